@@ -6,6 +6,481 @@ for callers that want to act on them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from pg_deploy.statements import Statement
+
 
 class PgDeployError(Exception):
     """Base of all failures with a message written for the engineer on call."""
+
+
+# ---------------------------------------------------------------------------------------------------------------- files
+
+
+class MigrationNameError(PgDeployError):
+    """A file whose name is off the pattern."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        super().__init__(
+            f'"{file}" is not named like a migration; rename it to <14 digits>_<name>.sql, as `make new-migration` does,'
+            " or move it out of the folder"
+        )
+
+
+class DuplicateVersionError(PgDeployError):
+    """Two files of one version."""
+
+    def __init__(self, version: str, files: Sequence[str]) -> None:
+        self.version = version
+        self.files = tuple(files)
+        quoted = " and ".join(f'"{file}"' for file in files)
+        super().__init__(f"{quoted} have the same version {version}; give one of them a later time stamp")
+
+
+class NotUtf8Error(PgDeployError):
+    """A file that is not UTF-8."""
+
+    def __init__(self, file: str, line: int) -> None:
+        self.file = file
+        self.line = line
+        super().__init__(f'"{file}" is not UTF-8 from line {line} on; save it as UTF-8')
+
+
+class EmptyMigrationError(PgDeployError):
+    """A file without a statement."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        super().__init__(f'"{file}" holds no statement; write one or delete the file')
+
+
+class OrphanCompanionError(PgDeployError):
+    """A companion folder without its migration."""
+
+    def __init__(self, stem: str) -> None:
+        self.stem = stem
+        super().__init__(f'folder "{stem}" has no "{stem}.sql" beside it; rename it to its migration\'s name or delete it')
+
+
+class UnknownBenchmarkError(PgDeployError):
+    """migration.yaml names a benchmark that has no file."""
+
+    def __init__(self, name: str, stem: str) -> None:
+        self.name = name
+        self.stem = stem
+        super().__init__(
+            f'"{stem}/migration.yaml" names the benchmark "{name}", but there is no benchmarks/{name}.sql; '
+            "write it or take the entry out"
+        )
+
+
+class UnknownDirectiveError(PgDeployError):
+    """A first line such as `-- check: wirtes`."""
+
+    def __init__(self, file: str, word: str, known: Sequence[str]) -> None:
+        self.file = file
+        self.word = word
+        super().__init__(f'"{file}" says "{word}" in its first line, which means nothing; use {" or ".join(known)}')
+
+
+class UnknownMigrationError(PgDeployError):
+    """A version, stem or folder that is not there."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.name = name
+        there = f"; there are: {', '.join(known[-5:])}" if known else "; set MIGRATIONS_DIR to a folder of migrations"
+        super().__init__(f'"{name}" was not found{there}')
+
+
+class InvalidManifestError(PgDeployError):
+    """A migration.yaml that cannot be used."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f'"{path.parent.name}/{path.name}" cannot be used: {problem}; correct it and trigger again')
+
+
+class InvalidDurationError(PgDeployError, ValueError):
+    """A duration that is not written as a number and a unit."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__(f'"{text}" is not a duration; write a number and ms, s, min or h, for example "10 min"')
+
+
+class InvalidMigrationsError(PgDeployError):
+    """All faults of a folder at once, so that they can be mended at once."""
+
+    def __init__(self, faults: Sequence[PgDeployError]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in faults))
+
+
+class PinnedContentChangedError(PgDeployError):
+    """The files are no longer those that preflight pinned."""
+
+    def __init__(self, stem: str) -> None:
+        self.stem = stem
+        super().__init__(
+            f'"{stem}" was changed on disk after this run began; nothing of it was run: trigger a new run, which reads it anew'
+        )
+
+
+class FolderChangedError(PgDeployError):
+    """The tasks see another folder than the one that the run was triggered for."""
+
+    def __init__(self, expected: str, found: str) -> None:
+        self.expected = expected
+        self.found = found
+        super().__init__(
+            f'the migrations folder is "{found}", but this run was triggered for "{expected}"; '
+            "wait until the DAG was parsed again (a few seconds) and trigger a new run"
+        )
+
+
+# ---------------------------------------------------------------------------------------------------------- connections
+
+
+class ConnectionFailedError(PgDeployError):
+    """The target could not be reached or refused the login."""
+
+    def __init__(self, target: str, problem: str) -> None:
+        self.target = target
+        super().__init__(
+            f'cannot connect to target "{target}": {problem}; check the host, port, user and password of the Airflow connection'
+        )
+
+
+class UnknownTargetError(PgDeployError):
+    """No Airflow connection of that name."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        super().__init__(
+            f'there is no Airflow connection "{target}"; create it under Admin > Connections (type Postgres), '
+            "or choose another target"
+        )
+
+
+class ConnectionLostError(PgDeployError):
+    """The connection broke while a statement ran or committed: what it did is found out from the database."""
+
+    def __init__(self, file: str, line: int, problem: str) -> None:
+        self.file = file
+        self.line = line
+        super().__init__(
+            f'the connection was lost at "{file}" line {line} ({problem}); trigger a new run: it looks at the database '
+            "first and goes on from there"
+        )
+
+
+# ------------------------------------------------------------------------------------------------------------ ownership
+
+
+class TargetBusyError(PgDeployError):
+    """Another run holds the target."""
+
+    def __init__(self, airflow_run: str, host: str, phase: str, good_until: datetime | None) -> None:
+        self.airflow_run = airflow_run
+        self.phase = phase
+        self.good_until = good_until
+        until = f", good until {good_until:%Y-%m-%d %H:%M:%S %Z}" if good_until else ""
+        super().__init__(
+            f'run "{airflow_run}" on {host} holds the target, in phase "{phase}"{until}; '
+            "wait for it to end, or end it, and trigger again"
+        )
+
+
+class DeploymentLostError(PgDeployError):
+    """This run no longer holds the target."""
+
+    def __init__(self, deployment_id: int | None, why: str) -> None:
+        self.deployment_id = deployment_id
+        super().__init__(
+            f"deployment {deployment_id or '?'} no longer holds the target: {why}; nothing more is done by this run, "
+            "look at the newer run or trigger a new one"
+        )
+
+
+class LockNotFreeError(PgDeployError):
+    """The deploy lock stayed with somebody else."""
+
+    def __init__(self, holder: str, waited_s: float) -> None:
+        self.holder = holder
+        super().__init__(
+            f"the deploy lock is still held by {holder} after {waited_s:.0f} s; wait for that session to end, or end it, "
+            "and trigger again"
+        )
+
+
+class LedgerTooNewError(PgDeployError):
+    """The ledger was written by a newer version of the engine."""
+
+    def __init__(self, found: int, known: int) -> None:
+        self.found = found
+        super().__init__(
+            f'the ledger "deploy_ledger" has revision {found}, this engine knows {known}; upgrade pg_deploy before deploying'
+        )
+
+
+class AttemptStateError(PgDeployError):
+    """The ledger holds another state than the caller saw: somebody else worked on it."""
+
+    def __init__(self, stem: str, seen: str, wanted: str) -> None:
+        super().__init__(
+            f'the attempt at "{stem}" is no longer "{seen}" and so cannot become "{wanted}"; '
+            "another run worked on it: look at the newest run"
+        )
+
+
+# ------------------------------------------------------------------------------------------------------------ execution
+
+
+class StatementFailedError(PgDeployError):
+    """PostgreSQL refused a statement."""
+
+    def __init__(self, message: str, *, file: str, line: int, sqlstate: str | None) -> None:
+        self.file = file
+        self.line = line
+        self.sqlstate = sqlstate
+        super().__init__(message)
+
+    @classmethod
+    def from_server(cls, error: psycopg.Error, file: str, text: str, statement: Statement) -> StatementFailedError:
+        """The server's words with the file, the line and, where the server says the place, a caret."""
+        diag = error.diag
+        line, caret = statement.line, ""
+        start = text.find(statement.sql)
+        if diag.statement_position and start >= 0:
+            place = start + int(diag.statement_position) - 1
+            before = text[:place]
+            line = before.count("\n") + 1
+            column = place - (before.rfind("\n") + 1)
+            source = text.splitlines()[line - 1] if text.splitlines() else ""
+            caret = f"\n    {source.rstrip()}\n    {' ' * column}^"
+        extra = "".join(
+            f"; {label}: {' '.join(value.split())}"
+            for label, value in (("detail", diag.message_detail), ("hint", diag.message_hint))
+            if value
+        )
+        primary = " ".join((diag.message_primary or str(error)).split())
+        message = (
+            f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}; '
+            f"correct the file and trigger a new run{caret}"
+        )
+        return cls(message, file=file, line=line, sqlstate=error.sqlstate)
+
+
+class LockNotObtainedError(PgDeployError):
+    """A lock could not be had in many tries."""
+
+    def __init__(self, summary: str, file: str, line: int, waited_s: float, blockers: Sequence[str]) -> None:
+        self.blockers = tuple(blockers)
+        behind = f", last blocked by {'; '.join(blockers)}" if blockers else ""
+        super().__init__(
+            f'"{summary}" ({file} line {line}) did not get its lock in {waited_s:.0f} s of tries{behind}; '
+            "nothing of this transaction took effect: end the blocking session or choose a quieter hour, and trigger again"
+        )
+
+
+class LockBudgetExceededError(PgDeployError):
+    """A transaction would hold a strong lock for longer than the budget."""
+
+    def __init__(self, summary: str, file: str, line: int, budget_s: float) -> None:
+        self.budget_s = budget_s
+        super().__init__(
+            f'"{summary}" ({file} line {line}) holds a strong lock for longer than the lock budget of {budget_s:g} s '
+            "without waiting for anybody, so it was aborted before the application stalled: split it into steps that do not "
+            "block, or declare `holds_lock: <duration>` in migration.yaml"
+        )
+
+
+class InvalidIndexError(PgDeployError):
+    """An index that was built and cannot be used."""
+
+    def __init__(self, index: str) -> None:
+        self.index = index
+        super().__init__(f'index "{index}" is in the catalog but invalid; roll back, which drops it, and deploy again')
+
+
+class InvalidIndexInTheWayError(PgDeployError):
+    """An invalid index of the wanted name was there before."""
+
+    def __init__(self, index: str) -> None:
+        self.index = index
+        super().__init__(
+            f'index "{index}" exists already and is invalid, left by an earlier failed build, and the migration would take '
+            f"it for done; run `drop index concurrently {index};` and trigger again"
+        )
+
+
+class UncertainStatementError(PgDeployError):
+    """A statement outside a transaction may or may not have run, and no catalog shows it."""
+
+    def __init__(self, summary: str, line: int) -> None:
+        self.summary = summary
+        super().__init__(
+            f'"{summary}" (line {line}) was begun by an earlier try, and the catalog does not show whether it took effect; '
+            "look at the database, then finish or undo it by hand and adopt the version with `make baseline`"
+        )
+
+
+# ----------------------------------------------------------------------------------------------------- verify, rollback
+
+
+class VerificationFailedError(PgDeployError):
+    """Checks that found something, or limits that were breached."""
+
+    def __init__(self, stem: str, failures: Sequence[str]) -> None:
+        self.failures = tuple(failures)
+        super().__init__(
+            f'"{stem}" is applied but not as promised: {"; ".join(failures)}; it is rolled back unless on_failure says stop'
+        )
+
+
+class RollbackMissingError(PgDeployError):
+    """A migration took effect and brings nothing that undoes it."""
+
+    def __init__(self, stem: str) -> None:
+        self.stem = stem
+        super().__init__(
+            f'"{stem}" took effect and has no rollback.sql, so nothing was undone; write its rollback.sql and trigger again, '
+            "or mend it with a new migration"
+        )
+
+
+class RollbackRefusedError(PgDeployError):
+    """A rollback would drop what was there before the migration."""
+
+    def __init__(self, stem: str, objects: Sequence[str]) -> None:
+        self.objects = tuple(objects)
+        named = ", ".join(f'"{name}"' for name in objects)
+        super().__init__(
+            f'the rollback of "{stem}" would drop {named}, which was there before the migration, so it was not committed; '
+            "correct its rollback.sql"
+        )
+
+
+class RollbackNotProvenError(PgDeployError):
+    """After the rollback the catalog is not as it was."""
+
+    def __init__(self, stem: str, differences: Sequence[str]) -> None:
+        self.differences = tuple(differences)
+        shown = "; ".join(differences[:10])
+        more = f"; and {len(differences) - 10} more" if len(differences) > 10 else ""
+        super().__init__(
+            f'the rollback of "{stem}" ran, but the database is not as it was before: {shown}{more}; '
+            "mend these by hand, or correct rollback.sql and trigger again"
+        )
+
+
+class HistoryMismatchError(PgDeployError):
+    """Ledger and history disagree in a way that only a person can settle."""
+
+    def __init__(self, stem: str, version: str) -> None:
+        super().__init__(
+            f'"{stem}" was verified by an earlier deployment but is gone from supabase_migrations.schema_migrations; '
+            f"if it is still in place, run `supabase migration repair --status applied {version}`, else restore it from "
+            "the backup, and trigger again"
+        )
+
+
+class EditedAfterDeploymentError(PgDeployError):
+    """A deployed file was changed."""
+
+    def __init__(self, stem: str) -> None:
+        self.stem = stem
+        super().__init__(
+            f'"{stem}.sql" was edited after it was deployed; restore the deployed text and put the change into a new migration'
+        )
+
+
+class MissingFileError(PgDeployError):
+    """The history holds a version that has no file."""
+
+    def __init__(self, versions: Sequence[str]) -> None:
+        self.versions = tuple(versions)
+        super().__init__(
+            f"the history holds version {', '.join(versions)}, but the folder has no such file; add the missing file "
+            "(git pull, or `supabase migration fetch`), or take the version out with "
+            f"`supabase migration repair --status reverted {versions[0]}`"
+        )
+
+
+class OutOfOrderError(PgDeployError):
+    """An older version is pending than the newest applied one."""
+
+    def __init__(self, stems: Sequence[str], newest: str) -> None:
+        self.stems = tuple(stems)
+        named = ", ".join(f'"{stem}"' for stem in stems)
+        super().__init__(
+            f"{named} is older than the newest applied version {newest}; rename it to a later time stamp, or set "
+            "out_of_order to true to apply it where it stands"
+        )
+
+
+class UnknownConfError(PgDeployError):
+    """A key in the run's conf that no Param declares."""
+
+    def __init__(self, keys: Sequence[str], known: Sequence[str]) -> None:
+        self.keys = tuple(keys)
+        named = ", ".join(f'"{key}"' for key in keys)
+        super().__init__(f"the conf holds the unknown key {named}; known keys: {', '.join(known)}")
+
+
+class InvalidConfError(PgDeployError):
+    """A value in the run's conf that cannot be used."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        self.key = key
+        super().__init__(f'conf key "{key}" {problem}')
+
+
+class NotAvailableYetError(PgDeployError):
+    """A choice of the conf that this version does not offer."""
+
+    def __init__(self, key: str, value: object) -> None:
+        super().__init__(f'conf key "{key}" is {value!r}, which this version does not offer; use "none"')
+
+
+class ApprovalRejectedError(PgDeployError):
+    """A person said no."""
+
+    def __init__(self, stem: str, by: str) -> None:
+        super().__init__(f'"{stem}" was rejected by {by}, so it was not applied; nothing of it took effect')
+
+
+class PreflightError(PgDeployError):
+    """All that stands in the way of a run, at once."""
+
+    def __init__(self, faults: Sequence[PgDeployError]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in faults))
+
+
+class NotDeployedError(PgDeployError):
+    """Not everything that the run pinned is deployed."""
+
+    def __init__(self, states: Sequence[str]) -> None:
+        self.states = tuple(states)
+        super().__init__(f"not everything is deployed: {'; '.join(states)}")
+
+
+class OldBackendError(PgDeployError):
+    """A backend of an earlier try does not end."""
+
+    def __init__(self, pids: Sequence[int]) -> None:
+        self.pids = tuple(pids)
+        super().__init__(
+            f"the backend of an earlier try, pid {', '.join(map(str, pids))}, does not end; end it with "
+            "pg_terminate_backend as a superuser and trigger again"
+        )

@@ -1,0 +1,84 @@
+"""Apply: bring a migration's change into the database, once, whatever happened to earlier tries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pg_deploy import history
+from pg_deploy.errors import EditedAfterDeploymentError, PgDeployError
+from pg_deploy.execution import Work, run_segments
+from pg_deploy.history_text import history_statements
+from pg_deploy.job import Job
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.migration import Migration
+from pg_deploy.old_backends import settle
+from pg_deploy.rollback import roll_back
+from pg_deploy.session import Connection
+from pg_deploy.snapshot import take_snapshot
+from pg_deploy.statements import Segment
+
+
+def apply(job: Job, migration: Migration) -> Attempt:
+    """Bring the migration's change into the database, from the first segment that has not committed yet.
+
+    The history row commits with the last transaction. Raises the errors of `execution.run_segments`; the attempt then
+    stays in state applying, and the ledger says which segments committed.
+    """
+    current = _open_attempt(job, migration)
+    if current.state in ("rolling_back", "rollback_failed"):
+        job.log.info("an earlier rollback of this migration was not finished: finishing it first")
+        roll_back(job, migration.version)
+        current = take_snapshot(job, migration)
+    if current.state == "applied":
+        job.log.info("applied already by an earlier run that ended before verify: nothing to apply")
+        return current
+    if current.state == "snapshotted":
+        current = attempts.move(job.ledger, current, "applying")
+    settle(job.ledger, current.id, log=job.log)
+    done = attempts.committed_segments(job.ledger, current.id, "apply")
+    todo = [segment for segment in migration.segments if segment.ordinal not in done]
+    if done:
+        job.log.info("%d of %d segments committed before: going on with the rest", len(done), len(migration.segments))
+    last = migration.segments[-1].ordinal
+    attempt = current
+
+    def before_commit(connection: Connection, segment: Segment) -> None:
+        if segment.ordinal == last:
+            history.insert(connection, migration.version, migration.file.name, history_statements(migration.file.sql))
+            attempts.move(connection, attempt, "applied")
+
+    try:
+        run_segments(_work(job, migration, current), todo, before_commit)
+    except PgDeployError as error:
+        job.ledger.execute(
+            "update deploy_ledger.attempt set error = %s where id = %s and state = 'applying'", [str(error), current.id]
+        )
+        raise
+    return attempts.by_id(job.ledger, current.id)
+
+
+def _open_attempt(job: Job, migration: Migration) -> Attempt:
+    current = attempts.latest(job.ledger, migration.version)
+    if current is None or current.state in ("planned", "verified", "rolled_back", "baselined"):
+        return take_snapshot(job, migration)
+    if current.state in ("applying", "applied") and current.sql_hash != migration.file.sql_hash:
+        raise EditedAfterDeploymentError(migration.stem)
+    return current
+
+
+def _work(job: Job, migration: Migration, current: Attempt) -> Work:
+    limits = job.limits
+    declared = migration.manifest.holds_lock_seconds
+    if declared is not None:
+        limits = replace(limits, lock_budget=max(declared, limits.lock_budget))
+    return Work(
+        job.target,
+        job.guard,
+        current.id,
+        "apply",
+        migration.file.path.name,
+        migration.file.sql,
+        limits,
+        job.log,
+    )

@@ -1,0 +1,342 @@
+"""Running segments: transactions under one deadline, concurrent statements under the eye of the catalog.
+
+Used alike for applying and for rolling back. What commits is written to the ledger by the transaction itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import psycopg
+
+from pg_deploy import concurrent_builds
+from pg_deploy.duration import format_duration
+from pg_deploy.errors import (
+    ConnectionLostError,
+    LockBudgetExceededError,
+    LockNotObtainedError,
+    StatementFailedError,
+)
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger.attempt import StatementRun
+from pg_deploy.ledger.guard import Guard
+from pg_deploy.session import Backend, Connection, Target, backend_of, one_line
+from pg_deploy.statements import Segment, Statement
+from pg_deploy.watch import Observation, Watch
+
+_RETRIED = {"55P03", "40P01", "40001"}
+_CANCELLED = "57014"
+
+BeforeCommit = Callable[[Connection, Segment], None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Deadlines in seconds; `statement_timeout` 0 means none. `lock_budget` holds from a segment's first strong lock to its commit."""
+
+    lock_budget: float = 2.0
+    give_up_after: float = 600.0
+    statement_timeout: float = 0.0
+    slowest_pause: float = 15.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """One direction of one attempt: where to run, under which guard, what file the statements come from."""
+
+    target: Target
+    guard: Guard
+    attempt_id: int
+    direction: str
+    file: str
+    text: str
+    limits: Limits
+    log: logging.Logger
+
+
+@dataclass(frozen=True)
+class _Session:
+    connection: Connection
+    backend: Backend
+    clock: _ServerClock
+    notices: list[str]
+
+
+class _ServerClock:
+    """The server's time without asking for it at each statement: one reading, then this machine's monotonic clock."""
+
+    def __init__(self, connection: Connection) -> None:
+        row = connection.execute("select pg_catalog.clock_timestamp()").fetchone()
+        self._at: datetime = row[0] if row else datetime.now().astimezone()
+        self._mark = time.monotonic()
+
+    def now(self) -> datetime:
+        return self._at + timedelta(seconds=time.monotonic() - self._mark)
+
+
+def run_segments(work: Work, todo: Sequence[Segment], before_commit: BeforeCommit) -> None:
+    """Run `todo` in order on one connection; `before_commit` is called with each segment, inside its transaction where it has one.
+
+    A transactional segment commits once or not at all. Raises StatementFailedError, LockNotObtainedError,
+    LockBudgetExceededError or ConnectionLostError; everything before the failed segment stays committed.
+    """
+    if not todo:
+        return
+    with work.target.session(f"{work.direction} {work.file}") as connection:
+        notices: list[str] = []
+        connection.add_notice_handler(lambda d: notices.append(f"{d.severity}: {one_line(d.message_primary or '')}"))
+        session = _Session(connection, backend_of(connection), _ServerClock(connection), notices)
+        for segment in todo:
+            if segment.transactional:
+                _transaction_with_retries(work, session, segment, before_commit)
+            else:
+                _outside_transaction(work, session, segment, before_commit)
+
+
+def _transaction_with_retries(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
+    started = time.monotonic()
+    pause = 0.5
+    while True:
+        try:
+            _transaction(work, session, segment, before_commit)
+            return
+        except _LockTrouble as trouble:
+            waited = time.monotonic() - started
+            for blocker in trouble.blockers:
+                work.log.info("    blocked by %s", blocker)
+            if waited + pause >= work.limits.give_up_after:
+                raise LockNotObtainedError(
+                    trouble.statement.summary, work.file, trouble.statement.line, waited, tuple(trouble.blockers)
+                ) from None
+            delay = pause * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
+            work.log.info(
+                "    %s; aborted so that nobody waits behind it, again in %s", trouble.why, format_duration(delay)
+            )
+            time.sleep(delay)
+            pause = min(pause * 2, work.limits.slowest_pause)
+
+
+class _LockTrouble(Exception):
+    """A transaction that was aborted over a lock, and may be tried again."""
+
+    def __init__(self, statement: Statement, why: str, blockers: list[str]) -> None:
+        super().__init__(why)
+        self.statement = statement
+        self.why = why
+        self.blockers = blockers
+
+
+def _transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
+    attempt_try = attempts.begin_segment(
+        work.guard.connection,
+        work.attempt_id,
+        work.guard.ownership.deployment_id,
+        work.direction,
+        segment,
+        session.backend,
+    )
+    connection = session.connection
+    runs: list[StatementRun] = []
+    budget = _Budget(work.limits)
+    made: set[str] = set()
+    statement = segment.statements[0]
+    try:
+        connection.execute("begin")
+        for statement in segment.statements:
+            if any(claim.mode.strong and not _is_new(claim.relation, made) for claim in statement.locks):
+                budget.start()
+            runs.append(_run_statement(work, session, statement, budget))
+            if statement.opaque and budget.deadline is None and _holds_strong_lock(work, session):
+                budget.start()
+            made.update(name.qualified for name in statement.creates)
+        _as_ourselves(connection)
+        before_commit(connection, segment)
+        attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, runs)
+        connection.execute("commit")
+    except _StatementTrouble as trouble:
+        _abort(connection)
+        _write_failure(work, segment, attempt_try, trouble.statement, trouble.error)
+        raise _judge(work, trouble, budget) from trouble.error
+    except psycopg.Error as error:
+        if connection.broken or connection.closed:
+            raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
+        # Deferred constraints are checked by the commit itself.
+        _abort(connection)
+        _write_failure(work, segment, attempt_try, statement, error)
+        raise StatementFailedError.from_server(error, work.file, work.text, statement) from error
+    except BaseException:
+        _abort(connection)
+        raise
+
+
+class _Budget:
+    """The one deadline of a segment, from its first strong lock, and how much of it went by in waiting."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.seconds = limits.lock_budget
+        self.deadline: float | None = None
+        self.blocked_s = 0.0
+
+    def start(self) -> None:
+        if self.deadline is None:
+            self.deadline = time.monotonic() + self.seconds
+
+
+def _is_new(relation: str | None, made: set[str]) -> bool:
+    """Whether this very transaction made `relation`: nobody else can wait for it."""
+    if relation is None:
+        return False
+    bare = relation.rpartition(".")[2]
+    return relation in made or any(
+        name.rpartition(".")[2] == bare and not ("." in name and "." in relation) for name in made
+    )
+
+
+class _StatementTrouble(Exception):
+    def __init__(self, statement: Statement, error: psycopg.Error, seen: Observation) -> None:
+        super().__init__(str(error))
+        self.statement = statement
+        self.error = error
+        self.seen = seen
+
+
+def _run_statement(work: Work, session: _Session, statement: Statement, budget: _Budget) -> StatementRun:
+    connection = session.connection
+    _set_timeouts(work, connection, budget.deadline)
+    # What a statement locks is read from its text; the watch sees what the text does not show (functions, do blocks, rules).
+    limit = budget.seconds if budget.deadline is None else None
+    watch = Watch(work.target, session.backend, work.log, strong_limit=limit)
+    session.notices.clear()
+    work.log.info("  line %d: %s", statement.line, statement.summary)
+    started_at, started = session.clock.now(), time.monotonic()
+    with watch.over(f"line {statement.line}") as seen:
+        try:
+            cursor = connection.execute(statement.sql.encode())
+        except psycopg.Error as error:
+            if connection.broken or connection.closed:
+                raise
+            raise _StatementTrouble(statement, error, seen) from error
+        finally:
+            took = time.monotonic() - started
+    budget.blocked_s += seen.blocked_s
+    for notice in session.notices:
+        work.log.info("    %s", notice)
+    work.log.info("    %s, %s", (cursor.statusmessage or "done").lower(), format_duration(took))
+    return StatementRun(statement.ordinal, started_at, session.clock.now(), tuple(session.notices))
+
+
+def _set_timeouts(work: Work, connection: Connection, deadline: float | None) -> None:
+    """Give the next statement what is left. A migration may have set timeouts of its own, so this is said before each one."""
+    limits = work.limits
+    lock_ms, statement_ms = 0, int(limits.statement_timeout * 1000)
+    if deadline is not None:
+        left = max(1, int((deadline - time.monotonic()) * 1000))
+        lock_ms = left
+        # lock_timeout counts for each lock; a statement that waits for two is ended by this one.
+        statement_ms = min(left, statement_ms) if statement_ms else left
+    connection.execute(
+        "select pg_catalog.set_config('lock_timeout', %s, true), pg_catalog.set_config('statement_timeout', %s, true)",
+        [str(lock_ms), str(statement_ms)],
+    )
+
+
+def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception:
+    """What a failed statement of a transaction means: try again later, held for too long, or simply wrong."""
+    error, seen = trouble.error, trouble.seen
+    if error.sqlstate in _RETRIED:
+        return _LockTrouble(trouble.statement, _WHY[error.sqlstate], seen.blockers)
+    if error.sqlstate == _CANCELLED and (budget.deadline is not None or seen.cancelled):
+        if budget.blocked_s + seen.blocked_s > 0.3 * budget.seconds:
+            return _LockTrouble(trouble.statement, "lock budget used up while waiting", seen.blockers)
+        return LockBudgetExceededError(trouble.statement.summary, work.file, trouble.statement.line, budget.seconds)
+    return StatementFailedError.from_server(error, work.file, work.text, trouble.statement)
+
+
+_WHY = {
+    "55P03": "lock not obtained within the budget",
+    "40P01": "chosen as the victim of a deadlock",
+    "40001": "could not be serialized against other transactions",
+}
+
+
+def _outside_transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
+    (statement,) = segment.statements
+    attempt_try = attempts.begin_segment(
+        work.guard.connection,
+        work.attempt_id,
+        work.guard.ownership.deployment_id,
+        work.direction,
+        segment,
+        session.backend,
+    )
+    work.log.info("  line %d: %s", statement.line, statement.summary)
+    started_at, started = session.clock.now(), time.monotonic()
+    session.notices.clear()
+    # A first try must not find anything; a later one first looks at what the earlier one did.
+    if attempt_try == 1:
+        concurrent_builds.refuse_invalid_in_the_way(work.guard.connection, statement)
+        done = False
+    else:
+        done = concurrent_builds.reconcile(work.guard.connection, work.target, statement, work.log)
+    if done:
+        work.log.info("    already done by an earlier try, as the catalog shows")
+    else:
+        _run_alone(work, session, segment, attempt_try, statement)
+        concurrent_builds.confirm(work.guard.connection, statement)
+        work.log.info("    done, %s", format_duration(time.monotonic() - started))
+    run = StatementRun(statement.ordinal, started_at, session.clock.now(), tuple(session.notices))
+    connection = session.connection
+    with connection.transaction():
+        _as_ourselves(connection)
+        before_commit(connection, segment)
+        attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, [run])
+
+
+def _run_alone(work: Work, session: _Session, segment: Segment, attempt_try: int, statement: Statement) -> None:
+    connection = session.connection
+    # No lock_timeout here: a build that it cancels leaves an invalid index behind.
+    connection.execute("select set_config('lock_timeout', '0', false), set_config('statement_timeout', '0', false)")
+    with Watch(work.target, session.backend, work.log).over(f"line {statement.line}"):
+        try:
+            connection.execute(statement.sql.encode())
+        except psycopg.Error as error:
+            if connection.broken or connection.closed:
+                raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
+            _write_failure(work, segment, attempt_try, statement, error)
+            raise StatementFailedError.from_server(error, work.file, work.text, statement) from error
+    for notice in session.notices:
+        work.log.info("    %s", notice)
+
+
+def _write_failure(
+    work: Work, segment: Segment, attempt_try: int, statement: Statement, error: psycopg.Error
+) -> None:
+    attempts.fail_statement(
+        work.guard.connection,
+        work.attempt_id,
+        work.direction,
+        segment.ordinal,
+        attempt_try,
+        statement.ordinal,
+        sqlstate=error.sqlstate or "?????",
+        error=one_line(str(error)),
+    )
+
+
+def _holds_strong_lock(work: Work, session: _Session) -> bool:
+    return Watch(work.target, session.backend, work.log).holds_strong_lock(work.guard.connection)
+
+
+def _as_ourselves(connection: Connection) -> None:
+    """The ledger is written as the deploying role, whatever role the migration took on; its own choice is back after the commit."""
+    connection.execute("set local role none")
+
+
+def _abort(connection: Connection) -> None:
+    if not (connection.closed or connection.broken):
+        connection.execute("rollback")

@@ -1,0 +1,66 @@
+"""supabase_migrations.schema_migrations, kept exactly as the Supabase CLI keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pg_deploy.session import Connection
+
+_MAKE = (
+    "create schema if not exists supabase_migrations",
+    "create table if not exists supabase_migrations.schema_migrations (version text not null primary key)",
+    "alter table supabase_migrations.schema_migrations add column if not exists statements text[]",
+    "alter table supabase_migrations.schema_migrations add column if not exists name text",
+)
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """A version that somebody recorded as applied; the table holds no time, no actor and no hash."""
+
+    version: str
+    name: str | None
+
+
+def ensure(connection: Connection) -> None:
+    """Make the table where it is missing. Commits; does nothing, and takes no lock, when it is complete."""
+    row = connection.execute(
+        """select count(*) from pg_catalog.pg_attribute
+        where attrelid = pg_catalog.to_regclass('supabase_migrations.schema_migrations')
+            and attname in ('version', 'statements', 'name') and not attisdropped"""
+    ).fetchone()
+    if row and row[0] == 3:
+        return
+    with connection.transaction():
+        for statement in _MAKE:
+            connection.execute(statement)
+
+
+def read(connection: Connection) -> dict[str, HistoryRow]:
+    """All recorded versions, in order; empty where there is no table. Reads only."""
+    present = connection.execute(
+        "select pg_catalog.to_regclass('supabase_migrations.schema_migrations') is not null"
+    ).fetchone()
+    if not (present and present[0]):
+        return {}
+    rows = connection.execute(
+        """select version, to_jsonb(m) ->> 'name' from supabase_migrations.schema_migrations m order by version"""
+    ).fetchall()
+    return {row[0]: HistoryRow(row[0], row[1]) for row in rows}
+
+
+def insert(connection: Connection, version: str, name: str, statements: Sequence[str]) -> None:
+    """Record a version, as part of the caller's transaction."""
+    connection.execute(
+        """insert into supabase_migrations.schema_migrations (version, name, statements) values (%s, %s, %s)
+        on conflict (version) do update set name = excluded.name, statements = excluded.statements""",
+        [version, name, list(statements)],
+    )
+
+
+def delete(connection: Connection, versions: Iterable[str]) -> None:
+    """Take versions out of the history, as part of the caller's transaction."""
+    connection.execute(
+        "delete from supabase_migrations.schema_migrations where version = any (%s)", [list(versions)]
+    )

@@ -1,0 +1,61 @@
+"""What every verb needs: where to work, under which guard, within which limits."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass
+
+from pg_deploy.checks import CheckResult
+from pg_deploy.execution import Limits
+from pg_deploy.ledger import evidence
+from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.guard import Guard
+from pg_deploy.session import Connection, Target
+
+# On the target a benchmark may not disturb: all runs of one query together get this long.
+BENCHMARK_S = 30.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One task's work on the target. `on_copy` says that it is a quiet copy, where nobody else writes."""
+
+    target: Target
+    guard: Guard
+    limits: Limits
+    log: logging.Logger
+    benchmark: bool = True
+    on_copy: bool = False
+
+    @property
+    def ledger(self) -> Connection:
+        """The guard's autocommit connection, on which the ledger is written outside of changes."""
+        return self.guard.connection
+
+    @property
+    def deployment_id(self) -> int:
+        """The deployment that this work belongs to."""
+        return self.guard.ownership.deployment_id
+
+    @property
+    def check_timeout_s(self) -> float:
+        """How long one check may run, in seconds."""
+        return self.limits.statement_timeout or 600.0
+
+    def record_check(self, attempt: Attempt, result: CheckResult, *, kind: str = "check") -> None:
+        """Write what a check said as evidence of `attempt`. Commits once."""
+        self.record(attempt, kind, result.name, result.outcome, asdict(result))
+
+    def record(self, attempt: Attempt, kind: str, name: str, outcome: str, detail: dict[str, object]) -> None:
+        """Write one piece of evidence of `attempt`. Commits once."""
+        evidence.record(
+            self.ledger,
+            self.deployment_id,
+            kind,
+            name,
+            outcome,
+            detail=detail,
+            attempt_id=attempt.id,
+            version=attempt.version,
+            location="rehearsal" if self.on_copy else "target",
+        )

@@ -1,0 +1,230 @@
+"""Attempts at a migration, and the statements that were run for them.
+
+planned -> snapshotted -> applying -> applied -> verified;
+applying | applied | verified -> rolling_back -> rolled_back | rollback_failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from pg_deploy.errors import AttemptStateError
+from pg_deploy.session import Backend, Connection
+from pg_deploy.statements import Segment
+
+# Something was begun and not brought to an end: the next run takes the attempt up again.
+UNFINISHED = ("applying", "applied", "rolling_back", "rollback_failed")
+
+_COLUMNS = "id, deployment_id, version, stem, sql_hash, state, error, started_at, applied_at, verified_at, ended_at"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One row of deploy_ledger.attempt."""
+
+    id: int
+    deployment_id: int
+    version: str
+    stem: str
+    sql_hash: str
+    state: str
+    error: str | None
+    started_at: datetime
+    applied_at: datetime | None
+    verified_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True)
+class StatementRun:
+    """What happened to one statement: times of the server's clock, or the error."""
+
+    ordinal: int
+    started_at: datetime | None
+    ended_at: datetime | None
+    notices: tuple[str, ...] = ()
+
+
+def start(connection: Connection, deployment_id: int, *, version: str, stem: str, sql_hash: str) -> Attempt:
+    """A new attempt, state planned. Commits once."""
+    return _only(
+        connection,
+        f"""insert into deploy_ledger.attempt (deployment_id, version, stem, sql_hash, state)
+        values (%s, %s, %s, %s, 'planned') returning {_COLUMNS}""",
+        [deployment_id, version, stem, sql_hash],
+    )
+
+
+def baseline(connection: Connection, deployment_id: int, *, version: str, stem: str, sql_hash: str) -> Attempt:
+    """An attempt that records a migration made by hand, state baselined. Commits once."""
+    return _only(
+        connection,
+        f"""insert into deploy_ledger.attempt (deployment_id, version, stem, sql_hash, state, ended_at)
+        values (%s, %s, %s, %s, 'baselined', clock_timestamp()) returning {_COLUMNS}""",
+        [deployment_id, version, stem, sql_hash],
+    )
+
+
+def latest(connection: Connection, version: str) -> Attempt | None:
+    """The newest attempt at `version`, if any. Reads only."""
+    return latest_of(connection, [version]).get(version)
+
+
+def latest_of(connection: Connection, versions: Iterable[str]) -> dict[str, Attempt]:
+    """The newest attempt at each of `versions` that has one. Reads only."""
+    with connection.cursor(row_factory=class_row(Attempt)) as cursor:
+        rows = cursor.execute(
+            f"""select distinct on (version) {_COLUMNS} from deploy_ledger.attempt
+            where version = any (%s) order by version, id desc""",
+            [list(versions)],
+        ).fetchall()
+    return {row.version: row for row in rows}
+
+
+def by_id(connection: Connection, attempt_id: int) -> Attempt:
+    """The attempt of that id. Reads only."""
+    return _only(connection, f"select {_COLUMNS} from deploy_ledger.attempt where id = %s", [attempt_id])
+
+
+def of_deployment(connection: Connection, deployment_id: int) -> tuple[Attempt, ...]:
+    """The attempts that a deployment worked on, oldest first: those it started and those it took up again. Reads only."""
+    with connection.cursor(row_factory=class_row(Attempt)) as cursor:
+        rows = cursor.execute(
+            f"""select {_COLUMNS} from deploy_ledger.attempt a
+            where a.deployment_id = %(id)s
+                or exists (select from deploy_ledger.evidence e where e.deployment_id = %(id)s and e.attempt_id = a.id)
+                or exists (
+                    select from deploy_ledger.statement_run s where s.deployment_id = %(id)s and s.attempt_id = a.id
+                )
+            order by a.id""",
+            {"id": deployment_id},
+        ).fetchall()
+    return tuple(rows)
+
+
+def move(connection: Connection, attempt: Attempt, state: str, *, error: str | None = None) -> Attempt:
+    """The attempt in its new state; verified, rolled_back and rollback_failed get their times.
+
+    Part of the caller's transaction where there is one. Raises AttemptStateError when the state in the ledger is no
+    longer the one that the caller saw.
+    """
+    with connection.cursor(row_factory=class_row(Attempt)) as cursor:
+        row = cursor.execute(
+            f"""update deploy_ledger.attempt set
+                state = %(state)s,
+                error = coalesce(%(error)s, error),
+                applied_at = case when %(state)s = 'applied' then clock_timestamp() else applied_at end,
+                verified_at = case when %(state)s = 'verified' then clock_timestamp() else verified_at end,
+                ended_at = case when %(state)s in ('verified', 'rolled_back') then clock_timestamp() end
+            where id = %(id)s and state = %(seen)s
+            returning {_COLUMNS}""",
+            {"state": state, "error": error, "id": attempt.id, "seen": attempt.state},
+        ).fetchone()
+    if row is None:
+        raise AttemptStateError(attempt.stem, attempt.state, state)
+    return row
+
+
+def committed_segments(connection: Connection, attempt_id: int, direction: str) -> frozenset[int]:
+    """The segments all of whose statements ended, in the newest try that reached them. Reads only."""
+    rows = connection.execute(
+        """select segment from deploy_ledger.statement_run
+        where attempt_id = %s and direction = %s
+        group by segment, try having bool_and(ended_at is not null and sqlstate is null)""",
+        [attempt_id, direction],
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
+
+
+def begin_segment(
+    connection: Connection, attempt_id: int, deployment_id: int, direction: str, segment: Segment, backend: Backend
+) -> int:
+    """Write down, before anything runs, which statements this backend is about to run; returns the try. Commits once."""
+    row = connection.execute(
+        """with previous as (
+            select coalesce(max(try), 0) as try from deploy_ledger.statement_run
+            where attempt_id = %(attempt)s and direction = %(direction)s and segment = %(segment)s
+        ), made as (
+            insert into deploy_ledger.statement_run
+                (attempt_id, deployment_id, direction, try, segment, ordinal, line, kind, summary, pid, backend_start)
+            select %(attempt)s, %(deployment)s, %(direction)s, p.try + 1, %(segment)s, s.ordinal, s.line, s.kind,
+                s.summary, %(pid)s, %(start)s
+            from previous p,
+                unnest(%(ordinals)s::int[], %(lines)s::int[], %(kinds)s::text[], %(summaries)s::text[])
+                    as s (ordinal, line, kind, summary)
+            returning try
+        )
+        select max(try) from made""",
+        {
+            "attempt": attempt_id,
+            "deployment": deployment_id,
+            "direction": direction,
+            "segment": segment.ordinal,
+            "pid": backend.pid,
+            "start": backend.started_at,
+            "ordinals": [s.ordinal for s in segment.statements],
+            "lines": [s.line for s in segment.statements],
+            "kinds": [s.kind for s in segment.statements],
+            "summaries": [s.summary for s in segment.statements],
+        },
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def end_segment(
+    connection: Connection, attempt_id: int, direction: str, segment: int, attempt_try: int, runs: Sequence[StatementRun]
+) -> None:
+    """Write the times of statements that ended. Called inside the transaction that made the change, where there is one."""
+    connection.execute(
+        """update deploy_ledger.statement_run r
+        set started_at = d.started_at, ended_at = d.ended_at, notices = array(
+            select n.line from unnest(%(owners)s::int[], %(lines)s::text[]) as n (ordinal, line)
+            where n.ordinal = r.ordinal
+        )
+        from unnest(%(ordinals)s::int[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+            as d (ordinal, started_at, ended_at)
+        where r.attempt_id = %(attempt)s and r.direction = %(direction)s and r.segment = %(segment)s
+            and r.try = %(try)s and r.ordinal = d.ordinal""",
+        {
+            "attempt": attempt_id,
+            "direction": direction,
+            "segment": segment,
+            "try": attempt_try,
+            "ordinals": [run.ordinal for run in runs],
+            "starts": [run.started_at for run in runs],
+            "ends": [run.ended_at for run in runs],
+            "owners": [run.ordinal for run in runs for _ in run.notices],
+            "lines": [notice for run in runs for notice in run.notices],
+        },
+    )
+
+
+def fail_statement(
+    connection: Connection,
+    attempt_id: int,
+    direction: str,
+    segment: int,
+    attempt_try: int,
+    ordinal: int,
+    *,
+    sqlstate: str,
+    error: str,
+) -> None:
+    """Write why a statement failed. Commits once, outside the transaction that was aborted."""
+    connection.execute(
+        """update deploy_ledger.statement_run set sqlstate = %s, error = %s
+        where attempt_id = %s and direction = %s and segment = %s and try = %s and ordinal = %s""",
+        [sqlstate, error, attempt_id, direction, segment, attempt_try, ordinal],
+    )
+
+
+def _only(connection: Connection, query: str, arguments: Sequence[object]) -> Attempt:
+    with connection.cursor(row_factory=class_row(Attempt)) as cursor:
+        row = cursor.execute(query, arguments).fetchone()
+    if row is None:
+        raise AttemptStateError("attempt", "present", "absent")
+    return row

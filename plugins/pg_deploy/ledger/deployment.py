@@ -1,0 +1,160 @@
+"""Ownership of the target: one open deployment, a fence number, a time until which it is believed alive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from pg_deploy.errors import DeploymentLostError, TargetBusyError
+from pg_deploy.session import Connection, this_host
+
+_COLUMNS = """id, dag_id, airflow_run, host, actor, conf, folder, folder_versions, fence, good_until, phase, state,
+    started_at, ended_at"""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One row of deploy_ledger.deployment."""
+
+    id: int
+    dag_id: str
+    airflow_run: str
+    host: str
+    actor: str
+    conf: dict[str, object]
+    folder: str
+    folder_versions: list[str]
+    fence: int
+    good_until: datetime
+    phase: str
+    state: str
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a run says of itself when it asks for the target."""
+
+    dag_id: str
+    airflow_run: str
+    actor: str
+    conf: dict[str, object]
+    folder: str
+    folder_versions: tuple[str, ...]
+
+
+def open_deployment(connection: Connection) -> Deployment | None:
+    """The deployment that holds the target, if any. Reads only."""
+    return _one(connection, "where ended_at is null", ())
+
+
+def deployment(connection: Connection, deployment_id: int) -> Deployment | None:
+    """The deployment of that id, if any. Reads only."""
+    return _one(connection, "where id = %s", (deployment_id,))
+
+
+def claim(connection: Connection, wanted: Claim, *, good_for: float) -> Deployment:
+    """Take the target for a new run for `good_for` seconds. Commits once.
+
+    A retry of the run that holds it takes it again under a higher fence. An expired holder is marked abandoned, so its
+    tasks refuse from then on. Raises TargetBusyError, with holder and phase, while another run holds it.
+    """
+    with connection.transaction():
+        holder = _one(connection, "where ended_at is null for update", ())
+        if holder is not None:
+            if (holder.dag_id, holder.airflow_run) == (wanted.dag_id, wanted.airflow_run):
+                return _reclaim(connection, holder.id, wanted, good_for)
+            if not _expired(connection, holder.id):
+                raise TargetBusyError(holder.airflow_run, holder.host, holder.phase, holder.good_until)
+            connection.execute(
+                "update deploy_ledger.deployment set state = 'abandoned', ended_at = clock_timestamp() where id = %s",
+                [holder.id],
+            )
+        try:
+            with connection.cursor(row_factory=class_row(Deployment)) as cursor:
+                row = cursor.execute(
+                    f"""insert into deploy_ledger.deployment
+                        (dag_id, airflow_run, host, actor, conf, folder, folder_versions, good_until, phase)
+                    values (%s, %s, %s, %s, %s, %s, %s, clock_timestamp() + make_interval(secs => %s), 'preflight')
+                    returning {_COLUMNS}""",
+                    [
+                        wanted.dag_id,
+                        wanted.airflow_run,
+                        this_host(),
+                        wanted.actor,
+                        Jsonb(wanted.conf),
+                        wanted.folder,
+                        list(wanted.folder_versions),
+                        good_for,
+                    ],
+                ).fetchone()
+        except psycopg.errors.UniqueViolation:
+            raise TargetBusyError("another run", "unknown", "just claimed it", None) from None
+    if row is None:
+        raise DeploymentLostError(None, "its row is gone")
+    return row
+
+
+def renew(connection: Connection, deployment_id: int, fence: int, phase: str, *, good_for: float) -> None:
+    """Say that the deployment is alive for another `good_for` seconds and what it does. Commits once.
+
+    Raises DeploymentLostError when its fence was raised or it was ended: whoever holds it now must not be disturbed.
+    """
+    done = connection.execute(
+        """update deploy_ledger.deployment
+        set good_until = clock_timestamp() + make_interval(secs => %s), phase = %s, host = %s
+        where id = %s and fence = %s and ended_at is null""",
+        [good_for, phase, this_host(), deployment_id, fence],
+    ).rowcount
+    if not done:
+        raise DeploymentLostError(deployment_id, _why_lost(connection, deployment_id))
+
+
+def close(connection: Connection, deployment_id: int, fence: int, state: str) -> bool:
+    """End the deployment with `state`; False when it was ended already by somebody else. Commits once."""
+    done = connection.execute(
+        """update deploy_ledger.deployment set state = %s, ended_at = clock_timestamp(), phase = 'report'
+        where id = %s and fence = %s and ended_at is null""",
+        [state, deployment_id, fence],
+    ).rowcount
+    return bool(done)
+
+
+def _one(connection: Connection, where: str, arguments: tuple[object, ...]) -> Deployment | None:
+    with connection.cursor(row_factory=class_row(Deployment)) as cursor:
+        return cursor.execute(f"select {_COLUMNS} from deploy_ledger.deployment {where}", arguments).fetchone()
+
+
+def _expired(connection: Connection, deployment_id: int) -> bool:
+    row = connection.execute(
+        "select good_until < clock_timestamp() from deploy_ledger.deployment where id = %s", [deployment_id]
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _reclaim(connection: Connection, deployment_id: int, wanted: Claim, good_for: float) -> Deployment:
+    with connection.cursor(row_factory=class_row(Deployment)) as cursor:
+        row = cursor.execute(
+            f"""update deploy_ledger.deployment
+            set fence = nextval('deploy_ledger.fence_seq'), host = %s, phase = 'preflight', folder = %s,
+                folder_versions = %s, good_until = clock_timestamp() + make_interval(secs => %s)
+            where id = %s returning {_COLUMNS}""",
+            [this_host(), wanted.folder, list(wanted.folder_versions), good_for, deployment_id],
+        ).fetchone()
+    if row is None:
+        raise DeploymentLostError(deployment_id, "its row is gone")
+    return row
+
+
+def _why_lost(connection: Connection, deployment_id: int) -> str:
+    found = deployment(connection, deployment_id)
+    if found is None:
+        return "its row is gone from the ledger"
+    if found.ended_at is not None:
+        return f"it was ended as {found.state}"
+    return "another try of it holds the target under a newer fence"

@@ -1,0 +1,71 @@
+"""Evidence: checks, benchmarks, approvals and proofs, each with its outcome and what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from pg_deploy.session import Connection
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One row of deploy_ledger.evidence."""
+
+    id: int
+    deployment_id: int
+    attempt_id: int | None
+    version: str | None
+    location: str
+    kind: str
+    name: str
+    outcome: str
+    detail: dict[str, Any]
+    recorded_at: datetime
+
+
+def record(
+    connection: Connection,
+    deployment_id: int,
+    kind: str,
+    name: str,
+    outcome: str,
+    *,
+    detail: Mapping[str, object] | None = None,
+    attempt_id: int | None = None,
+    version: str | None = None,
+    location: str = "target",
+) -> None:
+    """Write one piece of evidence. Commits once, or with the caller's transaction."""
+    connection.execute(
+        """insert into deploy_ledger.evidence
+            (deployment_id, attempt_id, version, location, kind, name, outcome, detail)
+        values (%s, %s, %s, %s, %s, %s, %s, %s)""",
+        [deployment_id, attempt_id, version, location, kind, name, outcome, Jsonb(dict(detail or {}))],
+    )
+
+
+def of_deployment(connection: Connection, deployment_id: int, kind: str | None = None) -> tuple[Evidence, ...]:
+    """The evidence of a deployment, oldest first, of one kind or all. Reads only."""
+    return _select(connection, "deployment_id = %s and (%s::text is null or kind = %s)", [deployment_id, kind, kind])
+
+
+def of_attempt(connection: Connection, attempt_id: int, kind: str | None = None) -> tuple[Evidence, ...]:
+    """The evidence of an attempt, oldest first, of one kind or all. Reads only."""
+    return _select(connection, "attempt_id = %s and (%s::text is null or kind = %s)", [attempt_id, kind, kind])
+
+
+def _select(connection: Connection, where: str, arguments: list[object]) -> tuple[Evidence, ...]:
+    with connection.cursor(row_factory=class_row(Evidence)) as cursor:
+        return tuple(
+            cursor.execute(
+                f"""select id, deployment_id, attempt_id, version, location, kind, name, outcome, detail, recorded_at
+                from deploy_ledger.evidence where {where} order by id""",
+                arguments,
+            ).fetchall()
+        )

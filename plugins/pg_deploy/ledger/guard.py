@@ -1,0 +1,116 @@
+"""The lock that says: now a task of a deployment works on this database.
+
+A session advisory lock cannot span tasks (each is a process of its own), and a lock row alone survives a killed pod; so
+each working task takes both: the deployment's fence in the ledger, and this lock while it works.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+
+from pg_deploy.errors import LockNotFreeError
+from pg_deploy.ledger import deployment as deployments
+from pg_deploy.session import Connection, Target
+
+_KEY = "pg_catalog.hashtextextended('deploy_ledger deployment', 0)"
+_HEARTBEAT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """What a task must show to work for a deployment: the row's id and the fence it was given."""
+
+    deployment_id: int
+    fence: int
+    good_for: float = 600.0
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Held while a task works: an autocommit connection that has the lock and writes the ledger's own rows."""
+
+    connection: Connection
+    ownership: Ownership
+
+
+@contextmanager
+def working(
+    target: Target, ownership: Ownership, phase: str, *, give_up_after: float, log: logging.Logger
+) -> Iterator[Guard]:
+    """Take the deploy lock, check the fence, and keep the deployment alive until the block ends.
+
+    Never waits inside the server: a waiting session would hold a snapshot that an index build waits for, so the lock is
+    polled in autocommit. Raises LockNotFreeError after `give_up_after` seconds, DeploymentLostError when the fence was
+    raised.
+    """
+    with target.session(f"guard {phase}") as connection:
+        _take_lock(connection, give_up_after=give_up_after, log=log)
+        deployments.renew(
+            connection, ownership.deployment_id, ownership.fence, phase, good_for=ownership.good_for
+        )
+        stop = threading.Event()
+        beat = threading.Thread(
+            target=_keep_alive, args=(connection, ownership, phase, stop, log), name="pg_deploy heartbeat", daemon=True
+        )
+        beat.start()
+        try:
+            yield Guard(connection, ownership)
+        finally:
+            stop.set()
+            beat.join(timeout=5)
+
+
+def _take_lock(connection: Connection, *, give_up_after: float, log: logging.Logger) -> None:
+    started = time.monotonic()
+    said = -60.0
+    while True:
+        row = connection.execute(f"select pg_catalog.pg_try_advisory_lock({_KEY})").fetchone()
+        if row and row[0]:
+            return
+        waited = time.monotonic() - started
+        holder = _lock_holder(connection)
+        if waited >= give_up_after:
+            raise LockNotFreeError(holder, waited)
+        if waited - said >= 10:
+            log.info("waiting for the deploy lock, held by %s, for %.0f s so far", holder, waited)
+            said = waited
+        time.sleep(0.5)
+
+
+def _lock_holder(connection: Connection) -> str:
+    row = connection.execute(
+        f"""select l.pid, a.application_name, a.client_addr::text
+        from pg_catalog.pg_locks l
+        left join pg_catalog.pg_stat_activity a using (pid)
+        where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+            and (l.classid::bigint << 32 | l.objid::bigint) = {_KEY}
+            and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())"""
+    ).fetchone()
+    if row is None:
+        return "nobody any more"
+    return f"pid {row[0]} ({row[1] or 'unknown'}, from {row[2] or 'a local socket'})"
+
+
+def _keep_alive(
+    connection: Connection, ownership: Ownership, phase: str, stop: threading.Event, log: logging.Logger
+) -> None:
+    interval = min(_HEARTBEAT_S, ownership.good_for / 3)
+    while not stop.wait(interval):
+        try:
+            deployments.renew(
+                connection, ownership.deployment_id, ownership.fence, phase, good_for=ownership.good_for
+            )
+        except psycopg.Error as error:
+            # The work itself finds out about a lost connection; the heartbeat only says what it saw.
+            log.warning("could not renew the deployment's good_until: %s", error)
+            return
+        except Exception as error:
+            log.error("%s", error)
+            return

@@ -1,0 +1,92 @@
+"""The pinned set: which migrations a run deploys, and exactly which text of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from pg_deploy.errors import PinnedContentChangedError
+from pg_deploy.migration import Migration
+from pg_deploy.session import Connection
+
+_COLUMNS = """deployment_id, position, version, stem, name, title, sql_hash, bundle_hash, sql, rollback, rollback_source,
+    risk, access"""
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """One row of deploy_ledger.planned_migration."""
+
+    deployment_id: int
+    position: int
+    version: str
+    stem: str
+    name: str
+    title: str
+    sql_hash: str
+    bundle_hash: str
+    sql: str
+    rollback: str | None
+    rollback_source: str
+    risk: str
+    access: str
+
+
+def pin(connection: Connection, deployment_id: int, migrations: Sequence[Migration]) -> None:
+    """Fix the set of a deployment; a retry of preflight replaces it. Commits once."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute("delete from deploy_ledger.planned_migration where deployment_id = %s", [deployment_id])
+        cursor.executemany(
+            """insert into deploy_ledger.planned_migration
+                (deployment_id, position, version, stem, name, title, sql_hash, bundle_hash, sql, rollback,
+                rollback_source, risk, access, manifest)
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+            [
+                (
+                    deployment_id,
+                    position,
+                    migration.version,
+                    migration.stem,
+                    migration.file.name,
+                    migration.title,
+                    migration.file.sql_hash,
+                    migration.bundle_hash,
+                    migration.file.sql,
+                    migration.rollback,
+                    "written" if migration.rollback is not None else "none",
+                    migration.manifest.risk,
+                    migration.manifest.access,
+                    Jsonb(migration.manifest.model_dump(mode="json")),
+                )
+                for position, migration in enumerate(migrations, start=1)
+            ],
+        )
+
+
+def pinned(connection: Connection, deployment_id: int) -> tuple[Pinned, ...]:
+    """The set of a deployment in order. Reads only."""
+    with connection.cursor(row_factory=class_row(Pinned)) as cursor:
+        return tuple(
+            cursor.execute(
+                f"select {_COLUMNS} from deploy_ledger.planned_migration where deployment_id = %s order by position",
+                [deployment_id],
+            ).fetchall()
+        )
+
+
+def pinned_version(connection: Connection, deployment_id: int, version: str) -> Pinned | None:
+    """The pinned migration of that version, if the run has it. Reads only."""
+    with connection.cursor(row_factory=class_row(Pinned)) as cursor:
+        return cursor.execute(
+            f"select {_COLUMNS} from deploy_ledger.planned_migration where deployment_id = %s and version = %s",
+            [deployment_id, version],
+        ).fetchone()
+
+
+def refuse_other_content(pinned_migration: Pinned, migration: Migration) -> None:
+    """Raise PinnedContentChangedError unless the files are still those that preflight pinned."""
+    if (migration.file.sql_hash, migration.bundle_hash) != (pinned_migration.sql_hash, pinned_migration.bundle_hash):
+        raise PinnedContentChangedError(pinned_migration.stem)

@@ -1,0 +1,53 @@
+"""Making the ledger, and knowing whether it is there."""
+
+from __future__ import annotations
+
+import re
+
+from pg_deploy.errors import LedgerTooNewError
+from pg_deploy.folder import PROJECT
+from pg_deploy.session import Connection
+
+_DIRECTORY = PROJECT / "sql" / "ledger"
+_LOCK = "select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('deploy_ledger revision', 0))"
+
+
+def exists(connection: Connection) -> bool:
+    """Whether the target holds a ledger. Reads only."""
+    row = connection.execute("select pg_catalog.to_regclass('deploy_ledger.revision') is not null").fetchone()
+    return bool(row and row[0])
+
+
+def ensure(connection: Connection) -> None:
+    """Bring the ledger to the revision of this version of the engine. Commits once; does nothing when it is there.
+
+    Raises LedgerTooNewError when a newer version of the engine wrote it.
+    """
+    revisions = _revisions()
+    newest = max(revisions)
+    present = _present(connection) if exists(connection) else 0
+    if present == newest:
+        return
+    if present > newest:
+        raise LedgerTooNewError(present, newest)
+    with connection.transaction():
+        # Two first deployments may come at once: the second finds the work done.
+        connection.execute(_LOCK)
+        present = _present(connection) if exists(connection) else 0
+        for number in range(present + 1, newest + 1):
+            connection.execute(revisions[number])
+            connection.execute("insert into deploy_ledger.revision (number) values (%s)", [number])
+
+
+def _present(connection: Connection) -> int:
+    row = connection.execute("select coalesce(max(number), 0) from deploy_ledger.revision").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _revisions() -> dict[int, bytes]:
+    found = {}
+    for path in _DIRECTORY.glob("*.sql"):
+        match = re.match(r"(\d{4})_", path.name)
+        if match:
+            found[int(match[1])] = path.read_bytes()
+    return found

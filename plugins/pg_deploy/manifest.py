@@ -1,0 +1,138 @@
+"""migration.yaml: what the author of a migration declares about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pg_deploy.duration import parse_duration
+from pg_deploy.errors import InvalidManifestError
+
+Risk = Literal["low", "medium", "high", "unknown"]
+Access = Literal["unchanged", "changed", "undeclared"]
+
+_STRICT = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Within(BaseModel):
+    """Not slower than `times` times another benchmark of the same migration, both measured afterwards."""
+
+    model_config = _STRICT
+    of: str
+    times: float = Field(gt=0)
+
+
+class Goal(BaseModel):
+    """What a benchmark is hoped to reach; every part that is given must hold. Reported, never decides."""
+
+    model_config = _STRICT
+    faster_percent: float | None = Field(default=None, gt=0, lt=100)
+    times_faster: float | None = Field(default=None, gt=1)
+    max_ms: float | None = Field(default=None, gt=0)
+    within: Within | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Goal:
+        if not self.model_fields_set:
+            raise ValueError("a goal needs at least one of faster_percent, times_faster, max_ms, within")
+        return self
+
+
+class Limit(BaseModel):
+    """How much slower a benchmark may become, as a factor; slower than that leads to rollback."""
+
+    model_config = _STRICT
+    times_slower: float = Field(default=1.5, ge=1)
+
+
+class BenchmarkTerms(BaseModel):
+    """Goal and limit of one benchmark file."""
+
+    model_config = _STRICT
+    goal: Goal | None = None
+    limit: Limit = Limit()
+
+
+class Hints(BaseModel):
+    """Sentences printed when that verb fails: where the author would look first."""
+
+    model_config = _STRICT
+    apply: str | None = None
+    verify: str | None = None
+    rollback: str | None = None
+
+
+class Manifest(BaseModel):
+    """The contents of one migration.yaml; every key may be left out, an unknown key is refused."""
+
+    model_config = _STRICT
+    title: str = ""
+    risk: Risk = "unknown"
+    impact: str = ""
+    expected_duration: str | None = None
+    access: Access = "unchanged"
+    requires_extensions: tuple[str, ...] = ()
+    holds_lock: str | None = None
+    after_rollback: str = ""
+    hints: Hints = Hints()
+    benchmarks: dict[str, BenchmarkTerms] = {}
+
+    @field_validator("expected_duration", "holds_lock")
+    @classmethod
+    def _is_duration(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_duration(value)
+        return value
+
+    @property
+    def expected_seconds(self) -> float | None:
+        """The declared duration of the step in seconds, or None."""
+        return parse_duration(self.expected_duration) if self.expected_duration else None
+
+    @property
+    def holds_lock_seconds(self) -> float | None:
+        """How long a strong lock may be held, in seconds, where the author declared it."""
+        return parse_duration(self.holds_lock) if self.holds_lock else None
+
+
+# A migration without any companion makes no promise about access: what changes is shown and does not fail.
+UNPROTECTED = Manifest(access="undeclared")
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest at `path`; an absent file means risk unknown, access unchanged. Raises InvalidManifestError."""
+    if not path.is_file():
+        return Manifest()
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidManifestError(path, " ".join(str(error).split())) from error
+    if loaded is None:
+        return Manifest()
+    if not isinstance(loaded, dict):
+        raise InvalidManifestError(path, "it must hold keys and values")
+    try:
+        return Manifest.model_validate(loaded)
+    except ValidationError as error:
+        raise InvalidManifestError(path, _first_fault(error)) from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key '{key}'; known keys here: {', '.join(_known_keys(fault['loc']))}"
+    return f"'{key}': {fault['msg']}" if key else str(fault["msg"])
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    models: dict[str, type[BaseModel]] = {"hints": Hints, "goal": Goal, "limit": Limit, "within": Within}
+    parent = location[-2] if len(location) > 1 else None
+    if parent is None:
+        return list(Manifest.model_fields)
+    if isinstance(parent, str) and parent in models:
+        return list(models[parent].model_fields)
+    return list(BenchmarkTerms.model_fields)

@@ -1,0 +1,241 @@
+"""A migration on disk: the SQL file, its companion, and the two hashes that bind a run to them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from pg_deploy.errors import (
+    DuplicateVersionError,
+    EmptyMigrationError,
+    InvalidMigrationsError,
+    MigrationNameError,
+    NotUtf8Error,
+    OrphanCompanionError,
+    PgDeployError,
+    UnknownBenchmarkError,
+    UnknownMigrationError,
+)
+from pg_deploy.folder import stems
+from pg_deploy.manifest import UNPROTECTED, BenchmarkTerms, Manifest, read_manifest
+from pg_deploy.statements import Segment, Statement, segments, split, split_check
+
+NAME = re.compile(r"(?P<version>\d{14})_(?P<name>[A-Za-z0-9_-]+)")
+
+
+@dataclass(frozen=True)
+class Query:
+    """A check or a benchmark file: statements of which the last one counts, the earlier ones set the scene."""
+
+    name: str
+    sql: str
+    statements: tuple[Statement, ...]
+    writes: bool
+    rehearsal_only: bool = False
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A query timed before and after; `before` is another text for the first side where the thing did not exist yet."""
+
+    name: str
+    after: Query
+    before: Query | None
+    terms: BenchmarkTerms
+
+
+@dataclass(frozen=True)
+class MigrationFile:
+    """A well-named file with its bytes, not parsed yet: reading a thousand of them must be quick."""
+
+    version: str
+    name: str
+    path: Path
+    sql: str
+    sql_hash: str
+
+    @property
+    def stem(self) -> str:
+        """`<version>_<name>`, also the id of the task group."""
+        return self.path.stem
+
+    @property
+    def companion(self) -> Path:
+        """The folder of the same stem beside the file; it need not exist."""
+        return self.path.with_suffix("")
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One change, read in full and valid: what a run may pin."""
+
+    file: MigrationFile
+    statements: tuple[Statement, ...]
+    manifest: Manifest
+    has_companion: bool
+    checks: tuple[Query, ...]
+    benchmarks: tuple[Benchmark, ...]
+    rollback: str | None
+    companion_hash: str = field(repr=False, default="")
+
+    @property
+    def version(self) -> str:
+        """The 14 digits that order migrations."""
+        return self.file.version
+
+    @property
+    def stem(self) -> str:
+        """`<version>_<name>`."""
+        return self.file.stem
+
+    @property
+    def title(self) -> str:
+        """The manifest's title, else the name in words."""
+        return self.manifest.title or self.file.name.replace("_", " ")
+
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        """The parts that commit together, in order."""
+        return segments(self.statements)
+
+    @property
+    def bundle_hash(self) -> str:
+        """Hash of everything an approval is given for: SQL, companion and rollback."""
+        return hashlib.sha256(f"{self.file.sql_hash} {self.companion_hash}".encode()).hexdigest()
+
+    @property
+    def unprotected(self) -> tuple[str, ...]:
+        """What protection is missing, in plain words; empty when nothing is."""
+        missing = []
+        if not self.has_companion:
+            missing.append("no companion: only the built-in checks run, and access is undeclared")
+        elif not self.checks:
+            missing.append("no check of its own: only the built-in checks run")
+        if self.rollback is None:
+            missing.append("no rollback.sql: once applied, it cannot be undone by a task")
+        return tuple(missing)
+
+
+def read_folder(directory: Path) -> tuple[MigrationFile, ...]:
+    """All migrations of `directory` in version order. Reads files only; raises InvalidMigrationsError naming every fault."""
+    files: list[MigrationFile] = []
+    faults: list[PgDeployError] = []
+    if not directory.is_dir():
+        raise InvalidMigrationsError((UnknownMigrationError(str(directory), ()),))
+    for stem in stems(directory):
+        try:
+            files.append(_read_file(directory / f"{stem}.sql"))
+        except PgDeployError as fault:
+            faults.append(fault)
+    by_version: dict[str, list[str]] = {}
+    for file in files:
+        by_version.setdefault(file.version, []).append(file.path.name)
+    faults += [DuplicateVersionError(version, tuple(names)) for version, names in by_version.items() if len(names) > 1]
+    known = {file.stem for file in files}
+    named = set(stems(directory))
+    for entry in sorted(directory.iterdir()):
+        if entry.is_dir() and NAME.fullmatch(entry.name) and entry.name not in known | named:
+            faults.append(OrphanCompanionError(entry.name))
+    if faults:
+        raise InvalidMigrationsError(tuple(faults))
+    return tuple(sorted(files, key=lambda file: file.version))
+
+
+def load_all(files: tuple[MigrationFile, ...]) -> tuple[Migration, ...]:
+    """`files` parsed with their companions, in the same order. Reads files only; raises InvalidMigrationsError."""
+    loaded: list[Migration] = []
+    faults: list[PgDeployError] = []
+    for file in files:
+        try:
+            loaded.append(load(file))
+        except InvalidMigrationsError as several:
+            faults += several.faults
+        except PgDeployError as fault:
+            faults.append(fault)
+    if faults:
+        raise InvalidMigrationsError(tuple(faults))
+    return tuple(loaded)
+
+
+def load(file: MigrationFile) -> Migration:
+    """`file` parsed, with its companion. Reads files only; raises the error class of the first fault found."""
+    statements = split(file.sql, file=file.path.name)
+    companion = file.companion
+    if not companion.is_dir():
+        return Migration(file, statements, UNPROTECTED, False, (), (), None)
+    manifest = read_manifest(companion / "migration.yaml")
+    checks = tuple(_read_query(path, directive="check") for path in sorted((companion / "verify").glob("*.sql")))
+    benchmarks = _read_benchmarks(companion / "benchmarks", manifest)
+    rollback_path = companion / "rollback.sql"
+    rollback = read_text(rollback_path) if rollback_path.is_file() else None
+    if rollback is not None:
+        split(rollback, file=f"{file.stem}/rollback.sql")
+    return Migration(file, statements, manifest, True, checks, benchmarks, rollback, _hash_companion(companion))
+
+
+def read_text(path: Path) -> str:
+    """The file as text, byte for byte. Raises NotUtf8Error."""
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise NotUtf8Error(path.name, line) from error
+
+
+def _read_file(path: Path) -> MigrationFile:
+    match = NAME.fullmatch(path.stem)
+    if match is None:
+        raise MigrationNameError(path.name)
+    sql = read_text(path)
+    if not sql.strip():
+        raise EmptyMigrationError(path.name)
+    digest = hashlib.sha256(sql.encode()).hexdigest()
+    return MigrationFile(match["version"], match["name"], path, sql, digest)
+
+
+def _read_query(path: Path, *, directive: str) -> Query:
+    sql = read_text(path)
+    first_line = sql.split("\n", 1)[0].strip()
+    words = first_line.removeprefix(f"-- {directive}:").replace(",", " ").split()
+    directives = set(words) if first_line.startswith(f"-- {directive}:") else set()
+    shown = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
+    return Query(
+        path.stem,
+        sql,
+        split_check(sql, file=shown),
+        writes="writes" in directives,
+        rehearsal_only="rehearsal" in directives,
+    )
+
+
+def _read_benchmarks(directory: Path, manifest: Manifest) -> tuple[Benchmark, ...]:
+    found: list[Benchmark] = []
+    paths = {path.name.removesuffix(".sql"): path for path in sorted(directory.glob("*.sql"))}
+    names = {name for name in paths if not name.endswith(".before")}
+    for name in sorted(set(manifest.benchmarks) - names):
+        raise UnknownBenchmarkError(name, directory.parent.name)
+    for name in sorted(names):
+        before = paths.get(f"{name}.before")
+        found.append(
+            Benchmark(
+                name,
+                _read_query(paths[name], directive="benchmark"),
+                _read_query(before, directive="benchmark") if before else None,
+                manifest.benchmarks.get(name, BenchmarkTerms()),
+            )
+        )
+    return tuple(found)
+
+
+def _hash_companion(companion: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(companion.rglob("*")):
+        if path.is_file() and not path.name.startswith(".") and not path.name.endswith("~"):
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(companion).as_posix()} {len(content)}\n".encode())
+            digest.update(content)
+    return digest.hexdigest()

@@ -1,0 +1,103 @@
+"""Connections to the target: how they are opened, named and known again."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from pg_deploy.errors import ConnectionFailedError
+
+Connection = psycopg.Connection[TupleRow]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A server process, known again by pid and start: a pid alone is reused."""
+
+    pid: int
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class Target:
+    """The database to change: a name for people, and how to connect. The password never shows in its repr."""
+
+    name: str
+    conninfo: str = field(repr=False)
+
+    def connect(self, purpose: str) -> Connection:
+        """A new autocommit connection whose application_name is `pg_deploy <purpose>`.
+
+        Role and database may carry timeouts of their own (Supabase: two minutes for postgres): the engine sets each
+        deadline itself, so they start at none. Raises ConnectionFailedError, without the password.
+        """
+        try:
+            connection = psycopg.connect(
+                self.conninfo,
+                autocommit=True,
+                application_name=f"pg_deploy {purpose}"[:63],
+                connect_timeout=15,
+                prepare_threshold=None,
+                client_encoding="utf8",
+            )
+        except psycopg.Error as error:
+            raise ConnectionFailedError(self.name, one_line(without_secrets(str(error)))) from None
+        connection.execute(
+            "select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),"
+            " set_config('idle_in_transaction_session_timeout', '0', false)"
+        )
+        return connection
+
+    @contextmanager
+    def session(self, purpose: str) -> Iterator[Connection]:
+        """`connect`, closed at the end whatever happened."""
+        connection = self.connect(purpose)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+def backend_of(connection: Connection) -> Backend:
+    """The server process behind `connection`."""
+    row = connection.execute(
+        "select pid, backend_start from pg_catalog.pg_stat_activity where pid = pg_catalog.pg_backend_pid()"
+    ).fetchone()
+    if row is None:
+        raise ConnectionFailedError("the session", "its backend is not in pg_stat_activity")
+    return Backend(row[0], row[1])
+
+
+@contextmanager
+def aborted_transaction(connection: Connection, *, writes: bool = False) -> Iterator[None]:
+    """A transaction that is always aborted; read only unless `writes`."""
+    connection.execute("begin" if writes else "begin read only")
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("rollback")
+
+
+def without_secrets(text: str) -> str:
+    """`text` with passwords in URLs and key=value pairs masked."""
+    text = re.sub(r"(://[^:/@\s]+:)[^@\s]+@", r"\1***@", text)
+    return re.sub(r"(?i)\b(password\s*=\s*)('[^']*'|\S+)", r"\1***", text)
+
+
+def one_line(text: str) -> str:
+    """`text` with white space folded, for a sentence."""
+    return " ".join(text.split())
+
+
+def this_host() -> str:
+    """Where this process runs, for the ledger: `host/pid`."""
+    return f"{socket.gethostname()}/{os.getpid()}"

@@ -1,0 +1,49 @@
+"""The state before a migration: catalog facts, findings that are there already, benchmarks."""
+
+from __future__ import annotations
+
+from pg_deploy import benchmarks
+from pg_deploy.catalog import read_facts
+from pg_deploy.checks import built_in_checks, run_check
+from pg_deploy.errors import EditedAfterDeploymentError
+from pg_deploy.job import BENCHMARK_S, Job
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import snapshot
+from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.migration import Migration
+
+
+def take_snapshot(job: Job, migration: Migration) -> Attempt:
+    """Open an attempt, or take up one that was left unfinished, and keep what the database is like before it.
+
+    A snapshot is taken once an attempt: one that was begun already keeps the facts and benchmarks from before it began.
+    """
+    last = attempts.latest(job.ledger, migration.version)
+    if last is not None and last.state in attempts.UNFINISHED:
+        if last.state in ("applying", "applied") and last.sql_hash != migration.file.sql_hash:
+            raise EditedAfterDeploymentError(migration.stem)
+        job.log.info("attempt %d was left in state %s: going on with it and its snapshot", last.id, last.state)
+        return last
+    if last is None or last.state not in ("planned", "snapshotted") or last.deployment_id != job.deployment_id:
+        last = attempts.start(
+            job.ledger,
+            job.deployment_id,
+            version=migration.version,
+            stem=migration.stem,
+            sql_hash=migration.file.sql_hash,
+        )
+    with job.target.session(f"snapshot {migration.version}") as connection:
+        facts = read_facts(connection)
+        snapshot.save(job.ledger, job.deployment_id, last.id, "before", facts)
+        job.log.info("snapshot of %d catalog facts, fingerprint %s", len(facts.facts), facts.fingerprint[:12])
+        for check in built_in_checks():
+            result = run_check(connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s)
+            job.record_check(last, result, kind="check before")
+        if job.benchmark and migration.benchmarks:
+            job.log.info("benchmarks before")
+            for name, measurement in benchmarks.measure_all(
+                connection, migration.benchmarks, side="before", timeout_s=BENCHMARK_S, log=job.log
+            ).items():
+                outcome = "error" if measurement.error else "measured"
+                job.record(last, "benchmark before", name, outcome, measurement.as_detail())
+    return last if last.state == "snapshotted" else attempts.move(job.ledger, last, "snapshotted")

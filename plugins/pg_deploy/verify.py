@@ -1,0 +1,123 @@
+"""Verify: look at the database, not at the exit code, and say whether the migration did what it promised."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from pg_deploy import benchmarks as bench
+from pg_deploy.catalog import read_facts
+from pg_deploy.checks import CheckResult, built_in_checks, log_result, run_check, run_checks
+from pg_deploy.errors import VerificationFailedError
+from pg_deploy.job import BENCHMARK_S, Job
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import evidence, snapshot
+from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.migration import Migration
+from pg_deploy.session import Connection
+
+
+def verify(job: Job, migration: Migration) -> Attempt:
+    """Run the built-in checks, the migration's own checks and its benchmarks; on success the migration counts as deployed.
+
+    Every check runs, also after the first failure. Raises VerificationFailedError naming all that failed.
+    """
+    current = attempts.latest(job.ledger, migration.version)
+    if current is None or current.state != "applied":
+        raise VerificationFailedError(migration.stem, ["it is not in state applied"])
+    failures: list[str] = []
+    with job.target.session(f"verify {migration.version}") as connection:
+        failures += _verify_checks(job, connection, current, migration)
+        if job.benchmark:
+            failures += _verify_benchmarks(job, connection, current, migration)
+        after = read_facts(connection)
+    snapshot.save(job.ledger, job.deployment_id, current.id, "after", after)
+    if failures:
+        error = VerificationFailedError(migration.stem, failures)
+        job.ledger.execute("update deploy_ledger.attempt set error = %s where id = %s", [str(error), current.id])
+        raise error
+    return attempts.move(job.ledger, current, "verified")
+
+
+def _verify_checks(job: Job, connection: Connection, current: Attempt, migration: Migration) -> list[str]:
+    job.log.info("checks")
+    known = {
+        found.name: {row[0] for row in found.detail.get("rows", [])}
+        for found in evidence.of_attempt(job.ledger, current.id, "check before")
+    }
+    failures = []
+    for check in built_in_checks():
+        result = run_check(connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s)
+        result = _without_known(result, known.get(check.name, set()))
+        log_result(result, job.log)
+        job.record_check(current, result)
+        failures += _failure(result)
+    for result in run_checks(
+        connection, migration.checks, on_copy=job.on_copy, timeout_s=job.check_timeout_s, log=job.log
+    ):
+        job.record_check(current, result)
+        failures += _failure(result)
+    return failures
+
+
+def _without_known(result: CheckResult, known: set[str]) -> CheckResult:
+    """Only what the migration added counts: findings that were there before are somebody else's."""
+    rows = tuple(row for row in result.rows if row[0] not in known)
+    added = result.found - (len(result.rows) - len(rows))
+    outcome = "passed" if result.outcome == "failed" and added <= 0 else result.outcome
+    return replace(result, rows=rows, found=max(added, 0), outcome=outcome)
+
+
+def _failure(result: CheckResult) -> list[str]:
+    if result.is_good:
+        return []
+    said = result.error or f"{result.found} found"
+    return [f'check "{result.name.replace("_", " ")}": {said}']
+
+
+def _verify_benchmarks(job: Job, connection: Connection, current: Attempt, migration: Migration) -> list[str]:
+    if not migration.benchmarks:
+        return []
+    job.log.info("benchmarks after")
+    before = {
+        found.name: bench.Measurement.from_detail(found.detail)
+        for found in evidence.of_attempt(job.ledger, current.id, "benchmark before")
+    }
+    after = bench.measure_all(connection, migration.benchmarks, side="after", timeout_s=BENCHMARK_S, log=job.log)
+    failures = []
+    for benchmark in migration.benchmarks:
+        first = before.get(benchmark.name)
+        agrees = True
+        if bench.breaches(benchmark, first, after[benchmark.name]):
+            again = bench.measure(connection, benchmark.after, timeout_s=BENCHMARK_S)
+            agrees = bench.breaches(benchmark, first, again)
+        result = bench.compare(benchmark, first, after, agrees=agrees)
+        _log_comparison(result, job.log)
+        job.record(
+            current,
+            "benchmark",
+            benchmark.name,
+            "breached" if result.breached else "kept",
+            {
+                "before": first.as_detail() if first else None,
+                "after": result.after.as_detail(),
+                "goal": result.goal_text,
+                "goal_met": result.goal_met,
+                "sentence": result.sentence,
+                "why": result.why,
+            },
+        )
+        if result.breached:
+            failures.append(f'benchmark "{benchmark.name}": {result.why}, {result.sentence}')
+    return failures
+
+
+def _log_comparison(result: bench.Comparison, log: logging.Logger) -> None:
+    goal = ""
+    if result.goal_text:
+        said = {True: "met", False: "not met", None: "not comparable"}[result.goal_met]
+        goal = f"; goal {result.goal_text}: {said}"
+    if result.breached:
+        log.error("  ✗ %s: %s (%s)%s", result.name, result.sentence, result.why, goal)
+    else:
+        log.info("  ✓ %s: %s%s", result.name, result.sentence, goal)
