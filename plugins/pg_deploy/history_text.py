@@ -10,9 +10,7 @@ from __future__ import annotations
 import re
 
 # What JavaScript's String.trim() takes off; Python's str.strip() differs in U+FEFF, U+0085 and U+001C to U+001F.
-_SPACE = (
-    "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-)
+_SPACE = "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 _MARK = re.compile(
     rf"""
     (?P<escaped> (?<![\w$]) [eE]' )
@@ -50,7 +48,12 @@ def _pieces(text: str) -> list[str]:
     while (mark := _MARK.search(text, at)) is not None:
         kind, found, before, at = mark.lastgroup, mark.group(), at, mark.end()
         if kind == "word":
-            if open_bodies and not in_parentheses and found.lower() == "end" and not text[begins : mark.start()].strip():
+            if (
+                open_bodies
+                and not in_parentheses
+                and found.lower() == "end"
+                and not text[begins : mark.start()].strip()
+            ):
                 open_bodies -= 1
         elif kind == "body":
             open_bodies += 1
