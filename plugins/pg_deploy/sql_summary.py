@@ -1,0 +1,47 @@
+"""One line about a statement, fit for a log: no comments, no secrets."""
+
+from __future__ import annotations
+
+import re
+
+from pglast import parser
+
+_LENGTH = 100
+_SCANNED_UP_TO = (
+    20_000  # characters; the tokens of a longer statement, a bulk insert, would take more memory than they are worth
+)
+_STRINGS = frozenset({"SCONST", "USCONST", "XCONST", "BCONST"})
+_SENSITIVE = re.compile(
+    r"passw|secret|token|api_?key|private_?key|credential|vault|crypt|conninfo|dblink|://|user\s+mapping|subscription"
+    r"|\bserver\b.*\boptions\b|\bhost\s*=",
+    re.IGNORECASE | re.DOTALL,
+)
+_QUOTED = re.compile(r"'(?:[^']|'')*'?")
+
+
+def summary_of(sql: str) -> str:
+    """Return the statement's first 100 characters on one line; every string in it is masked where it may hold a secret."""
+    if len(sql) > _SCANNED_UP_TO:
+        words = re.sub(r"/\*.*?\*/|--[^\n]*", " ", sql[:_LENGTH], flags=re.DOTALL)
+        head = re.split(r"['$]|/\*|\bvalues\b", words, maxsplit=1, flags=re.IGNORECASE)[0]
+        return f"{' '.join(head.split())} … ({len(sql)} characters)"
+    sensitive = _SENSITIVE.search(sql) is not None
+    parts: list[str] = []
+    done = 0
+    for token in parser.scan(sql):
+        if token.name in {"SQL_COMMENT", "C_COMMENT"}:
+            parts += [sql[done : token.start], " "]
+        elif sensitive and token.name in _STRINGS:
+            parts += [sql[done : token.start], "'***'"]
+        else:
+            continue
+        done = token.end + 1
+    line = " ".join("".join([*parts, sql[done:]]).split())
+    return line if len(line) <= _LENGTH else line[: _LENGTH - 1] + "…"
+
+
+def shown_line(line: str) -> str:
+    """Return a line of SQL for an error message; strings are masked, at their length, where it may hold a secret."""
+    if _SENSITIVE.search(line) is None:
+        return line
+    return _QUOTED.sub(lambda found: "*" * len(found.group()), line)

@@ -1,0 +1,100 @@
+"""Reading the syntax tree that libpg_query gives as JSON: plain dictionaries, far quicker than a tree of Python objects.
+
+A node is `{"IndexStmt": {…fields…}}`; fields with the value zero, false or nothing are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TypeAlias
+
+Fields: TypeAlias = "dict[str, object]"
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
+_DATA_CHANGES = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
+
+
+def fields(value: object) -> Fields:
+    """Return the value as a node's fields; empty where there are none."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[Fields]:
+    """Return the value as a list of nodes; empty where there are none."""
+    return [fields(item) for item in value] if isinstance(value, list) else []
+
+
+def opened(node: object) -> tuple[str, Fields]:
+    """Return a node's type and fields."""
+    for name, content in fields(node).items():
+        return name, fields(content)
+    return "", {}
+
+
+def text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def quoted(*parts: str) -> str:
+    """Return a qualified name that PostgreSQL's to_regclass() reads back; empty parts are left out."""
+    return ".".join(p if _PLAIN.fullmatch(p) else '"' + p.replace('"', '""') + '"' for p in parts if p)
+
+
+def relation(range_var: object) -> str:
+    """Return the name of a relation as it is written, quoted where it must be."""
+    content = fields(range_var)
+    return quoted(text(content.get("schemaname")), text(content.get("relname")))
+
+
+def strings(nodes: object) -> list[str]:
+    """Return the parts of a qualified name."""
+    return [text(fields(node.get("String")).get("sval")) for node in items(nodes)]
+
+
+def options(nodes: object) -> dict[str, object]:
+    """Return the options of a statement, by name; an option without a value is None."""
+    found = {}
+    for node in items(nodes):
+        option = fields(node.get("DefElem"))
+        found[text(option.get("defname"))] = option.get("arg")
+    return found
+
+
+def switched_on(arguments: dict[str, object], name: str, *, default: bool = False) -> bool:
+    """Return whether a boolean option is on: given without a value, or with one that means true."""
+    if name not in arguments:
+        return default
+    if arguments[name] is None:
+        return True
+    _, content = opened(arguments[name])
+    value = content.get("sval", content.get("boolval", content.get("ival", 0)))
+    return value is True or str(value).lower() in {"true", "on", "1", "yes"}
+
+
+def walk(node: object) -> Iterator[tuple[str, Fields]]:
+    """Yield every node below, with its type, in no particular order; never recurses."""
+    waiting: list[object] = [node]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting.extend(value)
+        elif isinstance(value, dict):
+            for name, content in value.items():
+                if isinstance(content, dict):
+                    yield name, content
+                    waiting.append(content)
+                elif isinstance(content, list):
+                    waiting.append(content)
+
+
+def changes_data(node: object) -> bool:
+    """Tell whether an insert, update, delete or merge stands anywhere in the node."""
+    return any(name in _DATA_CHANGES for name, _ in walk(node))
+
+
+def called(node: object) -> Iterator[tuple[str, list[Fields]]]:
+    """Yield the functions that a node calls: the qualified name and the arguments."""
+    for name, content in walk(node):
+        if name == "FuncCall" or (name == "funccall" and "funcname" in content):
+            yield ".".join(strings(content.get("funcname"))), items(content.get("args"))
