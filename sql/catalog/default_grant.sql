@@ -4,7 +4,7 @@ select
     case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
         when 'T' then 'types' when 'n' then 'schemas' when 'L' then 'large objects' else d.defaclobjtype::text end
         || ' made by ' || pg_get_userbyid(d.defaclrole)
-        || coalesce(format(' in schema %I', s.nspname), '') as identity,
+        || coalesce(' in schema ' || quote_ident(s.nspname), '') as identity,
     'database' as scope,
     jsonb_build_object('present', true) || coalesce((
         select jsonb_object_agg(r.grantee, r.privileges)
