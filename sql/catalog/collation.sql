@@ -1,0 +1,36 @@
+-- Through jsonb: the locale's column is collcollate, colliculocale (15, 16) or colllocale (17 on); collicurules is new in 16.
+-- The version of the operating system's library is no fact of the schema.
+select
+    'collation' as kind,
+    format('%I.%I', s.nspname, k.collname) as identity,
+    'database' as scope,
+    (to_jsonb(k) - 'oid' - 'collname' - 'collnamespace' - 'collowner' - 'collversion')
+        || jsonb_build_object('owner', pg_get_userbyid(k.collowner)) as definition
+from pg_catalog.pg_collation k
+join included_schema s on s.oid = k.collnamespace
+where not exists (
+    select
+    from extension_member e
+    where e.classid = 'pg_catalog.pg_collation'::regclass
+      and e.objid = k.oid
+)
+union all
+select
+    'conversion',
+    format('%I.%I', s.nspname, c.conname),
+    'database',
+    jsonb_build_object(
+        'owner', pg_get_userbyid(c.conowner),
+        'from', pg_encoding_to_char(c.conforencoding),
+        'to', pg_encoding_to_char(c.contoencoding),
+        'function', c.conproc::text,
+        'default', c.condefault
+    )
+from pg_catalog.pg_conversion c
+join included_schema s on s.oid = c.connamespace
+where not exists (
+    select
+    from extension_member e
+    where e.classid = 'pg_catalog.pg_conversion'::regclass
+      and e.objid = c.oid
+)

@@ -1,0 +1,12 @@
+-- Everything that changes how the catalog functions word a definition, pinned for this transaction only.
+set local search_path = '';
+set local quote_all_identifiers = off;
+set local timezone = 'UTC';
+set local datestyle = 'ISO, YMD';
+set local intervalstyle = 'postgres';
+set local extra_float_digits = 1;
+set local bytea_output = 'hex';
+-- compiling a statement that runs once costs more than it saves
+set local jit = off;
+-- off would make a table with policies (cron.job) an error instead of a shorter answer
+set local row_security = on;

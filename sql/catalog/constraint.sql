@@ -1,0 +1,31 @@
+-- Of tables and of domains.
+select
+    'constraint' as kind,
+    format('%I.%I.%I', s.nspname, coalesce(c.relname, t.typname), k.conname) as identity,
+    'database' as scope,
+    jsonb_build_object(
+        'definition', pg_get_constraintdef(k.oid),
+        'not valid', not k.convalidated,
+        'inherited', case when k.coninhcount > 0 then case when k.conislocal then 'and local' else 'only' end end,
+        -- alter table … disable trigger all switches a foreign key off without a trace in its definition
+        'triggers disabled', exists (
+            select
+            from pg_catalog.pg_trigger g
+            where g.tgconstraint = k.oid
+              and g.tgisinternal
+              and g.tgenabled <> 'O'
+        )
+    ) as definition
+from pg_catalog.pg_constraint k
+join included_schema s on s.oid = k.connamespace
+left join pg_catalog.pg_class c on c.oid = k.conrelid
+left join pg_catalog.pg_type t on t.oid = k.contypid
+where (k.conrelid <> 0 or k.contypid <> 0)
+  and not exists (
+    select
+    from extension_member e
+    where (e.classid, e.objid) in (
+        ('pg_catalog.pg_class'::regclass, k.conrelid),
+        ('pg_catalog.pg_type'::regclass, k.contypid)
+    )
+)

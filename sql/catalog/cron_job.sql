@@ -1,0 +1,14 @@
+-- Known by its name, or by its command where it has none: a job scheduled again gets another jobid.
+-- jobname through jsonb, because the first versions of pg_cron have no such column.
+select
+    'cron job' as kind,
+    coalesce(to_jsonb(j) ->> 'jobname', 'command: ' || j.command) as identity,
+    'database' as scope,
+    jsonb_build_object(
+        'schedule', j.schedule,
+        'command', j.command,
+        'database', case j.database when current_database()::text then 'this database' else j.database end,
+        'user', j.username,
+        'active', j.active
+    ) as definition
+from cron.job j

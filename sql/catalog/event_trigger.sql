@@ -1,0 +1,18 @@
+select
+    'event trigger' as kind,
+    format('%I', g.evtname) as identity,
+    'database' as scope,
+    jsonb_build_object(
+        'owner', pg_get_userbyid(g.evtowner),
+        'event', g.evtevent,
+        'tags', (select jsonb_agg(tag order by tag collate "C") from unnest(g.evttags) tag),
+        'function', g.evtfoid::regprocedure::text,
+        'fires', case g.evtenabled when 'D' then 'never' when 'R' then 'on replica' when 'A' then 'always' end
+    ) as definition
+from pg_catalog.pg_event_trigger g
+where not exists (
+    select
+    from extension_member e
+    where e.classid = 'pg_catalog.pg_event_trigger'::regclass
+      and e.objid = g.oid
+)

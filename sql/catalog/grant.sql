@@ -1,0 +1,168 @@
+-- One fact a grantee and object, the owner's own rights included: no ACL and the default written out are the same.
+-- What belongs to an extension shows only where its rights are no longer those that the extension gave.
+with object as (
+    select
+        case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
+            when 'S' then 'sequence' else 'table' end as type,
+        format('%I.%I', s.nspname, c.relname) as name,
+        'pg_catalog.pg_class'::regclass as classid,
+        c.oid as objid,
+        0 as subid,
+        c.relacl as acl,
+        acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner) as default_acl,
+        'database' as scope
+    from pg_catalog.pg_class c
+    join included_schema s on s.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+    union all
+    select
+        'column',
+        format('%I.%I.%I', s.nspname, c.relname, a.attname),
+        'pg_catalog.pg_class'::regclass,
+        c.oid,
+        a.attnum,
+        a.attacl,
+        '{}'::aclitem[],
+        'database'
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_class c on c.oid = a.attrelid
+    join included_schema s on s.oid = c.relnamespace
+    where a.attacl is not null
+      and not a.attisdropped
+    union all
+    select
+        case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end,
+        p.oid::regprocedure::text,
+        'pg_catalog.pg_proc'::regclass,
+        p.oid,
+        0,
+        p.proacl,
+        acldefault('f', p.proowner),
+        'database'
+    from pg_catalog.pg_proc p
+    join included_schema s on s.oid = p.pronamespace
+    union all
+    select
+        'type',
+        format('%I.%I', s.nspname, t.typname),
+        'pg_catalog.pg_type'::regclass,
+        t.oid,
+        0,
+        t.typacl,
+        acldefault('T', t.typowner),
+        'database'
+    from pg_catalog.pg_type t
+    join included_schema s on s.oid = t.typnamespace
+    left join pg_catalog.pg_class c on c.oid = t.typrelid
+    where t.typtype <> 'm'
+      -- the row type of a table counts once somebody granted something on it
+      and (t.typtype <> 'c' or c.relkind = 'c' or t.typacl is not null)
+      and not exists (
+        select
+        from pg_catalog.pg_type element
+        where element.oid = t.typelem
+          and element.typarray = t.oid
+    )
+    union all
+    select
+        'schema',
+        format('%I', s.nspname),
+        'pg_catalog.pg_namespace'::regclass,
+        s.oid,
+        0,
+        s.nspacl,
+        acldefault('n', s.nspowner),
+        'database'
+    from included_schema s
+    union all
+    select
+        'language',
+        format('%I', l.lanname),
+        'pg_catalog.pg_language'::regclass,
+        l.oid,
+        0,
+        l.lanacl,
+        acldefault('l', l.lanowner),
+        'database'
+    from pg_catalog.pg_language l
+    union all
+    select
+        'foreign data wrapper',
+        format('%I', w.fdwname),
+        'pg_catalog.pg_foreign_data_wrapper'::regclass,
+        w.oid,
+        0,
+        w.fdwacl,
+        acldefault('F', w.fdwowner),
+        'database'
+    from pg_catalog.pg_foreign_data_wrapper w
+    union all
+    select
+        'server',
+        format('%I', v.srvname),
+        'pg_catalog.pg_foreign_server'::regclass,
+        v.oid,
+        0,
+        v.srvacl,
+        acldefault('S', v.srvowner),
+        'database'
+    from pg_catalog.pg_foreign_server v
+    union all
+    select
+        'this',
+        'database',
+        'pg_catalog.pg_database'::regclass,
+        b.oid,
+        0,
+        b.datacl,
+        acldefault('d', b.datdba),
+        'cluster'
+    from pg_catalog.pg_database b
+    where b.datname = current_database()
+    union all
+    select
+        'tablespace',
+        format('%I', b.spcname),
+        'pg_catalog.pg_tablespace'::regclass,
+        b.oid,
+        0,
+        b.spcacl,
+        acldefault('t', b.spcowner),
+        'cluster'
+    from pg_catalog.pg_tablespace b
+),
+right_held as (
+    select
+        o.type || ' ' || o.name || ' to '
+            || case x.grantee when 0 then 'public' else pg_get_userbyid(x.grantee)::text end as identity,
+        o.scope,
+        'by ' || pg_get_userbyid(x.grantor) as grantor,
+        string_agg(
+            x.privilege_type || case when x.is_grantable then ' with grant option' else '' end,
+            ', '
+            order by x.privilege_type collate "C"
+        ) as privileges
+    from object o
+    cross join lateral aclexplode(coalesce(o.acl, o.default_acl)) x
+    where not exists (
+        select
+        from extension_member e
+        where e.classid = o.classid
+          and e.objid = o.objid
+    )
+       or o.acl is distinct from (
+        select i.initprivs
+        from pg_catalog.pg_init_privs i
+        where i.classoid = o.classid
+          and i.objoid = o.objid
+          and i.objsubid = o.subid
+    )
+    group by 1, 2, 3
+)
+select
+    'grant' as kind,
+    r.identity,
+    r.scope,
+    jsonb_object_agg(r.grantor, r.privileges) as definition
+from right_held r
+group by r.identity, r.scope

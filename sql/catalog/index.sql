@@ -1,0 +1,36 @@
+select
+    'index' as kind,
+    format('%I.%I', s.nspname, c.relname) as identity,
+    'database' as scope,
+    jsonb_build_object(
+        'definition', pg_get_indexdef(i.indexrelid),
+        'invalid', not i.indisvalid,
+        'not ready', not i.indisready,
+        'clustered', i.indisclustered,
+        'replica identity', i.indisreplident,
+        'tablespace', tablespace.spcname,
+        'attached to', (
+            select format('%I.%I', parent_schema.nspname, parent.relname)
+            from pg_catalog.pg_inherits h
+            join pg_catalog.pg_class parent on parent.oid = h.inhparent
+            join pg_catalog.pg_namespace parent_schema on parent_schema.oid = parent.relnamespace
+            where h.inhrelid = c.oid
+        ),
+        'statistics targets', (
+            select jsonb_object_agg(a.attnum::text, a.attstattarget)
+            from pg_catalog.pg_attribute a
+            where a.attrelid = c.oid
+              and a.attstattarget >= 0
+              and not a.attisdropped
+        )
+    ) as definition
+from pg_catalog.pg_index i
+join pg_catalog.pg_class c on c.oid = i.indexrelid
+join included_schema s on s.oid = c.relnamespace
+left join pg_catalog.pg_tablespace tablespace on tablespace.oid = c.reltablespace
+where not exists (
+    select
+    from extension_member e
+    where e.classid = 'pg_catalog.pg_class'::regclass
+      and e.objid in (i.indexrelid, i.indrelid)
+)

@@ -1,0 +1,46 @@
+-- Procedural languages, access methods and transforms that did not come with the server or an extension.
+select
+    o.kind,
+    o.identity,
+    'database' as scope,
+    o.definition
+from (
+    select
+        'language' as kind,
+        'pg_catalog.pg_language'::regclass as classid,
+        l.oid,
+        format('%I', l.lanname) as identity,
+        jsonb_build_object(
+            'owner', pg_get_userbyid(l.lanowner),
+            'trusted', l.lanpltrusted,
+            'handler', nullif(l.lanplcallfoid::regproc::text, '-')
+        ) as definition
+    from pg_catalog.pg_language l
+    union all
+    select
+        'access method',
+        'pg_catalog.pg_am'::regclass,
+        m.oid,
+        format('%I', m.amname),
+        jsonb_build_object('handler', m.amhandler::text, 'type', m.amtype)
+    from pg_catalog.pg_am m
+    union all
+    select
+        'transform',
+        'pg_catalog.pg_transform'::regclass,
+        t.oid,
+        format('%s for %I', format_type(t.trftype, null), l.lanname),
+        jsonb_build_object(
+            'from sql', nullif(t.trffromsql::text, '-'),
+            'to sql', nullif(t.trftosql::text, '-')
+        )
+    from pg_catalog.pg_transform t
+    join pg_catalog.pg_language l on l.oid = t.trflang
+) o
+where o.oid >= 16384
+  and not exists (
+    select
+    from extension_member e
+    where e.classid = o.classid
+      and e.objid = o.oid
+)

@@ -1,0 +1,18 @@
+-- From version 16 on a membership has options of its own, and one more for each grantor: hence jsonb, and the list.
+select
+    'membership' as kind,
+    format('%s in %s', pg_get_userbyid(m.member), pg_get_userbyid(m.roleid)) as identity,
+    'cluster' as scope,
+    jsonb_object_agg(
+        'by ' || pg_get_userbyid(m.grantor),
+        concat_ws(
+            ', ',
+            case when m.admin_option then 'admin' else 'no admin' end,
+            case to_jsonb(m) ->> 'inherit_option' when 'true' then 'inherit' when 'false' then 'no inherit' end,
+            case to_jsonb(m) ->> 'set_option' when 'true' then 'set' when 'false' then 'no set' end
+        )
+    ) as definition
+from pg_catalog.pg_auth_members m
+where m.member >= 16384
+   or m.roleid >= 16384
+group by m.member, m.roleid

@@ -1,0 +1,76 @@
+-- Operators, operator classes and operator families.
+select
+    o.kind,
+    o.identity,
+    'database' as scope,
+    o.definition
+from (
+    select
+        'operator' as kind,
+        p.oprnamespace as namespace,
+        'pg_catalog.pg_operator'::regclass as classid,
+        p.oid,
+        p.oid::regoperator::text as identity,
+        jsonb_build_object(
+            'owner', pg_get_userbyid(p.oprowner),
+            'result', format_type(p.oprresult, null),
+            'function', nullif(p.oprcode::text, '-'),
+            'commutator', case when p.oprcom <> 0 then p.oprcom::regoperator::text end,
+            'negator', case when p.oprnegate <> 0 then p.oprnegate::regoperator::text end,
+            'restrict', nullif(p.oprrest::text, '-'),
+            'join', nullif(p.oprjoin::text, '-'),
+            'merges', p.oprcanmerge,
+            'hashes', p.oprcanhash
+        ) as definition
+    from pg_catalog.pg_operator p
+    union all
+    select
+        'operator class',
+        c.opcnamespace,
+        'pg_catalog.pg_opclass'::regclass,
+        c.oid,
+        format('%I.%I using %I', n.nspname, c.opcname, m.amname),
+        jsonb_build_object(
+            'owner', pg_get_userbyid(c.opcowner),
+            'for type', format_type(c.opcintype, null),
+            'default', c.opcdefault,
+            'storage', case when c.opckeytype <> 0 then format_type(c.opckeytype, null) end
+        )
+    from pg_catalog.pg_opclass c
+    join pg_catalog.pg_namespace n on n.oid = c.opcnamespace
+    join pg_catalog.pg_am m on m.oid = c.opcmethod
+    where c.oid >= 16384
+    union all
+    select
+        'operator family',
+        f.opfnamespace,
+        'pg_catalog.pg_opfamily'::regclass,
+        f.oid,
+        format('%I.%I using %I', n.nspname, f.opfname, m.amname),
+        jsonb_build_object(
+            'owner', pg_get_userbyid(f.opfowner),
+            'operators', (
+                select jsonb_agg(format('%s %s', a.amopstrategy, a.amopopr::regoperator)
+                    order by a.amopstrategy, a.amopopr::regoperator::text collate "C")
+                from pg_catalog.pg_amop a
+                where a.amopfamily = f.oid
+            ),
+            'functions', (
+                select jsonb_agg(format('%s %s', a.amprocnum, a.amproc::regprocedure)
+                    order by a.amprocnum, a.amproc::regprocedure::text collate "C")
+                from pg_catalog.pg_amproc a
+                where a.amprocfamily = f.oid
+            )
+        )
+    from pg_catalog.pg_opfamily f
+    join pg_catalog.pg_namespace n on n.oid = f.opfnamespace
+    join pg_catalog.pg_am m on m.oid = f.opfmethod
+    where f.oid >= 16384
+) o
+join included_schema s on s.oid = o.namespace
+where not exists (
+    select
+    from extension_member e
+    where e.classid = o.classid
+      and e.objid = o.oid
+)

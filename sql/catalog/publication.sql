@@ -1,0 +1,38 @@
+-- pubgencols is new in version 18, prqual and prattrs in 15: the publication through jsonb; for its tables the name finds the
+-- inner column where there is one and the outer null where there is none.
+select
+    'publication' as kind,
+    format('%I', p.pubname) as identity,
+    'database' as scope,
+    (to_jsonb(p) - 'oid' - 'pubname' - 'pubowner')
+    || jsonb_build_object(
+        'owner', pg_get_userbyid(p.pubowner),
+        'tables', (
+            select jsonb_agg(
+                format('%I.%I', n.nspname, c.relname)
+                    || coalesce(' (' || chosen.columns || ')', '')
+                    || coalesce(' where ' || chosen.filter, '')
+                order by n.nspname, c.relname
+            )
+            from pg_catalog.pg_publication_rel r
+            join pg_catalog.pg_class c on c.oid = r.prrelid
+            join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+            cross join (select null::pg_node_tree as prqual, null::int2vector as prattrs) missing
+            cross join lateral (
+                select
+                    pg_get_expr((
+                        select prqual from pg_catalog.pg_publication_rel inner_rel where inner_rel.oid = r.oid
+                    ), r.prrelid) as filter,
+                    (
+                        select string_agg(format('%I', a.attname), ', ' order by a.attname)
+                        from pg_catalog.pg_attribute a
+                        where a.attrelid = r.prrelid
+                          and a.attnum = any ((
+                            select prattrs from pg_catalog.pg_publication_rel inner_rel where inner_rel.oid = r.oid
+                        )::int2[])
+                    ) as columns
+            ) chosen
+            where r.prpubid = p.oid
+        )
+    ) as definition
+from pg_catalog.pg_publication p

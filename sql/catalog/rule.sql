@@ -1,0 +1,19 @@
+-- A view's own rule is its definition.
+select
+    'rule' as kind,
+    format('%I.%I.%I', s.nspname, c.relname, r.rulename) as identity,
+    'database' as scope,
+    jsonb_build_object(
+        'definition', pg_get_ruledef(r.oid),
+        'fires', case r.ev_enabled when 'D' then 'never' when 'R' then 'on replica' when 'A' then 'always' end
+    ) as definition
+from pg_catalog.pg_rewrite r
+join pg_catalog.pg_class c on c.oid = r.ev_class
+join included_schema s on s.oid = c.relnamespace
+where r.rulename <> '_RETURN'
+  and not exists (
+    select
+    from extension_member e
+    where e.classid = 'pg_catalog.pg_class'::regclass
+      and e.objid = c.oid
+)

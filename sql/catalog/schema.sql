@@ -1,0 +1,12 @@
+select
+    'schema' as kind,
+    format('%I', s.nspname) as identity,
+    'database' as scope,
+    jsonb_build_object('owner', pg_get_userbyid(s.nspowner)) as definition
+from included_schema s
+where not exists (
+    select
+    from extension_member e
+    where e.classid = 'pg_catalog.pg_namespace'::regclass
+      and e.objid = s.oid
+)

@@ -1,0 +1,18 @@
+select
+    'statistics' as kind,
+    format('%I.%I', s.nspname, x.stxname) as identity,
+    'database' as scope,
+    jsonb_build_object(
+        'owner', pg_get_userbyid(x.stxowner),
+        'definition', pg_get_statisticsobjdef(x.oid),
+        -- -1 before version 17 and null from then on: the server's default
+        'target', nullif(x.stxstattarget, -1)
+    ) as definition
+from pg_catalog.pg_statistic_ext x
+join included_schema s on s.oid = x.stxnamespace
+where not exists (
+    select
+    from extension_member e
+    where e.classid = 'pg_catalog.pg_statistic_ext'::regclass
+      and e.objid = x.oid
+)
