@@ -223,5 +223,7 @@ def _change(before: float, after: float) -> str:
     if after <= 0 or before <= 0:
         return "not comparable"
     if after <= before:
-        return f"{(1 - after / before) * 100:.0f} % faster" + (f", {before / after:.0f} times" if before / after >= 2 else "")
+        return f"{(1 - after / before) * 100:.0f} % faster" + (
+            f", {before / after:.0f} times" if before / after >= 2 else ""
+        )
     return f"{after / before:.1f} times slower"

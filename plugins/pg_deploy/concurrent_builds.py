@@ -78,7 +78,9 @@ def _reconcile_create(connection: Connection, target: Target, statement: Stateme
     said = False
     while (state := index_state(connection, name)) is not None and state.builder is not None:
         if not said:
-            log.info("    pid %d of an earlier try is still building %s: waiting for it", state.builder, state.qualified)
+            log.info(
+                "    pid %d of an earlier try is still building %s: waiting for it", state.builder, state.qualified
+            )
             said = True
         time.sleep(0.5)
     if state is None:
@@ -108,7 +110,7 @@ def _created_index(connection: Connection, statement: Statement) -> str | None:
 
 
 def _dropped_indexes(statement: Statement) -> list[str]:
-    return [name.qualified for name in statement.drops]
+    return [name.name for name in statement.drops]
 
 
 def _parts(connection: Connection, qualified: str) -> tuple[str, str]:

@@ -54,20 +54,14 @@ class NotUtf8Error(PgDeployError):
         super().__init__(f'"{file}" is not UTF-8 from line {line} on; save it as UTF-8')
 
 
-class EmptyMigrationError(PgDeployError):
-    """A file without a statement."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        super().__init__(f'"{file}" holds no statement; write one or delete the file')
-
-
 class OrphanCompanionError(PgDeployError):
     """A companion folder without its migration."""
 
     def __init__(self, stem: str) -> None:
         self.stem = stem
-        super().__init__(f'folder "{stem}" has no "{stem}.sql" beside it; rename it to its migration\'s name or delete it')
+        super().__init__(
+            f'folder "{stem}" has no "{stem}.sql" beside it; rename it to its migration\'s name or delete it'
+        )
 
 
 class UnknownBenchmarkError(PgDeployError):
@@ -486,7 +480,6 @@ class OldBackendError(PgDeployError):
         )
 
 
-
 class SqlError(PgDeployError):
     """The SQL of a file cannot be taken as it is."""
 
@@ -545,7 +538,6 @@ class CopyDataError(SqlError):
             line,
             f'"{file}" line {line}: "{statement}" exchanges data with psql, write the rows as an insert instead',
         )
-
 
 
 class CatalogTransactionError(PgDeployError):

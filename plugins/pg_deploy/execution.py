@@ -143,17 +143,15 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
     connection = session.connection
     runs: list[StatementRun] = []
     budget = _Budget(work.limits)
-    made: set[str] = set()
     statement = segment.statements[0]
     try:
         connection.execute("begin")
         for statement in segment.statements:
-            if any(claim.mode.strong and not _is_new(claim.relation, made) for claim in statement.locks):
+            if any(claim.mode.strong for claim in statement.locks):
                 budget.start()
             runs.append(_run_statement(work, session, statement, budget))
             if statement.opaque and budget.deadline is None and _holds_strong_lock(work, session):
                 budget.start()
-            made.update(name.qualified for name in statement.creates)
         _as_ourselves(connection)
         before_commit(connection, segment)
         attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, runs)
@@ -185,16 +183,6 @@ class _Budget:
     def start(self) -> None:
         if self.deadline is None:
             self.deadline = time.monotonic() + self.seconds
-
-
-def _is_new(relation: str | None, made: set[str]) -> bool:
-    """Whether this very transaction made `relation`: nobody else can wait for it."""
-    if relation is None:
-        return False
-    bare = relation.rpartition(".")[2]
-    return relation in made or any(
-        name.rpartition(".")[2] == bare and not ("." in name and "." in relation) for name in made
-    )
 
 
 class _StatementTrouble(Exception):
@@ -313,9 +301,7 @@ def _run_alone(work: Work, session: _Session, segment: Segment, attempt_try: int
         work.log.info("    %s", notice)
 
 
-def _write_failure(
-    work: Work, segment: Segment, attempt_try: int, statement: Statement, error: psycopg.Error
-) -> None:
+def _write_failure(work: Work, segment: Segment, attempt_try: int, statement: Statement, error: psycopg.Error) -> None:
     attempts.fail_statement(
         work.guard.connection,
         work.attempt_id,

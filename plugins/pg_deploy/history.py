@@ -61,6 +61,4 @@ def insert(connection: Connection, version: str, name: str, statements: Sequence
 
 def delete(connection: Connection, versions: Iterable[str]) -> None:
     """Take versions out of the history, as part of the caller's transaction."""
-    connection.execute(
-        "delete from supabase_migrations.schema_migrations where version = any (%s)", [list(versions)]
-    )
+    connection.execute("delete from supabase_migrations.schema_migrations where version = any (%s)", [list(versions)])

@@ -17,12 +17,14 @@ from pg_deploy.errors import (
     OrphanCompanionError,
     PgDeployError,
     UnknownBenchmarkError,
+    UnknownDirectiveError,
     UnknownMigrationError,
 )
 from pg_deploy.folder import stems
 from pg_deploy.manifest import UNPROTECTED, BenchmarkTerms, Manifest, read_manifest
 from pg_deploy.statements import Segment, Statement, segments, split, split_check
 
+_DIRECTIVES = {"check": ("writes", "rehearsal"), "benchmark": ("writes",)}
 NAME = re.compile(r"(?P<version>\d{14})_(?P<name>[A-Za-z0-9_-]+)")
 
 
@@ -199,10 +201,8 @@ def _read_file(path: Path) -> MigrationFile:
 
 def _read_query(path: Path, *, directive: str) -> Query:
     sql = read_text(path)
-    first_line = sql.split("\n", 1)[0].strip()
-    words = first_line.removeprefix(f"-- {directive}:").replace(",", " ").split()
-    directives = set(words) if first_line.startswith(f"-- {directive}:") else set()
     shown = f"{path.parent.parent.name}/{path.parent.name}/{path.name}"
+    directives = _directives(sql, directive, shown)
     return Query(
         path.stem,
         sql,
@@ -210,6 +210,19 @@ def _read_query(path: Path, *, directive: str) -> Query:
         writes="writes" in directives,
         rehearsal_only="rehearsal" in directives,
     )
+
+
+def _directives(sql: str, directive: str, file: str) -> frozenset[str]:
+    """The words after `-- check:` or `-- benchmark:` in the first line."""
+    first_line = sql.split("\n", 1)[0].strip()
+    if not first_line.startswith(f"-- {directive}:"):
+        return frozenset()
+    words = first_line.removeprefix(f"-- {directive}:").replace(",", " ").split()
+    known = _DIRECTIVES[directive]
+    for word in words:
+        if word not in known:
+            raise UnknownDirectiveError(file, word, known)
+    return frozenset(words)
 
 
 def _read_benchmarks(directory: Path, manifest: Manifest) -> tuple[Benchmark, ...]:

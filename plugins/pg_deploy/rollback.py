@@ -55,10 +55,14 @@ def roll_back(job: Job, version: str) -> Undone:
         statements_run = _undo(job, current, pinned, before)
         _prove(job, current, before)
     except PgDeployError as error:
-        attempts.move(job.ledger, attempts.by_id(job.ledger, current.id), "rollback_failed", error=_both(current, error))
+        attempts.move(
+            job.ledger, attempts.by_id(job.ledger, current.id), "rollback_failed", error=_both(current, error)
+        )
         raise
     undone = attempts.move(job.ledger, attempts.by_id(job.ledger, current.id), "rolled_back")
-    sentence = "rolled back, the database is as before" if statements_run else "nothing had taken effect, nothing was run"
+    sentence = (
+        "rolled back, the database is as before" if statements_run else "nothing had taken effect, nothing was run"
+    )
     job.log.info("%s", sentence)
     return Undone(undone, statements_run, sentence)
 
@@ -98,17 +102,7 @@ def _took_effect(job: Job, current: Attempt, before: Facts) -> bool:
     """Whether any segment of the attempt changed anything: the ledger knows transactions, the catalog the rest."""
     if attempts.committed_segments(job.ledger, current.id, "apply"):
         return True
-    begun_alone = job.ledger.execute(
-        """select from deploy_ledger.statement_run s
-        where s.attempt_id = %s and s.direction = 'apply'
-            and not exists (
-                select from deploy_ledger.statement_run o
-                where o.attempt_id = s.attempt_id and o.direction = 'apply' and o.segment = s.segment
-                    and o.ordinal <> s.ordinal
-            ) limit 1""",
-        [current.id],
-    ).fetchone()
-    if begun_alone is None:
+    if not attempts.began_outside_transaction(job.ledger, current.id, "apply"):
         return False
     with job.target.session(f"rollback {current.version}") as connection:
         return bool(compare(before, read_facts(connection)))
@@ -152,7 +146,7 @@ def _refuse_dropping_what_was_there(current: Attempt, segment: Segment, before: 
         return
     present = {identity for _, identity in _identities(before)}
     dropped = [name for statement in segment.statements for name in statement.drops]
-    there = [name.qualified for name in dropped if _names(name.qualified) & present]
+    there = [name.name for name in dropped if _names(name.name) & present]
     if there:
         raise RollbackRefusedError(current.stem, there)
 

@@ -82,6 +82,7 @@ create table deploy_ledger.statement_run (
     direction text not null check (direction in ('apply', 'rollback')),
     try integer not null,
     segment integer not null,
+    transactional boolean not null,
     ordinal integer not null,
     line integer not null,
     kind text not null,

@@ -140,6 +140,18 @@ def committed_segments(connection: Connection, attempt_id: int, direction: str) 
     return frozenset(row[0] for row in rows)
 
 
+def began_outside_transaction(connection: Connection, attempt_id: int, direction: str) -> bool:
+    """Whether a statement that no transaction protects was begun: only the catalog says what it left. Reads only."""
+    row = connection.execute(
+        """select exists (
+            select from deploy_ledger.statement_run
+            where attempt_id = %s and direction = %s and not transactional
+        )""",
+        [attempt_id, direction],
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def begin_segment(
     connection: Connection, attempt_id: int, deployment_id: int, direction: str, segment: Segment, backend: Backend
 ) -> int:
@@ -150,8 +162,9 @@ def begin_segment(
             where attempt_id = %(attempt)s and direction = %(direction)s and segment = %(segment)s
         ), made as (
             insert into deploy_ledger.statement_run
-                (attempt_id, deployment_id, direction, try, segment, ordinal, line, kind, summary, pid, backend_start)
-            select %(attempt)s, %(deployment)s, %(direction)s, p.try + 1, %(segment)s, s.ordinal, s.line, s.kind,
+                (attempt_id, deployment_id, direction, try, segment, transactional, ordinal, line, kind, summary, pid,
+                backend_start)
+            select %(attempt)s, %(deployment)s, %(direction)s, p.try + 1, %(segment)s, %(transactional)s, s.ordinal, s.line, s.kind,
                 s.summary, %(pid)s, %(start)s
             from previous p,
                 unnest(%(ordinals)s::int[], %(lines)s::int[], %(kinds)s::text[], %(summaries)s::text[])
@@ -164,6 +177,7 @@ def begin_segment(
             "deployment": deployment_id,
             "direction": direction,
             "segment": segment.ordinal,
+            "transactional": segment.transactional,
             "pid": backend.pid,
             "start": backend.started_at,
             "ordinals": [s.ordinal for s in segment.statements],
@@ -176,7 +190,12 @@ def begin_segment(
 
 
 def end_segment(
-    connection: Connection, attempt_id: int, direction: str, segment: int, attempt_try: int, runs: Sequence[StatementRun]
+    connection: Connection,
+    attempt_id: int,
+    direction: str,
+    segment: int,
+    attempt_try: int,
+    runs: Sequence[StatementRun],
 ) -> None:
     """Write the times of statements that ended. Called inside the transaction that made the change, where there is one."""
     connection.execute(

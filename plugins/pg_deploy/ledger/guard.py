@@ -52,9 +52,7 @@ def working(
     """
     with target.session(f"guard {phase}") as connection:
         _take_lock(connection, give_up_after=give_up_after, log=log)
-        deployments.renew(
-            connection, ownership.deployment_id, ownership.fence, phase, good_for=ownership.good_for
-        )
+        deployments.renew(connection, ownership.deployment_id, ownership.fence, phase, good_for=ownership.good_for)
         stop = threading.Event()
         beat = threading.Thread(
             target=_keep_alive, args=(connection, ownership, phase, stop, log), name="pg_deploy heartbeat", daemon=True
@@ -104,9 +102,7 @@ def _keep_alive(
     interval = min(_HEARTBEAT_S, ownership.good_for / 3)
     while not stop.wait(interval):
         try:
-            deployments.renew(
-                connection, ownership.deployment_id, ownership.fence, phase, good_for=ownership.good_for
-            )
+            deployments.renew(connection, ownership.deployment_id, ownership.fence, phase, good_for=ownership.good_for)
         except psycopg.Error as error:
             # The work itself finds out about a lost connection; the heartbeat only says what it saw.
             log.warning("could not renew the deployment's good_until: %s", error)

@@ -1,0 +1,113 @@
+"""What a run would do: where each migration stands, what is pending, and what speaks against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from pg_deploy import history
+from pg_deploy.errors import (
+    EditedAfterDeploymentError,
+    HistoryMismatchError,
+    MissingFileError,
+    OutOfOrderError,
+    PgDeployError,
+    UnknownMigrationError,
+)
+from pg_deploy.history import HistoryRow
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import schema
+from pg_deploy.ledger.attempt import UNFINISHED, Attempt
+from pg_deploy.migration import MigrationFile
+from pg_deploy.session import Connection
+
+
+class Standing(Enum):
+    """Where a migration stands on this target, by history and ledger together."""
+
+    DEPLOYED = "deployed and verified by us"
+    BASELINED = "adopted as it was"
+    ELSEWHERE = "applied elsewhere, not verified by us"
+    UNFINISHED = "begun by an earlier run and not finished"
+    ROLLED_BACK = "pending, rolled back before"
+    PENDING = "pending"
+    GONE = "verified by us, but gone from the history"
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether there is nothing to do."""
+        return self in (Standing.DEPLOYED, Standing.BASELINED, Standing.ELSEWHERE)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a run would take it up."""
+        return self in (Standing.PENDING, Standing.ROLLED_BACK, Standing.UNFINISHED)
+
+
+@dataclass(frozen=True)
+class State:
+    """History and ledger of a target at one moment."""
+
+    history: Mapping[str, HistoryRow]
+    attempts: Mapping[str, Attempt]
+
+    def standing(self, version: str) -> Standing:
+        """Where that version stands."""
+        attempt = self.attempts.get(version)
+        recorded = version in self.history
+        if attempt is not None:
+            if attempt.state in UNFINISHED:
+                return Standing.UNFINISHED
+            if attempt.state in ("verified", "baselined"):
+                if not recorded:
+                    return Standing.GONE
+                return Standing.DEPLOYED if attempt.state == "verified" else Standing.BASELINED
+        if recorded:
+            return Standing.ELSEWHERE
+        return Standing.ROLLED_BACK if attempt is not None and attempt.state == "rolled_back" else Standing.PENDING
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The migrations of a folder against a target: all standings, the pending ones chosen, and every fault."""
+
+    standings: Mapping[str, Standing]
+    chosen: tuple[MigrationFile, ...]
+    left_out: tuple[MigrationFile, ...]
+    faults: tuple[PgDeployError, ...]
+
+
+def read_state(connection: Connection, versions: Sequence[str]) -> State:
+    """History and ledger for `versions`; both may be missing on a new target. Reads only."""
+    found = attempts.latest_of(connection, versions) if schema.exists(connection) else {}
+    return State(history.read(connection), found)
+
+
+def make_plan(
+    files: Sequence[MigrationFile], state: State, *, wanted: Sequence[str] = (), out_of_order: bool = False
+) -> Plan:
+    """Which of `files` are pending on a target in `state`; `wanted` names versions or stems, none = all. Pure."""
+    standings = {file.version: state.standing(file.version) for file in files}
+    faults: list[PgDeployError] = []
+    for file in files:
+        attempt = state.attempts.get(file.version)
+        standing = standings[file.version]
+        if standing is Standing.GONE:
+            faults.append(HistoryMismatchError(file.stem, file.version))
+        elif attempt is not None and standing in (Standing.DEPLOYED, Standing.BASELINED):
+            if attempt.sql_hash != file.sql_hash:
+                faults.append(EditedAfterDeploymentError(file.stem))
+    missing = sorted(set(state.history) - set(standings))
+    if missing:
+        faults.append(MissingFileError(missing))
+    names = {file.version for file in files} | {file.stem for file in files}
+    faults += [UnknownMigrationError(name, [f.stem for f in files]) for name in wanted if name not in names]
+    pending = [file for file in files if standings[file.version].is_pending]
+    chosen = [file for file in pending if not wanted or {file.version, file.stem} & set(wanted)]
+    left_out = [file for file in pending if file not in chosen]
+    newest = max((version for version in state.history if version in standings), default="")
+    late = [f.stem for f in chosen if f.version < newest and standings[f.version] is Standing.PENDING]
+    if late and not out_of_order:
+        faults.append(OutOfOrderError(late, newest))
+    return Plan(standings, tuple(chosen), tuple(left_out), tuple(faults))
