@@ -1,8 +1,8 @@
 """The demo target's life: made once, started where it is, reset to its first state, stopped, destroyed.
 
-A cluster's directory holds `cluster.json` (port, scale, passwords; for its owner's eyes), `template` (the data directory
-as it was sealed after filling) and `data` (the one that the server runs on). A reset replaces `data` by a copy of
-`template`: nothing that anybody did - to rows, roles, settings of the server, cron jobs, other databases - can survive it.
+A cluster's directory holds `cluster.json` (port, scale, passwords; for its owner's eyes), `template` (the data
+directory as it was sealed after filling) and `data` (the one that the server runs on). A reset replaces `data` by a
+copy of `template`: nothing that anybody did - to rows, roles, settings, cron jobs, other databases - can survive it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,14 @@ import psycopg
 from psycopg import sql
 
 from demo import build, server
-from demo.errors import ForeignDirectoryError, NotACopyError, PortTakenError, ServerFailedError, ServerMissingError
+from demo.errors import (
+    ForeignDirectoryError,
+    NoClusterError,
+    NotACopyError,
+    PortTakenError,
+    ServerFailedError,
+    ServerMissingError,
+)
 
 ADMIN = "supabase_admin"
 DEPLOYER = "postgres"
@@ -90,6 +97,7 @@ def ensure(directory: Path, *, scale: float = 1.0, port: int | None = None) -> C
 
     A given port is taken exactly (PortTakenError); None keeps the last one, or takes the next free one from 54320 up.
     """
+    directory = directory.resolve()
     with _alone(directory):
         cluster = _load(directory)
         if cluster is None or not (cluster.bindir / "postgres").exists():
@@ -104,6 +112,19 @@ def running(directory: Path) -> Cluster | None:
     return cluster if cluster is not None and server.server_pid(cluster.data) is not None else None
 
 
+def existing(directory: Path) -> Cluster:
+    """The cluster of this directory, running or not; raises NoClusterError where none was made. Reads only."""
+    cluster = _load(directory)
+    if cluster is None:
+        raise NoClusterError(directory)
+    return cluster
+
+
+def exists(directory: Path) -> bool:
+    """Whether a complete cluster is in this directory. Reads only."""
+    return _load(directory) is not None
+
+
 def stop(cluster: Cluster) -> None:
     """Stop the server, ending its connections; harmless when it does not run."""
     with _alone(cluster.directory):
@@ -112,6 +133,7 @@ def stop(cluster: Cluster) -> None:
 
 def destroy(directory: Path) -> None:
     """Stop the server and remove all its files; harmless when there are none."""
+    directory = directory.resolve()
     with _alone(directory) as lock:
         _remove(directory)
         lock.unlink(missing_ok=True)
@@ -127,9 +149,9 @@ def reset(cluster: Cluster, *, scale: float | None = None) -> Cluster:
         wanted = cluster.scale if scale is None else scale
         fresh = datetime.now(timezone.utc) - cluster.filled_at < FRESH_FOR
         if wanted != cluster.scale or not fresh or not (cluster.directory / "template").exists():
-            was_running = server.server_pid(cluster.data) is not None
             _remove(cluster.directory)
-            return _started(_build(cluster.directory, wanted, cluster.port if was_running else _free(None), cluster), None)
+            port = server.next_free_port(cluster.port)
+            return _started(_build(cluster.directory, wanted, port, cluster), None)
         coming, going = cluster.directory / "data.new", cluster.directory / "data.old"
         _copy(cluster.directory / "template", coming)
         server.stop(cluster.bindir, cluster.data, "immediate")
@@ -142,7 +164,7 @@ def reset(cluster: Cluster, *, scale: float | None = None) -> Cluster:
 
 
 def clone(cluster: Cluster, name: str) -> str:
-    """Copy the demo database, as it was filled, under another name; returns the deploying role's URL. pg_cron runs no jobs there."""
+    """Copy the demo database as it was filled; returns the deploying role's URL. pg_cron runs no jobs there."""
     return _copy_database(cluster, name, build.TEMPLATE)
 
 
@@ -162,7 +184,9 @@ def drop(cluster: Cluster, name: str) -> None:
 def _copy_database(cluster: Cluster, name: str, template: str) -> str:
     with psycopg.connect(cluster.admin_url("postgres"), autocommit=True) as admin:
         admin.execute(
-            sql.SQL("create database {} owner postgres template {}").format(sql.Identifier(name), sql.Identifier(template))
+            sql.SQL("create database {} owner postgres template {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
         )
     return cluster.url(database=name)
 
@@ -180,6 +204,7 @@ def _alone(directory: Path) -> Iterator[Path]:
 
 
 def _load(directory: Path) -> Cluster | None:
+    directory = directory.resolve()
     try:
         found = json.loads((directory / "cluster.json").read_text(encoding="utf-8"))
         return Cluster(
@@ -215,7 +240,7 @@ def _free(port: int | None) -> int:
 
 
 def _build(directory: Path, scale: float, port: int, before: Cluster | None = None) -> Cluster:
-    """Make the cluster and leave it stopped, with its template; cluster.json comes last. Keeps the passwords of `before`."""
+    """Make the cluster, keeping the passwords of `before`, and leave it stopped; cluster.json comes last."""
     installation = server.find_installation()
     if installation is None:
         raise ServerMissingError("`python3 -m demo.packages` was not run or could not help")
