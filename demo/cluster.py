@@ -1,0 +1,161 @@
+"""The demo target's life: made once, started where it is, reset to its first state, stopped, destroyed.
+
+A cluster's directory holds `cluster.json` (port, scale, passwords; for its owner's eyes), `template` (the data
+directory as it was sealed after filling) and `data` (the one that the server runs on). A reset replaces `data` by a
+copy of `template`: nothing that anybody did - to rows, roles, settings, cron jobs, other databases - can survive it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from demo import build, server
+from demo.errors import NoClusterError, NotACopyError, PortTakenError, ServerFailedError
+from demo.making import make
+from demo.place import Cluster, alone, copy_data, erase, load, remove, save
+
+__all__ = ["Cluster", "clone", "destroy", "drop", "empty", "ensure", "existing", "exists", "reset", "running", "stop"]
+
+FRESH_FOR = timedelta(days=2)
+"""Telemetry ends at the fill; after this a reset fills anew, so that "the last 7 days" stay full of rows."""
+
+
+def ensure(directory: Path, *, scale: float = 1.0, port: int | None = None) -> Cluster:
+    """The running cluster of this directory: made, or started, where needed; one that exists keeps its scale.
+
+    A given port is taken exactly (PortTakenError); None keeps the last one, or takes the next free one from 54320 up.
+    """
+    directory = directory.resolve()
+    with alone(directory):
+        cluster = load(directory)
+        if cluster is None or not (cluster.bindir / "postgres").exists():
+            remove(directory)
+            cluster = make(directory, scale, _free(port))
+        return _started(cluster, port)
+
+
+def running(directory: Path) -> Cluster | None:
+    """The cluster of this directory if its server runs, else None. Reads only."""
+    cluster = load(directory)
+    return cluster if cluster is not None and server.server_pid(cluster.data) is not None else None
+
+
+def existing(directory: Path) -> Cluster:
+    """The cluster of this directory, running or not; raises NoClusterError where none was made. Reads only."""
+    cluster = load(directory)
+    if cluster is None:
+        raise NoClusterError(directory)
+    return cluster
+
+
+def exists(directory: Path) -> bool:
+    """Whether a complete cluster is in this directory. Reads only."""
+    return load(directory) is not None
+
+
+def stop(cluster: Cluster) -> None:
+    """Stop the server, ending its connections; harmless when it does not run."""
+    with alone(cluster.directory):
+        server.stop(cluster.bindir, cluster.data)
+
+
+def destroy(directory: Path) -> None:
+    """Stop the server and remove all its files; harmless when there are none."""
+    directory = directory.resolve()
+    with alone(directory) as lock:
+        remove(directory)
+        lock.unlink(missing_ok=True)
+
+
+def reset(cluster: Cluster, *, scale: float | None = None) -> Cluster:
+    """Bring everything in the cluster back to its first state, and leave it running on the same URLs.
+
+    Ends all connections and removes every database that was added. Fills anew when the scale changes, or when the
+    telemetry is older than two days; else it copies files.
+    """
+    with alone(cluster.directory):
+        wanted = cluster.scale if scale is None else scale
+        fresh = datetime.now(timezone.utc) - cluster.filled_at < FRESH_FOR
+        if wanted != cluster.scale or not fresh or not (cluster.directory / "template").exists():
+            remove(cluster.directory)
+            port = server.next_free_port(cluster.port)
+            return _started(make(cluster.directory, wanted, port, cluster), None)
+        coming, going = cluster.directory / "data.new", cluster.directory / "data.old"
+        copy_data(cluster.directory / "template", coming)
+        server.stop(cluster.bindir, cluster.data, "immediate")
+        erase(going)
+        if cluster.data.exists():
+            cluster.data.rename(going)
+        coming.rename(cluster.data)
+        erase(going)
+        return _started(cluster, None)
+
+
+def clone(cluster: Cluster, name: str) -> str:
+    """Copy the demo database as it was filled; returns the deploying role's URL. pg_cron runs no jobs there."""
+    return _copy_database(cluster, name, build.TEMPLATE)
+
+
+def empty(cluster: Cluster, name: str) -> str:
+    """Make a database bootstrapped like Supabase's, with no table in public; returns the deploying role's URL."""
+    return _copy_database(cluster, name, build.EMPTY)
+
+
+def drop(cluster: Cluster, name: str) -> None:
+    """Drop a database made by clone() or empty(), ending its connections; harmless when it is gone."""
+    if name in (build.DATABASE, build.TEMPLATE, build.EMPTY, "postgres", "template0", "template1"):
+        raise NotACopyError(name)
+    with psycopg.connect(cluster.admin_url("postgres"), autocommit=True) as admin:
+        admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+def _copy_database(cluster: Cluster, name: str, template: str) -> str:
+    with psycopg.connect(cluster.admin_url("postgres"), autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("create database {} owner postgres template {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+    return cluster.url(database=name)
+
+
+def _free(port: int | None) -> int:
+    if port is None:
+        return server.next_free_port()
+    if not server.port_is_free(port):
+        raise PortTakenError(port)
+    return port
+
+
+def _started(cluster: Cluster, port: int | None) -> Cluster:
+    """Start the server where it is not running, on the wanted port."""
+    if server.server_pid(cluster.data) is not None:
+        if port in (None, cluster.port):
+            return cluster
+        _free(port)
+        server.stop(cluster.bindir, cluster.data)
+    erase(cluster.directory / "data.new")
+    erase(cluster.directory / "data.old")
+    if not cluster.data.exists():
+        copy_data(cluster.directory / "template", cluster.data)
+    chosen = _free(port) if port is not None else server.next_free_port(cluster.port)
+    while True:
+        try:
+            server.start(cluster.bindir, cluster.data, chosen)
+            break
+        except ServerFailedError:
+            # Somebody took the port between the look and the start.
+            if server.port_is_free(chosen):
+                raise
+            if port is not None:
+                raise PortTakenError(chosen) from None
+            chosen = server.next_free_port(chosen + 1)
+    started = replace(cluster, port=chosen)
+    if started != cluster:
+        save(started)
+    return started
