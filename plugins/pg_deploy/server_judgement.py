@@ -72,7 +72,8 @@ def describe(state: ServerState) -> tuple[str, ...]:
             )
             or "none"
         ),
-        "extensions: " + (", ".join(f"{name} {version}" for name, version in state.extensions_installed.items()) or "none"),
+        "extensions: "
+        + (", ".join(f"{name} {version}" for name, version in state.extensions_installed.items()) or "none"),
         "settings: " + ", ".join(f"{name} = {value or '(empty)'}" for name, value in state.settings.items()),
     ]
     return (*lines, f"not visible: {', '.join(state.not_visible)} (free disk space cannot be read by SQL)")
@@ -101,7 +102,9 @@ def refusals(
         found.append(
             TooFewConnectionsError(database=state.database, free=state.connections.free, needed=needed_connections)
         )
-    found += [_extension(state, name) for name in dict.fromkeys(required_extensions) if name not in state.extensions_installed]
+    found += [
+        _extension(state, name) for name in dict.fromkeys(required_extensions) if name not in state.extensions_installed
+    ]
     found += _not_writable(state)
     if must_read_everything and state.partly_readable:
         found.append(PartlyReadableError(role=state.role, tables=state.partly_readable))
@@ -143,7 +146,9 @@ def warnings(state: ServerState) -> tuple[str, ...]:
             "clients may be refused while the deployment runs"
         )
     if state.settings.get("synchronous_standby_names"):
-        found.append("commits wait for a synchronous standby: a standby that stops would stop the deployment, and the application")
+        found.append(
+            "commits wait for a synchronous standby: a standby that stops would stop the deployment, and the application"
+        )
     return tuple(found)
 
 
@@ -194,7 +199,9 @@ def _extension(state: ServerState, name: str) -> PgDeployError:
                 "`create extension if not exists pg_cron;`"
             )
         elif home != state.database:
-            cause = f'it can live in one database only, cron.database_name = "{home}": deploy there, or change that setting'
+            cause = (
+                f'it can live in one database only, cron.database_name = "{home}": deploy there, or change that setting'
+            )
     return ExtensionNotInstalledError(extension=name, database=state.database, cause=cause)
 
 

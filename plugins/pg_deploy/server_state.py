@@ -187,8 +187,7 @@ def read_server_state(connection: psycopg.Connection) -> ServerState:
     connections = reader.rows("connections", Connections, "free connections")
     extensions = reader.dicts("extensions", "extensions")
     transactions = tuple(
-        replace(each, query=mask(each.query))
-        for each in reader.rows("transactions", Transaction, "open transactions")
+        replace(each, query=mask(each.query)) for each in reader.rows("transactions", Transaction, "open transactions")
     )
     parts: dict[str, Any] = {
         "connections": connections[0] if connections else Connections(0, 0, 0, None, 0, None, 0),

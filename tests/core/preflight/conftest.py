@@ -33,7 +33,7 @@ create role anon nologin;
 create role authenticated nologin;
 create role service_role nologin bypassrls;
 create role deployer login createrole createdb replication bypassrls;
-grant anon, authenticated, service_role, pg_monitor, pg_read_all_data, pg_signal_backend to deployer;
+grant anon, authenticated, service_role, pg_monitor, pg_signal_backend to deployer;
 create role plain login;
 create role stranger login;
 create database app owner supabase_admin;
@@ -100,7 +100,9 @@ def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 30.0) 
             return
         except psycopg.OperationalError as error:
             if process.poll() is not None:
-                raise RuntimeError(f"the server ended: {(process.stderr.read() if process.stderr else b'')!r}") from error
+                raise RuntimeError(
+                    f"the server ended: {(process.stderr.read() if process.stderr else b'')!r}"
+                ) from error
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)

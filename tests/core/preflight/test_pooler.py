@@ -26,8 +26,9 @@ def pgbouncer(server: Server, directory: Path, mode: str, extra: str = "") -> It
     configuration = directory / f"pgbouncer-{port}.ini"
     configuration.write_text(
         f"[databases]\n* = host=127.0.0.1 port={server.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n"
-        f"unix_socket_dir =\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = 10\n{extra}\n"
-        .replace("* = host=127.0.0.1", "* = host=127.0.0.1 user=postgres")
+        f"unix_socket_dir =\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = 10\n{extra}\n".replace(
+            "* = host=127.0.0.1", "* = host=127.0.0.1 user=postgres"
+        )
     )
     process = as_postgres([str(PGBOUNCER), str(configuration)])
     try:
@@ -60,7 +61,9 @@ def load(server: Server, port: int, clients: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("mode", ["transaction", "statement"])
-@pytest.mark.parametrize("extra", ["", "server_round_robin = 1", "default_pool_size = 2\nserver_round_robin = 1\nmin_pool_size = 2"])
+@pytest.mark.parametrize(
+    "extra", ["", "server_round_robin = 1", "default_pool_size = 2\nserver_round_robin = 1\nmin_pool_size = 2"]
+)
 def test_a_pooler_that_shares_backends_is_recognised(server: Server, directory: Path, mode: str, extra: str) -> None:
     """Else SET ROLE and claims of a deployment would leak to other clients of Supabase's port 6543."""
     with pgbouncer(server, directory, mode, extra) as port:
