@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
-from pg_deploy.folder import PROJECT
+from pg_deploy.preflight_sql import rows
 from pg_deploy.rights_needed import FUNCTION_RIGHTS, RELATION_RIGHTS, Need, Right
 from pg_deploy.rights_walk import needs_of
 from pg_deploy.syntax import SqlStatement
 
-_SQL = PROJECT / "sql" / "preflight"
 _Row = dict[str, Any]
 
 
@@ -43,7 +41,7 @@ def missing_rights(connection: psycopg.Connection, statements: Sequence[SqlState
 
     A superuser lacks nothing. What a DO block or a function does is not seen.
     """
-    role = _rows(connection, "rights")[0]
+    role = rows(connection, "rights")[0]
     if role["is_superuser"]:
         return ()
     wanted = list(needs_of(statements))
@@ -74,19 +72,19 @@ class _Answers:
         self.role = role
         by = {right: [need for need in wanted if need.right is right] for right in Right}
         relations = list(dict.fromkeys((need.schema, need.name) for need in wanted if need.right in RELATION_RIGHTS))
-        rows = _rows(connection, "rights_relations", [each[0] for each in relations], [each[1] for each in relations])
-        self.relations = {relations[row["position"] - 1]: row for row in rows}
+        answers = rows(connection, "rights_relations", [each[0] for each in relations], [each[1] for each in relations])
+        self.relations = {relations[row["position"] - 1]: row for row in answers}
         schemas = [need.schema or need.name or role["default_schema"] for need in by[Right.SCHEMA_CREATE]]
         schemas += [need.schema for need in wanted if need.schema is not None]
-        self.schemas = _named(_rows(connection, "rights_schemas", schemas))
+        self.schemas = _named(rows(connection, "rights_schemas", schemas))
         calls = by[Right.CALL]
-        rows = _rows(connection, "rights_calls", [need.schema for need in calls], [need.name for need in calls])
-        self.calls = {(row["schema"], row["name"]): row for row in rows}
+        answers = rows(connection, "rights_calls", [need.schema for need in calls], [need.name for need in calls])
+        self.calls = {(row["schema"], row["name"]): row for row in answers}
         self.functions = {need.name: self._function(need.name) for need in wanted if need.right in FUNCTION_RIGHTS}
-        self.extensions = _named(_rows(connection, "rights_extensions", [need.name for need in by[Right.EXTENSION]]))
-        self.roles = _named(_rows(connection, "rights_roles", [need.name for need in by[Right.MEMBER]]))
-        self.databases = _named(_rows(connection, "rights_databases", [need.name for need in by[Right.DATABASE_OWNER]]))
-        self.parameters = _named(_rows(connection, "rights_parameters", [n.name for n in by[Right.SET_PARAMETER]]))
+        self.extensions = _named(rows(connection, "rights_extensions", [need.name for need in by[Right.EXTENSION]]))
+        self.roles = _named(rows(connection, "rights_roles", [need.name for need in by[Right.MEMBER]]))
+        self.databases = _named(rows(connection, "rights_databases", [need.name for need in by[Right.DATABASE_OWNER]]))
+        self.parameters = _named(rows(connection, "rights_parameters", [n.name for n in by[Right.SET_PARAMETER]]))
 
     def lack(self, need: Need) -> _Lack | None:
         """What is missing for `need`, or None: it is there, or nobody can say."""
@@ -156,10 +154,10 @@ class _Answers:
 
     def _function(self, signature: str) -> _Row | None:
         try:
-            rows = _rows(self.connection, "rights_function", signature)
+            found = rows(self.connection, "rights_function", signature)
         except psycopg.Error:
             return None  # a type that does not exist yet, or a schema that the role may not use
-        return rows[0] if rows else None
+        return found[0] if found else None
 
     def _schema_create(self, need: Need) -> _Lack | None:
         name = need.schema or need.name or self.role["default_schema"] or ""
@@ -255,12 +253,5 @@ class _Answers:
         )
 
 
-def _rows(connection: psycopg.Connection, name: str, *parameters: object) -> list[_Row]:
-    # a transaction of its own, or a savepoint: a refused read must not end the caller's
-    with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute((_SQL / f"{name}.sql").read_bytes(), parameters or None)
-        return cursor.fetchall()
-
-
-def _named(rows: Sequence[_Row]) -> dict[str, _Row]:
-    return {row["name"]: row for row in rows}
+def _named(found: Sequence[_Row]) -> dict[str, _Row]:
+    return {row["name"]: row for row in found}

@@ -6,16 +6,14 @@ What the role may not see is named in `ServerState.not_visible` and never guesse
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.rows import dict_row, kwargs_row
 
-from pg_deploy.folder import PROJECT
+from pg_deploy.preflight_sql import rows
 
-_SQL = PROJECT / "sql" / "preflight"
 _SHOWN_QUERY = 100  # characters
 _Row = TypeVar("_Row")
 
@@ -180,10 +178,7 @@ class ServerState:
 def read_server_state(connection: psycopg.Connection) -> ServerState:
     """Everything preflight wants to know of the server. Reads only; what cannot be read is named in `not_visible`."""
     reader = _Reader(connection)
-    with connection.cursor(row_factory=dict_row) as cursor:
-        server = cursor.execute(_text("server")).fetchone()
-    if server is None:  # pg_roles always holds the current role
-        raise psycopg.DataError("the connected role is not in pg_roles")
+    server = rows(connection, "server")[0]
     connections = reader.rows("connections", Connections, "free connections")
     extensions = reader.dicts("extensions", "extensions")
     transactions = tuple(
@@ -220,11 +215,9 @@ class _Reader:
     connection: psycopg.Connection
     not_visible: list[str] = field(default_factory=list)
 
-    def rows(self, name: str, kind: type[_Row], subject: str) -> tuple[_Row, ...]:
+    def rows(self, name: str, kind: Callable[..., _Row], subject: str) -> tuple[_Row, ...]:
         try:
-            # a transaction of its own, or a savepoint: a refused read must not end the caller's
-            with self.connection.transaction(), self.connection.cursor(row_factory=kwargs_row(kind)) as cursor:
-                return tuple(cursor.execute(_text(name)).fetchall())
+            return tuple(kind(**row) for row in rows(self.connection, name))
         except psycopg.ProgrammingError:
             # the role may not read it, or a server older than 14 does not have it
             self.not_visible.append(subject)
@@ -232,7 +225,3 @@ class _Reader:
 
     def dicts(self, name: str, subject: str) -> tuple[dict[str, Any], ...]:
         return self.rows(name, dict, subject)
-
-
-def _text(name: str) -> bytes:
-    return (_SQL / f"{name}.sql").read_bytes()

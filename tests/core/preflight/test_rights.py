@@ -47,7 +47,10 @@ MISSING = [
     ("create type auth.mood as enum ('ok')", 'schema "auth"'),
     ("create function auth.f() returns int language sql as 'select 1'", 'schema "auth"'),
     ("create or replace view public.seen as select 1 as one", '"public.seen"'),
-    ("create or replace function public.touch(x int, text) returns int language sql as 'select 2'", 'function "public"'),
+    (
+        "create or replace function public.touch(x int, text) returns int language sql as 'select 2'",
+        'function "public"',
+    ),
     ("drop function public.touch(int, text)", 'function "public"'),
     ("alter function public.touch(int, text) stable", 'function "public"'),
     ("create table public.n (id int references public.foreign_owned (id))", '"public.foreign_owned"'),
