@@ -1,0 +1,69 @@
+"""Reading PostgreSQL's syntax trees: small helpers over the parser."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from pglast import ast, parse_sql
+from pglast.parser import ParseError
+from pglast.visitors import Visitor
+
+
+class SqlStatement(Protocol):
+    """One statement of a migration."""
+
+    @property
+    def file(self) -> str: ...
+    @property
+    def sql(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def summary(self) -> str: ...
+
+
+def parsed(sql: str) -> tuple[Any, ...]:
+    """The syntax trees of `sql`; empty when it does not parse: that is another check's to report."""
+    try:
+        return tuple(raw.stmt for raw in parse_sql(sql))
+    except ParseError:
+        return ()
+
+
+def names(each: Any) -> tuple[str, ...]:
+    """The parts of a name, whatever kind of node holds them; empty when it holds none."""
+    kind = type(each).__name__
+    if kind == "String":
+        return (each.sval,)
+    if kind == "RangeVar":
+        return (each.schemaname, each.relname) if each.schemaname else (each.relname,)
+    if kind == "ObjectWithArgs":
+        return names(each.objname)
+    if kind == "TypeName":
+        return names(each.names)
+    if isinstance(each, tuple):
+        return tuple(part.sval for part in each if isinstance(part, ast.String) and part.sval is not None)
+    return ()
+
+
+class _Finder(Visitor):
+    def __init__(self) -> None:
+        self.relations: list[Any] = []
+        self.calls: list[Any] = []
+        self.made: set[str] = set()
+
+    def visit_RangeVar(self, _: Any, node: Any) -> None:
+        self.relations.append(node)
+
+    def visit_FuncCall(self, _: Any, node: Any) -> None:
+        self.calls.append(node)
+
+    def visit_CommonTableExpr(self, _: Any, node: Any) -> None:
+        self.made.add(node.ctename)
+
+
+def found(node: Any) -> tuple[list[Any], list[Any], set[str]]:
+    """The relations named in `node`, the functions it calls, and the names its CTEs make."""
+    finder = _Finder()
+    finder(node)
+    return finder.relations, finder.calls, finder.made

@@ -1,0 +1,145 @@
+"""A throwaway PostgreSQL cluster for the tests of what preflight reads; it needs no server running, only its programs."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+SETTINGS = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+fsync = off
+wal_level = logical
+max_connections = 40
+max_prepared_transactions = 5
+autovacuum = off
+shared_buffers = '32MB'
+"""
+BOOTSTRAP = """
+create role supabase_admin superuser login;
+create role anon nologin;
+create role authenticated nologin;
+create role service_role nologin bypassrls;
+create role deployer login createrole createdb replication bypassrls;
+grant anon, authenticated, service_role, pg_monitor, pg_signal_backend to deployer;
+create role plain login;
+create role stranger login;
+create database app owner supabase_admin;
+"""
+SCHEMA = """
+grant create on database app to deployer;
+grant create on schema public to deployer;
+create schema auth authorization supabase_admin;
+grant usage on schema auth to deployer;
+create table auth.users (id uuid primary key, email text);
+alter table auth.users owner to supabase_admin;
+grant select on auth.users to deployer;
+create schema vault;
+create table vault.secrets (id int primary key);
+create function auth.uid() returns uuid language sql as $$select null::uuid$$;
+create table public.foreign_owned (id int primary key, note text);
+create table public.hidden (id int);
+alter table public.hidden enable row level security;
+grant select on public.hidden to plain;
+create function public.touch(a int, b text) returns int language sql as $$select 1$$;
+create view public.seen as select 1 as one;
+create policy all_rows on public.hidden using (true);
+set role deployer;
+create table public.own (id int primary key, note text, owner_id uuid);
+create function public.mine() returns int language sql as $$select 1$$;
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running cluster; `url(role)` names its database."""
+
+    port: int
+    data: Path
+
+    def url(self, role: str = "postgres", database: str = "app", port: int | None = None) -> str:
+        return f"postgresql://{role}@127.0.0.1:{port or self.port}/{database}"
+
+    def connect(self, role: str = "postgres", database: str = "app", port: int | None = None) -> psycopg.Connection:
+        return psycopg.connect(
+            self.url(role, database, port), autocommit=True, prepare_threshold=None, connect_timeout=10
+        )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def as_postgres(command: list[str], **options: object) -> subprocess.Popen[bytes]:
+    """Start `command` as user postgres when we are root: neither PostgreSQL nor pgbouncer runs as root."""
+    if os.geteuid() == 0:
+        user = pwd.getpwnam("postgres")
+        options |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    return subprocess.Popen(command, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)  # type: ignore[call-overload]
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            psycopg.connect(url, connect_timeout=2, prepare_threshold=None).close()
+            return
+        except psycopg.OperationalError as error:
+            if process.poll() is not None:
+                raise RuntimeError(
+                    f"the server ended: {(process.stderr.read() if process.stderr else b'')!r}"
+                ) from error
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def directory() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="preflight-test-"))
+    path.chmod(0o755)
+    if os.geteuid() == 0:
+        shutil.chown(path, "postgres", "postgres")
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server(directory: Path) -> Iterator[Server]:
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda each: int(each.parts[4]))
+    if not programs:
+        pytest.fail("PostgreSQL's programs are missing: run `apt-get install postgresql`")
+    data = directory / "data"
+    made = as_postgres([str(programs[-1]), "-D", str(data), "-A", "trust", "-U", "postgres", "--no-sync"])
+    if made.wait(60):
+        pytest.fail(f"initdb failed: {made.stderr.read() if made.stderr else b''!r}")
+    with (data / "postgresql.conf").open("a") as settings:
+        settings.write(SETTINGS)
+    port = free_port()
+    process = as_postgres([str(programs[-1].parent / "postgres"), "-D", str(data), "-p", str(port)])
+    found = Server(port=port, data=data)
+    try:
+        wait_for(found.url(database="postgres"), process)
+        with found.connect(database="postgres") as connection:
+            for statement in BOOTSTRAP.strip().split(";\n"):
+                connection.execute(statement)
+        with found.connect() as connection:
+            connection.execute(SCHEMA)
+        yield found
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
