@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from launch import ports, processes
+from launch.api import Api
 from launch.errors import DatabaseSetupError, RunningElsewhereError, StartError
 from launch.settings import Place, digest, prepare, process_environment
 
@@ -51,9 +52,15 @@ def start(where: Place, variables: Mapping[str, str]) -> Running:
         if running:
             if demanded not in {None, running.port}:
                 raise RunningElsewhereError(running.port, demanded or 0)
-            if running.digest == digest(where, running.port) and _wait(where, running, 15) is None:
-                return running
-            print(f"Airflow on port {running.port} is half dead or outdated: starting it anew", flush=True)
+            if _wait(where, running, 15) is None:
+                if running.digest == digest(where, running.port):
+                    return running
+                if Api(running.url).open_runs("~"):
+                    print("Airflow was started with older settings and is kept, because a run is open", flush=True)
+                    return running
+                print("Airflow was started with older settings: starting it anew", flush=True)
+            else:
+                print(f"Airflow on port {running.port} is half dead: starting it anew", flush=True)
             _end(where, running)
             demanded = running.port
         _leftovers(where)

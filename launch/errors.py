@@ -43,7 +43,7 @@ class RunningElsewhereError(LaunchError):
         self.running = running
         self.asked = asked
         super().__init__(
-            f'Airflow already runs on port "{running}", not on "{asked}": run `make down` first, or leave AIRFLOW_PORT out'
+            f'Airflow already runs on port "{running}", not on "{asked}": run `make down` first, or drop AIRFLOW_PORT'
         )
 
 
@@ -56,7 +56,7 @@ class StartError(LaunchError):
         self.logs = logs
         self.tail = tail
         super().__init__(
-            f'Airflow was not healthy after {seconds:.0f} s ({what}): read the logs in "{logs}", whose last lines are\n{tail}'
+            f'Airflow was not healthy after {seconds:.0f} s ({what}): read the logs in "{logs}", which end\n{tail}'
         )
 
 
@@ -127,7 +127,7 @@ class TargetUrlError(LaunchError):
     def __init__(self, problem: str) -> None:
         self.problem = problem
         super().__init__(
-            f"TARGET_URL {problem}: write it as postgresql://user:password@host:port/database, special characters as %xx"
+            f"TARGET_URL {problem}: write it as postgresql://user:password@host:port/database, with %xx where needed"
         )
 
 
@@ -171,4 +171,6 @@ class DemoError(LaunchError):
     def __init__(self, command: str, code: int) -> None:
         self.command = command
         self.code = code
-        super().__init__(f'"python -m demo {command}" ended with exit code {code}: read its lines above, then try again')
+        super().__init__(
+            f'"python -m demo {command}" ended with exit code {code}: read its lines above, then try again'
+        )

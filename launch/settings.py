@@ -14,7 +14,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LOGIN = "admin"
-PASSWORD = "admin"  # noqa: S105 (loopback only, named in the README)
+PASSWORD = "admin"
 _SECRETS = ("fernet_key", "api_secret_key", "jwt_secret")
 # What must not reach Airflow from the terminal that happened to start it: its own settings come from here
 # alone, libpq's would redirect connections, and make's hold the command line with its secrets.

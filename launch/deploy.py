@@ -1,0 +1,139 @@
+"""From a make target to a finished run: demo target, Airflow, migrations, connection, conf, trigger, follow."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+
+from launch import airflow, demo
+from launch.api import Api
+from launch.errors import ConfError, DagMissingError, FolderMissingError, RunOpenError
+from launch.follow import follow, run_url
+from launch.settings import Place
+from launch.target import DEMO_CONNECTION, Target, parse
+from pg_deploy.folder import stamp
+
+DEPLOY = "deploy_migrations"
+FOLDER_PARAM = "migrations_folder"
+DAG_SECONDS = 90
+
+
+def run(dag_id: str, where: Place, variables: Mapping[str, str]) -> bool:
+    """Trigger the DAG as the variables CONF, TARGET_URL and MIGRATIONS_DIR say and follow it; True only if it succeeded.
+
+    Starts the demo target (unless TARGET_URL is given) and Airflow where they are not running, and leaves them running.
+    """
+    conf = read_conf(variables.get("CONF", ""))
+    folder = migrations_folder(where, variables.get("MIGRATIONS_DIR", ""))
+    target = read_target(variables.get("TARGET_URL", ""), conf)
+    if target is None:
+        demo.call("up")
+        target = parse(demo.url(), DEMO_CONNECTION)
+    else:
+        conf["target"] = target.connection_id
+    running = airflow.start(where, variables)
+    api = Api(running.url)
+    refuse_while_open(api)
+    point_at(where, folder)
+    await_dag(api, dag_id, stamp(folder))
+    api.keep_connection(target)
+    if "approval" not in conf:
+        conf["approval"] = "none"
+        print('approval: none (this command answers no approval; CONF=\'{"approval": "risky"}\' asks in the UI)')
+    now = datetime.now(timezone.utc)
+    run_id = f"make__{now:%Y-%m-%dT%H-%M-%S}_{secrets.token_hex(2)}"
+    print(
+        f"migrations: {folder}\ntarget: {target.database} at {target.host}:{target.port}, connection {conf.get('target', target.connection_id)}"
+    )
+    triggered = api.trigger(dag_id, run_id, conf)
+    print(f"{dag_id} is running: {run_url(api.url, dag_id, triggered.dag_run_id)}", flush=True)
+    try:
+        return follow(api, dag_id, triggered.dag_run_id)
+    except KeyboardInterrupt:
+        print(f"\nstopped watching; the run goes on: {run_url(api.url, dag_id, triggered.dag_run_id)}")
+        raise
+
+
+def offer(where: Place, running: airflow.Running) -> None:
+    """Make the demo target usable from the UI: its connection, and our own migrations unless others were chosen."""
+    api = Api(running.url)
+    api.keep_connection(parse(demo.url(), DEMO_CONNECTION))
+    if not where.pointer.exists():
+        point_at(where, where.checkout / "sql" / "migrations")
+
+
+def read_conf(text: str) -> dict[str, object]:
+    """CONF as an object; empty is {}. Raises ConfError."""
+    if not text.strip():
+        return {}
+    try:
+        conf = json.loads(text)
+    except ValueError as error:
+        raise ConfError(f"is not JSON ({error})") from error
+    if not isinstance(conf, dict):
+        raise ConfError(f"is a JSON {type(conf).__name__}, not an object")
+    return conf
+
+
+def read_target(url: str, conf: Mapping[str, object]) -> Target | None:
+    """The target of TARGET_URL, or None for the demo target. Raises TargetUrlError, ConfError."""
+    if not url.strip():
+        return None
+    if "target" in conf:
+        raise ConfError("names a target while TARGET_URL gives another: leave one of them out")
+    return parse(url)
+
+
+def migrations_folder(where: Place, named: str) -> Path:
+    """The folder that MIGRATIONS_DIR names, else the checkout's own; absolute. Raises FolderMissingError."""
+    folder = Path(named).expanduser().resolve() if named.strip() else where.checkout / "sql" / "migrations"
+    if not folder.is_dir():
+        raise FolderMissingError(str(folder))
+    return folder
+
+
+def refuse_while_open(api: Api) -> None:
+    """Raises RunOpenError while a deployment is queued or running: its tasks read the folder that would change."""
+    for open_run in api.open_runs(DEPLOY):
+        url = run_url(api.url, DEPLOY, open_run.dag_run_id)
+        raise RunOpenError(DEPLOY, open_run.dag_run_id, open_run.state, url)
+
+
+def point_at(where: Place, folder: Path) -> None:
+    """Name the folder for a running Airflow. Atomic."""
+    temporary = where.pointer.with_name(where.pointer.name + ".new")
+    temporary.write_text(f"{folder}\n", encoding="utf-8")
+    temporary.replace(where.pointer)
+
+
+def await_dag(api: Api, dag_id: str, wanted: str, *, seconds: float = DAG_SECONDS) -> None:
+    """Wait until the DAG is served as parsed from the wanted folder and contents. Raises DagMissingError.
+
+    A DAG without the Param counts as soon as it is there.
+    """
+    began = time.monotonic()
+    told = False
+    asked_at = float("-inf")
+    while True:
+        dag = api.dag(dag_id)
+        found = "nothing"
+        if dag is not None and dag.file_token:
+            param = (dag.params or {}).get(FOLDER_PARAM)
+            found = wanted if param is None else str(param.value)
+            if found == wanted and not dag.has_import_errors:
+                if dag.is_paused:
+                    api.unpause(dag_id)
+                return
+            if time.monotonic() - asked_at > 3:
+                asked_at = time.monotonic()
+                api.reparse(dag)
+        if time.monotonic() - began > seconds:
+            raise DagMissingError(dag_id, seconds, wanted, found, api.import_errors())
+        if not told and time.monotonic() - began > 2:
+            told = True
+            print("waiting until Airflow has read the migrations", flush=True)
+        time.sleep(0.3)
