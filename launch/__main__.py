@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from launch import airflow, demo, deploy
 from launch.errors import LaunchError
@@ -35,18 +36,16 @@ def down(where: Place) -> bool:
 def main(arguments: list[str], variables: Mapping[str, str]) -> int:
     """The exit code of one command: 0 done, 1 the run did not succeed, 2 it could not be tried, 130 interrupted."""
     where = place(variables)
-    match arguments:
-        case ["up"]:
-            command = lambda: up(where, variables)  # noqa: E731
-        case ["down"]:
-            command = lambda: down(where)  # noqa: E731
-        case [name] if name in DAGS:
-            command = lambda: deploy.run(DAGS[name], where, variables)  # noqa: E731
-        case _:
-            print(__doc__, file=sys.stderr)
-            return 2
+    commands: dict[str, Callable[[], bool]] = {
+        "up": lambda: up(where, variables),
+        "down": lambda: down(where),
+        **{name: partial(deploy.run, dag_id, where, variables) for name, dag_id in DAGS.items()},
+    }
+    if len(arguments) != 1 or arguments[0] not in commands:
+        print(__doc__, file=sys.stderr)
+        return 2
     try:
-        return 0 if command() else 1
+        return 0 if commands[arguments[0]]() else 1
     except LaunchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

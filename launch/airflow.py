@@ -68,11 +68,11 @@ def start(where: Place, variables: Mapping[str, str]) -> Running:
         print(f"starting Airflow on port {port} (some 20 s; the first time a little longer)", flush=True)
         began = time.monotonic()
         running = _launch(where, port, variables)
-        problem = _wait(where, running, START_SECONDS)
-        if problem:
+        wrong = _wait(where, running, START_SECONDS)
+        if wrong:
             tail = _tail(where)
             _end(where, running)
-            raise StartError(START_SECONDS, problem, str(where.logs), tail)
+            raise StartError(START_SECONDS, wrong, str(where.logs), tail)
         print(f"Airflow is up after {time.monotonic() - began:.0f} s", flush=True)
         return running
 
@@ -97,7 +97,7 @@ def find(where: Place) -> Running | None:
     return running if leader is not None and leader.started == running.started else None
 
 
-def problem(where: Place, running: Running) -> str | None:
+def problem(running: Running) -> str | None:
     """What keeps this Airflow from being used, in a few words, or None. Reads only."""
     # Another program, even another checkout's Airflow with the same login, may have got the port in between.
     if running.port not in {port for _, port in processes.listeners(processes.family(running.pid))}:
@@ -154,7 +154,7 @@ def _wait(where: Place, running: Running, seconds: float) -> str | None:
     """Wait until it is healthy; returns what is still wrong after that time, or at once when it has died."""
     deadline = time.monotonic() + seconds
     while True:
-        wrong = problem(where, running)
+        wrong = problem(running)
         if wrong is None:
             return None
         if find(where) is None:

@@ -23,39 +23,49 @@ DAG_SECONDS = 90
 
 
 def run(dag_id: str, where: Place, variables: Mapping[str, str]) -> bool:
-    """Trigger the DAG as the variables CONF, TARGET_URL and MIGRATIONS_DIR say and follow it; True only if it succeeded.
+    """Trigger the DAG as CONF, TARGET_URL and MIGRATIONS_DIR say and follow it; True only if the run succeeded.
 
     Starts the demo target (unless TARGET_URL is given) and Airflow where they are not running, and leaves them running.
+    Raises LaunchError.
     """
     conf = read_conf(variables.get("CONF", ""))
     folder = migrations_folder(where, variables.get("MIGRATIONS_DIR", ""))
     target = read_target(variables.get("TARGET_URL", ""), conf)
+    # Before anything is started: a start may replace an Airflow that is outdated.
+    refuse_while_open(airflow.find(where))
     if target is None:
         demo.call("up")
         target = parse(demo.url(), DEMO_CONNECTION)
     else:
         conf["target"] = target.connection_id
     running = airflow.start(where, variables)
+    refuse_while_open(running)
     api = Api(running.url)
-    refuse_while_open(api)
     point_at(where, folder)
     await_dag(api, dag_id, stamp(folder))
     api.keep_connection(target)
+    _announce(target, folder, conf)
+    run_id = f"make__{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S}_{secrets.token_hex(2)}"
+    api.trigger(dag_id, run_id, conf)
+    page = run_url(api.url, dag_id, run_id)
+    print(f"{dag_id} is running: {page}", flush=True)
+    try:
+        return follow(api, dag_id, run_id)
+    except KeyboardInterrupt:
+        print(f"\nstopped watching; the run goes on: {page}")
+        raise
+
+
+def _announce(target: Target, folder: Path, conf: dict[str, object]) -> None:
+    """Print what the run is given; nobody is at hand to approve, unless CONF says so."""
     if "approval" not in conf:
         conf["approval"] = "none"
-        print('approval: none (this command answers no approval; CONF=\'{"approval": "risky"}\' asks in the UI)')
-    now = datetime.now(timezone.utc)
-    run_id = f"make__{now:%Y-%m-%dT%H-%M-%S}_{secrets.token_hex(2)}"
-    print(
-        f"migrations: {folder}\ntarget: {target.database} at {target.host}:{target.port}, connection {conf.get('target', target.connection_id)}"
-    )
-    triggered = api.trigger(dag_id, run_id, conf)
-    print(f"{dag_id} is running: {run_url(api.url, dag_id, triggered.dag_run_id)}", flush=True)
-    try:
-        return follow(api, dag_id, triggered.dag_run_id)
-    except KeyboardInterrupt:
-        print(f"\nstopped watching; the run goes on: {run_url(api.url, dag_id, triggered.dag_run_id)}")
-        raise
+        print('approval: none (nothing waits for a person; CONF=\'{"approval": "risky"}\' asks in the UI)')
+    print(f"migrations: {folder}")
+    if conf.get("target", target.connection_id) == target.connection_id:
+        print(f"target: {target.database} at {target.host}:{target.port} (connection {target.connection_id})")
+    else:
+        print(f"target: connection {conf['target']}")
 
 
 def offer(where: Place, running: airflow.Running) -> None:
@@ -96,11 +106,16 @@ def migrations_folder(where: Place, named: str) -> Path:
     return folder
 
 
-def refuse_while_open(api: Api) -> None:
-    """Raises RunOpenError while a deployment is queued or running: its tasks read the folder that would change."""
-    for open_run in api.open_runs(DEPLOY):
-        url = run_url(api.url, DEPLOY, open_run.dag_run_id)
-        raise RunOpenError(DEPLOY, open_run.dag_run_id, open_run.state, url)
+def refuse_while_open(running: airflow.Running | None) -> None:
+    """Raises RunOpenError while a deployment is queued or running: its tasks read the folder that would change.
+
+    An Airflow that does not answer is left to airflow.start.
+    """
+    if running is None or airflow.problem(running):
+        return
+    for open_run in Api(running.url).open_runs(DEPLOY):
+        page = run_url(running.url, DEPLOY, open_run.dag_run_id)
+        raise RunOpenError(DEPLOY, open_run.dag_run_id, open_run.state, page)
 
 
 def point_at(where: Place, folder: Path) -> None:
