@@ -18,7 +18,7 @@ def up(where: Place, variables: Mapping[str, str]) -> bool:
     """Start the demo target and Airflow, each where it is not running."""
     demo.call("up")
     running = airflow.start(where, variables)
-    deploy.offer(where, running)
+    deploy.offer(where, running, variables)
     print(f"Airflow: {running.url}  (login: {LOGIN} / {PASSWORD})")
     return True
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 
 import httpx
@@ -52,7 +53,9 @@ def start(where: Place, variables: Mapping[str, str]) -> Running:
         if running:
             if demanded not in {None, running.port}:
                 raise RunningElsewhereError(running.port, demanded or 0)
-            if _wait(where, running, 15) is None:
+            # It may have been started a moment ago by somebody who did not wait for it.
+            age = time.time() - where.state.stat().st_mtime
+            if _wait(where, running, max(15, START_SECONDS - age)) is None:
                 if running.digest == digest(where, running.port):
                     return running
                 if Api(running.url).open_runs("~"):
@@ -120,18 +123,7 @@ def _recorded(where: Place) -> Running | None:
 
 def _launch(where: Place, port: int, variables: Mapping[str, str]) -> Running:
     environment = process_environment(where, port, variables)
-    migrated = subprocess.run(
-        [str(Path(sys.executable).with_name("airflow")), "db", "migrate"],
-        env=environment,
-        cwd=where.home,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if migrated.returncode:
-        raise DatabaseSetupError(str(where.home), "\n".join(migrated.stdout.splitlines()[-15:]))
+    _migrate(where, environment)
     for log in where.logs.glob("*.log"):
         log.replace(log.with_suffix(".log.1"))
     with (where.logs / "components.log").open("ab") as output:
@@ -148,6 +140,32 @@ def _launch(where: Place, port: int, variables: Mapping[str, str]) -> Running:
     running = Running(leader.pid, process.started if process else 0, port, digest(where, port))
     where.state.write_text(json.dumps(asdict(running)))
     return running
+
+
+def _migrate(where: Place, environment: dict[str, str]) -> None:
+    """Make or update the metadata database, where this version of Airflow has not done it yet."""
+    version = metadata.version("apache-airflow-core")
+    done = where.home / "migrated_to"
+    if where.database.exists() and done.exists() and done.read_text() == version:
+        return
+    # A new database gets its name when it is complete: one that was interrupted could never be finished.
+    database = where.database if where.database.exists() else where.database.with_suffix(".new")
+    if database != where.database:
+        database.unlink(missing_ok=True)
+    migrated = subprocess.run(
+        [str(Path(sys.executable).with_name("airflow")), "db", "migrate"],
+        env={**environment, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database}"},
+        cwd=where.home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if migrated.returncode:
+        raise DatabaseSetupError(str(where.home), "\n".join(migrated.stdout.splitlines()[-15:]))
+    database.replace(where.database)
+    done.write_text(version)
 
 
 def _wait(where: Place, running: Running, seconds: float) -> str | None:

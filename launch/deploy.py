@@ -68,12 +68,18 @@ def _announce(target: Target, folder: Path, conf: dict[str, object]) -> None:
         print(f"target: connection {conf['target']}")
 
 
-def offer(where: Place, running: airflow.Running) -> None:
-    """Make the demo target usable from the UI: its connection, and our own migrations unless others were chosen."""
+def offer(where: Place, running: airflow.Running, variables: Mapping[str, str]) -> None:
+    """Make Airflow usable from the UI: the demo target's connection, and the migrations of MIGRATIONS_DIR.
+
+    Without MIGRATIONS_DIR those chosen last stay, at first our own. Raises LaunchError.
+    """
     api = Api(running.url)
     api.keep_connection(parse(demo.url(), DEMO_CONNECTION))
-    if not where.pointer.exists():
-        point_at(where, where.checkout / "sql" / "migrations")
+    named = variables.get("MIGRATIONS_DIR", "")
+    if named.strip() or not where.pointer.exists():
+        folder = migrations_folder(where, named)
+        refuse_while_open(running)
+        point_at(where, folder)
 
 
 def read_conf(text: str) -> dict[str, object]:

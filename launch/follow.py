@@ -14,6 +14,7 @@ MARKS = {"success": "✓", "failed": "✗", "upstream_failed": "·", "removed": 
 WORDS = {"upstream_failed": "not run, because an earlier task failed", "removed": "removed from the DAG"}
 REPORT = "report"
 # The frame that Airflow's own loggers put around what the task says.
+_RETURNED = "Done. Returned value was:"
 _FRAME = ("py.warnings", "airflow.dag_processing.", "airflow.sdk.")
 
 
@@ -52,7 +53,12 @@ def report_lines(log: list[LogLine]) -> list[str]:
     for line in log:
         if line.error_detail:
             lines += [f"{one.exc_type}: {one.exc_value}" for one in line.error_detail[:1]]
-        elif line.logger is None or line.logger == "task" or line.logger.startswith(_FRAME):
+        elif (
+            line.logger is None
+            or line.logger == "task"
+            or line.logger.startswith(_FRAME)
+            or line.event.startswith(_RETURNED)
+        ):
             continue
         elif line.event.startswith("::group::"):
             lines += ["", line.event.removeprefix("::group::")]

@@ -42,6 +42,11 @@ class Place:
         return self.home / "migrations_dir"
 
     @property
+    def database(self) -> Path:
+        """Airflow's own metadata, in SQLite."""
+        return self.home / "airflow.db"
+
+    @property
     def state(self) -> Path:
         """The file that says which processes are running and on which port."""
         return self.home / "running.json"
@@ -92,7 +97,7 @@ def environment(where: Place, port: int) -> dict[str, str]:
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(where.home / "passwords.json"),
         "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{where.home / 'airflow.db'}",
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{where.database}",
         "API__HOST": "127.0.0.1",
         "API__PORT": str(port),
         "API__BASE_URL": f"http://127.0.0.1:{port}",
