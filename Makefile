@@ -41,7 +41,7 @@ down: venv ## stop Airflow and the demo target
 	@$(python) -m launch down
 
 .PHONY: reset
-reset: venv ## give a fresh demo target, and leave it running
+reset: demo-packages ## give a fresh demo target, and leave it running
 	@$(python) -m demo reset
 
 .PHONY: demo-url
@@ -53,16 +53,19 @@ demo-admin-url: venv ## print the demo target's URL for the superuser
 	@$(python) -m demo admin-url
 
 .PHONY: test
-test: venv test-packages ## run the tests
+test: demo-packages test-packages ## run the tests
 	@$(python) -m pytest
 
 .PHONY: acceptance
-acceptance: venv test-packages ## run the tests that take long
+acceptance: demo-packages test-packages ## run the tests that take long
 	@$(python) -m pytest -m acceptance
+
+.PHONY: demo-packages
+demo-packages: venv
+	@$(python) -m demo.packages
 
 .PHONY: test-packages
 test-packages:
-	@sh demo/packages.sh
 	@sh launch/packages.sh
 
 .PHONY: lint

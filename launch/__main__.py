@@ -16,7 +16,7 @@ DAGS = {"deploy": "deploy_migrations", "baseline": "baseline_migrations"}
 
 def up(where: Place, variables: Mapping[str, str]) -> bool:
     """Start the demo target and Airflow, each where it is not running."""
-    demo.call("up")
+    demo.up()
     running = airflow.start(where, variables)
     deploy.offer(where, running, variables)
     print(f"Airflow: {running.url}  (login: {LOGIN} / {PASSWORD})")
@@ -29,7 +29,7 @@ def down(where: Place) -> bool:
     try:
         airflow.stop(where)
     finally:
-        demo.call("down")
+        demo.down()
     return True
 
 

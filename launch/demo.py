@@ -9,18 +9,27 @@ from launch.errors import DemoError
 from launch.settings import CHECKOUT
 
 
-def call(command: str) -> None:
-    """Run `python -m demo <command>`, its output to the terminal. Raises DemoError."""
-    code = subprocess.run([sys.executable, "-m", "demo", command], cwd=CHECKOUT, check=False).returncode
-    if code:
-        raise DemoError(command, code)
+def up() -> None:
+    """Install the demo target's server where it is missing, and start it where it is not running. Raises DemoError."""
+    _run("demo.packages")
+    _run("demo", "up")
+
+
+def down() -> None:
+    """Stop the demo target. Raises DemoError."""
+    _run("demo", "down")
 
 
 def url() -> str:
     """The demo target's URL for the deploying role. Raises DemoError."""
-    done = subprocess.run(
-        [sys.executable, "-m", "demo", "url"], cwd=CHECKOUT, check=False, stdout=subprocess.PIPE, text=True
-    )
+    return _run("demo", "url", capture=True).strip()
+
+
+def _run(*arguments: str, capture: bool = False) -> str:
+    """Run `python -m <arguments>`; what is not captured goes to the terminal."""
+    output = subprocess.PIPE if capture else None
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(command, cwd=CHECKOUT, check=False, stdin=subprocess.DEVNULL, stdout=output, text=True)
     if done.returncode:
-        raise DemoError("url", done.returncode)
-    return done.stdout.strip()
+        raise DemoError(" ".join(arguments), done.returncode)
+    return done.stdout or ""

@@ -34,7 +34,7 @@ def run(dag_id: str, where: Place, variables: Mapping[str, str]) -> bool:
     # Before anything is started: a start may replace an Airflow that is outdated.
     refuse_while_open(airflow.find(where))
     if target is None:
-        demo.call("up")
+        demo.up()
         target = parse(demo.url(), DEMO_CONNECTION)
     else:
         conf["target"] = target.connection_id

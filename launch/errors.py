@@ -171,6 +171,4 @@ class DemoError(LaunchError):
     def __init__(self, command: str, code: int) -> None:
         self.command = command
         self.code = code
-        super().__init__(
-            f'"python -m demo {command}" ended with exit code {code}: read its lines above, then try again'
-        )
+        super().__init__(f'"python -m {command}" ended with exit code {code}: read its lines above, then try again')
