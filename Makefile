@@ -1,0 +1,79 @@
+# `make help` lists the targets. Settings, on the command line or in the environment:
+#   CONF='{"dry_run": true}'   the run's conf              TARGET_URL=postgresql://…  another database than the demo target
+#   MIGRATIONS_DIR=…           other migrations            AIRFLOW_PORT, DEMO_PORT    exactly these ports
+#   DEMO_SCALE=0.1             a smaller demo target       PYTHON=…                   the interpreter for .venv
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# Taken as they were written: a dollar sign in a password or a conf is no reference to a make variable.
+override CONF := $(value CONF)
+override TARGET_URL := $(value TARGET_URL)
+override MIGRATIONS_DIR := $(value MIGRATIONS_DIR)
+override NAME := $(value NAME)
+export CONF TARGET_URL MIGRATIONS_DIR NAME AIRFLOW_PORT DEMO_PORT DEMO_SCALE PYTHON
+# What make would hand to its own children holds the command line, and so TARGET_URL.
+unexport MAKEFLAGS MFLAGS MAKEOVERRIDES
+
+python := env PYTHONPATH=plugins .venv/bin/python
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1@\2/p' Makefile | while IFS=@ read -r name purpose; do printf '%-22s %s\n' "$$name" "$$purpose"; done
+
+.PHONY: venv
+venv: ## fill .venv from requirements.txt
+	@sh launch/setup.sh
+
+.PHONY: deploy
+deploy: venv ## deploy the pending migrations through Airflow, and show the run
+	@$(python) -m launch deploy
+
+.PHONY: baseline
+baseline: venv ## adopt a database whose migrations were made by hand
+	@$(python) -m launch baseline
+
+.PHONY: up
+up: venv ## start Airflow with its UI, and the demo target
+	@$(python) -m launch up
+
+.PHONY: down
+down: venv ## stop Airflow and the demo target
+	@$(python) -m launch down
+
+.PHONY: reset
+reset: demo-packages ## give a fresh demo target, and leave it running
+	@$(python) -m demo reset
+
+.PHONY: demo-url
+demo-url: venv ## print the demo target's URL for the deploying role
+	@$(python) -m demo url
+
+.PHONY: demo-admin-url
+demo-admin-url: venv ## print the demo target's URL for the superuser
+	@$(python) -m demo admin-url
+
+.PHONY: test
+test: demo-packages test-packages ## run the tests
+	@$(python) -m pytest
+
+.PHONY: acceptance
+acceptance: demo-packages test-packages ## run the tests that take long
+	@$(python) -m pytest -m acceptance
+
+.PHONY: demo-packages
+demo-packages: venv
+	@$(python) -m demo.packages
+
+.PHONY: test-packages
+test-packages:
+	@sh launch/packages.sh
+
+.PHONY: lint
+lint: venv ## check style and types
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+.PHONY: new-migration
+new-migration: venv ## write a new migration: make new-migration NAME=add_orders_index
+	@$(python) -m pg_deploy.scaffold "$$NAME"

@@ -1,0 +1,57 @@
+"""`python -m launch up|down|deploy|baseline`: what the make targets of these names call."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from launch import airflow, demo, deploy
+from launch.errors import LaunchError
+from launch.settings import LOGIN, PASSWORD, Place, place
+
+DAGS = {"deploy": "deploy_migrations", "baseline": "baseline_migrations"}
+
+
+def up(where: Place, variables: Mapping[str, str]) -> bool:
+    """Start the demo target and Airflow, each where it is not running."""
+    demo.up()
+    running = airflow.start(where, variables)
+    deploy.offer(where, running, variables)
+    print(f"Airflow: {running.url}  (login: {LOGIN} / {PASSWORD})")
+    return True
+
+
+def down(where: Place) -> bool:
+    """Stop Airflow, then the demo target."""
+    print("stopping Airflow and the demo target", flush=True)
+    try:
+        airflow.stop(where)
+    finally:
+        demo.down()
+    return True
+
+
+def main(arguments: list[str], variables: Mapping[str, str]) -> int:
+    """The exit code of one command: 0 done, 1 the run did not succeed, 2 it could not be tried, 130 interrupted."""
+    where = place(variables)
+    commands: dict[str, Callable[[], bool]] = {
+        "up": lambda: up(where, variables),
+        "down": lambda: down(where),
+        **{name: partial(deploy.run, dag_id, where, variables) for name, dag_id in DAGS.items()},
+    }
+    if len(arguments) != 1 or arguments[0] not in commands:
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        return 0 if commands[arguments[0]]() else 1
+    except LaunchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Runs Airflow's components in one process session, each with its own log, and starts again the one that dies.
+# Called by launch/airflow.py as: components.sh <folder of the logs>; it ends when its session is ended.
+logs=$1
+
+keep() {
+    log=$logs/$1.log
+    while :; do
+        airflow "$@" >>"$log" 2>&1
+        echo "=== airflow $1 ended with exit code $?; starting it again in 2 s" >>"$log"
+        sleep 2
+    done
+}
+
+keep api-server &
+# Airflow's log servers would listen on all addresses; the UI reads the logs of this machine from the disk.
+keep scheduler --skip-serve-logs &
+keep dag-processor &
+wait

@@ -1,0 +1,35 @@
+"""The demo target, through its own command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from launch.errors import DemoError
+from launch.settings import CHECKOUT
+
+
+def up() -> None:
+    """Install the demo target's server where it is missing, and start it where it is not running. Raises DemoError."""
+    _run("demo.packages")
+    _run("demo", "up")
+
+
+def down() -> None:
+    """Stop the demo target. Raises DemoError."""
+    _run("demo", "down")
+
+
+def url() -> str:
+    """The demo target's URL for the deploying role. Raises DemoError."""
+    return _run("demo", "url", capture=True).strip()
+
+
+def _run(*arguments: str, capture: bool = False) -> str:
+    """Run `python -m <arguments>`; what is not captured goes to the terminal."""
+    output = subprocess.PIPE if capture else None
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(command, cwd=CHECKOUT, check=False, stdin=subprocess.DEVNULL, stdout=output, text=True)
+    if done.returncode:
+        raise DemoError(" ".join(arguments), done.returncode)
+    return done.stdout or ""

@@ -1,0 +1,160 @@
+"""From a make target to a finished run: demo target, Airflow, migrations, connection, conf, trigger, follow."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+
+from launch import airflow, demo
+from launch.api import Api
+from launch.errors import ConfError, DagMissingError, FolderMissingError, RunOpenError
+from launch.follow import follow, run_url
+from launch.settings import Place
+from launch.target import DEMO_CONNECTION, Target, parse
+from pg_deploy.folder import stamp
+
+DEPLOY = "deploy_migrations"
+FOLDER_PARAM = "migrations_folder"
+DAG_SECONDS = 90
+
+
+def run(dag_id: str, where: Place, variables: Mapping[str, str]) -> bool:
+    """Trigger the DAG as CONF, TARGET_URL and MIGRATIONS_DIR say and follow it; True only if the run succeeded.
+
+    Starts the demo target (unless TARGET_URL is given) and Airflow where they are not running, and leaves them running.
+    Raises LaunchError.
+    """
+    conf = read_conf(variables.get("CONF", ""))
+    folder = migrations_folder(where, variables.get("MIGRATIONS_DIR", ""))
+    target = read_target(variables.get("TARGET_URL", ""), conf)
+    # Before anything is started: a start may replace an Airflow that is outdated.
+    refuse_while_open(airflow.find(where))
+    if target is None:
+        demo.up()
+        target = parse(demo.url(), DEMO_CONNECTION)
+    else:
+        conf["target"] = target.connection_id
+    running = airflow.start(where, variables)
+    refuse_while_open(running)
+    api = Api(running.url)
+    point_at(where, folder)
+    await_dag(api, dag_id, stamp(folder))
+    api.keep_connection(target)
+    _announce(target, folder, conf)
+    run_id = f"make__{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S}_{secrets.token_hex(2)}"
+    api.trigger(dag_id, run_id, conf)
+    page = run_url(api.url, dag_id, run_id)
+    print(f"{dag_id} is running: {page}", flush=True)
+    try:
+        return follow(api, dag_id, run_id)
+    except KeyboardInterrupt:
+        print(f"\nstopped watching; the run goes on: {page}")
+        raise
+
+
+def _announce(target: Target, folder: Path, conf: dict[str, object]) -> None:
+    """Print what the run is given; nobody is at hand to approve, unless CONF says so."""
+    if "approval" not in conf:
+        conf["approval"] = "none"
+        print('approval: none (nothing waits for a person; CONF=\'{"approval": "risky"}\' asks in the UI)')
+    print(f"migrations: {folder}")
+    if conf.get("target", target.connection_id) == target.connection_id:
+        print(f"target: {target.database} at {target.host}:{target.port} (connection {target.connection_id})")
+    else:
+        print(f"target: connection {conf['target']}")
+
+
+def offer(where: Place, running: airflow.Running, variables: Mapping[str, str]) -> None:
+    """Make Airflow usable from the UI: the demo target's connection, and the migrations of MIGRATIONS_DIR.
+
+    Without MIGRATIONS_DIR those chosen last stay, at first our own. Raises LaunchError.
+    """
+    api = Api(running.url)
+    api.keep_connection(parse(demo.url(), DEMO_CONNECTION))
+    named = variables.get("MIGRATIONS_DIR", "")
+    if named.strip() or not where.pointer.exists():
+        folder = migrations_folder(where, named)
+        refuse_while_open(running)
+        point_at(where, folder)
+
+
+def read_conf(text: str) -> dict[str, object]:
+    """CONF as an object; empty is {}. Raises ConfError."""
+    if not text.strip():
+        return {}
+    try:
+        conf = json.loads(text)
+    except ValueError as error:
+        raise ConfError(f"is not JSON ({error})") from error
+    if not isinstance(conf, dict):
+        raise ConfError(f"is a JSON {type(conf).__name__}, not an object")
+    return conf
+
+
+def read_target(url: str, conf: Mapping[str, object]) -> Target | None:
+    """The target of TARGET_URL, or None for the demo target. Raises TargetUrlError, ConfError."""
+    if not url.strip():
+        return None
+    if "target" in conf:
+        raise ConfError("names a target while TARGET_URL gives another: leave one of them out")
+    return parse(url)
+
+
+def migrations_folder(where: Place, named: str) -> Path:
+    """The folder that MIGRATIONS_DIR names, else the checkout's own; absolute. Raises FolderMissingError."""
+    folder = Path(named).expanduser().resolve() if named.strip() else where.checkout / "sql" / "migrations"
+    if not folder.is_dir():
+        raise FolderMissingError(str(folder))
+    return folder
+
+
+def refuse_while_open(running: airflow.Running | None) -> None:
+    """Raises RunOpenError while a deployment is queued or running: its tasks read the folder that would change.
+
+    An Airflow that does not answer is left to airflow.start.
+    """
+    if running is None or airflow.problem(running):
+        return
+    for open_run in Api(running.url).open_runs(DEPLOY):
+        page = run_url(running.url, DEPLOY, open_run.dag_run_id)
+        raise RunOpenError(DEPLOY, open_run.dag_run_id, open_run.state, page)
+
+
+def point_at(where: Place, folder: Path) -> None:
+    """Name the folder for a running Airflow. Atomic."""
+    temporary = where.pointer.with_name(where.pointer.name + ".new")
+    temporary.write_text(f"{folder}\n", encoding="utf-8")
+    temporary.replace(where.pointer)
+
+
+def await_dag(api: Api, dag_id: str, wanted: str, *, seconds: float = DAG_SECONDS) -> None:
+    """Wait until the DAG is served as parsed from the wanted folder and contents. Raises DagMissingError.
+
+    A DAG without the Param counts as soon as it is there.
+    """
+    began = time.monotonic()
+    told = False
+    asked_at = float("-inf")
+    while True:
+        dag = api.dag(dag_id)
+        found = "nothing"
+        if dag is not None and dag.file_token:
+            param = (dag.params or {}).get(FOLDER_PARAM)
+            found = wanted if param is None else str(param.value)
+            if found == wanted and not dag.has_import_errors:
+                if dag.is_paused:
+                    api.unpause(dag_id)
+                return
+            if time.monotonic() - asked_at > 3:
+                asked_at = time.monotonic()
+                api.reparse(dag)
+        if time.monotonic() - began > seconds:
+            raise DagMissingError(dag_id, seconds, wanted, found, api.import_errors())
+        if not told and time.monotonic() - began > 2:
+            told = True
+            print("waiting until Airflow has read the migrations", flush=True)
+        time.sleep(0.3)

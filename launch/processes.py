@@ -1,0 +1,115 @@
+"""Processes of a session, read from /proc: who is alive, and which of them listens where."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from launch.errors import StillRunningError
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Process:
+    """One living process; `started` is in clock ticks since boot and, with the pid, names it for good."""
+
+    pid: int
+    parent: int
+    session: int
+    started: int
+
+
+def read(pid: int) -> Process | None:
+    """The process of this pid, or None where there is none or it is a zombie. Reads only."""
+    try:
+        # The command's name stands in parentheses and may itself hold spaces and parentheses.
+        fields = (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    if fields[0] in {"Z", "X"}:
+        return None
+    return Process(pid, parent=int(fields[1]), session=int(fields[3]), started=int(fields[19]))
+
+
+def everybody() -> list[Process]:
+    """All living processes. Reads only."""
+    found = (read(int(entry.name)) for entry in PROC.iterdir() if entry.name.isdigit())
+    return [process for process in found if process is not None]
+
+
+def family(leader: int) -> list[Process]:
+    """Who is in the leader's session, and everyone who descends from them, a new session or not. Reads only."""
+    processes = everybody()
+    members = {process.pid for process in processes if leader in {process.session, process.pid}}
+    grown = True
+    while grown:
+        children = {process.pid for process in processes if process.parent in members and process.pid not in members}
+        members |= children
+        grown = bool(children)
+    return [process for process in processes if process.pid in members]
+
+
+def working_folder(pid: int) -> Path | None:
+    """The folder that the process works in, or None where that cannot be seen. Reads only."""
+    try:
+        return Path(os.readlink(PROC / str(pid) / "cwd"))
+    except OSError:
+        return None
+
+
+def end(processes: list[Process], *, grace: float) -> None:
+    """End these processes: SIGTERM, up to `grace` seconds, then SIGKILL.
+
+    A pid that meanwhile belongs to somebody else is left alone. Raises StillRunningError.
+    """
+    _signal(processes, signal.SIGTERM)
+    if _wait(processes, grace):
+        return
+    _signal(processes, signal.SIGKILL)
+    if not _wait(processes, 10):
+        raise StillRunningError(tuple(process.pid for process in processes if _alive(process)))
+
+
+def _alive(process: Process) -> bool:
+    now = read(process.pid)
+    return now is not None and now.started == process.started
+
+
+def _signal(processes: list[Process], number: signal.Signals) -> None:
+    for process in processes:
+        if _alive(process):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, number)
+
+
+def _wait(processes: list[Process], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while any(_alive(process) for process in processes):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def listeners(processes: list[Process]) -> list[tuple[str, int]]:
+    """(address in /proc's hexadecimal, port) of every TCP socket on which these processes listen. Reads only."""
+    inodes = set[str]()
+    for process in processes:
+        with contextlib.suppress(OSError):
+            for descriptor in (PROC / str(process.pid) / "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    inodes.add(os.readlink(descriptor))
+    found = []
+    for table in ("tcp", "tcp6"):
+        with contextlib.suppress(FileNotFoundError):
+            for line in (PROC / "net" / table).read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
+                    address, _, port = fields[1].rpartition(":")
+                    found.append((address, int(port, 16)))
+    return found
