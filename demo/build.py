@@ -1,0 +1,81 @@
+"""What the demo target holds: bootstrapped like Supabase, its schema, its data. Everything is SQL under sql/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+SQL = Path(__file__).parent / "sql"
+DATABASE = "demo"
+TEMPLATE = "demo_template"
+EMPTY = "supabase_empty"
+
+Connect = Callable[[str, str], "psycopg.Connection[tuple[object, ...]]"]
+"""Opens an autocommit connection as (role, database)."""
+Fill = Callable[[Connect], None]
+"""Work on a running server."""
+
+
+def bootstrap(connect: Connect, passwords: dict[str, str]) -> None:
+    """Make the roles and the databases demo and supabase_empty, both without tables of ours in public."""
+    with connect("supabase_admin", "postgres") as admin:
+        _run(admin, "bootstrap/10_roles.sql")
+        admin.execute(sql.SQL("alter role postgres password {}").format(sql.Literal(passwords["postgres"])))
+        for database in (DATABASE, EMPTY):
+            admin.execute(sql.SQL("create database {} owner postgres").format(sql.Identifier(database)))
+    for database, last in ((DATABASE, "bootstrap/40_cron.sql"), (EMPTY, "bootstrap/50_storage.sql")):
+        with connect("supabase_admin", database) as admin:
+            _run(admin, "bootstrap/20_database.sql", "bootstrap/30_auth.sql", last)
+
+
+def fill(connect: Connect, scale: float, base: datetime) -> None:
+    """Make the ten tables in demo and fill them: the same rows on every machine for one scale and one base time."""
+    with connect("postgres", DATABASE) as owner:
+        _run(owner, "schema/10_tables.sql")
+    # Two sessions, about equally long: set-based SQL keeps one core each.
+    parts = (
+        (("supabase_admin", "fill/users.sql"), ("postgres", "fill/tenants.sql"), ("postgres", "fill/conversations.sql")),
+        (("postgres", "fill/telemetry.sql"), ("postgres", "fill/scraping.sql")),
+    )
+    with ThreadPoolExecutor(max_workers=len(parts)) as sessions:
+        list(sessions.map(lambda part: _fill_in_order(connect, scale, base, part), parts))
+    with connect("postgres", DATABASE) as owner:
+        owner.execute("set maintenance_work_mem = '512MB'")
+        _run(owner, "schema/20_keys.sql", "schema/30_policies.sql")
+    with connect("supabase_admin", DATABASE) as admin:
+        # The visibility map is part of the data: without it no index-only scan is as fast as on a database that has lived.
+        admin.execute("vacuum (analyze)")
+
+
+def seal(connect: Connect) -> None:
+    """Copy demo to its template, and close both templates to connections. pg_cron must not be running: it sits in demo."""
+    with connect("supabase_admin", "postgres") as admin:
+        for statement in (
+            sql.SQL("create database {} owner postgres template {} strategy file_copy").format(
+                sql.Identifier(TEMPLATE), sql.Identifier(DATABASE)
+            ),
+            *(
+                sql.SQL("alter database {} with is_template true allow_connections false").format(sql.Identifier(database))
+                for database in (TEMPLATE, EMPTY)
+            ),
+        ):
+            admin.execute(statement)
+
+
+def _fill_in_order(connect: Connect, scale: float, base: datetime, part: tuple[tuple[str, str], ...]) -> None:
+    for role, file in part:
+        with connect(role, DATABASE) as session:
+            session.execute(
+                "select set_config('demo.scale', %s, false), set_config('demo.base', %s, false)", (str(scale), base.isoformat())
+            )
+            _run(session, "fill/00_plan.sql", file)
+
+
+def _run(session: psycopg.Connection[tuple[object, ...]], *files: str) -> None:
+    for file in files:
+        session.execute((SQL / file).read_bytes())

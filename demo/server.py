@@ -1,0 +1,150 @@
+"""PostgreSQL's own programs: where they are, as whom they run, how the server starts and stops.
+
+Nothing here knows what the cluster holds.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.errors import ServerFailedError, ServerMissingError
+
+FIRST_PORT = 54320
+SERVER_USER = "postgres"
+START_PATIENCE_S = 20.0
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A PostgreSQL server on this machine that has pg_cron."""
+
+    major: int
+    bindir: Path
+
+
+def find_installation() -> Installation | None:
+    """The newest server here with pg_cron, pgcrypto and pg_stat_statements; None where there is none. Reads only."""
+    bindirs = list(Path("/usr/lib/postgresql").glob("*/bin")) + list(Path("/usr").glob("pgsql-*/bin"))
+    found = [candidate for bindir in bindirs if (candidate := _installation(bindir))]
+    return max(found, key=lambda installation: installation.major, default=None)
+
+
+def _installation(bindir: Path) -> Installation | None:
+    number = re.search(r"(\d+)$", bindir.parent.name)
+    shares = (Path("/usr/share/postgresql") / bindir.parent.name, bindir.parent / "share" / "postgresql", bindir.parent / "share")
+    complete = any(
+        all((share / "extension" / f"{name}.control").exists() for name in ("pg_cron", "pgcrypto", "pg_stat_statements"))
+        for share in shares
+    )
+    if number is None or not complete or not (bindir / "initdb").exists() or not (bindir / "postgres").exists():
+        return None
+    return Installation(int(number.group(1)), bindir)
+
+
+def server_account() -> pwd.struct_passwd:
+    """The unprivileged account that the server runs as: the caller, or postgres when the caller is root.
+
+    Makes the account where root has none yet.
+    """
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid())
+    try:
+        return pwd.getpwnam(SERVER_USER)
+    except KeyError:
+        useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
+        if useradd is None:
+            raise ServerMissingError("root cannot run it without an account named postgres") from None
+        subprocess.run([useradd, "--system", "--home-dir", "/var/lib/postgresql", SERVER_USER], check=True, capture_output=True)
+        return pwd.getpwnam(SERVER_USER)
+
+
+def run(bindir: Path, program: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's programs as the server's account. Raises ServerFailedError with what it said."""
+    account = server_account()
+    switch = os.geteuid() == 0
+    # The output goes to a file: a pipe would stay open as long as the server that pg_ctl leaves behind.
+    with open(os.memfd_create("output"), "w+", encoding="utf-8", errors="replace") as output:
+        done = subprocess.run(
+            [str(bindir / program), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": account.pw_dir},
+            user=account.pw_uid if switch else None,
+            group=account.pw_gid if switch else None,
+            extra_groups=[] if switch else None,
+            check=False,
+        )
+        output.seek(0)
+        said = output.read()
+    if done.returncode != 0:
+        raise ServerFailedError(program, "\n".join(said.splitlines()[-15:]))
+
+
+def server_pid(data: Path) -> int | None:
+    """The pid of the server that runs on this data directory, None if none does. Tells a stale pid file from a server."""
+    try:
+        pid = int((data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
+        home = Path(os.readlink(f"/proc/{pid}/cwd"))
+    except (OSError, ValueError):
+        return None
+    return pid if home == data else None
+
+
+def start(bindir: Path, data: Path, port: int, options: Mapping[str, str] | None = None) -> None:
+    """Start the server and return when it accepts connections; raises ServerFailedError with the end of its log."""
+    flags = "".join(f" -c {name}={value}" for name, value in (options or {}).items())
+    log = data / "server.log"
+    deadline = time.monotonic() + START_PATIENCE_S
+    while True:
+        if server_pid(data) is None:
+            # A pid file that outlived its server makes the next one refuse when the number was given away meanwhile.
+            (data / "postmaster.pid").unlink(missing_ok=True)
+        try:
+            run(bindir, "pg_ctl", "start", "-w", "-t", "120", "-D", str(data), "-l", str(log), "-o", f"-p {port}{flags}")
+            return
+        except ServerFailedError as failure:
+            words = _tail(log) or failure.output
+            # Backends of a killed server need a moment to notice, and hold its shared memory until then.
+            if "shared memory block" not in words or time.monotonic() > deadline:
+                raise ServerFailedError("postgres", words) from None
+            time.sleep(0.3)
+
+
+def stop(bindir: Path, data: Path, mode: str = "fast") -> None:
+    """Stop the server of this data directory, and no other; harmless when it does not run."""
+    if server_pid(data) is not None:
+        run(bindir, "pg_ctl", "stop", "-w", "-t", "120", "-m", mode, "-D", str(data))
+
+
+def _tail(log: Path) -> str:
+    try:
+        return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
+    except OSError:
+        return ""
+
+
+def port_is_free(port: int) -> bool:
+    """Whether nothing listens on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def next_free_port(first: int = FIRST_PORT) -> int:
+    """The lowest free port of 127.0.0.1 from this one up."""
+    return next(port for port in range(first, 65536) if port_is_free(port))
