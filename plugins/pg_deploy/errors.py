@@ -681,3 +681,13 @@ class MissingRightsError(PgDeployError):
             f'role "{role}" lacks {len(sentences)} right{"s" if len(sentences) != 1 else ""} that the pending migrations need, '
             "grant them or deploy as another role: " + "; ".join(sentences)
         )
+
+
+
+class NewMigrationRefused(PgDeployError):
+    """The scaffold would not write a new migration, and left nothing behind: `name` is what was asked, `reason` why not."""
+
+    def __init__(self, name: str, reason: str, remedy: str) -> None:
+        super().__init__(f'"{name}" {reason}: {remedy}.')
+        self.name = name
+        self.reason = reason

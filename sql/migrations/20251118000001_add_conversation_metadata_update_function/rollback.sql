@@ -1,0 +1,1 @@
+drop function if exists public.update_conversation_metadata(uuid, jsonb);
