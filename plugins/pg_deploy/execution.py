@@ -113,7 +113,7 @@ def _transaction_with_retries(work: Work, session: _Session, segment: Segment, b
                 raise LockNotObtainedError(
                     trouble.statement.summary, work.file, trouble.statement.line, waited, tuple(trouble.blockers)
                 ) from None
-            delay = pause * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
+            delay = pause * random.uniform(0.5, 1.5)
             work.log.info(
                 "    %s; aborted so that nobody waits behind it, again in %s", trouble.why, format_duration(delay)
             )

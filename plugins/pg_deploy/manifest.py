@@ -14,6 +14,18 @@ from pg_deploy.errors import InvalidManifestError
 Risk = Literal["low", "medium", "high", "unknown"]
 Access = Literal["unchanged", "changed", "undeclared"]
 
+# Those of the guide's twelve success criteria that a migration's own checks and benchmarks can prove.
+CriterionName = Literal[
+    "indexes_visible_and_used",
+    "metadata_function_works",
+    "rls_policies_correct",
+    "views_populated",
+    "cron_job_scheduled",
+    "dashboards_faster",
+    "analytics_faster",
+    "no_unauthorized_access",
+]
+
 _STRICT = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
@@ -79,6 +91,7 @@ class Manifest(BaseModel):
     after_rollback: str = ""
     hints: Hints = Hints()
     benchmarks: dict[str, BenchmarkTerms] = {}
+    criteria: dict[CriterionName, tuple[str, ...]] = {}
 
     @field_validator("expected_duration", "holds_lock")
     @classmethod

@@ -95,9 +95,12 @@ def make_plan(
         standing = standings[file.version]
         if standing is Standing.GONE:
             faults.append(HistoryMismatchError(file.stem, file.version))
-        elif attempt is not None and standing in (Standing.DEPLOYED, Standing.BASELINED):
-            if attempt.sql_hash != file.sql_hash:
-                faults.append(EditedAfterDeploymentError(file.stem))
+        elif (
+            attempt is not None
+            and standing in (Standing.DEPLOYED, Standing.BASELINED)
+            and attempt.sql_hash != file.sql_hash
+        ):
+            faults.append(EditedAfterDeploymentError(file.stem))
     missing = sorted(set(state.history) - set(standings))
     if missing:
         faults.append(MissingFileError(missing))

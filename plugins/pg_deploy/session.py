@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg
+import psycopg.conninfo
 from psycopg.rows import TupleRow
 
 from pg_deploy.errors import ConnectionFailedError
@@ -39,8 +40,17 @@ class Target:
         Role and database may carry timeouts of their own (Supabase: two minutes for postgres): the engine sets each
         deadline itself, so they start at none. Raises ConnectionFailedError, without the password.
         """
+        connection = self.connect_plain(purpose)
+        connection.execute(
+            "select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),"
+            " set_config('idle_in_transaction_session_timeout', '0', false)"
+        )
+        return connection
+
+    def connect_plain(self, purpose: str) -> Connection:
+        """As `connect`, but nothing is set in the session: a transaction pooler would hand the setting to other clients."""
         try:
-            connection = psycopg.connect(
+            return psycopg.connect(
                 self.conninfo,
                 autocommit=True,
                 application_name=f"pg_deploy {purpose}"[:63],
@@ -50,11 +60,6 @@ class Target:
             )
         except psycopg.Error as error:
             raise ConnectionFailedError(self.name, one_line(without_secrets(str(error)))) from None
-        connection.execute(
-            "select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),"
-            " set_config('idle_in_transaction_session_timeout', '0', false)"
-        )
-        return connection
 
     @contextmanager
     def session(self, purpose: str) -> Iterator[Connection]:
@@ -91,6 +96,12 @@ def without_secrets(text: str) -> str:
     """`text` with passwords in URLs and key=value pairs masked."""
     text = re.sub(r"(://[^:/@\s]+:)[^@\s]+@", r"\1***@", text)
     return re.sub(r"(?i)\b(password\s*=\s*)('[^']*'|\S+)", r"\1***", text)
+
+
+def host_and_port(target: Target) -> tuple[str, int]:
+    """Where the target is, for messages."""
+    parts = psycopg.conninfo.conninfo_to_dict(target.conninfo)
+    return str(parts.get("host") or "localhost"), int(parts.get("port") or 5432)
 
 
 def one_line(text: str) -> str:

@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from pg_deploy.errors import PinnedContentChangedError
+from pg_deploy.manifest import Manifest
 from pg_deploy.migration import Migration
 from pg_deploy.session import Connection
 
@@ -84,6 +85,15 @@ def pinned_version(connection: Connection, deployment_id: int, version: str) -> 
             f"select {_COLUMNS} from deploy_ledger.planned_migration where deployment_id = %s and version = %s",
             [deployment_id, version],
         ).fetchone()
+
+
+def manifest_of(connection: Connection, deployment_id: int, version: str) -> Manifest:
+    """The manifest as pinned. Reads only."""
+    row = connection.execute(
+        "select manifest from deploy_ledger.planned_migration where deployment_id = %s and version = %s",
+        [deployment_id, version],
+    ).fetchone()
+    return Manifest.model_validate(row[0]) if row else Manifest()
 
 
 def refuse_other_content(pinned_migration: Pinned, migration: Migration) -> None:

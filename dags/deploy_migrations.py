@@ -1,0 +1,70 @@
+"""### Deploy the pending migrations, verify each, and roll back what fails
+
+**When to run it:** after new migrations were merged. Trigger it, approve the risky step, read the report.
+
+**What it does:** `preflight` prints the state before, refuses what cannot work and pins what this run deploys. Then each migration,
+in order: `gate` (is there anything to do?), `approve` (for risk medium and up), `snapshot`, `apply`, `verify`, `decide`: `passed` or
+`rollback`. Older pending ones than the newest 25 are applied by `earlier`. `report` judges the run.
+
+**Params:** choose nothing to deploy everything pending to `target_db`. `dry_run` shows the plan and changes nothing. `on_failure` says
+what is undone when a check fails.
+
+**Red means:** not everything that was pinned is deployed. `report` says what happened to each migration and what to do; the log of the
+failed task shows the statement, the rows that broke a check, and the proof of the rollback. A run that rolled back is always red.
+
+**After a red run:** correct the migration and trigger a new run; do not clear tasks of the old one.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Label, TaskGroup, chain
+
+from pg_deploy.edge.approval import ApproveMigrations
+from pg_deploy.edge.deploy_params import deploy_params
+from pg_deploy.edge.deploy_tasks import (
+    apply,
+    decide,
+    earlier,
+    gate,
+    passed,
+    preflight,
+    report,
+    rollback,
+    snapshot,
+    undo_earlier,
+    verify,
+)
+from pg_deploy.edge.groups import group_stems
+
+with DAG(
+    "deploy_migrations",
+    schedule=None,
+    catchup=False,
+    max_active_runs=4,
+    params=deploy_params(),
+    default_args={"retries": 0},
+    doc_md=__doc__,
+    tags=["database", "deploy"],
+) as dag:
+    before = earlier()
+    chain(preflight(), ApproveMigrations(task_id="approve_earlier", version=None), before)
+
+    previous = before
+    ends = [before]
+    for stem in group_stems():
+        with TaskGroup(stem):
+            asked = gate(stem)
+            approved = ApproveMigrations(task_id="approve", version=stem.split("_", 1)[0])
+            taken, applied, verified = snapshot(stem), apply(stem), verify(stem)
+            decided, done, undone = decide(stem), passed(stem), rollback(stem)
+
+            previous >> asked
+            asked >> Label("pending") >> approved >> taken >> applied >> verified >> decided
+            applied >> decided
+            asked >> Label("nothing to do") >> done
+            decided >> Label("verified") >> done
+            decided >> Label("failed") >> undone
+        previous = done
+        ends += [done, undone]
+
+    ends >> undo_earlier() >> report()

@@ -1,0 +1,89 @@
+"""The trigger form of deploy_migrations: typed, described, on one page."""
+
+from __future__ import annotations
+
+from airflow.sdk import Param
+
+from pg_deploy.edge.groups import group_stems
+from pg_deploy.folder import migrations_dir, stamp
+
+_DURATION = ["string", "number"]
+
+
+def deploy_params() -> dict[str, Param]:
+    """The Params; values change only when the folder of migrations does. Reads names and bytes, never raises."""
+    return {
+        "target": Param(
+            "target_db",
+            type="string",
+            minLength=1,
+            title="Target",
+            description="The Airflow connection of the database to change.",
+        ),
+        "migrations": Param(
+            [],
+            type="array",
+            items={"type": "string"},
+            examples=list(group_stems()),
+            title="Migrations",
+            description="Which pending migrations to deploy; none chosen = all of them, in order.",
+        ),
+        "dry_run": Param(
+            False, type="boolean", title="Dry run", description="Show the plan and change nothing, not even the ledger."
+        ),
+        "approval": Param(
+            "risky",
+            enum=["risky", "all", "none"],
+            title="Approval",
+            description="When a person is asked: for risk medium and up, always, or never. "
+            "The connection's approval_floor wins over this.",
+        ),
+        "on_failure": Param(
+            "rollback_failed",
+            enum=["rollback_failed", "rollback_all", "stop"],
+            title="On failure",
+            description="Undo the migration that failed, everything that this run verified, or nothing.",
+        ),
+        "backup": Param(
+            "none",
+            enum=["none", False],
+            title="Backup",
+            description="Backups come with a later version: take yours before you trigger.",
+        ),
+        "rehearse": Param(
+            "none", enum=["none", False], title="Rehearse", description="Rehearsals come with a later version."
+        ),
+        "benchmark": Param(
+            True, type="boolean", title="Benchmark", description="Time the migrations' queries before and after."
+        ),
+        "out_of_order": Param(
+            False,
+            type="boolean",
+            title="Out of order",
+            description="Allow a pending migration that is older than the newest applied one.",
+        ),
+        "lock_budget": Param(
+            "2 s",
+            type=_DURATION,
+            title="Lock budget",
+            description="The longest time that the application may wait behind a transaction of a migration.",
+        ),
+        "statement_timeout": Param(
+            "0 s",
+            type=_DURATION,
+            title="Statement timeout",
+            description="The longest time that one statement or check may run; 0 s = no limit.",
+        ),
+        "give_up_after": Param(
+            "10 min",
+            type=_DURATION,
+            title="Give up after",
+            description="How long to try for a lock, and to wait for another run.",
+        ),
+        "migrations_folder": Param(
+            stamp(migrations_dir()),
+            type=["null", "string"],
+            title="Migrations folder",
+            description="The folder and its contents that this form shows; the run is refused if the tasks see others.",
+        ),
+    }

@@ -1,0 +1,250 @@
+"""The tasks of deploy_migrations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from pg_deploy import planning
+from pg_deploy.apply import apply as apply_migration
+from pg_deploy.edge.groups import versions_without_group
+from pg_deploy.edge.run import Run, folder, log, read_run, told_plainly
+from pg_deploy.errors import HistoryMismatchError, NotDeployedError, PgDeployError
+from pg_deploy.job import Job
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import deployment, evidence, plan
+from pg_deploy.migration import Migration
+from pg_deploy.planning import Standing
+from pg_deploy.preflight import preflight as run_preflight
+from pg_deploy.report import read_report, report_lines
+from pg_deploy.rollback import roll_back
+from pg_deploy.settings import settings
+from pg_deploy.snapshot import take_snapshot
+from pg_deploy.verify import verify as verify_migration
+
+
+@task
+def preflight() -> dict[str, Any]:
+    """Print the state before, refuse what cannot work, pin what this run deploys."""
+    with told_plainly():
+        run = read_run(get_current_context())
+        prepared = run_preflight(run.target, run.conf, folder(), run.identity, good_for=settings().good_for, log=log)
+    owned = prepared.ownership
+    return {
+        "deployment_id": owned.deployment_id if owned else None,
+        "fence": owned.fence if owned else None,
+        "good_for": owned.good_for if owned else None,
+        "pinned": prepared.pinned,
+    }
+
+
+@task
+def earlier() -> int:
+    """Apply the pending migrations that are too old for a group, in order, stopping at the first failure."""
+    context = get_current_context()
+    with told_plainly():
+        run = read_run(context)
+        if run.ownership is None:
+            log.info("nothing to do: a dry run")
+            return 0
+        with run.target.session("earlier") as connection:
+            pinned = plan.pinned(connection, run.deployment_id)
+        versions = versions_without_group(context["dag"], [each.version for each in pinned])
+        if not versions:
+            log.info("nothing to do: every pending migration has a group of its own")
+            return 0
+        for number, version in enumerate(versions, start=1):
+            log.info("::group::%d of %d: %s", number, len(versions), version)
+            _deploy_one(run, version)
+            log.info("::endgroup::")
+        return len(versions)
+
+
+@task.branch
+def gate(stem: str) -> str:
+    """Let a pinned, pending migration through; say of any other why there is nothing to do."""
+    with told_plainly():
+        run = read_run(get_current_context())
+        version = stem.split("_", 1)[0]
+        if run.ownership is None:
+            log.info("a dry run: nothing is done")
+            return f"{stem}.passed"
+        with run.target.session(f"gate {version}") as connection:
+            pinned = plan.pinned_version(connection, run.deployment_id, version)
+            held = deployment.deployment(connection, run.deployment_id)
+            standing = planning.read_state(connection, [version]).standing(version)
+        if standing is Standing.GONE:
+            raise HistoryMismatchError(stem, version)
+        if standing.is_in_place:
+            log.info("%s is %s: nothing to do", stem, standing.value)
+            return f"{stem}.passed"
+        if pinned is None:
+            known = held is not None and version in held.folder_versions
+            log.info("%s %s: nothing is done", stem, "was not chosen" if known else "arrived after this run began")
+            return f"{stem}.passed"
+        log.info("%s is %s", stem, standing.value)
+        return f"{stem}.approve"
+
+
+@task
+def snapshot(stem: str) -> None:
+    """Keep what the database is like before: catalog facts and benchmarks."""
+    with told_plainly():
+        run = read_run(get_current_context())
+        migration = run.migration(stem.split("_", 1)[0])
+        with run.job(f"snapshot {stem}") as job:
+            take_snapshot(job, migration)
+
+
+@task
+def apply(stem: str) -> None:
+    """Bring the change into the database."""
+    with told_plainly():
+        run = read_run(get_current_context())
+        migration = run.migration(stem.split("_", 1)[0])
+        with run.job(f"apply {stem}") as job:
+            _log_hint_on_failure(job, migration, "apply")
+
+
+@task
+def verify(stem: str) -> None:
+    """Look at the database: checks, benchmarks; the migration counts as deployed when all hold."""
+    with told_plainly():
+        run = read_run(get_current_context())
+        migration = run.migration(stem.split("_", 1)[0])
+        with run.job(f"verify {stem}") as job:
+            _log_hint_on_failure(job, migration, "verify")
+
+
+@task.branch(trigger_rule="none_skipped")
+def decide(stem: str) -> str | list[str]:
+    """Passed, rollback, or neither: where nothing began, or where on_failure says stop."""
+    context = get_current_context()
+    states = task_states(context)
+    if states.get(f"{stem}.verify") == "success":
+        return f"{stem}.passed"
+    if "failed" not in (states.get(f"{stem}.apply"), states.get(f"{stem}.verify")):
+        log.info("nothing was begun, so there is nothing to undo")
+        return []
+    with told_plainly():
+        if read_run(context).conf.on_failure == "stop":
+            log.warning("on_failure is stop: %s is left as it is, for a person to look at", stem)
+            return []
+    return f"{stem}.rollback"
+
+
+@task(trigger_rule="none_failed_min_one_success")
+def passed(stem: str) -> None:
+    """The migration is in place, or there was nothing to do."""
+    log.info("%s passed", stem)
+
+
+@task
+def rollback(stem: str) -> str:
+    """Undo the migration, and prove that the state before is back."""
+    with told_plainly():
+        run = read_run(get_current_context())
+        with run.job(f"rollback {stem}") as job:
+            undone = roll_back(job, stem.split("_", 1)[0])
+            note = plan.manifest_of(job.ledger, undone.attempt.deployment_id, undone.attempt.version).after_rollback
+        if note:
+            log.info("after this rollback: %s", " ".join(note.split()))
+        return undone.sentence
+
+
+@task(trigger_rule="all_done")
+def undo_earlier() -> int:
+    """With on_failure rollback_all, and one migration rolled back: undo everything that this run verified, newest first."""
+    with told_plainly():
+        run = read_run(get_current_context())
+        if run.ownership is None or run.conf.on_failure != "rollback_all":
+            log.info("nothing to do: on_failure is %s", run.conf.on_failure)
+            return 0
+        with run.job("undo_earlier") as job:
+            return _undo_verified(job)
+
+
+@task(trigger_rule="all_done")
+def report() -> None:
+    """Judge the pinned set, print the success criteria, and fail unless everything is deployed."""
+    context = get_current_context()
+    failed = [f"{name} {state}" for name, state in task_states(context).items() if state == "failed"]
+    with told_plainly():
+        run = read_run(context)
+        if run.ownership is None:
+            if failed:
+                raise NotDeployedError([f"{', '.join(failed)}, nothing was changed: read the log of that task"])
+            log.info("dry run: the plan is in the log of preflight, nothing was changed")
+            return
+        with run.target.session("report") as connection:
+            found = read_report(connection, run.deployment_id)
+            for line in report_lines(connection, found, contacts=settings().contacts, task_states=failed):
+                (log.error if line.lstrip().startswith("✗") else log.info)("%s", line)
+            evidence.record(
+                connection,
+                run.deployment_id,
+                "report",
+                "report",
+                found.end_state,
+                detail={"criteria": [vars(criterion) for criterion in found.criteria], "failed_tasks": failed},
+            )
+            deployment.close(connection, run.deployment_id, run.ownership.fence, found.end_state)
+        if not found.is_deployed:
+            raise NotDeployedError(found.failures)
+        if failed:
+            raise NotDeployedError(failed)
+
+
+def task_states(context: Any) -> dict[str, str]:
+    """The state of each task of this run, by id."""
+    ti = context["ti"]
+    found = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+    return {name: str(state) for name, state in found.items() if name != ti.task_id}
+
+
+def _log_hint_on_failure(job: Job, migration: Migration, verb: str) -> None:
+    try:
+        (apply_migration if verb == "apply" else verify_migration)(job, migration)
+    except PgDeployError:
+        hint = migration.manifest.hints.apply if verb == "apply" else migration.manifest.hints.verify
+        if hint:
+            log.error("hint: %s", " ".join(hint.split()))
+        raise
+
+
+def _deploy_one(run: Run, version: str) -> None:
+    """All verbs on one migration; a failure is undone as on_failure says, and raised."""
+    migration = run.migration(version)
+    with run.job(f"earlier {migration.stem}") as job:
+        if planning.read_state(job.ledger, [version]).standing(version).is_in_place:
+            log.info("in place already")
+            return
+        take_snapshot(job, migration)
+        try:
+            apply_migration(job, migration)
+            verify_migration(job, migration)
+        except PgDeployError as first:
+            for line in str(first).splitlines():
+                log.error("%s", line)
+            if run.conf.on_failure != "stop":
+                roll_back(job, version)
+            raise AirflowFailException(str(first)) from first
+
+
+def _undo_verified(job: Job) -> int:
+    mine = [one for one in attempts.of_deployment(job.ledger, job.deployment_id)]
+    if not any(one.state == "rolled_back" for one in mine):
+        log.info("nothing was rolled back, so nothing earlier is undone")
+        return 0
+    if any(one.state in ("rollback_failed", "rolling_back") for one in mine):
+        log.error("a later migration could not be rolled back: what it builds on is left in place")
+        return 0
+    verified = [one for one in reversed(mine) if one.state == "verified"]
+    for one in verified:
+        log.info("::group::undo %s", one.stem)
+        roll_back(job, one.version)
+        evidence.record(job.ledger, job.deployment_id, "undone earlier", one.stem, "rolled back", version=one.version)
+        log.info("::endgroup::")
+    return len(verified)

@@ -1,0 +1,22 @@
+"""Which migrations have a task group in the DAG at hand. Reads names only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pg_deploy.folder import migrations_dir, stems
+from pg_deploy.migration import NAME
+from pg_deploy.settings import GROUPS
+
+
+def group_stems() -> tuple[str, ...]:
+    """The newest well-named migrations of the folder, in order. Never raises."""
+    named = [stem for stem in stems(migrations_dir()) if NAME.fullmatch(stem)]
+    return tuple(named[-GROUPS:])
+
+
+def versions_without_group(dag: Any, versions: Iterable[str]) -> Sequence[str]:
+    """Those of `versions` for which this DAG has no group: the task `earlier` takes them."""
+    grouped = {task_id.split("_", 1)[0] for task_id in dag.task_ids if task_id.endswith(".gate")}
+    return [version for version in versions if version not in grouped]

@@ -1,0 +1,110 @@
+"""What every task of a run has in common: its conf, its target, its ownership, its log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from pg_deploy.conf import Approval, DeployConf, read_deploy_conf, stricter
+from pg_deploy.edge.target import approval_floor, read_target
+from pg_deploy.errors import PgDeployError, PinnedContentChangedError
+from pg_deploy.folder import migrations_dir
+from pg_deploy.job import Job
+from pg_deploy.ledger import plan
+from pg_deploy.ledger.guard import Ownership, working
+from pg_deploy.migration import Migration, load, read_folder
+from pg_deploy.preflight import Identity
+from pg_deploy.session import Target
+
+log = logging.getLogger("pg_deploy")
+
+PREFLIGHT = "preflight"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One DAG run as a task of it sees it. `ownership` is None in a dry run, and in preflight itself."""
+
+    conf: DeployConf
+    target: Target
+    identity: Identity
+    ownership: Ownership | None
+
+    @property
+    def approval(self) -> Approval:
+        """The policy in force: the stricter of the conf's and the connection's floor."""
+        return stricter(self.conf.approval, approval_floor(self.target.name))
+
+    @contextmanager
+    def job(self, phase: str) -> Iterator[Job]:
+        """Work for this run: the deploy lock taken, the fence checked, the deployment kept alive."""
+        if self.ownership is None:
+            raise AirflowFailException("a dry run never works on the target")
+        with working(self.target, self.ownership, phase, give_up_after=self.conf.give_up_after, log=log) as guard:
+            yield Job(self.target, guard, self.conf.limits, log, benchmark=self.conf.benchmark)
+
+    def migration(self, version: str) -> Migration:
+        """The pinned migration of that version, read now; refused unless it is still what was pinned."""
+        with self.target.session(f"read {version}") as connection:
+            pinned = plan.pinned_version(connection, self.deployment_id, version)
+        found = [file for file in read_folder(migrations_dir()) if file.version == version]
+        if pinned is None or not found:
+            raise PinnedContentChangedError(pinned.stem if pinned else version)
+        migration = load(found[0])
+        plan.refuse_other_content(pinned, migration)
+        return migration
+
+    @property
+    def deployment_id(self) -> int:
+        """The deployment of this run; only where there is one."""
+        if self.ownership is None:
+            raise AirflowFailException("a dry run has no deployment")
+        return self.ownership.deployment_id
+
+
+def read_run(context: Any) -> Run:
+    """The run behind an Airflow context. Raises the core's errors for a bad conf or target."""
+    conf = read_conf(context)
+    return Run(conf, read_target(conf.target), identity(context), _ownership(context))
+
+
+def read_conf(context: Any) -> DeployConf:
+    """The conf of the run: the form's defaults with what was chosen, unknown keys refused."""
+    given = dict(context["dag_run"].conf or {})
+    return read_deploy_conf({**dict(context["params"]), **given})
+
+
+def identity(context: Any) -> Identity:
+    """Which run this is and who triggered it."""
+    dag_run = context["dag_run"]
+    actor = getattr(dag_run, "triggering_user_name", None) or "unknown"
+    return Identity(dag_run.dag_id, dag_run.run_id, actor)
+
+
+def folder() -> Path:
+    """The folder of migrations that this task sees."""
+    return migrations_dir()
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Fail the task with the core's own sentences, and without a retry."""
+    try:
+        yield
+    except PgDeployError as error:
+        for line in str(error).splitlines():
+            log.error("%s", line)
+        raise AirflowFailException(str(error)) from error
+
+
+def _ownership(context: Any) -> Ownership | None:
+    handed = context["ti"].xcom_pull(task_ids=PREFLIGHT) if context["ti"].task_id != PREFLIGHT else None
+    if not handed or handed.get("deployment_id") is None:
+        return None
+    return Ownership(handed["deployment_id"], handed["fence"], handed["good_for"])

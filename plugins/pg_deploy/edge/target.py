@@ -1,0 +1,48 @@
+"""From an Airflow connection to a target."""
+
+from __future__ import annotations
+
+from typing import cast, get_args
+
+import psycopg.conninfo
+from airflow.sdk import Connection as AirflowConnection
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+from psycopg import pq
+
+from pg_deploy.conf import Approval
+from pg_deploy.errors import InvalidConfError, UnknownTargetError
+from pg_deploy.session import Target
+
+# What libpq itself knows may stand in the connection's extra (sslmode, sslrootcert, options, …); the rest is ours.
+_LIBPQ = {default.keyword.decode() for default in pq.Conninfo.get_defaults()}
+
+
+def read_target(name: str) -> Target:
+    """The target behind the Airflow connection `name`. Raises UnknownTargetError."""
+    found = _connection(name)
+    extra = {key: value for key, value in found.extra_dejson.items() if key in _LIBPQ}
+    parts = {
+        "host": found.host,
+        "port": found.port,
+        "user": found.login,
+        "password": found.password,
+        "dbname": found.schema,
+    }
+    given = {key: str(value) for key, value in parts.items() if value not in (None, "")}
+    return Target(name, psycopg.conninfo.make_conninfo(**{**extra, **given}))
+
+
+def approval_floor(name: str) -> Approval:
+    """The connection's extra `approval_floor`, which nobody's conf can go below. Raises InvalidConfError."""
+    floor = _connection(name).extra_dejson.get("approval_floor", "none")
+    if floor not in get_args(Approval):
+        raise InvalidConfError("target", f'"{name}" has the approval_floor {floor!r}; use none, risky or all')
+    return cast(Approval, floor)
+
+
+def _connection(name: str) -> AirflowConnection:
+    try:
+        found: AirflowConnection = AirflowConnection.get(name)
+    except (AirflowNotFoundException, AirflowRuntimeError) as error:
+        raise UnknownTargetError(name) from error
+    return found

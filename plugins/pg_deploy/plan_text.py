@@ -1,0 +1,84 @@
+"""The plan in words: what each migration would do, which locks it takes, what protects it and what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pg_deploy.manifest import Manifest
+from pg_deploy.migration import Migration
+from pg_deploy.statements import Segment, Statement
+
+
+def plan_lines(migration: Migration) -> tuple[str, ...]:
+    """A migration for the task log: risk, impact, each statement with its class and locks, and what is missing."""
+    lines = [header(migration.manifest)]
+    for segment in migration.segments:
+        lines.append(f"  {_segment_title(segment)}")
+        lines += [f"    line {each.line}: {each.summary}{_locks(each)}" for each in segment.statements]
+    lines.append(
+        f"  checks: {len(migration.checks)} of its own and the built-in ones; benchmarks: {len(migration.benchmarks)}"
+    )
+    lines.append("  rollback: " + ("rollback.sql" if migration.rollback is not None else "none"))
+    lines += [f"  unprotected: {sentence}" for sentence in migration.unprotected]
+    return tuple(lines)
+
+
+def header(manifest: Manifest) -> str:
+    """Risk, access and what the author expects, on one line."""
+    parts = [f"risk {manifest.risk}", f"access {manifest.access}"]
+    if manifest.impact:
+        parts.append(manifest.impact)
+    if manifest.expected_duration:
+        parts.append(f"expected to take {manifest.expected_duration}")
+    if manifest.holds_lock:
+        parts.append(f"may hold strong locks for {manifest.holds_lock}")
+    return "  " + ", ".join(parts)
+
+
+def approval_text(migration: Migration, reason: str) -> str:
+    """What a person needs to decide, as Markdown: title, risk, SQL, locks, what undoes it, what it is bound to."""
+    manifest = migration.manifest
+    parts = [
+        f"## {migration.title}",
+        f"`{migration.stem}`: {reason}",
+        f"**Risk:** {manifest.risk}. **Impact:** {manifest.impact or 'not stated'}. "
+        f"**Expected duration:** {manifest.expected_duration or 'not stated'}. **Access:** {manifest.access}.",
+    ]
+    parts += [f"**Unprotected:** {sentence}." for sentence in migration.unprotected]
+    locks = [f"- line {each.line}: {each.summary}{_locks(each)}" for each in migration.statements if _locks(each)]
+    if locks:
+        parts += ["### Locks", "\n".join(locks)]
+    parts += ["### SQL", fenced(migration.file.sql)]
+    parts += ["### What undoes it", fenced(migration.rollback) if migration.rollback is not None else "Nothing."]
+    parts.append(f"This approval holds for bundle `{migration.bundle_hash}` and no other text.")
+    return "\n\n".join(parts)
+
+
+def several_text(migrations: Sequence[Migration], reasons: Iterable[str]) -> str:
+    """One approval for several older migrations, as Markdown."""
+    return "\n\n---\n\n".join(
+        approval_text(migration, reason) for migration, reason in zip(migrations, reasons, strict=True)
+    )
+
+
+def fenced(sql: str, most: int = 20_000) -> str:
+    """`sql` as a code block that its own back-ticks cannot end; cut after `most` characters, and says so."""
+    fence = "````"
+    while fence in sql:
+        fence += "`"
+    cut = f"\n-- … {len(sql) - most} more characters: see the file" if len(sql) > most else ""
+    return f"{fence}sql\n{sql[:most].rstrip()}{cut}\n{fence}"
+
+
+def _segment_title(segment: Segment) -> str:
+    if not segment.transactional:
+        return "outside a transaction:"
+    count = len(segment.statements)
+    return f"one transaction of {count} statement{'s' if count != 1 else ''}:"
+
+
+def _locks(statement: Statement) -> str:
+    named = [f"{claim.mode.sql} on {claim.relation or 'relations it finds'}" for claim in statement.locks]
+    if statement.opaque:
+        named.append("what it locks shows only when it runs")
+    return f"  [{', '.join(named)}]" if named else ""
