@@ -71,9 +71,10 @@ def preflight(
         lambda: target.connect_plain("preflight"), host=host_and_port(target)[0], port=host_and_port(target)[1]
     )
     with target.session("preflight") as connection:
+        state = read_server_state(connection)
         connection.execute("set default_transaction_read_only = on")
         found = _plan(connection, files, conf)
-        migrations = _judge(connection, found, log)
+        migrations = _judge(connection, state, found, log)
         _print_plan(found, migrations, log)
     if conf.dry_run:
         log.info("dry run: nothing was changed, no ledger was made, nothing is pinned")
@@ -116,9 +117,8 @@ def _plan(connection: Connection, files: Sequence[MigrationFile], conf: DeployCo
     return planning.make_plan(files, state, wanted=conf.migrations, out_of_order=conf.out_of_order)
 
 
-def _judge(connection: Connection, found: Plan, log: logging.Logger) -> tuple[Migration, ...]:
+def _judge(connection: Connection, state: ServerState, found: Plan, log: logging.Logger) -> tuple[Migration, ...]:
     """Every fault of files, plan and server at once; logs the state before."""
-    state = read_server_state(connection)
     _print_state(state, found, log)
     faults: list[PgDeployError] = list(found.faults)
     migrations: tuple[Migration, ...] = ()

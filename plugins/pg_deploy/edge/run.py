@@ -100,7 +100,7 @@ def told_plainly() -> Iterator[None]:
     except PgDeployError as error:
         for line in str(error).splitlines():
             log.error("%s", line)
-        raise AirflowFailException(str(error)) from error
+        raise AirflowFailException(str(error)) from None
 
 
 def _ownership(context: Any) -> Ownership | None:
