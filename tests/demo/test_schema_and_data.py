@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from demo import cluster
+from demo.cluster import Cluster
 from tests.demo.conftest import Ask
 
 TABLES = (
@@ -28,6 +30,11 @@ SLOW_POLICIES = sorted(
     + [f"{table}_all" for table in ("scrape_jobs", "scraped_pages", "website_content", "structured_extractions")]
 )
 GUIDES_USER = "00000000-0000-0000-0000-000000000001"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _as_new(demo_cluster: Cluster) -> None:
+    cluster.reset(demo_cluster)
 
 
 def test_the_ten_tables_have_rls_and_keys_but_none_of_the_three_indexes(ask: Ask) -> None:
@@ -55,7 +62,7 @@ def test_the_twelve_slow_policies_stand_under_the_names_that_migration_3_alters(
         " order by 1"
     )
     assert slow == [(name, None) for name in SLOW_POLICIES]
-    assert ask("select count(*) from pg_catalog.pg_policy") == [(len(SLOW_POLICIES) + 4,)]
+    assert ask("select count(*) from pg_catalog.pg_policies where schemaname = 'public'") == [(len(SLOW_POLICIES) + 4,)]
 
 
 def test_no_foreign_key_lacks_its_index(ask: Ask) -> None:
