@@ -39,7 +39,7 @@ def demo_directory() -> Iterator[Path]:
 def demo_cluster(demo_directory: Path) -> cluster.Cluster:
     """The session's cluster. Tests may do anything to it: whoever needs it as new asks for demo_url."""
     try:
-        # A port far from the demo target's: `make up` beside the tests must not take it while a test restarts the server.
+        # Far from the demo target's port: `make up` must not take it while a test restarts the server.
         port = next_free_port(20000 + secrets.randbelow(10000))
         return cluster.ensure(demo_directory, scale=float(os.environ.get("DEMO_SCALE") or "0.02"), port=port)
     except DemoError as failure:

@@ -32,7 +32,8 @@ def test_a_reset_brings_back_tables_rows_roles_settings_and_cron_jobs(demo_clust
     facts = (
         "select (select count(*) from public.organization_members), (select count(*) from pg_catalog.pg_roles),"
         " (select rolconfig::text from pg_catalog.pg_roles where rolname = 'authenticated'),"
-        " (select count(*) from pg_catalog.pg_auth_members), (select array_agg(jobname order by 1)::text from cron.job),"
+        " (select count(*) from pg_catalog.pg_auth_members),"
+        " (select array_agg(jobname order by 1)::text from cron.job),"
         " (select count(*) from pg_catalog.pg_database), current_setting('work_mem'),"
         " (select count(*) from pg_catalog.pg_class where relnamespace = 'public'::regnamespace)"
     )
