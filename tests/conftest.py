@@ -27,7 +27,7 @@ def demo_directory() -> Iterator[Path]:
     """Where this session's cluster lives; what a killed session left behind is removed first."""
     area = Path(tempfile.gettempdir())
     for left in area.glob(f"{PREFIX}*"):
-        pid = re.fullmatch(rf"{PREFIX}(\d+)(\.lock)?", left.name)
+        pid = re.fullmatch(rf"{PREFIX}(\d+)(-half)?(\.lock)?", left.name)
         if pid and left.stat().st_uid == os.geteuid() and not Path(f"/proc/{pid[1]}").exists():
             cluster.destroy(left.with_suffix(""))
     directory = area / f"{PREFIX}{os.getpid()}"

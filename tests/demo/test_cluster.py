@@ -16,7 +16,7 @@ from demo import cluster, server
 from demo.__main__ import main
 from demo.cluster import Cluster
 from demo.errors import BadSettingError, NoClusterError, NotACopyError, PortTakenError
-from tests.demo.conftest import Ask, ask_at
+from tests.demo.asking import Ask, ask_at
 
 
 def _wait_until(holds: Callable[[], bool], what: str, patience_s: float) -> None:
