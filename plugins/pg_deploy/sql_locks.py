@@ -1,9 +1,9 @@
 """Which table locks a statement takes, read from its syntax tree.
 
-The claims were compared with pg_locks on a real server (tests/core/test_statements_locks.py). They name relations that stand in
-the text. `relation=None` stands for relations that the text does not name: the tables behind a dropped foreign key, the table
-of a dropped index, everything a cascade reaches. Not claimed: indexes, TOAST tables, and the ROW SHARE of foreign-key checks;
-partitions and inheriting tables share the lock of the parent that is named.
+The claims were compared with pg_locks on a real server (tests/core/test_statements_locks.py). They name relations that stand
+in the text. `relation=None` stands for relations that the text does not name: the tables behind a dropped foreign key, the
+table of a dropped index, everything a cascade reaches. Not claimed: indexes, TOAST tables, and the ROW SHARE of foreign-key
+checks; partitions and inheriting tables share the lock of the parent that is named.
 """
 
 from __future__ import annotations
@@ -87,7 +87,6 @@ _ON_A_TABLE = frozenset({"OBJECT_TRIGGER", "OBJECT_POLICY", "OBJECT_RULE"})
 _RELATIONS = frozenset(
     {"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE", "OBJECT_FOREIGN_TABLE", "OBJECT_INDEX"}
 )
-_COMMENT_PARENTS = _ON_A_TABLE | {"OBJECT_COLUMN", "OBJECT_TABCONSTRAINT"}
 
 
 def lock_claims(node: object) -> tuple[LockClaim, ...]:
@@ -134,10 +133,11 @@ def _queries(node: object) -> Claims:
     with_names: set[str] = set()
     read: list[str] = []
     found = list(walk(node))
+    row_locked = [id(n["RangeVar"]) for _, c in found for n in items(c.get("lockedRels")) if "RangeVar" in n]
     for name, content in found:
         if name == "CommonTableExpr":
             with_names.add(quoted(text(content.get("ctename"))))
-        elif name in {"RangeVar", "relation", "sourceRelation"} and "relname" in content:
+        elif name in {"RangeVar", "relation", "sourceRelation"} and "relname" in content and id(content) not in row_locked:
             read.append(relation(content))
     for name, content in found:
         if name in {"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"}:
@@ -269,8 +269,10 @@ def _rename(stmt: Fields) -> Claims:
 def _comment(stmt: Fields) -> Claims:
     kind = text(stmt.get("objtype"))
     name = strings(content_list(stmt.get("object")))
-    if kind in _COMMENT_PARENTS:
+    if kind == "OBJECT_COLUMN":
         yield Lock.SHARE_UPDATE_EXCLUSIVE, quoted(*name[:-1])
+    elif kind in _ON_A_TABLE or kind == "OBJECT_TABCONSTRAINT":
+        yield Lock.ACCESS_SHARE, quoted(*name[:-1])
     elif kind in _RELATIONS:
         yield Lock.SHARE_UPDATE_EXCLUSIVE, quoted(*name)
 
@@ -372,6 +374,11 @@ def _alter_domain(stmt: Fields) -> Claims:
         yield Lock.SHARE, None
 
 
+def _depends(stmt: Fields) -> Claims:
+    trigger = stmt.get("objectType") == "OBJECT_TRIGGER"
+    yield Lock.ACCESS_SHARE if trigger else Lock.ACCESS_EXCLUSIVE, relation(stmt.get("relation"))
+
+
 def _explain(stmt: Fields) -> Claims:
     yield from _claims(*opened(stmt.get("query")))
 
@@ -381,7 +388,6 @@ _ON_RELATION = {
     "AlterPolicyStmt": Lock.ACCESS_EXCLUSIVE,
     "RuleStmt": Lock.ACCESS_EXCLUSIVE,
     "AlterObjectSchemaStmt": Lock.ACCESS_EXCLUSIVE,
-    "AlterObjectDependsStmt": Lock.ACCESS_EXCLUSIVE,
 }
 _ON_NOTHING_NAMED = {
     "DropOwnedStmt": Lock.ACCESS_EXCLUSIVE,
@@ -417,5 +423,6 @@ _BY_STATEMENT: dict[str, Callable[[Fields], Claims]] = {
     "CreateStatsStmt": _statistics,
     "CreateTrigStmt": _trigger,
     "AlterDomainStmt": _alter_domain,
+    "AlterObjectDependsStmt": _depends,
     "ExplainStmt": _explain,
 }
