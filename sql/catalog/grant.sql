@@ -143,13 +143,9 @@ right_held as (
             order by x.privilege_type collate "C"
         ) as privileges
     from object o
+    left join extension_member e on e.classid = o.classid and e.objid = o.objid
     cross join lateral aclexplode(coalesce(o.acl, o.default_acl)) x
-    where not exists (
-        select
-        from extension_member e
-        where e.classid = o.classid
-          and e.objid = o.objid
-    )
+    where e.objid is null
        or o.acl is distinct from (
         select i.initprivs
         from pg_catalog.pg_init_privs i

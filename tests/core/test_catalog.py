@@ -283,8 +283,8 @@ def test_reading_leaves_the_connection_as_it_was(prepared: str, autocommit: bool
         connection.execute("begin" if autocommit else "select 1")
         connection.execute("set local lock_timeout = '7s'")
         assert read_facts_in_transaction(connection).facts
-        state = "select current_setting('search_path') || current_setting('lock_timeout') || current_setting('jit') as s"
-        assert connection.execute(state).fetchone() == {"s": "app, public7son"}
+        state = "select current_setting('search_path') as path, current_setting('lock_timeout') as budget"
+        assert connection.execute(state).fetchone() == {"path": "app, public", "budget": "7s"}
         locks = "select count(*) as n from pg_locks where pid = pg_backend_pid() and relation = 'app.parent'::regclass"
         assert connection.execute(locks).fetchone() == {"n": 0}
         assert connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
