@@ -7,6 +7,7 @@ common/included.sql defines. A new kind of fact is a new file.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,8 @@ _SQL = Path(__file__).resolve().parents[2] / "sql" / "catalog"
 _SINCE_VERSION = {"parameter_grant": 150000, "publication_schema": 150000}
 # or the server's deparsing functions answer null
 _NEVER_NULL = frozenset({"definition", "default", "using", "with check", "partition key", "partition bound"})
+# an oid for a name is how the server prints a function or an operator that it no longer finds
+_NO_LONGER_FOUND = re.compile(r"^((function|procedure|aggregate) )?[0-9]+( to |$)")
 
 
 class Row(NamedTuple):
@@ -100,8 +103,7 @@ def _statement(kinds: Iterable[str]) -> bytes:
 
 def _normal(kind: str, identity: str, definition: str) -> str:
     properties = json.loads(definition)
-    # an oid for a name is how the server prints what it no longer finds
-    if identity.isdigit() or any(properties[name] is None for name in properties.keys() & _NEVER_NULL):
+    if _NO_LONGER_FOUND.search(identity) or any(properties[name] is None for name in properties.keys() & _NEVER_NULL):
         raise ObjectDroppedError(f"{kind} {identity} was dropped while the catalog was read")
     # a version that knows one property more, unused, reads the same
     kept = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,8 @@ SEEN = [
     ("grant usage on foreign data wrapper wrapper to anon", "+grant"),
     ("revoke usage on language sql from public", "-grant"),
     ("grant select on cron.job_run_details to anon", "+grant"),
+    ("grant select on pg_authid to anon", "+grant"),
+    ("grant execute on function pg_read_file(text) to anon", "+grant"),
     ("revoke connect on database catalog from public", "~grant"),
     ("grant set on parameter log_statement to anon", "+grant"),
     ("alter default privileges in schema app grant insert on tables to anon", "~default grant"),
@@ -299,3 +302,67 @@ def test_the_wrong_transaction_status_is_refused(connection: Connection) -> None
     with pytest.raises(CatalogTransactionError, match='"intrans" where "idle"'):
         read_facts(connection)
     connection.execute("rollback")
+
+
+def test_a_catalog_that_may_not_be_read_is_named_and_the_rest_is_read(connection: Connection) -> None:
+    """Hardened servers revoke rights on system catalogs: one of them must not hide everything else."""
+    before = read_facts(connection)
+    connection.execute("revoke select on pg_catalog.pg_statistic_ext from public")
+    connection.execute("set role anon")
+    facts = read_facts(connection)
+    connection.execute("reset role")
+    connection.execute("grant select on pg_catalog.pg_statistic_ext to public")
+    assert {fact.identity for fact in facts.facts if fact.kind == "unreadable"} == {"cron job", "statistics"}
+    assert {fact.kind for fact in before.facts} - {fact.kind for fact in facts.facts} == {"cron job", "statistics"}
+
+
+def test_a_failed_read_leaves_the_connection_usable(connection: Connection, prepared: str) -> None:
+    """A lock that somebody else holds is an error of this reading, not the end of the deployment's transaction."""
+    with psycopg.connect(prepared) as other, psycopg.connect(prepared) as plain:
+        other.execute("lock table app.parent in access exclusive mode")
+        plain.execute("set lock_timeout = '50ms'")
+        plain.commit()
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            read_facts(plain)
+        assert not plain.autocommit
+        assert plain.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        plain.execute("create table app.kept (a integer)")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            read_facts_in_transaction(plain)
+        other.rollback()
+        assert ("table", "app.kept") in read_facts_in_transaction(plain).by_key
+        plain.rollback()
+
+
+def test_ddl_of_others_does_not_disturb_a_reading(connection: Connection, prepared: str) -> None:
+    """The server deparses definitions with the newest catalog: an object dropped meanwhile is an error there."""
+    before = read_facts(connection)
+    over = threading.Event()
+    statements = (
+        "create table app.brief (a integer primary key check (a > 0), b text default 'x')",
+        "create index brief_b on app.brief (lower(b))",
+        "create view app.brief_view as select a, b from app.brief",
+        "create function app.brief_function(app.brief) returns integer language sql as 'select 1'",
+        "create policy brief_policy on app.brief using (a > 1)",
+        "comment on policy brief_policy on app.brief is 'brief'",
+        "drop table app.brief cascade",
+    )
+
+    def disturb() -> None:
+        with psycopg.connect(prepared, autocommit=True) as other:
+            while not over.is_set():
+                for statement in statements:
+                    other.execute(statement)
+                over.wait(0.1)
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    try:
+        readings = [read_facts(connection) for _ in range(30)]
+    finally:
+        over.set()
+        thread.join()
+    for reading in readings:
+        changed = {fact.identity for fact in (*compare(before, reading).added, *compare(before, reading).removed)}
+        assert all("brief" in identity for identity in changed), changed
+    assert read_facts(connection).fingerprint == before.fingerprint
