@@ -247,6 +247,9 @@ def test_two_databases_made_by_the_same_sql_have_equal_facts(catalog_server: str
                     connection.execute("grant select, insert on app.parent to member, anon")
                     connection.execute("revoke select, insert on app.parent from member, anon")
                 connection.execute(statement)
+            if name == "second":
+                connection.execute("alter table app.fast add noise integer; alter table app.fast drop noise")
+            connection.execute("alter table app.fast add column late integer; create index late on app.fast (late)")
             read.append(read_facts(connection))
     first, second = read
     assert describe(compare(first, second)) == ()
