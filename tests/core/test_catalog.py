@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -405,3 +406,27 @@ def test_the_caller_chooses_which_schemas_are_ignored(connection: Connection) ->
 def test_many_readings_on_one_connection_give_the_same_fingerprint(connection: Connection) -> None:
     """The driver prepares what it sees often: the sixth reading must not differ from the first."""
     assert len({read_facts(connection).fingerprint for _ in range(12)}) == 1
+
+
+def test_a_restored_dump_has_equal_facts(catalog_server: str, catalog_binaries: Path, prepared: str) -> None:
+    """The rehearsal counts for its target only if their facts are equal: no wording may depend on the way here."""
+    with psycopg.connect(f"{catalog_server} dbname=postgres", autocommit=True) as connection:
+        connection.execute("create database original template template0")
+        connection.execute("create database restored template template0")
+    with psycopg.connect(f"{catalog_server} dbname=original", autocommit=True) as connection:
+        connection.execute(re.sub("create subscription.*", "", EVERYTHING))
+        connection.execute(
+            "create table app.worded (a varchar(10) default 'x' check (a in ('x', 'it''s')), gone integer, b text);"
+            "alter table app.worded drop column gone;"
+            "create index on app.worded (b) where a in ('x', 'y');"
+            "create policy worded on app.worded using (a in ('x', 'y') and b in ('x', 'y'));"
+            "create view app.worded_view as select b from app.worded where a not in ('x', 'y') or b like 'x%'"
+        )
+        original = read_facts(connection)
+    dump = [str(catalog_binaries / "pg_dump"), f"--dbname={catalog_server} dbname=original"]
+    restore = [str(catalog_binaries / "psql"), "-qX", "-v", "ON_ERROR_STOP=1", f"{catalog_server} dbname=restored"]
+    script = subprocess.run(dump, check=True, capture_output=True).stdout
+    subprocess.run(restore, check=True, input=script, capture_output=True)
+    with psycopg.connect(f"{catalog_server} dbname=restored", autocommit=True) as connection:
+        restored = read_facts(connection)
+    assert describe(compare(original, restored)) == ()
