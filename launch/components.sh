@@ -15,5 +15,9 @@ keep() {
 keep api-server &
 # Airflow's log servers would listen on all addresses; the UI reads the logs of this machine from the disk.
 keep scheduler --skip-serve-logs &
-keep dag-processor &
+# It parses every few seconds for as long as Airflow runs: at the level INFO its log would fill the disk.
+(
+    export AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING
+    keep dag-processor
+) &
 wait
