@@ -23,7 +23,7 @@ from launch.settings import Place, digest, prepare, process_environment
 
 START_SECONDS = 120
 STOP_SECONDS = 20
-COMPONENTS = ("metadatabase", "scheduler", "dag_processor")
+COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
 @dataclass(frozen=True)
