@@ -22,8 +22,11 @@ from launch.errors import DatabaseSetupError, RunningElsewhereError, StartError
 from launch.settings import Place, digest, prepare, process_environment
 
 START_SECONDS = 120
-STOP_SECONDS = 20
-COMPONENTS = ("metadatabase", "scheduler", "dag_processor")
+# A component stops in some 6 s; a task that still runs then is asked to stop too.
+PATIENCE_SECONDS = 10
+GRACE_SECONDS = 10
+COMPONENTS_SCRIPT = "components.sh"
+COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ def _launch(where: Place, port: int, variables: Mapping[str, str]) -> Running:
         log.replace(log.with_suffix(".log.1"))
     with (where.logs / "components.log").open("ab") as output:
         leader = subprocess.Popen(
-            ["/bin/sh", str(Path(__file__).with_name("components.sh")), str(where.logs)],
+            ["/bin/sh", str(Path(__file__).with_name(COMPONENTS_SCRIPT)), str(where.logs)],
             env=environment,
             cwd=where.home,
             stdin=subprocess.DEVNULL,
@@ -183,8 +186,20 @@ def _wait(where: Place, running: Running, seconds: float) -> str | None:
 
 
 def _end(where: Place, running: Running) -> None:
-    processes.end(processes.family(running.pid), grace=STOP_SECONDS)
+    _end_all(processes.family(running.pid))
     where.state.unlink(missing_ok=True)
+
+
+def _end_all(members: list[processes.Process]) -> None:
+    """End the components, and what they started only if it does not end with them.
+
+    A LocalExecutor's worker that is ended by itself may hold the lock of the queue on which the others wait.
+    """
+    shells = {one.pid for one in members if COMPONENTS_SCRIPT in processes.command_line(one.pid)}
+    started = {one.pid for one in members} - shells
+    first = [one for one in members if one.parent not in started]
+    others = [one for one in members if one.parent in started]
+    processes.end(first, others, patience=PATIENCE_SECONDS, grace=GRACE_SECONDS)
 
 
 def _leftovers(where: Place) -> bool:
@@ -202,7 +217,7 @@ def _leftovers(where: Place) -> bool:
         and process.started >= stale.started
         and processes.working_folder(process.pid) == where.home
     ]
-    processes.end(ours, grace=STOP_SECONDS)
+    _end_all(ours)
     where.state.unlink(missing_ok=True)
     return bool(ours)
 

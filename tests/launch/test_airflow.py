@@ -14,10 +14,12 @@ import pytest
 
 from launch import airflow, processes
 from launch.api import Api
-from launch.deploy import DEPLOY, await_dag
+from launch.deploy import await_dag
 from launch.errors import DagMissingError, RunningElsewhereError
 from pg_deploy.folder import stamp
 from tests.launch.conftest import Launcher
+
+DEPLOY = "deploy_migrations"
 
 
 def test_it_is_healthy_and_nothing_listens_beyond_the_loopback_address(
