@@ -37,9 +37,13 @@ def fill(connect: Connect, scale: float, base: datetime) -> None:
     """Make the ten tables in demo and fill them: the same rows on every machine for one scale and one base time."""
     with connect("postgres", DATABASE) as owner:
         _run(owner, "schema/10_tables.sql")
-    # Two sessions, about equally long: set-based SQL keeps one core each.
+    # Two sessions, about equally long: set-based SQL keeps a core busy each.
     parts = (
-        (("supabase_admin", "fill/users.sql"), ("postgres", "fill/tenants.sql"), ("postgres", "fill/conversations.sql")),
+        (
+            ("supabase_admin", "fill/users.sql"),
+            ("postgres", "fill/tenants.sql"),
+            ("postgres", "fill/conversations.sql"),
+        ),
         (("postgres", "fill/telemetry.sql"), ("postgres", "fill/scraping.sql")),
     )
     with ThreadPoolExecutor(max_workers=len(parts)) as sessions:
@@ -48,19 +52,21 @@ def fill(connect: Connect, scale: float, base: datetime) -> None:
         owner.execute("set maintenance_work_mem = '512MB'")
         _run(owner, "schema/20_keys.sql", "schema/30_policies.sql")
     with connect("supabase_admin", DATABASE) as admin:
-        # The visibility map is part of the data: without it no index-only scan is as fast as on a database that has lived.
+        # Sets the visibility map too: index-only scans are as fast as in a database that has lived.
         admin.execute("vacuum (analyze)")
 
 
 def seal(connect: Connect) -> None:
-    """Copy demo to its template, and close both templates to connections. pg_cron must not be running: it sits in demo."""
+    """Copy demo to its template and close both templates. pg_cron must not run: its launcher sits in demo."""
     with connect("supabase_admin", "postgres") as admin:
         for statement in (
             sql.SQL("create database {} owner postgres template {} strategy file_copy").format(
                 sql.Identifier(TEMPLATE), sql.Identifier(DATABASE)
             ),
             *(
-                sql.SQL("alter database {} with is_template true allow_connections false").format(sql.Identifier(database))
+                sql.SQL("alter database {} with is_template true allow_connections false").format(
+                    sql.Identifier(database)
+                )
                 for database in (TEMPLATE, EMPTY)
             ),
         ):
@@ -71,7 +77,8 @@ def _fill_in_order(connect: Connect, scale: float, base: datetime, part: tuple[t
     for role, file in part:
         with connect(role, DATABASE) as session:
             session.execute(
-                "select set_config('demo.scale', %s, false), set_config('demo.base', %s, false)", (str(scale), base.isoformat())
+                "select set_config('demo.scale', %s, false), set_config('demo.base', %s, false)",
+                (str(scale), base.isoformat()),
             )
             _run(session, "fill/00_plan.sql", file)
 

@@ -1,21 +1,13 @@
 """The demo target's life: made once, started where it is, reset to its first state, stopped, destroyed.
 
-A cluster's directory holds `cluster.json` (port, scale, passwords; for its owner's eyes), `template` (the data directory
-as it was sealed after filling) and `data` (the one that the server runs on). A reset replaces `data` by a copy of
-`template`: nothing that anybody did - to rows, roles, settings of the server, cron jobs, other databases - can survive it.
+A cluster's directory holds `cluster.json` (port, scale, passwords; for its owner's eyes), `template` (the data
+directory as it was sealed after filling) and `data` (the one that the server runs on). A reset replaces `data` by a
+copy of `template`: nothing that anybody did - to rows, roles, settings, cron jobs, other databases - can survive it.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-import secrets
-import shutil
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -23,66 +15,14 @@ import psycopg
 from psycopg import sql
 
 from demo import build, server
-from demo.errors import ForeignDirectoryError, NotACopyError, PortTakenError, ServerFailedError, ServerMissingError
+from demo.errors import NoClusterError, NotACopyError, PortTakenError
+from demo.making import make
+from demo.place import Cluster, alone, copy_data, erase, load, remove, save
 
-ADMIN = "supabase_admin"
-DEPLOYER = "postgres"
+__all__ = ["Cluster", "clone", "destroy", "drop", "empty", "ensure", "existing", "exists", "reset", "running", "stop"]
+
 FRESH_FOR = timedelta(days=2)
 """Telemetry ends at the fill; after this a reset fills anew, so that "the last 7 days" stay full of rows."""
-
-SETTINGS = {
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
-    "max_connections": "100",
-    "shared_buffers": "512MB",
-    "max_worker_processes": "20",
-    "max_wal_size": "2GB",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "log_line_prefix": "%m [%p] %q%u@%d %a ",
-    "shared_preload_libraries": "pg_cron,pg_stat_statements",
-    "cron.database_name": build.DATABASE,
-    # Jobs over a connection would need a password file; workers need none.
-    "cron.use_background_workers": "on",
-}
-
-# A cluster that is thrown away when building is interrupted needs no protection against a power cut.
-WHILE_BUILDING = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
-    "max_wal_size": "8GB",
-    "autovacuum": "off",
-}
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """A private PostgreSQL cluster on the loopback interface."""
-
-    directory: Path
-    port: int
-    bindir: Path
-    scale: float
-    filled_at: datetime
-    deployer_password: str = field(repr=False)
-    admin_password: str = field(repr=False)
-
-    @property
-    def data(self) -> Path:
-        """The data directory that the server runs on."""
-        return self.directory / "data"
-
-    def url(self, role: str = DEPLOYER, database: str = build.DATABASE) -> str:
-        """`postgresql://user:password@127.0.0.1:port/database` for postgres (the deploying role) or supabase_admin."""
-        password = {DEPLOYER: self.deployer_password, ADMIN: self.admin_password}[role]
-        return f"postgresql://{role}:{password}@127.0.0.1:{self.port}/{database}"
-
-    def admin_url(self, database: str = build.DATABASE) -> str:
-        """The superuser's URL."""
-        return self.url(ADMIN, database)
 
 
 def ensure(directory: Path, *, scale: float = 1.0, port: int | None = None) -> Cluster:
@@ -90,30 +30,45 @@ def ensure(directory: Path, *, scale: float = 1.0, port: int | None = None) -> C
 
     A given port is taken exactly (PortTakenError); None keeps the last one, or takes the next free one from 54320 up.
     """
-    with _alone(directory):
-        cluster = _load(directory)
+    directory = directory.resolve()
+    with alone(directory):
+        cluster = load(directory)
         if cluster is None or not (cluster.bindir / "postgres").exists():
-            _remove(directory)
-            cluster = _build(directory, scale, _free(port))
+            remove(directory)
+            cluster = make(directory, scale, server.FIRST_PORT if port is None else _free(port))
         return _started(cluster, port)
 
 
 def running(directory: Path) -> Cluster | None:
     """The cluster of this directory if its server runs, else None. Reads only."""
-    cluster = _load(directory)
+    cluster = load(directory)
     return cluster if cluster is not None and server.server_pid(cluster.data) is not None else None
+
+
+def existing(directory: Path) -> Cluster:
+    """The cluster of this directory, running or not; raises NoClusterError where none was made. Reads only."""
+    cluster = load(directory)
+    if cluster is None:
+        raise NoClusterError(directory)
+    return cluster
+
+
+def exists(directory: Path) -> bool:
+    """Whether a complete cluster is in this directory. Reads only."""
+    return load(directory) is not None
 
 
 def stop(cluster: Cluster) -> None:
     """Stop the server, ending its connections; harmless when it does not run."""
-    with _alone(cluster.directory):
+    with alone(cluster.directory):
         server.stop(cluster.bindir, cluster.data)
 
 
 def destroy(directory: Path) -> None:
     """Stop the server and remove all its files; harmless when there are none."""
-    with _alone(directory) as lock:
-        _remove(directory)
+    directory = directory.resolve()
+    with alone(directory) as lock:
+        remove(directory)
         lock.unlink(missing_ok=True)
 
 
@@ -123,26 +78,25 @@ def reset(cluster: Cluster, *, scale: float | None = None) -> Cluster:
     Ends all connections and removes every database that was added. Fills anew when the scale changes, or when the
     telemetry is older than two days; else it copies files.
     """
-    with _alone(cluster.directory):
+    with alone(cluster.directory):
         wanted = cluster.scale if scale is None else scale
         fresh = datetime.now(timezone.utc) - cluster.filled_at < FRESH_FOR
         if wanted != cluster.scale or not fresh or not (cluster.directory / "template").exists():
-            was_running = server.server_pid(cluster.data) is not None
-            _remove(cluster.directory)
-            return _started(_build(cluster.directory, wanted, cluster.port if was_running else _free(None), cluster), None)
+            remove(cluster.directory)
+            return _started(make(cluster.directory, wanted, cluster.port, cluster), None)
         coming, going = cluster.directory / "data.new", cluster.directory / "data.old"
-        _copy(cluster.directory / "template", coming)
+        copy_data(cluster.directory / "template", coming)
         server.stop(cluster.bindir, cluster.data, "immediate")
-        _erase(going)
+        erase(going)
         if cluster.data.exists():
             cluster.data.rename(going)
         coming.rename(cluster.data)
-        _erase(going)
+        erase(going)
         return _started(cluster, None)
 
 
 def clone(cluster: Cluster, name: str) -> str:
-    """Copy the demo database, as it was filled, under another name; returns the deploying role's URL. pg_cron runs no jobs there."""
+    """Copy the demo database as it was filled; returns the deploying role's URL. pg_cron runs no jobs there."""
     return _copy_database(cluster, name, build.TEMPLATE)
 
 
@@ -162,118 +116,17 @@ def drop(cluster: Cluster, name: str) -> None:
 def _copy_database(cluster: Cluster, name: str, template: str) -> str:
     with psycopg.connect(cluster.admin_url("postgres"), autocommit=True) as admin:
         admin.execute(
-            sql.SQL("create database {} owner postgres template {}").format(sql.Identifier(name), sql.Identifier(template))
+            sql.SQL("create database {} owner postgres template {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
         )
     return cluster.url(database=name)
 
 
-@contextmanager
-def _alone(directory: Path) -> Iterator[Path]:
-    """One maker at a time for a directory: a second `make` waits instead of building into the first one's files."""
-    lock = directory.with_name(directory.name + ".lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w", encoding="utf-8") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if directory.exists() and directory.stat().st_uid != os.geteuid():
-            raise ForeignDirectoryError(directory)
-        yield lock
-
-
-def _load(directory: Path) -> Cluster | None:
-    try:
-        found = json.loads((directory / "cluster.json").read_text(encoding="utf-8"))
-        return Cluster(
-            directory=directory,
-            port=int(found["port"]),
-            bindir=Path(found["bindir"]),
-            scale=float(found["scale"]),
-            filled_at=datetime.fromisoformat(found["filled_at"]),
-            deployer_password=str(found["deployer_password"]),
-            admin_password=str(found["admin_password"]),
-        )
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def _save(cluster: Cluster) -> None:
-    """Write cluster.json at once or not at all: its presence is what marks a cluster as complete."""
-    facts = {**asdict(cluster), "bindir": str(cluster.bindir), "filled_at": cluster.filled_at.isoformat()}
-    del facts["directory"]
-    draft = cluster.directory / "cluster.json.new"
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(facts, file, indent=4)
-    draft.rename(cluster.directory / "cluster.json")
-
-
-def _free(port: int | None) -> int:
-    if port is None:
-        return server.next_free_port()
+def _free(port: int) -> int:
     if not server.port_is_free(port):
         raise PortTakenError(port)
     return port
-
-
-def _build(directory: Path, scale: float, port: int, before: Cluster | None = None) -> Cluster:
-    """Make the cluster and leave it stopped, with its template; cluster.json comes last. Keeps the passwords of `before`."""
-    installation = server.find_installation()
-    if installation is None:
-        raise ServerMissingError("`python3 -m demo.packages` was not run or could not help")
-    cluster = Cluster(
-        directory=directory,
-        port=port,
-        bindir=installation.bindir,
-        scale=scale,
-        filled_at=datetime.now(timezone.utc).replace(second=0, microsecond=0),
-        deployer_password=before.deployer_password if before else secrets.token_urlsafe(18),
-        admin_password=before.admin_password if before else secrets.token_urlsafe(18),
-    )
-    template = directory / "template"
-    directory.mkdir(mode=0o755)
-    # The server's account must pass through, whatever the caller's umask.
-    directory.chmod(0o755)
-    _initdb(cluster, template)
-    # The fill needs pg_cron loaded; the copy to the template needs its launcher gone.
-    _serve_while(cluster, template, WHILE_BUILDING, lambda connect: _contents(connect, cluster))
-    _serve_while(cluster, template, {**WHILE_BUILDING, "shared_preload_libraries": "pg_stat_statements"}, build.seal)
-    # Old write-ahead log of the fill would be copied at every reset. Safe here: the server was shut down cleanly.
-    server.run(cluster.bindir, "pg_resetwal", "-D", str(template))
-    (template / "server.log").unlink(missing_ok=True)
-    _copy(template, cluster.data)
-    _save(cluster)
-    return cluster
-
-
-def _contents(connect: build.Connect, cluster: Cluster) -> None:
-    build.bootstrap(connect, {DEPLOYER: cluster.deployer_password})
-    build.fill(connect, cluster.scale, cluster.filled_at)
-
-
-def _initdb(cluster: Cluster, template: Path) -> None:
-    account = server.server_account()
-    template.mkdir(mode=0o700)
-    secret = cluster.directory / "initial-password"
-    secret.touch(mode=0o600)
-    secret.write_text(cluster.admin_password, encoding="utf-8")
-    if os.geteuid() == 0:
-        os.chown(template, account.pw_uid, account.pw_gid)
-        os.chown(secret, account.pw_uid, account.pw_gid)
-    arguments = ("--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={secret}")
-    server.run(cluster.bindir, "initdb", "-D", str(template), "-U", ADMIN, *arguments)
-    secret.unlink()
-    with (template / "postgresql.conf").open("a", encoding="utf-8") as conf:
-        conf.writelines(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
-
-
-def _serve_while(cluster: Cluster, data: Path, options: dict[str, str], work: build.Fill) -> None:
-    def connect(role: str, database: str) -> psycopg.Connection[tuple[object, ...]]:
-        return psycopg.connect(cluster.url(role, database), autocommit=True)
-
-    server.start(cluster.bindir, data, cluster.port, options)
-    try:
-        work(connect)
-    finally:
-        server.stop(cluster.bindir, data)
 
 
 def _started(cluster: Cluster, port: int | None) -> Cluster:
@@ -283,48 +136,15 @@ def _started(cluster: Cluster, port: int | None) -> Cluster:
             return cluster
         _free(port)
         server.stop(cluster.bindir, cluster.data)
-    _erase(cluster.directory / "data.new")
-    _erase(cluster.directory / "data.old")
+    erase(cluster.directory / "data.new")
+    erase(cluster.directory / "data.old")
     if not cluster.data.exists():
-        _copy(cluster.directory / "template", cluster.data)
-    chosen = _free(port) if port is not None else server.next_free_port(cluster.port)
-    while True:
-        try:
-            server.start(cluster.bindir, cluster.data, chosen)
-            break
-        except ServerFailedError:
-            # Somebody took the port between the look and the start.
-            if server.port_is_free(chosen):
-                raise
-            if port is not None:
-                raise PortTakenError(chosen) from None
-            chosen = server.next_free_port(chosen + 1)
-    started = replace(cluster, port=chosen)
+        copy_data(cluster.directory / "template", cluster.data)
+    if port is None:
+        started = replace(cluster, port=server.start_from(cluster.bindir, cluster.data, cluster.port))
+    else:
+        server.start(cluster.bindir, cluster.data, _free(port))
+        started = replace(cluster, port=port)
     if started != cluster:
-        _save(started)
+        save(started)
     return started
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a stopped data directory under its final name, whole or not at all, owners and modes kept."""
-    draft = target.with_name(target.name + ".part")
-    _erase(draft)
-    subprocess.run(["cp", "-a", "--reflink=auto", str(source), str(draft)], check=True)
-    _erase(target)
-    draft.rename(target)
-
-
-def _erase(path: Path) -> None:
-    if path.exists():
-        shutil.rmtree(path)
-
-
-def _remove(directory: Path) -> None:
-    """Remove a cluster, complete or half made, together with the server that may still run in it."""
-    for data in (directory / "data", directory / "template"):
-        pid = server.server_pid(data)
-        if pid is not None:
-            installation = _load(directory) or server.find_installation()
-            if installation is not None:
-                server.stop(installation.bindir, data, "immediate")
-    _erase(directory)

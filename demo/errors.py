@@ -14,8 +14,8 @@ class ServerMissingError(DemoError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f'no PostgreSQL server with the extension "pg_cron" was found, and {reason}: install PostgreSQL 15 or newer '
-            "with its pg_cron package, or use docker-compose with the profile demo"
+            f'no PostgreSQL server with the extension "pg_cron" was found, and {reason}: install PostgreSQL 15 '
+            "or newer with its pg_cron package, or use docker-compose with the profile demo"
         )
 
 
@@ -25,7 +25,8 @@ class PortTakenError(DemoError):
     def __init__(self, port: int) -> None:
         self.port = port
         super().__init__(
-            f'port "{port}" of 127.0.0.1 is taken by another program: choose another DEMO_PORT, or unset it to take the next free one'
+            f'port "{port}" of 127.0.0.1 is taken by another program: choose another DEMO_PORT, '
+            "or unset it to take the next free one"
         )
 
 
@@ -36,7 +37,8 @@ class ServerFailedError(DemoError):
         self.program = program
         self.output = output
         super().__init__(
-            f'"{program}" of the demo target failed: read its last words below, or start anew with `python -m demo destroy`\n{output}'
+            f'"{program}" of the demo target failed: read its last words below, '
+            f"or start anew after `python -m demo destroy`\n{output}"
         )
 
 
@@ -46,6 +48,14 @@ class ForeignDirectoryError(DemoError):
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         super().__init__(f'"{directory}" exists but belongs to another user: move it away, or name another directory')
+
+
+class NoClusterError(DemoError):
+    """Somebody asked for a demo target that was never made."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        super().__init__(f'the demo target in "{directory}" does not exist: make it with `make up`')
 
 
 class NotACopyError(DemoError):

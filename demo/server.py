@@ -40,9 +40,15 @@ def find_installation() -> Installation | None:
 
 def _installation(bindir: Path) -> Installation | None:
     number = re.search(r"(\d+)$", bindir.parent.name)
-    shares = (Path("/usr/share/postgresql") / bindir.parent.name, bindir.parent / "share" / "postgresql", bindir.parent / "share")
+    shares = (
+        Path("/usr/share/postgresql") / bindir.parent.name,
+        bindir.parent / "share" / "postgresql",
+        bindir.parent / "share",
+    )
     complete = any(
-        all((share / "extension" / f"{name}.control").exists() for name in ("pg_cron", "pgcrypto", "pg_stat_statements"))
+        all(
+            (share / "extension" / f"{name}.control").exists() for name in ("pg_cron", "pgcrypto", "pg_stat_statements")
+        )
         for share in shares
     )
     if number is None or not complete or not (bindir / "initdb").exists() or not (bindir / "postgres").exists():
@@ -63,7 +69,9 @@ def server_account() -> pwd.struct_passwd:
         useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
         if useradd is None:
             raise ServerMissingError("root cannot run it without an account named postgres") from None
-        subprocess.run([useradd, "--system", "--home-dir", "/var/lib/postgresql", SERVER_USER], check=True, capture_output=True)
+        subprocess.run(
+            [useradd, "--system", "--home-dir", "/var/lib/postgresql", SERVER_USER], check=True, capture_output=True
+        )
         return pwd.getpwnam(SERVER_USER)
 
 
@@ -92,13 +100,14 @@ def run(bindir: Path, program: str, *arguments: str) -> None:
 
 
 def server_pid(data: Path) -> int | None:
-    """The pid of the server that runs on this data directory, None if none does. Tells a stale pid file from a server."""
+    """The pid of the server that runs on this data directory, None if none does, whatever a stale pid file says."""
     try:
         pid = int((data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
-        home = Path(os.readlink(f"/proc/{pid}/cwd"))
+        # The command line, not the working directory: root in a container may not read another account's.
+        words = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
     except (OSError, ValueError):
         return None
-    return pid if home == data else None
+    return pid if str(data) in words else None
 
 
 def start(bindir: Path, data: Path, port: int, options: Mapping[str, str] | None = None) -> None:
@@ -107,11 +116,11 @@ def start(bindir: Path, data: Path, port: int, options: Mapping[str, str] | None
     log = data / "server.log"
     deadline = time.monotonic() + START_PATIENCE_S
     while True:
-        if server_pid(data) is None:
-            # A pid file that outlived its server makes the next one refuse when the number was given away meanwhile.
-            (data / "postmaster.pid").unlink(missing_ok=True)
+        _forget_reused_pid(data)
         try:
-            run(bindir, "pg_ctl", "start", "-w", "-t", "120", "-D", str(data), "-l", str(log), "-o", f"-p {port}{flags}")
+            run(
+                bindir, "pg_ctl", "start", "-w", "-t", "120", "-D", str(data), "-l", str(log), "-o", f"-p {port}{flags}"
+            )
             return
         except ServerFailedError as failure:
             words = _tail(log) or failure.output
@@ -119,6 +128,32 @@ def start(bindir: Path, data: Path, port: int, options: Mapping[str, str] | None
             if "shared memory block" not in words or time.monotonic() > deadline:
                 raise ServerFailedError("postgres", words) from None
             time.sleep(0.3)
+
+
+def start_from(bindir: Path, data: Path, first: int, options: Mapping[str, str] | None = None) -> int:
+    """Start the server on the lowest port, from this one up, that is free; returns the port."""
+    port = next_free_port(first)
+    while True:
+        try:
+            start(bindir, data, port, options)
+            return port
+        except ServerFailedError:
+            if port_is_free(port):
+                raise
+            # Somebody took it between the look and the start.
+            port = next_free_port(port + 1)
+
+
+def _forget_reused_pid(data: Path) -> None:
+    """Remove a pid file whose number belongs to another program by now: PostgreSQL would refuse to start.
+
+    The file of a pid that is free stays: with it PostgreSQL finds out whether orphans of its predecessor live on.
+    """
+    file = data / "postmaster.pid"
+    if file.exists() and server_pid(data) is None:
+        pid = file.read_text(encoding="utf-8").split("\n", 1)[0]
+        if not pid.isdecimal() or Path(f"/proc/{pid}").exists():
+            file.unlink(missing_ok=True)
 
 
 def stop(bindir: Path, data: Path, mode: str = "fast") -> None:

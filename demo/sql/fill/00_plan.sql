@@ -31,7 +31,7 @@ select
     greatest(200, round(10000 * scale))::integer as users,
     greatest(20, round(1000 * scale))::integer as organizations,
     greatest(60, round(5000 * scale))::integer as domains,
-    -- the very large tenant, organization 1: these domains hold a tenth of all rows, the first of them half of that
+    -- the very large tenant, organization 1: these domains hold a tenth of all rows, the first of them four fifths of that
     greatest(4, round(40 * scale))::integer as large_domains,
     greatest(10, round(200 * scale))::integer as large_members,
     greatest(2000, round(200000 * scale))::integer as conversations,
@@ -46,7 +46,7 @@ from (select current_setting('demo.scale')::double precision as scale) as asked;
 create function pg_temp.domain_of(i bigint, seed bigint, large_domains integer, domains integer) returns bigint
 language sql immutable parallel safe as $$
     select case
-        when i % 20 = 0 then 1
+        when i % 10 = 0 and i % 50 <> 0 then 1
         when i % 10 = 0 then 1 + floor(pg_temp.unit(i, seed) * large_domains)::bigint
         else large_domains + 1 + floor((domains - large_domains) * power(pg_temp.unit(i, seed), 2))::bigint
     end

@@ -1,0 +1,72 @@
+"""A real PostgreSQL for the tests: one demo cluster a session, made small, removed at the end."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo import cluster
+from demo.errors import DemoError
+from demo.server import next_free_port
+
+PREFIX = "pg-deploy-test-"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes a minute or more; left out of `make test`")
+
+
+@pytest.fixture(scope="session")
+def demo_directory() -> Iterator[Path]:
+    """Where this session's cluster lives; what a killed session left behind is removed first."""
+    area = Path(tempfile.gettempdir())
+    for left in area.glob(f"{PREFIX}*"):
+        pid = re.fullmatch(rf"{PREFIX}(\d+)(\.lock)?", left.name)
+        if pid and left.stat().st_uid == os.geteuid() and not Path(f"/proc/{pid[1]}").exists():
+            cluster.destroy(left.with_suffix(""))
+    directory = area / f"{PREFIX}{os.getpid()}"
+    yield directory
+    cluster.destroy(directory)
+
+
+@pytest.fixture(scope="session")
+def demo_cluster(demo_directory: Path) -> cluster.Cluster:
+    """The session's cluster. Tests may do anything to it: whoever needs it as new asks for demo_url."""
+    try:
+        # Far from the demo target's port: `make up` must not take it while a test restarts the server.
+        port = next_free_port(20000 + secrets.randbelow(10000))
+        return cluster.ensure(demo_directory, scale=float(os.environ.get("DEMO_SCALE") or "0.02"), port=port)
+    except DemoError as failure:
+        pytest.fail(f"no database to test on; `make test` sets one up: {failure}", pytrace=False)
+
+
+@pytest.fixture
+def demo_url(demo_cluster: cluster.Cluster) -> str:
+    """The deploying role's URL of the demo database, just reset. Ends connections to every database of the cluster."""
+    return cluster.reset(demo_cluster).url()
+
+
+@pytest.fixture
+def demo_admin_url(demo_url: str, demo_cluster: cluster.Cluster) -> str:
+    """The superuser's URL of the demo database, just reset."""
+    return demo_cluster.admin_url()
+
+
+@pytest.fixture
+def empty_database(demo_cluster: cluster.Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The deploying role's URL of a new database, bootstrapped like Supabase's, with no table in public.
+
+    It belongs to the deploying role. Roles and settings of the cluster are shared with other tests.
+    """
+    if "demo_url" in request.fixturenames:
+        # The reset removes all other databases, so it has to come first.
+        request.getfixturevalue("demo_url")
+    name = f"empty_{secrets.token_hex(4)}"
+    yield cluster.empty(demo_cluster, name)
+    cluster.drop(demo_cluster, name)
