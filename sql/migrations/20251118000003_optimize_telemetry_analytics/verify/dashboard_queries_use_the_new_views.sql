@@ -34,7 +34,7 @@ begin
                 ),
                 (
                     'idx_chat_telemetry_model_summary_model_day',
-                    'select * from public.chat_telemetry_model_summary where model = ''example'' order by day'
+                    'select * from public.chat_telemetry_model_summary where model = ''example'''
                 ),
                 (
                     'idx_chat_telemetry_model_summary_day',
