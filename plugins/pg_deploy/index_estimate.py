@@ -1,4 +1,4 @@
-"""How much disk the indexes of the pending statements will need, estimated from the planner's statistics. Reads only."""
+"""How much disk the pending statements' indexes will need, estimated from the planner's statistics. Reads only."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class IndexEstimate:
         megabytes = self.bytes / 1024 / 1024
         rough = "rough estimate" if self.method in {"gin", "spgist"} else "estimate"
         return (
-            f'index "{self.index}" ({self.method}) on "{self.table}": about {max(megabytes, 0.1):.1f} MB for {self.rows:,} rows '
-            f"({rough} from {self.basis}; while it is built, sorting needs about as much again)"
+            f'index "{self.index}" ({self.method}) on "{self.table}": about {max(megabytes, 0.1):.1f} MB for '
+            f"{self.rows:,} rows ({rough} from {self.basis}; while it is built, sorting needs about as much again)"
         )
 
 
@@ -65,8 +65,8 @@ class _Key:
 def index_estimates(connection: psycopg.Connection, statements: Sequence[SqlStatement]) -> tuple[IndexEstimate, ...]:
     """An estimate for each CREATE INDEX on a table or materialized view that exists now, in order. Reads only.
 
-    Indexes on what the same statements create are left out: nothing is known about their rows yet. Right within a factor of
-    2 for B-tree, hash, BRIN and GiST on analyzed tables; rough for GIN. Free disk is not visible from SQL.
+    Indexes on what the same statements create are left out: nothing is known about their rows yet. Right within a factor
+    of 2 for B-tree, hash, BRIN and GiST on analyzed tables; rough for GIN. Free disk is not visible from SQL.
     """
     wanted = [
         (statement, node)

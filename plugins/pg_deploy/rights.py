@@ -18,7 +18,7 @@ _Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class MissingRight:
-    """A right that a statement needs and the role lacks; `sentence` names file and line, the object, and what would give it."""
+    """A right that a statement needs and the role lacks; `sentence` names file, line, object and what would give it."""
 
     file: str
     line: int
@@ -142,7 +142,7 @@ class _Answers:
 
     def _not_owner(self, name: str, owner: str, right: Right) -> _Lack:
         return _Lack(
-            name, f'{name} belongs to "{owner}", the statement needs its owner and role "{self.me}" is not a member of it',
+            name, f'{name} belongs to "{owner}", only its owner may do this and role "{self.me}" is not a member of it',
             f'grant "{owner}" to "{self.me}", or let "{owner}" make this change', right.value,
         )  # fmt: skip
 

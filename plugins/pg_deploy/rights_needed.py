@@ -245,7 +245,7 @@ def _signature(right: Right, parts: Sequence[str], types: Iterable[Any]) -> Need
 
 
 def _reads(node: Any) -> Iterator[Need]:
-    """What a query or a write of rows needs: rights on its target, SELECT on what it reads, EXECUTE on what it calls."""
+    """What a query or a write of rows needs: rights on its target, SELECT on what is read, EXECUTE on calls."""
     relations, calls, made = found(node)
     targets: dict[int, Right] = {}
     _targets(node, targets)

@@ -1,7 +1,7 @@
 """The rights that a whole set of statements needs, in order, without those that an earlier statement puts in doubt.
 
-Where a doubt is left (after SET ROLE, an unqualified name after SET search_path, an object that an earlier statement dropped,
-renamed, granted or gave away) no need is listed: a false refusal is worse than a late error. Opens no connection.
+Where a doubt is left (after SET ROLE, an unqualified name after SET search_path, an object that an earlier statement
+dropped, renamed, granted or gave away) no need is listed: a false refusal is worse than a late error. Opens no connection.
 """
 
 from __future__ import annotations

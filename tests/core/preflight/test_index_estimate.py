@@ -9,7 +9,7 @@ import pytest
 
 from pg_deploy.index_estimate import index_estimates
 from tests.core.preflight.conftest import Server
-from tests.core.preflight.test_rights import Given
+from tests.core.preflight.test_rights import given
 
 TABLE = """
 drop schema if exists sizes cascade;
@@ -78,7 +78,7 @@ def deployer(server: Server) -> Iterator[psycopg.Connection]:
 @pytest.mark.parametrize("statement", INDEXES)
 def test_the_estimate_is_within_a_factor_of_two(deployer: psycopg.Connection, statement: str) -> None:
     """An engineer decides from it whether the disk will do; off by ten, it would be worse than none."""
-    (estimate,) = index_estimates(deployer, [Given(statement)])
+    (estimate,) = index_estimates(deployer, [given(statement)])
     with deployer.transaction(force_rollback=True):
         deployer.execute(statement)
         row = deployer.execute(

@@ -14,7 +14,7 @@ import pytest
 
 from pg_deploy.server_judgement import describe, refusals, warnings
 from pg_deploy.server_state import LockWait, PreparedTransaction, Replica, ServerState, Slot, mask, read_server_state
-from tests.core.preflight.conftest import Server, as_postgres, free_port, wait_for
+from tests.core.preflight.conftest import Server, as_postgres, free_port, programs_folder, wait_for
 
 
 def state_of(server: Server, role: str = "deployer", **changes: object) -> ServerState:
@@ -258,11 +258,10 @@ def test_trouble_with_replication_is_a_warning(server: Server) -> None:
 
 def test_a_standby_is_refused_and_shows_on_its_primary(server: Server, directory: Path) -> None:
     """A connection that names the read replica must not get as far as the approval."""
-    program = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_basebackup"), key=lambda each: int(each.parts[4]))[-1]
     copy = directory / "standby"
     port = free_port()
     command = [
-        str(program),
+        str(programs_folder() / "pg_basebackup"),
         "-D",
         str(copy),
         "-R",
@@ -276,7 +275,7 @@ def test_a_standby_is_refused_and_shows_on_its_primary(server: Server, directory
     ]
     if as_postgres(command).wait(60):
         pytest.fail("pg_basebackup failed")
-    standby = as_postgres([str(program.parent / "postgres"), "-D", str(copy), "-p", str(port)])
+    standby = as_postgres([str(programs_folder() / "postgres"), "-D", str(copy), "-p", str(port)])
     try:
         wait_for(server.url(port=port), standby)
         with server.connect("deployer", port=port) as connection:
