@@ -61,7 +61,7 @@ INDEXES = [
     "create index i on sizes.t using gin (tags)",
     "create index i on sizes.t using gin (metadata)",
     "create index i on sizes.t using gin (metadata jsonb_path_ops)",
-    "create index i on sizes.t using gist (tstzrange(created_at, created_at))",
+    "create index i on sizes.t using gist (tstzrange(created_at, created_at + '1 hour'))",
     "create index i on sizes.p (id)",
     "create index i on sizes.never (id)",
 ]

@@ -127,7 +127,7 @@ ALLOWED = [
     "set statement_timeout = '5s'",
     "set role authenticated",
     "create schema private",
-    "create extension pgcrypto",
+    "create extension citext",
     "create extension if not exists plpgsql",
     "create role clerk nologin",
     "grant select on public.own to anon",
