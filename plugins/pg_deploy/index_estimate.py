@@ -46,7 +46,7 @@ class IndexEstimate:
         rough = "rough estimate" if self.method in {"gin", "spgist"} else "estimate"
         return (
             f'index "{self.index}" ({self.method}) on "{self.table}": about {max(megabytes, 0.1):.1f} MB for '
-            f"{self.rows:,} rows ({rough} from {self.basis}; while it is built, sorting needs about as much again)"
+            f"{self.rows:,} rows ({rough} from {self.basis})"
         )
 
 
@@ -75,6 +75,17 @@ def index_estimates(connection: psycopg.Connection, statements: Sequence[SqlStat
         if type(node).__name__ == "IndexStmt"
     ]
     return tuple(estimate for statement, node in wanted for estimate in _estimate(connection, statement, node))
+
+
+def disk_needed(estimates: Sequence[IndexEstimate]) -> str:
+    """One sentence for the log: the sum, the peak while building, and that free disk must be looked up elsewhere."""
+    if not estimates:
+        return "disk: no index is built on a table that exists"
+    total, largest = sum(each.bytes for each in estimates), max(each.bytes for each in estimates)
+    return (
+        f"disk: {len(estimates)} index{'es need' if len(estimates) > 1 else ' needs'} about {total / 2**20:.1f} MB, and sorting "
+        f"the largest about {largest / 2**20:.1f} MB more while it is built (estimates; free disk is not visible from SQL)"
+    )
 
 
 def _estimate(connection: psycopg.Connection, statement: SqlStatement, node: Any) -> Iterator[IndexEstimate]:

@@ -17,6 +17,7 @@ from pg_deploy.rights_needed import (
     ON_RELATION,
     RELATION_RIGHTS,
     RELATIONS,
+    TYPE_RIGHTS,
     Need,
     Right,
     needs,
@@ -24,7 +25,7 @@ from pg_deploy.rights_needed import (
 from pg_deploy.syntax import SqlStatement, found, names, parsed
 
 _SET_ROLE = frozenset({"role", "session_authorization"})
-_BY_PATH = RELATION_RIGHTS | FUNCTION_RIGHTS | {Right.SCHEMA_CREATE}
+_BY_PATH = RELATION_RIGHTS | FUNCTION_RIGHTS | TYPE_RIGHTS | {Right.SCHEMA_CREATE}
 
 
 def needs_of(statements: Sequence[SqlStatement]) -> Iterator[tuple[SqlStatement, Need]]:

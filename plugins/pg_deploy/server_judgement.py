@@ -76,7 +76,7 @@ def describe(state: ServerState) -> tuple[str, ...]:
         + (", ".join(f"{name} {version}" for name, version in state.extensions_installed.items()) or "none"),
         "settings: " + ", ".join(f"{name} = {value or '(empty)'}" for name, value in state.settings.items()),
     ]
-    return (*lines, f"not visible: {', '.join(state.not_visible)} (free disk space cannot be read by SQL)")
+    return (*lines, f"not visible to this role from SQL: {', '.join(state.not_visible)}")
 
 
 def refusals(

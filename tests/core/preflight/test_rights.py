@@ -69,6 +69,11 @@ MISSING = [
     ("grant select on public.closed_table to anon", '"public.closed_table"'),
     ("drop schema auth", 'schema "auth"'),
     ("create event trigger e on ddl_command_end execute function public.tg()", "event trigger e"),
+    ("alter type public.kind add value 'b'", 'type "public.kind"'),
+    ("drop type public.kind", 'type "public.kind"'),
+    ("alter sequence public.counter restart", '"public.counter"'),
+    ("reindex table public.foreign_owned", '"public.foreign_owned"'),
+    ("create statistics public.st on id, note from public.foreign_owned", '"public.foreign_owned"'),
     ("alter database app set work_mem = '1MB'", 'database "app"'),
 ]
 EXTRA = """
@@ -79,6 +84,8 @@ create function closed.secret() returns int language sql as 'select 1';
 revoke execute on function closed.secret() from public;
 create table public.closed_table (id int);
 create function public.tg() returns trigger language plpgsql as 'begin return new; end';
+create schema drop_box;
+grant create on schema drop_box to deployer;
 create type public.kind as enum ('a');
 create sequence public.counter owned by none;
 """
@@ -136,6 +143,9 @@ ALLOWED = [
     "comment on function public.mine() is 'x'",
     "drop table if exists public.absent",
     "alter table if exists public.absent add column x int",
+    "drop trigger if exists absent on auth.users",
+    "create table drop_box.n (id int)",
+    "create or replace view drop_box.v as select 1 as x",
     "do $$begin perform 1; end$$",
     "create temporary table scratch (id int)",
     "alter default privileges in schema public grant select on tables to anon",
