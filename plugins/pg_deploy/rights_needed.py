@@ -27,10 +27,14 @@ class Right(Enum):
     REFERENCES = "REFERENCES"
     TRIGGER = "TRIGGER"
     ANY = "any right that could be granted on"
+    REPLACED = "ownership of what is replaced"
     SCHEMA_CREATE = "CREATE on the schema"
     SCHEMA_OWNER = "ownership of the schema"
     FUNCTION_OWNER = "ownership of the function"
     FUNCTION_OWNER_OR_SCHEMA = "ownership of the function or of its schema"
+    FUNCTION_REPLACED = "ownership of the function that is replaced"
+    TYPE_OWNER = "ownership of the type"
+    TYPE_OWNER_OR_SCHEMA = "ownership of the type or of its schema"
     CALL = "EXECUTE"
     DATABASE_CREATE = "CREATE on the database"
     DATABASE_OWNER = "ownership of the database"
@@ -45,10 +49,11 @@ class Right(Enum):
 RELATION_RIGHTS = frozenset(
     {
         Right.OWNER, Right.OWNER_OR_SCHEMA, Right.OWNER_OR_MAINTAIN, Right.SELECT, Right.INSERT, Right.UPDATE,
-        Right.DELETE, Right.TRUNCATE, Right.REFERENCES, Right.TRIGGER, Right.ANY,
+        Right.DELETE, Right.TRUNCATE, Right.REFERENCES, Right.TRIGGER, Right.ANY, Right.REPLACED,
     }
 )  # fmt: skip
-FUNCTION_RIGHTS = frozenset({Right.FUNCTION_OWNER, Right.FUNCTION_OWNER_OR_SCHEMA})
+FUNCTION_RIGHTS = frozenset({Right.FUNCTION_OWNER, Right.FUNCTION_OWNER_OR_SCHEMA, Right.FUNCTION_REPLACED})
+TYPE_RIGHTS = frozenset({Right.TYPE_OWNER, Right.TYPE_OWNER_OR_SCHEMA})
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ RELATIONS = frozenset(
 ON_RELATION = frozenset(
     {ObjectType.OBJECT_POLICY, ObjectType.OBJECT_TRIGGER, ObjectType.OBJECT_RULE, ObjectType.OBJECT_TABCONSTRAINT}
 )
+TYPES = frozenset({ObjectType.OBJECT_TYPE, ObjectType.OBJECT_DOMAIN})
 FUNCTIONS = frozenset({ObjectType.OBJECT_FUNCTION, ObjectType.OBJECT_PROCEDURE, ObjectType.OBJECT_ROUTINE})
 
 _WRITES = {"InsertStmt": Right.INSERT, "UpdateStmt": Right.UPDATE, "DeleteStmt": Right.DELETE}
@@ -99,7 +105,8 @@ def _move(node: Any) -> Iterator[Need]:
         yield from _function(Right.FUNCTION_OWNER, node.object)
     elif node.relation is not None:
         yield _on(Right.OWNER, node.relation)
-        yield Need(Right.SCHEMA_CREATE, node.newschema, node.newschema)
+        if node.newschema:
+            yield Need(Right.SCHEMA_CREATE, node.newschema, node.newschema)
 
 
 def _give_away(node: Any) -> Iterator[Need]:
@@ -110,7 +117,7 @@ def _give_away(node: Any) -> Iterator[Need]:
 
 def _create_table(node: Any) -> Iterator[Need]:
     yield from _created(node.relation)
-    for element in node.tableElts or ():
+    for element in node.tableElts or () if node.relation.relpersistence != "t" else ():
         yield from _foreign_keys(element)
     for parent in node.inhRelations or ():
         yield _on(Right.OWNER, parent)
@@ -125,7 +132,7 @@ def _create_table_as(node: Any) -> Iterator[Need]:
 def _create_view(node: Any) -> Iterator[Need]:
     yield from _created(node.view)
     if node.replace:
-        yield _on(Right.OWNER, node.view)
+        yield _on(Right.REPLACED, node.view)
 
 
 def _create_function(node: Any) -> Iterator[Need]:
@@ -182,8 +189,19 @@ def _drop(kind: ObjectType, each: Any) -> Iterator[Need]:
         yield Need(Right.OWNER, parts[-2], parts[-3] if len(parts) > 2 else None)
     elif kind in FUNCTIONS:
         yield from _function(Right.FUNCTION_OWNER_OR_SCHEMA, each)
+    elif kind in TYPES and parts:
+        yield _type(Right.TYPE_OWNER_OR_SCHEMA, parts)
     elif kind == ObjectType.OBJECT_SCHEMA and parts:
-        yield Need(Right.SCHEMA_OWNER, parts[-1], parts[-1])
+        yield Need(Right.SCHEMA_OWNER, parts[-1])
+
+
+def _on_a_table(node: Any) -> Iterator[Need]:
+    if node.relation is not None:
+        yield _on(Right.OWNER_OR_MAINTAIN, node.relation)
+
+
+def _type(right: Right, parts: Sequence[str]) -> Need:
+    return Need(right, parts[-1], parts[-2] if len(parts) > 1 else None)
 
 
 def _comment(kind: ObjectType, each: Any) -> Iterator[Need]:
@@ -234,7 +252,7 @@ def _function(right: Right, each: Any) -> Iterator[Need]:
 def _replaced_function(node: Any) -> Iterator[Need]:
     # the arguments that identify a function: all but OUT and TABLE
     given = [each.argType for each in node.parameters or () if each.mode.value not in {"o", "t"}]
-    yield _signature(Right.FUNCTION_OWNER, names(node.funcname), given)
+    yield _signature(Right.FUNCTION_REPLACED, names(node.funcname), given)
 
 
 def _signature(right: Right, parts: Sequence[str], types: Iterable[Any]) -> Need:
@@ -245,7 +263,7 @@ def _signature(right: Right, parts: Sequence[str], types: Iterable[Any]) -> Need
 
 
 def _reads(node: Any) -> Iterator[Need]:
-    """What a query or a write of rows needs: rights on its target, SELECT on what it reads, EXECUTE on what it calls."""
+    """What a query or a write of rows needs: rights on its target, SELECT on what is read, EXECUTE on calls."""
     relations, calls, made = found(node)
     targets: dict[int, Right] = {}
     _targets(node, targets)
@@ -279,11 +297,22 @@ _KINDS: dict[str, Callable[[Any], Iterator[Need]]] = {
     "CreateTrigStmt": _one(lambda node: _on(Right.TRIGGER, node.relation)),
     "RuleStmt": _one(lambda node: _on(Right.OWNER, node.relation)),
     "RefreshMatViewStmt": _one(lambda node: _on(Right.OWNER_OR_MAINTAIN, node.relation)),
-    "DropStmt": lambda node: (need for each in node.objects for need in _drop(node.removeType, each)),
+    # whether what IF EXISTS names is there is not looked up
+    "DropStmt": lambda node: (
+        need
+        for each in node.objects
+        if not (node.missing_ok and node.removeType in ON_RELATION)
+        for need in _drop(node.removeType, each)
+    ),
     "CommentStmt": lambda node: _comment(node.objtype, node.object),
     "RenameStmt": _rename,
     "AlterObjectSchemaStmt": _move,
     "AlterOwnerStmt": _give_away,
+    "AlterSeqStmt": _one(lambda node: _on(Right.OWNER, node.sequence)),
+    "AlterEnumStmt": _one(lambda node: _type(Right.TYPE_OWNER, names(node.typeName))),
+    "AlterDomainStmt": _one(lambda node: _type(Right.TYPE_OWNER, names(node.typeName))),
+    "ReindexStmt": _on_a_table,
+    "CreateStatsStmt": lambda node: (_on(Right.OWNER, each) for each in node.relations if names(each)),
     "AlterFunctionStmt": lambda node: _function(Right.FUNCTION_OWNER, node.func),
     "CreateStmt": _create_table,
     "CreateTableAsStmt": _create_table_as,

@@ -25,10 +25,9 @@ def pgbouncer(server: Server, directory: Path, mode: str, extra: str = "") -> It
     port = free_port()
     configuration = directory / f"pgbouncer-{port}.ini"
     configuration.write_text(
-        f"[databases]\n* = host=127.0.0.1 port={server.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n"
-        f"unix_socket_dir =\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = 10\n{extra}\n".replace(
-            "* = host=127.0.0.1", "* = host=127.0.0.1 user=postgres"
-        )
+        f"[databases]\n* = host=127.0.0.1 port={server.port} user=postgres\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
+        f"pool_mode = {mode}\n{extra or 'default_pool_size = 10'}\n"
     )
     process = as_postgres([str(PGBOUNCER), str(configuration)])
     try:
