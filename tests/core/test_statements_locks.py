@@ -304,7 +304,6 @@ CONCURRENT = [
     "drop index concurrently s.free_name",
     "reindex index concurrently s.other_name",
     "reindex table concurrently s.parent",
-    "alter table s.parted detach partition s.part1 concurrently",
 ]
 
 
@@ -323,7 +322,7 @@ def test_a_concurrent_statement_locks_no_more_than_is_claimed(server: str, sql: 
             writer.execute(f"lock table {name} in row exclusive mode")
         running = threading.Thread(target=worker.execute, args=[sql], daemon=True)
         running.start()
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + 1
         while time.monotonic() < deadline and running.is_alive():
             held = strongest(watcher.execute(HELD, [worker.info.backend_pid]).fetchall(), names)
             seen = {name: max(lock, seen.get(name, lock)) for name, lock in (seen | held).items()}
