@@ -79,7 +79,7 @@ def switched_on(arguments: dict[str, object], name: str, *, default: bool = Fals
 
 
 def walk(node: object) -> Iterator[tuple[str, Fields]]:
-    """Yield every node below, with its type, in no particular order; never recurses."""
+    """Yield every node below except constants, with its type, in no particular order; never recurses."""
     waiting: list[object] = [node]
     while waiting:
         value = waiting.pop()
@@ -87,6 +87,8 @@ def walk(node: object) -> Iterator[tuple[str, Fields]]:
             waiting.extend(value)
         elif isinstance(value, dict):
             for name, content in value.items():
+                if name == "A_Const":  # nothing stands below a constant, and a bulk insert has a million of them
+                    continue
                 if isinstance(content, dict):
                     yield name, content
                     waiting.append(content)

@@ -97,7 +97,7 @@ def test_a_bulk_insert_of_megabytes_is_split_in_seconds() -> None:
     """Else a data migration blocks preflight."""
     begin = time.monotonic()
     statement = one("insert into public.t (a, b) values " + ",\n".join(f"({i}, 'text {i}')" for i in range(100_000)))
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 30
     assert statement.summary == f"insert into public.t (a, b) … ({len(statement.sql)} characters)"
 
 
