@@ -490,7 +490,10 @@ class SqlError(PgDeployError):
 
 
 class SqlSyntaxError(SqlError):
-    """PostgreSQL's parser refuses the file; `caret_text` is the line with a caret under the place. Columns count from 1."""
+    """PostgreSQL's parser refuses the file.
+
+    `caret_text` is the line with a caret under the place; columns count from 1.
+    """
 
     def __init__(self, file: str, line: int, column: int, caret_text: str, reason: str) -> None:
         self.column = column

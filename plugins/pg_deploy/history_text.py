@@ -1,8 +1,8 @@
 """The statement texts that the Supabase CLI stores for a migration.
 
 The CLI cuts a file with a small tokenizer of its own, which differs from PostgreSQL's parser in corner cases: a comment
-after the last `;` becomes an entry, the first `)` closes every open one, `\\` outside a string hides the next character.
-The history is shared with the CLI, so it is cut here as the CLI 3.1.0 cuts it; what is executed comes from
+after the last `;` becomes an entry, the first `)` closes every open one, `\\` outside a string hides a character. The
+history is shared with the CLI, so it is cut here as the CLI 3.1.0 cuts it; what is executed comes from
 `pg_deploy.statements`.
 """
 
@@ -40,7 +40,7 @@ _CONTINUED = re.compile(r"(?:[ \t\f\v]|--[^\r\n]*)*[\r\n](?:\s|--[^\r\n]*[\r\n])
 def history_statements(text: str) -> tuple[str, ...]:
     """Return the texts that the Supabase CLI stores in `supabase_migrations.schema_migrations.statements`.
 
-    Each is trimmed and without its `;`; comments before a statement, and at the end of the file, are kept. Never raises.
+    Each is trimmed and without its `;`; comments before it, and at the end of the file, are kept. Never raises.
     """
     trimmed = (piece.rstrip(";").strip(_SPACE) for piece in _pieces(text))
     return tuple(piece for piece in trimmed if piece)
@@ -65,7 +65,7 @@ def _pieces(text: str) -> list[str]:
             _pass_word(text, mark, place)
         elif kind in {"line_comment", "block_comment"}:
             at = _after_line(text, at) if kind == "line_comment" else _after_comment(text, at)
-            if not text[place.begins : mark.start()].strip():
+            if place.open_bodies and not text[place.begins : mark.start()].strip():
                 place.begins = at
         elif kind == "parenthesis":
             place.in_parentheses = mark.group() == "("

@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 
@@ -56,7 +57,7 @@ alter table s.free add constraint fk_later foreign key (parent_id) references s.
 insert into s.other select i, 'x' from generate_series(1, 5) i;
 """
 
-# Each runs alone in a transaction that is then aborted. Where a claim is stronger than what was seen, the reason is given.
+# Each runs alone in a transaction that is then aborted.
 STATEMENTS = [
     "select * from s.free",
     "select * from s.free f join s.parent p on p.id = f.parent_id for update of f",
@@ -182,7 +183,7 @@ STATEMENTS = [
     "alter type s.pair add attribute c int",
     "alter type s.mood add value 'better'",
     "create function s.f() returns bigint language sql begin atomic select count(*) from s.free; end",
-    "create function s.g() returns void language sql begin atomic delete from s.free where id in (select id from s.parent); end",
+    "create function s.g() returns void begin atomic delete from s.free where id in (select id from s.parent); end",
     "create or replace function s.trg() returns trigger language plpgsql as 'begin return old; end'",
     "alter function s.trg() owner to app",
     "alter default privileges in schema s grant select on tables to app",
@@ -227,10 +228,16 @@ def server() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     data = home / "data"
-    settings = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c fsync=off -c wal_level=logical"
+    settings = (
+        f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c fsync=off -c wal_level=logical"
+    )
     run = unprivileged()
-    subprocess.run([*run, binaries[-1] / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"], check=True, cwd=home,
-                   stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [*run, binaries[-1] / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"],
+        check=True,
+        cwd=home,
+        stdout=subprocess.DEVNULL,
+    )
     start = [*run, binaries[-1] / "pg_ctl", "-D", data, "-o", settings, "-l", home / "log", "-w", "start"]
     subprocess.run(start, check=True, cwd=home, stdout=subprocess.DEVNULL)
     url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
@@ -240,8 +247,12 @@ def server() -> Iterator[str]:
                 connection.execute(statement.sql)
         yield url
     finally:
-        subprocess.run([*run, binaries[-1] / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True, cwd=home,
-                       stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [*run, binaries[-1] / "pg_ctl", "-D", data, "-m", "immediate", "stop"],
+            check=True,
+            cwd=home,
+            stdout=subprocess.DEVNULL,
+        )
         shutil.rmtree(home)
 
 
@@ -278,7 +289,7 @@ def compare(sql: str, held: dict[str, Lock]) -> None:
 
 @pytest.mark.parametrize("sql", STATEMENTS)
 def test_a_statement_locks_what_is_claimed_and_nothing_else(server: str, sql: str) -> None:
-    """A claim that is too weak lets a migration stall the application outside the lock budget; one too strong alarms for nothing."""
+    """A claim that is too weak lets a migration stall the application; one too strong alarms for nothing."""
     with psycopg.connect(server) as connection:
         names = existing(connection, sql)
         connection.rollback()
@@ -286,3 +297,39 @@ def test_a_statement_locks_what_is_claimed_and_nothing_else(server: str, sql: st
         rows = connection.execute(HELD, [connection.info.backend_pid]).fetchall()
         connection.rollback()
     compare(sql, strongest(rows, names))
+
+
+CONCURRENT = [
+    "create index concurrently later on s.free (name, id)",
+    "drop index concurrently s.free_name",
+    "reindex index concurrently s.other_name",
+    "reindex table concurrently s.parent",
+]
+
+
+@pytest.mark.parametrize("sql", CONCURRENT)
+def test_a_concurrent_statement_locks_no_more_than_is_claimed(server: str, sql: str) -> None:
+    """A claim that is too weak hides that such a statement stops writers; it is watched from aside, while it waits."""
+    seen: dict[str, Lock] = {}
+    with (
+        psycopg.connect(server) as writer,
+        psycopg.connect(server, autocommit=True) as watcher,
+        psycopg.connect(server, autocommit=True) as worker,
+    ):
+        names = existing(watcher, sql)
+        worker.execute("set statement_timeout = '20s'")
+        for name in ("s.free", "s.other", "s.parent", "s.parted"):
+            writer.execute(f"lock table {name} in row exclusive mode")
+        running = threading.Thread(target=worker.execute, args=[sql], daemon=True)
+        running.start()
+        deadline = time.monotonic() + 1
+        while time.monotonic() < deadline and running.is_alive():
+            held = strongest(watcher.execute(HELD, [worker.info.backend_pid]).fetchall(), names)
+            seen = {name: max(lock, seen.get(name, lock)) for name, lock in (seen | held).items()}
+            time.sleep(0.02)
+        writer.rollback()
+        running.join(timeout=30)
+    assert seen, "the statement did not wait for the writer, nothing was seen"
+    named, unnamed = claimed(sql)
+    assert all(lock <= named.get(name, unnamed or Lock.ACCESS_SHARE) for name, lock in seen.items())
+    assert all(not lock.strong for lock in seen.values())
