@@ -16,7 +16,7 @@ with object as (
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     left join included_schema s on s.oid = n.oid
     where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-      and (s.oid is not null or (c.relacl is not null and n.nspname in ('pg_catalog', 'information_schema')))
+      and (s.oid is not null or (c.relacl is not null and n.nspname = 'pg_catalog'))
     union all
     select
         'column',
@@ -48,7 +48,7 @@ with object as (
     join pg_catalog.pg_namespace n on n.oid = p.pronamespace
     left join included_schema s on s.oid = n.oid
     where s.oid is not null
-       or (p.proacl is not null and n.nspname in ('pg_catalog', 'information_schema'))
+       or (p.proacl is not null and n.nspname = 'pg_catalog')
     union all
     select
         'type',

@@ -430,3 +430,12 @@ def test_a_restored_dump_has_equal_facts(catalog_server: str, catalog_binaries: 
     with psycopg.connect(f"{catalog_server} dbname=restored", autocommit=True) as connection:
         restored = read_facts(connection)
     assert describe(compare(original, restored)) == ()
+
+
+def test_an_empty_database_has_few_facts(catalog_server: str) -> None:
+    """What the server came with is the same everywhere: listed, it would bury what is ours."""
+    with psycopg.connect(f"{catalog_server} dbname=template1", autocommit=True) as connection:
+        facts = read_facts(connection)
+    own = [fact for fact in facts.facts if fact.scope == "database" and "language" not in fact.identity]
+    assert {fact.kind for fact in own} == {"comment", "extension", "grant", "schema"}
+    assert len(own) == 5
