@@ -18,10 +18,11 @@ import httpx
 
 from launch import ports, processes
 from launch.api import Api
-from launch.errors import DatabaseSetupError, RunningElsewhereError, StartError
+from launch.errors import DatabaseSetupError, PortTakenError, RunningElsewhereError, StartError
 from launch.settings import Place, digest, prepare, process_environment
 
-START_SECONDS = 120
+START_SECONDS = 180
+PORT_LOST = "its port belongs to another program"
 # A component stops in some 6 s; a task that still runs then is asked to stop too.
 PATIENCE_SECONDS = 10
 GRACE_SECONDS = 10
@@ -70,17 +71,29 @@ def start(where: Place, variables: Mapping[str, str]) -> Running:
             _end(where, running)
             demanded = running.port
         _leftovers(where)
-        port = ports.choose(demanded, "AIRFLOW_PORT")
+        return _start_on_some_port(where, variables, demanded)
+
+
+def _start_on_some_port(where: Place, variables: Mapping[str, str], demanded: int | None) -> Running:
+    first = ports.FIRST
+    while True:
+        port = ports.choose(demanded, "AIRFLOW_PORT", first=first)
         print(f"starting Airflow on port {port} (some 20 s; the first time a little longer)", flush=True)
         began = time.monotonic()
         running = _launch(where, port, variables)
         wrong = _wait(where, running, START_SECONDS)
-        if wrong:
-            tail = _tail(where)
-            _end(where, running)
-            raise StartError(START_SECONDS, wrong, str(where.logs), tail)
-        print(f"Airflow is up after {time.monotonic() - began:.0f} s", flush=True)
-        return running
+        if wrong is None:
+            print(f"Airflow is up after {time.monotonic() - began:.0f} s", flush=True)
+            return running
+        tail = _tail(where)
+        _end(where, running)
+        if wrong != PORT_LOST:
+            raise StartError(time.monotonic() - began, wrong, str(where.logs), tail)
+        # Another program took the port between our look and our server's start.
+        if demanded is not None:
+            raise PortTakenError("AIRFLOW_PORT", port)
+        print(f"port {port} was taken meanwhile by another program", flush=True)
+        first = port + 1
 
 
 def stop(where: Place) -> bool:
@@ -106,7 +119,7 @@ def find(where: Place) -> Running | None:
 def problem(running: Running) -> str | None:
     """What keeps this Airflow from being used, in a few words, or None. Reads only."""
     # Another program, even another checkout's Airflow with the same login, may have got the port in between.
-    if running.port not in {port for _, port in processes.listeners(processes.family(running.pid))}:
+    if not _listens(running):
         return f"its API server does not listen on port {running.port}"
     try:
         answer = httpx.get(f"{running.url}/api/v2/monitor/health", timeout=5, trust_env=False)
@@ -143,6 +156,59 @@ def _launch(where: Place, port: int, variables: Mapping[str, str]) -> Running:
     running = Running(leader.pid, process.started if process else 0, port, digest(where, port))
     where.state.write_text(json.dumps(asdict(running)))
     return running
+
+
+def _migrate(where: Place, environment: dict[str, str]) -> None:
+    """Make or update the metadata database, where this version of Airflow has not done it yet."""
+    version = metadata.version("apache-airflow-core")
+    done = where.home / "migrated_to"
+    if where.database.exists() and done.exists() and done.read_text() == version:
+        return
+    # A new database gets its name when it is complete: one that was interrupted could never be finished.
+    database = where.database if where.database.exists() else where.database.with_suffix(".new")
+    if database != where.database:
+        database.unlink(missing_ok=True)
+    migrated = subprocess.run(
+        [str(Path(sys.executable).with_name("airflow")), "db", "migrate"],
+        env={**environment, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database}"},
+        cwd=where.home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if migrated.returncode:
+        raise DatabaseSetupError(str(where.home), "\n".join(migrated.stdout.splitlines()[-15:]))
+    database.replace(where.database)
+    done.write_text(version)
+
+
+def _wait(where: Place, running: Running, seconds: float) -> str | None:
+    """Wait until it is healthy; returns what is still wrong after that time, or at once when it can never be."""
+    deadline = time.monotonic() + seconds
+    lost = 0
+    while True:
+        wrong = problem(running)
+        if wrong is None:
+            return None
+        if find(where) is None:
+            return "it ended at once"
+        # Three times, because somebody who only looks for a free port holds it for a moment too.
+        lost = lost + 1 if _belongs_to_another(running) else 0
+        if lost == 3:
+            return PORT_LOST
+        if time.monotonic() > deadline:
+            return wrong
+        time.sleep(0.3)
+
+
+def _belongs_to_another(running: Running) -> bool:
+    return not ports.is_free(running.port) and not _listens(running)
+
+
+def _listens(running: Running) -> bool:
+    return running.port in {port for _, port in processes.listeners(processes.family(running.pid))}
 
 
 def _migrate(where: Place, environment: dict[str, str]) -> None:
