@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
-from launch import airflow, ports, processes
+from launch import airflow, components, ports, processes
 from launch.api import Api
 from launch.deploy import await_dag
 from launch.errors import DagMissingError, PortTakenError, RunningElsewhereError, StartError
@@ -160,7 +159,7 @@ def test_one_that_lost_its_leader_is_replaced_and_stop_leaves_nothing(
 def test_a_port_lost_to_another_program_while_starting_is_left_for_the_next(
     launcher: Launcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two clones that start together choose the same port: the second must not answer through the first one's Airflow."""
+    """Two clones that start together choose one port: the second must not use the first one's Airflow."""
     with socket.socket() as thief:
         thief.bind(("127.0.0.1", 0))
         thief.listen()
@@ -168,15 +167,11 @@ def test_a_port_lost_to_another_program_while_starting_is_left_for_the_next(
         monkeypatch.setattr(ports, "choose", lambda demanded, name, first=0: lost if first <= lost else 1)
         launched = []
 
-        def launch_nothing(where: Place, port: int, variables: dict[str, str]) -> airflow.Running:
+        def launch_nothing(where: Place, port: int, variables: dict[str, str]) -> processes.Process | None:
             launched.append(port)
-            leader = subprocess.Popen(["sleep", "60"], start_new_session=True)
-            process = processes.read(leader.pid)
-            running = airflow.Running(leader.pid, process.started if process else 0, port, "")
-            where.state.write_text(json.dumps(asdict(running)))
-            return running
+            return processes.read(subprocess.Popen(["sleep", "60"], start_new_session=True).pid)
 
-        monkeypatch.setattr(airflow, "_launch", launch_nothing)
+        monkeypatch.setattr(components, "launch", launch_nothing)
         monkeypatch.setattr(airflow, "START_SECONDS", 2)
         with pytest.raises(StartError):
             airflow.start(replace(launcher.where, home=tmp_path / "home"), {})
