@@ -104,8 +104,12 @@ def test_every_check_holds_on_empty_tables(copy: Copy, analyzed: bool) -> None:
 
 def test_every_check_holds_on_a_handful_of_rows(copy: Copy) -> None:
     """With little data the planner rightly reads whole tables; a check of plans must not take that for a fault."""
-    copy.connection.execute("delete from public.organizations where id not in (select id from public.organizations limit 2)")
-    copy.connection.execute("delete from public.chat_telemetry where id not in (select id from public.chat_telemetry limit 3)")
+    copy.connection.execute(
+        "delete from public.organizations where id not in (select id from public.organizations limit 2)"
+    )
+    copy.connection.execute(
+        "delete from public.chat_telemetry where id not in (select id from public.chat_telemetry limit 3)"
+    )
     copy.connection.execute("vacuum analyze")
     for stem in STEMS:
         apply(copy.connection, stem)

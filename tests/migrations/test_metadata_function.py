@@ -74,7 +74,10 @@ def test_objects_merge_at_every_depth_and_anything_else_replaces(
     )
     row = conversation.connection.execute(CALL, (OWN, Jsonb(patch))).fetchone()
     assert row == (merged,)
-    assert conversation.connection.execute("select metadata from public.conversations where id = %s", (OWN,)).fetchone() == row
+    assert (
+        conversation.connection.execute("select metadata from public.conversations where id = %s", (OWN,)).fetchone()
+        == row
+    )
 
 
 @pytest.mark.parametrize("patch", [None, Jsonb(None), Jsonb([1]), Jsonb("text"), Jsonb(1)])
