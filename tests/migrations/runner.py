@@ -1,4 +1,4 @@
-"""Run a migration's files as the engine promises to: statement by statement, checks and benchmarks in aborted transactions."""
+"""Run a migration's files as the engine promises to: each statement alone, checks and benchmarks leaving no trace."""
 
 from __future__ import annotations
 

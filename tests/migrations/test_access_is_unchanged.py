@@ -41,7 +41,7 @@ def become(connection: Connection, caller: Caller) -> None:
 
 
 def rows_read(connection: Connection) -> dict[Caller, list[object]]:
-    """For every caller and table the rows that they read, as a count and a digest of the ids; an error is an outcome."""
+    """The rows that every caller reads of each table, as a count and a digest of the ids; an error is an outcome."""
     found: dict[Caller, list[object]] = {}
     for caller in callers(connection):
         outcomes: list[object] = []
@@ -82,17 +82,21 @@ WRITES = (
     "insert into public.website_content (domain_id, url, content_type, content, content_hash)"
     " values (%(domain)s, 'test', 'page', 'test', 'test')",
     "delete from public.website_content",
-    "insert into public.structured_extractions (domain_id, url, extract_type, extracted_data) values (%(domain)s, 't', 't', '{}')",
+    "insert into public.structured_extractions (domain_id, url, extract_type, extracted_data)"
+    " values (%(domain)s, 't', 't', '{}')",
     "update public.structured_extractions set url = 'test' where domain_id = %(domain)s",
 )
 
 
 def rows_written(connection: Connection) -> dict[tuple[Caller, str, str], object]:
-    """How many rows each statement changes, for some callers and for a domain of the large tenant, of a small one, and theirs."""
+    """How many rows each statement changes, for some callers, in a large tenant, a small one and a suspended member's."""
     places = connection.execute(
         """
         with sized as (
-            select c.domain_id, count(*) as size from public.conversations c where c.domain_id is not null group by c.domain_id
+            select c.domain_id, count(*) as size
+            from public.conversations c
+            where c.domain_id is not null
+            group by c.domain_id
         )
         (select domain_id from sized order by size desc limit 1)
         union all (select domain_id from sized order by size, domain_id limit 1)
