@@ -690,7 +690,7 @@ class MissingRightsError(PgDeployError):
 
 
 class NewMigrationRefused(PgDeployError):
-    """The scaffold would not write a new migration, and left nothing behind: `name` is what was asked, `reason` why not."""
+    """The scaffold would not write a new migration and left nothing: `name` is what was asked, `reason` why not."""
 
     def __init__(self, name: str, reason: str, remedy: str) -> None:
         super().__init__(f'"{name}" {reason}: {remedy}.')

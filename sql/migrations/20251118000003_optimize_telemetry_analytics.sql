@@ -44,7 +44,8 @@ comment on materialized view public.chat_telemetry_model_summary is
 
 -- A materialized view knows no row level security, and new ones are open to the API by default: every tenant's costs
 -- would be public.
-revoke all on public.chat_telemetry_domain_summary, public.chat_telemetry_model_summary from public, anon, authenticated, service_role;
+revoke all on public.chat_telemetry_domain_summary, public.chat_telemetry_model_summary
+    from public, anon, authenticated, service_role;
 grant select on public.chat_telemetry_domain_summary, public.chat_telemetry_model_summary to service_role;
 
 -- The unique ones are what REFRESH CONCURRENTLY tells rows apart by.

@@ -15,7 +15,7 @@ from tests.migrations.runner import Connection, connect, state
 
 @dataclass(frozen=True)
 class Copy:
-    """A copy of the demo database: as the deploying role, and as the superuser for planting what that role may not do."""
+    """A copy of the demo database, for the deploying role and, to plant what that one may not do, the superuser."""
 
     url: str
     admin_url: str

@@ -1,4 +1,4 @@
-"""Run a migration's files as the engine promises to: statement by statement, checks and benchmarks in aborted transactions."""
+"""Run a migration's files as the engine promises to: each statement alone, checks and benchmarks leaving no trace."""
 
 from __future__ import annotations
 
@@ -98,14 +98,16 @@ def check(connection: Connection, file: Path) -> list[tuple[object, ...]]:
         connection.execute("rollback")
 
 
-def findings(connection: Connection, stem: str, *, live: bool = False) -> dict[str, list[tuple[object, ...]]]:
+def findings(
+    connection: Connection, stem: str, *, only: str = "*", live: bool = False
+) -> dict[str, list[tuple[object, ...]]]:
     """What each failing check of a migration finds; empty when all is well. A check that raises is a finding too.
 
-    `live` leaves out what the engine runs on a quiet copy only.
+    `only` names one check; `live` leaves out what the engine runs on a quiet copy only.
     """
     connection.execute(PLAN)
     found: dict[str, list[tuple[object, ...]]] = {}
-    for file in sorted((FOLDER / stem / "verify").glob("*.sql")):
+    for file in sorted((FOLDER / stem / "verify").glob(f"{only}.sql")):
         if live and file.read_text().startswith("-- check: rehearsal"):
             continue
         try:

@@ -79,8 +79,11 @@ def test_an_invalid_index_is_found_and_undone(copy: Copy) -> None:
     with connect(copy.url) as other:
         # The build waits for this older transaction and is cancelled while waiting.
         other.execute("begin")
-        other.execute("insert into public.chat_telemetry (session_id, domain, model, input_tokens, output_tokens, cost_usd,"
-                      " duration_ms) values ('test', 'test.invalid', 'test', 1, 1, 1, 1)")  # fmt: skip
+        other.execute(
+            "insert into public.chat_telemetry"
+            " (session_id, domain, model, input_tokens, output_tokens, cost_usd, duration_ms)"
+            " values ('test', 'test.invalid', 'test', 1, 1, 1, 1)"
+        )
         with pytest.raises(psycopg.errors.QueryCanceled):
             apply(copy.connection, INDEXES, only=1)
         other.execute("rollback")
@@ -104,8 +107,12 @@ def test_every_check_holds_on_empty_tables(copy: Copy, analyzed: bool) -> None:
 
 def test_every_check_holds_on_a_handful_of_rows(copy: Copy) -> None:
     """With little data the planner rightly reads whole tables; a check of plans must not take that for a fault."""
-    copy.connection.execute("delete from public.organizations where id not in (select id from public.organizations limit 2)")
-    copy.connection.execute("delete from public.chat_telemetry where id not in (select id from public.chat_telemetry limit 3)")
+    copy.connection.execute(
+        "delete from public.organizations where id not in (select id from public.organizations limit 2)"
+    )
+    copy.connection.execute(
+        "delete from public.chat_telemetry where id not in (select id from public.chat_telemetry limit 3)"
+    )
     copy.connection.execute("vacuum analyze")
     for stem in STEMS:
         apply(copy.connection, stem)
@@ -145,7 +152,8 @@ TRAFFIC = (
     "insert into public.chat_telemetry (session_id, domain, model, input_tokens, output_tokens, cost_usd, duration_ms)"
     " select 'test', domain, 'gpt-4o', 10, 10, 0.1, 100 from public.domains order by random() limit 3",
     "delete from public.chat_telemetry where id = (select id from public.chat_telemetry order by random() limit 1)",
-    "insert into public.conversations (domain_id, session_id) select id, 'test' from public.domains order by random() limit 1",
+    "insert into public.conversations (domain_id, session_id)"
+    " select id, 'test' from public.domains order by random() limit 1",
     "update public.conversations set domain_id = (select id from public.domains order by random() limit 1)"
     " where id = (select id from public.conversations tablesample system (5) limit 1 for update skip locked)",
     "delete from public.messages where id = (select id from public.messages tablesample system (5) limit 1)",

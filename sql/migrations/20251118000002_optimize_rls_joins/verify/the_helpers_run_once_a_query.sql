@@ -5,7 +5,9 @@ declare
     plan jsonb;
 begin
     perform set_config('request.jwt.claim.sub', '', true);
-    perform set_config('request.jwt.claims', '{"sub": "00000000-0000-0000-0000-000000000001", "role": "authenticated"}', true);
+    perform set_config(
+        'request.jwt.claims', '{"sub": "00000000-0000-0000-0000-000000000001", "role": "authenticated"}', true
+    );
     set local role authenticated;
     foreach statement in array array[
         'select count(*) from public.conversations',
@@ -25,7 +27,11 @@ begin
             'strict $.** ? (@."Parent Relationship" == "InitPlan").** ? (@ like_regex "check_(domain|message)_access")'
         ) then
             perform set_config(
-                'check.per_row', coalesce(nullif(current_setting('check.per_row', true), ''), '[]')::jsonb || to_jsonb(statement), true
+                'check.per_row',
+                (
+                    coalesce(nullif(current_setting('check.per_row', true), ''), '[]')::jsonb || to_jsonb(statement)
+                )::text,
+                true
             );
         end if;
     end loop;

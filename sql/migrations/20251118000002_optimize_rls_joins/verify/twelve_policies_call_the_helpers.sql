@@ -38,7 +38,8 @@ judged as (
         coalesce(e.policy_name, f.policy_name) as policy_name,
         case
             when f.policy_name is null then 'the policy does not exist'
-            when concat_ws(' ', f.using_text, f.check_text) ~ '\morganization_members\M' then 'the policy still has the old sub-selects'
+            when concat_ws(' ', f.using_text, f.check_text) ~ '\morganization_members\M'
+                then 'the policy still has the old sub-selects'
             when e.policy_name is null then null
             when f.command <> e.command then 'the policy is for another command'
             when not f.polpermissive then 'the policy is restrictive'
@@ -48,7 +49,8 @@ judged as (
             when position('select access_checks.' || e.helper || '()' in lower(coalesce(f.using_text, f.check_text))) = 0
                 or position('select access_checks.' || e.helper || '()' in lower(coalesce(f.check_text, f.using_text))) = 0
                 then 'the policy does not call ' || e.helper
-            when concat_ws(' ', f.using_text, f.check_text) ~* '\m(or|true)\M' then 'the policy allows more than the helper does'
+            when concat_ws(' ', f.using_text, f.check_text) ~* '\m(or|true)\M'
+                then 'the policy allows more than the helper does'
         end as problem,
         f.using_text,
         f.check_text

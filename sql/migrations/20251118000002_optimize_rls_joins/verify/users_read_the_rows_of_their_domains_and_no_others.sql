@@ -23,21 +23,37 @@ begin
             group by om.user_id
         ),
 
-        chosen as (
-            (select 'member of the largest organization' as kind, user_id from membership where active > 0 order by domains desc, user_id limit 2)
+        chosen (kind, user_id) as (
+            (
+                select 'member of the largest organization', user_id
+                from membership where active > 0 order by domains desc, user_id limit 2
+            )
             union
-            (select 'member of the smallest organization', user_id from membership where active > 0 order by domains, user_id limit 2)
+            (
+                select 'member of the smallest organization', user_id
+                from membership where active > 0 order by domains, user_id limit 2
+            )
             union
-            (select 'member of several organizations', user_id from membership where active > 1 order by active desc, user_id limit 2)
+            (
+                select 'member of several organizations', user_id
+                from membership where active > 1 order by active desc, user_id limit 2
+            )
             union
             (select 'suspended', user_id from membership where suspended > 0 and active = 0 order by user_id limit 2)
             union
-            (select 'suspended in one of several', user_id from membership where suspended > 0 and active > 0 order by user_id limit 2)
+            (
+                select 'suspended in one of several', user_id
+                from membership where suspended > 0 and active > 0 order by user_id limit 2
+            )
             union
             select 'unknown user', '00000000-0000-0000-0000-000000000000'
         )
 
-        select kind, 'authenticated' as role, jsonb_build_object('sub', user_id, 'role', 'authenticated')::text as claims, user_id
+        select
+            kind,
+            'authenticated' as role,
+            jsonb_build_object('sub', user_id, 'role', 'authenticated')::text as claims,
+            user_id
         from chosen
         union all
         select 'without claims', 'authenticated', '', null
@@ -45,14 +61,23 @@ begin
         select 'anon', 'anon', '{"role": "anon"}', null
         union all
         -- Whatever an anonymous caller claims to be.
-        (select 'anon with a member''s id', 'anon', jsonb_build_object('sub', user_id, 'role', 'anon')::text, null from chosen limit 1)
+        (
+            select 'anon with a member''s id', 'anon', jsonb_build_object('sub', user_id, 'role', 'anon')::text, null
+            from chosen limit 1
+        )
     loop
         for probe in
-            select table_name, case table_name when 'messages' then messages_from else 'public.' || table_name || ' r' end as source
-            from (
-                values ('conversations'), ('messages'), ('scrape_jobs'), ('scraped_pages'), ('website_content'), ('structured_extractions')
-            ) as t (table_name),
-            (select 'public.messages r join public.conversations c on c.id = r.conversation_id' as messages_from) as m
+            select
+                table_name,
+                case table_name
+                    when 'messages' then 'public.messages r join public.conversations c on c.id = r.conversation_id'
+                    else 'public.' || table_name || ' r'
+                end as source
+            from unnest(
+                array[
+                    'conversations', 'messages', 'scrape_jobs', 'scraped_pages', 'website_content', 'structured_extractions'
+                ]
+            ) as table_name
         loop
             rows_of := format(
                 'from %s where %s = any (array(select d.id from public.domains d where exists ('
@@ -63,7 +88,7 @@ begin
             );
             execute 'select array(select r.id ' || rows_of || ' limit 30)' into expected using subject.user_id;
             execute format(
-                'select $2 || array(select id from (select r.id, r.ctid from %1$s limit 60) as first_rows)'
+                'select $2 || array(select id from (select r.id from %1$s limit 60) as first_rows)'
                 ' || array(select r.id from public.%2$s r tablesample system (0.1) limit 60)',
                 probe.source,
                 probe.table_name
@@ -71,23 +96,32 @@ begin
             if probe.table_name = 'conversations' then
                 ids := ids || array(select c.id from public.conversations c where c.domain_id is null limit 10);
             end if;
-            execute 'select array(select r.id ' || rows_of || ' and r.id = any ($2))' into expected using subject.user_id, ids;
+            execute 'select array(select r.id ' || rows_of || ' and r.id = any ($2))'
+                into expected using subject.user_id, ids;
 
-            perform set_config('request.jwt.claim.sub', '', true), set_config('request.jwt.claims', subject.claims, true);
+            perform
+                set_config('request.jwt.claim.sub', '', true),
+                set_config('request.jwt.claims', subject.claims, true);
             perform set_config('role', subject.role, true);
-            execute format('select array(select id from public.%I where id = any ($1))', probe.table_name) into seen using ids;
+            execute format('select array(select id from public.%I where id = any ($1))', probe.table_name)
+                into seen using ids;
             perform set_config('role', 'none', true);
 
             surprising := array(
-                (select unnest(seen) except select unnest(expected)) union (select unnest(expected) except select unnest(seen))
+                (select unnest(seen) except select unnest(expected))
+                union
+                (select unnest(expected) except select unnest(seen))
             );
             continue when surprising = '{}';
 
-            execute 'select array(select r.id ' || rows_of || ' and r.id = any ($2))' into expected using subject.user_id, surprising;
+            execute 'select array(select r.id ' || rows_of || ' and r.id = any ($2) order by r.id)'
+                into expected using subject.user_id, surprising;
             perform set_config('role', subject.role, true);
-            execute format('select array(select id from public.%I where id = any ($1))', probe.table_name) into seen using surprising;
+            execute format('select array(select id from public.%I where id = any ($1))', probe.table_name)
+                into seen using surprising;
             perform set_config('role', 'none', true);
-            execute 'select array(select r.id ' || rows_of || ' and r.id = any ($2))' into still using subject.user_id, surprising;
+            execute 'select array(select r.id ' || rows_of || ' and r.id = any ($2) order by r.id)'
+                into still using subject.user_id, surprising;
             continue when still is distinct from expected;
 
             perform set_config(

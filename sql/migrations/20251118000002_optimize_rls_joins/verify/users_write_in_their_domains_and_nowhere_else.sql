@@ -6,6 +6,7 @@ declare
     member uuid := (select u.id from auth.users u limit 1);
     own uuid := '00000000-0000-4000-8000-0000000000d1';
     other uuid := '00000000-0000-4000-8000-0000000000d2';
+    third uuid := '00000000-0000-4000-8000-0000000000d3';
     attempt record;
     outcome text;
     changed bigint;
@@ -27,21 +28,25 @@ begin
     values
         (own, '00000000-0000-4000-8000-0000000000a1', 'own.check.invalid', 'check'),
         (other, '00000000-0000-4000-8000-0000000000a2', 'other.check.invalid', 'check'),
-        ('00000000-0000-4000-8000-0000000000d3', '00000000-0000-4000-8000-0000000000a3', 'suspended.check.invalid', 'check');
+        (third, '00000000-0000-4000-8000-0000000000a3', 'suspended.check.invalid', 'check');
     insert into public.conversations (id, domain_id, session_id)
     values
         ('00000000-0000-4000-8000-0000000000c1', own, 'check'),
         ('00000000-0000-4000-8000-0000000000c2', other, 'check'),
-        ('00000000-0000-4000-8000-0000000000c3', '00000000-0000-4000-8000-0000000000d3', 'check'),
+        ('00000000-0000-4000-8000-0000000000c3', third, 'check'),
         ('00000000-0000-4000-8000-0000000000c4', null, 'check');
     insert into public.messages (id, conversation_id, role, content)
-    select ('00000000-0000-4000-8000-0000000000e' || n)::uuid, ('00000000-0000-4000-8000-0000000000c' || n)::uuid, 'user', 'check'
+    select
+        ('00000000-0000-4000-8000-0000000000e' || n)::uuid, ('00000000-0000-4000-8000-0000000000c' || n)::uuid,
+        'user', 'check'
     from generate_series(1, 4) as n;
     insert into public.scrape_jobs (id, domain_id)
     select ('00000000-0000-4000-8000-0000000000f' || n)::uuid, ('00000000-0000-4000-8000-0000000000d' || n)::uuid
     from generate_series(1, 3) as n;
     insert into public.scraped_pages (id, domain_id, url)
-    select ('00000000-0000-4000-8000-0000000000f' || n)::uuid, ('00000000-0000-4000-8000-0000000000d' || n)::uuid, 'https://check.invalid'
+    select
+        ('00000000-0000-4000-8000-0000000000f' || n)::uuid, ('00000000-0000-4000-8000-0000000000d' || n)::uuid,
+        'https://check.invalid'
     from generate_series(1, 3) as n;
     insert into public.website_content (id, domain_id, url, content_type, content, content_hash)
     select
@@ -58,10 +63,13 @@ begin
         with target (place, domain, conversation, row_number, rows_expected) as (
             values
                 ('their own domain', quote_literal(own), quote_literal('00000000-0000-4000-8000-0000000000c1'), '1', 1),
-                ('another organization''s domain', quote_literal(other), quote_literal('00000000-0000-4000-8000-0000000000c2'), '2', 0),
+                (
+                    'another organization''s domain',
+                    quote_literal(other), quote_literal('00000000-0000-4000-8000-0000000000c2'), '2', 0
+                ),
                 (
                     'a domain of an organization that suspended them',
-                    quote_literal('00000000-0000-4000-8000-0000000000d3'), quote_literal('00000000-0000-4000-8000-0000000000c3'), '3', 0
+                    quote_literal(third), quote_literal('00000000-0000-4000-8000-0000000000c3'), '3', 0
                 ),
                 ('no domain', 'null', quote_literal('00000000-0000-4000-8000-0000000000c4'), '4', 0)
         ),
@@ -86,7 +94,8 @@ begin
             t.table_name, target.place, c.command, target.rows_expected,
             case c.command
                 when 'insert' then format(
-                    'insert into public.%I (%s) values (%s)', t.table_name, t.columns, format(t.content, target.domain, target.conversation)
+                    'insert into public.%I (%s) values (%s)',
+                    t.table_name, t.columns, format(t.content, target.domain, target.conversation)
                 )
                 when 'update' then format(
                     'update public.%1$I set id = id where id = ''00000000-0000-4000-8000-0000000000%2$s%3$s''',

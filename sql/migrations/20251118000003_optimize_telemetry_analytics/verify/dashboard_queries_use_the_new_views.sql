@@ -26,7 +26,8 @@ begin
                 ),
                 (
                     'idx_chat_telemetry_domain_summary_requests_7d',
-                    'select domain, requests_7d from public.chat_telemetry_domain_summary order by requests_7d desc limit 10'
+                    'select domain, requests_7d from public.chat_telemetry_domain_summary'
+                        ' order by requests_7d desc limit 10'
                 ),
                 (
                     'idx_chat_telemetry_domain_summary_last_request',
