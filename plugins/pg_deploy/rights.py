@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 
 from pg_deploy.preflight_sql import rows
-from pg_deploy.rights_needed import FUNCTION_RIGHTS, RELATION_RIGHTS, TYPE_RIGHTS, Need, Right
 from pg_deploy.rights_walk import needs_of
+from pg_deploy.rights_words import FUNCTION_RIGHTS, RELATION_RIGHTS, TYPE_RIGHTS, Need, Right
 from pg_deploy.syntax import SqlStatement
 
 _Row = dict[str, Any]

@@ -11,7 +11,8 @@ from typing import Any
 
 from pglast.enums import AlterTableType
 
-from pg_deploy.rights_needed import (
+from pg_deploy.rights_needed import needs
+from pg_deploy.rights_words import (
     FUNCTION_RIGHTS,
     FUNCTIONS,
     ON_RELATION,
@@ -20,7 +21,6 @@ from pg_deploy.rights_needed import (
     TYPE_RIGHTS,
     Need,
     Right,
-    needs,
 )
 from pg_deploy.syntax import SqlStatement, found, names, parsed
 

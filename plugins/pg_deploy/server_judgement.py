@@ -67,7 +67,7 @@ def describe(state: ServerState) -> tuple[str, ...]:
         "replication slots: "
         + (
             ", ".join(
-                f'"{each.name}" {"active" if each.active else "inactive"}, keeps {size(each.retained_bytes or 0)} WAL'
+                f'"{each.name}" {"active" if each.active else "inactive"}, keeps {size(each.retained_bytes or 0)} of WAL'
                 for each in state.slots
             )
             or "none"

@@ -188,6 +188,16 @@ def test_read_only_sessions_are_refused(server: Server) -> None:
         assert kinds(state_of(server)) == ["ReadOnlyServerError"]
 
 
+def test_what_our_own_session_has_set_is_not_taken_for_the_servers(server: Server) -> None:
+    """A dry run makes its session read-only itself: that is no reason to refuse."""
+    with server.connect("deployer") as connection:
+        connection.execute("set default_transaction_read_only = on")
+        connection.execute("set lock_timeout = '2s'")
+        state = read_server_state(connection)
+    assert (state.settings["default_transaction_read_only"], state.settings["lock_timeout"]) == ("off", "0 ms")
+    assert kinds(state) == []
+
+
 def test_an_old_server_is_refused(server: Server) -> None:
     """Below 14 the engine's own queries do not work."""
     (error,) = refusals(state_of(server, version_num=130018), required_extensions=())
