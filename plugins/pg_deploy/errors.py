@@ -76,6 +76,18 @@ class UnknownBenchmarkError(PgDeployError):
         )
 
 
+class UnknownProofError(PgDeployError):
+    """migration.yaml lets a criterion rest on a check or benchmark that has no file."""
+
+    def __init__(self, name: str, stem: str) -> None:
+        self.name = name
+        self.stem = stem
+        super().__init__(
+            f'"{stem}/migration.yaml" lets a criterion rest on "{name}", but there is neither verify/{name}.sql nor '
+            f"benchmarks/{name}.sql; correct the name"
+        )
+
+
 class UnknownDirectiveError(PgDeployError):
     """A first line such as `-- check: wirtes`."""
 
@@ -567,7 +579,6 @@ class CatalogMovedError(PgDeployError):
         )
 
 
-
 class TransactionPoolerError(PgDeployError):
     """The connection goes through a transaction pooler."""
 
@@ -686,7 +697,6 @@ class MissingRightsError(PgDeployError):
             f'role "{role}" lacks {len(sentences)} right{"s" if len(sentences) != 1 else ""} that the pending migrations '
             "need, grant them or deploy as another role: " + "; ".join(sentences)
         )
-
 
 
 class NewMigrationRefused(PgDeployError):
