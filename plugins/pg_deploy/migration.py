@@ -19,6 +19,7 @@ from pg_deploy.errors import (
     UnknownBenchmarkError,
     UnknownDirectiveError,
     UnknownMigrationError,
+    UnknownProofError,
 )
 from pg_deploy.folder import stems
 from pg_deploy.manifest import UNPROTECTED, BenchmarkTerms, Manifest, read_manifest
@@ -171,6 +172,11 @@ def load(file: MigrationFile) -> Migration:
     manifest = read_manifest(companion / "migration.yaml")
     checks = tuple(_read_query(path, directive="check") for path in sorted((companion / "verify").glob("*.sql")))
     benchmarks = _read_benchmarks(companion / "benchmarks", manifest)
+    proofs = {query.name for query in checks} | {benchmark.name for benchmark in benchmarks}
+    for names in manifest.criteria.values():
+        for name in names:
+            if name not in proofs:
+                raise UnknownProofError(name, file.stem)
     rollback_path = companion / "rollback.sql"
     rollback = read_text(rollback_path) if rollback_path.is_file() else None
     if rollback is not None:
