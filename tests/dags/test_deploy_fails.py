@@ -294,5 +294,5 @@ def test_a_benchmark_over_its_limit_undoes_the_migration(database: Database, dep
     detail = database.value("select detail from deploy_ledger.evidence where kind = 'benchmark'")
     assert detail["goal_met"] is True
     assert len(detail["after"]["runs_ms"]) <= 5
-    assert "times slower, the limit is 2" in result.text
+    assert "slower than its limit of 2 times" in result.text
     assert database.attempts == [(VERSION, "rolled_back")]
