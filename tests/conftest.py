@@ -22,14 +22,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes a minute or more; left out of `make test`")
 
 
+def _is_mine(path: Path) -> bool:
+    try:
+        return path.stat().st_uid == os.geteuid()
+    except FileNotFoundError:
+        # Another session has just removed its own.
+        return False
+
+
 @pytest.fixture(scope="session")
 def demo_directory() -> Iterator[Path]:
     """Where this session's cluster lives; what a killed session left behind is removed first."""
     area = Path(tempfile.gettempdir())
-    for left in area.glob(f"{PREFIX}*"):
-        pid = re.fullmatch(rf"{PREFIX}(\d+)(\.lock)?", left.name)
-        if pid and left.stat().st_uid == os.geteuid() and not Path(f"/proc/{pid[1]}").exists():
-            cluster.destroy(left.with_suffix(""))
+    for left in {path.with_suffix("") for path in area.glob(f"{PREFIX}*") if _is_mine(path)}:
+        pid = re.fullmatch(rf"{PREFIX}(\d+)(-half)?", left.name)
+        if pid and not Path(f"/proc/{pid[1]}").exists():
+            cluster.destroy(left)
     directory = area / f"{PREFIX}{os.getpid()}"
     yield directory
     cluster.destroy(directory)

@@ -8,7 +8,7 @@ from psycopg import errors
 
 from demo import cluster
 from demo.cluster import Cluster
-from tests.demo.conftest import Ask, ask_at
+from tests.demo.asking import Ask, ask_at
 
 
 def test_the_deploying_role_is_powerful_but_no_superuser(demo_cluster: Cluster, ask: Ask) -> None:
