@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pg_deploy.edge import groups
-from tests.dags.building import fixture, write_migration
+from tests.building import fixture, write_migration
 from tests.dags.conftest import Deploy
-from tests.dags.looking import Database
+from tests.looking import Database
 from tests.dags.states import (
     APPLY_FAILED,
     AROUND_RED,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.dags.building import fixture, write_migration
+from tests.building import fixture, write_migration
 from tests.dags.conftest import Deploy
-from tests.dags.looking import Database
+from tests.looking import Database
 from tests.dags.states import AROUND, DEPLOYED, NOTHING_TO_DO
 
 ORDERS = "20250101000000_create_orders"
