@@ -18,7 +18,7 @@ from pg_deploy.folder import migrations_dir
 from pg_deploy.job import Job
 from pg_deploy.ledger import plan
 from pg_deploy.ledger.guard import Ownership, working
-from pg_deploy.migration import Migration, load, read_folder
+from pg_deploy.migration import Migration, load, scan_folder
 from pg_deploy.preflight import Identity
 from pg_deploy.session import Target
 
@@ -53,7 +53,7 @@ class Run:
         """The pinned migration of that version, read now; refused unless it is still what was pinned."""
         with self.target.session(f"read {version}") as connection:
             pinned = plan.pinned_version(connection, self.deployment_id, version)
-        found = [file for file in read_folder(migrations_dir()) if file.version == version]
+        found = [file for file in scan_folder(migrations_dir()).files if file.version == version]
         if pinned is None or not found:
             raise PinnedContentChangedError(pinned.stem if pinned else version)
         migration = load(found[0])
