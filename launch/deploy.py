@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from launch import airflow, demo
+from launch.answers import DagAnswer
 from launch.api import Api
 from launch.errors import ConfError, DagMissingError, FolderMissingError, RunOpenError
 from launch.follow import follow, run_url
@@ -42,9 +43,9 @@ def run(dag_id: str, where: Place, variables: Mapping[str, str]) -> bool:
     refuse_while_open(running)
     api = Api(running.url)
     point_at(where, folder)
-    await_dag(api, dag_id, stamp(folder))
+    dag = await_dag(api, dag_id, stamp(folder))
     api.keep_connection(target)
-    _announce(target, folder, conf)
+    _announce(target, folder, conf, asks="approval" in (dag.params or {}))
     run_id = f"make__{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S}_{secrets.token_hex(2)}"
     api.trigger(dag_id, run_id, conf)
     page = run_url(api.url, dag_id, run_id)
@@ -56,9 +57,9 @@ def run(dag_id: str, where: Place, variables: Mapping[str, str]) -> bool:
         raise
 
 
-def _announce(target: Target, folder: Path, conf: dict[str, object]) -> None:
-    """Print what the run is given; nobody is at hand to approve, unless CONF says so."""
-    if "approval" not in conf:
+def _announce(target: Target, folder: Path, conf: dict[str, object], *, asks: bool) -> None:
+    """Print what the run is given; nobody is at hand to approve, unless CONF says so. Not every DAG `asks`."""
+    if asks and "approval" not in conf:
         conf["approval"] = "none"
         print('approval: none (nothing waits for a person; CONF=\'{"approval": "risky"}\' asks in the UI)')
     print(f"migrations: {folder}")
@@ -131,8 +132,8 @@ def point_at(where: Place, folder: Path) -> None:
     temporary.replace(where.pointer)
 
 
-def await_dag(api: Api, dag_id: str, wanted: str, *, seconds: float = DAG_SECONDS) -> None:
-    """Wait until the DAG is served as parsed from the wanted folder and contents. Raises DagMissingError.
+def await_dag(api: Api, dag_id: str, wanted: str, *, seconds: float = DAG_SECONDS) -> DagAnswer:
+    """Wait until the DAG is served as parsed from the wanted folder and contents, and return it. Raises DagMissingError.
 
     A DAG without the Param counts as soon as it is there.
     """
@@ -148,7 +149,7 @@ def await_dag(api: Api, dag_id: str, wanted: str, *, seconds: float = DAG_SECOND
             if found == wanted and not dag.has_import_errors:
                 if dag.is_paused:
                     api.unpause(dag_id)
-                return
+                return dag
             if time.monotonic() - asked_at > 3:
                 asked_at = time.monotonic()
                 api.reparse(dag)

@@ -324,7 +324,7 @@ class UncertainStatementError(PgDeployError):
         self.summary = summary
         super().__init__(
             f'"{summary}" (line {line}) was begun by an earlier try, and the catalog does not show whether it took effect; '
-            "look at the database, then finish or undo it by hand and adopt the version with `make baseline`"
+            "look at the database, then finish it by hand and adopt the version with `make baseline` and finished_by_hand"
         )
 
 
@@ -564,7 +564,6 @@ class CatalogMovedError(PgDeployError):
         )
 
 
-
 class TransactionPoolerError(PgDeployError):
     """The connection goes through a transaction pooler."""
 
@@ -683,7 +682,6 @@ class MissingRightsError(PgDeployError):
         )
 
 
-
 class NewMigrationRefused(PgDeployError):
     """The scaffold would not write a new migration, and left nothing behind: `name` is what was asked, `reason` why not."""
 
@@ -691,3 +689,38 @@ class NewMigrationRefused(PgDeployError):
         super().__init__(f'"{name}" {reason}: {remedy}.')
         self.name = name
         self.reason = reason
+
+
+class UnfinishedMigrationError(PgDeployError):
+    """A migration to be adopted whose deployment broke off."""
+
+    def __init__(self, stem: str, state: str) -> None:
+        self.stem = stem
+        self.state = state
+        super().__init__(
+            f'"{stem}" was begun by a deployment that did not end (state {state}), so it may be half done; run '
+            "deploy_migrations, which goes on with it, or finish it by hand, name it in migrations and set "
+            "finished_by_hand to true"
+        )
+
+
+class RolledBackMigrationError(PgDeployError):
+    """A migration to be adopted that was undone by us."""
+
+    def __init__(self, stem: str) -> None:
+        self.stem = stem
+        super().__init__(
+            f'"{stem}" was rolled back by an earlier deployment, so it is not in the database; deploy it, or name it in '
+            "migrations if it was applied by hand since"
+        )
+
+
+class NotAdoptedError(PgDeployError):
+    """Not everything that the baseline pinned was adopted."""
+
+    def __init__(self, states: Sequence[str]) -> None:
+        self.states = tuple(states)
+        super().__init__(
+            f"not everything is adopted: {'; '.join(states)}; correct what the failed task says and trigger again, which "
+            "leaves alone what is adopted already"
+        )

@@ -71,13 +71,17 @@ class Run:
 def read_run(context: Any) -> Run:
     """The run behind an Airflow context. Raises the core's errors for a bad conf or target."""
     conf = read_conf(context)
-    return Run(conf, read_target(conf.target), identity(context), _ownership(context))
+    return Run(conf, read_target(conf.target), identity(context), ownership_from(context, PREFLIGHT))
 
 
 def read_conf(context: Any) -> DeployConf:
     """The conf of the run: the form's defaults with what was chosen, unknown keys refused."""
-    given = dict(context["dag_run"].conf or {})
-    return read_deploy_conf({**dict(context["params"]), **given})
+    return read_deploy_conf(chosen(context))
+
+
+def chosen(context: Any) -> dict[str, object]:
+    """The form's defaults with what was chosen, unchecked: the first task must refuse what no Param declares."""
+    return {**dict(context["params"]), **dict(context["dag_run"].conf or {})}
 
 
 def identity(context: Any) -> Identity:
@@ -103,8 +107,9 @@ def told_plainly() -> Iterator[None]:
         raise AirflowFailException(str(error)) from None
 
 
-def _ownership(context: Any) -> Ownership | None:
-    handed = context["ti"].xcom_pull(task_ids=PREFLIGHT) if context["ti"].task_id != PREFLIGHT else None
+def ownership_from(context: Any, first: str) -> Ownership | None:
+    """What the task `first` handed on when it claimed the target; None in a dry run, and in that task itself."""
+    handed = context["ti"].xcom_pull(task_ids=first) if context["ti"].task_id != first else None
     if not handed or handed.get("deployment_id") is None:
         return None
     return Ownership(handed["deployment_id"], handed["fence"], handed["good_for"])
