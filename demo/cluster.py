@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from demo import build, server
-from demo.errors import NoClusterError, NotACopyError, PortTakenError, ServerFailedError
+from demo.errors import NoClusterError, NotACopyError, PortTakenError
 from demo.making import make
 from demo.place import Cluster, alone, copy_data, erase, load, remove, save
 
@@ -35,7 +35,7 @@ def ensure(directory: Path, *, scale: float = 1.0, port: int | None = None) -> C
         cluster = load(directory)
         if cluster is None or not (cluster.bindir / "postgres").exists():
             remove(directory)
-            cluster = make(directory, scale, _free(port))
+            cluster = make(directory, scale, server.FIRST_PORT if port is None else _free(port))
         return _started(cluster, port)
 
 
@@ -83,8 +83,7 @@ def reset(cluster: Cluster, *, scale: float | None = None) -> Cluster:
         fresh = datetime.now(timezone.utc) - cluster.filled_at < FRESH_FOR
         if wanted != cluster.scale or not fresh or not (cluster.directory / "template").exists():
             remove(cluster.directory)
-            port = server.next_free_port(cluster.port)
-            return _started(make(cluster.directory, wanted, port, cluster), None)
+            return _started(make(cluster.directory, wanted, cluster.port, cluster), None)
         coming, going = cluster.directory / "data.new", cluster.directory / "data.old"
         copy_data(cluster.directory / "template", coming)
         server.stop(cluster.bindir, cluster.data, "immediate")
@@ -124,9 +123,7 @@ def _copy_database(cluster: Cluster, name: str, template: str) -> str:
     return cluster.url(database=name)
 
 
-def _free(port: int | None) -> int:
-    if port is None:
-        return server.next_free_port()
+def _free(port: int) -> int:
     if not server.port_is_free(port):
         raise PortTakenError(port)
     return port
@@ -143,19 +140,11 @@ def _started(cluster: Cluster, port: int | None) -> Cluster:
     erase(cluster.directory / "data.old")
     if not cluster.data.exists():
         copy_data(cluster.directory / "template", cluster.data)
-    chosen = _free(port) if port is not None else server.next_free_port(cluster.port)
-    while True:
-        try:
-            server.start(cluster.bindir, cluster.data, chosen)
-            break
-        except ServerFailedError:
-            # Somebody took the port between the look and the start.
-            if server.port_is_free(chosen):
-                raise
-            if port is not None:
-                raise PortTakenError(chosen) from None
-            chosen = server.next_free_port(chosen + 1)
-    started = replace(cluster, port=chosen)
+    if port is None:
+        started = replace(cluster, port=server.start_from(cluster.bindir, cluster.data, cluster.port))
+    else:
+        server.start(cluster.bindir, cluster.data, _free(port))
+        started = replace(cluster, port=port)
     if started != cluster:
         save(started)
     return started

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -42,7 +43,10 @@ WHILE_BUILDING = {
 
 
 def make(directory: Path, scale: float, port: int, before: Cluster | None = None) -> Cluster:
-    """Make the cluster, keeping the passwords of `before`, and leave it stopped; cluster.json comes last."""
+    """Make the cluster, keeping the passwords of `before`, and leave it stopped; cluster.json comes last.
+
+    `port` is where it is going to run; while it is being made any free one serves.
+    """
     installation = server.find_installation()
     if installation is None:
         raise ServerMissingError("`python3 -m demo.packages` was not run or could not help")
@@ -93,10 +97,11 @@ def _initdb(cluster: Cluster, template: Path) -> None:
 
 
 def _serve_while(cluster: Cluster, data: Path, options: dict[str, str], work: build.Fill) -> None:
-    def connect(role: str, database: str) -> psycopg.Connection[tuple[object, ...]]:
-        return psycopg.connect(cluster.url(role, database), autocommit=True)
+    serving = replace(cluster, port=server.start_from(cluster.bindir, data, cluster.port, options))
 
-    server.start(cluster.bindir, data, cluster.port, options)
+    def connect(role: str, database: str) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(serving.url(role, database), autocommit=True)
+
     try:
         work(connect)
     finally:

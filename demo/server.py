@@ -116,9 +116,7 @@ def start(bindir: Path, data: Path, port: int, options: Mapping[str, str] | None
     log = data / "server.log"
     deadline = time.monotonic() + START_PATIENCE_S
     while True:
-        if server_pid(data) is None:
-            # A pid file that outlived its server makes the next one refuse when the number was given away meanwhile.
-            (data / "postmaster.pid").unlink(missing_ok=True)
+        _forget_reused_pid(data)
         try:
             run(
                 bindir, "pg_ctl", "start", "-w", "-t", "120", "-D", str(data), "-l", str(log), "-o", f"-p {port}{flags}"
@@ -130,6 +128,32 @@ def start(bindir: Path, data: Path, port: int, options: Mapping[str, str] | None
             if "shared memory block" not in words or time.monotonic() > deadline:
                 raise ServerFailedError("postgres", words) from None
             time.sleep(0.3)
+
+
+def start_from(bindir: Path, data: Path, first: int, options: Mapping[str, str] | None = None) -> int:
+    """Start the server on the lowest port, from this one up, that is free; returns the port."""
+    port = next_free_port(first)
+    while True:
+        try:
+            start(bindir, data, port, options)
+            return port
+        except ServerFailedError:
+            if port_is_free(port):
+                raise
+            # Somebody took it between the look and the start.
+            port = next_free_port(port + 1)
+
+
+def _forget_reused_pid(data: Path) -> None:
+    """Remove a pid file whose number belongs to another program by now: PostgreSQL would refuse to start.
+
+    The file of a pid that is free stays: with it PostgreSQL finds out whether orphans of its predecessor live on.
+    """
+    file = data / "postmaster.pid"
+    if file.exists() and server_pid(data) is None:
+        pid = file.read_text(encoding="utf-8").split("\n", 1)[0]
+        if not pid.isdecimal() or Path(f"/proc/{pid}").exists():
+            file.unlink(missing_ok=True)
 
 
 def stop(bindir: Path, data: Path, mode: str = "fast") -> None:

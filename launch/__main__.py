@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 
 from launch import airflow, demo, deploy
+from launch.api import Api
 from launch.errors import LaunchError
 from launch.settings import LOGIN, PASSWORD, Place, place
-
-DAGS = {"deploy": "deploy_migrations", "baseline": "baseline_migrations"}
 
 
 def up(where: Place, variables: Mapping[str, str]) -> bool:
@@ -25,6 +25,12 @@ def up(where: Place, variables: Mapping[str, str]) -> bool:
 
 def down(where: Place) -> bool:
     """Stop Airflow, then the demo target."""
+    running = airflow.find(where)
+    if running and not airflow.problem(running):
+        for run in Api(running.url).open_runs("~"):
+            print(
+                f'run "{run.dag_run_id}" of "{run.dag_id}" is {run.state}: it is cut off, and goes on after `make up`'
+            )
     print("stopping Airflow and the demo target", flush=True)
     try:
         airflow.stop(where)
@@ -35,11 +41,14 @@ def down(where: Place) -> bool:
 
 def main(arguments: list[str], variables: Mapping[str, str]) -> int:
     """The exit code of one command: 0 done, 1 the run did not succeed, 2 it could not be tried, 130 interrupted."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that knows no check mark must not end the command.
+        sys.stdout.reconfigure(errors="replace")
     where = place(variables)
     commands: dict[str, Callable[[], bool]] = {
         "up": lambda: up(where, variables),
         "down": lambda: down(where),
-        **{name: partial(deploy.run, dag_id, where, variables) for name, dag_id in DAGS.items()},
+        **{name: partial(deploy.run, dag_id, where, variables) for name, dag_id in deploy.DAGS.items()},
     }
     if len(arguments) != 1 or arguments[0] not in commands:
         print(__doc__, file=sys.stderr)

@@ -6,24 +6,20 @@ import contextlib
 import fcntl
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from importlib import metadata
-from pathlib import Path
 
 import httpx
 
-from launch import ports, processes
+from launch import components, ports, processes
 from launch.api import Api
-from launch.errors import DatabaseSetupError, RunningElsewhereError, StartError
-from launch.settings import Place, digest, prepare, process_environment
+from launch.errors import PortTakenError, RunningElsewhereError, StartError
+from launch.settings import Place, digest, prepare
 
-START_SECONDS = 120
-STOP_SECONDS = 20
-COMPONENTS = ("metadatabase", "scheduler", "dag_processor")
+START_SECONDS = 180
+HEALTHY = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+PORT_LOST = "its port belongs to another program"
 
 
 @dataclass(frozen=True)
@@ -65,19 +61,8 @@ def start(where: Place, variables: Mapping[str, str]) -> Running:
             else:
                 print(f"Airflow on port {running.port} is half dead: starting it anew", flush=True)
             _end(where, running)
-            demanded = running.port
         _leftovers(where)
-        port = ports.choose(demanded, "AIRFLOW_PORT")
-        print(f"starting Airflow on port {port} (some 20 s; the first time a little longer)", flush=True)
-        began = time.monotonic()
-        running = _launch(where, port, variables)
-        wrong = _wait(where, running, START_SECONDS)
-        if wrong:
-            tail = _tail(where)
-            _end(where, running)
-            raise StartError(START_SECONDS, wrong, str(where.logs), tail)
-        print(f"Airflow is up after {time.monotonic() - began:.0f} s", flush=True)
-        return running
+        return _start_on_some_port(where, variables, demanded, running.port if running else ports.FIRST)
 
 
 def stop(where: Place) -> bool:
@@ -103,15 +88,61 @@ def find(where: Place) -> Running | None:
 def problem(running: Running) -> str | None:
     """What keeps this Airflow from being used, in a few words, or None. Reads only."""
     # Another program, even another checkout's Airflow with the same login, may have got the port in between.
-    if running.port not in {port for _, port in processes.listeners(processes.family(running.pid))}:
+    if not _listens(running):
         return f"its API server does not listen on port {running.port}"
     try:
         answer = httpx.get(f"{running.url}/api/v2/monitor/health", timeout=5, trust_env=False)
         health = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         return f"its API server does not answer: {type(error).__name__}"
-    ill = [name for name in COMPONENTS if (health.get(name) or {}).get("status") != "healthy"]
+    ill = [name for name in HEALTHY if (health.get(name) or {}).get("status") != "healthy"]
     return f"not healthy: {', '.join(ill)}" if ill else None
+
+
+def _start_on_some_port(where: Place, variables: Mapping[str, str], demanded: int | None, first: int) -> Running:
+    while True:
+        port = ports.choose(demanded, "AIRFLOW_PORT", first=first)
+        print(f"starting Airflow on port {port} (some 20 s; the first time a little longer)", flush=True)
+        began = time.monotonic()
+        leader = components.launch(where, port, variables)
+        running = Running(leader.pid, leader.started, port, digest(where, port))
+        where.state.write_text(json.dumps(asdict(running)))
+        wrong = _wait(where, running, START_SECONDS)
+        if wrong is None:
+            print(f"Airflow is up after {time.monotonic() - began:.0f} s", flush=True)
+            return running
+        said = components.last_words(where)
+        _end(where, running)
+        if wrong != PORT_LOST:
+            raise StartError(time.monotonic() - began, wrong, str(where.logs), said)
+        # Another program took the port between our look and our server's start.
+        if demanded is not None:
+            raise PortTakenError("AIRFLOW_PORT", port)
+        print(f"port {port} was taken meanwhile by another program", flush=True)
+        first = port + 1
+
+
+def _wait(where: Place, running: Running, seconds: float) -> str | None:
+    """Wait until it is healthy; returns what is still wrong after that time, or at once when it can never be."""
+    deadline = time.monotonic() + seconds
+    lost = 0
+    while True:
+        wrong = problem(running)
+        if wrong is None:
+            return None
+        if find(where) is None:
+            return "it ended at once"
+        # Three times, because somebody who only looks for a free port holds it for a moment too.
+        lost = lost + 1 if not ports.is_free(running.port) and not _listens(running) else 0
+        if lost == 3:
+            return PORT_LOST
+        if time.monotonic() > deadline:
+            return wrong
+        time.sleep(0.3)
+
+
+def _listens(running: Running) -> bool:
+    return running.port in {port for _, port in processes.listeners(processes.family(running.pid))}
 
 
 def _recorded(where: Place) -> Running | None:
@@ -121,69 +152,8 @@ def _recorded(where: Place) -> Running | None:
         return None
 
 
-def _launch(where: Place, port: int, variables: Mapping[str, str]) -> Running:
-    environment = process_environment(where, port, variables)
-    _migrate(where, environment)
-    for log in where.logs.glob("*.log"):
-        log.replace(log.with_suffix(".log.1"))
-    with (where.logs / "components.log").open("ab") as output:
-        leader = subprocess.Popen(
-            ["/bin/sh", str(Path(__file__).with_name("components.sh")), str(where.logs)],
-            env=environment,
-            cwd=where.home,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    process = processes.read(leader.pid)
-    running = Running(leader.pid, process.started if process else 0, port, digest(where, port))
-    where.state.write_text(json.dumps(asdict(running)))
-    return running
-
-
-def _migrate(where: Place, environment: dict[str, str]) -> None:
-    """Make or update the metadata database, where this version of Airflow has not done it yet."""
-    version = metadata.version("apache-airflow-core")
-    done = where.home / "migrated_to"
-    if where.database.exists() and done.exists() and done.read_text() == version:
-        return
-    # A new database gets its name when it is complete: one that was interrupted could never be finished.
-    database = where.database if where.database.exists() else where.database.with_suffix(".new")
-    if database != where.database:
-        database.unlink(missing_ok=True)
-    migrated = subprocess.run(
-        [str(Path(sys.executable).with_name("airflow")), "db", "migrate"],
-        env={**environment, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database}"},
-        cwd=where.home,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if migrated.returncode:
-        raise DatabaseSetupError(str(where.home), "\n".join(migrated.stdout.splitlines()[-15:]))
-    database.replace(where.database)
-    done.write_text(version)
-
-
-def _wait(where: Place, running: Running, seconds: float) -> str | None:
-    """Wait until it is healthy; returns what is still wrong after that time, or at once when it has died."""
-    deadline = time.monotonic() + seconds
-    while True:
-        wrong = problem(running)
-        if wrong is None:
-            return None
-        if find(where) is None:
-            return "it ended at once"
-        if time.monotonic() > deadline:
-            return wrong
-        time.sleep(0.3)
-
-
 def _end(where: Place, running: Running) -> None:
-    processes.end(processes.family(running.pid), grace=STOP_SECONDS)
+    components.end(processes.family(running.pid))
     where.state.unlink(missing_ok=True)
 
 
@@ -202,18 +172,9 @@ def _leftovers(where: Place) -> bool:
         and process.started >= stale.started
         and processes.working_folder(process.pid) == where.home
     ]
-    processes.end(ours, grace=STOP_SECONDS)
+    components.end(ours)
     where.state.unlink(missing_ok=True)
     return bool(ours)
-
-
-def _tail(where: Place) -> str:
-    """The last lines of each component's log."""
-    shown = []
-    for log in sorted(where.logs.glob("*.log")):
-        lines = log.read_text(errors="replace").splitlines()[-6:]
-        shown += [f"{log.name}: {line}" for line in lines]
-    return "\n".join(shown)
 
 
 @contextlib.contextmanager

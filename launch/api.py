@@ -26,7 +26,7 @@ from launch.settings import LOGIN, PASSWORD
 from launch.target import Target
 
 PAGE = 100
-TRIES = 8
+TRIES = 12
 A = TypeVar("A", bound=Answer)
 
 

@@ -15,5 +15,10 @@ keep() {
 keep api-server &
 # Airflow's log servers would listen on all addresses; the UI reads the logs of this machine from the disk.
 keep scheduler --skip-serve-logs &
-keep dag-processor &
+keep triggerer --skip-serve-logs &
+# It parses every few seconds for as long as Airflow runs: at the level INFO its log would fill the disk.
+(
+    export AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING
+    keep dag-processor
+) &
 wait

@@ -18,7 +18,8 @@ from launch.settings import Place
 from launch.target import DEMO_CONNECTION, Target, parse
 from pg_deploy.folder import stamp
 
-DEPLOY = "deploy_migrations"
+# Make target and DAG; each of these DAGs reads the folder of migrations.
+DAGS = {"deploy": "deploy_migrations", "baseline": "baseline_migrations"}
 FOLDER_PARAM = "migrations_folder"
 DAG_SECONDS = 90
 
@@ -45,7 +46,10 @@ def run(dag_id: str, where: Place, variables: Mapping[str, str]) -> bool:
     point_at(where, folder)
     dag = await_dag(api, dag_id, stamp(folder))
     api.keep_connection(target)
-    _announce(target, folder, conf, asks="approval" in (dag.params or {}))
+    if "approval" in (dag.params or {}) and "approval" not in conf:
+        conf["approval"] = "none"
+        print('approval: none (nothing waits for a person; CONF=\'{"approval": "risky"}\' asks in the UI)')
+    _announce(target, folder, conf)
     run_id = f"make__{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S}_{secrets.token_hex(2)}"
     api.trigger(dag_id, run_id, conf)
     page = run_url(api.url, dag_id, run_id)
@@ -57,11 +61,8 @@ def run(dag_id: str, where: Place, variables: Mapping[str, str]) -> bool:
         raise
 
 
-def _announce(target: Target, folder: Path, conf: dict[str, object], *, asks: bool) -> None:
-    """Print what the run is given; nobody is at hand to approve, unless CONF says so. Not every DAG `asks`."""
-    if asks and "approval" not in conf:
-        conf["approval"] = "none"
-        print('approval: none (nothing waits for a person; CONF=\'{"approval": "risky"}\' asks in the UI)')
+def _announce(target: Target, folder: Path, conf: Mapping[str, object]) -> None:
+    """Print what the run works with."""
     print(f"migrations: {folder}")
     if conf.get("target", target.connection_id) == target.connection_id:
         print(f"target: {target.database} at {target.host}:{target.port} (connection {target.connection_id})")
@@ -114,15 +115,17 @@ def migrations_folder(where: Place, named: str) -> Path:
 
 
 def refuse_while_open(running: airflow.Running | None) -> None:
-    """Raises RunOpenError while a deployment is queued or running: its tasks read the folder that would change.
+    """Raises RunOpenError while a run that reads migrations is queued or running: its folder would change below it.
 
     An Airflow that does not answer is left to airflow.start.
     """
     if running is None or airflow.problem(running):
         return
-    for open_run in Api(running.url).open_runs(DEPLOY):
-        page = run_url(running.url, DEPLOY, open_run.dag_run_id)
-        raise RunOpenError(DEPLOY, open_run.dag_run_id, open_run.state, page)
+    api = Api(running.url)
+    for dag_id in DAGS.values():
+        for open_run in api.open_runs(dag_id):
+            page = run_url(running.url, dag_id, open_run.dag_run_id)
+            raise RunOpenError(dag_id, open_run.dag_run_id, open_run.state, page)
 
 
 def point_at(where: Place, folder: Path) -> None:
@@ -133,7 +136,7 @@ def point_at(where: Place, folder: Path) -> None:
 
 
 def await_dag(api: Api, dag_id: str, wanted: str, *, seconds: float = DAG_SECONDS) -> DagAnswer:
-    """Wait until the DAG is served as parsed from the wanted folder and contents, and return it. Raises DagMissingError.
+    """The DAG, once it is served as parsed from the wanted folder and contents. Raises DagMissingError.
 
     A DAG without the Param counts as soon as it is there.
     """

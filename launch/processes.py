@@ -62,17 +62,29 @@ def working_folder(pid: int) -> Path | None:
         return None
 
 
-def end(processes: list[Process], *, grace: float) -> None:
-    """End these processes: SIGTERM, up to `grace` seconds, then SIGKILL.
+def end(first: list[Process], others: list[Process], *, patience: float, grace: float) -> None:
+    """End these processes: SIGTERM to the first, after `patience` seconds to the others, SIGKILL after `grace` more.
 
     A pid that meanwhile belongs to somebody else is left alone. Raises StillRunningError.
     """
-    _signal(processes, signal.SIGTERM)
-    if _wait(processes, grace):
-        return
-    _signal(processes, signal.SIGKILL)
-    if not _wait(processes, 10):
-        raise StillRunningError(tuple(process.pid for process in processes if _alive(process)))
+    everyone = [*first, *others]
+    for number, processes, seconds in (
+        (signal.SIGTERM, first, patience),
+        (signal.SIGTERM, others, grace),
+        (signal.SIGKILL, everyone, 10.0),
+    ):
+        _signal(processes, number)
+        if _wait(everyone, seconds):
+            return
+    raise StillRunningError(tuple(process.pid for process in everyone if _alive(process)))
+
+
+def command_line(pid: int) -> str:
+    """The process's arguments with spaces between them, empty where it is gone. Reads only."""
+    try:
+        return (PROC / str(pid) / "cmdline").read_text(errors="replace").replace("\0", " ").strip()
+    except OSError:
+        return ""
 
 
 def _alive(process: Process) -> bool:

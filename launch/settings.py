@@ -105,7 +105,9 @@ def environment(where: Place, port: int) -> dict[str, str]:
         "API__INSTANCE_NAME": f"pg_deploy in {where.checkout.name}",
         "API_AUTH__JWT_SECRET": keys["jwt_secret"],
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
-        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
+        # A task whose worker is gone is noticed after this many seconds; until then its run stays open.
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "2",
         "DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",

@@ -68,7 +68,7 @@ unset PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIREMENT UV_CONSTRAINT UV_OVERRIDE U
 
 echo "installing requirements.txt into .venv (one to three minutes the first time)"
 uv=$(sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.txt)
-if .venv/bin/python -m pip install --quiet "$uv" &&
+if .venv/bin/python -m pip install -qq "$uv" &&
     UV_LINK_MODE=copy .venv/bin/python -m uv pip install --quiet --python .venv/bin/python -r requirements.txt; then
     :
 else

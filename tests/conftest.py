@@ -13,6 +13,7 @@ import pytest
 
 from demo import cluster
 from demo.errors import DemoError
+from demo.server import next_free_port
 
 PREFIX = "pg-deploy-test-"
 
@@ -21,14 +22,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes a minute or more; left out of `make test`")
 
 
+def _is_mine(path: Path) -> bool:
+    try:
+        return path.stat().st_uid == os.geteuid()
+    except FileNotFoundError:
+        # Another session has just removed its own.
+        return False
+
+
 @pytest.fixture(scope="session")
 def demo_directory() -> Iterator[Path]:
     """Where this session's cluster lives; what a killed session left behind is removed first."""
     area = Path(tempfile.gettempdir())
-    for left in area.glob(f"{PREFIX}*"):
-        pid = re.fullmatch(rf"{PREFIX}(\d+)(\.lock)?", left.name)
-        if pid and left.stat().st_uid == os.geteuid() and not Path(f"/proc/{pid[1]}").exists():
-            cluster.destroy(left.with_suffix(""))
+    for left in {path.with_suffix("") for path in area.glob(f"{PREFIX}*") if _is_mine(path)}:
+        pid = re.fullmatch(rf"{PREFIX}(\d+)(-half)?", left.name)
+        if pid and not Path(f"/proc/{pid[1]}").exists():
+            cluster.destroy(left)
     directory = area / f"{PREFIX}{os.getpid()}"
     yield directory
     cluster.destroy(directory)
@@ -38,7 +47,9 @@ def demo_directory() -> Iterator[Path]:
 def demo_cluster(demo_directory: Path) -> cluster.Cluster:
     """The session's cluster. Tests may do anything to it: whoever needs it as new asks for demo_url."""
     try:
-        return cluster.ensure(demo_directory, scale=float(os.environ.get("DEMO_SCALE") or "0.02"))
+        # Far from the demo target's port: `make up` must not take it while a test restarts the server.
+        port = next_free_port(20000 + secrets.randbelow(10000))
+        return cluster.ensure(demo_directory, scale=float(os.environ.get("DEMO_SCALE") or "0.02"), port=port)
     except DemoError as failure:
         pytest.fail(f"no database to test on; `make test` sets one up: {failure}", pytrace=False)
 

@@ -66,12 +66,14 @@ class Comparison:
 
     @property
     def sentence(self) -> str:
-        """Both times and the change, for the log."""
+        """The change, both times and the goal, for the log."""
         if self.after.error:
             return f"could not be measured: {self.after.error}"
         if self.before is None or self.before.error:
             return f"{self.after.ms:.2f} ms (nothing to compare with before)"
-        return f"{self.before.ms:.2f} ms -> {self.after.ms:.2f} ms, {_change(self.before.ms, self.after.ms)}"
+        change = _change(self.before.ms, self.after.ms)
+        goal = "" if self.goal_met is None else f"; goal {'met' if self.goal_met else 'NOT met'}: {self.goal_text}"
+        return f"{change}, {self.before.ms:.2f} -> {self.after.ms:.2f} ms{goal}"
 
 
 def measure_all(
@@ -129,7 +131,7 @@ def compare(
     slower = breaches(benchmark, before, now)
     why = ""
     if slower and before is not None:
-        why = f"{now.ms / max(before.ms, 0.001):.1f} times slower, the limit is {benchmark.terms.limit.times_slower:g}"
+        why = f"slower than its limit of {benchmark.terms.limit.times_slower:g} times"
     return Comparison(benchmark.name, before, now, met, text, slower and agrees, why)
 
 

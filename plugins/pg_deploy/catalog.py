@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -28,7 +29,9 @@ Scope = Literal["database", "cluster"]
 IGNORED_SCHEMAS = ("information_schema", "deploy_ledger", "supabase_migrations")
 """Schemas whose objects are no facts, the server's and ours; those whose name begins with pg_ are ignored besides."""
 
-ATTEMPTS = 3
+ATTEMPTS = 4
+PAUSE = 0.1
+"""Seconds to wait after the first disturbed attempt, twice as long after the second, and so on."""
 
 
 @dataclass(frozen=True, order=True)
@@ -122,7 +125,8 @@ def _retrying(
 ) -> Facts:
     ignored = tuple(ignored_schemas)
     reason = ""
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
+        time.sleep(attempt * PAUSE)
         try:
             with frame(connection), connection.cursor(row_factory=tuple_row) as cursor:
                 read_at = datetime.now(timezone.utc)

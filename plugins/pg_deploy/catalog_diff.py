@@ -56,7 +56,9 @@ def _whole(fact: Fact) -> str:
     if "definition" in properties:
         return ": " + _shorten(_text(properties["definition"]))
     parts = [
-        name if value is True else f"{name} {_text(value)}" for name, value in properties.items() if name != "present"
+        name if value is True else f"{name} {_text(value)}"
+        for name, value in sorted(properties.items(), key=lambda item: item[0] != "type")
+        if name != "present"
     ]
     return ": " + _shorten(", ".join(parts)) if parts else ""
 

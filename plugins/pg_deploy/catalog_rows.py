@@ -7,6 +7,7 @@ common/included.sql defines. A new kind of fact is a new file.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,12 @@ _SQL = Path(__file__).resolve().parents[2] / "sql" / "catalog"
 _SINCE_VERSION = {"parameter_grant": 150000, "publication_schema": 150000}
 # or the server's deparsing functions answer null
 _NEVER_NULL = frozenset({"definition", "default", "using", "with check", "partition key", "partition bound"})
+# an oid for a name is how the server prints a function or an operator that it no longer finds
+_NO_LONGER_FOUND = re.compile(r"^((function|procedure|aggregate) )?[0-9]+( to |$)")
+# a in ('x', 'y') on a varchar column: the server words its own wording differently once that was dumped and restored
+_VARCHAR = r"'(?:[^']|'')*'::character varying"
+_VARCHAR_ARRAY = re.compile(rf"\(ARRAY\[({_VARCHAR}(?:, {_VARCHAR})*)\]\)::text\[\]")
+_VERBATIM_KINDS = frozenset({"function", "procedure"})
 
 
 class Row(NamedTuple):
@@ -100,9 +107,11 @@ def _statement(kinds: Iterable[str]) -> bytes:
 
 def _normal(kind: str, identity: str, definition: str) -> str:
     properties = json.loads(definition)
-    # an oid for a name is how the server prints what it no longer finds
-    if identity.isdigit() or any(properties[name] is None for name in properties.keys() & _NEVER_NULL):
+    if _NO_LONGER_FOUND.search(identity) or any(properties[name] is None for name in properties.keys() & _NEVER_NULL):
         raise ObjectDroppedError(f"{kind} {identity} was dropped while the catalog was read")
+    if kind not in _VERBATIM_KINDS:
+        for name in properties.keys() & _NEVER_NULL:
+            properties[name] = _VARCHAR_ARRAY.sub(_elements_as_text, properties[name])
     # a version that knows one property more, unused, reads the same
     kept = {
         name: value
@@ -110,3 +119,7 @@ def _normal(kind: str, identity: str, definition: str) -> str:
         if value is not None and value is not False and value != []  # and 0 is a value
     }
     return json.dumps(kept, sort_keys=True, ensure_ascii=False)
+
+
+def _elements_as_text(array: re.Match[str]) -> str:
+    return "ARRAY[" + re.sub(_VARCHAR, lambda element: f"({element[0]})::text", array[1]) + "]"

@@ -76,6 +76,18 @@ class UnknownBenchmarkError(PgDeployError):
         )
 
 
+class UnknownProofError(PgDeployError):
+    """migration.yaml lets a criterion rest on a check or benchmark that has no file."""
+
+    def __init__(self, name: str, stem: str) -> None:
+        self.name = name
+        self.stem = stem
+        super().__init__(
+            f'"{stem}/migration.yaml" lets a criterion rest on "{name}", but there is neither verify/{name}.sql nor '
+            f"benchmarks/{name}.sql; correct the name"
+        )
+
+
 class UnknownDirectiveError(PgDeployError):
     """A first line such as `-- check: wirtes`."""
 
@@ -490,7 +502,10 @@ class SqlError(PgDeployError):
 
 
 class SqlSyntaxError(SqlError):
-    """PostgreSQL's parser refuses the file; `caret_text` is the line with a caret under the place. Columns count from 1."""
+    """PostgreSQL's parser refuses the file.
+
+    `caret_text` is the line with a caret under the place; columns count from 1.
+    """
 
     def __init__(self, file: str, line: int, column: int, caret_text: str, reason: str) -> None:
         self.column = column
@@ -571,14 +586,15 @@ class TransactionPoolerError(PgDeployError):
         self.host = host
         self.port = port
         if host.endswith(".pooler.supabase.com"):
-            instead = f'the session pooler, "{host}:5432" (not 6543), or the direct connection, "db.<project-ref>.supabase.co:5432"'
+            direct = "db.<project-ref>.supabase.co:5432"
+            instead = f'the session pooler, "{host}:5432" (not 6543), or the direct connection, "{direct}"'
         elif host.endswith(".supabase.co"):
             instead = f'the direct connection, "{host}:5432" (not {port})'
         else:
             instead = "the server's own port, or a pool with pool_mode = session (Supabase: port 5432, not 6543)"
         super().__init__(
-            f'"{host}:{port}" is a transaction pooler, where settings, SET ROLE and advisory locks leak to other clients: '
-            f"let the connection use {instead}"
+            f'"{host}:{port}" is a transaction pooler, where settings, SET ROLE and advisory locks leak to other '
+            f"clients: let the connection use {instead}"
         )
 
 
@@ -608,8 +624,8 @@ class ReadOnlyServerError(PgDeployError):
 
     def __init__(self, *, database: str, role: str) -> None:
         super().__init__(
-            f'sessions of "{role}" in "{database}" are read-only (default_transaction_read_only = on; Supabase sets it when the disk '
-            "is full): free disk space or ask who set it, then set it off"
+            f'sessions of "{role}" in "{database}" are read-only (default_transaction_read_only = on; Supabase sets it '
+            "when the disk is full): free disk space or ask who set it, then set it off"
         )
 
 
@@ -654,7 +670,8 @@ class LedgerNotWritableError(PgDeployError):
     def __init__(self, *, role: str, schema: str, database: str, grant: str) -> None:
         self.schema = schema
         super().__init__(
-            f'role "{role}" cannot record deployments in schema "{schema}" of "{database}": let an administrator run `{grant}`'
+            f'role "{role}" cannot record deployments in schema "{schema}" of "{database}": '
+            f"let an administrator run `{grant}`"
         )
 
 
@@ -677,13 +694,13 @@ class MissingRightsError(PgDeployError):
     def __init__(self, *, role: str, sentences: tuple[str, ...]) -> None:
         self.sentences = sentences
         super().__init__(
-            f'role "{role}" lacks {len(sentences)} right{"s" if len(sentences) != 1 else ""} that the pending migrations need, '
-            "grant them or deploy as another role: " + "; ".join(sentences)
+            f'role "{role}" lacks {len(sentences)} right{"s" if len(sentences) != 1 else ""} that the pending migrations '
+            "need, grant them or deploy as another role: " + "; ".join(sentences)
         )
 
 
 class NewMigrationRefused(PgDeployError):
-    """The scaffold would not write a new migration, and left nothing behind: `name` is what was asked, `reason` why not."""
+    """The scaffold would not write a new migration and left nothing: `name` is what was asked, `reason` why not."""
 
     def __init__(self, name: str, reason: str, remedy: str) -> None:
         super().__init__(f'"{name}" {reason}: {remedy}.')

@@ -1,4 +1,4 @@
-"""How much disk the indexes of the pending statements will need, estimated from the planner's statistics. Reads only."""
+"""How much disk the pending statements' indexes will need, estimated from the planner's statistics. Reads only."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class IndexEstimate:
         megabytes = self.bytes / 1024 / 1024
         rough = "rough estimate" if self.method in {"gin", "spgist"} else "estimate"
         return (
-            f'index "{self.index}" ({self.method}) on "{self.table}": about {max(megabytes, 0.1):.1f} MB for {self.rows:,} rows '
-            f"({rough} from {self.basis}; while it is built, sorting needs about as much again)"
+            f'index "{self.index}" ({self.method}) on "{self.table}": about {max(megabytes, 0.1):.1f} MB for '
+            f"{self.rows:,} rows ({rough} from {self.basis})"
         )
 
 
@@ -65,8 +65,8 @@ class _Key:
 def index_estimates(connection: psycopg.Connection, statements: Sequence[SqlStatement]) -> tuple[IndexEstimate, ...]:
     """An estimate for each CREATE INDEX on a table or materialized view that exists now, in order. Reads only.
 
-    Indexes on what the same statements create are left out: nothing is known about their rows yet. Right within a factor of
-    2 for B-tree, hash, BRIN and GiST on analyzed tables; rough for GIN. Free disk is not visible from SQL.
+    Indexes on what the same statements create are left out: nothing is known about their rows yet. Right within a factor
+    of 2 for B-tree, hash, BRIN and GiST on analyzed tables; rough for GIN. Free disk is not visible from SQL.
     """
     wanted = [
         (statement, node)
@@ -75,6 +75,17 @@ def index_estimates(connection: psycopg.Connection, statements: Sequence[SqlStat
         if type(node).__name__ == "IndexStmt"
     ]
     return tuple(estimate for statement, node in wanted for estimate in _estimate(connection, statement, node))
+
+
+def disk_needed(estimates: Sequence[IndexEstimate]) -> str:
+    """One sentence for the log: the sum, the peak while building, and that free disk must be looked up elsewhere."""
+    if not estimates:
+        return "disk: no index is built on a table that exists"
+    total, largest = sum(each.bytes for each in estimates), max(each.bytes for each in estimates)
+    return (
+        f"disk: {len(estimates)} index{'es need' if len(estimates) > 1 else ' needs'} about {total / 2**20:.1f} MB, and sorting "
+        f"the largest about {largest / 2**20:.1f} MB more while it is built (estimates; free disk is not visible from SQL)"
+    )
 
 
 def _estimate(connection: psycopg.Connection, statement: SqlStatement, node: Any) -> Iterator[IndexEstimate]:

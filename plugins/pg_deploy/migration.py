@@ -21,6 +21,7 @@ from pg_deploy.errors import (
     UnknownBenchmarkError,
     UnknownDirectiveError,
     UnknownMigrationError,
+    UnknownProofError,
 )
 from pg_deploy.folder import stems
 from pg_deploy.manifest import UNPROTECTED, BenchmarkTerms, Manifest, read_manifest
@@ -200,6 +201,9 @@ def load(file: MigrationFile) -> Migration:
         with _noting(faults):
             checks.append(_read_query(path, directive="check"))
     benchmarks = _read_benchmarks(companion / "benchmarks", manifest, faults)
+    proofs = {path.stem for folder in ("verify", "benchmarks") for path in (companion / folder).glob("*.sql")}
+    named = sorted({name for names in manifest.criteria.values() for name in names})
+    faults += [UnknownProofError(name, file.stem) for name in named if name not in proofs]
     rollback = None
     if (companion / "rollback.sql").is_file():
         with _noting(faults):

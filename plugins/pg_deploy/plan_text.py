@@ -45,13 +45,29 @@ def approval_text(migration: Migration, reason: str) -> str:
         f"**Expected duration:** {manifest.expected_duration or 'not stated'}. **Access:** {manifest.access}.",
     ]
     parts += [f"**Unprotected:** {sentence}." for sentence in migration.unprotected]
-    locks = [f"- line {each.line}: {each.summary}{_locks(each)}" for each in migration.statements if _locks(each)]
-    if locks:
-        parts += ["### Locks", "\n".join(locks)]
+    parts += [
+        "### Locks",
+        "\n".join(f"- {line}" for line in lock_lines(migration.statements)) or "None on what exists.",
+    ]
     parts += ["### SQL", fenced(migration.file.sql)]
     parts += ["### What undoes it", fenced(migration.rollback) if migration.rollback is not None else "Nothing."]
     parts.append(f"This approval holds for bundle `{migration.bundle_hash}` and no other text.")
     return "\n\n".join(parts)
+
+
+def lock_lines(statements: Iterable[Statement]) -> tuple[str, ...]:
+    """Each lock once, strongest first, with the lines that take it."""
+    lines: dict[tuple[int, str], list[int]] = {}
+    for statement in statements:
+        for claim in statement.locks:
+            what = f"{claim.mode.sql} on {claim.relation or 'relations that it finds'}"
+            lines.setdefault((-claim.mode, what), []).append(statement.line)
+        if statement.opaque:
+            lines.setdefault((1, "not readable from the text, watched while it runs"), []).append(statement.line)
+    return tuple(
+        f"{what} ({'line' if len(at) == 1 else 'lines'} {', '.join(map(str, at))})"
+        for (_, what), at in sorted(lines.items())
+    )
 
 
 def several_text(migrations: Sequence[Migration], reasons: Iterable[str]) -> str:

@@ -15,8 +15,8 @@ _ROUNDS = 5
 def is_transaction_pooler(connect: Callable[[], psycopg.Connection]) -> bool:
     """Whether two connections made by `connect` share backends, as only a transaction or statement pooler lets them.
 
-    Opens two connections and closes both. Reads only. Raises what `connect` raises. A session pooler is False: there each
-    client keeps its backend.
+    Opens two connections and closes both. Reads only. Raises what `connect` raises. A session pooler is False: there
+    each client keeps its backend.
     """
     with closing(connect()) as first, closing(connect()) as second:
         for each in (first, second):
@@ -38,7 +38,7 @@ def is_transaction_pooler(connect: Callable[[], psycopg.Connection]) -> bool:
 
 
 def refuse_transaction_pooler(connect: Callable[[], psycopg.Connection], *, host: str, port: int) -> None:
-    """Raises TransactionPoolerError, which says what to use instead, when `connect` reaches a transaction pooler. Reads only."""
+    """Raises TransactionPoolerError, saying what to use instead, when `connect` reaches such a pooler. Reads only."""
     if is_transaction_pooler(connect):
         raise TransactionPoolerError(host=host, port=port)
 

@@ -19,7 +19,7 @@ from pg_deploy.errors import (
     PreflightError,
 )
 from pg_deploy.folder import stamp
-from pg_deploy.index_estimate import index_estimates
+from pg_deploy.index_estimate import disk_needed, index_estimates
 from pg_deploy.ledger import deployment, plan, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership
@@ -31,6 +31,7 @@ from pg_deploy.rights import missing_rights
 from pg_deploy.server_judgement import describe, refusals, warnings
 from pg_deploy.server_state import ServerState, read_server_state
 from pg_deploy.session import Connection, Target, host_and_port
+from pg_deploy.syntax import in_file
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,6 @@ class Prepared:
 
     ownership: Ownership | None
     pinned: int
-
-
-@dataclass(frozen=True)
-class _FileStatement:
-    file: str
-    sql: str
-    line: int
-    summary: str
 
 
 def preflight(
@@ -144,19 +137,18 @@ def _judge(connection: Connection, state: ServerState, found: Plan, log: logging
         migrations = load_all(found.chosen)
     except InvalidMigrationsError as several:
         faults += several.faults
-    statements = [
-        _FileStatement(migration.file.path.name, each.sql, each.line, each.summary)
-        for migration in migrations
-        for each in migration.statements
-    ]
+    statements = [each for m in migrations for each in in_file(m.file.path.name, m.statements)]
     faults += refusals(state, required_extensions=_extensions_to_find(migrations, state))
     lacking = missing_rights(connection, statements)
     if lacking:
         faults.append(MissingRightsError(role=state.role, sentences=tuple(each.sentence for each in lacking)))
     if faults:
         raise PreflightError(faults)
-    for estimate in index_estimates(connection, statements):
-        log.info("disk: %s", estimate.sentence)
+    estimates = index_estimates(connection, statements)
+    for estimate in estimates:
+        log.info("%s", estimate.sentence)
+    if estimates:
+        log.info("%s", disk_needed(estimates))
     return migrations
 
 

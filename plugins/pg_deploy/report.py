@@ -108,6 +108,8 @@ def report_lines(
         lines += [f"{_MARKS.get(c.verdict, '–')} {c.title}: {c.verdict}{_because(c.evidence)}" for c in report.criteria]
         lines += ["::endgroup::", "::group::duration of each step beside the guide's timeline"]
         lines += [step.line for step in report.steps] + ["::endgroup::"]
+    if report.is_deployed and report.outcomes:
+        lines.append(f"everything is deployed: {len(report.outcomes)} of {len(report.outcomes)} migrations")
     if not report.is_deployed:
         lines += _what_to_do(report, held.conf if held else {}, contacts, task_states)
     return lines
@@ -133,12 +135,8 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
             lines.append(f"    ✗ check {row.name.replace('_', ' ')}: {said}")
     for row in outcome.evidence:
         if row.kind == "benchmark":
-            goal = ""
-            if row.detail.get("goal"):
-                verdict = {True: "met", False: "not met", None: "not comparable"}[row.detail.get("goal_met")]
-                goal = f"; goal {row.detail['goal']}: {verdict}"
             mark = "✗" if row.outcome == "breached" else "✓"
-            lines.append(f"    {mark} benchmark {row.name}: {row.detail.get('sentence')}{goal}")
+            lines.append(f"    {mark} benchmark {row.name}: {row.detail.get('sentence')}")
         elif row.kind == "rollback proof":
             proof = "the database is as it was before" if row.outcome == "passed" else "NOT as it was before"
             lines.append(f"    rollback: {proof} ({row.detail.get('facts')} catalog facts compared)")

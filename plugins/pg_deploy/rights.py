@@ -9,16 +9,20 @@ from typing import Any
 import psycopg
 
 from pg_deploy.preflight_sql import rows
-from pg_deploy.rights_needed import FUNCTION_RIGHTS, RELATION_RIGHTS, Need, Right
 from pg_deploy.rights_walk import needs_of
+from pg_deploy.rights_words import FUNCTION_RIGHTS, RELATION_RIGHTS, TYPE_RIGHTS, Need, Right
 from pg_deploy.syntax import SqlStatement
 
 _Row = dict[str, Any]
 
 
+# CREATE on a schema is enough to make something there: USAGE is not asked for
+_MAKING = frozenset({Right.SCHEMA_CREATE, Right.REPLACED, Right.FUNCTION_REPLACED})
+
+
 @dataclass(frozen=True)
 class MissingRight:
-    """A right that a statement needs and the role lacks; `sentence` names file and line, the object, and what would give it."""
+    """A right that a statement needs and the role lacks; `sentence` names file, line, object and what would give it."""
 
     file: str
     line: int
@@ -74,7 +78,11 @@ class _Answers:
         relations = list(dict.fromkeys((need.schema, need.name) for need in wanted if need.right in RELATION_RIGHTS))
         answers = rows(connection, "rights_relations", [each[0] for each in relations], [each[1] for each in relations])
         self.relations = {relations[row["position"] - 1]: row for row in answers}
+        types = list(dict.fromkeys((need.schema, need.name) for need in wanted if need.right in TYPE_RIGHTS))
+        answers = rows(connection, "rights_types", [each[0] for each in types], [each[1] for each in types])
+        self.types = {types[row["position"] - 1]: row for row in answers}
         schemas = [need.schema or need.name or role["default_schema"] for need in by[Right.SCHEMA_CREATE]]
+        schemas += [need.name for need in by[Right.SCHEMA_OWNER]]
         schemas += [need.schema for need in wanted if need.schema is not None]
         self.schemas = _named(rows(connection, "rights_schemas", schemas))
         calls = by[Right.CALL]
@@ -89,7 +97,7 @@ class _Answers:
     def lack(self, need: Need) -> _Lack | None:
         """What is missing for `need`, or None: it is there, or nobody can say."""
         schema = self.schemas.get(need.schema or "")
-        if schema is not None and not schema["usable"]:
+        if schema is not None and not schema["usable"] and need.right not in _MAKING:
             return _Lack(
                 f'schema "{need.schema}"', f'role "{self.me}" may not use schema "{need.schema}"',
                 f'grant usage on schema "{need.schema}" to "{self.me}"', "USAGE",
@@ -98,6 +106,8 @@ class _Answers:
             return self._relation(need)
         if need.right in FUNCTION_RIGHTS:
             return self._owned_function(need)
+        if need.right in TYPE_RIGHTS:
+            return self._owned_type(need)
         answer = {
             Right.SCHEMA_CREATE: self._schema_create,
             Right.SCHEMA_OWNER: self._schema_owner,
@@ -126,13 +136,14 @@ class _Answers:
         privileges = row["privileges"]
         fits = {
             Right.OWNER: False,
+            Right.REPLACED: False,
             Right.OWNER_OR_SCHEMA: row["schema_owned"],
             Right.OWNER_OR_MAINTAIN: "maintain" in privileges,
             Right.ANY: bool(privileges),
         }.get(need.right, need.right.value.lower() in privileges)
         if fits:
             return None
-        if need.right in {Right.OWNER, Right.OWNER_OR_SCHEMA, Right.OWNER_OR_MAINTAIN}:
+        if need.right in {Right.OWNER, Right.REPLACED, Right.OWNER_OR_SCHEMA, Right.OWNER_OR_MAINTAIN}:
             return self._not_owner(f'"{name}"', row["owner"], need.right)
         right = need.right.value if need.right is not Right.ANY else "ALL … WITH GRANT OPTION"
         return _Lack(
@@ -142,7 +153,7 @@ class _Answers:
 
     def _not_owner(self, name: str, owner: str, right: Right) -> _Lack:
         return _Lack(
-            name, f'{name} belongs to "{owner}", the statement needs its owner and role "{self.me}" is not a member of it',
+            name, f'{name} belongs to "{owner}", only its owner may do this and role "{self.me}" is not a member of it',
             f'grant "{owner}" to "{self.me}", or let "{owner}" make this change', right.value,
         )  # fmt: skip
 
@@ -151,6 +162,12 @@ class _Answers:
         if row is None or row["owned"] or (need.right is Right.FUNCTION_OWNER_OR_SCHEMA and row["schema_owned"]):
             return None
         return self._not_owner(f"function {need.name}", row["owner"], need.right)
+
+    def _owned_type(self, need: Need) -> _Lack | None:
+        row = self.types.get((need.schema, need.name))
+        if row is None or row["owned"] or (need.right is Right.TYPE_OWNER_OR_SCHEMA and row["schema_owned"]):
+            return None
+        return self._not_owner(f'type "{row["name"]}"', row["owner"], need.right)
 
     def _function(self, signature: str) -> _Row | None:
         try:

@@ -3,73 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from pglast.enums import AlterTableType, ConstrType, GrantTargetType, ObjectType, RoleSpecType
 from pglast.stream import RawStream
 
+from pg_deploy.rights_words import FUNCTIONS, ON_RELATION, RELATIONS, TYPES, Need, Right
 from pg_deploy.syntax import found, names
-
-
-class Right(Enum):
-    """What can be missing; the value is the word for people."""
-
-    OWNER = "ownership"
-    OWNER_OR_SCHEMA = "ownership of it or of its schema"
-    OWNER_OR_MAINTAIN = "ownership or MAINTAIN"
-    SELECT = "SELECT"
-    INSERT = "INSERT"
-    UPDATE = "UPDATE"
-    DELETE = "DELETE"
-    TRUNCATE = "TRUNCATE"
-    REFERENCES = "REFERENCES"
-    TRIGGER = "TRIGGER"
-    ANY = "any right that could be granted on"
-    SCHEMA_CREATE = "CREATE on the schema"
-    SCHEMA_OWNER = "ownership of the schema"
-    FUNCTION_OWNER = "ownership of the function"
-    FUNCTION_OWNER_OR_SCHEMA = "ownership of the function or of its schema"
-    CALL = "EXECUTE"
-    DATABASE_CREATE = "CREATE on the database"
-    DATABASE_OWNER = "ownership of the database"
-    EXTENSION = "the right to create the extension"
-    SET_PARAMETER = "the right to set the parameter"
-    ALTER_SYSTEM = "the right to change the parameter for the server"
-    MEMBER = "membership of the role"
-    CREATEROLE = "CREATEROLE"
-    SUPERUSER = "superuser"
-
-
-RELATION_RIGHTS = frozenset(
-    {
-        Right.OWNER, Right.OWNER_OR_SCHEMA, Right.OWNER_OR_MAINTAIN, Right.SELECT, Right.INSERT, Right.UPDATE,
-        Right.DELETE, Right.TRUNCATE, Right.REFERENCES, Right.TRIGGER, Right.ANY,
-    }
-)  # fmt: skip
-FUNCTION_RIGHTS = frozenset({Right.FUNCTION_OWNER, Right.FUNCTION_OWNER_OR_SCHEMA})
-
-
-@dataclass(frozen=True)
-class Need:
-    """A right on an object; schema is None for an unqualified name. Functions: name as to_regprocedure takes it."""
-
-    right: Right
-    name: str
-    schema: str | None = None
-
-
-RELATIONS = frozenset(
-    {
-        ObjectType.OBJECT_TABLE, ObjectType.OBJECT_INDEX, ObjectType.OBJECT_VIEW, ObjectType.OBJECT_MATVIEW,
-        ObjectType.OBJECT_SEQUENCE, ObjectType.OBJECT_FOREIGN_TABLE,
-    }
-)  # fmt: skip
-ON_RELATION = frozenset(
-    {ObjectType.OBJECT_POLICY, ObjectType.OBJECT_TRIGGER, ObjectType.OBJECT_RULE, ObjectType.OBJECT_TABCONSTRAINT}
-)
-FUNCTIONS = frozenset({ObjectType.OBJECT_FUNCTION, ObjectType.OBJECT_PROCEDURE, ObjectType.OBJECT_ROUTINE})
 
 _WRITES = {"InsertStmt": Right.INSERT, "UpdateStmt": Right.UPDATE, "DeleteStmt": Right.DELETE}
 
@@ -99,7 +39,8 @@ def _move(node: Any) -> Iterator[Need]:
         yield from _function(Right.FUNCTION_OWNER, node.object)
     elif node.relation is not None:
         yield _on(Right.OWNER, node.relation)
-        yield Need(Right.SCHEMA_CREATE, node.newschema, node.newschema)
+        if node.newschema:
+            yield Need(Right.SCHEMA_CREATE, node.newschema, node.newschema)
 
 
 def _give_away(node: Any) -> Iterator[Need]:
@@ -110,7 +51,7 @@ def _give_away(node: Any) -> Iterator[Need]:
 
 def _create_table(node: Any) -> Iterator[Need]:
     yield from _created(node.relation)
-    for element in node.tableElts or ():
+    for element in node.tableElts or () if node.relation.relpersistence != "t" else ():
         yield from _foreign_keys(element)
     for parent in node.inhRelations or ():
         yield _on(Right.OWNER, parent)
@@ -125,7 +66,7 @@ def _create_table_as(node: Any) -> Iterator[Need]:
 def _create_view(node: Any) -> Iterator[Need]:
     yield from _created(node.view)
     if node.replace:
-        yield _on(Right.OWNER, node.view)
+        yield _on(Right.REPLACED, node.view)
 
 
 def _create_function(node: Any) -> Iterator[Need]:
@@ -182,8 +123,19 @@ def _drop(kind: ObjectType, each: Any) -> Iterator[Need]:
         yield Need(Right.OWNER, parts[-2], parts[-3] if len(parts) > 2 else None)
     elif kind in FUNCTIONS:
         yield from _function(Right.FUNCTION_OWNER_OR_SCHEMA, each)
+    elif kind in TYPES and parts:
+        yield _type(Right.TYPE_OWNER_OR_SCHEMA, parts)
     elif kind == ObjectType.OBJECT_SCHEMA and parts:
-        yield Need(Right.SCHEMA_OWNER, parts[-1], parts[-1])
+        yield Need(Right.SCHEMA_OWNER, parts[-1])
+
+
+def _on_a_table(node: Any) -> Iterator[Need]:
+    if node.relation is not None:
+        yield _on(Right.OWNER_OR_MAINTAIN, node.relation)
+
+
+def _type(right: Right, parts: Sequence[str]) -> Need:
+    return Need(right, parts[-1], parts[-2] if len(parts) > 1 else None)
 
 
 def _comment(kind: ObjectType, each: Any) -> Iterator[Need]:
@@ -234,7 +186,7 @@ def _function(right: Right, each: Any) -> Iterator[Need]:
 def _replaced_function(node: Any) -> Iterator[Need]:
     # the arguments that identify a function: all but OUT and TABLE
     given = [each.argType for each in node.parameters or () if each.mode.value not in {"o", "t"}]
-    yield _signature(Right.FUNCTION_OWNER, names(node.funcname), given)
+    yield _signature(Right.FUNCTION_REPLACED, names(node.funcname), given)
 
 
 def _signature(right: Right, parts: Sequence[str], types: Iterable[Any]) -> Need:
@@ -245,7 +197,7 @@ def _signature(right: Right, parts: Sequence[str], types: Iterable[Any]) -> Need
 
 
 def _reads(node: Any) -> Iterator[Need]:
-    """What a query or a write of rows needs: rights on its target, SELECT on what it reads, EXECUTE on what it calls."""
+    """What a query or a write of rows needs: rights on its target, SELECT on what is read, EXECUTE on calls."""
     relations, calls, made = found(node)
     targets: dict[int, Right] = {}
     _targets(node, targets)
@@ -279,11 +231,22 @@ _KINDS: dict[str, Callable[[Any], Iterator[Need]]] = {
     "CreateTrigStmt": _one(lambda node: _on(Right.TRIGGER, node.relation)),
     "RuleStmt": _one(lambda node: _on(Right.OWNER, node.relation)),
     "RefreshMatViewStmt": _one(lambda node: _on(Right.OWNER_OR_MAINTAIN, node.relation)),
-    "DropStmt": lambda node: (need for each in node.objects for need in _drop(node.removeType, each)),
+    # whether what IF EXISTS names is there is not looked up
+    "DropStmt": lambda node: (
+        need
+        for each in node.objects
+        if not (node.missing_ok and node.removeType in ON_RELATION)
+        for need in _drop(node.removeType, each)
+    ),
     "CommentStmt": lambda node: _comment(node.objtype, node.object),
     "RenameStmt": _rename,
     "AlterObjectSchemaStmt": _move,
     "AlterOwnerStmt": _give_away,
+    "AlterSeqStmt": _one(lambda node: _on(Right.OWNER, node.sequence)),
+    "AlterEnumStmt": _one(lambda node: _type(Right.TYPE_OWNER, names(node.typeName))),
+    "AlterDomainStmt": _one(lambda node: _type(Right.TYPE_OWNER, names(node.typeName))),
+    "ReindexStmt": _on_a_table,
+    "CreateStatsStmt": lambda node: (_on(Right.OWNER, each) for each in node.relations if names(each)),
     "AlterFunctionStmt": lambda node: _function(Right.FUNCTION_OWNER, node.func),
     "CreateStmt": _create_table,
     "CreateTableAsStmt": _create_table_as,

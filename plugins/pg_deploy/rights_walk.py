@@ -1,7 +1,7 @@
 """The rights that a whole set of statements needs, in order, without those that an earlier statement puts in doubt.
 
-Where a doubt is left (after SET ROLE, an unqualified name after SET search_path, an object that an earlier statement dropped,
-renamed, granted or gave away) no need is listed: a false refusal is worse than a late error. Opens no connection.
+Where a doubt is left (after SET ROLE, an unqualified name after SET search_path, an object that an earlier statement
+dropped, renamed, granted or gave away) no need is listed: a false refusal is worse than a late error. Opens no connection.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from typing import Any
 
 from pglast.enums import AlterTableType
 
-from pg_deploy.rights_needed import (
+from pg_deploy.rights_needed import needs
+from pg_deploy.rights_words import (
     FUNCTION_RIGHTS,
     FUNCTIONS,
     ON_RELATION,
     RELATION_RIGHTS,
     RELATIONS,
+    TYPE_RIGHTS,
     Need,
     Right,
-    needs,
 )
 from pg_deploy.syntax import SqlStatement, found, names, parsed
 
 _SET_ROLE = frozenset({"role", "session_authorization"})
-_BY_PATH = RELATION_RIGHTS | FUNCTION_RIGHTS | {Right.SCHEMA_CREATE}
+_BY_PATH = RELATION_RIGHTS | FUNCTION_RIGHTS | TYPE_RIGHTS | {Right.SCHEMA_CREATE}
 
 
 def needs_of(statements: Sequence[SqlStatement]) -> Iterator[tuple[SqlStatement, Need]]:

@@ -76,7 +76,7 @@ def describe(state: ServerState) -> tuple[str, ...]:
         + (", ".join(f"{name} {version}" for name, version in state.extensions_installed.items()) or "none"),
         "settings: " + ", ".join(f"{name} = {value or '(empty)'}" for name, value in state.settings.items()),
     ]
-    return (*lines, f"not visible: {', '.join(state.not_visible)} (free disk space cannot be read by SQL)")
+    return (*lines, f"not visible to this role from SQL: {', '.join(state.not_visible)}")
 
 
 def refusals(
@@ -114,13 +114,14 @@ def refusals(
 def warnings(state: ServerState) -> tuple[str, ...]:
     """What will not stop a deployment, but may slow it or deserves a look before; one sentence each."""
     found = [
-        f"{_who(each)} has had a transaction open for {age(each.age_seconds)} ({each.state}): every CONCURRENTLY build waits for its end"
+        f"{_who(each)} has had a transaction open for {age(each.age_seconds)} ({each.state}): "
+        "every CONCURRENTLY build waits for its end"
         for each in state.transactions
         if each.age_seconds > OLD_TRANSACTION
     ]
     found += [
-        f'prepared transaction "{each.gid}" of "{each.owner}" has been open for {age(each.age_seconds)}: it holds its locks, and '
-        "CONCURRENTLY builds wait for it until it is committed or rolled back"
+        f'prepared transaction "{each.gid}" of "{each.owner}" has been open for {age(each.age_seconds)}: it holds its '
+        "locks, and CONCURRENTLY builds wait for it until it is committed or rolled back"
         for each in state.prepared_transactions
     ]
     found += [
@@ -130,13 +131,14 @@ def warnings(state: ServerState) -> tuple[str, ...]:
         if each.waited_seconds > LONG_WAIT
     ]
     found += [
-        f'replica "{each.name}" is {size(each.lag_bytes or 0)} and {age(each.lag_seconds or 0)} behind: index builds and table '
-        "rewrites will widen that"
+        f'replica "{each.name}" is {size(each.lag_bytes or 0)} and {age(each.lag_seconds or 0)} behind: index builds and '
+        "table rewrites will widen that"
         for each in state.replicas
         if (each.lag_bytes or 0) > LAG_BYTES or (each.lag_seconds or 0) > LAG_SECONDS
     ]
     found += [
-        f'replication slot "{each.name}" is inactive and keeps {size(each.retained_bytes or 0)} of WAL on disk: drop it if nobody reads it'
+        f'replication slot "{each.name}" is inactive and keeps {size(each.retained_bytes or 0)} of WAL on disk: '
+        "drop it if nobody reads it"
         for each in state.slots
         if not each.active and (each.retained_bytes or 0) > RETAINED_BYTES
     ]
@@ -147,7 +149,7 @@ def warnings(state: ServerState) -> tuple[str, ...]:
         )
     if state.settings.get("synchronous_standby_names"):
         found.append(
-            "commits wait for a synchronous standby: a standby that stops would stop the deployment, and the application"
+            "commits wait for a synchronous standby: a standby that stops would stop the deployment and the application"
         )
     return tuple(found)
 

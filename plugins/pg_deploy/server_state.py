@@ -34,7 +34,7 @@ _MASKED = re.compile(
 
 @dataclass(frozen=True)
 class Transaction:
-    """An open transaction of another session in this database; the query holds no literals and at most 100 characters."""
+    """Another session's open transaction in this database; the query holds no literals and at most 100 characters."""
 
     pid: int
     user: str
@@ -85,7 +85,7 @@ class LockWait:
 
 @dataclass(frozen=True)
 class Connections:
-    """Client connections: used, the most allowed, and what of it this role may not use; limits are None where there are none."""
+    """Client connections: used, the most, and what this role may not use of it; a limit is None where there is none."""
 
     used: int
     most: int

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from pg_deploy.sql_locks import content_list
 from pg_deploy.sql_tree import (
     Fields,
     called,
     changes_data,
     fields,
     items,
+    list_items,
     opened,
     options,
     strings,
@@ -38,8 +39,8 @@ class ObjectName:
 class ConcurrentIndex:
     """What a CONCURRENTLY statement works on, unquoted as in the catalog; None: not written.
 
-    An index is created in its table's schema. `table` alone is given for `reindex table concurrently`, and `schema` alone for a
-    schema.
+    An index is created in its table's schema. `table` alone is given for `reindex table concurrently`, `schema` alone
+    for `reindex schema concurrently`.
     """
 
     action: Literal["create", "drop", "reindex"]
@@ -70,7 +71,6 @@ _KINDS = {
     "CreateStatsStmt": "create statistics",
     "AlterStatsStmt": "alter statistics",
     "RefreshMatViewStmt": "refresh materialized view",
-    "GrantRoleStmt": "grant",
     "LockStmt": "lock table",
     "SecLabelStmt": "security label",
     "CheckPointStmt": "checkpoint",
@@ -102,52 +102,74 @@ _OBJECT_KINDS = {
     "tabconstraint": "table",
     "domconstraint": "domain",
 }
-_CALLED_SAFELY = re.compile(
-    r"(pg_catalog\.)?(now|count|sum|min|max|avg|length|lower|upper|concat(_ws)?|format|replace|left|right|substr(ing)?|coalesce|greatest|"
-    r"least|nullif|round|floor|ceil|abs|random|md5|version|current_\w+|to_\w+|date_\w+|extract|make_\w+|jsonb?_\w+|array_\w+|string_\w+|"
-    r"unnest|generate_series|row_number|rank|bool_and|bool_or|exists|gen_random_uuid|nextval|currval|setval|lastval|set_config|"
-    r"pg_get_\w+|has_\w+_privilege|obj_description|pg_advisory_\w+|pg_try_advisory_\w+|pg_notify|clock_timestamp|quote_\w+|"
-    r"hashtext\w*|regexp_\w+|split_part|trim|btrim|ltrim|rtrim)"
-    r"|auth\.(uid|role|jwt|email)"
+# Functions that lock nothing but what their arguments name. An unknown one may do anything, so it makes a query opaque.
+_HARMLESS_NAMES = (
+    "abs avg bool_and bool_or btrim ceil clock_timestamp concat concat_ws count currval extract floor format "
+    "gen_random_uuid generate_series greatest lastval least left length lower ltrim max md5 min nextval now "
+    "obj_description random rank replace right round row_number rtrim set_config setval split_part substr "
+    "substring sum trim unnest upper version auth.uid auth.role auth.jwt auth.email"
+)
+_HARMLESS = frozenset(_HARMLESS_NAMES.split())
+_HARMLESS_PREFIXES = (
+    *("array_", "current_", "date_", "has_", "hashtext", "json_", "jsonb_", "make_", "pg_advisory_", "pg_get_"),
+    *("pg_notify", "pg_try_advisory_", "quote_", "regexp_", "string_", "to_"),
 )
 _SESSION_FUNCTIONS = re.compile(r"(pg_catalog\.)?(pg_advisory_lock(_shared)?|pg_try_advisory_lock(_shared)?)")
+
+
+def _rename_kind(stmt: Fields) -> str:
+    part = stmt.get("renameType") in {"OBJECT_COLUMN", "OBJECT_ATTRIBUTE"}
+    return f"alter {_object_kind(stmt.get('relationType' if part else 'renameType'))}"
+
+
+def _alter_table_kind(stmt: Fields) -> str:
+    if _detaches_concurrently(stmt):
+        return "alter table detach partition concurrently"
+    return f"alter {_object_kind(stmt.get('objtype'))}"
+
+
+def _other_object_kind(stmt: Fields) -> str:
+    return f"alter {_object_kind(stmt.get('objectType'))}"
+
+
+_KIND_BY_FIELDS: dict[str, Callable[[Fields], str]] = {
+    "IndexStmt": lambda stmt: "create index" + _concurrently(bool(stmt.get("concurrent"))),
+    "ReindexStmt": lambda stmt: "reindex" + _concurrently(_reindexes_concurrently(stmt)),
+    "CreateFunctionStmt": lambda stmt: "create procedure" if stmt.get("is_procedure") else "create function",
+    "CreateTableAsStmt": lambda stmt: f"create {_object_kind(stmt.get('objtype'))}",
+    "VacuumStmt": lambda stmt: "vacuum" if stmt.get("is_vacuumcmd") else "analyze",
+    "GrantStmt": lambda stmt: "grant" if stmt.get("is_grant") else "revoke",
+    "GrantRoleStmt": lambda stmt: "grant" if stmt.get("is_grant") else "revoke",
+    "SelectStmt": lambda stmt: "values" if "valuesLists" in stmt else "select",
+    "DropStmt": lambda stmt: (
+        f"drop {_object_kind(stmt.get('removeType'))}" + _concurrently(bool(stmt.get("concurrent")))
+    ),
+    "DefineStmt": lambda stmt: f"create {_object_kind(stmt.get('kind'))}",
+    "TransactionStmt": lambda stmt: text(stmt.get("kind")).removeprefix("TRANS_STMT_").lower().replace("_", " "),
+    "AlterTableStmt": _alter_table_kind,
+    "RenameStmt": _rename_kind,
+    "AlterObjectSchemaStmt": _other_object_kind,
+    "AlterOwnerStmt": _other_object_kind,
+    "AlterObjectDependsStmt": _other_object_kind,
+}
 
 
 def kind_of(node: object) -> str:
     """Return the command in lower case, e.g. `create index concurrently`."""
     name, stmt = opened(node)
+    if name in _KIND_BY_FIELDS:
+        return _KIND_BY_FIELDS[name](stmt)
     if name in _KINDS:
         return _KINDS[name]
-    if name == "IndexStmt":
-        return "create index concurrently" if stmt.get("concurrent") else "create index"
-    if name == "ReindexStmt":
-        return "reindex concurrently" if switched_on(options(stmt.get("params")), "concurrently") else "reindex"
-    if name == "CreateFunctionStmt":
-        return "create procedure" if stmt.get("is_procedure") else "create function"
-    if name == "CreateTableAsStmt":
-        return "create materialized view" if stmt.get("objtype") == "OBJECT_MATVIEW" else "create table"
-    if name == "VacuumStmt":
-        return "vacuum" if stmt.get("is_vacuumcmd") else "analyze"
-    if name == "GrantStmt":
-        return "grant" if stmt.get("is_grant") else "revoke"
-    if name == "SelectStmt":
-        return "values" if "valuesLists" in stmt else "select"
-    if name == "DropStmt":
-        return f"drop {_object_kind(stmt.get('removeType'))}" + (" concurrently" if stmt.get("concurrent") else "")
-    if name == "DefineStmt":
-        return f"create {_object_kind(stmt.get('kind'))}"
-    if name == "AlterTableStmt":
-        detached = _detaches_concurrently(stmt)
-        return "alter table detach partition concurrently" if detached else f"alter {_object_kind(stmt.get('objtype'))}"
-    if name == "RenameStmt":
-        changed = stmt.get(
-            "relationType" if stmt.get("renameType") in {"OBJECT_COLUMN", "OBJECT_ATTRIBUTE"} else "renameType"
-        )
-        return f"alter {_object_kind(changed)}"
-    if name in {"AlterObjectSchemaStmt", "AlterOwnerStmt", "AlterObjectDependsStmt"}:
-        return f"alter {_object_kind(stmt.get('objectType'))}"
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("Stmt"))
-    return words.lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("Stmt")).lower()
+
+
+def _concurrently(is_so: bool) -> str:
+    return " concurrently" if is_so else ""
+
+
+def _reindexes_concurrently(stmt: Fields) -> bool:
+    return switched_on(options(stmt.get("params")), "concurrently")
 
 
 def _object_kind(constant: object) -> str:
@@ -171,35 +193,9 @@ _NEVER_IN_A_TRANSACTION = frozenset(
 )
 
 
-def runs_in_transaction(node: object) -> bool:
-    """Tell whether the statement may run inside a transaction block.
-
-    Not readable from the text, and so taken as yes: reindex and cluster of a partitioned table, a procedure that commits.
-    """
-    name, stmt = opened(node)
-    if name in _NEVER_IN_A_TRANSACTION:
-        return False
-    if name in {"IndexStmt", "DropStmt"}:
-        return not stmt.get("concurrent")
-    if name == "ReindexStmt":
-        narrow = stmt.get("kind") in {"REINDEX_OBJECT_INDEX", "REINDEX_OBJECT_TABLE"}
-        return narrow and not switched_on(options(stmt.get("params")), "concurrently")
-    if name == "VacuumStmt":
-        return not stmt.get("is_vacuumcmd")
-    if name == "ClusterStmt":
-        return "relation" in stmt
-    if name == "AlterTableStmt":
-        return not _detaches_concurrently(stmt)
-    if name == "AlterDatabaseStmt":
-        return "tablespace" not in options(stmt.get("options"))
-    if name == "DiscardStmt":
-        return stmt.get("target", "DISCARD_ALL") != "DISCARD_ALL"
-    if name == "CreateSubscriptionStmt":
-        given = options(stmt.get("options"))
-        return not switched_on(given, "create_slot", default=switched_on(given, "connect", default=True))
-    if name == "AlterSubscriptionStmt":
-        return _alter_subscription_in_transaction(stmt)
-    return True
+def _create_subscription_in_transaction(stmt: Fields) -> bool:
+    given = options(stmt.get("options"))
+    return not switched_on(given, "create_slot", default=switched_on(given, "connect", default=True))
 
 
 def _alter_subscription_in_transaction(stmt: Fields) -> bool:
@@ -212,14 +208,48 @@ def _alter_subscription_in_transaction(stmt: Fields) -> bool:
     return not {"failover", "two_phase"} & set(given)
 
 
+def _reindex_in_transaction(stmt: Fields) -> bool:
+    return stmt.get("kind") in {"REINDEX_OBJECT_INDEX", "REINDEX_OBJECT_TABLE"} and not _reindexes_concurrently(stmt)
+
+
+_IN_TRANSACTION: dict[str, Callable[[Fields], bool]] = {
+    "IndexStmt": lambda stmt: not stmt.get("concurrent"),
+    "DropStmt": lambda stmt: not stmt.get("concurrent"),
+    "ReindexStmt": _reindex_in_transaction,
+    "VacuumStmt": lambda stmt: not stmt.get("is_vacuumcmd"),
+    "ClusterStmt": lambda stmt: "relation" in stmt,
+    "AlterTableStmt": lambda stmt: not _detaches_concurrently(stmt),
+    "AlterDatabaseStmt": lambda stmt: "tablespace" not in options(stmt.get("options")),
+    "DiscardStmt": lambda stmt: stmt.get("target", "DISCARD_ALL") != "DISCARD_ALL",
+    "CreateSubscriptionStmt": _create_subscription_in_transaction,
+    "AlterSubscriptionStmt": _alter_subscription_in_transaction,
+}
+
+
+def runs_in_transaction(node: object) -> bool:
+    """Tell whether the statement may run inside a transaction block.
+
+    Not readable from the text, so taken as yes: reindex and cluster of a partitioned table, a procedure that commits.
+    """
+    name, stmt = opened(node)
+    if name in _IN_TRANSACTION:
+        return _IN_TRANSACTION[name](stmt)
+    return name not in _NEVER_IN_A_TRANSACTION
+
+
 def is_opaque(node: object) -> bool:
-    """Tell whether what the statement does cannot be read from it: a block, a call, a query of a function not known as harmless."""
+    """Tell whether what the statement locks cannot be read: a block, a call, a query of a function that may do more."""
     name, stmt = opened(node)
     if name in {"DoStmt", "CallStmt", "ExecuteStmt", "CreateExtensionStmt", "AlterExtensionStmt"}:
         return True
     if name == "ExplainStmt":
         return switched_on(options(stmt.get("options")), "analyze") and is_opaque(stmt.get("query"))
-    return name == "SelectStmt" and any(not _CALLED_SAFELY.fullmatch(function) for function, _ in called(node))
+    return name == "SelectStmt" and any(not _is_harmless(function) for function, _ in called(node))
+
+
+def _is_harmless(function: str) -> bool:
+    name = function.removeprefix("pg_catalog.")
+    return name in _HARMLESS or ("." not in name and name.startswith(_HARMLESS_PREFIXES))
 
 
 def writes_rows(node: object) -> bool:
@@ -261,7 +291,7 @@ def concurrent_index(node: object) -> ConcurrentIndex | None:
         unique, guarded = bool(stmt.get("unique")), bool(stmt.get("if_not_exists"))
         return ConcurrentIndex("create", schema, text(stmt.get("idxname")) or None, relname, unique, guarded)
     if name == "DropStmt" and stmt.get("concurrent"):
-        parts = strings(content_list(items(stmt.get("objects"))[0]))
+        parts = strings(list_items(items(stmt.get("objects"))[0]))
         owner = parts[-2] if len(parts) > 1 else None
         return ConcurrentIndex("drop", owner, parts[-1], None, if_exists=bool(stmt.get("missing_ok")))
     if name == "ReindexStmt" and switched_on(options(stmt.get("params")), "concurrently"):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pg_deploy.sql_kinds import ObjectName, kind_of
-from pg_deploy.sql_locks import content_list
-from pg_deploy.sql_tree import Fields, fields, items, opened, quoted, relation, strings, text
+from pg_deploy.sql_tree import Fields, fields, items, list_items, opened, quoted, relation, strings, text
 
 _NAMED = {
     "CreatePolicyStmt": ("policy", "policy_name"),
@@ -49,7 +48,7 @@ _SUBCOMMANDS = {
 
 
 def created_objects(node: object) -> tuple[ObjectName, ...]:
-    """Return the objects that the statement creates, or replaces; columns and named constraints of `alter table` too."""
+    """Return the objects that the statement creates or replaces; of `alter table` columns and named constraints."""
     return tuple(_created(*opened(node)))
 
 
@@ -75,11 +74,9 @@ def _created(name: str, stmt: Fields) -> Iterator[ObjectName]:
         yield ObjectName(kind, relation(stmt.get(field)))
     elif name == "CreateForeignTableStmt":
         yield ObjectName("foreign table", relation(fields(stmt.get("base")).get("relation")))
-    elif name == "CreateTableAsStmt":
+    elif into := stmt.get("into") or stmt.get("intoClause"):
         kind = "materialized view" if stmt.get("objtype") == "OBJECT_MATVIEW" else "table"
-        yield ObjectName(kind, relation(fields(stmt.get("into")).get("rel")))
-    elif name == "SelectStmt" and "intoClause" in stmt:
-        yield ObjectName("table", relation(fields(stmt["intoClause"]).get("rel")))
+        yield ObjectName(kind, relation(fields(into).get("rel")))
     elif name == "IndexStmt" and stmt.get("idxname"):
         schema = text(fields(stmt.get("relation")).get("schemaname"))
         yield ObjectName("index", quoted(schema, text(stmt["idxname"])), on)
@@ -145,7 +142,7 @@ def _dropped_object(kind: str, node: Fields) -> ObjectName:
             return ObjectName(kind, name)
         types = [_type(argument.get("TypeName")) for argument in items(content.get("objargs"))]
         return ObjectName(kind, name + "(" + ",".join(types) + ")")
-    parts = strings(content_list(node))
+    parts = strings(list_items(node))
     if kind in _ON_A_TABLE:
         return ObjectName(kind, quoted(parts[-1]), quoted(*parts[:-1]))
     return ObjectName(kind, quoted(*parts))

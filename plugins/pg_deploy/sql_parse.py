@@ -15,6 +15,8 @@ from pg_deploy.sql_tree import fields, items, opened
 
 _BOM = "\ufeff"
 _COPY_FROM_CLIENT = re.compile(r"\bcopy\b[^;]*\bfrom\s+(?:stdin|pstdin)\b[^;]*;[^;]*\Z", re.IGNORECASE)
+# The parser repeats the string at fault, which may be a password; line and caret show the place.
+_QUOTING_A_STRING = re.compile(r""" at or near "(?:[^"]*['$]|(?=.*\n)|.{60}).*\Z""", re.DOTALL)
 _DEEPEST = 20_000  # nested expressions, e.g. a chain of thousands of `||`
 
 
@@ -97,7 +99,7 @@ def _refuse_client_data(raw: RawStatement, file: str) -> None:
 
 
 def _refused(text: str, error: parser.ParseError, file: str) -> Exception:
-    reason = str(error.args[0])
+    reason = _QUOTING_A_STRING.sub("", str(error.args[0]))
     place = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], int) else len(text.rstrip())
     line = text.count("\n", 0, place) + 1
     if text.startswith("\\", place):
@@ -113,9 +115,9 @@ def _syntax_error(text: str, place: int, reason: str, file: str) -> SqlSyntaxErr
     begin = text.rfind("\n", 0, place) + 1
     source = text[begin:].split("\n", 1)[0].rstrip("\r")
     column = place - begin
-    shown = shown_line(source)
+    shown = shown_line(source, context=text[max(0, begin - 500) : begin])
     first = max(0, column - 80)  # a minified file can be one line of a million characters
     window = shown[first : first + 120]
     padding = "".join("\t" if char == "\t" else " " for char in window[: column - first])
     line = text.count("\n", 0, place) + 1
-    return SqlSyntaxError(file, line, column + 1, f"{window}\n{padding}^", shown_line(reason))
+    return SqlSyntaxError(file, line, column + 1, f"{window}\n{padding}^", reason)

@@ -12,7 +12,7 @@ _SCANNED_UP_TO = (
 )
 _STRINGS = frozenset({"SCONST", "USCONST", "XCONST", "BCONST"})
 _SENSITIVE = re.compile(
-    r"passw|secret|token|api_?key|private_?key|credential|vault|crypt|conninfo|dblink|://|user\s+mapping|subscription"
+    r"passw|(?:create|alter)\s+(?:role|user)|secret|token|api_?key|private_?key|credential|vault|crypt|conninfo|dblink|://|user\s+mapping|subscription"
     r"|\bserver\b.*\boptions\b|\bhost\s*=",
     re.IGNORECASE | re.DOTALL,
 )
@@ -20,7 +20,7 @@ _QUOTED = re.compile(r"'(?:[^']|'')*'?")
 
 
 def summary_of(sql: str) -> str:
-    """Return the statement's first 100 characters on one line; every string in it is masked where it may hold a secret."""
+    """Return the statement's first 100 characters on one line, all strings masked where it may hold a secret."""
     if len(sql) > _SCANNED_UP_TO:
         words = re.sub(r"/\*.*?\*/|--[^\n]*", " ", sql[:_LENGTH], flags=re.DOTALL)
         head = re.split(r"['$]|/\*|\bvalues\b", words, maxsplit=1, flags=re.IGNORECASE)[0]
@@ -40,8 +40,8 @@ def summary_of(sql: str) -> str:
     return line if len(line) <= _LENGTH else line[: _LENGTH - 1] + "…"
 
 
-def shown_line(line: str) -> str:
-    """Return a line of SQL for an error message; strings are masked, at their length, where it may hold a secret."""
-    if _SENSITIVE.search(line) is None:
+def shown_line(line: str, *, context: str = "") -> str:
+    """Return a line of SQL for an error message, strings masked where it, or the SQL before it, may hold a secret."""
+    if _SENSITIVE.search(context + line) is None:
         return line
     return _QUOTED.sub(lambda found: "*" * len(found.group()), line)

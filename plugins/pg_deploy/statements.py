@@ -16,7 +16,8 @@ from pg_deploy.sql_kinds import (
     runs_in_transaction,
     writes_rows,
 )
-from pg_deploy.sql_locks import Lock, LockClaim, lock_claims
+from pg_deploy.sql_lock_modes import Lock, LockClaim
+from pg_deploy.sql_locks import lock_claims
 from pg_deploy.sql_objects import created_objects, dropped_objects
 from pg_deploy.sql_parse import RawStatement, parse
 from pg_deploy.sql_summary import summary_of
@@ -36,6 +37,7 @@ __all__ = [
 
 _RELATION_KINDS = frozenset({"table", "foreign table", "view", "materialized view"})
 _REMEDY = "remove it: each part of a migration already runs in one transaction"
+_REMEDY_NOTHING = "write a statement between it and its end"
 _REMEDY_CHECK = "remove it: a check runs in a transaction that is aborted"
 
 
@@ -43,9 +45,9 @@ _REMEDY_CHECK = "remove it: a check runs in a transaction that is aborted"
 class Statement:
     """One statement of a file, as it is sent, and what its text says about it.
 
-    `sql` is the file's own text without the `;`; `line` (from 1) is where its first token stands. `locks` are those on relations
-    that existed before the statement's transaction. `opaque`: what it locks cannot be read. `session_state`: it leaves a setting
-    or a lock in the session. `summary` is one line for logs, without comments and secrets.
+    `sql` is the file's own text without the `;`; `line` (from 1) is where its first token stands. `locks` are those on
+    relations that existed before the statement's transaction. `opaque`: what it locks cannot be read. `session_state`:
+    it leaves a setting or a lock in the session. `summary` is one line for logs, without comments and secrets.
     """
 
     ordinal: int
@@ -163,13 +165,13 @@ def _plain(raw: RawStatement) -> str:
 
 
 def _classified(parsed: tuple[RawStatement, ...]) -> tuple[Statement, ...]:
-    """Classify each; claims on relations that the same transaction created are left out, as nobody else sees them yet."""
+    """Classify each; claims on relations that the same transaction created are left out: nobody else sees them yet."""
     new: set[str] = set()
     result: list[Statement] = []
     for number, raw in enumerate(parsed, start=1):
         statement = _statement(number, raw)
         if not statement.transactional or statement.session_state or statement.opaque:
-            new.clear()  # committed, so visible to others; or the search_path, and with it a name's meaning, may have changed
+            new.clear()  # committed, so visible to others; or the search_path, and so a name's meaning, may differ
         kept = tuple(claim for claim in statement.locks if claim.relation not in new)
         result.append(replace(statement, locks=kept))
         if not _may_find_it_there(raw):

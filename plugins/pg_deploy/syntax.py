@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pglast import ast, parse_sql
@@ -9,17 +11,37 @@ from pglast.parser import ParseError
 from pglast.visitors import Visitor
 
 
-class SqlStatement(Protocol):
-    """One statement of a migration."""
+class Split(Protocol):
+    """One statement as a file is cut into them."""
 
-    @property
-    def file(self) -> str: ...
     @property
     def sql(self) -> str: ...
     @property
     def line(self) -> int: ...
     @property
     def summary(self) -> str: ...
+
+
+class SqlStatement(Split, Protocol):
+    """One statement of a migration, with the name of its file."""
+
+    @property
+    def file(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class FileStatement:
+    """A statement and the file it stands in: what preflight's readers take."""
+
+    file: str
+    sql: str
+    line: int
+    summary: str
+
+
+def in_file(file: str, statements: Iterable[Split]) -> tuple[FileStatement, ...]:
+    """`statements`, as a file was cut into them, with the file's name put to each."""
+    return tuple(FileStatement(file, each.sql, each.line, each.summary) for each in statements)
 
 
 def parsed(sql: str) -> tuple[Any, ...]:

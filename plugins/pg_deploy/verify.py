@@ -113,11 +113,7 @@ def _verify_benchmarks(job: Job, connection: Connection, current: Attempt, migra
 
 
 def _log_comparison(result: bench.Comparison, log: logging.Logger) -> None:
-    goal = ""
-    if result.goal_text:
-        said = {True: "met", False: "not met", None: "not comparable"}[result.goal_met]
-        goal = f"; goal {result.goal_text}: {said}"
     if result.breached:
-        log.error("  ✗ %s: %s (%s)%s", result.name, result.sentence, result.why, goal)
+        log.error("  ✗ %s: %s: %s", result.name, result.why, result.sentence)
     else:
-        log.info("  ✓ %s: %s%s", result.name, result.sentence, goal)
+        log.info("  ✓ %s: %s", result.name, result.sentence)

@@ -1,7 +1,8 @@
--- Objects that the server came with have none of ours, but for the schema public.
+-- Objects that the server came with have none of ours, but for the schema public. Named by pg_identify_object, because
+-- pg_describe_object speaks the server's language.
 select
     'comment' as kind,
-    pg_describe_object(d.classoid, d.objoid, d.objsubid) as identity,
+    o.type || ' ' || o.identity as identity,
     'database' as scope,
     jsonb_build_object('text', d.description) as definition
 from pg_catalog.pg_description d
@@ -27,10 +28,11 @@ union all
 select
     'comment',
     case when d.classoid = 'pg_catalog.pg_database'::regclass then 'this database'
-        else pg_describe_object(d.classoid, d.objoid, 0) end,
+        else o.type || ' ' || o.identity end,
     'cluster',
     jsonb_build_object('text', d.description)
 from pg_catalog.pg_shdescription d
+cross join lateral pg_identify_object(d.classoid, d.objoid, 0) o
 where d.objoid >= 16384
   and (
     d.classoid <> 'pg_catalog.pg_database'::regclass

@@ -24,8 +24,12 @@ where (k.conrelid <> 0 or k.contypid <> 0)
   and not exists (
     select
     from extension_member e
-    where (e.classid, e.objid) in (
-        ('pg_catalog.pg_class'::regclass, k.conrelid),
-        ('pg_catalog.pg_type'::regclass, k.contypid)
-    )
+    where e.classid = 'pg_catalog.pg_class'::regclass
+      and e.objid = k.conrelid
+)
+  and not exists (
+    select
+    from extension_member e
+    where e.classid = 'pg_catalog.pg_type'::regclass
+      and e.objid = k.contypid
 )

@@ -7,7 +7,7 @@ select
         'event', g.evtevent,
         'tags', (select jsonb_agg(tag order by tag collate "C") from unnest(g.evttags) tag),
         'function', g.evtfoid::regprocedure::text,
-        'fires', case g.evtenabled when 'D' then 'never' when 'R' then 'on replica' when 'A' then 'always' end
+        'fires', case g.evtenabled when 'D' then 'never' when 'R' then 'on replica' when 'A' then 'always' else 'normally' end
     ) as definition
 from pg_catalog.pg_event_trigger g
 where not exists (

@@ -1,19 +1,22 @@
 -- One fact a grantee and object, the owner's own rights included: no ACL and the default written out are the same.
--- What belongs to an extension shows only where its rights are no longer those that the extension gave.
+-- What belongs to an extension or to the server shows only where its rights are no longer those that it came with.
 with object as (
     select
         case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
             when 'S' then 'sequence' else 'table' end as type,
-        format('%I.%I', s.nspname, c.relname) as name,
+        format('%I.%I', n.nspname, c.relname) as name,
         'pg_catalog.pg_class'::regclass as classid,
         c.oid as objid,
         0 as subid,
         c.relacl as acl,
         acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner) as default_acl,
-        'database' as scope
+        'database' as scope,
+        s.oid is null as came_with_server
     from pg_catalog.pg_class c
-    join included_schema s on s.oid = c.relnamespace
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    left join included_schema s on s.oid = n.oid
     where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+      and (s.oid is not null or (c.relacl is not null and n.nspname = 'pg_catalog'))
     union all
     select
         'column',
@@ -23,7 +26,8 @@ with object as (
         a.attnum,
         a.attacl,
         '{}'::aclitem[],
-        'database'
+        'database',
+        false
     from pg_catalog.pg_attribute a
     join pg_catalog.pg_class c on c.oid = a.attrelid
     join included_schema s on s.oid = c.relnamespace
@@ -38,9 +42,13 @@ with object as (
         0,
         p.proacl,
         acldefault('f', p.proowner),
-        'database'
+        'database',
+        s.oid is null
     from pg_catalog.pg_proc p
-    join included_schema s on s.oid = p.pronamespace
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    left join included_schema s on s.oid = n.oid
+    where s.oid is not null
+       or (p.proacl is not null and n.nspname = 'pg_catalog')
     union all
     select
         'type',
@@ -50,7 +58,8 @@ with object as (
         0,
         t.typacl,
         acldefault('T', t.typowner),
-        'database'
+        'database',
+        false
     from pg_catalog.pg_type t
     join included_schema s on s.oid = t.typnamespace
     left join pg_catalog.pg_class c on c.oid = t.typrelid
@@ -72,7 +81,8 @@ with object as (
         0,
         s.nspacl,
         acldefault('n', s.nspowner),
-        'database'
+        'database',
+        false
     from included_schema s
     union all
     select
@@ -83,7 +93,8 @@ with object as (
         0,
         l.lanacl,
         acldefault('l', l.lanowner),
-        'database'
+        'database',
+        false
     from pg_catalog.pg_language l
     union all
     select
@@ -94,7 +105,8 @@ with object as (
         0,
         w.fdwacl,
         acldefault('F', w.fdwowner),
-        'database'
+        'database',
+        false
     from pg_catalog.pg_foreign_data_wrapper w
     union all
     select
@@ -105,7 +117,8 @@ with object as (
         0,
         v.srvacl,
         acldefault('S', v.srvowner),
-        'database'
+        'database',
+        false
     from pg_catalog.pg_foreign_server v
     union all
     select
@@ -116,7 +129,8 @@ with object as (
         0,
         b.datacl,
         acldefault('d', b.datdba),
-        'cluster'
+        'cluster',
+        false
     from pg_catalog.pg_database b
     where b.datname = current_database()
     union all
@@ -128,7 +142,8 @@ with object as (
         0,
         b.spcacl,
         acldefault('t', b.spcowner),
-        'cluster'
+        'cluster',
+        false
     from pg_catalog.pg_tablespace b
 ),
 right_held as (
@@ -143,13 +158,9 @@ right_held as (
             order by x.privilege_type collate "C"
         ) as privileges
     from object o
+    left join extension_member e on e.classid = o.classid and e.objid = o.objid
     cross join lateral aclexplode(coalesce(o.acl, o.default_acl)) x
-    where not exists (
-        select
-        from extension_member e
-        where e.classid = o.classid
-          and e.objid = o.objid
-    )
+    where (e.objid is null and not o.came_with_server)
        or o.acl is distinct from (
         select i.initprivs
         from pg_catalog.pg_init_privs i

@@ -32,5 +32,5 @@ where not exists (
     select
     from extension_member e
     where e.classid = 'pg_catalog.pg_class'::regclass
-      and e.objid in (i.indexrelid, i.indrelid)
+      and e.objid = i.indrelid
 )

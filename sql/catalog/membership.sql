@@ -13,6 +13,8 @@ select
         )
     ) as definition
 from pg_catalog.pg_auth_members m
-where m.member >= 16384
-   or m.roleid >= 16384
+where not (
+    starts_with(pg_get_userbyid(m.member)::text, 'pg_')
+    and starts_with(pg_get_userbyid(m.roleid)::text, 'pg_')
+)
 group by m.member, m.roleid

@@ -5,7 +5,7 @@ select
     'database' as scope,
     jsonb_build_object(
         'definition', pg_get_triggerdef(g.oid),
-        'fires', case g.tgenabled when 'D' then 'never' when 'R' then 'on replica' when 'A' then 'always' end
+        'fires', case g.tgenabled when 'D' then 'never' when 'R' then 'on replica' when 'A' then 'always' else 'normally' end
     ) as definition
 from pg_catalog.pg_trigger g
 join pg_catalog.pg_class c on c.oid = g.tgrelid

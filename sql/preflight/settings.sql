@@ -1,6 +1,10 @@
+-- what a new session would have: our own has set some of these for itself
 select
     s.name,
-    current_setting(s.name) as value
+    case
+        when s.source = 'session' then s.reset_val || coalesce(' ' || s.unit, '')
+        else current_setting(s.name)
+    end as value
 from pg_catalog.pg_settings s
 where s.name in (
     'cron.database_name',

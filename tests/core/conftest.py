@@ -15,9 +15,15 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def catalog_server() -> Iterator[str]:
+def catalog_binaries() -> Path:
+    """The folder of the newest installed server's programs."""
+    return _server_binaries()
+
+
+@pytest.fixture(scope="session")
+def catalog_server(catalog_binaries: Path) -> Iterator[str]:
     """The superuser's conninfo of a private cluster with pg_cron, without dbname; gone afterwards."""
-    binaries = _server_binaries()
+    binaries = catalog_binaries
     with tempfile.TemporaryDirectory(prefix="pg-deploy-catalog-") as folder:
         root = os.geteuid() == 0
         if root:

@@ -8,13 +8,14 @@ from psycopg import errors
 
 from demo import cluster
 from demo.cluster import Cluster
-from tests.demo.conftest import Ask, ask_at
+from tests.demo.asking import Ask, ask_at
 
 
 def test_the_deploying_role_is_powerful_but_no_superuser(demo_cluster: Cluster, ask: Ask) -> None:
     """A migration that works here as a superuser would fail at whoever runs a real Supabase."""
     attributes = ask(
-        "select rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls from pg_catalog.pg_roles where rolname = %s",
+        "select rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls from pg_catalog.pg_roles"
+        " where rolname = %s",
         "postgres",
     )
     assert attributes == [(False, True, True, True, True)]
@@ -50,7 +51,8 @@ def test_the_api_roles_have_supabases_attributes_and_timeouts(ask: Ask) -> None:
     """A proof over roles that bypass RLS by mistake would prove nothing."""
     roles = ask(
         "select rolname, rolcanlogin, rolinherit, rolbypassrls, coalesce(array_to_string(rolconfig, ','), '')"
-        " from pg_catalog.pg_roles where rolname in ('anon', 'authenticated', 'service_role', 'authenticator') order by 1"
+        " from pg_catalog.pg_roles where rolname in ('anon', 'authenticated', 'service_role', 'authenticator')"
+        " order by 1"
     )
     assert roles == [
         ("anon", False, False, False, "statement_timeout=3s"),
@@ -70,7 +72,8 @@ def test_auth_uid_reads_the_claims_and_the_legacy_claim_first(demo_cluster: Clus
             (f'{{"sub": "{one}", "role": "authenticated", "email": "a@example.com"}}', other if legacy else ""),
         )
         row = session.execute(
-            "select auth.uid()::text, auth.role(), auth.email(), auth.jwt() ->> 'sub', extensions.uuid_generate_v4() is not null"
+            "select auth.uid()::text, auth.role(), auth.email(), auth.jwt() ->> 'sub',"
+            " extensions.uuid_generate_v4() is not null"
         ).fetchone()
     assert row == (other if legacy else one, "authenticated", "a@example.com", one, True)
 
@@ -90,7 +93,8 @@ def test_the_empty_database_is_bootstrapped_and_has_storage_but_no_tables_of_our
     """A project's own migrations start from here: a table of ours would collide with theirs."""
     found = ask_at(
         empty_database,
-        "select (select count(*) from pg_catalog.pg_tables where schemaname = 'public'), storage.foldername('a/b/c.png'),"
+        "select (select count(*) from pg_catalog.pg_tables where schemaname = 'public'),"
+        " storage.foldername('a/b/c.png'),"
         " to_regclass('storage.buckets') is not null, to_regclass('auth.users') is not null,"
         " (select datdba::regrole::text from pg_catalog.pg_database where datname = current_database())",
     )

@@ -16,7 +16,7 @@ from demo import cluster, server
 from demo.__main__ import main
 from demo.cluster import Cluster
 from demo.errors import BadSettingError, NoClusterError, NotACopyError, PortTakenError
-from tests.demo.conftest import Ask, ask_at
+from tests.demo.asking import Ask, ask_at
 
 
 def _wait_until(holds: Callable[[], bool], what: str, patience_s: float) -> None:
@@ -32,7 +32,8 @@ def test_a_reset_brings_back_tables_rows_roles_settings_and_cron_jobs(demo_clust
     facts = (
         "select (select count(*) from public.organization_members), (select count(*) from pg_catalog.pg_roles),"
         " (select rolconfig::text from pg_catalog.pg_roles where rolname = 'authenticated'),"
-        " (select count(*) from pg_catalog.pg_auth_members), (select array_agg(jobname order by 1)::text from cron.job),"
+        " (select count(*) from pg_catalog.pg_auth_members),"
+        " (select array_agg(jobname order by 1)::text from cron.job),"
         " (select count(*) from pg_catalog.pg_database), current_setting('work_mem'),"
         " (select count(*) from pg_catalog.pg_class where relnamespace = 'public'::regnamespace)"
     )
@@ -94,6 +95,16 @@ def test_a_server_killed_with_all_its_traces_left_starts_again(demo_cluster: Clu
     assert (demo_cluster.data / "postmaster.pid").exists()
     assert cluster.ensure(demo_cluster.directory) == demo_cluster
     assert ask_at(demo_cluster.url(), "select count(*) > 0 from public.messages") == [(True,)]
+
+
+def test_a_pid_file_whose_number_another_program_has_by_now_is_no_server(demo_cluster: Cluster) -> None:
+    """After a reboot numbers are given anew: `make down` must not signal a stranger, nor `make up` believe it is up."""
+    cluster.stop(demo_cluster)
+    (demo_cluster.data / "postmaster.pid").write_text(f"{os.getpid()}\n", encoding="utf-8")
+    assert cluster.running(demo_cluster.directory) is None
+    cluster.stop(demo_cluster)
+    assert cluster.ensure(demo_cluster.directory) == demo_cluster
+    assert ask_at(demo_cluster.url(), "select 1") == [(1,)]
 
 
 def test_a_stopped_cluster_is_not_running_and_starts_on_its_port_with_its_data(demo_cluster: Cluster) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
+import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +14,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from launch import airflow, processes
+from launch import airflow, components, ports, processes
 from launch.api import Api
-from launch.deploy import DEPLOY, await_dag
-from launch.errors import DagMissingError, RunningElsewhereError
+from launch.deploy import await_dag
+from launch.errors import DagMissingError, PortTakenError, RunningElsewhereError, StartError
+from launch.settings import Place
 from pg_deploy.folder import stamp
 from tests.launch.conftest import Launcher
+
+DEPLOY = "deploy_migrations"
 
 
 def test_it_is_healthy_and_nothing_listens_beyond_the_loopback_address(
@@ -79,11 +84,10 @@ def test_the_same_names_with_other_contents_are_waited_for(
     launcher: Launcher, running: airflow.Running, tmp_path: Path
 ) -> None:
     """A run that started before Airflow read the new files would deploy the old ones."""
-    for text in ("select 2;\n", "select 3;\n"):
-        (launcher.migrations / "20260101000000_toy.sql").write_text(text)
-        code, output = launcher.deploy()
-        assert code == 0, output
-        assert f"✓ carried {stamp(launcher.migrations)}" in output
+    (launcher.migrations / "20260101000000_toy.sql").write_text("select 2;\n")
+    code, output = launcher.deploy()
+    assert code == 0, output
+    assert f"✓ carried {stamp(launcher.migrations)}" in output
     other = tmp_path / "other"
     shutil.copytree(launcher.migrations, other)
     code, output = launcher.deploy(MIGRATIONS_DIR=str(other))
@@ -150,3 +154,27 @@ def test_one_that_lost_its_leader_is_replaced_and_stop_leaves_nothing(
     assert not [one for one in family if (one.pid, one.started) in alive]
     assert airflow.stop(launcher.where) is False
     assert airflow.stop(replace(launcher.where, home=launcher.where.home / "absent")) is False
+
+
+def test_a_port_lost_to_another_program_while_starting_is_left_for_the_next(
+    launcher: Launcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two clones that start together choose one port: the second must not use the first one's Airflow."""
+    with socket.socket() as thief:
+        thief.bind(("127.0.0.1", 0))
+        thief.listen()
+        lost = thief.getsockname()[1]
+        monkeypatch.setattr(ports, "choose", lambda demanded, name, first=0: lost if first <= lost else 1)
+        launched = []
+
+        def launch_nothing(where: Place, port: int, variables: dict[str, str]) -> processes.Process | None:
+            launched.append(port)
+            return processes.read(subprocess.Popen(["sleep", "60"], start_new_session=True).pid)
+
+        monkeypatch.setattr(components, "launch", launch_nothing)
+        monkeypatch.setattr(airflow, "START_SECONDS", 2)
+        with pytest.raises(StartError):
+            airflow.start(replace(launcher.where, home=tmp_path / "home"), {})
+        assert launched == [lost, 1]
+        with pytest.raises(PortTakenError):
+            airflow.start(replace(launcher.where, home=tmp_path / "home"), {"AIRFLOW_PORT": str(lost)})

@@ -16,3 +16,12 @@ alter role authenticated set statement_timeout = '8s';
 alter role authenticator set statement_timeout = '8s';
 alter role postgres set search_path = "$user", public, extensions;
 alter role supabase_auth_admin set search_path = auth;
+
+-- From PostgreSQL 16 on, CREATEROLE alone no longer lets postgres alter and grant these, as it may on Supabase.
+do $$
+begin
+    if current_setting('server_version_num')::integer >= 160000 then
+        grant anon, authenticated, service_role to postgres with admin option;
+    end if;
+end
+$$;

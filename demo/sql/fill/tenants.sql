@@ -28,7 +28,7 @@ select distinct on (organization, i)
     pg_temp.key('organization', organization),
     pg_temp.user_key(i),
     case when i = 1 then 'owner' else pg_temp.pick(i * 3 + n, 24, '{owner,admin,member,member,member}') end,
-    case when i > 1 and (i + 4 * n) % 15 = 0 then 'suspended' else 'active' end,
+    case when i > 1 and (i + 10 * n) % 15 = 0 then 'suspended' else 'active' end,
     base - pg_temp.unit(i * 3 + n, 25) * interval '180 days'
 from seat
 order by organization, i, n;

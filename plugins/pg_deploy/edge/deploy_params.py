@@ -33,6 +33,7 @@ def deploy_params() -> dict[str, Param]:
         ),
         "approval": Param(
             "risky",
+            type="string",
             enum=["risky", "all", "none"],
             title="Approval",
             description="When a person is asked: for risk medium and up, always, or never. "
@@ -40,6 +41,7 @@ def deploy_params() -> dict[str, Param]:
         ),
         "on_failure": Param(
             "rollback_failed",
+            type="string",
             enum=["rollback_failed", "rollback_all", "stop"],
             title="On failure",
             description="Undo the migration that failed, everything that this run verified, or nothing.",

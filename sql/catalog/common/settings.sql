@@ -10,3 +10,5 @@ set local bytea_output = 'hex';
 set local jit = off;
 -- off would make a table with policies (cron.job) an error instead of a shorter answer
 set local row_security = on;
+-- a database in SQL_ASCII would answer in bytes
+set local client_encoding = 'UTF8';

@@ -1,4 +1,4 @@
-"""A throwaway PostgreSQL cluster for the tests of what preflight reads; it needs no server running, only its programs."""
+"""A throwaway PostgreSQL cluster for preflight's tests; PG_BIN may name the folder of its programs."""
 
 from __future__ import annotations
 
@@ -78,6 +78,16 @@ class Server:
         )
 
 
+def programs_folder() -> Path:
+    """PG_BIN, or the newest server installed; the test fails where there is none."""
+    if "PG_BIN" in os.environ:
+        return Path(os.environ["PG_BIN"])
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda each: int(each.parts[4]))
+    if not installed:
+        pytest.fail("PostgreSQL's programs are missing: run `apt-get install postgresql`")
+    return installed[-1].parent
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -120,17 +130,15 @@ def directory() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def server(directory: Path) -> Iterator[Server]:
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda each: int(each.parts[4]))
-    if not programs:
-        pytest.fail("PostgreSQL's programs are missing: run `apt-get install postgresql`")
+    programs = programs_folder()
     data = directory / "data"
-    made = as_postgres([str(programs[-1]), "-D", str(data), "-A", "trust", "-U", "postgres", "--no-sync"])
+    made = as_postgres([str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres", "--no-sync"])
     if made.wait(60):
         pytest.fail(f"initdb failed: {made.stderr.read() if made.stderr else b''!r}")
     with (data / "postgresql.conf").open("a") as settings:
         settings.write(SETTINGS)
     port = free_port()
-    process = as_postgres([str(programs[-1].parent / "postgres"), "-D", str(data), "-p", str(port)])
+    process = as_postgres([str(programs / "postgres"), "-D", str(data), "-p", str(port)])
     found = Server(port=port, data=data)
     try:
         wait_for(found.url(database="postgres"), process)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
-from pg_deploy.index_estimate import index_estimates
+from pg_deploy.index_estimate import disk_needed, index_estimates
 from tests.core.preflight.conftest import Server
-from tests.core.preflight.test_rights import Given
+from tests.core.preflight.test_rights import given
 
 TABLE = """
 drop schema if exists sizes cascade;
@@ -61,7 +62,7 @@ INDEXES = [
     "create index i on sizes.t using gin (tags)",
     "create index i on sizes.t using gin (metadata)",
     "create index i on sizes.t using gin (metadata jsonb_path_ops)",
-    "create index i on sizes.t using gist (tstzrange(created_at, created_at))",
+    "create index i on sizes.t using gist (int8range(id, id + 10))",
     "create index i on sizes.p (id)",
     "create index i on sizes.never (id)",
 ]
@@ -78,7 +79,7 @@ def deployer(server: Server) -> Iterator[psycopg.Connection]:
 @pytest.mark.parametrize("statement", INDEXES)
 def test_the_estimate_is_within_a_factor_of_two(deployer: psycopg.Connection, statement: str) -> None:
     """An engineer decides from it whether the disk will do; off by ten, it would be worse than none."""
-    (estimate,) = index_estimates(deployer, [Given(statement)])
+    (estimate,) = index_estimates(deployer, [given(statement)])
     with deployer.transaction(force_rollback=True):
         deployer.execute(statement)
         row = deployer.execute(
@@ -88,3 +89,27 @@ def test_the_estimate_is_within_a_factor_of_two(deployer: psycopg.Connection, st
     real = int((row and row[0]) or (plain and plain[0]))
     print(f"{estimate.bytes / real:5.2f} {real / 1e6:7.2f} MB {statement}")
     assert real / 2 <= estimate.bytes <= real * 2, f"{estimate.bytes} for {real}"
+
+
+def test_the_sum_and_the_peak_are_said_in_one_sentence(deployer: psycopg.Connection) -> None:
+    """The disk must hold all of them, and the sorting of the largest one too."""
+    estimates = index_estimates(deployer, [given(INDEXES[0]), given(INDEXES[2]), given("create index on absent (x)")])
+    assert [each.table for each in estimates] == ["sizes.t", "sizes.t"]
+    assert re.match(
+        r"disk: 2 indexes need about 13\.\d MB, and sorting the largest about 10\.\d MB more", disk_needed(estimates)
+    )
+    assert "(estimate from statistics)" in estimates[0].sentence
+    (unanalyzed,) = index_estimates(deployer, [given("create index i on sizes.never (note)")])
+    assert "run analyze" in unanalyzed.sentence
+    assert disk_needed(()) == "disk: no index is built on a table that exists"
+
+
+def test_what_cannot_be_judged_gets_an_estimate_and_never_an_error(deployer: psycopg.Connection) -> None:
+    """An unknown function or column is another check's to report; preflight must go on."""
+    for statement in (
+        "create index i on sizes.t (no_such_function(id))",
+        "create index i on sizes.t (absent) where x > 1",
+    ):
+        (estimate,) = index_estimates(deployer, [given(statement)])
+        assert estimate.bytes > 0
+    assert index_estimates(deployer, [given("create index on"), given("select 1")]) == ()

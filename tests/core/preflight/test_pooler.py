@@ -25,10 +25,9 @@ def pgbouncer(server: Server, directory: Path, mode: str, extra: str = "") -> It
     port = free_port()
     configuration = directory / f"pgbouncer-{port}.ini"
     configuration.write_text(
-        f"[databases]\n* = host=127.0.0.1 port={server.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n"
-        f"unix_socket_dir =\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = 10\n{extra}\n".replace(
-            "* = host=127.0.0.1", "* = host=127.0.0.1 user=postgres"
-        )
+        f"[databases]\n* = host=127.0.0.1 port={server.port} user=postgres\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
+        f"pool_mode = {mode}\n{extra or 'default_pool_size = 10'}\n"
     )
     process = as_postgres([str(PGBOUNCER), str(configuration)])
     try:
@@ -60,6 +59,20 @@ def load(server: Server, port: int, clients: int) -> Iterator[None]:
             each.join()
 
 
+def warm_up(server: Server, port: int) -> None:
+    """Make the pooler open two backends: with two handed out in turn, each of two clients may always meet its own."""
+    threads = [threading.Thread(target=lambda: one(server, port)) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+
+def one(server: Server, port: int) -> None:
+    with server.connect(port=port) as connection:
+        connection.execute("select pg_sleep(0.2)")
+
+
 @pytest.mark.parametrize("mode", ["transaction", "statement"])
 @pytest.mark.parametrize(
     "extra", ["", "server_round_robin = 1", "default_pool_size = 2\nserver_round_robin = 1\nmin_pool_size = 2"]
@@ -67,6 +80,7 @@ def load(server: Server, port: int, clients: int) -> Iterator[None]:
 def test_a_pooler_that_shares_backends_is_recognised(server: Server, directory: Path, mode: str, extra: str) -> None:
     """Else SET ROLE and claims of a deployment would leak to other clients of Supabase's port 6543."""
     with pgbouncer(server, directory, mode, extra) as port:
+        warm_up(server, port)
         assert [is_transaction_pooler(functools.partial(server.connect, port=port)) for _ in range(4)] == [True] * 4
 
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import psycopg
 import pytest
 
 from pg_deploy.rights import missing_rights
+from pg_deploy.syntax import FileStatement
 from tests.core.preflight.conftest import Server
 
 
-@dataclass(frozen=True)
-class Given:
-    sql: str
-    line: int = 1
-    summary: str = "a statement"
-    file: str = "20251118000000_x.sql"
+def given(sql: str, line: int = 1) -> FileStatement:
+    """One statement of a migration."""
+    return FileStatement("20251118000000_x.sql", sql, line, "a statement")
 
 
 @pytest.fixture
@@ -72,6 +69,11 @@ MISSING = [
     ("grant select on public.closed_table to anon", '"public.closed_table"'),
     ("drop schema auth", 'schema "auth"'),
     ("create event trigger e on ddl_command_end execute function public.tg()", "event trigger e"),
+    ("alter type public.kind add value 'b'", 'type "public.kind"'),
+    ("drop type public.kind", 'type "public.kind"'),
+    ("alter sequence public.counter restart", '"public.counter"'),
+    ("reindex table public.foreign_owned", '"public.foreign_owned"'),
+    ("create statistics public.st on id, note from public.foreign_owned", '"public.foreign_owned"'),
     ("alter database app set work_mem = '1MB'", 'database "app"'),
 ]
 EXTRA = """
@@ -82,6 +84,8 @@ create function closed.secret() returns int language sql as 'select 1';
 revoke execute on function closed.secret() from public;
 create table public.closed_table (id int);
 create function public.tg() returns trigger language plpgsql as 'begin return new; end';
+create schema drop_box;
+grant create on schema drop_box to deployer;
 create type public.kind as enum ('a');
 create sequence public.counter owned by none;
 """
@@ -108,7 +112,7 @@ def refused(connection: psycopg.Connection, sql: str) -> bool:
 @pytest.mark.parametrize(("sql", "named"), MISSING)
 def test_a_right_that_is_missing_is_named(deployer: psycopg.Connection, sql: str, named: str) -> None:
     """Else the deployment fails half way, with the statements before it already applied."""
-    found = missing_rights(deployer, [Given(sql)])
+    found = missing_rights(deployer, [given(sql)])
     assert [each.object for each in found][:1] == [named] or found[0].object.startswith(named)
     assert found[0].sentence.startswith("20251118000000_x.sql line 1: ")
     assert '"deployer"' in found[0].sentence
@@ -130,7 +134,7 @@ ALLOWED = [
     "set statement_timeout = '5s'",
     "set role authenticated",
     "create schema private",
-    "create extension pgcrypto",
+    "create extension citext",
     "create extension if not exists plpgsql",
     "create role clerk nologin",
     "grant select on public.own to anon",
@@ -139,6 +143,9 @@ ALLOWED = [
     "comment on function public.mine() is 'x'",
     "drop table if exists public.absent",
     "alter table if exists public.absent add column x int",
+    "drop trigger if exists absent on auth.users",
+    "create table drop_box.n (id int)",
+    "create or replace view drop_box.v as select 1 as x",
     "do $$begin perform 1; end$$",
     "create temporary table scratch (id int)",
     "alter default privileges in schema public grant select on tables to anon",
@@ -152,7 +159,7 @@ ALLOWED = [
 def test_what_the_server_allows_is_never_reported(deployer: psycopg.Connection, sql: str) -> None:
     """A false refusal would stop a migration that works, and nobody could get past it."""
     assert not refused(deployer, sql)
-    assert missing_rights(deployer, [Given(sql)]) == ()
+    assert missing_rights(deployer, [given(sql)]) == ()
 
 
 DOUBTFUL = [
@@ -172,17 +179,17 @@ def test_what_an_earlier_statement_makes_uncertain_is_not_reported(
     deployer: psycopg.Connection, statements: list[str]
 ) -> None:
     """The pending set is judged as a whole: what its first statements make, its later ones may use."""
-    assert missing_rights(deployer, [Given(each) for each in statements]) == ()
+    assert missing_rights(deployer, [given(each) for each in statements]) == ()
 
 
 def test_a_superuser_lacks_nothing(server: Server) -> None:
     """A self-hosted project may deploy as the superuser."""
     with server.connect() as connection:
-        assert missing_rights(connection, [Given(sql) for sql, _ in MISSING]) == ()
+        assert missing_rights(connection, [given(sql) for sql, _ in MISSING]) == ()
 
 
 def test_one_right_is_reported_once_with_the_first_line_that_needs_it(deployer: psycopg.Connection) -> None:
     """Forty statements on one table must not make forty lines of the same refusal."""
-    statements = [Given("alter table auth.users add a int", line=3), Given("alter table auth.users add b int", line=9)]
+    statements = [given("alter table auth.users add a int", line=3), given("alter table auth.users add b int", line=9)]
     found = missing_rights(deployer, statements)
     assert [(each.line, each.right) for each in found] == [(3, "ownership")]

@@ -14,7 +14,7 @@ import pytest
 
 from pg_deploy.server_judgement import describe, refusals, warnings
 from pg_deploy.server_state import LockWait, PreparedTransaction, Replica, ServerState, Slot, mask, read_server_state
-from tests.core.preflight.conftest import Server, as_postgres, free_port, wait_for
+from tests.core.preflight.conftest import Server, as_postgres, free_port, programs_folder, wait_for
 
 
 def state_of(server: Server, role: str = "deployer", **changes: object) -> ServerState:
@@ -54,14 +54,14 @@ def test_the_state_of_a_healthy_server_is_read_whole_and_nothing_is_refused(serv
     assert state.settings["wal_level"] == "logical"
     assert state.settings["data_checksums"] in {"on", "off"}
     assert state.extensions_installed["plpgsql"]
-    assert "pgcrypto" in state.extensions_available
+    assert "citext" in state.extensions_available
     assert "pg_monitor" in state.member_of
     assert state.not_visible == ("free disk space",)
     assert refusals(state, required_extensions=["plpgsql"], must_read_everything=True) == ()
     text = "\n".join(describe(state))
     assert '"app"' in text
     assert "createrole" in text
-    assert "not visible: free disk space" in text
+    assert "not visible to this role from SQL: free disk space" in text
 
 
 def test_tables_are_counted_as_the_guide_counts_them(server: Server) -> None:
@@ -188,6 +188,16 @@ def test_read_only_sessions_are_refused(server: Server) -> None:
         assert kinds(state_of(server)) == ["ReadOnlyServerError"]
 
 
+def test_what_our_own_session_has_set_is_not_taken_for_the_servers(server: Server) -> None:
+    """A dry run makes its session read-only itself: that is no reason to refuse."""
+    with server.connect("deployer") as connection:
+        connection.execute("set default_transaction_read_only = on")
+        connection.execute("set lock_timeout = '2s'")
+        state = read_server_state(connection)
+    assert (state.settings["default_transaction_read_only"], state.settings["lock_timeout"]) == ("off", "0 ms")
+    assert kinds(state) == []
+
+
 def test_an_old_server_is_refused(server: Server) -> None:
     """Below 14 the engine's own queries do not work."""
     (error,) = refusals(state_of(server, version_num=130018), required_extensions=())
@@ -199,9 +209,10 @@ def test_a_required_extension_is_told_apart_by_what_there_is_to_do(server: Serve
     state = state_of(server)
     (absent,) = refusals(state, required_extensions=["no_such_extension", "no_such_extension"])
     assert type(absent).__name__ == "ExtensionNotAvailableError"
-    (missing,) = refusals(state, required_extensions=["pgcrypto", "plpgsql"])
-    assert str(missing).endswith("run `create extension if not exists pgcrypto;`")
-    (dashed,) = refusals(state, required_extensions=["uuid-ossp"])
+    (missing,) = refusals(state, required_extensions=["citext", "plpgsql"])
+    assert str(missing).endswith("run `create extension if not exists citext;`")
+    dashes = replace(state, extensions_available={"uuid-ossp": "1.1"})
+    (dashed,) = refusals(dashes, required_extensions=["uuid-ossp"])
     assert str(dashed).endswith('run `create extension if not exists "uuid-ossp";`')
     for settings, sentence in (
         ({"cron.database_name": "app"}, "run `create extension if not exists pg_cron;`"),
@@ -258,11 +269,10 @@ def test_trouble_with_replication_is_a_warning(server: Server) -> None:
 
 def test_a_standby_is_refused_and_shows_on_its_primary(server: Server, directory: Path) -> None:
     """A connection that names the read replica must not get as far as the approval."""
-    program = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_basebackup"), key=lambda each: int(each.parts[4]))[-1]
     copy = directory / "standby"
     port = free_port()
     command = [
-        str(program),
+        str(programs_folder() / "pg_basebackup"),
         "-D",
         str(copy),
         "-R",
@@ -276,7 +286,7 @@ def test_a_standby_is_refused_and_shows_on_its_primary(server: Server, directory
     ]
     if as_postgres(command).wait(60):
         pytest.fail("pg_basebackup failed")
-    standby = as_postgres([str(program.parent / "postgres"), "-D", str(copy), "-p", str(port)])
+    standby = as_postgres([str(programs_folder() / "postgres"), "-D", str(copy), "-p", str(port)])
     try:
         wait_for(server.url(port=port), standby)
         with server.connect("deployer", port=port) as connection:

@@ -21,7 +21,8 @@ select
     e.index_name,
     case
         when i.indexrelid is null then 'the index does not exist'
-        when not (i.indisvalid and i.indisready and i.indislive) then 'the index is not valid: its build failed or has not ended'
+        when not (i.indisvalid and i.indisready and i.indislive)
+            then 'the index is not valid: its build failed or has not ended'
         else 'the index is defined otherwise'
     end as problem,
     e.definition as expected,

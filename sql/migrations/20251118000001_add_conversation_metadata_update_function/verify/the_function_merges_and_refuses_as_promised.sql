@@ -34,7 +34,10 @@ end
 $$;
 
 select
-    public.update_conversation_metadata(id, '{"customer": {"name": "Eve", "address": {"city": "Bern"}}, "tags": ["c"], "x": null}')
+    public.update_conversation_metadata(
+        id,
+        '{"customer": {"name": "Eve", "address": {"city": "Bern"}}, "tags": ["c"], "x": null}'
+    )
 from public.conversations
 where id in ('00000000-0000-4000-8000-00000000c001', '00000000-0000-4000-8000-00000000c002');
 

@@ -1,0 +1,85 @@
+"""Airflow's processes: made from the settings, and ended in an order that lets them end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+from launch import processes
+from launch.errors import DatabaseSetupError
+from launch.settings import Place, process_environment
+
+SCRIPT = Path(__file__).with_name("components.sh")
+# A component stops in some 6 s; a task that still runs then is asked to stop too.
+PATIENCE_SECONDS = 10
+GRACE_SECONDS = 10
+
+
+def launch(where: Place, port: int, variables: Mapping[str, str]) -> processes.Process:
+    """Start the components in a process session of their own; returns its leader. Raises DatabaseSetupError."""
+    environment = process_environment(where, port, variables)
+    _migrate(where, environment)
+    for log in where.logs.glob("*.log"):
+        log.replace(log.with_suffix(".log.1"))
+    with (where.logs / "components.log").open("ab") as output:
+        leader = subprocess.Popen(
+            ["/bin/sh", str(SCRIPT), str(where.logs)],
+            env=environment,
+            cwd=where.home,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    found = processes.read(leader.pid)
+    return found or processes.Process(leader.pid, parent=0, session=leader.pid, started=0)
+
+
+def end(members: list[processes.Process]) -> None:
+    """End the components, and what they started only if it does not end with them. Raises StillRunningError.
+
+    A LocalExecutor's worker that is ended by itself may hold the lock of the queue on which the others wait.
+    """
+    shells = {one.pid for one in members if SCRIPT.name in processes.command_line(one.pid)}
+    started = {one.pid for one in members} - shells
+    first = [one for one in members if one.parent not in started]
+    others = [one for one in members if one.parent in started]
+    processes.end(first, others, patience=PATIENCE_SECONDS, grace=GRACE_SECONDS)
+
+
+def last_words(where: Place) -> str:
+    """The last lines of each component's log."""
+    shown = []
+    for log in sorted(where.logs.glob("*.log")):
+        lines = log.read_text(errors="replace").splitlines()[-6:]
+        shown += [f"{log.name}: {line}" for line in lines]
+    return "\n".join(shown)
+
+
+def _migrate(where: Place, environment: dict[str, str]) -> None:
+    """Make or update the metadata database, where this version of Airflow has not done it yet."""
+    version = metadata.version("apache-airflow-core")
+    done = where.home / "migrated_to"
+    if where.database.exists() and done.exists() and done.read_text() == version:
+        return
+    # A new database gets its name when it is complete: one that was interrupted could never be finished.
+    database = where.database if where.database.exists() else where.database.with_suffix(".new")
+    if database != where.database:
+        database.unlink(missing_ok=True)
+    migrated = subprocess.run(
+        [str(Path(sys.executable).with_name("airflow")), "db", "migrate"],
+        env={**environment, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database}"},
+        cwd=where.home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if migrated.returncode:
+        raise DatabaseSetupError(str(where.home), "\n".join(migrated.stdout.splitlines()[-15:]))
+    database.replace(where.database)
+    done.write_text(version)

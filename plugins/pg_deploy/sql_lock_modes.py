@@ -1,0 +1,41 @@
+"""PostgreSQL's table locks, and a statement's claim of one."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+class Lock(enum.IntEnum):
+    """PostgreSQL's table lock modes; a greater one conflicts with more."""
+
+    ACCESS_SHARE = 1
+    ROW_SHARE = 2
+    ROW_EXCLUSIVE = 3
+    SHARE_UPDATE_EXCLUSIVE = 4
+    SHARE = 5
+    SHARE_ROW_EXCLUSIVE = 6
+    EXCLUSIVE = 7
+    ACCESS_EXCLUSIVE = 8
+
+    @property
+    def sql(self) -> str:
+        """The mode as PostgreSQL writes it."""
+        return self.name.replace("_", " ")
+
+    @property
+    def strong(self) -> bool:
+        """Whether the lock makes writers wait."""
+        return self >= Lock.SHARE
+
+
+@dataclass(frozen=True)
+class LockClaim:
+    """A lock on a relation, its name as written; None: on relations that the text does not name."""
+
+    mode: Lock
+    relation: str | None
+
+
+Claims = Iterator[tuple[Lock, "str | None"]]  # what the readers yield: None for relations that are not named

@@ -1,0 +1,43 @@
+-- The measure for all_conversations_large_tenant: the same rows by an explicit filter, past row level security.
+-- As a member of the organization with the most conversations.
+select
+    set_config('request.jwt.claim.sub', '', true),
+    set_config(
+        'request.jwt.claims',
+        coalesce(
+            (
+                select jsonb_build_object('sub', m.user_id, 'role', 'authenticated')::text
+                from (
+                    select d.organization_id
+                    from public.conversations c
+                    join public.domains d on d.id = c.domain_id
+                    where d.organization_id in (
+                        select om.organization_id
+                        from public.organization_members om
+                        where om.status = 'active'
+                    )
+                    group by d.organization_id
+                    order by count(*) desc, d.organization_id
+                    limit 1
+                ) as tenant
+                join public.organization_members m on m.organization_id = tenant.organization_id and m.status = 'active'
+                order by (select count(*) from public.organization_members om where om.user_id = m.user_id), m.user_id
+                limit 1
+            ),
+            ''
+        ),
+        true
+    );
+select set_config(
+    'benchmark.domain_ids',
+    array(
+        select d.id
+        from public.domains d
+        join public.organization_members m on m.organization_id = d.organization_id and m.status = 'active'
+        where m.user_id = auth.uid()
+    )::text,
+    true
+);
+select count(*)
+from public.conversations
+where domain_id = any (current_setting('benchmark.domain_ids')::uuid[]);
