@@ -340,7 +340,7 @@ class UncertainStatementError(PgDeployError):
         self.summary = summary
         super().__init__(
             f'"{summary}" (line {line}) was begun by an earlier try, and the catalog does not show whether it took effect; '
-            "look at the database, then finish or undo it by hand and adopt the version with `make baseline`"
+            "look at the database, then finish it by hand and adopt the version with `make baseline` and finished_by_hand"
         )
 
 
@@ -730,4 +730,39 @@ class OtherDefinitionError(PgDeployError):
         super().__init__(
             f'index "{index}" exists already with another definition, `{found}` where the migration wants `{wanted}`; '
             "give the new index another name, or drop the old one in a migration of its own"
+        )
+
+
+class UnfinishedMigrationError(PgDeployError):
+    """A migration to be adopted whose deployment broke off."""
+
+    def __init__(self, stem: str, state: str) -> None:
+        self.stem = stem
+        self.state = state
+        super().__init__(
+            f'"{stem}" was begun by a deployment that did not end (state {state}), so it may be half done; run '
+            "deploy_migrations, which goes on with it, or finish it by hand, name it in migrations and set "
+            "finished_by_hand to true"
+        )
+
+
+class RolledBackMigrationError(PgDeployError):
+    """A migration to be adopted that was undone by us."""
+
+    def __init__(self, stem: str) -> None:
+        self.stem = stem
+        super().__init__(
+            f'"{stem}" was rolled back by an earlier deployment, so it is not in the database; deploy it, or name it in '
+            "migrations if it was applied by hand since"
+        )
+
+
+class NotAdoptedError(PgDeployError):
+    """Not everything that the baseline pinned was adopted."""
+
+    def __init__(self, states: Sequence[str]) -> None:
+        self.states = tuple(states)
+        super().__init__(
+            f"not everything is adopted: {'; '.join(states)}; correct what the failed task says and trigger again, which "
+            "leaves alone what is adopted already"
         )

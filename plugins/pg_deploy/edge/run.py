@@ -20,7 +20,7 @@ from pg_deploy.folder import migrations_dir
 from pg_deploy.job import Job
 from pg_deploy.ledger import plan
 from pg_deploy.ledger.guard import Ownership, working
-from pg_deploy.migration import Migration, load, read_folder
+from pg_deploy.migration import Migration, load, scan_folder
 from pg_deploy.old_backends import terminate_all
 from pg_deploy.preflight import Identity
 from pg_deploy.session import Target, one_line
@@ -74,7 +74,7 @@ class Run:
         """The pinned migration of that version, read now; refused unless it is still what was pinned."""
         with self.target.session(f"read {version}") as connection:
             pinned = plan.pinned_version(connection, self.deployment_id, version)
-        found = [file for file in read_folder(migrations_dir()) if file.version == version]
+        found = [file for file in scan_folder(migrations_dir()).files if file.version == version]
         if pinned is None or not found:
             raise PinnedContentChangedError(pinned.stem if pinned else version)
         migration = load(found[0])
@@ -92,13 +92,18 @@ class Run:
 def read_run(context: Any) -> Run:
     """The run behind an Airflow context. Raises the core's errors for a bad conf or target."""
     conf = read_conf(context)
-    return Run(conf, read_target(conf.target), identity(context), _ownership(context), context["task"])
+    ownership = ownership_from(context, PREFLIGHT)
+    return Run(conf, read_target(conf.target), identity(context), ownership, context["task"])
 
 
 def read_conf(context: Any) -> DeployConf:
     """The conf of the run: the form's defaults with what was chosen, unknown keys refused."""
-    given = dict(context["dag_run"].conf or {})
-    return read_deploy_conf({**dict(context["params"]), **given})
+    return read_deploy_conf(chosen(context))
+
+
+def chosen(context: Any) -> dict[str, object]:
+    """The form's defaults with what was chosen, unchecked: the first task must refuse what no Param declares."""
+    return {**dict(context["params"]), **dict(context["dag_run"].conf or {})}
 
 
 def identity(context: Any) -> Identity:
@@ -129,8 +134,9 @@ def told_plainly() -> Iterator[None]:
         raise AirflowFailException(str(error)) from None
 
 
-def _ownership(context: Any) -> Ownership | None:
-    handed = context["ti"].xcom_pull(task_ids=PREFLIGHT) if context["ti"].task_id != PREFLIGHT else None
+def ownership_from(context: Any, first: str) -> Ownership | None:
+    """What the task `first` handed on when it claimed the target; None in a dry run, and in that task itself."""
+    handed = context["ti"].xcom_pull(task_ids=first) if context["ti"].task_id != first else None
     if not handed or handed.get("deployment_id") is None:
         return None
     return Ownership(handed["deployment_id"], handed["fence"], handed["good_for"])
