@@ -49,7 +49,7 @@ def roll_back(job: Job, version: str) -> Undone:
     before = snapshot.load(job.ledger, current.id, "before")
     if pinned is None or before is None:
         raise RollbackMissingError(current.stem)
-    settle(job.ledger, current.id, log=job.log)
+    settle(job.ledger, current.id, log=job.log, patience_s=0)
     current = attempts.by_id(job.ledger, current.id)
     if current.state != "rolling_back":
         current = attempts.move(job.ledger, current, "rolling_back")

@@ -177,6 +177,4 @@ def _answer_all(answer: str | None) -> None:
             detail.responded_at = utcnow()
             detail.responded_by = {"id": "1", "name": "tester"}
             session.flush()
-            handle_event_submit(
-                TriggerEvent(detail.as_resume_event_payload()), task_instance=instance, session=session
-            )
+            handle_event_submit(TriggerEvent(detail.as_resume_event_payload()), task_instance=instance, session=session)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tests.building import write_migration
 from tests.dags.conftest import Deploy
-from tests.looking import Database
 from tests.dags.states import DEPLOYED, NOT_REACHED, REJECTED
+from tests.looking import Database
 
 
 def _add(folder: Path, number: int, risk: str) -> str:
@@ -49,7 +49,13 @@ def test_who_is_asked_follows_the_policy_and_the_connections_floor(
     shown = risky.text
     assert f"Deploy {medium}?" in shown
     assert f"Deploy {low}?" not in shown
-    for words in ("## The medium one", "**Risk:** medium", "create table public.t2", "### What undoes it", "drop table"):
+    for words in (
+        "## The medium one",
+        "**Risk:** medium",
+        "create table public.t2",
+        "### What undoes it",
+        "drop table",
+    ):
         assert words in shown
 
     nobody_asked = _add(folder, 5, "high")

@@ -16,8 +16,8 @@ from pg_deploy.edge import groups
 from tests.building import fixture, write_migration
 from tests.dags.conftest import Deploy
 from tests.dags.harness import PROJECT
-from tests.looking import Database
 from tests.dags.states import DEPLOYED, NOT_REACHED, NOTHING_TO_DO, REFUSED
+from tests.looking import Database
 
 PINNED = "migrations pinned"
 
@@ -36,9 +36,7 @@ def test_a_file_that_arrives_after_preflight_is_not_deployed(
     _table(folder, "20250101000000_early")
     late.write_text("create table public.late (id int);")
 
-    result = deploy(
-        folder, after_parsing=lambda: late.rename(aside), when=PINNED, during=lambda: aside.rename(late)
-    )
+    result = deploy(folder, after_parsing=lambda: late.rename(aside), when=PINNED, during=lambda: aside.rename(late))
 
     assert result.state == "success"
     assert [result.group(stem) for stem in ("20250101000000_early", "20250102000000_late")] == [DEPLOYED, NOTHING_TO_DO]
@@ -134,7 +132,10 @@ def test_a_lock_that_somebody_holds_is_waited_for_without_stalling_the_applicati
     folder = tmp_path / "migrations"
     stem = "20250101000000_widen"
     write_migration(
-        folder, stem, "alter table public.busy add column more int;", rollback="alter table public.busy drop column more;"
+        folder,
+        stem,
+        "alter table public.busy add column more int;",
+        rollback="alter table public.busy drop column more;",
     )
     database.run("create table public.busy (id int)")
     stop, waits = threading.Event(), [0.0]
