@@ -26,9 +26,7 @@ def database(empty_database: str) -> Database:
     return found
 
 
-def _run(
-    database: Database, folder: Path, text: str, *, on_copy: bool = False, timeout_s: float = 10.0
-) -> CheckResult:
+def _run(database: Database, folder: Path, text: str, *, on_copy: bool = False, timeout_s: float = 10.0) -> CheckResult:
     write_migration(folder, STEM, "select 1;", checks={"a_check": text})
     (migration,) = load_all(read_folder(folder))
     with psycopg.connect(database.url, autocommit=True) as connection:
@@ -103,9 +101,7 @@ def test_every_check_runs_after_the_first_failure_and_after_an_error(database: D
     (migration,) = load_all(read_folder(tmp_path / "m"))
 
     with psycopg.connect(database.url, autocommit=True) as connection:
-        results = run_checks(
-            connection, migration.checks, on_copy=False, timeout_s=5, log=logging.getLogger("checks")
-        )
+        results = run_checks(connection, migration.checks, on_copy=False, timeout_s=5, log=logging.getLogger("checks"))
 
     assert [(result.name, result.outcome) for result in results] == [
         ("a", "failed"),

@@ -67,9 +67,7 @@ def _state(recorded: str = "", **attempts: str) -> State:
 )
 def test_where_a_migration_stands(recorded: bool, attempt: str | None, standing: Standing) -> None:
     """Else a run killed before verify would count as deployed, or what is in place be applied again."""
-    state = State(
-        {A: HistoryRow(A, "m")} if recorded else {}, {A: _attempt(A, attempt)} if attempt is not None else {}
-    )
+    state = State({A: HistoryRow(A, "m")} if recorded else {}, {A: _attempt(A, attempt)} if attempt is not None else {})
 
     assert state.standing(A) is standing
     assert not (standing.is_in_place and standing.is_pending)
