@@ -216,14 +216,16 @@ def refused_before_anything(result: Result, *stems: str) -> None:
     assert result.tasks["approve_earlier"] == "upstream_failed"
     assert result.tasks["earlier"] == "upstream_failed"
     for stem in stems:
-        assert result.group(stem) == {
+        group = result.group(stem)
+        # Whether the failure above reaches it first, or decide's branch passes it over, is a matter of the scheduler's order.
+        assert group.pop("passed") in ("upstream_failed", "skipped")
+        assert group == {
             "gate": "upstream_failed",
             "approve": "upstream_failed",
             "snapshot": "upstream_failed",
             "apply": "upstream_failed",
             "verify": "upstream_failed",
             "decide": "success",
-            "passed": "upstream_failed",
             "rollback": "skipped",
         }
     assert result.tasks["undo_earlier"] == "success"
