@@ -49,7 +49,12 @@ def apply(job: Job, migration: Migration) -> Attempt:
             attempts.move(connection, attempt, "applied")
 
     try:
-        run_segments(_work(job, migration, current), todo, before_commit)
+        run_segments(
+            _work(job, migration, current),
+            todo,
+            before_commit,
+            done=[segment for segment in migration.segments if segment.ordinal in done],
+        )
     except PgDeployError as error:
         job.ledger.execute(
             "update deploy_ledger.attempt set error = %s where id = %s and state = 'applying'", [str(error), current.id]

@@ -45,12 +45,12 @@ def index_state(connection: Connection, index: str) -> IndexState | None:
     return IndexState(bool(row[0]), row[1], row[2]) if row else None
 
 
-def refuse_what_is_in_the_way(connection: Connection, statement: Statement) -> None:
+def refuse_what_is_in_the_way(connection: Connection, names: Connection, statement: Statement) -> None:
     """Before the first try: what IF NOT EXISTS would take for done must be valid and the index that is asked for.
 
     Raises InvalidIndexInTheWayError or OtherDefinitionError. Changes nothing.
     """
-    wanted = _wanted(connection, statement)
+    wanted = _wanted(names, statement)
     if wanted is None:
         return
     state = index_state(connection, wanted.index)
@@ -62,7 +62,9 @@ def refuse_what_is_in_the_way(connection: Connection, statement: Statement) -> N
         _refuse_other_definition(connection, statement, wanted, state)
 
 
-def reconcile(connection: Connection, target: Target, statement: Statement, log: logging.Logger) -> bool:
+def reconcile(
+    connection: Connection, names: Connection, target: Target, statement: Statement, log: logging.Logger
+) -> bool:
     """Whether an earlier try of `statement` did its work; what it left half done is removed so that it can run again.
 
     Waits for a build that is still going on. Raises UncertainStatementError for a statement whose effect no catalog shows
@@ -70,9 +72,9 @@ def reconcile(connection: Connection, target: Target, statement: Statement, log:
     """
     action = statement.concurrent.action if statement.concurrent else None
     if action == "create":
-        return _reconcile_create(connection, target, statement, log)
+        return _reconcile_create(connection, names, target, statement, log)
     if action == "drop":
-        return all(index_state(connection, name.name) is None for name in statement.drops)
+        return all(index_state(names, name.name) is None for name in statement.drops)
     if action == "reindex":
         _drop_reindex_leftovers(connection, target, statement, log)
         return False
@@ -107,19 +109,19 @@ def _reconcile_detach(connection: Connection, target: Target, statement: Stateme
     return False
 
 
-def confirm(connection: Connection, statement: Statement) -> None:
+def confirm(connection: Connection, names: Connection, statement: Statement) -> None:
     """Raise InvalidIndexError unless the index that `statement` made can be used. Reads only."""
-    wanted = _wanted(connection, statement)
+    wanted = _wanted(names, statement)
     state = index_state(connection, wanted.index) if wanted else None
     if state is not None and not state.valid:
         raise InvalidIndexError(state.qualified)
 
 
 def clear_failed_build(
-    connection: Connection, target: Target, statement: Statement, log: logging.Logger
+    connection: Connection, names: Connection, target: Target, statement: Statement, log: logging.Logger
 ) -> tuple[str, ...]:
     """Drop the invalid index that a build just failed with left behind; returns the keys that kept it from being unique."""
-    wanted = _wanted(connection, statement)
+    wanted = _wanted(names, statement)
     state = index_state(connection, wanted.index) if wanted else None
     if wanted is None or state is None or state.valid:
         return ()
@@ -141,8 +143,10 @@ class _Wanted:
         return f"{_quoted(self.schema)}.{_quoted(self.name)}"
 
 
-def _reconcile_create(connection: Connection, target: Target, statement: Statement, log: logging.Logger) -> bool:
-    wanted = _wanted(connection, statement)
+def _reconcile_create(
+    connection: Connection, names: Connection, target: Target, statement: Statement, log: logging.Logger
+) -> bool:
+    wanted = _wanted(names, statement)
     if wanted is None:
         raise UncertainStatementError(statement.summary, statement.line)
     said = False
@@ -175,12 +179,13 @@ def _refuse_other_definition(connection: Connection, statement: Statement, wante
         raise OtherDefinitionError(state.qualified, found, asked)
 
 
-def _wanted(connection: Connection, statement: Statement) -> _Wanted | None:
+def _wanted(names: Connection, statement: Statement) -> _Wanted | None:
+    """The index that `statement` makes: `names` is its own session, whose search_path says which table is meant."""
     index = statement.concurrent
     if index is None or index.action != "create" or index.name is None:
         return None
     table = f"{_quoted(index.schema)}.{_quoted(index.table)}" if index.schema else _quoted(index.table)
-    row = connection.execute(
+    row = names.execute(
         """select n.nspname, pg_catalog.format('%%I.%%I', n.nspname, c.relname)
         from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
         where c.oid = pg_catalog.to_regclass(%s)""",

@@ -86,11 +86,14 @@ class _ServerClock:
         return self._at + timedelta(seconds=time.monotonic() - self._mark)
 
 
-def run_segments(work: Work, todo: Sequence[Segment], before_commit: BeforeCommit) -> None:
+def run_segments(
+    work: Work, todo: Sequence[Segment], before_commit: BeforeCommit, *, done: Sequence[Segment] = ()
+) -> None:
     """Run `todo` in order on one connection; `before_commit` is called with each segment, inside its transaction where it has one.
 
-    A transactional segment commits once or not at all. Raises StatementFailedError, LockNotObtainedError,
-    LockBudgetExceededError or ConnectionLostError; everything before the failed segment stays committed.
+    What `done`, the segments that an earlier try committed, set in their session is set again first: the rest was written for
+    that search_path and that role. A transactional segment commits once or not at all. Raises StatementFailedError,
+    LockNotObtainedError, LockBudgetExceededError or ConnectionLostError; everything before the failed segment stays committed.
     """
     if not todo:
         return
@@ -98,6 +101,9 @@ def run_segments(work: Work, todo: Sequence[Segment], before_commit: BeforeCommi
         notices: list[str] = []
         connection.add_notice_handler(lambda d: notices.append(f"{d.severity}: {one_line(d.message_primary or '')}"))
         session = _Session(connection, backend_of(connection), _ServerClock(connection), notices)
+        for statement in (each for segment in done for each in segment.statements if each.session_state):
+            work.log.info("  line %d, for the session: %s", statement.line, statement.summary)
+            connection.execute(statement.sql.encode())
         for segment in todo:
             wait_until_calm(
                 work.guard.connection, work.limits.stop_rules, give_up_after=work.limits.give_up_after, log=work.log
@@ -278,15 +284,15 @@ def _outside_transaction(work: Work, session: _Session, segment: Segment, before
     session.notices.clear()
     # A first try must not find anything; a later one first looks at what the earlier one did.
     if attempt_try == 1:
-        concurrent_builds.refuse_what_is_in_the_way(work.guard.connection, statement)
+        concurrent_builds.refuse_what_is_in_the_way(work.guard.connection, session.connection, statement)
         done = False
     else:
-        done = concurrent_builds.reconcile(work.guard.connection, work.target, statement, work.log)
+        done = concurrent_builds.reconcile(work.guard.connection, session.connection, work.target, statement, work.log)
     if done:
         work.log.info("    already done by an earlier try, as the catalog shows")
     else:
         _run_alone(work, session, segment, attempt_try, statement)
-        concurrent_builds.confirm(work.guard.connection, statement)
+        concurrent_builds.confirm(work.guard.connection, session.connection, statement)
         work.log.info("    done, %s", format_duration(time.monotonic() - started))
     run = StatementRun(statement.ordinal, started_at, session.clock.now(), tuple(session.notices))
     connection = session.connection
@@ -308,7 +314,9 @@ def _run_alone(work: Work, session: _Session, segment: Segment, attempt_try: int
             if connection.broken or connection.closed:
                 raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
             _write_failure(work, segment, attempt_try, statement, error)
-            keys = concurrent_builds.clear_failed_build(work.guard.connection, work.target, statement, work.log)
+            keys = concurrent_builds.clear_failed_build(
+                work.guard.connection, connection, work.target, statement, work.log
+            )
             raise StatementFailedError.from_server(error, work.file, work.text, statement, duplicates=keys) from error
     for notice in session.notices:
         work.log.info("    %s", notice)

@@ -69,6 +69,22 @@ def roll_back(job: Job, version: str) -> Undone:
     return Undone(undone, statements_run, sentence)
 
 
+def give_up(job: Job, current: Attempt) -> bool:
+    """End an attempt of which nothing took effect; False, and nothing is changed, where something did or may have.
+
+    Ends an old backend of the attempt first: it could still commit.
+    """
+    settle(job.ledger, current.id, log=job.log, patience_s=job.limits.reattach)
+    current = attempts.by_id(job.ledger, current.id)
+    before = snapshot.load(job.ledger, current.id, "before")
+    if current.state != "applying" or before is None or _took_effect(job, current, before):
+        return False
+    current = attempts.move(job.ledger, current, "rolling_back")
+    attempts.move(job.ledger, current, "rolled_back")
+    job.log.info("nothing of attempt %d had taken effect: it is given up", current.id)
+    return True
+
+
 def _rollback_in_force(job: Job, current: Attempt) -> Pinned | None:
     """The text as deployed; where that rollback failed, or was cut off, the one that this run pinned: it may be corrected."""
     as_deployed = plan.pinned_version(job.ledger, current.deployment_id, current.version)
@@ -109,6 +125,7 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> int:
         Work(job.target, job.guard, current.id, "rollback", file, pinned.rollback, job.limits, job.log),
         [segment for segment in todo if segment.ordinal not in done],
         before_commit,
+        done=[segment for segment in todo if segment.ordinal in done],
     )
     return sum(len(segment.statements) for segment in todo)
 

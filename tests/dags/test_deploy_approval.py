@@ -88,3 +88,25 @@ def test_a_rejected_migration_is_never_applied_and_the_run_is_red(
     assert database.deployments == ["failed"]
     assert f"{second}: rejected" in result.text
     assert f'"{second}" was rejected by tester' in result.text or "rejected - The high one" in result.text
+
+
+def test_an_approval_does_not_hold_for_a_text_that_was_changed_meanwhile(
+    database: Database, deploy: Deploy, tmp_path: Path
+) -> None:
+    """Else somebody could slip other SQL under a person's yes."""
+    folder = tmp_path / "migrations"
+    stem = _add(folder, 1, "high")
+
+    result = deploy(
+        folder,
+        {"approval": "risky"},
+        answer="Approve",
+        when=r"^Deploy .*\?$",
+        during=lambda: (folder / stem / "rollback.sql").write_text("drop table public.other;"),
+    )
+
+    assert result.state == "failed"
+    assert result.group(stem) == REJECTED
+    assert database.evidence("approval") == []
+    assert database.attempts == []
+    assert not database.has("public.t1")

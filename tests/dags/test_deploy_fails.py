@@ -108,7 +108,9 @@ def test_a_failure_between_two_concurrent_builds_leaves_neither_index(
 
     assert result.state == "failed"
     assert result.group(stem) == APPLY_FAILED
-    assert seen == [(True, ["people_email"])]
+    # The invalid one goes at once, the valid one by the rollback.
+    assert seen == [(True, [])]
+    assert '"public"."people_email" was left invalid: dropping it' in result.text
     assert not any(database.has(f"public.{name}") for name in ("people_name", "people_email", "people_both"))
     assert database.facts == before
     assert database.statements(VERSION) == [(1, 1, 1, True), (1, 2, 2, False)]
@@ -142,7 +144,8 @@ def test_a_failing_rollback_hides_nothing_and_is_finished_by_the_next_run(
     (folder / f"{stem}.sql").write_text(
         "create table public.cities (name text);\ninsert into public.cities values ('x');\n"
     )
-    second = deploy(folder)
+    # Nothing of this run fails, so rollback_all has nothing to undo.
+    second = deploy(folder, {"on_failure": "rollback_all"})
 
     assert second.state == "success", second.text
     assert second.group(stem) == DEPLOYED
@@ -245,6 +248,23 @@ def test_with_stop_the_failed_one_is_left_for_a_person_and_the_next_run_goes_on(
     assert database.history == [f"2025010{n}000000" for n in (1, 2, 3, 4)]
 
 
+def test_after_stop_a_file_of_which_nothing_took_effect_can_be_corrected(
+    database: Database, deploy: Deploy, tmp_path: Path
+) -> None:
+    """Else a typing error met with on_failure stop could never be mended: the file would count as deployed."""
+    folder, stem = tmp_path / "migrations", "20250101000000_a"
+    write_migration(folder, stem, "create table public.a (id nonsense);", rollback="drop table public.a;")
+
+    stopped = deploy(folder, {"on_failure": "stop"})
+    (folder / f"{stem}.sql").write_text("create table public.a (id int);")
+    corrected = deploy(folder, {"on_failure": "stop"})
+
+    assert stopped.state == "failed"
+    assert corrected.state == "success", corrected.text
+    assert corrected.group(stem) == DEPLOYED
+    assert database.attempts == [(VERSION, "rolled_back"), (VERSION, "verified")]
+
+
 def test_a_failed_create_table_does_not_cost_the_older_table_of_that_name(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:
@@ -300,5 +320,5 @@ def test_a_benchmark_over_its_limit_undoes_the_migration(database: Database, dep
     detail = database.value("select detail from deploy_ledger.evidence where kind = 'benchmark'")
     assert detail["goal_met"] is True
     assert len(detail["after"]["runs_ms"]) <= 5
-    assert "times slower, the limit is 2" in result.text
+    assert "slower than its limit of 2 times" in result.text
     assert database.attempts == [(VERSION, "rolled_back")]

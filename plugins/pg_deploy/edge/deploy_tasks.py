@@ -234,7 +234,9 @@ def _deploy_one(run: Run, version: str) -> None:
 
 
 def _undo_verified(job: Job) -> int:
-    mine = [one for one in attempts.of_deployment(job.ledger, job.deployment_id)]
+    # The newest attempt at each: this run may have finished the rollback of an older one before it deployed anew.
+    newest = {one.version: one for one in attempts.of_deployment(job.ledger, job.deployment_id)}
+    mine = sorted(newest.values(), key=lambda one: one.id)
     if not any(one.state == "rolled_back" for one in mine):
         log.info("nothing was rolled back, so nothing earlier is undone")
         return 0
