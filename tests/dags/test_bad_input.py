@@ -141,7 +141,7 @@ CASES: dict[str, tuple[Files, dict[str, Any], list[str]]] = {
     "a table of somebody else": (
         {f"{A}.sql": "alter table auth.users add column nickname text;\n"},
         {},
-        ['role "postgres" lacks 1 right', "auth.users", f"{A}.sql"],
+        ['role "postgres" lacks 1 right', f'{A}.sql line 1: "auth.users" belongs to "supabase_auth_admin"'],
     ),
     "many faults at once": (
         {
@@ -180,17 +180,16 @@ def write(folder: Path, files: Files) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, str):
-            content = content.replace("{name}", path.stem.split("_", 1)[-1]).encode()
-        path.write_bytes(content)
+            path.write_text(content.replace("{name}", path.stem.split("_", 1)[-1]))
+        else:
+            path.write_bytes(content)
 
 
 def prepare(url: str, folder: Path, **conf: Any) -> int:
     """Preflight alone; how many migrations it pinned."""
     identity = Identity("deploy_migrations", "test", "tester")
     log = logging.getLogger("pg_deploy")
-    return preflight(
-        Target("target_db", url), read_deploy_conf(conf), folder, identity, good_for=60, log=log
-    ).pinned
+    return preflight(Target("target_db", url), read_deploy_conf(conf), folder, identity, good_for=60, log=log).pinned
 
 
 def deploy(url: str, folder: Path, **conf: Any) -> Result:
@@ -219,16 +218,11 @@ def refused_before_anything(result: Result, *stems: str) -> None:
     assert result.tasks["approve_earlier"] == "upstream_failed"
     assert result.tasks["earlier"] == "upstream_failed"
     for stem in stems:
-        assert result.group(stem) == {
-            "gate": "upstream_failed",
-            "approve": "upstream_failed",
-            "snapshot": "upstream_failed",
-            "apply": "upstream_failed",
-            "verify": "upstream_failed",
-            "decide": "success",
-            "passed": "upstream_failed",
-            "rollback": "skipped",
-        }
+        states = result.group(stem)
+        # Of a group whose gate was never reached, decide may run; it finds nothing to undo.
+        assert states.pop("decide") in {"success", "skipped"}
+        assert len(states) == 7
+        assert set(states.values()) <= {"upstream_failed", "skipped"}
     assert result.tasks["undo_earlier"] == "success"
     assert result.tasks["report"] == "failed"
     assert "preflight failed, nothing was changed" in result.text
@@ -287,11 +281,11 @@ def test_a_run_with_bad_files_names_all_of_them_and_touches_nothing(empty_databa
         ({"give_up_after": "-1 s"}, ['conf key "give_up_after" is \'-1 s\': "-1 s" is not a duration']),
         (
             {"dryrun": True, "statement_timeout": -1, "give_up_after": "x"},
-            ['unknown key "dryrun"', 'conf key "statement_timeout" is -1', 'conf key "give_up_after" is \'x\''],
+            ['unknown key "dryrun"', 'conf key "statement_timeout" is -1', "conf key \"give_up_after\" is 'x'"],
         ),
         ({"target": "nowhere_db"}, ['there is no Airflow connection "nowhere_db"; create it under Admin']),
         (
-            {"target": "postgresql://u:hunter2@h/d"},
+            {"target": "postgresql://u:hun@ter2@h/d"},
             ['there is no Airflow connection "postgresql://u:***@h/d"; create it under Admin'],
         ),
         (
@@ -310,7 +304,7 @@ def test_a_run_with_a_bad_conf_touches_nothing(
     refused_before_anything(result, A)
     for piece in said:
         assert piece in result.text
-    assert "hunter2" not in result.text
+    assert "ter2" not in result.text
 
 
 @pytest.mark.parametrize(
@@ -367,7 +361,9 @@ def test_an_edited_file_is_refused_after_its_deployment(empty_database: str, tmp
     with unchanged(empty_database, ledger=True):
         result = deploy(empty_database, tmp_path)
     refused_before_anything(result, A, B)
-    assert f'"{A}.sql" was edited after it was deployed; restore the deployed text and put the change into' in result.text
+    assert (
+        f'"{A}.sql" was edited after it was deployed; restore the deployed text and put the change into' in result.text
+    )
 
 
 def test_a_version_without_a_file_is_refused(empty_database: str, tmp_path: Path) -> None:
@@ -447,7 +443,9 @@ def test_only_a_pooler_that_keeps_sessions_apart_is_accepted(
         with unchanged(empty_database):
             result = deploy(with_port(empty_database, port), tmp_path)
     refused_before_anything(result, A)
-    assert f'"127.0.0.1:{port}" is a transaction pooler, where settings, SET ROLE and advisory locks leak' in result.text
+    assert (
+        f'"127.0.0.1:{port}" is a transaction pooler, where settings, SET ROLE and advisory locks leak' in result.text
+    )
     assert "pool_mode = session (Supabase: port 5432, not 6543)" in result.text
 
 

@@ -205,7 +205,7 @@ def test_a_broken_off_deployment_is_adopted_only_when_a_person_says_it_was_finis
 
 
 def test_a_rolled_back_migration_is_adopted_only_by_name(empty_database: str, folder: Path) -> None:
-    """"All of the folder" must not declare in place what we ourselves took out."""
+    """ "All of the folder" must not declare in place what we ourselves took out."""
     assert deploy(empty_database, folder).state == "failed"
     assert states(empty_database) == {FIRST: ["verified"], SECOND: ["rolled_back"]}
     refused = run(empty_database, folder)
@@ -254,4 +254,6 @@ def test_a_gap_is_named_before_it_becomes_out_of_order(by_hand: str, folder: Pat
     """A version left out stays pending behind a newer one: better known now than at the next deployment."""
     result = run(by_hand, folder, migrations=[SECOND])
     assert result.state == "success", result.text
-    assert f"{FIRST} is older than 20260102000000 and stays pending: to deploy it later needs out_of_order" in result.text
+    assert (
+        f"{FIRST} is older than 20260102000000 and stays pending: to deploy it later needs out_of_order" in result.text
+    )

@@ -74,19 +74,20 @@ def report() -> None:
     """Say what was adopted on whose word and what was not checked; fail unless everything pinned is adopted."""
     context = get_current_context()
     with told_plainly():
-        run = _read(context)
-        if run.ownership is None:
+        owned = ownership_from(context, CHECK)
+        if owned is None:
             if context["ti"].xcom_pull(task_ids=CHECK) is None:
                 raise NotAdoptedError(["check failed, nothing was changed"])
             log.info("dry run: the plan is in the log of check, nothing was changed")
             return
+        run = _read(context)
         with run.target.session("baseline report") as connection:
-            found = baseline.read_adopted(connection, run.ownership.deployment_id)
+            found = baseline.read_adopted(connection, owned.deployment_id)
             for line in baseline.report_lines(found):
                 (log.error if line.lstrip().startswith("✗") else log.info)("%s", line)
             failures = [f"{one.stem}" for one in found if not one.is_adopted]
             state = "failed" if failures else "deployed"
-            deployment.close(connection, run.ownership.deployment_id, run.ownership.fence, state)
+            deployment.close(connection, owned.deployment_id, owned.fence, state)
         if failures:
             raise NotAdoptedError(failures)
 
