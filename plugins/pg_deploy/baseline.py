@@ -102,7 +102,7 @@ def adopt(job: Job, migration: Migration, conf: BaselineConf, actor: str) -> boo
         unfinished = attempts.latest(connection, migration.version)
         if unfinished is not None and unfinished.state in UNFINISHED:
             # Its server process may still be at work.
-            settle(job.ledger, unfinished.id, log=job.log)
+            settle(job.ledger, unfinished.id, log=job.log, patience_s=0)
         results = _run_checks(job, connection, migration) if conf.run_checks else ()
         with connection.transaction():
             # The fence is checked, and held, by the transaction that writes.

@@ -261,7 +261,9 @@ class StatementFailedError(PgDeployError):
         super().__init__(message)
 
     @classmethod
-    def from_server(cls, error: psycopg.Error, file: str, text: str, statement: Statement) -> StatementFailedError:
+    def from_server(
+        cls, error: psycopg.Error, file: str, text: str, statement: Statement, duplicates: Sequence[str] = ()
+    ) -> StatementFailedError:
         """The server's words with the file, the line and, where the server says the place, a caret."""
         diag = error.diag
         line, caret = statement.line, ""
@@ -278,6 +280,8 @@ class StatementFailedError(PgDeployError):
             for label, value in (("detail", diag.message_detail), ("hint", diag.message_hint))
             if value
         )
+        if duplicates:
+            extra += f"; keys that occur more than once: {', '.join(duplicates)}"
         primary = " ".join((diag.message_primary or str(error)).split())
         message = (
             f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}; '
@@ -706,6 +710,27 @@ class NewMigrationRefused(PgDeployError):
         super().__init__(f'"{name}" {reason}: {remedy}.')
         self.name = name
         self.reason = reason
+
+
+class StopRuleError(PgDeployError):
+    """The server stayed too busy for the next segment."""
+
+    def __init__(self, broken: str, waited_s: float) -> None:
+        super().__init__(
+            f"the next segment was not begun, because after {waited_s:.0f} s still {broken}; "
+            "choose a quieter hour or raise the limit, and trigger again"
+        )
+
+
+class OtherDefinitionError(PgDeployError):
+    """An index of the wanted name exists, valid, and is another one."""
+
+    def __init__(self, index: str, found: str, wanted: str) -> None:
+        self.index = index
+        super().__init__(
+            f'index "{index}" exists already with another definition, `{found}` where the migration wants `{wanted}`; '
+            "give the new index another name, or drop the old one in a migration of its own"
+        )
 
 
 class UnfinishedMigrationError(PgDeployError):

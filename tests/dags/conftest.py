@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.dags.harness import Result, run_dag
-from tests.dags.looking import Database
+from tests.looking import Database
 
 Deploy = Callable[..., Result]
 

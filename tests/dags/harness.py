@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -64,7 +65,8 @@ def run_dag(
     """Run the DAG to its end and return what happened.
 
     `answer` (Approve or Reject) is given to every approval that waits; without it, a waiting approval fails the test.
-    `during` is called once, when a line that holds `when` is logged: for what somebody else does meanwhile. `extra` is
+    `during` is called once, when a line that matches the pattern
+    `when` is logged: for what somebody else does meanwhile. `extra` is
     the target connection's extra. `after_parsing` is called once the DAG is loaded and before it runs: a scheduler parses the
     file anew for each task, so the tasks may stand for other files than those that preflight sees.
     """
@@ -94,7 +96,7 @@ def run_dag(
     if interrupter and interrupter.error:
         raise interrupter.error
     if interrupter and not interrupter.done:
-        raise AssertionError(f'nothing was logged that holds "{when}"')
+        raise AssertionError(f'nothing was logged that matches "{when}"')
     tasks = {ti.task_id: str(getattr(ti.state, "value", ti.state)) for ti in run.get_task_instances()}
     return Result(str(getattr(run.state, "value", run.state)), tasks, lines)
 
@@ -125,7 +127,7 @@ class _Interrupter(logging.Handler):
         self.error: BaseException | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not self.done and self.when in record.getMessage():
+        if not self.done and re.search(self.when, record.getMessage()):
             self.done = True
             try:
                 self.during()
@@ -175,6 +177,4 @@ def _answer_all(answer: str | None) -> None:
             detail.responded_at = utcnow()
             detail.responded_by = {"id": "1", "name": "tester"}
             session.flush()
-            handle_event_submit(
-                TriggerEvent(detail.as_resume_event_payload()), task_instance=instance, session=session
-            )
+            handle_event_submit(TriggerEvent(detail.as_resume_event_payload()), task_instance=instance, session=session)

@@ -179,10 +179,8 @@ def write(folder: Path, files: Files) -> None:
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, str):
-            path.write_text(content.replace("{name}", path.stem.split("_", 1)[-1]))
-        else:
-            path.write_bytes(content)
+        given = content.replace("{name}", path.stem.split("_", 1)[-1]).encode() if isinstance(content, str) else content
+        path.write_bytes(given)
 
 
 def prepare(url: str, folder: Path, **conf: Any) -> int:

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from pg_deploy.edge import groups
-from tests.dags.building import fixture, write_migration
+from tests.building import fixture, write_migration
 from tests.dags.conftest import Deploy
-from tests.dags.looking import Database
 from tests.dags.states import (
     APPLY_FAILED,
     AROUND_RED,
@@ -20,6 +19,7 @@ from tests.dags.states import (
     NOT_REACHED,
     NOTHING_TO_DO,
 )
+from tests.looking import Database
 
 VERSION = "20250101000000"
 
@@ -76,12 +76,12 @@ def test_a_failure_inside_a_transaction_leaves_nothing_and_runs_no_rollback(
     assert result.state == "failed"
     assert result.group(stem) == APPLY_FAILED
     assert database.facts == before
-    assert database.rows("select email from public.people order by email collate \"C\"") == [("A",), ("a",)]
+    assert database.rows('select email from public.people order by email collate "C"') == [("A",), ("a",)]
     assert database.statements(VERSION, "rollback") == []
     assert database.statements(VERSION) == [(1, 1, ordinal, False) for ordinal in (1, 2, 3, 4)]
-    assert database.rows(
-        "select ordinal, sqlstate from deploy_ledger.statement_run where sqlstate is not null"
-    ) == [(3, "23505")]
+    assert database.rows("select ordinal, sqlstate from deploy_ledger.statement_run where sqlstate is not null") == [
+        (3, "23505")
+    ]
     assert database.history == []
     assert database.attempts == [(VERSION, "rolled_back")]
     assert database.deployments == ["rolled_back"]
@@ -139,7 +139,9 @@ def test_a_failing_rollback_hides_nothing_and_is_finished_by_the_next_run(
     assert '"towns" does not exist' in told
 
     (folder / stem / "rollback.sql").write_text("drop table public.cities;\n")
-    (folder / f"{stem}.sql").write_text("create table public.cities (name text);\ninsert into public.cities values ('x');\n")
+    (folder / f"{stem}.sql").write_text(
+        "create table public.cities (name text);\ninsert into public.cities values ('x');\n"
+    )
     second = deploy(folder)
 
     assert second.state == "success", second.text
@@ -160,7 +162,11 @@ def _four(folder: Path) -> Path:
         table = f"public.{name[-1]}"
         wrong = "select 'c is wrong';" if name[-1] == "c" else "select 1 where false;"
         write_migration(
-            folder, name, f"create table {table} (id int);", rollback=f"drop table {table};", checks={"it_is_right": wrong}
+            folder,
+            name,
+            f"create table {table} (id int);",
+            rollback=f"drop table {table};",
+            checks={"it_is_right": wrong},
         )
     return folder
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.dags.building import fixture, write_migration
+from tests.building import fixture, write_migration
 from tests.dags.conftest import Deploy
-from tests.dags.looking import Database
 from tests.dags.states import AROUND, DEPLOYED, NOTHING_TO_DO
+from tests.looking import Database
 
 ORDERS = "20250101000000_create_orders"
 INDEXES = "20250102000000_index_orders"
@@ -124,7 +124,9 @@ def test_one_in_the_middle_that_is_applied_already_is_passed_over(
     assert rest.state == "success"
     assert [rest.group(name) for name in names] == [DEPLOYED, NOTHING_TO_DO, DEPLOYED]
     assert database.history == ["20250101000000", "20250102000000", "20250103000000"]
-    assert database.attempts == [(version, "verified") for version in ("20250102000000", "20250101000000", "20250103000000")]
+    assert database.attempts == [
+        (version, "verified") for version in ("20250102000000", "20250101000000", "20250103000000")
+    ]
     assert database.deployments == ["deployed", "deployed"]
 
 

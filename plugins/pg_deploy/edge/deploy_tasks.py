@@ -25,7 +25,7 @@ from pg_deploy.snapshot import take_snapshot
 from pg_deploy.verify import verify as verify_migration
 
 
-@task
+@task(retries=0)
 def preflight() -> dict[str, Any]:
     """Print the state before, refuse what cannot work, pin what this run deploys."""
     with told_plainly():

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "migrations"
+FIXTURES = Path(__file__).resolve().parent / "fixtures" / "migrations"
 
 
 def fixture(case: str, directory: Path) -> Path:
