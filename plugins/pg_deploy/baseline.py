@@ -16,6 +16,7 @@ from pg_deploy.checks import CheckResult, run_checks
 from pg_deploy.claiming import claim_target
 from pg_deploy.conf import BaselineConf
 from pg_deploy.errors import PgDeployError, PinnedContentChangedError, PreflightError
+from pg_deploy.folder import stamp
 from pg_deploy.history_text import history_statements
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
@@ -67,7 +68,7 @@ def check(
             identity.airflow_run,
             identity.actor,
             conf.model_dump(mode="json"),
-            conf.migrations_folder or str(folder),
+            stamp(folder),
             tuple(file.version for file in files.files),
         )
         held = claim_target(connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log)
