@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import get_current_context, task
 
 from pg_deploy import baseline
+from pg_deploy.baseline_report import read_adopted, report_lines
 from pg_deploy.conf import BaselineConf, read_baseline_conf
 from pg_deploy.edge.run import chosen, folder, identity, log, ownership_from, told_plainly
 from pg_deploy.edge.target import read_target
@@ -82,8 +83,8 @@ def report() -> None:
             return
         run = _read(context)
         with run.target.session("baseline report") as connection:
-            found = baseline.read_adopted(connection, owned.deployment_id)
-            for line in baseline.report_lines(found):
+            found = read_adopted(connection, owned.deployment_id)
+            for line in report_lines(found):
                 (log.error if line.lstrip().startswith("✗") else log.info)("%s", line)
             failures = [f"{one.stem}" for one in found if not one.is_adopted]
             state = "failed" if failures else "deployed"
