@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pg_deploy import history, planning
@@ -16,6 +15,7 @@ from pg_deploy.checks import CheckResult, run_checks
 from pg_deploy.claiming import claim_target
 from pg_deploy.conf import BaselineConf
 from pg_deploy.errors import PgDeployError, PinnedContentChangedError, PreflightError
+from pg_deploy.folder import stamp
 from pg_deploy.history_text import history_statements
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
@@ -67,7 +67,7 @@ def check(
             identity.airflow_run,
             identity.actor,
             conf.model_dump(mode="json"),
-            conf.migrations_folder or str(folder),
+            stamp(folder),
             tuple(file.version for file in files.files),
         )
         held = claim_target(connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log)
@@ -197,49 +197,3 @@ def still_pinned(pinned: Pinned, file: MigrationFile | None) -> Migration:
     migration, _ = load_applied(file)
     plan.refuse_other_content(pinned, migration)
     return migration
-
-
-@dataclass(frozen=True)
-class Adopted:
-    """How one pinned migration ended."""
-
-    stem: str
-    is_adopted: bool
-    lines: tuple[str, ...]
-
-
-def read_adopted(connection: Connection, deployment_id: int) -> tuple[Adopted, ...]:
-    """What became of everything that the baseline pinned, from ledger and history alone. Reads only."""
-    recorded = history.read(connection)
-    told = {row.version: row for row in evidence.of_deployment(connection, deployment_id, "baseline")}
-    pinned = plan.pinned(connection, deployment_id)
-    newest = attempts.latest_of(connection, [each.version for each in pinned])
-    found = []
-    for each in pinned:
-        attempt = newest.get(each.version)
-        good = attempt is not None and attempt.state in ("baselined", "verified") and each.version in recorded
-        row = told.get(each.version)
-        if row is not None and good:
-            lines = [
-                f"✓ {each.stem}: {row.outcome} - {each.title}",
-                f"    by {row.detail['by']}: {row.detail['reason']}",
-                f"    history row {row.detail['history']}; recorded text: {row.detail['recorded_text']}",
-                f"    {row.detail['checks']}",
-            ]
-        else:
-            lines = [f"✓ {each.stem}: recorded already" if good else f"✗ {each.stem}: not adopted"]
-        found.append(Adopted(each.stem, good, tuple(lines)))
-    return tuple(found)
-
-
-def report_lines(adopted: Sequence[Adopted]) -> list[str]:
-    """The report for the task log: what was adopted, on whose word, and what nobody checked."""
-    if not adopted:
-        return ["nothing to adopt: every chosen migration is recorded already"]
-    lines = [line for one in adopted for line in one.lines]
-    return [
-        *lines,
-        "",
-        "not checked: that the database holds what these files say, how fast it is, and who can read what; deployments "
-        "from now on treat them as in place, refuse an edited file, and do not verify them",
-    ]

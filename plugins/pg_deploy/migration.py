@@ -174,14 +174,20 @@ def scan_folder(directory: Path) -> Folder:
 
 def load_all(files: tuple[MigrationFile, ...]) -> tuple[Migration, ...]:
     """`files` parsed with their companions, in the same order. Reads files only; raises InvalidMigrationsError."""
+    loaded, faults = load_usable(files)
+    if faults:
+        raise InvalidMigrationsError(faults)
+    return loaded
+
+
+def load_usable(files: tuple[MigrationFile, ...]) -> tuple[tuple[Migration, ...], tuple[PgDeployError, ...]]:
+    """Those of `files` that are valid, parsed, and every fault of the others. Reads files only; raises nothing."""
     loaded: list[Migration] = []
     faults: list[PgDeployError] = []
     for file in files:
         with _noting(faults):
             loaded.append(load(file))
-    if faults:
-        raise InvalidMigrationsError(tuple(faults))
-    return tuple(loaded)
+    return tuple(loaded), tuple(faults)
 
 
 def load(file: MigrationFile) -> Migration:

@@ -13,7 +13,6 @@ from pg_deploy.claiming import claim_target
 from pg_deploy.conf import DeployConf
 from pg_deploy.errors import (
     FolderChangedError,
-    InvalidMigrationsError,
     MissingRightsError,
     PgDeployError,
     PreflightError,
@@ -23,7 +22,7 @@ from pg_deploy.index_estimate import disk_needed, index_estimates
 from pg_deploy.ledger import deployment, plan, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership
-from pg_deploy.migration import Folder, Migration, load_all, scan_folder
+from pg_deploy.migration import Folder, Migration, load_all, load_usable, scan_folder
 from pg_deploy.plan_text import plan_lines
 from pg_deploy.planning import Plan, Standing
 from pg_deploy.pooler import refuse_transaction_pooler
@@ -131,14 +130,10 @@ def _plan(connection: Connection, files: Folder, conf: DeployConf) -> Plan:
 def _judge(connection: Connection, state: ServerState, found: Plan, log: logging.Logger) -> tuple[Migration, ...]:
     """Every fault of files, plan and server at once; logs the state before."""
     _print_state(state, found, log)
-    faults: list[PgDeployError] = list(found.faults)
-    migrations: tuple[Migration, ...] = ()
-    try:
-        migrations = load_all(found.chosen)
-    except InvalidMigrationsError as several:
-        faults += several.faults
+    migrations, unusable = load_usable(found.chosen)
+    faults: list[PgDeployError] = [*found.faults, *unusable]
     statements = [each for m in migrations for each in in_file(m.file.path.name, m.statements)]
-    faults += refusals(state, required_extensions=_extensions_to_find(migrations, state))
+    faults += refusals(state, required_extensions=_extensions_to_find(migrations, state, all_known=not faults))
     lacking = missing_rights(connection, statements)
     if lacking:
         faults.append(MissingRightsError(role=state.role, sentences=tuple(each.sentence for each in lacking)))
@@ -152,8 +147,11 @@ def _judge(connection: Connection, state: ServerState, found: Plan, log: logging
     return migrations
 
 
-def _extensions_to_find(migrations: Sequence[Migration], state: ServerState) -> list[str]:
-    """What must be there before: not what an earlier one of these migrations creates, if the server can create it."""
+def _extensions_to_find(migrations: Sequence[Migration], state: ServerState, *, all_known: bool) -> list[str]:
+    """What must be there before: not what an earlier one of these migrations creates, if the server can create it.
+
+    Unless they are `all_known`, an unusable file may be the one that creates it.
+    """
     made: set[str] = set()
     found: list[str] = []
     for migration in migrations:
@@ -161,7 +159,7 @@ def _extensions_to_find(migrations: Sequence[Migration], state: ServerState) -> 
         made |= created
         found += [name for name in migration.manifest.requires_extensions if name not in made]
         found += sorted(created - set(state.extensions_available))
-    return found
+    return [name for name in found if all_known or name not in state.extensions_available]
 
 
 def _print_state(state: ServerState, found: Plan, log: logging.Logger) -> None:

@@ -100,7 +100,7 @@ def aborted_transaction(connection: Connection, *, writes: bool = False) -> Iter
 
 def without_secrets(text: str) -> str:
     """`text` with passwords in URLs and key=value pairs masked."""
-    text = re.sub(r"(://[^:/@\s]+:)[^@\s]+@", r"\1***@", text)
+    text = re.sub(r"(://[^:/@\s]*:)\S+@", r"\1***@", text)
     return re.sub(r"(?i)\b(password\s*=\s*)('[^']*'|\S+)", r"\1***", text)
 
 

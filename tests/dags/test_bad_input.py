@@ -141,7 +141,7 @@ CASES: dict[str, tuple[Files, dict[str, Any], list[str]]] = {
     "a table of somebody else": (
         {f"{A}.sql": "alter table auth.users add column nickname text;\n"},
         {},
-        ['role "postgres" lacks 1 right', "auth.users", f"{A}.sql"],
+        ['role "postgres" lacks 1 right', f'{A}.sql line 1: "auth.users" belongs to "supabase_auth_admin"'],
     ),
     "many faults at once": (
         {
@@ -216,18 +216,11 @@ def refused_before_anything(result: Result, *stems: str) -> None:
     assert result.tasks["approve_earlier"] == "upstream_failed"
     assert result.tasks["earlier"] == "upstream_failed"
     for stem in stems:
-        group = result.group(stem)
-        # Whether the failure above reaches it first, or decide's branch passes it over, is a matter of the scheduler's order.
-        assert group.pop("passed") in ("upstream_failed", "skipped")
-        assert group == {
-            "gate": "upstream_failed",
-            "approve": "upstream_failed",
-            "snapshot": "upstream_failed",
-            "apply": "upstream_failed",
-            "verify": "upstream_failed",
-            "decide": "success",
-            "rollback": "skipped",
-        }
+        states = result.group(stem)
+        # Of a group whose gate was never reached, decide may run; it finds nothing to undo.
+        assert states.pop("decide") in {"success", "skipped"}
+        assert len(states) == 7
+        assert set(states.values()) <= {"upstream_failed", "skipped"}
     assert result.tasks["undo_earlier"] == "success"
     assert result.tasks["report"] == "failed"
     assert "preflight failed, nothing was changed" in result.text
@@ -290,7 +283,7 @@ def test_a_run_with_bad_files_names_all_of_them_and_touches_nothing(empty_databa
         ),
         ({"target": "nowhere_db"}, ['there is no Airflow connection "nowhere_db"; create it under Admin']),
         (
-            {"target": "postgresql://u:hunter2@h/d"},
+            {"target": "postgresql://u:hun@ter2@h/d"},
             ['there is no Airflow connection "postgresql://u:***@h/d"; create it under Admin'],
         ),
         (
@@ -309,7 +302,7 @@ def test_a_run_with_a_bad_conf_touches_nothing(
     refused_before_anything(result, A)
     for piece in said:
         assert piece in result.text
-    assert "hunter2" not in result.text
+    assert "ter2" not in result.text
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import get_current_context, task
 
 from pg_deploy import baseline
+from pg_deploy.baseline_report import read_adopted, report_lines
 from pg_deploy.conf import BaselineConf, read_baseline_conf
 from pg_deploy.edge.run import chosen, folder, identity, log, ownership_from, told_plainly
 from pg_deploy.edge.target import read_target
@@ -74,19 +75,20 @@ def report() -> None:
     """Say what was adopted on whose word and what was not checked; fail unless everything pinned is adopted."""
     context = get_current_context()
     with told_plainly():
-        run = _read(context)
-        if run.ownership is None:
+        owned = ownership_from(context, CHECK)
+        if owned is None:
             if context["ti"].xcom_pull(task_ids=CHECK) is None:
                 raise NotAdoptedError(["check failed, nothing was changed"])
             log.info("dry run: the plan is in the log of check, nothing was changed")
             return
+        run = _read(context)
         with run.target.session("baseline report") as connection:
-            found = baseline.read_adopted(connection, run.ownership.deployment_id)
-            for line in baseline.report_lines(found):
+            found = read_adopted(connection, owned.deployment_id)
+            for line in report_lines(found):
                 (log.error if line.lstrip().startswith("✗") else log.info)("%s", line)
             failures = [f"{one.stem}" for one in found if not one.is_adopted]
             state = "failed" if failures else "deployed"
-            deployment.close(connection, run.ownership.deployment_id, run.ownership.fence, state)
+            deployment.close(connection, owned.deployment_id, owned.fence, state)
         if failures:
             raise NotAdoptedError(failures)
 
