@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pg_deploy import history, planning
-from pg_deploy.claiming import claim_target
+from pg_deploy.claiming import IsOver, claim_target, never_over
 from pg_deploy.conf import DeployConf
 from pg_deploy.errors import (
     FolderChangedError,
@@ -40,6 +40,7 @@ class Identity:
     dag_id: str
     airflow_run: str
     actor: str
+    is_over: IsOver = never_over
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,9 @@ def preflight(
             stamp(folder),
             tuple(file.version for file in files.files),
         )
-        held = claim_target(connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log)
+        held = claim_target(
+            connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log, is_over=identity.is_over
+        )
         try:
             # Another run may have worked while this one waited: what counts is what is pending now.
             now = _plan(connection, files, conf)

@@ -70,6 +70,7 @@ class ApproveMigrations(ApprovalOperator):
         by = event.get("responded_by_user") or {}
         name = by.get("name") or by.get("id") or "nobody" if isinstance(by, dict) else str(by)
         approved = chosen == self.APPROVE
+        outcome = "nobody answered" if "error" in event else "approved" if approved else "rejected"
         with told_plainly():
             run = read_run(context)
             asked = self._asked(run, context)
@@ -80,7 +81,7 @@ class ApproveMigrations(ApprovalOperator):
                         run.deployment_id,
                         "approval",
                         migration.stem,
-                        "approved" if approved else "rejected",
+                        outcome,
                         detail={"by": name, "bundle_hash": migration.bundle_hash},
                         version=migration.version,
                     )
@@ -89,7 +90,7 @@ class ApproveMigrations(ApprovalOperator):
                         connection,
                         run.ownership.deployment_id,
                         run.ownership.fence,
-                        "approved" if approved else "rejected",
+                        outcome,
                         good_for=run.ownership.good_for,
                     )
         if "error" in event:
@@ -112,7 +113,7 @@ class ApproveMigrations(ApprovalOperator):
         policy = run.approval
         wanted = [p for p in pinned if p.version in mine and _must_ask(p.risk, policy)]
         if not wanted:
-            log.info("nothing to approve: approval is %s", policy)
+            log.info("nothing to approve: %s", f"approval is {policy}" if mine else "no migration is without a group")
         return tuple(run.migration(p.version) for p in wanted)
 
 
