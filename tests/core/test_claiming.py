@@ -49,7 +49,8 @@ def test_an_expired_holder_is_abandoned_and_may_do_nothing_more(connection: Conn
     new = ask(connection, "second")
     assert new.fence > old.fence
     ended = deployment.deployment(connection, old.id)
-    assert ended is not None and ended.state == "abandoned"
+    assert ended is not None
+    assert ended.state == "abandoned"
     with pytest.raises(DeploymentLostError, match="abandoned"):
         deployment.renew(connection, old.id, old.fence, "apply", good_for=600)
     with pytest.raises(DeploymentLostError), connection.transaction():
