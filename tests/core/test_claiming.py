@@ -39,7 +39,7 @@ def connection(empty_database: str) -> Connection:
 def test_a_second_run_is_told_who_holds_the_target(connection: Connection) -> None:
     """Else two deployments would work on one database."""
     ask(connection, "first")
-    with pytest.raises(TargetBusyError, match='run "first" .* in phase "preflight"'):
+    with pytest.raises(TargetBusyError, match=r'run "first" .* in phase "preflight"'):
         ask(connection, "second")
 
 
