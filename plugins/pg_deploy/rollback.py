@@ -91,7 +91,7 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> int:
     for segment in todo:
         _refuse_dropping_what_was_there(current, segment, before)
     run_segments(
-        Work(job.target, job.guard, current.id, "rollback", file, pinned.rollback, job.limits, job.log),
+        Work(job.target, job.guard, current.id, "rollback", file, pinned.rollback, job.limits, job.log, job.observer),
         todo,
         before_commit,
     )

@@ -28,8 +28,16 @@ from pg_deploy.session import Connection, Target, one_line
 _ENTRY = re.compile(r"^\d+; \d+ \d+ (?P<kind>[A-Z]+(?: [A-Z]+)*) (?P<schema>\S+) (?P<rest>.*)$")
 _ERROR = re.compile(r"^pg_restore: error: (?:could not execute query: )?(?:ERROR:\s+)?(?P<text>.*)$")
 
-MakeExtension = Callable[[Connection, Extension], str | None]
-"""Makes an extension or its stand-in; returns a sentence on what of it is not rehearsed, None where it is the real one."""
+
+@dataclass(frozen=True)
+class Made:
+    """How an extension came into the copy: really or not, and in a sentence what of it is not rehearsed."""
+
+    is_real: bool
+    note: str | None = None
+
+
+MakeExtension = Callable[[Connection, Extension], Made]
 
 
 @dataclass(frozen=True)
@@ -74,12 +82,12 @@ def restore(
         _run(manifest, programs, folder, admin, schemas, 1, expected, unexpected)
         for extension in manifest.extensions:
             try:
-                note = make_extension(connection, extension)
+                made = make_extension(connection, extension)
             except psycopg.Error as error:
                 unexpected.append(f'extension "{extension.name}": {one_line(str(error))}')
                 continue
-            if note is not None:
-                notes.append(note)
+            notes += [made.note] if made.note else []
+            if not made.is_real:
                 stand_ins.append(extension.name)
     unavailable = tuple(each for each in manifest.extensions if each.name in stand_ins)
     rest_of_it = [
@@ -96,7 +104,7 @@ def restore(
     return Restored(tuple(notes), tuple(expected), tuple(stand_ins))
 
 
-def restore_cron_jobs(admin: Connection, facts: Facts, database: str, *, is_real: bool) -> int:
+def restore_cron_jobs(admin: Connection, facts: Facts, database: str) -> int:
     """Write the jobs of the facts into cron.job, as they were; returns how many. Commits."""
     jobs = [fact.properties for fact in sorted(facts.facts) if fact.kind == "cron job"]
     names = [fact.identity for fact in sorted(facts.facts) if fact.kind == "cron job"]

@@ -133,7 +133,7 @@ def _finish(
     facts = read_facts_file(manifest, folder)
     with admin.session("restore") as connection:
         if any(fact.kind == "cron job" for fact in facts.facts):
-            restore_cron_jobs(connection, facts, manifest.server.database, is_real="pg_cron" not in restored.stand_ins)
+            restore_cron_jobs(connection, facts, manifest.server.database)
         restore_invalid_indexes(connection, facts)
         differences = _row_differences(connection, manifest) if manifest.kind == "full" else []
     with target.session("compare") as connection:
@@ -195,6 +195,8 @@ def fact_differences(
         if fact.kind == "cron job":
             return True
         names = [re.escape(schema) for each in replaced for schema in each.schemas]
+        if fact.kind == "extension" and any(f'"{fact.identity.strip(chr(34))}"' in note for note in restored.notes):
+            return False
         if fact.kind == "extension" and fact.identity.strip('"') in restored.stand_ins:
             return False
         return not (names and re.search(rf"(^|[\s(])({'|'.join(names)})(\.|\s|$)", fact.identity))

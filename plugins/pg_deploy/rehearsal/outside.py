@@ -6,6 +6,7 @@ import psycopg
 from psycopg import sql
 
 from pg_deploy.backup.manifest import Extension
+from pg_deploy.backup.restore import Made
 from pg_deploy.folder import PROJECT
 from pg_deploy.session import Connection, one_line
 
@@ -18,22 +19,19 @@ _STAND_INS = {
 _CALLERS = ("dblink", "http", "plproxy", "pgsql_http", "wrappers")
 
 
-def make_extension(connection: Connection, extension: Extension, *, cron_is_ours: bool) -> str | None:
-    """The extension in the copy, unable to reach out, or a stand-in; a sentence on what is not the real thing. Commits."""
+def make_extension(connection: Connection, extension: Extension, *, cron_is_ours: bool) -> Made:
+    """Make the extension in the copy, or a stand-in where the real one would reach out or is not to be had. Commits."""
     if extension.name == "pg_net" or (extension.name == "pg_cron" and not cron_is_ours):
         return _stand_in(connection, extension)
     try:
-        version = _create(connection, extension)
+        return Made(True, _create(connection, extension))
     except psycopg.Error as error:
         if extension.name in _STAND_INS:
             return _stand_in(connection, extension)
-        return (
-            f'extension "{extension.name}" cannot be made on this worker ({one_line(str(error.diag.message_primary or error))}): '
-            "what needs it is not rehearsed"
+        reason = one_line(str(error.diag.message_primary or error))
+        return Made(
+            False, f'extension "{extension.name}" cannot be made on this worker ({reason}): what needs it is not rehearsed'
         )
-    if version is not None:
-        return version
-    return None
 
 
 def cut_off(connection: Connection) -> tuple[str, ...]:
@@ -87,7 +85,7 @@ def _create(connection: Connection, extension: Extension) -> str | None:
     return f'extension "{extension.name}" is of another version than the target\'s {extension.version}'
 
 
-def _stand_in(connection: Connection, extension: Extension) -> str:
+def _stand_in(connection: Connection, extension: Extension) -> Made:
     file, sentence = _STAND_INS[extension.name]
     connection.execute((_SQL / file).read_bytes())
-    return sentence
+    return Made(False, sentence)
