@@ -789,7 +789,9 @@ class BackupDamagedError(PgDeployError):
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
         self.reason = reason
-        super().__init__(f'backup "{name}" cannot be trusted: {reason}; nothing was touched, take or choose another backup')
+        super().__init__(
+            f'backup "{name}" cannot be trusted: {reason}; nothing was touched, take or choose another backup'
+        )
 
 
 class RestoreFailedError(PgDeployError):
@@ -815,6 +817,20 @@ class CopyDiffersError(PgDeployError):
         super().__init__(
             f'the copy "{name}" is not what the target is: {"; ".join(differences[:5])}{more}; a rehearsal on it would prove '
             "nothing, so look at the differences and trigger a new run"
+        )
+
+
+class UnreadableTablesError(PgDeployError):
+    """Tables that the deploying role may not read, so that it cannot dump them."""
+
+    def __init__(self, role: str, tables: Sequence[str]) -> None:
+        self.role = role
+        self.tables = tuple(tables)
+        more = f" and {len(tables) - 3} more" if len(tables) > 3 else ""
+        named = ", ".join(f'"{table}"' for table in tables[:3])
+        super().__init__(
+            f'role "{role}" may not read {named}{more}, which the backup must hold; grant it select (Supabase: '
+            f'`grant pg_read_all_data to "{role}"`), or deploy with backup: none and rehearse: none'
         )
 
 

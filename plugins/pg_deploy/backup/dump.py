@@ -27,7 +27,12 @@ def credentials(conninfo: str) -> Iterator[tuple[str, dict[str, str]]]:
     """`conninfo` without its password, and the environment of a child that finds it: a file that only we may read."""
     parts = {key: str(value) for key, value in psycopg.conninfo.conninfo_to_dict(conninfo).items()}
     password = parts.pop("password", None)
-    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PGAPPNAME": "pg_deploy backup", "PGCONNECT_TIMEOUT": "15"}
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "LC_ALL": "C.UTF-8",
+        "PGAPPNAME": "pg_deploy backup",
+        "PGCONNECT_TIMEOUT": "15",
+    }
     environment |= {key: value for key, value in os.environ.items() if key in ("HOME", "PGSSLROOTCERT", "KRB5CCNAME")}
     plain = psycopg.conninfo.make_conninfo(**parts)
     if password is None:
@@ -126,7 +131,9 @@ def follow(command: Sequence[str], environment: Mapping[str, str], progress: Lis
         process.wait()
         raise
     if code:
-        errors = [line for line in last if "error" in line.lower() or "detail" in line.lower() or "fatal" in line.lower()]
+        errors = [
+            line for line in last if "error" in line.lower() or "detail" in line.lower() or "fatal" in line.lower()
+        ]
         said = "; ".join((errors or list(last))[-4:]) or f"exit code {code}"
         raise ProgramFailedError(Path(command[0]).name, without_secrets(said))
 

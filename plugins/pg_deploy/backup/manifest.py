@@ -116,7 +116,9 @@ def read_backup_manifest(name: str, content: bytes) -> BackupManifest:
                 "server": Server(**{**server, "preload": tuple(server["preload"])}),
                 "schemas": tuple(values["schemas"]),
                 "left_out": tuple(values["left_out"]),
-                "extensions": tuple(Extension(**{**each, "schemas": tuple(each["schemas"])}) for each in values["extensions"]),
+                "extensions": tuple(
+                    Extension(**{**each, "schemas": tuple(each["schemas"])}) for each in values["extensions"]
+                ),
                 "globals": tuple(values["globals"]),
                 "expected_errors": tuple(ExpectedError(**each) for each in values["expected_errors"]),
                 "pending": tuple(values["pending"]),

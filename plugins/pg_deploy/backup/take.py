@@ -214,7 +214,9 @@ def count_rows(connection: Connection, tables: Sequence[tuple[str, str]]) -> dic
     """The exact number of rows of each table, by `schema.name`. Reads only."""
     counted = {}
     for schema, name in tables:
-        row = connection.execute(sql.SQL("select count(*) from only {}").format(sql.Identifier(schema, name))).fetchone()
+        row = connection.execute(
+            sql.SQL("select count(*) from only {}").format(sql.Identifier(schema, name))
+        ).fetchone()
         counted[f"{schema}.{name}"] = int(row[0]) if row else 0
     return counted
 
@@ -236,7 +238,9 @@ def _write(
     expected = []
     if programs.major > server_version // 10000:
         expected.append(
-            ExpectedError(r'unrecognized configuration parameter "transaction_timeout"', "pg_dump is newer than the server")
+            ExpectedError(
+                r'unrecognized configuration parameter "transaction_timeout"', "pg_dump is newer than the server"
+            )
         )
     manifest = BackupManifest(
         name=name,

@@ -68,5 +68,9 @@ def _merge(rounds: Sequence[Measurement]) -> Measurement:
     runs = tuple(run for each in good for run in each.runs_ms)
     blocks = [each.blocks for each in good if each.blocks is not None]
     return Measurement(
-        statistics.median(runs), runs, round(statistics.median(blocks)) if blocks else None, good[-1].cost, good[-1].plan
+        statistics.median(runs),
+        runs,
+        round(statistics.median(blocks)) if blocks else None,
+        good[-1].cost,
+        good[-1].plan,
     )

@@ -93,9 +93,15 @@ def private_copy(
         workdir=settings.workdir,
         log=log,
     ) as cluster:
-        log.info("  private cluster on 127.0.0.1:%d, ready after %s", cluster.port, format_duration(time.monotonic() - started))
+        log.info(
+            "  private cluster on 127.0.0.1:%d, ready after %s",
+            cluster.port,
+            format_duration(time.monotonic() - started),
+        )
         with cluster.target(_other_database(server.database)).session("create") as connection:
-            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(server.database)))
+            connection.execute(
+                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(server.database))
+            )
             note = create_database(connection, manifest, server.database)
         admin = cluster.target(server.database, name=f"rehearsal of {manifest.target}, superuser")
         cron_is_ours = "pg_cron" in cluster.preloaded

@@ -53,9 +53,9 @@ def _split(column: Fact) -> tuple[str, str, str]:
 
 
 def _count(connection: Connection, relation: str, column: str | None = None) -> int:
-    what = sql.SQL("*") if column is None else sql.SQL(column)  # type: ignore[arg-type]
+    what = sql.SQL("*") if column is None else sql.SQL(column)
     # The catalog reader wrote these names, quoted where needed.
-    query = sql.SQL("select count({}) from {}").format(what, sql.SQL(relation))  # type: ignore[arg-type]
+    query = sql.SQL("select count({}) from {}").format(what, sql.SQL(relation))
     try:
         row = connection.execute(query).fetchone()
     except psycopg.Error:

@@ -12,11 +12,14 @@ from pg_deploy.session import Connection, one_line
 
 _SQL = PROJECT / "sql" / "rehearsal"
 _STAND_INS = {
-    "pg_cron": ("cron_stand_in.sql", "pg_cron cannot run in the copy: a stand-in records jobs, and their SQL is not run"),
+    "pg_cron": (
+        "cron_stand_in.sql",
+        "pg_cron cannot run in the copy: a stand-in records jobs, and their SQL is not run",
+    ),
     "pg_net": ("net_stand_in.sql", "pg_net is replaced by a stand-in: requests get a number and go nowhere"),
 }
 # Installed here or not, these would talk to somebody.
-_CALLERS = ("dblink", "http", "plproxy", "pgsql_http", "wrappers")
+CALLERS = ("dblink", "http", "plproxy", "pgsql_http", "wrappers")
 
 
 def make_extension(connection: Connection, extension: Extension, *, cron_is_ours: bool) -> Made:
@@ -30,7 +33,8 @@ def make_extension(connection: Connection, extension: Extension, *, cron_is_ours
             return _stand_in(connection, extension)
         reason = one_line(str(error.diag.message_primary or error))
         return Made(
-            False, f'extension "{extension.name}" cannot be made on this worker ({reason}): what needs it is not rehearsed'
+            False,
+            f'extension "{extension.name}" cannot be made on this worker ({reason}): what needs it is not rehearsed',
         )
 
 
@@ -38,7 +42,7 @@ def cut_off(connection: Connection) -> tuple[str, ...]:
     """Make every remaining way out fail: functions that call, foreign data wrappers. Returns what was cut. Commits."""
     notes = []
     present = {row[0] for row in connection.execute("select extname::text from pg_catalog.pg_extension")}
-    for name in sorted(present & set(_CALLERS)):
+    for name in sorted(present & set(CALLERS)):
         connection.execute("select pg_catalog.set_config('pg_deploy.extension', %s, false)", [name])
         connection.execute((_SQL / "no_outgoing_calls.sql").read_bytes())
         notes.append(f"{name} makes no call in the copy: what calls it fails there")
@@ -68,6 +72,8 @@ def _create(connection: Connection, extension: Extension) -> str | None:
         create += sql.SQL("version {}").format(sql.Literal(extension.version))
     connection.execute(create)
     # The owner may be a role that could not create it here; in a cluster of our own the catalog can be told.
+    if not _is_superuser(connection):
+        return None
     connection.execute(
         """with changed as (
             update pg_catalog.pg_extension set extowner = pg_catalog.to_regrole(pg_catalog.quote_ident(%(owner)s))
@@ -89,3 +95,8 @@ def _stand_in(connection: Connection, extension: Extension) -> Made:
     file, sentence = _STAND_INS[extension.name]
     connection.execute((_SQL / file).read_bytes())
     return Made(False, sentence)
+
+
+def _is_superuser(connection: Connection) -> bool:
+    row = connection.execute("select rolsuper from pg_catalog.pg_roles where rolname = current_user").fetchone()
+    return bool(row and row[0])

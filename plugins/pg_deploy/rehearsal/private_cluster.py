@@ -23,7 +23,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg
 import psycopg.conninfo
 
 from pg_deploy.errors import ProgramFailedError
@@ -144,7 +143,7 @@ def remove_abandoned(area: Path, log: logging.Logger) -> list[Path]:
 
 def _area(workdir: Path | None, account: pwd.struct_passwd | None) -> Path:
     """A folder for temporary files that the server's account can reach."""
-    for candidate in (workdir, Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/tmp")):  # noqa: S108 a last resort
+    for candidate in (workdir, Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/tmp")):
         if candidate is None or not candidate.is_dir():
             continue
         resolved = candidate.resolve()

@@ -16,7 +16,6 @@ from psycopg import sql
 from pg_deploy import history
 from pg_deploy.apply import apply
 from pg_deploy.catalog import Facts
-from pg_deploy.duration import format_duration
 from pg_deploy.errors import PgDeployError, RehearsalFailedError
 from pg_deploy.execution import Observer
 from pg_deploy.job import Job
@@ -30,12 +29,11 @@ from pg_deploy.planning import Standing, read_state
 from pg_deploy.rehearsal.comparison import BenchmarkOutcome, compare_rounds
 from pg_deploy.rehearsal.locks import LockObserver, StatementLocks, known_relations
 from pg_deploy.rehearsal.losses import what_would_be_lost
+from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
 from pg_deploy.rollback import roll_back
 from pg_deploy.session import Target
 from pg_deploy.snapshot import take_snapshot
 from pg_deploy.verify import verify
-
-KIND = "rehearsal"
 
 ObserverOver = Callable[[Migration, Observer], Observer]
 """Wraps the observer of one migration, for a place that must refuse what a private copy may do."""
@@ -241,37 +239,18 @@ def _checks(job: Job, attempt: Attempt) -> list[tuple[str, str]]:
 def _record(job: Job, stage: Stage, found: Rehearsed) -> None:
     def write(kind: str, name: str, outcome: str, detail: dict[str, object]) -> None:
         evidence.record(
-            job.ledger, job.deployment_id, kind, name, outcome, detail=detail, version=found.version, location="rehearsal"
+            job.ledger,
+            job.deployment_id,
+            kind,
+            name,
+            outcome,
+            detail=detail,
+            version=found.version,
+            location="rehearsal",
         )
 
-    write(KIND, found.stem, found.outcome, {**found.as_detail(), "place": stage.place})
+    write(REHEARSAL, found.stem, found.outcome, {**found.as_detail(), "place": stage.place})
     for name, outcome in found.checks:
         write("check", name, outcome, {})
     for each in found.benchmarks:
         write("benchmark", each.name, "breached" if each.breached else "kept", each.as_detail())
-
-
-def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
-    """What a rehearsal showed, from the detail of its evidence, one line each: for the log, the report and the approval."""
-    mark = {"passed": "✓", "failed": "✗"}.get(outcome, "–")
-    lines = [f"{mark} rehearsal {outcome}" + (f" {detail['error']}" if detail.get("error") else "")]
-    if detail.get("apply_s") is not None:
-        lines.append(f"  applied in {format_duration(detail['apply_s'])}")
-    if detail.get("rollback_s") is not None:
-        lines.append(
-            f"  rolled back in {format_duration(detail['rollback_s'])}, catalog facts as before, and applied again"
-        )
-    for statement in detail.get("statements", ()):
-        locks = ", ".join(
-            f"{lock['mode']} on {lock['relation']} for {format_duration(lock['held_s'])}" for lock in statement["locks"]
-        )
-        if locks:
-            lines.append(f"  line {statement['line']}, {format_duration(statement['seconds'])}: {locks}")
-    checks = [name_and_outcome[1] for name_and_outcome in detail.get("checks", ())]
-    if checks:
-        lines.append(f"  {checks.count('passed')} of {len(checks)} checks passed on the copy")
-    for benchmark in detail.get("benchmarks", ()):
-        lines.append(f"  {'✗' if benchmark['breached'] else '✓'} benchmark {benchmark['name']}: {benchmark['sentence']}")
-    lines += [f"  a rollback would lose: {each}" for each in detail.get("lost", ())]
-    lines += [f"  not rehearsed: {each}" for each in detail.get("not_rehearsed", ())]
-    return lines
