@@ -122,7 +122,7 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> int:
     if done:
         job.log.info("%d of %d segments of this rollback committed before", len(done), len(todo))
     run_segments(
-        Work(job.target, job.guard, current.id, "rollback", file, pinned.rollback, job.limits, job.log),
+        Work(job.target, job.guard, current.id, "rollback", file, pinned.rollback, job.limits, job.log, job.observer),
         [segment for segment in todo if segment.ordinal not in done],
         before_commit,
         done=[segment for segment in todo if segment.ordinal in done],

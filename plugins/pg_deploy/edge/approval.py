@@ -16,6 +16,7 @@ from pg_deploy.errors import ApprovalRejectedError
 from pg_deploy.ledger import deployment, evidence, plan
 from pg_deploy.migration import Migration
 from pg_deploy.plan_text import several_text
+from pg_deploy.rehearsal.text import rehearsal_text
 from pg_deploy.settings import settings
 
 _RISKY = ("medium", "high", "unknown")
@@ -47,8 +48,13 @@ class ApproveMigrations(ApprovalOperator):
             if not asked:
                 return None
             self.subject = f"Deploy {', '.join(migration.stem for migration in asked)}?"
-            self.body = several_text(asked, [_reason(migration, run.approval) for migration in asked])
             with run.target.session("approve") as connection:
+                rows = evidence.of_deployment(connection, run.deployment_id)
+                self.body = several_text(
+                    asked,
+                    [_reason(migration, run.approval) for migration in asked],
+                    {migration.version: rehearsal_text(rows, migration.version) for migration in asked},
+                )
                 ownership = run.ownership
                 if ownership is not None:
                     # Nobody else may take the target while a person thinks.
