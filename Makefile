@@ -54,7 +54,7 @@ demo-admin-url: venv ## print the demo target's URL for the superuser
 
 .PHONY: test
 test: demo-packages test-packages ## run the tests
-	@$(python) -m pytest
+	@$(python) -m pytest --numprocesses auto --dist loadfile
 
 .PHONY: acceptance
 acceptance: demo-packages test-packages ## run the tests that take long
@@ -73,6 +73,10 @@ lint: venv ## check style and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+
+.PHONY: lock
+lock: venv ## compile requirements.txt from requirements.in
+	@.venv/bin/uv pip compile --quiet --universal --python-version 3.10 --no-header requirements.in --output-file requirements.txt
 
 .PHONY: new-migration
 new-migration: venv ## write a new migration: make new-migration NAME=add_orders_index

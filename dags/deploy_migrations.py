@@ -35,6 +35,7 @@ from pg_deploy.edge.deploy_tasks import (
     verify,
 )
 from pg_deploy.edge.groups import group_stems
+from pg_deploy.edge.retries import retried
 
 with DAG(
     "deploy_migrations",
@@ -42,7 +43,7 @@ with DAG(
     catchup=False,
     max_active_runs=4,
     params=deploy_params(),
-    default_args={"retries": 0},
+    default_args=retried(),
     doc_md=__doc__,
     tags=["database", "deploy"],
 ) as dag:

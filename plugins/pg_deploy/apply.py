@@ -35,7 +35,7 @@ def apply(job: Job, migration: Migration) -> Attempt:
         return current
     if current.state == "snapshotted":
         current = attempts.move(job.ledger, current, "applying")
-    settle(job.ledger, current.id, log=job.log)
+    settle(job.ledger, current.id, log=job.log, patience_s=job.limits.reattach)
     done = attempts.committed_segments(job.ledger, current.id, "apply")
     todo = [segment for segment in migration.segments if segment.ordinal not in done]
     if done:
@@ -49,7 +49,12 @@ def apply(job: Job, migration: Migration) -> Attempt:
             attempts.move(connection, attempt, "applied")
 
     try:
-        run_segments(_work(job, migration, current), todo, before_commit)
+        run_segments(
+            _work(job, migration, current),
+            todo,
+            before_commit,
+            done=[segment for segment in migration.segments if segment.ordinal in done],
+        )
     except PgDeployError as error:
         job.ledger.execute(
             "update deploy_ledger.attempt set error = %s where id = %s and state = 'applying'", [str(error), current.id]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from pg_deploy.duration import parse_duration
-from pg_deploy.errors import InvalidConfError, UnknownConfError
+from pg_deploy.errors import InvalidConfError, PgDeployError, PreflightError, UnknownConfError
 from pg_deploy.execution import Limits
+from pg_deploy.session import without_secrets
 
 
 def _seconds(value: object) -> object:
@@ -23,7 +25,10 @@ def _switch(value: object) -> object:
     return "none" if value is False else value
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds)]
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=False)]
+# PostgreSQL reads a lock_timeout of 0 as "wait for ever", so a budget of none at all would be the opposite of one.
+Budget = Annotated[float, BeforeValidator(_seconds), Field(ge=0.001, allow_inf_nan=False)]
+Model = TypeVar("Model", bound=BaseModel)
 Approval = Literal["none", "risky", "all"]
 
 
@@ -41,7 +46,7 @@ class DeployConf(BaseModel):
     approval: Approval = "risky"
     on_failure: Literal["rollback_failed", "rollback_all", "stop"] = "rollback_failed"
     benchmark: bool = True
-    lock_budget: Seconds = 2.0
+    lock_budget: Budget = 2.0
     statement_timeout: Seconds = 0.0
     give_up_after: Seconds = 600.0
     migrations_folder: str | None = None
@@ -53,34 +58,29 @@ class DeployConf(BaseModel):
 
 
 class BaselineConf(BaseModel):
-    """The conf of baseline_migrations: which database adopts which versions."""
+    """The conf of baseline_migrations: which database adopts which versions (or stems), and why."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     target: str = "target_db"
     migrations: list[str] = []
     up_to: str | None = None
-    reason: str = "made by hand before pg_deploy was used"
+    reason: Annotated[str, Field(min_length=1)] = "made by hand before pg_deploy was used"
+    finished_by_hand: bool = False
+    run_checks: bool = True
+    dry_run: bool = False
     give_up_after: Seconds = 600.0
     migrations_folder: str | None = None
 
 
 def read_deploy_conf(values: Mapping[str, object]) -> DeployConf:
-    """`values` as a checked conf. Raises UnknownConfError or InvalidConfError, one sentence each."""
-    _refuse_unknown(values, DeployConf)
-    try:
-        return DeployConf.model_validate(dict(values))
-    except ValidationError as error:
-        raise _first(error, values) from None
+    """`values` as a checked conf. Raises UnknownConfError or InvalidConfError; PreflightError for several at once."""
+    return _read(DeployConf, values)
 
 
 def read_baseline_conf(values: Mapping[str, object]) -> BaselineConf:
-    """`values` as a checked conf. Raises UnknownConfError or InvalidConfError, one sentence each."""
-    _refuse_unknown(values, BaselineConf)
-    try:
-        return BaselineConf.model_validate(dict(values))
-    except ValidationError as error:
-        raise _first(error, values) from None
+    """`values` as a checked conf. Raises as `read_deploy_conf` does."""
+    return _read(BaselineConf, values)
 
 
 def stricter(one: Approval, other: Approval) -> Approval:
@@ -89,14 +89,24 @@ def stricter(one: Approval, other: Approval) -> Approval:
     return max(one, other, key=order.index)
 
 
-def _refuse_unknown(values: Mapping[str, object], model: type[BaseModel]) -> None:
+def _read(model: type[Model], values: Mapping[str, object]) -> Model:
+    faults: list[PgDeployError] = []
     unknown = sorted(set(values) - set(model.model_fields))
     if unknown:
-        raise UnknownConfError(unknown, list(model.model_fields))
+        faults.append(UnknownConfError(unknown, list(model.model_fields)))
+    try:
+        conf = model.model_validate({key: value for key, value in values.items() if key not in unknown})
+    except ValidationError as error:
+        faults += [_invalid(fault, values) for fault in error.errors()]
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise PreflightError(faults)
+    return conf
 
 
-def _first(error: ValidationError, values: Mapping[str, object]) -> InvalidConfError:
-    fault = error.errors()[0]
+def _invalid(fault: ErrorDetails, values: Mapping[str, object]) -> InvalidConfError:
     key = str(fault["loc"][0]) if fault["loc"] else "conf"
     said = str(fault["msg"]).removeprefix("Value error, ")
-    return InvalidConfError(key, f"is {values.get(key)!r}: {said[:1].lower()}{said[1:]}; correct it and trigger again")
+    given = without_secrets(repr(values.get(key)))
+    return InvalidConfError(key, f"is {given}: {said[:1].lower()}{said[1:]}; correct it and trigger again")

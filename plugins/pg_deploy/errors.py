@@ -261,7 +261,9 @@ class StatementFailedError(PgDeployError):
         super().__init__(message)
 
     @classmethod
-    def from_server(cls, error: psycopg.Error, file: str, text: str, statement: Statement) -> StatementFailedError:
+    def from_server(
+        cls, error: psycopg.Error, file: str, text: str, statement: Statement, duplicates: Sequence[str] = ()
+    ) -> StatementFailedError:
         """The server's words with the file, the line and, where the server says the place, a caret."""
         diag = error.diag
         line, caret = statement.line, ""
@@ -278,6 +280,8 @@ class StatementFailedError(PgDeployError):
             for label, value in (("detail", diag.message_detail), ("hint", diag.message_hint))
             if value
         )
+        if duplicates:
+            extra += f"; keys that occur more than once: {', '.join(duplicates)}"
         primary = " ".join((diag.message_primary or str(error)).split())
         message = (
             f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}; '
@@ -336,7 +340,7 @@ class UncertainStatementError(PgDeployError):
         self.summary = summary
         super().__init__(
             f'"{summary}" (line {line}) was begun by an earlier try, and the catalog does not show whether it took effect; '
-            "look at the database, then finish or undo it by hand and adopt the version with `make baseline`"
+            "look at the database, then finish it by hand and adopt the version with `make baseline` and finished_by_hand"
         )
 
 
@@ -706,3 +710,59 @@ class NewMigrationRefused(PgDeployError):
         super().__init__(f'"{name}" {reason}: {remedy}.')
         self.name = name
         self.reason = reason
+
+
+class StopRuleError(PgDeployError):
+    """The server stayed too busy for the next segment."""
+
+    def __init__(self, broken: str, waited_s: float) -> None:
+        super().__init__(
+            f"the next segment was not begun, because after {waited_s:.0f} s still {broken}; "
+            "choose a quieter hour or raise the limit, and trigger again"
+        )
+
+
+class OtherDefinitionError(PgDeployError):
+    """An index of the wanted name exists, valid, and is another one."""
+
+    def __init__(self, index: str, found: str, wanted: str) -> None:
+        self.index = index
+        super().__init__(
+            f'index "{index}" exists already with another definition, `{found}` where the migration wants `{wanted}`; '
+            "give the new index another name, or drop the old one in a migration of its own"
+        )
+
+
+class UnfinishedMigrationError(PgDeployError):
+    """A migration to be adopted whose deployment broke off."""
+
+    def __init__(self, stem: str, state: str) -> None:
+        self.stem = stem
+        self.state = state
+        super().__init__(
+            f'"{stem}" was begun by a deployment that did not end (state {state}), so it may be half done; run '
+            "deploy_migrations, which goes on with it, or finish it by hand, name it in migrations and set "
+            "finished_by_hand to true"
+        )
+
+
+class RolledBackMigrationError(PgDeployError):
+    """A migration to be adopted that was undone by us."""
+
+    def __init__(self, stem: str) -> None:
+        self.stem = stem
+        super().__init__(
+            f'"{stem}" was rolled back by an earlier deployment, so it is not in the database; deploy it, or name it in '
+            "migrations if it was applied by hand since"
+        )
+
+
+class NotAdoptedError(PgDeployError):
+    """Not everything that the baseline pinned was adopted."""
+
+    def __init__(self, states: Sequence[str]) -> None:
+        self.states = tuple(states)
+        super().__init__(
+            f"not everything is adopted: {'; '.join(states)}; correct what the failed task says and trigger again, which "
+            "leaves alone what is adopted already"
+        )

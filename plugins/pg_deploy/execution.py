@@ -9,7 +9,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import psycopg
@@ -27,6 +27,7 @@ from pg_deploy.ledger.attempt import StatementRun
 from pg_deploy.ledger.guard import Guard
 from pg_deploy.session import Backend, Connection, Target, backend_of, one_line
 from pg_deploy.statements import Segment, Statement
+from pg_deploy.stop_rules import StopRules, wait_until_calm
 from pg_deploy.watch import Observation, Watch
 
 _RETRIED = {"55P03", "40P01", "40001"}
@@ -37,12 +38,18 @@ BeforeCommit = Callable[[Connection, Segment], None]
 
 @dataclass(frozen=True)
 class Limits:
-    """Deadlines in seconds; `statement_timeout` 0 means none. `lock_budget` holds from a segment's first strong lock to its commit."""
+    """Deadlines in seconds; `statement_timeout` 0 means none.
+
+    `lock_budget` holds from a segment's first strong lock to its commit. `reattach` is how long a build that an earlier,
+    killed try left running is waited for.
+    """
 
     lock_budget: float = 2.0
     give_up_after: float = 600.0
     statement_timeout: float = 0.0
     slowest_pause: float = 15.0
+    reattach: float = 7200.0
+    stop_rules: StopRules = field(default_factory=StopRules)
 
 
 @dataclass(frozen=True)
@@ -79,11 +86,14 @@ class _ServerClock:
         return self._at + timedelta(seconds=time.monotonic() - self._mark)
 
 
-def run_segments(work: Work, todo: Sequence[Segment], before_commit: BeforeCommit) -> None:
+def run_segments(
+    work: Work, todo: Sequence[Segment], before_commit: BeforeCommit, *, done: Sequence[Segment] = ()
+) -> None:
     """Run `todo` in order on one connection; `before_commit` is called with each segment, inside its transaction where it has one.
 
-    A transactional segment commits once or not at all. Raises StatementFailedError, LockNotObtainedError,
-    LockBudgetExceededError or ConnectionLostError; everything before the failed segment stays committed.
+    What `done`, the segments that an earlier try committed, set in their session is set again first: the rest was written for
+    that search_path and that role. A transactional segment commits once or not at all. Raises StatementFailedError,
+    LockNotObtainedError, LockBudgetExceededError or ConnectionLostError; everything before the failed segment stays committed.
     """
     if not todo:
         return
@@ -91,7 +101,13 @@ def run_segments(work: Work, todo: Sequence[Segment], before_commit: BeforeCommi
         notices: list[str] = []
         connection.add_notice_handler(lambda d: notices.append(f"{d.severity}: {one_line(d.message_primary or '')}"))
         session = _Session(connection, backend_of(connection), _ServerClock(connection), notices)
+        for statement in (each for segment in done for each in segment.statements if each.session_state):
+            work.log.info("  line %d, for the session: %s", statement.line, statement.summary)
+            connection.execute(statement.sql.encode())
         for segment in todo:
+            wait_until_calm(
+                work.guard.connection, work.limits.stop_rules, give_up_after=work.limits.give_up_after, log=work.log
+            )
             if segment.transactional:
                 _transaction_with_retries(work, session, segment, before_commit)
             else:
@@ -153,6 +169,7 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
             if statement.opaque and budget.deadline is None and _holds_strong_lock(work, session):
                 budget.start()
         _as_ourselves(connection)
+        work.guard.hold_fence(connection)
         before_commit(connection, segment)
         attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, runs)
         connection.execute("commit")
@@ -267,20 +284,21 @@ def _outside_transaction(work: Work, session: _Session, segment: Segment, before
     session.notices.clear()
     # A first try must not find anything; a later one first looks at what the earlier one did.
     if attempt_try == 1:
-        concurrent_builds.refuse_invalid_in_the_way(work.guard.connection, statement)
+        concurrent_builds.refuse_what_is_in_the_way(work.guard.connection, session.connection, statement)
         done = False
     else:
-        done = concurrent_builds.reconcile(work.guard.connection, work.target, statement, work.log)
+        done = concurrent_builds.reconcile(work.guard.connection, session.connection, work.target, statement, work.log)
     if done:
         work.log.info("    already done by an earlier try, as the catalog shows")
     else:
         _run_alone(work, session, segment, attempt_try, statement)
-        concurrent_builds.confirm(work.guard.connection, statement)
+        concurrent_builds.confirm(work.guard.connection, session.connection, statement)
         work.log.info("    done, %s", format_duration(time.monotonic() - started))
     run = StatementRun(statement.ordinal, started_at, session.clock.now(), tuple(session.notices))
     connection = session.connection
     with connection.transaction():
         _as_ourselves(connection)
+        work.guard.hold_fence(connection)
         before_commit(connection, segment)
         attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, [run])
 
@@ -296,7 +314,10 @@ def _run_alone(work: Work, session: _Session, segment: Segment, attempt_try: int
             if connection.broken or connection.closed:
                 raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
             _write_failure(work, segment, attempt_try, statement, error)
-            raise StatementFailedError.from_server(error, work.file, work.text, statement) from error
+            keys = concurrent_builds.clear_failed_build(
+                work.guard.connection, connection, work.target, statement, work.log
+            )
+            raise StatementFailedError.from_server(error, work.file, work.text, statement, duplicates=keys) from error
     for notice in session.notices:
         work.log.info("    %s", notice)
 

@@ -50,6 +50,17 @@ def read(connection: Connection) -> dict[str, HistoryRow]:
     return {row[0]: HistoryRow(row[0], row[1]) for row in rows}
 
 
+def recorded_statements(connection: Connection, version: str) -> tuple[str, ...] | None:
+    """The statements that were recorded with `version`; None where none were. Reads only."""
+    row = connection.execute(
+        """select array(select jsonb_array_elements_text(to_jsonb(m) -> 'statements'))
+        from supabase_migrations.schema_migrations m
+        where version = %s and jsonb_typeof(to_jsonb(m) -> 'statements') = 'array'""",
+        [version],
+    ).fetchone()
+    return tuple(row[0]) if row else None
+
+
 def insert(connection: Connection, version: str, name: str, statements: Sequence[str]) -> None:
     """Record a version, as part of the caller's transaction."""
     connection.execute(

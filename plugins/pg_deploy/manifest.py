@@ -7,9 +7,10 @@ from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from pg_deploy.duration import parse_duration
-from pg_deploy.errors import InvalidManifestError
+from pg_deploy.errors import InvalidManifestError, InvalidMigrationsError
 
 Risk = Literal["low", "medium", "high", "unknown"]
 Access = Literal["unchanged", "changed", "undeclared"]
@@ -116,7 +117,10 @@ UNPROTECTED = Manifest(access="undeclared")
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest at `path`; an absent file means risk unknown, access unchanged. Raises InvalidManifestError."""
+    """The manifest at `path`; an absent file means risk unknown, access unchanged.
+
+    Raises InvalidManifestError, or InvalidMigrationsError with one of them for each fault.
+    """
     if not path.is_file():
         return Manifest()
     try:
@@ -130,15 +134,19 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return Manifest.model_validate(loaded)
     except ValidationError as error:
-        raise InvalidManifestError(path, _first_fault(error)) from error
+        raise InvalidMigrationsError([InvalidManifestError(path, _told(fault)) for fault in error.errors()]) from error
 
 
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors()[0]
+def _told(fault: ErrorDetails) -> str:
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         return f"unknown key '{key}'; known keys here: {', '.join(_known_keys(fault['loc']))}"
-    return f"'{key}': {fault['msg']}" if key else str(fault["msg"])
+    said = fault["msg"].removeprefix("Value error, ")
+    said = said[:1].lower() + said[1:]
+    if not key:
+        return said
+    given = fault["input"]
+    return f"'{key}' is {given!r}: {said}" if isinstance(given, str | int | float | None) else f"'{key}': {said}"
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

@@ -23,6 +23,8 @@ from pg_deploy.old_backends import settle
 from pg_deploy.session import Connection
 from pg_deploy.statements import Segment, segments, split
 
+_THEN = "\nthen the rollback failed: "
+
 
 @dataclass(frozen=True)
 class Undone:
@@ -43,11 +45,11 @@ def roll_back(job: Job, version: str) -> Undone:
     current = attempts.latest(job.ledger, version)
     if current is None or current.state in ("planned", "snapshotted", "rolled_back", "baselined"):
         raise RollbackMissingError(version)
-    pinned = plan.pinned_version(job.ledger, current.deployment_id, version)
+    pinned = _rollback_in_force(job, current)
     before = snapshot.load(job.ledger, current.id, "before")
     if pinned is None or before is None:
         raise RollbackMissingError(current.stem)
-    settle(job.ledger, current.id, log=job.log)
+    settle(job.ledger, current.id, log=job.log, patience_s=0)
     current = attempts.by_id(job.ledger, current.id)
     if current.state != "rolling_back":
         current = attempts.move(job.ledger, current, "rolling_back")
@@ -65,6 +67,32 @@ def roll_back(job: Job, version: str) -> Undone:
     )
     job.log.info("%s", sentence)
     return Undone(undone, statements_run, sentence)
+
+
+def give_up(job: Job, current: Attempt) -> bool:
+    """End an attempt of which nothing took effect; False, and nothing is changed, where something did or may have.
+
+    Ends an old backend of the attempt first: it could still commit.
+    """
+    settle(job.ledger, current.id, log=job.log, patience_s=job.limits.reattach)
+    current = attempts.by_id(job.ledger, current.id)
+    before = snapshot.load(job.ledger, current.id, "before")
+    if current.state != "applying" or before is None or _took_effect(job, current, before):
+        return False
+    current = attempts.move(job.ledger, current, "rolling_back")
+    attempts.move(job.ledger, current, "rolled_back")
+    job.log.info("nothing of attempt %d had taken effect: it is given up", current.id)
+    return True
+
+
+def _rollback_in_force(job: Job, current: Attempt) -> Pinned | None:
+    """The text as deployed; where that rollback failed, or was cut off, the one that this run pinned: it may be corrected."""
+    as_deployed = plan.pinned_version(job.ledger, current.deployment_id, current.version)
+    if current.state in ("rolling_back", "rollback_failed"):
+        of_this_run = plan.pinned_version(job.ledger, job.deployment_id, current.version)
+        if of_this_run is not None and of_this_run.rollback is not None:
+            return of_this_run
+    return as_deployed
 
 
 def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> int:
@@ -90,10 +118,14 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> int:
 
     for segment in todo:
         _refuse_dropping_what_was_there(current, segment, before)
+    done = attempts.committed_rollback_segments(job.ledger, current.id, pinned.rollback)
+    if done:
+        job.log.info("%d of %d segments of this rollback committed before", len(done), len(todo))
     run_segments(
         Work(job.target, job.guard, current.id, "rollback", file, pinned.rollback, job.limits, job.log),
-        todo,
+        [segment for segment in todo if segment.ordinal not in done],
         before_commit,
+        done=[segment for segment in todo if segment.ordinal in done],
     )
     return sum(len(segment.statements) for segment in todo)
 
@@ -158,4 +190,8 @@ def _names(qualified: str) -> set[str]:
 
 def _both(current: Attempt, error: PgDeployError) -> str:
     """The first error and this one: a failing rollback never hides why it was needed."""
-    return f"{current.error}\nthen the rollback failed: {error}" if current.error else str(error)
+    if not current.error:
+        return str(error)
+    # Of several failed rollbacks the last one counts; the ledger's statements hold the errors of all.
+    first = current.error.split(_THEN)[0]
+    return f"{first}{_THEN}{error}"

@@ -43,7 +43,9 @@ class Target:
         connection = self.connect_plain(purpose)
         connection.execute(
             "select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),"
-            " set_config('idle_in_transaction_session_timeout', '0', false)"
+            " set_config('idle_in_transaction_session_timeout', '0', false),"
+            " set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false),"
+            " set_config('tcp_keepalives_count', '3', false)"
         )
         return connection
 
@@ -57,6 +59,10 @@ class Target:
                 connect_timeout=15,
                 prepare_threshold=None,
                 client_encoding="utf8",
+                # A server that fell over, or a network that was cut, must be noticed within a minute, on both sides.
+                keepalives_idle=20,
+                keepalives_interval=10,
+                keepalives_count=3,
             )
         except psycopg.Error as error:
             raise ConnectionFailedError(self.name, one_line(without_secrets(str(error)))) from None
@@ -94,7 +100,7 @@ def aborted_transaction(connection: Connection, *, writes: bool = False) -> Iter
 
 def without_secrets(text: str) -> str:
     """`text` with passwords in URLs and key=value pairs masked."""
-    text = re.sub(r"(://[^:/@\s]+:)[^@\s]+@", r"\1***@", text)
+    text = re.sub(r"(://[^:/@\s]*:)\S+@", r"\1***@", text)
     return re.sub(r"(?i)\b(password\s*=\s*)('[^']*'|\S+)", r"\1***", text)
 
 

@@ -11,6 +11,7 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import snapshot
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.migration import Migration
+from pg_deploy.rollback import give_up
 
 
 def take_snapshot(job: Job, migration: Migration) -> Attempt:
@@ -20,10 +21,13 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
     """
     last = attempts.latest(job.ledger, migration.version)
     if last is not None and last.state in attempts.UNFINISHED:
-        if last.state in ("applying", "applied") and last.sql_hash != migration.file.sql_hash:
+        if last.state not in ("applying", "applied") or last.sql_hash == migration.file.sql_hash:
+            job.log.info("attempt %d was left in state %s: going on with it and its snapshot", last.id, last.state)
+            return last
+        # A file that failed may be corrected as long as nothing of it is in the database.
+        if not give_up(job, last):
             raise EditedAfterDeploymentError(migration.stem)
-        job.log.info("attempt %d was left in state %s: going on with it and its snapshot", last.id, last.state)
-        return last
+        last = None
     if last is None or last.state not in ("planned", "snapshotted") or last.deployment_id != job.deployment_id:
         last = attempts.start(
             job.ledger,

@@ -33,6 +33,7 @@ class ApproveMigrations(ApprovalOperator):
             subject="Approve a migration",
             body="",
             fail_on_reject=True,
+            retries=0,
             response_timeout=timedelta(seconds=settings().approval_timeout),
             **kwargs,
         )

@@ -140,6 +140,26 @@ def committed_segments(connection: Connection, attempt_id: int, direction: str) 
     return frozenset(row[0] for row in rows)
 
 
+def committed_rollback_segments(connection: Connection, attempt_id: int, text: str) -> frozenset[int]:
+    """The segments of the rollback `text` that were committed by this attempt or a corrected run of it. Reads only.
+
+    Segments of another text say nothing: a corrected rollback.sql runs from its beginning.
+    """
+    rows = connection.execute(
+        """select s.segment
+        from deploy_ledger.statement_run s
+        join deploy_ledger.attempt a on a.id = s.attempt_id
+        left join deploy_ledger.planned_migration mine
+            on mine.deployment_id = s.deployment_id and mine.version = a.version
+        left join deploy_ledger.planned_migration first
+            on first.deployment_id = a.deployment_id and first.version = a.version
+        where s.attempt_id = %s and s.direction = 'rollback' and coalesce(mine.rollback, first.rollback) = %s
+        group by s.segment, s.try having bool_and(s.ended_at is not null and s.sqlstate is null)""",
+        [attempt_id, text],
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
+
+
 def began_outside_transaction(connection: Connection, attempt_id: int, direction: str) -> bool:
     """Whether a statement that no transaction protects was begun: only the catalog says what it left. Reads only."""
     row = connection.execute(
