@@ -48,7 +48,7 @@ def add_column(draft: Draft, old: Fact, new: Fact) -> None:
     if "not null" in differs:
         draft.add(Phase.DEFAULT_ON, f"{alter} {'set' if before.get('not null') else 'drop'} not null")
     if "storage" in differs:
-        draft.add(Phase.ALTER, f"{alter} set storage {before.get('storage', 'default')}")
+        draft.add(Phase.ALTER, f"{alter} set storage {before.get('storage') or _storage(old)}")
     if "compression" in differs:
         draft.add(Phase.ALTER, f"{alter} set compression {before.get('compression', 'default')}")
     if "statistics target" in differs:
@@ -91,6 +91,11 @@ def why_lossy(old: str, new: str) -> str | None:
                 else ("its type changed to more decimals, and those written since would be rounded")
             )
     return f"its type changed from {old} to {new}, and the values that it held before are not known"
+
+
+def _storage(column: Fact) -> str:
+    """The storage that comes with a type of variable length; `set storage default` is newer than version 15."""
+    return "main" if _base(str(column.properties["type"])) in ("numeric", "inet", "cidr") else "extended"
 
 
 def _base(name: str) -> str:

@@ -37,7 +37,9 @@ def add_drops(draft: Draft) -> None:
         apart = [
             part
             for part in parts
-            if rank_kind(part) in _CIRCULAR and part.properties.get("inherited") != "only" and not _is_clone(part, draft)
+            if rank_kind(part) in _CIRCULAR
+            and part.properties.get("inherited") != "only"
+            and not _is_clone(part, draft)
         ]
         nodes += apart
         parts = [part for part in parts if part not in apart]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pg_deploy.catalog import Fact
+from pg_deploy.inverse.drops import backing_constraint
 from pg_deploy.inverse.model import ON_RELATION, RELATIONS, ByKey, Key, strings_of
 from pg_deploy.inverse.names import identifier, owner_of, schema_of
 from pg_deploy.sql_parse import parse
@@ -37,6 +39,7 @@ class Rename:
     now: str
     was: str
     back: str
+    twin: Rename | None = None
 
 
 def read_renames(sql: str, before: ByKey, after: ByKey) -> tuple[Rename, ...]:
@@ -72,7 +75,8 @@ def _read(stmt: dict[str, object], before: ByKey, after: ByKey) -> Rename | None
         if (kind, now) not in after or (kind, was) not in before:
             return None
         if kind in ("column", "constraint"):
-            return Rename(kind, now, was, f"alter table {table} rename {kind} {new} to {old}")
+            twin = _twin(kind, now, was, after)
+            return Rename(kind, now, was, f"alter table {table} rename {kind} {new} to {old}", twin)
         return Rename(kind, now, was, f"alter {kind} {new} on {table} rename to {old}")
     if what in _RELATIONS:
         old = identifier(text(range_var.get("relname")))
@@ -80,7 +84,8 @@ def _read(stmt: dict[str, object], before: ByKey, after: ByKey) -> Rename | None
             for schema in _schemas(range_var, after):
                 now, was = f"{schema}.{new}", f"{schema}.{old}"
                 if (kind, now) in after and (kind, was) in before and (kind, was) not in after:
-                    return Rename(kind, now, was, f"alter {kind} {now} rename to {old}")
+                    back = f"alter {kind} {now} rename to {old}"
+                    return Rename(kind, now, was, back, _twin(kind, now, was, after))
         return None
     if what in ("OBJECT_TYPE", "OBJECT_DOMAIN"):
         names = strings(list_items(stmt.get("object")))
@@ -118,9 +123,9 @@ def _found(range_var: dict[str, object], facts: ByKey) -> str | None:
 
 
 def _renamed(fact: Fact, rename: Rename) -> tuple[Key, Fact]:
-    import json
-
     kind, identity = fact.kind, fact.identity
+    if rename.twin is not None and (kind, identity) == (rename.twin.kind, rename.twin.now):
+        rename = rename.twin
     if (kind, identity) == (rename.kind, rename.now):
         identity = rename.was
         properties = dict(fact.properties)
@@ -140,6 +145,17 @@ def _renamed(fact: Fact, rename: Rename) -> tuple[Key, Fact]:
     ):
         definition = json.dumps(_everywhere(dict(fact.properties), rename, fact), sort_keys=True, ensure_ascii=False)
     return (kind, identity), Fact(kind, identity, definition, fact.scope)
+
+
+def _twin(kind: str, now: str, was: str, facts: ByKey) -> Rename | None:
+    """What is renamed with it: a constraint's index, an index's constraint."""
+    if kind == "constraint":
+        schema = owner_of(owner_of(now))
+        return Rename("index", f"{schema}.{_last(now)}", f"{schema}.{_last(was)}", "")
+    backed = backing_constraint(facts[kind, now], facts) if kind == "index" else None
+    if backed is None:
+        return None
+    return Rename("constraint", backed[1], f"{owner_of(backed[1])}.{_last(was)}", "")
 
 
 def _last(name: str) -> str:

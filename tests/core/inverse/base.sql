@@ -1,4 +1,5 @@
 -- What the fixture migrations change: a small shop with a bit of everything.
+create extension citext with schema extensions;
 create schema shop;
 create schema helpers;
 grant usage on schema shop to anon, authenticated, service_role;
