@@ -14,7 +14,11 @@ def quote(*parts: str) -> str:
 
 def literal(text: str) -> str:
     """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'" if "\\" not in text else "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    return (
+        "'" + text.replace("'", "''") + "'"
+        if "\\" not in text
+        else "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    )
 
 
 def statement(name: str) -> bytes:
