@@ -9,13 +9,14 @@ from dataclasses import dataclass
 class Api:
     """The roles of requests and the people behind them. The defaults are Supabase's.
 
-    `users` is a query whose first column is every user's id as text; `signed_in` is the role that users act as. A
-    request sets `claims_setting` to its claims as JSON (`sub` holds the user's id) and `sub_setting` to nothing.
+    `users` is a query whose first column is every user's id as text; `signed_in` is the role that users act as;
+    `user_expressions` depend on nothing of the claims but the user. A request sets `claims_setting` to its claims as JSON (`sub` holds the user's id) and `sub_setting` to nothing.
     """
 
     roles: tuple[str, ...] = ("anon", "authenticated", "service_role")
     signed_in: str = "authenticated"
     users: str = "select id::text from auth.users"
+    user_expressions: tuple[str, ...] = ("auth.uid()",)
     claims_setting: str = "request.jwt.claims"
     sub_setting: str = "request.jwt.claim.sub"
     ignored_schemas: tuple[str, ...] = (

@@ -18,7 +18,7 @@ _ATOMIC = re.compile(r"\A\s*BEGIN ATOMIC\s+(.*?);?\s*END\s*\Z", re.DOTALL | re.I
 _RETURN = re.compile(r"\A\s*RETURN\s+(.*?);?\s*\Z", re.DOTALL | re.IGNORECASE)
 
 
-class Refuse(Exception):  # noqa: N818
+class Refuse(Exception):
     """The symbolic reading stops here, and `reason` says at what; the real engine asks the database instead."""
 
     def __init__(self, reason: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pglast import ast, enums
@@ -62,7 +62,7 @@ class Compiler:
     relations: Mapping[tuple[str, str], Relation]
     policies: Sequence[Policy]
     columns: Mapping[str, Sequence[str]]
-    executable: Mapping[tuple[str, int], bool]
+    executable: Callable[[str, int], bool]
     attributes: dict[tuple[str, str], Attribute] = field(default_factory=dict)
     used: set[Attribute] = field(default_factory=set)
     aliases: int = 0
@@ -109,7 +109,11 @@ class Compiler:
         return changed
 
     def _closed(self, node: ast.Node, place: Place) -> ast.Node:
-        if isinstance(node, ast.SubLink) and node.subLinkType == enums.SubLinkType.EXPR_SUBLINK and is_bare(node.subselect):
+        if (
+            isinstance(node, ast.SubLink)
+            and node.subLinkType == enums.SubLinkType.EXPR_SUBLINK
+            and is_bare(node.subselect)
+        ):
             return self._closed(node.subselect.targetList[0].val, place)
         if self._is_closed(node):
             needs = any(isinstance(part, (ast.FuncCall, ast.SubLink, ast.SQLValueFunction)) for part in nodes(node))
@@ -173,9 +177,8 @@ class Compiler:
                 hits = [cols[names[0]] for cols in scope.tables.values() if names[0] in cols]
                 if len(hits) == 1:
                     return hits[0]
-            elif len(names) == 2 and names[0] in scope.tables:
-                if names[1] in scope.tables[names[0]]:
-                    return scope.tables[names[0]][names[1]]
+            elif len(names) == 2 and names[0] in scope.tables and names[1] in scope.tables[names[0]]:
+                return scope.tables[names[0]][names[1]]
         raise Refuse(f'column "{".".join(names)}" is not understood')
 
     def _sub_select(self, node: ast.SubLink, place: Place) -> tuple[Disjunct, ...]:
@@ -208,7 +211,15 @@ class Compiler:
         """The alternatives of a sub-select with their output columns."""
         if select.op == enums.SetOperation.SETOP_UNION:
             return self.query(select.larg, place) + self.query(select.rarg, place)
-        refused = ("groupClause", "havingClause", "withClause", "valuesLists", "windowClause", "limitOffset", "lockingClause")
+        refused = (
+            "groupClause",
+            "havingClause",
+            "withClause",
+            "valuesLists",
+            "windowClause",
+            "limitOffset",
+            "lockingClause",
+        )
         for part in refused if for_exists else (*refused, "limitCount"):
             if getattr(select, part):
                 raise Refuse(f"a sub-select has a {part.removesuffix('Clause').removesuffix('s')}")
@@ -241,7 +252,8 @@ class Compiler:
             if item.alias and item.alias.colnames:
                 raise Refuse("a table's columns are renamed")
             return [
-                (disjunct, {name: columns}, []) for disjunct, columns in self._table(item.schemaname, item.relname, place)
+                (disjunct, {name: columns}, [])
+                for disjunct, columns in self._table(item.schemaname, item.relname, place)
             ]
         if isinstance(item, ast.JoinExpr):
             if item.jointype != enums.JoinType.JOIN_INNER or item.usingClause or item.isNatural or item.alias:
@@ -261,7 +273,8 @@ class Compiler:
                 name = item.alias.aliasname if item.alias else function.name
                 label = item.alias.colnames[0].sval if item.alias and item.alias.colnames else name
                 return [
-                    (disjunct, {name: {label: outputs[0]}}, []) for disjunct, outputs in self._rows_of(function, call, place)
+                    (disjunct, {name: {label: outputs[0]}}, [])
+                    for disjunct, outputs in self._rows_of(function, call, place)
                 ]
         raise Refuse(f"{type(item).__name__} in FROM is not understood")
 
@@ -352,7 +365,7 @@ class Compiler:
         raise Refuse(f'function "{function.full_name}" answers with the first of several rows')
 
     def _require_execute(self, function: Function, role: str) -> None:
-        if not self.executable.get((role, function.id), False):
+        if not self.executable(role, function.id):
             raise Refuse(f'role "{role}" may not execute "{function.full_name}"')
 
 
@@ -367,7 +380,9 @@ def _is_equality(node: ast.A_Expr) -> bool:
 def _of_alias(tree: ast.Node, alias: str) -> ast.Node:
     return replaced(
         tree,
-        lambda node: ast.ColumnRef(fields=(ast.String(sval=alias), *node.fields[1:]))
-        if isinstance(node, ast.ColumnRef) and isinstance(node.fields[0], ast.String) and node.fields[0].sval == ROW
-        else node,
+        lambda node: (
+            ast.ColumnRef(fields=(ast.String(sval=alias), *node.fields[1:]))
+            if isinstance(node, ast.ColumnRef) and isinstance(node.fields[0], ast.String) and node.fields[0].sval == ROW
+            else node
+        ),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pg_deploy.access.sides import Side
 from pg_deploy.access.text import quote
@@ -21,6 +22,10 @@ class DataChange:
     removed: tuple[str, ...]
     moved: tuple[str, ...]
     complete: bool = True
+    places: Mapping[str, tuple[tuple[int, int] | None, tuple[int, int] | None]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """Of moved and removed keys: the digests of their tuples before and after."""
 
     @property
     def sentence(self) -> str:
@@ -52,7 +57,8 @@ def compare_rows(old: Side, new: Side, table: str, universe: Universe) -> DataCh
     moved = tuple(sorted(key for key in rows_before.keys() & rows_after.keys() if rows_before[key] != rows_after[key]))
     if added:
         _leave_out(new, table, universe, added)
-    return DataChange(table, columns, added, removed, moved)
+    places = {key: (rows_before.get(key), rows_after.get(key)) for key in (*moved, *removed)}
+    return DataChange(table, columns, added, removed, moved, places=places)
 
 
 def key_text(side: Side, table: str) -> str:
@@ -66,7 +72,9 @@ def key_text(side: Side, table: str) -> str:
 def matched(universe: Universe) -> str:
     """The condition under which a row `t` has the tuple `q`."""
     return (
-        " and ".join(f"t.{quote(column.name)} is not distinct from q.{quote(column.name)}" for column in universe.columns)
+        " and ".join(
+            f"t.{quote(column.name)} is not distinct from q.{quote(column.name)}" for column in universe.columns
+        )
         or "true"
     )
 

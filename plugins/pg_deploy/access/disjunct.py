@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pglast import ast, enums
 
@@ -69,7 +70,7 @@ def folded(disjunct: Disjunct, keys: Callable[[str], Sequence[Sequence[str]]]) -
     while (pair := _same_row(disjunct, keys)) is not None:
         kept, gone = pair
         conditions = tuple(
-            replaced(condition, lambda node: _renamed(node, gone, kept)) for condition in disjunct.conditions
+            replaced(condition, partial(_renamed, old=gone, new=kept)) for condition in disjunct.conditions
         )
         unique = {printed(condition): condition for condition in conditions if not _trivial(condition)}
         tables = tuple(table for table in disjunct.tables if table[0] != gone)
@@ -101,7 +102,7 @@ def _same_row(disjunct: Disjunct, keys: Callable[[str], Sequence[Sequence[str]]]
     return None
 
 
-def _renamed(node: ast.Node, old: str, new: str) -> ast.Node:
+def _renamed(node: ast.Node, *, old: str, new: str) -> ast.Node:
     if isinstance(node, ast.ColumnRef) and isinstance(node.fields[0], ast.String) and node.fields[0].sval == old:
         return ast.ColumnRef(fields=(ast.String(sval=new), *node.fields[1:]))
     return node

@@ -10,17 +10,25 @@ from pglast import ast, enums
 from pg_deploy.access.bodies import Function, Functions, Refuse
 from pg_deploy.access.trees import call_name, calls, nodes
 
-_OPERATORS = frozenset({"=", "<>", "<", ">", "<=", ">=", "->", "->>", "@>", "<@", "&&", "||", "~~", "!~~", "~~*", "!~~*", "?"})
-_FUNCTIONS = frozenset({"lower", "upper", "btrim", "length", "char_length", "starts_with", "jsonb_typeof", "array_length"})
-_CASTS = frozenset({"text", "varchar", "jsonb", "json", "uuid", "bool", "regclass", "int4", "int8", "numeric", "timestamptz"})
+_OPERATORS = frozenset(
+    {"=", "<>", "<", ">", "<=", ">=", "->", "->>", "@>", "<@", "&&", "||", "~~", "!~~", "~~*", "!~~*", "?"}
+)
+_FUNCTIONS = frozenset(
+    {"lower", "upper", "btrim", "length", "char_length", "starts_with", "jsonb_typeof", "array_length"}
+)
+_CASTS = frozenset(
+    {"text", "varchar", "jsonb", "json", "uuid", "bool", "regclass", "int4", "int8", "numeric", "timestamptz"}
+)
 _VOLATILE = re.compile(
     r"\b(random|clock_timestamp|timeofday|nextval|setval|gen_random_uuid|uuid_generate_v[14]|set_config|txid_current"
     r"|pg_sleep|dblink|statement_timestamp)\s*\(",
     re.IGNORECASE,
 )
-_TIME = re.compile(r"\b(now|transaction_timestamp|age)\s*\(|\bcurrent_(date|time|timestamp)\b|\blocaltime(stamp)?\b", re.IGNORECASE)
+_TIME = re.compile(
+    r"\b(now|transaction_timestamp|age)\s*\(|\bcurrent_(date|time|timestamp)\b|\blocaltime(stamp)?\b", re.IGNORECASE
+)
 _DYNAMIC = re.compile(r"\bexecute\s+(?!function\b|procedure\b)", re.IGNORECASE)
-_NAME = re.compile(r'\b([a-z_][\w$]*)\.([a-z_][\w$]*)\s*\(', re.IGNORECASE)
+_NAME = re.compile(r"\b([a-z_][\w$]*)\.([a-z_][\w$]*)\s*\(", re.IGNORECASE)
 
 
 def require_plain(node: ast.Node, functions: Functions) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pg_deploy.access.api import Api
 from pg_deploy.access.arms import ROW, arms_of
@@ -29,8 +30,7 @@ class Cell:
     role: str
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """Allowed tuples (or rows) as a count and two digests, or the error that the question ends in."""
 
     count: int
@@ -99,13 +99,14 @@ class RealEngine:
 
     def run(self, subjects: Sequence[Subject], deadline: float | None = None) -> tuple[Answers, set[int]]:
         """The answers of every cell and subject, and which subjects were asked before the deadline (monotonic)."""
-        answers: dict[Cell, dict[int, Answer]] = {cell: {} for cell in self.cells}
+        # cells of one question share one dictionary
+        shared: dict[tuple[str, Question], dict[int, Answer]] = {
+            (cell.role, question): {} for cell, question in self.cells.items()
+        }
         asked: set[int] = set()
         connection = self.side.connection
         for role in self.api.roles:
             questions = list(dict.fromkeys(q for cell, q in self.cells.items() if cell.role == role))
-            number = {question: place for place, question in enumerate(questions)}
-            cells = [(cell, number[question]) for cell, question in self.cells.items() if cell.role == role]
             sids = [subject.sid for subject in subjects if subject.role == role]
             connection.execute("deallocate all")
             try:
@@ -117,12 +118,12 @@ class RealEngine:
                     part = sids[start : start + BATCH]
                     for sid, found in self._ask(part, role, len(questions)):
                         asked.add(sid)
-                        for cell, place in cells:
+                        for place, question in enumerate(questions):
                             error = failed.get(place)
-                            answers[cell][sid] = Answer(0, 0, 0, error) if error else found[place]
+                            shared[role, question][sid] = Answer(0, 0, 0, error) if error else found[place]
             finally:
                 connection.execute("reset role; reset plan_cache_mode")
-        return answers, asked
+        return {cell: shared[cell.role, question] for cell, question in self.cells.items()}, asked
 
     def _prepare(self, questions: Sequence[Question]) -> dict[int, str]:
         failed = {}

@@ -62,9 +62,7 @@ def digest(relation: Relation) -> str:
     else:
         hashes = "bit_xor(hashtextextended(t::text, 11)), bit_xor(hashtextextended(t::text, 23))"
     first, second = hashes.split("), bit_xor", 1)
-    return (
-        f"select count(*), coalesce({first}), 0), coalesce(bit_xor{second}, 0) from {relation.quoted} t"
-    )
+    return f"select count(*), coalesce({first}), 0), coalesce(bit_xor{second}, 0) from {relation.quoted} t"
 
 
 def read(connection: Connection, api: Api, subject: Subject, relation: Relation, query: str | None = None) -> Answer:
@@ -91,10 +89,16 @@ def cross_check(engine: RealEngine, expected: Answers, subjects: Sequence[Subjec
             said = expected[cell][subject.sid]
             relation = engine.side.relations[cell.table]
             really = read(engine.side.connection, engine.api, subject, relation)
-            if really.error and really.error.startswith(HIDDEN) and not said.error and _lacks_key(engine.side, relation, cell.role):
+            if (
+                really.error
+                and really.error.startswith(HIDDEN)
+                and not said.error
+                and _lacks_key(engine.side, relation, cell.role)
+            ):
                 continue
             if (really.error is None) != (said.error is None) or (
-                said.error is None and (said.count, said.first, said.second) != (really.count, really.first, really.second)
+                said.error is None
+                and (said.count, said.first, said.second) != (really.count, really.first, really.second)
             ):
                 found.append(Disagreement(engine.side.name, cell, subject.label, _shown(said), _shown(really)))
     return found
@@ -145,7 +149,9 @@ def _inserts(engine: RealEngine, subject: Subject, relation: Relation, cell: Cel
     with acting_as(connection, engine.api, subject.role, subject.claims):
         try:
             with connection.transaction():
-                allowed = [row[0] for row in connection.execute(f"{engine.statement(question, 'tids')} limit 1000".encode())]
+                allowed = [
+                    row[0] for row in connection.execute(f"{engine.statement(question, 'tids')} limit 1000".encode())
+                ]
         except psycopg.Error:
             return []
     universe = engine.universes[cell.table]
@@ -179,7 +185,9 @@ def _inserts(engine: RealEngine, subject: Subject, relation: Relation, cell: Cel
                         outcome = "refused" if "row-level security" in str(error) else "no grant"
         if outcome != "no grant" and (outcome == "allowed") != expected:
             said = "allowed" if expected else "refused"
-            found.append(Disagreement(engine.side.name, cell, subject.label, f"an insert {said}", f"an insert {outcome}"))
+            found.append(
+                Disagreement(engine.side.name, cell, subject.label, f"an insert {said}", f"an insert {outcome}")
+            )
     return found
 
 
