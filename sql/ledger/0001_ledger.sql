@@ -157,6 +157,8 @@ create table deploy_ledger.measurement (
     measure text not null,
     -- Null: measured. Else the sentence that says why it could not be.
     problem text,
+    -- Whether it should have been measurable: such a run is red. What a role may not see, or is not installed, is not.
+    failed boolean not null default false,
     rows jsonb not null default '[]',
     primary key (sample_id, measure)
 );

@@ -1,4 +1,5 @@
 -- Sessions that hold a transaction open and do nothing in it, in seconds since their last statement ended.
+-- needs: pg_read_all_stats
 select
     format('pid %s', a.pid) as object,
     round(extract(epoch from clock_timestamp() - a.state_change)::numeric, 1) as value,

@@ -1,4 +1,5 @@
 -- Sessions that wait for a lock, in seconds, with those that hold it.
+-- needs: pg_read_all_stats
 select
     format('pid %s', a.pid) as object,
     round(extract(epoch from clock_timestamp() - coalesce(l.waitstart, a.state_change))::numeric, 1) as value,

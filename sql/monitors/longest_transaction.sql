@@ -1,4 +1,5 @@
 -- Transactions at work, in seconds since they began; those that sit idle are another measure.
+-- needs: pg_read_all_stats
 select
     format('pid %s', a.pid) as object,
     round(extract(epoch from clock_timestamp() - a.xact_start)::numeric, 1) as value,

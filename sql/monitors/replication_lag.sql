@@ -1,4 +1,5 @@
 -- How far each standby is behind, in seconds. No standby, no row.
+-- needs: pg_read_all_stats
 select
     coalesce(nullif(s.application_name, ''), 'pid ' || s.pid) as object,
     round(extract(epoch from coalesce(s.replay_lag, interval '0'))::numeric, 1) as value,
