@@ -81,7 +81,9 @@ def run_measure(connection: Connection, file: Path, before: Sequence[Row] = ()) 
                 cursor.execute(text.encode())
                 found = tuple(column.name for column in cursor.description or ())
                 if found != COLUMNS:
-                    return Measured(name, problem=f"its columns are {', '.join(found)}, not {', '.join(COLUMNS)}", failed=True)
+                    return Measured(
+                        name, problem=f"its columns are {', '.join(found)}, not {', '.join(COLUMNS)}", failed=True
+                    )
                 return Measured(name, tuple(_row(values) for values in cursor.fetchall()))
         finally:
             if not connection.closed:

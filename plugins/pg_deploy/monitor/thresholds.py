@@ -129,4 +129,6 @@ def read_thresholds(file: Path | None = None) -> Thresholds:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ThresholdsError(str(path), f"{where}: {str(first['msg']).removeprefix('Value error, ').lower()}") from None
+        raise ThresholdsError(
+            str(path), f"{where}: {str(first['msg']).removeprefix('Value error, ').lower()}"
+        ) from None
