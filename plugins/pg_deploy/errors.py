@@ -993,7 +993,9 @@ class ThresholdsError(PgDeployError):
 
     def __init__(self, file: str, problem: str) -> None:
         self.file = file
-        super().__init__(f'"{file}" cannot be used: {problem}; correct it, each key is explained in sql/monitors/thresholds.yaml')
+        super().__init__(
+            f'"{file}" cannot be used: {problem}; correct it, each key is explained in sql/monitors/thresholds.yaml'
+        )
 
 
 class NotMeasuredError(PgDeployError):

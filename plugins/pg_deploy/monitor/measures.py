@@ -35,7 +35,7 @@ class Row:
     unit: str
     detail: Mapping[str, Any] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         """For the ledger."""
         return {"object": self.object, "value": self.value, "unit": self.unit, "detail": dict(self.detail)}
 

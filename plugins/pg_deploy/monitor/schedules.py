@@ -6,8 +6,8 @@ import re
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 
-from croniter import croniter
-from croniter.croniter import CroniterError
+from croniter import croniter  # type: ignore[import-untyped]
+from croniter.croniter import CroniterError  # type: ignore[import-untyped]
 
 _SECONDS = re.compile(r"^\s*(\d+)\s+seconds?\s*$", re.IGNORECASE)
 # Long enough to see a whole week's pattern, short enough to be computed in a blink for a job of every minute.
