@@ -99,9 +99,9 @@ def sync(connection: Connection, findings: Sequence[Finding], measured: Sequence
                     do update set cause = excluded.cause, what_to_do = excluded.what_to_do, seen_at = now()""",
                 [alert.measure, alert.object, alert.cause, alert.what_to_do],
             )
-        for alert in open_alerts(connection):
-            if (alert.measure, alert.object) not in standing and alert.measure not in unseen:
-                connection.execute("update deploy_ledger.alert set ended_at = now() where id = %s", [alert.id])
+        for held in open_alerts(connection):
+            if (held.measure, held.object) not in standing and held.measure not in unseen:
+                connection.execute("update deploy_ledger.alert set ended_at = now() where id = %s", [held.id])
 
 
 def news(connection: Connection, remind_after_s: float) -> News:
