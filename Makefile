@@ -32,6 +32,10 @@ deploy: venv ## deploy the pending migrations through Airflow, and show the run
 baseline: venv ## adopt a database whose migrations were made by hand
 	@$(python) -m launch baseline
 
+.PHONY: rollback
+rollback: venv ## undo what was deployed: make rollback CONF='{"down_to": "0"}'
+	@$(python) -m launch rollback
+
 .PHONY: up
 up: venv ## start Airflow with its UI, and the demo target
 	@$(python) -m launch up
@@ -59,6 +63,14 @@ test: demo-packages test-packages ## run the tests
 .PHONY: acceptance
 acceptance: demo-packages test-packages ## run the tests that take long
 	@$(python) -m pytest -m acceptance
+
+.PHONY: faults
+faults: demo-packages ## kill everything at random times, also in a real Airflow (some 25 min)
+	@$(python) -m pytest -s -m faults tests/faults
+
+.PHONY: bench
+bench: demo-packages ## run every benchmark of benchmarks/, beside plain psql
+	@for benchmark in benchmarks/*.py; do $(python) -m "benchmarks.$$(basename "$$benchmark" .py)" || exit 1; done
 
 .PHONY: demo-packages
 demo-packages: venv

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pg_deploy import history, planning
 from pg_deploy.backup.readiness import dumps, not_ready
-from pg_deploy.claiming import claim_target
+from pg_deploy.claiming import IsOver, claim_target, never_over
 from pg_deploy.conf import DeployConf
+from pg_deploy.drift import drift_lines, read_drift, record_drift
 from pg_deploy.errors import (
     FolderChangedError,
     MissingRightsError,
@@ -41,6 +42,7 @@ class Identity:
     dag_id: str
     airflow_run: str
     actor: str
+    is_over: IsOver = never_over
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ def preflight(
         state = read_server_state(connection)
         connection.execute("set default_transaction_read_only = on")
         found = _plan(connection, files, conf)
+        drift = read_drift(connection)
         migrations = _judge(connection, state, found, conf, log)
+        for line in drift_lines(drift):
+            log.warning("%s", line)
         _print_plan(found, migrations, log)
     if conf.dry_run:
         log.info("dry run: nothing was changed, no ledger was made, nothing is pinned")
@@ -84,7 +89,9 @@ def preflight(
             stamp(folder),
             tuple(file.version for file in files.files),
         )
-        held = claim_target(connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log)
+        held = claim_target(
+            connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log, is_over=identity.is_over
+        )
         try:
             # Another run may have worked while this one waited: what counts is what is pending now.
             now = _plan(connection, files, conf)
@@ -92,6 +99,7 @@ def preflight(
                 raise PreflightError(now.faults)
             pinned = load_all(now.chosen)
             plan.pin(connection, held.id, pinned)
+            record_drift(connection, held.id, drift)
         except BaseException:
             deployment.close(connection, held.id, held.fence, "failed")
             raise

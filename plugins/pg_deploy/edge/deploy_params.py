@@ -79,7 +79,8 @@ def deploy_params() -> dict[str, Param]:
             "0 s",
             type=_DURATION,
             title="Statement timeout",
-            description="The longest time that one statement or check may run; 0 s = no limit.",
+            description="The longest time that one statement in a transaction, or one check, may run; 0 s = no limit. "
+            "A CONCURRENTLY build has none: cancelled, it would leave an invalid index.",
         ),
         "give_up_after": Param(
             "10 min",

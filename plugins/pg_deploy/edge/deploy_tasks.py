@@ -9,9 +9,16 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from pg_deploy import planning
 from pg_deploy.apply import apply as apply_migration
+from pg_deploy.drift import keep_state
 from pg_deploy.edge.groups import versions_without_group
 from pg_deploy.edge.run import PREFLIGHT, Run, folder, log, ownership_from, read_run, told_plainly
-from pg_deploy.errors import HistoryMismatchError, NotDeployedError, PgDeployError
+from pg_deploy.errors import (
+    ConnectionFailedError,
+    ConnectionLostError,
+    HistoryMismatchError,
+    NotDeployedError,
+    PgDeployError,
+)
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan
@@ -196,6 +203,7 @@ def report() -> None:
                 found.end_state,
                 detail={"criteria": [vars(criterion) for criterion in found.criteria], "failed_tasks": failed},
             )
+            keep_state(connection, owned.deployment_id)
             deployment.close(connection, owned.deployment_id, owned.fence, found.end_state)
         if not found.is_deployed:
             raise NotDeployedError(found.failures)
@@ -231,6 +239,9 @@ def _deploy_one(run: Run, version: str) -> None:
         try:
             apply_migration(job, migration)
             verify_migration(job, migration)
+        except (ConnectionLostError, ConnectionFailedError):
+            # Nothing is known to be wrong: the next try looks, and goes on.
+            raise
         except PgDeployError as first:
             for line in str(first).splitlines():
                 log.error("%s", line)
