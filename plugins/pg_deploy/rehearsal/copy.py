@@ -91,6 +91,8 @@ def private_copy(
         preload=server.preload,
         settings=server.settings,
         workdir=settings.workdir,
+        # The rows and their indexes, the log of writing them, and what the migrations build.
+        needed_bytes=3 * server.total_bytes + 256 * 2**20,
         log=log,
     ) as cluster:
         log.info(

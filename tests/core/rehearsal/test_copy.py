@@ -19,7 +19,7 @@ import pytest
 from pg_deploy.backup.manifest import Extension
 from pg_deploy.backup.store import checked
 from pg_deploy.catalog import read_facts
-from pg_deploy.errors import CopyDiffersError, RestoreFailedError
+from pg_deploy.errors import CopyDiffersError, DiskTooSmallError, RestoreFailedError
 from pg_deploy.rehearsal.copy import Copy, private_copy
 from pg_deploy.rehearsal.outside import make_extension
 from pg_deploy.rehearsal.private_cluster import PREFIX, remove_abandoned
@@ -62,6 +62,54 @@ def test_an_invalid_index_is_in_the_copy_too(place: Place) -> None:
         assert there.execute(
             "select indisvalid from pg_index where indexrelid = 'public.only_one_role'::regclass"
         ).fetchone() == (False,)
+
+
+def test_what_the_whole_server_shares_comes_along(place: Place) -> None:
+    """Roles with options, memberships, settings and rights of every level decide what a migration may do."""
+    place.run(
+        """create role "odd Role" login nosuperuser inherit connection limit 7 valid until '2030-01-01' password 'secret';
+        create role "group" nologin; grant "group" to "odd Role" with admin option;
+        comment on role "odd Role" is 'it''s odd';
+        alter role "odd Role" set search_path = "$user", "odd, schema", '';
+        alter role "odd Role" in database demo set "app.settings.jwt_secret" = 'do not tell';
+        alter role all set deadlock_timeout = '2s'; alter database demo set "app.name" = 'a ''quoted'' one';
+        grant create on database demo to "odd Role" with grant option; revoke temporary on database demo from public;
+        grant set on parameter log_min_duration_statement to "odd Role";
+        comment on database demo is 'the demo'; alter database demo connection limit 90"""
+    )
+    with psycopg.connect(place.admin.conninfo, autocommit=True) as connection:
+        connection.execute('set role "odd Role"')
+        connection.execute("grant create on database demo to anon")
+    taken = place.take()
+    assert "do not tell" not in taken.manifest.as_bytes().decode()
+    folder = place.store.root / taken.manifest.name
+    with private_copy(taken.manifest, folder, place.settings, log=LOG) as copy, copy.target.session("tests") as there:
+        assert read_facts(there).cluster_fingerprint == taken.manifest.cluster_fingerprint
+        with copy.admin.session("tests") as admin:
+            assert admin.execute("select rolpassword from pg_authid where rolname = 'odd Role'").fetchone() == (None,)
+
+
+def test_a_stale_materialized_view_is_no_difference(place: Place) -> None:
+    """It is filled anew by the restore: between two refreshes it never equals the target's."""
+    place.run(
+        """create materialized view public.totals as
+                select domain_id, count(*) from public.conversations where domain_id is not null group by 1;
+        grant select on public.totals to postgres; delete from public.domains"""
+    )
+    with copied(place) as copy, copy.admin.session("tests") as there:
+        assert there.execute("select count(*) from public.totals").fetchone() == (0,)
+
+
+def test_a_disk_too_small_for_the_copy_is_refused_first(place: Place) -> None:
+    """A full disk stops whatever else writes there."""
+    taken = place.take()
+    folder = place.store.root / taken.manifest.name
+    huge = replace(taken.manifest, server=replace(taken.manifest.server, total_bytes=2**60))
+    with (
+        pytest.raises(DiskTooSmallError, match="the copy needs"),
+        private_copy(huge, folder, place.settings, log=LOG),
+    ):
+        pytest.fail("the copy was handed out")
 
 
 def test_credentials_are_masked_in_the_copy_and_nowhere_else(place: Place) -> None:

@@ -12,9 +12,11 @@ import pytest
 
 from pg_deploy import history
 from pg_deploy.backup.store import checked
+from pg_deploy.claiming import never_over
 from pg_deploy.errors import CopyDiffersError, RehearsalFailedError, UnfitCloneError
 from pg_deploy.execution import Limits
 from pg_deploy.job import Job
+from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership, working
@@ -34,7 +36,9 @@ def deploying(place: Place, migrations: tuple[Migration, ...]) -> Iterator[Job]:
     with place.target.session("tests") as connection:
         schema.ensure(connection)
         history.ensure(connection)
-        held = deployment.claim(connection, Claim("tests", "one", "tester", {}, "", ()), good_for=600)
+        held = deployment.claim(
+            connection, Claim("tests", "one", "tester", {}, "", ()), good_for=600, is_over=never_over
+        )
         plan.pin(connection, held.id, migrations)
     with working(place.target, Ownership(held.id, held.fence, 600), "rehearse", give_up_after=10, log=LOG) as guard:
         yield Job(place.target, guard, Limits(), LOG)
@@ -169,6 +173,30 @@ def test_a_migration_without_rollback_is_rehearsed_as_far_as_it_goes(
     assert found.outcome == "passed"
     assert found.rollback_s is None
     assert "rollback: there is none" in found.not_rehearsed
+
+
+def test_what_an_earlier_run_left_unfinished_is_not_rehearsed_and_said_so(
+    place: Place, written: Callable[..., tuple[Migration, ...]]
+) -> None:
+    """The copy holds half of it: to begin anew there would fail for a reason that production does not have."""
+    migrations = written(
+        ("20250101000000_half_done", "create table public.a (id int);\n", "drop table public.a;\n"),
+        ("20250102000000_builds_on_it", "create table public.b (id int);\n", "drop table public.b;\n"),
+    )
+    with on_a_copy(place, migrations) as stands:
+        first = migrations[0]
+        begun = attempts.start(
+            stands.job.ledger,
+            stands.job.deployment_id,
+            version=first.version,
+            stem=first.stem,
+            sql_hash=first.file.sql_hash,
+        )
+        for state in ("snapshotted", "applying"):
+            begun = attempts.move(stands.job.ledger, begun, state)
+        found = stands.rehearse(migrations)
+        assert [each.outcome for each in found] == ["not rehearsed"] * 2
+        assert stands.evidence() == [(each.stem, "not rehearsed", "rehearsal") for each in migrations]
 
 
 def test_a_clone_is_compared_before_it_is_used(place: Place, written: Callable[..., tuple[Migration, ...]]) -> None:
