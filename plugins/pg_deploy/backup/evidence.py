@@ -61,7 +61,7 @@ def how_to_restore(rows: Sequence[Evidence]) -> list[str]:
     """What to do with the run's backup, for the end of a red report."""
     found = [row for row in rows if row.kind == BACKUP]
     if not found:
-        return ["backup: none was taken by this run (backup: none); restore yours if data is wrong"]
+        return ["backup: none was taken by this run; restore yours if data is wrong"]
     last = found[-1]
     if last.outcome == "external":
         return [f"backup: {last.name}; restore to that point beside the database, never over it"]
