@@ -48,7 +48,7 @@ def run(dag_id: str, where: Place, variables: Mapping[str, str]) -> bool:
     api.keep_connection(target)
     if "approval" in (dag.params or {}) and "approval" not in conf:
         conf["approval"] = "none"
-        print('approval: none (nothing waits for a person; CONF=\'{"approval": "risky"}\' asks in the UI)')
+        print('approval: none (nothing waits for a person; CONF=\'{"approval": "all"}\' asks in the UI)')
     _announce(target, folder, conf)
     run_id = f"make__{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S}_{secrets.token_hex(2)}"
     api.trigger(dag_id, run_id, conf)
