@@ -9,6 +9,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -52,6 +53,20 @@ class Limits:
     stop_rules: StopRules = field(default_factory=StopRules)
 
 
+class Observer:
+    """Looks on while segments run, and may refuse one by raising; this one does nothing. A rehearsal brings another."""
+
+    def after_statement(self, connection: Connection, statement: Statement, seconds: float) -> None:
+        """A statement of an open transaction has ended; its locks are still held."""
+
+    def before_commit(self, connection: Connection, segment: Segment) -> None:
+        """A segment's transaction is about to commit."""
+
+    def over_alone(self, target: Target, backend: Backend, statement: Statement) -> AbstractContextManager[None]:
+        """Around a statement that runs outside a transaction."""
+        return nullcontext()
+
+
 @dataclass(frozen=True)
 class Work:
     """One direction of one attempt: where to run, under which guard, what file the statements come from."""
@@ -64,6 +79,7 @@ class Work:
     text: str
     limits: Limits
     log: logging.Logger
+    observer: Observer = field(default_factory=Observer)
 
 
 @dataclass(frozen=True)
@@ -169,6 +185,7 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
             if statement.opaque and budget.deadline is None and _holds_strong_lock(work, session):
                 budget.start()
         _as_ourselves(connection)
+        work.observer.before_commit(connection, segment)
         work.guard.hold_fence(connection)
         before_commit(connection, segment)
         attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, runs)
@@ -229,6 +246,7 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
         finally:
             took = time.monotonic() - started
     budget.blocked_s += seen.blocked_s
+    work.observer.after_statement(connection, statement, took)
     for notice in session.notices:
         work.log.info("    %s", notice)
     work.log.info("    %s, %s", (cursor.statusmessage or "done").lower(), format_duration(took))
@@ -307,7 +325,10 @@ def _run_alone(work: Work, session: _Session, segment: Segment, attempt_try: int
     connection = session.connection
     # No lock_timeout here: a build that it cancels leaves an invalid index behind.
     connection.execute("select set_config('lock_timeout', '0', false), set_config('statement_timeout', '0', false)")
-    with Watch(work.target, session.backend, work.log).over(f"line {statement.line}"):
+    with (
+        work.observer.over_alone(work.target, session.backend, statement),
+        Watch(work.target, session.backend, work.log).over(f"line {statement.line}"),
+    ):
         try:
             connection.execute(statement.sql.encode())
         except psycopg.Error as error:

@@ -159,7 +159,7 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
     if done:
         job.log.info("%d of %d segments of this rollback committed before", len(done), len(todo))
     run_segments(
-        Work(job.target, job.guard, current.id, "rollback", file, text, job.limits, job.log),
+        Work(job.target, job.guard, current.id, "rollback", file, text, job.limits, job.log, job.observer),
         [segment for segment in todo if segment.ordinal not in done],
         before_commit,
         done=[segment for segment in todo if segment.ordinal in done],

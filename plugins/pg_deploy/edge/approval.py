@@ -18,6 +18,7 @@ from pg_deploy.ledger import deployment, evidence, plan
 from pg_deploy.ledger.plan import Pinned
 from pg_deploy.migration import Migration
 from pg_deploy.plan_text import several_text
+from pg_deploy.rehearsal.text import rehearsal_text
 from pg_deploy.settings import settings
 
 _RISKY = ("medium", "high", "unknown")
@@ -86,6 +87,7 @@ class AskPerson(ApprovalOperator):
         by = event.get("responded_by_user") or {}
         name = by.get("name") or by.get("id") or "nobody" if isinstance(by, dict) else str(by)
         approved = chosen == self.APPROVE
+        outcome = "nobody answered" if "error" in event else "approved" if approved else "rejected"
         with told_plainly():
             run = self.run_of(context)
             asked = self.question(run, context)
@@ -97,7 +99,7 @@ class AskPerson(ApprovalOperator):
                         run.deployment_id,
                         "approval",
                         stem,
-                        "approved" if approved else "rejected",
+                        outcome,
                         detail={"by": name, "bundle_hash": bundle_hash},
                         version=stem.split("_", 1)[0],
                     )
@@ -106,7 +108,7 @@ class AskPerson(ApprovalOperator):
                         connection,
                         run.ownership.deployment_id,
                         run.ownership.fence,
-                        "approved" if approved else "rejected",
+                        outcome,
                         good_for=run.ownership.good_for,
                     )
         if "error" in event:
@@ -147,12 +149,18 @@ class ApproveMigrations(AskPerson):
             (each, found) for each, found in wanted if _must_ask(each.risk, policy) or _is_unprotected(each, found)
         ]
         if not asked:
-            log.info("nothing to approve: approval is %s", policy)
+            log.info("nothing to approve: %s", f"approval is {policy}" if mine else "no migration is without a group")
             return None
         migrations = [migration for _, migration in asked]
+        with run.target.session("approve") as connection:
+            rows = evidence.of_deployment(connection, run.deployment_id)
         return Question(
             f"Deploy {', '.join(migration.stem for migration in migrations)}?",
-            several_text(migrations, [_reason(each, migration, policy) for each, migration in asked]),
+            several_text(
+                migrations,
+                [_reason(each, migration, policy) for each, migration in asked],
+                {migration.version: rehearsal_text(rows, migration.version) for migration in migrations},
+            ),
             tuple((each.stem, each.bundle_hash) for each, _ in asked),
         )
 
