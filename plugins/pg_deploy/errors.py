@@ -972,3 +972,14 @@ class NotUndoneError(PgDeployError):
     def __init__(self, failures: Sequence[str]) -> None:
         self.failures = tuple(failures)
         super().__init__("not everything was undone: " + "; ".join(failures))
+
+
+class AppliedMeanwhileError(PgDeployError):
+    """Somebody else recorded the version after this run had looked."""
+
+    def __init__(self, stem: str) -> None:
+        self.stem = stem
+        super().__init__(
+            f'"{stem}" was recorded in the history by somebody else since this run began, so it was not applied a second '
+            "time; look who did it, then trigger a new run, which takes it for applied elsewhere"
+        )

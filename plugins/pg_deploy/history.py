@@ -13,6 +13,7 @@ _MAKE = (
     "alter table supabase_migrations.schema_migrations add column if not exists statements text[]",
     "alter table supabase_migrations.schema_migrations add column if not exists name text",
 )
+_LOCK = "select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('deploy_ledger revision', 0))"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ def ensure(connection: Connection) -> None:
     if row and row[0] == 3:
         return
     with connection.transaction():
+        # Two first deployments may come at once, and "if not exists" is no protection against that.
+        connection.execute(_LOCK)
         for statement in _MAKE:
             connection.execute(statement)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pg_deploy import history
 from pg_deploy.catalog import Facts, read_facts, read_facts_in_transaction
 from pg_deploy.catalog_diff import compare, describe
 from pg_deploy.errors import (
+    ConnectionLostError,
     NoRollbackError,
     PgDeployError,
     RollbackMissingError,
@@ -29,6 +30,8 @@ from pg_deploy.statements import Segment, segments, split
 from pg_deploy.undo_proof import Goal, snapshot_goal, undo_goal
 
 _PROPERTIES = ("grant", "comment", "default grant", "setting", "membership", "security label")
+_NOTHING_LEFT = "rolled back already by an earlier try"
+_NOT_BEGUN = "nothing had been begun, nothing was run"
 _THEN = "\nthen the rollback failed: "
 
 
@@ -51,8 +54,12 @@ def roll_back(job: Job, version: str) -> Undone:
     statement; the attempt is then rollback_failed.
     """
     current = attempts.latest(job.ledger, version)
-    if current is None or current.state in ("planned", "snapshotted", "rolled_back", "baselined"):
+    if current is None or current.state == "baselined":
         raise RollbackMissingError(version)
+    if current.state in ("planned", "snapshotted", "rolled_back"):
+        sentence = _NOTHING_LEFT if current.state == "rolled_back" else _NOT_BEGUN
+        job.log.info("%s", sentence)
+        return Undone(current, 0, sentence)
     pinned = _rollback_in_force(job, current)
     before = snapshot.load(job.ledger, current.id, "before")
     if pinned is None or before is None:
@@ -65,6 +72,9 @@ def roll_back(job: Job, version: str) -> Undone:
     try:
         statements_run = _undo(job, current, pinned, before, goal)
         _prove(job, current, goal)
+    except ConnectionLostError:
+        # Neither undone nor failed: the next try goes on from where the ledger says it stopped.
+        raise
     except PgDeployError as error:
         attempts.move(
             job.ledger, attempts.by_id(job.ledger, current.id), "rollback_failed", error=_both(current, error)
@@ -158,8 +168,11 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
     done = attempts.committed_rollback_segments(job.ledger, current.id, text)
     if done:
         job.log.info("%d of %d segments of this rollback committed before", len(done), len(todo))
+    declared = plan.manifest_of(job.ledger, pinned.deployment_id, pinned.version).holds_lock_seconds
+    # Undoing takes the same locks; what was declared, and approved, for the change holds for its undoing too.
+    limits = replace(job.limits, lock_budget=max(declared or 0.0, job.limits.lock_budget))
     run_segments(
-        Work(job.target, job.guard, current.id, "rollback", file, text, job.limits, job.log, job.observer),
+        Work(job.target, job.guard, current.id, "rollback", file, text, limits, job.log, job.observer),
         [segment for segment in todo if segment.ordinal not in done],
         before_commit,
         done=[segment for segment in todo if segment.ordinal in done],

@@ -18,6 +18,8 @@ from pg_deploy.errors import ConnectionFailedError
 
 Connection = psycopg.Connection[TupleRow]
 
+CHECK_CLIENT_EVERY = "5s"
+
 
 @dataclass(frozen=True)
 class Backend:
@@ -45,7 +47,10 @@ class Target:
             "select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),"
             " set_config('idle_in_transaction_session_timeout', '0', false),"
             " set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false),"
-            " set_config('tcp_keepalives_count', '3', false)"
+            " set_config('tcp_keepalives_count', '3', false),"
+            # A killed client's statement ends within seconds, and its locks with it; a build says otherwise, see below.
+            " case when version() like '%linux%' and current_setting('server_version_num')::integer >= 140000"
+            f" then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"
         )
         return connection
 

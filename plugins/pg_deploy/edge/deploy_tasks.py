@@ -12,7 +12,13 @@ from pg_deploy.apply import apply as apply_migration
 from pg_deploy.drift import keep_state
 from pg_deploy.edge.groups import versions_without_group
 from pg_deploy.edge.run import PREFLIGHT, Run, folder, log, ownership_from, read_run, told_plainly
-from pg_deploy.errors import HistoryMismatchError, NotDeployedError, PgDeployError
+from pg_deploy.errors import (
+    ConnectionFailedError,
+    ConnectionLostError,
+    HistoryMismatchError,
+    NotDeployedError,
+    PgDeployError,
+)
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan
@@ -233,6 +239,9 @@ def _deploy_one(run: Run, version: str) -> None:
         try:
             apply_migration(job, migration)
             verify_migration(job, migration)
+        except (ConnectionLostError, ConnectionFailedError):
+            # Nothing is known to be wrong: the next try looks, and goes on.
+            raise
         except PgDeployError as first:
             for line in str(first).splitlines():
                 log.error("%s", line)

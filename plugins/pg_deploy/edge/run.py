@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRuntimeError
 
 from pg_deploy.conf import Approval, DeployConf, read_deploy_conf, stricter
@@ -21,10 +20,11 @@ from pg_deploy.job import Job
 from pg_deploy.ledger import plan
 from pg_deploy.ledger.deployment import Deployment
 from pg_deploy.ledger.guard import Ownership, working
+from pg_deploy.lost import lost_connections_named
 from pg_deploy.migration import Migration, load, scan_folder
 from pg_deploy.old_backends import terminate_all
 from pg_deploy.preflight import Identity
-from pg_deploy.session import Target, one_line
+from pg_deploy.session import Target
 from pg_deploy.settings import settings
 from pg_deploy.stop_rules import StopRules
 
@@ -132,12 +132,11 @@ def folder() -> Path:
 def told_plainly() -> Iterator[None]:
     """Fail the task with the core's own sentences; only a lost connection is worth a retry, which looks before it acts."""
     try:
-        yield
+        with lost_connections_named():
+            yield
     except (ConnectionLostError, ConnectionFailedError) as error:
         log.error("%s", error)
         raise
-    except psycopg.OperationalError as error:
-        raise ConnectionLostError("the ledger", 0, one_line(str(error))) from None
     except PgDeployError as error:
         for line in str(error).splitlines():
             log.error("%s", line)

@@ -180,6 +180,17 @@ def began_outside_transaction(connection: Connection, attempt_id: int, direction
     return bool(row and row[0])
 
 
+def was_begun(connection: Connection, attempt_id: int, direction: str, segment: Segment) -> bool:
+    """Whether an earlier try wrote down that it begins this segment. Reads only."""
+    row = connection.execute(
+        """select exists (
+            select from deploy_ledger.statement_run where attempt_id = %s and direction = %s and segment = %s
+        )""",
+        [attempt_id, direction, segment.ordinal],
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def begin_segment(
     connection: Connection, attempt_id: int, deployment_id: int, direction: str, segment: Segment, backend: Backend
 ) -> int:

@@ -38,6 +38,10 @@ class Guard:
     connection: Connection
     ownership: Ownership
 
+    def check_fence(self) -> None:
+        """Before anything is begun: the deployment still holds the target. Reads only. Raises DeploymentLostError."""
+        self.hold_fence(self.connection)
+
     def hold_fence(self, connection: Connection) -> None:
         """Inside a transaction on `connection`: the deployment still holds the target, until it commits."""
         deployments.hold_fence(connection, self.ownership.deployment_id, self.ownership.fence)
