@@ -19,7 +19,12 @@ from launch.target import DEMO_CONNECTION, Target, parse
 from pg_deploy.folder import stamp
 
 # Make target and DAG; while one of these runs, the folder of migrations and the target stay as they are.
-DAGS = {"deploy": "deploy_migrations", "baseline": "baseline_migrations", "rollback": "rollback_migrations"}
+DAGS = {
+    "deploy": "deploy_migrations",
+    "baseline": "baseline_migrations",
+    "rollback": "rollback_migrations",
+    "restore": "restore_backup",
+}
 FOLDER_PARAM = "migrations_folder"
 DAG_SECONDS = 90
 
