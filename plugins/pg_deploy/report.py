@@ -19,6 +19,8 @@ from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
 from pg_deploy.session import Connection
 from pg_deploy.timeline import Step, read_steps
 
+NOT_REACHED = "not reached"
+_BETWEEN = ("rollback failed", "left")
 _MARKS = {"met": "✓", "not met": "✗"}
 
 
@@ -113,7 +115,9 @@ def report_lines(
     if report.outcomes:
         lines += ["::group::success criteria"]
         lines += [f"{_MARKS.get(c.verdict, '–')} {c.title}: {c.verdict}{_because(c.evidence)}" for c in report.criteria]
-        lines += ["::endgroup::", "::group::duration of each step beside the guide's timeline"]
+        lines += ["::endgroup::"]
+    if report.steps:
+        lines += ["::group::duration of each step beside the guide's timeline"]
         lines += [step.line for step in report.steps] + ["::endgroup::"]
     if report.is_deployed and report.outcomes:
         lines.append(f"everything is deployed: {len(report.outcomes)} of {len(report.outcomes)} migrations")
@@ -184,13 +188,13 @@ def _what_to_do(report: Report, conf: dict[str, object], contacts: str, task_sta
     lines = ["", "what to do"]
     stopped = [o for o in report.outcomes if not o.is_deployed]
     lines += [f"  - {state}" for state in task_states]
+    first = next((o for o in stopped if o.state != NOT_REACHED), stopped[0])
     lines.append(
-        f"  - read the log of the failed task of {stopped[0].pinned.stem}, correct the migration, trigger a new run"
+        f"  - read the log of the failed task of {first.pinned.stem}, correct the migration, trigger a new run"
     )
-    if any(o.state in ("rollback failed", "left as it is") for o in stopped):
-        lines.append(
-            "  - the database is between two states for the migration named above: mend it before anything else"
-        )
+    between = [o.pinned.stem for o in stopped if o.state.startswith(_BETWEEN)]
+    if between:
+        lines.append(f"  - the database is between two states for {', '.join(between)}: mend that before anything else")
     lines += [f"  - {line}" if not line.startswith(" ") else f"  {line}" for line in how_to_restore(report.evidence)]
     target = conf.get("target", "target_db")
     lines.append(f'  - the conf to deploy the rest: {{"target": "{target}"}}')
@@ -217,7 +221,7 @@ def _state(attempt: Attempt | None, recorded: bool, connection: Connection, depl
             for row in evidence.of_deployment(connection, deployment_id, REHEARSAL)
             if row.version == pinned.version and row.outcome == "failed"
         ]
-        return "failed in the rehearsal, the target was not touched" if failed else "not reached"
+        return "failed in the rehearsal, the target was not touched" if failed else NOT_REACHED
     if attempt.state == "verified":
         return "deployed" if recorded else "verified, but gone from the history"
     words = {
