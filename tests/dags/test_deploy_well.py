@@ -47,9 +47,9 @@ def test_everything_pending_is_deployed_once_and_a_second_run_finds_nothing(
     ]
     assert database.evidence("report") == [("report", "deployed")]
     assert [row[0] for row in database.rows("select moment from deploy_ledger.snapshot order by id")] == [
-        "before",
-        "after",
-    ] * 3
+        *["before", "after"] * 3,
+        "deployed",
+    ]
     # A segment is a transaction, or one statement outside any; each ran once.
     assert database.statements(VERSIONS[0]) == [(1, 1, ordinal, True) for ordinal in (1, 2, 3, 4)]
     assert database.statements(VERSIONS[1]) == [(1, 1, 1, True), (1, 2, 2, True)]
@@ -202,4 +202,4 @@ def test_a_migration_without_a_companion_is_deployed_and_called_unprotected(
     assert database.attempts == [("20250101000000", "verified"), ("20250102000000", "rolled_back")]
     assert database.history == ["20250101000000"]
     assert not database.has("public.plain_too")
-    assert database.deployments == ["failed"]
+    assert database.deployments == ["rolled_back"]
