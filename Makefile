@@ -60,6 +60,14 @@ test: demo-packages test-packages ## run the tests
 acceptance: demo-packages test-packages ## run the tests that take long
 	@$(python) -m pytest -m acceptance
 
+.PHONY: faults
+faults: demo-packages ## kill everything at random times, also in a real Airflow (some 25 min)
+	@$(python) -m pytest -s -m faults tests/faults
+
+.PHONY: bench
+bench: demo-packages ## run every benchmark of benchmarks/, beside plain psql
+	@for benchmark in benchmarks/*.py; do $(python) -m "benchmarks.$$(basename "$$benchmark" .py)" || exit 1; done
+
 .PHONY: demo-packages
 demo-packages: venv
 	@$(python) -m demo.packages

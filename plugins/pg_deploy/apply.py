@@ -101,4 +101,5 @@ def _work(job: Job, migration: Migration, current: Attempt) -> Work:
         migration.file.sql,
         limits,
         job.log,
+        job.observer,
     )

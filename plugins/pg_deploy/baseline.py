@@ -70,7 +70,9 @@ def check(
             stamp(folder),
             tuple(file.version for file in files.files),
         )
-        held = claim_target(connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log)
+        held = claim_target(
+            connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log, is_over=identity.is_over
+        )
         try:
             # Another run may have worked while this one waited.
             found = _plan(connection, files, conf, refused)

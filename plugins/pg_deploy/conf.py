@@ -21,8 +21,8 @@ def _seconds(value: object) -> object:
 
 
 def _switch(value: object) -> object:
-    """False stands for none; true would be the default of a version that has the choice."""
-    return "none" if value is False else value
+    """False stands for none, true for the default."""
+    return {False: "none", True: "full"}[value] if isinstance(value, bool) else value
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=False)]
@@ -30,6 +30,8 @@ Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=
 Budget = Annotated[float, BeforeValidator(_seconds), Field(ge=0.001, allow_inf_nan=False)]
 Model = TypeVar("Model", bound=BaseModel)
 Approval = Literal["none", "risky", "all"]
+Backup = Annotated[Literal["full", "schema", "external", "none"], BeforeValidator(_switch)]
+Rehearse = Annotated[Literal["full", "on_target", "clone", "none"], BeforeValidator(_switch)]
 
 
 class DeployConf(BaseModel):
@@ -41,8 +43,8 @@ class DeployConf(BaseModel):
     migrations: list[str] = []
     out_of_order: bool = False
     dry_run: bool = False
-    backup: Annotated[Literal["none"], BeforeValidator(_switch)] = "none"
-    rehearse: Annotated[Literal["none"], BeforeValidator(_switch)] = "none"
+    backup: Backup = "full"
+    rehearse: Rehearse = "full"
     approval: Approval = "risky"
     on_failure: Literal["rollback_failed", "rollback_all", "stop"] = "rollback_failed"
     benchmark: bool = True

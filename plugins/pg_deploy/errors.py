@@ -712,6 +712,172 @@ class NewMigrationRefused(PgDeployError):
         self.reason = reason
 
 
+# ------------------------------------------------------------------------------------------------- backup and rehearsal
+
+
+class InvalidSettingError(PgDeployError):
+    """A setting of the installation that cannot be used."""
+
+    def __init__(self, name: str, value: str, wanted: str) -> None:
+        self.name = name
+        super().__init__(f'setting "{name}" is "{value}", which is not {wanted}; correct it where Airflow is started')
+
+
+class ProgramMissingError(PgDeployError):
+    """A program of PostgreSQL that is not on the machine where the task runs."""
+
+    def __init__(self, program: str, major: int) -> None:
+        self.program = program
+        self.major = major
+        package = f"postgresql-client-{major}" if program == "pg_dump" else f"postgresql-{major}"
+        instead = "backup: none" if program == "pg_dump" else "rehearse: clone, on_target or none"
+        super().__init__(
+            f'"{program}" of PostgreSQL {major} was not found on this worker; install {package}, or set PG_DEPLOY_BINDIR to '
+            f"its folder, or choose {instead}"
+        )
+
+
+class ProgramTooOldError(PgDeployError):
+    """pg_dump refuses servers that are newer than itself."""
+
+    def __init__(self, program: str, major: int, server_major: int) -> None:
+        self.program = program
+        self.major = major
+        self.server_major = server_major
+        super().__init__(
+            f'"{program}" is of PostgreSQL {major} and the server is {server_major}, which an older pg_dump cannot read; '
+            f"install postgresql-client-{server_major} on this worker, or set PG_DEPLOY_BINDIR to its folder"
+        )
+
+
+class ProgramFailedError(PgDeployError):
+    """A program of PostgreSQL that ended with an error."""
+
+    def __init__(self, program: str, said: str) -> None:
+        self.program = program
+        self.said = said
+        super().__init__(f'"{program}" failed: {said}; correct that and trigger a new run, nothing was deployed')
+
+
+class DiskTooSmallError(PgDeployError):
+    """Not enough room for the backup or the copy; sizes in bytes."""
+
+    def __init__(self, folder: str, needed: int, free: int, purpose: str) -> None:
+        self.folder = folder
+        self.needed = needed
+        self.free = free
+        super().__init__(
+            f'"{folder}" has {free / 2**20:,.0f} MB free and the {purpose} needs about {needed / 2**20:,.0f} MB; make room, or '
+            "point BACKUP_URI or PG_DEPLOY_WORKDIR at a larger disk"
+        )
+
+
+class BackupFailedError(PgDeployError):
+    """The backup could not be completed; nothing of it was left behind."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        super().__init__(
+            f'backup "{name}" could not be completed: {reason}; what was written of it is removed and nothing was deployed, '
+            "correct the cause and trigger a new run"
+        )
+
+
+class BackupDamagedError(PgDeployError):
+    """A stored backup that is not what was written."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(
+            f'backup "{name}" cannot be trusted: {reason}; nothing was touched, take or choose another backup'
+        )
+
+
+class RestoreFailedError(PgDeployError):
+    """A restore that raised errors which the manifest does not expect."""
+
+    def __init__(self, name: str, errors: Sequence[str]) -> None:
+        self.name = name
+        self.errors = tuple(errors)
+        more = f" and {len(errors) - 5} more" if len(errors) > 5 else ""
+        super().__init__(
+            f'backup "{name}" did not restore: {"; ".join(errors[:5])}{more}; it proves nothing like this, correct the cause '
+            "(often an extension that is not installed on this worker) and trigger a new run"
+        )
+
+
+class CopyDiffersError(PgDeployError):
+    """A copy that is not what the target was."""
+
+    def __init__(self, name: str, differences: Sequence[str]) -> None:
+        self.name = name
+        self.differences = tuple(differences)
+        more = f" and {len(differences) - 5} more" if len(differences) > 5 else ""
+        super().__init__(
+            f'the copy "{name}" is not what the target is: {"; ".join(differences[:5])}{more}; a rehearsal on it would prove '
+            "nothing, so look at the differences and trigger a new run"
+        )
+
+
+class UnreadableTablesError(PgDeployError):
+    """Tables that the deploying role may not read, so that it cannot dump them."""
+
+    def __init__(self, role: str, tables: Sequence[str]) -> None:
+        self.role = role
+        self.tables = tuple(tables)
+        more = f" and {len(tables) - 3} more" if len(tables) > 3 else ""
+        named = ", ".join(f'"{table}"' for table in tables[:3])
+        super().__init__(
+            f'role "{role}" may not read {named}{more}, which the backup must hold; grant it select (Supabase: '
+            f'`grant pg_read_all_data to "{role}"`), or deploy with backup: none and rehearse: none'
+        )
+
+
+class MaskingFailedError(PgDeployError):
+    """A credential column that could not be masked in the copy."""
+
+    def __init__(self, column: str, reason: str) -> None:
+        self.column = column
+        super().__init__(
+            f'column "{column}" could not be masked in the copy: {reason}; the copy was removed, report this or leave the '
+            "column out by its name"
+        )
+
+
+class RehearsalFailedError(PgDeployError):
+    """A migration that failed on the copy."""
+
+    def __init__(self, stem: str, step: str, reason: str) -> None:
+        self.stem = stem
+        self.step = step
+        self.reason = reason
+        super().__init__(
+            f'"{stem}" failed in the rehearsal, at {step}: {reason}; production was not touched, correct the migration and '
+            "trigger a new run"
+        )
+
+
+class ChangesWholeServerError(PgDeployError):
+    """A segment that changes what all databases of the server share, rehearsed on the target's own server."""
+
+    def __init__(self, stem: str, what: str) -> None:
+        self.stem = stem
+        self.what = what
+        super().__init__(
+            f'"{stem}" changes the whole server ({what}), cannot be rehearsed here; its transaction was aborted, rehearse it '
+            "on a private cluster (rehearse: full) or a clone"
+        )
+
+
+class UnfitCloneError(PgDeployError):
+    """What rehearsal_db or on_target would use cannot serve for a rehearsal."""
+
+    def __init__(self, name: str, reason: str, remedy: str) -> None:
+        self.name = name
+        super().__init__(f'"{name}" cannot serve for the rehearsal: {reason}; {remedy}')
+
+
 class StopRuleError(PgDeployError):
     """The server stayed too busy for the next segment."""
 

@@ -9,6 +9,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -64,6 +65,20 @@ class Limits:
     stop_rules: StopRules = field(default_factory=StopRules)
 
 
+class Observer:
+    """Looks on while segments run, and may refuse one by raising; this one does nothing. A rehearsal brings another."""
+
+    def after_statement(self, connection: Connection, statement: Statement, seconds: float) -> None:
+        """A statement of an open transaction has ended; its locks are still held."""
+
+    def before_commit(self, connection: Connection, segment: Segment) -> None:
+        """A segment's transaction is about to commit."""
+
+    def over_alone(self, target: Target, backend: Backend, statement: Statement) -> AbstractContextManager[None]:
+        """Around a statement that runs outside a transaction."""
+        return nullcontext()
+
+
 @dataclass(frozen=True)
 class Work:
     """One direction of one attempt: where to run, under which guard, what file the statements come from."""
@@ -76,6 +91,7 @@ class Work:
     text: str
     limits: Limits
     log: logging.Logger
+    observer: Observer = field(default_factory=Observer)
 
 
 @dataclass(frozen=True)
@@ -182,6 +198,7 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
             runs.append(_run_statement(work, session, statement, budget))
         _set_timeouts(work, connection, budget.deadline, at_least_ms=_BOOKKEEPING_MS)
         _as_ourselves(connection)
+        work.observer.before_commit(connection, segment)
         work.guard.hold_fence(connection)
         before_commit(connection, segment)
         attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, runs)
@@ -248,6 +265,7 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
     if statement.opaque and budget.deadline is None and _holds_strong_lock(work, session):
         # Not seen by the watch: taken since its last look.
         budget.start(seen.strong_since or max(started, time.monotonic() - _UNSEEN_S))
+    work.observer.after_statement(connection, statement, took)
     for notice in session.notices:
         work.log.info("    %s", notice)
     work.log.info("    %s, %s", (cursor.statusmessage or "done").lower(), format_duration(took))
@@ -336,7 +354,10 @@ def _run_alone(
     # No lock_timeout here: a build that it cancels leaves an invalid index behind.
     # It also goes on when this process dies: the next try attaches to it instead of throwing its work away.
     connection.execute(_FOR_A_BUILD)
-    with Watch(work.target, session.backend, work.log).over(f"line {statement.line}"):
+    with (
+        work.observer.over_alone(work.target, session.backend, statement),
+        Watch(work.target, session.backend, work.log).over(f"line {statement.line}"),
+    ):
         try:
             connection.execute(statement.sql.encode())
         except psycopg.Error as error:

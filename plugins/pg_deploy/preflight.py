@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pg_deploy import history, planning
-from pg_deploy.claiming import claim_target
+from pg_deploy.backup.readiness import dumps, not_ready
+from pg_deploy.claiming import IsOver, claim_target, never_over
 from pg_deploy.conf import DeployConf
 from pg_deploy.errors import (
     FolderChangedError,
@@ -40,6 +41,7 @@ class Identity:
     dag_id: str
     airflow_run: str
     actor: str
+    is_over: IsOver = never_over
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def preflight(
         state = read_server_state(connection)
         connection.execute("set default_transaction_read_only = on")
         found = _plan(connection, files, conf)
-        migrations = _judge(connection, state, found, log)
+        migrations = _judge(connection, state, found, conf, log)
         _print_plan(found, migrations, log)
     if conf.dry_run:
         log.info("dry run: nothing was changed, no ledger was made, nothing is pinned")
@@ -83,7 +85,9 @@ def preflight(
             stamp(folder),
             tuple(file.version for file in files.files),
         )
-        held = claim_target(connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log)
+        held = claim_target(
+            connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log, is_over=identity.is_over
+        )
         try:
             # Another run may have worked while this one waited: what counts is what is pending now.
             now = _plan(connection, files, conf)
@@ -127,13 +131,20 @@ def _plan(connection: Connection, files: Folder, conf: DeployConf) -> Plan:
     return replace(found, faults=(*files.faults, *found.faults))
 
 
-def _judge(connection: Connection, state: ServerState, found: Plan, log: logging.Logger) -> tuple[Migration, ...]:
+def _judge(
+    connection: Connection, state: ServerState, found: Plan, conf: DeployConf, log: logging.Logger
+) -> tuple[Migration, ...]:
     """Every fault of files, plan and server at once; logs the state before."""
     _print_state(state, found, log)
     migrations, unusable = load_usable(found.chosen)
     faults: list[PgDeployError] = [*found.faults, *unusable]
     statements = [each for m in migrations for each in in_file(m.file.path.name, m.statements)]
-    faults += refusals(state, required_extensions=_extensions_to_find(migrations, state, all_known=not faults))
+    faults += refusals(
+        state,
+        required_extensions=_extensions_to_find(migrations, state, all_known=not faults),
+        must_read_everything=bool(migrations) and dumps(conf),
+    )
+    faults += not_ready(connection, conf, migrations)
     lacking = missing_rights(connection, statements)
     if lacking:
         faults.append(MissingRightsError(role=state.role, sentences=tuple(each.sentence for each in lacking)))

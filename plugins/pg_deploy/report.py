@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pg_deploy import history
+from pg_deploy.backup.evidence import how_to_restore
 from pg_deploy.criteria import Criterion, judge_criteria
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger import attempt as attempts
@@ -14,6 +15,7 @@ from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.ledger.plan import Pinned
 from pg_deploy.manifest import Manifest
+from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
 from pg_deploy.session import Connection
 from pg_deploy.timeline import Step, read_steps
 
@@ -29,6 +31,7 @@ class Outcome:
     attempt: Attempt | None
     state: str
     evidence: tuple[Evidence, ...]
+    rehearsal: tuple[Evidence, ...] = ()
 
     @property
     def is_deployed(self) -> bool:
@@ -45,6 +48,7 @@ class Report:
     criteria: tuple[Criterion, ...]
     steps: tuple[Step, ...]
     undone_earlier: bool
+    evidence: tuple[Evidence, ...] = ()
 
     @property
     def is_deployed(self) -> bool:
@@ -68,6 +72,8 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
     """The report of that deployment from its ledger. Reads only."""
     recorded = history.read(connection)
     seen = {one.id: one for one in attempts.of_deployment(connection, deployment_id)}
+    rows = evidence.of_deployment(connection, deployment_id)
+    rehearsed = [row for row in rows if row.location == "rehearsal"]
     outcomes = []
     for pinned in plan.pinned(connection, deployment_id):
         newest = [one for one in seen.values() if one.version == pinned.version]
@@ -79,15 +85,16 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
                 attempt,
                 _state(attempt, pinned.version in recorded, connection, deployment_id, pinned),
                 evidence.of_attempt(connection, attempt.id) if attempt else (),
+                tuple(row for row in rehearsed if row.version == pinned.version),
             )
         )
-    rows = evidence.of_deployment(connection, deployment_id)
     return Report(
         deployment_id,
         tuple(outcomes),
-        judge_criteria([(o.manifest, o.is_deployed, o.evidence) for o in outcomes], rows),
+        judge_criteria([(o.manifest, o.is_deployed, (*o.evidence, *o.rehearsal)) for o in outcomes], rows),
         read_steps(connection, deployment_id),
         any(row.kind == "undone earlier" for row in rows),
+        rows,
     )
 
 
@@ -125,9 +132,13 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
     checks = [row for row in outcome.evidence if row.kind == "check"]
     if checks:
         passed = sum(row.outcome == "passed" for row in checks)
-        left = sum(row.outcome == "not run" for row in checks)
+        left = [row.name for row in checks if row.outcome == "not run"]
+        on_copy = {row.name for row in outcome.rehearsal if row.kind == "check" and row.outcome == "passed"}
+        missing = [name for name in left if name not in on_copy]
         lines.append(
-            f"    {passed} of {len(checks) - left} checks passed" + (f", {left} need a rehearsal" if left else "")
+            f"    {passed} of {len(checks) - len(left)} checks passed"
+            + (f", {len(left) - len(missing)} more on the copy" if len(left) > len(missing) else "")
+            + (f", {len(missing)} need a rehearsal" if missing else "")
         )
     for row in checks:
         if row.outcome in ("failed", "error"):
@@ -142,6 +153,9 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
             lines.append(f"    rollback: {proof} ({row.detail.get('facts')} catalog facts compared)")
         elif row.kind == "approval":
             lines.append(f"    approval: {row.outcome} by {row.detail.get('by')}")
+    for row in outcome.rehearsal:
+        if row.kind == REHEARSAL:
+            lines += [f"    {line}" for line in rehearsal_lines(row.outcome, row.detail)]
     if attempt is not None and attempt.error:
         lines += [f"    {line}" for line in attempt.error.splitlines()]
     if outcome.state == "rolled back" and outcome.manifest.after_rollback:
@@ -177,7 +191,7 @@ def _what_to_do(report: Report, conf: dict[str, object], contacts: str, task_sta
         lines.append(
             "  - the database is between two states for the migration named above: mend it before anything else"
         )
-    lines.append("  - backup: none was taken by this run (backup: none); restore yours if data is wrong")
+    lines += [f"  - {line}" if not line.startswith(" ") else f"  {line}" for line in how_to_restore(report.evidence)]
     target = conf.get("target", "target_db")
     lines.append(f'  - the conf to deploy the rest: {{"target": "{target}"}}')
     lines.append(f"  - contacts: {contacts}")
@@ -196,7 +210,14 @@ def _state(attempt: Attempt | None, recorded: bool, connection: Connection, depl
             for row in evidence.of_deployment(connection, deployment_id, "approval")
             if row.version == pinned.version and row.outcome == "rejected"
         ]
-        return "rejected" if asked else "not reached"
+        if asked:
+            return "rejected"
+        failed = [
+            row
+            for row in evidence.of_deployment(connection, deployment_id, REHEARSAL)
+            if row.version == pinned.version and row.outcome == "failed"
+        ]
+        return "failed in the rehearsal, the target was not touched" if failed else "not reached"
     if attempt.state == "verified":
         return "deployed" if recorded else "verified, but gone from the history"
     words = {

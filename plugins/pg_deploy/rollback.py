@@ -135,7 +135,7 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> int:
     # Undoing takes the same locks; what was declared, and approved, for the change holds for its undoing too.
     limits = replace(job.limits, lock_budget=max(declared or 0.0, job.limits.lock_budget))
     run_segments(
-        Work(job.target, job.guard, current.id, "rollback", file, pinned.rollback, limits, job.log),
+        Work(job.target, job.guard, current.id, "rollback", file, pinned.rollback, limits, job.log, job.observer),
         [segment for segment in todo if segment.ordinal not in done],
         before_commit,
         done=[segment for segment in todo if segment.ordinal in done],

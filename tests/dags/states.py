@@ -18,10 +18,8 @@ CHECK_FAILED = _group(" +    +       +        +     !      +      -      +")
 APPLY_FAILED = _group(" +    +       +        !     ^      +      -      +")
 LEFT_AS_IT_IS = _group("+    +       +        +     !      +      -      -")
 CHECK_AND_ROLLBACK_FAILED = _group("+ + + + ! + - !")
-APPLY_AND_ROLLBACK_FAILED = _group("+ + + ! ^ + - !")
 REJECTED = _group("     +    !       ^        ^     ^      +      -      -")
 REFUSED = _group("      +    +       !        ^     ^      +      -      -")
-UPSTREAM_FAILED = _group("^ ^ ^ ^ ^ + - -")
 
 AROUND = {
     "preflight": "success",

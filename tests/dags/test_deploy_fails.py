@@ -52,7 +52,7 @@ def test_a_failed_check_undoes_its_migration_and_the_run_is_red(
     ]
     assert database.evidence("rollback proof") == [("catalog facts as before", "passed")]
     assert "no colour has a number: 25 found" in result.text
-    assert "colour 20" in result.text.splitlines()[-200:][0] or "      colour 1" in result.text
+    assert "      colour 1" in result.log
     assert "… and 5 more" in result.text
     assert "cannot execute INSERT in a read-only transaction" in result.text
     assert "hint: look at the numbers" in result.text

@@ -16,6 +16,7 @@ from pg_deploy.errors import ApprovalRejectedError
 from pg_deploy.ledger import deployment, evidence, plan
 from pg_deploy.migration import Migration
 from pg_deploy.plan_text import several_text
+from pg_deploy.rehearsal.text import rehearsal_text
 from pg_deploy.settings import settings
 
 _RISKY = ("medium", "high", "unknown")
@@ -47,8 +48,13 @@ class ApproveMigrations(ApprovalOperator):
             if not asked:
                 return None
             self.subject = f"Deploy {', '.join(migration.stem for migration in asked)}?"
-            self.body = several_text(asked, [_reason(migration, run.approval) for migration in asked])
             with run.target.session("approve") as connection:
+                rows = evidence.of_deployment(connection, run.deployment_id)
+                self.body = several_text(
+                    asked,
+                    [_reason(migration, run.approval) for migration in asked],
+                    {migration.version: rehearsal_text(rows, migration.version) for migration in asked},
+                )
                 ownership = run.ownership
                 if ownership is not None:
                     # Nobody else may take the target while a person thinks.
@@ -70,6 +76,7 @@ class ApproveMigrations(ApprovalOperator):
         by = event.get("responded_by_user") or {}
         name = by.get("name") or by.get("id") or "nobody" if isinstance(by, dict) else str(by)
         approved = chosen == self.APPROVE
+        outcome = "nobody answered" if "error" in event else "approved" if approved else "rejected"
         with told_plainly():
             run = read_run(context)
             asked = self._asked(run, context)
@@ -80,7 +87,7 @@ class ApproveMigrations(ApprovalOperator):
                         run.deployment_id,
                         "approval",
                         migration.stem,
-                        "approved" if approved else "rejected",
+                        outcome,
                         detail={"by": name, "bundle_hash": migration.bundle_hash},
                         version=migration.version,
                     )
@@ -89,7 +96,7 @@ class ApproveMigrations(ApprovalOperator):
                         connection,
                         run.ownership.deployment_id,
                         run.ownership.fence,
-                        "approved" if approved else "rejected",
+                        outcome,
                         good_for=run.ownership.good_for,
                     )
         if "error" in event:
@@ -112,7 +119,7 @@ class ApproveMigrations(ApprovalOperator):
         policy = run.approval
         wanted = [p for p in pinned if p.version in mine and _must_ask(p.risk, policy)]
         if not wanted:
-            log.info("nothing to approve: approval is %s", policy)
+            log.info("nothing to approve: %s", f"approval is {policy}" if mine else "no migration is without a group")
         return tuple(run.migration(p.version) for p in wanted)
 
 

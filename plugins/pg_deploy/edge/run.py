@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRuntimeError
 
 from pg_deploy.conf import Approval, DeployConf, read_deploy_conf, stricter
 from pg_deploy.edge.target import approval_floor, read_target
@@ -18,6 +18,7 @@ from pg_deploy.execution import Limits
 from pg_deploy.folder import migrations_dir
 from pg_deploy.job import Job
 from pg_deploy.ledger import plan
+from pg_deploy.ledger.deployment import Deployment
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.lost import lost_connections_named
 from pg_deploy.migration import Migration, load, scan_folder
@@ -110,7 +111,16 @@ def identity(context: Any) -> Identity:
     """Which run this is and who triggered it."""
     dag_run = context["dag_run"]
     actor = getattr(dag_run, "triggering_user_name", None) or "unknown"
-    return Identity(dag_run.dag_id, dag_run.run_id, actor)
+    return Identity(dag_run.dag_id, dag_run.run_id, actor, lambda holder: _is_over(context, holder))
+
+
+def _is_over(context: Any, holder: Deployment) -> bool:
+    """Whether this Airflow knows the holder's run as ended; a run of another Airflow is not known here."""
+    try:
+        state = context["ti"].get_dagrun_state(holder.dag_id, holder.airflow_run)
+    except (AirflowRuntimeError, AirflowNotFoundException):
+        return False
+    return str(state) in ("success", "failed")
 
 
 def folder() -> Path:

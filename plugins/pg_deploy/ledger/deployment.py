@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -61,11 +62,14 @@ def deployment(connection: Connection, deployment_id: int) -> Deployment | None:
     return _one(connection, "where id = %s", (deployment_id,))
 
 
-def claim(connection: Connection, wanted: Claim, *, good_for: float) -> Deployment:
+def claim(
+    connection: Connection, wanted: Claim, *, good_for: float, is_over: Callable[[Deployment], bool]
+) -> Deployment:
     """Take the target for a new run for `good_for` seconds. Commits once.
 
     A retry of the run that holds it takes it again under a higher fence. An expired holder is marked abandoned once the
-    deploy lock is free, so its tasks refuse from then on. Raises TargetBusyError, with holder and phase, while another
+    deploy lock is free, so its tasks refuse from then on; so is one whose run `is_over`, whatever time it was given: an
+    approval that nobody will answer must not hold the target for a day. Raises TargetBusyError, with holder and phase, while another
     run holds it.
     """
     with connection.transaction():
@@ -73,7 +77,7 @@ def claim(connection: Connection, wanted: Claim, *, good_for: float) -> Deployme
         if holder is not None:
             if (holder.dag_id, holder.airflow_run) == (wanted.dag_id, wanted.airflow_run):
                 return _reclaim(connection, holder.id, wanted, good_for)
-            if not (_expired(connection, holder.id) and lock_is_free(connection)):
+            if not ((_expired(connection, holder.id) or is_over(holder)) and lock_is_free(connection)):
                 raise TargetBusyError(holder.airflow_run, holder.host, holder.phase, holder.good_until)
             connection.execute(
                 "update deploy_ledger.deployment set state = 'abandoned', ended_at = clock_timestamp() where id = %s",
