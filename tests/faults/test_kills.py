@@ -74,18 +74,21 @@ def test_many_kills_at_random_times_leave_nothing_wrong(tmp_path: Path, capsys: 
     seed = int(os.environ.get("FAULTS_SEED") or time.time())
     with capsys.disabled():
         print(f"\nFAULTS_SEED={seed} FAULTS_KILLS={KILLS}", flush=True)
+        done = _kill_in_parallel(seed, tmp_path)
+        failures = [each for _, wrong in done.values() for each in wrong]
+        counts = ", ".join(f"{count} of {kind}" for kind, (count, _) in done.items())
+        print(f"{sum(count for count, _ in done.values())} kills ({counts}), {len(failures)} failures", flush=True)
+    assert not failures, "\n\n".join(failures)[:20000]
+
+
+def _kill_in_parallel(seed: int, directory: Path) -> dict[str, tuple[int, list[str]]]:
     share = {"processes": round(KILLS * 0.66), "backends": round(KILLS * 0.17), "servers": round(KILLS * 0.17)}
     with ThreadPoolExecutor(len(share)) as workers:
         jobs = {
-            kind: workers.submit(_many, kind, count, random.Random(f"{seed} {kind}"), tmp_path / kind)
+            kind: workers.submit(_many, kind, count, random.Random(f"{seed} {kind}"), directory / kind)
             for kind, count in share.items()
         }
-        done = {kind: job.result() for kind, job in jobs.items()}
-    failures = [each for _, wrong in done.values() for each in wrong]
-    counts = ", ".join(f"{count} of {kind}" for kind, (count, _) in done.items())
-    with capsys.disabled():
-        print(f"{sum(count for count, _ in done.values())} kills ({counts}), {len(failures)} failures", flush=True)
-    assert not failures, "\n\n".join(failures)[:20000]
+        return {kind: job.result() for kind, job in jobs.items()}
 
 
 def _many(kind: str, count: int, chance: random.Random, directory: Path) -> tuple[int, list[str]]:
