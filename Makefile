@@ -32,6 +32,10 @@ deploy: venv ## deploy the pending migrations through Airflow, and show the run
 baseline: venv ## adopt a database whose migrations were made by hand
 	@$(python) -m launch baseline
 
+.PHONY: rollback
+rollback: venv ## undo what was deployed: make rollback CONF='{"down_to": "0"}'
+	@$(python) -m launch rollback
+
 .PHONY: up
 up: venv ## start Airflow with its UI, and the demo target
 	@$(python) -m launch up

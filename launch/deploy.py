@@ -18,8 +18,8 @@ from launch.settings import Place
 from launch.target import DEMO_CONNECTION, Target, parse
 from pg_deploy.folder import stamp
 
-# Make target and DAG; each of these DAGs reads the folder of migrations.
-DAGS = {"deploy": "deploy_migrations", "baseline": "baseline_migrations"}
+# Make target and DAG; while one of these runs, the folder of migrations and the target stay as they are.
+DAGS = {"deploy": "deploy_migrations", "baseline": "baseline_migrations", "rollback": "rollback_migrations"}
 FOLDER_PARAM = "migrations_folder"
 DAG_SECONDS = 90
 

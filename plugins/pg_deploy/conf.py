@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from pg_deploy.duration import parse_duration
@@ -25,6 +25,14 @@ def _switch(value: object) -> object:
     return {False: "none", True: "full"}[value] if isinstance(value, bool) else value
 
 
+def _empty(value: object) -> object:
+    """A field of the form that was left empty, and a version that JSON took for a number."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return None if value == "" else value
+
+
+WHAT_TO_UNDO = ("version", "deployment", "down_to", "policies_from")
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=False)]
 # PostgreSQL reads a lock_timeout of 0 as "wait for ever", so a budget of none at all would be the opposite of one.
 Budget = Annotated[float, BeforeValidator(_seconds), Field(ge=0.001, allow_inf_nan=False)]
@@ -75,6 +83,49 @@ class BaselineConf(BaseModel):
     migrations_folder: str | None = None
 
 
+class RollbackConf(BaseModel):
+    """The conf of rollback_migrations: exactly one of version, deployment, down_to and policies_from says what to undo."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    target: str = "target_db"
+    version: Annotated[str | None, BeforeValidator(_empty)] = None
+    deployment: Annotated[str | int | None, BeforeValidator(_empty)] = None
+    down_to: Annotated[str | None, BeforeValidator(_empty)] = None
+    policies_from: Annotated[str | None, BeforeValidator(_empty)] = None
+    approval: Literal["all", "none"] = "all"
+    dry_run: bool = False
+    lock_budget: Budget = 2.0
+    statement_timeout: Seconds = 0.0
+    give_up_after: Seconds = 600.0
+
+    @model_validator(mode="after")
+    def _says_what(self) -> RollbackConf:
+        given = [name for name in WHAT_TO_UNDO if getattr(self, name) is not None]
+        if len(given) != 1:
+            said = f"{' and '.join(given)} are given" if given else "nothing says what to undo"
+            raise ValueError(f"{said}: give exactly one of {', '.join(WHAT_TO_UNDO)}")
+        return self
+
+    @property
+    def as_deploy(self) -> DeployConf:
+        """What the tasks of every run share: target, approval, deadlines."""
+        return DeployConf(
+            target=self.target,
+            approval=self.approval,
+            dry_run=self.dry_run,
+            benchmark=False,
+            lock_budget=self.lock_budget,
+            statement_timeout=self.statement_timeout,
+            give_up_after=self.give_up_after,
+        )
+
+
+def read_rollback_conf(values: Mapping[str, object]) -> RollbackConf:
+    """`values` as a checked conf. Raises as `read_deploy_conf` does."""
+    return _read(RollbackConf, values)
+
+
 def read_deploy_conf(values: Mapping[str, object]) -> DeployConf:
     """`values` as a checked conf. Raises UnknownConfError or InvalidConfError; PreflightError for several at once."""
     return _read(DeployConf, values)
@@ -110,5 +161,7 @@ def _read(model: type[Model], values: Mapping[str, object]) -> Model:
 def _invalid(fault: ErrorDetails, values: Mapping[str, object]) -> InvalidConfError:
     key = str(fault["loc"][0]) if fault["loc"] else "conf"
     said = str(fault["msg"]).removeprefix("Value error, ")
+    if not fault["loc"]:
+        return InvalidConfError(key, f"is incomplete or contradicts itself: {said}; correct it and trigger again")
     given = without_secrets(repr(values.get(key)))
     return InvalidConfError(key, f"is {given}: {said[:1].lower()}{said[1:]}; correct it and trigger again")

@@ -934,6 +934,46 @@ class NotAdoptedError(PgDeployError):
         )
 
 
+class NothingToUndoError(PgDeployError):
+    """What a rollback run was asked to undo is not there to be undone: `what` was asked, `reason` why not."""
+
+    def __init__(self, what: str, reason: str, remedy: str) -> None:
+        self.what = what
+        self.reason = reason
+        super().__init__(f'"{what}" {reason}: {remedy}')
+
+
+class NoRollbackError(PgDeployError):
+    """A migration brings no rollback.sql, and the catalog is not enough to make one."""
+
+    def __init__(self, stem: str, reasons: Sequence[str]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__(
+            f'"{stem}" brings no rollback.sql and none can be generated, so it was not undone ({"; ".join(reasons)}); '
+            "mend it with a new migration, or restore what is lost from the backup"
+        )
+
+
+class NeededByLaterError(PgDeployError):
+    """A version cannot be undone while later ones, which are to stay, build on it."""
+
+    def __init__(self, stem: str, later: Sequence[str], objects: Sequence[str]) -> None:
+        self.later = tuple(later)
+        named = ", ".join(f'"{each}"' for each in later)
+        super().__init__(
+            f'"{stem}" is needed by {named}, which would stay ({"; ".join(objects[:5])}): '
+            "undo those as well, for example with down_to"
+        )
+
+
+class NotUndoneError(PgDeployError):
+    """A rollback run ended without everything being undone that it was asked to undo."""
+
+    def __init__(self, failures: Sequence[str]) -> None:
+        self.failures = tuple(failures)
+        super().__init__("not everything was undone: " + "; ".join(failures))
+
+
 class AppliedMeanwhileError(PgDeployError):
     """Somebody else recorded the version after this run had looked."""
 

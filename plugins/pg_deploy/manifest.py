@@ -90,6 +90,8 @@ class Manifest(BaseModel):
     requires_extensions: tuple[str, ...] = ()
     holds_lock: str | None = None
     after_rollback: str = ""
+    rollback: Literal["none"] | None = None
+    rollback_reason: str = ""
     hints: Hints = Hints()
     benchmarks: dict[str, BenchmarkTerms] = {}
     criteria: dict[CriterionName, tuple[str, ...]] = {}
@@ -100,6 +102,12 @@ class Manifest(BaseModel):
         if value is not None:
             parse_duration(value)
         return value
+
+    @model_validator(mode="after")
+    def _says_why_not(self) -> Manifest:
+        if self.rollback == "none" and not self.rollback_reason:
+            raise ValueError("rollback: none needs a rollback_reason, one sentence on why it cannot be undone")
+        return self
 
     @property
     def expected_seconds(self) -> float | None:

@@ -12,6 +12,7 @@ from pg_deploy import history, planning
 from pg_deploy.backup.readiness import dumps, not_ready
 from pg_deploy.claiming import IsOver, claim_target, never_over
 from pg_deploy.conf import DeployConf
+from pg_deploy.drift import drift_lines, read_drift, record_drift
 from pg_deploy.errors import (
     FolderChangedError,
     MissingRightsError,
@@ -69,7 +70,10 @@ def preflight(
         state = read_server_state(connection)
         connection.execute("set default_transaction_read_only = on")
         found = _plan(connection, files, conf)
+        drift = read_drift(connection)
         migrations = _judge(connection, state, found, conf, log)
+        for line in drift_lines(drift):
+            log.warning("%s", line)
         _print_plan(found, migrations, log)
     if conf.dry_run:
         log.info("dry run: nothing was changed, no ledger was made, nothing is pinned")
@@ -95,6 +99,7 @@ def preflight(
                 raise PreflightError(now.faults)
             pinned = load_all(now.chosen)
             plan.pin(connection, held.id, pinned)
+            record_drift(connection, held.id, drift)
         except BaseException:
             deployment.close(connection, held.id, held.fence, "failed")
             raise

@@ -158,7 +158,7 @@ def test_a_unique_build_on_duplicates_shows_the_keys_and_leaves_nothing(database
     with pytest.raises(StatementFailedError) as failed:
         _apply(database, tmp_path / "m", "create unique index concurrently item_once on public.item (k);\n")
 
-    assert "k=1 (15 rows)" in str(failed.value)
+    assert "k=3 (15 rows)" in str(failed.value)
     assert not database.has("public.item_once")
     assert database.invalid_indexes == []
 

@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from pg_deploy import planning
 from pg_deploy.apply import apply as apply_migration
+from pg_deploy.drift import keep_state
 from pg_deploy.edge.groups import versions_without_group
 from pg_deploy.edge.run import PREFLIGHT, Run, folder, log, ownership_from, read_run, told_plainly
 from pg_deploy.errors import (
@@ -202,6 +203,7 @@ def report() -> None:
                 found.end_state,
                 detail={"criteria": [vars(criterion) for criterion in found.criteria], "failed_tasks": failed},
             )
+            keep_state(connection, owned.deployment_id)
             deployment.close(connection, owned.deployment_id, owned.fence, found.end_state)
         if not found.is_deployed:
             raise NotDeployedError(found.failures)

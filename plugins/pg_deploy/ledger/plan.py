@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from pg_deploy.migration import Migration
 from pg_deploy.session import Connection
 
 _COLUMNS = """deployment_id, position, version, stem, name, title, sql_hash, bundle_hash, sql, rollback, rollback_source,
-    risk, access"""
+    rollback_proven, risk, access"""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Pinned:
     sql: str
     rollback: str | None
     rollback_source: str
+    rollback_proven: bool
     risk: str
     access: str
 
@@ -96,7 +98,56 @@ def manifest_of(connection: Connection, deployment_id: int, version: str) -> Man
     return Manifest.model_validate(row[0]) if row else Manifest()
 
 
+def add_generated(connection: Connection, pinned_migration: Pinned, rollback: str) -> str:
+    """Add the rollback that a rehearsal proved to the pin, once; returns the bundle_hash that this fixes. Commits once.
+
+    Raises PinnedContentChangedError where the pin has a rollback already, unless it is this one.
+    """
+    if pinned_migration.rollback == rollback:
+        return pinned_migration.bundle_hash
+    bundle_hash = bundle_with(pinned_migration.bundle_hash, rollback)
+    done = connection.execute(
+        """update deploy_ledger.planned_migration
+        set rollback = %s, rollback_source = 'generated', rollback_proven = true, bundle_hash = %s
+        where deployment_id = %s and version = %s and rollback is null and bundle_hash = %s""",
+        [
+            rollback,
+            bundle_hash,
+            pinned_migration.deployment_id,
+            pinned_migration.version,
+            pinned_migration.bundle_hash,
+        ],
+    ).rowcount
+    if not done:
+        raise PinnedContentChangedError(pinned_migration.stem)
+    return bundle_hash
+
+
+def bundle_with(bundle_hash: str, generated: str) -> str:
+    """The hash of a bundle whose rollback was generated."""
+    return hashlib.sha256(f"{bundle_hash} {generated}".encode()).hexdigest()
+
+
+def pin_undo(connection: Connection, deployment_id: int, wanted: Sequence[Pinned]) -> None:
+    """Fix what a rollback run undoes, in this order, with the texts given; a retry replaces it. Commits once."""
+    with connection.transaction():
+        connection.execute("delete from deploy_ledger.planned_migration where deployment_id = %s", [deployment_id])
+        for position, each in enumerate(wanted, start=1):
+            connection.execute(
+                """insert into deploy_ledger.planned_migration
+                    (deployment_id, position, version, stem, name, title, sql_hash, bundle_hash, sql, rollback,
+                    rollback_source, rollback_proven, risk, access, manifest)
+                select %s, %s, version, stem, name, title, sql_hash, bundle_hash, sql, %s, %s, rollback_proven, risk, access,
+                    manifest
+                from deploy_ledger.planned_migration where deployment_id = %s and version = %s""",
+                [deployment_id, position, each.rollback, each.rollback_source, each.deployment_id, each.version],
+            )
+
+
 def refuse_other_content(pinned_migration: Pinned, migration: Migration) -> None:
     """Raise PinnedContentChangedError unless the files are still those that preflight pinned."""
-    if (migration.file.sql_hash, migration.bundle_hash) != (pinned_migration.sql_hash, pinned_migration.bundle_hash):
+    bundle_hash = migration.bundle_hash
+    if pinned_migration.rollback_source == "generated" and pinned_migration.rollback is not None:
+        bundle_hash = bundle_with(bundle_hash, pinned_migration.rollback)
+    if (migration.file.sql_hash, bundle_hash) != (pinned_migration.sql_hash, pinned_migration.bundle_hash):
         raise PinnedContentChangedError(pinned_migration.stem)

@@ -16,6 +16,7 @@ from psycopg import sql
 from pg_deploy import history
 from pg_deploy.apply import apply
 from pg_deploy.catalog import Facts
+from pg_deploy.claiming import never_over
 from pg_deploy.errors import PgDeployError, RehearsalFailedError
 from pg_deploy.execution import Observer
 from pg_deploy.job import Job
@@ -141,7 +142,7 @@ class _copy_job:
                 "",
                 tuple(each.version for each in self.migrations),
             )
-            held = deployment.claim(connection, claim, good_for=3600)
+            held = deployment.claim(connection, claim, good_for=3600, is_over=never_over)
             plan.pin(connection, held.id, self.migrations)
         self.guarded = working(
             stage.target, Ownership(held.id, held.fence, 3600), "rehearsal", give_up_after=60, log=_QUIET

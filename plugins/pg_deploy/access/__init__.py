@@ -1,0 +1,1 @@
+"""Who may do what with which rows: facts, proof, decision and explanation."""

@@ -1,0 +1,289 @@
+"""The difference of access facts named in words: who could do what, who can now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pg_deploy.access.api import SUPABASE, Api
+from pg_deploy.access.change import AccessChange, words
+from pg_deploy.access.facts import access_facts, deciding_functions, definer_functions
+from pg_deploy.access.functions import is_definer
+from pg_deploy.access.policies import policy_changes
+from pg_deploy.access.rights import PUBLIC, held_rights, memberships, reachable_roles
+from pg_deploy.catalog import Fact, Facts
+
+_RELATIONS = ("table", "view", "materialized view", "foreign table")
+_DATA_RIGHTS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"})
+_OBJECTS = (*_RELATIONS, "column", "function", "procedure", "schema", "sequence")
+_ATTRIBUTES = {
+    "superuser": "is a superuser",
+    "bypass row level security": "bypasses row level security and sees every row",
+    "create role": "may create and change roles",
+    "inherit": "uses the rights of the roles that it is a member of",
+    "login": "may log in",
+    "replication": "may stream the whole server",
+}
+
+
+def access_changes(before: Facts, after: Facts, api: Api = SUPABASE) -> tuple[AccessChange, ...]:
+    """Every difference in access facts, one sentence each; empty when they are equal."""
+    if access_facts(before, api).fingerprint == access_facts(after, api).fingerprint:
+        return ()
+    return tuple(
+        dict.fromkeys(
+            change
+            for part in (_grants, _relations, policy_changes, _roles, _memberships, _defaults, _functions, _others)
+            for change in part(before, after, api)
+        )
+    )
+
+
+def _objects(facts: Facts) -> dict[str, Fact]:
+    return {f"{fact.kind} {fact.identity}": fact for fact in facts.facts if fact.kind in _OBJECTS}
+
+
+def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
+    old, new = held_rights(before), held_rights(after)
+    objects_before, objects_after = _objects(before), _objects(after)
+    reached = reachable_roles(after, api.roles)
+    definers = {f"{fact.kind} {fact.identity}" for fact in definer_functions(after, api)}
+    for target, role in sorted(old.keys() | new.keys()):
+        kind = next((kind for kind in sorted(_OBJECTS, key=len, reverse=True) if target.startswith(kind + " ")), None)
+        had, has = old.get((target, role), frozenset()), new.get((target, role), frozenset())
+        if kind is None or had == has:
+            continue
+        name = target[len(kind) + 1 :]
+        if target not in objects_after and (kind != "column" or _table_of(name) not in _names(objects_after)):
+            continue  # it is gone: said once for the object
+        if target not in objects_before:
+            opened = role in reached and (kind in _RELATIONS or kind == "column" or target in definers)
+            rights = sorted(has & _DATA_RIGHTS) if kind in (*_RELATIONS, "column") else sorted(has)
+            if opened and rights:
+                commands = tuple(right.lower() for right in rights)
+                yield AccessChange(
+                    "gained", role, name, commands, _opened(role, commands, kind, name, after), opened=True
+                )
+            continue
+        owner = objects_after[target].properties.get("owner") if target in objects_after else None
+        if role == owner:
+            continue  # an owner gives itself what it likes
+        if gained := sorted(has - had):
+            can = tuple(right.lower() for right in gained)
+            yield AccessChange("gained", role, name, can, f'{role} could not {words(can)} {kind} "{name}" and can now')
+        if lost := sorted(had - has):
+            could = tuple(right.lower() for right in lost)
+            yield AccessChange(
+                "lost", role, name, could, f'{role} could {words(could)} {kind} "{name}" and can no longer'
+            )
+
+
+def _table_of(column: str) -> str:
+    return column.rsplit(".", 1)[0]
+
+
+def _names(objects: dict[str, Fact]) -> set[str]:
+    return {fact.identity for fact in objects.values() if fact.kind in _RELATIONS}
+
+
+def _opened(role: str, commands: tuple[str, ...], kind: str, name: str, after: Facts) -> str:
+    fact = after.by_key.get((kind, name))
+    properties = fact.properties if fact else {}
+    why = {
+        "materialized view": "; a materialized view knows no row level security: it shows every row",
+        "view": ""
+        if "security_invoker=true" in properties.get("options", [])
+        else f'; it reads with the rights of its owner "{properties.get("owner")}", whom no policy holds back',
+        "function": f'; it runs with the rights of its owner "{properties.get("owner")}"',
+        "table": "" if properties.get("row level security") else "; without row level security: every row",
+    }.get(kind, "")
+    return f'{kind} "{name}" is new: {role} can {words(commands)} it{why}'
+
+
+def _relations(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
+    rights = held_rights(before)
+    roles = reachable_roles(before, api.roles)
+    for kind in _RELATIONS:
+        for fact in sorted(fact for fact in before.facts if fact.kind == kind):
+            now = after.by_key.get((kind, fact.identity))
+            who = tuple(
+                sorted(
+                    role for role in roles if rights.get((f"{kind} {fact.identity}", role), frozenset()) & _DATA_RIGHTS
+                )
+            )
+            if now is None:
+                if who:
+                    yield AccessChange(
+                        "lost",
+                        ", ".join(who),
+                        fact.identity,
+                        (),
+                        f'{kind} "{fact.identity}" is gone: {words(who)} could use it',
+                    )
+                continue
+            yield from _same_relation(kind, fact, now, ", ".join(who))
+
+
+def _same_relation(kind: str, old: Fact, new: Fact, who: str) -> Iterator[AccessChange]:
+    before, after, name = old.properties, new.properties, old.identity
+    if before.get("owner") != after.get("owner"):
+        yield AccessChange(
+            "changed",
+            str(after.get("owner")),
+            name,
+            (),
+            f'{kind} "{name}" belonged to {before.get("owner")} and belongs to {after.get("owner")} now',
+        )
+    if before.get("row level security") and not after.get("row level security"):
+        yield AccessChange(
+            "gained",
+            who,
+            name,
+            (),
+            f'row level security of "{name}" is disabled: {who or "every role with a grant"} can now use every row that the grants allow',
+        )
+    if after.get("row level security") and not before.get("row level security"):
+        yield AccessChange(
+            "lost",
+            who,
+            name,
+            (),
+            f'row level security of "{name}" is enabled: {who or "every role"} had every row and now has what policies allow',
+        )
+    if before.get("force row level security") != after.get("force row level security"):
+        forced = after.get("force row level security")
+        yield AccessChange(
+            "lost" if forced else "gained",
+            str(after.get("owner")),
+            name,
+            (),
+            f'the owner of "{name}" is {"now" if forced else "no longer"} subject to its policies',
+        )
+    if kind == "view" and before.get("options") != after.get("options"):
+        invoker = "security_invoker=true" in after.get("options", [])
+        was = "security_invoker=true" in before.get("options", [])
+        if was != invoker:
+            reads = (
+                "with the rights of whoever asks"
+                if invoker
+                else f"with the rights of its owner {after.get('owner')}, whom no policy holds back"
+            )
+            yield AccessChange(
+                "lost" if invoker else "gained", who, name, ("select",), f'view "{name}" now reads {reads}'
+            )
+    if kind in ("view", "materialized view") and before.get("definition") != after.get("definition"):
+        yield AccessChange("changed", who, name, ("select",), f'{kind} "{name}" is defined differently', decides=False)
+    if before.get("inherits") != after.get("inherits"):
+        yield AccessChange(
+            "changed", who, name, (), f'"{name}" is part of other tables than before: {after.get("inherits", "none")}'
+        )
+
+
+def _roles(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
+    old = {fact.identity: fact.properties for fact in before.facts if fact.kind == "role"}
+    new = {fact.identity: fact.properties for fact in after.facts if fact.kind == "role"}
+    for role in sorted(old.keys() | new.keys()):
+        if role not in new:
+            yield AccessChange("lost", role, role, (), f'role "{role}" is gone')
+            continue
+        for attribute, meaning in _ATTRIBUTES.items():
+            is_now = bool(new[role].get(attribute))
+            if role not in old and not (is_now and attribute in ("superuser", "bypass row level security")):
+                continue
+            if is_now != bool(old.get(role, {}).get(attribute)):
+                no_longer = "now" if is_now else "no longer"
+                yield AccessChange(
+                    "gained" if is_now else "lost", role, role, (), f'role "{role}" {no_longer} {meaning}'
+                )
+
+
+def _memberships(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
+    old, new = memberships(before), memberships(after)
+    for member in sorted(old.keys() | new.keys()):
+        for role in sorted(new.get(member, frozenset()) - old.get(member, frozenset())):
+            yield AccessChange(
+                "gained",
+                member,
+                role,
+                (),
+                f'role "{member}" is now a member of "{role}" and can do all that "{role}" can',
+            )
+        for role in sorted(old.get(member, frozenset()) - new.get(member, frozenset())):
+            yield AccessChange("lost", member, role, (), f'role "{member}" is no longer a member of "{role}"')
+    for key, fact in sorted(before.by_key.items()):
+        now = after.by_key.get(key)
+        if fact.kind == "membership" and now is not None and now != fact:
+            yield AccessChange(
+                "changed",
+                fact.identity.split(" in ", 1)[0],
+                fact.identity,
+                (),
+                f'the terms of the membership "{fact.identity}" are now {now.definition}',
+            )
+
+
+def _defaults(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
+    keys = {fact.identity for facts in (before, after) for fact in facts.facts if fact.kind == "default grant"}
+    for key in sorted(keys):
+        old, new = before.by_key.get(("default grant", key)), after.by_key.get(("default grant", key))
+        had = old.properties if old else {}
+        has = new.properties if new else {}
+        for grantee in sorted(had.keys() | has.keys() - {"present"}):
+            if had.get(grantee) != has.get(grantee):
+                role = grantee.removeprefix("to ")
+                yield AccessChange(
+                    "changed",
+                    role,
+                    key,
+                    (),
+                    f"of {key} that come from now on, {role} gets {has.get(grantee, 'nothing')} (until now {had.get(grantee, 'nothing')})",
+                )
+
+
+def _functions(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
+    definers = definer_functions(before, api) | definer_functions(after, api)
+    deciding = deciding_functions(before, api) | deciding_functions(after, api)
+    rights = held_rights(before)
+    roles = reachable_roles(before, api.roles)
+    for fact in sorted(fact for fact in before.facts if fact.kind in ("function", "procedure")):
+        name = fact.identity
+        now = after.by_key.get((fact.kind, name))
+        who = tuple(
+            sorted(role for role in roles if "EXECUTE" in rights.get((f"{fact.kind} {name}", role), frozenset()))
+        )
+        if now is None:
+            if fact in deciding or (who and fact in definers):
+                yield AccessChange(
+                    "lost",
+                    ", ".join(who),
+                    name,
+                    ("execute",),
+                    f'{fact.kind} "{name}" is gone: {words(who)} could execute it',
+                    decides=bool(fact in definers),
+                )
+            continue
+        if now == fact or not {fact, now} & deciding:
+            continue
+        by_itself = bool({fact, now} & definers)
+        if is_definer(now) and not is_definer(fact):
+            said = f'{fact.kind} "{name}" now runs with the rights of its owner {now.properties.get("owner")}; {words(who)} can execute it'
+        elif by_itself:
+            said = f'{fact.kind} "{name}", which runs with the rights of its owner {now.properties.get("owner")} and which {words(who)} can execute, is defined differently'
+        else:
+            said = f'{fact.kind} "{name}", on which policies rest, is defined differently'
+        yield AccessChange("changed", ", ".join(who), name, ("execute",), said, decides=by_itself)
+
+
+def _others(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
+    kinds = ("rule", "setting", "schema")
+    rows_before = {row[:2]: row[2] for row in access_facts(before, api).rows if row[0] in kinds}
+    rows_after = {row[:2]: row[2] for row in access_facts(after, api).rows if row[0] in kinds}
+    for key in sorted(rows_before.keys() | rows_after.keys()):
+        old, new = rows_before.get(key), rows_after.get(key)
+        if old != new and not (key[0] == "schema" and (old is None or new is None)):
+            yield AccessChange(
+                "changed",
+                PUBLIC,
+                key[1],
+                (),
+                f'{key[0]} "{key[1]}" was {old or "not there"} and is {new or "gone"} now',
+            )

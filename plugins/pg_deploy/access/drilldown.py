@@ -1,0 +1,304 @@
+"""From a digest that differs to rows: who gained or lost what, how many rows, which, and what explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from pg_deploy.access.api import Api
+from pg_deploy.access.change import AccessChange, words
+from pg_deploy.access.datachanges import DataChange, key_text, matched
+from pg_deploy.access.measure import Measured
+from pg_deploy.access.predicates import PHASE_WORDS, READING
+from pg_deploy.access.real import Cell
+from pg_deploy.access.rowsets import acting_as, read, view_digest
+from pg_deploy.access.subjects import Subject
+from pg_deploy.access.universe import weight_name
+
+SHOWN = 5
+MOST_TUPLES = 300_000
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A cell that differs, and for whom; `real` says that engine R saw it."""
+
+    cell: Cell
+    subjects: tuple[int, ...]
+    real: bool = True
+
+
+@dataclass(frozen=True)
+class RowDifference:
+    """Subjects who gained or lost rows: `rows` and up to five `keys` are those of the first of `subjects`.
+
+    `how_many` subjects are concerned in all; `because` names policies, grants or data that explain it.
+    """
+
+    table: str
+    role: str
+    commands: tuple[str, ...]
+    direction: str
+    subjects: tuple[str, ...]
+    how_many: int
+    rows: int
+    keys: tuple[str, ...]
+    because: tuple[str, ...]
+    sentence: str
+
+    @classmethod
+    def of_data(cls, change: DataChange) -> RowDifference:
+        """Rows that are gone for everybody."""
+        return cls(
+            table=change.table,
+            role="every role",
+            commands=("select",),
+            direction="lost",
+            subjects=(),
+            how_many=0,
+            rows=len(change.removed),
+            keys=change.removed[:SHOWN],
+            because=(change.sentence,),
+            sentence=change.sentence,
+        )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What one subject gained and lost in a cell: counts and keys."""
+
+    gained: int
+    lost: int
+    gained_keys: tuple[str, ...]
+    lost_keys: tuple[str, ...]
+    error: str | None = None
+    had_error: str | None = None
+
+
+@dataclass(frozen=True)
+class Drill:
+    """Explains suspects with the engines of both sides still open."""
+
+    old: Measured
+    new: Measured
+    data: Mapping[str, DataChange]
+    changes: tuple[AccessChange, ...]
+    subjects: tuple[Subject, ...]
+
+    def explain(self, suspects: Sequence[Suspect]) -> Iterator[RowDifference]:
+        """One difference for each (table, role, subjects), with all its commands."""
+        grouped: dict[tuple[str, str, tuple[int, ...]], list[Cell]] = {}
+        for suspect in suspects:
+            grouped.setdefault((suspect.cell.table, suspect.cell.role, suspect.subjects), []).append(suspect.cell)
+        by_sid = {subject.sid: subject for subject in self.subjects}
+        for (_, _, sids), cells in grouped.items():
+            yield from self._one(cells, [by_sid[sid] for sid in sids])
+
+    def _one(self, cells: list[Cell], subjects: list[Subject]) -> Iterator[RowDifference]:
+        said: dict[tuple[str, tuple[str, ...], int, tuple[str, ...]], list[Cell]] = {}
+        example = subjects[0]
+        for cell in cells:
+            found = self._rows(cell, example)
+            because = tuple(self._because(cell))
+            if found.error or found.had_error:
+                text = found.error or f"no longer the error {found.had_error}"
+                said.setdefault(("error", (text,), 0, because), []).append(cell)
+            elif not found.gained and not found.lost:
+                said.setdefault(("changed", (), 0, because), []).append(cell)
+            for direction, number, keys in (
+                ("gained", found.gained, found.gained_keys),
+                ("lost", found.lost, found.lost_keys),
+            ):
+                if number:
+                    said.setdefault((direction, keys, number, because), []).append(cell)
+        for (direction, keys, number, because), same in said.items():
+            yield self._told(direction, keys, number, because, same, subjects)
+
+    def _told(
+        self,
+        direction: str,
+        keys: tuple[str, ...],
+        number: int,
+        because: tuple[str, ...],
+        cells: list[Cell],
+        subjects: list[Subject],
+    ) -> RowDifference:
+        table, role = cells[0].table, cells[0].role
+        commands = tuple(dict.fromkeys(PHASE_WORDS[cell.phase] for cell in cells))
+        others = f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""
+        who = subjects[0].label + others
+        why = f", because {words(because)}" if because else ""
+        writing = cells[0].phase not in READING
+        if direction == "error":
+            sentence = f'{who} ({role}) now get an error where they could {words(commands)} "{table}": {keys[0]}{why}'
+        elif direction == "changed":
+            sentence = f'{who} ({role}) can {words(commands)} other rows of "{table}" than before{why}'
+        elif writing:
+            can = "can now" if direction == "gained" else "can no longer"
+            sentence = f'{who} ({role}) {can} {words(commands)} rows of "{table}" with {words(keys[:3])}{_more(number, 3)}{why}'
+        else:
+            can = "can now" if direction == "gained" else "can no longer"
+            sentence = f'{who} ({role}) {can} {words(commands)} {number} rows of "{table}" ({", ".join(keys)}{_more(number, SHOWN)}){why}'
+        return RowDifference(
+            table=table,
+            role=role,
+            commands=commands,
+            direction=direction,
+            subjects=tuple(subject.label for subject in subjects[:SHOWN]),
+            how_many=len(subjects),
+            rows=0 if writing else number,
+            keys=keys if direction in ("gained", "lost") else (),
+            because=because,
+            sentence=sentence,
+        )
+
+    def _rows(self, cell: Cell, subject: Subject) -> _Found:
+        before, after = self.old.real[cell].get(subject.sid), self.new.real[cell].get(subject.sid)
+        if before and after and (before.error or after.error) and before.error != after.error:
+            return _Found(0, 0, (), (), error=after.error, had_error=before.error)
+        had, has = _tuples(self.old, cell, subject), _tuples(self.new, cell, subject)
+        if had is None or has is None:
+            return _Found(0, 0, (), ())
+        gained, lost = has.keys() - had.keys(), had.keys() - has.keys()
+        if cell.phase not in READING:
+            return _Found(
+                len(gained),
+                len(lost),
+                tuple(sorted(has[k][1] for k in gained))[:SHOWN],
+                tuple(sorted(had[k][1] for k in lost))[:SHOWN],
+            )
+        more = _keys(self.new, cell, [has[key][0] for key in gained])
+        less = _keys(self.old, cell, [had[key][0] for key in lost])
+        change = self.data.get(cell.table)
+        if change is None:
+            return _Found(more[0], less[0], more[1], less[1])
+        moved_in = {key for key, (_, now) in change.places.items() if now in has}
+        moved_out = {key for key, (was, _) in change.places.items() if was in had}
+        plus = tuple(dict.fromkeys([*sorted(moved_in - moved_out), *more[1]]))
+        minus = tuple(dict.fromkeys([*sorted(moved_out - moved_in), *less[1]]))
+        return _Found(
+            max(len(moved_in - moved_out), more[0]),
+            max(len(moved_out - moved_in), less[0]),
+            plus[:SHOWN],
+            minus[:SHOWN],
+        )
+
+    def _because(self, cell: Cell) -> Iterator[str]:
+        before, after = self.old.engine.effective[cell], self.new.engine.effective[cell]
+        if before.kind != after.kind:
+            was, now = self.old.side.relations[cell.table], self.new.side.relations[cell.table]
+            if was.secured != now.secured:
+                yield f"row level security is {'now' if now.secured else 'no longer'} enabled"
+            else:
+                yield f'role "{cell.role}" now has {after.kind} and had {before.kind} (its attributes, memberships or ownership)'
+            return
+        if before != after:
+            for name in sorted({*before.by, *after.by}):
+                if name not in before.by:
+                    yield f'policy "{name}" now applies'
+                elif name not in after.by:
+                    yield f'policy "{name}" no longer applies'
+                elif _clause(self.old, cell, name) != _clause(self.new, cell, name):
+                    yield f'policy "{name}" now says {_flat(_clause(self.new, cell, name))}'
+            return
+        told = [
+            change.sentence
+            for change in self.changes
+            if not change.opened and (change.commands == ("execute",) or change.object != cell.table)
+        ]
+        yield from told[:2]
+        if cell.table in self.data:
+            yield self.data[cell.table].sentence
+        elif self.data and not told:
+            yield from (change.sentence for change in list(self.data.values())[:2])
+
+
+def _tuples(one: Measured, cell: Cell, subject: Subject) -> dict[tuple[int, int], tuple[int, str]] | None:
+    """The allowed tuples by digest: number and values. None where there are too many to tell, or an error."""
+    engine = one.engine
+    universe = engine.universes[cell.table]
+    shown = " || ', ' || ".join(
+        f"'{column.name} = ' || coalesce(q.\"{column.name}\"::text, 'null')" for column in universe.columns
+    )
+    query = (
+        f"select q.h1, q.h2, q.tid, {shown or chr(39) + 'any values' + chr(39)} from {universe.name} q"
+        f" where q.tid in ({engine.statement(engine.cells[cell], 'tids')}) limit {MOST_TUPLES + 1}"
+    )
+    with acting_as(one.side.connection, engine.api, subject.role, subject.claims):
+        try:
+            with one.side.connection.transaction():
+                rows = one.side.connection.execute(query.encode()).fetchall()
+        except psycopg.Error:
+            return None
+    return None if len(rows) > MOST_TUPLES else {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
+
+def _keys(one: Measured, cell: Cell, tids: list[int]) -> tuple[int, tuple[str, ...]]:
+    if not tids:
+        return 0, ()
+    connection = one.side.connection
+    relation = one.side.relations[cell.table]
+    universe = one.engine.universes[cell.table]
+    row = connection.execute(
+        f"select coalesce(sum(n), 0)::bigint from {weight_name(relation.id)} where tid = any (%s)".encode(), [tids]
+    ).fetchone()
+    keys = connection.execute(
+        f"select {key_text(one.side, cell.table)} from {relation.quoted} t join {universe.name} q on {matched(universe)}"
+        f" where q.tid = any (%s) order by 1 limit {SHOWN}".encode(),
+        [tids],
+    ).fetchall()
+    return (row[0] if row else 0), tuple(key[0] for key in keys)
+
+
+def view_differences(old: Measured, new: Measured, api: Api, subjects: Sequence[Subject]) -> Iterator[RowDifference]:
+    """Views and materialized views that both sides have, as these subjects read them."""
+    for name in sorted(old.side.relations.keys() & new.side.relations.keys()):
+        before, after = old.side.relations[name], new.side.relations[name]
+        if before.is_table or after.is_table:
+            continue
+        concerned = []
+        for subject in subjects:
+            rights = [relation.rights.get(subject.role, {}) for relation in (before, after)]
+            if all(right.get("select") and right.get("schema") for right in rights):
+                was = read(old.side.connection, api, subject, before, view_digest(before))
+                now = read(new.side.connection, api, subject, after, view_digest(after))
+                if was != now:
+                    concerned.append((subject, was, now))
+        if concerned:
+            subject, was, now = concerned[0]
+            yield RowDifference(
+                table=name,
+                role=subject.role,
+                commands=("select",),
+                direction="gained" if now.count > was.count else "lost" if now.count < was.count else "changed",
+                subjects=tuple(found[0].label for found in concerned[:SHOWN]),
+                how_many=len(concerned),
+                rows=abs(now.count - was.count),
+                keys=(),
+                because=(),
+                sentence=f'{subject.label} reads {now.error or now.count} rows of view "{name}" where it was {was.error or was.count}'
+                f" ({len(concerned)} of {len(subjects)} sampled subjects)",
+            )
+
+
+def _clause(one: Measured, cell: Cell, name: str) -> str:
+    relation = one.side.relations[cell.table].id
+    return next(
+        (
+            policy.clause(cell.phase) or ""
+            for policy in one.side.policies
+            if policy.relation == relation and policy.name == name
+        ),
+        "",
+    )
+
+
+def _flat(text: str) -> str:
+    flat = " ".join(text.split())
+    return f"({flat})" if len(flat) <= 200 else f"({flat[:199]}…)"
+
+
+def _more(number: int, shown: int) -> str:
+    return ", …" if number > shown else ""

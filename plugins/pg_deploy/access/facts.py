@@ -1,0 +1,91 @@
+"""Access facts: what of the catalog decides who may read and write which rows."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+from pg_deploy.access.api import SUPABASE, Api
+from pg_deploy.access.functions import called_by, is_definer, policy_texts
+from pg_deploy.access.rights import held_rights, reachable_roles
+from pg_deploy.catalog import Fact, Facts
+
+_ALWAYS = frozenset({"policy", "membership", "default grant", "rule"})
+_RELATIONS = frozenset({"table", "view", "materialized view", "foreign table"})
+_GRANTS = (
+    "table ",
+    "view ",
+    "materialized view ",
+    "foreign table ",
+    "column ",
+    "function ",
+    "procedure ",
+    "schema ",
+    "sequence ",
+)
+_ACCESS_PROPERTIES = {
+    "table": ("owner", "row level security", "force row level security", "inherits"),
+    "foreign table": ("owner", "inherits", "server"),
+    "view": ("owner", "options", "definition"),
+    "materialized view": ("owner", "definition"),
+    "role": ("superuser", "inherit", "create role", "login", "replication", "bypass row level security"),
+    "schema": ("owner",),
+}
+_ROLE_SETTINGS = ("role", "row_security", "search_path", "session_authorization", "request.")
+
+
+@dataclass(frozen=True)
+class AccessFacts:
+    """What decides access, as comparable `(kind, identity, definition)` texts; a table's columns are no part of it."""
+
+    rows: frozenset[tuple[str, str, str]]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The sha256 over all rows, in hexadecimal: equal means that nothing that decides access differs."""
+        return hashlib.sha256("\n".join("\0".join(row) for row in sorted(self.rows)).encode()).hexdigest()
+
+
+def access_facts(facts: Facts, api: Api = SUPABASE) -> AccessFacts:
+    """The access facts among all `facts`."""
+    functions = deciding_functions(facts, api)
+    return AccessFacts(frozenset(_row(fact) for fact in facts.facts if _decides(fact, functions, api)))
+
+
+def deciding_functions(facts: Facts, api: Api = SUPABASE) -> frozenset[Fact]:
+    """Functions that policies call, through any depth, and the definer functions that API roles may execute."""
+    return called_by(policy_texts(facts), facts) | definer_functions(facts, api)
+
+
+def definer_functions(facts: Facts, api: Api = SUPABASE) -> frozenset[Fact]:
+    """SECURITY DEFINER functions that a role of the API may execute: each is a way round row level security."""
+    roles = reachable_roles(facts, api.roles)
+    rights = held_rights(facts)
+    return frozenset(
+        fact
+        for fact in facts.facts
+        if fact.kind in ("function", "procedure")
+        and is_definer(fact)
+        and "trigger" not in str(fact.properties.get("definition", "")).split("LANGUAGE", 1)[0].rsplit("RETURNS", 1)[-1]
+        and any("EXECUTE" in rights.get((f"{fact.kind} {fact.identity}", role), frozenset()) for role in roles)
+    )
+
+
+def _decides(fact: Fact, functions: frozenset[Fact], api: Api) -> bool:
+    if fact.kind in _ALWAYS or fact.kind in _ACCESS_PROPERTIES:
+        return True
+    if fact.kind == "grant":
+        return fact.identity.startswith(_GRANTS)
+    if fact.kind == "setting":
+        name = fact.identity.split(": ", 1)[-1]
+        return name.startswith(_ROLE_SETTINGS) and any(f"role {role}" in fact.identity for role in api.roles)
+    return fact in functions
+
+
+def _row(fact: Fact) -> tuple[str, str, str]:
+    wanted = _ACCESS_PROPERTIES.get(fact.kind)
+    if wanted is None:
+        return fact.kind, fact.identity, fact.definition
+    properties = fact.properties
+    return fact.kind, fact.identity, "; ".join(f"{name}={properties[name]}" for name in wanted if name in properties)

@@ -1,0 +1,112 @@
+"""What both engines say on one side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pg_deploy.access.api import Api
+from pg_deploy.access.bodies import Refuse
+from pg_deploy.access.real import Answer, Answers, Cell, RealEngine
+from pg_deploy.access.rowsets import choose_subjects
+from pg_deploy.access.sides import Side, prepare_scratch
+from pg_deploy.access.subjects import Subject
+from pg_deploy.access.symbolic import SymbolicEngine
+from pg_deploy.access.universe import RowMap, Universe, build_universe
+
+SAMPLE = 8
+"""Users in a sample; everybody who is no user is in it too."""
+TRIAL = 20
+"""Users asked first, to tell how long all of them would take."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Answers by cell and subject of engine R (`real`, of those it `asked`) and of engine S (`symbolic`)."""
+
+    side: Side
+    engine: RealEngine
+    symbols: SymbolicEngine
+    real: Answers
+    asked: set[int]
+    symbolic: Mapping[Cell, Mapping[int, Answer]]
+    refused: Mapping[Cell, str]
+    timings: dict[str, float]
+
+
+def build(
+    side: Side, subjects: tuple[Subject, ...], universes: Sequence[Universe]
+) -> tuple[dict[str, Universe], dict[str, RowMap]]:
+    """Make the scratch schema, the universes and the row maps; both by table."""
+    prepare_scratch(side, subjects)
+    by_table: dict[str, Universe] = {}
+    maps: dict[str, RowMap] = {}
+    for universe in universes:
+        made, found = build_universe(side, universe)
+        maps.update(found)
+        by_table.update(dict.fromkeys(universe.tables, made))
+    return by_table, maps
+
+
+def measure(
+    side: Side,
+    api: Api,
+    universes: dict[str, Universe],
+    by_rows: set[str],
+    subjects: tuple[Subject, ...],
+    budget_s: float,
+) -> Measured:
+    """Run both engines; `by_rows` names the tables whose rows are digested instead of tuples."""
+    mark = time.monotonic()
+    engine = RealEngine(side, api, universes)
+    engine.compile(by_rows)
+    symbols = SymbolicEngine(side, api)
+    symbols.compile({cell: engine.effective[cell] for cell in engine.cells})
+    timings = {"compile": time.monotonic() - mark}
+    mark = time.monotonic()
+    symbols.evaluate()
+    symbolic: dict[Cell, Mapping[int, Answer]] = {}
+    refused: dict[Cell, str] = {}
+    for cell, question in engine.cells.items():
+        reason = symbols.compiled[cell].refused
+        try:
+            if reason is None:
+                symbolic[cell] = symbols.answer(cell, question, subjects)
+        except Refuse as refusal:
+            reason = refusal.reason
+        if reason is not None:
+            refused[cell] = reason
+    timings["symbolic"] = time.monotonic() - mark
+    mark = time.monotonic()
+    real, asked = _ask(engine, subjects, budget_s)
+    timings["real"] = time.monotonic() - mark
+    return Measured(side, engine, symbols, real, asked, symbolic, refused, timings)
+
+
+def _ask(engine: RealEngine, subjects: tuple[Subject, ...], budget_s: float) -> tuple[Answers, set[int]]:
+    """Ask everybody where a trial says that it fits into the budget, else evenly spread users."""
+    step = max(1, len(subjects) // TRIAL)
+    trial = subjects[::step][:TRIAL]
+    mark = time.monotonic()
+    answers, asked = engine.run(trial)
+    per_subject = (time.monotonic() - mark) / len(trial)
+    if per_subject * len(subjects) <= budget_s:
+        return engine.run(subjects, mark + 3 * budget_s)
+    fits = max(TRIAL, int(budget_s / per_subject))
+    users = [subject for subject in subjects if subject.role == engine.api.signed_in]
+    spread = users[:: max(1, len(users) // fits)][:fits]
+    others = [subject for subject in subjects if subject.role != engine.api.signed_in] + users[-3:]
+    return engine.run(sorted({*spread, *others}, key=lambda subject: subject.sid), mark + 2 * budget_s)
+
+
+def rows_of_samples(one: Measured, chosen: Sequence[Subject]) -> tuple[RealEngine, Answers]:
+    """Engine R once more for some subjects, digesting rows in every table: what the cross-check expects."""
+    engine = RealEngine(one.side, one.engine.api, one.engine.universes)
+    engine.inliner = one.engine.inliner
+    engine.compile(set(one.engine.universes))
+    answers, _ = engine.run(chosen)
+    return engine, answers
+
+
+__all__ = ["SAMPLE", "Measured", "build", "choose_subjects", "measure", "rows_of_samples"]

@@ -1,0 +1,131 @@
+"""What differs between two sets of policies, in words: an old policy left behind shows in no row set."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from pg_deploy.access.api import Api
+from pg_deploy.access.change import AccessChange
+from pg_deploy.access.rights import PUBLIC, reachable_roles
+from pg_deploy.catalog import Fact, Facts
+
+COMMANDS = ("select", "insert", "update", "delete")
+
+
+def policy_changes(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
+    """Policies that came, went or differ on tables that were there before, and tables where more of them add up."""
+    old, new = _policies(before), _policies(after)
+    tables = {fact.identity for fact in before.facts if fact.kind == "table"} & {
+        fact.identity for fact in after.facts if fact.kind == "table"
+    }
+    for key in sorted(old.keys() | new.keys()):
+        if key[0] in tables and old.get(key) != new.get(key):
+            yield _one(key, old.get(key), new.get(key))
+    yield from _grown(old, new, tables, before, after, api)
+
+
+def table_of(policy: Fact) -> tuple[str, str]:
+    """The table and the name in a policy's identity."""
+    identity = policy.identity
+    cut = identity[:-1].rfind('."') if identity.endswith('"') else identity.rfind(".")
+    return identity[:cut], identity[cut + 1 :]
+
+
+def commands_of(policy: Fact) -> tuple[str, ...]:
+    """The commands that a policy speaks of."""
+    command = str(policy.properties["command"])
+    return COMMANDS if command == "all" else (command,)
+
+
+def shown(policy: Fact) -> str:
+    """`permissive, for select, to anon, authenticated, using (…), with check (…)`."""
+    properties = policy.properties
+    parts = [
+        "restrictive" if properties.get("restrictive") else "permissive",
+        f"for {properties['command']}",
+        "to " + ", ".join(str(role) for role in properties.get("roles", [])),
+    ]
+    parts += [f"{part} ({_flat(properties[part])})" for part in ("using", "with check") if part in properties]
+    return ", ".join(parts)
+
+
+def _policies(facts: Facts) -> dict[tuple[str, str], Fact]:
+    return {table_of(fact): fact for fact in facts.facts if fact.kind == "policy"}
+
+
+def _one(key: tuple[str, str], old: Fact | None, new: Fact | None) -> AccessChange:
+    table, name = key
+    fact = new or old
+    if fact is None:
+        raise ValueError(f'policy "{name}" is on neither side')
+    roles = ", ".join(str(role) for role in fact.properties.get("roles", []))
+    where = f'policy "{name}" on "{table}"'
+    if old is None:
+        return AccessChange("changed", roles, table, commands_of(fact), f"{where} is new: {shown(fact)}", decides=False)
+    if new is None:
+        return AccessChange(
+            "changed", roles, table, commands_of(fact), f"{where} is gone: {shown(fact)}", decides=False
+        )
+    return AccessChange(
+        "changed", roles, table, commands_of(fact), f"{where} was {shown(old)}; it is now {shown(new)}", decides=False
+    )
+
+
+def _grown(
+    old: dict[tuple[str, str], Fact],
+    new: dict[tuple[str, str], Fact],
+    tables: set[str],
+    before: Facts,
+    after: Facts,
+    api: Api,
+) -> Iterator[AccessChange]:
+    counted_before, counted_after = _counted(old, before, api), _counted(new, after, api)
+    grown = Counter(counted_after)
+    grown.subtract(counted_before)
+    joined: dict[tuple[str, str], list[str]] = {}
+    for (table, role, command), more in sorted(grown.items()):
+        if more > 0 and table in tables:
+            joined.setdefault((table, role), []).append(command)
+    for (table, role), commands in joined.items():
+        names = sorted(
+            name
+            for (where, name), fact in new.items()
+            if where == table
+            and not fact.properties.get("restrictive")
+            and set(commands) & set(commands_of(fact))
+            and ({PUBLIC, role} & set(fact.properties.get("roles", [])))
+        )
+        added = [name for name in names if (table, name) not in old]
+        stayed = [name for name in names if (table, name) in old]
+        beside = f", beside {_quoted(stayed)}, which stayed" if stayed and added else ""
+        yield AccessChange(
+            "gained",
+            role,
+            table,
+            tuple(commands),
+            f'more policies than before let {role} {" and ".join(commands)} rows of "{table}": '
+            f"{_quoted(added or names)}{' is new' if len(added) == 1 else ' apply now'}{beside}; "
+            "was an old policy left behind, or its role list widened?",
+        )
+
+
+def _counted(policies: dict[tuple[str, str], Fact], facts: Facts, api: Api) -> Counter[tuple[str, str, str]]:
+    counted: Counter[tuple[str, str, str]] = Counter()
+    own = {role: reachable_roles(facts, [role]) for role in api.roles}
+    for (table, _), fact in policies.items():
+        if fact.properties.get("restrictive"):
+            continue
+        for role in api.roles:
+            if own[role] & set(fact.properties.get("roles", [])):
+                counted.update((table, role, command) for command in commands_of(fact))
+    return counted
+
+
+def _quoted(names: list[str]) -> str:
+    return " and ".join(f'"{name}"' for name in names)
+
+
+def _flat(text: object) -> str:
+    flat = " ".join(str(text).split())
+    return flat if len(flat) <= 300 else flat[:299] + "…"

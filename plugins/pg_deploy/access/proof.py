@@ -1,0 +1,196 @@
+"""The access proof: two databases, one migrated, and the question whether anybody gained or lost anything.
+
+The catalog comes first; then two engines that share as little as possible ask every subject; then PostgreSQL's own
+machinery is asked on samples. The word "proved" needs all of them to agree.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pg_deploy.access.api import SUPABASE, Api
+from pg_deploy.access.change import AccessChange
+from pg_deploy.access.claims import forced_differences
+from pg_deploy.access.datachanges import DataChange, compare_rows
+from pg_deploy.access.differences import access_changes
+from pg_deploy.access.drilldown import Drill, RowDifference, Suspect, view_differences
+from pg_deploy.access.facts import access_facts
+from pg_deploy.access.measure import SAMPLE, Measured, build, measure, rows_of_samples
+from pg_deploy.access.rowsets import Disagreement, choose_subjects, cross_check, cross_check_writes
+from pg_deploy.access.sides import Side, drop_scratch, open_side
+from pg_deploy.access.subjects import Subject, read_subjects
+from pg_deploy.access.universe import Universe, incomparable, plan_universes
+from pg_deploy.access.verdict import CellVerdict, judge
+from pg_deploy.catalog import Facts, read_facts
+from pg_deploy.session import Connection
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What is known about access before and after.
+
+    `verdict` is `equal by catalog` (nothing that decides access differs, and no rows were read), `proved unchanged`,
+    `different`, or `not proved` (no difference was found, and `labels` say what was not proved and why).
+    """
+
+    verdict: str
+    changes: tuple[AccessChange, ...] = ()
+    differences: tuple[RowDifference, ...] = ()
+    data: tuple[DataChange, ...] = ()
+    cells: tuple[CellVerdict, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
+    labels: tuple[str, ...] = ()
+    subjects: int = 0
+    asked: int = 0
+    seconds: float = 0.0
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def opened(self) -> tuple[AccessChange, ...]:
+        """What is new and within reach of the API: to be declared in access.yaml."""
+        return tuple(change for change in self.changes if change.opened)
+
+    @property
+    def found(self) -> tuple[AccessChange | RowDifference, ...]:
+        """Every difference on what existed before, of the catalog and of rows."""
+        return (*(change for change in self.changes if change.decides and not change.opened), *self.differences)
+
+
+def prove(
+    old: Connection,
+    new: Connection,
+    *,
+    api: Api = SUPABASE,
+    data_may_differ: bool = True,
+    budget_s: float = 300.0,
+    facts: tuple[Facts, Facts] | None = None,
+    keep_scratch: bool = False,
+) -> Proof:
+    """Compare access in two databases made from one template, of which `new` was migrated.
+
+    Both connections are a superuser's in autocommit, and nobody else writes there. Each database gets a scratch schema
+    access_proof, dropped at the end. `data_may_differ` is false only for a migration without any DML: then equal access
+    facts are enough. Engine R stops asking after `budget_s` seconds and says whom it asked. `facts` are those of the two
+    databases, read here where they are not given.
+    """
+    started = time.monotonic()
+    before, after = facts if facts is not None else _both(read_facts, old, new)
+    changes = access_changes(before, after, api)
+    equal = access_facts(before, api).fingerprint == access_facts(after, api).fingerprint
+    if equal and not data_may_differ:
+        return Proof("equal by catalog", seconds=time.monotonic() - started)
+    sides = _both(lambda part: open_side(part[0], part[1], api), ("old", old), ("new", new))
+    try:
+        return _prove_rows(sides, api, changes, budget_s, started)
+    finally:
+        for side in sides:
+            if not keep_scratch and not side.connection.closed:
+                drop_scratch(side)
+
+
+def _prove_rows(
+    sides: tuple[Side, Side], api: Api, changes: tuple[AccessChange, ...], budget_s: float, started: float
+) -> Proof:
+    old, new = sides
+    timings = {"catalog": time.monotonic() - started}
+    subjects = read_subjects([old.connection, new.connection], api)
+    universes = plan_universes(old, new)
+    mark = time.monotonic()
+    built = _both(lambda side: build(side, subjects, universes), old, new)
+    timings["universes"] = time.monotonic() - mark
+    mark = time.monotonic()
+    data, by_rows = _data(old, new, built[0][0], built[0][1], built[1][1])
+    timings["rows"] = time.monotonic() - mark
+    mark = time.monotonic()
+    measured = _both(
+        lambda part: measure(part[0], api, part[1], by_rows, subjects, budget_s), (old, built[0][0]), (new, built[1][0])
+    )
+    timings["engines"] = time.monotonic() - mark
+    mark = time.monotonic()
+    disagreements = _cross_checked(measured, subjects)
+    timings["cross-check"] = time.monotonic() - mark
+    mark = time.monotonic()
+    cells, suspects = judge(measured[0], measured[1], api, subjects)
+    drill = Drill(measured[0], measured[1], {change.table: change for change in data}, changes, subjects)
+    differences = [*drill.explain(suspects), *forced_differences(measured[0], measured[1], api, subjects)]
+    differences += _lost_rows(data, suspects)
+    differences += view_differences(
+        measured[0], measured[1], api, choose_subjects(old, subjects, measured[0].real, SAMPLE)
+    )
+    timings["drill-down"] = time.monotonic() - mark
+    labels = dict.fromkeys(label for cell in cells for label in cell.labels)
+    for table in sorted(by_rows - {change.table for change in data}):
+        labels[f'"{table}" had its columns changed: rows are compared, and rows to be written are not'] = None
+    asked = len(measured[0].asked & measured[1].asked)
+    proof = Proof(
+        verdict="",
+        changes=changes,
+        differences=tuple(dict.fromkeys(differences)),
+        data=data,
+        cells=cells,
+        disagreements=tuple(disagreements),
+        labels=tuple(labels),
+        subjects=len(subjects),
+        asked=asked,
+        timings={
+            **timings,
+            **{f"{m.side.name} {name}": value for m in measured for name, value in m.timings.items()},
+        },
+    )
+    return _with_verdict(proof, time.monotonic() - started)
+
+
+def _with_verdict(proof: Proof, seconds: float) -> Proof:
+    if proof.found:
+        verdict = "different"
+    elif proof.disagreements or proof.labels or any(cell.verdict != "proved" for cell in proof.cells):
+        verdict = "not proved"
+    else:
+        verdict = "proved unchanged"
+    return Proof(**{**proof.__dict__, "verdict": verdict, "seconds": seconds})
+
+
+def _data(
+    old: Side, new: Side, universes: dict[str, Universe], before: dict[str, object], after: dict[str, object]
+) -> tuple[tuple[DataChange, ...], set[str]]:
+    changed = []
+    by_rows: set[str] = set()
+    for table, universe in universes.items():
+        if incomparable(old, new, table):
+            by_rows.add(table)
+        if before[table] != after[table]:
+            by_rows.add(table)
+            changed.append(compare_rows(old, new, table, universe))
+    return tuple(changed), by_rows
+
+
+def _lost_rows(data: tuple[DataChange, ...], suspects: tuple[Suspect, ...]) -> list[RowDifference]:
+    """Rows that a migration deletes are lost to everybody who could read them, bypassing roles included."""
+    told = {suspect.cell.table for suspect in suspects}
+    return [
+        RowDifference.of_data(change)
+        for change in data
+        if (change.removed or not change.complete) and change.table not in told
+    ]
+
+
+def _cross_checked(measured: tuple[Measured, Measured], subjects: tuple[Subject, ...]) -> list[Disagreement]:
+    def check(one: Measured) -> list[Disagreement]:
+        chosen = choose_subjects(one.side, subjects, one.real, SAMPLE)
+        engine, expected = rows_of_samples(one, chosen)
+        return cross_check(engine, expected, chosen) + cross_check_writes(engine, expected, chosen[:3] + chosen[-6:])
+
+    return [found for part in _both(check, *measured) for found in part]
+
+
+def _both(work: Callable[..., T], first: object, second: object) -> tuple[T, T]:
+    """The same work for both sides at once: each has its own connection, and the server a process for each."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        one, other = pool.submit(work, first), pool.submit(work, second)
+        return one.result(), other.result()

@@ -1,0 +1,154 @@
+"""Engine R: the real predicates, asked of every subject, as the real role, over every tuple, by the database itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pg_deploy.access.api import Api
+from pg_deploy.access.arms import ROW, arms_of
+from pg_deploy.access.bodies import Functions
+from pg_deploy.access.inline import Inliner
+from pg_deploy.access.predicates import PHASES, READING, Effective, Phase
+from pg_deploy.access.sides import Side
+from pg_deploy.access.subjects import Subject
+from pg_deploy.access.text import quote
+from pg_deploy.access.universe import Universe, weight_name
+
+BATCH = 250
+"""Subjects that one call of the loop answers for."""
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One question of the proof: may this role, in this phase, touch which rows of this table?"""
+
+    table: str
+    phase: Phase
+    role: str
+
+
+class Answer(NamedTuple):
+    """Allowed tuples (or rows) as a count and two digests, or the error that the question ends in."""
+
+    count: int
+    first: int
+    second: int
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """One statement; several cells may share it. `weight` names the rows by tuple where rows are digested, not tuples."""
+
+    universe: int
+    arms: tuple[str, ...]
+    weight: str | None = None
+
+
+Answers = Mapping[Cell, Mapping[int, Answer]]
+
+
+@dataclass
+class RealEngine:
+    """Engine R on one side. `questions` says which statement answers which cell, for a role."""
+
+    side: Side
+    api: Api
+    universes: dict[str, Universe]
+    inliner: Inliner = field(init=False)
+    cells: dict[Cell, Question] = field(default_factory=dict)
+    denied: set[Cell] = field(default_factory=set)
+    effective: dict[Cell, Effective] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.inliner = Inliner(self.side.connection, Functions(self.side.connection))
+
+    def compile(self, by_rows: set[str]) -> None:
+        """Find the statement of every cell; tables of `by_rows` have their rows digested in the phases that read."""
+        for table, universe in self.universes.items():
+            relation = self.side.relations[table]
+            for role in self.api.roles:
+                for phase in PHASES:
+                    cell = Cell(table, phase, role)
+                    found = self.side.effective(table, phase, role)
+                    self.effective[cell] = found
+                    if found.kind == "denied":
+                        self.denied.add(cell)
+                        continue
+                    weight = weight_name(relation.id) if table in by_rows and phase in READING else None
+                    self.cells[cell] = Question(
+                        universe.number, arms_of(found, relation.name, self.inliner.predicate), weight
+                    )
+
+    def statement(self, question: Question, columns: str = "digest") -> str:
+        """The SQL of a question: its digest, or the allowed tuples' numbers."""
+        arms = " union ".join(
+            f"select tid, h1, h2 from access_proof.q{question.universe} as {ROW} where {arm}" for arm in question.arms
+        )
+        if columns != "digest":
+            return f"select tid from ({arms}) x"
+        if question.weight:
+            return (
+                "select coalesce(sum(w.n), 0)::bigint, coalesce(bit_xor(w.x1), 0), coalesce(bit_xor(w.x2), 0)"
+                f" from ({arms}) x join {question.weight} w on w.tid = x.tid"
+            )
+        return f"select count(*), coalesce(bit_xor(h1), 0), coalesce(bit_xor(h2), 0) from ({arms}) x"
+
+    def run(self, subjects: Sequence[Subject], deadline: float | None = None) -> tuple[Answers, set[int]]:
+        """The answers of every cell and subject, and which subjects were asked before the deadline (monotonic)."""
+        # cells of one question share one dictionary
+        shared: dict[tuple[str, Question], dict[int, Answer]] = {
+            (cell.role, question): {} for cell, question in self.cells.items()
+        }
+        asked: set[int] = set()
+        connection = self.side.connection
+        for role in self.api.roles:
+            questions = list(dict.fromkeys(q for cell, q in self.cells.items() if cell.role == role))
+            sids = [subject.sid for subject in subjects if subject.role == role]
+            connection.execute("deallocate all")
+            try:
+                connection.execute(f"set role {quote(role)}; set plan_cache_mode = force_generic_plan".encode())
+                failed = self._prepare(questions)
+                for start in range(0, len(sids), BATCH):
+                    if deadline is not None and time.monotonic() > deadline:
+                        break
+                    part = sids[start : start + BATCH]
+                    for sid, found in self._ask(part, role, len(questions)):
+                        asked.add(sid)
+                        for place, question in enumerate(questions):
+                            error = failed.get(place)
+                            shared[role, question][sid] = Answer(0, 0, 0, error) if error else found[place]
+            finally:
+                connection.execute("reset role; reset plan_cache_mode")
+        return {cell: shared[cell.role, question] for cell, question in self.cells.items()}, asked
+
+    def _prepare(self, questions: Sequence[Question]) -> dict[int, str]:
+        failed = {}
+        for place, question in enumerate(questions):
+            prepare = f"prepare access_proof_{place + 1} as "
+            try:
+                self.side.connection.execute((prepare + self.statement(question)).encode())
+            except Exception as error:
+                sqlstate = getattr(error, "sqlstate", None)
+                if sqlstate is None:
+                    raise
+                failed[place] = f"{sqlstate} {str(error).splitlines()[0]}"
+                self.side.connection.execute((prepare + "select 0::bigint, 0::bigint, 0::bigint").encode())
+        return failed
+
+    def _ask(self, sids: Sequence[int], role: str, statements: int) -> list[tuple[int, list[Answer]]]:
+        if not sids or not statements:
+            return [(sid, []) for sid in sids]
+        rows = self.side.connection.execute(
+            "select * from access_proof.answers(%s, %s, %s, %s, %s, %s)",
+            [sids[0], sids[-1], role, statements, self.api.claims_setting, self.api.sub_setting],
+        ).fetchall()
+        wanted = set(sids)
+        return [
+            (row[0], [Answer(*parts) for parts in zip(row[1], row[2], row[3], row[4], strict=True)])
+            for row in rows
+            if row[0] in wanted
+        ]

@@ -1,0 +1,44 @@
+"""Reading rights and memberships out of catalog facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pg_deploy.catalog import Facts
+
+PUBLIC = "public"
+TABLE_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+
+
+def held_rights(facts: Facts) -> Mapping[tuple[str, str], frozenset[str]]:
+    """What each role itself was granted: (object as `table public.x`, role) to rights; the owner's are among them."""
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for fact in facts.facts:
+        if fact.kind == "grant":
+            target, role = fact.identity.rsplit(" to ", 1)
+            rights = {right.strip() for privileges in fact.properties.values() for right in str(privileges).split(",")}
+            found[target, role] = frozenset(rights)
+    return found
+
+
+def memberships(facts: Facts) -> Mapping[str, frozenset[str]]:
+    """The roles that each role is directly a member of."""
+    found: dict[str, set[str]] = {}
+    for fact in facts.facts:
+        if fact.kind == "membership":
+            member, role = fact.identity.split(" in ", 1)
+            found.setdefault(member, set()).add(role)
+    return {member: frozenset(roles) for member, roles in found.items()}
+
+
+def reachable_roles(facts: Facts, roles: Iterable[str]) -> frozenset[str]:
+    """These roles, public, and every role that they are members of, through any depth."""
+    member_of = memberships(facts)
+    found = {PUBLIC}
+    waiting = list(roles)
+    while waiting:
+        role = waiting.pop()
+        if role not in found:
+            found.add(role)
+            waiting.extend(member_of.get(role, ()))
+    return frozenset(found)

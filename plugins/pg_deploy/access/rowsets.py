@@ -1,0 +1,247 @@
+"""The cross-check through the real machinery: what a role truly reads and writes, against what the predicates say.
+
+Independent of effective(), of the universes and of both engines: PostgreSQL applies its own policies to its own tables.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+
+from pg_deploy.access.api import Api
+from pg_deploy.access.reach import Relation
+from pg_deploy.access.real import Answer, Answers, Cell, RealEngine
+from pg_deploy.access.sides import Side
+from pg_deploy.access.subjects import Subject
+from pg_deploy.access.text import literal, quote
+from pg_deploy.session import Connection
+
+HIDDEN = "42501"
+"""What the server answers where a grant is missing, and where a new row violates a policy."""
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Where the real machinery and the predicates differ: never resolved, always shown."""
+
+    side: str
+    cell: Cell
+    subject: str
+    expected: str
+    found: str
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        return (
+            f'on the {self.side} side, {self.subject} really gets {self.found} in "{self.cell.table}" ({self.cell.phase}),'
+            f" while the predicates say {self.expected}: not proved"
+        )
+
+
+@contextmanager
+def acting_as(connection: Connection, api: Api, role: str, claims: str) -> Iterator[None]:
+    """Be the subject until the block ends; everything done meanwhile is rolled back."""
+    with connection.transaction(force_rollback=True):
+        connection.execute(
+            "select set_config(%s, %s, true), set_config(%s, '', true), set_config('role', %s, true)",
+            [api.claims_setting, claims, api.sub_setting, role],
+        )
+        yield
+
+
+def digest(relation: Relation) -> str:
+    """The query of a relation's rows: their number and two digests of their keys, as the weights of a universe have them."""
+    if relation.key:
+        key = f"row({', '.join('t.' + quote(part) for part in relation.key)})"
+        hashes = f"bit_xor(hash_record_extended({key}, 11)), bit_xor(hash_record_extended({key}, 23))"
+    else:
+        hashes = "bit_xor(hashtextextended(t::text, 11)), bit_xor(hashtextextended(t::text, 23))"
+    first, second = hashes.split("), bit_xor", 1)
+    return f"select count(*), coalesce({first}), 0), coalesce(bit_xor{second}, 0) from {relation.quoted} t"
+
+
+def read(connection: Connection, api: Api, subject: Subject, relation: Relation, query: str | None = None) -> Answer:
+    """What the subject reads of a relation, through the real policies. Reads only."""
+    with acting_as(connection, api, subject.role, subject.claims):
+        try:
+            with connection.transaction():
+                row = connection.execute((query or digest(relation)).encode()).fetchone()
+        except psycopg.Error as error:
+            return Answer(0, 0, 0, f"{error.sqlstate} {str(error).splitlines()[0]}")
+    return Answer(*row) if row else Answer(0, 0, 0)
+
+
+def cross_check(engine: RealEngine, expected: Answers, subjects: Sequence[Subject]) -> list[Disagreement]:
+    """Compare what these subjects really read with the rows of the tuples that the predicates allow.
+
+    `expected` are the answers of an engine compiled with rows for every table. Reads only.
+    """
+    found = []
+    for subject in subjects:
+        for cell in sorted(expected):
+            if cell.phase != "select" or cell.role != subject.role or subject.sid not in expected[cell]:
+                continue
+            said = expected[cell][subject.sid]
+            relation = engine.side.relations[cell.table]
+            really = read(engine.side.connection, engine.api, subject, relation)
+            if (
+                really.error
+                and really.error.startswith(HIDDEN)
+                and not said.error
+                and _lacks_key(engine.side, relation, cell.role)
+            ):
+                continue
+            if (really.error is None) != (said.error is None) or (
+                said.error is None
+                and (said.count, said.first, said.second) != (really.count, really.first, really.second)
+            ):
+                found.append(Disagreement(engine.side.name, cell, subject.label, _shown(said), _shown(really)))
+    return found
+
+
+def cross_check_writes(engine: RealEngine, expected: Answers, subjects: Sequence[Subject]) -> list[Disagreement]:
+    """Delete and insert for real, as these subjects, under savepoints, without triggers; nothing is kept.
+
+    A delete without condition must remove as many rows as the predicates allow; a row that exists is inserted again:
+    the policies speak before the unique index does.
+    """
+    found: list[Disagreement] = []
+    connection = engine.side.connection
+    for subject in subjects:
+        for table in sorted(engine.universes):
+            relation = engine.side.relations[table]
+            delete = Cell(table, "delete", subject.role)
+            if subject.sid in expected.get(delete, {}):
+                said = expected[delete][subject.sid]
+                really = _delete(connection, engine.api, subject, relation)
+                if said.error is None and really != str(said.count):
+                    found.append(
+                        Disagreement(engine.side.name, delete, subject.label, f"{said.count} rows", f"{really} rows")
+                    )
+            insert = Cell(table, "insert", subject.role)
+            if insert in engine.cells and relation.key:
+                found += _inserts(engine, subject, relation, insert)
+    return found
+
+
+def _delete(connection: Connection, api: Api, subject: Subject, relation: Relation) -> str:
+    with connection.transaction(force_rollback=True):
+        connection.execute("set local session_replication_role = replica; set local statement_timeout = '20s'")
+        with acting_as(connection, api, subject.role, subject.claims):
+            try:
+                with connection.transaction():
+                    return str(connection.execute(f"delete from {relation.quoted}".encode()).rowcount)
+            except psycopg.Error as error:
+                return f"{error.sqlstate}"
+
+
+def _inserts(engine: RealEngine, subject: Subject, relation: Relation, cell: Cell) -> list[Disagreement]:
+    """Insert one row that the predicates allow and one that they do not."""
+    connection = engine.side.connection
+    question = engine.cells[cell]
+    columns = insertable(connection, relation)
+    found = []
+    with acting_as(connection, engine.api, subject.role, subject.claims):
+        try:
+            with connection.transaction():
+                allowed = [
+                    row[0] for row in connection.execute(f"{engine.statement(question, 'tids')} limit 1000".encode())
+                ]
+        except psycopg.Error:
+            return []
+    universe = engine.universes[cell.table]
+    match = " and ".join(
+        f"t.{quote(column.name)} is not distinct from q.{quote(column.name)}" for column in universe.columns
+    )
+    for expected in (True, False):
+        place = "q.tid = any (%s)" if expected else "not q.tid = any (%s)"
+        if not expected and len(allowed) == 1000:
+            continue
+        with connection.transaction(force_rollback=True):
+            connection.execute("set local session_replication_role = replica")
+            connection.execute(
+                f"create temporary table access_proof_row on commit drop as select t.* from {relation.quoted} t"
+                f" join {universe.name} q on {match or 'true'} where {place} limit 1".encode(),
+                [allowed],
+            )
+            connection.execute("grant select on pg_temp.access_proof_row to public")
+            if connection.execute("select from pg_temp.access_proof_row").fetchone() is None:
+                continue
+            with acting_as(connection, engine.api, subject.role, subject.claims):
+                outcome = "allowed"
+                try:
+                    with connection.transaction():
+                        connection.execute(
+                            f"insert into {relation.quoted} ({columns}) overriding system value"
+                            f" select {columns} from pg_temp.access_proof_row".encode()
+                        )
+                except psycopg.Error as error:
+                    if error.sqlstate == HIDDEN:
+                        outcome = "refused" if "row-level security" in str(error) else "no grant"
+        if outcome != "no grant" and (outcome == "allowed") != expected:
+            said = "allowed" if expected else "refused"
+            found.append(
+                Disagreement(engine.side.name, cell, subject.label, f"an insert {said}", f"an insert {outcome}")
+            )
+    return found
+
+
+def insertable(connection: Connection, relation: Relation) -> str:
+    """The columns of a table that an insert may name, as SQL. Reads only."""
+    rows = connection.execute(
+        "select quote_ident(attname) from pg_catalog.pg_attribute"
+        " where attrelid = %s and attnum > 0 and not attisdropped and attgenerated = '' order by attnum",
+        [relation.id],
+    ).fetchall()
+    return ", ".join(row[0] for row in rows)
+
+
+def _lacks_key(side: Side, relation: Relation, role: str) -> bool:
+    return any(
+        not row[0]
+        for row in side.connection.execute(
+            "select has_column_privilege(%s, %s::oid, column_name, 'select') from unnest(%s::text[]) column_name",
+            [role, relation.id, relation.key],
+        ).fetchall()
+    )
+
+
+def _shown(answer: Answer) -> str:
+    return answer.error or f"{answer.count} rows (digest {answer.first:x})"
+
+
+def choose_subjects(side: Side, subjects: Sequence[Subject], answers: Answers, number: int = 8) -> list[Subject]:
+    """Subjects worth a sample: those who reach most, least and middling, and everybody who is no user."""
+    weight: Mapping[int, int] = _reach_of(answers)
+    users = [subject for subject in subjects if subject.claims and "sub" in json.loads(subject.claims)]
+    ordered = sorted(users, key=lambda subject: (weight.get(subject.sid, 0), subject.sid))
+    step = max(1, len(ordered) // max(1, number - 2))
+    chosen = [*ordered[::step][: number - 1], *ordered[-1:]]
+    others = [subject for subject in subjects if subject not in users]
+    return list(dict.fromkeys([*chosen, *others]))
+
+
+def _reach_of(answers: Answers) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for by_subject in answers.values():
+        for sid, answer in by_subject.items():
+            found[sid] = found.get(sid, 0) + answer.count
+    return found
+
+
+def view_digest(relation: Relation) -> str:
+    """The query of a view's rows, whole: a view has no key."""
+    return (
+        "select count(*), coalesce(bit_xor(hashtextextended(t::text, 11)), 0),"
+        f" coalesce(bit_xor(hashtextextended(t::text, 23)), 0) from {relation.quoted} t"
+    )
+
+
+def as_literal(values: Sequence[str]) -> str:
+    """A list of texts for SQL."""
+    return ", ".join(literal(value) for value in values)

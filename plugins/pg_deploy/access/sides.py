@@ -1,0 +1,64 @@
+"""The two databases that a proof compares: made from one template, `new` migrated, each with a superuser's connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pg_deploy.access.api import Api
+from pg_deploy.access.predicates import Effective, Phase, Policy, effective, read_policies
+from pg_deploy.access.reach import Column, Relation, columns, reachable
+from pg_deploy.access.subjects import Subject, load_subjects
+from pg_deploy.access.text import statement
+from pg_deploy.session import Connection
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two: `name` is old or new; everything of the catalog that the engines need, read once."""
+
+    name: str
+    connection: Connection
+    relations: dict[str, Relation]
+    policies: tuple[Policy, ...]
+    columns: dict[str, dict[str, Column]]
+
+    def effective(self, table: str, phase: Phase, role: str) -> Effective:
+        """The effective predicate of a role on a table of this side."""
+        return effective(self.relations[table], self.policies, phase, role)
+
+    def referenced(self, table: str) -> set[str]:
+        """The columns of a table that its policies read; a policy that takes the whole row reads all of them."""
+        relation = self.relations[table]
+        found: set[str] = set()
+        for policy in self.policies:
+            if policy.relation == relation.id:
+                found.update(policy.columns)
+                texts = (policy.using or "") + (policy.with_check or "")
+                if f"{relation.name}.*" in texts or f'"{relation.name}".*' in texts:
+                    found.update(self.columns[table])
+        return found
+
+
+def open_side(name: str, connection: Connection, api: Api) -> Side:
+    """Read the catalog of a side and make the scratch schema access_proof in it, in place of one left from before.
+
+    The connection must be a superuser's in autocommit, and stays with session settings of the proof's own.
+    """
+    connection.execute("set jit = off; set work_mem = '256MB'; set search_path = ''; set client_min_messages = warning")
+    relations = {relation.full_name: relation for relation in reachable(connection, api)}
+    policies = read_policies(connection, api)
+    found = {name: columns(connection, relation) for name, relation in relations.items()}
+    return Side(name, connection, relations, policies, found)
+
+
+def prepare_scratch(side: Side, subjects: tuple[Subject, ...]) -> None:
+    """Make the schema access_proof with the subjects and the loop of the real engine; every role may read it."""
+    side.connection.execute("drop schema if exists access_proof cascade; create schema access_proof")
+    side.connection.execute("grant usage on schema access_proof to public")
+    load_subjects(side.connection, subjects)
+    side.connection.execute(statement("loop"))
+
+
+def drop_scratch(side: Side) -> None:
+    """Remove the schema access_proof."""
+    side.connection.execute("rollback; reset role; drop schema if exists access_proof cascade; deallocate all")

@@ -1,0 +1,26 @@
+"""Composing SQL text out of names and predicates of the catalog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_SQL = Path(__file__).resolve().parents[3] / "sql" / "access"
+
+
+def quote(*parts: str) -> str:
+    """A qualified name, every part quoted."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal."""
+    return (
+        "'" + text.replace("'", "''") + "'"
+        if "\\" not in text
+        else "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    )
+
+
+def statement(name: str) -> bytes:
+    """The text of sql/access/<name>.sql."""
+    return (_SQL / f"{name}.sql").read_bytes()

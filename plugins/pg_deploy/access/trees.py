@@ -1,0 +1,98 @@
+"""Walking and rewriting the parser's syntax trees."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+
+from pglast import ast, enums
+
+from pg_deploy.access.bodies import Function
+
+
+def nodes(tree: object) -> Iterator[ast.Node]:
+    """Every node of a tree."""
+    waiting: list[object] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (tuple, list)):
+            waiting.extend(node)
+        elif isinstance(node, ast.Node):
+            yield node
+            waiting.extend(getattr(node, name) for name in node)
+
+
+def calls(tree: object) -> Iterator[ast.FuncCall]:
+    """Every function call of a tree."""
+    return (node for node in nodes(tree) if isinstance(node, ast.FuncCall))
+
+
+def call_name(call: ast.FuncCall) -> tuple[str, str]:
+    """Schema (or nothing) and name of a call."""
+    names = [part.sval for part in call.funcname]
+    return ("" if len(names) == 1 else names[-2]), names[-1]
+
+
+def is_bare(body: ast.SelectStmt) -> bool:
+    """Whether a query is one expression, without FROM, WHERE or anything else."""
+    return (
+        body.op == enums.SetOperation.SETOP_NONE
+        and len(body.targetList or ()) == 1
+        and not any(
+            getattr(body, part)
+            for part in (
+                "fromClause",
+                "whereClause",
+                "groupClause",
+                "havingClause",
+                "limitCount",
+                "limitOffset",
+                "withClause",
+                "valuesLists",
+                "distinctClause",
+            )
+        )
+    )
+
+
+def argument_of(node: ast.Node, function: Function, arguments: tuple[ast.Node, ...], *, bare: bool) -> ast.Node:
+    """The argument that a node of a body stands for, or the node itself.
+
+    The server qualifies an argument by the function's name wherever columns are in sight; an unqualified name is an
+    argument in a `bare` body only.
+    """
+    if isinstance(node, ast.ParamRef) and 0 < (node.number or 0) <= len(arguments):
+        return arguments[node.number - 1]
+    if isinstance(node, ast.ColumnRef) and all(isinstance(part, ast.String) for part in node.fields):
+        names = [part.sval for part in node.fields]
+        is_argument = len(names) == 1 if bare else False
+        is_argument = is_argument or (len(names) == 2 and names[0] in ("access_proof_body", function.name))
+        if is_argument and names[-1] in function.names[: len(arguments)]:
+            return arguments[function.names.index(names[-1])]
+    return node
+
+
+def replaced(tree: ast.Node, change: Callable[[ast.Node], ast.Node]) -> ast.Node:
+    """The tree with nodes changed from the leaves up; the very same object where nothing changed."""
+    new = _children(tree, change)
+    return change(new)
+
+
+def _children(tree: ast.Node, change: Callable[[ast.Node], ast.Node]) -> ast.Node:
+    changed: dict[str, object] = {}
+    for name in tree:
+        value = getattr(tree, name)
+        if isinstance(value, ast.Node):
+            new: object = replaced(value, change)
+            if new is not value:
+                changed[name] = new
+        elif isinstance(value, tuple):
+            items = tuple(replaced(item, change) if isinstance(item, ast.Node) else item for item in value)
+            if any(a is not b for a, b in zip(items, value, strict=True)):
+                changed[name] = items
+    if not changed:
+        return tree
+    fresh = copy.copy(tree)
+    for name, value in changed.items():
+        setattr(fresh, name, value)
+    return fresh

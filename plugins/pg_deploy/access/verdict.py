@@ -1,0 +1,111 @@
+"""The verdict on each cell: proved only where both engines agree, on each side, that nothing differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pg_deploy.access.api import Api
+from pg_deploy.access.drilldown import Suspect
+from pg_deploy.access.measure import Measured
+from pg_deploy.access.predicates import PHASES, READING
+from pg_deploy.access.real import Answer, Cell
+from pg_deploy.access.subjects import Subject
+
+
+@dataclass(frozen=True)
+class CellVerdict:
+    """`proved`, `equal` (no difference found, and `labels` say what is missing) or `different`."""
+
+    cell: Cell
+    verdict: str
+    labels: tuple[str, ...] = ()
+
+
+def judge(
+    old: Measured, new: Measured, api: Api, subjects: tuple[Subject, ...]
+) -> tuple[tuple[CellVerdict, ...], tuple[Suspect, ...]]:
+    """The verdict on every cell, and the differing ones with their subjects."""
+    names = {subject.sid: subject for subject in subjects}
+    roles = _sids_by_role(subjects)
+    verdicts = []
+    suspects = []
+    seen: dict[object, set[int]] = {}
+
+    def differing(one: Mapping[int, Answer] | None, other: Mapping[int, Answer] | None) -> set[int]:
+        if one is None or other is None or one is other:
+            return set()
+        key = (id(one), id(other))
+        if key not in seen:
+            seen[key] = {sid for sid in one.keys() & other.keys() if not _same(one[sid], other[sid])}
+        return seen[key]
+
+    for cell in sorted(old.engine.cells.keys() & new.engine.cells.keys()):
+        real = differing(old.real[cell], new.real[cell])
+        symbolic = differing(old.symbolic.get(cell), new.symbolic.get(cell))
+        own = {one.side.name: differing(one.real[cell], one.symbolic.get(cell)) for one in (old, new)}
+        labels = _labels(old, new, cell, api, roles[cell.role])
+        labels += [
+            f'the two engines disagree about {len(sids)} subjects of "{cell.table}" ({cell.phase}, {cell.role}) on the '
+            f"{side} side, such as {names[min(sids)].label}: not proved"
+            for side, sids in own.items()
+            if sids
+        ]
+        different = real | symbolic
+        if different:
+            suspects.append(Suspect(cell, tuple(sorted(different)), real=bool(real)))
+        verdict = "different" if different else "equal" if labels else "proved"
+        verdicts.append(CellVerdict(cell, verdict, tuple(labels)))
+    return tuple(verdicts), tuple(suspects)
+
+
+def _same(one: Answer, other: Answer) -> bool:
+    """An error is an outcome; its wording is not."""
+    if one.error or other.error:
+        return (one.error or "")[:5] == (other.error or "")[:5]
+    return one[:3] == other[:3]
+
+
+def _labels(old: Measured, new: Measured, cell: Cell, api: Api, sids: frozenset[int]) -> list[str]:
+    where = f'"{cell.table}" ({cell.phase}, {cell.role})'
+    labels = []
+    for one in (old, new):
+        if cell in one.refused:
+            labels.append(
+                f"{where}: one opinion only, the {one.side.name} predicate is not read symbolically: {one.refused[cell]}"
+            )
+        if not sids <= one.asked:
+            labels.append(
+                f"{where}: sampled, {len(sids & one.asked)} of {len(sids)} subjects of {cell.role} were asked"
+            )
+    before, after = old.symbols.compiled[cell], new.symbols.compiled[cell]
+    identical = not before.refused and before.text == after.text and _values(old, cell) == _values(new, cell)
+    if identical:
+        return labels
+    for attribute in sorted(before.attributes | after.attributes, key=lambda found: found.text):
+        if "time" in attribute.flags:
+            labels.append(f"{where}: time-dependent, `{attribute.text}` is proved for this instant only")
+        if "trusted" in attribute.flags and attribute.text not in api.user_expressions:
+            labels.append(f"{where}: `{attribute.text}` is trusted to be as stable as it is labelled")
+        if attribute.text not in api.user_expressions:
+            kind = old.symbols.types.get(attribute.name) or new.symbols.types.get(attribute.name)
+            if kind != "boolean" and not attribute.flags:
+                labels.append(
+                    f"{where}: claims-dependent, `{attribute.text}` was asked with the claims of each user's request only"
+                )
+    universe = new.engine.universes[cell.table]
+    if cell.phase in PHASES and cell.phase not in READING and not universe.complete:
+        columns = ", ".join(column.name for column in universe.columns)
+        labels.append(f"{where}: of ({columns}) only combinations that exist were asked")
+    return labels
+
+
+def _values(one: Measured, cell: Cell) -> list[tuple[str, str]]:
+    return sorted((attribute.role, attribute.text) for attribute in one.symbols.compiled[cell].attributes)
+
+
+def _sids_by_role(subjects: tuple[Subject, ...]) -> dict[str, frozenset[int]]:
+    found: dict[str, set[int]] = {}
+    for subject in subjects:
+        found.setdefault(subject.role, set()).add(subject.sid)
+    return {role: frozenset(sids) for role, sids in found.items()}

@@ -1,0 +1,37 @@
+-- The values of a role's closed expressions for every subject of a role, as text; a statement each, for the same reason.
+create function access_proof.attributes(of_role text, statements integer, claims_name text, sub_name text)
+returns table (sid integer, texts text[], errors text[])
+language plpgsql
+security invoker
+as $$
+declare
+    subject record;
+    value text;
+begin
+    for subject in
+        select s.sid, s.claims
+        from access_proof.subject s
+        where s.role = of_role
+        order by s.sid
+    loop
+        perform set_config(claims_name, subject.claims, true), set_config(sub_name, '', true);
+        sid := subject.sid;
+        texts := '{}';
+        errors := '{}';
+        for j in 1..statements loop
+            begin
+                execute 'execute access_proof_' || j into value;
+                texts := texts || value;
+                errors := errors || null::text;
+            exception
+                when query_canceled then
+                    raise;
+                when others then
+                    texts := texts || null::text;
+                    errors := errors || (sqlstate || ' ' || sqlerrm);
+            end;
+        end loop;
+        return next;
+    end loop;
+end
+$$

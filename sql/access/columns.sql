@@ -1,0 +1,22 @@
+-- The columns of a relation with their types, and where a foreign key of that one column points. Parameter: oid.
+select
+    a.attname::text as name,
+    format_type(a.atttypid, a.atttypmod) as type,
+    t.typcategory::text as category,
+    (
+        select array[parent_schema.nspname::text, parent.relname::text, parent_column.attname::text]
+        from pg_catalog.pg_constraint f
+        join pg_catalog.pg_class parent on parent.oid = f.confrelid
+        join pg_catalog.pg_namespace parent_schema on parent_schema.oid = parent.relnamespace
+        join pg_catalog.pg_attribute parent_column on parent_column.attrelid = parent.oid and parent_column.attnum = f.confkey[1]
+        where f.conrelid = a.attrelid
+          and f.contype = 'f'
+          and f.conkey = array[a.attnum]
+        limit 1
+    ) as parent
+from pg_catalog.pg_attribute a
+join pg_catalog.pg_type t on t.oid = a.atttypid
+where a.attrelid = %(relation)s
+  and a.attnum > 0
+  and not a.attisdropped
+order by a.attnum

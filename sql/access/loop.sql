@@ -1,0 +1,46 @@
+-- One statement a subject: a single statement over all subjects would reuse the first one's sub-plans, and be wrong.
+create function access_proof.answers(from_sid integer, to_sid integer, of_role text, statements integer, claims_name text, sub_name text)
+returns table (sid integer, counts bigint[], first bigint[], second bigint[], errors text[])
+language plpgsql
+security invoker
+as $$
+declare
+    subject record;
+    n bigint;
+    a bigint;
+    b bigint;
+begin
+    for subject in
+        select s.sid, s.claims
+        from access_proof.subject s
+        where s.sid between from_sid and to_sid
+          and s.role = of_role
+        order by s.sid
+    loop
+        perform set_config(claims_name, subject.claims, true), set_config(sub_name, '', true);
+        sid := subject.sid;
+        counts := '{}';
+        first := '{}';
+        second := '{}';
+        errors := '{}';
+        for j in 1..statements loop
+            begin
+                execute 'execute access_proof_' || j into n, a, b;
+                counts := counts || n;
+                first := first || a;
+                second := second || b;
+                errors := errors || null::text;
+            exception
+                when query_canceled then
+                    raise;
+                when others then
+                    counts := counts || 0::bigint;
+                    first := first || 0::bigint;
+                    second := second || 0::bigint;
+                    errors := errors || (sqlstate || ' ' || sqlerrm);
+            end;
+        end loop;
+        return next;
+    end loop;
+end
+$$
