@@ -140,7 +140,7 @@ def test_a_build_that_outlived_its_process_is_attached_to_and_ended_only_past_th
     def disturb(case: Case) -> None:
         # 150 rows, each looked at twice: longer than the time after which the server ends other statements of a dead client.
         _sleep_per_row(case.database, 0.022)
-        kill_at_line("line 1: create unique index", 0.3)(case)
+        kill_at_line("INFO   line 1: create unique index", 0.3)(case)
         case.start(reattach=reattach).wait()
         logs.append(case.runs[-1].log)
         _sleep_per_row(case.database, 0.0015)

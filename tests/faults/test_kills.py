@@ -33,13 +33,13 @@ CHANCE = random.Random(1)
 
 # What is deployed, whether its check fails first (so that it is rolled back), and what is killed when.
 PLACES: dict[str, tuple[str, bool, Callable[[Case], None]]] = {
-    "the process in the middle of a transaction": ("data", False, kill_at_line("line 2: select pg_sleep", 0.1)),
-    "the process in the middle of a build": ("mixed", False, kill_at_line("line 3: create index", 0.25)),
+    "the process in the middle of a transaction": ("data", False, kill_at_line("INFO   line 2: select pg_sleep", 0.1)),
+    "the process in the middle of a build": ("mixed", False, kill_at_line("INFO   line 3: create index", 0.25)),
     "the process between a build and its ledger row": ("mixed", False, kill_at_line("    done, ")),
     "the process while it verifies": ("transaction", False, kill_at_line("INFO checks$")),
-    "the process while it rolls back": ("mixed", True, kill_at_line("INFO task rollback$[^$]*line 1: drop index")),
-    "the backend of a unique build": ("unique", False, end_backends(CHANCE, 0.25, "line 1: create unique index")),
-    "the server in the middle of a build": ("concurrently", False, crash_server(0.3, "line 1: create index")),
+    "the process while it rolls back": ("mixed", True, kill_at_line(r"INFO task rollback\n(.*\n)*.*INFO   line 1: drop index")),
+    "the backend of a unique build": ("unique", False, end_backends(CHANCE, 0.25, "INFO   line 1: create unique index")),
+    "the server in the middle of a build": ("concurrently", False, crash_server(0.3, "INFO   line 1: create index")),
     "the server while it rolls back": ("mixed", True, crash_server(0.0, "INFO task rollback$")),
 }
 
