@@ -37,8 +37,16 @@ PLACES: dict[str, tuple[str, bool, Callable[[Case], None]]] = {
     "the process in the middle of a build": ("mixed", False, kill_at_line("INFO   line 3: create index", 0.25)),
     "the process between a build and its ledger row": ("mixed", False, kill_at_line("    done, ")),
     "the process while it verifies": ("transaction", False, kill_at_line("INFO checks$")),
-    "the process while it rolls back": ("mixed", True, kill_at_line(r"INFO task rollback\n(.*\n)*.*INFO   line 1: drop index")),
-    "the backend of a unique build": ("unique", False, end_backends(CHANCE, 0.25, "INFO   line 1: create unique index")),
+    "the process while it rolls back": (
+        "mixed",
+        True,
+        kill_at_line(r"INFO task rollback\n(.*\n)*.*INFO   line 1: drop index"),
+    ),
+    "the backend of a unique build": (
+        "unique",
+        False,
+        end_backends(CHANCE, 0.25, "INFO   line 1: create unique index"),
+    ),
     "the server in the middle of a build": ("concurrently", False, crash_server(0.3, "INFO   line 1: create index")),
     "the server while it rolls back": ("mixed", True, crash_server(0.0, "INFO task rollback$")),
 }
@@ -111,7 +119,7 @@ def _many(kind: str, count: int, chance: random.Random, directory: Path) -> tupl
 def _disturbance(
     kind: str, bench: Bench, name: str, fails_first: bool, chance: random.Random
 ) -> tuple[str, Callable[[Case], None]]:
-    seconds = chance.uniform(0.0, 4.0 if fails_first else 2.5)
+    seconds = chance.uniform(0.0, 2.2 if fails_first else 1.2)
     if kind == "servers":
         return f"server after {seconds:.2f} s", crash_server(seconds)
     if kind == "backends":
