@@ -15,6 +15,7 @@ from pg_deploy.access.api import Api
 from pg_deploy.access.arms import ROW
 from pg_deploy.access.bodies import Functions, Refuse
 from pg_deploy.access.compiling import Attribute, Compiler
+from pg_deploy.access.cuts import Cut, find_cut, is_determined
 from pg_deploy.access.disjunct import SUBJECT, Disjunct, folded, from_clause
 from pg_deploy.access.predicates import Effective, read_policies
 from pg_deploy.access.reach import reachable
@@ -202,7 +203,11 @@ class SymbolicEngine:
         if of_tuples:
             fixed = self._total(fixed_text, question.weight)
         own: dict[int, Answer] = {}
-        if of_pairs:
+        cut = find_cut(of_pairs[0]) if len(of_pairs) == 1 and not of_tuples else ()
+        factored = next((found for edge in cut if (found := self._factored(edge, universe, role, source, question))), None)
+        if factored is not None:
+            own = factored
+        elif of_pairs:
             pairs = " union all ".join(
                 f"select {SUBJECT}.sid, {ROW}.tid, {ROW}.h1, {ROW}.h2"
                 + from_clause(d, universe, role).replace("access_proof.s ", source, 1)
@@ -220,6 +225,29 @@ class SymbolicEngine:
             for row in self._run(f"select sid, {measure} from ({distinct}) y group by sid"):
                 own[row[0]] = Answer(row[1], row[2], row[3])
         return (frozenset(sids), whole), fixed, own
+
+    def _factored(
+        self, cut: Cut, universe: str, role: str, source: str, question: Question
+    ) -> dict[int, Answer] | None:
+        """The answers by way of a link that every tuple has one value of, so that no pair has to be held; else None."""
+        if not is_determined(cut.tuple_side, lambda table: self.keys.get(table, [])):
+            return None
+        tuples = f"select {cut.tuple_link} as link, {ROW}.tid, {ROW}.h1, {ROW}.h2" + from_clause(
+            cut.tuple_side, universe, None
+        )
+        measure = "count(*) as n, bit_xor(h1) as a, bit_xor(h2) as b"
+        if question.weight:
+            tuples = f"select x.link, w.n, w.x1, w.x2 from ({tuples}) x join {question.weight} w using (tid)"
+            measure = "sum(n)::bigint as n, bit_xor(x1) as a, bit_xor(x2) as b"
+        subjects = f"select distinct {SUBJECT}.sid, {cut.subject_link} as link" + from_clause(
+            cut.subject_side, None, role
+        ).replace("access_proof.s ", source, 1)
+        rows = self._run(
+            f"with tuples as materialized (select link, {measure} from ({tuples}) t group by link),"
+            f" subjects as materialized ({subjects})"
+            " select sid, sum(n)::bigint, bit_xor(a), bit_xor(b) from subjects join tuples using (link) group by sid"
+        )
+        return {row[0]: Answer(row[1], row[2], row[3]) for row in rows}
 
     def _forced(self, forced: Mapping[str, bool]) -> str:
         if not forced:
