@@ -706,3 +706,14 @@ class NewMigrationRefused(PgDeployError):
         super().__init__(f'"{name}" {reason}: {remedy}.')
         self.name = name
         self.reason = reason
+
+
+class InvalidAccessFileError(PgDeployError):
+    """A companion's access.yaml cannot be understood."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(
+            f'"{path.name}" of "{path.parent.name}" is not valid, {reason}: each entry under `opened` or `changed` has '
+            "role, object, command and why"
+        )

@@ -20,15 +20,21 @@ from pg_deploy.access.differences import access_changes
 from pg_deploy.access.drilldown import Drill, RowDifference, Suspect, view_differences
 from pg_deploy.access.facts import access_facts
 from pg_deploy.access.measure import SAMPLE, Measured, build, measure, rows_of_samples
+from pg_deploy.access.predicates import PHASES
+from pg_deploy.access.real import Cell
 from pg_deploy.access.rowsets import Disagreement, choose_subjects, cross_check, cross_check_writes
 from pg_deploy.access.sides import Side, drop_scratch, open_side
 from pg_deploy.access.subjects import Subject, read_subjects
+from pg_deploy.access.untouched import untouched
 from pg_deploy.access.universe import Universe, incomparable, plan_universes
 from pg_deploy.access.verdict import CellVerdict, judge
 from pg_deploy.catalog import Facts, read_facts
 from pg_deploy.session import Connection
 
 T = TypeVar("T")
+
+CROSS_CHECK_S = 10.0
+"""How long samples are asked of the real machinery on each side, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +114,10 @@ def _prove_rows(
     data, by_rows = _data(old, new, built[0][0], built[0][1], built[1][1])
     timings["rows"] = time.monotonic() - mark
     mark = time.monotonic()
+    settled = untouched(old, new, built[0][0], changes) - by_rows
+    asked_of = [{table: found for table, found in part[0].items() if table not in settled} for part in built]
     measured = _both(
-        lambda part: measure(part[0], api, part[1], by_rows, subjects, budget_s), (old, built[0][0]), (new, built[1][0])
+        lambda part: measure(part[0], api, part[1], by_rows, subjects, budget_s), (old, asked_of[0]), (new, asked_of[1])
     )
     timings["engines"] = time.monotonic() - mark
     mark = time.monotonic()
@@ -127,6 +135,12 @@ def _prove_rows(
     labels = dict.fromkeys(label for cell in cells for label in cell.labels)
     for table in sorted(by_rows - {change.table for change in data}):
         labels[f'"{table}" had its columns changed: rows are compared, and rows to be written are not'] = None
+    cells += tuple(
+        CellVerdict(Cell(table, phase, role), "proved")
+        for table in sorted(settled)
+        for phase in PHASES
+        for role in api.roles
+    )
     asked = len(measured[0].asked & measured[1].asked)
     proof = Proof(
         verdict="",
@@ -184,7 +198,11 @@ def _cross_checked(measured: tuple[Measured, Measured], subjects: tuple[Subject,
     def check(one: Measured) -> list[Disagreement]:
         chosen = choose_subjects(one.side, subjects, one.real, SAMPLE)
         engine, expected = rows_of_samples(one, chosen)
-        return cross_check(engine, expected, chosen) + cross_check_writes(engine, expected, chosen[:3] + chosen[-6:])
+        deadline = time.monotonic() + CROSS_CHECK_S
+        writers = [subject for subject in chosen if subject.role == one.engine.api.signed_in]
+        return cross_check(engine, expected, chosen, deadline) + cross_check_writes(
+            engine, expected, writers[:2] + writers[-4:] + [s for s in chosen if s not in writers], deadline
+        )
 
     return [found for part in _both(check, *measured) for found in part]
 
