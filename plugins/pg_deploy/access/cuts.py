@@ -42,7 +42,10 @@ def find_cut(disjunct: Disjunct) -> Iterator[Cut]:
             continue
         rest = {alias for alias, _ in disjunct.tables} - near_tuple - near_subject
         cut = Cut(
-            _part(disjunct, near_tuple | rest, others), printed(ends[0]), _part(disjunct, near_subject, others), printed(ends[1])
+            _part(disjunct, near_tuple | rest, others),
+            printed(ends[0]),
+            _part(disjunct, near_subject, others),
+            printed(ends[1]),
         )
         found.append((len(cut.subject_side.tables), cut))
     yield from (cut for _, cut in sorted(found, key=lambda pair: pair[0]))

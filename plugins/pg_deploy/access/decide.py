@@ -112,7 +112,9 @@ def _undeclared(found: Found, entries: Sequence[Declared], section: str) -> list
         return []
     commands = words(dict.fromkeys(command for _, _, command in missing))
     role, named, _ = missing[0]
-    return [f"{found.sentence}; {FILE} does not declare it under `{section}` (role {role}, object {named}, command {commands})"]
+    return [
+        f"{found.sentence}; {FILE} does not declare it under `{section}` (role {role}, object {named}, command {commands})"
+    ]
 
 
 def _pairs(found: Found) -> list[tuple[str, str, str]]:

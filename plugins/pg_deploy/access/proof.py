@@ -25,8 +25,8 @@ from pg_deploy.access.real import Cell
 from pg_deploy.access.rowsets import Disagreement, choose_subjects, cross_check, cross_check_writes
 from pg_deploy.access.sides import Side, drop_scratch, open_side
 from pg_deploy.access.subjects import Subject, read_subjects
-from pg_deploy.access.untouched import untouched
 from pg_deploy.access.universe import Universe, incomparable, plan_universes
+from pg_deploy.access.untouched import untouched
 from pg_deploy.access.verdict import CellVerdict, judge
 from pg_deploy.catalog import Facts, read_facts
 from pg_deploy.session import Connection
@@ -77,13 +77,14 @@ def prove(
     budget_s: float = 300.0,
     facts: tuple[Facts, Facts] | None = None,
     keep_scratch: bool = False,
+    cross_check_s: float = CROSS_CHECK_S,
 ) -> Proof:
     """Compare access in two databases made from one template, of which `new` was migrated.
 
     Both connections are a superuser's in autocommit, and nobody else writes there. Each database gets a scratch schema
     access_proof, dropped at the end. `data_may_differ` is false only for a migration without any DML: then equal access
     facts are enough. Engine R stops asking after `budget_s` seconds and says whom it asked. `facts` are those of the two
-    databases, read here where they are not given.
+    databases, read here where they are not given. `cross_check_s` bounds the samples asked of the real machinery, a side.
     """
     started = time.monotonic()
     before, after = facts if facts is not None else _both(read_facts, old, new)
@@ -93,7 +94,7 @@ def prove(
         return Proof("equal by catalog", seconds=time.monotonic() - started)
     sides = _both(lambda part: open_side(part[0], part[1], api), ("old", old), ("new", new))
     try:
-        return _prove_rows(sides, api, changes, budget_s, started)
+        return _prove_rows(sides, api, changes, budget_s, cross_check_s, started)
     finally:
         for side in sides:
             if not keep_scratch and not side.connection.closed:
@@ -101,7 +102,12 @@ def prove(
 
 
 def _prove_rows(
-    sides: tuple[Side, Side], api: Api, changes: tuple[AccessChange, ...], budget_s: float, started: float
+    sides: tuple[Side, Side],
+    api: Api,
+    changes: tuple[AccessChange, ...],
+    budget_s: float,
+    cross_check_s: float,
+    started: float,
 ) -> Proof:
     old, new = sides
     timings = {"catalog": time.monotonic() - started}
@@ -121,7 +127,7 @@ def _prove_rows(
     )
     timings["engines"] = time.monotonic() - mark
     mark = time.monotonic()
-    disagreements = _cross_checked(measured, subjects)
+    disagreements = _cross_checked(measured, subjects, cross_check_s)
     timings["cross-check"] = time.monotonic() - mark
     mark = time.monotonic()
     cells, suspects = judge(measured[0], measured[1], api, subjects)
@@ -194,11 +200,13 @@ def _lost_rows(data: tuple[DataChange, ...], suspects: tuple[Suspect, ...]) -> l
     ]
 
 
-def _cross_checked(measured: tuple[Measured, Measured], subjects: tuple[Subject, ...]) -> list[Disagreement]:
+def _cross_checked(
+    measured: tuple[Measured, Measured], subjects: tuple[Subject, ...], seconds: float
+) -> list[Disagreement]:
     def check(one: Measured) -> list[Disagreement]:
         chosen = choose_subjects(one.side, subjects, one.real, SAMPLE)
         engine, expected = rows_of_samples(one, chosen)
-        deadline = time.monotonic() + CROSS_CHECK_S
+        deadline = time.monotonic() + seconds
         writers = [subject for subject in chosen if subject.role == one.engine.api.signed_in]
         return cross_check(engine, expected, chosen, deadline) + cross_check_writes(
             engine, expected, writers[:2] + writers[-4:] + [s for s in chosen if s not in writers], deadline

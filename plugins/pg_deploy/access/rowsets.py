@@ -81,7 +81,9 @@ def read(connection: Connection, api: Api, subject: Subject, relation: Relation,
     return Answer(*row) if row else Answer(0, 0, 0)
 
 
-def cross_check(engine: RealEngine, expected: Answers, subjects: Sequence[Subject], deadline: float) -> list[Disagreement]:
+def cross_check(
+    engine: RealEngine, expected: Answers, subjects: Sequence[Subject], deadline: float
+) -> list[Disagreement]:
     """Compare what these subjects really read with the rows of the tuples that the predicates allow.
 
     `expected` are the answers of an engine compiled with rows for every table. Reads only.

@@ -95,7 +95,79 @@ class SymbolicEngine:
         seen: dict[tuple[int, Effective, str], Compiled] = {}
         for cell, effective in cells.items():
             relation = self.side.relations[cell.table]
-            key = (question.universe, question.weight, cell.role, compiled.clauses)
+            key = (relation.id, effective, cell.role)
+            if key not in seen:
+                seen[key] = self._one(effective, cell)
+            self.compiled[cell] = seen[key]
+
+    def _one(self, effective: Effective, cell: Cell) -> Compiled:
+        relation = self.side.relations[cell.table]
+        self.compiler.aliases = 0
+        try:
+            found = self.compiler.compile(effective, relation, cell.role)
+            disjuncts = tuple(folded(disjunct, lambda table: self.keys.get(table, [])) for disjunct in found)
+        except Refuse as refusal:
+            return Compiled(refused=refusal.reason)
+        unique = {from_clause(disjunct, None, None): disjunct for disjunct in disjuncts}
+        return Compiled(tuple(unique.values()), frozenset(self.compiler.used))
+
+    def evaluate(self) -> None:
+        """Evaluate every attribute for real, for every subject, as the role that is in force there."""
+        attributes = sorted(self.compiler.attributes.values(), key=lambda attribute: attribute.number)
+        connection = self.side.connection
+        connection.execute(statement("attributes"))
+        connection.execute("create unlogged table access_proof.s as select sid, role from access_proof.subject")
+        for role in dict.fromkeys(attribute.role for attribute in attributes):
+            own = [attribute for attribute in attributes if attribute.role == role]
+            # asked as a role, for the subjects of every role of the API: an owner's body is entered by all of them
+            asked = [role] if role in self.api.roles else list(self.api.roles)
+            self._evaluate_as(role, own, asked)
+        connection.execute("create unique index on access_proof.s (sid); analyze access_proof.s")
+
+    def _evaluate_as(self, role: str, own: Sequence[Attribute], subject_roles: Sequence[str]) -> None:
+        connection = self.side.connection
+        connection.execute("deallocate all")
+        try:
+            connection.execute(f"set role {quote(role)}".encode())
+            types = []
+            for place, attribute in enumerate(own, start=1):
+                row = connection.execute(f"select pg_typeof({attribute.text})::text".encode()).fetchone()
+                types.append(str(row[0]) if row else "text")
+                self.types[attribute.name] = types[-1]
+                connection.execute(f"prepare access_proof_{place} as select ({attribute.text})::text".encode())
+            rows = []
+            for subject_role in subject_roles:
+                rows += connection.execute(
+                    "select * from access_proof.attributes(%s, %s, %s, %s)",
+                    [subject_role, len(own), self.api.claims_setting, self.api.sub_setting],
+                ).fetchall()
+        finally:
+            connection.execute("reset role")
+        connection.execute("create temporary table access_proof_values (sid integer, texts text[])")
+        with connection.cursor() as cursor, cursor.copy("copy access_proof_values from stdin") as copy:
+            for sid, texts, errors in rows:
+                copy.write_row((sid, texts))
+                for error in errors:
+                    if error is not None:
+                        self.errors[sid] = error
+        columns = ", ".join(
+            f"(v.texts[{i}])::{kind} as {a.name}" for i, (a, kind) in enumerate(zip(own, types, strict=True), 1)
+        )
+        connection.execute(
+            f"create unlogged table access_proof.s_next as select s.*, {columns} from access_proof.s s"
+            " left join pg_temp.access_proof_values v using (sid);"
+            " drop table access_proof.s; alter table access_proof.s_next rename to s; drop table pg_temp.access_proof_values".encode()
+        )
+
+    def answer(
+        self, cell: Cell, question: Question, subjects: Sequence[Subject], forced: Mapping[str, bool] | None = None
+    ) -> dict[int, Answer]:
+        """The answer of every subject of the cell's role, in the digest of `question`. Raises Refuse where it is dense.
+
+        `forced` replaces boolean attributes by a constant: what would be, if the claims said so.
+        """
+        compiled = self.compiled[cell]
+        key = (question.universe, question.weight, cell.role, compiled.clauses)
         memo_key = (key, tuple(sorted((forced or {}).items())))
         if memo_key not in self._memo:
             everyone, fixed, own = self._digests(compiled, question, cell.role, forced or {})
@@ -133,7 +205,9 @@ class SymbolicEngine:
             fixed = self._total(fixed_text, question.weight)
         own: dict[int, Answer] = {}
         cut = find_cut(of_pairs[0]) if len(of_pairs) == 1 and not of_tuples else ()
-        factored = next((found for edge in cut if (found := self._factored(edge, universe, role, source, question))), None)
+        factored = next(
+            (found for edge in cut if (found := self._factored(edge, universe, role, source, question))), None
+        )
         if factored is not None:
             own = factored
         elif of_pairs:

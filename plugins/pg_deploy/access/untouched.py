@@ -16,7 +16,9 @@ _DYNAMIC = re.compile(r"\bexecute\s+(?!on\b|function\b|procedure\b)", re.IGNOREC
 _NAME = re.compile(r"[a-z_][\w$]*", re.IGNORECASE)
 
 
-def untouched(old: Side, new: Side, universes: dict[str, Universe], changes: tuple[AccessChange, ...]) -> frozenset[str]:
+def untouched(
+    old: Side, new: Side, universes: dict[str, Universe], changes: tuple[AccessChange, ...]
+) -> frozenset[str]:
     """Tables that need no engine: their policies, and the policies, functions and rows of all that these read, are equal.
 
     Empty as soon as anything else of the catalog differs (roles, memberships, owners, rights, row level security): then
