@@ -17,6 +17,7 @@ from pg_deploy.errors import InvalidAccessFileError
 from pg_deploy.manifest import Access
 
 FILE = "access.yaml"
+Outcome = Literal["unchanged", "as declared", "undeclared", "different"]
 Found = AccessChange | RowDifference
 
 
@@ -25,7 +26,7 @@ class Declared(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
     role: tuple[str, ...]
-    object: str
+    target: str = Field(alias="object")
     command: tuple[str, ...]
     why: str = Field(min_length=3)
 
@@ -37,7 +38,7 @@ class Declared(BaseModel):
     def covers(self, role: str, named: str, command: str) -> bool:
         """Whether this entry speaks of that command of that role on that object."""
         return (
-            self.object == named
+            self.target == named
             and ("*" in self.role or role in self.role)
             and ("*" in self.command or command.lower() in {word.lower() for word in self.command})
         )
@@ -59,7 +60,7 @@ class Decision:
     """
 
     passes: bool
-    outcome: Literal["unchanged", "as declared", "undeclared", "different"]
+    outcome: Outcome
     against: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
 
@@ -97,11 +98,11 @@ def decide(access: Access, declared: AccessFile, proof: Proof) -> Decision:
     against = [said for found in proof.found for said in _undeclared(found, declared.changed, "changed")]
     against += opened
     against += [
-        f'{FILE} declares that {words(entry.role)} can {words(entry.command)} "{entry.object}" differently, and nothing of it was found'
+        f'{FILE} declares that {words(entry.role)} can {words(entry.command)} "{entry.target}" differently, and nothing of it was found'
         for entry in declared.changed
         if not any(_concerns(entry, found) for found in proof.found)
     ]
-    outcome = "different" if against else "as declared" if proof.found or proof.opened else "unchanged"
+    outcome: Outcome = "different" if against else "as declared" if proof.found or proof.opened else "unchanged"
     return Decision(not against, outcome, tuple(dict.fromkeys(against)), (*(f.sentence for f in proof.found), *shown))
 
 

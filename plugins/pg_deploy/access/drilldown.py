@@ -284,13 +284,13 @@ def view_differences(old: Measured, new: Measured, api: Api, subjects: Sequence[
                 table=name,
                 role=subject.role,
                 commands=("select",),
-                direction="gained" if now.count > was.count else "lost" if now.count < was.count else "changed",
+                direction="gained" if now.allowed > was.allowed else "lost" if now.allowed < was.allowed else "changed",
                 subjects=tuple(found[0].label for found in concerned[:SHOWN]),
                 how_many=len(concerned),
-                rows=abs(now.count - was.count),
+                rows=abs(now.allowed - was.allowed),
                 keys=(),
                 because=(),
-                sentence=f'{subject.label} reads {now.error or now.count} rows of view "{name}" where it was {was.error or was.count}'
+                sentence=f'{subject.label} reads {now.error or now.allowed} rows of view "{name}" where it was {was.error or was.allowed}'
                 f" ({len(concerned)} of {len(subjects)} sampled subjects)",
             )
 

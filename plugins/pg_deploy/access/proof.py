@@ -25,7 +25,7 @@ from pg_deploy.access.real import Cell
 from pg_deploy.access.rowsets import Disagreement, choose_subjects, cross_check, cross_check_writes
 from pg_deploy.access.sides import Side, drop_scratch, open_side
 from pg_deploy.access.subjects import Subject, read_subjects
-from pg_deploy.access.universe import Universe, incomparable, plan_universes
+from pg_deploy.access.universe import RowMap, Universe, incomparable, plan_universes
 from pg_deploy.access.untouched import untouched
 from pg_deploy.access.verdict import CellVerdict, judge
 from pg_deploy.catalog import Facts, read_facts
@@ -177,7 +177,7 @@ def _with_verdict(proof: Proof, seconds: float) -> Proof:
 
 
 def _data(
-    old: Side, new: Side, universes: dict[str, Universe], before: dict[str, object], after: dict[str, object]
+    old: Side, new: Side, universes: dict[str, Universe], before: dict[str, RowMap], after: dict[str, RowMap]
 ) -> tuple[tuple[DataChange, ...], set[str]]:
     changed = []
     by_rows: set[str] = set()

@@ -33,7 +33,7 @@ class Cell:
 class Answer(NamedTuple):
     """Allowed tuples (or rows) as a count and two digests, or the error that the question ends in."""
 
-    count: int
+    allowed: int
     first: int
     second: int
     error: str | None = None

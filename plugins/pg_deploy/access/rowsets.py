@@ -107,7 +107,7 @@ def cross_check(
                 continue
             if (really.error is None) != (said.error is None) or (
                 said.error is None
-                and (said.count, said.first, said.second) != (really.count, really.first, really.second)
+                and (said.allowed, said.first, said.second) != (really.allowed, really.first, really.second)
             ):
                 found.append(Disagreement(engine.side.name, cell, subject.label, _shown(said), _shown(really)))
     return found
@@ -129,12 +129,12 @@ def cross_check_writes(
             delete = Cell(table, "delete", subject.role)
             if time.monotonic() > deadline:
                 return found
-            if subject.sid in expected.get(delete, {}) and expected[delete][subject.sid].count <= MOST_DELETED:
+            if subject.sid in expected.get(delete, {}) and expected[delete][subject.sid].allowed <= MOST_DELETED:
                 said = expected[delete][subject.sid]
                 really = _delete(connection, engine.api, subject, relation)
-                if said.error is None and really != str(said.count):
+                if said.error is None and really != str(said.allowed):
                     found.append(
-                        Disagreement(engine.side.name, delete, subject.label, f"{said.count} rows", f"{really} rows")
+                        Disagreement(engine.side.name, delete, subject.label, f"{said.allowed} rows", f"{really} rows")
                     )
             insert = Cell(table, "insert", subject.role)
             if insert in engine.cells and relation.key:
@@ -225,7 +225,7 @@ def _lacks_key(side: Side, relation: Relation, role: str) -> bool:
 
 
 def _shown(answer: Answer) -> str:
-    return answer.error or f"{answer.count} rows (digest {answer.first:x})"
+    return answer.error or f"{answer.allowed} rows (digest {answer.first:x})"
 
 
 def choose_subjects(side: Side, subjects: Sequence[Subject], answers: Answers, number: int = 8) -> list[Subject]:
@@ -243,7 +243,7 @@ def _reach_of(answers: Answers) -> dict[int, int]:
     found: dict[int, int] = {}
     for by_subject in answers.values():
         for sid, answer in by_subject.items():
-            found[sid] = found.get(sid, 0) + answer.count
+            found[sid] = found.get(sid, 0) + answer.allowed
     return found
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import psycopg
+from psycopg.rows import TupleRow
 
 from pg_deploy.access.api import Api
 from pg_deploy.access.arms import ROW
@@ -281,7 +282,7 @@ class SymbolicEngine:
         if rows > MOST_PAIRS:
             raise Refuse(f"about {rows} pairs of subject and tuple are allowed: too many to hold")
 
-    def _run(self, query: str) -> list[tuple[object, ...]]:
+    def _run(self, query: str) -> list[TupleRow]:
         try:
             return self.side.connection.execute(query.encode()).fetchall()
         except psycopg.Error as error:
@@ -289,4 +290,4 @@ class SymbolicEngine:
 
 
 def _sum(first: Answer, second: Answer) -> Answer:
-    return Answer(first.count + second.count, first.first ^ second.first, first.second ^ second.second)
+    return Answer(first.allowed + second.allowed, first.first ^ second.first, first.second ^ second.second)
