@@ -187,7 +187,7 @@ create table deploy_ledger.refresh (
     view_name text not null,
     started_at timestamptz not null default clock_timestamp(),
     duration_ms double precision not null,
-    concurrently boolean not null,
+    online boolean not null,
     -- Null: refreshed. Else the sentence that says why it was not.
     problem text
 );

@@ -84,7 +84,7 @@ def _refresh(connection: Connection, watching: Connection, view: View, limits: V
                     connection.execute("set lock_timeout = 0")
         took = time.monotonic() - started
         watching.execute(
-            "insert into deploy_ledger.refresh (view_name, started_at, duration_ms, concurrently, problem)"
+            "insert into deploy_ledger.refresh (view_name, started_at, duration_ms, online, problem)"
             " values (%s, clock_timestamp() - make_interval(secs => %s), %s, %s, %s)",
             [view.name, took, took * 1000, concurrently, problem],
         )
