@@ -6,6 +6,7 @@ import statistics as stats
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import httpx
@@ -61,7 +62,7 @@ def measure_endpoints(endpoints: Endpoints) -> list[Measured]:
 def measure_redis(url: str, before: Sequence[Row]) -> list[Measured]:
     """Whether Redis answers, and the share of look-ups since the run before that found something, in per cent."""
     try:
-        import redis
+        redis = import_module("redis")
     except ImportError:
         return [Measured(REDIS, problem="not measured: the Python package redis is not installed")]
     try:
@@ -95,14 +96,14 @@ def measure_redis(url: str, before: Sequence[Row]) -> list[Measured]:
 def measure_prometheus(url: str, headers: Mapping[str, str], before: Sequence[Row]) -> list[Measured]:
     """The CPU's busy share since the run before, in per cent, from a node exporter's text page (as Supabase offers it)."""
     try:
-        from prometheus_client.parser import text_string_to_metric_families
+        parser = import_module("prometheus_client.parser")
     except ImportError:
         return [Measured(PROMETHEUS, problem="not measured: the Python package prometheus-client is not installed")]
     try:
         answer = httpx.get(url, headers=dict(headers), timeout=TIMEOUT_S)
         answer.raise_for_status()
         counters: dict[str, float] = {}
-        for family in text_string_to_metric_families(answer.text):
+        for family in parser.text_string_to_metric_families(answer.text):
             for sample in family.samples:
                 if sample.name == _CPU_COUNTER:
                     mode = sample.labels["mode"]
