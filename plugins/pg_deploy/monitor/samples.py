@@ -155,13 +155,13 @@ def values(connection: Connection, measure: str, since: datetime, until: datetim
 
 
 def last_deployment(connection: Connection) -> Deployed | None:
-    """The newest deployment that has ended and changed something. Reads only."""
+    """The newest deployment that has ended and of which something is in place still. Reads only."""
     row = connection.execute(
         """select d.id, d.ended_at, d.state, array_agg(a.stem order by a.id)
         from deploy_ledger.deployment d
         join deploy_ledger.attempt a on a.deployment_id = d.id
         where d.ended_at is not null and d.dag_id = 'deploy_migrations'
-            and a.state in ('verified', 'rolled_back', 'rollback_failed')
+            and a.state = 'verified'
         group by d.id
         order by d.id desc
         limit 1"""
