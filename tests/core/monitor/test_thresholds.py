@@ -45,7 +45,7 @@ def test_a_fault_in_the_file_is_named(tmp_path: Path, text: str, said: str) -> N
     file = tmp_path / "thresholds.yaml"
     file.write_text(text)
 
-    with pytest.raises(ThresholdsError, match="thresholds.yaml") as refused:
+    with pytest.raises(ThresholdsError, match=r"thresholds\.yaml") as refused:
         read_thresholds(file)
     assert said in str(refused.value)
 
