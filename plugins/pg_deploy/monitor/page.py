@@ -126,7 +126,7 @@ def _deployed(by_name: Mapping[str, Measured]) -> Iterator[str]:
             yield f"{'✓' if row.detail['valid'] else '✗'} index {row.object}: {'visible' if row.detail['valid'] else 'NOT valid'}, {used}"
         else:
             named = calls.get(row.object)
-            said = "calls not visible" if named is None else f"{named:.0f} calls of application queries name it"
+            said = "calls not visible" if named is None else f"{named:.0f} calls of queries name it"
             yield f"✓ view {row.object}: {said}"
 
 

@@ -26,6 +26,7 @@ def measure_statements(
     slow_since: Mapping[str, datetime],
     deployed: Deployed | None,
     deployed_views: Sequence[str],
+    views_before: Sequence[Row] = (),
 ) -> list[Measured]:
     """Read the counters, compare, keep them in the sample. `slow_since` says which queries are known as slow since when:
     what they cost from then on is no history to judge them by. Commits once.
@@ -38,7 +39,8 @@ def measure_statements(
         return [health, *(Measured(name, problem=f"not measured: {now.problem}") for name in (SLOW, TOP))]
     if before is None or before.problem:
         put_statements(connection, sample, now, {})
-        return [health, Measured(SLOW), _top(connection, {}, limits)]
+        named = _calls_of(deployed_views, now, read_texts(connection, (), deployed_views), views_before)
+        return [health, Measured(SLOW), Measured(TOP), *named]
     found = windows(before, now)
     history = statement_history(connection, limits.windows)
     slow = slower(found, _by_key(history, slow_since), before.by_key, limits)
@@ -58,14 +60,12 @@ def measure_statements(
         one for one in bad if is_query(texts.get(one.key)) and not (in_deployment and one.key.endswith(f"/{now.role}"))
     ]
     put_statements(connection, sample, now, most_time(found, limits.kept))
-    measured = [
+    return [
         health,
         Measured(SLOW, tuple(_row(one, texts, _suspect(history, deployed)) for one in kept)),
-        _top(connection, found, limits, texts),
+        _top(found, limits, texts),
+        *_calls_of(deployed_views, now, texts, views_before),
     ]
-    if deployed_views:
-        measured.append(_calls_of(deployed_views, now, texts))
-    return measured
 
 
 def _by_key(
@@ -109,9 +109,7 @@ def _by_mean(found: Mapping[str, Window], limits: Statements) -> dict[str, Windo
     return dict(sorted(often.items(), key=lambda item: item[1].mean_ms, reverse=True)[: limits.top])
 
 
-def _top(
-    connection: Connection, found: Mapping[str, Window], limits: Statements, texts: Mapping[str, str] | None = None
-) -> Measured:
+def _top(found: Mapping[str, Window], limits: Statements, texts: Mapping[str, str]) -> Measured:
     rows = [
         Row(
             f"query {key.split('/')[0]}",
@@ -121,8 +119,8 @@ def _top(
                 "list": name,
                 "calls": one.calls,
                 "total_ms": round(one.total_ms, 1),
-                "text": shown((texts or {}).get(key)),
-                "is_query": is_query((texts or {}).get(key)),
+                "text": shown(texts.get(key)),
+                "is_query": is_query(texts.get(key)),
             },
         )
         for name, chosen in (("total", _by_time(found, limits.top)), ("mean", _by_mean(found, limits)))
@@ -131,18 +129,23 @@ def _top(
     return Measured(TOP, tuple(rows))
 
 
-def _calls_of(views: Sequence[str], now: Counters, texts: Mapping[str, str]) -> Measured:
-    """Calls of application queries that name each deployed view."""
+def _calls_of(views: Sequence[str], now: Counters, texts: Mapping[str, str], before: Sequence[Row]) -> list[Measured]:
+    """Calls of queries that name each deployed view.
+
+    What this role had called when the view was first seen here were the deployment's own checks: they do not count.
+    """
+    if not views:
+        return []
+    known = {row.object: float(row.detail["own"]) for row in before}
     rows = []
     for view in views:
         bare = view.split(".")[-1].strip('"')
-        calls = sum(
-            now.by_key[key].calls
-            for key, text in texts.items()
-            if bare in text and is_query(text) and key in now.by_key and not key.endswith(f"/{now.role}")
-        )
-        rows.append(Row(view, calls, "calls", {}))
-    return Measured(NEW_VIEWS, tuple(rows))
+        keys = [key for key, text in texts.items() if bare in text and is_query(text) and key in now.by_key]
+        own = sum(now.by_key[key].calls for key in keys if key.endswith(f"/{now.role}"))
+        others = sum(now.by_key[key].calls for key in keys if not key.endswith(f"/{now.role}"))
+        first = min(known.get(view, own), own)
+        rows.append(Row(view, others + own - first, "calls", {"own": first}))
+    return [Measured(NEW_VIEWS, tuple(rows))]
 
 
 def _health(before: Counters | None, now: Counters) -> Measured:

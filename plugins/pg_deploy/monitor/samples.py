@@ -39,7 +39,8 @@ class Deployed:
     @property
     def name(self) -> str:
         """For a sentence."""
-        return f"deployment {self.id} ({', '.join(self.stems) or 'no migration'})"
+        shown, more = self.stems[:1], len(self.stems) - 1
+        return f"deployment {self.id} ({''.join(shown)}{f' and {more} more' if more > 0 else ''})"
 
 
 def begin(connection: Connection, airflow_run: str) -> Sample:

@@ -18,7 +18,7 @@ from pg_deploy.monitor.judge import open_alerts
 from pg_deploy.monitor.lints import MEASURE as LINTS
 from pg_deploy.monitor.lints import measure_lints
 from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, measure_files, run_measure, told
-from pg_deploy.monitor.queries import SLOW, measure_statements
+from pg_deploy.monitor.queries import NEW_VIEWS, SLOW, measure_statements
 from pg_deploy.monitor.samples import Deployed
 from pg_deploy.monitor.thresholds import Thresholds
 from pg_deploy.monitor.views import MEASURE as VIEWS
@@ -61,6 +61,7 @@ def take_sample(target: Target, thresholds: Thresholds, airflow_run: str, log: l
                 deployed_views=[
                     row.object for one in brought for row in one.rows if row.detail["kind"] == "materialized view"
                 ],
+                views_before=before.get(NEW_VIEWS, ()),
             ),
         )
         samples.put(connection, sample, measured)

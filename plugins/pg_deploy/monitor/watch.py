@@ -72,7 +72,7 @@ def watch_deployment(connection: Connection, limits: Watch, deployed: Deployed |
         lines = [f"{head}: nothing to compare yet (no sample from before it, or none with enough traffic since)"]
     else:
         lines = [f"{head}: {_overall(criteria)}", *(one.sentence for one in criteria)]
-    lines += _benchmarks(connection, deployed)
+    lines += _benchmark_summary(connection, deployed)
     worse = [one for one in criteria if one.verdict == "worse" and abs(one.change) >= limits.worse]
     conf = json.dumps({"target": target, "deployment": str(deployed.id)})
     rows = tuple(
@@ -163,6 +163,21 @@ def _overall(criteria: Sequence[Criterion]) -> str:
     if "worse" in verdicts:
         return "worse" if "better" not in verdicts else "better in part, worse in part"
     return "better" if "better" in verdicts else "same"
+
+
+def _benchmark_summary(connection: Connection, deployed: Deployed) -> list[str]:
+    found = [
+        one.detail for one in evidence.of_deployment(connection, deployed.id, "benchmark") if one.location == "target"
+    ]
+    compared = [detail for detail in found if detail.get("before") and not detail["before"].get("error")]
+    if not compared:
+        return []
+    faster = sum(detail["after"]["ms"] < detail["before"]["ms"] for detail in compared)
+    goals = [detail["goal_met"] for detail in found if detail.get("goal_met") is not None]
+    return [
+        f"· the deployment's own benchmarks: {faster} of {len(compared)} faster, {sum(goals)} of {len(goals)} goals met"
+        " (each is in its report)"
+    ]
 
 
 def _benchmarks(connection: Connection, deployed: Deployed) -> list[str]:
