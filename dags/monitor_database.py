@@ -17,6 +17,8 @@ once when it ends and once a day in between, and writes the page.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Label, chain
 
 from pg_deploy.edge.assets import TARGET_CHANGED
@@ -38,6 +40,8 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     params=monitor_params(),
+    # Each task looks before it writes, so a try that was killed, or began before Airflow was up, is simply made again.
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=15)},
     doc_md=__doc__,
     tags=["database", "monitor"],
 ) as dag:

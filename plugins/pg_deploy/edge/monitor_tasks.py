@@ -32,7 +32,7 @@ _WHY = "why"
 _REMIND = timedelta(hours=24)
 
 
-@task(retries=0)
+@task
 def measure() -> int:
     """Measure what SQL can see, and keep it as a sample; its id."""
     context = get_current_context()
@@ -52,7 +52,7 @@ def measure() -> int:
             raise AirflowFailException(str(error)) from None
 
 
-@task(retries=0)
+@task
 def measure_outside() -> int:
     """Measure the application's side, where its connections exist."""
     context = get_current_context()
@@ -69,7 +69,7 @@ def measure_outside() -> int:
         return len(measured)
 
 
-@task.branch(retries=0)
+@task.branch
 def find_stale() -> str:
     """Go on to the refresh where a materialized view is older than it may be."""
     context = get_current_context()
@@ -79,7 +79,7 @@ def find_stale() -> str:
     return REFRESH if names else REPORT
 
 
-@task(retries=0)
+@task
 def refresh_stale_views() -> dict[str, str]:
     """Refresh what is stale, without stalling its readers."""
     context = get_current_context()
@@ -88,7 +88,7 @@ def refresh_stale_views() -> dict[str, str]:
         return refresh_views(target, read_thresholds().views, _to_refresh(context), log)
 
 
-@task(retries=0)
+@task
 def measure_again() -> int:
     """Look at the views once more; how many are still stale."""
     context = get_current_context()
@@ -100,7 +100,7 @@ def measure_again() -> int:
         return len(still)
 
 
-@task(trigger_rule="all_done", retries=0)
+@task(trigger_rule="all_done")
 def report() -> dict[str, int]:
     """Open and end alerts, tell them once, write the page; fail only where something could not be measured."""
     context = get_current_context()

@@ -16,6 +16,8 @@ SLOW = "slow_queries"
 TOP = "top_queries"
 HEALTH = "pg_stat_statements"
 NEW_VIEWS = "new_views"
+# The monitor's and the deployments' own statements are among the top, and left out once their texts are known.
+_LOOKED_AT = 5
 
 
 def measure_statements(
@@ -51,7 +53,7 @@ def measure_statements(
     in_deployment = deployed is not None and bool(history) and history[-1][0] < deployed.ended_at
     texts = read_texts(
         connection,
-        {one.key for one in (*slow, *bad)} | set(_by_time(found, limits.top)) | set(_by_mean(found, limits)),
+        {one.key for one in (*slow, *bad)} | set(_by_time(found, limits)) | set(_by_mean(found, limits)),
         deployed_views,
     )
     kept = [one for one in slow if is_query(texts.get(one.key))]
@@ -100,13 +102,14 @@ def _row(slow: Slow, texts: Mapping[str, str], suspect: str | None) -> Row:
     return Row(slow.object, round(slow.now.mean_ms, 3), "ms", {"alert": True, "cause": cause, "key": slow.key})
 
 
-def _by_time(found: Mapping[str, Window], count: int) -> dict[str, Window]:
-    return most_time(found, count)
+def _by_time(found: Mapping[str, Window], limits: Statements) -> dict[str, Window]:
+    return most_time(found, _LOOKED_AT * limits.top)
 
 
 def _by_mean(found: Mapping[str, Window], limits: Statements) -> dict[str, Window]:
     often = {key: one for key, one in found.items() if one.calls >= limits.calls}
-    return dict(sorted(often.items(), key=lambda item: item[1].mean_ms, reverse=True)[: limits.top])
+    slowest = sorted(often.items(), key=lambda item: item[1].mean_ms, reverse=True)
+    return dict(slowest[: _LOOKED_AT * limits.top])
 
 
 def _top(found: Mapping[str, Window], limits: Statements, texts: Mapping[str, str]) -> Measured:
@@ -120,11 +123,10 @@ def _top(found: Mapping[str, Window], limits: Statements, texts: Mapping[str, st
                 "calls": one.calls,
                 "total_ms": round(one.total_ms, 1),
                 "text": shown(texts.get(key)),
-                "is_query": is_query(texts.get(key)),
             },
         )
-        for name, chosen in (("total", _by_time(found, limits.top)), ("mean", _by_mean(found, limits)))
-        for key, one in chosen.items()
+        for name, chosen in (("total", _by_time(found, limits)), ("mean", _by_mean(found, limits)))
+        for key, one in [item for item in chosen.items() if is_query(texts.get(item[0]))][: limits.top]
     ]
     return Measured(TOP, tuple(rows))
 

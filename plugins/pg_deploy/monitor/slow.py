@@ -20,6 +20,9 @@ _QUERY = re.compile(
     r"^\s*(?:/\*.*?\*/\s*|--[^\n]*\n\s*)*(select|insert|update|delete|merge|with|values|table|\()", re.I | re.S
 )
 
+# Words of this project's own statements, and of anybody who looks at the server rather than at data.
+_OURS = ("deploy_ledger", "deploy_catalog", "set_config(", "pg_stat_", "pg_catalog.", "cron.job")
+
 
 @dataclass(frozen=True)
 class Slow:
@@ -87,4 +90,4 @@ def new_and_bad(now: Mapping[str, Window], known: Mapping[str, object], limits: 
 
 def is_query(text: str | None) -> bool:
     """Whether a text is a query of an application: no utility command, and none of this project's own."""
-    return text is None or (bool(_QUERY.match(text)) and "deploy_ledger" not in text and "pg_stat_" not in text)
+    return text is None or (bool(_QUERY.match(text)) and not any(word in text for word in _OURS))

@@ -229,7 +229,6 @@ def _next_steps(connection: Connection, criteria: Sequence[Criterion]) -> list[s
         cross join lateral jsonb_array_elements(m.rows) r
         where m.measure = 'top_queries'
             and r.value -> 'detail' ->> 'list' = 'total'
-            and (r.value -> 'detail' ->> 'is_query')::boolean
             and (r.value ->> 'value')::float8 > 100
         order by m.sample_id desc, (r.value -> 'detail' ->> 'total_ms')::float8 desc
         limit 1"""
