@@ -12,12 +12,6 @@ from pg_deploy.monitor.measures import Measured, Row
 from pg_deploy.monitor.thresholds import Limit, Thresholds
 from pg_deploy.session import Connection, one_line
 
-VIEW_TO_DO = (
-    "correct its job in cron.job (the cause is above), or list the view under refreshed_by_monitor in thresholds.yaml;"
-    " make refresh refreshes it by hand"
-)
-SLOW_TO_DO = "look at its plan with explain; if the named deployment is the cause, roll it back or add what is missing"
-
 
 @dataclass(frozen=True)
 class Finding:

@@ -105,7 +105,9 @@ def _views(by_name: Mapping[str, Measured]) -> Iterator[str]:
         mark = "✗" if detail.get("alert") else "·" if detail.get("stale") else "✓"
         age = f"{format_duration(row.value)} old" if row.value is not None else "age unknown"
         rows = f"about {detail['rows']} rows" if detail.get("rows") is not None else "rows unknown"
-        job = f"job {detail['job']} ({detail['schedule']})" if detail.get("schedule") else "no job"
+        job = f"job {detail['job']} ({detail['schedule']})" if detail.get("job") else "no job"
+        if detail.get("job") and not detail.get("has_job"):
+            job += ", which is gone"
         yield f"{mark} {row.object}: {age} of {format_duration(detail['limit_s'])}, {size(detail['bytes'])}, {rows}, {job}"
         if detail.get("refreshed"):
             yield f"    {detail['refreshed']}"

@@ -177,7 +177,9 @@ def _judge(
 ) -> Row:
     job = next((job for job in sorted(cron.jobs, key=lambda one: not one.active) if job.refreshes(view)), None)
     age, source = _age(view, job, told_time)
-    pause = interval(job.schedule) if job else None
+    # A job that was deleted still says how fresh its view has to be.
+    schedule = job.schedule if job else earlier.get("schedule")
+    pause = interval(schedule) if schedule else None
     limit = limits.limits.get(view.name) or (
         pause * limits.times_schedule if pause is not None else limits.without_schedule
     )
@@ -204,7 +206,8 @@ def _judge(
             "stale": stale,
             "alert": alert,
             "job": job.name if job else (known_job if trouble and not alone else None),
-            "schedule": job.schedule if job else None,
+            "schedule": schedule if job or trouble else None,
+            "has_job": job is not None,
             "overdue": overdue,
             "refreshed": refreshed,
             "cause": _cause(view, age, limit, trouble, told_time, refreshed),
