@@ -18,7 +18,6 @@ from pg_deploy.edge.target import read_target
 from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, NotMeasuredError, UnknownTargetError
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.conclude import conclude
-from pg_deploy.monitor.judge import News
 from pg_deploy.monitor.refreshing import refresh_views
 from pg_deploy.monitor.take import add, all_views, look_again_at_views, stale_views, take_sample
 from pg_deploy.monitor.thresholds import read_thresholds
@@ -121,7 +120,7 @@ def report() -> dict[str, int]:
             target,
             read_thresholds(),
             sample_id,
-            tell=lambda news: _tell(target.name, news, context),
+            tell=lambda subject, text: send(subject, text, context),
             contacts=settings().contacts,
             log=log,
         )
@@ -129,20 +128,6 @@ def report() -> dict[str, int]:
         if found.problems or failed:
             raise NotMeasuredError([*found.problems, *failed])
     return {"open": found.open, "started": found.started}
-
-
-def _tell(target: str, news: News, context: Any) -> None:
-    parts = []
-    for title, alerts in (("began", news.started), ("still stand", news.reminders), ("ended", news.ended)):
-        for alert in alerts:
-            parts.append(f"{title}: {alert.line}" + ("" if title == "ended" else f"\n  what to do: {alert.what_to_do}"))
-    counts = [
-        f"{len(alerts)} {word}"
-        for word, alerts in (("began", news.started), ("still open", news.reminders), ("ended", news.ended))
-        if alerts
-    ]
-    if not send(f"{target}: alerts, {', '.join(counts)}", "\n".join(parts), context):
-        raise AirflowFailException("no notice could be delivered: read the log above, the next run tries again")
 
 
 def _down_key(target: str) -> str:

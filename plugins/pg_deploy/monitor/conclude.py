@@ -28,13 +28,13 @@ def conclude(
     thresholds: Thresholds,
     sample_id: int,
     *,
-    tell: Callable[[News], None],
+    tell: Callable[[str, str], bool],
     contacts: str,
     log: logging.Logger,
 ) -> Conclusion:
-    """Judge a sample, tell the news through `tell`, write the page into the log.
+    """Judge a sample, write the page into the log, tell the news through `tell` (subject, text).
 
-    What `tell` could not deliver (it raised) is told again by the next run.
+    What `tell` could not deliver (it answers false) is told by the next run.
     """
     with target.session("monitor report") as connection:
         sample, measured = samples.load(connection, sample_id)
@@ -58,9 +58,22 @@ def conclude(
             for line in watched.report.splitlines():
                 log.info("%s", line)
             log.info("::endgroup::")
-        if fresh:
-            tell(fresh)
+            tell(f"{target.name}: {watched.report.splitlines()[0].lstrip('# ')}", watched.report)
+        if fresh and tell(*_worded(target.name, fresh)):
             mark_told(connection, fresh)
         samples.mark_judged(connection, sample)
     failed = tuple(f"{one.measure}: {one.problem}" for one in measured if one.failed)
     return Conclusion(len(alerts), len(fresh.started), failed)
+
+
+def _worded(target: str, fresh: News) -> tuple[str, str]:
+    """Subject and text of a notice."""
+    groups = (("began", fresh.started), ("still open", fresh.reminders), ("ended", fresh.ended))
+    counts = ", ".join(f"{len(alerts)} {word}" for word, alerts in groups if alerts)
+    lines = []
+    for word, alerts in groups:
+        for alert in alerts:
+            lines.append(f"{word}: {alert.line}")
+            if alert.ended_at is None:
+                lines.append(f"  what to do: {alert.what_to_do}")
+    return f"{target}: alerts, {counts}", "\n".join(lines)

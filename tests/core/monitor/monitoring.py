@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pg_deploy.monitor.conclude import conclude
-from pg_deploy.monitor.judge import Alert, News, open_alerts
+from pg_deploy.monitor.judge import Alert, open_alerts
 from pg_deploy.monitor.refreshing import refresh_views
 from pg_deploy.monitor.take import look_again_at_views, stale_views, take_sample
 from pg_deploy.monitor.thresholds import Thresholds
@@ -54,21 +54,31 @@ class Monitor:
         handler = logging.Handler()
         handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
         log.addHandler(handler)
-        heard: list[News] = []
+        heard: list[str] = []
+
+        def tell(subject: str, text: str) -> bool:
+            heard.extend(text.splitlines())
+            return True
+
         sample = take_sample(target, self.thresholds, f"run {next(self._numbers)}", log)
         stale = stale_views(target, sample)
         if stale:
             look_again_at_views(
                 target, self.thresholds, sample, refresh_views(target, self.thresholds.views, stale, log)
             )
-        found = conclude(target, self.thresholds, sample, tell=heard.append, contacts="", log=log)
+        found = conclude(target, self.thresholds, sample, tell=tell, contacts="", log=log)
         with target.session("test") as connection:
             alerts = open_alerts(connection)
-        self.reminders += sum(len(news.reminders) for news in heard)
+        self.reminders += len(_told(heard, "still open"))
         return Outcome(
-            [f"{alert.measure} {alert.object}" for news in heard for alert in news.started],
-            [f"{alert.measure} {alert.object}" for news in heard for alert in news.ended],
+            _told(heard, "began"),
+            _told(heard, "ended"),
             alerts,
             found.problems,
             "\n".join(lines),
         )
+
+
+def _told(heard: list[str], word: str) -> list[str]:
+    """Measure and object of what was told with this word, in the notices' own text."""
+    return [line.removeprefix(f"{word}: ").split(": ")[0] for line in heard if line.startswith(f"{word}: ")]

@@ -1,0 +1,108 @@
+"""Notices: what reaches a person, through a real HTTP server in the place of a webhook."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.building import write_migration
+from tests.dags.conftest import Deploy
+from tests.dags.harness import run_dag
+from tests.looking import Database
+
+
+@dataclass
+class Channel:
+    """A webhook, and what arrived there; `status` is what it answers."""
+
+    port: int = 0
+    status: int = 200
+    heard: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def channel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Channel]:
+    """A channel that the settings name."""
+    found = Channel()
+
+    class Webhook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if found.status < 400:
+                found.heard.append(json.loads(body)["text"])
+            self.send_response(found.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing on the tests' output."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    found.port = server.server_port
+    webhook = {"conn_type": "slackwebhook", "host": f"http://127.0.0.1:{found.port}", "password": "T0/B0/secret"}
+    monkeypatch.setenv("AIRFLOW_CONN_OPS_CHANNEL", json.dumps(webhook))
+    monkeypatch.setenv("PG_DEPLOY_NOTICES", "ops_channel")
+    yield found
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_alert_reaches_the_channel_once_with_what_to_do_and_whom_to_call(
+    database: Database, channel: Channel, tmp_path: Path
+) -> None:
+    """Else somebody has to look at a page to learn that something is wrong."""
+    database.run("create materialized view public.v as select 1 as id")
+
+    for _ in range(2):
+        assert run_dag("monitor_database", database.url, tmp_path).state == "success"
+
+    (told,) = channel.heard
+    assert told.startswith("target_db: alerts, 1 began\nbegan: view_freshness public.v: ")
+    assert "what to do: correct its job" in told
+    assert "contacts: " in told
+
+
+def test_a_channel_that_is_down_is_told_later_and_makes_no_run_red(
+    database: Database, channel: Channel, tmp_path: Path
+) -> None:
+    """Else an alert is lost with one failed request, or a broken webhook looks like a broken database."""
+    database.run("create materialized view public.v as select 1 as id")
+    channel.status = 500
+    first = run_dag("monitor_database", database.url, tmp_path)
+    channel.status = 200
+    run_dag("monitor_database", database.url, tmp_path)
+
+    assert first.state == "success"
+    assert "did not reach ops_channel" in first.text
+    assert "secret" not in first.text
+    assert len(channel.heard) == 1
+
+
+def test_a_waiting_approval_and_a_rollback_reach_the_channel(
+    database: Database, channel: Channel, deploy: Deploy, tmp_path: Path
+) -> None:
+    """Else a deployment waits for a person who does not know, and a rollback is found the next morning."""
+    folder = tmp_path / "migrations"
+    write_migration(
+        folder,
+        "20250101000000_add_comment",
+        "comment on schema public is 'ours';",
+        rollback="comment on schema public is null;",
+        checks={"never_holds": "select 'it does not hold' as problem"},
+        manifest="risk: high\n",
+    )
+
+    result = deploy(folder, {"approval": "risky"}, answer="Approve")
+
+    assert result.state == "failed"
+    assert [told.splitlines()[0] for told in channel.heard] == [
+        "target_db: an approval waits: Deploy 20250101000000_add_comment?",
+        "target_db: deployment 1 was rolled back",
+    ]
