@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from html import escape
 from typing import Any
@@ -21,6 +22,14 @@ from pg_deploy.settings import settings
 
 SETTING = "PG_DEPLOY_NOTICES"
 _TIMEOUT_S = 10.0
+
+
+# It logs the URL of each request.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class NoticeRefusedError(Exception):
+    """A channel did not take a notice; the message holds no secret."""
 
 
 class Notice(BaseNotifier):
@@ -61,7 +70,13 @@ class Notice(BaseNotifier):
         else:
             url, headers = http_url(found) + str(found.extra_dejson.get("path", "/")), bearer(found)
         body = {"text": f"{self.subject}\n{self.text}"}
-        httpx.post(url, json=body, headers=headers, timeout=_TIMEOUT_S).raise_for_status()
+        try:
+            httpx.post(url, json=body, headers=headers, timeout=_TIMEOUT_S).raise_for_status()
+        except httpx.HTTPStatusError as error:
+            # The client's own message quotes the URL, which is a webhook's secret.
+            raise NoticeRefusedError(f"HTTP {error.response.status_code}") from None
+        except httpx.HTTPError as error:
+            raise NoticeRefusedError(type(error).__name__) from None
 
 
 def send(subject: str, text: str, context: Any) -> bool:
