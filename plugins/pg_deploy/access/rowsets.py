@@ -18,7 +18,8 @@ from pg_deploy.access.reach import Relation
 from pg_deploy.access.real import Answer, Answers, Cell, RealEngine
 from pg_deploy.access.sides import Side
 from pg_deploy.access.subjects import Subject
-from pg_deploy.access.text import literal, quote
+from pg_deploy.access.text import quote
+from pg_deploy.access.universe import matched
 from pg_deploy.session import Connection
 
 HIDDEN = "42501"
@@ -168,9 +169,6 @@ def _inserts(engine: RealEngine, subject: Subject, relation: Relation, cell: Cel
         except psycopg.Error:
             return []
     universe = engine.universes[cell.table]
-    match = " and ".join(
-        f"t.{quote(column.name)} is not distinct from q.{quote(column.name)}" for column in universe.columns
-    )
     for expected in (True, False):
         place = "q.tid = any (%s)" if expected else "not q.tid = any (%s)"
         if not expected and len(allowed) == 1000:
@@ -179,7 +177,7 @@ def _inserts(engine: RealEngine, subject: Subject, relation: Relation, cell: Cel
             connection.execute("set local session_replication_role = replica")
             connection.execute(
                 f"create temporary table access_proof_row on commit drop as select t.* from {relation.quoted} t"
-                f" join {universe.name} q on {match or 'true'} where {place} limit 1".encode(),
+                f" join {universe.name} q on {matched(universe)} where {place} limit 1".encode(),
                 [allowed],
             )
             connection.execute("grant select on pg_temp.access_proof_row to public")
@@ -254,7 +252,3 @@ def view_digest(relation: Relation) -> str:
         f" coalesce(bit_xor(hashtextextended(t::text, 23)), 0) from {relation.quoted} t"
     )
 
-
-def as_literal(values: Sequence[str]) -> str:
-    """A list of texts for SQL."""
-    return ", ".join(literal(value) for value in values)

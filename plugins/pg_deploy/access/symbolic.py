@@ -46,7 +46,7 @@ class Compiled:
     @cached_property
     def text(self) -> str:
         """A comparable form: equal on both sides where the predicate means the same, whatever the data."""
-        return "\n".join(sorted(" ; ".join([*(t for _, t in d.tables), *d.texts]) for d in self.disjuncts))
+        return "\n".join(sorted(" ; ".join([*(t for _, t in d.tables), *d.normal_texts]) for d in self.disjuncts))
 
 
 @dataclass
