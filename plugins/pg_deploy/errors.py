@@ -717,3 +717,22 @@ class InvalidAccessFileError(PgDeployError):
             f'"{path.name}" of "{path.parent.name}" is not valid, {reason}: each entry under `opened` or `changed` has '
             "role, object, command and why"
         )
+
+
+class NothingToExplainError(PgDeployError):
+    """What explain was asked about is not there."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what} was not found, so there is nothing to explain: check the name and the key")
+
+
+class LockLintError(PgDeployError):
+    """squawk could not be asked about the locks of a migration."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f'the lock lint "squawk" did not answer, {reason}: install it with `make test` or `make deploy`, which set up '
+            "everything in requirements.txt"
+        )

@@ -57,7 +57,9 @@ def run_lints(connection: Connection, *, timeout_s: float = 30.0) -> tuple[Findi
                 with connection.transaction():
                     rows = connection.execute((_LINTS / f"{name}.sql").read_bytes()).fetchall()
             except psycopg.Error as error:
-                found.append(Finding(name, "info", "this lint", f"could not run: {one_line(str(error))}", "run it by hand"))
+                found.append(
+                    Finding(name, "info", "this lint", f"could not run: {one_line(str(error))}", "run it by hand")
+                )
                 continue
             found += [Finding(*(str(part) for part in row)) for row in rows]
     return tuple(sorted(found))

@@ -105,7 +105,8 @@ def test_a_lint_sees_the_violation_and_nothing_else(connection: Connection, name
     connection.execute(violation.encode())
     new = [finding for finding in found(connection, name) if finding not in baseline]
     assert [finding.object for finding in new] == [named]
-    assert new[0].detail and new[0].remedy
+    assert new[0].detail
+    assert new[0].remedy
     connection.execute(fix.encode())
     assert found(connection, name) == baseline
 

@@ -251,4 +251,3 @@ def view_digest(relation: Relation) -> str:
         "select count(*), coalesce(bit_xor(hashtextextended(t::text, 11)), 0),"
         f" coalesce(bit_xor(hashtextextended(t::text, 23)), 0) from {relation.quoted} t"
     )
-
