@@ -33,6 +33,7 @@ class Measured:
     symbolic: Mapping[Cell, Mapping[int, Answer]]
     refused: Mapping[Cell, str]
     timings: dict[str, float]
+    asked_all: bool = False
 
 
 def build(
@@ -81,7 +82,8 @@ def measure(
     mark = time.monotonic()
     real, asked = _ask(engine, subjects, budget_s)
     timings["real"] = time.monotonic() - mark
-    return Measured(side, engine, symbols, real, asked, symbolic, refused, timings)
+    everybody = len(asked) == len(subjects)
+    return Measured(side, engine, symbols, real, asked, symbolic, refused, timings, everybody)
 
 
 def _ask(engine: RealEngine, subjects: tuple[Subject, ...], budget_s: float) -> tuple[Answers, set[int]]:

@@ -91,10 +91,12 @@ def cross_check(
     """
     found = []
     for subject in subjects:
-        if time.monotonic() > deadline:
-            break
         for cell in sorted(expected):
-            if cell.phase != "select" or cell.role != subject.role or subject.sid not in expected[cell]:
+            if time.monotonic() > deadline:
+                return found
+            if cell.phase != "select" or cell.role != subject.role or engine.effective[cell].kind != "policies":
+                continue
+            if subject.sid not in expected[cell]:
                 continue
             said = expected[cell][subject.sid]
             relation = engine.side.relations[cell.table]
@@ -239,7 +241,8 @@ def choose_subjects(side: Side, subjects: Sequence[Subject], answers: Answers, n
 
 def _reach_of(answers: Answers) -> dict[int, int]:
     found: dict[int, int] = {}
-    for by_subject in answers.values():
+    # cells of one question share one dictionary
+    for by_subject in {id(found): found for found in answers.values()}.values():
         for sid, answer in by_subject.items():
             found[sid] = found.get(sid, 0) + answer.allowed
     return found

@@ -84,7 +84,7 @@ def _labels(old: Measured, new: Measured, cell: Cell, api: Api, sids: frozenset[
             labels.append(
                 f"{where}: one opinion only, the {one.side.name} predicate is not read symbolically: {one.refused[cell]}"
             )
-        if not sids <= one.asked:
+        if not one.asked_all and not sids <= one.asked:
             labels.append(
                 f"{where}: sampled, {len(sids & one.asked)} of {len(sids)} subjects of {cell.role} were asked"
             )
