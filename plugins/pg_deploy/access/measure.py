@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pg_deploy.access.api import Api
 from pg_deploy.access.bodies import Refuse
 from pg_deploy.access.real import Answer, Answers, Cell, RealEngine
-from pg_deploy.access.rowsets import choose_subjects
 from pg_deploy.access.sides import Side, prepare_scratch
 from pg_deploy.access.subjects import Subject
 from pg_deploy.access.symbolic import SymbolicEngine
@@ -109,6 +108,3 @@ def rows_of_samples(one: Measured, chosen: Sequence[Subject]) -> tuple[RealEngin
     engine.compile(set(one.engine.universes))
     answers, _ = engine.run(chosen)
     return engine, answers
-
-
-__all__ = ["SAMPLE", "Measured", "build", "choose_subjects", "measure", "rows_of_samples"]
