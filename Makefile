@@ -32,6 +32,14 @@ deploy: venv ## deploy the pending migrations through Airflow, and show the run
 baseline: venv ## adopt a database whose migrations were made by hand
 	@$(python) -m launch baseline
 
+.PHONY: rollback
+rollback: venv ## undo what was deployed: make rollback CONF='{"down_to": "0"}'
+	@$(python) -m launch rollback
+
+.PHONY: restore
+restore: venv ## restore a backup into a new database beside the target
+	@$(python) -m launch restore
+
 .PHONY: up
 up: venv ## start Airflow with its UI, and the demo target
 	@$(python) -m launch up
@@ -54,11 +62,19 @@ demo-admin-url: venv ## print the demo target's URL for the superuser
 
 .PHONY: test
 test: demo-packages test-packages ## run the tests
-	@$(python) -m pytest
+	@$(python) -m pytest --numprocesses auto --dist loadfile
 
 .PHONY: acceptance
 acceptance: demo-packages test-packages ## run the tests that take long
 	@$(python) -m pytest -m acceptance
+
+.PHONY: faults
+faults: demo-packages ## kill everything at random times, also in a real Airflow (some 25 min)
+	@$(python) -m pytest -s -m faults tests/faults
+
+.PHONY: bench
+bench: demo-packages ## run every benchmark of benchmarks/, beside plain psql
+	@for benchmark in benchmarks/*.py; do $(python) -m "benchmarks.$$(basename "$$benchmark" .py)" || exit 1; done
 
 .PHONY: demo-packages
 demo-packages: venv
@@ -73,6 +89,10 @@ lint: venv ## check style and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+
+.PHONY: lock
+lock: venv ## compile requirements.txt from requirements.in
+	@.venv/bin/uv pip compile --quiet --universal --python-version 3.10 --no-header requirements.in --output-file requirements.txt
 
 .PHONY: new-migration
 new-migration: venv ## write a new migration: make new-migration NAME=add_orders_index

@@ -2,9 +2,11 @@
 
 **When to run it:** after new migrations were merged. Trigger it, approve the risky step, read the report.
 
-**What it does:** `preflight` prints the state before, refuses what cannot work and pins what this run deploys. Then each migration,
-in order: `gate` (is there anything to do?), `approve` (for risk medium and up), `snapshot`, `apply`, `verify`, `decide`: `passed` or
-`rollback`. Older pending ones than the newest 25 are applied by `earlier`. `report` judges the run.
+**What it does:** `preflight` prints the state before, refuses what cannot work and pins what this run deploys. `backup` keeps what
+the deployment touches, `rehearse` runs all of it first on a private copy restored from that backup: what fails there ends the run
+before the target was touched. Then each migration, in order: `gate` (is there anything to do?), `approve` (for risk medium and up),
+`snapshot`, `apply`, `verify`, `decide`: `passed` or `rollback`. Older pending ones than the newest 25 are applied by `earlier`.
+`report` judges the run.
 
 **Params:** choose nothing to deploy everything pending to `target_db`. `dry_run` shows the plan and changes nothing. `on_failure` says
 what is undone when a check fails.
@@ -20,6 +22,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, Label, TaskGroup, chain
 
 from pg_deploy.edge.approval import ApproveMigrations
+from pg_deploy.edge.backup_tasks import backup, rehearse
 from pg_deploy.edge.deploy_params import deploy_params
 from pg_deploy.edge.deploy_tasks import (
     apply,
@@ -35,6 +38,7 @@ from pg_deploy.edge.deploy_tasks import (
     verify,
 )
 from pg_deploy.edge.groups import group_stems
+from pg_deploy.edge.retries import retried
 
 with DAG(
     "deploy_migrations",
@@ -42,12 +46,12 @@ with DAG(
     catchup=False,
     max_active_runs=4,
     params=deploy_params(),
-    default_args={"retries": 0},
+    default_args=retried(),
     doc_md=__doc__,
     tags=["database", "deploy"],
 ) as dag:
     before = earlier()
-    chain(preflight(), ApproveMigrations(task_id="approve_earlier", version=None), before)
+    chain(preflight(), backup(), rehearse(), ApproveMigrations(task_id="approve_earlier", version=None), before)
 
     previous = before
     ends = [before]

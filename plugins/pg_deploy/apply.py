@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pg_deploy import history
-from pg_deploy.errors import EditedAfterDeploymentError, PgDeployError
+from pg_deploy.errors import (
+    AppliedMeanwhileError,
+    ConnectionLostError,
+    EditedAfterDeploymentError,
+    PgDeployError,
+)
 from pg_deploy.execution import Work, run_segments
 from pg_deploy.history_text import history_statements
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
-from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.attempt import UNFINISHED, Attempt
 from pg_deploy.migration import Migration
 from pg_deploy.old_backends import settle
 from pg_deploy.rollback import roll_back
@@ -30,12 +35,15 @@ def apply(job: Job, migration: Migration) -> Attempt:
         job.log.info("an earlier rollback of this migration was not finished: finishing it first")
         roll_back(job, migration.version)
         current = take_snapshot(job, migration)
+    if current.state == "verified":
+        job.log.info("deployed and verified already: nothing to apply")
+        return current
     if current.state == "applied":
         job.log.info("applied already by an earlier run that ended before verify: nothing to apply")
         return current
     if current.state == "snapshotted":
         current = attempts.move(job.ledger, current, "applying")
-    settle(job.ledger, current.id, log=job.log)
+    settle(job.ledger, current.id, log=job.log, patience_s=job.limits.reattach)
     done = attempts.committed_segments(job.ledger, current.id, "apply")
     todo = [segment for segment in migration.segments if segment.ordinal not in done]
     if done:
@@ -49,7 +57,14 @@ def apply(job: Job, migration: Migration) -> Attempt:
             attempts.move(connection, attempt, "applied")
 
     try:
-        run_segments(_work(job, migration, current), todo, before_commit)
+        run_segments(
+            _work(job, migration, current),
+            todo,
+            before_commit,
+            done=[segment for segment in migration.segments if segment.ordinal in done],
+        )
+    except ConnectionLostError:
+        raise
     except PgDeployError as error:
         job.ledger.execute(
             "update deploy_ledger.attempt set error = %s where id = %s and state = 'applying'", [str(error), current.id]
@@ -60,7 +75,12 @@ def apply(job: Job, migration: Migration) -> Attempt:
 
 def _open_attempt(job: Job, migration: Migration) -> Attempt:
     current = attempts.latest(job.ledger, migration.version)
-    if current is None or current.state in ("planned", "verified", "rolled_back", "baselined"):
+    if current is not None and current.state == "verified":
+        # The task was cleared, or started twice. A file edited since, or a row gone from the history, is preflight's matter.
+        return current
+    if (current is None or current.state not in UNFINISHED) and migration.version in history.read(job.ledger):
+        raise AppliedMeanwhileError(migration.stem)
+    if current is None or current.state in ("planned", "rolled_back", "baselined"):
         return take_snapshot(job, migration)
     if current.state in ("applying", "applied") and current.sql_hash != migration.file.sql_hash:
         raise EditedAfterDeploymentError(migration.stem)
@@ -81,4 +101,5 @@ def _work(job: Job, migration: Migration, current: Attempt) -> Work:
         migration.file.sql,
         limits,
         job.log,
+        job.observer,
     )

@@ -261,7 +261,9 @@ class StatementFailedError(PgDeployError):
         super().__init__(message)
 
     @classmethod
-    def from_server(cls, error: psycopg.Error, file: str, text: str, statement: Statement) -> StatementFailedError:
+    def from_server(
+        cls, error: psycopg.Error, file: str, text: str, statement: Statement, duplicates: Sequence[str] = ()
+    ) -> StatementFailedError:
         """The server's words with the file, the line and, where the server says the place, a caret."""
         diag = error.diag
         line, caret = statement.line, ""
@@ -278,6 +280,8 @@ class StatementFailedError(PgDeployError):
             for label, value in (("detail", diag.message_detail), ("hint", diag.message_hint))
             if value
         )
+        if duplicates:
+            extra += f"; keys that occur more than once: {', '.join(duplicates)}"
         primary = " ".join((diag.message_primary or str(error)).split())
         message = (
             f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}; '
@@ -336,7 +340,7 @@ class UncertainStatementError(PgDeployError):
         self.summary = summary
         super().__init__(
             f'"{summary}" (line {line}) was begun by an earlier try, and the catalog does not show whether it took effect; '
-            "look at the database, then finish or undo it by hand and adopt the version with `make baseline`"
+            "look at the database, then finish it by hand and adopt the version with `make baseline` and finished_by_hand"
         )
 
 
@@ -708,6 +712,296 @@ class NewMigrationRefused(PgDeployError):
         self.reason = reason
 
 
+# ------------------------------------------------------------------------------------------------- backup and rehearsal
+
+
+class InvalidSettingError(PgDeployError):
+    """A setting of the installation that cannot be used."""
+
+    def __init__(self, name: str, value: str, wanted: str) -> None:
+        self.name = name
+        super().__init__(f'setting "{name}" is "{value}", which is not {wanted}; correct it where Airflow is started')
+
+
+class ProgramMissingError(PgDeployError):
+    """A program of PostgreSQL that is not on the machine where the task runs."""
+
+    def __init__(self, program: str, major: int) -> None:
+        self.program = program
+        self.major = major
+        package = f"postgresql-client-{major}" if program == "pg_dump" else f"postgresql-{major}"
+        instead = "backup: none" if program == "pg_dump" else "rehearse: clone, on_target or none"
+        super().__init__(
+            f'"{program}" of PostgreSQL {major} was not found on this worker; install {package}, or set PG_DEPLOY_BINDIR to '
+            f"its folder, or choose {instead}"
+        )
+
+
+class ProgramTooOldError(PgDeployError):
+    """pg_dump refuses servers that are newer than itself."""
+
+    def __init__(self, program: str, major: int, server_major: int) -> None:
+        self.program = program
+        self.major = major
+        self.server_major = server_major
+        super().__init__(
+            f'"{program}" is of PostgreSQL {major} and the server is {server_major}, which an older pg_dump cannot read; '
+            f"install postgresql-client-{server_major} on this worker, or set PG_DEPLOY_BINDIR to its folder"
+        )
+
+
+class ProgramFailedError(PgDeployError):
+    """A program of PostgreSQL that ended with an error."""
+
+    def __init__(self, program: str, said: str) -> None:
+        self.program = program
+        self.said = said
+        super().__init__(f'"{program}" failed: {said}; correct that and trigger a new run, nothing was deployed')
+
+
+class DiskTooSmallError(PgDeployError):
+    """Not enough room for the backup or the copy; sizes in bytes."""
+
+    def __init__(self, folder: str, needed: int, free: int, purpose: str) -> None:
+        self.folder = folder
+        self.needed = needed
+        self.free = free
+        super().__init__(
+            f'"{folder}" has {free / 2**20:,.0f} MB free and the {purpose} needs about {needed / 2**20:,.0f} MB; make room, or '
+            "point BACKUP_URI or PG_DEPLOY_WORKDIR at a larger disk"
+        )
+
+
+class BackupFailedError(PgDeployError):
+    """The backup could not be completed; nothing of it was left behind."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        super().__init__(
+            f'backup "{name}" could not be completed: {reason}; what was written of it is removed and nothing was deployed, '
+            "correct the cause and trigger a new run"
+        )
+
+
+class BackupDamagedError(PgDeployError):
+    """A stored backup that is not what was written."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(
+            f'backup "{name}" cannot be trusted: {reason}; nothing was touched, take or choose another backup'
+        )
+
+
+class RestoreFailedError(PgDeployError):
+    """A restore that raised errors which the manifest does not expect."""
+
+    def __init__(self, name: str, errors: Sequence[str]) -> None:
+        self.name = name
+        self.errors = tuple(errors)
+        more = f" and {len(errors) - 5} more" if len(errors) > 5 else ""
+        super().__init__(
+            f'backup "{name}" did not restore: {"; ".join(errors[:5])}{more}; it proves nothing like this, correct the cause '
+            "(often an extension that is not installed on this worker) and trigger a new run"
+        )
+
+
+class CopyDiffersError(PgDeployError):
+    """A copy that is not what the target was."""
+
+    def __init__(self, name: str, differences: Sequence[str]) -> None:
+        self.name = name
+        self.differences = tuple(differences)
+        more = f" and {len(differences) - 5} more" if len(differences) > 5 else ""
+        super().__init__(
+            f'the copy "{name}" is not what the target is: {"; ".join(differences[:5])}{more}; a rehearsal on it would prove '
+            "nothing, so look at the differences and trigger a new run"
+        )
+
+
+class UnreadableTablesError(PgDeployError):
+    """Tables that the deploying role may not read, so that it cannot dump them."""
+
+    def __init__(self, role: str, tables: Sequence[str]) -> None:
+        self.role = role
+        self.tables = tuple(tables)
+        more = f" and {len(tables) - 3} more" if len(tables) > 3 else ""
+        named = ", ".join(f'"{table}"' for table in tables[:3])
+        super().__init__(
+            f'role "{role}" may not read {named}{more}, which the backup must hold; grant it select (Supabase: '
+            f'`grant pg_read_all_data to "{role}"`), or deploy with backup: none and rehearse: none'
+        )
+
+
+class MaskingFailedError(PgDeployError):
+    """A credential column that could not be masked in the copy."""
+
+    def __init__(self, column: str, reason: str) -> None:
+        self.column = column
+        super().__init__(
+            f'column "{column}" could not be masked in the copy: {reason}; the copy was removed, report this or leave the '
+            "column out by its name"
+        )
+
+
+class RehearsalFailedError(PgDeployError):
+    """A migration that failed on the copy."""
+
+    def __init__(self, stem: str, step: str, reason: str) -> None:
+        self.stem = stem
+        self.step = step
+        self.reason = reason
+        super().__init__(
+            f'"{stem}" failed in the rehearsal, at {step}: {reason}; production was not touched, correct the migration and '
+            "trigger a new run"
+        )
+
+
+class ChangesWholeServerError(PgDeployError):
+    """A segment that changes what all databases of the server share, rehearsed on the target's own server."""
+
+    def __init__(self, stem: str, what: str) -> None:
+        self.stem = stem
+        self.what = what
+        super().__init__(
+            f'"{stem}" changes the whole server ({what}), cannot be rehearsed here; its transaction was aborted, rehearse it '
+            "on a private cluster (rehearse: full) or a clone"
+        )
+
+
+class UnfitCloneError(PgDeployError):
+    """What rehearsal_db or on_target would use cannot serve for a rehearsal."""
+
+    def __init__(self, name: str, reason: str, remedy: str) -> None:
+        self.name = name
+        super().__init__(f'"{name}" cannot serve for the rehearsal: {reason}; {remedy}')
+
+
+class StopRuleError(PgDeployError):
+    """The server stayed too busy for the next segment."""
+
+    def __init__(self, broken: str, waited_s: float) -> None:
+        super().__init__(
+            f"the next segment was not begun, because after {waited_s:.0f} s still {broken}; "
+            "choose a quieter hour or raise the limit, and trigger again"
+        )
+
+
+class OtherDefinitionError(PgDeployError):
+    """An index of the wanted name exists, valid, and is another one."""
+
+    def __init__(self, index: str, found: str, wanted: str) -> None:
+        self.index = index
+        super().__init__(
+            f'index "{index}" exists already with another definition, `{found}` where the migration wants `{wanted}`; '
+            "give the new index another name, or drop the old one in a migration of its own"
+        )
+
+
+class UnfinishedMigrationError(PgDeployError):
+    """A migration to be adopted whose deployment broke off."""
+
+    def __init__(self, stem: str, state: str) -> None:
+        self.stem = stem
+        self.state = state
+        super().__init__(
+            f'"{stem}" was begun by a deployment that did not end (state {state}), so it may be half done; run '
+            "deploy_migrations, which goes on with it, or finish it by hand, name it in migrations and set "
+            "finished_by_hand to true"
+        )
+
+
+class RolledBackMigrationError(PgDeployError):
+    """A migration to be adopted that was undone by us."""
+
+    def __init__(self, stem: str) -> None:
+        self.stem = stem
+        super().__init__(
+            f'"{stem}" was rolled back by an earlier deployment, so it is not in the database; deploy it, or name it in '
+            "migrations if it was applied by hand since"
+        )
+
+
+class NotAdoptedError(PgDeployError):
+    """Not everything that the baseline pinned was adopted."""
+
+    def __init__(self, states: Sequence[str]) -> None:
+        self.states = tuple(states)
+        super().__init__(
+            f"not everything is adopted: {'; '.join(states)}; correct what the failed task says and trigger again, which "
+            "leaves alone what is adopted already"
+        )
+
+
+class NothingToUndoError(PgDeployError):
+    """What a rollback run was asked to undo is not there to be undone: `what` was asked, `reason` why not."""
+
+    def __init__(self, what: str, reason: str, remedy: str) -> None:
+        self.what = what
+        self.reason = reason
+        super().__init__(f'"{what}" {reason}: {remedy}')
+
+
+class NoRollbackError(PgDeployError):
+    """A migration brings no rollback.sql, and the catalog is not enough to make one."""
+
+    def __init__(self, stem: str, reasons: Sequence[str]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__(
+            f'"{stem}" brings no rollback.sql and none can be generated, so it was not undone ({"; ".join(reasons)}); '
+            "mend it with a new migration, or restore what is lost from the backup"
+        )
+
+
+class NeededByLaterError(PgDeployError):
+    """A version cannot be undone while later ones, which are to stay, build on it."""
+
+    def __init__(self, stem: str, later: Sequence[str], objects: Sequence[str]) -> None:
+        self.later = tuple(later)
+        named = ", ".join(f'"{each}"' for each in later)
+        super().__init__(
+            f'"{stem}" is needed by {named}, which would stay ({"; ".join(objects[:5])}): '
+            "undo those as well, for example with down_to"
+        )
+
+
+class NotUndoneError(PgDeployError):
+    """A rollback run ended without everything being undone that it was asked to undo."""
+
+    def __init__(self, failures: Sequence[str]) -> None:
+        self.failures = tuple(failures)
+        super().__init__("not everything was undone: " + "; ".join(failures))
+
+
+class AppliedMeanwhileError(PgDeployError):
+    """Somebody else recorded the version after this run had looked."""
+
+    def __init__(self, stem: str) -> None:
+        self.stem = stem
+        super().__init__(
+            f'"{stem}" was recorded in the history by somebody else since this run began, so it was not applied a second '
+            "time; look who did it, then trigger a new run, which takes it for applied elsewhere"
+        )
+
+
+class NoBackupError(PgDeployError):
+    """The backup that was asked for is not in the store."""
+
+    def __init__(self, wanted: str, uri: str, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        there = ", ".join(names[-5:]) or "nothing"
+        super().__init__(f'"{wanted}" has no backup at {uri}, which holds {there}: name one of those')
+
+
+class DatabaseTakenError(PgDeployError):
+    """A backup is never restored over a database that is there."""
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        super().__init__(f'"{database}" exists already, and nothing is restored over it: choose another name')
+
+
 class InvalidAccessFileError(PgDeployError):
     """A companion's access.yaml cannot be understood."""
 
@@ -719,6 +1013,7 @@ class InvalidAccessFileError(PgDeployError):
         )
 
 
+<<<<<<< HEAD
 class NothingToExplainError(PgDeployError):
     """What explain was asked about is not there."""
 
@@ -735,4 +1030,15 @@ class LockLintError(PgDeployError):
         super().__init__(
             f'the lock lint "squawk" did not answer, {reason}: install it with `make test` or `make deploy`, which set up '
             "everything in requirements.txt"
+=======
+class AccessDiffersError(PgDeployError):
+    """Somebody could do more, or less, than the migration declares."""
+
+    def __init__(self, stem: str, sentences: Sequence[str]) -> None:
+        self.sentences = tuple(sentences)
+        more = f"; and {len(sentences) - 10} more" if len(sentences) > 10 else ""
+        super().__init__(
+            f'"{stem}" changes access in a way that it does not declare: {"; ".join(sentences[:10])}{more}; correct it, or '
+            "declare the difference in access.yaml"
+>>>>>>> main
         )

@@ -13,6 +13,7 @@ _MAKE = (
     "alter table supabase_migrations.schema_migrations add column if not exists statements text[]",
     "alter table supabase_migrations.schema_migrations add column if not exists name text",
 )
+_LOCK = "select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('deploy_ledger revision', 0))"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ def ensure(connection: Connection) -> None:
     if row and row[0] == 3:
         return
     with connection.transaction():
+        # Two first deployments may come at once, and "if not exists" is no protection against that.
+        connection.execute(_LOCK)
         for statement in _MAKE:
             connection.execute(statement)
 
@@ -48,6 +51,17 @@ def read(connection: Connection) -> dict[str, HistoryRow]:
         """select version, to_jsonb(m) ->> 'name' from supabase_migrations.schema_migrations m order by version"""
     ).fetchall()
     return {row[0]: HistoryRow(row[0], row[1]) for row in rows}
+
+
+def recorded_statements(connection: Connection, version: str) -> tuple[str, ...] | None:
+    """The statements that were recorded with `version`; None where none were. Reads only."""
+    row = connection.execute(
+        """select array(select jsonb_array_elements_text(to_jsonb(m) -> 'statements'))
+        from supabase_migrations.schema_migrations m
+        where version = %s and jsonb_typeof(to_jsonb(m) -> 'statements') = 'array'""",
+        [version],
+    ).fetchone()
+    return tuple(row[0]) if row else None
 
 
 def insert(connection: Connection, version: str, name: str, statements: Sequence[str]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from pg_deploy.checks import CheckResult
-from pg_deploy.execution import Limits
+from pg_deploy.execution import Limits, Observer
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.guard import Guard
@@ -26,6 +26,7 @@ class Job:
     log: logging.Logger
     benchmark: bool = True
     on_copy: bool = False
+    observer: Observer = field(default_factory=Observer)
 
     @property
     def ledger(self) -> Connection:

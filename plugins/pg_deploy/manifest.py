@@ -7,9 +7,10 @@ from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from pg_deploy.duration import parse_duration
-from pg_deploy.errors import InvalidManifestError
+from pg_deploy.errors import InvalidManifestError, InvalidMigrationsError
 
 Risk = Literal["low", "medium", "high", "unknown"]
 Access = Literal["unchanged", "changed", "undeclared"]
@@ -60,6 +61,15 @@ class Limit(BaseModel):
     times_slower: float = Field(default=1.5, ge=1)
 
 
+class AllowedFinding(BaseModel):
+    """A finding of a lint that the author accepts, with the reason."""
+
+    model_config = _STRICT
+    lint: str
+    object: str
+    why: str = Field(min_length=3)
+
+
 class BenchmarkTerms(BaseModel):
     """Goal and limit of one benchmark file."""
 
@@ -89,9 +99,12 @@ class Manifest(BaseModel):
     requires_extensions: tuple[str, ...] = ()
     holds_lock: str | None = None
     after_rollback: str = ""
+    rollback: Literal["none"] | None = None
+    rollback_reason: str = ""
     hints: Hints = Hints()
     benchmarks: dict[str, BenchmarkTerms] = {}
     criteria: dict[CriterionName, tuple[str, ...]] = {}
+    allow: tuple[AllowedFinding, ...] = ()
 
     @field_validator("expected_duration", "holds_lock")
     @classmethod
@@ -99,6 +112,12 @@ class Manifest(BaseModel):
         if value is not None:
             parse_duration(value)
         return value
+
+    @model_validator(mode="after")
+    def _says_why_not(self) -> Manifest:
+        if self.rollback == "none" and not self.rollback_reason:
+            raise ValueError("rollback: none needs a rollback_reason, one sentence on why it cannot be undone")
+        return self
 
     @property
     def expected_seconds(self) -> float | None:
@@ -116,7 +135,10 @@ UNPROTECTED = Manifest(access="undeclared")
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest at `path`; an absent file means risk unknown, access unchanged. Raises InvalidManifestError."""
+    """The manifest at `path`; an absent file means risk unknown, access unchanged.
+
+    Raises InvalidManifestError, or InvalidMigrationsError with one of them for each fault.
+    """
     if not path.is_file():
         return Manifest()
     try:
@@ -130,15 +152,19 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return Manifest.model_validate(loaded)
     except ValidationError as error:
-        raise InvalidManifestError(path, _first_fault(error)) from error
+        raise InvalidMigrationsError([InvalidManifestError(path, _told(fault)) for fault in error.errors()]) from error
 
 
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors()[0]
+def _told(fault: ErrorDetails) -> str:
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         return f"unknown key '{key}'; known keys here: {', '.join(_known_keys(fault['loc']))}"
-    return f"'{key}': {fault['msg']}" if key else str(fault["msg"])
+    said = fault["msg"].removeprefix("Value error, ")
+    said = said[:1].lower() + said[1:]
+    if not key:
+        return said
+    given = fault["input"]
+    return f"'{key}' is {given!r}: {said}" if isinstance(given, str | int | float | None) else f"'{key}': {said}"
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from pg_deploy.access.decide import AccessFile, read_access_file
 from pg_deploy.errors import (
     DuplicateVersionError,
     EmptyMigrationError,
@@ -83,6 +86,9 @@ class Migration:
     benchmarks: tuple[Benchmark, ...]
     rollback: str | None
     companion_hash: str = field(repr=False, default="")
+    is_generated: bool = False
+    """Whether `rollback` was generated and proven in a rehearsal; it is part of the bundle then."""
+    access: AccessFile = field(default_factory=AccessFile)
 
     @property
     def version(self) -> str:
@@ -107,7 +113,14 @@ class Migration:
     @property
     def bundle_hash(self) -> str:
         """Hash of everything an approval is given for: SQL, companion and rollback."""
-        return hashlib.sha256(f"{self.file.sql_hash} {self.companion_hash}".encode()).hexdigest()
+        of_files = hashlib.sha256(f"{self.file.sql_hash} {self.companion_hash}".encode()).hexdigest()
+        if not self.is_generated:
+            return of_files
+        return hashlib.sha256(f"{of_files} {self.rollback}".encode()).hexdigest()
+
+    def with_generated(self, rollback: str) -> Migration:
+        """The migration with the rollback that a rehearsal generated and proved."""
+        return replace(self, rollback=rollback, is_generated=True)
 
     @property
     def unprotected(self) -> tuple[str, ...]:
@@ -117,15 +130,38 @@ class Migration:
             missing.append("no companion: only the built-in checks run, and access is undeclared")
         elif not self.checks:
             missing.append("no check of its own: only the built-in checks run")
-        if self.rollback is None:
-            missing.append("no rollback.sql: once applied, it cannot be undone by a task")
+        if self.rollback is None and self.manifest.rollback == "none":
+            missing.append(f"it declares that it cannot be undone: {self.manifest.rollback_reason}")
+        elif self.rollback is None:
+            missing.append("no rollback.sql: only what can be generated from the catalog, unproven, would undo it")
         return tuple(missing)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What a folder holds: the usable files in version order, every fault, and the stems that have one."""
+
+    files: tuple[MigrationFile, ...]
+    faults: tuple[PgDeployError, ...] = ()
+    faulty: tuple[str, ...] = ()
 
 
 def read_folder(directory: Path) -> tuple[MigrationFile, ...]:
     """All migrations of `directory` in version order. Reads files only; raises InvalidMigrationsError naming every fault."""
+    folder = scan_folder(directory)
+    if folder.faults:
+        raise InvalidMigrationsError(folder.faults)
+    return folder.files
+
+
+def scan_folder(directory: Path) -> Folder:
+    """All of `directory`, the faults beside the usable files, so that they can be told together with the target's.
+
+    Reads files only; raises InvalidMigrationsError when there is no such folder.
+    """
     files: list[MigrationFile] = []
     faults: list[PgDeployError] = []
+    faulty: list[str] = []
     if not directory.is_dir():
         raise InvalidMigrationsError((UnknownMigrationError(str(directory), ()),))
     for stem in stems(directory):
@@ -133,55 +169,92 @@ def read_folder(directory: Path) -> tuple[MigrationFile, ...]:
             files.append(_read_file(directory / f"{stem}.sql"))
         except PgDeployError as fault:
             faults.append(fault)
+            faulty.append(stem)
     by_version: dict[str, list[str]] = {}
     for file in files:
         by_version.setdefault(file.version, []).append(file.path.name)
-    faults += [DuplicateVersionError(version, tuple(names)) for version, names in by_version.items() if len(names) > 1]
+    twice = {version: names for version, names in by_version.items() if len(names) > 1}
+    faults += [DuplicateVersionError(version, tuple(names)) for version, names in twice.items()]
+    faulty += [file.stem for file in files if file.version in twice]
     known = {file.stem for file in files}
     named = set(stems(directory))
     for entry in sorted(directory.iterdir()):
         if entry.is_dir() and NAME.fullmatch(entry.name) and entry.name not in known | named:
             faults.append(OrphanCompanionError(entry.name))
-    if faults:
-        raise InvalidMigrationsError(tuple(faults))
-    return tuple(sorted(files, key=lambda file: file.version))
+    usable = sorted((file for file in files if file.version not in twice), key=lambda file: file.version)
+    return Folder(tuple(usable), tuple(faults), tuple(faulty))
 
 
 def load_all(files: tuple[MigrationFile, ...]) -> tuple[Migration, ...]:
     """`files` parsed with their companions, in the same order. Reads files only; raises InvalidMigrationsError."""
+    loaded, faults = load_usable(files)
+    if faults:
+        raise InvalidMigrationsError(faults)
+    return loaded
+
+
+def load_usable(files: tuple[MigrationFile, ...]) -> tuple[tuple[Migration, ...], tuple[PgDeployError, ...]]:
+    """Those of `files` that are valid, parsed, and every fault of the others. Reads files only; raises nothing."""
     loaded: list[Migration] = []
     faults: list[PgDeployError] = []
     for file in files:
-        try:
+        with _noting(faults):
             loaded.append(load(file))
-        except InvalidMigrationsError as several:
-            faults += several.faults
-        except PgDeployError as fault:
-            faults.append(fault)
-    if faults:
-        raise InvalidMigrationsError(tuple(faults))
-    return tuple(loaded)
+    return tuple(loaded), tuple(faults)
 
 
 def load(file: MigrationFile) -> Migration:
-    """`file` parsed, with its companion. Reads files only; raises the error class of the first fault found."""
-    statements = split(file.sql, file=file.path.name)
+    """`file` parsed, with its companion. Reads files only; raises InvalidMigrationsError naming every fault."""
+    faults: list[PgDeployError] = []
+    with _noting(faults):
+        statements = split(file.sql, file=file.path.name)
     companion = file.companion
     if not companion.is_dir():
+        if faults:
+            raise InvalidMigrationsError(faults)
         return Migration(file, statements, UNPROTECTED, False, (), (), None)
-    manifest = read_manifest(companion / "migration.yaml")
-    checks = tuple(_read_query(path, directive="check") for path in sorted((companion / "verify").glob("*.sql")))
-    benchmarks = _read_benchmarks(companion / "benchmarks", manifest)
-    proofs = {query.name for query in checks} | {benchmark.name for benchmark in benchmarks}
-    for names in manifest.criteria.values():
-        for name in names:
-            if name not in proofs:
-                raise UnknownProofError(name, file.stem)
-    rollback_path = companion / "rollback.sql"
-    rollback = read_text(rollback_path) if rollback_path.is_file() else None
-    if rollback is not None:
-        split(rollback, file=f"{file.stem}/rollback.sql")
-    return Migration(file, statements, manifest, True, checks, benchmarks, rollback, _hash_companion(companion))
+    manifest, checks = Manifest(), []
+    with _noting(faults):
+        manifest = read_manifest(companion / "migration.yaml")
+    for path in sorted((companion / "verify").glob("*.sql")):
+        with _noting(faults):
+            checks.append(_read_query(path, directive="check"))
+    benchmarks = _read_benchmarks(companion / "benchmarks", manifest, faults)
+    proofs = {path.stem for folder in ("verify", "benchmarks") for path in (companion / folder).glob("*.sql")}
+    named = sorted({name for names in manifest.criteria.values() for name in names})
+    faults += [UnknownProofError(name, file.stem) for name in named if name not in proofs]
+    access = AccessFile()
+    with _noting(faults):
+        access = read_access_file(companion)
+    rollback = None
+    if (companion / "rollback.sql").is_file():
+        with _noting(faults):
+            rollback = read_text(companion / "rollback.sql")
+            split(rollback, file=f"{file.stem}/rollback.sql")
+    if faults:
+        raise InvalidMigrationsError(faults)
+    return Migration(
+        file,
+        statements,
+        manifest,
+        True,
+        tuple(checks),
+        benchmarks,
+        rollback,
+        _hash_companion(companion),
+        access=access,
+    )
+
+
+@contextmanager
+def _noting(faults: list[PgDeployError]) -> Iterator[None]:
+    """Keep what is wrong and go on: all faults are told at once, so that they can be mended at once."""
+    try:
+        yield
+    except InvalidMigrationsError as several:
+        faults += several.faults
+    except PgDeployError as fault:
+        faults.append(fault)
 
 
 def read_text(path: Path) -> str:
@@ -231,22 +304,22 @@ def _directives(sql: str, directive: str, file: str) -> frozenset[str]:
     return frozenset(words)
 
 
-def _read_benchmarks(directory: Path, manifest: Manifest) -> tuple[Benchmark, ...]:
+def _read_benchmarks(directory: Path, manifest: Manifest, faults: list[PgDeployError]) -> tuple[Benchmark, ...]:
     found: list[Benchmark] = []
     paths = {path.name.removesuffix(".sql"): path for path in sorted(directory.glob("*.sql"))}
     names = {name for name in paths if not name.endswith(".before")}
-    for name in sorted(set(manifest.benchmarks) - names):
-        raise UnknownBenchmarkError(name, directory.parent.name)
+    faults += [UnknownBenchmarkError(name, directory.parent.name) for name in sorted(set(manifest.benchmarks) - names)]
     for name in sorted(names):
         before = paths.get(f"{name}.before")
-        found.append(
-            Benchmark(
-                name,
-                _read_query(paths[name], directive="benchmark"),
-                _read_query(before, directive="benchmark") if before else None,
-                manifest.benchmarks.get(name, BenchmarkTerms()),
+        with _noting(faults):
+            found.append(
+                Benchmark(
+                    name,
+                    _read_query(paths[name], directive="benchmark"),
+                    _read_query(before, directive="benchmark") if before else None,
+                    manifest.benchmarks.get(name, BenchmarkTerms()),
+                )
             )
-        )
     return tuple(found)
 
 

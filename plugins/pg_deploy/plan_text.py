@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pg_deploy.manifest import Manifest
 from pg_deploy.migration import Migration
@@ -35,7 +35,7 @@ def header(manifest: Manifest) -> str:
     return "  " + ", ".join(parts)
 
 
-def approval_text(migration: Migration, reason: str) -> str:
+def approval_text(migration: Migration, reason: str, rehearsal: str = "") -> str:
     """What a person needs to decide, as Markdown: title, risk, SQL, locks, what undoes it, what it is bound to."""
     manifest = migration.manifest
     parts = [
@@ -49,8 +49,12 @@ def approval_text(migration: Migration, reason: str) -> str:
         "### Locks",
         "\n".join(f"- {line}" for line in lock_lines(migration.statements)) or "None on what exists.",
     ]
+    parts += ["### Rehearsal", rehearsal] if rehearsal else []
     parts += ["### SQL", fenced(migration.file.sql)]
-    parts += ["### What undoes it", fenced(migration.rollback) if migration.rollback is not None else "Nothing."]
+    parts += [
+        "### What undoes it (generated, proven in the rehearsal)" if migration.is_generated else "### What undoes it",
+        fenced(migration.rollback) if migration.rollback is not None else "Nothing.",
+    ]
     parts.append(f"This approval holds for bundle `{migration.bundle_hash}` and no other text.")
     return "\n\n".join(parts)
 
@@ -70,10 +74,14 @@ def lock_lines(statements: Iterable[Statement]) -> tuple[str, ...]:
     )
 
 
-def several_text(migrations: Sequence[Migration], reasons: Iterable[str]) -> str:
-    """One approval for several older migrations, as Markdown."""
+def several_text(
+    migrations: Sequence[Migration], reasons: Iterable[str], rehearsals: Mapping[str, str] | None = None
+) -> str:
+    """One approval for several older migrations, as Markdown; `rehearsals` says by version what its rehearsal showed."""
+    shown = rehearsals or {}
     return "\n\n---\n\n".join(
-        approval_text(migration, reason) for migration, reason in zip(migrations, reasons, strict=True)
+        approval_text(migration, reason, shown.get(migration.version, ""))
+        for migration, reason in zip(migrations, reasons, strict=True)
     )
 
 

@@ -85,9 +85,17 @@ def read_state(connection: Connection, versions: Sequence[str]) -> State:
 
 
 def make_plan(
-    files: Sequence[MigrationFile], state: State, *, wanted: Sequence[str] = (), out_of_order: bool = False
+    files: Sequence[MigrationFile],
+    state: State,
+    *,
+    wanted: Sequence[str] = (),
+    out_of_order: bool = False,
+    faulty: Sequence[str] = (),
 ) -> Plan:
-    """Which of `files` are pending on a target in `state`; `wanted` names versions or stems, none = all. Pure."""
+    """Which of `files` are pending on a target in `state`; `wanted` names versions or stems, none = all. Pure.
+
+    `faulty` are the stems of unusable files: they are told of elsewhere, and are not missing.
+    """
     standings = {file.version: state.standing(file.version) for file in files}
     faults: list[PgDeployError] = []
     for file in files:
@@ -101,10 +109,11 @@ def make_plan(
             and attempt.sql_hash != file.sql_hash
         ):
             faults.append(EditedAfterDeploymentError(file.stem))
-    missing = sorted(set(state.history) - set(standings))
+    known = [(file.version, file.stem) for file in files] + [(stem.split("_", 1)[0], stem) for stem in faulty]
+    missing = sorted(set(state.history) - {version for version, _ in known})
     if missing:
         faults.append(MissingFileError(missing))
-    names = {file.version for file in files} | {file.stem for file in files}
+    names = {name for both in known for name in both}
     faults += [UnknownMigrationError(name, [f.stem for f in files]) for name in wanted if name not in names]
     pending = [file for file in files if standings[file.version].is_pending]
     chosen = [file for file in pending if not wanted or {file.version, file.stem} & set(wanted)]

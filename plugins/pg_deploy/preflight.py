@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pg_deploy import history, planning
+from pg_deploy.backup.readiness import dumps, not_ready
+from pg_deploy.claiming import IsOver, claim_target, never_over
 from pg_deploy.conf import DeployConf
+from pg_deploy.drift import drift_lines, read_drift, record_drift
 from pg_deploy.errors import (
     FolderChangedError,
-    InvalidMigrationsError,
     MissingRightsError,
     PgDeployError,
     PreflightError,
-    TargetBusyError,
 )
 from pg_deploy.folder import stamp
 from pg_deploy.index_estimate import disk_needed, index_estimates
 from pg_deploy.ledger import deployment, plan, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership
-from pg_deploy.migration import Migration, MigrationFile, load_all, read_folder
+from pg_deploy.migration import Folder, Migration, load_all, load_usable, scan_folder
 from pg_deploy.plan_text import plan_lines
 from pg_deploy.planning import Plan, Standing
 from pg_deploy.pooler import refuse_transaction_pooler
@@ -41,6 +42,7 @@ class Identity:
     dag_id: str
     airflow_run: str
     actor: str
+    is_over: IsOver = never_over
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,19 @@ def preflight(
     A dry run stops before the claim: its session is read only, and no ledger is made. Raises PreflightError naming all
     faults at once, TargetBusyError after conf.give_up_after, or the error of an unreachable target.
     """
-    files = _read_files(conf, folder)
-    refuse_transaction_pooler(
-        lambda: target.connect_plain("preflight"), host=host_and_port(target)[0], port=host_and_port(target)[1]
-    )
-    with target.session("preflight") as connection:
+    files = read_stamped(folder, conf.migrations_folder)
+    with beside(files.faults):
+        refuse_transaction_pooler(
+            lambda: target.connect_plain("preflight"), host=host_and_port(target)[0], port=host_and_port(target)[1]
+        )
+    with beside(files.faults), target.session("preflight") as connection:
         state = read_server_state(connection)
         connection.execute("set default_transaction_read_only = on")
         found = _plan(connection, files, conf)
-        migrations = _judge(connection, state, found, log)
+        drift = read_drift(connection)
+        migrations = _judge(connection, state, found, conf, log)
+        for line in drift_lines(drift):
+            log.warning("%s", line)
         _print_plan(found, migrations, log)
     if conf.dry_run:
         log.info("dry run: nothing was changed, no ledger was made, nothing is pinned")
@@ -81,9 +87,11 @@ def preflight(
             identity.actor,
             conf.model_dump(mode="json"),
             stamp(folder),
-            tuple(file.version for file in files),
+            tuple(file.version for file in files.files),
         )
-        held = _claim(connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log)
+        held = claim_target(
+            connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log, is_over=identity.is_over
+        )
         try:
             # Another run may have worked while this one waited: what counts is what is pending now.
             now = _plan(connection, files, conf)
@@ -91,6 +99,7 @@ def preflight(
                 raise PreflightError(now.faults)
             pinned = load_all(now.chosen)
             plan.pin(connection, held.id, pinned)
+            record_drift(connection, held.id, drift)
         except BaseException:
             deployment.close(connection, held.id, held.fence, "failed")
             raise
@@ -98,31 +107,49 @@ def preflight(
     return Prepared(Ownership(held.id, held.fence, good_for), len(pinned))
 
 
-def _read_files(conf: DeployConf, folder: Path) -> tuple[MigrationFile, ...]:
-    found = stamp(folder)
-    if conf.migrations_folder is not None and conf.migrations_folder != found:
-        raise FolderChangedError(conf.migrations_folder, found)
-    return read_folder(folder)
+def read_stamped(directory: Path, expected: str | None) -> Folder:
+    """The folder, which must be the one that the form showed, where it showed one. Raises FolderChangedError."""
+    found = stamp(directory)
+    if expected is not None and expected != found:
+        raise FolderChangedError(expected, found)
+    return scan_folder(directory)
 
 
-def _plan(connection: Connection, files: Sequence[MigrationFile], conf: DeployConf) -> Plan:
-    state = planning.read_state(connection, [file.version for file in files])
-    return planning.make_plan(files, state, wanted=conf.migrations, out_of_order=conf.out_of_order)
+@contextmanager
+def beside(faults: Sequence[PgDeployError]) -> Iterator[None]:
+    """An unusable target must not hide what is wrong with the files: both are told at once."""
+    try:
+        yield
+    except PreflightError:
+        raise
+    except PgDeployError as error:
+        if not faults:
+            raise
+        raise PreflightError([*faults, error]) from error
 
 
-def _judge(connection: Connection, state: ServerState, found: Plan, log: logging.Logger) -> tuple[Migration, ...]:
+def _plan(connection: Connection, files: Folder, conf: DeployConf) -> Plan:
+    state = planning.read_state(connection, [file.version for file in files.files])
+    found = planning.make_plan(
+        files.files, state, wanted=conf.migrations, out_of_order=conf.out_of_order, faulty=files.faulty
+    )
+    return replace(found, faults=(*files.faults, *found.faults))
+
+
+def _judge(
+    connection: Connection, state: ServerState, found: Plan, conf: DeployConf, log: logging.Logger
+) -> tuple[Migration, ...]:
     """Every fault of files, plan and server at once; logs the state before."""
     _print_state(state, found, log)
-    faults: list[PgDeployError] = list(found.faults)
-    migrations: tuple[Migration, ...] = ()
-    try:
-        migrations = load_all(found.chosen)
-    except InvalidMigrationsError as several:
-        faults += several.faults
+    migrations, unusable = load_usable(found.chosen)
+    faults: list[PgDeployError] = [*found.faults, *unusable]
     statements = [each for m in migrations for each in in_file(m.file.path.name, m.statements)]
-    made = {name.name for m in migrations for s in m.statements for name in s.creates if name.kind == "extension"}
-    required = {name for migration in migrations for name in migration.manifest.requires_extensions}
-    faults += refusals(state, required_extensions=sorted(required - made))
+    faults += refusals(
+        state,
+        required_extensions=_extensions_to_find(migrations, state, all_known=not faults),
+        must_read_everything=bool(migrations) and dumps(conf),
+    )
+    faults += not_ready(connection, conf, migrations)
     lacking = missing_rights(connection, statements)
     if lacking:
         faults.append(MissingRightsError(role=state.role, sentences=tuple(each.sentence for each in lacking)))
@@ -134,6 +161,21 @@ def _judge(connection: Connection, state: ServerState, found: Plan, log: logging
     if estimates:
         log.info("%s", disk_needed(estimates))
     return migrations
+
+
+def _extensions_to_find(migrations: Sequence[Migration], state: ServerState, *, all_known: bool) -> list[str]:
+    """What must be there before: not what an earlier one of these migrations creates, if the server can create it.
+
+    Unless they are `all_known`, an unusable file may be the one that creates it.
+    """
+    made: set[str] = set()
+    found: list[str] = []
+    for migration in migrations:
+        created = {each.name for s in migration.statements for each in s.creates if each.kind == "extension"}
+        made |= created
+        found += [name for name in migration.manifest.requires_extensions if name not in made]
+        found += sorted(created - set(state.extensions_available))
+    return [name for name in found if all_known or name not in state.extensions_available]
 
 
 def _print_state(state: ServerState, found: Plan, log: logging.Logger) -> None:
@@ -164,26 +206,3 @@ def _print_plan(found: Plan, migrations: Sequence[Migration], log: logging.Logge
         log.info("::endgroup::")
     for file in found.left_out:
         log.info("%s is pending and was not chosen; later it needs out_of_order if a newer one is applied", file.stem)
-
-
-def _claim(
-    connection: Connection, wanted: Claim, *, good_for: float, give_up_after: float, log: logging.Logger
-) -> deployment.Deployment:
-    started = time.monotonic()
-    said = -60.0
-    while True:
-        try:
-            return deployment.claim(connection, wanted, good_for=good_for)
-        except TargetBusyError as busy:
-            waited = time.monotonic() - started
-            if waited >= give_up_after:
-                raise
-            if waited - said >= 10:
-                log.info(
-                    "run %s holds the target, in phase %s: waiting, for %.0f s so far",
-                    busy.airflow_run,
-                    busy.phase,
-                    waited,
-                )
-                said = waited
-            time.sleep(1)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pg_deploy import history
+from pg_deploy.access_step import ACCESS
+from pg_deploy.backup.evidence import how_to_restore
 from pg_deploy.criteria import Criterion, judge_criteria
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger import attempt as attempts
@@ -14,9 +16,12 @@ from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.ledger.plan import Pinned
 from pg_deploy.manifest import Manifest
+from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
 from pg_deploy.session import Connection
 from pg_deploy.timeline import Step, read_steps
 
+NOT_REACHED = "not reached"
+_BETWEEN = ("rollback failed", "left")
 _MARKS = {"met": "✓", "not met": "✗"}
 
 
@@ -29,6 +34,7 @@ class Outcome:
     attempt: Attempt | None
     state: str
     evidence: tuple[Evidence, ...]
+    rehearsal: tuple[Evidence, ...] = ()
 
     @property
     def is_deployed(self) -> bool:
@@ -45,6 +51,7 @@ class Report:
     criteria: tuple[Criterion, ...]
     steps: tuple[Step, ...]
     undone_earlier: bool
+    evidence: tuple[Evidence, ...] = ()
 
     @property
     def is_deployed(self) -> bool:
@@ -68,6 +75,8 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
     """The report of that deployment from its ledger. Reads only."""
     recorded = history.read(connection)
     seen = {one.id: one for one in attempts.of_deployment(connection, deployment_id)}
+    rows = evidence.of_deployment(connection, deployment_id)
+    rehearsed = [row for row in rows if row.location == "rehearsal"]
     outcomes = []
     for pinned in plan.pinned(connection, deployment_id):
         newest = [one for one in seen.values() if one.version == pinned.version]
@@ -79,15 +88,16 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
                 attempt,
                 _state(attempt, pinned.version in recorded, connection, deployment_id, pinned),
                 evidence.of_attempt(connection, attempt.id) if attempt else (),
+                tuple(row for row in rehearsed if row.version == pinned.version),
             )
         )
-    rows = evidence.of_deployment(connection, deployment_id)
     return Report(
         deployment_id,
         tuple(outcomes),
-        judge_criteria([(o.manifest, o.is_deployed, o.evidence) for o in outcomes], rows),
+        judge_criteria([(o.manifest, o.is_deployed, (*o.evidence, *o.rehearsal)) for o in outcomes], rows),
         read_steps(connection, deployment_id),
         any(row.kind == "undone earlier" for row in rows),
+        rows,
     )
 
 
@@ -106,7 +116,9 @@ def report_lines(
     if report.outcomes:
         lines += ["::group::success criteria"]
         lines += [f"{_MARKS.get(c.verdict, '–')} {c.title}: {c.verdict}{_because(c.evidence)}" for c in report.criteria]
-        lines += ["::endgroup::", "::group::duration of each step beside the guide's timeline"]
+        lines += ["::endgroup::"]
+    if report.steps:
+        lines += ["::group::duration of each step beside the guide's timeline"]
         lines += [step.line for step in report.steps] + ["::endgroup::"]
     if report.is_deployed and report.outcomes:
         lines.append(f"everything is deployed: {len(report.outcomes)} of {len(report.outcomes)} migrations")
@@ -125,9 +137,13 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
     checks = [row for row in outcome.evidence if row.kind == "check"]
     if checks:
         passed = sum(row.outcome == "passed" for row in checks)
-        left = sum(row.outcome == "not run" for row in checks)
+        left = [row.name for row in checks if row.outcome == "not run"]
+        on_copy = {row.name for row in outcome.rehearsal if row.kind == "check" and row.outcome == "passed"}
+        missing = [name for name in left if name not in on_copy]
         lines.append(
-            f"    {passed} of {len(checks) - left} checks passed" + (f", {left} need a rehearsal" if left else "")
+            f"    {passed} of {len(checks) - len(left)} checks passed"
+            + (f", {len(left) - len(missing)} more on the copy" if len(left) > len(missing) else "")
+            + (f", {len(missing)} need a rehearsal" if missing else "")
         )
     for row in checks:
         if row.outcome in ("failed", "error"):
@@ -137,11 +153,17 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
         if row.kind == "benchmark":
             mark = "✗" if row.outcome == "breached" else "✓"
             lines.append(f"    {mark} benchmark {row.name}: {row.detail.get('sentence')}")
+        elif row.kind == ACCESS:
+            lines.append(f"    {'✗' if row.detail.get('against') else '✓'} access: {row.detail.get('verdict')}")
+            lines += [f"      ✗ {sentence}" for sentence in row.detail.get("against", ())]
         elif row.kind == "rollback proof":
             proof = "the database is as it was before" if row.outcome == "passed" else "NOT as it was before"
             lines.append(f"    rollback: {proof} ({row.detail.get('facts')} catalog facts compared)")
         elif row.kind == "approval":
             lines.append(f"    approval: {row.outcome} by {row.detail.get('by')}")
+    for row in outcome.rehearsal:
+        if row.kind == REHEARSAL:
+            lines += [f"    {line}" for line in rehearsal_lines(row.outcome, row.detail)]
     if attempt is not None and attempt.error:
         lines += [f"    {line}" for line in attempt.error.splitlines()]
     if outcome.state == "rolled back" and outcome.manifest.after_rollback:
@@ -149,7 +171,7 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
     if not outcome.is_deployed:
         lines += [f"    hint: {hint}" for hint in _hints(outcome)]
     elif outcome.pinned.rollback is None:
-        lines.append("    unprotected: no rollback.sql, it cannot be undone by a task")
+        lines.append("    unprotected: no rollback.sql, and none was generated and proven in a rehearsal")
     return lines
 
 
@@ -170,14 +192,14 @@ def _what_to_do(report: Report, conf: dict[str, object], contacts: str, task_sta
     lines = ["", "what to do"]
     stopped = [o for o in report.outcomes if not o.is_deployed]
     lines += [f"  - {state}" for state in task_states]
+    first = next((o for o in stopped if o.state != NOT_REACHED), stopped[0])
     lines.append(
-        f"  - read the log of the failed task of {stopped[0].pinned.stem}, correct the migration, trigger a new run"
+        f"  - read the log of the failed task of {first.pinned.stem}, correct the migration, trigger a new run"
     )
-    if any(o.state in ("rollback failed", "left as it is") for o in stopped):
-        lines.append(
-            "  - the database is between two states for the migration named above: mend it before anything else"
-        )
-    lines.append("  - backup: none was taken by this run (backup: none); restore yours if data is wrong")
+    between = [o.pinned.stem for o in stopped if o.state.startswith(_BETWEEN)]
+    if between:
+        lines.append(f"  - the database is between two states for {', '.join(between)}: mend that before anything else")
+    lines += [f"  - {line}" if not line.startswith(" ") else f"  {line}" for line in how_to_restore(report.evidence)]
     target = conf.get("target", "target_db")
     lines.append(f'  - the conf to deploy the rest: {{"target": "{target}"}}')
     lines.append(f"  - contacts: {contacts}")
@@ -196,7 +218,14 @@ def _state(attempt: Attempt | None, recorded: bool, connection: Connection, depl
             for row in evidence.of_deployment(connection, deployment_id, "approval")
             if row.version == pinned.version and row.outcome == "rejected"
         ]
-        return "rejected" if asked else "not reached"
+        if asked:
+            return "rejected"
+        failed = [
+            row
+            for row in evidence.of_deployment(connection, deployment_id, REHEARSAL)
+            if row.version == pinned.version and row.outcome == "failed"
+        ]
+        return "failed in the rehearsal, the target was not touched" if failed else NOT_REACHED
     if attempt.state == "verified":
         return "deployed" if recorded else "verified, but gone from the history"
     words = {

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pg_deploy import history
 from pg_deploy.catalog import Facts, read_facts, read_facts_in_transaction
 from pg_deploy.catalog_diff import compare, describe
 from pg_deploy.errors import (
+    ConnectionLostError,
+    NoRollbackError,
     PgDeployError,
     RollbackMissingError,
     RollbackNotProvenError,
     RollbackRefusedError,
 )
 from pg_deploy.execution import Work, run_segments
+from pg_deploy.generated_rollback import generate_rollback
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import plan, snapshot
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.plan import Pinned
+from pg_deploy.losses import say_what_stays
+from pg_deploy.mending import mend, mending_sql
 from pg_deploy.old_backends import settle
 from pg_deploy.session import Connection
 from pg_deploy.statements import Segment, segments, split
+from pg_deploy.undo_proof import Goal, snapshot_goal, undo_goal
+
+_PROPERTIES = ("grant", "comment", "default grant", "setting", "membership", "security label")
+_NOTHING_LEFT = "rolled back already by an earlier try"
+_NOT_BEGUN = "nothing had been begun, nothing was run"
+_THEN = "\nthen the rollback failed: "
 
 
 @dataclass(frozen=True)
@@ -36,24 +47,34 @@ class Undone:
 def roll_back(job: Job, version: str) -> Undone:
     """Undo the newest attempt at `version`, and prove it: the catalog facts must equal the snapshot taken before.
 
-    Ends an old backend of the attempt first. Where no segment took effect nothing is run. Raises RollbackMissingError,
-    RollbackRefusedError (it would drop what was there before), RollbackNotProvenError or the error of its statement; the
-    attempt is then rollback_failed.
+    Of a verified attempt, which may be days old, exactly its own changes must be gone (see undo_proof). Policies, grants,
+    functions and cron jobs that the rollback forgot are mended at once. Without a rollback.sql one is generated. Ends an
+    old backend of the attempt first. Where no segment took effect nothing is run. Raises RollbackMissingError,
+    NoRollbackError, RollbackRefusedError (it would drop what was there before), RollbackNotProvenError or the error of its
+    statement; the attempt is then rollback_failed.
     """
     current = attempts.latest(job.ledger, version)
-    if current is None or current.state in ("planned", "snapshotted", "rolled_back", "baselined"):
+    if current is None or current.state == "baselined":
         raise RollbackMissingError(version)
-    pinned = plan.pinned_version(job.ledger, current.deployment_id, version)
+    if current.state in ("planned", "snapshotted", "rolled_back"):
+        sentence = _NOTHING_LEFT if current.state == "rolled_back" else _NOT_BEGUN
+        job.log.info("%s", sentence)
+        return Undone(current, 0, sentence)
+    pinned = _rollback_in_force(job, current)
     before = snapshot.load(job.ledger, current.id, "before")
     if pinned is None or before is None:
         raise RollbackMissingError(current.stem)
-    settle(job.ledger, current.id, log=job.log)
+    settle(job.ledger, current.id, log=job.log, patience_s=0)
     current = attempts.by_id(job.ledger, current.id)
+    goal = _goal(job, current, before)
     if current.state != "rolling_back":
         current = attempts.move(job.ledger, current, "rolling_back")
     try:
-        statements_run = _undo(job, current, pinned, before)
-        _prove(job, current, before)
+        statements_run = _undo(job, current, pinned, before, goal)
+        _prove(job, current, goal)
+    except ConnectionLostError:
+        # Neither undone nor failed: the next try goes on from where the ledger says it stopped.
+        raise
     except PgDeployError as error:
         attempts.move(
             job.ledger, attempts.by_id(job.ledger, current.id), "rollback_failed", error=_both(current, error)
@@ -64,36 +85,97 @@ def roll_back(job: Job, version: str) -> Undone:
         "rolled back, the database is as before" if statements_run else "nothing had taken effect, nothing was run"
     )
     job.log.info("%s", sentence)
+    if statements_run:
+        say_what_stays(job, current, pinned)
     return Undone(undone, statements_run, sentence)
 
 
-def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> int:
+def give_up(job: Job, current: Attempt) -> bool:
+    """End an attempt of which nothing took effect; False, and nothing is changed, where something did or may have.
+
+    Ends an old backend of the attempt first: it could still commit.
+    """
+    settle(job.ledger, current.id, log=job.log, patience_s=job.limits.reattach)
+    current = attempts.by_id(job.ledger, current.id)
+    before = snapshot.load(job.ledger, current.id, "before")
+    if current.state != "applying" or before is None or _took_effect(job, current, before):
+        return False
+    current = attempts.move(job.ledger, current, "rolling_back")
+    attempts.move(job.ledger, current, "rolled_back")
+    job.log.info("nothing of attempt %d had taken effect: it is given up", current.id)
+    return True
+
+
+def _rollback_in_force(job: Job, current: Attempt) -> Pinned | None:
+    """The text as deployed; where that rollback failed, or was cut off, the one that this run pinned: it may be corrected."""
+    as_deployed = plan.pinned_version(job.ledger, current.deployment_id, current.version)
+    if current.state in ("rolling_back", "rollback_failed"):
+        of_this_run = plan.pinned_version(job.ledger, job.deployment_id, current.version)
+        if of_this_run is not None and of_this_run.rollback is not None:
+            return of_this_run
+    if as_deployed is not None and as_deployed.rollback is None:
+        # The one that was generated, shown and approved in this run.
+        return plan.pinned_version(job.ledger, job.deployment_id, current.version) or as_deployed
+    return as_deployed
+
+
+def _goal(job: Job, current: Attempt, before: Facts) -> Goal:
+    """What this rollback has to lead to. For one that was cut off, the state when it began is in the ledger."""
+    after = snapshot.load(job.ledger, current.id, "after")
+    if current.state == "verified" and after is not None:
+        with job.target.session(f"rollback {current.version}") as connection:
+            snapshot.save(job.ledger, job.deployment_id, current.id, "undoing", read_facts(connection))
+    start = snapshot.load(job.ledger, current.id, "undoing")
+    if after is None or start is None:
+        return snapshot_goal(before)
+    goal = undo_goal(before, after, start)
+    for line in goal.changed_since:
+        job.log.warning("changed since by others: %s", line)
+    return goal
+
+
+def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal) -> int:
     """Run the rollback where something took effect; returns the number of statements run."""
     if not _took_effect(job, current, before):
         history.delete(job.ledger, [current.version])
         return 0
-    if pinned.rollback is None:
-        raise RollbackMissingError(current.stem)
-    file = f"{current.stem}/rollback.sql"
-    todo = segments(split(pinned.rollback, file=file))
+    text = pinned.rollback if pinned.rollback is not None else _generated(job, current, pinned, goal)
+    if not text.strip():
+        job.log.info("the database is as before already")
+        history.delete(job.ledger, [current.version])
+        return 0
+    is_generated = pinned.rollback is None or pinned.rollback_source == "generated"
+    file = f"{current.stem}/{'generated rollback' if is_generated else 'rollback.sql'}"
+    todo = segments(split(text, file=file))
     last = todo[-1].ordinal
     with job.target.session(f"rollback {current.version}") as connection:
         present_at_start = _identities(read_facts(connection))
 
     def before_commit(connection: Connection, segment: Segment) -> None:
         if segment.transactional:
-            lost = _lost(present_at_start, _identities(read_facts_in_transaction(connection)), before)
+            now = read_facts_in_transaction(connection)
+            lost = _lost(present_at_start, _identities(now), goal)
             if lost:
                 raise RollbackRefusedError(current.stem, lost)
+            if is_generated and segment.ordinal == last and not pinned.rollback_proven:
+                # Nobody has rehearsed it: it is not committed unless it leads where it has to.
+                _refuse_unless(current, describe(goal.difference(now)))
         if segment.ordinal == last:
             history.delete(connection, [current.version])
 
     for segment in todo:
-        _refuse_dropping_what_was_there(current, segment, before)
+        _refuse_dropping_what_was_there(current, segment, goal)
+    done = attempts.committed_rollback_segments(job.ledger, current.id, text)
+    if done:
+        job.log.info("%d of %d segments of this rollback committed before", len(done), len(todo))
+    declared = plan.manifest_of(job.ledger, pinned.deployment_id, pinned.version).holds_lock_seconds
+    # Undoing takes the same locks; what was declared, and approved, for the change holds for its undoing too.
+    limits = replace(job.limits, lock_budget=max(declared or 0.0, job.limits.lock_budget))
     run_segments(
-        Work(job.target, job.guard, current.id, "rollback", file, pinned.rollback, job.limits, job.log),
-        todo,
+        Work(job.target, job.guard, current.id, "rollback", file, text, limits, job.log, job.observer),
+        [segment for segment in todo if segment.ordinal not in done],
         before_commit,
+        done=[segment for segment in todo if segment.ordinal in done],
     )
     return sum(len(segment.statements) for segment in todo)
 
@@ -108,24 +190,66 @@ def _took_effect(job: Job, current: Attempt, before: Facts) -> bool:
         return bool(compare(before, read_facts(connection)))
 
 
-def _prove(job: Job, current: Attempt, before: Facts) -> None:
+def _generated(job: Job, current: Attempt, pinned: Pinned, goal: Goal) -> str:
+    """A rollback from the facts, for a migration that brings none; empty where nothing differs."""
+    manifest = plan.manifest_of(job.ledger, pinned.deployment_id, pinned.version)
+    if manifest.rollback == "none":
+        raise NoRollbackError(current.stem, [f"it declares that it cannot be undone: {manifest.rollback_reason}"])
     with job.target.session(f"rollback {current.version}") as connection:
         now = read_facts(connection)
+    found = generate_rollback(goal.expected, now, migration_sql=pinned.sql)
+    if found.refusals:
+        raise NoRollbackError(current.stem, [str(refusal) for refusal in found.refusals])
+    job.log.warning(
+        "%s brings no rollback.sql: this one is generated from the catalog, unproven, and kept only if it leads back",
+        current.stem,
+    )
+    for line in found.sql.splitlines():
+        job.log.info("    %s", line)
+    for remark in found.remarks:
+        job.log.warning("  %s", remark)
+    return found.sql
+
+
+def _refuse_unless(current: Attempt, differences: tuple[str, ...]) -> None:
+    if differences:
+        raise NoRollbackError(current.stem, ["the generated one does not lead back", *differences[:10]])
+
+
+def _prove(job: Job, current: Attempt, goal: Goal) -> None:
+    """Compare with what has to be; mend what may be mended; fail with the SQL that would mend the rest."""
+    with job.target.session(f"rollback {current.version}") as connection:
+        now = read_facts(connection)
+    now = mend(job, current, goal, now)
     snapshot.save(job.ledger, job.deployment_id, current.id, "rolled_back", now)
-    difference = compare(before, now)
-    lines = describe(difference)
+    lines = describe(goal.difference(now))
+    along = goal.went_along(now)
+    sql = mending_sql(goal, now) if lines else ""
     job.record(
         current,
         "rollback proof",
-        "catalog facts as before",
-        "failed" if difference else "passed",
-        {"differences": list(lines), "facts": len(now.facts), "fingerprint": now.fingerprint},
+        "catalog facts as before" if goal.start is None else "its own changes are gone, and no others",
+        "failed" if lines else "passed",
+        {
+            "differences": list(lines),
+            "facts": len(now.facts),
+            "fingerprint": now.fingerprint,
+            "changed_since": list(goal.changed_since),
+            "went_along": list(along),
+            "mending": sql,
+        },
     )
-    if difference:
+    for line in along:
+        job.log.warning("went with what the migration had made: %s", line)
+    if lines:
         for line in lines:
             job.log.error("  ✗ %s", line)
+        job.log.error("this SQL would mend it:")
+        for line in sql.splitlines():
+            job.log.error("    %s", line)
         raise RollbackNotProvenError(current.stem, lines)
-    job.log.info("  ✓ %d catalog facts equal the snapshot, fingerprint %s", len(now.facts), now.fingerprint[:12])
+    what = "equal the snapshot" if goal.start is None else "are as if the migration had not been"
+    job.log.info("  ✓ %d catalog facts %s, fingerprint %s", len(now.facts), what, now.fingerprint[:12])
 
 
 Identities = frozenset[tuple[str, str]]
@@ -135,16 +259,18 @@ def _identities(facts: Facts) -> Identities:
     return frozenset((fact.kind, fact.identity) for fact in facts.facts)
 
 
-def _lost(at_start: Identities, now: Identities, before: Facts) -> list[str]:
-    """Objects that were there before the migration and that this rollback has just removed."""
-    return sorted(f"{kind} {identity}" for kind, identity in (at_start - now) & _identities(before))
+def _lost(at_start: Identities, now: Identities, goal: Goal) -> list[str]:
+    """Objects that are not the migration's and that this rollback has just removed."""
+    lost = (at_start - now) & goal.protected
+    # A right or a comment that differs is a difference; only an object that is gone is a loss.
+    return sorted(f"{kind} {identity}" for kind, identity in lost if goal.start is None or kind not in _PROPERTIES)
 
 
-def _refuse_dropping_what_was_there(current: Attempt, segment: Segment, before: Facts) -> None:
+def _refuse_dropping_what_was_there(current: Attempt, segment: Segment, goal: Goal) -> None:
     """A statement outside a transaction cannot be taken back, so it is judged from its text before it runs."""
     if segment.transactional:
         return
-    present = {identity for _, identity in _identities(before)}
+    present = {identity for _, identity in goal.protected}
     dropped = [name for statement in segment.statements for name in statement.drops]
     there = [name.name for name in dropped if _names(name.name) & present]
     if there:
@@ -158,4 +284,8 @@ def _names(qualified: str) -> set[str]:
 
 def _both(current: Attempt, error: PgDeployError) -> str:
     """The first error and this one: a failing rollback never hides why it was needed."""
-    return f"{current.error}\nthen the rollback failed: {error}" if current.error else str(error)
+    if not current.error:
+        return str(error)
+    # Of several failed rollbacks the last one counts; the ledger's statements hold the errors of all.
+    first = current.error.split(_THEN)[0]
+    return f"{first}{_THEN}{error}"

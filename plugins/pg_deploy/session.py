@@ -18,6 +18,8 @@ from pg_deploy.errors import ConnectionFailedError
 
 Connection = psycopg.Connection[TupleRow]
 
+CHECK_CLIENT_EVERY = "5s"
+
 
 @dataclass(frozen=True)
 class Backend:
@@ -43,7 +45,12 @@ class Target:
         connection = self.connect_plain(purpose)
         connection.execute(
             "select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),"
-            " set_config('idle_in_transaction_session_timeout', '0', false)"
+            " set_config('idle_in_transaction_session_timeout', '0', false),"
+            " set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false),"
+            " set_config('tcp_keepalives_count', '3', false),"
+            # A killed client's statement ends within seconds, and its locks with it; a build says otherwise, see below.
+            " case when version() like '%linux%' and current_setting('server_version_num')::integer >= 140000"
+            f" then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"
         )
         return connection
 
@@ -57,6 +64,10 @@ class Target:
                 connect_timeout=15,
                 prepare_threshold=None,
                 client_encoding="utf8",
+                # A server that fell over, or a network that was cut, must be noticed within a minute, on both sides.
+                keepalives_idle=20,
+                keepalives_interval=10,
+                keepalives_count=3,
             )
         except psycopg.Error as error:
             raise ConnectionFailedError(self.name, one_line(without_secrets(str(error)))) from None
@@ -94,7 +105,7 @@ def aborted_transaction(connection: Connection, *, writes: bool = False) -> Iter
 
 def without_secrets(text: str) -> str:
     """`text` with passwords in URLs and key=value pairs masked."""
-    text = re.sub(r"(://[^:/@\s]+:)[^@\s]+@", r"\1***@", text)
+    text = re.sub(r"(://[^:/@\s]*:)\S+@", r"\1***@", text)
     return re.sub(r"(?i)\b(password\s*=\s*)('[^']*'|\S+)", r"\1***", text)
 
 

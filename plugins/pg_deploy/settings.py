@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pg_deploy.duration import parse_duration
+
+T = TypeVar("T")
 
 # The newest migrations get a task group each; the UI's graph stays usable up to about fifty.
 GROUPS = 25
@@ -13,11 +17,19 @@ GROUPS = 25
 
 @dataclass(frozen=True)
 class Settings:
-    """Durations in seconds. `contacts` is printed at the end of every red report."""
+    """Durations in seconds. `contacts` is printed at the end of every red report.
+
+    `reattach` is how long a retry waits for a build that an earlier, killed try left running in the server. The three
+    limits pause a deployment between segments (see stop_rules); None = not looked at.
+    """
 
     good_for: float
     approval_timeout: float
     contacts: str
+    reattach: float
+    max_replica_lag: float | None
+    min_free_connections: int | None
+    max_wal_mb_per_s: float | None
 
 
 def settings() -> Settings:
@@ -25,5 +37,13 @@ def settings() -> Settings:
     return Settings(
         good_for=parse_duration(os.environ.get("PG_DEPLOY_GOOD_FOR", "10 min")),
         approval_timeout=parse_duration(os.environ.get("PG_DEPLOY_APPROVAL_TIMEOUT", "24 h")),
+        reattach=parse_duration(os.environ.get("PG_DEPLOY_REATTACH", "2 h")),
+        max_replica_lag=_optional(os.environ.get("PG_DEPLOY_MAX_REPLICA_LAG"), parse_duration),
+        min_free_connections=_optional(os.environ.get("PG_DEPLOY_MIN_FREE_CONNECTIONS"), int),
+        max_wal_mb_per_s=_optional(os.environ.get("PG_DEPLOY_MAX_WAL_MB_PER_S"), float),
         contacts=os.environ.get("PG_DEPLOY_CONTACTS", "Supabase support: https://supabase.com/support"),
     )
+
+
+def _optional(text: str | None, convert: Callable[[str], T]) -> T | None:
+    return convert(text) if text else None

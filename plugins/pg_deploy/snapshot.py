@@ -10,7 +10,9 @@ from pg_deploy.job import BENCHMARK_S, Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import snapshot
 from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.lints import LINT_BEFORE, run_lints
 from pg_deploy.migration import Migration
+from pg_deploy.rollback import give_up
 
 
 def take_snapshot(job: Job, migration: Migration) -> Attempt:
@@ -19,11 +21,17 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
     A snapshot is taken once an attempt: one that was begun already keeps the facts and benchmarks from before it began.
     """
     last = attempts.latest(job.ledger, migration.version)
-    if last is not None and last.state in attempts.UNFINISHED:
-        if last.state in ("applying", "applied") and last.sql_hash != migration.file.sql_hash:
-            raise EditedAfterDeploymentError(migration.stem)
-        job.log.info("attempt %d was left in state %s: going on with it and its snapshot", last.id, last.state)
+    if last is not None and last.state == "verified" and last.sql_hash == migration.file.sql_hash:
+        job.log.info("deployed and verified already: nothing to keep")
         return last
+    if last is not None and last.state in attempts.UNFINISHED:
+        if last.state not in ("applying", "applied") or last.sql_hash == migration.file.sql_hash:
+            job.log.info("attempt %d was left in state %s: going on with it and its snapshot", last.id, last.state)
+            return last
+        # A file that failed may be corrected as long as nothing of it is in the database.
+        if not give_up(job, last):
+            raise EditedAfterDeploymentError(migration.stem)
+        last = None
     if last is None or last.state not in ("planned", "snapshotted") or last.deployment_id != job.deployment_id:
         last = attempts.start(
             job.ledger,
@@ -39,6 +47,8 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
         for check in built_in_checks():
             result = run_check(connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s)
             job.record_check(last, result, kind="check before")
+        known = [list(finding.key) for finding in run_lints(connection)]
+        job.record(last, LINT_BEFORE, "findings there already", str(len(known)), {"keys": known})
         if job.benchmark and migration.benchmarks:
             job.log.info("benchmarks before")
             for name, measurement in benchmarks.measure_all(

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import psycopg
-
 from pg_deploy.duration import format_duration
 from pg_deploy.folder import PROJECT
 from pg_deploy.session import Backend, Connection, Target, one_line
@@ -107,13 +105,16 @@ class Watch:
             )
 
     def _say(self, connection: Connection, what: str, blockers: list[str], elapsed: float) -> None:
-        try:
-            progress = connection.execute(_PROGRESS, {"pid": self.backend.pid}).fetchone()
-        except psycopg.Error:
-            progress = None
+        progress = build_progress(connection, self.backend.pid)
         parts = [f"{what}: running for {format_duration(elapsed)}"]
         if progress:
-            parts.append(progress[0])
+            parts.append(progress)
         if blockers:
             parts.append("waiting for " + "; ".join(blockers))
         self.log.info("%s", ", ".join(parts))
+
+
+def build_progress(connection: Connection, pid: int) -> str | None:
+    """How far the index build of that backend is, as one phrase, or None where it builds none. Reads only."""
+    row = connection.execute(_PROGRESS, {"pid": pid}).fetchone()
+    return row[0] if row else None

@@ -6,9 +6,16 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.dags.harness import Result, run_dag
+from tests.looking import Database
+
+Deploy = Callable[..., Result]
 
 _HOME = Path(tempfile.mkdtemp(prefix="pg-deploy-airflow-"))
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
@@ -31,3 +38,31 @@ def _airflow_metadata() -> None:
     from airflow.utils.db import initdb
 
     initdb()
+
+
+@pytest.fixture
+def database(empty_database: str) -> Database:
+    """A new, empty target of the deploying role, and a way to look at it."""
+    return Database(empty_database)
+
+
+@pytest.fixture
+def deploy(database: Database) -> Deploy:
+    """Run deploy_migrations from a folder against the target; asks nobody unless the conf says otherwise."""
+
+    def run(folder: Path, conf: dict[str, Any] | None = None, **how: Any) -> Result:
+        return run_dag("deploy_migrations", database.url, folder, {"approval": "none", **(conf or {})}, **how)
+
+    return run
+
+
+@pytest.fixture
+def rollback(database: Database, tmp_path: Path) -> Callable[..., Result]:
+    """Run rollback_migrations against the target; no migration is in the folder that it could read."""
+    nothing = tmp_path / "no_migrations_here"
+    nothing.mkdir()
+
+    def run(conf: dict[str, Any] | None = None, **how: Any) -> Result:
+        return run_dag("rollback_migrations", database.url, nothing, {"approval": "none", **(conf or {})}, **how)
+
+    return run

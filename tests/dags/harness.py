@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
-import threading
+import re
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
+CONNECTION = "AIRFLOW_CONN_TARGET_DB"
+
+# `dag.test()` pauses for a second whenever no task can start; nothing happens meanwhile.
+_AIRFLOW_PAUSE_S = 0.01
+_PAUSING = "airflow.sdk.definitions.dag"
 
 
 @dataclass
@@ -49,49 +57,79 @@ def run_dag(
     conf: Mapping[str, Any] | None = None,
     *,
     answer: str | None = None,
-    during: Callable[[logging.Logger], None] | None = None,
+    during: Callable[[], None] | None = None,
     when: str | None = None,
+    extra: Mapping[str, object] | None = None,
+    after_parsing: Callable[[], None] | None = None,
 ) -> Result:
     """Run the DAG to its end and return what happened.
 
-    `answer` (Approve or Reject) is given to every approval that waits. `during` is called once, when a line that holds
-    `when` is logged: for what somebody else does meanwhile.
+    `answer` (Approve or Reject) is given to every approval that waits; without it, a waiting approval fails the test.
+    `during` is called once, when a line that matches the pattern
+    `when` is logged: for what somebody else does meanwhile. `extra` is
+    the target connection's extra. `after_parsing` is called once the DAG is loaded and before it runs: a scheduler parses the
+    file anew for each task, so the tasks may stand for other files than those that preflight sees.
     """
     os.environ["MIGRATIONS_DIR"] = str(folder)
-    os.environ["AIRFLOW_CONN_TARGET_DB"] = url.replace("postgresql://", "postgres://", 1)
+    os.environ[CONNECTION] = _airflow_connection(url, extra or {})
     from airflow.dag_processing.dagbag import DagBag
 
+    # Loaded anew for each run: dag.test() writes the run's conf into the DAG object.
     bag = DagBag(str(PROJECT / "dags"), bundle_name="dags-folder")
     if bag.import_errors:
         raise AssertionError(bag.import_errors)
     dag = bag.dags[dag_id]
+    if after_parsing:
+        after_parsing()
     lines: list[str] = []
-    collector = _Collector(lines)
     interrupter = _Interrupter(when, during) if during and when else None
     engine = logging.getLogger("pg_deploy")
-    handlers = [collector, *([interrupter] if interrupter else [])]
+    handlers = [_Collector(lines), *([interrupter] if interrupter else [])]
     for handler in handlers:
         engine.addHandler(handler)
-    stop = threading.Event()
-    answering = threading.Thread(target=_answer_all, args=(answer, stop), daemon=True) if answer else None
-    if answering:
-        answering.start()
     try:
-        run = dag.test(run_conf={"migrations_folder": None, **(conf or {})})
+        with _short_pauses(lambda: _answer_all(answer)):
+            run = dag.test(run_conf={**_any_folder(dag), **_lean(dag_id), **(conf or {})})
     finally:
-        stop.set()
-        if answering:
-            answering.join(timeout=10)
         for handler in handlers:
             engine.removeHandler(handler)
     if interrupter and interrupter.error:
         raise interrupter.error
+    if interrupter and not interrupter.done:
+        raise AssertionError(f'nothing was logged that matches "{when}"')
     tasks = {ti.task_id: str(getattr(ti.state, "value", ti.state)) for ti in run.get_task_instances()}
     return Result(str(getattr(run.state, "value", run.state)), tasks, lines)
 
 
+def _any_folder(dag: Any) -> dict[str, None]:
+    """The folder is the one of the test, whatever the form said when it was parsed."""
+    return {"migrations_folder": None} if "migrations_folder" in dag.params else {}
+
+
+def _lean(dag_id: str) -> dict[str, str]:
+    """Most tests are about the target: backup and rehearsal have tests of their own."""
+    return {"backup": "none", "rehearse": "none"} if dag_id == "deploy_migrations" else {}
+
+
+def _airflow_connection(url: str, extra: Mapping[str, object]) -> str:
+    from psycopg.conninfo import conninfo_to_dict
+
+    parts = conninfo_to_dict(url)
+    return json.dumps(
+        {
+            "conn_type": "postgres",
+            "host": parts["host"],
+            "port": int(str(parts["port"])),
+            "login": parts["user"],
+            "password": parts["password"],
+            "schema": parts["dbname"],
+            "extra": dict(extra),
+        }
+    )
+
+
 class _Interrupter(logging.Handler):
-    def __init__(self, when: str, during: Callable[[logging.Logger], None]) -> None:
+    def __init__(self, when: str, during: Callable[[], None]) -> None:
         super().__init__(logging.INFO)
         self.when = when
         self.during = during
@@ -99,26 +137,54 @@ class _Interrupter(logging.Handler):
         self.error: BaseException | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not self.done and self.when in record.getMessage():
+        if not self.done and re.search(self.when, record.getMessage()):
             self.done = True
             try:
-                self.during(logging.getLogger("tests"))
+                self.during()
             except BaseException as error:
                 self.error = error
 
 
-def _answer_all(answer: str, stop: threading.Event) -> None:
-    """Answer every waiting approval as a person would, in the metadata database's own words."""
+@contextmanager
+def _short_pauses(meanwhile: Callable[[], None]) -> Iterator[None]:
+    """Shorten the pauses of `dag.test()`, and only those; `meanwhile` is called in each, as the world outside the run."""
+    sleep = time.sleep
+
+    def pause(seconds: float) -> None:
+        if sys._getframe(1).f_globals.get("__name__") == _PAUSING:
+            meanwhile()
+            seconds = min(seconds, _AIRFLOW_PAUSE_S)
+        sleep(seconds)
+
+    time.sleep = pause
+    try:
+        yield
+    finally:
+        time.sleep = sleep
+
+
+def _answer_all(answer: str | None) -> None:
+    """Answer every waiting approval as the API's PATCH …/hitlDetails does: write the response and let the task go on."""
     from airflow.models.hitl import HITLDetail
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.models.trigger import handle_event_submit
+    from airflow.sdk.timezone import utcnow
+    from airflow.triggers.base import TriggerEvent
     from airflow.utils.session import create_session
-    from airflow.utils.timezone import utcnow
+    from airflow.utils.state import TaskInstanceState
     from sqlalchemy import select
 
-    while not stop.is_set():
-        time.sleep(0.2)
-        with create_session() as session:
-            for detail in session.scalars(select(HITLDetail).where(HITLDetail.responded_at.is_(None))):
-                detail.chosen_options = [answer]
-                detail.params_input = {}
-                detail.responded_at = utcnow()
-                detail.responded_by = {"id": "1", "name": "tester"}
+    with create_session() as session:
+        waiting = session.scalars(
+            select(TaskInstance).where(TaskInstance.state == TaskInstanceState.AWAITING_INPUT)
+        ).all()
+        for instance in waiting:
+            if answer is None:
+                raise AssertionError(f"{instance.task_id} waits for a person, and the test has no answer")
+            detail = session.scalars(select(HITLDetail).where(HITLDetail.ti_id == instance.id)).one()
+            detail.chosen_options = [answer]
+            detail.params_input = {}
+            detail.responded_at = utcnow()
+            detail.responded_by = {"id": "1", "name": "tester"}
+            session.flush()
+            handle_event_submit(TriggerEvent(detail.as_resume_event_payload()), task_instance=instance, session=session)

@@ -89,7 +89,7 @@ def cross_check(
 
     `expected` are the answers of an engine compiled with rows for every table. Reads only.
     """
-    found = []
+    found: list[Disagreement] = []
     for subject in subjects:
         for cell in sorted(expected):
             if time.monotonic() > deadline:

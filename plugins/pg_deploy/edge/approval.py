@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -14,39 +15,56 @@ from pg_deploy.edge.groups import versions_without_group
 from pg_deploy.edge.run import Run, log, read_run, told_plainly
 from pg_deploy.errors import ApprovalRejectedError
 from pg_deploy.ledger import deployment, evidence, plan
+from pg_deploy.ledger.plan import Pinned
 from pg_deploy.migration import Migration
 from pg_deploy.plan_text import several_text
+from pg_deploy.rehearsal.text import rehearsal_text
 from pg_deploy.settings import settings
 
 _RISKY = ("medium", "high", "unknown")
 
 
-class ApproveMigrations(ApprovalOperator):
-    """Ask a person about the risky ones among some migrations; returns at once where there is nothing to ask.
+@dataclass(frozen=True)
+class Question:
+    """What a person is asked: the text, and which stems with which hash of their content it is about."""
 
-    `version` None stands for all older migrations without a group of their own. A rejection fails the task: if it only
-    skipped, what follows would count as deployed.
+    subject: str
+    body: str
+    about: tuple[tuple[str, str], ...]
+
+
+class AskPerson(ApprovalOperator):
+    """Ask what `question` says; returns at once where it has nothing to ask.
+
+    A rejection fails the task: if it only skipped, what follows would run. Who decided what is kept as evidence.
     """
 
-    def __init__(self, *, version: str | None, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            subject="Approve a migration",
+            subject="Approve",
             body="",
             fail_on_reject=True,
+            retries=0,
             response_timeout=timedelta(seconds=settings().approval_timeout),
             **kwargs,
         )
-        self.version = version
+
+    def question(self, run: Run, context: Any) -> Question | None:
+        """The question, or None where there is nothing to ask; it says so in the log."""
+        raise NotImplementedError
+
+    def run_of(self, context: Any) -> Run:
+        """The run behind an Airflow context."""
+        return read_run(context)
 
     def execute(self, context: Any) -> Any:
         """Ask, or say why there is nothing to ask."""
         with told_plainly():
-            run = read_run(context)
-            asked = self._asked(run, context)
-            if not asked:
+            run = self.run_of(context)
+            asked = self.question(run, context)
+            if asked is None:
                 return None
-            self.subject = f"Deploy {', '.join(migration.stem for migration in asked)}?"
-            self.body = several_text(asked, [_reason(migration, run.approval) for migration in asked])
+            self.subject, self.body = asked.subject, asked.body
             with run.target.session("approve") as connection:
                 ownership = run.ownership
                 if ownership is not None:
@@ -55,7 +73,7 @@ class ApproveMigrations(ApprovalOperator):
                         connection,
                         ownership.deployment_id,
                         ownership.fence,
-                        f"waiting for the approval of {asked[0].stem}",
+                        f"waiting for the approval of {asked.about[0][0]}",
                         good_for=settings().approval_timeout,
                     )
         log.info("%s", self.subject)
@@ -69,55 +87,97 @@ class ApproveMigrations(ApprovalOperator):
         by = event.get("responded_by_user") or {}
         name = by.get("name") or by.get("id") or "nobody" if isinstance(by, dict) else str(by)
         approved = chosen == self.APPROVE
+        outcome = "nobody answered" if "error" in event else "approved" if approved else "rejected"
         with told_plainly():
-            run = read_run(context)
-            asked = self._asked(run, context)
+            run = self.run_of(context)
+            asked = self.question(run, context)
+            about = asked.about if asked else ()
             with run.target.session("approve") as connection:
-                for migration in asked:
+                for stem, bundle_hash in about:
                     evidence.record(
                         connection,
                         run.deployment_id,
                         "approval",
-                        migration.stem,
-                        "approved" if approved else "rejected",
-                        detail={"by": name, "bundle_hash": migration.bundle_hash},
-                        version=migration.version,
+                        stem,
+                        outcome,
+                        detail={"by": name, "bundle_hash": bundle_hash},
+                        version=stem.split("_", 1)[0],
                     )
                 if run.ownership is not None:
                     deployment.renew(
                         connection,
                         run.ownership.deployment_id,
                         run.ownership.fence,
-                        "approved" if approved else "rejected",
+                        outcome,
                         good_for=run.ownership.good_for,
                     )
         if "error" in event:
             raise AirflowFailException(f"nobody answered in time: {event['error']}")
         if not approved:
-            raise AirflowFailException(str(ApprovalRejectedError(", ".join(m.stem for m in asked), name)))
+            raise AirflowFailException(str(ApprovalRejectedError(", ".join(stem for stem, _ in about), name)))
         log.info("approved by %s", name)
         return {"approved_by": name}
 
-    def _asked(self, run: Run, context: Any) -> tuple[Migration, ...]:
-        """The pinned migrations of this task that the policy asks about."""
+
+class ApproveMigrations(AskPerson):
+    """Ask about the risky ones among some migrations, and about those that nothing can undo.
+
+    `version` None stands for all older migrations without a group of their own.
+    """
+
+    def __init__(self, *, version: str | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.version = version
+
+    def question(self, run: Run, context: Any) -> Question | None:
+        """About the pinned migrations of this task that the policy asks about."""
         if run.ownership is None:
             log.info("nothing to approve: a dry run")
-            return ()
+            return None
         with run.target.session("approve") as connection:
             pinned = plan.pinned(connection, run.deployment_id)
         mine: Sequence[str] = (
             [self.version] if self.version else versions_without_group(context["dag"], [p.version for p in pinned])
         )
         policy = run.approval
-        wanted = [p for p in pinned if p.version in mine and _must_ask(p.risk, policy)]
-        if not wanted:
-            log.info("nothing to approve: approval is %s", policy)
-        return tuple(run.migration(p.version) for p in wanted)
+        wanted = [
+            (each, run.migration(each.version))
+            for each in pinned
+            if each.version in mine and policy != "none" and _may_have_to_ask(each, policy)
+        ]
+        asked = [
+            (each, found) for each, found in wanted if _must_ask(each.risk, policy) or _is_unprotected(each, found)
+        ]
+        if not asked:
+            log.info("nothing to approve: %s", f"approval is {policy}" if mine else "no migration is without a group")
+            return None
+        migrations = [migration for _, migration in asked]
+        with run.target.session("approve") as connection:
+            rows = evidence.of_deployment(connection, run.deployment_id)
+        return Question(
+            f"Deploy {', '.join(migration.stem for migration in migrations)}?",
+            several_text(
+                migrations,
+                [_reason(each, migration, policy) for each, migration in asked],
+                {migration.version: rehearsal_text(rows, migration.version) for migration in migrations},
+            ),
+            tuple((each.stem, each.bundle_hash) for each, _ in asked),
+        )
+
+
+def _may_have_to_ask(pinned: Pinned, policy: Approval) -> bool:
+    return _must_ask(pinned.risk, policy) or pinned.rollback is None
+
+
+def _is_unprotected(pinned: Pinned, migration: Migration) -> bool:
+    """Whether nothing undoes it, and its author did not declare that."""
+    return pinned.rollback is None and migration.manifest.rollback != "none"
 
 
 def _must_ask(risk: str, policy: Approval) -> bool:
     return policy == "all" or (policy == "risky" and risk in _RISKY)
 
 
-def _reason(migration: Migration, policy: Approval) -> str:
-    return f"risk {migration.manifest.risk}, and approval is {policy}"
+def _reason(pinned: Pinned, migration: Migration, policy: Approval) -> str:
+    unprotected = "no rollback that was proven, " if _is_unprotected(pinned, migration) else ""
+    return f"{unprotected}risk {migration.manifest.risk}, and approval is {policy}"

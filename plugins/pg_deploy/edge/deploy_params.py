@@ -47,13 +47,18 @@ def deploy_params() -> dict[str, Param]:
             description="Undo the migration that failed, everything that this run verified, or nothing.",
         ),
         "backup": Param(
-            "none",
-            enum=["none", False],
+            "full",
+            enum=["full", "schema", "external", "none", True, False],
             title="Backup",
-            description="Backups come with a later version: take yours before you trigger.",
+            description="full: a dump of the migrated schemas and what they depend on. external: the server can go back to any "
+            "moment by itself, and the moment is recorded. true = full, false = none.",
         ),
         "rehearse": Param(
-            "none", enum=["none", False], title="Rehearse", description="Rehearsals come with a later version."
+            "full",
+            enum=["full", "on_target", "clone", "none", True, False],
+            title="Rehearse",
+            description="full: the whole deployment first on a private copy restored from the backup. clone: on the connection "
+            "rehearsal_db. on_target: in a scratch database on the target's own server. true = full, false = none.",
         ),
         "benchmark": Param(
             True, type="boolean", title="Benchmark", description="Time the migrations' queries before and after."
@@ -74,7 +79,8 @@ def deploy_params() -> dict[str, Param]:
             "0 s",
             type=_DURATION,
             title="Statement timeout",
-            description="The longest time that one statement or check may run; 0 s = no limit.",
+            description="The longest time that one statement in a transaction, or one check, may run; 0 s = no limit. "
+            "A CONCURRENTLY build has none: cancelled, it would leave an invalid index.",
         ),
         "give_up_after": Param(
             "10 min",

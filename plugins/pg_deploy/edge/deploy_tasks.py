@@ -9,9 +9,16 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from pg_deploy import planning
 from pg_deploy.apply import apply as apply_migration
+from pg_deploy.drift import keep_state
 from pg_deploy.edge.groups import versions_without_group
-from pg_deploy.edge.run import Run, folder, log, read_run, told_plainly
-from pg_deploy.errors import HistoryMismatchError, NotDeployedError, PgDeployError
+from pg_deploy.edge.run import PREFLIGHT, Run, folder, log, ownership_from, read_run, told_plainly
+from pg_deploy.errors import (
+    ConnectionFailedError,
+    ConnectionLostError,
+    HistoryMismatchError,
+    NotDeployedError,
+    PgDeployError,
+)
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan
@@ -25,7 +32,7 @@ from pg_deploy.snapshot import take_snapshot
 from pg_deploy.verify import verify as verify_migration
 
 
-@task
+@task(retries=0)
 def preflight() -> dict[str, Any]:
     """Print the state before, refuse what cannot work, pin what this run deploys."""
     with told_plainly():
@@ -157,9 +164,13 @@ def rollback(stem: str) -> str:
 @task(trigger_rule="all_done")
 def undo_earlier() -> int:
     """With on_failure rollback_all, and one migration rolled back: undo everything that this run verified, newest first."""
+    context = get_current_context()
+    if ownership_from(context, PREFLIGHT) is None:
+        log.info("nothing to do: this run changed nothing")
+        return 0
     with told_plainly():
-        run = read_run(get_current_context())
-        if run.ownership is None or run.conf.on_failure != "rollback_all":
+        run = read_run(context)
+        if run.conf.on_failure != "rollback_all":
             log.info("nothing to do: on_failure is %s", run.conf.on_failure)
             return 0
         with run.job("undo_earlier") as job:
@@ -172,12 +183,14 @@ def report() -> None:
     context = get_current_context()
     failed = [f"{name} {state}" for name, state in task_states(context).items() if state == "failed"]
     with told_plainly():
-        run = read_run(context)
-        if run.ownership is None:
+        owned = ownership_from(context, PREFLIGHT)
+        if owned is None:
+            # What is wrong may be the conf itself, so it is not read here.
             if failed:
                 raise NotDeployedError([f"{', '.join(failed)}, nothing was changed: read the log of that task"])
             log.info("dry run: the plan is in the log of preflight, nothing was changed")
             return
+        run = read_run(context)
         with run.target.session("report") as connection:
             found = read_report(connection, run.deployment_id)
             for line in report_lines(connection, found, contacts=settings().contacts, task_states=failed):
@@ -190,7 +203,8 @@ def report() -> None:
                 found.end_state,
                 detail={"criteria": [vars(criterion) for criterion in found.criteria], "failed_tasks": failed},
             )
-            deployment.close(connection, run.deployment_id, run.ownership.fence, found.end_state)
+            keep_state(connection, owned.deployment_id)
+            deployment.close(connection, owned.deployment_id, owned.fence, found.end_state)
         if not found.is_deployed:
             raise NotDeployedError(found.failures)
         if failed:
@@ -225,6 +239,9 @@ def _deploy_one(run: Run, version: str) -> None:
         try:
             apply_migration(job, migration)
             verify_migration(job, migration)
+        except (ConnectionLostError, ConnectionFailedError):
+            # Nothing is known to be wrong: the next try looks, and goes on.
+            raise
         except PgDeployError as first:
             for line in str(first).splitlines():
                 log.error("%s", line)
@@ -234,7 +251,9 @@ def _deploy_one(run: Run, version: str) -> None:
 
 
 def _undo_verified(job: Job) -> int:
-    mine = [one for one in attempts.of_deployment(job.ledger, job.deployment_id)]
+    # The newest attempt at each: this run may have finished the rollback of an older one before it deployed anew.
+    newest = {one.version: one for one in attempts.of_deployment(job.ledger, job.deployment_id)}
+    mine = sorted(newest.values(), key=lambda one: one.id)
     if not any(one.state == "rolled_back" for one in mine):
         log.info("nothing was rolled back, so nothing earlier is undone")
         return 0

@@ -5,22 +5,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRuntimeError
 
 from pg_deploy.conf import Approval, DeployConf, read_deploy_conf, stricter
 from pg_deploy.edge.target import approval_floor, read_target
-from pg_deploy.errors import PgDeployError, PinnedContentChangedError
+from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, PgDeployError, PinnedContentChangedError
+from pg_deploy.execution import Limits
 from pg_deploy.folder import migrations_dir
 from pg_deploy.job import Job
 from pg_deploy.ledger import plan
+from pg_deploy.ledger.deployment import Deployment
 from pg_deploy.ledger.guard import Ownership, working
-from pg_deploy.migration import Migration, load, read_folder
+from pg_deploy.lost import lost_connections_named
+from pg_deploy.migration import Migration, load, scan_folder
+from pg_deploy.old_backends import terminate_all
 from pg_deploy.preflight import Identity
 from pg_deploy.session import Target
+from pg_deploy.settings import settings
+from pg_deploy.stop_rules import StopRules
 
 log = logging.getLogger("pg_deploy")
 
@@ -35,6 +41,7 @@ class Run:
     target: Target
     identity: Identity
     ownership: Ownership | None
+    task: Any = field(repr=False, compare=False)
 
     @property
     def approval(self) -> Approval:
@@ -43,22 +50,37 @@ class Run:
 
     @contextmanager
     def job(self, phase: str) -> Iterator[Job]:
-        """Work for this run: the deploy lock taken, the fence checked, the deployment kept alive."""
+        """Work for this run: the deploy lock taken, the fence checked, the deployment kept alive.
+
+        While it lasts, marking the task failed or clearing it ends its sessions in the server too.
+        """
         if self.ownership is None:
             raise AirflowFailException("a dry run never works on the target")
+        # A TaskFlow function cannot define on_kill, which is what Airflow calls when a person stops the task.
+        self.task.on_kill = self._end_sessions
         with working(self.target, self.ownership, phase, give_up_after=self.conf.give_up_after, log=log) as guard:
-            yield Job(self.target, guard, self.conf.limits, log, benchmark=self.conf.benchmark)
+            yield Job(self.target, guard, self._limits(), log, benchmark=self.conf.benchmark)
+
+    def _limits(self) -> Limits:
+        configured = settings()
+        rules = StopRules(configured.max_replica_lag, configured.min_free_connections, configured.max_wal_mb_per_s)
+        return replace(self.conf.limits, reattach=configured.reattach, stop_rules=rules)
+
+    def _end_sessions(self) -> None:
+        log.warning("the task is being stopped: ending its sessions in the server")
+        with self.target.session("stop") as connection:
+            terminate_all(connection, self.deployment_id, log)
 
     def migration(self, version: str) -> Migration:
         """The pinned migration of that version, read now; refused unless it is still what was pinned."""
         with self.target.session(f"read {version}") as connection:
             pinned = plan.pinned_version(connection, self.deployment_id, version)
-        found = [file for file in read_folder(migrations_dir()) if file.version == version]
+        found = [file for file in scan_folder(migrations_dir()).files if file.version == version]
         if pinned is None or not found:
             raise PinnedContentChangedError(pinned.stem if pinned else version)
         migration = load(found[0])
         plan.refuse_other_content(pinned, migration)
-        return migration
+        return plan.as_pinned(pinned, migration)
 
     @property
     def deployment_id(self) -> int:
@@ -71,20 +93,34 @@ class Run:
 def read_run(context: Any) -> Run:
     """The run behind an Airflow context. Raises the core's errors for a bad conf or target."""
     conf = read_conf(context)
-    return Run(conf, read_target(conf.target), identity(context), _ownership(context))
+    ownership = ownership_from(context, PREFLIGHT)
+    return Run(conf, read_target(conf.target), identity(context), ownership, context["task"])
 
 
 def read_conf(context: Any) -> DeployConf:
     """The conf of the run: the form's defaults with what was chosen, unknown keys refused."""
-    given = dict(context["dag_run"].conf or {})
-    return read_deploy_conf({**dict(context["params"]), **given})
+    return read_deploy_conf(chosen(context))
+
+
+def chosen(context: Any) -> dict[str, object]:
+    """The form's defaults with what was chosen, unchecked: the first task must refuse what no Param declares."""
+    return {**dict(context["params"]), **dict(context["dag_run"].conf or {})}
 
 
 def identity(context: Any) -> Identity:
     """Which run this is and who triggered it."""
     dag_run = context["dag_run"]
     actor = getattr(dag_run, "triggering_user_name", None) or "unknown"
-    return Identity(dag_run.dag_id, dag_run.run_id, actor)
+    return Identity(dag_run.dag_id, dag_run.run_id, actor, lambda holder: _is_over(context, holder))
+
+
+def _is_over(context: Any, holder: Deployment) -> bool:
+    """Whether this Airflow knows the holder's run as ended; a run of another Airflow is not known here."""
+    try:
+        state = context["ti"].get_dagrun_state(holder.dag_id, holder.airflow_run)
+    except (AirflowRuntimeError, AirflowNotFoundException):
+        return False
+    return str(state) in ("success", "failed")
 
 
 def folder() -> Path:
@@ -94,17 +130,22 @@ def folder() -> Path:
 
 @contextmanager
 def told_plainly() -> Iterator[None]:
-    """Fail the task with the core's own sentences, and without a retry."""
+    """Fail the task with the core's own sentences; only a lost connection is worth a retry, which looks before it acts."""
     try:
-        yield
+        with lost_connections_named():
+            yield
+    except (ConnectionLostError, ConnectionFailedError) as error:
+        log.error("%s", error)
+        raise
     except PgDeployError as error:
         for line in str(error).splitlines():
             log.error("%s", line)
         raise AirflowFailException(str(error)) from None
 
 
-def _ownership(context: Any) -> Ownership | None:
-    handed = context["ti"].xcom_pull(task_ids=PREFLIGHT) if context["ti"].task_id != PREFLIGHT else None
+def ownership_from(context: Any, first: str) -> Ownership | None:
+    """What the task `first` handed on when it claimed the target; None in a dry run, and in that task itself."""
+    handed = context["ti"].xcom_pull(task_ids=first) if context["ti"].task_id != first else None
     if not handed or handed.get("deployment_id") is None:
         return None
     return Ownership(handed["deployment_id"], handed["fence"], handed["good_for"])

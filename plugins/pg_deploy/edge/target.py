@@ -11,7 +11,7 @@ from psycopg import pq
 
 from pg_deploy.conf import Approval
 from pg_deploy.errors import InvalidConfError, UnknownTargetError
-from pg_deploy.session import Target
+from pg_deploy.session import Target, without_secrets
 
 # What libpq itself knows may stand in the connection's extra (sslmode, sslrootcert, options, …); the rest is ours.
 _LIBPQ = {default.keyword.decode() for default in pq.Conninfo.get_defaults()}
@@ -44,5 +44,6 @@ def _connection(name: str) -> AirflowConnection:
     try:
         found: AirflowConnection = AirflowConnection.get(name)
     except (AirflowNotFoundException, AirflowRuntimeError) as error:
-        raise UnknownTargetError(name) from error
+        # Somebody may have put a URL, with its password, where a name belongs.
+        raise UnknownTargetError(without_secrets(name)) from error
     return found

@@ -129,6 +129,14 @@ def move(connection: Connection, attempt: Attempt, state: str, *, error: str | N
     return row
 
 
+def take_back(connection: Connection, attempt: Attempt) -> None:
+    """Put an attempt on a copy back to verified, after a rollback of which nothing was committed. Commits once."""
+    connection.execute(
+        "update deploy_ledger.attempt set state = 'verified', error = null, ended_at = clock_timestamp() where id = %s",
+        [attempt.id],
+    )
+
+
 def committed_segments(connection: Connection, attempt_id: int, direction: str) -> frozenset[int]:
     """The segments all of whose statements ended, in the newest try that reached them. Reads only."""
     rows = connection.execute(
@@ -136,6 +144,26 @@ def committed_segments(connection: Connection, attempt_id: int, direction: str) 
         where attempt_id = %s and direction = %s
         group by segment, try having bool_and(ended_at is not null and sqlstate is null)""",
         [attempt_id, direction],
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
+
+
+def committed_rollback_segments(connection: Connection, attempt_id: int, text: str) -> frozenset[int]:
+    """The segments of the rollback `text` that were committed by this attempt or a corrected run of it. Reads only.
+
+    Segments of another text say nothing: a corrected rollback.sql runs from its beginning.
+    """
+    rows = connection.execute(
+        """select s.segment
+        from deploy_ledger.statement_run s
+        join deploy_ledger.attempt a on a.id = s.attempt_id
+        left join deploy_ledger.planned_migration mine
+            on mine.deployment_id = s.deployment_id and mine.version = a.version
+        left join deploy_ledger.planned_migration first
+            on first.deployment_id = a.deployment_id and first.version = a.version
+        where s.attempt_id = %s and s.direction = 'rollback' and coalesce(mine.rollback, first.rollback) = %s
+        group by s.segment, s.try having bool_and(s.ended_at is not null and s.sqlstate is null)""",
+        [attempt_id, text],
     ).fetchall()
     return frozenset(row[0] for row in rows)
 
@@ -148,6 +176,17 @@ def began_outside_transaction(connection: Connection, attempt_id: int, direction
             where attempt_id = %s and direction = %s and not transactional
         )""",
         [attempt_id, direction],
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def was_begun(connection: Connection, attempt_id: int, direction: str, segment: Segment) -> bool:
+    """Whether an earlier try wrote down that it begins this segment. Reads only."""
+    row = connection.execute(
+        """select exists (
+            select from deploy_ledger.statement_run where attempt_id = %s and direction = %s and segment = %s
+        )""",
+        [attempt_id, direction, segment.ordinal],
     ).fetchone()
     return bool(row and row[0])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +12,9 @@ from psycopg.types.json import Jsonb
 
 from pg_deploy.errors import DeploymentLostError, TargetBusyError
 from pg_deploy.session import Connection, this_host
+
+# The session advisory lock under which a task works; a lock cannot span tasks, which are processes of their own.
+LOCK_KEY = "pg_catalog.hashtextextended('deploy_ledger deployment', 0)"
 
 _COLUMNS = """id, dag_id, airflow_run, host, actor, conf, folder, folder_versions, fence, good_until, phase, state,
     started_at, ended_at"""
@@ -58,18 +62,22 @@ def deployment(connection: Connection, deployment_id: int) -> Deployment | None:
     return _one(connection, "where id = %s", (deployment_id,))
 
 
-def claim(connection: Connection, wanted: Claim, *, good_for: float) -> Deployment:
+def claim(
+    connection: Connection, wanted: Claim, *, good_for: float, is_over: Callable[[Deployment], bool]
+) -> Deployment:
     """Take the target for a new run for `good_for` seconds. Commits once.
 
-    A retry of the run that holds it takes it again under a higher fence. An expired holder is marked abandoned, so its
-    tasks refuse from then on. Raises TargetBusyError, with holder and phase, while another run holds it.
+    A retry of the run that holds it takes it again under a higher fence. An expired holder is marked abandoned once the
+    deploy lock is free, so its tasks refuse from then on; so is one whose run `is_over`, whatever time it was given: an
+    approval that nobody will answer must not hold the target for a day. Raises TargetBusyError, with holder and phase, while another
+    run holds it.
     """
     with connection.transaction():
         holder = _one(connection, "where ended_at is null for update", ())
         if holder is not None:
             if (holder.dag_id, holder.airflow_run) == (wanted.dag_id, wanted.airflow_run):
                 return _reclaim(connection, holder.id, wanted, good_for)
-            if not _expired(connection, holder.id):
+            if not ((_expired(connection, holder.id) or is_over(holder)) and lock_is_free(connection)):
                 raise TargetBusyError(holder.airflow_run, holder.host, holder.phase, holder.good_until)
             connection.execute(
                 "update deploy_ledger.deployment set state = 'abandoned', ended_at = clock_timestamp() where id = %s",
@@ -115,6 +123,20 @@ def renew(connection: Connection, deployment_id: int, fence: int, phase: str, *,
         raise DeploymentLostError(deployment_id, _why_lost(connection, deployment_id))
 
 
+def hold_fence(connection: Connection, deployment_id: int, fence: int) -> None:
+    """Make sure, inside the caller's transaction, that the deployment still holds the target, until it commits.
+
+    Whoever wants to raise the fence waits for that commit. Raises DeploymentLostError.
+    """
+    held = connection.execute(
+        """select from deploy_ledger.deployment
+        where id = %s and fence = %s and ended_at is null for share""",
+        [deployment_id, fence],
+    ).fetchone()
+    if held is None:
+        raise DeploymentLostError(deployment_id, _why_lost(connection, deployment_id))
+
+
 def close(connection: Connection, deployment_id: int, fence: int, state: str) -> bool:
     """End the deployment with `state`; False when it was ended already by somebody else. Commits once."""
     done = connection.execute(
@@ -123,6 +145,19 @@ def close(connection: Connection, deployment_id: int, fence: int, state: str) ->
         [state, deployment_id, fence],
     ).rowcount
     return bool(done)
+
+
+def lock_is_free(connection: Connection) -> bool:
+    """Whether no session holds the deploy lock: nobody works, whatever the ledger says. Reads only."""
+    row = connection.execute(
+        f"""select not exists (
+            select from pg_catalog.pg_locks l
+            where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+                and (l.classid::bigint << 32 | l.objid::bigint) = {LOCK_KEY}
+                and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
+        )"""
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _one(connection: Connection, where: str, arguments: tuple[object, ...]) -> Deployment | None:

@@ -19,7 +19,6 @@ from pg_deploy.errors import LockNotFreeError
 from pg_deploy.ledger import deployment as deployments
 from pg_deploy.session import Connection, Target
 
-_KEY = "pg_catalog.hashtextextended('deploy_ledger deployment', 0)"
 _HEARTBEAT_S = 30.0
 
 
@@ -38,6 +37,14 @@ class Guard:
 
     connection: Connection
     ownership: Ownership
+
+    def check_fence(self) -> None:
+        """Before anything is begun: the deployment still holds the target. Reads only. Raises DeploymentLostError."""
+        self.hold_fence(self.connection)
+
+    def hold_fence(self, connection: Connection) -> None:
+        """Inside a transaction on `connection`: the deployment still holds the target, until it commits."""
+        deployments.hold_fence(connection, self.ownership.deployment_id, self.ownership.fence)
 
 
 @contextmanager
@@ -69,7 +76,7 @@ def _take_lock(connection: Connection, *, give_up_after: float, log: logging.Log
     started = time.monotonic()
     said = -60.0
     while True:
-        row = connection.execute(f"select pg_catalog.pg_try_advisory_lock({_KEY})").fetchone()
+        row = connection.execute(f"select pg_catalog.pg_try_advisory_lock({deployments.LOCK_KEY})").fetchone()
         if row and row[0]:
             return
         waited = time.monotonic() - started
@@ -88,7 +95,7 @@ def _lock_holder(connection: Connection) -> str:
         from pg_catalog.pg_locks l
         left join pg_catalog.pg_stat_activity a using (pid)
         where l.locktype = 'advisory' and l.granted and l.objsubid = 1
-            and (l.classid::bigint << 32 | l.objid::bigint) = {_KEY}
+            and (l.classid::bigint << 32 | l.objid::bigint) = {deployments.LOCK_KEY}
             and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())"""
     ).fetchone()
     if row is None:

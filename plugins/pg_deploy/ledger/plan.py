@@ -14,7 +14,7 @@ from pg_deploy.migration import Migration
 from pg_deploy.session import Connection
 
 _COLUMNS = """deployment_id, position, version, stem, name, title, sql_hash, bundle_hash, sql, rollback, rollback_source,
-    risk, access"""
+    rollback_proven, risk, access"""
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Pinned:
     sql: str
     rollback: str | None
     rollback_source: str
+    rollback_proven: bool
     risk: str
     access: str
 
@@ -96,7 +97,48 @@ def manifest_of(connection: Connection, deployment_id: int, version: str) -> Man
     return Manifest.model_validate(row[0]) if row else Manifest()
 
 
+def add_generated(connection: Connection, migration: Migration, deployment_id: int, *, proven: bool) -> None:
+    """Add a generated rollback to the pin, once; proven by a rehearsal it fixes the bundle_hash. Commits once.
+
+    Raises PinnedContentChangedError where the pin has another rollback already.
+    """
+    done = connection.execute(
+        """update deploy_ledger.planned_migration
+        set rollback = %s, rollback_source = 'generated', rollback_proven = %s, bundle_hash = %s
+        where deployment_id = %s and version = %s and (rollback is null or rollback = %s)""",
+        [migration.rollback, proven, migration.bundle_hash, deployment_id, migration.version, migration.rollback],
+    ).rowcount
+    if not done:
+        raise PinnedContentChangedError(migration.stem)
+
+
+def pin_undo(connection: Connection, deployment_id: int, wanted: Sequence[Pinned]) -> None:
+    """Fix what a rollback run undoes, in this order, with the texts given; a retry replaces it. Commits once."""
+    with connection.transaction():
+        connection.execute("delete from deploy_ledger.planned_migration where deployment_id = %s", [deployment_id])
+        for position, each in enumerate(wanted, start=1):
+            connection.execute(
+                """insert into deploy_ledger.planned_migration
+                    (deployment_id, position, version, stem, name, title, sql_hash, bundle_hash, sql, rollback,
+                    rollback_source, rollback_proven, risk, access, manifest)
+                select %s, %s, version, stem, name, title, sql_hash, bundle_hash, sql, %s, %s, rollback_proven, risk, access,
+                    manifest
+                from deploy_ledger.planned_migration where deployment_id = %s and version = %s""",
+                [deployment_id, position, each.rollback, each.rollback_source, each.deployment_id, each.version],
+            )
+
+
 def refuse_other_content(pinned_migration: Pinned, migration: Migration) -> None:
     """Raise PinnedContentChangedError unless the files are still those that preflight pinned."""
-    if (migration.file.sql_hash, migration.bundle_hash) != (pinned_migration.sql_hash, pinned_migration.bundle_hash):
+    if (migration.file.sql_hash, as_pinned(pinned_migration, migration).bundle_hash) != (
+        pinned_migration.sql_hash,
+        pinned_migration.bundle_hash,
+    ):
         raise PinnedContentChangedError(pinned_migration.stem)
+
+
+def as_pinned(pinned_migration: Pinned, migration: Migration) -> Migration:
+    """The migration with the rollback that a rehearsal added to its pin, where one did."""
+    if pinned_migration.rollback_proven and pinned_migration.rollback is not None:
+        return migration.with_generated(pinned_migration.rollback)
+    return migration

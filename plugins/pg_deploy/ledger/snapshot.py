@@ -17,7 +17,7 @@ def save(
     *,
     location: str = "target",
 ) -> None:
-    """Store `facts` as the snapshot of a moment (before, after, rolled_back, deployed). Commits once."""
+    """Store `facts` as the snapshot of a moment (before, after, undoing, rolled_back, deployed). Commits once."""
     ordered = sorted(facts.facts)
     with connection.transaction():
         connection.execute(
@@ -55,14 +55,25 @@ def load(connection: Connection, attempt_id: int, moment: str, *, location: str 
         where attempt_id = %s and moment = %s and location = %s order by id desc limit 1""",
         [attempt_id, moment, location],
     ).fetchone()
-    if head is None:
-        return None
+    return _facts(connection, *head) if head else None
+
+
+def newest(connection: Connection, moment: str) -> tuple[int, Facts] | None:
+    """The newest snapshot of the target at that moment of any deployment, with the deployment's id. Reads only."""
+    head = connection.execute(
+        """select id, server_version, taken_at, deployment_id from deploy_ledger.snapshot
+        where moment = %s and location = 'target' order by id desc limit 1""",
+        [moment],
+    ).fetchone()
+    return (head[3], _facts(connection, *head[:3])) if head else None
+
+
+def _facts(connection: Connection, snapshot_id: int, server_version: int, taken_at: datetime) -> Facts:
     rows = connection.execute(
         """select f.kind, f.identity, f.definition, f.scope
         from deploy_ledger.snapshot s
         join deploy_ledger.catalog_fact f on f.hash = any (s.fact_hashes)
         where s.id = %s""",
-        [head[0]],
+        [snapshot_id],
     ).fetchall()
-    taken_at: datetime = head[2]
-    return Facts(frozenset(Fact(*row) for row in rows), server_version=head[1], read_at=taken_at)
+    return Facts(frozenset(Fact(*row) for row in rows), server_version=server_version, read_at=taken_at)

@@ -1,0 +1,38 @@
+"""### Undo what was deployed: one version, one deployment, or everything down to a version
+
+**When to run it:** a deployment turned out to be wrong after it was verified, minutes or days later. (A migration that fails while
+it is deployed is undone by its own run.)
+
+**What it does:** `preflight` reads the ledger, shows what would be undone, in which order and with which SQL, the rows and columns
+that would be lost, what others changed since and what depends on it, and refuses what cannot be undone. `approve` asks a person.
+`undo` runs each rollback **as it was deployed** - the files of today are not read - and proves it: exactly what the migration changed
+is changed back, and nothing else. Policies, grants, functions and cron jobs that a rollback forgot are mended from the snapshot and
+named. `report` sums up. A migration without rollback.sql is undone with a generated one where the catalog is enough.
+
+**Params:** exactly one of `version`, `deployment`, `down_to` (`"0"` = all that the ledger can undo) and `policies_from` (only the
+policies that were in force before a version). `dry_run` shows and changes nothing.
+
+**Red means:** not everything was undone. `undo` stopped at the first failure; its log names what differs and prints the SQL that would
+mend it. Those undone before stay undone. Mend it, trigger again.
+
+**Rows** that a migration changed are not brought back: the log names the tables and the backup that has them.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, chain
+
+from pg_deploy.edge.rollback_params import rollback_params
+from pg_deploy.edge.rollback_tasks import ApproveRollback, preflight, report, undo
+
+with DAG(
+    "rollback_migrations",
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    params=rollback_params(),
+    default_args={"retries": 0},
+    doc_md=__doc__,
+    tags=["database", "rollback"],
+) as dag:
+    chain(preflight(), ApproveRollback(task_id="approve"), undo(), report())

@@ -1,0 +1,68 @@
+"""Which schemas a copy must hold so that the pending migrations behave on it as on the target.
+
+The schemas that they name, everything that depends on those or that those depend on (auth.uid() in a policy, the target
+of a foreign key, a view of somebody else), and what function bodies name. A dump of public alone lost 3 of 4 policies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pg_deploy.folder import PROJECT
+from pg_deploy.migration import Migration
+from pg_deploy.session import Connection
+
+_SQL = PROJECT / "sql" / "backup"
+OURS = ("deploy_ledger", "supabase_migrations")
+_NAMED = re.compile(r'(?:"((?:[^"]|"")+)"|([a-zA-Z_][a-zA-Z0-9_$]*))\.(?=["a-zA-Z_])')
+
+
+@dataclass(frozen=True)
+class Closure:
+    """The schemas that go into the backup, and those left out because nothing here touches them; each sorted."""
+
+    included: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def find_closure(connection: Connection, migrations: Iterable[Migration]) -> Closure:
+    """The closure of what `migrations` name, by the target's own dependencies. Reads only."""
+    rows = connection.execute((_SQL / "schemas.sql").read_bytes()).fetchall()
+    schemas = {name for name, owned, _ in rows if not owned}
+    wanted = {name for name, _, always in rows if always} | {"public", *OURS}
+    wanted |= _mentioned("\n".join(text for each in migrations for text in _texts(each)))
+    edges: dict[str, set[str]] = {}
+    for dependent, referenced in connection.execute((_SQL / "dependencies.sql").read_bytes()):
+        # Both ways: a view elsewhere forbids to drop what it reads, so it must be in the copy as well.
+        edges.setdefault(dependent, set()).add(referenced)
+        edges.setdefault(referenced, set()).add(dependent)
+    for schema, body in connection.execute((_SQL / "bodies.sql").read_bytes()):
+        edges.setdefault(schema, set()).update(_mentioned(body))
+    included = _reach(wanted & schemas, edges, schemas)
+    return Closure(tuple(sorted(included)), tuple(sorted(schemas - included)))
+
+
+def _texts(migration: Migration) -> list[str]:
+    found = [migration.file.sql, migration.rollback or ""]
+    found += [check.sql for check in migration.checks]
+    for benchmark in migration.benchmarks:
+        found += [benchmark.after.sql, benchmark.before.sql if benchmark.before else ""]
+    return found
+
+
+def _mentioned(text: str) -> set[str]:
+    """Every name that a dot follows: a schema, or something that is none and drops out later."""
+    return {quoted.replace('""', '"') if quoted else plain.lower() for quoted, plain in _NAMED.findall(text)}
+
+
+def _reach(start: Iterable[str], edges: Mapping[str, Iterable[str]], known: set[str]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(start)
+    while waiting:
+        schema = waiting.pop()
+        if schema in known and schema not in found:
+            found.add(schema)
+            waiting += edges.get(schema, ())
+    return found

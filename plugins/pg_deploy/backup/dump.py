@@ -1,0 +1,144 @@
+"""pg_dump as a child process: one snapshot shared with whoever counts and reads the catalog, progress in the log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg.conninfo
+
+from pg_deploy.errors import ProgramFailedError
+from pg_deploy.programs import Programs, ended_with_us
+from pg_deploy.session import without_secrets
+
+_SAY_EVERY_S = 5.0
+_LOCK_WAIT = "60s"
+
+
+@contextmanager
+def credentials(conninfo: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """`conninfo` without its password, and the environment of a child that finds it: a file that only we may read."""
+    parts = {key: str(value) for key, value in psycopg.conninfo.conninfo_to_dict(conninfo).items()}
+    password = parts.pop("password", None)
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "LC_ALL": "C.UTF-8",
+        "PGAPPNAME": "pg_deploy backup",
+        "PGCONNECT_TIMEOUT": "15",
+    }
+    environment |= {key: value for key, value in os.environ.items() if key in ("HOME", "PGSSLROOTCERT", "KRB5CCNAME")}
+    plain = psycopg.conninfo.make_conninfo(**parts)
+    if password is None:
+        yield plain, environment
+        return
+    handle, path = tempfile.mkstemp(prefix="pg-deploy-pass-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+            file.write(f"*:*:*:*:{escaped}\n")
+        yield plain, {**environment, "PGPASSFILE": path}
+    finally:
+        Path(path).unlink(missing_ok=True)
+
+
+def dump(
+    programs: Programs,
+    conninfo: str,
+    folder: Path,
+    *,
+    snapshot: str,
+    left_out: Sequence[str],
+    schema_only: bool,
+    jobs: int,
+    tables: int,
+    log: logging.Logger,
+) -> None:
+    """Write the database of `snapshot` but for the schemas left out into `folder`/dump. Raises ProgramFailedError."""
+    with credentials(conninfo) as (plain, environment):
+        command = [
+            programs.path("pg_dump"),
+            "--format=directory",
+            f"--file={folder / 'dump'}",
+            f"--jobs={jobs}",
+            "--compress=1",
+            f"--snapshot={snapshot}",
+            f"--lock-wait-timeout={_LOCK_WAIT}",
+            "--no-password",
+            "--verbose",
+            # Jobs are kept as catalog facts, their history is of no use in a copy.
+            "--exclude-table-data=cron.*",
+            *(f"--exclude-schema={_pattern(schema)}" for schema in left_out),
+            *(["--schema-only"] if schema_only else []),
+            f"--dbname={plain}",
+        ]
+        follow(command, environment, _Progress(folder, tables, log))
+
+
+class _Progress:
+    """Says now and then how far pg_dump is, from what it says itself."""
+
+    def __init__(self, folder: Path, tables: int, log: logging.Logger) -> None:
+        self.folder = folder
+        self.tables = tables
+        self.log = log
+        self.begun = 0
+        self.said = time.monotonic()
+
+    def line(self, text: str) -> None:
+        if "dumping contents of table" in text:
+            self.begun += 1
+        now = time.monotonic()
+        if now - self.said >= _SAY_EVERY_S:
+            self.said = now
+            written = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+            self.log.info("  table %d of %d begun, %.0f MB written", self.begun, self.tables, written / 2**20)
+
+
+class Listener:
+    """Something that reads what a program says."""
+
+    def line(self, text: str) -> None:
+        """One line of its standard error."""
+
+
+def follow(command: Sequence[str], environment: Mapping[str, str], progress: Listener | _Progress) -> None:
+    """Run a program to its end, handing over each line that it says. Raises ProgramFailedError with its last errors."""
+    last: deque[str] = deque(maxlen=200)
+    process = subprocess.Popen(
+        # An orphan would go on reading, and hold its locks, for as long as it takes.
+        ended_with_us(command) or list(command),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env=dict(environment),
+        cwd="/",
+    )
+    try:
+        for line in process.stderr or ():
+            last.append(line.rstrip())
+            progress.line(line)
+        code = process.wait()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    if code:
+        errors = [
+            line for line in last if "error" in line.lower() or "detail" in line.lower() or "fatal" in line.lower()
+        ]
+        said = "; ".join((errors or list(last))[-4:]) or f"exit code {code}"
+        raise ProgramFailedError(Path(command[0]).name, without_secrets(said))
+
+
+def _pattern(name: str) -> str:
+    """A pg_dump pattern that means exactly this name."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,38 @@
+"""`backup: external`: somebody else can go back to any moment, so the moment is recorded exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from pg_deploy.session import Target
+
+
+@dataclass(frozen=True)
+class Point:
+    """The moment before the deployment, by the server's clock and by its write-ahead log."""
+
+    at: datetime
+    lsn: str
+    archived: str | None
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        archive = "" if self.archived is None else f"; last archived WAL file {self.archived}"
+        return f"point-in-time recovery to {self.at.isoformat()} (LSN {self.lsn}) is the way back{archive}"
+
+    def as_detail(self) -> dict[str, object]:
+        """For the ledger."""
+        return {"kind": "external", "taken_at": self.at.isoformat(), "lsn": self.lsn, "archived": self.archived}
+
+
+def read_point(target: Target) -> Point:
+    """Where the target's log is now. Reads only."""
+    with target.session("backup") as connection:
+        row = connection.execute(
+            """select pg_catalog.clock_timestamp(), pg_catalog.pg_current_wal_flush_lsn()::text,
+                (select a.last_archived_wal from pg_catalog.pg_stat_archiver a)"""
+        ).fetchone()
+    at, lsn, archived = row if row else (datetime.now(timezone.utc), "unknown", None)
+    return Point(at.astimezone(timezone.utc), lsn, archived)

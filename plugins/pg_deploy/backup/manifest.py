@@ -1,0 +1,185 @@
+"""What a backup says of itself: manifest.json, written last, and what it is checked against before anything is touched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pg_deploy.catalog import Fact, Facts
+from pg_deploy.errors import BackupDamagedError
+
+MANIFEST = "manifest.json"
+FACTS = "facts.json"
+FORMAT = 1
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Extension:
+    """An extension of the target: `schema` is where its objects are, `schemas` those that it brings along."""
+
+    name: str
+    version: str
+    schema: str
+    makes_schema: bool
+    owner: str
+    schemas: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Server:
+    """What a copy must be like besides its contents; sizes in bytes."""
+
+    database: str
+    role: str
+    bootstrap_role: str
+    encoding: str
+    collate: str
+    ctype: str
+    locale_provider: str
+    locale: str | None
+    preload: tuple[str, ...]
+    settings: Mapping[str, str]
+    data_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True)
+class ExpectedError:
+    """An error of pg_restore that means nothing: a regular expression, and why."""
+
+    pattern: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One file of a backup."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class BackupManifest:
+    """One backup: what it holds, of which moment, and how each of its files must look."""
+
+    name: str
+    target: str
+    kind: str  # full | schema
+    taken_at: datetime
+    lsn: str
+    server_version: int
+    dumped_by: int
+    server: Server
+    schemas: tuple[str, ...]
+    left_out: tuple[str, ...]
+    extensions: tuple[Extension, ...]
+    globals: tuple[str, ...]
+    rows: Mapping[str, int]
+    fingerprint: str
+    database_fingerprint: str
+    cluster_fingerprint: str
+    fact_count: int
+    expected_errors: tuple[ExpectedError, ...]
+    pending: tuple[str, ...]
+    files: Mapping[str, Stored]
+    format: int = FORMAT
+
+    @property
+    def size(self) -> int:
+        """All files together, in bytes."""
+        return sum(each.size for each in self.files.values())
+
+    def as_bytes(self) -> bytes:
+        """The text of manifest.json."""
+        values = {**asdict(self), "taken_at": self.taken_at.isoformat()}
+        return (json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def read_backup_manifest(name: str, content: bytes) -> BackupManifest:
+    """The manifest of the backup `name` from its bytes. Raises BackupDamagedError."""
+    try:
+        values: dict[str, Any] = json.loads(content)
+        if values["format"] != FORMAT:
+            raise BackupDamagedError(name, f"its format is {values['format']!r}, which this version does not know")
+        server = values["server"]
+        return BackupManifest(
+            **{
+                **values,
+                "taken_at": datetime.fromisoformat(values["taken_at"]),
+                "server": Server(**{**server, "preload": tuple(server["preload"])}),
+                "schemas": tuple(values["schemas"]),
+                "left_out": tuple(values["left_out"]),
+                "extensions": tuple(
+                    Extension(**{**each, "schemas": tuple(each["schemas"])}) for each in values["extensions"]
+                ),
+                "globals": tuple(values["globals"]),
+                "expected_errors": tuple(ExpectedError(**each) for each in values["expected_errors"]),
+                "pending": tuple(values["pending"]),
+                "files": {path: Stored(**each) for path, each in values["files"].items()},
+            }
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise BackupDamagedError(name, f"its manifest cannot be read ({error})") from None
+
+
+def describe_files(folder: Path) -> dict[str, Stored]:
+    """Size and sha256 of each file below `folder`, by its path in it. Reads only."""
+    return {
+        path.relative_to(folder).as_posix(): Stored(path.stat().st_size, sha256_of(path))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+
+
+def check_files(manifest: BackupManifest, folder: Path) -> None:
+    """Raise BackupDamagedError unless `folder` holds each file of the manifest as it was written, and no other."""
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
+    missing = sorted(manifest.files.keys() - present)
+    if missing:
+        raise BackupDamagedError(manifest.name, f"{missing[0]} is missing")
+    foreign = sorted(present - manifest.files.keys())
+    if foreign:
+        raise BackupDamagedError(manifest.name, f"{foreign[0]} does not belong to it")
+    for path, stored in sorted(manifest.files.items()):
+        size = (folder / path).stat().st_size
+        if size != stored.size:
+            raise BackupDamagedError(manifest.name, f"{path} has {size:,} bytes instead of {stored.size:,}")
+        if sha256_of(folder / path) != stored.sha256:
+            raise BackupDamagedError(manifest.name, f"{path} has another sha256 than when it was written")
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_facts(facts: Facts, path: Path) -> None:
+    """Keep the catalog facts beside the dump, one a line."""
+    lines = [
+        json.dumps([each.kind, each.identity, each.definition, each.scope], ensure_ascii=False)
+        for each in sorted(facts.facts)
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def read_facts_file(manifest: BackupManifest, folder: Path) -> Facts:
+    """The facts of the moment that the backup shows. Raises BackupDamagedError."""
+    try:
+        lines = (folder / FACTS).read_text(encoding="utf-8").splitlines()
+        facts = Facts(frozenset(Fact(*json.loads(line)) for line in lines), manifest.server_version, manifest.taken_at)
+    except (OSError, ValueError, TypeError) as error:
+        raise BackupDamagedError(manifest.name, f"{FACTS} cannot be read ({error})") from None
+    if facts.fingerprint != manifest.fingerprint:
+        raise BackupDamagedError(manifest.name, f"{FACTS} is not what the manifest says")
+    return facts

@@ -1,0 +1,81 @@
+"""Credentials and tokens do not belong in a copy: their text is replaced there, and only there."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from pg_deploy.errors import MaskingFailedError
+from pg_deploy.folder import PROJECT
+from pg_deploy.session import Connection, one_line
+
+_COLUMNS = (PROJECT / "sql" / "backup" / "secret_columns.sql").read_bytes()
+
+
+@dataclass(frozen=True)
+class Masked:
+    """A column whose text was replaced, and in how many rows."""
+
+    column: str
+    rows: int
+
+
+def mask(admin: Connection, patterns: Sequence[str], log: logging.Logger) -> tuple[Masked, ...]:
+    """Replace what the columns named like `patterns` (with * for anything) hold. Commits; fires no trigger where a superuser asks.
+
+    Nulls and empty texts stay, equal values need not: a unique index still holds. Raises MaskingFailedError.
+    """
+    likes = [_like(pattern) for pattern in patterns]
+    salt = secrets.token_hex(8)
+    done = []
+    views: set[tuple[str, str]] = set()
+    with admin.transaction():
+        with suppress(psycopg.errors.InsufficientPrivilege), admin.transaction():
+            admin.execute("set local session_replication_role = replica")
+        for schema, table, column, kind, length, relkind in admin.execute(_COLUMNS, {"patterns": likes}).fetchall():
+            if relkind == "m":
+                views.add((schema, table))
+                continue
+            rows = _mask_column(admin, (schema, table, column), kind, length, salt)
+            if rows:
+                done.append(Masked(f"{schema}.{table}.{column}", rows))
+                log.info("  masked %s.%s.%s in %d rows", schema, table, column, rows)
+    for view in sorted(views):
+        admin.execute(sql.SQL("refresh materialized view {}").format(sql.Identifier(*view)))
+    return tuple(done)
+
+
+def _mask_column(admin: Connection, column: tuple[str, str, str], kind: str, length: int | None, salt: str) -> int:
+    schema, table, name = column
+    field = sql.Identifier(name)
+    digest = sql.SQL("pg_catalog.md5({salt} || {field}::text || {table}.ctid::text)").format(
+        salt=sql.Literal(salt), field=field, table=sql.Identifier(table)
+    )
+    values = {
+        "text": sql.SQL("pg_catalog.left({}, {})").format(digest, sql.Literal(length or 32)),
+        "bytea": sql.SQL("pg_catalog.decode({}, 'hex')").format(digest),
+        "uuid": sql.SQL("pg_catalog.gen_random_uuid()"),
+        "json": sql.SQL("'{}'"),
+        "array": sql.SQL("'{}'"),
+    }
+    update = sql.SQL("update only {table} set {field} = {value} where {field} is not null and {field}::text <> ''")
+    where = sql.Identifier(schema, table)
+    reasons = []
+    for value in (values[kind], sql.SQL("null"), sql.SQL("''")):
+        try:
+            with admin.transaction():
+                return admin.execute(update.format(table=where, field=field, value=value)).rowcount
+        except psycopg.Error as error:
+            reasons.append(one_line(str(error.diag.message_primary or error)))
+    raise MaskingFailedError(f"{schema}.{table}.{name}", reasons[0])
+
+
+def _like(pattern: str) -> str:
+    escaped = pattern.lower().replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+    return escaped.replace("*", "%")

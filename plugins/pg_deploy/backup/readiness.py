@@ -1,0 +1,49 @@
+"""What preflight must know of a backup and a rehearsal: that this worker can make them, and this role can read everything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pg_deploy.backup.closure import find_closure
+from pg_deploy.backup.settings import backup_settings
+from pg_deploy.conf import DeployConf
+from pg_deploy.errors import PgDeployError, UnreadableTablesError
+from pg_deploy.folder import PROJECT
+from pg_deploy.migration import Migration
+from pg_deploy.programs import client_programs, server_programs
+from pg_deploy.session import Connection
+
+_UNREADABLE = (PROJECT / "sql" / "backup" / "unreadable.sql").read_bytes()
+
+
+def dumps(conf: DeployConf) -> bool:
+    """Whether a run with this conf reads all rows of the target."""
+    return conf.backup in ("full", "schema") or conf.rehearse in ("full", "on_target")
+
+
+def not_ready(connection: Connection, conf: DeployConf, migrations: Sequence[Migration]) -> list[PgDeployError]:
+    """Every reason why backup or rehearsal of these migrations cannot work; empty when there is none. Reads only."""
+    if not migrations:
+        return []
+    major = connection.info.server_version // 10000
+    found: list[PgDeployError] = []
+    if dumps(conf):
+        found += _fault_of(backup_settings)
+        found += _fault_of(lambda: client_programs(major))
+        schemas = list(find_closure(connection, migrations).included)
+        hidden = tuple(row[0] for row in connection.execute(_UNREADABLE, {"schemas": schemas}))
+        if hidden:
+            role = str((connection.execute("select current_user").fetchone() or [""])[0])
+            found.append(UnreadableTablesError(role, hidden))
+    if conf.rehearse == "full":
+        found += _fault_of(lambda: server_programs(major))
+    return found
+
+
+def _fault_of(attempt: object) -> list[PgDeployError]:
+    try:
+        if callable(attempt):
+            attempt()
+    except PgDeployError as error:
+        return [error]
+    return []

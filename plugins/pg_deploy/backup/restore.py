@@ -1,0 +1,298 @@
+"""Restore a backup into a database of a server that is ours: what the cluster shares, extensions, then the dump.
+
+Every error that the manifest does not expect fails the restore.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from pg_deploy.backup.dump import credentials
+from pg_deploy.backup.manifest import BackupManifest, ExpectedError, Extension
+from pg_deploy.catalog import Facts
+from pg_deploy.duration import format_duration
+from pg_deploy.errors import RestoreFailedError
+from pg_deploy.programs import Programs
+from pg_deploy.session import Connection, Target, one_line
+
+_ENTRY = re.compile(r"^\d+; \d+ \d+ (?P<kind>[A-Z]+(?: [A-Z]+)*) (?P<schema>\S+) (?P<rest>.*)$")
+_ERROR = re.compile(r"^pg_restore: error: (?:could not execute query: )?(?:ERROR:\s+)?(?P<text>.*)$")
+
+
+@dataclass(frozen=True)
+class Made:
+    """How an extension came into the copy: really or not, and in a sentence what of it is not rehearsed."""
+
+    is_real: bool
+    note: str | None = None
+
+
+MakeExtension = Callable[[Connection, Extension], Made]
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What the restore had to leave out or replace, in sentences, and the errors that were expected."""
+
+    notes: tuple[str, ...]
+    expected_errors: tuple[str, ...]
+    stand_ins: tuple[str, ...]
+
+
+def restore(
+    manifest: BackupManifest,
+    folder: Path,
+    admin: Target,
+    programs: Programs,
+    make_extension: MakeExtension,
+    *,
+    jobs: int,
+    log: logging.Logger,
+    left_out: Sequence[str] = (),
+    with_globals: bool = True,
+    also_expected: Sequence[ExpectedError] = (),
+) -> Restored:
+    """Restore the checked `folder` into the empty database behind `admin`, a superuser there. Commits as it goes.
+
+    `left_out` names schemas that stay out; `also_expected` adds to the manifest's expected errors. Raises
+    RestoreFailedError naming every unexpected error.
+    """
+    manifest = replace(manifest, expected_errors=(*manifest.expected_errors, *also_expected))
+    started = time.monotonic()
+    entries = _entries(programs, folder)
+    unexpected: list[str] = []
+    notes: list[str] = []
+    stand_ins: list[str] = []
+    expected: list[str] = []
+    with admin.session("restore") as connection:
+        if with_globals:
+            unexpected += _run_globals(connection, manifest)
+        made_by_extensions = {schema for each in manifest.extensions for schema in each.schemas}
+        schemas = [
+            line for line, kind, schema, rest in entries
+            if kind == "SCHEMA" and _first(rest) not in {*left_out, *made_by_extensions}
+        ]  # fmt: skip
+        _run(manifest, programs, folder, admin, schemas, 1, expected, unexpected)
+        for extension in manifest.extensions:
+            try:
+                made = make_extension(connection, extension)
+            except psycopg.Error as error:
+                unexpected.append(f'extension "{extension.name}": {one_line(str(error))}')
+                continue
+            notes += [made.note] if made.note else []
+            if not made.is_real:
+                stand_ins.append(extension.name)
+    unavailable = tuple(each for each in manifest.extensions if each.name in stand_ins)
+    rest_of_it = [
+        line for line, kind, schema, rest in entries
+        if kind not in ("SCHEMA", "EXTENSION", "SUBSCRIPTION") and not _is_left_out(kind, schema, rest, left_out, unavailable)
+    ]  # fmt: skip
+    if any(kind == "SUBSCRIPTION" for _, kind, _, _ in entries):
+        notes.append("subscriptions are not made in the copy")
+    log.info("  restoring %d objects with %d jobs", len(rest_of_it), jobs)
+    _run(manifest, programs, folder, admin, rest_of_it, jobs, expected, unexpected)
+    if unexpected:
+        raise RestoreFailedError(manifest.name, unexpected)
+    log.info("  restored in %s", format_duration(time.monotonic() - started))
+    return Restored(tuple(notes), tuple(expected), tuple(stand_ins))
+
+
+def restore_cron_jobs(admin: Connection, facts: Facts, database: str) -> int:
+    """Write the jobs of the facts into cron.job, as they were; returns how many. Commits."""
+    jobs = [fact.properties for fact in sorted(facts.facts) if fact.kind == "cron job"]
+    names = [fact.identity for fact in sorted(facts.facts) if fact.kind == "cron job"]
+    for properties, name in zip(jobs, names, strict=True):
+        where = properties.get("database", "this database")
+        admin.execute(
+            """insert into cron.job (schedule, command, nodename, nodeport, database, username, active, jobname)
+            values (%s, %s, 'localhost', 5432, %s, %s, %s, %s)""",
+            [
+                properties["schedule"],
+                properties["command"],
+                database if where == "this database" else where,
+                properties["user"],
+                bool(properties.get("active")),
+                None if name.startswith("command: ") else name,
+            ],
+        )
+    return len(jobs)
+
+
+def restore_invalid_indexes(admin: Connection, facts: Facts) -> tuple[str, ...]:
+    """Make the indexes that pg_dump leaves out, because a failed CONCURRENTLY build left them invalid. Commits."""
+    made = []
+    for fact in sorted(facts.facts):
+        if fact.kind != "index" or not fact.properties.get("invalid"):
+            continue
+        if (admin.execute("select pg_catalog.to_regclass(%s)", [fact.identity]).fetchone() or [None])[0] is not None:
+            continue
+        definition = str(fact.properties["definition"])
+        concurrently = re.sub(r"^CREATE (UNIQUE )?INDEX ", r"CREATE \1INDEX CONCURRENTLY ", definition)
+        # Where it fails, it fails as on the target, with the same index left behind.
+        with suppress(psycopg.Error):
+            admin.execute(concurrently.encode())
+        admin.execute(
+            """update pg_catalog.pg_index set indisvalid = false, indisready = %s
+            where indexrelid = pg_catalog.to_regclass(%s)""",
+            [not fact.properties.get("not ready"), fact.identity],
+        )
+        made.append(fact.identity)
+    return tuple(made)
+
+
+def _entries(programs: Programs, folder: Path) -> list[tuple[str, str, str, str]]:
+    listed = subprocess.run(
+        [programs.path("pg_restore"), "--list", str(folder / "dump")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+        cwd="/",
+    )
+    if listed.returncode:
+        raise RestoreFailedError(folder.name, [one_line(listed.stderr)])
+    found = []
+    for line in listed.stdout.splitlines():
+        match = _ENTRY.match(line)
+        if match:
+            found.append((line, match["kind"], match["schema"], match["rest"]))
+    return found
+
+
+def _is_left_out(kind: str, schema: str, rest: str, left_out: Iterable[str], unavailable: Iterable[Extension]) -> bool:
+    about = rest.split(" ")
+    if schema in left_out or (schema == "-" and about[:1] == ["SCHEMA"] and about[1] in left_out):
+        return True
+    for extension in unavailable:
+        # Rights and comments on what an extension brings along have nothing to be put on.
+        if schema in extension.schemas or (schema == "-" and about[:1] == ["SCHEMA"] and about[1] in extension.schemas):
+            return True
+        if kind == "COMMENT" and about[:2] == ["EXTENSION", extension.name]:
+            return True
+    return kind == "TABLE DATA" and schema == "cron"
+
+
+def _first(rest: str) -> str:
+    """The name in `name owner`, where both may hold spaces: the owner is one word nearly always."""
+    return rest.rpartition(" ")[0]
+
+
+def _run_globals(connection: Connection, manifest: BackupManifest) -> list[str]:
+    errors = []
+    for statement in manifest.globals:
+        try:
+            connection.execute(statement.encode())
+        except psycopg.Error as error:
+            text = one_line(str(error))
+            if not _expected(text, manifest.expected_errors):
+                errors.append(f"{statement}: {text}")
+    return errors
+
+
+def _run(
+    manifest: BackupManifest,
+    programs: Programs,
+    folder: Path,
+    admin: Target,
+    lines: Sequence[str],
+    jobs: int,
+    expected: list[str],
+    unexpected: list[str],
+) -> None:
+    if not lines:
+        return
+    with (
+        tempfile.NamedTemporaryFile("w", suffix=".list", encoding="utf-8") as chosen,
+        credentials(admin.conninfo) as (
+            plain,
+            environment,
+        ),
+    ):
+        chosen.write("\n".join(lines) + "\n")
+        chosen.flush()
+        done = subprocess.run(
+            [
+                programs.path("pg_restore"),
+                f"--jobs={jobs}",
+                f"--use-list={chosen.name}",
+                "--no-tablespaces",
+                "--no-password",
+                f"--dbname={plain}",
+                str(folder / "dump"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env={**environment, "PGAPPNAME": "pg_deploy restore"},
+            cwd="/",
+            check=False,
+        )
+    seen = False
+    for line in done.stderr.splitlines():
+        match = _ERROR.match(line)
+        if match:
+            seen = True
+            (expected if _expected(match["text"], manifest.expected_errors) else unexpected).append(match["text"])
+    if done.returncode and not seen:
+        unexpected.append(one_line(done.stderr[-500:]) or f"pg_restore ended with {done.returncode}")
+
+
+def _expected(text: str, errors: Iterable[ExpectedError]) -> bool:
+    return any(re.search(error.pattern, text) for error in errors)
+
+
+def analyze(admin: Target, programs: Programs, jobs: int) -> None:
+    """Give the planner what it has on the target: statistics and visibility of all tables."""
+    with credentials(admin.conninfo) as (plain, environment):
+        done = subprocess.run(
+            [programs.path("vacuumdb"), "--analyze", "--quiet", f"--jobs={jobs}", "--no-password", f"--dbname={plain}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**environment, "PGAPPNAME": "pg_deploy restore"},
+            cwd="/",
+            check=False,
+        )
+    if done.returncode:
+        raise RestoreFailedError("the copy", [one_line(done.stderr[-500:])])
+
+
+def create_database(admin: Connection, manifest: BackupManifest, name: str) -> str | None:
+    """An empty database like the target's; returns a sentence where its locale is not to be had here. Commits."""
+    server = manifest.server
+    provider = {"c": "libc", "i": "icu", "b": "builtin"}.get(server.locale_provider, "libc")
+    options = [
+        sql.SQL("template template0 encoding {}").format(sql.Literal(server.encoding)),
+        sql.SQL("lc_collate {} lc_ctype {}").format(sql.Literal(server.collate), sql.Literal(server.ctype)),
+    ]
+    if provider != "libc":
+        key = "icu_locale" if provider == "icu" else "builtin_locale"
+        options.append(
+            sql.SQL("locale_provider {} {} {}").format(
+                sql.SQL(provider), sql.SQL(key), sql.Literal(server.locale or "C")
+            )
+        )
+    create = sql.SQL("create database {} ").format(sql.Identifier(name))
+    try:
+        admin.execute(create + sql.SQL(" ").join(options))
+    except psycopg.Error as error:
+        admin.execute(create + options[0] + sql.SQL(" lc_collate 'C.UTF-8' lc_ctype 'C.UTF-8'"))
+        return (
+            f"the locale {server.collate} is not on this machine ({one_line(str(error.diag.message_primary))}): the copy "
+            "sorts by C.UTF-8"
+        )
+    return None

@@ -1,0 +1,174 @@
+"""Where backups are kept: names, completeness, retention. Over a small protocol, so that any file system will do."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Protocol
+
+from pg_deploy.backup.manifest import MANIFEST, BackupManifest, check_files, read_backup_manifest
+from pg_deploy.errors import BackupDamagedError
+
+_NAME = re.compile(r"^(?P<target>.+)-(?P<time>\d{8}T\d{6}Z)(?:-\d+)?$")
+PARTIAL = ".partial"
+
+
+class Store(Protocol):
+    """A place for backups, each a folder of files. What has no manifest.json is no backup."""
+
+    @property
+    def uri(self) -> str:
+        """Where it is, for people."""
+
+    def staging(self, name: str) -> Path | None:
+        """A folder on the store's own disk to write the backup into, or None: any temporary one will do."""
+
+    def publish(self, staged: Path, name: str) -> None:
+        """Make the complete folder `staged` the backup `name`; its manifest comes last."""
+
+    def names(self) -> list[str]:
+        """The names of all that is there and complete, sorted."""
+
+    def read(self, name: str, file: str) -> bytes | None:
+        """The bytes of a small file of that backup; None where it is missing."""
+
+    def fetch(self, name: str, into: Path) -> Path:
+        """A local folder with the backup's files: the store's own, or `into` after they were copied there."""
+
+    def remove(self, name: str) -> None:
+        """Remove the backup; its manifest goes first."""
+
+    def remove_partial(self) -> None:
+        """Remove what interrupted backups left behind."""
+
+
+@dataclass(frozen=True)
+class LocalStore:
+    """Backups in a folder of this machine. A backup is written beside its place and renamed when it is complete."""
+
+    root: Path
+
+    @property
+    def uri(self) -> str:
+        """`file://` and the path."""
+        return f"file://{self.root}"
+
+    def staging(self, name: str) -> Path | None:
+        """A folder whose name says that it is not complete."""
+        folder = self.root / f"{name}{PARTIAL}"
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def publish(self, staged: Path, name: str) -> None:
+        """One rename."""
+        staged.rename(self.root / name)
+
+    def names(self) -> list[str]:
+        """Those with a manifest."""
+        return sorted(path.parent.name for path in self.root.glob(f"*/{MANIFEST}") if _NAME.match(path.parent.name))
+
+    def read(self, name: str, file: str) -> bytes | None:
+        """The file's bytes, None where it is missing."""
+        try:
+            return (self.root / name / file).read_bytes()
+        except OSError:
+            return None
+
+    def fetch(self, name: str, into: Path) -> Path:
+        """The backup's own folder: nothing is copied."""
+        return self.root / name
+
+    def remove(self, name: str) -> None:
+        """Manifest first, so that half a backup never counts as one."""
+        (self.root / name / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(self.root / name, ignore_errors=True)
+
+    def remove_partial(self) -> None:
+        """Folders that were never renamed, older than a day: a backup of another target may be running."""
+        for path in self.root.glob(f"*{PARTIAL}"):
+            if _older_than_a_day(path):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _older_than_a_day(path: Path) -> bool:
+    try:
+        return datetime.now(timezone.utc).timestamp() - path.stat().st_mtime > 86400
+    except OSError:
+        return False
+
+
+def new_name(target: str, at: datetime, taken: list[str]) -> str:
+    """`<target>-<UTC time>`, with a number after it where that is taken."""
+    plain = f"{re.sub(r'[^A-Za-z0-9_.]+', '_', target)}-{at.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}"
+    name, number = plain, 1
+    while name in taken:
+        number += 1
+        name = f"{plain}-{number}"
+    return name
+
+
+def uri_of(store: Store, name: str) -> str:
+    """Where that backup is, for people."""
+    return f"{store.uri.rstrip('/')}/{name}"
+
+
+def manifest_of(store: Store, name: str) -> BackupManifest:
+    """The manifest of that backup. Raises BackupDamagedError where it is missing or unreadable."""
+    content = store.read(name, MANIFEST)
+    if content is None:
+        raise BackupDamagedError(name, f"there is no {MANIFEST} at {uri_of(store, name)}")
+    return read_backup_manifest(name, content)
+
+
+@contextmanager
+def checked(store: Store, name: str, workdir: Path) -> Iterator[tuple[BackupManifest, Path]]:
+    """The backup as a local folder, every file compared with its sha256. Raises BackupDamagedError; touches nothing."""
+    manifest = manifest_of(store, name)
+    into = workdir / f"fetched-{name}"
+    try:
+        folder = store.fetch(name, into)
+        check_files(manifest, folder)
+        yield manifest, folder
+    finally:
+        shutil.rmtree(into, ignore_errors=True)
+
+
+def apply_retention(store: Store, target: str, *, keep_count: int, keep_age: float, log: logging.Logger) -> list[str]:
+    """Remove the target's backups beyond the newest `keep_count`, and those older than `keep_age` seconds.
+
+    The newest one with a readable manifest always stays. Returns the names removed.
+    """
+    store.remove_partial()
+    prefix = new_name(target, datetime.now(timezone.utc), []).rsplit("-", 1)[0]
+    mine = [name for name in store.names() if (match := _NAME.match(name)) and match["target"] == prefix]
+    newest_first = sorted(mine, key=lambda name: (_taken_at(name), name), reverse=True)
+    good = next((name for name in newest_first if _is_readable(store, name)), None)
+    now = datetime.now(timezone.utc)
+    gone = []
+    for position, name in enumerate(newest_first):
+        age = (now - _taken_at(name)).total_seconds()
+        if name != good and (position >= keep_count or age > keep_age):
+            store.remove(name)
+            gone.append(name)
+            log.info("retention: removed backup %s", name)
+    return gone
+
+
+def _taken_at(name: str) -> datetime:
+    match = _NAME.match(name)
+    return datetime.strptime(match["time"] if match else "", "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+
+
+def _is_readable(store: Store, name: str) -> bool:
+    try:
+        manifest_of(store, name)
+    except BackupDamagedError:
+        return False
+    return True

@@ -1,0 +1,106 @@
+"""The tasks between preflight and the first approval: a backup, and a rehearsal on a copy made from it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from airflow.sdk import get_current_context, task
+
+from pg_deploy.backup.evidence import BACKUP, record_backup, record_rehearsal
+from pg_deploy.backup.external import read_point
+from pg_deploy.backup.settings import backup_settings
+from pg_deploy.backup.store import LocalStore, Store
+from pg_deploy.backup.take import take_backup
+from pg_deploy.edge.object_store import open_store
+from pg_deploy.edge.run import Run, log, read_run, told_plainly
+from pg_deploy.edge.target import read_target
+from pg_deploy.job import Job
+from pg_deploy.ledger import evidence, plan
+from pg_deploy.migration import Migration
+from pg_deploy.rehearsal.clone import on_clone
+from pg_deploy.rehearsal.on_target import on_target_server
+from pg_deploy.rehearsal.private import on_private_copy
+
+REHEARSAL_CONNECTION = "rehearsal_db"
+
+
+@task
+def backup() -> str:
+    """Take the backup that the run's conf asks for, and record it; return at once where nothing is pending."""
+    with told_plainly():
+        run = read_run(get_current_context())
+        reason = _nothing_to_do(run, run.conf.backup, "backup")
+        if reason is not None:
+            log.info("%s", reason)
+            return reason
+        configured = backup_settings()
+        migrations = _pinned(run)
+        with run.job(BACKUP) as job:
+            if run.conf.backup == "external":
+                point = read_point(run.target)
+                record_backup(job, "external", point.sentence, point.as_detail())
+                log.info("%s", point.sentence)
+                return point.sentence
+            store = open_store(configured.uri)
+            taken = take_backup(
+                run.target, migrations, store, configured, schema_only=run.conf.backup == "schema", log=log
+            )
+            record_backup(job, "taken", taken.uri, taken.as_detail())
+        return taken.uri
+
+
+@task
+def rehearse() -> str:
+    """Run the whole pending deployment on a copy first; fails before the target was touched."""
+    with told_plainly():
+        run = read_run(get_current_context())
+        reason = _nothing_to_do(run, run.conf.rehearse, "rehearsal")
+        if reason is not None:
+            log.info("%s", reason)
+            return reason
+        started = time.monotonic()
+        with run.job("rehearse") as job:
+            sentence = _rehearse(run, job, _pinned(run))
+            record_rehearsal(job, sentence, time.monotonic() - started)
+        return sentence
+
+
+def _rehearse(run: Run, job: Job, migrations: tuple[Migration, ...]) -> str:
+    configured = backup_settings()
+    if run.conf.rehearse == "clone":
+        return on_clone(job, read_target(REHEARSAL_CONNECTION), migrations)
+    rehearsal = on_private_copy if run.conf.rehearse == "full" else on_target_server
+    taken = [row for row in evidence.of_deployment(job.ledger, job.deployment_id, BACKUP) if row.outcome == "taken"]
+    if taken and taken[-1].detail.get("kind") == "full":
+        store: Store = open_store(configured.uri)
+        detail = taken[-1].detail
+        return rehearsal(
+            job, store, str(detail["name"]), migrations, configured, manifest_sha256=str(detail["manifest_sha256"])
+        )
+    log.info("this run keeps no full backup: a dump is taken for the rehearsal alone and removed after it")
+    with tempfile.TemporaryDirectory(prefix="pg-deploy-dump-", dir=configured.workdir) as folder:
+        store = LocalStore(Path(folder))
+        passing = take_backup(run.target, migrations, store, configured, log=log)
+        return rehearsal(
+            job, store, passing.manifest.name, migrations, configured, manifest_sha256=passing.manifest_sha256
+        )
+
+
+def _nothing_to_do(run: Run, choice: str, what: str) -> str | None:
+    """Why there is nothing to do, as a sentence; None where there is."""
+    if run.ownership is None:
+        return f"no {what}: a dry run"
+    if choice == "none":
+        return f"no {what}: the conf says none"
+    with run.target.session(what) as connection:
+        if not plan.pinned(connection, run.deployment_id):
+            return f"no {what}: nothing is pending"
+    return None
+
+
+def _pinned(run: Run) -> tuple[Migration, ...]:
+    with run.target.session("read the pinned set") as connection:
+        versions = [each.version for each in plan.pinned(connection, run.deployment_id)]
+    return tuple(run.migration(version) for version in versions)

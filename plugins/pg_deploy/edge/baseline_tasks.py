@@ -1,0 +1,98 @@
+"""The tasks of baseline_migrations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from airflow.sdk import get_current_context, task
+
+from pg_deploy import baseline
+from pg_deploy.baseline_report import read_adopted, report_lines
+from pg_deploy.conf import BaselineConf, read_baseline_conf
+from pg_deploy.edge.run import chosen, folder, identity, log, ownership_from, told_plainly
+from pg_deploy.edge.target import read_target
+from pg_deploy.errors import NotAdoptedError
+from pg_deploy.execution import Limits
+from pg_deploy.job import Job
+from pg_deploy.ledger import deployment, plan
+from pg_deploy.ledger.guard import Ownership, working
+from pg_deploy.migration import scan_folder
+from pg_deploy.session import Target
+from pg_deploy.settings import settings
+
+CHECK = "check"
+
+
+@dataclass(frozen=True)
+class _Run:
+    conf: BaselineConf
+    target: Target
+    ownership: Ownership | None
+
+
+@task
+def check() -> dict[str, Any]:
+    """Say what would be adopted, refuse what makes no sense, take the target."""
+    context = get_current_context()
+    with told_plainly():
+        run = _read(context)
+        prepared = baseline.check(
+            run.target, run.conf, folder(), identity(context), good_for=settings().good_for, log=log
+        )
+    owned = prepared.ownership
+    return {
+        "deployment_id": owned.deployment_id if owned else None,
+        "fence": owned.fence if owned else None,
+        "good_for": owned.good_for if owned else None,
+        "pinned": prepared.pinned,
+    }
+
+
+@task
+def adopt() -> int:
+    """Record each migration as in place, one transaction a version."""
+    context = get_current_context()
+    with told_plainly():
+        run = _read(context)
+        if run.ownership is None:
+            log.info("nothing to do: a dry run")
+            return 0
+        limits = Limits(give_up_after=run.conf.give_up_after)
+        with working(run.target, run.ownership, "adopt", give_up_after=limits.give_up_after, log=log) as guard:
+            job = Job(run.target, guard, limits, log)
+            pinned = plan.pinned(job.ledger, job.deployment_id)
+            files = {file.version: file for file in scan_folder(folder()).files}
+            actor = identity(context).actor
+            return sum(
+                baseline.adopt(job, baseline.still_pinned(each, files.get(each.version)), run.conf, actor)
+                for each in pinned
+            )
+
+
+@task(trigger_rule="all_done")
+def report() -> None:
+    """Say what was adopted on whose word and what was not checked; fail unless everything pinned is adopted."""
+    context = get_current_context()
+    with told_plainly():
+        owned = ownership_from(context, CHECK)
+        if owned is None:
+            if context["ti"].xcom_pull(task_ids=CHECK) is None:
+                raise NotAdoptedError(["check failed, nothing was changed"])
+            log.info("dry run: the plan is in the log of check, nothing was changed")
+            return
+        run = _read(context)
+        with run.target.session("baseline report") as connection:
+            found = read_adopted(connection, owned.deployment_id)
+            for line in report_lines(found):
+                (log.error if line.lstrip().startswith("✗") else log.info)("%s", line)
+            failures = [f"{one.stem}" for one in found if not one.is_adopted]
+            state = "failed" if failures else "deployed"
+            deployment.close(connection, owned.deployment_id, owned.fence, state)
+        if failures:
+            raise NotAdoptedError(failures)
+
+
+def _read(context: Any) -> _Run:
+    conf = read_baseline_conf(chosen(context))
+    return _Run(conf, read_target(conf.target), ownership_from(context, CHECK))

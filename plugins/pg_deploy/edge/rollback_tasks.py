@@ -1,0 +1,112 @@
+"""The tasks of rollback_migrations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import get_current_context, task
+
+from pg_deploy import undo as core
+from pg_deploy.conf import RollbackConf, read_rollback_conf
+from pg_deploy.drift import keep_state
+from pg_deploy.edge.approval import AskPerson, Question
+from pg_deploy.edge.run import PREFLIGHT, Run, chosen, identity, log, ownership_from, told_plainly
+from pg_deploy.edge.target import read_target
+from pg_deploy.errors import NotUndoneError
+from pg_deploy.ledger import deployment, evidence, plan
+from pg_deploy.plan_text import fenced
+from pg_deploy.settings import settings
+
+
+class ApproveRollback(AskPerson):
+    """Ask whether to undo: what goes, what would be lost, who changed it since, and the SQL that will run."""
+
+    def run_of(self, context: Any) -> Run:
+        """The rollback run behind an Airflow context."""
+        return _read(context)[1]
+
+    def question(self, run: Run, context: Any) -> Question | None:
+        """About everything that this run pinned."""
+        if run.ownership is None:
+            log.info("nothing to approve: a dry run")
+            return None
+        # A floor of any kind holds: undoing is never without risk.
+        if run.approval == "none":
+            log.info("nothing to approve: approval is none")
+            return None
+        with run.target.session("approve") as connection:
+            pinned = plan.pinned(connection, run.deployment_id)
+            shown = {
+                row.version: row.detail["lines"]
+                for row in evidence.of_deployment(connection, run.deployment_id, "would be lost")
+            }
+        parts = []
+        for each in pinned:
+            parts.append(f"## {each.stem}\n\n" + "\n".join(f"- {line.strip()}" for line in shown.get(each.version, [])))
+            parts.append(fenced(each.rollback or ""))
+        return Question(
+            f"Undo {', '.join(each.stem for each in pinned)}?",
+            "\n\n".join(parts),
+            tuple((each.stem, each.bundle_hash) for each in pinned),
+        )
+
+
+@task
+def preflight() -> dict[str, Any]:
+    """Show what would be undone and lost, refuse what cannot be undone, take the target, pin the list."""
+    context = get_current_context()
+    with told_plainly():
+        conf, run = _read(context)
+        prepared = core.preflight(run.target, conf, identity(context), good_for=settings().good_for, log=log)
+    owned = prepared.ownership
+    return {
+        "deployment_id": owned.deployment_id if owned else None,
+        "fence": owned.fence if owned else None,
+        "good_for": owned.good_for if owned else None,
+        "pinned": prepared.pinned,
+    }
+
+
+@task
+def undo() -> int:
+    """Undo each in reverse order, prove each, stop at the first failure."""
+    with told_plainly():
+        _, run = _read(get_current_context())
+        if run.ownership is None:
+            log.info("nothing to do: a dry run")
+            return 0
+        with run.job("undo") as job:
+            return core.undo(job)
+
+
+@task(trigger_rule="all_done")
+def report() -> None:
+    """Say what was undone, mended and lost; fail unless everything that was asked for is undone."""
+    context = get_current_context()
+    with told_plainly():
+        handed = context["ti"].xcom_pull(task_ids=PREFLIGHT)
+        if handed is None:
+            raise NotUndoneError(["preflight failed, nothing was changed: read its log"])
+        _, run = _read(context)
+        owned = run.ownership
+        if owned is None:
+            log.info("dry run: what would be undone is in the log of preflight, nothing was changed")
+            return
+        with run.target.session("report") as connection:
+            lines, failures = core.report_lines(connection, owned.deployment_id)
+            for line in lines:
+                (log.error if line.lstrip().startswith("✗") else log.info)("%s", line)
+            if failures:
+                log.error("what to do: read the log of undo, mend what it names, and trigger again with the same conf")
+                log.error("contacts: %s", settings().contacts)
+            state = "failed" if failures else "rolled_back"
+            evidence.record(connection, owned.deployment_id, "report", "report", state, detail={"lines": lines})
+            keep_state(connection, owned.deployment_id)
+            deployment.close(connection, owned.deployment_id, owned.fence, state)
+        core.refuse_unless_undone(failures)
+
+
+def _read(context: Any) -> tuple[RollbackConf, Run]:
+    conf = read_rollback_conf(chosen(context))
+    owned = ownership_from(context, PREFLIGHT)
+    return conf, Run(conf.as_deploy, read_target(conf.target), identity(context), owned, context["task"])

@@ -1,0 +1,117 @@
+"""What all databases of a server share: memberships, settings of roles and databases, roles' attributes."""
+
+from __future__ import annotations
+
+import re
+
+from pg_deploy.catalog import Fact
+from pg_deploy.inverse.model import Draft, Key, Phase
+from pg_deploy.inverse.names import identifier, literal
+
+_SETTING = re.compile(
+    r"(?:(?P<every>every role)|(?:role (?P<role>.+?))?(?: in )?(?P<here>this database)?): (?P<name>[^:]+)", re.DOTALL
+)
+# Their value is kept as a list of quoted names, and is given as one.
+_LISTS = ("search_path", "session_preload_libraries", "local_preload_libraries", "temp_tablespaces")
+_FLAGS = {
+    "superuser": "superuser",
+    "inherit": "inherit",
+    "create role": "createrole",
+    "create database": "createdb",
+    "login": "login",
+    "replication": "replication",
+    "bypass row level security": "bypassrls",
+}
+
+
+def add_cluster(draft: Draft, keys: set[Key]) -> None:
+    """Statements for the cluster's facts that differ; what belongs to the server alone is refused."""
+    for key in sorted(keys):
+        if key[0] == "setting":
+            _add_setting(draft, key)
+        elif key[0] == "membership":
+            _add_membership(draft, key)
+        elif key[0] == "role":
+            _add_role(draft, key)
+        elif key == ("database", "this database") and _only_owner(draft, key):
+            owner = identifier(str(draft.before[key].properties["owner"]))
+            draft.add(Phase.CLUSTER, _here(f"alter database %I owner to {owner}"))
+        else:
+            draft.refuse(key, "it belongs to the server, and is not changed back from here")
+
+
+def _add_setting(draft: Draft, key: Key) -> None:
+    found = _SETTING.fullmatch(key[1])
+    if found is None:
+        draft.refuse(key, "its name is not understood")
+        return
+    old, name = draft.before.get(key), ".".join(identifier(part) for part in found["name"].split("."))
+    if old is not None and old.properties["value"] == "(hidden)":
+        draft.refuse(key, "its value is a secret, which the facts do not hold")
+        return
+    end = f"reset {name}" if old is None else f"set {name} to {_value(found['name'], old)}"
+    if found["role"] or found["every"]:
+        who = identifier(found["role"]) if found["role"] else "all"
+        if found["here"]:
+            draft.add(Phase.CLUSTER, _here(f"alter role {who} in database %I {end}"))
+        else:
+            draft.add(Phase.CLUSTER, f"alter role {who} {end}")
+    else:
+        draft.add(Phase.CLUSTER, _here(f"alter database %I {end}"))
+
+
+def _value(name: str, fact: Fact) -> str:
+    value = str(fact.properties["value"])
+    return (value.replace('""', "''") or "''") if name.lower() in _LISTS else literal(value)
+
+
+def _here(statement: str) -> str:
+    """A statement about the database at hand, whose name differs on a copy; `%I` stands for it."""
+    before, after = statement.split("%I")
+    quoted = literal(f"{before.replace('%', '%%')}%I{after.replace('%', '%%')}")
+    return f"do $rollback$ begin execute format({quoted}, current_database()); end $rollback$"
+
+
+def _add_membership(draft: Draft, key: Key) -> None:
+    member, _, group = key[1].partition(" in ")
+    old, new = draft.before.get(key), draft.after.get(key)
+    if new is not None:
+        draft.add(Phase.CLUSTER, f"revoke {identifier(group)} from {identifier(member)}")
+    if old is not None:
+        for option in set(map(str, old.properties.values())):
+            tail = []
+            tail += ["admin true"] if option.startswith("admin") else []
+            tail += ["inherit false"] if "no inherit" in option else []
+            tail += ["set false"] if "no set" in option else []
+            options = ""
+            if tail == ["admin true"]:
+                options = " with admin option"
+            elif tail:
+                options = f" with {', '.join(tail)}"
+            draft.add(Phase.CLUSTER, f"grant {identifier(group)} to {identifier(member)}{options}")
+
+
+def _add_role(draft: Draft, key: Key) -> None:
+    name = identifier(key[1])
+    if key in draft.gone:
+        # Last of all: its rights are revoked and what it owned is gone by then.
+        draft.add(Phase.SCHEDULE, f"drop role {name}")
+        return
+    if key in draft.missing:
+        draft.refuse(key, "it was dropped with its password, which nobody can read")
+        return
+    before, after = draft.before[key].properties, draft.after[key].properties
+    words = [
+        word if before.get(flag) else f"no{word}"
+        for flag, word in _FLAGS.items()
+        if before.get(flag) != after.get(flag)
+    ]
+    if before.get("connection limit") != after.get("connection limit"):
+        words.append(f"connection limit {before.get('connection limit', -1)}")
+    if before.get("valid until") != after.get("valid until"):
+        words.append(f"valid until {literal(str(before.get('valid until', 'infinity')))}")
+    draft.add(Phase.CLUSTER, f"alter role {name} {' '.join(words)}")
+
+
+def _only_owner(draft: Draft, key: Key) -> bool:
+    return {**draft.before[key].properties, "owner": 0} == {**draft.after[key].properties, "owner": 0}

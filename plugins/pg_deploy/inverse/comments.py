@@ -1,0 +1,77 @@
+"""Comments: taken away first, while everything is there; written last, when everything is there again."""
+
+from __future__ import annotations
+
+import re
+
+from pg_deploy.inverse.model import ON_RELATION, RELATIONS, Draft, Key, Phase
+from pg_deploy.inverse.names import literal, owner_of
+
+_ON = re.compile(r"(?P<kind>policy|trigger|rule|table constraint|domain constraint) (?P<name>.+) on (?P<of>.+)")
+_COLUMN = re.compile(r"(?:table|view|materialized view|foreign table|composite type) column (?P<name>.+)")
+_PLAIN = (
+    "materialized view", "foreign table", "event trigger", "table", "view", "index", "sequence", "function", "procedure",
+    "aggregate", "type", "schema", "extension", "statistics object", "collation", "publication", "server",
+    "foreign-data wrapper",
+)  # fmt: skip
+
+
+def add_comments(draft: Draft, keys: set[Key]) -> None:
+    """Comments that differ, and those on everything that is made again."""
+    remade = {key for key in draft.before if key[0] == "comment" and _object(draft, key[1]) in draft.made}
+    for key in sorted(keys | {key for key in remade if not _is_lost(draft, key)}):
+        subject, target = _object(draft, key[1]), _words(key[1])
+        if target is None:
+            draft.refuse(key, "comments on this kind of object are not written here")
+        elif key not in draft.before:
+            if subject not in draft.gone and not _is_part_of_gone(draft, subject):
+                draft.add(Phase.COMMENT_OFF, f"comment on {target} is null")
+        elif not _is_lost(draft, key):
+            draft.add(Phase.COMMENT_ON, f"comment on {target} is {literal(str(draft.before[key].properties['text']))}")
+
+
+def _is_lost(draft: Draft, key: Key) -> bool:
+    """Whether it stands on something that cannot be made again, which is refused by itself."""
+    subject = _object(draft, key[1])
+    if subject is None:
+        return False
+    of = owner_of(subject[1]) if subject[0] in ON_RELATION else ""
+    refused = ("table", "foreign table", "column", "sequence", "extension")
+    return (subject in draft.missing and subject[0] in refused) or ("table", of) in draft.missing
+
+
+def _is_part_of_gone(draft: Draft, subject: Key | None) -> bool:
+    if subject is None or subject[0] not in ON_RELATION:
+        return False
+    of = owner_of(subject[1])
+    return any((kind, of) in draft.gone for kind in (*RELATIONS, "type"))
+
+
+def _object(draft: Draft, identity: str) -> Key | None:
+    """The fact that a comment's identity speaks of."""
+    if found := _ON.fullmatch(identity):
+        kind = "constraint" if "constraint" in found["kind"] else found["kind"]
+        return (kind, f"{found['of']}.{found['name']}")
+    if found := _COLUMN.fullmatch(identity):
+        return ("column", found["name"])
+    kind = next((each for each in _PLAIN if identity.startswith(each + " ")), "")
+    name = identity[len(kind) + 1 :]
+    kind = {"statistics object": "statistics", "foreign-data wrapper": "foreign data wrapper"}.get(kind, kind)
+    return (kind, name) if kind else None
+
+
+def _words(identity: str) -> str | None:
+    """How COMMENT ON names it."""
+    if found := _ON.fullmatch(identity):
+        if found["kind"] == "domain constraint":
+            return f"constraint {found['name']} on domain {found['of']}"
+        return f"{found['kind'].removeprefix('table ')} {found['name']} on {found['of']}"
+    if found := _COLUMN.fullmatch(identity):
+        return f"column {found['name']}"
+    if identity.startswith("domain "):
+        return identity
+    kind = next((each for each in _PLAIN if identity.startswith(each + " ")), None)
+    if kind is None:
+        return None
+    word = {"statistics object": "statistics", "foreign-data wrapper": "foreign data wrapper"}.get(kind, kind)
+    return f"{word} {identity[len(kind) + 1 :]}"

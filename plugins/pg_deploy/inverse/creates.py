@@ -1,0 +1,176 @@
+"""Create statements, from the definitions that the facts hold; what they do not hold is refused."""
+
+from __future__ import annotations
+
+from pg_deploy.catalog import Fact
+from pg_deploy.inverse.drops import backing_constraint
+from pg_deploy.inverse.model import ByKey, Draft, Phase
+from pg_deploy.inverse.names import literal, own_name, owner_of, role
+from pg_deploy.inverse.order import needed_first, relation_of
+
+_ROWS = {
+    "table": "it was dropped with its rows (or renamed in a way that the text of the migration does not show)",
+    "foreign table": "it was dropped; the facts do not hold all of its options",
+    "column": "it was dropped with its values",
+    "sequence": "it was dropped, and how far it had come is not known",
+    "extension": "it was dropped with everything that belonged to it",
+}
+_FIRES = {
+    "never": "disable",
+    "on replica": "enable replica",
+    "always": "enable always",
+}
+
+
+def add_creates(draft: Draft) -> None:
+    """Make again what is missing or replaced, what is needed first."""
+    made = [draft.before[key] for key in draft.made]
+    for fact in needed_first(fact for fact in made if not _comes_with_another(fact, draft)):
+        key = (fact.kind, fact.identity)
+        if fact.kind in _ROWS:
+            draft.refuse(key, _ROWS[fact.kind])
+            continue
+        statements = create(fact, draft.before)
+        if not statements:
+            draft.refuse(key, "it was dropped or changed, and the facts do not hold its whole definition")
+            continue
+        phase = Phase.CREATE
+        if fact.kind == "index" and _may_build_concurrently(fact, draft):
+            phase = Phase.CONCURRENTLY
+            statements = (statements[0].replace(" INDEX ", " INDEX CONCURRENTLY ", 1), *statements[1:])
+        elif fact.kind == "index":
+            draft.remarks.append(f"index {fact.identity} is built while writes to {relation_of(fact)} wait")
+        draft.add(phase, *statements)
+        owner = fact.properties.get("owner")
+        if owner and fact.kind not in ("extension",):
+            word = "domain" if "domain over" in fact.properties else fact.kind
+            draft.add(Phase.OWNER, f"alter {word} {fact.identity} owner to {role(str(owner))}")
+
+
+def create(fact: Fact, facts: ByKey) -> tuple[str, ...]:
+    """The statements that make the object as `fact` describes it; none where the fact is not enough."""
+    kind, identity, p = fact.kind, fact.identity, fact.properties
+    relation = relation_of(fact) or ""
+    if kind == "schema":
+        return (f"create schema {identity}",)
+    if kind in ("function", "procedure"):
+        return (str(p["definition"]),)
+    if kind == "type":
+        return create_type(fact)
+    if kind in ("view", "materialized view"):
+        return (view_statement(fact),)
+    if kind == "index":
+        return create_index(fact)
+    if kind == "constraint":
+        table = "domain" if ("type", relation) in facts else "table"
+        return (f"alter {table} {relation} add constraint {own_name(identity)} {p['definition']}",)
+    if kind == "policy":
+        return (policy_statement(fact),)
+    if kind in ("trigger", "rule"):
+        made = [str(p["definition"])]
+        if p.get("fires") in _FIRES:
+            made.append(f"alter table {relation} {_FIRES[p['fires']]} {kind} {own_name(identity)}")
+        return tuple(made)
+    if kind == "statistics":
+        target = (f"alter statistics {identity} set statistics {p['target']}",) if "target" in p else ()
+        return (str(p["definition"]), *target)
+    if kind == "event trigger":
+        tags = f" when tag in ({', '.join(literal(tag) for tag in p['tags'])})" if p.get("tags") else ""
+        made = [f"create event trigger {identity} on {p['event']}{tags} execute function {p['function']}"]
+        if p.get("fires") in _FIRES:
+            made.append(f"alter event trigger {identity} {_FIRES[p['fires']]}")
+        return tuple(made)
+    return ()
+
+
+def create_type(fact: Fact) -> tuple[str, ...]:
+    """An enum, a domain without its constraints (facts of their own), or a composite type."""
+    p = fact.properties
+    if "enum" in p or not set(p) - {"owner"}:
+        labels = ", ".join(literal(label) for label in p.get("enum", []))
+        return (f"create type {fact.identity} as enum ({labels})",)
+    if "domain over" in p:
+        parts = [f"create domain {fact.identity} as {p['domain over']}"]
+        parts += [f"collate {p['collation']}"] if "collation" in p else []
+        parts += [f"default {p['default value']}"] if "default value" in p else []
+        parts += ["not null"] if p.get("not null") else []
+        return (" ".join(parts),)
+    if "composite" in p:
+        return (f"create type {fact.identity} as ({', '.join(p['composite'])})",)
+    return ()
+
+
+def create_index(fact: Fact) -> tuple[str, ...]:
+    """The index, attached, marked and measured as it was; none where it was left invalid."""
+    p, name = fact.properties, own_name(fact.identity)
+    relation = relation_of(fact)
+    if p.get("tablespace"):
+        return ()
+    made = [str(p["definition"])]
+    if "attached to" in p:
+        made.append(f"alter index {p['attached to']} attach partition {fact.identity}")
+    if p.get("clustered"):
+        made.append(f"alter table {relation} cluster on {name}")
+    if p.get("replica identity"):
+        made.append(f"alter table {relation} replica identity using index {name}")
+    for column, target in p.get("statistics targets", {}).items():
+        made.append(f"alter index {fact.identity} alter column {column} set statistics {target}")
+    return tuple(made)
+
+
+def view_statement(fact: Fact, verb: str = "create") -> str:
+    """The view or materialized view as it was, filled where it was filled."""
+    p = fact.properties
+    options = f" with ({', '.join(p['options'])})" if p.get("options") else ""
+    body = str(p["definition"]).rstrip().rstrip(";")
+    if fact.kind == "materialized view":
+        filled = "" if p.get("populated") else "\nwith no data"
+        return f"create materialized view {fact.identity}{options} as\n{body}{filled}"
+    return f"{verb} view {fact.identity}{options} as\n{body}"
+
+
+def policy_statement(fact: Fact) -> str:
+    """The policy as it was."""
+    p = fact.properties
+    lines = [f"create policy {own_name(fact.identity)} on {owner_of(fact.identity)}"]
+    lines += ["    as restrictive"] if p.get("restrictive") else []
+    lines.append(f"    for {p['command']}")
+    lines.append(f"    to {', '.join(role(name) for name in p['roles'])}")
+    lines += [f"    using ({p['using']})"] if "using" in p else []
+    lines += [f"    with check ({p['with check']})"] if "with check" in p else []
+    return "\n".join(lines)
+
+
+def _comes_with_another(fact: Fact, draft: Draft) -> bool:
+    relation = relation_of(fact)
+    kind = draft.relation_kind(relation, draft.before) if relation else None
+    if kind in ("table", "foreign table") and (kind, relation) in draft.missing:
+        # Its table is refused already.
+        return True
+    if fact.kind == "column" and kind in ("view", "materialized view"):
+        return True
+    if fact.kind in ("column", "constraint") and fact.properties.get("inherited") == "only":
+        return True
+    if fact.kind == "constraint" and str(fact.properties["definition"]).startswith("NOT NULL"):
+        return True
+    if fact.kind == "index" and backing_constraint(fact, draft.before) in draft.made:
+        return True
+    if fact.kind == "trigger" and kind == "table":
+        table = draft.before[kind, relation or ""]
+        parents = table.properties.get("inherits", []) if "partition bound" in table.properties else []
+        return any(("trigger", f"{parent}.{own_name(fact.identity)}") in draft.made for parent in parents)
+    return False
+
+
+def _may_build_concurrently(fact: Fact, draft: Draft) -> bool:
+    relation = relation_of(fact) or ""
+    table = draft.before.get(("table", relation))
+    if table is None or "partition key" in table.properties or "attached to" in fact.properties:
+        return False
+    if ("index", fact.identity) in draft.replaced or fact.properties.get("invalid"):
+        return False
+    needed = any(
+        key[0] == "constraint" and f"REFERENCES {relation}(" in str(draft.before[key].properties["definition"])
+        for key in draft.made
+    )
+    return not needed

@@ -1,0 +1,143 @@
+"""Drop statements, for what was made and for what has to be made again. Never with cascade."""
+
+from __future__ import annotations
+
+from pg_deploy.catalog import Fact
+from pg_deploy.inverse.model import RELATIONS, ByKey, Draft, Key, Loss, Phase
+from pg_deploy.inverse.names import identifier, own_name, owner_of
+from pg_deploy.inverse.order import need_each_other, needed_first, rank_kind, relation_of
+
+_PLAIN = frozenset({
+    "table", "foreign table", "view", "materialized view", "sequence", "function", "procedure", "aggregate",
+    "schema", "extension", "statistics", "publication", "event trigger", "collation", "conversion", "operator",
+    "operator class", "operator family", "text search configuration", "text search dictionary", "text search parser",
+    "text search template", "foreign data wrapper", "server", "language", "access method",
+})  # fmt: skip
+# Dropped one by one where tables and what they call need each other.
+_CIRCULAR = ("foreign key", "policy", "trigger", "rule")
+_PARTS = ("index", "trigger", "policy", "rule", "constraint", "column")
+
+
+def add_drops(draft: Draft) -> None:
+    """Drop statements for all that is gone or replaced, dependents first."""
+    dropped = {key: draft.after[key] for key in draft.dropped}
+    nodes = [fact for fact in dropped.values() if not _goes_with_another(fact, draft)]
+    for fact in nodes:
+        if _drop(fact, draft.after) is None:
+            draft.refuse((fact.kind, fact.identity), "there is no statement here that drops it")
+    alone = _only_plain_indexes(draft)
+    parts = [fact for fact in dropped.values() if relation_of(fact) and fact not in nodes]
+
+    def parts_of(fact: Fact) -> tuple[Fact, ...]:
+        if fact.kind not in RELATIONS:
+            return ()
+        return tuple(part for part in parts if relation_of(part) == fact.identity)
+
+    if need_each_other(nodes, parts_of):
+        apart = [
+            part
+            for part in parts
+            if rank_kind(part) in _CIRCULAR
+            and part.properties.get("inherited") != "only"
+            and not _is_clone(part, draft)
+        ]
+        nodes += apart
+        parts = [part for part in parts if part not in apart]
+    for fact in reversed(needed_first(nodes, parts_of)):
+        statement = _drop(fact, draft.after)
+        if statement is None:
+            continue
+        if alone:
+            draft.add(Phase.CONCURRENTLY, statement.replace("drop index", "drop index concurrently", 1))
+            continue
+        draft.add(Phase.DROP, statement)
+        if (fact.kind, fact.identity) in draft.gone and fact.kind in ("table", "column"):
+            draft.losses.add(Loss(fact.kind, fact.identity))
+
+
+def _drop(fact: Fact, facts: ByKey) -> str | None:
+    kind, identity = fact.kind, fact.identity
+    if kind in _PLAIN:
+        return f"drop {kind} {identity}"
+    if kind == "index":
+        return f"drop index {identity}"
+    if kind == "type":
+        return f"drop {'domain' if 'domain over' in fact.properties else 'type'} {identity}"
+    if kind in ("policy", "trigger", "rule"):
+        return f"drop {kind} {own_name(identity)} on {owner_of(identity)}"
+    if kind == "column":
+        return f"alter table {owner_of(identity)} drop column {own_name(identity)}"
+    if kind == "constraint":
+        table = "domain" if ("type", owner_of(identity)) in facts else "table"
+        return f"alter {table} {owner_of(identity)} drop constraint {own_name(identity)}"
+    if kind == "cast":
+        return f"drop cast ({identity})"
+    if kind == "user mapping":
+        user, _, server = identity.partition(" on server ")
+        return f"drop user mapping for {user if user == 'public' else identifier(user)} server {server}"
+    return None
+
+
+def _goes_with_another(fact: Fact, draft: Draft) -> bool:
+    """Whether the server removes it together with something that is dropped anyway."""
+    if fact.kind in _PARTS:
+        relation = relation_of(fact)
+        if relation and (draft.is_dropped_relation(relation) or ("type", relation) in draft.dropped):
+            return True
+    properties = fact.properties
+    if fact.kind in ("column", "constraint") and properties.get("inherited") == "only":
+        return True
+    if fact.kind == "column" and draft.relation_kind(owner_of(fact.identity), draft.after) in (
+        "view",
+        "materialized view",
+    ):
+        return True
+    if fact.kind == "index":
+        return bool(backing_constraint(fact, draft.after)) or ("index", properties.get("attached to")) in draft.dropped
+    if fact.kind == "trigger":
+        return _is_clone(fact, draft)
+    if fact.kind == "sequence":
+        owner = str(properties.get("owned by", "")).removesuffix(" (identity)")
+        if not owner:
+            return False
+        identity_ends = str(properties["owned by"]).endswith(" (identity)")
+        gone = ("column", owner) in draft.dropped or draft.is_dropped_relation(owner_of(owner))
+        return gone or identity_ends
+    return False
+
+
+def backing_constraint(index: Fact, facts: ByKey) -> Key | None:
+    """The primary key, unique or exclusion constraint that an index belongs to."""
+    relation = relation_of(index)
+    if relation is None:
+        return None
+    key = ("constraint", f"{relation}.{own_name(index.identity)}")
+    found = facts.get(key)
+    if found is None or not str(found.properties["definition"]).startswith(("PRIMARY KEY", "UNIQUE", "EXCLUDE")):
+        return None
+    return key
+
+
+def _is_clone(trigger: Fact, draft: Draft) -> bool:
+    """Whether a partition has the trigger from its parent, which loses it in the same rollback."""
+    table = draft.after.get(("table", owner_of(trigger.identity))) if trigger.kind == "trigger" else None
+    if table is None or "partition bound" not in table.properties:
+        return False
+    parents = table.properties.get("inherits", [])
+    return any(("trigger", f"{parent}.{own_name(trigger.identity)}") in draft.dropped for parent in parents)
+
+
+def _only_plain_indexes(draft: Draft) -> bool:
+    """Whether nothing but indexes has to go: then each goes without making anybody wait."""
+    if draft.changed or draft.made or not draft.gone:
+        return False
+    for key in draft.gone:
+        if key[0] == "comment":
+            continue
+        fact = draft.after[key]
+        if key[0] != "index" or "attached to" in fact.properties or backing_constraint(fact, draft.after):
+            return False
+        table = draft.after.get(("table", relation_of(fact) or ""))
+        if table is None or "partition key" in table.properties:
+            return False
+    return True

@@ -1,0 +1,237 @@
+"""Rights: grants on objects, and default privileges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from pg_deploy.catalog import Fact
+from pg_deploy.inverse.model import RELATIONS, ByKey, Draft, Key, Phase
+from pg_deploy.inverse.names import own_name, owner_of, role, schema_of, unquoted
+
+Rights = dict[str, bool]
+"""Privileges, and whether each may be handed on."""
+
+_TYPES = (
+    "materialized view", "foreign table", "foreign data wrapper", "table", "view", "sequence", "column", "function",
+    "procedure", "aggregate", "type", "schema", "language", "server", "tablespace", "parameter",
+)  # fmt: skip
+_WORDS = {
+    "view": "table",
+    "materialized view": "table",
+    "foreign table": "table",
+    "aggregate": "function",
+    "server": "foreign server",
+}
+_ALL: dict[str, tuple[str, ...]] = {
+    "table": ("DELETE", "INSERT", "MAINTAIN", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE"),
+    "sequence": ("SELECT", "UPDATE", "USAGE"),
+    "function": ("EXECUTE",),
+    "procedure": ("EXECUTE",),
+    "type": ("USAGE",),
+    "schema": ("CREATE", "USAGE"),
+}
+_OWN = {"functions": {"EXECUTE": False}, "types": {"USAGE": False}}
+_DEFAULT = re.compile(r"(?P<what>[a-z ]+?) made by (?P<maker>.+?)(?: in schema (?P<schema>.+))?")
+_MADE_BY_DEFAULT = {
+    "table": "tables", "view": "tables", "materialized view": "tables", "foreign table": "tables",
+    "sequence": "sequences", "function": "functions", "procedure": "functions", "aggregate": "functions", "type": "types",
+    "schema": "schemas",
+}  # fmt: skip
+
+
+def add_grants(draft: Draft) -> None:
+    """Rights as they were: on what is made again in full, elsewhere the difference only."""
+    before, after = _by_object(draft.before), _follow_owners(draft)
+    for target in sorted(before.keys() | after.keys()):
+        kind, name = target
+        if _goes(draft, kind, name):
+            continue
+        made = _is_made(draft, kind, name)
+        old, new = before.get(target, {}), {} if made else after.get(target, {})
+        owner = _owner(draft, kind, name)
+        if made and kind != "column":
+            _add_reset(draft, kind, name, owner, old)
+            old = {holder: rights for holder, rights in old.items() if holder[0] != owner}
+        for holder in sorted(old.keys() | new.keys()):
+            _add_difference(draft, kind, name, owner, holder, old.get(holder, {}), new.get(holder, {}))
+
+
+def add_default_grants(draft: Draft, keys: set[Key]) -> None:
+    """Default privileges as they were."""
+    for key in sorted(keys):
+        found = _DEFAULT.fullmatch(key[1])
+        if found is None:
+            draft.refuse(key, "its name is not understood")
+            continue
+        old, new = (_default_rights(facts.get(key), found) for facts in (draft.before, draft.after))
+        within = f" in schema {found['schema']}" if found["schema"] else ""
+        start = f"alter default privileges for role {role(found['maker'])}{within}"
+        for grantee in sorted(old.keys() | new.keys()):
+            was, now = old.get(grantee, {}), new.get(grantee, {})
+            for verb, names, option in _steps(was, now):
+                if verb == "grant":
+                    tail = " with grant option" if option else ""
+                    draft.add(Phase.RIGHTS, f"{start} grant {names} on {found['what']} to {role(grantee)}{tail}")
+                else:
+                    handed = "grant option for " if option else ""
+                    draft.add(Phase.RIGHTS, f"{start} revoke {handed}{names} on {found['what']} from {role(grantee)}")
+
+
+def parse_grant(identity: str) -> tuple[str, str, str]:
+    """Type, name and grantee of a grant's identity; "this" and "database" for the database itself."""
+    head, _, grantee = identity.rpartition(" to ")
+    if head == "this database":
+        return "this", "database", grantee
+    kind = next((each for each in _TYPES if head.startswith(each + " ")), "")
+    return kind, head[len(kind) + 1 :], grantee
+
+
+def _by_object(facts: ByKey) -> dict[tuple[str, str], dict[tuple[str, str], Rights]]:
+    found: dict[tuple[str, str], dict[tuple[str, str], Rights]] = {}
+    for key, fact in facts.items():
+        if key[0] == "grant":
+            kind, name, grantee = parse_grant(key[1])
+            for grantor, privileges in fact.properties.items():
+                rights = found.setdefault((kind, name), {})
+                rights[grantee, grantor.removeprefix("by ")] = _rights(privileges)
+    return found
+
+
+def _follow_owners(draft: Draft) -> dict[tuple[str, str], dict[tuple[str, str], Rights]]:
+    """The rights that are, as they will be once each object has its old owner again: ALTER … OWNER hands them over."""
+    found = _by_object(draft.after)
+    for (kind, name), rights in found.items():
+        old, new = _owner_in(draft.before, kind, name), _owner_in(draft.after, kind, name)
+        if old and new and old != new:
+            handed: dict[tuple[str, str], Rights] = {}
+            for (grantee, grantor), held in rights.items():
+                holder = (old if grantee == new else grantee, old if grantor == new else grantor)
+                handed[holder] = {**handed.get(holder, {}), **held}
+            found[kind, name] = handed
+    return found
+
+
+def _rights(privileges: str) -> Rights:
+    return {
+        each.removesuffix(" with grant option"): each.endswith(" with grant option") for each in privileges.split(", ")
+    }
+
+
+def _goes(draft: Draft, kind: str, name: str) -> bool:
+    """Whether the object is not there once the rollback has ended, or not for us to touch."""
+    if kind == "column":
+        table = owner_of(name)
+        relation = draft.relation_kind(table, draft.before)
+        return (
+            ("column", name) not in draft.before
+            or relation is None
+            or (relation, table) in draft.missing - _remade(draft)
+        )
+    if kind == "type" and ("type", name) not in draft.before:
+        return draft.relation_kind(name, draft.before) is None
+    return (kind, name) in draft.after and (kind, name) not in draft.before
+
+
+def _remade(draft: Draft) -> set[Key]:
+    return {key for key in draft.missing if key[0] in ("view", "materialized view")}
+
+
+def _is_made(draft: Draft, kind: str, name: str) -> bool:
+    if kind == "column":
+        return draft.is_made_relation(owner_of(name))
+    return (kind, name) in draft.made
+
+
+def _owner(draft: Draft, kind: str, name: str) -> str:
+    return _owner_in(draft.before, kind, name) or _owner_in(draft.after, kind, name)
+
+
+def _owner_in(facts: ByKey, kind: str, name: str) -> str:
+    if kind == "this":
+        fact = facts.get(("database", "this database"))
+    elif kind == "column":
+        fact = next((facts[each, owner_of(name)] for each in RELATIONS if (each, owner_of(name)) in facts), None)
+    else:
+        fact = facts.get((kind, name))
+    return str(fact.properties.get("owner", "")) if fact else ""
+
+
+def _add_reset(draft: Draft, kind: str, name: str, owner: str, wanted: Mapping[tuple[str, str], Rights]) -> None:
+    """Take away what default privileges gave to a new object, and from its owner what the owner did not have."""
+    given = {"public", *_default_grantees(draft, kind, name)} - {owner}
+    draft.add(Phase.RIGHTS, f"revoke all on {_on(kind, name)} from {', '.join(map(role, sorted(given)))}")
+    own = wanted.get((owner, owner), {})
+    all_rights = _ALL.get(_WORDS.get(kind, kind), ())
+    missing = [right for right in all_rights if right not in own and right != "MAINTAIN"]
+    if missing:
+        draft.add(Phase.RIGHTS, f"revoke {', '.join(missing).lower()} on {_on(kind, name)} from {role(owner)}")
+
+
+def _default_grantees(draft: Draft, kind: str, name: str) -> Iterator[str]:
+    what = _MADE_BY_DEFAULT.get(kind)
+    for facts in (draft.before, draft.after):
+        for key, fact in facts.items():
+            found = _DEFAULT.fullmatch(key[1]) if key[0] == "default grant" else None
+            if found and found["what"] == what and found["schema"] in (None, schema_of(name)):
+                yield from (each.removeprefix("to ") for each in fact.properties if each.startswith("to "))
+
+
+def _add_difference(
+    draft: Draft, kind: str, name: str, owner: str, holder: tuple[str, str], old: Rights, new: Rights
+) -> None:
+    grantee, grantor = holder
+    statements = []
+    for verb, names, option in _steps(old, new):
+        listed = names if kind != "column" else ", ".join(f"{n} ({own_name(name)})" for n in names.split(", "))
+        if verb == "grant":
+            tail = " with grant option" if option else ""
+            statements.append(f"grant {listed} on {_on(kind, name)} to {role(grantee)}{tail}")
+        else:
+            handed = "grant option for " if option else ""
+            statements.append(f"revoke {handed}{listed} on {_on(kind, name)} from {role(grantee)}")
+    if not statements:
+        return
+    if kind == "this":
+        statements = [_in_this_database(each) for each in statements]
+    if owner and grantor != owner:
+        # The server records the owner as the grantor, unless another holder of the right grants.
+        statements = [f"set local role {role(grantor)}", *statements, "reset role"]
+    draft.add(Phase.RIGHTS, *statements)
+
+
+def _steps(old: Rights, new: Rights) -> Iterator[tuple[str, str, bool]]:
+    """Revokes, then grants, that lead from `new` to `old`: verb, privileges, whether about the grant option."""
+    yield from _named("revoke", [p for p in new if p not in old], False)
+    yield from _named("revoke", [p for p in new if new[p] and p in old and not old[p]], True)
+    yield from _named("grant", [p for p in old if not old[p] and p not in new], False)
+    yield from _named("grant", [p for p in old if old[p] and not new.get(p)], True)
+
+
+def _named(verb: str, privileges: list[str], option: bool) -> Iterator[tuple[str, str, bool]]:
+    if privileges:
+        yield verb, ", ".join(sorted(privileges)).lower(), option
+
+
+def _on(kind: str, name: str) -> str:
+    if kind == "this":
+        return "database %I"
+    if kind == "column":
+        return f"table {owner_of(name)}"
+    return f"{_WORDS.get(kind, kind)} {name}"
+
+
+def _in_this_database(statement: str) -> str:
+    return f"do $$ begin execute format('{statement.replace(chr(39), chr(39) * 2)}', current_database()); end $$"
+
+
+def _default_rights(fact: Fact | None, found: re.Match[str]) -> dict[str, Rights]:
+    if fact is not None:
+        return {name.removeprefix("to "): _rights(held) for name, held in fact.properties.items() if name != "present"}
+    if found["schema"]:
+        return {}
+    # Without an entry the built-in defaults hold; none of ours needs the owner's.
+    public = {"public": dict(_OWN[found["what"]])} if found["what"] in _OWN else {}
+    word = found["what"].removesuffix("s")
+    own = {name: False for name in _ALL.get(word, ()) if name != "MAINTAIN"}
+    return {unquoted(found["maker"]): own, **public}

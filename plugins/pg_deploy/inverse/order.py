@@ -1,0 +1,140 @@
+"""What depends on what, read from the definitions: they are deparsed with an empty search_path, so every name in them is qualified.
+
+A name found in a text may be more than a true dependency (a column called like a type); it is never less. A body in quotes
+makes no dependency, neither here nor in the server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+from pg_deploy.catalog import Fact
+from pg_deploy.inverse.model import ON_RELATION, RELATIONS, ByKey, Key, strings_of
+from pg_deploy.inverse.names import own_name, owner_of, schema_of, unquoted
+
+_BODY = re.compile(r"\nAS (\$\w*\$).*\1\s*\Z|\nAS '.*'\s*\Z", re.DOTALL)
+_INDEX_ON = re.compile(r" ON (?:ONLY )?(\S+?|\".*?\"\.\S+?|\S+?\.\".*?\") USING ")
+_ROUTINES = ("function", "procedure", "aggregate")
+_RANKS = (
+    ("schema",),
+    ("extension",),
+    ("collation", "language", "foreign data wrapper"),
+    ("type", "server"),
+    ("sequence",),
+    _ROUTINES,
+    ("operator", "cast"),
+    ("table", "foreign table"),
+    ("column",),
+    ("index",),
+    ("constraint",),
+    ("foreign key",),
+    ("view",),
+    ("materialized view",),
+    ("statistics", "publication"),
+    ("trigger", "rule", "policy"),
+    ("event trigger", "user mapping"),
+)
+PartsOf = Callable[[Fact], tuple[Fact, ...]]
+"""The parts of a relation that are dropped with it: what they need, it needs."""
+_RANK = {kind: number for number, kinds in enumerate(_RANKS) for kind in kinds}
+
+
+def relation_of(fact: Fact) -> str | None:
+    """The relation that an index, column, constraint, policy, trigger or rule is a part of."""
+    if fact.kind in ON_RELATION:
+        return owner_of(fact.identity)
+    if fact.kind == "index":
+        found = _INDEX_ON.search(str(fact.properties["definition"]))
+        return found[1] if found else None
+    return None
+
+
+def dependency_text(fact: Fact) -> str:
+    """All of a definition that can make a dependency, with the name of what it is a part of."""
+    own = "\n".join(strings_of(dict(fact.properties)))
+    if fact.kind in ("function", "procedure"):
+        own = _BODY.sub("", str(fact.properties["definition"]))
+    relation = relation_of(fact)
+    return f"{relation}\n{own}" if relation else own
+
+
+def mentions(text: str, key: Key) -> bool:
+    """Whether `text` names that object."""
+    kind, identity = key
+    if kind in (*RELATIONS, "sequence", "type", "collation", "index"):
+        return _word(identity).search(text) is not None
+    if kind in _ROUTINES:
+        return _word(identity.split("(", 1)[0]).search(text) is not None
+    if kind == "column":
+        found = _word(owner_of(identity)).search(text) is not None
+        return found and _word(own_name(identity)).search(text) is not None
+    if kind == "schema":
+        return re.search(rf"(?<![\w.\"$]){re.escape(identity)}\.", text) is not None
+    if kind == "server":
+        return _word(unquoted(identity)).search(text) is not None
+    return False
+
+
+def depends_on(fact: Fact, other: Fact) -> bool:
+    """Whether `fact` may need `other`."""
+    if fact.kind == other.kind and fact.identity == other.identity:
+        return False
+    if other.kind == "schema":
+        named = fact.kind not in ("extension", "schema", "event trigger", "comment", "grant")
+        return named and unquoted(schema_of(fact.identity)) == unquoted(other.identity)
+    if rank_kind(fact) == "foreign key" and other.kind in ("constraint", "index"):
+        return rank_kind(other) != "foreign key" and mentions(
+            str(fact.properties["definition"]), ("table", relation_of(other) or "")
+        )
+    return mentions(dependency_text(fact), (other.kind, other.identity))
+
+
+def rank_kind(fact: Fact) -> str:
+    """The kind for ordering: a foreign key comes after the other constraints."""
+    if fact.kind == "constraint" and str(fact.properties.get("definition", "")).startswith("FOREIGN KEY"):
+        return "foreign key"
+    return fact.kind
+
+
+def needed_first(facts: Iterable[Fact], parts_of: PartsOf | None = None) -> list[Fact]:
+    """`facts` so that each comes after those that it needs; where they need each other, by kind."""
+    return _sorted(facts, parts_of)[0]
+
+
+def need_each_other(facts: Iterable[Fact], parts_of: PartsOf | None = None) -> bool:
+    """Whether there is a circle among `facts`, so that none of it can come first."""
+    return _sorted(facts, parts_of)[1]
+
+
+def _sorted(facts: Iterable[Fact], parts_of: PartsOf | None) -> tuple[list[Fact], bool]:
+    waiting = sorted(facts, key=lambda fact: (_RANK.get(rank_kind(fact), 3), fact.identity))
+    whole = {fact: (fact, *(parts_of(fact) if parts_of else ())) for fact in waiting}
+    needs = {
+        fact: {
+            other
+            for other in waiting
+            if other is not fact and any(depends_on(part, other) for part in whole[fact] if part is not other)
+        }
+        for fact in waiting
+    }
+    ordered: list[Fact] = []
+    circle = False
+    while waiting:
+        ready = next((fact for fact in waiting if not needs[fact] & set(waiting)), None)
+        circle = circle or ready is None
+        ordered.append(ready or waiting[0])
+        waiting.remove(ordered[-1])
+    return ordered, circle
+
+
+def dependents(facts: ByKey, keys: Iterable[Key]) -> set[Key]:
+    """The objects in `facts` that name one of `keys`."""
+    wanted = [facts[key] for key in keys if key in facts]
+    return {key for key, fact in facts.items() for other in wanted if other is not fact and depends_on(fact, other)}
+
+
+@lru_cache(maxsize=4096)
+def _word(identity: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.\"$]){re.escape(identity)}(?![\w\"$])")

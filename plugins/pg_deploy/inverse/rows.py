@@ -1,0 +1,76 @@
+"""What a migration did to rows, read from its text: the catalog shows nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pg_deploy.inverse.model import Draft, Key, Refusal
+from pg_deploy.inverse.names import identifier
+from pg_deploy.sql_parse import parse
+from pg_deploy.sql_tree import fields, items, opened, text
+from pg_deploy.statements import Statement, split
+
+
+@dataclass(frozen=True)
+class RowChange:
+    """A statement of the migration that writes rows which no rollback of the catalog brings back."""
+
+    line: int
+    summary: str
+    table: str
+
+
+def read_row_changes(sql: str, made: Iterable[Key] = ()) -> tuple[RowChange, ...]:
+    """The statements that write rows of tables and columns which are not among those that the migration `made`."""
+    made = set(made)
+    found = []
+    for statement, raw in zip(split(sql, file="migration"), _inner(sql), strict=True):
+        if not statement.writes_rows:
+            continue
+        name, stmt = opened(raw)
+        target = fields(stmt.get("relation"))
+        table = _qualified(text(target.get("schemaname")), text(target.get("relname")))
+        if ("table", table) in made:
+            continue
+        if name == "UpdateStmt":
+            columns = [text(fields(each.get("ResTarget")).get("name")) for each in items(stmt.get("targetList"))]
+            if columns and all(("column", f"{table}.{identifier(column)}") in made for column in columns):
+                continue
+        found.append(RowChange(statement.line, statement.summary, table))
+    return tuple(found)
+
+
+def add_row_refusals(draft: Draft, sql: str) -> None:
+    """Refuse what changed rows, and what was dropped and made again; remark on what cannot be read."""
+    if not sql.strip():
+        return
+    for change in read_row_changes(sql, draft.gone):
+        draft.refusals.add(
+            Refusal(f"rows of {change.table or 'tables'}", f"line {change.line} changed them: {change.summary}")
+        )
+    for statement in split(sql, file="migration"):
+        _add_dropped_and_made(draft, statement)
+        unread = statement.kind in ("do", "call", "execute") or (statement.opaque and statement.kind == "select")
+        if unread and "cron." not in statement.sql:
+            draft.remarks.append(f"what line {statement.line} did to rows cannot be read from it: {statement.summary}")
+
+
+def _add_dropped_and_made(draft: Draft, statement: Statement) -> None:
+    for dropped in statement.drops:
+        if dropped.kind not in ("table", "sequence"):
+            continue
+        key = (dropped.kind, dropped.name if "." in dropped.name else f"public.{dropped.name}")
+        if key in draft.before and key in draft.after and key not in draft.missing:
+            draft.refuse(key, f"line {statement.line} dropped it, and its rows, before it was made again")
+
+
+def _qualified(schema: str, name: str) -> str:
+    return f"{identifier(schema or 'public')}.{identifier(name)}" if name else ""
+
+
+def _inner(sql: str) -> list[object]:
+    """The trees of the statements that split() returns: one transaction around the whole file is left out."""
+    trees = [raw.tree for raw in parse(sql, file="migration")]
+    wrapped = len(trees) != len(split(sql, file="migration"))
+    return trees[1:-1] if wrapped else list(trees)

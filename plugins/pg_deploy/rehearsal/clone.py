@@ -1,0 +1,84 @@
+"""`rehearse: clone`: a copy that somebody else made - a branch, a thin clone - compared with the target before it is used."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from pg_deploy.backup.closure import find_closure
+from pg_deploy.catalog import IGNORED_SCHEMAS, read_facts
+from pg_deploy.catalog_diff import compare, describe
+from pg_deploy.errors import CopyDiffersError, UnfitCloneError
+from pg_deploy.job import Job
+from pg_deploy.migration import Migration
+from pg_deploy.rehearsal.rehearse import Stage, rehearse
+from pg_deploy.session import Connection, Target
+
+_RESET = "make a new clone, or choose rehearse: full"
+
+
+def on_clone(job: Job, clone: Target, migrations: Sequence[Migration]) -> str:
+    """Compare the clone with the target, rehearse on it, leave it changed; returns a sentence.
+
+    Raises UnfitCloneError where it is the target's own server, CopyDiffersError where its catalog is another,
+    RehearsalFailedError.
+    """
+    with job.target.session("compare") as here, clone.session("compare") as there:
+        _refuse_same_server(here, there, clone)
+        ignored = (*IGNORED_SCHEMAS, *find_closure(here, migrations).left_out)
+        differences = describe(
+            compare(read_facts(here, ignored_schemas=ignored), read_facts(there, ignored_schemas=ignored))
+        )
+        history = _history_differences(here, there)
+        notes = _notes(there)
+    if differences or history:
+        for line in (*differences, *history):
+            job.log.error("  ✗ %s", line)
+        raise CopyDiffersError(clone.name, [*differences, *history])
+    job.log.info("  ✓ the catalog of %s equals the target's; its rows were not compared", clone.name)
+    rehearse(job, Stage(clone, f"clone {clone.name}", None, notes), migrations)
+    return f"rehearsed {len(migrations)} on the clone {clone.name}, which is changed now: {_RESET} next time"
+
+
+def _refuse_same_server(here: Connection, there: Connection, clone: Target) -> None:
+    """A lock that is taken on the target shows in every database of its server, and in no clone's, whatever its address."""
+    key = secrets.randbelow(2**31)
+    here.execute("select pg_catalog.pg_advisory_lock(%s)", [key])
+    try:
+        seen = there.execute(
+            "select exists (select from pg_catalog.pg_locks where locktype = 'advisory' and objid::bigint = %s)", [key]
+        ).fetchone()
+    finally:
+        here.execute("select pg_catalog.pg_advisory_unlock(%s)", [key])
+    if seen and seen[0]:
+        raise UnfitCloneError(
+            clone.name,
+            "it is on the target's own server, whose roles it shares",
+            "point it at another, or use on_target",
+        )
+    state = there.execute("select pg_catalog.pg_is_in_recovery()").fetchone()
+    if state and state[0]:
+        raise UnfitCloneError(
+            clone.name, "it is a standby, where nothing can be written", "promote it or make a branch"
+        )
+
+
+def _history_differences(here: Connection, there: Connection) -> list[str]:
+    from pg_deploy import history
+
+    mine, theirs = set(history.read(here)), set(history.read(there))
+    return [
+        *(f"{version} is in the target's history only" for version in sorted(mine - theirs)),
+        *(f"{version} is in the clone's history only" for version in sorted(theirs - mine)),
+    ]
+
+
+def _notes(there: Connection) -> tuple[str, ...]:
+    notes = ["rows of the clone were not compared with the target's", "credentials in the clone are not masked by us"]
+    cron = there.execute(
+        "select exists (select from pg_catalog.pg_extension where extname = 'pg_cron')"
+        " and coalesce(pg_catalog.current_setting('cron.launch_active_jobs', true), 'on') <> 'off'"
+    ).fetchone()
+    if cron and cron[0]:
+        notes.append("pg_cron may run jobs in the clone: nothing here can forbid it")
+    return tuple(notes)

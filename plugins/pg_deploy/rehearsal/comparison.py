@@ -1,0 +1,76 @@
+"""Benchmarks of a rehearsal: before and after in turn on one quiet copy, over all rounds together."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pg_deploy import benchmarks as bench
+from pg_deploy.benchmarks import Measurement
+from pg_deploy.ledger import evidence
+from pg_deploy.migration import Migration
+from pg_deploy.session import Connection
+
+
+@dataclass(frozen=True)
+class BenchmarkOutcome:
+    """One benchmark over all rounds, judged: the authority for goal and limit of this run."""
+
+    name: str
+    sentence: str
+    goal: str
+    goal_met: bool | None
+    breached: bool
+    before_ms: float | None
+    after_ms: float
+
+    def as_detail(self) -> dict[str, object]:
+        """For the ledger."""
+        return dict(vars(self))
+
+
+def compare_rounds(ledger: Connection, migration: Migration, attempt_ids: Sequence[int]) -> list[BenchmarkOutcome]:
+    """The benchmarks of one migration from the evidence of its attempts on the copy. Reads only."""
+    before: dict[str, list[Measurement]] = {}
+    after: dict[str, list[Measurement]] = {}
+    for attempt_id in attempt_ids:
+        for row in evidence.of_attempt(ledger, attempt_id, "benchmark before"):
+            before.setdefault(row.name, []).append(Measurement.from_detail(row.detail))
+        for row in evidence.of_attempt(ledger, attempt_id, "benchmark"):
+            after.setdefault(row.name, []).append(Measurement.from_detail(row.detail["after"]))
+    merged = {name: _merge(found) for name, found in after.items()}
+    outcomes = []
+    for benchmark in migration.benchmarks:
+        if benchmark.name not in merged:
+            continue
+        first = _merge(before[benchmark.name]) if benchmark.name in before else None
+        agrees = bench.breaches(benchmark, first, merged[benchmark.name])
+        result = bench.compare(benchmark, first, merged, agrees=agrees)
+        outcomes.append(
+            BenchmarkOutcome(
+                benchmark.name,
+                result.sentence,
+                result.goal_text,
+                result.goal_met,
+                result.breached,
+                first.ms if first is not None and not first.error else None,
+                result.after.ms,
+            )
+        )
+    return outcomes
+
+
+def _merge(rounds: Sequence[Measurement]) -> Measurement:
+    good = [each for each in rounds if not each.error]
+    if not good:
+        return rounds[-1]
+    runs = tuple(run for each in good for run in each.runs_ms)
+    blocks = [each.blocks for each in good if each.blocks is not None]
+    return Measurement(
+        statistics.median(runs),
+        runs,
+        round(statistics.median(blocks)) if blocks else None,
+        good[-1].cost,
+        good[-1].plan,
+    )

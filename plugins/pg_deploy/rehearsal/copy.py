@@ -1,0 +1,240 @@
+"""A copy of the target in a private cluster, restored from a backup and compared with it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from pg_deploy.backup.manifest import BackupManifest, read_facts_file
+from pg_deploy.backup.masking import Masked, mask
+from pg_deploy.backup.restore import (
+    Restored,
+    analyze,
+    create_database,
+    restore,
+    restore_cron_jobs,
+    restore_invalid_indexes,
+)
+from pg_deploy.backup.settings import BackupSettings
+from pg_deploy.backup.take import count_rows
+from pg_deploy.catalog import IGNORED_SCHEMAS, Fact, Facts, read_facts
+from pg_deploy.catalog_diff import compare, describe
+from pg_deploy.duration import format_duration
+from pg_deploy.errors import CopyDiffersError, RestoreFailedError
+from pg_deploy.programs import server_programs
+from pg_deploy.rehearsal.outside import cut_off, make_extension
+from pg_deploy.rehearsal.private_cluster import PrivateCluster, private_cluster
+from pg_deploy.session import Connection, Target, one_line
+
+
+@dataclass(frozen=True)
+class Copy:
+    """The copy: `target` connects as the deploying role, `admin` as a superuser. `notes` say what is not as on the target."""
+
+    manifest: BackupManifest
+    target: Target
+    admin: Target
+    notes: tuple[str, ...]
+    masked: tuple[Masked, ...]
+    seconds: float
+    cluster: PrivateCluster | None = None
+
+    def twin(self, suffix: str) -> tuple[Target, Target]:
+        """A second database made from this one as it is now, as (deploying role's, superuser's) target.
+
+        For proofs that need both sides at once: make it before the first migration is rehearsed. Needs a private cluster;
+        ends all other connections to the copy for a moment. Goes away with the cluster.
+        """
+        if self.cluster is None:
+            raise CopyDiffersError(self.target.name, ["a second copy can be made in a private cluster only"])
+        database = self.manifest.server.database
+        name = f"{database[:40]}_{suffix}"
+        with self.cluster.target(_other_database(database)).session("twin") as connection:
+            source = sql.Identifier(database)
+            # pg_cron's launcher sits in the copy and comes back at once unless nobody may connect.
+            connection.execute(sql.SQL("alter database {} allow_connections false").format(source))
+            try:
+                connection.execute(
+                    "select pg_catalog.pg_terminate_backend(pid, 5000) from pg_catalog.pg_stat_activity where datname = %s",
+                    [database],
+                )
+                connection.execute(sql.SQL("create database {} template {}").format(sql.Identifier(name), source))
+            finally:
+                connection.execute(sql.SQL("alter database {} allow_connections true").format(source))
+            connection.execute(sql.SQL("alter database {} allow_connections true").format(sql.Identifier(name)))
+        return _in_database(self.target, name), _in_database(self.admin, name)
+
+
+@contextmanager
+def private_copy(
+    manifest: BackupManifest, folder: Path, settings: BackupSettings, *, log: logging.Logger
+) -> Iterator[Copy]:
+    """Restore the checked backup into a cluster of our own, compare, mask, cut off; all gone at the end.
+
+    Raises ProgramMissingError, RestoreFailedError, CopyDiffersError, MaskingFailedError.
+    """
+    started = time.monotonic()
+    server = manifest.server
+    programs = server_programs(manifest.server_version // 10000)
+    with private_cluster(
+        programs,
+        superuser=server.bootstrap_role,
+        cron_database=server.database,
+        preload=server.preload,
+        settings=server.settings,
+        workdir=settings.workdir,
+        # The rows and their indexes, the log of writing them, and what the migrations build.
+        needed_bytes=3 * server.total_bytes + 256 * 2**20,
+        log=log,
+    ) as cluster:
+        log.info(
+            "  private cluster on 127.0.0.1:%d, ready after %s",
+            cluster.port,
+            format_duration(time.monotonic() - started),
+        )
+        with cluster.target(_other_database(server.database)).session("create") as connection:
+            connection.execute(
+                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(server.database))
+            )
+            note = create_database(connection, manifest, server.database)
+        admin = cluster.target(server.database, name=f"rehearsal of {manifest.target}, superuser")
+        cron_is_ours = "pg_cron" in cluster.preloaded
+        restored = restore(
+            manifest,
+            folder,
+            admin,
+            programs,
+            lambda connection, extension: make_extension(connection, extension, cron_is_ours=cron_is_ours),
+            jobs=settings.jobs,
+            log=log,
+            left_out=("deploy_ledger",),
+        )
+        target = _deploying_role(cluster, manifest)
+        try:
+            masked = _finish(manifest, folder, admin, target, restored, settings, note, log)
+            analyze(admin, programs, settings.jobs)
+            with admin.session("cut off") as connection:
+                cut = cut_off(connection)
+        except psycopg.Error as error:
+            raise RestoreFailedError(manifest.name, [one_line(str(error))]) from error
+        notes = (*restored.notes, *([note] if note else []), *cut, *_notes_on_jobs(manifest, cron_is_ours))
+        took = time.monotonic() - started
+        log.info("  the copy is ready after %s", format_duration(took))
+        yield Copy(manifest, target, admin, notes, masked, took, cluster)
+
+
+def _finish(
+    manifest: BackupManifest,
+    folder: Path,
+    admin: Target,
+    target: Target,
+    restored: Restored,
+    settings: BackupSettings,
+    note: str | None,
+    log: logging.Logger,
+) -> tuple[Masked, ...]:
+    facts = read_facts_file(manifest, folder)
+    with admin.session("restore") as connection:
+        if any(fact.kind == "cron job" for fact in facts.facts):
+            restore_cron_jobs(connection, facts, manifest.server.database)
+        restore_invalid_indexes(connection, facts)
+        differences = _row_differences(connection, manifest) if manifest.kind == "full" else []
+    with target.session("compare") as connection:
+        differences += fact_differences(connection, manifest, facts, restored, locale_differs=note is not None)
+    if differences:
+        for line in differences:
+            log.error("  ✗ %s", line)
+        raise CopyDiffersError(manifest.name, differences)
+    log.info(
+        "  ✓ the copy equals the backup: %d catalog facts, %s rows in %d tables", manifest.fact_count,
+        f"{sum(manifest.rows.values()):,}", len(manifest.rows),
+    )  # fmt: skip
+    with admin.session("mask") as connection:
+        return mask(connection, settings.masked, log)
+
+
+def _deploying_role(cluster: PrivateCluster, manifest: BackupManifest) -> Target:
+    """The target's deploying role in the copy, with a password of the copy's own."""
+    role, database = manifest.server.role, manifest.server.database
+    name = f"rehearsal of {manifest.target}"
+    if role == cluster.superuser:
+        return cluster.target(database, name=name)
+    password = secrets.token_urlsafe(24)
+    with cluster.target(database).session("restore") as connection:
+        connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(password)))
+    return cluster.target(database, role=role, password=password, name=name)
+
+
+def _row_differences(connection: Connection, manifest: BackupManifest) -> list[str]:
+    tables = connection.execute(
+        """select n.nspname::text, c.relname::text from pg_catalog.pg_class c
+        join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        where c.relkind in ('r', 'm') and n.nspname || '.' || c.relname = any (%s)""",
+        [list(manifest.rows)],
+    ).fetchall()
+    found = count_rows(connection, [(row[0], row[1]) for row in tables])
+    return [
+        f"{table} has {found.get(table, 'no table for'):,} rows instead of {rows:,}"
+        if table in found
+        else f"{table} is missing, it had {rows:,} rows"
+        for table, rows in sorted(manifest.rows.items())
+        if found.get(table) != rows
+    ]
+
+
+def fact_differences(
+    connection: Connection, manifest: BackupManifest, facts: Facts, restored: Restored, *, locale_differs: bool = False
+) -> list[str]:
+    """What the catalog of the copy has or lacks, but for what the notes of the restore say. Reads only."""
+    replaced = [each for each in manifest.extensions if each.name in restored.stand_ins]
+    ignored = (*IGNORED_SCHEMAS, *manifest.left_out, *(schema for each in replaced for schema in each.schemas))
+    now = read_facts(connection, ignored_schemas=ignored)
+
+    def counts(fact: Fact) -> bool:
+        if fact.kind in ("subscription", "tablespace"):
+            return False
+        if locale_differs and fact.kind in ("database", "collation"):
+            return False
+        if fact.kind == "cron job":
+            return True
+        names = [re.escape(schema) for each in replaced for schema in each.schemas]
+        if fact.kind == "extension" and any(f'"{fact.identity.strip(chr(34))}"' in note for note in restored.notes):
+            return False
+        if fact.kind == "extension" and fact.identity.strip('"') in restored.stand_ins:
+            return False
+        if fact.kind == "comment" and fact.identity in {f"extension {name}" for name in restored.stand_ins}:
+            return False
+        return not (names and re.search(rf"(^|[\s(])({'|'.join(names)})(\.|\s|$)", fact.identity))
+
+    return list(describe(compare(_only(facts, counts), _only(now, counts))))
+
+
+def _only(facts: Facts, counts: object) -> Facts:
+    keep = frozenset(fact for fact in facts.facts if callable(counts) and counts(fact))
+    return Facts(keep, facts.server_version, facts.read_at)
+
+
+def _notes_on_jobs(manifest: BackupManifest, cron_is_ours: bool) -> Sequence[str]:
+    if cron_is_ours and any(each.name == "pg_cron" for each in manifest.extensions):
+        return ["cron jobs are scheduled in the copy and none is run"]
+    return []
+
+
+def _other_database(database: str) -> str:
+    """A database to stand in while `database` is made."""
+    return "template1" if database == "postgres" else "postgres"
+
+
+def _in_database(target: Target, database: str) -> Target:
+    from psycopg.conninfo import make_conninfo
+
+    return Target(f"{target.name} ({database})", make_conninfo(target.conninfo, dbname=database))

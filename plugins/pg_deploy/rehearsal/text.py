@@ -1,0 +1,57 @@
+"""What a rehearsal showed, in words: for the log, the report and the approval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pg_deploy.duration import format_duration
+from pg_deploy.ledger.evidence import Evidence
+
+REHEARSAL = "rehearsal"
+
+
+def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
+    """What a rehearsal showed, from the detail of its evidence, one line each."""
+    mark = {"passed": "✓", "failed": "✗"}.get(outcome, "–")
+    lines = [f"{mark} rehearsal {outcome}" + (f" {detail['error']}" if detail.get("error") else "")]
+    if detail.get("apply_s") is not None:
+        lines.append(f"  applied in {format_duration(detail['apply_s'])}")
+    if detail.get("generated_rollback"):
+        lines.append("  it brings no rollback.sql; one was generated from the catalog and proven")
+    if detail.get("rollback_s") is not None:
+        lines.append(
+            f"  rolled back in {format_duration(detail['rollback_s'])}, catalog facts as before, and applied again"
+        )
+    for statement in detail.get("statements", ()):
+        locks = ", ".join(
+            f"{lock['mode']} on {lock['relation']} for {format_duration(lock['held_s'])}" for lock in statement["locks"]
+        )
+        if locks:
+            lines.append(f"  line {statement['line']}, {format_duration(statement['seconds'])}: {locks}")
+    checks = [name_and_outcome[1] for name_and_outcome in detail.get("checks", ())]
+    if checks:
+        lines.append(f"  {checks.count('passed')} of {len(checks)} checks passed on the copy")
+    access = detail.get("access")
+    if access:
+        asked = f", {access['asked']} of {access['subjects']} subjects asked" if access["cells"] else ""
+        lines.append(f"  {'✗' if access['against'] else '✓'} access: {access['verdict']}{asked}")
+        lines += [f"    ✗ {sentence}" for sentence in access["against"]]
+        lines += [f"    {sentence}" for sentence in access["shown"]]
+    for benchmark in detail.get("benchmarks", ()):
+        lines.append(
+            f"  {'✗' if benchmark['breached'] else '✓'} benchmark {benchmark['name']}: {benchmark['sentence']}"
+        )
+    lines += [f"  a rollback would lose: {each}" for each in detail.get("lost", ())]
+    lines += [f"  not rehearsed: {each}" for each in detail.get("not_rehearsed", ())]
+    return lines
+
+
+def rehearsal_text(rows: Iterable[Evidence], version: str) -> str:
+    """The newest rehearsal of that version as Markdown for an approval; says so where there was none."""
+    found = [row for row in rows if row.kind == REHEARSAL and row.version == version]
+    if not found:
+        return "Not rehearsed: durations, locks and the rollback are not proven for this run."
+    last = found[-1]
+    lines = rehearsal_lines(last.outcome, last.detail)
+    return "\n".join([f"On a {last.detail.get('place', 'copy')}:", "", *(f"- {line.strip()}" for line in lines)])

@@ -1,0 +1,23 @@
+-- All schemas that are not the server's own: whether an extension brought it along, whether one lives in it, whether a
+-- trigger on DDL calls a function of it, whether a name without a schema may be found in it.
+select
+    n.nspname::text as name,
+    exists (
+        select
+        from pg_catalog.pg_depend d
+        where d.classid = 'pg_catalog.pg_namespace'::regclass
+            and d.objid = n.oid
+            and d.deptype = 'e'
+    ) as owned_by_extension,
+    exists (select from pg_catalog.pg_extension x where x.extnamespace = n.oid)
+        or exists (
+            select
+            from pg_catalog.pg_event_trigger t
+            join pg_catalog.pg_proc p on p.oid = t.evtfoid
+            where p.pronamespace = n.oid
+        )
+        or n.nspname = any (pg_catalog.current_schemas(false)) as always
+from pg_catalog.pg_namespace n
+where not pg_catalog.starts_with(n.nspname::text, 'pg_')
+    and n.nspname <> 'information_schema'
+order by 1

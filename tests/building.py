@@ -1,0 +1,38 @@
+"""Folders of migrations for the tests: the fixtures of tests/fixtures/migrations, and small ones made on the spot."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+FIXTURES = Path(__file__).resolve().parent / "fixtures" / "migrations"
+
+
+def fixture(case: str, directory: Path) -> Path:
+    """A copy of the fixture folder `case` in `directory`, free to be edited by the test."""
+    return Path(shutil.copytree(FIXTURES / case, directory / case))
+
+
+def write_migration(
+    folder: Path,
+    stem: str,
+    sql: str,
+    *,
+    rollback: str | None = None,
+    checks: Mapping[str, str] | None = None,
+    benchmarks: Mapping[str, str] | None = None,
+    manifest: str = "risk: low\n",
+) -> None:
+    """Write one migration with its companion; what is given again is overwritten."""
+    folder.mkdir(exist_ok=True)
+    (folder / f"{stem}.sql").write_text(sql)
+    companion = folder / stem
+    companion.mkdir(exist_ok=True)
+    (companion / "migration.yaml").write_text(manifest)
+    if rollback is not None:
+        (companion / "rollback.sql").write_text(rollback)
+    for kind, files in (("verify", checks or {}), ("benchmarks", benchmarks or {})):
+        for name, text in files.items():
+            (companion / kind).mkdir(exist_ok=True)
+            (companion / kind / f"{name}.sql").write_text(text)

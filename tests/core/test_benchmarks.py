@@ -1,0 +1,128 @@
+"""Benchmarks: the goal is reported, the limit decides, and noise does neither."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pg_deploy.benchmarks import RUNS, Measurement, breaches, compare, measure
+from pg_deploy.manifest import BenchmarkTerms
+from pg_deploy.migration import Benchmark, Query, load_all, read_folder
+from tests.building import write_migration
+from tests.looking import Database
+
+_QUERY = Query("q", "select 1", (), writes=False)
+
+
+def _benchmark(name: str = "q", **terms: object) -> Benchmark:
+    return Benchmark(name, _QUERY, None, BenchmarkTerms.model_validate(terms))
+
+
+def _took(ms: float, blocks: int | None = 100, plan: str | None = "p", error: str | None = None) -> Measurement:
+    return Measurement(ms, (ms,), blocks, 1.0, plan, error)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "breached"),
+    [
+        (_took(100), _took(400, blocks=1000), True),
+        (_took(100), _took(400, plan="worse"), True),
+        # Slower, but it read the same and did it the same way: somebody else was busy.
+        (_took(100), _took(400), False),
+        (_took(100), _took(400, blocks=105), False),
+        # Within the limit of 1.5.
+        (_took(100), _took(149, blocks=1000), False),
+        (_took(100), _took(151, blocks=1000), True),
+        # Ten times slower, and nobody could tell: less than 20 ms.
+        (_took(1), _took(20, blocks=1000), False),
+        (_took(1), _took(22, blocks=1000), True),
+        # What cannot be explained has its time alone.
+        (_took(100, blocks=None, plan=None), _took(400, blocks=None, plan=None), True),
+        (_took(0, error="it did not exist"), _took(400), False),
+        (None, _took(400), False),
+    ],
+)
+def test_when_slower_counts_as_a_breach(before: Measurement | None, after: Measurement, breached: bool) -> None:
+    """Else a busy moment would undo a good migration, or a worse plan stay in production."""
+    assert breaches(_benchmark(), before, after) is breached
+
+
+def test_a_breach_needs_a_second_measurement_that_agrees() -> None:
+    """Else one bad minute would undo a good migration."""
+    slow = {"q": _took(400, blocks=1000)}
+    assert compare(_benchmark(), _took(100), slow).breached
+    assert not compare(_benchmark(), _took(100), slow, agrees=False).breached
+    assert "slower than its limit of 1.5 times" in compare(_benchmark(), _took(100), slow).why
+
+
+def test_the_limit_of_the_manifest_decides() -> None:
+    """Else an author could not allow a query to become slower on purpose."""
+    slow = _took(400, blocks=1000)
+    assert not breaches(_benchmark(limit={"times_slower": 5}), _took(100), slow)
+    assert breaches(_benchmark(limit={"times_slower": 3}), _took(100), slow)
+
+
+def test_a_query_that_fails_afterwards_is_a_breach() -> None:
+    """Else a migration that breaks the application's query would pass."""
+    result = compare(_benchmark(), _took(1), {"q": _took(0, error="column is gone")})
+    assert result.breached
+    assert result.why == "it failed afterwards"
+
+
+@pytest.mark.parametrize(
+    ("goal", "before", "after", "met"),
+    [
+        ({"faster_percent": 50}, _took(100), _took(50), True),
+        ({"faster_percent": 50}, _took(100), _took(51), False),
+        ({"times_faster": 10}, _took(100), _took(10), True),
+        ({"times_faster": 10}, _took(100), _took(11), False),
+        ({"max_ms": 50}, None, _took(50), True),
+        ({"max_ms": 50}, None, _took(51), False),
+        ({"faster_percent": 50, "max_ms": 10}, _took(100), _took(20), False),
+        ({"faster_percent": 50}, None, _took(20), None),
+        ({"within": {"of": "other", "times": 1.3}}, None, _took(13), True),
+        ({"within": {"of": "other", "times": 1.2}}, None, _took(13), False),
+        ({"within": {"of": "absent", "times": 1.2}}, None, _took(13), None),
+    ],
+)
+def test_what_a_goal_says(
+    goal: dict[str, object], before: Measurement | None, after: Measurement, met: bool | None
+) -> None:
+    """Else the report would praise what was missed. A missed goal never leads to rollback."""
+    result = compare(_benchmark(goal=goal), before, {"q": after, "other": _took(10)})
+    assert result.goal_met is met
+    assert not result.breached
+
+
+def test_a_measurement_runs_at_most_five_times_and_leaves_no_trace(empty_database: str, tmp_path: Path) -> None:
+    """Else measuring would load production, or change it."""
+    database = Database(empty_database)
+    database.run("create table public.t (id int)")
+    database.run("create sequence public.runs")
+    text = "-- benchmark: writes\nselect nextval('public.runs');\ninsert into public.t values (1);\n"
+    write_migration(tmp_path / "m", "20250101000000_timed", "select 1;", benchmarks={"timed": text})
+    (migration,) = load_all(read_folder(tmp_path / "m"))
+
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        found = measure(connection, migration.benchmarks[0].after, timeout_s=10)
+
+    assert found.error is None
+    assert len(found.runs_ms) == RUNS == 5
+    # Sequences do not come back: they count the runs.
+    assert database.value("select last_value from public.runs") == 5
+    assert database.rows("select * from public.t") == []
+
+
+def test_a_measurement_ends_in_time_and_says_why(empty_database: str, tmp_path: Path) -> None:
+    """Else a benchmark that became endless would hang the deployment."""
+    text = "select pg_catalog.pg_sleep(20);"
+    write_migration(tmp_path / "m", "20250101000000_timed", "select 1;", benchmarks={"timed": text})
+    (migration,) = load_all(read_folder(tmp_path / "m"))
+
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        found = measure(connection, migration.benchmarks[0].after, timeout_s=0.5)
+
+    assert "statement timeout" in str(found.error)
+    assert found.runs_ms == ()

@@ -1,0 +1,237 @@
+"""Running segments: the lock budget, what is retried, what goes on where an earlier try stopped."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pg_deploy.apply import apply
+from pg_deploy.errors import (
+    InvalidIndexInTheWayError,
+    LockBudgetExceededError,
+    LockNotObtainedError,
+    StatementFailedError,
+    UncertainStatementError,
+)
+from pg_deploy.execution import Limits
+from pg_deploy.snapshot import take_snapshot
+from tests.building import write_migration
+from tests.core.working import working_on
+from tests.looking import Database
+
+STEM, VERSION = "20250101000000_change", "20250101000000"
+SHORT = Limits(lock_budget=0.6, give_up_after=3, slowest_pause=0.5)
+
+
+@pytest.fixture
+def database(empty_database: str) -> Database:
+    """A target with one small table that was there before."""
+    found = Database(empty_database)
+    found.run("create table public.t (id int, email text)")
+    found.run("insert into public.t values (1, 'a'), (2, 'a')")
+    return found
+
+
+def _apply(database: Database, folder: Path, sql: str, limits: Limits = SHORT, manifest: str = "risk: low\n") -> str:
+    """Apply `sql` as a migration; returns the log."""
+    write_migration(folder, STEM, sql, manifest=manifest)
+    with working_on(database.url, folder, limits) as work:
+        take_snapshot(work.job, work.migrations[0])
+        apply(work.job, work.migrations[0])
+        return work.text
+
+
+def test_a_transaction_that_holds_a_strong_lock_too_long_is_aborted(database: Database, tmp_path: Path) -> None:
+    """Else a slow statement behind an ALTER TABLE would stall every reader of the table; waiting is not to blame here."""
+    with pytest.raises(LockBudgetExceededError, match=r"lock budget of 0\.6 s"):
+        _apply(
+            database,
+            tmp_path / "m",
+            "alter table public.t add column more int;\nselect pg_catalog.pg_sleep(5);\n",
+        )
+
+    assert database.rows("select * from public.t where id = 1") == [(1, "a")]
+    assert database.attempts == [(VERSION, "applying")]
+    assert database.history == []
+    # Not retried: it would hold the lock as long the next time.
+    assert {row[0] for row in database.statements(VERSION)} == {1}
+
+
+def test_a_declared_holding_time_is_allowed(database: Database, tmp_path: Path) -> None:
+    """Else a change that must hold a lock, and says so, could not be deployed at all."""
+    _apply(
+        database,
+        tmp_path / "m",
+        "alter table public.t add column more int;\nselect pg_catalog.pg_sleep(1);\n",
+        manifest="risk: low\nholds_lock: 5 s\n",
+    )
+
+    assert database.attempts == [(VERSION, "applied")]
+
+
+def test_a_do_block_that_takes_a_strong_lock_is_cancelled_by_the_watch(database: Database, tmp_path: Path) -> None:
+    """Else a lock that no text shows would be held for as long as the block likes."""
+    started = time.monotonic()
+
+    with pytest.raises(LockBudgetExceededError):
+        _apply(
+            database,
+            tmp_path / "m",
+            "do $$ begin lock table public.t in access exclusive mode; perform pg_catalog.pg_sleep(8); end $$;\n",
+        )
+
+    assert time.monotonic() - started < 5
+    assert database.attempts == [(VERSION, "applying")]
+
+
+def test_a_do_block_that_only_takes_its_time_is_left_alone(database: Database, tmp_path: Path) -> None:
+    """Else a long calculation that blocks nobody, or fills a table of its own, would be cancelled."""
+    _apply(
+        database,
+        tmp_path / "m",
+        "do $$ begin create table public.own (id int); lock table public.own in access exclusive mode;\n"
+        "perform pg_catalog.pg_sleep(1.5); end $$;\n",
+    )
+
+    assert database.attempts == [(VERSION, "applied")]
+
+
+def test_a_lock_that_is_never_free_is_given_up_and_its_holder_named(database: Database, tmp_path: Path) -> None:
+    """Else the run would wait for ever, or end without saying for whom."""
+    with psycopg.connect(database.url, application_name="a long report") as holder:
+        holder.execute("select from public.t")
+        with pytest.raises(LockNotObtainedError, match="a long report"):
+            _apply(database, tmp_path / "m", "alter table public.t add column more int;\n")
+
+    assert len({row[0] for row in database.statements(VERSION)}) > 1
+    assert database.attempts == [(VERSION, "applying")]
+
+
+def test_a_deadlock_is_tried_again(database: Database, tmp_path: Path) -> None:
+    """Else an accident of timing with the application would fail, and undo, a good migration."""
+    database.run("create table public.u (id int)")
+    database.run("insert into public.u values (1)")
+    begun = threading.Event()
+
+    def application() -> None:
+        with psycopg.connect(database.url) as connection:
+            connection.execute("update public.u set id = 2")
+            begun.set()
+            # It waits second, so the migration, which waited first, is the one that finds the deadlock.
+            while not database.rows("select from pg_locks where not granted and locktype = 'transactionid'"):
+                time.sleep(0.02)
+            connection.execute("update public.t set email = 'application' where id = 2")
+
+    other = threading.Thread(target=application)
+    other.start()
+    begun.wait(5)
+    try:
+        text = _apply(
+            database,
+            tmp_path / "m",
+            "update public.t set email = email || '!' where id = 2;\nupdate public.u set id = id + 10;\n",
+            Limits(give_up_after=20, slowest_pause=0.5),
+        )
+    finally:
+        other.join(timeout=20)
+
+    assert "chosen as the victim of a deadlock; aborted so that nobody waits behind it, again in" in text
+    assert database.attempts == [(VERSION, "applied")]
+    assert database.value("select id from public.u") == 12
+    assert database.value("select email from public.t where id = 2") == "application!"
+
+
+def test_what_committed_is_not_run_again_by_the_next_try(database: Database, tmp_path: Path) -> None:
+    """Else an update that counts up would count twice, and a created table fail the second time."""
+    folder = tmp_path / "m"
+    database.run("create table public.counter (x int)")
+    database.run("insert into public.counter values (0)")
+    sql = (
+        "update public.counter set x = x + 1;\n"
+        "create unique index concurrently t_email on public.t (email);\n"
+        "update public.counter set x = x + 10;\n"
+    )
+
+    with pytest.raises(StatementFailedError, match="line 2"):
+        _apply(database, folder, sql)
+    left = database.invalid_indexes
+    database.run("delete from public.t where id = 2")
+    text = _apply(database, folder, sql)
+
+    # The failed build was cleared away at once: it would slow every write until somebody comes.
+    assert left == []
+    assert database.value("select x from public.counter") == 11
+    assert database.invalid_indexes == []
+    assert database.has("public.t_email")
+    assert "1 of 3 segments committed before: going on with the rest" in text
+    assert database.statements(VERSION) == [(1, 1, 1, True), (1, 2, 2, False), (2, 2, 2, True), (1, 3, 3, True)]
+    assert database.attempts == [(VERSION, "applied")]
+
+
+def test_a_later_try_goes_on_with_the_settings_of_the_first(database: Database, tmp_path: Path) -> None:
+    """Else the rest would run with another search_path or role, and change another table of the same name."""
+    folder = tmp_path / "m"
+    database.run("create schema app")
+    database.run("create table app.t (id int, email text)")
+    database.run("insert into app.t values (1, 'a'), (2, 'a')")
+    sql = (
+        "set search_path = app;\nset local lock_timeout = '1h';\n"
+        "create unique index concurrently t_email on t (email);\ninsert into t values (3, current_setting('search_path'));\n"
+    )
+
+    with pytest.raises(StatementFailedError, match="line 3"):
+        _apply(database, folder, sql)
+    database.run("delete from app.t where id = 2")
+    _apply(database, folder, sql)
+
+    assert database.has("app.t_email")
+    assert not database.has("public.t_email")
+    assert database.rows("select email from app.t where id = 3") == [("app",)]
+
+
+def test_an_invalid_index_of_the_wanted_name_is_not_taken_for_done(database: Database, tmp_path: Path) -> None:
+    """Else IF NOT EXISTS would pass over what an earlier failed build left, and the migration look well."""
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        database.run("create unique index concurrently t_email on public.t (email)")
+
+    with pytest.raises(InvalidIndexInTheWayError, match="t_email"):
+        _apply(database, tmp_path / "m", "create index concurrently if not exists t_email on public.t (email);\n")
+
+    assert database.invalid_indexes == ["t_email"]
+
+
+def test_a_statement_of_unknown_effect_is_never_repeated(database: Database, tmp_path: Path) -> None:
+    """Else what cannot run in a transaction and shows in no catalog could happen twice."""
+    sql = "create database template1;\n"
+    with pytest.raises(StatementFailedError, match="already exists"):
+        _apply(database, tmp_path / "m", sql)
+
+    with pytest.raises(UncertainStatementError, match="look at the database"):
+        _apply(database, tmp_path / "m", sql)
+
+
+def test_what_a_deferred_constraint_says_at_the_commit_is_told_with_its_file(
+    database: Database, tmp_path: Path
+) -> None:
+    """Else a failure of the commit itself would look like a crash of the engine."""
+    database.run("create table public.pair (id int unique deferrable initially deferred)")
+
+    with pytest.raises(StatementFailedError, match=f"{STEM}.sql"):
+        _apply(database, tmp_path / "m", "insert into public.pair values (1), (1);\n")
+
+    assert database.rows("select * from public.pair") == []
+    assert database.attempts == [(VERSION, "applying")]
+
+
+def test_an_error_names_the_line_and_points_at_the_place(database: Database, tmp_path: Path) -> None:
+    """Else the author would search a long file for what PostgreSQL meant."""
+    with pytest.raises(StatementFailedError) as failed:
+        _apply(database, tmp_path / "m", "select 1;\n\nselect id,\n    nonsense\nfrom public.t;\n")
+
+    assert failed.value.line == 4
+    assert failed.value.sqlstate == "42703"
+    assert str(failed.value).endswith("\n        nonsense\n        ^")

@@ -1,0 +1,64 @@
+"""The engine's verbs on a real database without Airflow: a claimed ledger, a guard, a job."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pg_deploy import history
+from pg_deploy.claiming import never_over
+from pg_deploy.execution import Limits
+from pg_deploy.folder import stamp
+from pg_deploy.job import Job
+from pg_deploy.ledger import deployment, plan, schema
+from pg_deploy.ledger.deployment import Claim
+from pg_deploy.ledger.guard import Ownership, working
+from pg_deploy.migration import Migration, load_all, read_folder
+from pg_deploy.session import Target
+
+
+class _Lines(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.INFO)
+        self.lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@dataclass(frozen=True)
+class Working:
+    """A job that holds the target, the migrations it pinned, and what was logged."""
+
+    job: Job
+    migrations: Sequence[Migration]
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The log as one text."""
+        return "\n".join(self.lines)
+
+
+@contextmanager
+def working_on(url: str, folder: Path, limits: Limits | None = None, *, ends: str = "failed") -> Iterator[Working]:
+    """Claim the target, pin all of `folder`, and work under the guard; the deployment is closed at the end as `ends`."""
+    target = Target("target_db", url)
+    lines: list[str] = []
+    log = logging.Logger("pg_deploy tests")
+    log.addHandler(_Lines(lines))
+    migrations = load_all(read_folder(folder))
+    with target.session("test") as connection:
+        schema.ensure(connection)
+        history.ensure(connection)
+        claim = Claim("deploy_migrations", f"run {id(lines)}", "tester", {}, stamp(folder), ())
+        held = deployment.claim(connection, claim, good_for=60, is_over=never_over)
+        plan.pin(connection, held.id, migrations)
+        try:
+            with working(target, Ownership(held.id, held.fence), "test", give_up_after=5, log=log) as guard:
+                yield Working(Job(target, guard, limits or Limits(), log), migrations, lines)
+        finally:
+            deployment.close(connection, held.id, held.fence, ends)

@@ -1,0 +1,179 @@
+"""The whole engine as one process that may be killed: `python -m tests.faults.deployer <url> <folder>`.
+
+It does what the tasks of deploy_migrations do, in their order: each verb under a guard of its own, a verb that lost its
+connection tried again as Airflow tries a task again. Exit code 0: everything pinned is deployed; 3: it is not; 4: the
+connection was lost for good.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+
+from pg_deploy.apply import apply
+from pg_deploy.conf import DeployConf
+from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, PgDeployError
+from pg_deploy.job import Job
+from pg_deploy.ledger import deployment, plan
+from pg_deploy.ledger.guard import Ownership, working
+from pg_deploy.lost import lost_connections_named as translated
+from pg_deploy.migration import Migration, load_all, scan_folder
+from pg_deploy.preflight import Identity, preflight
+from pg_deploy.report import read_report
+from pg_deploy.rollback import roll_back
+from pg_deploy.session import Target
+from pg_deploy.snapshot import take_snapshot
+from pg_deploy.stop_rules import StopRules
+from pg_deploy.verify import verify
+
+DEPLOYED, NOT_DEPLOYED, LOST = 0, 3, 4
+log = logging.getLogger("pg_deploy")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Order:
+    """One run: `good_for` is how long, in seconds, a killed run keeps the next one waiting.
+
+    `die_before` kills this process before that many-th exchange with the server of its main thread. `tries` of each verb
+    are what Airflow's retries are.
+    """
+
+    url: str
+    folder: str
+    name: str
+    log_file: str
+    good_for: float = 1.0
+    give_up_after: float = 60.0
+    lock_budget: float = 2.0
+    reattach: float = 60.0
+    tries: int = 6
+    die_before: int | None = None
+    stop_rules: StopRules = field(default_factory=StopRules)
+
+
+def deploy(order: Order) -> int:
+    """Run everything that is pending, as a DAG run would; returns the exit code."""
+    target = Target("target_db", order.url)
+    conf = DeployConf(give_up_after=order.give_up_after, lock_budget=order.lock_budget)
+    identity = Identity("deploy_migrations", order.name, "tests")
+    folder = Path(order.folder)
+    try:
+        with translated():
+            owned = preflight(target, conf, folder, identity, good_for=order.good_for, log=log).ownership
+        if owned is None:
+            return NOT_DEPLOYED
+        pinned = _again(order, lambda: _pinned(target, owned))
+        for migration in load_all([file for file in scan_folder(folder).files if file.version in pinned]):
+            _one(order, target, conf, owned, migration)
+        return _again(order, lambda: _report(target, owned))
+    except (ConnectionLostError, ConnectionFailedError) as error:
+        log.error("lost: %s", error)
+        return LOST
+    except PgDeployError as error:
+        log.error("%s", error)
+        return NOT_DEPLOYED
+
+
+def _pinned(target: Target, owned: Ownership) -> set[str]:
+    with target.session("read") as connection:
+        return {each.version for each in plan.pinned(connection, owned.deployment_id)}
+
+
+def _one(order: Order, target: Target, conf: DeployConf, owned: Ownership, migration: Migration) -> None:
+    limits = replace(conf.limits, reattach=order.reattach, stop_rules=order.stop_rules)
+
+    def task(verb: str, work: Callable[[Job], object]) -> None:
+        def once() -> None:
+            phase = f"{verb} {migration.stem}"
+            with working(target, owned, phase, give_up_after=order.give_up_after, log=log) as guard:
+                work(Job(target, guard, limits, log))
+
+        log.info("task %s", verb)
+        _again(order, once)
+
+    task("snapshot", lambda job: take_snapshot(job, migration))
+    try:
+        task("apply", lambda job: apply(job, migration))
+        task("verify", lambda job: verify(job, migration))
+    except (ConnectionLostError, ConnectionFailedError):
+        raise
+    except PgDeployError as first:
+        log.error("%s", first)
+        task("rollback", lambda job: roll_back(job, migration.version))
+        raise
+
+
+def _report(target: Target, owned: Ownership) -> int:
+    with target.session("report") as connection:
+        found = read_report(connection, owned.deployment_id)
+        deployment.close(connection, owned.deployment_id, owned.fence, found.end_state)
+    log.info("report: %s", found.end_state)
+    return DEPLOYED if found.is_deployed else NOT_DEPLOYED
+
+
+def _again(order: Order, work: Callable[[], T]) -> T:
+    for attempt in range(1, order.tries + 1):
+        try:
+            with translated():
+                return work()
+        except (ConnectionLostError, ConnectionFailedError) as error:
+            log.warning("try %d: %s", attempt, error)
+            if attempt == order.tries:
+                raise
+            time.sleep(0.5)
+    raise AssertionError("tries must be at least 1")
+
+
+class _Countdown:
+    """Kills this process, as an out-of-memory killer would, before the n-th exchange of its main thread with the server."""
+
+    def __init__(self, exchanges: int | None) -> None:
+        self.left = exchanges
+        self.seen = 0
+        self.wait = psycopg.Connection.wait
+
+    def install(self) -> None:
+        counted = self
+
+        def wait(connection: Any, *args: Any, **kwargs: Any) -> Any:
+            if threading.current_thread() is threading.main_thread():
+                counted.seen += 1
+                if counted.seen == counted.left:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return counted.wait(connection, *args, **kwargs)
+
+        psycopg.Connection.wait = wait  # type: ignore[method-assign,assignment]
+
+
+def main(order: Order) -> None:
+    """The process: everything that it logs goes to the order's file, the last line says how many exchanges it had."""
+    handler = logging.FileHandler(order.log_file)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.handlers = [handler]
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    countdown = _Countdown(order.die_before)
+    countdown.install()
+    try:
+        code = deploy(order)
+    except BaseException:
+        log.exception("the engine let through an error that is not its own")
+        code = 1
+    log.info("ended with %d after %d exchanges", code, countdown.seen)
+    handler.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main(Order(url=sys.argv[1], folder=sys.argv[2], name=f"by hand {os.getpid()}", log_file="/dev/stdout"))

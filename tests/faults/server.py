@@ -1,0 +1,132 @@
+"""A PostgreSQL of the tests' own that may be killed: no other test shares it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from demo import server as programs
+
+ROLE = "deployer"
+_OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "max_connections": "100",
+    "wal_level": "replica",
+    "autovacuum": "off",
+}
+
+
+@dataclass
+class Server:
+    """One cluster: its binaries, its data directory and its port. The role `deployer` is no superuser."""
+
+    bindir: Path
+    data: Path
+    port: int
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def url(self, database: str, user: str = ROLE) -> str:
+        """How to connect; everybody is trusted on this server."""
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+
+    def make(self) -> None:
+        """Initialise the cluster, start it, and make the deploying role as Supabase's `postgres` is: no superuser."""
+        arguments = ("-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+        programs.run(self.bindir, "initdb", "-D", str(self.data), *arguments)
+        self.port = programs.start_from(self.bindir, self.data, self.port, {**_OPTIONS, **self.options})
+        self.admin(f"create role {ROLE} login createdb bypassrls in role pg_monitor, pg_read_all_data")
+
+    def start(self) -> None:
+        """Start it, also after a crash; returns when it takes connections."""
+        programs.start(self.bindir, self.data, self.port, {**_OPTIONS, **self.options})
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it, as an administrator does (fast), or as a crash of the whole cluster would look (immediate)."""
+        programs.stop(self.bindir, self.data, mode)
+
+    def kill(self) -> None:
+        """kill -9 of the postmaster and of every process that it has: nothing is written, nobody is told."""
+        postmaster = programs.server_pid(self.data)
+        if postmaster is None:
+            return
+        family = [postmaster, *_children(postmaster)]
+        for pid in family:
+            _kill(pid)
+        deadline = time.monotonic() + 30
+        while any(_alive(pid) for pid in family) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def admin(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        """Run one statement as the superuser."""
+        with psycopg.connect(self.url(database, "admin"), autocommit=True) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def create(self, name: str, template: str = "template1") -> str:
+        """A new database that belongs to the deploying role; returns the role's URL."""
+        statement = sql.SQL("create database {} template {} owner {}").format(
+            sql.Identifier(name), sql.Identifier(template), sql.Identifier(ROLE)
+        )
+        with psycopg.connect(self.url("postgres", "admin"), autocommit=True) as connection:
+            connection.execute(statement)
+        return self.url(name)
+
+    def drop(self, name: str) -> None:
+        """Remove a database with everybody who is connected to it."""
+        with psycopg.connect(self.url("postgres", "admin"), autocommit=True) as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+def new_server(directory: Path, **options: str) -> Server:
+    """A cluster in `directory` that the server's account can reach, made and started. Raises where none is installed."""
+    found = programs.find_installation()
+    if found is None:
+        raise RuntimeError("no PostgreSQL server is installed: run `make demo-packages`")
+    account = programs.server_account()
+    if os.geteuid() == 0:
+        os.chown(directory, account.pw_uid, account.pw_gid)
+    made = Server(found.bindir, directory / "data", 31000 + secrets.randbelow(8000), options)
+    made.make()
+    return made
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    """Wait for something that happens elsewhere; fails the test when it does not."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {seconds:g} s still not: {what}")
+        time.sleep(0.02)
+
+
+def _children(parent: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+    except OSError:
+        return []
+    return [int(pid) for pid in text.split()]
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
