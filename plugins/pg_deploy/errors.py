@@ -1013,7 +1013,6 @@ class InvalidAccessFileError(PgDeployError):
         )
 
 
-<<<<<<< HEAD
 class NothingToExplainError(PgDeployError):
     """What explain was asked about is not there."""
 
@@ -1030,7 +1029,9 @@ class LockLintError(PgDeployError):
         super().__init__(
             f'the lock lint "squawk" did not answer, {reason}: install it with `make test` or `make deploy`, which set up '
             "everything in requirements.txt"
-=======
+        )
+
+
 class AccessDiffersError(PgDeployError):
     """Somebody could do more, or less, than the migration declares."""
 
@@ -1040,5 +1041,4 @@ class AccessDiffersError(PgDeployError):
         super().__init__(
             f'"{stem}" changes access in a way that it does not declare: {"; ".join(sentences[:10])}{more}; correct it, or '
             "declare the difference in access.yaml"
->>>>>>> main
         )
