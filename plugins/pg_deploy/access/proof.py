@@ -74,7 +74,7 @@ def prove(
     *,
     api: Api = SUPABASE,
     data_may_differ: bool = True,
-    budget_s: float = 300.0,
+    budget_s: float = 900.0,
     facts: tuple[Facts, Facts] | None = None,
     keep_scratch: bool = False,
     cross_check_s: float = CROSS_CHECK_S,
@@ -83,7 +83,7 @@ def prove(
 
     Both connections are a superuser's in autocommit, and nobody else writes there. Each database gets a scratch schema
     access_proof, dropped at the end. `data_may_differ` is false only for a migration without any DML: then equal access
-    facts are enough. Engine R stops asking after `budget_s` seconds and says whom it asked. `facts` are those of the two
+    facts are enough. Engine R stops asking after `budget_s` seconds and says how many it asked, evenly spread. `facts` are those of the two
     databases, read here where they are not given. `cross_check_s` bounds the samples asked of the real machinery, a side.
     """
     started = time.monotonic()

@@ -235,7 +235,8 @@ def choose_subjects(side: Side, subjects: Sequence[Subject], answers: Answers, n
     ordered = sorted(users, key=lambda subject: (weight.get(subject.sid, 0), subject.sid))
     step = max(1, len(ordered) // max(1, number - 2))
     chosen = [*ordered[::step][: number - 1], *ordered[-1:]]
-    others = [subject for subject in subjects if subject not in users]
+    sids = {subject.sid for subject in users}
+    others = [subject for subject in subjects if subject.sid not in sids]
     return list(dict.fromkeys([*chosen, *others]))
 
 
