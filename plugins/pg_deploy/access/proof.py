@@ -138,7 +138,7 @@ def _prove_rows(
         measured[0], measured[1], api, choose_subjects(old, subjects, measured[0].real, SAMPLE)
     )
     timings["drill-down"] = time.monotonic() - mark
-    labels = dict.fromkeys(label for cell in cells for label in cell.labels)
+    labels = dict.fromkeys(_grouped(cells))
     for table in sorted(by_rows - {change.table for change in data}):
         labels[f'"{table}" had its columns changed: rows are compared, and rows to be written are not'] = None
     cells += tuple(
@@ -164,6 +164,19 @@ def _prove_rows(
         },
     )
     return _with_verdict(proof, time.monotonic() - started)
+
+
+def _grouped(cells: tuple[CellVerdict, ...]) -> list[str]:
+    """The labels, each reason once, with the first cell that has it and the number of the others."""
+    places: dict[str, list[str]] = {}
+    for cell in cells:
+        for label in cell.labels:
+            where, _, reason = label.partition("): ")
+            places.setdefault(reason or label, []).append(f"{where})" if reason else "")
+    return [
+        f"{where[0]}{f' and {len(where) - 1} more' if len(where) > 1 else ''}: {reason}" if where[0] else reason
+        for reason, where in places.items()
+    ]
 
 
 def _with_verdict(proof: Proof, seconds: float) -> Proof:
