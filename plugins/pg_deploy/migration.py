@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -85,6 +85,8 @@ class Migration:
     benchmarks: tuple[Benchmark, ...]
     rollback: str | None
     companion_hash: str = field(repr=False, default="")
+    is_generated: bool = False
+    """Whether `rollback` was generated and proven in a rehearsal; it is part of the bundle then."""
 
     @property
     def version(self) -> str:
@@ -109,7 +111,14 @@ class Migration:
     @property
     def bundle_hash(self) -> str:
         """Hash of everything an approval is given for: SQL, companion and rollback."""
-        return hashlib.sha256(f"{self.file.sql_hash} {self.companion_hash}".encode()).hexdigest()
+        of_files = hashlib.sha256(f"{self.file.sql_hash} {self.companion_hash}".encode()).hexdigest()
+        if not self.is_generated:
+            return of_files
+        return hashlib.sha256(f"{of_files} {self.rollback}".encode()).hexdigest()
+
+    def with_generated(self, rollback: str) -> Migration:
+        """The migration with the rollback that a rehearsal generated and proved."""
+        return replace(self, rollback=rollback, is_generated=True)
 
     @property
     def unprotected(self) -> tuple[str, ...]:
@@ -119,8 +128,10 @@ class Migration:
             missing.append("no companion: only the built-in checks run, and access is undeclared")
         elif not self.checks:
             missing.append("no check of its own: only the built-in checks run")
-        if self.rollback is None:
-            missing.append("no rollback.sql: once applied, it cannot be undone by a task")
+        if self.rollback is None and self.manifest.rollback == "none":
+            missing.append(f"it declares that it cannot be undone: {self.manifest.rollback_reason}")
+        elif self.rollback is None:
+            missing.append("no rollback.sql: only what can be generated from the catalog, unproven, would undo it")
         return tuple(missing)
 
 

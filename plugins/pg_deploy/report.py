@@ -167,7 +167,7 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
     if not outcome.is_deployed:
         lines += [f"    hint: {hint}" for hint in _hints(outcome)]
     elif outcome.pinned.rollback is None:
-        lines.append("    unprotected: no rollback.sql, it cannot be undone by a task")
+        lines.append("    unprotected: no rollback.sql, and none was generated and proven in a rehearsal")
     return lines
 
 

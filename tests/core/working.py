@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pg_deploy import history
+from pg_deploy.claiming import never_over
 from pg_deploy.execution import Limits
 from pg_deploy.folder import stamp
 from pg_deploy.job import Job
@@ -54,7 +55,7 @@ def working_on(url: str, folder: Path, limits: Limits | None = None, *, ends: st
         schema.ensure(connection)
         history.ensure(connection)
         claim = Claim("deploy_migrations", f"run {id(lines)}", "tester", {}, stamp(folder), ())
-        held = deployment.claim(connection, claim, good_for=60)
+        held = deployment.claim(connection, claim, good_for=60, is_over=never_over)
         plan.pin(connection, held.id, migrations)
         try:
             with working(target, Ownership(held.id, held.fence), "test", give_up_after=5, log=log) as guard:

@@ -19,6 +19,7 @@ from pg_deploy.catalog import Facts
 from pg_deploy.claiming import never_over
 from pg_deploy.errors import PgDeployError, RehearsalFailedError
 from pg_deploy.execution import Observer
+from pg_deploy.generated_rollback import generate_rollback
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan, schema, snapshot
@@ -67,6 +68,8 @@ class Rehearsed:
     benchmarks: list[BenchmarkOutcome] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     not_rehearsed: list[str] = field(default_factory=list)
+    generated: str | None = None
+    """A rollback that was generated, run and proven here, for a migration that brings none."""
     error: str | None = None
 
     @property
@@ -89,6 +92,7 @@ class Rehearsed:
             "checks": [list(each) for each in self.checks],
             "benchmarks": [each.as_detail() for each in self.benchmarks],
             "lost": self.lost,
+            "generated_rollback": self.generated,
             "not_rehearsed": self.not_rehearsed,
             "error": self.error,
         }
@@ -112,6 +116,10 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
                     _leave_out(found, "it builds on one that was not rehearsed")
                 else:
                     _one(on_copy, stage, migration, found)
+                    if found.generated is not None:
+                        # It counts from now on: the approval is given for it as well.
+                        proven = migration.with_generated(found.generated)
+                        plan.add_generated(job.ledger, proven, job.deployment_id, proven=True)
             finally:
                 _record(job, stage, found)
                 for line in rehearsal_lines(found.outcome, found.as_detail()):
@@ -188,13 +196,15 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed) -> None
         verify(job, migration)
         before, after = _both_sides(job, first)
         rounds = [first]
+        with job.target.session("losses") as connection:
+            lost = what_would_be_lost(connection, migration, before, after)
+        step = "rollback"
         if migration.rollback is None:
-            found.not_rehearsed.append("rollback: there is none")
+            found.rollback_s = _generated(job, migration, before, after, found)
         else:
-            step = "rollback"
-            with job.target.session("losses") as connection:
-                found.lost += what_would_be_lost(connection, migration, before, after)
             found.rollback_s = _roll_back(job, migration)
+        if found.rollback_s is not None:
+            found.lost += lost
             step = "snapshot after the rollback"
             rounds.append(take_snapshot(job, migration))
             step = "apply after the rollback"
@@ -225,6 +235,33 @@ def _roll_back(job: Job, migration: Migration) -> float:
     observer = LockObserver(known_relations(job.ledger))
     roll_back(replace(job, observer=observer), migration.version)
     return sum(each.seconds for each in observer.seen)
+
+
+def _generated(job: Job, migration: Migration, before: Facts, after: Facts, found: Rehearsed) -> float | None:
+    """Generate a rollback, run it and prove it; None, with the reason in `found`, where there is none that leads back."""
+    if migration.manifest.rollback == "none":
+        found.not_rehearsed.append(f"rollback: it cannot be undone: {migration.manifest.rollback_reason}")
+        return None
+    made = generate_rollback(before, after, migration_sql=migration.file.sql)
+    if made.refusals or not made.sql:
+        reasons = "; ".join(map(str, made.refusals)) or "nothing in the catalog differs"
+        found.not_rehearsed.append(f"rollback: there is none, and none can be generated: {reasons}")
+        return None
+    on_copy = migration.with_generated(made.sql)
+    plan.add_generated(job.ledger, on_copy, job.deployment_id, proven=False)
+    current = attempts.latest(job.ledger, migration.version)
+    try:
+        seconds = _roll_back(job, migration)
+    except PgDeployError as error:
+        if current is None or attempts.committed_segments(job.ledger, current.id, "rollback"):
+            raise
+        # Nothing of it was committed: the copy is as it was, and the migration has no rollback.
+        attempts.take_back(job.ledger, current)
+        found.not_rehearsed.append(f"rollback: the generated one does not lead back: {error}")
+        return None
+    found.generated = made.sql
+    job.log.info("a rollback was generated, run and proven: it is part of what this run deploys")
+    return seconds
 
 
 def _both_sides(job: Job, attempt: Attempt) -> tuple[Facts, Facts]:

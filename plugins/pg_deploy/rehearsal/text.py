@@ -17,6 +17,8 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
     lines = [f"{mark} rehearsal {outcome}" + (f" {detail['error']}" if detail.get("error") else "")]
     if detail.get("apply_s") is not None:
         lines.append(f"  applied in {format_duration(detail['apply_s'])}")
+    if detail.get("generated_rollback"):
+        lines.append("  it brings no rollback.sql; one was generated from the catalog and proven")
     if detail.get("rollback_s") is not None:
         lines.append(
             f"  rolled back in {format_duration(detail['rollback_s'])}, catalog facts as before, and applied again"
