@@ -1011,3 +1011,15 @@ class InvalidAccessFileError(PgDeployError):
             f'"{path.name}" of "{path.parent.name}" is not valid, {reason}: each entry under `opened` or `changed` has '
             "role, object, command and why"
         )
+
+
+class AccessDiffersError(PgDeployError):
+    """Somebody could do more, or less, than the migration declares."""
+
+    def __init__(self, stem: str, sentences: Sequence[str]) -> None:
+        self.sentences = tuple(sentences)
+        more = f"; and {len(sentences) - 10} more" if len(sentences) > 10 else ""
+        super().__init__(
+            f'"{stem}" changes access in a way that it does not declare: {"; ".join(sentences[:10])}{more}; correct it, or '
+            "declare the difference in access.yaml"
+        )

@@ -15,6 +15,8 @@ from pg_deploy.session import Connection, aborted_transaction, one_line
 
 _LINTS = PROJECT / "sql" / "lints"
 FAILING = ("error", "warn")
+LINT_BEFORE = "lints before"
+"""The kind of evidence that holds which findings were there before a migration."""
 
 
 @dataclass(frozen=True, order=True)

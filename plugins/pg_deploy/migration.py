@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from pg_deploy.access.decide import AccessFile, read_access_file
 from pg_deploy.errors import (
     DuplicateVersionError,
     EmptyMigrationError,
@@ -87,6 +88,7 @@ class Migration:
     companion_hash: str = field(repr=False, default="")
     is_generated: bool = False
     """Whether `rollback` was generated and proven in a rehearsal; it is part of the bundle then."""
+    access: AccessFile = field(default_factory=AccessFile)
 
     @property
     def version(self) -> str:
@@ -221,6 +223,9 @@ def load(file: MigrationFile) -> Migration:
     proofs = {path.stem for folder in ("verify", "benchmarks") for path in (companion / folder).glob("*.sql")}
     named = sorted({name for names in manifest.criteria.values() for name in names})
     faults += [UnknownProofError(name, file.stem) for name in named if name not in proofs]
+    access = AccessFile()
+    with _noting(faults):
+        access = read_access_file(companion)
     rollback = None
     if (companion / "rollback.sql").is_file():
         with _noting(faults):
@@ -228,7 +233,17 @@ def load(file: MigrationFile) -> Migration:
             split(rollback, file=f"{file.stem}/rollback.sql")
     if faults:
         raise InvalidMigrationsError(faults)
-    return Migration(file, statements, manifest, True, tuple(checks), benchmarks, rollback, _hash_companion(companion))
+    return Migration(
+        file,
+        statements,
+        manifest,
+        True,
+        tuple(checks),
+        benchmarks,
+        rollback,
+        _hash_companion(companion),
+        access=access,
+    )
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pg_deploy import history
+from pg_deploy.access_step import ACCESS
 from pg_deploy.backup.evidence import how_to_restore
 from pg_deploy.criteria import Criterion, judge_criteria
 from pg_deploy.duration import format_duration
@@ -152,6 +153,9 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
         if row.kind == "benchmark":
             mark = "✗" if row.outcome == "breached" else "✓"
             lines.append(f"    {mark} benchmark {row.name}: {row.detail.get('sentence')}")
+        elif row.kind == ACCESS:
+            lines.append(f"    {'✗' if row.detail.get('against') else '✓'} access: {row.detail.get('verdict')}")
+            lines += [f"      ✗ {sentence}" for sentence in row.detail.get("against", ())]
         elif row.kind == "rollback proof":
             proof = "the database is as it was before" if row.outcome == "passed" else "NOT as it was before"
             lines.append(f"    rollback: {proof} ({row.detail.get('facts')} catalog facts compared)")
