@@ -170,7 +170,8 @@ def test_a_migration_without_rollback_is_rehearsed_as_far_as_it_goes(
             "20250101000000_one_way",
             "create table public.a (id int);alter table public.a enable row level security;\n",
             None,
-        )
+        ),
+        manifest="risk: low\nrollback: none\nrollback_reason: it goes one way\n",
     )
 
     with on_a_copy(place, migrations) as stands:
