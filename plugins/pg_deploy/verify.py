@@ -127,7 +127,9 @@ def _verify_benchmarks(job: Job, connection: Connection, current: Attempt, migra
         found.name: bench.Measurement.from_detail(found.detail)
         for found in evidence.of_attempt(job.ledger, current.id, "benchmark before")
     }
-    after = bench.measure_all(connection, migration.benchmarks, side="after", timeout_s=BENCHMARK_S, log=job.log)
+    after = bench.measure_all(
+        connection, migration.benchmarks, side="after", timeout_s=BENCHMARK_S, log=job.log, runs=job.benchmark_runs
+    )
     failures = []
     for benchmark in migration.benchmarks:
         first = before.get(benchmark.name)
