@@ -79,25 +79,41 @@ def undo_goal(before: Facts, after: Facts, start: Facts) -> Goal:
     return Goal(_facts(expected, start), protected, frozenset(since), lines, added, start)
 
 
+def parts_of(facts: Iterable[Fact], carriers: Iterable[Key]) -> frozenset[Key]:
+    """Those of `facts` that the server drops together with one of `carriers`: an index of a table, a grant on a view."""
+    wanted = [key for key in carriers if key[0] in (*_CARRIERS, "column")]
+    names = {identity for _, identity in wanted}
+    relations = {identity for kind, identity in wanted if kind in RELATIONS}
+    columns = [key for key in wanted if key[0] == "column"]
+    tables = {owner_of(identity) for _, identity in columns}
+    return frozenset(_key(fact) for fact in facts if _is_part(fact, wanted, names, relations, columns, tables))
+
+
 def is_part_of(fact: Fact, carriers: Iterable[Key]) -> bool:
-    """Whether the server drops that object together with one of `carriers`: an index of a table, a grant on a view."""
-    return any(_is_part_of(fact, key) for key in carriers if key[0] in (*_CARRIERS, "column"))
+    """Whether the server drops that object together with one of `carriers`."""
+    return bool(parts_of([fact], carriers))
 
 
-def _is_part_of(fact: Fact, key: Key) -> bool:
-    kind, identity = key
+def _is_part(
+    fact: Fact, wanted: list[Key], names: set[str], relations: set[str], columns: list[Key], tables: set[str]
+) -> bool:
     relation = relation_of(fact)
-    if relation == identity:
+    if relation in names:
         return True
     if fact.kind == "grant":
         _, name, _ = parse_grant(fact.identity)
-        return name == identity or (kind in RELATIONS and owner_of(name) == identity)
+        return name in names or owner_of(name) in relations
     if fact.kind == "comment":
-        return mentions(fact.identity, ("table" if kind == "column" else kind, identity))
+        return any(
+            identity in fact.identity and mentions(fact.identity, ("table" if kind == "column" else kind, identity))
+            for kind, identity in wanted
+        )
     if fact.kind == "sequence":
-        return str(fact.properties.get("owned by", "")).startswith(identity + ".")
-    if kind == "column" and fact.kind in ("index", "constraint", "statistics"):
-        return mentions(f"{relation}\n{fact.properties['definition']}", key)
+        column = str(fact.properties.get("owned by", "")).removesuffix(" (identity)")
+        return bool(column) and (column in names or owner_of(column) in relations)
+    if fact.kind in ("index", "constraint", "statistics") and (relation in tables or fact.kind == "statistics"):
+        text = f"{relation}\n{fact.properties['definition']}"
+        return any(mentions(text, key) for key in columns)
     return False
 
 
