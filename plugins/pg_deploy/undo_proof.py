@@ -55,7 +55,7 @@ class Goal:
         return describe(Difference((), gone, ()))
 
     def _went_along(self, fact: Fact, now: Facts) -> bool:
-        return _key(fact) not in now.by_key and is_part_of(fact, self.added)
+        return _key(fact) not in now.by_key and bool(parts_of([fact], self.added))
 
     def _moved_tables(self) -> frozenset[str]:
         return frozenset(owner_of(identity) for kind, identity in self.added if kind == "column")
@@ -74,7 +74,7 @@ def undo_goal(before: Facts, after: Facts, start: Facts) -> Goal:
     expected = {key: fact for key, fact in start.by_key.items() if key not in added} | restored
     touched = added | restored.keys()
     since = [key for key in touched if start.by_key.get(key) != after.by_key.get(key)]
-    protected = frozenset(key for key, fact in start.by_key.items() if key not in added and not is_part_of(fact, added))
+    protected = frozenset(start.by_key.keys() - added - parts_of(start.facts, added))
     lines = describe(compare(_only(after, since), _only(start, since)))
     return Goal(_facts(expected, start), protected, frozenset(since), lines, added, start)
 
@@ -87,11 +87,6 @@ def parts_of(facts: Iterable[Fact], carriers: Iterable[Key]) -> frozenset[Key]:
     columns = [key for key in wanted if key[0] == "column"]
     tables = {owner_of(identity) for _, identity in columns}
     return frozenset(_key(fact) for fact in facts if _is_part(fact, wanted, names, relations, columns, tables))
-
-
-def is_part_of(fact: Fact, carriers: Iterable[Key]) -> bool:
-    """Whether the server drops that object together with one of `carriers`."""
-    return bool(parts_of([fact], carriers))
 
 
 def _is_part(
