@@ -1000,3 +1000,14 @@ class DatabaseTakenError(PgDeployError):
     def __init__(self, database: str) -> None:
         self.database = database
         super().__init__(f'"{database}" exists already, and nothing is restored over it: choose another name')
+
+
+class InvalidAccessFileError(PgDeployError):
+    """A companion's access.yaml cannot be understood."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(
+            f'"{path.name}" of "{path.parent.name}" is not valid, {reason}: each entry under `opened` or `changed` has '
+            "role, object, command and why"
+        )

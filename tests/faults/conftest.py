@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.faults.killing import Bench
-from tests.faults.scenarios import make_template
+from tests.faults.scenarios import copied, make_template
 from tests.faults.server import Server, new_server
+from tests.looking import Database
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """A cluster of this module's own, gone afterwards."""
+    """A cluster of these tests' own, gone afterwards; whoever kills it starts it again."""
     with tempfile.TemporaryDirectory(prefix="pg-deploy-faults-") as name:
         made = new_server(Path(name))
         try:
@@ -29,3 +31,10 @@ def server() -> Iterator[Server]:
 def bench(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """Scenarios to be disturbed on that server."""
     return Bench(server, tmp_path_factory.mktemp("faults"))
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    """A target with the scenarios' tables."""
+    with copied(server, f"target_{secrets.token_hex(4)}") as made:
+        yield made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -42,7 +43,7 @@ class Server:
         """Initialise the cluster, start it, and make the deploying role as Supabase's `postgres` is: no superuser."""
         arguments = ("-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
         programs.run(self.bindir, "initdb", "-D", str(self.data), *arguments)
-        self.start()
+        self.port = programs.start_from(self.bindir, self.data, self.port, {**_OPTIONS, **self.options})
         self.admin(f"create role {ROLE} login createdb bypassrls in role pg_monitor, pg_read_all_data")
 
     def start(self) -> None:
@@ -94,7 +95,7 @@ def new_server(directory: Path, **options: str) -> Server:
     account = programs.server_account()
     if os.geteuid() == 0:
         os.chown(directory, account.pw_uid, account.pw_gid)
-    made = Server(found.bindir, directory / "data", programs.next_free_port(31000 + os.getpid() % 8000), options)
+    made = Server(found.bindir, directory / "data", 31000 + secrets.randbelow(8000), options)
     made.make()
     return made
 

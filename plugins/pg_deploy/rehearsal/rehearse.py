@@ -50,6 +50,8 @@ class Stage:
     admin: Target | None = None
     notes: tuple[str, ...] = ()
     observer_over: ObserverOver | None = None
+    twin: Callable[[str], tuple[Target, Target]] | None = None
+    """Makes a second database from the copy as it is, for a proof that looks at both sides; see `Copy.twin`."""
 
 
 @dataclass

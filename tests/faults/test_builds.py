@@ -1,0 +1,196 @@
+"""Builds outside a transaction: watched while they run, and judged by the catalog when they are tried again."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pg_deploy import watch
+from pg_deploy.apply import apply
+from pg_deploy.errors import InvalidIndexInTheWayError, OtherDefinitionError, StatementFailedError
+from pg_deploy.snapshot import take_snapshot
+from tests.building import write_migration
+from tests.core.working import Working, working_on
+from tests.faults.killing import Bench, Case, kill_at_line
+from tests.faults.scenarios import STEM
+from tests.faults.server import Server, until
+from tests.looking import Database
+
+BUILD = "create index concurrently item_note on public.item (note);\n"
+
+
+def _apply(database: Database, folder: Path, sql: str) -> str:
+    """Apply `sql` as a migration, once more where it was tried before; returns the log."""
+    write_migration(folder, STEM, sql)
+    with working_on(database.url, folder) as work:
+        _run(work)
+        return work.text
+
+
+def _run(work: Working) -> None:
+    take_snapshot(work.job, work.migrations[0])
+    apply(work.job, work.migrations[0])
+
+
+def _forget_the_end(database: Database) -> None:
+    """Make the ledger what it is when the process died after the build and before its row."""
+    database.run(
+        """update deploy_ledger.statement_run set ended_at = null;
+        update deploy_ledger.attempt set state = 'applying', applied_at = null;
+        delete from supabase_migrations.schema_migrations"""
+    )
+
+
+def _oid(database: Database) -> int:
+    return int(database.value("select 'public.item_note'::regclass::oid"))
+
+
+def _invalidate(server: Server, database: Database, index: str) -> None:
+    server.admin(
+        f"update pg_index set indisvalid = false where indexrelid = '{index}'::regclass", database.url.rsplit("/", 1)[1]
+    )
+
+
+def test_a_build_says_how_far_it_is_and_for_whom_it_waits(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a build of hours would look like a hung task, and nobody would know which old transaction holds it up."""
+    monkeypatch.setattr(watch, "_SAY_EVERY_S", 0.1)
+    lines: list[str] = []
+    write_migration(tmp_path / "m", STEM, "create index concurrently item_slow on public.item (slow(k));\n")
+    with working_on(database.url, tmp_path / "m") as work:
+        with psycopg.connect(database.url, application_name="an old report") as old:
+            old.execute("update public.item set note = note where id = 1")
+            worker = threading.Thread(target=_run, args=(work,))
+            worker.start()
+            until(lambda: "an old report" in work.text, "the old transaction is named")
+        worker.join(60)
+        lines = work.lines
+
+    assert any("waiting for writers before build" in line for line in lines)
+    assert any("running for" in line and "building index" in line for line in lines), lines
+    assert database.invalid_indexes == []
+
+
+def test_a_valid_index_of_an_earlier_try_is_done(database: Database, tmp_path: Path) -> None:
+    """Else a build of hours would be done twice because the process died a moment before it could say so."""
+    _apply(database, tmp_path / "m", BUILD)
+    first = _oid(database)
+    _forget_the_end(database)
+
+    log = _apply(database, tmp_path / "m", BUILD)
+
+    assert "already done by an earlier try, as the catalog shows" in log
+    assert _oid(database) == first
+    assert database.attempts[-1][1] == "applied"
+
+
+def test_an_invalid_index_of_an_earlier_try_is_dropped_and_built_again(
+    server: Server, database: Database, tmp_path: Path
+) -> None:
+    """Else IF NOT EXISTS would take the remains of a killed build for an index, and no query would ever use it."""
+    sql = BUILD.replace("item_note on", "if not exists item_note on")
+    _apply(database, tmp_path / "m", sql)
+    first = _oid(database)
+    _forget_the_end(database)
+    _invalidate(server, database, "public.item_note")
+
+    log = _apply(database, tmp_path / "m", sql)
+
+    assert "was left invalid: dropping it" in log
+    assert _oid(database) != first
+    assert database.invalid_indexes == []
+
+
+def test_a_valid_index_of_another_definition_is_not_taken_for_the_earlier_try(
+    database: Database, tmp_path: Path
+) -> None:
+    """Else whatever somebody built under that name meanwhile would count as the migration's index."""
+    _apply(database, tmp_path / "m", BUILD)
+    _forget_the_end(database)
+    database.run("drop index public.item_note")
+    database.run("create index item_note on public.item (k)")
+
+    with pytest.raises(
+        OtherDefinitionError, match=r"`USING btree \(k\)` where the migration wants `USING btree \(note\)`"
+    ):
+        _apply(database, tmp_path / "m", BUILD)
+
+
+def _sleep_per_row(database: Database, seconds: float) -> None:
+    database.run(
+        "create or replace function public.slow(n integer) returns integer immutable language plpgsql as "
+        f"$$\nbegin\n    perform pg_sleep({seconds});\n    return n;\nend\n$$"
+    )
+
+
+@pytest.mark.parametrize(
+    ("reattach", "said"),
+    [(60.0, "already done by an earlier try, as the catalog shows"), (0.1, "was left invalid: dropping it")],
+)
+def test_a_build_that_outlived_its_process_is_attached_to_and_ended_only_past_the_limit(
+    bench: Bench, reattach: float, said: str
+) -> None:
+    """Else the work of hours would be thrown away, or a hung build would hold up every later run."""
+    logs: list[str] = []
+
+    def disturb(case: Case) -> None:
+        # 150 rows, each looked at twice: longer than the time after which the server ends other statements of a dead client.
+        _sleep_per_row(case.database, 0.022)
+        kill_at_line("INFO   line 1: create unique index", 0.3)(case)
+        case.start(reattach=reattach).wait()
+        logs.append(case.runs[-1].log)
+        _sleep_per_row(case.database, 0.0015)
+
+    wrong = bench.run(f"attach_{int(reattach)}", "unique", False, disturb)
+
+    assert not wrong, "\n".join(wrong)
+    assert "an earlier try is still at work in the server: pid" in logs[0]
+    assert ("ending the backend" in logs[0]) == (reattach < 1)
+    assert said in logs[0]
+
+
+def test_a_unique_build_on_duplicates_shows_the_keys_and_leaves_nothing(database: Database, tmp_path: Path) -> None:
+    """Else the engineer would have to find the duplicates alone, and an invalid index would go on costing every write."""
+    with pytest.raises(StatementFailedError) as failed:
+        _apply(database, tmp_path / "m", "create unique index concurrently item_once on public.item (k);\n")
+
+    assert "k=3 (15 rows)" in str(failed.value)
+    assert not database.has("public.item_once")
+    assert database.invalid_indexes == []
+
+
+def test_an_index_of_another_definition_is_refused_by_if_not_exists(database: Database, tmp_path: Path) -> None:
+    """Else the migration would look deployed, with an index that its queries cannot use."""
+    with pytest.raises(OtherDefinitionError):
+        _apply(database, tmp_path / "m", "create index concurrently if not exists item_k on public.item (k, note);\n")
+
+    assert database.value("select pg_get_indexdef('public.item_k'::regclass)").endswith("(k)")
+
+
+def test_a_strangers_invalid_index_is_refused_again_by_the_second_run_and_never_dropped(
+    server: Server, database: Database, tmp_path: Path
+) -> None:
+    """Else a run left by on_failure = stop would, tried again, drop what somebody else is working on."""
+    _invalidate(server, database, "public.item_k")
+    sql = "create index concurrently if not exists item_k on public.item (k);\n"
+
+    for _ in range(2):
+        with pytest.raises(InvalidIndexInTheWayError):
+            _apply(database, tmp_path / "m", sql)
+
+    assert database.invalid_indexes == ["item_k"]
+
+
+def test_a_build_over_a_name_that_is_taken_leaves_that_one_alone(
+    server: Server, database: Database, tmp_path: Path
+) -> None:
+    """Else the failed statement would be tidied up by dropping an index that was there before."""
+    first = database.value("select 'public.item_k'::regclass::oid")
+    with pytest.raises(StatementFailedError, match="already exists"):
+        _apply(database, tmp_path / "m", "create index concurrently item_k on public.item (k);\n")
+
+    assert database.value("select 'public.item_k'::regclass::oid") == first
