@@ -8,6 +8,7 @@ import pytest
 
 from tests.faults.deployer import DEPLOYED, NOT_DEPLOYED
 from tests.faults.killing import Bench, Case
+from tests.faults.scenarios import sleep_per_row
 
 
 def test_of_two_first_runs_at_once_one_deploys_and_the_other_finds_nothing_to_do(bench: Bench) -> None:
@@ -32,12 +33,14 @@ def test_who_waits_says_for_whom_and_in_which_phase(bench: Bench) -> None:
     logs: list[str] = []
 
     def disturb(case: Case) -> None:
+        sleep_per_row(case.database, 4)
         first = case.start(good_for=30)
         assert first.until_logged("INFO   line 1: update")
         second = case.start()
         assert second.wait() == DEPLOYED, case.story()
         assert first.wait() == DEPLOYED, case.story()
         logs.append(second.log)
+        sleep_per_row(case.database)
 
     wrong = bench.run("who_waits", "data", False, disturb)
 
