@@ -36,6 +36,10 @@ baseline: venv ## adopt a database whose migrations were made by hand
 rollback: venv ## undo what was deployed: make rollback CONF='{"down_to": "0"}'
 	@$(python) -m launch rollback
 
+.PHONY: restore
+restore: venv ## restore a backup into a new database beside the target
+	@$(python) -m launch restore
+
 .PHONY: up
 up: venv ## start Airflow with its UI, and the demo target
 	@$(python) -m launch up

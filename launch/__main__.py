@@ -1,4 +1,4 @@
-"""`python -m launch up|down|deploy|baseline|rollback`: what the make targets of these names call."""
+"""`python -m launch up|down|deploy|baseline|rollback|restore`: what the make targets of these names call."""
 
 from __future__ import annotations
 

@@ -19,7 +19,12 @@ from launch.target import DEMO_CONNECTION, Target, parse
 from pg_deploy.folder import stamp
 
 # Make target and DAG; while one of these runs, the folder of migrations and the target stay as they are.
-DAGS = {"deploy": "deploy_migrations", "baseline": "baseline_migrations", "rollback": "rollback_migrations"}
+DAGS = {
+    "deploy": "deploy_migrations",
+    "baseline": "baseline_migrations",
+    "rollback": "rollback_migrations",
+    "restore": "restore_backup",
+}
 FOLDER_PARAM = "migrations_folder"
 DAG_SECONDS = 90
 
@@ -48,7 +53,7 @@ def run(dag_id: str, where: Place, variables: Mapping[str, str]) -> bool:
     api.keep_connection(target)
     if "approval" in (dag.params or {}) and "approval" not in conf:
         conf["approval"] = "none"
-        print('approval: none (nothing waits for a person; CONF=\'{"approval": "risky"}\' asks in the UI)')
+        print('approval: none (nothing waits for a person; CONF=\'{"approval": "all"}\' asks in the UI)')
     _announce(target, folder, conf)
     run_id = f"make__{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S}_{secrets.token_hex(2)}"
     api.trigger(dag_id, run_id, conf)

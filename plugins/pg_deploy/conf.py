@@ -121,6 +121,21 @@ class RollbackConf(BaseModel):
         )
 
 
+class RestoreConf(BaseModel):
+    """The conf of restore_backup: which backup, by name or "last", into which new database."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    target: str = "target_db"
+    backup: Annotated[str, Field(min_length=1)] = "last"
+    database: Annotated[str | None, BeforeValidator(_empty)] = None
+
+
+def read_restore_conf(values: Mapping[str, object]) -> RestoreConf:
+    """`values` as a checked conf. Raises as `read_deploy_conf` does."""
+    return _read(RestoreConf, values)
+
+
 def read_rollback_conf(values: Mapping[str, object]) -> RollbackConf:
     """`values` as a checked conf. Raises as `read_deploy_conf` does."""
     return _read(RollbackConf, values)

@@ -983,3 +983,43 @@ class AppliedMeanwhileError(PgDeployError):
             f'"{stem}" was recorded in the history by somebody else since this run began, so it was not applied a second '
             "time; look who did it, then trigger a new run, which takes it for applied elsewhere"
         )
+
+
+class NoBackupError(PgDeployError):
+    """The backup that was asked for is not in the store."""
+
+    def __init__(self, wanted: str, uri: str, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        there = ", ".join(names[-5:]) or "nothing"
+        super().__init__(f'"{wanted}" has no backup at {uri}, which holds {there}: name one of those')
+
+
+class DatabaseTakenError(PgDeployError):
+    """A backup is never restored over a database that is there."""
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        super().__init__(f'"{database}" exists already, and nothing is restored over it: choose another name')
+
+
+class InvalidAccessFileError(PgDeployError):
+    """A companion's access.yaml cannot be understood."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(
+            f'"{path.name}" of "{path.parent.name}" is not valid, {reason}: each entry under `opened` or `changed` has '
+            "role, object, command and why"
+        )
+
+
+class AccessDiffersError(PgDeployError):
+    """Somebody could do more, or less, than the migration declares."""
+
+    def __init__(self, stem: str, sentences: Sequence[str]) -> None:
+        self.sentences = tuple(sentences)
+        more = f"; and {len(sentences) - 10} more" if len(sentences) > 10 else ""
+        super().__init__(
+            f'"{stem}" changes access in a way that it does not declare: {"; ".join(sentences[:10])}{more}; correct it, or '
+            "declare the difference in access.yaml"
+        )

@@ -61,6 +61,15 @@ class Limit(BaseModel):
     times_slower: float = Field(default=1.5, ge=1)
 
 
+class AllowedFinding(BaseModel):
+    """A finding of a lint that the author accepts, with the reason."""
+
+    model_config = _STRICT
+    lint: str
+    object: str
+    why: str = Field(min_length=3)
+
+
 class BenchmarkTerms(BaseModel):
     """Goal and limit of one benchmark file."""
 
@@ -95,6 +104,7 @@ class Manifest(BaseModel):
     hints: Hints = Hints()
     benchmarks: dict[str, BenchmarkTerms] = {}
     criteria: dict[CriterionName, tuple[str, ...]] = {}
+    allow: tuple[AllowedFinding, ...] = ()
 
     @field_validator("expected_duration", "holds_lock")
     @classmethod

@@ -6,10 +6,11 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from pg_deploy.access.decide import AccessFile, read_access_file
 from pg_deploy.errors import (
     DuplicateVersionError,
     EmptyMigrationError,
@@ -85,6 +86,9 @@ class Migration:
     benchmarks: tuple[Benchmark, ...]
     rollback: str | None
     companion_hash: str = field(repr=False, default="")
+    is_generated: bool = False
+    """Whether `rollback` was generated and proven in a rehearsal; it is part of the bundle then."""
+    access: AccessFile = field(default_factory=AccessFile)
 
     @property
     def version(self) -> str:
@@ -109,7 +113,14 @@ class Migration:
     @property
     def bundle_hash(self) -> str:
         """Hash of everything an approval is given for: SQL, companion and rollback."""
-        return hashlib.sha256(f"{self.file.sql_hash} {self.companion_hash}".encode()).hexdigest()
+        of_files = hashlib.sha256(f"{self.file.sql_hash} {self.companion_hash}".encode()).hexdigest()
+        if not self.is_generated:
+            return of_files
+        return hashlib.sha256(f"{of_files} {self.rollback}".encode()).hexdigest()
+
+    def with_generated(self, rollback: str) -> Migration:
+        """The migration with the rollback that a rehearsal generated and proved."""
+        return replace(self, rollback=rollback, is_generated=True)
 
     @property
     def unprotected(self) -> tuple[str, ...]:
@@ -119,8 +130,10 @@ class Migration:
             missing.append("no companion: only the built-in checks run, and access is undeclared")
         elif not self.checks:
             missing.append("no check of its own: only the built-in checks run")
-        if self.rollback is None:
-            missing.append("no rollback.sql: once applied, it cannot be undone by a task")
+        if self.rollback is None and self.manifest.rollback == "none":
+            missing.append(f"it declares that it cannot be undone: {self.manifest.rollback_reason}")
+        elif self.rollback is None:
+            missing.append("no rollback.sql: only what can be generated from the catalog, unproven, would undo it")
         return tuple(missing)
 
 
@@ -210,6 +223,9 @@ def load(file: MigrationFile) -> Migration:
     proofs = {path.stem for folder in ("verify", "benchmarks") for path in (companion / folder).glob("*.sql")}
     named = sorted({name for names in manifest.criteria.values() for name in names})
     faults += [UnknownProofError(name, file.stem) for name in named if name not in proofs]
+    access = AccessFile()
+    with _noting(faults):
+        access = read_access_file(companion)
     rollback = None
     if (companion / "rollback.sql").is_file():
         with _noting(faults):
@@ -217,7 +233,17 @@ def load(file: MigrationFile) -> Migration:
             split(rollback, file=f"{file.stem}/rollback.sql")
     if faults:
         raise InvalidMigrationsError(faults)
-    return Migration(file, statements, manifest, True, tuple(checks), benchmarks, rollback, _hash_companion(companion))
+    return Migration(
+        file,
+        statements,
+        manifest,
+        True,
+        tuple(checks),
+        benchmarks,
+        rollback,
+        _hash_companion(companion),
+        access=access,
+    )
 
 
 @contextmanager

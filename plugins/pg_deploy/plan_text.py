@@ -51,7 +51,10 @@ def approval_text(migration: Migration, reason: str, rehearsal: str = "") -> str
     ]
     parts += ["### Rehearsal", rehearsal] if rehearsal else []
     parts += ["### SQL", fenced(migration.file.sql)]
-    parts += ["### What undoes it", fenced(migration.rollback) if migration.rollback is not None else "Nothing."]
+    parts += [
+        "### What undoes it (generated, proven in the rehearsal)" if migration.is_generated else "### What undoes it",
+        fenced(migration.rollback) if migration.rollback is not None else "Nothing.",
+    ]
     parts.append(f"This approval holds for bundle `{migration.bundle_hash}` and no other text.")
     return "\n\n".join(parts)
 

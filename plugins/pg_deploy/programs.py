@@ -7,8 +7,9 @@ import pwd
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pg_deploy.errors import ProgramFailedError, ProgramMissingError, ProgramTooOldError
@@ -66,6 +67,19 @@ def unprivileged_account() -> pwd.struct_passwd | None:
         except KeyError:
             continue
     raise ProgramFailedError("postgres", "root cannot run a server, and there is no account named postgres or nobody")
+
+
+def ended_with_us(command: Sequence[str], number: str = "TERM", identity: Sequence[str] = ()) -> list[str] | None:
+    """`command` such that the kernel signals it when the calling thread's process is killed; None where that cannot be had."""
+    setpriv = shutil.which("setpriv", path="/usr/bin:/bin")
+    if setpriv is None or "--pdeathsig" not in _help_of(setpriv):
+        return None
+    return [setpriv, *identity, "--pdeathsig", number, *command]
+
+
+@cache
+def _help_of(program: str) -> str:
+    return subprocess.run([program, "--help"], capture_output=True, text=True, check=False).stdout
 
 
 def run_program(command: Iterable[str], *, account: pwd.struct_passwd | None = None) -> str:

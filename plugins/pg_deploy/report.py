@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pg_deploy import history
+from pg_deploy.access_step import ACCESS
 from pg_deploy.backup.evidence import how_to_restore
 from pg_deploy.criteria import Criterion, judge_criteria
 from pg_deploy.duration import format_duration
@@ -19,6 +20,8 @@ from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
 from pg_deploy.session import Connection
 from pg_deploy.timeline import Step, read_steps
 
+NOT_REACHED = "not reached"
+_BETWEEN = ("rollback failed", "left")
 _MARKS = {"met": "✓", "not met": "✗"}
 
 
@@ -113,7 +116,9 @@ def report_lines(
     if report.outcomes:
         lines += ["::group::success criteria"]
         lines += [f"{_MARKS.get(c.verdict, '–')} {c.title}: {c.verdict}{_because(c.evidence)}" for c in report.criteria]
-        lines += ["::endgroup::", "::group::duration of each step beside the guide's timeline"]
+        lines += ["::endgroup::"]
+    if report.steps:
+        lines += ["::group::duration of each step beside the guide's timeline"]
         lines += [step.line for step in report.steps] + ["::endgroup::"]
     if report.is_deployed and report.outcomes:
         lines.append(f"everything is deployed: {len(report.outcomes)} of {len(report.outcomes)} migrations")
@@ -148,6 +153,9 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
         if row.kind == "benchmark":
             mark = "✗" if row.outcome == "breached" else "✓"
             lines.append(f"    {mark} benchmark {row.name}: {row.detail.get('sentence')}")
+        elif row.kind == ACCESS:
+            lines.append(f"    {'✗' if row.detail.get('against') else '✓'} access: {row.detail.get('verdict')}")
+            lines += [f"      ✗ {sentence}" for sentence in row.detail.get("against", ())]
         elif row.kind == "rollback proof":
             proof = "the database is as it was before" if row.outcome == "passed" else "NOT as it was before"
             lines.append(f"    rollback: {proof} ({row.detail.get('facts')} catalog facts compared)")
@@ -163,7 +171,7 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
     if not outcome.is_deployed:
         lines += [f"    hint: {hint}" for hint in _hints(outcome)]
     elif outcome.pinned.rollback is None:
-        lines.append("    unprotected: no rollback.sql, it cannot be undone by a task")
+        lines.append("    unprotected: no rollback.sql, and none was generated and proven in a rehearsal")
     return lines
 
 
@@ -184,13 +192,13 @@ def _what_to_do(report: Report, conf: dict[str, object], contacts: str, task_sta
     lines = ["", "what to do"]
     stopped = [o for o in report.outcomes if not o.is_deployed]
     lines += [f"  - {state}" for state in task_states]
+    first = next((o for o in stopped if o.state != NOT_REACHED), stopped[0])
     lines.append(
-        f"  - read the log of the failed task of {stopped[0].pinned.stem}, correct the migration, trigger a new run"
+        f"  - read the log of the failed task of {first.pinned.stem}, correct the migration, trigger a new run"
     )
-    if any(o.state in ("rollback failed", "left as it is") for o in stopped):
-        lines.append(
-            "  - the database is between two states for the migration named above: mend it before anything else"
-        )
+    between = [o.pinned.stem for o in stopped if o.state.startswith(_BETWEEN)]
+    if between:
+        lines.append(f"  - the database is between two states for {', '.join(between)}: mend that before anything else")
     lines += [f"  - {line}" if not line.startswith(" ") else f"  {line}" for line in how_to_restore(report.evidence)]
     target = conf.get("target", "target_db")
     lines.append(f'  - the conf to deploy the rest: {{"target": "{target}"}}')
@@ -217,7 +225,7 @@ def _state(attempt: Attempt | None, recorded: bool, connection: Connection, depl
             for row in evidence.of_deployment(connection, deployment_id, REHEARSAL)
             if row.version == pinned.version and row.outcome == "failed"
         ]
-        return "failed in the rehearsal, the target was not touched" if failed else "not reached"
+        return "failed in the rehearsal, the target was not touched" if failed else NOT_REACHED
     if attempt.state == "verified":
         return "deployed" if recorded else "verified, but gone from the history"
     words = {

@@ -10,6 +10,7 @@ from pg_deploy.job import BENCHMARK_S, Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import snapshot
 from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.lints import LINT_BEFORE, run_lints
 from pg_deploy.migration import Migration
 from pg_deploy.rollback import give_up
 
@@ -46,6 +47,8 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
         for check in built_in_checks():
             result = run_check(connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s)
             job.record_check(last, result, kind="check before")
+        known = [list(finding.key) for finding in run_lints(connection)]
+        job.record(last, LINT_BEFORE, "findings there already", str(len(known)), {"keys": known})
         if job.benchmark and migration.benchmarks:
             job.log.info("benchmarks before")
             for name, measurement in benchmarks.measure_all(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pg_deploy.backup.evidence import parts_of
 from pg_deploy.duration import format_duration, parse_duration
+from pg_deploy.ledger import evidence
 from pg_deploy.session import Connection
 
 # The guide's "Timeline": what is not a migration.
@@ -51,6 +53,8 @@ def read_steps(connection: Connection, deployment_id: int) -> tuple[Step, ...]:
     if started is None or not rows:
         return ()
     steps = [Step("pre-deployment checks", started[0] or 0.0, GUIDE_PREPARATION)]
+    parts = parts_of(evidence.of_deployment(connection, deployment_id))
+    steps += [Step(name, seconds, None) for name, seconds in parts]
     steps += [Step(row[0], row[2], parse_duration(row[1]) if row[1] else None) for row in rows]
     steps.append(Step("of these, verification", sum(row[3] or 0.0 for row in rows), GUIDE_VERIFICATION))
     planned = GUIDE_PREPARATION + GUIDE_VERIFICATION + sum(step.planned or 0 for step in steps[1:-1])

@@ -83,7 +83,9 @@ def preflight(
         claim = Claim(
             identity.dag_id, identity.airflow_run, identity.actor, conf.model_dump(mode="json"), "the ledger", ()
         )
-        held = claim_target(connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log)
+        held = claim_target(
+            connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log, is_over=identity.is_over
+        )
         try:
             # Another run may have worked while this one waited.
             found = look(connection, conf, log)

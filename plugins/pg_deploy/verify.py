@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from pg_deploy import benchmarks as bench
-from pg_deploy.catalog import read_facts
+from pg_deploy.access_step import ACCESS, judge_target
+from pg_deploy.catalog import Facts, read_facts
 from pg_deploy.checks import CheckResult, built_in_checks, log_result, run_check, run_checks
 from pg_deploy.errors import VerificationFailedError
 from pg_deploy.job import BENCHMARK_S, Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import evidence, snapshot
 from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.lints import FAILING, LINT_BEFORE, run_lints
 from pg_deploy.migration import Migration
 from pg_deploy.session import Connection
 
@@ -34,8 +36,12 @@ def verify(job: Job, migration: Migration) -> Attempt:
         failures += _verify_checks(job, connection, current, migration)
         if job.benchmark:
             failures += _verify_benchmarks(job, connection, current, migration)
+        failures += _verify_lints(job, connection, current, migration)
         after = read_facts(connection)
     snapshot.save(job.ledger, job.deployment_id, current.id, "after", after)
+    if not job.on_copy:
+        # In a rehearsal the whole proof is made instead, of two databases.
+        failures += _verify_access(job, current, migration, after)
     if failures:
         error = VerificationFailedError(migration.stem, failures)
         job.ledger.execute("update deploy_ledger.attempt set error = %s where id = %s", [str(error), current.id])
@@ -62,6 +68,38 @@ def _verify_checks(job: Job, connection: Connection, current: Attempt, migration
         job.record_check(current, result)
         failures += _failure(result)
     return failures
+
+
+def _verify_lints(job: Job, connection: Connection, current: Attempt, migration: Migration) -> list[str]:
+    """Findings that came with the migration: shown all, and of level error or warn against it where it has a companion."""
+    before = evidence.of_attempt(job.ledger, current.id, LINT_BEFORE)
+    known = {(key[0], key[1]) for row in before for key in row.detail["keys"]}
+    known |= {(allowed.lint, allowed.object) for allowed in migration.manifest.allow}
+    found = [finding for finding in run_lints(connection) if finding.key not in known]
+    failures = []
+    for finding in found:
+        counts = finding.level in FAILING and migration.has_companion
+        (job.log.error if counts else job.log.info)("  %s lint %s", "✗" if counts else "–", finding.sentence)
+        job.record(current, "lint", finding.name, finding.level, asdict(finding))
+        if counts:
+            failures.append(f"lint {finding.sentence}")
+    if not found:
+        job.log.info("  ✓ no new finding of the security lints")
+    return failures
+
+
+def _verify_access(job: Job, current: Attempt, migration: Migration, after: Facts) -> list[str]:
+    before = snapshot.load(job.ledger, current.id, "before")
+    if before is None:
+        return ["access cannot be judged, because the snapshot before is missing"]
+    rehearsed = [
+        row
+        for row in evidence.of_deployment(job.ledger, job.deployment_id, ACCESS)
+        if row.version == migration.version and row.location == "rehearsal"
+    ]
+    outcome = judge_target(migration, before, after, rehearsed[-1] if rehearsed else None, job.log)
+    job.record(current, ACCESS, migration.stem, outcome.decision.outcome, outcome.as_detail())
+    return [f"access: {sentence}" for sentence in outcome.decision.against]
 
 
 def _without_known(result: CheckResult, known: set[str]) -> CheckResult:

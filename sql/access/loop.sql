@@ -1,5 +1,5 @@
 -- One statement a subject: a single statement over all subjects would reuse the first one's sub-plans, and be wrong.
-create function access_proof.answers(from_sid integer, to_sid integer, of_role text, statements integer, claims_name text, sub_name text)
+create function access_proof.answers(asked integer[], of_role text, statements integer, claims_name text, sub_name text)
 returns table (sid integer, counts bigint[], first bigint[], second bigint[], errors text[])
 language plpgsql
 security invoker
@@ -13,7 +13,7 @@ begin
     for subject in
         select s.sid, s.claims
         from access_proof.subject s
-        where s.sid between from_sid and to_sid
+        where s.sid = any (asked)
           and s.role = of_role
         order by s.sid
     loop

@@ -112,17 +112,19 @@ statement as (
     where b.datname = current_database()
         and b.datacl is not null
     union all
+    -- What a superuser grants counts as the owner's; for another grantor one must be that one.
     select
-        8,
+        case when x.grantor = b.datdba then 8 else 9 end,
         x.privilege_type || x.grantee::text,
-        format(
-            'grant %s on database %I to %s%s granted by %I',
-            x.privilege_type,
-            b.datname,
-            case x.grantee when 0 then 'public' else quote_ident(pg_catalog.pg_get_userbyid(x.grantee)) end,
-            case when x.is_grantable and x.grantee <> b.datdba then ' with grant option' else '' end,
-            pg_catalog.pg_get_userbyid(x.grantor)
-        )
+        case when x.grantor = b.datdba then '' else format('set role %I; ', pg_catalog.pg_get_userbyid(x.grantor)) end
+            || format(
+                'grant %s on database %I to %s%s',
+                x.privilege_type,
+                b.datname,
+                case x.grantee when 0 then 'public' else quote_ident(pg_catalog.pg_get_userbyid(x.grantee)) end,
+                case when x.is_grantable and x.grantee <> b.datdba then ' with grant option' else '' end
+            )
+            || case when x.grantor = b.datdba then '' else '; reset role' end
     from pg_catalog.pg_database b
     cross join lateral aclexplode(b.datacl) x
     where b.datname = current_database()

@@ -1,11 +1,12 @@
--- The tables whose rows a dump holds; members of extensions are made by those.
+-- The tables whose rows a dump holds; members of extensions are made by those. A materialized view is filled anew by the
+-- restore, and may have been stale.
 select
     n.nspname::text as schema,
     c.relname::text as name
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where n.nspname = any (%(schemas)s)
-    and (c.relkind = 'r' or (c.relkind = 'm' and c.relispopulated))
+    and c.relkind = 'r'
     and c.relpersistence = 'p'
     and not exists (
         select

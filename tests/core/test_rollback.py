@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pg_deploy.apply import apply
-from pg_deploy.errors import PgDeployError, RollbackMissingError, RollbackNotProvenError, RollbackRefusedError
+from pg_deploy.errors import NoRollbackError, PgDeployError, RollbackNotProvenError, RollbackRefusedError
 from pg_deploy.rollback import Undone, roll_back
 from pg_deploy.snapshot import take_snapshot
 from pg_deploy.verify import verify
@@ -130,10 +130,21 @@ def test_a_corrected_rollback_runs_from_its_beginning(database: Database, undo: 
     assert database.attempts == [(VERSION, "rolled_back")]
 
 
-def test_a_migration_that_brings_no_rollback_says_so_and_stays(database: Database, undo: Undo) -> None:
+def test_a_migration_that_brings_no_rollback_is_undone_from_the_catalog(database: Database, undo: Undo) -> None:
+    """What was made and holds nothing older can go again; a person need not write that down."""
+    before = database.facts
+
+    assert undo("create table public.new (id int);", None).statements_run == 3
+
+    assert database.facts == before
+    assert database.history == []
+    assert database.attempts == [(VERSION, "rolled_back")]
+
+
+def test_one_that_brings_no_rollback_and_changed_rows_says_so_and_stays(database: Database, undo: Undo) -> None:
     """Else a person would believe that something had been undone."""
-    with pytest.raises(RollbackMissingError, match=r"took effect and has no rollback\.sql, so nothing was undone"):
-        undo("create table public.new (id int);", None)
+    with pytest.raises(NoRollbackError, match=r"rows of public\.old: line 2 changed them"):
+        undo("create table public.new (id int);\nupdate public.old set email = 'b';", None)
 
     assert database.has("public.new")
     assert database.history == [VERSION]

@@ -54,3 +54,15 @@ def deploy(database: Database) -> Deploy:
         return run_dag("deploy_migrations", database.url, folder, {"approval": "none", **(conf or {})}, **how)
 
     return run
+
+
+@pytest.fixture
+def rollback(database: Database, tmp_path: Path) -> Callable[..., Result]:
+    """Run rollback_migrations against the target; no migration is in the folder that it could read."""
+    nothing = tmp_path / "no_migrations_here"
+    nothing.mkdir()
+
+    def run(conf: dict[str, Any] | None = None, **how: Any) -> Result:
+        return run_dag("rollback_migrations", database.url, nothing, {"approval": "none", **(conf or {})}, **how)
+
+    return run

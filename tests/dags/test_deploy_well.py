@@ -47,9 +47,9 @@ def test_everything_pending_is_deployed_once_and_a_second_run_finds_nothing(
     ]
     assert database.evidence("report") == [("report", "deployed")]
     assert [row[0] for row in database.rows("select moment from deploy_ledger.snapshot order by id")] == [
-        "before",
-        "after",
-    ] * 3
+        *["before", "after"] * 3,
+        "deployed",
+    ]
     # A segment is a transaction, or one statement outside any; each ran once.
     assert database.statements(VERSIONS[0]) == [(1, 1, ordinal, True) for ordinal in (1, 2, 3, 4)]
     assert database.statements(VERSIONS[1]) == [(1, 1, 1, True), (1, 2, 2, True)]
@@ -189,13 +189,17 @@ def test_a_migration_without_a_companion_is_deployed_and_called_unprotected(
     assert result.group(plain) == DEPLOYED
     assert database.evidence("approval") == [(plain, "approved"), (indexed, "approved")]
     assert "unprotected: no companion: only the built-in checks run, and access is undeclared" in result.text
-    assert "unprotected: no rollback.sql: once applied, it cannot be undone by a task" in result.text
+    assert (
+        "unprotected: no rollback.sql: only what can be generated from the catalog, unproven, would undo it"
+        in result.text
+    )
     assert database.has("public.plain")
-    # The second failed between its segments, and nothing undoes the first of them.
+    # The second failed between its segments; the catalog says how the first of them is undone.
     assert result.group(indexed)["apply"] == "failed"
-    assert result.group(indexed)["rollback"] == "failed"
-    assert f'"{indexed}" took effect and has no rollback.sql, so nothing was undone' in result.text
-    assert database.attempts == [("20250101000000", "verified"), ("20250102000000", "rollback_failed")]
+    assert result.group(indexed)["rollback"] == "success"
+    assert f"{indexed} brings no rollback.sql: this one is generated from the catalog, unproven" in result.text
+    assert database.invalid_indexes == []
+    assert database.attempts == [("20250101000000", "verified"), ("20250102000000", "rolled_back")]
     assert database.history == ["20250101000000"]
-    assert database.has("public.plain_too")
-    assert database.deployments == ["failed"]
+    assert not database.has("public.plain_too")
+    assert database.deployments == ["rolled_back"]

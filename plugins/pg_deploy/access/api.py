@@ -10,7 +10,8 @@ class Api:
     """The roles of requests and the people behind them. The defaults are Supabase's.
 
     `users` is a query whose first column is every user's id as text; `signed_in` is the role that users act as;
-    `user_expressions` depend on nothing of the claims but the user. A request sets `claims_setting` to its claims as JSON (`sub` holds the user's id) and `sub_setting` to nothing.
+    `user_expressions` depend on nothing of the claims but the user. A request sets `claims_setting` to its claims as
+    JSON (`sub` holds the user's id) and `sub_setting` to nothing.
     """
 
     roles: tuple[str, ...] = ("anon", "authenticated", "service_role")

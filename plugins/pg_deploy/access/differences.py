@@ -15,6 +15,10 @@ from pg_deploy.catalog import Fact, Facts
 _RELATIONS = ("table", "view", "materialized view", "foreign table")
 _DATA_RIGHTS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"})
 _OBJECTS = (*_RELATIONS, "column", "function", "procedure", "schema", "sequence")
+_RIGHTS_OF = {
+    **dict.fromkeys((*_RELATIONS, "column"), _DATA_RIGHTS),
+    "materialized view": frozenset({"SELECT"}),
+}
 _ATTRIBUTES = {
     "superuser": "is a superuser",
     "bypass row level security": "bypasses row level security and sees every row",
@@ -57,7 +61,7 @@ def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
             continue  # it is gone: said once for the object
         if target not in objects_before:
             opened = role in reached and (kind in _RELATIONS or kind == "column" or target in definers)
-            rights = sorted(has & _DATA_RIGHTS) if kind in (*_RELATIONS, "column") else sorted(has)
+            rights = sorted(has & _RIGHTS_OF.get(kind, has))
             if opened and rights:
                 commands = tuple(right.lower() for right in rights)
                 yield AccessChange(
@@ -267,7 +271,10 @@ def _functions(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
         if is_definer(now) and not is_definer(fact):
             said = f'{fact.kind} "{name}" now runs with the rights of its owner {now.properties.get("owner")}; {words(who)} can execute it'
         elif by_itself:
-            said = f'{fact.kind} "{name}", which runs with the rights of its owner {now.properties.get("owner")} and which {words(who)} can execute, is defined differently'
+            said = (
+                f'{fact.kind} "{name}", which runs with the rights of its owner {now.properties.get("owner")} '
+                f"and which {words(who)} can execute, is defined differently"
+            )
         else:
             said = f'{fact.kind} "{name}", on which policies rest, is defined differently'
         yield AccessChange("changed", ", ".join(who), name, ("execute",), said, decides=by_itself)

@@ -11,7 +11,7 @@ from pg_deploy.access.api import Api
 from pg_deploy.access.change import AccessChange, words
 from pg_deploy.access.datachanges import DataChange, key_text, matched
 from pg_deploy.access.measure import Measured
-from pg_deploy.access.predicates import PHASE_WORDS, READING
+from pg_deploy.access.predicates import PHASE_WORDS, PHASES, READING
 from pg_deploy.access.real import Cell
 from pg_deploy.access.rowsets import acting_as, read, view_digest
 from pg_deploy.access.subjects import Subject
@@ -126,6 +126,7 @@ class Drill:
         subjects: list[Subject],
     ) -> RowDifference:
         table, role = cells[0].table, cells[0].role
+        cells = sorted(cells, key=lambda cell: PHASES.index(cell.phase))
         commands = tuple(dict.fromkeys(PHASE_WORDS[cell.phase] for cell in cells))
         others = f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""
         who = subjects[0].label + others
@@ -194,7 +195,9 @@ class Drill:
             else:
                 yield f'role "{cell.role}" now has {after.kind} and had {before.kind} (its attributes, memberships or ownership)'
             return
-        if before != after:
+        compiled = self.old.symbols.compiled[cell], self.new.symbols.compiled[cell]
+        same_meaning = not compiled[0].refused and compiled[0].text == compiled[1].text
+        if before != after and not same_meaning:
             for name in sorted({*before.by, *after.by}):
                 if name not in before.by:
                     yield f'policy "{name}" now applies'
@@ -206,13 +209,22 @@ class Drill:
         told = [
             change.sentence
             for change in self.changes
-            if not change.opened and (change.commands == ("execute",) or change.object != cell.table)
+            if not change.opened and (change.decides or change.commands == ("execute",))
         ]
-        yield from told[:2]
         if cell.table in self.data:
-            yield self.data[cell.table].sentence
-        elif self.data and not told:
-            yield from (change.sentence for change in list(self.data.values())[:2])
+            told.insert(0, self.data[cell.table].sentence)
+        else:
+            told += [change.sentence for change in self.data.values()]
+        lookups = [
+            change.sentence
+            for change in self.changes
+            if not change.opened and not change.decides and change.object in self._read(cell)
+        ]
+        yield from (told or lookups or ["rows of the tables that its policies read differ"])[:2]
+
+    def _read(self, cell: Cell) -> set[str]:
+        disjuncts = (*self.old.symbols.compiled[cell].disjuncts, *self.new.symbols.compiled[cell].disjuncts)
+        return {table.replace('"', "") for disjunct in disjuncts for _, table in disjunct.tables}
 
 
 def _tuples(one: Measured, cell: Cell, subject: Subject) -> dict[tuple[int, int], tuple[int, str]] | None:
@@ -272,13 +284,13 @@ def view_differences(old: Measured, new: Measured, api: Api, subjects: Sequence[
                 table=name,
                 role=subject.role,
                 commands=("select",),
-                direction="gained" if now.count > was.count else "lost" if now.count < was.count else "changed",
+                direction="gained" if now.allowed > was.allowed else "lost" if now.allowed < was.allowed else "changed",
                 subjects=tuple(found[0].label for found in concerned[:SHOWN]),
                 how_many=len(concerned),
-                rows=abs(now.count - was.count),
+                rows=abs(now.allowed - was.allowed),
                 keys=(),
                 because=(),
-                sentence=f'{subject.label} reads {now.error or now.count} rows of view "{name}" where it was {was.error or was.count}'
+                sentence=f'{subject.label} reads {now.error or now.allowed} rows of view "{name}" where it was {was.error or was.allowed}'
                 f" ({len(concerned)} of {len(subjects)} sampled subjects)",
             )
 

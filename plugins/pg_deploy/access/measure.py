@@ -89,7 +89,7 @@ def _ask(engine: RealEngine, subjects: tuple[Subject, ...], budget_s: float) -> 
     step = max(1, len(subjects) // TRIAL)
     trial = subjects[::step][:TRIAL]
     mark = time.monotonic()
-    answers, asked = engine.run(trial)
+    engine.run(trial)
     per_subject = (time.monotonic() - mark) / len(trial)
     if per_subject * len(subjects) <= budget_s:
         return engine.run(subjects, mark + 3 * budget_s)

@@ -20,15 +20,21 @@ from pg_deploy.access.differences import access_changes
 from pg_deploy.access.drilldown import Drill, RowDifference, Suspect, view_differences
 from pg_deploy.access.facts import access_facts
 from pg_deploy.access.measure import SAMPLE, Measured, build, measure, rows_of_samples
+from pg_deploy.access.predicates import PHASES
+from pg_deploy.access.real import Cell
 from pg_deploy.access.rowsets import Disagreement, choose_subjects, cross_check, cross_check_writes
 from pg_deploy.access.sides import Side, drop_scratch, open_side
 from pg_deploy.access.subjects import Subject, read_subjects
-from pg_deploy.access.universe import Universe, incomparable, plan_universes
+from pg_deploy.access.universe import RowMap, Universe, incomparable, plan_universes
+from pg_deploy.access.untouched import untouched
 from pg_deploy.access.verdict import CellVerdict, judge
 from pg_deploy.catalog import Facts, read_facts
 from pg_deploy.session import Connection
 
 T = TypeVar("T")
+
+CROSS_CHECK_S = 10.0
+"""How long samples are asked of the real machinery on each side, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +77,14 @@ def prove(
     budget_s: float = 300.0,
     facts: tuple[Facts, Facts] | None = None,
     keep_scratch: bool = False,
+    cross_check_s: float = CROSS_CHECK_S,
 ) -> Proof:
     """Compare access in two databases made from one template, of which `new` was migrated.
 
     Both connections are a superuser's in autocommit, and nobody else writes there. Each database gets a scratch schema
     access_proof, dropped at the end. `data_may_differ` is false only for a migration without any DML: then equal access
     facts are enough. Engine R stops asking after `budget_s` seconds and says whom it asked. `facts` are those of the two
-    databases, read here where they are not given.
+    databases, read here where they are not given. `cross_check_s` bounds the samples asked of the real machinery, a side.
     """
     started = time.monotonic()
     before, after = facts if facts is not None else _both(read_facts, old, new)
@@ -87,7 +94,7 @@ def prove(
         return Proof("equal by catalog", seconds=time.monotonic() - started)
     sides = _both(lambda part: open_side(part[0], part[1], api), ("old", old), ("new", new))
     try:
-        return _prove_rows(sides, api, changes, budget_s, started)
+        return _prove_rows(sides, api, changes, budget_s, cross_check_s, started)
     finally:
         for side in sides:
             if not keep_scratch and not side.connection.closed:
@@ -95,7 +102,12 @@ def prove(
 
 
 def _prove_rows(
-    sides: tuple[Side, Side], api: Api, changes: tuple[AccessChange, ...], budget_s: float, started: float
+    sides: tuple[Side, Side],
+    api: Api,
+    changes: tuple[AccessChange, ...],
+    budget_s: float,
+    cross_check_s: float,
+    started: float,
 ) -> Proof:
     old, new = sides
     timings = {"catalog": time.monotonic() - started}
@@ -108,12 +120,14 @@ def _prove_rows(
     data, by_rows = _data(old, new, built[0][0], built[0][1], built[1][1])
     timings["rows"] = time.monotonic() - mark
     mark = time.monotonic()
+    settled = untouched(old, new, built[0][0], changes) - by_rows
+    asked_of = [{table: found for table, found in part[0].items() if table not in settled} for part in built]
     measured = _both(
-        lambda part: measure(part[0], api, part[1], by_rows, subjects, budget_s), (old, built[0][0]), (new, built[1][0])
+        lambda part: measure(part[0], api, part[1], by_rows, subjects, budget_s), (old, asked_of[0]), (new, asked_of[1])
     )
     timings["engines"] = time.monotonic() - mark
     mark = time.monotonic()
-    disagreements = _cross_checked(measured, subjects)
+    disagreements = _cross_checked(measured, subjects, cross_check_s)
     timings["cross-check"] = time.monotonic() - mark
     mark = time.monotonic()
     cells, suspects = judge(measured[0], measured[1], api, subjects)
@@ -127,6 +141,12 @@ def _prove_rows(
     labels = dict.fromkeys(label for cell in cells for label in cell.labels)
     for table in sorted(by_rows - {change.table for change in data}):
         labels[f'"{table}" had its columns changed: rows are compared, and rows to be written are not'] = None
+    cells += tuple(
+        CellVerdict(Cell(table, phase, role), "proved")
+        for table in sorted(settled)
+        for phase in PHASES
+        for role in api.roles
+    )
     asked = len(measured[0].asked & measured[1].asked)
     proof = Proof(
         verdict="",
@@ -157,7 +177,7 @@ def _with_verdict(proof: Proof, seconds: float) -> Proof:
 
 
 def _data(
-    old: Side, new: Side, universes: dict[str, Universe], before: dict[str, object], after: dict[str, object]
+    old: Side, new: Side, universes: dict[str, Universe], before: dict[str, RowMap], after: dict[str, RowMap]
 ) -> tuple[tuple[DataChange, ...], set[str]]:
     changed = []
     by_rows: set[str] = set()
@@ -180,11 +200,17 @@ def _lost_rows(data: tuple[DataChange, ...], suspects: tuple[Suspect, ...]) -> l
     ]
 
 
-def _cross_checked(measured: tuple[Measured, Measured], subjects: tuple[Subject, ...]) -> list[Disagreement]:
+def _cross_checked(
+    measured: tuple[Measured, Measured], subjects: tuple[Subject, ...], seconds: float
+) -> list[Disagreement]:
     def check(one: Measured) -> list[Disagreement]:
         chosen = choose_subjects(one.side, subjects, one.real, SAMPLE)
         engine, expected = rows_of_samples(one, chosen)
-        return cross_check(engine, expected, chosen) + cross_check_writes(engine, expected, chosen[:3] + chosen[-6:])
+        deadline = time.monotonic() + seconds
+        writers = [subject for subject in chosen if subject.role == one.engine.api.signed_in]
+        return cross_check(engine, expected, chosen, deadline) + cross_check_writes(
+            engine, expected, writers[:2] + writers[-4:] + [s for s in chosen if s not in writers], deadline
+        )
 
     return [found for part in _both(check, *measured) for found in part]
 

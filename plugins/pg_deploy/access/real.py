@@ -33,7 +33,7 @@ class Cell:
 class Answer(NamedTuple):
     """Allowed tuples (or rows) as a count and two digests, or the error that the question ends in."""
 
-    count: int
+    allowed: int
     first: int
     second: int
     error: str | None = None
@@ -143,12 +143,9 @@ class RealEngine:
         if not sids or not statements:
             return [(sid, []) for sid in sids]
         rows = self.side.connection.execute(
-            "select * from access_proof.answers(%s, %s, %s, %s, %s, %s)",
-            [sids[0], sids[-1], role, statements, self.api.claims_setting, self.api.sub_setting],
+            "select * from access_proof.answers(%s, %s, %s, %s, %s)",
+            [list(sids), role, statements, self.api.claims_setting, self.api.sub_setting],
         ).fetchall()
-        wanted = set(sids)
         return [
-            (row[0], [Answer(*parts) for parts in zip(row[1], row[2], row[3], row[4], strict=True)])
-            for row in rows
-            if row[0] in wanted
+            (row[0], [Answer(*parts) for parts in zip(row[1], row[2], row[3], row[4], strict=True)]) for row in rows
         ]

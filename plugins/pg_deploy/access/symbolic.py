@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import psycopg
+from psycopg.rows import TupleRow
 
 from pg_deploy.access.api import Api
 from pg_deploy.access.arms import ROW
 from pg_deploy.access.bodies import Functions, Refuse
 from pg_deploy.access.compiling import Attribute, Compiler
+from pg_deploy.access.cuts import Cut, find_cut, is_determined
 from pg_deploy.access.disjunct import SUBJECT, Disjunct, folded, from_clause
 from pg_deploy.access.predicates import Effective, read_policies
 from pg_deploy.access.reach import reachable
@@ -35,7 +38,12 @@ class Compiled:
     attributes: frozenset[Attribute] = frozenset()
     refused: str | None = None
 
-    @property
+    @cached_property
+    def clauses(self) -> tuple[str, ...]:
+        """The disjuncts as SQL."""
+        return tuple(from_clause(disjunct, None, None) for disjunct in self.disjuncts)
+
+    @cached_property
     def text(self) -> str:
         """A comparable form: equal on both sides where the predicate means the same, whatever the data."""
         return "\n".join(sorted(" ; ".join([*(t for _, t in d.tables), *d.texts]) for d in self.disjuncts))
@@ -160,12 +168,7 @@ class SymbolicEngine:
         `forced` replaces boolean attributes by a constant: what would be, if the claims said so.
         """
         compiled = self.compiled[cell]
-        key = (
-            question.universe,
-            question.weight,
-            cell.role,
-            tuple(from_clause(d, None, None) for d in compiled.disjuncts),
-        )
+        key = (question.universe, question.weight, cell.role, compiled.clauses)
         memo_key = (key, tuple(sorted((forced or {}).items())))
         if memo_key not in self._memo:
             everyone, fixed, own = self._digests(compiled, question, cell.role, forced or {})
@@ -202,7 +205,13 @@ class SymbolicEngine:
         if of_tuples:
             fixed = self._total(fixed_text, question.weight)
         own: dict[int, Answer] = {}
-        if of_pairs:
+        cut = find_cut(of_pairs[0]) if len(of_pairs) == 1 and not of_tuples else ()
+        factored = next(
+            (found for edge in cut if (found := self._factored(edge, universe, role, source, question))), None
+        )
+        if factored is not None:
+            own = factored
+        elif of_pairs:
             pairs = " union all ".join(
                 f"select {SUBJECT}.sid, {ROW}.tid, {ROW}.h1, {ROW}.h2"
                 + from_clause(d, universe, role).replace("access_proof.s ", source, 1)
@@ -220,6 +229,29 @@ class SymbolicEngine:
             for row in self._run(f"select sid, {measure} from ({distinct}) y group by sid"):
                 own[row[0]] = Answer(row[1], row[2], row[3])
         return (frozenset(sids), whole), fixed, own
+
+    def _factored(
+        self, cut: Cut, universe: str, role: str, source: str, question: Question
+    ) -> dict[int, Answer] | None:
+        """The answers by way of a link that every tuple has one value of, so that no pair has to be held; else None."""
+        if not is_determined(cut.tuple_side, lambda table: self.keys.get(table, [])):
+            return None
+        tuples = f"select {cut.tuple_link} as link, {ROW}.tid, {ROW}.h1, {ROW}.h2" + from_clause(
+            cut.tuple_side, universe, None
+        )
+        measure = "count(*) as n, bit_xor(h1) as a, bit_xor(h2) as b"
+        if question.weight:
+            tuples = f"select x.link, w.n, w.x1, w.x2 from ({tuples}) x join {question.weight} w using (tid)"
+            measure = "sum(n)::bigint as n, bit_xor(x1) as a, bit_xor(x2) as b"
+        subjects = f"select distinct {SUBJECT}.sid, {cut.subject_link} as link" + from_clause(
+            cut.subject_side, None, role
+        ).replace("access_proof.s ", source, 1)
+        rows = self._run(
+            f"with tuples as materialized (select link, {measure} from ({tuples}) t group by link),"
+            f" subjects as materialized ({subjects})"
+            " select sid, sum(n)::bigint, bit_xor(a), bit_xor(b) from subjects join tuples using (link) group by sid"
+        )
+        return {row[0]: Answer(row[1], row[2], row[3]) for row in rows}
 
     def _forced(self, forced: Mapping[str, bool]) -> str:
         if not forced:
@@ -250,7 +282,7 @@ class SymbolicEngine:
         if rows > MOST_PAIRS:
             raise Refuse(f"about {rows} pairs of subject and tuple are allowed: too many to hold")
 
-    def _run(self, query: str) -> list[tuple[object, ...]]:
+    def _run(self, query: str) -> list[TupleRow]:
         try:
             return self.side.connection.execute(query.encode()).fetchall()
         except psycopg.Error as error:
@@ -258,4 +290,4 @@ class SymbolicEngine:
 
 
 def _sum(first: Answer, second: Answer) -> Answer:
-    return Answer(first.count + second.count, first.first ^ second.first, first.second ^ second.second)
+    return Answer(first.allowed + second.allowed, first.first ^ second.first, first.second ^ second.second)

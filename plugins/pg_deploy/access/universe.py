@@ -97,10 +97,10 @@ def build_universe(side: Side, universe: Universe) -> tuple[Universe, dict[str, 
         maps[table] = RowMap(*row) if row else RowMap(0, 0, 0)
     complete = _fill(side, universe, names)
     for name in names:
-        connection.execute(f"create index on {universe.name} ({name})".encode())
+        connection.execute(f"create index on {universe.name} ({name}) include (tid, h1, h2)".encode())
     connection.execute(f"create unique index on {universe.name} (tid)".encode())
     connection.execute(f"create index on {universe.name} (h1)".encode())
-    connection.execute(f"analyze {universe.name}".encode())
+    connection.execute(f"vacuum (analyze) {universe.name}".encode())
     for table in universe.tables:
         oid = side.relations[table].id
         connection.execute(

@@ -16,7 +16,7 @@ from pg_deploy.session import Connection
 
 _SQL = PROJECT / "sql" / "backup"
 OURS = ("deploy_ledger", "supabase_migrations")
-_NAMED = re.compile(r'(?:"((?:[^"]|"")+)"|([a-zA-Z_][a-zA-Z0-9_$]*))\s*\.')
+_NAMED = re.compile(r'(?:"((?:[^"]|"")+)"|([a-zA-Z_][a-zA-Z0-9_$]*))\.(?=["a-zA-Z_])')
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg.conninfo
 
 from pg_deploy.errors import ProgramFailedError
-from pg_deploy.programs import Programs
+from pg_deploy.programs import Programs, ended_with_us
 from pg_deploy.session import without_secrets
 
 _SAY_EVERY_S = 5.0
@@ -112,7 +112,8 @@ def follow(command: Sequence[str], environment: Mapping[str, str], progress: Lis
     """Run a program to its end, handing over each line that it says. Raises ProgramFailedError with its last errors."""
     last: deque[str] = deque(maxlen=200)
     process = subprocess.Popen(
-        command,
+        # An orphan would go on reading, and hold its locks, for as long as it takes.
+        ended_with_us(command) or list(command),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -11,11 +11,30 @@ from pg_deploy.ledger.evidence import Evidence
 
 BACKUP = "backup"
 RESTORED = "backup restored"
+REHEARSED = "rehearsal as a whole"
 
 
 def record_backup(job: Job, outcome: str, name: str, detail: Mapping[str, object]) -> None:
     """Write which backup the deployment has: `taken`, or `external`. Commits once."""
     evidence.record(job.ledger, job.deployment_id, BACKUP, name, outcome, detail=detail)
+
+
+def record_rehearsal(job: Job, sentence: str, seconds: float) -> None:
+    """Write how the rehearsal as a whole ended and how long it took, restore included. Commits once."""
+    detail = {"seconds": round(seconds, 1)}
+    evidence.record(job.ledger, job.deployment_id, REHEARSED, sentence, "passed", detail=detail, location="rehearsal")
+
+
+def parts_of(rows: Sequence[Evidence]) -> list[tuple[str, float]]:
+    """The parts of the time before the first migration: what, and seconds."""
+    names = {
+        BACKUP: "of these, backup",
+        RESTORED: "of these, restore into a copy",
+        REHEARSED: "of these, rehearsal with its restore",
+    }
+    return [
+        (names[row.kind], float(row.detail["seconds"])) for row in rows if row.kind in names and "seconds" in row.detail
+    ]
 
 
 def judge_backup(rows: Sequence[Evidence]) -> tuple[str, str]:
@@ -42,7 +61,7 @@ def how_to_restore(rows: Sequence[Evidence]) -> list[str]:
     """What to do with the run's backup, for the end of a red report."""
     found = [row for row in rows if row.kind == BACKUP]
     if not found:
-        return ["backup: none was taken by this run (backup: none); restore yours if data is wrong"]
+        return ["backup: none was taken by this run; restore yours if data is wrong"]
     last = found[-1]
     if last.outcome == "external":
         return [f"backup: {last.name}; restore to that point beside the database, never over it"]

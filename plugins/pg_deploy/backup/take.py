@@ -150,9 +150,16 @@ def _read_moment(connection: Connection, closure: Closure) -> _Moment:
         now.astimezone(timezone.utc),
         read_facts_in_transaction(connection, ignored_schemas=(*IGNORED_SCHEMAS, *closure.left_out)),
         present,
-        tuple(row[0] for row in connection.execute((_SQL / "globals.sql").read_bytes())),
+        tuple(_globals(connection)),
         tuple((row[0], row[1]) for row in connection.execute((_SQL / "tables.sql").read_bytes(), schemas)),
     )
+
+
+def _globals(connection: Connection) -> list[str]:
+    files = ["globals.sql"]
+    if connection.info.server_version >= 150000:
+        files.append("parameter_grants.sql")
+    return [row[0] for file in files for row in connection.execute((_SQL / file).read_bytes())]
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 
 from airflow.sdk import get_current_context, task
 
-from pg_deploy.backup.evidence import BACKUP, record_backup
+from pg_deploy.backup.evidence import BACKUP, record_backup, record_rehearsal
 from pg_deploy.backup.external import read_point
 from pg_deploy.backup.settings import backup_settings
 from pg_deploy.backup.store import LocalStore, Store
@@ -59,8 +60,11 @@ def rehearse() -> str:
         if reason is not None:
             log.info("%s", reason)
             return reason
+        started = time.monotonic()
         with run.job("rehearse") as job:
-            return _rehearse(run, job, _pinned(run))
+            sentence = _rehearse(run, job, _pinned(run))
+            record_rehearsal(job, sentence, time.monotonic() - started)
+        return sentence
 
 
 def _rehearse(run: Run, job: Job, migrations: tuple[Migration, ...]) -> str:

@@ -80,7 +80,7 @@ class Run:
             raise PinnedContentChangedError(pinned.stem if pinned else version)
         migration = load(found[0])
         plan.refuse_other_content(pinned, migration)
-        return migration
+        return plan.as_pinned(pinned, migration)
 
     @property
     def deployment_id(self) -> int:

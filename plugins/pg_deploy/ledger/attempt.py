@@ -129,6 +129,14 @@ def move(connection: Connection, attempt: Attempt, state: str, *, error: str | N
     return row
 
 
+def take_back(connection: Connection, attempt: Attempt) -> None:
+    """Put an attempt on a copy back to verified, after a rollback of which nothing was committed. Commits once."""
+    connection.execute(
+        "update deploy_ledger.attempt set state = 'verified', error = null, ended_at = clock_timestamp() where id = %s",
+        [attempt.id],
+    )
+
+
 def committed_segments(connection: Connection, attempt_id: int, direction: str) -> frozenset[int]:
     """The segments all of whose statements ended, in the newest try that reached them. Reads only."""
     rows = connection.execute(

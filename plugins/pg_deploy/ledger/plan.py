@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -98,34 +97,19 @@ def manifest_of(connection: Connection, deployment_id: int, version: str) -> Man
     return Manifest.model_validate(row[0]) if row else Manifest()
 
 
-def add_generated(connection: Connection, pinned_migration: Pinned, rollback: str) -> str:
-    """Add the rollback that a rehearsal proved to the pin, once; returns the bundle_hash that this fixes. Commits once.
+def add_generated(connection: Connection, migration: Migration, deployment_id: int, *, proven: bool) -> None:
+    """Add a generated rollback to the pin, once; proven by a rehearsal it fixes the bundle_hash. Commits once.
 
-    Raises PinnedContentChangedError where the pin has a rollback already, unless it is this one.
+    Raises PinnedContentChangedError where the pin has another rollback already.
     """
-    if pinned_migration.rollback == rollback:
-        return pinned_migration.bundle_hash
-    bundle_hash = bundle_with(pinned_migration.bundle_hash, rollback)
     done = connection.execute(
         """update deploy_ledger.planned_migration
-        set rollback = %s, rollback_source = 'generated', rollback_proven = true, bundle_hash = %s
-        where deployment_id = %s and version = %s and rollback is null and bundle_hash = %s""",
-        [
-            rollback,
-            bundle_hash,
-            pinned_migration.deployment_id,
-            pinned_migration.version,
-            pinned_migration.bundle_hash,
-        ],
+        set rollback = %s, rollback_source = 'generated', rollback_proven = %s, bundle_hash = %s
+        where deployment_id = %s and version = %s and (rollback is null or rollback = %s)""",
+        [migration.rollback, proven, migration.bundle_hash, deployment_id, migration.version, migration.rollback],
     ).rowcount
     if not done:
-        raise PinnedContentChangedError(pinned_migration.stem)
-    return bundle_hash
-
-
-def bundle_with(bundle_hash: str, generated: str) -> str:
-    """The hash of a bundle whose rollback was generated."""
-    return hashlib.sha256(f"{bundle_hash} {generated}".encode()).hexdigest()
+        raise PinnedContentChangedError(migration.stem)
 
 
 def pin_undo(connection: Connection, deployment_id: int, wanted: Sequence[Pinned]) -> None:
@@ -146,8 +130,15 @@ def pin_undo(connection: Connection, deployment_id: int, wanted: Sequence[Pinned
 
 def refuse_other_content(pinned_migration: Pinned, migration: Migration) -> None:
     """Raise PinnedContentChangedError unless the files are still those that preflight pinned."""
-    bundle_hash = migration.bundle_hash
-    if pinned_migration.rollback_source == "generated" and pinned_migration.rollback is not None:
-        bundle_hash = bundle_with(bundle_hash, pinned_migration.rollback)
-    if (migration.file.sql_hash, bundle_hash) != (pinned_migration.sql_hash, pinned_migration.bundle_hash):
+    if (migration.file.sql_hash, as_pinned(pinned_migration, migration).bundle_hash) != (
+        pinned_migration.sql_hash,
+        pinned_migration.bundle_hash,
+    ):
         raise PinnedContentChangedError(pinned_migration.stem)
+
+
+def as_pinned(pinned_migration: Pinned, migration: Migration) -> Migration:
+    """The migration with the rollback that a rehearsal added to its pin, where one did."""
+    if pinned_migration.rollback_proven and pinned_migration.rollback is not None:
+        return migration.with_generated(pinned_migration.rollback)
+    return migration

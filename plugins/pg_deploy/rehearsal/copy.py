@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 from psycopg import sql
 
 from pg_deploy.backup.manifest import BackupManifest, read_facts_file
@@ -28,11 +29,11 @@ from pg_deploy.backup.take import count_rows
 from pg_deploy.catalog import IGNORED_SCHEMAS, Fact, Facts, read_facts
 from pg_deploy.catalog_diff import compare, describe
 from pg_deploy.duration import format_duration
-from pg_deploy.errors import CopyDiffersError
+from pg_deploy.errors import CopyDiffersError, RestoreFailedError
 from pg_deploy.programs import server_programs
 from pg_deploy.rehearsal.outside import cut_off, make_extension
 from pg_deploy.rehearsal.private_cluster import PrivateCluster, private_cluster
-from pg_deploy.session import Connection, Target
+from pg_deploy.session import Connection, Target, one_line
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ def private_copy(
         preload=server.preload,
         settings=server.settings,
         workdir=settings.workdir,
+        # The rows and their indexes, the log of writing them, and what the migrations build.
+        needed_bytes=3 * server.total_bytes + 256 * 2**20,
         log=log,
     ) as cluster:
         log.info(
@@ -116,10 +119,13 @@ def private_copy(
             left_out=("deploy_ledger",),
         )
         target = _deploying_role(cluster, manifest)
-        masked = _finish(manifest, folder, admin, target, restored, settings, note, log)
-        analyze(admin, programs, settings.jobs)
-        with admin.session("cut off") as connection:
-            cut = cut_off(connection)
+        try:
+            masked = _finish(manifest, folder, admin, target, restored, settings, note, log)
+            analyze(admin, programs, settings.jobs)
+            with admin.session("cut off") as connection:
+                cut = cut_off(connection)
+        except psycopg.Error as error:
+            raise RestoreFailedError(manifest.name, [one_line(str(error))]) from error
         notes = (*restored.notes, *([note] if note else []), *cut, *_notes_on_jobs(manifest, cron_is_ours))
         took = time.monotonic() - started
         log.info("  the copy is ready after %s", format_duration(took))
@@ -204,6 +210,8 @@ def fact_differences(
         if fact.kind == "extension" and any(f'"{fact.identity.strip(chr(34))}"' in note for note in restored.notes):
             return False
         if fact.kind == "extension" and fact.identity.strip('"') in restored.stand_ins:
+            return False
+        if fact.kind == "comment" and fact.identity in {f"extension {name}" for name in restored.stand_ins}:
             return False
         return not (names and re.search(rf"(^|[\s(])({'|'.join(names)})(\.|\s|$)", fact.identity))
 

@@ -42,7 +42,8 @@ def on_private_copy(
         try:
             with private_copy(manifest, folder, settings, log=job.log) as copy:
                 _record_copy(job, name, copy)
-                rehearse(job, Stage(copy.target, "private cluster", copy.admin, copy.notes), migrations)
+                stage = Stage(copy.target, "private cluster", copy.admin, copy.notes, twin=copy.twin)
+                rehearse(job, stage, migrations)
         except PgDeployError as error:
             _record_failure(job, name, error)
             raise

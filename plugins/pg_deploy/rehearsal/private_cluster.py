@@ -25,8 +25,8 @@ from pathlib import Path
 
 import psycopg.conninfo
 
-from pg_deploy.errors import ProgramFailedError
-from pg_deploy.programs import Programs, run_program, unprivileged_account
+from pg_deploy.errors import DiskTooSmallError, ProgramFailedError
+from pg_deploy.programs import Programs, ended_with_us, run_program, unprivileged_account
 from pg_deploy.session import Target
 
 PREFIX = "pg-deploy-rehearsal-"
@@ -96,15 +96,19 @@ def private_cluster(
     preload: Iterable[str],
     settings: Mapping[str, str],
     workdir: Path | None,
+    needed_bytes: int = 0,
     log: logging.Logger,
 ) -> Iterator[PrivateCluster]:
-    """Make and start a cluster, and remove it at the end whatever happened. Raises ProgramFailedError.
+    """Make and start a cluster, and remove it at the end whatever happened. Raises DiskTooSmallError, ProgramFailedError.
 
     `preload` is what the target preloads: of that, what is installed here and reaches nothing is preloaded too.
     """
     account = unprivileged_account()
     area = _area(workdir, account)
     remove_abandoned(area, log)
+    free = shutil.disk_usage(area).free
+    if free < needed_bytes:
+        raise DiskTooSmallError(str(area), needed_bytes, free, "copy")
     directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=area))
     process: subprocess.Popen[bytes] | None = None
     try:
@@ -203,14 +207,13 @@ def _spawn(
     programs: Programs, directory: Path, account: pwd.struct_passwd | None, port: int
 ) -> subprocess.Popen[bytes]:
     command = [programs.path("postgres"), "-D", str(directory / "data"), "-p", str(port)]
-    setpriv = shutil.which("setpriv", path="/usr/bin:/bin")
-    if setpriv is not None and _knows_pdeathsig(setpriv):
-        # The kernel ends the server when its owner is killed: nobody has to wait for the next run.
-        identity = (
-            [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"] if account is not None else []
-        )
-        command = [setpriv, *identity, "--pdeathsig", "QUIT", *command]
-        account = None
+    identity = (
+        [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"] if account is not None else []
+    )
+    # The kernel ends the server when its owner is killed: nobody has to wait for the next run.
+    tied = ended_with_us(command, "QUIT", identity)
+    if tied is not None:
+        command, account = tied, None
     with (directory / "server.log").open("ab") as output:
         return subprocess.Popen(
             command,
@@ -225,11 +228,6 @@ def _spawn(
             # A signal for the task's group must not take the server away before the task has ended its work.
             start_new_session=True,
         )
-
-
-def _knows_pdeathsig(setpriv: str) -> bool:
-    said = subprocess.run([setpriv, "--help"], capture_output=True, text=True, check=False)
-    return "--pdeathsig" in said.stdout
 
 
 def _await_start(process: subprocess.Popen[bytes], directory: Path, port: int) -> bool:

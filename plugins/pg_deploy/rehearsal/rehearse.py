@@ -6,19 +6,23 @@ What it finds goes into the target's ledger as evidence with location `rehearsal
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
+import psycopg.conninfo
 from psycopg import sql
 
 from pg_deploy import history
+from pg_deploy.access_step import ACCESS, AccessOutcome, equal_by_catalog, may_change_access, prove_on_copy
 from pg_deploy.apply import apply
 from pg_deploy.catalog import Facts
 from pg_deploy.claiming import never_over
-from pg_deploy.errors import PgDeployError, RehearsalFailedError
+from pg_deploy.errors import AccessDiffersError, PgDeployError, RehearsalFailedError
 from pg_deploy.execution import Observer
+from pg_deploy.generated_rollback import generate_rollback
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan, schema, snapshot
@@ -49,6 +53,8 @@ class Stage:
     admin: Target | None = None
     notes: tuple[str, ...] = ()
     observer_over: ObserverOver | None = None
+    twin: Callable[[str], tuple[Target, Target]] | None = None
+    """Makes a second database from the copy as it is, for a proof that looks at both sides; see `Copy.twin`."""
 
 
 @dataclass
@@ -65,7 +71,10 @@ class Rehearsed:
     benchmarks: list[BenchmarkOutcome] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     not_rehearsed: list[str] = field(default_factory=list)
+    generated: str | None = None
+    """A rollback that was generated, run and proven here, for a migration that brings none."""
     error: str | None = None
+    access: AccessOutcome | None = None
 
     @property
     def longest_strong_lock(self) -> tuple[str, float] | None:
@@ -87,8 +96,10 @@ class Rehearsed:
             "checks": [list(each) for each in self.checks],
             "benchmarks": [each.as_detail() for each in self.benchmarks],
             "lost": self.lost,
+            "generated_rollback": self.generated,
             "not_rehearsed": self.not_rehearsed,
             "error": self.error,
+            "access": self.access.as_detail() if self.access else None,
         }
 
 
@@ -99,24 +110,47 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
     """
     done: list[Rehearsed] = []
     standings = read_state(job.ledger, [each.version for each in migrations])
-    with _copy_job(job, stage, migrations) as on_copy:
-        for number, migration in enumerate(migrations, start=1):
-            job.log.info("::group::rehearsal %d of %d: %s", number, len(migrations), migration.stem)
-            found = Rehearsed(migration.stem, migration.version, not_rehearsed=list(stage.notes))
-            try:
-                if standings.standing(migration.version) is Standing.UNFINISHED:
-                    _leave_out(found, "an earlier run left it unfinished, so the copy holds part of it")
-                elif any(each.outcome == "not rehearsed" for each in done):
-                    _leave_out(found, "it builds on one that was not rehearsed")
-                else:
-                    _one(on_copy, stage, migration, found)
-            finally:
-                _record(job, stage, found)
-                for line in rehearsal_lines(found.outcome, found.as_detail()):
-                    (job.log.error if line.lstrip().startswith("✗") else job.log.info)("%s", line)
-                job.log.info("::endgroup::")
-            done.append(found)
+    for number, migration in enumerate(migrations, start=1):
+        job.log.info("::group::rehearsal %d of %d: %s", number, len(migrations), migration.stem)
+        found = Rehearsed(migration.stem, migration.version, not_rehearsed=list(stage.notes))
+        try:
+            if standings.standing(migration.version) is Standing.UNFINISHED:
+                _leave_out(found, "an earlier run left it unfinished, so the copy holds part of it")
+            elif any(each.outcome == "not rehearsed" for each in done):
+                _leave_out(found, "it builds on one that was not rehearsed")
+            else:
+                # The twin is made while nobody is connected: the copy is its template.
+                with (
+                    _as_before(stage, migration, number) as before,
+                    _copy_job(job, stage, [migration]) as on_copy,
+                ):
+                    _one(on_copy, stage, migration, found, before)
+                if found.generated is not None:
+                    # It counts from now on: the approval is given for it as well.
+                    proven = migration.with_generated(found.generated)
+                    plan.add_generated(job.ledger, proven, job.deployment_id, proven=True)
+        finally:
+            _record(job, stage, found)
+            for line in rehearsal_lines(found.outcome, found.as_detail()):
+                (job.log.error if line.lstrip().startswith("✗") else job.log.info)("%s", line)
+            job.log.info("::endgroup::")
+        done.append(found)
     return tuple(done)
+
+
+@contextmanager
+def _as_before(stage: Stage, migration: Migration, number: int) -> Iterator[Target | None]:
+    """A second database, a superuser's, that stays as the copy is before this migration; None where none is needed or can be."""
+    if stage.twin is None or stage.admin is None or not may_change_access(migration):
+        yield None
+        return
+    _, before = stage.twin(f"before_{number}")
+    try:
+        yield before
+    finally:
+        name = str(psycopg.conninfo.conninfo_to_dict(before.conninfo)["dbname"])
+        with stage.admin.session("twin") as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
 class _copy_job:
@@ -144,6 +178,7 @@ class _copy_job:
             )
             held = deployment.claim(connection, claim, good_for=3600, is_over=never_over)
             plan.pin(connection, held.id, self.migrations)
+        self.held = held
         self.guarded = working(
             stage.target, Ownership(held.id, held.fence, 3600), "rehearsal", give_up_after=60, log=_QUIET
         )
@@ -152,6 +187,8 @@ class _copy_job:
 
     def __exit__(self, *error: Any) -> None:
         self.guarded.__exit__(*error)
+        with self.stage.target.session("rehearsal") as connection:
+            deployment.close(connection, self.held.id, self.held.fence, "failed" if error[0] else "deployed")
 
 
 _QUIET = logging.getLogger("pg_deploy.rehearsal")
@@ -176,7 +213,7 @@ def _leave_out(found: Rehearsed, reason: str) -> None:
     found.not_rehearsed.append(reason)
 
 
-def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed) -> None:
+def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: Target | None) -> None:
     step = "snapshot"
     try:
         first = take_snapshot(job, migration)
@@ -186,13 +223,17 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed) -> None
         verify(job, migration)
         before, after = _both_sides(job, first)
         rounds = [first]
+        step = "the access proof"
+        _prove_access(job, stage, twin, migration, (before, after), found)
+        with job.target.session("losses") as connection:
+            lost = what_would_be_lost(connection, migration, before, after)
+        step = "rollback"
         if migration.rollback is None:
-            found.not_rehearsed.append("rollback: there is none")
+            found.rollback_s = _generated(job, migration, before, after, found)
         else:
-            step = "rollback"
-            with job.target.session("losses") as connection:
-                found.lost += what_would_be_lost(connection, migration, before, after)
             found.rollback_s = _roll_back(job, migration)
+        if found.rollback_s is not None:
+            found.lost += lost
             step = "snapshot after the rollback"
             rounds.append(take_snapshot(job, migration))
             step = "apply after the rollback"
@@ -211,6 +252,21 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed) -> None
         raise RehearsalFailedError(migration.stem, step, str(error)) from error
 
 
+def _prove_access(
+    job: Job, stage: Stage, twin: Target | None, migration: Migration, facts: tuple[Facts, Facts], found: Rehearsed
+) -> None:
+    """Compare access before and after, and refuse what the migration does not declare."""
+    if twin is not None and stage.admin is not None:
+        found.access = prove_on_copy(twin, stage.admin, migration, facts, job.log)
+    elif not may_change_access(migration):
+        found.access = equal_by_catalog(migration)
+    else:
+        found.not_rehearsed.append("access: rows were not compared, which needs a private copy: sampled, not proven")
+        return
+    if not found.access.decision.passes:
+        raise AccessDiffersError(migration.stem, found.access.decision.against)
+
+
 def _apply(job: Job, stage: Stage, migration: Migration, found: Rehearsed) -> float:
     observer = LockObserver(known_relations(job.ledger))
     looked_on = stage.observer_over(migration, observer) if stage.observer_over else observer
@@ -223,6 +279,33 @@ def _roll_back(job: Job, migration: Migration) -> float:
     observer = LockObserver(known_relations(job.ledger))
     roll_back(replace(job, observer=observer), migration.version)
     return sum(each.seconds for each in observer.seen)
+
+
+def _generated(job: Job, migration: Migration, before: Facts, after: Facts, found: Rehearsed) -> float | None:
+    """Generate a rollback, run it and prove it; None, with the reason in `found`, where there is none that leads back."""
+    if migration.manifest.rollback == "none":
+        found.not_rehearsed.append(f"rollback: it cannot be undone: {migration.manifest.rollback_reason}")
+        return None
+    made = generate_rollback(before, after, migration_sql=migration.file.sql)
+    if made.refusals or not made.sql:
+        reasons = "; ".join(map(str, made.refusals)) or "nothing in the catalog differs"
+        found.not_rehearsed.append(f"rollback: there is none, and none can be generated: {reasons}")
+        return None
+    on_copy = migration.with_generated(made.sql)
+    plan.add_generated(job.ledger, on_copy, job.deployment_id, proven=False)
+    current = attempts.latest(job.ledger, migration.version)
+    try:
+        seconds = _roll_back(job, migration)
+    except PgDeployError as error:
+        if current is None or attempts.committed_segments(job.ledger, current.id, "rollback"):
+            raise
+        # Nothing of it was committed: the copy is as it was, and the migration has no rollback.
+        attempts.take_back(job.ledger, current)
+        found.not_rehearsed.append(f"rollback: the generated one does not lead back: {error}")
+        return None
+    found.generated = made.sql
+    job.log.info("a rollback was generated, run and proven: it is part of what this run deploys")
+    return seconds
 
 
 def _both_sides(job: Job, attempt: Attempt) -> tuple[Facts, Facts]:
@@ -251,6 +334,8 @@ def _record(job: Job, stage: Stage, found: Rehearsed) -> None:
         )
 
     write(REHEARSAL, found.stem, found.outcome, {**found.as_detail(), "place": stage.place})
+    if found.access is not None:
+        write(ACCESS, found.stem, found.access.decision.outcome, found.access.as_detail())
     for name, outcome in found.checks:
         write("check", name, outcome, {})
     for each in found.benchmarks:

@@ -17,6 +17,8 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
     lines = [f"{mark} rehearsal {outcome}" + (f" {detail['error']}" if detail.get("error") else "")]
     if detail.get("apply_s") is not None:
         lines.append(f"  applied in {format_duration(detail['apply_s'])}")
+    if detail.get("generated_rollback"):
+        lines.append("  it brings no rollback.sql; one was generated from the catalog and proven")
     if detail.get("rollback_s") is not None:
         lines.append(
             f"  rolled back in {format_duration(detail['rollback_s'])}, catalog facts as before, and applied again"
@@ -30,6 +32,12 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
     checks = [name_and_outcome[1] for name_and_outcome in detail.get("checks", ())]
     if checks:
         lines.append(f"  {checks.count('passed')} of {len(checks)} checks passed on the copy")
+    access = detail.get("access")
+    if access:
+        asked = f", {access['asked']} of {access['subjects']} subjects asked" if access["cells"] else ""
+        lines.append(f"  {'✗' if access['against'] else '✓'} access: {access['verdict']}{asked}")
+        lines += [f"    ✗ {sentence}" for sentence in access["against"]]
+        lines += [f"    {sentence}" for sentence in access["shown"]]
     for benchmark in detail.get("benchmarks", ()):
         lines.append(
             f"  {'✗' if benchmark['breached'] else '✓'} benchmark {benchmark['name']}: {benchmark['sentence']}"

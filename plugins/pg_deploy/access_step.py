@@ -1,0 +1,166 @@
+"""Where the access proof stands in a deployment: exhaustively in the rehearsal, by catalog facts on the target.
+
+What was proved on the copy holds for the target when the same access facts changed in the same way on both. Without a copy
+the catalog decides what it can, and the rest is said to be not proven.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pg_deploy.access.change import AccessChange
+from pg_deploy.access.decide import Decision, decide
+from pg_deploy.access.differences import access_changes
+from pg_deploy.access.proof import Proof, prove
+from pg_deploy.catalog import Facts
+from pg_deploy.duration import format_duration
+from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.migration import Migration
+from pg_deploy.session import Target
+
+ACCESS = "access"
+
+# What touches neither rows nor who may reach them.
+_HARMLESS = (
+    "create index",
+    "drop index",
+    "alter index",
+    "reindex",
+    "comment",
+    "analyze",
+    "vacuum",
+    "create statistics",
+    "drop statistics",
+    "cluster",
+)
+# What changes who may reach rows, never the rows themselves.
+_NO_ROWS = (
+    *_HARMLESS,
+    "create policy",
+    "alter policy",
+    "drop policy",
+    "create function",
+    "alter function",
+    "drop function",
+    "grant",
+    "revoke",
+    "create view",
+    "create schema",
+    "alter default privileges",
+    "set",
+)
+
+
+@dataclass(frozen=True)
+class AccessOutcome:
+    """What is known about access after one migration, and what its declaration makes of that."""
+
+    decision: Decision
+    verdict: str
+    proof: Proof | None = None
+
+    def as_detail(self) -> dict[str, object]:
+        """For the ledger: sentences, figures, and the verdict of each role, table and phase."""
+        proof = self.proof
+        return {
+            "verdict": self.verdict,
+            "against": list(self.decision.against),
+            "shown": list(self.decision.shown),
+            "changes": sorted(change.sentence for change in proof.changes) if proof else [],
+            "subjects": proof.subjects if proof else 0,
+            "asked": proof.asked if proof else 0,
+            "seconds": round(proof.seconds, 2) if proof else 0.0,
+            "cells": [
+                [cell.cell.role, cell.cell.table, cell.cell.phase, cell.verdict]
+                for cell in (proof.cells if proof else ())
+            ],
+        }
+
+
+def may_change_access(migration: Migration) -> bool:
+    """Whether any statement could change rows or who reaches them; read from the text, and careful."""
+    return not all(statement.kind.startswith(_HARMLESS) for statement in migration.statements)
+
+
+def prove_on_copy(
+    old: Target, new: Target, migration: Migration, facts: tuple[Facts, Facts], log: logging.Logger
+) -> AccessOutcome:
+    """The whole proof: `old` is the copy as it was before the migration, `new` as it is after; both a superuser's."""
+    data_may_differ = not all(
+        statement.kind.startswith(_NO_ROWS) and not statement.opaque for statement in migration.statements
+    )
+    with old.session("access before") as before, new.session("access after") as after:
+        proof = prove(before, after, data_may_differ=data_may_differ, facts=facts)
+    outcome = AccessOutcome(decide(migration.manifest.access, migration.access, proof), proof.verdict, proof)
+    log_access(outcome, log)
+    return outcome
+
+
+def equal_by_catalog(migration: Migration) -> AccessOutcome:
+    """For a migration that touches neither rows nor rights."""
+    return AccessOutcome(
+        decide(migration.manifest.access, migration.access, Proof("equal by catalog")), "equal by catalog"
+    )
+
+
+def judge_target(
+    migration: Migration, before: Facts, after: Facts, rehearsed: Evidence | None, log: logging.Logger
+) -> AccessOutcome:
+    """What the target's own facts say, with the rehearsal's proof where there is one. Reads nothing.
+
+    After a proof on the copy exactly the changes that were seen there may be found here; anything else was done by somebody
+    else meanwhile, and counts. Without one, what only rows can tell is shown as not proven.
+    """
+    changes = access_changes(before, after)
+    if rehearsed is not None:
+        seen = set(rehearsed.detail.get("changes", ()))
+        unseen = [change for change in changes if change.sentence not in seen]
+        missing = sorted(seen - {change.sentence for change in changes})
+        outcome = _transferred(migration, rehearsed, unseen, missing)
+    else:
+        outcome = _by_catalog(migration, changes)
+    log_access(outcome, log)
+    return outcome
+
+
+def log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
+    """The verdict, what counts against the migration, and what is only shown."""
+    proof = outcome.proof
+    asked = (
+        f", {proof.asked} of {proof.subjects} subjects asked in {format_duration(proof.seconds)}"
+        if proof and proof.cells
+        else ""
+    )
+    mark = "✓" if outcome.decision.passes else "✗"
+    (log.info if outcome.decision.passes else log.error)("  %s access: %s%s", mark, outcome.verdict, asked)
+    for sentence in outcome.decision.against:
+        log.error("    ✗ %s", sentence)
+    for sentence in outcome.decision.shown:
+        log.info("    %s", sentence)
+
+
+def _transferred(
+    migration: Migration, rehearsed: Evidence, unseen: Sequence[AccessChange], missing: Iterable[str]
+) -> AccessOutcome:
+    verdict = f"{rehearsed.detail.get('verdict')} on the copy, and the target's access facts changed in the same way"
+    against = [f"not seen in the rehearsal: {change.sentence}" for change in unseen]
+    against += [f"seen in the rehearsal, but not here: {sentence}" for sentence in missing]
+    if not against:
+        return AccessOutcome(Decision(True, "unchanged", (), ()), verdict)
+    verdict = "the target's access facts did not change as in the rehearsal"
+    if migration.manifest.access == "undeclared":
+        return AccessOutcome(Decision(True, "undeclared", (), tuple(against)), verdict)
+    return AccessOutcome(Decision(False, "different", tuple(against), ()), verdict)
+
+
+def _by_catalog(migration: Migration, changes: tuple[AccessChange, ...]) -> AccessOutcome:
+    undecided = any(not change.decides for change in changes)
+    proof = Proof("not proven" if changes else "equal by catalog", changes=changes)
+    verdict = "by catalog facts only, rows were not compared: not proven" if undecided or changes else proof.verdict
+    if not may_change_access(migration) and not changes:
+        verdict = "equal by catalog"
+    elif not changes:
+        verdict = "catalog facts equal; rows were not compared: sampled, not proven"
+    return AccessOutcome(decide(migration.manifest.access, migration.access, proof), verdict)

@@ -1,0 +1,75 @@
+"""Static lints: what a database should not have, one SQL file each under sql/lints/, and which of it a migration added.
+
+Each file is one query of the contract `name, level (error | warn | info), object, detail, remedy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import psycopg
+
+from pg_deploy.folder import PROJECT
+from pg_deploy.session import Connection, aborted_transaction, one_line
+
+_LINTS = PROJECT / "sql" / "lints"
+FAILING = ("error", "warn")
+LINT_BEFORE = "lints before"
+"""The kind of evidence that holds which findings were there before a migration."""
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One thing that is wrong with one object, and what to do about it."""
+
+    name: str
+    level: str
+    object: str
+    detail: str
+    remedy: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes it the same finding before and after, whatever its detail says."""
+        return self.name, self.object
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        return f'{self.level}: "{self.object}": {self.detail} ({self.name}); {self.remedy}'
+
+
+def lint_names() -> tuple[str, ...]:
+    """The names of all lints."""
+    return tuple(path.stem for path in sorted(_LINTS.glob("*.sql")))
+
+
+def run_lints(connection: Connection, *, timeout_s: float = 30.0) -> tuple[Finding, ...]:
+    """The findings of every lint, sorted. Reads only, in one transaction that is aborted.
+
+    The connection is in autocommit. A lint that takes longer than `timeout_s`, or fails, is a finding of level info itself.
+    """
+    found: list[Finding] = []
+    with aborted_transaction(connection):
+        connection.execute("select set_config('search_path', '', true)")
+        connection.execute("select set_config('statement_timeout', %s, true)", [f"{int(timeout_s * 1000)}ms"])
+        for name in lint_names():
+            try:
+                with connection.transaction():
+                    rows = connection.execute((_LINTS / f"{name}.sql").read_bytes()).fetchall()
+            except psycopg.Error as error:
+                found.append(
+                    Finding(name, "info", "this lint", f"could not run: {one_line(str(error))}", "run it by hand")
+                )
+                continue
+            found += [Finding(*(str(part) for part in row)) for row in rows]
+    return tuple(sorted(found))
+
+
+def added(
+    before: Iterable[Finding], after: Iterable[Finding], allowed: Collection[tuple[str, str]] = ()
+) -> tuple[Finding, ...]:
+    """The findings that came with a migration, without those that it allows, given as (name, object)."""
+    known = {finding.key for finding in before} | set(allowed)
+    return tuple(finding for finding in after if finding.key not in known)

@@ -1,0 +1,56 @@
+"""A backup of the demo database, and what it takes to make and break one."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from demo import cluster
+from pg_deploy.backup.settings import BackupSettings, backup_settings
+from pg_deploy.backup.store import LocalStore
+from pg_deploy.backup.take import Backup, take_backup
+from pg_deploy.migration import Migration, load_all, scan_folder
+from pg_deploy.session import Target
+
+PROJECT = Path(__file__).resolve().parents[3]
+LOG = logging.getLogger("tests")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A target and where its backups go."""
+
+    target: Target
+    admin: Target
+    store: LocalStore
+    settings: BackupSettings
+
+    def take(self, *migrations: Migration, schema_only: bool = False) -> Backup:
+        """A backup for these migrations."""
+        return take_backup(self.target, migrations, self.store, self.settings, schema_only=schema_only, log=LOG)
+
+    def run(self, sql: str) -> None:
+        """Run statements as the superuser."""
+        with self.admin.session("tests") as connection:
+            connection.execute(sql.encode())
+
+
+@pytest.fixture
+def place(demo_cluster: cluster.Cluster, tmp_path: Path) -> Place:
+    """The demo database, reset."""
+    fresh = cluster.reset(demo_cluster)
+    return Place(
+        Target("target_db", fresh.url()),
+        Target("target_db", fresh.admin_url()),
+        LocalStore(tmp_path / "backups"),
+        replace(backup_settings(), workdir=None, jobs=2),
+    )
+
+
+@pytest.fixture(scope="session")
+def four_migrations() -> tuple[Migration, ...]:
+    """The guide's."""
+    return load_all(scan_folder(PROJECT / "sql" / "migrations").files)

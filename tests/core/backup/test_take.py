@@ -1,0 +1,197 @@
+"""What a backup holds, and what must not happen when it cannot be made."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pg_deploy.backup import dump as dumping
+from pg_deploy.backup.closure import find_closure
+from pg_deploy.backup.manifest import check_files, read_facts_file
+from pg_deploy.backup.store import LocalStore, apply_retention, checked, manifest_of
+from pg_deploy.errors import BackupDamagedError, BackupFailedError, DiskTooSmallError, ProgramTooOldError
+from pg_deploy.migration import Migration
+from pg_deploy.programs import client_programs
+from tests.core.backup.conftest import LOG, Place
+
+
+def test_a_backup_holds_rows_facts_globals_and_says_so_in_its_manifest(
+    place: Place, four_migrations: tuple[Migration, ...]
+) -> None:
+    """What is not in the manifest cannot be compared later, and an unproven backup is a hope."""
+    taken = place.take(*four_migrations)
+
+    (name,) = place.store.names()
+    manifest = manifest_of(place.store, name)
+    assert manifest == taken.manifest
+    assert name.startswith("target_db-")
+    assert (manifest.kind, manifest.server.database, manifest.server.role) == ("full", "demo", "postgres")
+    assert {"public", "auth"} <= set(manifest.schemas)
+    assert manifest.rows["auth.users"] == 200
+    assert manifest.rows["public.chat_telemetry"] == 20000
+    assert {each.name for each in manifest.extensions} >= {"pg_cron", "pgcrypto"}
+    assert "grant service_role to postgres granted by supabase_admin" in manifest.globals
+    assert not any("password" in line.lower() for line in manifest.globals)
+    assert manifest.pending == tuple(each.stem for each in four_migrations)
+    folder = place.store.root / name
+    check_files(manifest, folder)
+    assert read_facts_file(manifest, folder).fingerprint == manifest.fingerprint
+    assert not list(place.store.root.glob("*.partial"))
+
+
+def test_the_closure_finds_what_policies_keys_views_and_functions_need(
+    place: Place, four_migrations: tuple[Migration, ...]
+) -> None:
+    """A dump of public alone lost 3 of 4 policies; what nothing touches would only cost time and disk."""
+    place.run(
+        """create schema reporting; create view reporting.costs as select * from public.chat_telemetry;
+        create schema named; create table named.thing (id int);
+        create function public.reads_it() returns bigint language plpgsql as
+            $$ begin return (select count(*) from named.thing); end $$;
+        create schema apart; create table apart.thing (id int)"""
+    )
+
+    with place.target.session("tests") as connection:
+        found = find_closure(connection, four_migrations)
+
+    assert {"auth", "public", "extensions", "reporting", "named"} <= set(found.included)
+    assert found.left_out == ("apart",)
+
+
+def test_the_password_is_on_no_command_line_and_its_file_is_gone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every user of the machine can read the command lines of all processes."""
+    password = str(psycopg.conninfo.conninfo_to_dict(place.target.conninfo)["password"])
+    seen: list[tuple[list[str], str, int]] = []
+    popen = subprocess.Popen
+
+    def spying(command: list[str], **how: object) -> object:
+        environment = how.get("env")
+        if not isinstance(environment, dict):
+            return popen(command, **how)  # type: ignore[call-overload]
+        file = environment["PGPASSFILE"]
+        seen.append((list(command), file, stat.S_IMODE(os.stat(file).st_mode)))
+        return popen(command, **how)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(dumping.subprocess, "Popen", spying)
+    place.take()
+
+    ((command, file, mode),) = seen
+    assert not any(password in word for word in command)
+    assert mode == 0o600
+    assert not Path(file).exists()
+    assert password not in (place.store.root / place.store.names()[0] / "manifest.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda file: file.write_bytes(file.read_bytes()[:-1]), "bytes instead of"),
+        (lambda file: file.write_bytes(bytes([file.read_bytes()[0] ^ 1]) + file.read_bytes()[1:]), "another sha256"),
+        (lambda file: file.unlink(), "is missing"),
+        (lambda file: file.with_name("foreign.dat").write_text("x"), "does not belong to it"),
+    ],
+    ids=["truncated", "bit flipped", "missing", "foreign"],
+)
+def test_a_damaged_backup_is_refused_before_anything_is_touched(place: Place, damage: object, said: str) -> None:
+    """A restore that finds out half-way leaves neither the old database nor the new one."""
+    place.take()
+    (name,) = place.store.names()
+    file = max((place.store.root / name / "dump").iterdir(), key=lambda path: path.stat().st_size)
+    assert callable(damage)
+    damage(file)
+
+    with pytest.raises(BackupDamagedError, match=said), checked(place.store, name, place.store.root):
+        pytest.fail("the damaged backup was handed out")
+
+
+def test_a_backup_without_its_manifest_is_none(place: Place) -> None:
+    """It may be half written."""
+    place.take()
+    (name,) = place.store.names()
+    (place.store.root / name / "manifest.json").unlink()
+
+    assert place.store.names() == []
+    with pytest.raises(BackupDamagedError, match="there is no manifest"):
+        manifest_of(place.store, name)
+
+
+def test_a_manifest_that_was_edited_is_refused(place: Place) -> None:
+    """Facts that no longer have the manifest's fingerprint would compare the copy with something else."""
+    place.take()
+    (name,) = place.store.names()
+    path = place.store.root / name / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "fingerprint": "0" * 64}))
+
+    with checked(place.store, name, place.store.root) as (manifest, folder), pytest.raises(BackupDamagedError):
+        read_facts_file(manifest, folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_full_disk_ends_cleanly(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a backup that looks like one is worse than none."""
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], check=True)
+    try:
+        store = LocalStore(small / "backups")
+        with pytest.raises(DiskTooSmallError, match="make room"):
+            replace(place, store=store).take()
+        assert not list((small / "backups").iterdir())
+        monkeypatch.setattr("pg_deploy.backup.take._refuse_small_disk", lambda *_: None)
+        with pytest.raises(BackupFailedError, match="No space left"):
+            replace(place, store=store).take()
+        assert not list((small / "backups").iterdir())
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_pg_dump_older_than_the_server_is_refused_by_name(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pg_dump itself would say so too, after the run had begun."""
+    for program in ("pg_dump", "pg_restore"):
+        path = tmp_path / program
+        path.write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.24'\n")
+        path.chmod(0o755)
+    monkeypatch.setenv("PG_DEPLOY_BINDIR", str(tmp_path))
+
+    with pytest.raises(ProgramTooOldError, match="an older pg_dump cannot read"):
+        place.take()
+    with pytest.raises(ProgramTooOldError):
+        client_programs(15)
+
+
+def test_retention_keeps_the_newest_good_one_whatever_its_age(place: Place) -> None:
+    """A disk that fills up stops the database; a retention that removes the only good backup is no better."""
+    for _ in range(3):
+        place.take()
+    names = place.store.names()
+    assert len(names) == 3
+
+    kept = replace(place, settings=replace(place.settings, keep_count=2))
+    kept.take()
+    assert len(place.store.names()) == 2
+
+    newest = max(place.store.names())
+    (place.store.root / newest / "manifest.json").write_text("damaged")
+    apply_retention(place.store, "target_db", keep_count=1, keep_age=0.0, log=LOG)
+    (left,) = place.store.names()
+    assert left != newest
+    assert manifest_of(place.store, left).name == left
+
+
+def test_another_targets_backups_are_left_alone(place: Place) -> None:
+    """Two targets may share a bucket, and target_db is the beginning of target_db_2."""
+    replace(place, target=replace(place.target, name="target_db-2")).take()
+    place.take()
+    kept = replace(place, settings=replace(place.settings, keep_count=1, keep_age=0.0))
+    kept.take()
+    assert [name for name in place.store.names() if name.startswith("target_db_2-")]
+    assert len(place.store.names()) == 2

@@ -1,0 +1,226 @@
+"""The rehearsal of migrations: what it measures, what it says would be lost, where it refuses to take place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pg_deploy import history
+from pg_deploy.backup.store import checked
+from pg_deploy.claiming import never_over
+from pg_deploy.errors import CopyDiffersError, RehearsalFailedError, UnfitCloneError
+from pg_deploy.execution import Limits
+from pg_deploy.job import Job
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import deployment, evidence, plan, schema
+from pg_deploy.ledger.deployment import Claim
+from pg_deploy.ledger.guard import Ownership, working
+from pg_deploy.migration import Migration, load_all, scan_folder
+from pg_deploy.rehearsal.clone import on_clone
+from pg_deploy.rehearsal.copy import Copy, private_copy
+from pg_deploy.rehearsal.private import on_private_copy
+from pg_deploy.rehearsal.rehearse import Rehearsed, Stage, rehearse
+from pg_deploy.session import Target
+from tests.building import write_migration
+from tests.core.backup.conftest import LOG, Place
+
+
+@contextmanager
+def deploying(place: Place, migrations: tuple[Migration, ...]) -> Iterator[Job]:
+    """A deployment that holds the target and has pinned these migrations."""
+    with place.target.session("tests") as connection:
+        schema.ensure(connection)
+        history.ensure(connection)
+        held = deployment.claim(
+            connection, Claim("tests", "one", "tester", {}, "", ()), good_for=600, is_over=never_over
+        )
+        plan.pin(connection, held.id, migrations)
+    with working(place.target, Ownership(held.id, held.fence, 600), "rehearse", give_up_after=10, log=LOG) as guard:
+        yield Job(place.target, guard, Limits(), LOG)
+
+
+@dataclass(frozen=True)
+class Stands:
+    """One private copy and a job that writes its evidence to the target."""
+
+    job: Job
+    copy: Copy
+
+    def rehearse(self, migrations: tuple[Migration, ...]) -> tuple[Rehearsed, ...]:
+        return rehearse(self.job, Stage(self.copy.target, "private cluster", self.copy.admin, ()), migrations)
+
+    def evidence(self) -> list[tuple[str, str, str]]:
+        rows = evidence.of_deployment(self.job.ledger, self.job.deployment_id, "rehearsal")
+        return [(row.name, row.outcome, row.location) for row in rows]
+
+
+@contextmanager
+def on_a_copy(place: Place, migrations: tuple[Migration, ...]) -> Iterator[Stands]:
+    name = place.take(*migrations).manifest.name
+    with (
+        deploying(place, migrations) as job,
+        checked(place.store, name, place.store.root) as (manifest, folder),
+        private_copy(manifest, folder, place.settings, log=LOG) as copy,
+    ):
+        yield Stands(job, copy)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., tuple[Migration, ...]]:
+    """Migrations from texts: stem, SQL, rollback."""
+
+    def write(*texts: tuple[str, str, str | None], **how: Any) -> tuple[Migration, ...]:
+        for stem, text, rollback in texts:
+            write_migration(tmp_path / "written", stem, text, rollback=rollback, **how)
+        return load_all(scan_folder(tmp_path / "written").files)
+
+    return write
+
+
+def test_locks_durations_and_losses_are_measured(place: Place, written: Callable[..., tuple[Migration, ...]]) -> None:
+    """Whoever approves must know who would wait, for how long, and what a rollback takes away."""
+    migrations = written(
+        (
+            "20250101000000_widen_messages",
+            "alter table public.messages add column seen boolean default true;\n"
+            "create table public.tags as select id from public.domains;\n"
+            "update public.domains set name = name;\n",
+            "drop table public.tags;\nalter table public.messages drop column seen;\n",
+        ),
+        (
+            "20250102000000_index_messages",
+            "create index concurrently messages_role on public.messages (role);\n",
+            "drop index concurrently if exists public.messages_role;\n",
+        ),
+    )
+
+    with on_a_copy(place, migrations) as stands:
+        widened, indexed = stands.rehearse(migrations)
+        assert stands.evidence() == [
+            ("20250101000000_widen_messages", "passed", "rehearsal"),
+            ("20250102000000_index_messages", "passed", "rehearsal"),
+        ]
+
+    assert [each.line for each in widened.statements] == [1, 2, 3]
+    alter, create, update = widened.statements
+    assert [(lock.relation, lock.mode) for lock in alter.locks] == [("public.messages", "AccessExclusiveLock")]
+    assert create.locks == ()
+    assert [(lock.relation, lock.mode) for lock in update.locks] == [("public.domains", "RowExclusiveLock")]
+    # Held to the commit, so through all that follows.
+    assert alter.locks[0].held_s >= create.seconds + update.seconds
+    assert widened.longest_strong_lock is not None
+    assert widened.longest_strong_lock[0] == "AccessExclusiveLock on public.messages"
+    assert widened.lost == [
+        "table public.tags: 100 rows",
+        "column public.messages.seen: 10,000 values",
+        "rows changed by line 3 (update public.domains set name = name) stay changed: a rollback restores the schema, only the "
+        "backup restores data",
+    ]
+    ((built, *_),) = [each.locks for each in indexed.statements]
+    assert built.relation.endswith("messages")
+    assert built.mode.replace(" ", "").lower().startswith("shareupdateexclusive")
+    with place.target.session("tests") as here:
+        assert here.execute("select to_regclass('public.tags'), to_regclass('public.messages_role')").fetchone() == (
+            None,
+            None,
+        )
+        assert here.execute("select count(*) from deploy_ledger.attempt").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("text", "rollback", "step"),
+    [
+        ("create table public.a (id int);\nselect 1/0;\n", "drop table public.a;\n", "apply"),
+        ("create table public.a (id int);\n", "drop table public.b;\n", "rollback"),
+        ("create table public.a (id int);\n", "select 1;\n", "rollback"),
+        # Works once: what it leaves behind is no catalog fact.
+        ("update public.domains set name = 'renamed' where 1 / (select case when exists (select from public.domains where "
+         "name = 'renamed') then 0 else 1 end) = 1;\n", "select 1;\n", "apply after the rollback"),
+    ],
+    ids=["does not apply", "rollback fails", "rollback undoes nothing", "does not apply twice"],
+)  # fmt: skip
+def test_what_fails_on_the_copy_names_its_step_and_leaves_the_target_alone(
+    place: Place, written: Callable[..., tuple[Migration, ...]], text: str, rollback: str, step: str
+) -> None:
+    """A rollback that was never tried is a hope, and one that fails is worse at night."""
+    migrations = written(("20250101000000_try_it", text, rollback))
+
+    with on_a_copy(place, migrations) as stands:
+        with pytest.raises(RehearsalFailedError) as error:
+            stands.rehearse(migrations)
+        assert stands.evidence() == [("20250101000000_try_it", "failed", "rehearsal")]
+
+    assert error.value.step == step
+    with place.target.session("tests") as here:
+        assert here.execute("select to_regclass('public.a')").fetchone() == (None,)
+        assert here.execute("select count(*) from public.domains where name = 'renamed'").fetchone() == (0,)
+
+
+def test_a_migration_without_rollback_is_rehearsed_as_far_as_it_goes(
+    place: Place, written: Callable[..., tuple[Migration, ...]]
+) -> None:
+    """What was not proven is said."""
+    migrations = written(("20250101000000_one_way", "create table public.a (id int);\n", None))
+
+    with on_a_copy(place, migrations) as stands:
+        (found,) = stands.rehearse(migrations)
+
+    assert found.outcome == "passed"
+    assert found.rollback_s is None
+    assert "rollback: there is none" in found.not_rehearsed
+
+
+def test_what_an_earlier_run_left_unfinished_is_not_rehearsed_and_said_so(
+    place: Place, written: Callable[..., tuple[Migration, ...]]
+) -> None:
+    """The copy holds half of it: to begin anew there would fail for a reason that production does not have."""
+    migrations = written(
+        ("20250101000000_half_done", "create table public.a (id int);\n", "drop table public.a;\n"),
+        ("20250102000000_builds_on_it", "create table public.b (id int);\n", "drop table public.b;\n"),
+    )
+    with on_a_copy(place, migrations) as stands:
+        first = migrations[0]
+        begun = attempts.start(
+            stands.job.ledger,
+            stands.job.deployment_id,
+            version=first.version,
+            stem=first.stem,
+            sql_hash=first.file.sql_hash,
+        )
+        for state in ("snapshotted", "applying"):
+            begun = attempts.move(stands.job.ledger, begun, state)
+        found = stands.rehearse(migrations)
+        assert [each.outcome for each in found] == ["not rehearsed"] * 2
+        assert stands.evidence() == [(each.stem, "not rehearsed", "rehearsal") for each in migrations]
+
+
+def test_a_clone_is_compared_before_it_is_used(place: Place, written: Callable[..., tuple[Migration, ...]]) -> None:
+    """A branch of last week, or the target under another address, would prove the wrong thing or change production."""
+    migrations = written(("20250101000000_add_a", "create table public.a (id int);\n", "drop table public.a;\n"))
+    with on_a_copy(place, migrations) as stands:
+        with pytest.raises(UnfitCloneError, match="on the target's own server"):
+            on_clone(stands.job, replace(place.target, name="rehearsal_db"), migrations)
+        clone = Target("rehearsal_db", stands.copy.target.conninfo)
+        with stands.copy.admin.session("tests") as there:
+            there.execute("create role of_the_clone")
+        with pytest.raises(CopyDiffersError, match="added role of_the_clone"):
+            on_clone(stands.job, clone, migrations)
+        with stands.copy.admin.session("tests") as there:
+            there.execute("drop role of_the_clone")
+        assert "which is changed now" in on_clone(stands.job, clone, migrations)
+        assert stands.evidence() == [("20250101000000_add_a", "passed", "rehearsal")]
+
+
+def test_a_backup_other_than_the_recorded_one_is_not_rehearsed_on(
+    place: Place, written: Callable[..., tuple[Migration, ...]]
+) -> None:
+    """The ledger knows which manifest this run wrote: another one under its name is another backup."""
+    migrations = written(("20250101000000_add_a", "create table public.a (id int);\n", "drop table public.a;\n"))
+    name = place.take().manifest.name
+    with deploying(place, migrations) as job, pytest.raises(Exception, match="is not the one that the ledger recorded"):
+        on_private_copy(job, place.store, name, migrations, place.settings, manifest_sha256="0" * 64)

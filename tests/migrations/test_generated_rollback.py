@@ -1,0 +1,35 @@
+"""What the engine would generate for each of the guide's migrations, if it brought no rollback.sql."""
+
+from __future__ import annotations
+
+import pytest
+
+from pg_deploy.catalog import read_facts
+from pg_deploy.catalog_diff import compare, describe
+from pg_deploy.generated_rollback import generate_rollback
+from pg_deploy.session import Target
+from pg_deploy.statements import segments, split
+from tests.migrations.conftest import Copy
+from tests.migrations.runner import FOLDER, STEMS, apply
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_generated_rollback_leaves_nothing_behind(copy: Copy, stem: str) -> None:
+    """The hardest cases that we ship: helpers that policies call, views over telemetry, a cron job, concurrent indexes."""
+    with Target("copy", copy.url).session("test") as connection:
+        state, before = copy.state(), read_facts(connection)
+        apply(copy.connection, stem)
+        after = read_facts(connection)
+        generated = generate_rollback(before, after, migration_sql=(FOLDER / f"{stem}.sql").read_text())
+        assert not generated.refusals
+        assert not generated.losses
+        for segment in segments(split(generated.sql, file="generated")):
+            if segment.transactional:
+                with connection.transaction():
+                    for statement in segment.statements:
+                        connection.execute(statement.sql.encode())
+            else:
+                connection.execute(segment.statements[0].sql.encode())
+        left = describe(compare(before, read_facts(connection)))
+        assert not left, "\n".join((*left, generated.sql))
+        assert copy.state() == state
