@@ -985,6 +985,38 @@ class AppliedMeanwhileError(PgDeployError):
         )
 
 
+# ------------------------------------------------------------------------------------------------------------- monitor
+
+
+class ThresholdsError(PgDeployError):
+    """The monitor's limits cannot be read."""
+
+    def __init__(self, file: str, problem: str) -> None:
+        self.file = file
+        super().__init__(
+            f'"{file}" cannot be used: {problem}; correct it, each key is explained in sql/monitors/thresholds.yaml'
+        )
+
+
+class NotMeasuredError(PgDeployError):
+    """The monitor could not measure what it should be able to."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            f'"monitor_database" could not measure everything: {"; ".join(problems)}; read the log of that task, the next'
+            " run tries again"
+        )
+
+
+class NewMonitorRefused(PgDeployError):
+    """No file is written for a measure of that name."""
+
+    def __init__(self, name: str, problem: str, what_to_do: str) -> None:
+        self.name = name
+        super().__init__(f'"{name}" {problem}; {what_to_do}')
+
+
 class NoBackupError(PgDeployError):
     """The backup that was asked for is not in the store."""
 

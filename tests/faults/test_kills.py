@@ -63,19 +63,6 @@ def test_after_a_kill_one_new_run_ends_deployed_and_nothing_was_done_twice(bench
     assert bench.kills > 0
 
 
-def test_a_task_killed_after_its_last_commit_finds_its_work_done(bench: Bench) -> None:
-    """Else a verify whose success was not told in time would fail when it is tried again, and undo a good migration."""
-
-    def disturb(case: Case) -> None:
-        # Every exchange from the commit that verifies to the one that closes the deployment, from the last one on.
-        total = bench.measure("transaction", False)
-        case.kills += case.start(die_before=total - 2).wait() == -9
-
-    wrong = bench.run("told_late", "transaction", False, disturb)
-
-    assert not wrong, "\n".join(wrong)
-
-
 @pytest.mark.faults
 def test_many_kills_at_random_times_leave_nothing_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The claim itself, in numbers: FAULTS_KILLS kills of processes, backends and servers, FAULTS_SEED repeats them."""
