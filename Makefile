@@ -40,6 +40,14 @@ rollback: venv ## undo what was deployed: make rollback CONF='{"down_to": "0"}'
 restore: venv ## restore a backup into a new database beside the target
 	@$(python) -m launch restore
 
+.PHONY: monitor
+monitor: venv ## measure the target and print the page; exit code 1 while an alert is open
+	@$(python) -m launch monitor
+
+.PHONY: refresh
+refresh: venv ## refresh all materialized views now
+	@$(python) -m launch refresh
+
 .PHONY: up
 up: venv ## start Airflow with its UI, and the demo target
 	@$(python) -m launch up
@@ -97,3 +105,7 @@ lock: venv ## compile requirements.txt from requirements.in
 .PHONY: new-migration
 new-migration: venv ## write a new migration: make new-migration NAME=add_orders_index
 	@$(python) -m pg_deploy.scaffold "$$NAME"
+
+.PHONY: new-monitor
+new-monitor: venv ## write a new measure: make new-monitor NAME=long_queues
+	@$(python) -m pg_deploy.monitor.scaffold "$$NAME"

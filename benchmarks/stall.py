@@ -88,7 +88,7 @@ def measure(server: Server, database: str, situation: Situation, way: str) -> Fi
     with psycopg.connect(url, autocommit=True) as connection:
         for table in TABLES:
             connection.execute(f"create table public.{table} (id integer primary key, n integer not null)")
-            connection.execute(f"insert into public.{table} select i, 0 from generate_series(1, 1000) as i")  # noqa: S608
+            connection.execute(f"insert into public.{table} select i, 0 from generate_series(1, 1000) as i")
     with tempfile.TemporaryDirectory() as folder:
         write_migration(Path(folder), STEM, situation.sql)
         command = _command(way, url, Path(folder))
@@ -131,15 +131,15 @@ def _client(url: str, number: int, tables: Sequence[str], stop: threading.Event,
             table = tables[turn % len(tables)]
             started = time.monotonic()
             if number % 2:
-                connection.execute(f"update public.{table} set n = n + 1 where id = %s", [number])  # noqa: S608
+                connection.execute(f"update public.{table} set n = n + 1 where id = %s", [number])
             else:
-                connection.execute(f"select sum(n) from public.{table} where id < 100")  # noqa: S608
+                connection.execute(f"select sum(n) from public.{table} where id < 100")
             waits.append(time.monotonic() - started)
 
 
 def _report(url: str, table: str, seconds: float) -> None:
     with psycopg.connect(url, application_name=f"report on {table}") as connection:
-        connection.execute(f"select count(*) from public.{table}")  # noqa: S608
+        connection.execute(f"select count(*) from public.{table}")
         time.sleep(seconds)
 
 

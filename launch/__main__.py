@@ -1,4 +1,4 @@
-"""`python -m launch up|down|deploy|baseline|rollback|restore`: what the make targets of these names call."""
+"""`python -m launch up|down|deploy|baseline|rollback|restore|monitor|refresh`: what the make targets of these names call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from launch import airflow, demo, deploy
+from launch import airflow, demo, deploy, monitor
 from launch.api import Api
 from launch.errors import LaunchError
 from launch.settings import LOGIN, PASSWORD, Place, place
@@ -40,7 +40,7 @@ def down(where: Place) -> bool:
 
 
 def main(arguments: list[str], variables: Mapping[str, str]) -> int:
-    """The exit code of one command: 0 done, 1 the run did not succeed, 2 it could not be tried, 130 interrupted."""
+    """The exit code of one command: 0 done, 1 the run did not succeed or an alert is open, 2 it could not be tried, 130 interrupted."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal that knows no check mark must not end the command.
         sys.stdout.reconfigure(errors="replace")
@@ -48,6 +48,8 @@ def main(arguments: list[str], variables: Mapping[str, str]) -> int:
     commands: dict[str, Callable[[], bool]] = {
         "up": lambda: up(where, variables),
         "down": lambda: down(where),
+        "monitor": lambda: monitor.monitor(where, variables),
+        "refresh": lambda: monitor.refresh(where, variables),
         **{name: partial(deploy.run, dag_id, where, variables) for name, dag_id in deploy.DAGS.items()},
     }
     if len(arguments) != 1 or arguments[0] not in commands:

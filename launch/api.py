@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -131,6 +132,19 @@ class Api:
     def tasks(self, dag_id: str, run_id: str) -> list[TaskAnswer]:
         """All tasks of the run."""
         return list(self._pages(f"{_run_path(dag_id, run_id)}/taskInstances", "task_instances", TaskAnswer))
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str) -> object:
+        """What a task returned, or None: it did not run, or returned nothing."""
+        path = f"{_run_path(dag_id, run_id)}/taskInstances/{quote(task_id)}/xcomEntries/return_value"
+        answer = self._send("GET", path)
+        if answer.status_code == 404:
+            return None
+        value: object = _checked("GET", path, answer).json().get("value")
+        if isinstance(value, str):
+            # The API shows anything that is not a text as the JSON of it.
+            with contextlib.suppress(ValueError):
+                value = json.loads(value)
+        return value
 
     def approvals(self, dag_id: str, run_id: str) -> list[ApprovalAnswer]:
         """What the run's tasks wait for a person to answer."""

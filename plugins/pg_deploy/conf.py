@@ -136,6 +136,20 @@ def read_restore_conf(values: Mapping[str, object]) -> RestoreConf:
     return _read(RestoreConf, values)
 
 
+class MonitorConf(BaseModel):
+    """The conf of monitor_database."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    target: str = "target_db"
+    refresh: Literal["stale", "all", "none"] = "stale"
+
+
+def read_monitor_conf(values: Mapping[str, object]) -> MonitorConf:
+    """`values` as a checked conf. Raises as `read_deploy_conf` does."""
+    return _read(MonitorConf, values)
+
+
 def read_rollback_conf(values: Mapping[str, object]) -> RollbackConf:
     """`values` as a checked conf. Raises as `read_deploy_conf` does."""
     return _read(RollbackConf, values)

@@ -985,6 +985,38 @@ class AppliedMeanwhileError(PgDeployError):
         )
 
 
+# ------------------------------------------------------------------------------------------------------------- monitor
+
+
+class ThresholdsError(PgDeployError):
+    """The monitor's limits cannot be read."""
+
+    def __init__(self, file: str, problem: str) -> None:
+        self.file = file
+        super().__init__(
+            f'"{file}" cannot be used: {problem}; correct it, each key is explained in sql/monitors/thresholds.yaml'
+        )
+
+
+class NotMeasuredError(PgDeployError):
+    """The monitor could not measure what it should be able to."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            f'"monitor_database" could not measure everything: {"; ".join(problems)}; read the log of that task, the next'
+            " run tries again"
+        )
+
+
+class NewMonitorRefused(PgDeployError):
+    """No file is written for a measure of that name."""
+
+    def __init__(self, name: str, problem: str, what_to_do: str) -> None:
+        self.name = name
+        super().__init__(f'"{name}" {problem}; {what_to_do}')
+
+
 class NoBackupError(PgDeployError):
     """The backup that was asked for is not in the store."""
 
@@ -1010,6 +1042,25 @@ class InvalidAccessFileError(PgDeployError):
         super().__init__(
             f'"{path.name}" of "{path.parent.name}" is not valid, {reason}: each entry under `opened` or `changed` has '
             "role, object, command and why"
+        )
+
+
+class NothingToExplainError(PgDeployError):
+    """What explain was asked about is not there."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what} was not found, so there is nothing to explain: check the name and the key")
+
+
+class LockLintError(PgDeployError):
+    """squawk could not be asked about the locks of a migration."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f'the lock lint "squawk" did not answer, {reason}: install it with `make test` or `make deploy`, which set up '
+            "everything in requirements.txt"
         )
 
 

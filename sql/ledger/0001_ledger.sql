@@ -138,6 +138,62 @@ create table deploy_ledger.evidence (
 create index evidence_deployment on deploy_ledger.evidence (deployment_id, kind);
 create index evidence_attempt on deploy_ledger.evidence (attempt_id, kind);
 
+-- What the monitor measured: one row a run, and its measures beside it, kept as long as thresholds.yaml says.
+create table deploy_ledger.sample (
+    id bigint generated always as identity primary key,
+    taken_at timestamptz not null default clock_timestamp(),
+    airflow_run text not null,
+    server_start timestamptz not null,
+    -- The newest deployment that had ended by then.
+    deployment_id bigint references deploy_ledger.deployment (id),
+    -- Null until the run's alerts were judged.
+    judged_at timestamptz
+);
+
+create index sample_taken_at on deploy_ledger.sample (taken_at);
+
+create table deploy_ledger.measurement (
+    sample_id bigint not null references deploy_ledger.sample (id) on delete cascade,
+    measure text not null,
+    -- Null: measured. Else the sentence that says why it could not be.
+    problem text,
+    -- Whether it should have been measurable: such a run is red. What a role may not see, or is not installed, is not.
+    failed boolean not null default false,
+    rows jsonb not null default '[]',
+    primary key (sample_id, measure)
+);
+
+create index measurement_measure on deploy_ledger.measurement (measure, sample_id desc);
+
+create table deploy_ledger.alert (
+    id bigint generated always as identity primary key,
+    measure text not null,
+    object text not null,
+    cause text not null,
+    what_to_do text not null,
+    started_at timestamptz not null default clock_timestamp(),
+    seen_at timestamptz not null default clock_timestamp(),
+    ended_at timestamptz,
+    -- When somebody was last told: that it began, that it goes on, or that it ended.
+    told_at timestamptz,
+    end_told_at timestamptz
+);
+
+-- One open alert for one trouble: the second run that sees it adds nothing.
+create unique index alert_one_open on deploy_ledger.alert (measure, object) where ended_at is null;
+
+create table deploy_ledger.refresh (
+    id bigint generated always as identity primary key,
+    view_name text not null,
+    started_at timestamptz not null default clock_timestamp(),
+    duration_ms double precision not null,
+    online boolean not null,
+    -- Null: refreshed. Else the sentence that says why it was not.
+    problem text
+);
+
+create index refresh_view on deploy_ledger.refresh (view_name, started_at desc);
+
 -- EXPLAIN's JSON as a value, so that a check can look at the plan of a query.
 create function deploy_ledger.plan(statement text) returns jsonb
     language plpgsql

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pg_deploy.access.api import Api
 from pg_deploy.access.bodies import Refuse
 from pg_deploy.access.real import Answer, Answers, Cell, RealEngine
-from pg_deploy.access.rowsets import choose_subjects
 from pg_deploy.access.sides import Side, prepare_scratch
 from pg_deploy.access.subjects import Subject
 from pg_deploy.access.symbolic import SymbolicEngine
@@ -33,6 +32,7 @@ class Measured:
     symbolic: Mapping[Cell, Mapping[int, Answer]]
     refused: Mapping[Cell, str]
     timings: dict[str, float]
+    asked_all: bool = False
 
 
 def build(
@@ -81,7 +81,8 @@ def measure(
     mark = time.monotonic()
     real, asked = _ask(engine, subjects, budget_s)
     timings["real"] = time.monotonic() - mark
-    return Measured(side, engine, symbols, real, asked, symbolic, refused, timings)
+    everybody = len(asked) == len(subjects)
+    return Measured(side, engine, symbols, real, asked, symbolic, refused, timings, everybody)
 
 
 def _ask(engine: RealEngine, subjects: tuple[Subject, ...], budget_s: float) -> tuple[Answers, set[int]]:
@@ -107,6 +108,3 @@ def rows_of_samples(one: Measured, chosen: Sequence[Subject]) -> tuple[RealEngin
     engine.compile(set(one.engine.universes))
     answers, _ = engine.run(chosen)
     return engine, answers
-
-
-__all__ = ["SAMPLE", "Measured", "build", "choose_subjects", "measure", "rows_of_samples"]

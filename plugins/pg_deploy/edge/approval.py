@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from pg_deploy.conf import Approval
 from pg_deploy.edge.groups import versions_without_group
+from pg_deploy.edge.notices import send
 from pg_deploy.edge.run import Run, log, read_run, told_plainly
 from pg_deploy.errors import ApprovalRejectedError
 from pg_deploy.ledger import deployment, evidence, plan
@@ -21,6 +22,7 @@ from pg_deploy.plan_text import several_text
 from pg_deploy.rehearsal.text import rehearsal_text
 from pg_deploy.settings import settings
 
+_WHERE = "Answer it in the Airflow UI, under Required Actions of that run; nobody else can deploy meanwhile."
 _RISKY = ("medium", "high", "unknown")
 
 
@@ -79,6 +81,7 @@ class AskPerson(ApprovalOperator):
         log.info("%s", self.subject)
         for line in self.body.splitlines():
             log.info("%s", line)
+        send(f"{run.target.name}: an approval waits: {self.subject}", _WHERE, context)
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:

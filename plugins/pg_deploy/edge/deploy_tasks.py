@@ -10,8 +10,10 @@ from airflow.sdk.exceptions import AirflowFailException
 from pg_deploy import planning
 from pg_deploy.apply import apply as apply_migration
 from pg_deploy.drift import keep_state
+from pg_deploy.edge.assets import TARGET_CHANGED
 from pg_deploy.edge.groups import versions_without_group
-from pg_deploy.edge.run import PREFLIGHT, Run, folder, log, ownership_from, read_run, told_plainly
+from pg_deploy.edge.notices import send
+from pg_deploy.edge.run import PREFLIGHT, Run, chosen, folder, log, ownership_from, read_run, told_plainly
 from pg_deploy.errors import (
     ConnectionFailedError,
     ConnectionLostError,
@@ -177,16 +179,21 @@ def undo_earlier() -> int:
             return _undo_verified(job)
 
 
-@task(trigger_rule="all_done")
+@task(trigger_rule="all_done", outlets=[TARGET_CHANGED])
 def report() -> None:
     """Judge the pinned set, print the success criteria, and fail unless everything is deployed."""
     context = get_current_context()
     failed = [f"{name} {state}" for name, state in task_states(context).items() if state == "failed"]
+    target = str(chosen(context).get("target"))
+    context["outlet_events"][TARGET_CHANGED].extra = {"target": target}
     with told_plainly():
         owned = ownership_from(context, PREFLIGHT)
         if owned is None:
             # What is wrong may be the conf itself, so it is not read here.
             if failed:
+                send(
+                    f"{target}: a deployment failed, nothing was changed", f"{', '.join(failed)}: read its log", context
+                )
                 raise NotDeployedError([f"{', '.join(failed)}, nothing was changed: read the log of that task"])
             log.info("dry run: the plan is in the log of preflight, nothing was changed")
             return
@@ -205,10 +212,11 @@ def report() -> None:
             )
             keep_state(connection, owned.deployment_id)
             deployment.close(connection, owned.deployment_id, owned.fence, found.end_state)
-        if not found.is_deployed:
-            raise NotDeployedError(found.failures)
-        if failed:
-            raise NotDeployedError(failed)
+        if not found.is_deployed or failed:
+            failures = failed if found.is_deployed else found.failures
+            state = "was rolled back" if found.end_state == "rolled_back" else "failed"
+            send(f"{target}: deployment {owned.deployment_id} {state}", "\n".join(failures), context)
+            raise NotDeployedError(failures)
 
 
 def task_states(context: Any) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pg_deploy import undo as core
 from pg_deploy.conf import RollbackConf, read_rollback_conf
 from pg_deploy.drift import keep_state
 from pg_deploy.edge.approval import AskPerson, Question
+from pg_deploy.edge.notices import send
 from pg_deploy.edge.run import PREFLIGHT, Run, chosen, identity, log, ownership_from, told_plainly
 from pg_deploy.edge.target import read_target
 from pg_deploy.errors import NotUndoneError
@@ -103,6 +104,8 @@ def report() -> None:
             evidence.record(connection, owned.deployment_id, "report", "report", state, detail={"lines": lines})
             keep_state(connection, owned.deployment_id)
             deployment.close(connection, owned.deployment_id, owned.fence, state)
+        said = "not everything that was asked for was undone" if failures else "was rolled back as asked"
+        send(f"{run.target.name}: {said}", "\n".join(failures or lines), context)
         core.refuse_unless_undone(failures)
 
 

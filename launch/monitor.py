@@ -1,0 +1,60 @@
+"""`make monitor` and `make refresh`: one run of monitor_database, and an exit code for scripts."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timezone
+
+from launch import airflow, demo
+from launch.api import Api
+from launch.deploy import await_dag, offer, read_conf, read_target
+from launch.follow import follow, run_url
+from launch.settings import Place
+from launch.target import DEMO_CONNECTION, parse
+
+DAG_ID = "monitor_database"
+
+
+def monitor(where: Place, variables: Mapping[str, str]) -> bool:
+    """Measure the target; True only if everything could be measured and no alert is open. Raises LaunchError."""
+    api, run_id, succeeded = _run(where, variables, {})
+    found = api.xcom(DAG_ID, run_id, "report")
+    count = found.get("open") if isinstance(found, dict) else None
+    if succeeded and count:
+        print(f"✗ {count} alert{'s' if count != 1 else ''} open", flush=True)
+    return succeeded and count == 0
+
+
+def refresh(where: Place, variables: Mapping[str, str]) -> bool:
+    """Refresh all materialized views through the same DAG; True only if each was refreshed. Raises LaunchError."""
+    api, run_id, succeeded = _run(where, variables, {"refresh": "all"})
+    found = api.xcom(DAG_ID, run_id, "refresh_stale_views")
+    done = {str(view): str(said) for view, said in found.items()} if isinstance(found, dict) else {}
+    for view, said in done.items():
+        print(f"{view}: {said}", flush=True)
+    if succeeded and not done:
+        print("there is no materialized view to refresh", flush=True)
+    return succeeded and not any(said.startswith("not refreshed") for said in done.values())
+
+
+def _run(where: Place, variables: Mapping[str, str], chosen: Mapping[str, object]) -> tuple[Api, str, bool]:
+    """Start what is not running, trigger, follow. A deployment that is under way is not disturbed by it."""
+    conf = {**read_conf(variables.get("CONF", "")), **chosen}
+    target = read_target(variables.get("TARGET_URL", ""), conf)
+    if target is None:
+        demo.up()
+        target = parse(demo.url(), DEMO_CONNECTION)
+    else:
+        conf["target"] = target.connection_id
+    running = airflow.start(where, variables)
+    if not where.pointer.exists():
+        offer(where, running, {})
+    api = Api(running.url)
+    await_dag(api, DAG_ID, "")
+    api.keep_connection(target)
+    print(f"target: connection {conf.get('target', target.connection_id)}")
+    run_id = f"make__{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S}_{secrets.token_hex(2)}"
+    api.trigger(DAG_ID, run_id, conf)
+    print(f"{DAG_ID} is running: {run_url(api.url, DAG_ID, run_id)}", flush=True)
+    return api, run_id, follow(api, DAG_ID, run_id)

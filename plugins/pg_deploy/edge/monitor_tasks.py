@@ -1,0 +1,205 @@
+"""The tasks of monitor_database."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from airflow.sdk import Variable, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from pg_deploy.conf import MonitorConf, read_monitor_conf
+from pg_deploy.edge import outside_connections
+from pg_deploy.edge.assets import TARGET_CHANGED
+from pg_deploy.edge.notices import send
+from pg_deploy.edge.run import chosen, log, told_plainly
+from pg_deploy.edge.target import read_target
+from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, NotMeasuredError, UnknownTargetError
+from pg_deploy.monitor import samples
+from pg_deploy.monitor.conclude import conclude
+from pg_deploy.monitor.judge import News
+from pg_deploy.monitor.refreshing import refresh_views
+from pg_deploy.monitor.take import add, all_views, look_again_at_views, stale_views, take_sample
+from pg_deploy.monitor.thresholds import read_thresholds
+from pg_deploy.session import Target
+from pg_deploy.settings import settings
+
+MEASURE = "measure"
+REFRESH = "refresh_stale_views"
+REPORT = "report"
+_WHY = "why"
+_REMIND = timedelta(hours=24)
+
+
+@task(retries=0)
+def measure() -> int:
+    """Measure what SQL can see, and keep it as a sample; its id."""
+    context = get_current_context()
+    with told_plainly():
+        conf = _conf(context)
+        try:
+            target = read_target(conf.target)
+        except UnknownTargetError:
+            if _by_itself(context):
+                # A schedule must not be red for a target that nobody has set up yet.
+                raise AirflowSkipException(f'there is no connection "{conf.target}": nothing to monitor') from None
+            raise
+        try:
+            return take_sample(target, read_thresholds(), context["dag_run"].run_id, log)
+        except (ConnectionFailedError, ConnectionLostError) as error:
+            context["ti"].xcom_push(key=_WHY, value=str(error))
+            raise AirflowFailException(str(error)) from None
+
+
+@task(retries=0)
+def measure_outside() -> int:
+    """Measure the application's side, where its connections exist."""
+    context = get_current_context()
+    with told_plainly():
+        target, sample_id = _target(context)
+        with target.session("monitor") as connection:
+            before = samples.before(connection)
+        measured = outside_connections.measure_outside(target.name, before)
+        for one in measured:
+            log.info(
+                "%s: %s", one.measure, one.problem or ", ".join(f"{r.object} {r.value} {r.unit}" for r in one.rows)
+            )
+        add(target, sample_id, measured)
+        return len(measured)
+
+
+@task.branch(retries=0)
+def find_stale() -> str:
+    """Go on to the refresh where a materialized view is older than it may be."""
+    context = get_current_context()
+    with told_plainly():
+        names = _to_refresh(context)
+    log.info("to refresh: %s", ", ".join(names) or "nothing")
+    return REFRESH if names else REPORT
+
+
+@task(retries=0)
+def refresh_stale_views() -> dict[str, str]:
+    """Refresh what is stale, without stalling its readers."""
+    context = get_current_context()
+    with told_plainly():
+        target, _ = _target(context)
+        return refresh_views(target, read_thresholds().views, _to_refresh(context), log)
+
+
+@task(retries=0)
+def measure_again() -> int:
+    """Look at the views once more; how many are still stale."""
+    context = get_current_context()
+    with told_plainly():
+        target, sample_id = _target(context)
+        refreshed: dict[str, str] = context["ti"].xcom_pull(task_ids=REFRESH)
+        still = look_again_at_views(target, read_thresholds(), sample_id, refreshed)
+        log.info("still stale: %s", ", ".join(still) or "none")
+        return len(still)
+
+
+@task(trigger_rule="all_done", retries=0)
+def report() -> dict[str, int]:
+    """Open and end alerts, tell them once, write the page; fail only where something could not be measured."""
+    context = get_current_context()
+    with told_plainly():
+        conf = _conf(context)
+        states = _states(context)
+        if states.get(MEASURE) == "skipped":
+            raise AirflowSkipException("nothing was measured")
+        why = context["ti"].xcom_pull(task_ids=MEASURE, key=_WHY)
+        if why:
+            _target_is_down(conf.target, str(why), context)
+            raise NotMeasuredError([str(why)])
+        if states.get(MEASURE) != "success":
+            raise NotMeasuredError(["the task measure failed"])
+        target, sample_id = _target(context)
+        _target_is_back(conf.target, context)
+        found = conclude(
+            target,
+            read_thresholds(),
+            sample_id,
+            tell=lambda news: _tell(target.name, news, context),
+            contacts=settings().contacts,
+            log=log,
+        )
+        failed = [f"the task {name} failed" for name, state in states.items() if state == "failed"]
+        if found.problems or failed:
+            raise NotMeasuredError([*found.problems, *failed])
+    return {"open": found.open, "started": found.started}
+
+
+def _tell(target: str, news: News, context: Any) -> None:
+    parts = []
+    for title, alerts in (("began", news.started), ("still stand", news.reminders), ("ended", news.ended)):
+        for alert in alerts:
+            parts.append(f"{title}: {alert.line}" + ("" if title == "ended" else f"\n  what to do: {alert.what_to_do}"))
+    counts = [
+        f"{len(alerts)} {word}"
+        for word, alerts in (("began", news.started), ("still open", news.reminders), ("ended", news.ended))
+        if alerts
+    ]
+    if not send(f"{target}: alerts, {', '.join(counts)}", "\n".join(parts), context):
+        raise AirflowFailException("no notice could be delivered: read the log above, the next run tries again")
+
+
+def _down_key(target: str) -> str:
+    return f"pg_deploy_monitor_down_{target}"
+
+
+def _target_is_down(target: str, why: str, context: Any) -> None:
+    """One alert for all: what cannot be reached cannot keep its own alerts, so Airflow remembers this one."""
+    log.error("ALERT target %s: %s", target, why)
+    log.info("  what to do: start the server or mend the network; nothing else was measured")
+    log.info("  contacts: %s", settings().contacts)
+    now = datetime.now(timezone.utc)
+    kept = Variable.get(_down_key(target), default=None)
+    known = json.loads(kept) if kept else None
+    if known and now - datetime.fromisoformat(known["told_at"]) < _REMIND:
+        return
+    word = "still cannot be reached" if known else "cannot be reached"
+    if send(f"{target} {word}", why, context):
+        since = known["since"] if known else now.isoformat()
+        Variable.set(_down_key(target), json.dumps({"since": since, "told_at": now.isoformat()}))
+
+
+def _target_is_back(target: str, context: Any) -> None:
+    kept = Variable.get(_down_key(target), default=None)
+    if kept and send(
+        f"{target} can be reached again", f"it was away since {json.loads(kept)['since'][:16]} UTC", context
+    ):
+        Variable.delete(_down_key(target))
+
+
+def _conf(context: Any) -> MonitorConf:
+    """The conf of the run; after a deployment, about the database that was deployed to."""
+    conf = read_monitor_conf(chosen(context))
+    events = (context.get("triggering_asset_events") or {}).get(TARGET_CHANGED, ())
+    targets = [event.extra["target"] for event in events if "target" in (event.extra or {})]
+    return conf.model_copy(update={"target": targets[-1]}) if targets else conf
+
+
+def _by_itself(context: Any) -> bool:
+    """Whether no person asked for this run."""
+    run_type = context["dag_run"].run_type
+    return str(getattr(run_type, "value", run_type)) in ("scheduled", "asset_triggered")
+
+
+def _target(context: Any) -> tuple[Target, int]:
+    return read_target(_conf(context).target), int(context["ti"].xcom_pull(task_ids=MEASURE))
+
+
+def _to_refresh(context: Any) -> tuple[str, ...]:
+    target, sample_id = _target(context)
+    wanted = _conf(context).refresh
+    if wanted == "none":
+        return ()
+    return all_views(target) if wanted == "all" else stale_views(target, sample_id)
+
+
+def _states(context: Any) -> dict[str, str]:
+    ti = context["ti"]
+    found = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+    return {name: str(state) for name, state in found.items() if name != ti.task_id}

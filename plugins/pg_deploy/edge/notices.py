@@ -1,0 +1,85 @@
+"""Notices: what a person should hear without looking, through Airflow notifiers to the connections of the settings.
+
+`PG_DEPLOY_NOTICES` names connections, with commas: of type smtp (the extra `to` names the recipients), slackwebhook, or http
+(a JSON object with the key text is posted). Without it, notices go to the task's log alone.
+"""
+
+from __future__ import annotations
+
+import os
+from html import escape
+from typing import Any
+
+import httpx
+from airflow.sdk import BaseNotifier
+from airflow.sdk import Connection as AirflowConnection
+
+from pg_deploy.edge.outside_connections import bearer, find, http_url
+from pg_deploy.edge.run import log
+from pg_deploy.session import one_line, without_secrets
+from pg_deploy.settings import settings
+
+SETTING = "PG_DEPLOY_NOTICES"
+_TIMEOUT_S = 10.0
+
+
+class Notice(BaseNotifier):
+    """One text to one connection. `notify` raises what goes wrong; `send` below tells it in the log instead."""
+
+    def __init__(self, subject: str, text: str, connection: str | None) -> None:
+        super().__init__()
+        self.subject = subject
+        self.text = text
+        self.connection = connection
+
+    def notify(self, context: Any) -> None:
+        """Deliver it."""
+        if self.connection is None:
+            log.warning("notice: %s", self.subject)
+            return
+        found = find(self.connection)
+        if found is None:
+            raise LookupError(f'there is no connection "{self.connection}"')
+        if found.conn_type == "smtp":
+            self._mail(found, context)
+        else:
+            self._post(found)
+
+    def _mail(self, found: AirflowConnection, context: Any) -> None:
+        from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+
+        SmtpNotifier(
+            to=found.extra_dejson["to"],
+            subject=self.subject,
+            html_content=f"<pre>{escape(self.text)}</pre>",
+            smtp_conn_id=self.connection,
+        ).notify(context)
+
+    def _post(self, found: AirflowConnection) -> None:
+        if found.conn_type == "slackwebhook":
+            url, headers = "/".join(filter(None, [http_url(found), found.password])), {}
+        else:
+            url, headers = http_url(found) + str(found.extra_dejson.get("path", "/")), bearer(found)
+        body = {"text": f"{self.subject}\n{self.text}"}
+        httpx.post(url, json=body, headers=headers, timeout=_TIMEOUT_S).raise_for_status()
+
+
+def send(subject: str, text: str, context: Any) -> bool:
+    """Deliver a notice to every connection of the settings; False when none of them took it. Never raises."""
+    contacts = settings().contacts
+    text = f"{text}\n\ncontacts: {contacts}" if contacts else text
+    names: list[str | None] = [name.strip() for name in os.environ.get(SETTING, "").split(",") if name.strip()]
+    delivered = 0
+    for name in names or [None]:
+        try:
+            Notice(subject, text, name)(context)
+            delivered += 1
+        except Exception as error:  # a notice must never be what fails a deployment
+            log.error(
+                'the notice "%s" did not reach %s: %s: %s',
+                subject,
+                name,
+                type(error).__name__,
+                without_secrets(one_line(str(error)))[:200],
+            )
+    return delivered > 0

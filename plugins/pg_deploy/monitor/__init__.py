@@ -1,0 +1,1 @@
+"""The monitor: measures a database, judges what it found, and says so once."""

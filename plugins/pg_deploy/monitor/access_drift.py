@@ -1,0 +1,103 @@
+"""Policies, grants and role memberships that somebody changed by hand since the last deployment ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timezone
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from pg_deploy.catalog import IGNORED_SCHEMAS, Fact, Facts
+from pg_deploy.catalog_diff import Difference, compare, describe
+from pg_deploy.catalog_rows import DROPPED_MEANWHILE, ObjectDroppedError, read_kinds
+from pg_deploy.monitor.measures import Measured, Row, bounded, told
+from pg_deploy.monitor.refreshing import deployment_is_open
+from pg_deploy.session import Connection
+
+MEASURE = "access_drift"
+FILES = ("policy", "grant", "default_grant", "membership", "role", "relation", "function")
+_WHOLE = ("policy", "grant", "default grant", "membership", "role", "function", "procedure", "aggregate")
+_RELATIONS = ("table", "view", "materialized view", "foreign table", "partitioned table")
+# Of a relation only what decides access; one that comes or goes shows in its grants.
+_FLAGS = ("owner", "row level security", "force row level security")
+
+
+def measure_access_drift(connection: Connection) -> Measured:
+    """One row for each object that differs from what the last deployment left behind. Reads only."""
+    if deployment_is_open(connection):
+        return Measured(MEASURE, problem="not looked at while a deployment is under way")
+    kept = _kept(connection)
+    if kept is None:
+        return Measured(MEASURE, problem="nothing was deployed here yet, so there is nothing to compare with")
+    deployment_id, before = kept
+    try:
+        now = _now(connection)
+    except (ObjectDroppedError, *DROPPED_MEANWHILE):
+        return Measured(MEASURE, problem="the catalog was changed while it was read; the next run looks again")
+    except psycopg.Error as error:
+        if connection.closed or connection.broken:
+            raise
+        return told(MEASURE, error)
+    found = compare(before, now)
+    added, removed = (tuple(fact for fact in facts if fact.kind in _WHOLE) for facts in (found.added, found.removed))
+    return Measured(MEASURE, tuple(_rows(Difference(added, removed, found.changed), deployment_id)))
+
+
+def _rows(difference: Difference, deployment_id: int) -> list[Row]:
+    one_each = [
+        *(Difference((fact,), (), ()) for fact in difference.added),
+        *(Difference((), (fact,), ()) for fact in difference.removed),
+        *(Difference((), (), (pair,)) for pair in difference.changed),
+    ]
+    rows = []
+    for each in one_each:
+        fact = (each.added or each.removed or [pair[1] for pair in each.changed])[0]
+        said = describe(each)[0].removeprefix(f"changed {fact.kind} {fact.identity}: ")
+        rows.append(
+            Row(
+                f"{fact.kind} {fact.identity}",
+                1,
+                "difference",
+                {"cause": f"{said}, by hand since deployment {deployment_id} ended"},
+            )
+        )
+    return rows
+
+
+def _kept(connection: Connection) -> tuple[int, Facts] | None:
+    head = connection.execute(
+        """select id, server_version, taken_at, deployment_id from deploy_ledger.snapshot
+        where moment = 'deployed' and location = 'target' order by id desc limit 1"""
+    ).fetchone()
+    if head is None:
+        return None
+    rows = connection.execute(
+        """select f.kind, f.identity, f.definition, f.scope
+        from deploy_ledger.snapshot s
+        join deploy_ledger.catalog_fact f on f.hash = any (s.fact_hashes)
+        where s.id = %s and f.kind = any (%s)""",
+        [head[0], [*_WHOLE, *_RELATIONS]],
+    ).fetchall()
+    return head[3], Facts(_deciding(Fact(*row) for row in rows), head[1], head[2])
+
+
+def _now(connection: Connection) -> Facts:
+    with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
+        bounded(connection)
+        rows = read_kinds(cursor, FILES, IGNORED_SCHEMAS)
+    facts = (Fact(row.kind, row.identity, row.definition, row.scope) for row in rows)  # type: ignore[arg-type]
+    return Facts(_deciding(facts), connection.info.server_version, datetime.now(timezone.utc))
+
+
+def _deciding(facts: Iterable[Fact]) -> frozenset[Fact]:
+    return frozenset(_reduced(fact) for fact in facts if fact.kind in _WHOLE or fact.kind in _RELATIONS)
+
+
+def _reduced(fact: Fact) -> Fact:
+    if fact.kind in _WHOLE:
+        return fact
+    kept = {name: value for name, value in fact.properties.items() if name in _FLAGS}
+    return replace(fact, definition=json.dumps(kept, sort_keys=True, ensure_ascii=False))

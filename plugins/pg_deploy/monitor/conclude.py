@@ -1,0 +1,66 @@
+"""The end of a run: alerts opened and ended, the page written, and what nobody was told yet."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pg_deploy.monitor import samples
+from pg_deploy.monitor.judge import News, judge, mark_told, news, open_alerts, sync
+from pg_deploy.monitor.page import page_lines
+from pg_deploy.monitor.thresholds import Thresholds
+from pg_deploy.monitor.watch import watch_deployment
+from pg_deploy.session import Target
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """How many alerts stand open, how many began in this run, and what could not be measured."""
+
+    open: int
+    started: int
+    problems: tuple[str, ...]
+
+
+def conclude(
+    target: Target,
+    thresholds: Thresholds,
+    sample_id: int,
+    *,
+    tell: Callable[[News], None],
+    contacts: str,
+    log: logging.Logger,
+) -> Conclusion:
+    """Judge a sample, tell the news through `tell`, write the page into the log.
+
+    What `tell` could not deliver (it raised) is told again by the next run.
+    """
+    with target.session("monitor report") as connection:
+        sample, measured = samples.load(connection, sample_id)
+        watched = watch_deployment(connection, thresholds.watch, samples.last_deployment(connection), target.name)
+        if watched.measured:
+            measured.append(watched.measured)
+            samples.put(connection, sample, [watched.measured])
+        findings = judge(measured, thresholds)
+        sync(connection, findings, measured)
+        fresh = news(connection, thresholds.remind_after)
+        alerts = open_alerts(connection)
+        lines = page_lines(
+            target.name, sample.taken_at, measured, alerts, findings, watch=watched.lines, contacts=contacts
+        )
+        for line in lines:
+            (log.error if line.startswith("ALERT ") else log.info)("%s", line)
+        for alert in fresh.ended:
+            log.info("over since %s: %s", f"{alert.ended_at:%Y-%m-%d %H:%M} UTC", alert.line)
+        if watched.report:
+            log.info("::group::the last report of the watch, Markdown to commit")
+            for line in watched.report.splitlines():
+                log.info("%s", line)
+            log.info("::endgroup::")
+        if fresh:
+            tell(fresh)
+            mark_told(connection, fresh)
+        samples.mark_judged(connection, sample)
+    failed = tuple(f"{one.measure}: {one.problem}" for one in measured if one.failed)
+    return Conclusion(len(alerts), len(fresh.started), failed)

@@ -1,0 +1,96 @@
+"""Refreshing materialized views without stalling those who read them."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Collection
+from contextlib import suppress
+
+import psycopg
+from psycopg import sql
+
+from pg_deploy.duration import format_duration
+from pg_deploy.monitor.thresholds import Views
+from pg_deploy.monitor.views import View, holders, read_views
+from pg_deploy.session import Connection, Target, one_line, without_secrets
+
+
+def deployment_is_open(connection: Connection) -> bool:
+    """Whether somebody deploys to this database now. Reads only."""
+    row = connection.execute("select exists (select from deploy_ledger.deployment where ended_at is null)").fetchone()
+    return bool(row and row[0])
+
+
+def refresh_views(target: Target, limits: Views, names: Collection[str], log: logging.Logger) -> dict[str, str]:
+    """Refresh the named views one after the other; what happened to each, in words.
+
+    CONCURRENTLY where a unique index allows. Waits for a lock no longer than `lock_budget`, then lets others pass and tries
+    again until `give_up_after`. Without such an index a refresh keeps readers out, so it gets `lock_budget` in all (a
+    view that nobody can read yet gets the whole time). Writes each into deploy_ledger.refresh.
+    """
+    done: dict[str, str] = {}
+    with target.session("refresh") as connection, target.session("refresh, watching") as watching:
+        views = [view for view in read_views(connection) if view.name in names]
+        for view in views:
+            if deployment_is_open(watching):
+                done[view.name] = "not refreshed: a deployment to this database is under way"
+            elif not view.mine:
+                done[view.name] = f"not refreshed: this role may not, its owner is {view.owner}"
+            else:
+                done[view.name] = _refresh(connection, watching, view, limits, log)
+            log.info("%s: %s", view.name, done[view.name])
+    return done
+
+
+def _refresh(connection: Connection, watching: Connection, view: View, limits: Views, log: logging.Logger) -> str:
+    concurrently = view.concurrently and view.populated
+    timeout = limits.refresh_timeout if concurrently or not view.populated else limits.lock_budget
+    began = time.monotonic()
+    pause = 0.5
+    while True:
+        started = time.monotonic()
+        problem: str | None = None
+        try:
+            connection.execute(
+                "select set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)",
+                [_ms(limits.lock_budget), _ms(timeout)],
+            )
+            connection.execute(
+                sql.SQL("refresh materialized view {}{}").format(
+                    sql.SQL("concurrently " if concurrently else ""), view.identifier
+                )
+            )
+        except psycopg.errors.LockNotAvailable:
+            by = holders(watching, view, readers=not concurrently) or "a session that is gone by now"
+            problem = f"not refreshed: its lock is held by {by}"
+            if time.monotonic() - began + pause < limits.give_up_after:
+                log.info("%s waits for its lock, held by %s; again in %.1f s", view.name, by, pause)
+                time.sleep(pause * random.uniform(0.7, 1.3))
+                pause *= 2
+                continue
+        except psycopg.errors.QueryCanceled:
+            problem = f"not refreshed: it took longer than {format_duration(timeout)}"
+            if not concurrently and view.populated:
+                problem += ", and without a unique index its readers wait meanwhile: create one"
+        except psycopg.Error as error:
+            if connection.closed or connection.broken:
+                raise
+            problem = f"not refreshed: {without_secrets(one_line(error.diag.message_primary or str(error)))}"
+        finally:
+            if not connection.closed:
+                with suppress(psycopg.Error):
+                    connection.execute("set lock_timeout = 0")
+        took = time.monotonic() - started
+        watching.execute(
+            "insert into deploy_ledger.refresh (view_name, started_at, duration_ms, online, problem)"
+            " values (%s, clock_timestamp() - make_interval(secs => %s), %s, %s, %s)",
+            [view.name, took, took * 1000, concurrently, problem],
+        )
+        how = "concurrently" if concurrently else "while its readers waited" if view.populated else "for the first time"
+        return problem or f"refreshed {how} in {format_duration(took)}"
+
+
+def _ms(seconds: float) -> str:
+    return str(max(1, int(seconds * 1000)))

@@ -1,0 +1,189 @@
+"""Samples: what each run measured, in the ledger, small and for a limited time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from pg_deploy.monitor.measures import Measured, Row, from_json
+from pg_deploy.monitor.statements import Counters, Window
+from pg_deploy.session import Connection
+
+COUNTERS = "statement_counters"
+WINDOWS = "statement_windows"
+_NOT_ROWS = (COUNTERS, WINDOWS)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run of the monitor."""
+
+    id: int
+    taken_at: datetime
+    deployment_id: int | None
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployment that changed the target, and when it ended."""
+
+    id: int
+    ended_at: datetime
+    state: str
+    stems: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """For a sentence."""
+        return f"deployment {self.id} ({', '.join(self.stems) or 'no migration'})"
+
+
+def begin(connection: Connection, airflow_run: str) -> Sample:
+    """A new sample of that run; what an earlier try of the same run left is removed. Commits once."""
+    with connection.transaction():
+        connection.execute("delete from deploy_ledger.sample where airflow_run = %s", [airflow_run])
+        row = connection.execute(
+            """insert into deploy_ledger.sample (airflow_run, server_start, deployment_id)
+            values (%s, pg_postmaster_start_time(), (
+                select max(d.id) from deploy_ledger.deployment d where d.state in ('deployed', 'rolled_back', 'failed')
+            ))
+            returning id, taken_at, deployment_id""",
+            [airflow_run],
+        ).fetchone()
+    return Sample(*row) if row else Sample(0, datetime.now(), None)
+
+
+def put(connection: Connection, sample: Sample, measured: Sequence[Measured]) -> None:
+    """Write measures of a sample, replacing those of the same name. Commits once."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(
+            """insert into deploy_ledger.measurement (sample_id, measure, problem, failed, rows)
+            values (%s, %s, %s, %s, %s)
+            on conflict (sample_id, measure)
+                do update set problem = excluded.problem, failed = excluded.failed, rows = excluded.rows""",
+            [
+                (sample.id, one.measure, one.problem, one.failed, Jsonb([row.as_json() for row in one.rows]))
+                for one in measured
+            ],
+        )
+
+
+def put_statements(connection: Connection, sample: Sample, counters: Counters, found: Mapping[str, Window]) -> None:
+    """Write the statements of a sample; the counters of earlier ones are not needed any more. Commits once."""
+    with connection.transaction():
+        connection.execute("delete from deploy_ledger.measurement where measure = %s", [COUNTERS])
+        connection.execute(
+            "insert into deploy_ledger.measurement (sample_id, measure, rows) values (%s, %s, %s), (%s, %s, %s)",
+            [
+                sample.id,
+                COUNTERS,
+                Jsonb(counters.as_json()),
+                sample.id,
+                WINDOWS,
+                Jsonb(
+                    {key: [one.calls, round(one.mean_ms, 3), round(one.mean_blocks, 1)] for key, one in found.items()}
+                ),
+            ],
+        )
+
+
+def load(connection: Connection, sample_id: int) -> tuple[Sample, list[Measured]]:
+    """A sample with all its measures but the statements'. Reads only."""
+    head = connection.execute(
+        "select id, taken_at, deployment_id from deploy_ledger.sample where id = %s", [sample_id]
+    ).fetchone()
+    if head is None:
+        raise LookupError(f"sample {sample_id} is not in the ledger")
+    rows = connection.execute(
+        """select measure, rows, problem, failed from deploy_ledger.measurement
+        where sample_id = %s and measure <> all (%s) order by measure""",
+        [sample_id, list(_NOT_ROWS)],
+    ).fetchall()
+    return Sample(*head), [Measured(row[0], from_json(row[1]), row[2], row[3]) for row in rows]
+
+
+def before(connection: Connection) -> dict[str, tuple[Row, ...]]:
+    """The newest rows of each measure that were really measured, from the last days. Reads only."""
+    rows = connection.execute(
+        """select distinct on (m.measure) m.measure, m.rows
+        from deploy_ledger.measurement m
+        join deploy_ledger.sample s on s.id = m.sample_id
+        where m.problem is null and m.measure <> all (%s) and s.taken_at > now() - interval '3 days'
+        order by m.measure, m.sample_id desc""",
+        [list(_NOT_ROWS)],
+    ).fetchall()
+    return {row[0]: from_json(row[1]) for row in rows}
+
+
+def last_counters(connection: Connection) -> Counters | None:
+    """The statements' counters of the newest sample that has them. Reads only."""
+    row = connection.execute(
+        "select rows from deploy_ledger.measurement where measure = %s order by sample_id desc limit 1", [COUNTERS]
+    ).fetchone()
+    return Counters.from_json(row[0]) if row else None
+
+
+def statement_history(connection: Connection, count: int) -> list[tuple[datetime, dict[str, Window]]]:
+    """The statements' windows of the newest `count` samples, oldest first. Reads only."""
+    rows = connection.execute(
+        """select s.taken_at, m.rows
+        from deploy_ledger.measurement m
+        join deploy_ledger.sample s on s.id = m.sample_id
+        where m.measure = %s
+        order by m.sample_id desc
+        limit %s""",
+        [WINDOWS, count],
+    ).fetchall()
+    return [(row[0], {key: Window(*numbers) for key, numbers in row[1].items()}) for row in reversed(rows)]
+
+
+def values(connection: Connection, measure: str, since: datetime, until: datetime) -> list[float]:
+    """All values of a measure of the samples in that time. Reads only."""
+    rows = connection.execute(
+        """select (r.value ->> 'value')::float8
+        from deploy_ledger.measurement m
+        join deploy_ledger.sample s on s.id = m.sample_id
+        cross join lateral jsonb_array_elements(m.rows) r
+        where m.measure = %s and s.taken_at >= %s and s.taken_at < %s and r.value ->> 'value' is not null""",
+        [measure, since, until],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def last_deployment(connection: Connection) -> Deployed | None:
+    """The newest deployment that has ended and of which something is in place still. Reads only."""
+    row = connection.execute(
+        """select d.id, d.ended_at, d.state, array_agg(a.stem order by a.id)
+        from deploy_ledger.deployment d
+        join deploy_ledger.attempt a on a.deployment_id = d.id
+        where d.ended_at is not null and d.dag_id = 'deploy_migrations'
+            and a.state = 'verified'
+        group by d.id
+        order by d.id desc
+        limit 1"""
+    ).fetchone()
+    return Deployed(row[0], row[1], row[2], tuple(row[3])) if row else None
+
+
+def tidy(connection: Connection, retention_s: float) -> int:
+    """Remove samples, ended alerts and refreshes older than `retention_s` seconds; how many samples. Commits once."""
+    old = timedelta(seconds=retention_s)
+    with connection.transaction():
+        removed = connection.execute("delete from deploy_ledger.sample where taken_at < now() - %s", [old]).rowcount
+        connection.execute("delete from deploy_ledger.alert where ended_at < now() - %s", [old])
+        connection.execute("delete from deploy_ledger.refresh where started_at < now() - %s", [old])
+    return removed
+
+
+def mark_judged(connection: Connection, sample: Sample) -> None:
+    """The run's alerts were judged and told. Commits once."""
+    connection.execute("update deploy_ledger.sample set judged_at = now() where id = %s", [sample.id])
+
+
+def as_mapping(rows: Sequence[Row]) -> dict[str, Mapping[str, Any]]:
+    """The details of rows by object."""
+    return {row.object: row.detail for row in rows}

@@ -1,0 +1,186 @@
+"""pg_stat_statements, read by difference between runs and never reset.
+
+Counters of one run are compared with those of the run before. What was reset, evicted or restarted meanwhile begins at
+zero again, so its new counters are the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from pg_deploy.monitor.measures import DIRECTORY, bounded
+from pg_deploy.server_state import mask
+from pg_deploy.session import Connection, one_line
+
+
+@dataclass(frozen=True)
+class Counter:
+    """What one statement of one role has cost since it was first counted; time in ms, blocks of shared buffers."""
+
+    calls: float
+    total_ms: float
+    blocks: float
+
+
+@dataclass(frozen=True)
+class Counters:
+    """All statements of this database by `queryid/role`, and whether the counters went on.
+
+    `problem` says why nothing could be read; the rest is empty then.
+    """
+
+    by_key: Mapping[str, Counter] = field(default_factory=dict)
+    reset_at: str | None = None
+    evictions: int | None = None
+    most: int | None = None
+    sees_all: bool = True
+    role: str = ""
+    problem: str | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """For the ledger."""
+        return {
+            "reset_at": self.reset_at,
+            "evictions": self.evictions,
+            "problem": self.problem,
+            "role": self.role,
+            "counters": {key: [one.calls, round(one.total_ms, 3), one.blocks] for key, one in self.by_key.items()},
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Counters:
+        """Back from the ledger."""
+        return cls(
+            {key: Counter(*numbers) for key, numbers in value["counters"].items()},
+            value["reset_at"],
+            value["evictions"],
+            role=value["role"],
+            problem=value["problem"],
+        )
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one statement cost between two runs: calls, and for each call ms and blocks."""
+
+    calls: float
+    mean_ms: float
+    mean_blocks: float
+
+    @property
+    def total_ms(self) -> float:
+        """All calls together, in ms."""
+        return self.calls * self.mean_ms
+
+
+def read_counters(connection: Connection) -> Counters:
+    """The counters as they are now. Reads only; never resets them.
+
+    Never raises for a missing, old or unreadable extension; a lost connection is raised as it comes.
+    """
+    try:
+        with connection.transaction():
+            bounded(connection)
+            with connection.cursor(row_factory=dict_row) as cursor:
+                server = cursor.execute((DIRECTORY / "statements" / "server.sql").read_bytes()).fetchone()
+                if server is None:
+                    return Counters(problem="the extension pg_stat_statements is missing in this database")
+                return _read(connection, server)
+    except psycopg.Error as error:
+        if connection.closed or connection.broken:
+            raise
+        # Created, but not in shared_preload_libraries: every use of it is an error.
+        return Counters(problem=one_line(error.diag.message_primary or str(error)))
+
+
+def _read(connection: Connection, server: Mapping[str, Any]) -> Counters:
+    columns = set(server["columns"] or ())
+    time = next((name for name in ("total_exec_time", "total_time") if name in columns), None)
+    if time is None:
+        return Counters(problem="this version of pg_stat_statements tells no times")
+    schema = str(server["schema"])
+    rows = connection.execute(
+        sql.SQL(
+            """select s.queryid || '/' || s.userid, sum(s.calls)::float8, sum(s.{time})::float8,
+                sum(s.shared_blks_hit + s.shared_blks_read)::float8
+            from {function}(false) s
+            where s.dbid = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+                and s.queryid is not null
+            group by 1"""
+        ).format(time=sql.Identifier(time), function=sql.Identifier(schema, "pg_stat_statements"))
+    ).fetchall()
+    reset_at, evictions = None, None
+    if server["has_info"]:
+        info = connection.execute(
+            sql.SQL("select i.stats_reset::text, i.dealloc from {} i").format(
+                sql.Identifier(schema, "pg_stat_statements_info")
+            )
+        ).fetchone()
+        reset_at, evictions = info or (None, None)
+    role = connection.execute("select r.oid::text from pg_catalog.pg_roles r where r.rolname = current_user").fetchone()
+    return Counters(
+        {row[0]: Counter(row[1], row[2], row[3]) for row in rows},
+        reset_at,
+        evictions,
+        server["most"],
+        bool(server["sees_all"]),
+        role[0] if role else "",
+    )
+
+
+def windows(before: Counters, now: Counters) -> dict[str, Window]:
+    """What each statement cost between two readings; one that was not called is left out."""
+    found = {}
+    for key, counter in now.by_key.items():
+        old = before.by_key.get(key)
+        if old is None or old.calls > counter.calls or old.total_ms > counter.total_ms + 0.01:
+            old = Counter(0, 0, 0)
+        calls = counter.calls - old.calls
+        if calls > 0:
+            found[key] = Window(
+                calls, max(0.0, counter.total_ms - old.total_ms) / calls, max(0.0, counter.blocks - old.blocks) / calls
+            )
+    return found
+
+
+def most_time(found: Mapping[str, Window], count: int) -> dict[str, Window]:
+    """The `count` statements with the most time in all."""
+    return dict(sorted(found.items(), key=lambda item: item[1].total_ms, reverse=True)[:count])
+
+
+def read_texts(connection: Connection, keys: Collection[str], naming: Collection[str] = ()) -> dict[str, str]:
+    """The normalised texts of some statements, and of all that name one of `naming`; never a parameter. Reads only.
+
+    One line each, literals that the server left in are masked, at most 100 characters.
+    """
+    ids = sorted({int(key.split("/")[0]) for key in keys})
+    if not ids and not naming:
+        return {}
+    with connection.transaction():
+        bounded(connection)
+        with connection.cursor(row_factory=dict_row) as cursor:
+            server = cursor.execute((DIRECTORY / "statements" / "server.sql").read_bytes()).fetchone()
+        if server is None:
+            return {}
+        rows = connection.execute(
+            sql.SQL(
+                """select s.queryid || '/' || s.userid, min(s.query)
+                from {}(true) s
+                where s.dbid = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+                    and (s.queryid = any (%s) or s.query like any (%s))
+                group by 1"""
+            ).format(sql.Identifier(str(server["schema"]), "pg_stat_statements")),
+            [ids, [f"%{name}%" for name in naming]],
+        ).fetchall()
+    return {row[0]: row[1] for row in rows if row[1]}
+
+
+def shown(text: str | None) -> str:
+    """A statement's text for a log."""
+    return mask(text) if text else "text not visible to this role"

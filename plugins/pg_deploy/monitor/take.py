@@ -1,0 +1,122 @@
+"""Taking a sample: everything that SQL can see, in one pass over one connection."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from psycopg.rows import dict_row
+
+from pg_deploy.duration import format_duration
+from pg_deploy.ledger import schema
+from pg_deploy.monitor import samples
+from pg_deploy.monitor.access_drift import measure_access_drift
+from pg_deploy.monitor.judge import open_alerts
+from pg_deploy.monitor.lints import MEASURE as LINTS
+from pg_deploy.monitor.lints import measure_lints
+from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, measure_files, run_measure
+from pg_deploy.monitor.queries import SLOW, measure_statements
+from pg_deploy.monitor.samples import Deployed, Sample
+from pg_deploy.monitor.thresholds import Thresholds
+from pg_deploy.monitor.views import MEASURE as VIEWS
+from pg_deploy.monitor.views import measure_views
+from pg_deploy.session import Connection, Target
+
+DEPLOYED = "deployed"
+
+
+def take_sample(target: Target, thresholds: Thresholds, airflow_run: str, log: logging.Logger) -> int:
+    """Measure the target and keep it; the sample's id. Makes the ledger where there is none.
+
+    Never changes anything but the ledger. Raises ConnectionFailedError when the target cannot be reached.
+    """
+    began = time.monotonic()
+    with target.session("monitor") as connection:
+        schema.ensure(connection)
+        # A busy database must not wait for us, and its log must not fill with our plans.
+        connection.execute("select set_config('jit', 'off', false)")
+        before = samples.before(connection)
+        sample = samples.begin(connection, airflow_run)
+        measured = [run_measure(connection, file, before.get(file.stem, ())) for file in measure_files()]
+        measured.append(measure_views(connection, thresholds.views, before.get(VIEWS, ())))
+        measured.append(measure_access_drift(connection))
+        measured.append(measure_lints(connection, before.get(LINTS)))
+        deployed = samples.last_deployment(connection)
+        brought = _deployed(connection, deployed)
+        measured.append(brought)
+        measured += measure_statements(
+            connection,
+            sample,
+            thresholds.statements,
+            slow_since={one.object: one.started_at for one in open_alerts(connection) if one.measure == SLOW},
+            deployed=deployed,
+            deployed_views=[row.object for row in brought.rows if row.detail["kind"] == "materialized view"],
+        )
+        samples.put(connection, sample, measured)
+        samples.tidy(connection, thresholds.retention)
+    for one in measured:
+        if one.problem:
+            (log.error if one.failed else log.info)("%s: %s", one.measure, one.problem)
+    log.info("%d measures in %s", len(measured), format_duration(time.monotonic() - began))
+    return sample.id
+
+
+def look_again_at_views(
+    target: Target, thresholds: Thresholds, sample_id: int, refreshed: dict[str, str]
+) -> tuple[str, ...]:
+    """Measure the views once more after a refresh, in the same sample; those that are still stale. Commits once."""
+    with target.session("monitor") as connection:
+        sample, measured = samples.load(connection, sample_id)
+        first = next((one.rows for one in measured if one.measure == VIEWS), ())
+        second = measure_views(connection, thresholds.views, first, stale_at_first=refreshed)
+        samples.put(connection, sample, [second])
+    return tuple(row.object for row in second.rows if row.detail["stale"])
+
+
+def stale_views(target: Target, sample_id: int) -> tuple[str, ...]:
+    """The views that the sample saw as stale. Reads only."""
+    with target.session("monitor") as connection:
+        _, measured = samples.load(connection, sample_id)
+    rows = next((one.rows for one in measured if one.measure == VIEWS), ())
+    return tuple(row.object for row in rows if row.detail["stale"])
+
+
+def add(target: Target, sample_id: int, measured: list[Measured]) -> None:
+    """Keep what was measured elsewhere in the sample. Commits once."""
+    with target.session("monitor") as connection:
+        sample, _ = samples.load(connection, sample_id)
+        samples.put(connection, sample, measured)
+
+
+def all_views(target: Target) -> tuple[str, ...]:
+    """The names of all materialized views. Reads only; makes the ledger where there is none."""
+    from pg_deploy.monitor.views import read_views
+
+    with target.session("monitor") as connection:
+        schema.ensure(connection)
+        return tuple(view.name for view in read_views(connection))
+
+
+def _deployed(connection: Connection, deployed: Deployed | None) -> Measured:
+    """What the newest deployment brought: its indexes with their scans since, and its views."""
+    if deployed is None:
+        return Measured(DEPLOYED)
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            (DIRECTORY / "watch" / "deployed.sql").read_bytes(), {"deployment": deployed.id}
+        ).fetchall()
+    return Measured(
+        DEPLOYED,
+        tuple(
+            Row(
+                str(row["identity"]),
+                None if row["scans"] is None else float(row["scans"]),
+                "scans",
+                {"kind": row["kind"], "valid": row["valid"], "deployment": deployed.id},
+            )
+            for row in rows
+        ),
+    )
+
+
+__all__ = ["Sample", "add", "all_views", "look_again_at_views", "stale_views", "take_sample"]

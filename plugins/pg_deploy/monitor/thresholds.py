@@ -1,0 +1,134 @@
+"""When a measure becomes an alert: the limits, from one YAML file with comments."""
+
+from __future__ import annotations
+
+import os
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from pg_deploy.duration import parse_duration
+from pg_deploy.errors import InvalidDurationError, ThresholdsError
+from pg_deploy.folder import PROJECT
+
+FILE = PROJECT / "sql" / "monitors" / "thresholds.yaml"
+SETTING = "PG_DEPLOY_THRESHOLDS"
+
+
+def _seconds(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be a duration with a unit, such as 30 s")
+    try:
+        return parse_duration(value)
+    except InvalidDurationError:
+        raise ValueError(f"{value!r} is no duration; write it with a unit, such as 30 s") from None
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limit(_Strict):
+    """One measure's limits in its own unit, and what to do about a breach."""
+
+    above: float | None = None
+    below: float | None = None
+    alert: bool = True
+    ignore: tuple[str, ...] = ()
+    do: str = "look at the report's page"
+
+    def ignores(self, thing: str) -> bool:
+        """Whether an object is left out."""
+        return any(fnmatchcase(thing, pattern) for pattern in self.ignore)
+
+    def breached_by(self, value: float) -> bool:
+        """Whether a value is beyond the limits."""
+        return (self.above is not None and value > self.above) or (self.below is not None and value < self.below)
+
+
+class Views(_Strict):
+    """Materialized views; durations in seconds."""
+
+    times_schedule: Positive = 1.5
+    without_schedule: Seconds = 86400.0
+    limits: dict[str, Seconds] = {}
+    refreshed_by_monitor: tuple[str, ...] = ()
+    refresh_timeout: Seconds = 600.0
+    lock_budget: Seconds = 2.0
+    give_up_after: Seconds = 20.0
+
+
+class Statements(_Strict):
+    """Slow queries; durations in seconds."""
+
+    calls: Count = 5
+    times_slower: Positive = 3.0
+    at_least: Seconds = 0.05
+    blocks_times: Positive = 1.5
+    times_slower_alone: Positive = 10.0
+    new_mean: Seconds = 0.5
+    new_total: Seconds = 2.0
+    windows: Count = 96
+    kept: Count = 150
+    top: Count = 5
+
+
+class Watch(_Strict):
+    """After a deployment; durations in seconds, the rest in per cent."""
+
+    lasts: Seconds = 172800.0
+    baseline: Seconds = 86400.0
+    noticeable: Positive = 10.0
+    worse: Positive = 50.0
+
+
+class Thresholds(_Strict):
+    """The whole file."""
+
+    retention: Seconds = 1209600.0
+    remind_after: Seconds = 86400.0
+    measures: dict[str, Limit] = {}
+    views: Views = Views()
+    statements: Statements = Statements()
+    watch: Watch = Watch()
+
+    def of(self, measure: str) -> Limit:
+        """The limits of a measure; without an entry it is only shown."""
+        return self.measures.get(measure, Limit())
+
+
+def read_thresholds(file: Path | None = None) -> Thresholds:
+    """The limits in force: those of `file`, else of the file that PG_DEPLOY_THRESHOLDS names, else ours.
+
+    Raises ThresholdsError for a file that cannot be read, an unknown key or a wrong type.
+    """
+    named = os.environ.get(SETTING)
+    path = file or (Path(named) if named else FILE)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise ThresholdsError(str(path), error.strerror or "it cannot be read") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ThresholdsError(str(path), " ".join(str(error).split())) from None
+    if not isinstance(values, dict):
+        raise ThresholdsError(str(path), "it holds no mapping")
+    entries = values.get("measures")
+    if isinstance(entries, dict):
+        # An entry of nothing but its name says that the measure is only shown.
+        values["measures"] = {name: entry or {} for name, entry in entries.items()}
+    try:
+        return Thresholds.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ThresholdsError(
+            str(path), f"{where}: {str(first['msg']).removeprefix('Value error, ').lower()}"
+        ) from None

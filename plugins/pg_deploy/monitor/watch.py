@@ -1,0 +1,227 @@
+"""The watch after a deployment: is the database better, the same, or worse than before?"""
+
+from __future__ import annotations
+
+import json
+import statistics as stats
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta, timezone
+
+from pg_deploy.duration import format_duration
+from pg_deploy.ledger import evidence
+from pg_deploy.monitor.measures import Measured, Row
+from pg_deploy.monitor.samples import Deployed, statement_history, values
+from pg_deploy.monitor.statements import Window
+from pg_deploy.monitor.thresholds import Watch
+from pg_deploy.session import Connection
+
+MEASURE = "watch"
+FINAL = "watch"
+_SAMPLES = 2000
+# Measure, words, whether more is better, and the smallest change in its unit that means anything.
+_CRITERIA = (
+    ("connections", "connections in use", False, 5.0),
+    ("cpu", "CPU", False, 5.0),
+    ("api_latency", "API response time", False, 10.0),
+    ("cache_hit_ratio", "cache hits", True, 1.0),
+    ("redis_hit_rate", "Redis hits", True, 2.0),
+    ("aborted_transactions", "aborted transactions", False, 1.0),
+)
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One thing compared: both figures and the change in per cent, positive = more."""
+
+    name: str
+    before: float
+    after: float
+    unit: str
+    change: float
+    verdict: str
+
+    @property
+    def sentence(self) -> str:
+        """For the page."""
+        mark = {"better": "✓", "same": "·", "worse": "✗"}[self.verdict]
+        return f"{mark} {self.name}: {self.verdict}, {self.before:.4g} -> {self.after:.4g} {self.unit} ({self.change:+.0f} %)"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What the page says, what is judged, and the last report once the watch is over (else None)."""
+
+    lines: tuple[str, ...] = ()
+    measured: Measured | None = None
+    report: str | None = None
+
+
+def watch_deployment(connection: Connection, limits: Watch, deployed: Deployed | None, target: str) -> Watched:
+    """Compare the time since a deployment with the time before it. The last verdict is written once, as evidence."""
+    if deployed is None:
+        return Watched()
+    now = datetime.now(timezone.utc)
+    over = now >= deployed.ended_at + timedelta(seconds=limits.lasts)
+    if over and evidence.of_deployment(connection, deployed.id, FINAL):
+        return Watched()
+    until = min(now, deployed.ended_at + timedelta(seconds=limits.lasts))
+    criteria = _compare(connection, limits, deployed, until)
+    head = f"{deployed.name}, {format_duration((until - deployed.ended_at).total_seconds())} after its end"
+    if not criteria:
+        lines = [f"{head}: nothing to compare yet (no sample from before it, or none with enough traffic since)"]
+    else:
+        lines = [f"{head}: {_overall(criteria)}", *(one.sentence for one in criteria)]
+    lines += _benchmarks(connection, deployed)
+    worse = [one for one in criteria if one.verdict == "worse" and abs(one.change) >= limits.worse]
+    conf = json.dumps({"target": target, "deployment": str(deployed.id)})
+    rows = tuple(
+        Row(
+            f"deployment {deployed.id} {one.name}",
+            one.change,
+            "%",
+            {
+                "alert": not over,
+                "cause": f"{one.name} is worse since {deployed.name}: {one.before:.4g} -> {one.after:.4g} {one.unit}",
+                "do": f"look at it, and if the deployment is to blame trigger rollback_migrations with the conf {conf}",
+            },
+        )
+        for one in worse
+    )
+    report = _markdown(connection, deployed, criteria, limits) if over else None
+    if report is not None:
+        evidence.record(
+            connection,
+            deployed.id,
+            FINAL,
+            "48 hours" if limits.lasts == 172800 else format_duration(limits.lasts),
+            _overall(criteria),
+            detail={"criteria": [asdict(one) for one in criteria], "markdown": report},
+        )
+    return Watched(tuple(lines), Measured(MEASURE, rows), report)
+
+
+def _compare(connection: Connection, limits: Watch, deployed: Deployed, until: datetime) -> list[Criterion]:
+    start = deployed.ended_at - timedelta(seconds=limits.baseline)
+    found = []
+    queries = _queries(connection, start, deployed.ended_at, until)
+    if queries:
+        found.append(_criterion("query time", *queries, "ms a call", False, 0.0, limits))
+    for measure, name, more_is_better, least in _CRITERIA:
+        before = values(connection, measure, start, deployed.ended_at)
+        after = values(connection, measure, deployed.ended_at, until)
+        if before and after:
+            unit = "ms" if measure == "api_latency" else "%"
+            found.append(
+                _criterion(name, stats.median(before), stats.median(after), unit, more_is_better, least, limits)
+            )
+    return found
+
+
+def _queries(
+    connection: Connection, start: datetime, deployed_at: datetime, until: datetime
+) -> tuple[float, float] | None:
+    """Mean ms a call of the queries that ran on both sides, weighted by today's calls."""
+    history = statement_history(connection, _SAMPLES)
+    before = _means(window for at, window in history if start <= at < deployed_at)
+    after = _means(window for at, window in history if deployed_at <= at <= until)
+    both = before.keys() & after.keys()
+    calls = sum(after[key].calls for key in both)
+    if not both or calls < 10:
+        return None
+    return (
+        sum(before[key].mean_ms * after[key].calls for key in both) / calls,
+        sum(after[key].mean_ms * after[key].calls for key in both) / calls,
+    )
+
+
+def _means(kept: Iterable[Mapping[str, Window]]) -> dict[str, Window]:
+    totals: dict[str, list[float]] = {}
+    for windows in kept:
+        for key, window in windows.items():
+            total = totals.setdefault(key, [0.0, 0.0])
+            total[0] += window.calls
+            total[1] += window.total_ms
+    return {key: Window(calls, total / calls, 0.0) for key, (calls, total) in totals.items() if calls}
+
+
+def _criterion(
+    name: str, before: float, after: float, unit: str, more_is_better: bool, least: float, limits: Watch
+) -> Criterion:
+    change = (after - before) / max(abs(before), 1e-9) * 100
+    if abs(change) < limits.noticeable or abs(after - before) < least:
+        verdict = "same"
+    else:
+        verdict = "better" if (after > before) == more_is_better else "worse"
+    return Criterion(name, before, after, unit, min(change, 99999.0), verdict)
+
+
+def _overall(criteria: Sequence[Criterion]) -> str:
+    verdicts = {one.verdict for one in criteria}
+    if not criteria:
+        return "nothing to compare"
+    if "worse" in verdicts:
+        return "worse" if "better" not in verdicts else "better in part, worse in part"
+    return "better" if "better" in verdicts else "same"
+
+
+def _benchmarks(connection: Connection, deployed: Deployed) -> list[str]:
+    return [
+        f"· benchmark {one.name.replace('_', ' ')}, measured by the deployment: {one.detail.get('sentence', '')}"
+        for one in evidence.of_deployment(connection, deployed.id, "benchmark")
+        if one.location == "target"
+    ]
+
+
+def _markdown(connection: Connection, deployed: Deployed, criteria: Sequence[Criterion], limits: Watch) -> str:
+    lines = [
+        f"## {deployed.name}: {_overall(criteria)}",
+        "",
+        f"Ended {deployed.ended_at:%Y-%m-%d %H:%M} UTC, watched for {format_duration(limits.lasts)} and compared with"
+        f" {format_duration(limits.baseline)} before.",
+        "",
+        "| criterion | before | after | change | verdict |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {one.name} | {one.before:.4g} {one.unit} | {one.after:.4g} {one.unit} | {one.change:+.0f} % | {one.verdict} |"
+            for one in criteria
+        ),
+        "",
+        *(f"- {line.removeprefix('· ')}" for line in _benchmarks(connection, deployed)),
+        "",
+        "### Next steps",
+        "",
+        *(f"- {line}" for line in _next_steps(connection, criteria)),
+    ]
+    return "\n".join(lines)
+
+
+def _next_steps(connection: Connection, criteria: Sequence[Criterion]) -> list[str]:
+    by_name = {one.name: one for one in criteria}
+    hits = by_name.get("Redis hits")
+    steps = []
+    if hits is None:
+        steps.append("cache TTLs: no hit rate was measured (no Redis connection is configured)")
+    elif hits.after < 80:
+        steps.append(
+            f"cache TTLs: {hits.after:.0f} % of the look-ups hit; longer TTLs, up to the views' interval, would help"
+        )
+    else:
+        steps.append(f"cache TTLs: {hits.after:.0f} % of the look-ups hit; leave them")
+    row = connection.execute(
+        """select r.value ->> 'object', (r.value ->> 'value')::float8, r.value -> 'detail' ->> 'text'
+        from deploy_ledger.measurement m
+        cross join lateral jsonb_array_elements(m.rows) r
+        where m.measure = 'top_queries'
+            and r.value -> 'detail' ->> 'list' = 'total'
+            and (r.value -> 'detail' ->> 'is_query')::boolean
+            and (r.value ->> 'value')::float8 > 100
+        order by m.sample_id desc, (r.value -> 'detail' ->> 'total_ms')::float8 desc
+        limit 1"""
+    ).fetchone()
+    if row:
+        steps.append(f"more materialized views: {row[0]} takes {row[1]:.0f} ms a call and is a candidate: `{row[2]}`")
+    else:
+        steps.append("more materialized views: no query with much time takes over 100 ms a call, none is needed")
+    steps.append("record this in the analysis document, and close the deployment's issue")
+    return steps

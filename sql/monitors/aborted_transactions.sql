@@ -1,0 +1,30 @@
+-- Transactions that were aborted since the last run, in per cent of all. Says nothing before 1,000 of them.
+with now as (
+    select d.xact_commit as committed, d.xact_rollback as aborted
+    from pg_catalog.pg_stat_database d
+    where d.datname = current_database()
+), before as (
+    select
+        (b.detail ->> 'committed')::bigint as committed,
+        (b.detail ->> 'aborted')::bigint as aborted
+    from jsonb_to_recordset(current_setting('monitor.before')::jsonb) as b (object text, detail jsonb)
+), since as (
+    select
+        n.committed - case when b.committed <= n.committed then b.committed else 0 end as committed,
+        n.aborted - case when b.committed <= n.committed then least(b.aborted, n.aborted) else 0 end as aborted,
+        b.committed is not null as known
+    from now n
+    left join before b on true
+)
+select
+    'the database' as object,
+    case when s.known and s.committed + s.aborted >= 1000
+        then round(100.0 * s.aborted / (s.committed + s.aborted), 2) end as value,
+    '%' as unit,
+    jsonb_build_object(
+        'committed', n.committed,
+        'aborted', n.aborted,
+        'cause', format('%s of %s transactions were aborted', s.aborted, s.committed + s.aborted)
+    ) as detail
+from now n
+cross join since s

@@ -1,0 +1,29 @@
+-- How many of the server's client connections are in use, in per cent, with who holds them.
+with client as (
+    select
+        coalesce(a.usename::text, 'unknown') as role,
+        coalesce(a.state, 'not visible') as state
+    from pg_catalog.pg_stat_activity a
+    where a.backend_type = 'client backend'
+        or (a.backend_type is null and a.datid is not null)
+), usable as (
+    select current_setting('max_connections')::integer as most
+)
+select
+    'the server' as object,
+    round(100.0 * (select count(*) from client) / u.most, 1) as value,
+    '%' as unit,
+    jsonb_build_object(
+        'used', (select count(*) from client),
+        'most', u.most,
+        'by_state', (select jsonb_object_agg(s.state, s.n) from (select state, count(*) as n from client group by state) s),
+        'by_role', (select jsonb_object_agg(r.role, r.n) from (
+            select role, count(*) as n from client group by role order by 2 desc limit 10
+        ) r),
+        'cause', format('%s of %s connections are in use, most of them by %s', (select count(*) from client), u.most, (
+            select string_agg(format('%s (%s)', r.role, r.n), ', ') from (
+                select role, count(*) as n from client group by role order by 2 desc limit 3
+            ) r
+        ))
+    ) as detail
+from usable u

@@ -1,0 +1,12 @@
+-- Write-ahead log that the server keeps for slots nobody reads from, in bytes: it fills the disk in the end.
+select
+    s.slot_name::text as object,
+    pg_wal_lsn_diff(
+        case when pg_is_in_recovery() then pg_last_wal_receive_lsn() else pg_current_wal_lsn() end,
+        s.restart_lsn
+    )::bigint as value,
+    'bytes' as unit,
+    jsonb_build_object('cause', 'nobody reads from the replication slot, so the server keeps its write-ahead log') as detail
+from pg_catalog.pg_replication_slots s
+where not s.active
+    and s.restart_lsn is not null

@@ -1,0 +1,16 @@
+-- Who holds or waits for a lock on one relation that keeps others from it.
+select
+    l.pid,
+    l.mode,
+    coalesce(a.usename::text, 'unknown') as role,
+    coalesce(a.application_name, '') as application,
+    coalesce(extract(epoch from clock_timestamp() - a.xact_start), 0)::float8 as age_s
+from pg_catalog.pg_locks l
+left join pg_catalog.pg_stat_activity a on a.pid = l.pid
+where l.relation = %(oid)s::bigint::oid
+    and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+    and l.granted
+    and l.pid <> pg_backend_pid()
+    and (l.mode <> 'AccessShareLock' or %(readers)s)
+order by a.xact_start
+limit 3

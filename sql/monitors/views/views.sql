@@ -1,0 +1,45 @@
+-- Every materialized view: what it holds, how it can be refreshed, and our own last refresh of it.
+select
+    format('%I.%I', n.nspname, c.relname) as name,
+    n.nspname::text as schema,
+    c.relname::text as relation,
+    c.oid::bigint as oid,
+    c.relispopulated as populated,
+    pg_total_relation_size(c.oid) as bytes,
+    case when c.reltuples >= 0 then c.reltuples::bigint end as rows,
+    exists (
+        select
+        from pg_catalog.pg_attribute a
+        where a.attrelid = c.oid
+            and a.attname = 'materialized_at'
+            and a.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)
+            and not a.attisdropped
+    ) as tells_its_time,
+    exists (
+        select
+        from pg_catalog.pg_index i
+        where i.indrelid = c.oid
+            and i.indisunique
+            and i.indisvalid
+            and i.indimmediate
+            and i.indpred is null
+            and i.indexprs is null
+    ) as concurrently,
+    pg_has_role(c.relowner, 'usage') as mine,
+    (has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')) as readable,
+    pg_get_userbyid(c.relowner)::text as owner,
+    extract(epoch from clock_timestamp() - r.started_at)::float8 as refreshed_s,
+    r.problem as refresh_problem
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+left join lateral (
+    select f.started_at, f.problem
+    from deploy_ledger.refresh f
+    where f.view_name = format('%I.%I', n.nspname, c.relname)
+        and f.problem is null
+    order by f.started_at desc
+    limit 1
+) r on true
+where c.relkind = 'm'
+    and n.nspname not like 'pg\_%'
+order by 1

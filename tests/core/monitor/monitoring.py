@@ -1,0 +1,74 @@
+"""Runs of the monitor's core, one after the other, as the DAG does them."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pg_deploy.monitor.conclude import conclude
+from pg_deploy.monitor.judge import Alert, News, open_alerts
+from pg_deploy.monitor.refreshing import refresh_views
+from pg_deploy.monitor.take import look_again_at_views, stale_views, take_sample
+from pg_deploy.monitor.thresholds import Thresholds
+from pg_deploy.session import Target
+from tests.looking import Database
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run told, what stands open after it, and its page."""
+
+    started: list[str]
+    ended: list[str]
+    open: tuple[Alert, ...]
+    problems: tuple[str, ...]
+    page: str
+
+    def causes(self, measure: str) -> Mapping[str, str]:
+        """The open alerts of a measure: cause by object."""
+        return {alert.object: alert.cause for alert in self.open if alert.measure == measure}
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines that `make monitor` counts."""
+        return [line for line in self.page.splitlines() if line.startswith("ALERT")]
+
+
+@dataclass
+class Monitor:
+    """The monitor of one database. `reminders` is how many were told in all."""
+
+    database: Database
+    thresholds: Thresholds
+    role_url: str | None = None
+    reminders: int = 0
+    _numbers: itertools.count[int] = field(default_factory=itertools.count)
+
+    def run(self) -> Outcome:
+        """One whole run: measure, refresh what is stale, look again, conclude."""
+        target = Target("target_db", self.role_url or self.database.url)
+        lines: list[str] = []
+        log = logging.Logger("monitor test", logging.INFO)
+        handler = logging.Handler()
+        handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+        log.addHandler(handler)
+        heard: list[News] = []
+        sample = take_sample(target, self.thresholds, f"run {next(self._numbers)}", log)
+        stale = stale_views(target, sample)
+        if stale:
+            look_again_at_views(
+                target, self.thresholds, sample, refresh_views(target, self.thresholds.views, stale, log)
+            )
+        found = conclude(target, self.thresholds, sample, tell=heard.append, contacts="", log=log)
+        with target.session("test") as connection:
+            alerts = open_alerts(connection)
+        self.reminders += sum(len(news.reminders) for news in heard)
+        return Outcome(
+            [f"{alert.measure} {alert.object}" for news in heard for alert in news.started],
+            [f"{alert.measure} {alert.object}" for news in heard for alert in news.ended],
+            alerts,
+            found.problems,
+            "\n".join(lines),
+        )

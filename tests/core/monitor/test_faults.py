@@ -1,0 +1,328 @@
+"""Planted faults: each found in one run, named rightly, and told once in two."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from demo.cluster import Cluster
+from pg_deploy.monitor.thresholds import Thresholds
+from tests.core.monitor.monitoring import Monitor, Outcome
+
+VIEW = "create materialized view public.v as select now() as materialized_at, g as id from generate_series(1, 10) g"
+QUERY = "select count(*) from public.orders where customer = %s"
+
+
+def limits_with(monitor: Monitor, measure: str, **values: object) -> Thresholds:
+    """The shipped limits with one entry changed."""
+    changed = monitor.thresholds.of(measure).model_copy(update=values)
+    return monitor.thresholds.model_copy(update={"measures": {**monitor.thresholds.measures, measure: changed}})
+
+
+def told_once(first: Outcome, second: Outcome, alert: str) -> None:
+    """The first run told it, the second saw it and said nothing."""
+    assert first.started == [alert]
+    assert second.started == []
+    assert f"{second.open[0].measure} {second.open[0].object}" == alert
+    assert len(first.lines) == len(second.lines) == 1
+    assert first.lines[0].startswith(f"ALERT {alert}: ")
+
+
+@contextmanager
+def session(url: str, *statements: str, application: str = "a reader") -> Iterator[psycopg.Connection]:
+    """A session that has run the statements in a transaction, which stays open."""
+    with psycopg.connect(url, application_name=application) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        yield connection
+        connection.rollback()
+
+
+def test_nothing_is_said_of_a_healthy_database(monitor: Monitor) -> None:
+    """Else whoever is on call learns to ignore alerts."""
+    outcomes = [monitor.run() for _ in range(3)]
+
+    assert [outcome.started for outcome in outcomes] == [[], [], []]
+    assert [outcome.problems for outcome in outcomes] == [(), (), ()]
+
+
+def test_an_invalid_index_is_told_once_and_once_more_when_it_is_gone(monitor: Monitor) -> None:
+    """Else the remains of a failed build slow every write, and no query, for years."""
+    monitor.database.run("create table public.t (a int); insert into public.t values (1), (1)")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        monitor.database.run("create unique index concurrently broken on public.t (a)")
+
+    first, second = monitor.run(), monitor.run()
+    monitor.database.run("drop index public.broken")
+    third = monitor.run()
+
+    told_once(first, second, "invalid_indexes public.broken")
+    assert third.ended == ["invalid_indexes public.broken"]
+
+
+def test_a_session_idle_in_a_transaction_is_named(monitor: Monitor) -> None:
+    """Else its locks and the vacuum that waits for it are found by chance."""
+    monitor.thresholds = limits_with(monitor, "idle_in_transaction", above=0.2)
+    monitor.run()
+    with session(monitor.database.url, "select 1", application="forgotten console") as idle:
+        time.sleep(0.3)
+        first, second = monitor.run(), monitor.run()
+        told_once(first, second, f"idle_in_transaction pid {idle.info.backend_pid}")
+        assert "forgotten console" in first.lines[0]
+
+
+def test_connections_at_ninety_per_cent_are_told_with_who_holds_them(monitor: Monitor, demo_cluster: Cluster) -> None:
+    """Else the application meets the limit before anybody else does."""
+    monitor.run()
+    with psycopg.connect(demo_cluster.admin_url("postgres"), autocommit=True) as admin:
+        (most,) = admin.execute("select current_setting('max_connections')::int").fetchone() or (100,)
+        (used,) = admin.execute(
+            "select count(*) from pg_stat_activity where backend_type = 'client backend'"
+        ).fetchone() or (0,)
+        held = [psycopg.connect(monitor.database.url) for _ in range(int(most * 0.9) - used)]
+        try:
+            first, second = monitor.run(), monitor.run()
+        finally:
+            for connection in held:
+                connection.close()
+    told_once(first, second, "connections the server")
+    assert "most of them by postgres" in first.lines[0]
+
+
+def test_a_policy_changed_by_hand_is_told_with_what_changed(monitor: Monitor) -> None:
+    """Else a hole in the tenants' walls stays until somebody reads all policies."""
+    monitor.database.run(
+        "create table public.t (a int); alter table public.t enable row level security;"
+        "create policy mine on public.t for select to authenticated using (false)"
+    )
+    monitor.run()
+    keep_deployed_state(monitor)
+    assert monitor.run().started == []
+
+    monitor.database.run("alter policy mine on public.t using (true)")
+    first, second = monitor.run(), monitor.run()
+
+    told_once(first, second, "access_drift policy public.t.mine")
+    assert "using false -> true" in first.lines[0]
+
+
+def test_a_query_made_slow_by_a_dropped_index_is_told_with_before_and_after(monitor: Monitor) -> None:
+    """Else the deployment that dropped it looks harmless until customers call."""
+    monitor.database.run(
+        "create table public.orders as select g as id, g % 5000 as customer, repeat('x', 300) as note"
+        " from generate_series(1, 60000) g; create index by_customer on public.orders (customer); analyze public.orders"
+    )
+    monitor.thresholds = monitor.thresholds.model_copy(
+        update={"statements": monitor.thresholds.statements.model_copy(update={"at_least": 0.001})}
+    )
+    for _ in range(4):
+        ask(monitor, 20)
+        assert monitor.run().started == []
+
+    monitor.database.run("drop index public.by_customer")
+    ask(monitor, 20)
+    first = monitor.run()
+    ask(monitor, 20)
+    second = monitor.run()
+
+    assert len(first.started) == 1
+    told_once(first, second, first.started[0])
+    assert first.started[0].startswith("slow_queries query ")
+    assert "select count(*) from public.orders where customer = $1" in first.lines[0]
+    assert "ms before" in first.lines[0]
+    assert "reading" in first.lines[0]
+
+
+def test_a_new_bad_query_is_told(monitor: Monitor) -> None:
+    """Else a release brings a query that eats the server, and nobody sees which."""
+    monitor.run()
+    monitor.run()
+    with psycopg.connect(monitor.database.url, autocommit=True) as connection:
+        for _ in range(4):
+            connection.execute("select pg_sleep(0.6) as a_new_query")
+    first, second = monitor.run(), monitor.run()
+
+    assert len(first.started) == 1
+    assert first.started[0].startswith("slow_queries query ")
+    assert "new and slow" in first.lines[0]
+    assert "a_new_query" in first.lines[0]
+    assert second.started == []
+
+
+def test_a_busy_database_whose_queries_only_wait_for_the_processor_raises_nothing(monitor: Monitor) -> None:
+    """Else every busy hour wakes somebody."""
+    monitor.database.run(
+        "create table public.orders as select g as id, g % 500 as customer from generate_series(1, 20000) g"
+    )
+    stop = threading.Event()
+
+    def load() -> None:
+        with psycopg.connect(monitor.database.url, autocommit=True) as connection:
+            while not stop.is_set():
+                connection.execute(QUERY, [7])
+                connection.execute("update public.orders set customer = customer where id = 7")
+
+    clients = [threading.Thread(target=load) for _ in range(3)]
+    for client in clients:
+        client.start()
+    try:
+        started = [alert for _ in range(6) for alert in monitor.run().started]
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
+    assert started == []
+
+
+def test_a_missing_extension_for_statements_is_told_and_the_rest_is_measured(
+    monitor: Monitor, demo_cluster: Cluster
+) -> None:
+    """Else "no slow queries" would mean that nobody looked."""
+    monitor.run()
+    with psycopg.connect(admin_url(monitor, demo_cluster), autocommit=True) as admin:
+        admin.execute("drop extension pg_stat_statements")
+    first, second = monitor.run(), monitor.run()
+    with psycopg.connect(admin_url(monitor, demo_cluster), autocommit=True) as admin:
+        admin.execute("create extension pg_stat_statements with schema extensions")
+    third = monitor.run()
+
+    told_once(first, second, "pg_stat_statements extension")
+    assert "missing" in first.lines[0]
+    assert first.problems == ()
+    assert third.ended == ["pg_stat_statements extension"]
+
+
+def test_reset_counters_are_told_and_cause_no_false_alarm(monitor: Monitor, demo_cluster: Cluster) -> None:
+    """Else a reset makes every query look new, or hides what was slow."""
+    ask_something(monitor)
+    monitor.run()
+    with psycopg.connect(admin_url(monitor, demo_cluster), autocommit=True) as admin:
+        admin.execute("select extensions.pg_stat_statements_reset()")
+    ask_something(monitor)
+    first, second = monitor.run(), monitor.run()
+
+    assert first.started == ["pg_stat_statements counters"]
+    assert "reset" in first.lines[0]
+    assert second.started == []
+    assert second.ended == ["pg_stat_statements counters"]
+
+
+def test_a_view_that_nobody_refreshes_is_refreshed_and_told(monitor: Monitor) -> None:
+    """Else a dashboard shows the figures of its first day."""
+    monitor.database.run("create materialized view public.v as select 1 as id")
+
+    first, second = monitor.run(), monitor.run()
+
+    told_once(first, second, "view_freshness public.v")
+    assert "pg_cron is missing" in first.lines[0]
+    assert "refreshed" in first.page
+
+
+def test_a_stale_view_that_a_long_reader_locks_is_told_with_who_locks_it(monitor: Monitor) -> None:
+    """Else "still stale" leaves whoever reads it searching."""
+    monitor.database.run("create materialized view public.v as select 1 as id")
+    monitor.thresholds = monitor.thresholds.model_copy(
+        update={"views": monitor.thresholds.views.model_copy(update={"lock_budget": 0.2, "give_up_after": 0.5})}
+    )
+    with session(monitor.database.url, "select * from public.v", application="a long reader") as reader:
+        pid = reader.info.backend_pid
+        first, second = monitor.run(), monitor.run()
+
+    told_once(first, second, "view_freshness public.v")
+    assert f"pid {pid} (postgres, a long reader; AccessShareLock" in first.lines[0]
+
+
+def test_a_jobs_trouble_is_named(cron_monitor: Monitor) -> None:
+    """Else "stale" says nothing of why: the job deleted, disabled, failing, or never run."""
+    monitor = cron_monitor
+    monitor.database.run(VIEW)
+    monitor.database.run("create unique index on public.v (id)")
+    schedule = "select cron.schedule('refresh-v', '0 * * * *', 'refresh materialized view concurrently public.v')"
+    monitor.database.run(schedule)
+    assert monitor.run().started == []
+
+    monitor.database.run("select cron.alter_job(jobid, active := false) from cron.job where jobname = 'refresh-v'")
+    disabled, again = monitor.run(), monitor.run()
+    told_once(disabled, again, "view_freshness public.v")
+    assert "its job refresh-v of pg_cron is disabled" in disabled.lines[0]
+
+    monitor.database.run("select cron.alter_job(jobid, active := true) from cron.job where jobname = 'refresh-v'")
+    assert monitor.run().ended == ["view_freshness public.v"]
+
+    monitor.database.run("select cron.unschedule(jobid) from cron.job where jobname = 'refresh-v'")
+    deleted = monitor.run()
+    assert deleted.started == ["view_freshness public.v"]
+    assert "its job refresh-v of pg_cron was deleted" in deleted.lines[0]
+
+    monitor.database.run(schedule)
+    assert "view_freshness public.v" in monitor.run().ended
+
+
+def test_a_failing_job_is_told_with_its_error(cron_monitor: Monitor, demo_cluster: Cluster) -> None:
+    """Else the cause stands in a table that nobody reads."""
+    monitor = cron_monitor
+    monitor.database.run(VIEW)
+    monitor.database.run(
+        "select cron.schedule('refresh-v', '0 * * * *', 'refresh materialized view concurrently public.v')"
+    )
+    with psycopg.connect(demo_cluster.admin_url(), autocommit=True) as admin:
+        # As pg_cron itself writes it, without waiting for the next full hour.
+        admin.execute(
+            "insert into cron.job_run_details (jobid, runid, command, status, return_message, start_time, end_time)"
+            " select jobid, 900, command, 'failed', 'ERROR: cannot refresh materialized view concurrently', now(), now()"
+            " from cron.job where jobname = 'refresh-v'"
+        )
+    first, second = monitor.run(), monitor.run()
+
+    told_once(first, second, "view_freshness public.v")
+    assert "fails: ERROR: cannot refresh materialized view concurrently" in first.lines[0]
+
+
+def test_without_pg_monitor_it_says_what_it_cannot_see(monitor: Monitor, demo_cluster: Cluster) -> None:
+    """Else sessions that this role may not see would count as none."""
+    with psycopg.connect(admin_url(monitor, demo_cluster), autocommit=True) as admin:
+        admin.execute("revoke pg_monitor from postgres")
+    try:
+        outcome = monitor.run()
+    finally:
+        with psycopg.connect(admin_url(monitor, demo_cluster), autocommit=True) as admin:
+            admin.execute("grant pg_monitor to postgres")
+
+    assert outcome.problems == ()
+    assert 'idle_in_transaction: not visible to role "postgres": grant pg_monitor to it' in outcome.page
+
+
+def ask(monitor: Monitor, times: int) -> None:
+    """The application's query."""
+    with psycopg.connect(monitor.database.url, autocommit=True) as connection:
+        for number in range(times):
+            connection.execute(QUERY, [number])
+
+
+def ask_something(monitor: Monitor) -> None:
+    """Some statements, so that there are counters."""
+    for _ in range(3):
+        monitor.database.rows("select count(*) from pg_catalog.pg_class")
+
+
+def admin_url(monitor: Monitor, cluster: Cluster) -> str:
+    """The superuser's URL of the monitored database."""
+    return cluster.admin_url(monitor.database.url.rsplit("/", 1)[1])
+
+
+def keep_deployed_state(monitor: Monitor) -> None:
+    """What the report of a deployment does at its end."""
+    from pg_deploy.drift import keep_state
+
+    with psycopg.connect(monitor.database.url, autocommit=True) as connection:
+        row = connection.execute(
+            "insert into deploy_ledger.deployment (dag_id, airflow_run, host, actor, conf, folder, folder_versions,"
+            " good_until, phase, state, ended_at) values ('deploy_migrations', 'r', 'h', 'a', '{}', '', '{}', now(), 'report',"
+            " 'deployed', now()) returning id"
+        ).fetchone()
+        keep_state(connection, row[0] if row else 0)

@@ -1,0 +1,95 @@
+"""The watch after a deployment: better, same or worse, said once, with the rollback that would help."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+from psycopg.types.json import Jsonb
+
+from pg_deploy.conf import read_rollback_conf
+from pg_deploy.ledger import schema
+from pg_deploy.monitor import samples
+from pg_deploy.monitor.samples import Deployed
+from pg_deploy.monitor.thresholds import Watch
+from pg_deploy.monitor.watch import Watched, watch_deployment
+from pg_deploy.session import Connection, Target
+
+NOW = datetime.now(timezone.utc)
+
+
+def deployed(connection: Connection, ended_at: datetime) -> Deployed:
+    """A deployment that ended then."""
+    row = connection.execute(
+        "insert into deploy_ledger.deployment (dag_id, airflow_run, host, actor, conf, folder, folder_versions, good_until,"
+        " phase, state, ended_at) values ('deploy_migrations', 'r', 'h', 'a', '{}', '', '{}', now(), 'report', 'deployed', %s)"
+        " returning id",
+        [ended_at],
+    ).fetchone()
+    number = row[0] if row else 0
+    connection.execute(
+        "insert into deploy_ledger.attempt (deployment_id, version, stem, sql_hash, state)"
+        " values (%s, '20250101000000', '20250101000000_orders', 'x', 'verified')",
+        [number],
+    )
+    return Deployed(number, ended_at, "deployed", ("20250101000000_orders",))
+
+
+def sample(connection: Connection, at: datetime, mean_ms: float, hits: float) -> None:
+    """A sample of that time: one query's mean, and the cache's hits."""
+    row = connection.execute(
+        "insert into deploy_ledger.sample (taken_at, airflow_run, server_start) values (%s, %s, now()) returning id",
+        [at, at.isoformat()],
+    ).fetchone()
+    rows = [{"object": "the database", "value": hits, "unit": "%", "detail": {}}]
+    for measure, value in ((samples.WINDOWS, {"1/10": [50, mean_ms, 5]}), ("cache_hit_ratio", rows)):
+        connection.execute(
+            "insert into deploy_ledger.measurement (sample_id, measure, rows) values (%s, %s, %s)",
+            [row[0] if row else 0, measure, Jsonb(value)],
+        )
+
+
+def watched(url: str, *, hours_ago: float, before_ms: float, after_ms: float, looks: int = 1) -> list[Watched]:
+    """What the watch of a deployment says, with samples on both sides."""
+    ended_at = NOW - timedelta(hours=hours_ago)
+    with Target("target_db", url).session("test") as connection:
+        schema.ensure(connection)
+        one = deployed(connection, ended_at)
+        for quarter in range(1, 8):
+            sample(connection, ended_at - timedelta(minutes=15 * quarter), before_ms, 99.0)
+            sample(connection, ended_at + timedelta(minutes=15 * quarter), after_ms, 99.0)
+        return [watch_deployment(connection, Watch(), one, "target_db") for _ in range(looks)]
+
+
+def test_faster_queries_are_better_and_an_equal_cache_is_the_same(empty_database: str) -> None:
+    """Else nobody knows whether the deployment did what it was for."""
+    (found,) = watched(empty_database, hours_ago=3, before_ms=100, after_ms=40)
+
+    assert found.lines[0] == "deployment 1 (20250101000000_orders), 3 h 0 min after its end: better"
+    assert "✓ query time: better, 100 -> 40 ms a call (-60 %)" in found.lines
+    assert "· cache hits: same, 99 -> 99 % (+0 %)" in found.lines
+    assert found.measured is not None
+    assert found.measured.rows == ()
+
+
+def test_a_deployment_that_made_queries_much_slower_proposes_its_own_rollback(empty_database: str) -> None:
+    """Else a person has to look up, in the middle of trouble, what to trigger."""
+    (found,) = watched(empty_database, hours_ago=3, before_ms=100, after_ms=180)
+
+    assert found.measured is not None
+    (row,) = found.measured.rows
+    assert row.detail["alert"] is True
+    proposed = str(row.detail["do"]).split("with the conf ")[1]
+    assert read_rollback_conf(json.loads(proposed)).deployment == "1"
+    assert json.loads(proposed)["target"] == "target_db"
+
+
+def test_the_last_verdict_is_written_once_as_markdown_to_commit(empty_database: str) -> None:
+    """Else the improvement is documented by nobody, or every quarter of an hour."""
+    first, second = watched(empty_database, hours_ago=49, before_ms=100, after_ms=40, looks=2)
+
+    assert first.report is not None
+    assert "| query time | 100 ms a call | 40 ms a call | -60 % | better |" in first.report
+    assert "cache TTLs" in first.report
+    assert second.report is None
+    assert second.lines == ()

@@ -1,0 +1,115 @@
+"""monitor_database as whole runs: its colour, its branches, what it tells, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.dags.harness import Result, run_dag
+from tests.looking import Database
+
+Monitor = Callable[..., Result]
+
+
+@pytest.fixture
+def monitor(database: Database, tmp_path: Path) -> Monitor:
+    """Run monitor_database against the target."""
+
+    def run(conf: dict[str, Any] | None = None, url: str | None = None) -> Result:
+        return run_dag("monitor_database", url or database.url, tmp_path, conf)
+
+    return run
+
+
+def alert_lines(result: Result) -> list[str]:
+    """The lines that `make monitor` counts."""
+    return [line for line in result.log if line.startswith("ALERT")]
+
+
+def notices(result: Result) -> list[str]:
+    """What a person was told."""
+    return [line for line in result.log if line.startswith("notice: ")]
+
+
+def test_a_healthy_database_gives_a_green_run_without_any_alert(database: Database, monitor: Monitor) -> None:
+    """Else whoever is on call learns to ignore it."""
+    first, second = monitor(), monitor()
+
+    for result in (first, second):
+        assert result.state == "success"
+        assert result.tasks["refresh_stale_views"] == "skipped"
+        assert alert_lines(result) == []
+        assert notices(result) == []
+    assert "✓ all is well: no alert is open" in second.text
+    assert 'not configured (no connection "target_db_redis" in Airflow)' in second.text
+    assert database.value("select count(*) from deploy_ledger.sample where judged_at is not null") == 2
+
+
+def test_an_alert_leaves_the_run_green_and_is_told_once_in_two_runs_and_once_when_it_ends(
+    database: Database, monitor: Monitor
+) -> None:
+    """Else a run's colour says nothing, or the same trouble is told every quarter of an hour."""
+    database.run("create table public.t (a int)")
+    database.run("insert into public.t values (1), (1)")
+    with pytest.raises(Exception, match="could not create unique index"):
+        database.run("create unique index concurrently broken on public.t (a)")
+
+    first, second = monitor(), monitor()
+    database.run("drop index public.broken")
+    third = monitor()
+
+    assert [result.state for result in (first, second, third)] == ["success"] * 3
+    assert len(alert_lines(first)) == len(alert_lines(second)) == 1
+    assert alert_lines(first)[0].startswith("ALERT invalid_indexes public.broken: ")
+    assert [len(notices(result)) for result in (first, second, third)] == [1, 0, 1]
+    assert alert_lines(third) == []
+    assert "1 ended" in notices(third)[0]
+
+
+def test_a_stale_view_is_refreshed_and_measured_again(database: Database, monitor: Monitor) -> None:
+    """Else dashboards show old figures until somebody looks (the guide's refresh script)."""
+    database.run("create materialized view public.v as select now() as materialized_at, 1 as id with no data")
+
+    result = monitor()
+
+    assert result.state == "success"
+    assert result.tasks["refresh_stale_views"] == result.tasks["measure_again"] == "success"
+    assert database.value("select count(*) from public.v") == 1
+    assert "refreshed for the first time" in result.text
+    assert [line.split(":")[0] for line in alert_lines(result)] == ["ALERT view_freshness public.v"]
+
+
+def test_a_target_that_is_down_is_one_alert_told_once_and_a_red_run(database: Database, monitor: Monitor) -> None:
+    """Else one dead server sends fifteen messages, or none because nothing could be measured."""
+    dead = database.url.rsplit(":", 1)[0] + ":1/nowhere"
+
+    first, second = monitor(url=dead), monitor(url=dead)
+    third = monitor()
+
+    assert [result.state for result in (first, second, third)] == ["failed", "failed", "success"]
+    assert len(alert_lines(first)) == len(alert_lines(second)) == 1
+    assert alert_lines(first)[0].startswith("ALERT target target_db: ")
+    assert [len(notices(result)) for result in (first, second, third)] == [1, 0, 1]
+    assert "can be reached again" in notices(third)[0]
+
+
+def test_all_views_are_refreshed_by_hand_where_the_conf_says_so(database: Database, monitor: Monitor) -> None:
+    """Else `make refresh` could not replace the guide's script."""
+    database.run("create materialized view public.v as select now() as materialized_at, 1 as id")
+    before = database.value("select materialized_at from public.v")
+
+    result = monitor({"refresh": "all"})
+
+    assert result.state == "success"
+    assert database.value("select materialized_at from public.v") > before
+
+
+def test_an_unknown_key_in_the_conf_is_refused(monitor: Monitor) -> None:
+    """Else a mistyped target would measure another database and call it healthy."""
+    result = monitor({"targt": "other"})
+
+    assert result.state == "failed"
+    assert '"targt"' in result.text
