@@ -53,7 +53,7 @@ def tiny_disk(server: Server) -> Iterator[str]:
         directory.rmdir()
 
 
-@pytest.mark.parametrize("unique", ["", "unique "])
+@pytest.mark.parametrize("unique", ["", pytest.param("unique ", marks=pytest.mark.faults)])
 def test_a_full_disk_ends_a_build_with_a_clear_error_and_no_remains(
     database: Database, tiny_disk: str, tmp_path: Path, unique: str
 ) -> None:

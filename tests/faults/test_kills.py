@@ -52,7 +52,13 @@ PLACES: dict[str, tuple[str, bool, Callable[[Case], None]]] = {
 }
 
 
-@pytest.mark.parametrize("place", list(PLACES))
+# Those that another test of the short form comes near to.
+LONG = {"the process between a build and its ledger row", "the process while it verifies"}
+
+
+@pytest.mark.parametrize(
+    "place", [pytest.param(place, marks=pytest.mark.faults) if place in LONG else place for place in PLACES]
+)
 def test_after_a_kill_one_new_run_ends_deployed_and_nothing_was_done_twice(bench: Bench, place: str) -> None:
     """Else a dead worker, backend or server would leave a half-deployed migration, an invalid index, or an update done twice."""
     name, fails_first, disturb = PLACES[place]
