@@ -27,8 +27,8 @@ def refresh_views(target: Target, limits: Views, names: Collection[str], log: lo
     """Refresh the named views one after the other; what happened to each, in words.
 
     CONCURRENTLY where a unique index allows. Waits for a lock no longer than `lock_budget`, then lets others pass and tries
-    again until `give_up_after`. Without such an index a refresh keeps readers out, so it gets `lock_budget` in all (a
-    view that nobody can read yet gets the whole time). Writes each into deploy_ledger.refresh.
+    again until `give_up_after`. Without such an index a refresh keeps readers out, so after its lock it gets no more than
+    `lock_budget` again (a view that nobody can read yet gets the whole time). Writes each into deploy_ledger.refresh.
     """
     done: dict[str, str] = {}
     with target.session("refresh") as connection, target.session("refresh, watching") as watching:
@@ -46,7 +46,7 @@ def refresh_views(target: Target, limits: Views, names: Collection[str], log: lo
 
 def _refresh(connection: Connection, watching: Connection, view: View, limits: Views, log: logging.Logger) -> str:
     concurrently = view.concurrently and view.populated
-    timeout = limits.refresh_timeout if concurrently or not view.populated else limits.lock_budget
+    timeout = limits.refresh_timeout if concurrently or not view.populated else 2 * limits.lock_budget
     began = time.monotonic()
     pause = 0.5
     while True:

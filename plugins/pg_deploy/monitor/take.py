@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
+import psycopg
 from psycopg.rows import dict_row
 
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger import schema
 from pg_deploy.monitor import samples
+from pg_deploy.monitor.access_drift import MEASURE as DRIFT
 from pg_deploy.monitor.access_drift import measure_access_drift
 from pg_deploy.monitor.judge import open_alerts
 from pg_deploy.monitor.lints import MEASURE as LINTS
 from pg_deploy.monitor.lints import measure_lints
-from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, measure_files, run_measure
+from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, measure_files, run_measure, told
 from pg_deploy.monitor.queries import SLOW, measure_statements
-from pg_deploy.monitor.samples import Deployed, Sample
+from pg_deploy.monitor.samples import Deployed
 from pg_deploy.monitor.thresholds import Thresholds
 from pg_deploy.monitor.views import MEASURE as VIEWS
 from pg_deploy.monitor.views import measure_views
@@ -38,19 +41,27 @@ def take_sample(target: Target, thresholds: Thresholds, airflow_run: str, log: l
         before = samples.before(connection)
         sample = samples.begin(connection, airflow_run)
         measured = [run_measure(connection, file, before.get(file.stem, ())) for file in measure_files()]
-        measured.append(measure_views(connection, thresholds.views, before.get(VIEWS, ())))
-        measured.append(measure_access_drift(connection))
-        measured.append(measure_lints(connection, before.get(LINTS)))
+        measured += _guarded(
+            connection, VIEWS, lambda: [measure_views(connection, thresholds.views, before.get(VIEWS, ()))]
+        )
+        measured += _guarded(connection, DRIFT, lambda: [measure_access_drift(connection)])
+        measured += _guarded(connection, LINTS, lambda: [measure_lints(connection, before.get(LINTS))])
         deployed = samples.last_deployment(connection)
-        brought = _deployed(connection, deployed)
-        measured.append(brought)
-        measured += measure_statements(
+        brought = _guarded(connection, DEPLOYED, lambda: [_deployed(connection, deployed)])
+        measured += brought
+        measured += _guarded(
             connection,
-            sample,
-            thresholds.statements,
-            slow_since={one.object: one.started_at for one in open_alerts(connection) if one.measure == SLOW},
-            deployed=deployed,
-            deployed_views=[row.object for row in brought.rows if row.detail["kind"] == "materialized view"],
+            SLOW,
+            lambda: measure_statements(
+                connection,
+                sample,
+                thresholds.statements,
+                slow_since={one.object: one.started_at for one in open_alerts(connection) if one.measure == SLOW},
+                deployed=deployed,
+                deployed_views=[
+                    row.object for one in brought for row in one.rows if row.detail["kind"] == "materialized view"
+                ],
+            ),
         )
         samples.put(connection, sample, measured)
         samples.tidy(connection, thresholds.retention)
@@ -97,6 +108,16 @@ def all_views(target: Target) -> tuple[str, ...]:
         return tuple(view.name for view in read_views(connection))
 
 
+def _guarded(connection: Connection, measure: str, step: Callable[[], list[Measured]]) -> list[Measured]:
+    """What a step measured; what it trips over costs its own measure, not all."""
+    try:
+        return step()
+    except psycopg.Error as error:
+        if connection.closed or connection.broken:
+            raise
+        return [told(measure, error)]
+
+
 def _deployed(connection: Connection, deployed: Deployed | None) -> Measured:
     """What the newest deployment brought: its indexes with their scans since, and its views."""
     if deployed is None:
@@ -117,6 +138,3 @@ def _deployed(connection: Connection, deployed: Deployed | None) -> Measured:
             for row in rows
         ),
     )
-
-
-__all__ = ["Sample", "add", "all_views", "look_again_at_views", "stale_views", "take_sample"]

@@ -11,6 +11,8 @@ import psycopg
 import pytest
 
 from demo.cluster import Cluster
+from pg_deploy.monitor.judge import open_alerts, sync
+from pg_deploy.monitor.measures import Measured
 from pg_deploy.monitor.thresholds import Thresholds
 from tests.core.monitor.monitoring import Monitor, Outcome
 
@@ -154,7 +156,14 @@ def test_a_new_bad_query_is_told(monitor: Monitor) -> None:
     assert second.started == []
 
 
-def test_a_busy_database_whose_queries_only_wait_for_the_processor_raises_nothing(monitor: Monitor) -> None:
+@pytest.mark.parametrize(
+    ("how_many", "runs"),
+    [(3, 6), pytest.param(8, 30, marks=pytest.mark.acceptance)],
+    ids=["briefly", "8 clients, 30 runs"],
+)
+def test_a_busy_database_whose_queries_only_wait_for_the_processor_raises_nothing(
+    monitor: Monitor, how_many: int, runs: int
+) -> None:
     """Else every busy hour wakes somebody."""
     monitor.database.run(
         "create table public.orders as select g as id, g % 500 as customer from generate_series(1, 20000) g"
@@ -167,11 +176,11 @@ def test_a_busy_database_whose_queries_only_wait_for_the_processor_raises_nothin
                 connection.execute(QUERY, [7])
                 connection.execute("update public.orders set customer = customer where id = 7")
 
-    clients = [threading.Thread(target=load) for _ in range(3)]
+    clients = [threading.Thread(target=load) for _ in range(how_many)]
     for client in clients:
         client.start()
     try:
-        started = [alert for _ in range(6) for alert in monitor.run().started]
+        started = [alert for _ in range(runs) for alert in monitor.run().started]
     finally:
         stop.set()
         for client in clients:
@@ -210,6 +219,82 @@ def test_reset_counters_are_told_and_cause_no_false_alarm(monitor: Monitor, demo
     assert "reset" in first.lines[0]
     assert second.started == []
     assert second.ended == ["pg_stat_statements counters"]
+
+
+def test_evicted_statements_are_told_with_the_setting_to_raise(monitor: Monitor) -> None:
+    """Else rare and slow queries are forgotten before anybody sees them."""
+    most = int(monitor.database.value("show pg_stat_statements.max"))
+    monitor.run()
+    with psycopg.connect(monitor.database.url, autocommit=True) as connection, connection.pipeline():
+        for number in range(most + 100):
+            # Constants are normalised away: only the shape makes a statement of its own.
+            columns, conditions = 1 + number % 70, number // 70
+            connection.execute(f"select {', '.join('1' * columns)} where true {'and 1 = 1 ' * conditions}".encode())
+    first = monitor.run()
+
+    assert first.started == ["pg_stat_statements evictions"]
+    assert f"pg_stat_statements.max = {most}" in first.lines[0]
+
+
+def test_a_slow_query_names_the_deployment_in_between_as_the_suspect(monitor: Monitor) -> None:
+    """Else whoever reads the alert does not think of what was deployed an hour ago."""
+    monitor.thresholds = monitor.thresholds.model_copy(
+        update={"statements": monitor.thresholds.statements.model_copy(update={"new_mean": 0.1, "new_total": 0.1})}
+    )
+    monitor.run()
+    monitor.run()
+    keep_deployed_state(monitor, stem="20250101000000_orders")
+    with psycopg.connect(monitor.database.url, autocommit=True) as connection:
+        # Another role than the deploying one: that one's new statements are the deployment's own checks.
+        connection.execute("set role service_role")
+        connection.execute("select pg_sleep(0.3) as of_the_new_release")
+    first = monitor.run()
+
+    assert "deployment 1 (20250101000000_orders) ended" in first.lines[0]
+    assert "is the suspect" in first.lines[0]
+
+
+def test_an_alert_that_could_not_be_measured_again_stays_open(monitor: Monitor) -> None:
+    """Else not seeing a trouble would be told as its end."""
+    monitor.thresholds = limits_with(monitor, "idle_in_transaction", above=0.2)
+    monitor.run()
+    with session(monitor.database.url, "select 1"):
+        time.sleep(0.3)
+        first = monitor.run()
+        connection = psycopg.connect(monitor.database.url, autocommit=True)
+        with connection:
+            measured = [Measured("idle_in_transaction", problem="not visible to role x")]
+            sync(connection, [], measured)
+            assert [alert.id for alert in open_alerts(connection)] == [alert.id for alert in first.open]
+            sync(connection, [], [Measured("idle_in_transaction")])
+            assert open_alerts(connection) == ()
+
+
+def test_an_alert_that_stands_is_told_again_after_a_day(monitor: Monitor) -> None:
+    """Else a trouble that everybody forgot stays forgotten."""
+    monitor.database.run("create materialized view public.v as select 1 as id")
+    monitor.run()
+    monitor.run()
+    assert monitor.reminders == 0
+
+    monitor.database.run("update deploy_ledger.alert set told_at = now() - interval '25 hours'")
+    monitor.run()
+    monitor.run()
+
+    assert monitor.reminders == 1
+
+
+def test_a_security_finding_that_appears_is_told_and_those_of_the_first_look_are_not(monitor: Monitor) -> None:
+    """Else the first run on an old database is a flood, or a new hole is one line among fifty."""
+    monitor.database.run("create table public.old (a int)")
+    assert monitor.run().started == []
+    monitor.database.run("create table public.opened (a int)")
+
+    first, second = monitor.run(), monitor.run()
+
+    assert [alert for alert in first.started if "opened" in alert] == first.started
+    assert any("rls_disabled" in alert for alert in first.started)
+    assert second.started == []
 
 
 def test_a_view_that_nobody_refreshes_is_refreshed_and_told(monitor: Monitor) -> None:
@@ -315,7 +400,7 @@ def admin_url(monitor: Monitor, cluster: Cluster) -> str:
     return cluster.admin_url(monitor.database.url.rsplit("/", 1)[1])
 
 
-def keep_deployed_state(monitor: Monitor) -> None:
+def keep_deployed_state(monitor: Monitor, stem: str | None = None) -> None:
     """What the report of a deployment does at its end."""
     from pg_deploy.drift import keep_state
 
@@ -326,3 +411,9 @@ def keep_deployed_state(monitor: Monitor) -> None:
             " 'deployed', now()) returning id"
         ).fetchone()
         keep_state(connection, row[0] if row else 0)
+        if stem:
+            connection.execute(
+                "insert into deploy_ledger.attempt (deployment_id, version, stem, sql_hash, state)"
+                " values (%s, %s, %s, 'x', 'verified')",
+                [row[0] if row else 0, stem.split("_")[0], stem],
+            )
