@@ -82,7 +82,7 @@ faults: demo-packages ## kill everything at random times, also in a real Airflow
 
 .PHONY: bench
 bench: demo-packages ## run every benchmark of benchmarks/, beside plain psql
-	@for benchmark in benchmarks/*.py; do $(python) -m "benchmarks.$$(basename "$$benchmark" .py)" || exit 1; done
+	@for benchmark in benchmarks/[!_]*.py; do $(python) -m "benchmarks.$$(basename "$$benchmark" .py)" || exit 1; done
 
 .PHONY: demo-packages
 demo-packages: venv

@@ -63,15 +63,16 @@ def _migrate(where: Place, environment: dict[str, str]) -> None:
     """Make or update the metadata database, where this version of Airflow has not done it yet."""
     version = metadata.version("apache-airflow-core")
     done = where.home / "migrated_to"
-    if where.database.exists() and done.exists() and done.read_text() == version:
+    if (where.metadata or where.database.exists()) and done.exists() and done.read_text() == version:
         return
     # A new database gets its name when it is complete: one that was interrupted could never be finished.
     database = where.database if where.database.exists() else where.database.with_suffix(".new")
     if database != where.database:
         database.unlink(missing_ok=True)
+    url = where.metadata or f"sqlite:///{database}"
     migrated = subprocess.run(
         [str(Path(sys.executable).with_name("airflow")), "db", "migrate"],
-        env={**environment, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database}"},
+        env={**environment, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url},
         cwd=where.home,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -81,5 +82,6 @@ def _migrate(where: Place, environment: dict[str, str]) -> None:
     )
     if migrated.returncode:
         raise DatabaseSetupError(str(where.home), "\n".join(migrated.stdout.splitlines()[-15:]))
-    database.replace(where.database)
+    if not where.metadata:
+        database.replace(where.database)
     done.write_text(version)

@@ -30,6 +30,9 @@ class Place:
     dags: Path
     plugins: Path
     home: Path
+    # Another metadata database than SQLite, and another patience with silent tasks: the tests of faults need both.
+    metadata: str = ""
+    heartbeat_timeout: str = "60"
 
     @property
     def logs(self) -> Path:
@@ -53,12 +56,14 @@ class Place:
 
 
 def place(variables: Mapping[str, str]) -> Place:
-    """This checkout's Airflow; LAUNCH_HOME and LAUNCH_DAGS point the tests elsewhere."""
+    """This checkout's Airflow; LAUNCH_HOME, LAUNCH_DAGS and LAUNCH_METADATA_URL point the tests elsewhere."""
     return Place(
         checkout=CHECKOUT,
         dags=Path(variables.get("LAUNCH_DAGS") or CHECKOUT / "dags").resolve(),
         plugins=CHECKOUT / "plugins",
         home=Path(variables.get("LAUNCH_HOME") or CHECKOUT / ".run" / "airflow").resolve(),
+        metadata=variables.get("LAUNCH_METADATA_URL") or "",
+        heartbeat_timeout=variables.get("LAUNCH_HEARTBEAT_TIMEOUT") or "60",
     )
 
 
@@ -97,7 +102,7 @@ def environment(where: Place, port: int) -> dict[str, str]:
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(where.home / "passwords.json"),
         "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{where.database}",
+        "DATABASE__SQL_ALCHEMY_CONN": where.metadata or f"sqlite:///{where.database}",
         "API__HOST": "127.0.0.1",
         "API__PORT": str(port),
         "API__BASE_URL": f"http://127.0.0.1:{port}",
@@ -106,7 +111,7 @@ def environment(where: Place, port: int) -> dict[str, str]:
         "API_AUTH__JWT_SECRET": keys["jwt_secret"],
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
         # A task whose worker is gone is noticed after this many seconds; until then its run stays open.
-        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": where.heartbeat_timeout,
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "2",
         "DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pg_deploy.access.change import AccessChange
 from pg_deploy.access.decide import Decision, decide
@@ -85,7 +85,7 @@ def may_change_access(migration: Migration) -> bool:
 
 
 def prove_on_copy(
-    old: Target, new: Target, migration: Migration, facts: tuple[Facts, Facts], log: logging.Logger
+    old: Target, new: Target, migration: Migration, facts: tuple[Facts, Facts], *, strict: bool, log: logging.Logger
 ) -> AccessOutcome:
     """The whole proof: `old` is the copy as it was before the migration, `new` as it is after; both a superuser's."""
     data_may_differ = not all(
@@ -93,7 +93,7 @@ def prove_on_copy(
     )
     with old.session("access before") as before, new.session("access after") as after:
         proof = prove(before, after, data_may_differ=data_may_differ, facts=facts)
-    outcome = AccessOutcome(decide(migration.manifest.access, migration.access, proof), proof.verdict, proof)
+    outcome = AccessOutcome(_decided(migration, proof, strict), proof.verdict, proof)
     log_access(outcome, log)
     return outcome
 
@@ -106,21 +106,21 @@ def equal_by_catalog(migration: Migration) -> AccessOutcome:
 
 
 def judge_target(
-    migration: Migration, before: Facts, after: Facts, rehearsed: Evidence | None, log: logging.Logger
+    migration: Migration, facts: tuple[Facts, Facts], rehearsed: Evidence | None, *, strict: bool, log: logging.Logger
 ) -> AccessOutcome:
     """What the target's own facts say, with the rehearsal's proof where there is one. Reads nothing.
 
     After a proof on the copy exactly the changes that were seen there may be found here; anything else was done by somebody
     else meanwhile, and counts. Without one, what only rows can tell is shown as not proven.
     """
-    changes = access_changes(before, after)
+    changes = access_changes(*facts)
     if rehearsed is not None:
         seen = set(rehearsed.detail.get("changes", ()))
         unseen = [change for change in changes if change.sentence not in seen]
         missing = sorted(seen - {change.sentence for change in changes})
         outcome = _transferred(migration, rehearsed, unseen, missing)
     else:
-        outcome = _by_catalog(migration, changes)
+        outcome = _by_catalog(migration, changes, strict)
     log_access(outcome, log)
     return outcome
 
@@ -138,7 +138,12 @@ def log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
     for sentence in outcome.decision.against:
         log.error("    ✗ %s", sentence)
     for sentence in outcome.decision.shown:
-        log.info("    %s", sentence)
+        log.info("    %s", shortened(sentence))
+
+
+def shortened(sentence: str, most: int = 200) -> str:
+    """A sentence for a log: a rewritten policy holds both texts whole, which the ledger keeps."""
+    return sentence if len(sentence) <= most else sentence[: most - 1] + "…"
 
 
 def _transferred(
@@ -155,7 +160,17 @@ def _transferred(
     return AccessOutcome(Decision(False, "different", tuple(against), ()), verdict)
 
 
-def _by_catalog(migration: Migration, changes: tuple[AccessChange, ...]) -> AccessOutcome:
+def _decided(migration: Migration, proof: Proof, strict: bool) -> Decision:
+    """What counts against the migration. Unless `strict`, objects that only came with it are shown and need no declaration."""
+    if strict:
+        return decide(migration.manifest.access, migration.access, proof)
+    existing = tuple(change for change in proof.changes if not change.opened)
+    decision = decide(migration.manifest.access, migration.access, replace(proof, changes=existing))
+    opened = tuple(f"opened: {change.sentence}" for change in proof.opened)
+    return replace(decision, shown=(*decision.shown, *opened))
+
+
+def _by_catalog(migration: Migration, changes: tuple[AccessChange, ...], strict: bool) -> AccessOutcome:
     undecided = any(not change.decides for change in changes)
     proof = Proof("not proven" if changes else "equal by catalog", changes=changes)
     verdict = "by catalog facts only, rows were not compared: not proven" if undecided or changes else proof.verdict
@@ -163,4 +178,4 @@ def _by_catalog(migration: Migration, changes: tuple[AccessChange, ...]) -> Acce
         verdict = "equal by catalog"
     elif not changes:
         verdict = "catalog facts equal; rows were not compared: sampled, not proven"
-    return AccessOutcome(decide(migration.manifest.access, migration.access, proof), verdict)
+    return AccessOutcome(_decided(migration, proof, strict), verdict)

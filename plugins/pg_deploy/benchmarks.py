@@ -77,13 +77,19 @@ class Comparison:
 
 
 def measure_all(
-    connection: Connection, benchmarks: Sequence[Benchmark], *, side: str, timeout_s: float, log: logging.Logger
+    connection: Connection,
+    benchmarks: Sequence[Benchmark],
+    *,
+    side: str,
+    timeout_s: float,
+    log: logging.Logger,
+    runs: int = RUNS,
 ) -> dict[str, Measurement]:
     """Measure each benchmark's `side` (before or after), in aborted transactions; an error is part of the result."""
     found = {}
     for benchmark in benchmarks:
         query = benchmark.before if side == "before" and benchmark.before else benchmark.after
-        found[benchmark.name] = measurement = measure(connection, query, timeout_s=timeout_s)
+        found[benchmark.name] = measurement = measure(connection, query, timeout_s=timeout_s, runs=runs)
         log.info("  %s, %s: %s", benchmark.name, side, measurement.error or f"{measurement.ms:.2f} ms")
     return found
 

@@ -1045,6 +1045,25 @@ class InvalidAccessFileError(PgDeployError):
         )
 
 
+class NothingToExplainError(PgDeployError):
+    """What explain was asked about is not there."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what} was not found, so there is nothing to explain: check the name and the key")
+
+
+class LockLintError(PgDeployError):
+    """squawk could not be asked about the locks of a migration."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f'the lock lint "squawk" did not answer, {reason}: install it with `make test` or `make deploy`, which set up '
+            "everything in requirements.txt"
+        )
+
+
 class AccessDiffersError(PgDeployError):
     """Somebody could do more, or less, than the migration declares."""
 

@@ -26,18 +26,27 @@ class HistoryRow:
 
 def ensure(connection: Connection) -> None:
     """Make the table where it is missing. Commits; does nothing, and takes no lock, when it is complete."""
-    row = connection.execute(
-        """select count(*) from pg_catalog.pg_attribute
-        where attrelid = pg_catalog.to_regclass('supabase_migrations.schema_migrations')
-            and attname in ('version', 'statements', 'name') and not attisdropped"""
-    ).fetchone()
-    if row and row[0] == 3:
+    if _complete(connection):
         return
     with connection.transaction():
         # Two first deployments may come at once, and "if not exists" is no protection against that.
         connection.execute(_LOCK)
-        for statement in _MAKE:
-            connection.execute(statement)
+        if not _complete(connection):
+            for statement in _MAKE:
+                connection.execute(statement)
+
+
+def _complete(connection: Connection) -> bool:
+    # Not to_regclass(): a session that looked before remembers that there was none, also after it waited for the lock.
+    row = connection.execute(
+        """select count(*)
+        from pg_catalog.pg_attribute a
+        join pg_catalog.pg_class c on c.oid = a.attrelid
+        join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = 'supabase_migrations' and c.relname = 'schema_migrations'
+            and a.attname in ('version', 'statements', 'name') and not a.attisdropped"""
+    ).fetchone()
+    return bool(row and row[0] == 3)
 
 
 def read(connection: Connection) -> dict[str, HistoryRow]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict, dataclass, field
 
+from pg_deploy.benchmarks import RUNS
 from pg_deploy.checks import CheckResult
 from pg_deploy.execution import Limits, Observer
 from pg_deploy.ledger import evidence
@@ -18,7 +19,10 @@ BENCHMARK_S = 30.0
 
 @dataclass(frozen=True)
 class Job:
-    """One task's work on the target. `on_copy` says that it is a quiet copy, where nobody else writes."""
+    """One task's work on the target. `on_copy` says that it is a quiet copy, where nobody else writes.
+
+    `strict` lets undeclared new objects within the API's reach, and new findings of the lints, fail verify.
+    """
 
     target: Target
     guard: Guard
@@ -26,6 +30,7 @@ class Job:
     log: logging.Logger
     benchmark: bool = True
     on_copy: bool = False
+    strict: bool = False
     observer: Observer = field(default_factory=Observer)
 
     @property
@@ -37,6 +42,11 @@ class Job:
     def deployment_id(self) -> int:
         """The deployment that this work belongs to."""
         return self.guard.ownership.deployment_id
+
+    @property
+    def benchmark_runs(self) -> int:
+        """How often each query is timed. A rehearsal measures both sides twice over, in turn: together that is more."""
+        return 3 if self.on_copy else RUNS
 
     @property
     def check_timeout_s(self) -> float:

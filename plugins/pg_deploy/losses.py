@@ -9,7 +9,6 @@ from psycopg import sql
 
 from pg_deploy.catalog import Facts
 from pg_deploy.catalog_diff import compare
-from pg_deploy.inverse.model import Key
 from pg_deploy.inverse.names import own_name, owner_of, parts, unquoted
 from pg_deploy.inverse.order import dependents
 from pg_deploy.inverse.rows import read_row_changes
@@ -18,7 +17,7 @@ from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.plan import Pinned
 from pg_deploy.session import Connection
-from pg_deploy.undo_proof import is_part_of
+from pg_deploy.undo_proof import parts_of
 
 _COUNT_S = 30
 
@@ -57,7 +56,11 @@ def built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
     added = {(fact.kind, fact.identity) for fact in compare(before, after).added}
     objects = {key for key in added if key[0] not in ("grant", "comment", "default grant", "setting", "membership")}
     needing = dependents(now.by_key, objects) - added - after.by_key.keys()
-    return tuple(sorted(f"{kind} {identity}{_fate(now, (kind, identity), added)}" for kind, identity in needing))
+    along = parts_of([now.by_key[key] for key in needing], added)
+    return tuple(
+        f"{kind} {identity}, which {'goes with it' if (kind, identity) in along else 'stops the rollback'}"
+        for kind, identity in sorted(needing)
+    )
 
 
 def say_what_stays(job: Job, current: Attempt, pinned: Pinned) -> None:
@@ -86,10 +89,6 @@ def backup_of(job: Job, current: Attempt) -> str:
     taken = evidence.of_deployment(job.ledger, current.deployment_id, "backup")
     uris = [str(row.detail["uri"]) for row in taken if row.detail.get("uri")]
     return f"the backup {uris[-1]}" if uris else "your own backup: that run took none"
-
-
-def _fate(now: Facts, key: Key, added: set[Key]) -> str:
-    return ", which goes with it" if is_part_of(now.by_key[key], added) else ", which stops the rollback"
 
 
 def _exists(connection: Connection, table: str) -> bool:

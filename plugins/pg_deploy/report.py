@@ -202,6 +202,9 @@ def _what_to_do(report: Report, conf: dict[str, object], contacts: str, task_sta
     lines += [f"  - {line}" if not line.startswith(" ") else f"  {line}" for line in how_to_restore(report.evidence)]
     target = conf.get("target", "target_db")
     lines.append(f'  - the conf to deploy the rest: {{"target": "{target}"}}')
+    if any(outcome.is_deployed for outcome in report.outcomes):
+        undo = f'{{"target": "{target}", "deployment": {report.deployment_id}}}'
+        lines.append(f"  - to undo what this run deployed: rollback_migrations with the conf {undo}")
     lines.append(f"  - contacts: {contacts}")
     return lines
 

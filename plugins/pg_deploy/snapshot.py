@@ -52,7 +52,12 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
         if job.benchmark and migration.benchmarks:
             job.log.info("benchmarks before")
             for name, measurement in benchmarks.measure_all(
-                connection, migration.benchmarks, side="before", timeout_s=BENCHMARK_S, log=job.log
+                connection,
+                migration.benchmarks,
+                side="before",
+                timeout_s=BENCHMARK_S,
+                log=job.log,
+                runs=job.benchmark_runs,
             ).items():
                 outcome = "error" if measurement.error else "measured"
                 job.record(last, "benchmark before", name, outcome, measurement.as_detail())

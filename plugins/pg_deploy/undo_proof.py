@@ -55,7 +55,7 @@ class Goal:
         return describe(Difference((), gone, ()))
 
     def _went_along(self, fact: Fact, now: Facts) -> bool:
-        return _key(fact) not in now.by_key and is_part_of(fact, self.added)
+        return _key(fact) not in now.by_key and bool(parts_of([fact], self.added))
 
     def _moved_tables(self) -> frozenset[str]:
         return frozenset(owner_of(identity) for kind, identity in self.added if kind == "column")
@@ -74,30 +74,41 @@ def undo_goal(before: Facts, after: Facts, start: Facts) -> Goal:
     expected = {key: fact for key, fact in start.by_key.items() if key not in added} | restored
     touched = added | restored.keys()
     since = [key for key in touched if start.by_key.get(key) != after.by_key.get(key)]
-    protected = frozenset(key for key, fact in start.by_key.items() if key not in added and not is_part_of(fact, added))
+    protected = frozenset(start.by_key.keys() - added - parts_of(start.facts, added))
     lines = describe(compare(_only(after, since), _only(start, since)))
     return Goal(_facts(expected, start), protected, frozenset(since), lines, added, start)
 
 
-def is_part_of(fact: Fact, carriers: Iterable[Key]) -> bool:
-    """Whether the server drops that object together with one of `carriers`: an index of a table, a grant on a view."""
-    return any(_is_part_of(fact, key) for key in carriers if key[0] in (*_CARRIERS, "column"))
+def parts_of(facts: Iterable[Fact], carriers: Iterable[Key]) -> frozenset[Key]:
+    """Those of `facts` that the server drops together with one of `carriers`: an index of a table, a grant on a view."""
+    wanted = [key for key in carriers if key[0] in (*_CARRIERS, "column")]
+    names = {identity for _, identity in wanted}
+    relations = {identity for kind, identity in wanted if kind in RELATIONS}
+    columns = [key for key in wanted if key[0] == "column"]
+    tables = {owner_of(identity) for _, identity in columns}
+    return frozenset(_key(fact) for fact in facts if _is_part(fact, wanted, names, relations, columns, tables))
 
 
-def _is_part_of(fact: Fact, key: Key) -> bool:
-    kind, identity = key
+def _is_part(
+    fact: Fact, wanted: list[Key], names: set[str], relations: set[str], columns: list[Key], tables: set[str]
+) -> bool:
     relation = relation_of(fact)
-    if relation == identity:
+    if relation in names:
         return True
     if fact.kind == "grant":
         _, name, _ = parse_grant(fact.identity)
-        return name == identity or (kind in RELATIONS and owner_of(name) == identity)
+        return name in names or owner_of(name) in relations
     if fact.kind == "comment":
-        return mentions(fact.identity, ("table" if kind == "column" else kind, identity))
+        return any(
+            identity in fact.identity and mentions(fact.identity, ("table" if kind == "column" else kind, identity))
+            for kind, identity in wanted
+        )
     if fact.kind == "sequence":
-        return str(fact.properties.get("owned by", "")).startswith(identity + ".")
-    if kind == "column" and fact.kind in ("index", "constraint", "statistics"):
-        return mentions(f"{relation}\n{fact.properties['definition']}", key)
+        column = str(fact.properties.get("owned by", "")).removesuffix(" (identity)")
+        return bool(column) and (column in names or owner_of(column) in relations)
+    if fact.kind in ("index", "constraint", "statistics") and (relation in tables or fact.kind == "statistics"):
+        text = f"{relation}\n{fact.properties['definition']}"
+        return any(mentions(text, key) for key in columns)
     return False
 
 

@@ -71,14 +71,14 @@ def _verify_checks(job: Job, connection: Connection, current: Attempt, migration
 
 
 def _verify_lints(job: Job, connection: Connection, current: Attempt, migration: Migration) -> list[str]:
-    """Findings that came with the migration: shown all, and of level error or warn against it where it has a companion."""
+    """Findings that came with the migration: all are shown; of level error or warn they fail it, with a companion, when strict."""
     before = evidence.of_attempt(job.ledger, current.id, LINT_BEFORE)
     known = {(key[0], key[1]) for row in before for key in row.detail["keys"]}
     known |= {(allowed.lint, allowed.object) for allowed in migration.manifest.allow}
     found = [finding for finding in run_lints(connection) if finding.key not in known]
     failures = []
     for finding in found:
-        counts = finding.level in FAILING and migration.has_companion
+        counts = job.strict and finding.level in FAILING and migration.has_companion
         (job.log.error if counts else job.log.info)("  %s lint %s", "✗" if counts else "–", finding.sentence)
         job.record(current, "lint", finding.name, finding.level, asdict(finding))
         if counts:
@@ -97,7 +97,9 @@ def _verify_access(job: Job, current: Attempt, migration: Migration, after: Fact
         for row in evidence.of_deployment(job.ledger, job.deployment_id, ACCESS)
         if row.version == migration.version and row.location == "rehearsal"
     ]
-    outcome = judge_target(migration, before, after, rehearsed[-1] if rehearsed else None, job.log)
+    outcome = judge_target(
+        migration, (before, after), rehearsed[-1] if rehearsed else None, strict=job.strict, log=job.log
+    )
     job.record(current, ACCESS, migration.stem, outcome.decision.outcome, outcome.as_detail())
     return [f"access: {sentence}" for sentence in outcome.decision.against]
 
@@ -125,7 +127,9 @@ def _verify_benchmarks(job: Job, connection: Connection, current: Attempt, migra
         found.name: bench.Measurement.from_detail(found.detail)
         for found in evidence.of_attempt(job.ledger, current.id, "benchmark before")
     }
-    after = bench.measure_all(connection, migration.benchmarks, side="after", timeout_s=BENCHMARK_S, log=job.log)
+    after = bench.measure_all(
+        connection, migration.benchmarks, side="after", timeout_s=BENCHMARK_S, log=job.log, runs=job.benchmark_runs
+    )
     failures = []
     for benchmark in migration.benchmarks:
         first = before.get(benchmark.name)

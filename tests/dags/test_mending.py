@@ -9,7 +9,7 @@ import pytest
 
 from tests.building import write_migration
 from tests.dags.conftest import Deploy
-from tests.dags.harness import Result
+from tests.dags.harness import Result, run_dag
 from tests.looking import Database
 
 FIRST = "20250101000000_base"
@@ -74,6 +74,31 @@ def test_what_decides_access_is_mended_at_once_and_said(
     assert what in ran.text
     assert database.evidence("mended") == [(SECOND, "mended")]
     assert database.evidence("rollback proof")[-1][1] == "passed"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "select cron.schedule('forgotten', '0 3 * * *', 'select 1')",
+        "select cron.schedule('nightly', '0 4 * * *', 'select 2')",
+        "select cron.unschedule('nightly')",
+    ],
+)
+def test_a_cron_job_is_mended_at_once_and_said(demo_url: str, tmp_path: Path, change: str) -> None:
+    """A job that goes on running every night on what was undone is found out last of all."""
+    database = Database(demo_url)
+    database.run("select cron.schedule('nightly', '0 1 * * *', 'select 1')")
+    jobs = "select jobname, schedule, command, username, active from cron.job order by 1"
+    before = database.rows(jobs)
+    folder = folder_with(tmp_path, change, fails=True)
+
+    ran = run_dag("deploy_migrations", database.url, folder, {"approval": "none"})
+
+    assert ran.state == "failed"
+    assert database.rows(jobs) == before
+    assert database.attempts[-1] == (SECOND.split("_", maxsplit=1)[0], "rolled_back")
+    assert "the rollback forgot 1 objects" in ran.text
+    assert "cron job" in ran.text
 
 
 def test_anything_else_fails_and_comes_with_the_sql_that_would_mend_it(

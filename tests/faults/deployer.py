@@ -1,4 +1,4 @@
-"""The whole engine as one process that may be killed: `python -m tests.faults.deployer <url> <folder>`.
+"""The whole engine as one process that may be killed: `python -m tests.faults.deployer <url> <folder> [good_for]`.
 
 It does what the tasks of deploy_migrations do, in their order: each verb under a guard of its own, a verb that lost its
 connection tried again as Airflow tries a task again. Exit code 0: everything pinned is deployed; 3: it is not; 4: the
@@ -176,4 +176,6 @@ def main(order: Order) -> None:
 
 
 if __name__ == "__main__":
-    main(Order(url=sys.argv[1], folder=sys.argv[2], name=f"by hand {os.getpid()}", log_file="/dev/stdout"))
+    good_for = float(sys.argv[3]) if len(sys.argv) > 3 else 10.0
+    by_hand = Order(sys.argv[1], sys.argv[2], f"by hand {os.getpid()}", "/dev/stdout", good_for=good_for)
+    main(by_hand)

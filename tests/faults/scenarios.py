@@ -111,6 +111,14 @@ def write(scenario: Scenario, directory: Path) -> Path:
     return folder
 
 
+def sleep_per_row(database: Database, seconds: float = 0.0015) -> None:
+    """How long slow() takes; the default is what the catalog is compared with in the end."""
+    database.run(
+        "create or replace function public.slow(n integer) returns integer immutable language plpgsql as "
+        f"$$\nbegin\n    perform pg_sleep({seconds});\n    return n;\nend\n$$"
+    )
+
+
 @contextmanager
 def copied(server: Server, name: str) -> Iterator[Database]:
     """A target of its own, removed at the end where the case went well."""

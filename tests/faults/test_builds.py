@@ -15,7 +15,7 @@ from pg_deploy.snapshot import take_snapshot
 from tests.building import write_migration
 from tests.core.working import Working, working_on
 from tests.faults.killing import Bench, Case, kill_at_line
-from tests.faults.scenarios import STEM
+from tests.faults.scenarios import STEM, sleep_per_row
 from tests.faults.server import Server, until
 from tests.looking import Database
 
@@ -120,16 +120,12 @@ def test_a_valid_index_of_another_definition_is_not_taken_for_the_earlier_try(
         _apply(database, tmp_path / "m", BUILD)
 
 
-def _sleep_per_row(database: Database, seconds: float) -> None:
-    database.run(
-        "create or replace function public.slow(n integer) returns integer immutable language plpgsql as "
-        f"$$\nbegin\n    perform pg_sleep({seconds});\n    return n;\nend\n$$"
-    )
-
-
 @pytest.mark.parametrize(
     ("reattach", "said"),
-    [(60.0, "already done by an earlier try, as the catalog shows"), (0.1, "was left invalid: dropping it")],
+    [
+        (60.0, "already done by an earlier try, as the catalog shows"),
+        pytest.param(0.1, "was left invalid: dropping it", marks=pytest.mark.faults),
+    ],
 )
 def test_a_build_that_outlived_its_process_is_attached_to_and_ended_only_past_the_limit(
     bench: Bench, reattach: float, said: str
@@ -139,11 +135,11 @@ def test_a_build_that_outlived_its_process_is_attached_to_and_ended_only_past_th
 
     def disturb(case: Case) -> None:
         # 150 rows, each looked at twice: longer than the time after which the server ends other statements of a dead client.
-        _sleep_per_row(case.database, 0.022)
+        sleep_per_row(case.database, 0.022)
         kill_at_line("INFO   line 1: create unique index", 0.3)(case)
         case.start(reattach=reattach).wait()
         logs.append(case.runs[-1].log)
-        _sleep_per_row(case.database, 0.0015)
+        sleep_per_row(case.database, 0.0015)
 
     wrong = bench.run(f"attach_{int(reattach)}", "unique", False, disturb)
 

@@ -52,7 +52,13 @@ PLACES: dict[str, tuple[str, bool, Callable[[Case], None]]] = {
 }
 
 
-@pytest.mark.parametrize("place", list(PLACES))
+# Those that another test of the short form comes near to.
+LONG = {"the process between a build and its ledger row", "the process while it verifies"}
+
+
+@pytest.mark.parametrize(
+    "place", [pytest.param(place, marks=pytest.mark.faults) if place in LONG else place for place in PLACES]
+)
 def test_after_a_kill_one_new_run_ends_deployed_and_nothing_was_done_twice(bench: Bench, place: str) -> None:
     """Else a dead worker, backend or server would leave a half-deployed migration, an invalid index, or an update done twice."""
     name, fails_first, disturb = PLACES[place]
@@ -61,19 +67,6 @@ def test_after_a_kill_one_new_run_ends_deployed_and_nothing_was_done_twice(bench
 
     assert not wrong, "\n".join(wrong)
     assert bench.kills > 0
-
-
-def test_a_task_killed_after_its_last_commit_finds_its_work_done(bench: Bench) -> None:
-    """Else a verify whose success was not told in time would fail when it is tried again, and undo a good migration."""
-
-    def disturb(case: Case) -> None:
-        # Every exchange from the commit that verifies to the one that closes the deployment, from the last one on.
-        total = bench.measure("transaction", False)
-        case.kills += case.start(die_before=total - 2).wait() == -9
-
-    wrong = bench.run("told_late", "transaction", False, disturb)
-
-    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.faults

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pg_deploy.access.sides import Side
 from pg_deploy.access.text import quote
-from pg_deploy.access.universe import Universe, weight_name
+from pg_deploy.access.universe import Universe, matched, weight_name
 
 MOST_ROWS = 500_000
 
@@ -67,16 +67,6 @@ def key_text(side: Side, table: str) -> str:
     if len(key) == 1:
         return f"t.{quote(key[0])}::text"
     return f"row({', '.join('t.' + quote(part) for part in key)})::text" if key else "t::text"
-
-
-def matched(universe: Universe) -> str:
-    """The condition under which a row `t` has the tuple `q`."""
-    return (
-        " and ".join(
-            f"t.{quote(column.name)} is not distinct from q.{quote(column.name)}" for column in universe.columns
-        )
-        or "true"
-    )
 
 
 def _weights(side: Side, table: str, universe: Universe) -> dict[tuple[int, int], tuple[int, int, int]]:

@@ -33,12 +33,27 @@ class Disjunct:
         """The conditions as SQL, each once."""
         return tuple(dict.fromkeys(printed(condition) for condition in self.conditions))
 
+    @property
+    def normal_texts(self) -> tuple[str, ...]:
+        """The conditions in an order of their own, equalities with their sides in order."""
+        return tuple(sorted({_normal(condition) for condition in self.conditions}))
+
     def uses(self, alias: str) -> bool:
         """Whether any condition speaks of `alias`."""
         return any(
             isinstance(node, ast.ColumnRef) and isinstance(node.fields[0], ast.String) and node.fields[0].sval == alias
             for node in nodes(self.conditions)
         )
+
+
+def _normal(condition: ast.Node) -> str:
+    if (
+        isinstance(condition, ast.A_Expr)
+        and condition.kind == enums.A_Expr_Kind.AEXPR_OP
+        and [part.sval for part in condition.name] == ["="]
+    ):
+        return " = ".join(sorted((printed(condition.lexpr), printed(condition.rexpr))))
+    return printed(condition)
 
 
 ALWAYS = (Disjunct(),)

@@ -9,13 +9,13 @@ import psycopg
 
 from pg_deploy.access.api import Api
 from pg_deploy.access.change import AccessChange, words
-from pg_deploy.access.datachanges import DataChange, key_text, matched
+from pg_deploy.access.datachanges import DataChange, key_text
 from pg_deploy.access.measure import Measured
 from pg_deploy.access.predicates import PHASE_WORDS, PHASES, READING
 from pg_deploy.access.real import Cell
 from pg_deploy.access.rowsets import acting_as, read, view_digest
 from pg_deploy.access.subjects import Subject
-from pg_deploy.access.universe import weight_name
+from pg_deploy.access.universe import matched, weight_name
 
 SHOWN = 5
 MOST_TUPLES = 300_000
@@ -23,10 +23,14 @@ MOST_TUPLES = 300_000
 
 @dataclass(frozen=True)
 class Suspect:
-    """A cell that differs, and for whom; `real` says that engine R saw it."""
+    """A cell that differs, and for whom: `direction` is 1 for more rows, -1 for fewer, 0 for others or an error.
+
+    `real` says that engine R saw it.
+    """
 
     cell: Cell
     subjects: tuple[int, ...]
+    direction: int = 0
     real: bool = True
 
 

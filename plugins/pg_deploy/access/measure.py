@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pg_deploy.access.api import Api
 from pg_deploy.access.bodies import Refuse
 from pg_deploy.access.real import Answer, Answers, Cell, RealEngine
-from pg_deploy.access.rowsets import choose_subjects
 from pg_deploy.access.sides import Side, prepare_scratch
 from pg_deploy.access.subjects import Subject
 from pg_deploy.access.symbolic import SymbolicEngine
@@ -17,8 +16,6 @@ from pg_deploy.access.universe import RowMap, Universe, build_universe
 
 SAMPLE = 8
 """Users in a sample; everybody who is no user is in it too."""
-TRIAL = 20
-"""Users asked first, to tell how long all of them would take."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +30,7 @@ class Measured:
     symbolic: Mapping[Cell, Mapping[int, Answer]]
     refused: Mapping[Cell, str]
     timings: dict[str, float]
+    asked_all: bool = False
 
 
 def build(
@@ -79,25 +77,17 @@ def measure(
             refused[cell] = reason
     timings["symbolic"] = time.monotonic() - mark
     mark = time.monotonic()
-    real, asked = _ask(engine, subjects, budget_s)
+    real, asked = engine.run(_spread(subjects), mark + budget_s)
     timings["real"] = time.monotonic() - mark
-    return Measured(side, engine, symbols, real, asked, symbolic, refused, timings)
+    everybody = len(asked) == len(subjects)
+    return Measured(side, engine, symbols, real, asked, symbolic, refused, timings, everybody)
 
 
-def _ask(engine: RealEngine, subjects: tuple[Subject, ...], budget_s: float) -> tuple[Answers, set[int]]:
-    """Ask everybody where a trial says that it fits into the budget, else evenly spread users."""
-    step = max(1, len(subjects) // TRIAL)
-    trial = subjects[::step][:TRIAL]
-    mark = time.monotonic()
-    engine.run(trial)
-    per_subject = (time.monotonic() - mark) / len(trial)
-    if per_subject * len(subjects) <= budget_s:
-        return engine.run(subjects, mark + 3 * budget_s)
-    fits = max(TRIAL, int(budget_s / per_subject))
-    users = [subject for subject in subjects if subject.role == engine.api.signed_in]
-    spread = users[:: max(1, len(users) // fits)][:fits]
-    others = [subject for subject in subjects if subject.role != engine.api.signed_in] + users[-3:]
-    return engine.run(sorted({*spread, *others}, key=lambda subject: subject.sid), mark + 2 * budget_s)
+def _spread(subjects: tuple[Subject, ...]) -> list[Subject]:
+    """Those who are no user first, then users in an order that spreads: whoever was asked by a deadline is a fair sample."""
+    users = [subject for subject in subjects if subject.label.startswith("user ")]
+    others = [subject for subject in subjects if not subject.label.startswith("user ")]
+    return others + sorted(users, key=lambda subject: (subject.sid * 2654435761) % 2**32)
 
 
 def rows_of_samples(one: Measured, chosen: Sequence[Subject]) -> tuple[RealEngine, Answers]:
@@ -107,6 +97,3 @@ def rows_of_samples(one: Measured, chosen: Sequence[Subject]) -> tuple[RealEngin
     engine.compile(set(one.engine.universes))
     answers, _ = engine.run(chosen)
     return engine, answers
-
-
-__all__ = ["SAMPLE", "Measured", "build", "choose_subjects", "measure", "rows_of_samples"]

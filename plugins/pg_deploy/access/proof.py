@@ -74,7 +74,7 @@ def prove(
     *,
     api: Api = SUPABASE,
     data_may_differ: bool = True,
-    budget_s: float = 300.0,
+    budget_s: float = 900.0,
     facts: tuple[Facts, Facts] | None = None,
     keep_scratch: bool = False,
     cross_check_s: float = CROSS_CHECK_S,
@@ -83,7 +83,7 @@ def prove(
 
     Both connections are a superuser's in autocommit, and nobody else writes there. Each database gets a scratch schema
     access_proof, dropped at the end. `data_may_differ` is false only for a migration without any DML: then equal access
-    facts are enough. Engine R stops asking after `budget_s` seconds and says whom it asked. `facts` are those of the two
+    facts are enough. Engine R stops asking after `budget_s` seconds and says how many it asked, evenly spread. `facts` are those of the two
     databases, read here where they are not given. `cross_check_s` bounds the samples asked of the real machinery, a side.
     """
     started = time.monotonic()
@@ -138,7 +138,7 @@ def _prove_rows(
         measured[0], measured[1], api, choose_subjects(old, subjects, measured[0].real, SAMPLE)
     )
     timings["drill-down"] = time.monotonic() - mark
-    labels = dict.fromkeys(label for cell in cells for label in cell.labels)
+    labels = dict.fromkeys(_grouped(cells))
     for table in sorted(by_rows - {change.table for change in data}):
         labels[f'"{table}" had its columns changed: rows are compared, and rows to be written are not'] = None
     cells += tuple(
@@ -164,6 +164,19 @@ def _prove_rows(
         },
     )
     return _with_verdict(proof, time.monotonic() - started)
+
+
+def _grouped(cells: tuple[CellVerdict, ...]) -> list[str]:
+    """The labels, each reason once, with the first cell that has it and the number of the others."""
+    places: dict[str, list[str]] = {}
+    for cell in cells:
+        for label in cell.labels:
+            where, _, reason = label.partition("): ")
+            places.setdefault(reason or label, []).append(f"{where})" if reason else "")
+    return [
+        f"{where[0]}{f' and {len(where) - 1} more' if len(where) > 1 else ''}: {reason}" if where[0] else reason
+        for reason, where in places.items()
+    ]
 
 
 def _with_verdict(proof: Proof, seconds: float) -> Proof:

@@ -18,7 +18,8 @@ from pg_deploy.access.text import quote
 from pg_deploy.access.universe import Universe, weight_name
 
 BATCH = 250
-"""Subjects that one call of the loop answers for."""
+"""Subjects that one call of the loop answers for, at most; it begins with few, to see a deadline in time."""
+FIRST_BATCH = 8
 
 
 @dataclass(frozen=True, order=True)
@@ -112,10 +113,11 @@ class RealEngine:
             try:
                 connection.execute(f"set role {quote(role)}; set plan_cache_mode = force_generic_plan".encode())
                 failed = self._prepare(questions)
-                for start in range(0, len(sids), BATCH):
-                    if deadline is not None and time.monotonic() > deadline:
-                        break
-                    part = sids[start : start + BATCH]
+                size, start = FIRST_BATCH, 0
+                while start < len(sids) and (deadline is None or time.monotonic() < deadline):
+                    part = sids[start : start + size]
+                    start += size
+                    size = min(size * 2, BATCH)
                     for sid, found in self._ask(part, role, len(questions)):
                         asked.add(sid)
                         for place, question in enumerate(questions):

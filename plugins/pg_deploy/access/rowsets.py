@@ -18,7 +18,8 @@ from pg_deploy.access.reach import Relation
 from pg_deploy.access.real import Answer, Answers, Cell, RealEngine
 from pg_deploy.access.sides import Side
 from pg_deploy.access.subjects import Subject
-from pg_deploy.access.text import literal, quote
+from pg_deploy.access.text import quote
+from pg_deploy.access.universe import matched
 from pg_deploy.session import Connection
 
 HIDDEN = "42501"
@@ -88,12 +89,14 @@ def cross_check(
 
     `expected` are the answers of an engine compiled with rows for every table. Reads only.
     """
-    found = []
+    found: list[Disagreement] = []
     for subject in subjects:
-        if time.monotonic() > deadline:
-            break
         for cell in sorted(expected):
-            if cell.phase != "select" or cell.role != subject.role or subject.sid not in expected[cell]:
+            if time.monotonic() > deadline:
+                return found
+            if cell.phase != "select" or cell.role != subject.role or engine.effective[cell].kind != "policies":
+                continue
+            if subject.sid not in expected[cell]:
                 continue
             said = expected[cell][subject.sid]
             relation = engine.side.relations[cell.table]
@@ -168,9 +171,6 @@ def _inserts(engine: RealEngine, subject: Subject, relation: Relation, cell: Cel
         except psycopg.Error:
             return []
     universe = engine.universes[cell.table]
-    match = " and ".join(
-        f"t.{quote(column.name)} is not distinct from q.{quote(column.name)}" for column in universe.columns
-    )
     for expected in (True, False):
         place = "q.tid = any (%s)" if expected else "not q.tid = any (%s)"
         if not expected and len(allowed) == 1000:
@@ -179,7 +179,7 @@ def _inserts(engine: RealEngine, subject: Subject, relation: Relation, cell: Cel
             connection.execute("set local session_replication_role = replica")
             connection.execute(
                 f"create temporary table access_proof_row on commit drop as select t.* from {relation.quoted} t"
-                f" join {universe.name} q on {match or 'true'} where {place} limit 1".encode(),
+                f" join {universe.name} q on {matched(universe)} where {place} limit 1".encode(),
                 [allowed],
             )
             connection.execute("grant select on pg_temp.access_proof_row to public")
@@ -235,13 +235,15 @@ def choose_subjects(side: Side, subjects: Sequence[Subject], answers: Answers, n
     ordered = sorted(users, key=lambda subject: (weight.get(subject.sid, 0), subject.sid))
     step = max(1, len(ordered) // max(1, number - 2))
     chosen = [*ordered[::step][: number - 1], *ordered[-1:]]
-    others = [subject for subject in subjects if subject not in users]
+    sids = {subject.sid for subject in users}
+    others = [subject for subject in subjects if subject.sid not in sids]
     return list(dict.fromkeys([*chosen, *others]))
 
 
 def _reach_of(answers: Answers) -> dict[int, int]:
     found: dict[int, int] = {}
-    for by_subject in answers.values():
+    # cells of one question share one dictionary
+    for by_subject in {id(found): found for found in answers.values()}.values():
         for sid, answer in by_subject.items():
             found[sid] = found.get(sid, 0) + answer.allowed
     return found
@@ -253,8 +255,3 @@ def view_digest(relation: Relation) -> str:
         "select count(*), coalesce(bit_xor(hashtextextended(t::text, 11)), 0),"
         f" coalesce(bit_xor(hashtextextended(t::text, 23)), 0) from {relation.quoted} t"
     )
-
-
-def as_literal(values: Sequence[str]) -> str:
-    """A list of texts for SQL."""
-    return ", ".join(literal(value) for value in values)

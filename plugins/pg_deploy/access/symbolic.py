@@ -46,7 +46,7 @@ class Compiled:
     @cached_property
     def text(self) -> str:
         """A comparable form: equal on both sides where the predicate means the same, whatever the data."""
-        return "\n".join(sorted(" ; ".join([*(t for _, t in d.tables), *d.texts]) for d in self.disjuncts))
+        return "\n".join(sorted(" ; ".join([*(t for _, t in d.tables), *d.normal_texts]) for d in self.disjuncts))
 
 
 @dataclass
@@ -132,8 +132,7 @@ class SymbolicEngine:
             connection.execute(f"set role {quote(role)}".encode())
             types = []
             for place, attribute in enumerate(own, start=1):
-                row = connection.execute(f"select pg_typeof({attribute.text})::text".encode()).fetchone()
-                types.append(str(row[0]) if row else "text")
+                types.append(self._type_of(attribute.text))
                 self.types[attribute.name] = types[-1]
                 connection.execute(f"prepare access_proof_{place} as select ({attribute.text})::text".encode())
             rows = []
@@ -159,6 +158,15 @@ class SymbolicEngine:
             " left join pg_temp.access_proof_values v using (sid);"
             " drop table access_proof.s; alter table access_proof.s_next rename to s; drop table pg_temp.access_proof_values".encode()
         )
+
+    def _type_of(self, text: str) -> str:
+        """The type of an expression, which is not evaluated: without claims it might raise."""
+        connection = self.side.connection
+        described = connection.execute(f"select ({text}) limit 0".encode()).description
+        row = connection.execute(
+            "select format_type(%s::oid, null)", [described[0].type_code if described else 25]
+        ).fetchone()
+        return str(row[0]) if row else "text"
 
     def answer(
         self, cell: Cell, question: Question, subjects: Sequence[Subject], forced: Mapping[str, bool] | None = None

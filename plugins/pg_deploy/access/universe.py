@@ -124,6 +124,14 @@ def weight_name(oid: int) -> str:
     return f"access_proof.w_{oid}"
 
 
+def matched(universe: Universe) -> str:
+    """The condition under which a row `t` has the tuple `q`: by hash, which finds nulls too and can be a hash join."""
+    if not universe.columns:
+        return "true"
+    row = f"row({', '.join('t.' + quote(column.name) for column in universe.columns)})::text"
+    return f"hashtextextended({row}, 11) = q.h1 and hashtextextended({row}, 23) = q.h2"
+
+
 def _hashes(names: Sequence[str]) -> str:
     row = f"row({', '.join(names)})::text"
     return f"hashtextextended({row}, 11) as h1, hashtextextended({row}, 23) as h2"

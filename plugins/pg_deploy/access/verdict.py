@@ -52,8 +52,10 @@ def judge(
             if sids
         ]
         different = real | symbolic
-        if different:
-            suspects.append(Suspect(cell, tuple(sorted(different)), real=bool(real)))
+        for direction in (1, -1, 0):
+            sids = tuple(sorted(sid for sid in different if _direction(old, new, cell, sid) == direction))
+            if sids:
+                suspects.append(Suspect(cell, sids, direction, real=bool(real)))
         verdict = "different" if different else "equal" if labels else "proved"
         verdicts.append(CellVerdict(cell, verdict, tuple(labels)))
     return tuple(verdicts), tuple(suspects)
@@ -66,6 +68,14 @@ def _same(one: Answer, other: Answer) -> bool:
     return one[:3] == other[:3]
 
 
+def _direction(old: Measured, new: Measured, cell: Cell, sid: int) -> int:
+    before = old.real[cell].get(sid) or old.symbolic.get(cell, {}).get(sid)
+    after = new.real[cell].get(sid) or new.symbolic.get(cell, {}).get(sid)
+    if before is None or after is None or before.error or after.error:
+        return 0
+    return (after.allowed > before.allowed) - (after.allowed < before.allowed)
+
+
 def _labels(old: Measured, new: Measured, cell: Cell, api: Api, sids: frozenset[int]) -> list[str]:
     where = f'"{cell.table}" ({cell.phase}, {cell.role})'
     labels = []
@@ -74,7 +84,7 @@ def _labels(old: Measured, new: Measured, cell: Cell, api: Api, sids: frozenset[
             labels.append(
                 f"{where}: one opinion only, the {one.side.name} predicate is not read symbolically: {one.refused[cell]}"
             )
-        if not sids <= one.asked:
+        if not one.asked_all and not sids <= one.asked:
             labels.append(
                 f"{where}: sampled, {len(sids & one.asked)} of {len(sids)} subjects of {cell.role} were asked"
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
-import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ _LOCK_WAIT = "60s"
 
 @contextmanager
 def credentials(conninfo: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """`conninfo` without its password, and the environment of a child that finds it: a file that only we may read."""
+    """`conninfo` without its password, and the environment of a child that holds it."""
     parts = {key: str(value) for key, value in psycopg.conninfo.conninfo_to_dict(conninfo).items()}
     password = parts.pop("password", None)
     environment = {
@@ -35,17 +34,8 @@ def credentials(conninfo: str) -> Iterator[tuple[str, dict[str, str]]]:
     }
     environment |= {key: value for key, value in os.environ.items() if key in ("HOME", "PGSSLROOTCERT", "KRB5CCNAME")}
     plain = psycopg.conninfo.make_conninfo(**parts)
-    if password is None:
-        yield plain, environment
-        return
-    handle, path = tempfile.mkstemp(prefix="pg-deploy-pass-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            escaped = password.replace("\\", "\\\\").replace(":", "\\:")
-            file.write(f"*:*:*:*:{escaped}\n")
-        yield plain, {**environment, "PGPASSFILE": path}
-    finally:
-        Path(path).unlink(missing_ok=True)
+    # The environment, not a file: nothing stays behind when this process is killed.
+    yield plain, environment if password is None else {**environment, "PGPASSWORD": password}
 
 
 def dump(

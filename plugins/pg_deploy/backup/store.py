@@ -14,6 +14,7 @@ from typing import Protocol
 
 from pg_deploy.backup.manifest import MANIFEST, BackupManifest, check_files, read_backup_manifest
 from pg_deploy.errors import BackupDamagedError
+from pg_deploy.temporary import owned_folder
 
 _NAME = re.compile(r"^(?P<target>.+)-(?P<time>\d{8}T\d{6}Z)(?:-\d+)?$")
 PARTIAL = ".partial"
@@ -128,16 +129,13 @@ def manifest_of(store: Store, name: str) -> BackupManifest:
 
 
 @contextmanager
-def checked(store: Store, name: str, workdir: Path) -> Iterator[tuple[BackupManifest, Path]]:
+def checked(store: Store, name: str, workdir: Path | None) -> Iterator[tuple[BackupManifest, Path]]:
     """The backup as a local folder, every file compared with its sha256. Raises BackupDamagedError; touches nothing."""
     manifest = manifest_of(store, name)
-    into = workdir / f"fetched-{name}"
-    try:
+    with owned_folder(workdir) as into:
         folder = store.fetch(name, into)
         check_files(manifest, folder)
         yield manifest, folder
-    finally:
-        shutil.rmtree(into, ignore_errors=True)
 
 
 def apply_retention(store: Store, target: str, *, keep_count: int, keep_age: float, log: logging.Logger) -> list[str]:

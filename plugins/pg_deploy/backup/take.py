@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +38,7 @@ from pg_deploy.folder import PROJECT
 from pg_deploy.migration import Migration
 from pg_deploy.programs import Programs, client_programs
 from pg_deploy.session import Connection, Target, one_line
+from pg_deploy.temporary import owned_folder
 
 _SQL = PROJECT / "sql" / "backup"
 
@@ -166,11 +166,14 @@ def _globals(connection: Connection) -> list[str]:
 def _staged(store: Store, name: str, workdir: Path | None) -> Iterator[Path]:
     """A folder to write into, gone afterwards unless it was published."""
     own = store.staging(name)
-    folder = own or Path(tempfile.mkdtemp(prefix=f"pg-deploy-backup-{name}-", dir=workdir))
+    if own is None:
+        with owned_folder(workdir) as folder:
+            yield folder
+        return
     try:
-        yield folder
+        yield own
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def _refuse_small_disk(folder: Path, data_bytes: int, log: logging.Logger) -> None:

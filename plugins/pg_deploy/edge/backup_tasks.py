@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 
 from airflow.sdk import get_current_context, task
 
@@ -22,6 +20,7 @@ from pg_deploy.migration import Migration
 from pg_deploy.rehearsal.clone import on_clone
 from pg_deploy.rehearsal.on_target import on_target_server
 from pg_deploy.rehearsal.private import on_private_copy
+from pg_deploy.temporary import owned_folder
 
 REHEARSAL_CONNECTION = "rehearsal_db"
 
@@ -80,8 +79,8 @@ def _rehearse(run: Run, job: Job, migrations: tuple[Migration, ...]) -> str:
             job, store, str(detail["name"]), migrations, configured, manifest_sha256=str(detail["manifest_sha256"])
         )
     log.info("this run keeps no full backup: a dump is taken for the rehearsal alone and removed after it")
-    with tempfile.TemporaryDirectory(prefix="pg-deploy-dump-", dir=configured.workdir) as folder:
-        store = LocalStore(Path(folder))
+    with owned_folder(configured.workdir) as folder:
+        store = LocalStore(folder)
         passing = take_backup(run.target, migrations, store, configured, log=log)
         return rehearsal(
             job, store, passing.manifest.name, migrations, configured, manifest_sha256=passing.manifest_sha256

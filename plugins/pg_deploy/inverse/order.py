@@ -16,6 +16,7 @@ from pg_deploy.inverse.names import own_name, owner_of, schema_of, unquoted
 
 _BODY = re.compile(r"\nAS (\$\w*\$).*\1\s*\Z|\nAS '.*'\s*\Z", re.DOTALL)
 _INDEX_ON = re.compile(r" ON (?:ONLY )?(\S+?|\".*?\"\.\S+?|\S+?\.\".*?\") USING ")
+_TOKEN = re.compile(r"[\w$]+(?:\.[\w$]+)*")
 _ROUTINES = ("function", "procedure", "aggregate")
 _RANKS = (
     ("schema",),
@@ -41,6 +42,7 @@ PartsOf = Callable[[Fact], tuple[Fact, ...]]
 _RANK = {kind: number for number, kinds in enumerate(_RANKS) for kind in kinds}
 
 
+@lru_cache(maxsize=20_000)
 def relation_of(fact: Fact) -> str | None:
     """The relation that an index, column, constraint, policy, trigger or rule is a part of."""
     if fact.kind in ON_RELATION:
@@ -51,6 +53,7 @@ def relation_of(fact: Fact) -> str | None:
     return None
 
 
+@lru_cache(maxsize=20_000)
 def dependency_text(fact: Fact) -> str:
     """All of a definition that can make a dependency, with the name of what it is a part of."""
     own = "\n".join(strings_of(dict(fact.properties)))
@@ -131,8 +134,40 @@ def _sorted(facts: Iterable[Fact], parts_of: PartsOf | None) -> tuple[list[Fact]
 
 def dependents(facts: ByKey, keys: Iterable[Key]) -> set[Key]:
     """The objects in `facts` that name one of `keys`."""
-    wanted = [facts[key] for key in keys if key in facts]
-    return {key for key, fact in facts.items() for other in wanted if other is not fact and depends_on(fact, other)}
+    by_name: dict[str, set[Fact]] = {}
+    odd: set[Fact] = set()
+    for key in keys:
+        if key not in facts:
+            continue
+        for name in _names_of(facts[key]):
+            if '"' in name:
+                odd.add(facts[key])
+            else:
+                by_name.setdefault(name, set()).add(facts[key])
+    found = set()
+    for key, fact in facts.items():
+        # Reading each text for each name would take minutes on a large schema.
+        likely = {other for name in _tokens(fact) & by_name.keys() for other in by_name[name]}
+        if any(other is not fact and depends_on(fact, other) for other in likely | odd):
+            found.add(key)
+    return found
+
+
+def _names_of(fact: Fact) -> set[str]:
+    """What a text that mentions the object must hold."""
+    if fact.kind == "server":
+        return {unquoted(fact.identity)}
+    names = {owner_of(fact.identity) if fact.kind == "column" else fact.identity.split("(", 1)[0]}
+    return names | {relation_of(fact) or ""} - {""}
+
+
+@lru_cache(maxsize=20_000)
+def _tokens(fact: Fact) -> frozenset[str]:
+    found = set()
+    for token in _TOKEN.findall(f"{fact.identity}\n{dependency_text(fact)}"):
+        pieces = token.split(".")
+        found |= {".".join(pieces[:end]) for end in range(1, len(pieces) + 1)}
+    return frozenset(found)
 
 
 @lru_cache(maxsize=4096)

@@ -14,7 +14,13 @@ _LOCK = "select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('de
 
 def exists(connection: Connection) -> bool:
     """Whether the target holds a ledger. Reads only."""
-    row = connection.execute("select pg_catalog.to_regclass('deploy_ledger.revision') is not null").fetchone()
+    # Not to_regclass(): a session that looked before remembers that there was none, also after it waited for the lock.
+    row = connection.execute(
+        """select exists (
+            select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+            where n.nspname = 'deploy_ledger' and c.relname = 'revision'
+        )"""
+    ).fetchone()
     return bool(row and row[0])
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -95,7 +94,7 @@ def on_target_server(
     RestoreFailedError, CopyDiffersError, RehearsalFailedError (ChangesWholeServerError among its reasons).
     """
     refuse_other_manifest(store, name, manifest_sha256)
-    with checked(store, name, Path(settings.workdir or tempfile.gettempdir())) as (manifest, folder):
+    with checked(store, name, settings.workdir) as (manifest, folder):
         if manifest.server.total_bytes > settings.on_target_limit:
             raise UnfitCloneError(
                 job.target.name,

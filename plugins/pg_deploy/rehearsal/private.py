@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from pg_deploy.backup.evidence import RESTORED
 from pg_deploy.backup.manifest import MANIFEST
@@ -36,8 +34,7 @@ def on_private_copy(
     """
     started = time.monotonic()
     refuse_other_manifest(store, name, manifest_sha256)
-    workdir = Path(settings.workdir or tempfile.gettempdir())
-    with checked(store, name, workdir) as (manifest, folder):
+    with checked(store, name, settings.workdir) as (manifest, folder):
         job.log.info("backup %s is complete, every file has its sha256: restoring it into a private cluster", name)
         try:
             with private_copy(manifest, folder, settings, log=job.log) as copy:

@@ -6,7 +6,6 @@ removed by the next. The server itself is told by the kernel when its owner dies
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import pwd
@@ -28,9 +27,8 @@ import psycopg.conninfo
 from pg_deploy.errors import DiskTooSmallError, ProgramFailedError
 from pg_deploy.programs import Programs, ended_with_us, run_program, unprivileged_account
 from pg_deploy.session import Target
+from pg_deploy.temporary import PREFIX, is_alive, mark, owner_of, process_start
 
-PREFIX = "pg-deploy-rehearsal-"
-_MARKER = "owner.json"
 _START_S = 60.0
 _PORT_TRIES = 5
 
@@ -112,7 +110,7 @@ def private_cluster(
     directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=area))
     process: subprocess.Popen[bytes] | None = None
     try:
-        _mark(directory)
+        mark(directory)
         # The server's account must pass through.
         directory.chmod(0o711)
         password = secrets.token_urlsafe(24)
@@ -131,8 +129,8 @@ def remove_abandoned(area: Path, log: logging.Logger) -> list[Path]:
     """Stop and remove the clusters in `area` whose owner is gone; returns their folders. Leaves everybody else's alone."""
     removed = []
     for directory in sorted(area.glob(f"{PREFIX}*")):
-        owner = _owner(directory)
-        if owner is None or _is_alive(owner):
+        owner = owner_of(directory)
+        if owner is None or is_alive(owner):
             continue
         postmaster = _postmaster(directory / "data")
         if postmaster is not None:
@@ -269,38 +267,6 @@ def _has_config(programs: Programs) -> bool:
     return os.access(programs.path("pg_config"), os.X_OK)
 
 
-def _mark(directory: Path) -> None:
-    owner = {"pid": os.getpid(), "started": _process_start(os.getpid())}
-    (directory / _MARKER).write_text(json.dumps(owner), encoding="utf-8")
-
-
-def _owner(directory: Path) -> tuple[int, str] | None:
-    """Pid and start of the owner; None where the folder is not ours to judge."""
-    try:
-        if directory.stat().st_uid != os.geteuid():
-            return None
-        found = json.loads((directory / _MARKER).read_text(encoding="utf-8"))
-        return int(found["pid"]), str(found["started"])
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def _is_alive(owner: tuple[int, str]) -> bool:
-    pid, started = owner
-    return _process_start(pid) == started
-
-
-def _process_start(pid: int) -> str:
-    """When that process started, in the kernel's ticks since boot with the boot's id; empty when there is none."""
-    try:
-        after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
-    # A zombie has ended, though it still has a number.
-    return "" if after_name[0] == "Z" else f"{boot} {after_name[19]}"
-
-
 def _postmaster(data: Path) -> int | None:
     """The pid of the server that runs on `data`, whatever a stale pid file says."""
     try:
@@ -313,7 +279,7 @@ def _postmaster(data: Path) -> int | None:
 
 def _await_end(pid: int) -> None:
     deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and _process_start(pid):
+    while time.monotonic() < deadline and process_start(pid):
         time.sleep(0.05)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from pg_deploy.access_step import shortened
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger.evidence import Evidence
 
@@ -37,7 +38,7 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
         asked = f", {access['asked']} of {access['subjects']} subjects asked" if access["cells"] else ""
         lines.append(f"  {'✗' if access['against'] else '✓'} access: {access['verdict']}{asked}")
         lines += [f"    ✗ {sentence}" for sentence in access["against"]]
-        lines += [f"    {sentence}" for sentence in access["shown"]]
+        lines += [f"    {shortened(sentence)}" for sentence in access["shown"]]
     for benchmark in detail.get("benchmarks", ()):
         lines.append(
             f"  {'✗' if benchmark['breached'] else '✓'} benchmark {benchmark['name']}: {benchmark['sentence']}"

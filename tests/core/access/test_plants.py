@@ -201,6 +201,15 @@ def test_an_index_alone_is_equal_by_catalog(pair: Pair) -> None:
     assert pair.prove(data_may_differ=False).verdict == "equal by catalog"
 
 
+@pytest.mark.acceptance
+def test_migration_3_is_proved_for_everybody(pair: Pair) -> None:
+    """At the scale of production (DEMO_SCALE=1): every user, with the real machinery asked at length."""
+    pair.deploy(MIGRATION)
+    proof = pair.prove(cross_check_s=60.0, budget_s=900.0)
+    assert (proof.verdict, proof.labels, proof.disagreements) == ("proved unchanged", (), ())
+    assert proof.asked == proof.subjects
+
+
 def test_what_cannot_be_read_symbolically_is_not_called_proved(pair: Pair) -> None:
     """Dynamic SQL may read a table that nothing names: one opinion is not two."""
     pair.deploy(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,7 +24,8 @@ from pg_deploy.catalog import read_facts
 from pg_deploy.errors import CopyDiffersError, DiskTooSmallError, RestoreFailedError
 from pg_deploy.rehearsal.copy import Copy, private_copy
 from pg_deploy.rehearsal.outside import make_extension
-from pg_deploy.rehearsal.private_cluster import PREFIX, remove_abandoned
+from pg_deploy.rehearsal.private_cluster import remove_abandoned
+from pg_deploy.temporary import PREFIX
 from tests.core.backup.conftest import LOG, Place
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -309,10 +312,12 @@ def test_folders_of_the_living_and_of_others_are_left_alone(tmp_path: Path) -> N
         folder.mkdir()
     start = Path(f"/proc/{os.getpid()}/stat").read_text().rpartition(")")[2].split()[19]
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    (living / "owner.json").write_text(f'{{"pid": {os.getpid()}, "started": "{boot} {start}"}}')
+    host = socket.gethostname()
+    (living / "owner.json").write_text(json.dumps({"host": host, "pid": os.getpid(), "started": f"{boot} {start}"}))
     reused = tmp_path / f"{PREFIX}reused"
     reused.mkdir()
-    (reused / "owner.json").write_text(f'{{"pid": {os.getpid()}, "started": "{boot} 1"}}')
+    (reused / "owner.json").write_text(json.dumps({"host": host, "pid": os.getpid(), "started": f"{boot} 1"}))
+    (foreign / "owner.json").write_text(json.dumps({"host": "elsewhere", "pid": os.getpid(), "started": f"{boot} 1"}))
 
     assert remove_abandoned(tmp_path, LOG) == [reused]
     assert living.exists()

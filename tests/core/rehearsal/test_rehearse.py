@@ -88,7 +88,7 @@ def test_locks_durations_and_losses_are_measured(place: Place, written: Callable
         (
             "20250101000000_widen_messages",
             "alter table public.messages add column seen boolean default true;\n"
-            "create table public.tags as select id from public.domains;\n"
+            "create table public.tags as select id from public.domains;alter table public.tags enable row level security;\n"
             "update public.domains set name = name;\n",
             "drop table public.tags;\nalter table public.messages drop column seen;\n",
         ),
@@ -106,8 +106,8 @@ def test_locks_durations_and_losses_are_measured(place: Place, written: Callable
             ("20250102000000_index_messages", "passed", "rehearsal"),
         ]
 
-    assert [each.line for each in widened.statements] == [1, 2, 3]
-    alter, create, update = widened.statements
+    assert [each.line for each in widened.statements] == [1, 2, 2, 3]
+    alter, create, _, update = widened.statements
     assert [(lock.relation, lock.mode) for lock in alter.locks] == [("public.messages", "AccessExclusiveLock")]
     assert create.locks == ()
     assert [(lock.relation, lock.mode) for lock in update.locks] == [("public.domains", "RowExclusiveLock")]
@@ -136,8 +136,8 @@ def test_locks_durations_and_losses_are_measured(place: Place, written: Callable
     ("text", "rollback", "step"),
     [
         ("create table public.a (id int);\nselect 1/0;\n", "drop table public.a;\n", "apply"),
-        ("create table public.a (id int);\n", "drop table public.b;\n", "rollback"),
-        ("create table public.a (id int);\n", "select 1;\n", "rollback"),
+        ("create table public.a (id int);alter table public.a enable row level security;\n", "drop table public.b;\n", "rollback"),
+        ("create table public.a (id int);alter table public.a enable row level security;\n", "select 1;\n", "rollback"),
         # Works once: what it leaves behind is no catalog fact.
         ("update public.domains set name = 'renamed' where 1 / (select case when exists (select from public.domains where "
          "name = 'renamed') then 0 else 1 end) = 1;\n", "select 1;\n", "apply after the rollback"),
@@ -165,14 +165,21 @@ def test_a_migration_without_rollback_is_rehearsed_as_far_as_it_goes(
     place: Place, written: Callable[..., tuple[Migration, ...]]
 ) -> None:
     """What was not proven is said."""
-    migrations = written(("20250101000000_one_way", "create table public.a (id int);\n", None))
+    migrations = written(
+        (
+            "20250101000000_one_way",
+            "create table public.a (id int);alter table public.a enable row level security;\n",
+            None,
+        ),
+        manifest="risk: low\nrollback: none\nrollback_reason: it goes one way\n",
+    )
 
     with on_a_copy(place, migrations) as stands:
         (found,) = stands.rehearse(migrations)
 
     assert found.outcome == "passed"
     assert found.rollback_s is None
-    assert "rollback: there is none" in found.not_rehearsed
+    assert any("it goes one way" in each for each in found.not_rehearsed)
 
 
 def test_what_an_earlier_run_left_unfinished_is_not_rehearsed_and_said_so(
@@ -180,8 +187,16 @@ def test_what_an_earlier_run_left_unfinished_is_not_rehearsed_and_said_so(
 ) -> None:
     """The copy holds half of it: to begin anew there would fail for a reason that production does not have."""
     migrations = written(
-        ("20250101000000_half_done", "create table public.a (id int);\n", "drop table public.a;\n"),
-        ("20250102000000_builds_on_it", "create table public.b (id int);\n", "drop table public.b;\n"),
+        (
+            "20250101000000_half_done",
+            "create table public.a (id int);alter table public.a enable row level security;\n",
+            "drop table public.a;\n",
+        ),
+        (
+            "20250102000000_builds_on_it",
+            "create table public.b (id int);alter table public.b enable row level security;\n",
+            "drop table public.b;\n",
+        ),
     )
     with on_a_copy(place, migrations) as stands:
         first = migrations[0]
@@ -201,7 +216,13 @@ def test_what_an_earlier_run_left_unfinished_is_not_rehearsed_and_said_so(
 
 def test_a_clone_is_compared_before_it_is_used(place: Place, written: Callable[..., tuple[Migration, ...]]) -> None:
     """A branch of last week, or the target under another address, would prove the wrong thing or change production."""
-    migrations = written(("20250101000000_add_a", "create table public.a (id int);\n", "drop table public.a;\n"))
+    migrations = written(
+        (
+            "20250101000000_add_a",
+            "create table public.a (id int);alter table public.a enable row level security;\n",
+            "drop table public.a;\n",
+        )
+    )
     with on_a_copy(place, migrations) as stands:
         with pytest.raises(UnfitCloneError, match="on the target's own server"):
             on_clone(stands.job, replace(place.target, name="rehearsal_db"), migrations)
@@ -220,7 +241,13 @@ def test_a_backup_other_than_the_recorded_one_is_not_rehearsed_on(
     place: Place, written: Callable[..., tuple[Migration, ...]]
 ) -> None:
     """The ledger knows which manifest this run wrote: another one under its name is another backup."""
-    migrations = written(("20250101000000_add_a", "create table public.a (id int);\n", "drop table public.a;\n"))
+    migrations = written(
+        (
+            "20250101000000_add_a",
+            "create table public.a (id int);alter table public.a enable row level security;\n",
+            "drop table public.a;\n",
+        )
+    )
     name = place.take().manifest.name
     with deploying(place, migrations) as job, pytest.raises(Exception, match="is not the one that the ledger recorded"):
         on_private_copy(job, place.store, name, migrations, place.settings, manifest_sha256="0" * 64)

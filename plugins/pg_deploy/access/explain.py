@@ -1,0 +1,240 @@
+"""May this user touch this row, and which policies, grants and memberships say so, step by step. Reads only.
+
+`python -m pg_deploy.access.explain --user ID --table public.t --row KEY` asks the database of TARGET_URL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from pglast import ast, enums
+
+from pg_deploy.access.api import SUPABASE, Api
+from pg_deploy.access.arms import parse_predicate, printed
+from pg_deploy.access.live_context import lookup_tables
+from pg_deploy.access.predicates import PHASE_WORDS, PHASES, Effective, Phase, Policy, effective, read_policies
+from pg_deploy.access.reach import Relation, reachable
+from pg_deploy.access.rowsets import acting_as
+from pg_deploy.access.subjects import claims
+from pg_deploy.access.text import quote
+from pg_deploy.errors import NothingToExplainError, PgDeployError
+from pg_deploy.session import Connection, Target
+
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What the user may do with the row; `steps` are the reasons, in order. An outcome is `yes`, `no` or an error."""
+
+    user: str
+    table: str
+    outcomes: dict[str, str]
+    steps: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """All of it, for a terminal or a message."""
+        told = [f"{command}: {outcome}" for command, outcome in self.outcomes.items()]
+        return "\n".join([f'{self.user or "nobody"} and "{self.table}": ' + ", ".join(told), *self.steps])
+
+
+def explain_access(
+    connection: Connection,
+    *,
+    user: str | None,
+    table: str,
+    row: str | None = None,
+    new_row: dict[str, object] | None = None,
+    role: str | None = None,
+    api: Api = SUPABASE,
+) -> Explanation:
+    """Explain a row by its primary key's text, or a `new_row` to be inserted.
+
+    `user` None asks without claims; `role` defaults to the one that users act as. The connection is one that sees every
+    row and may become the role, in autocommit. Raises NothingToExplainError where table or row is not found.
+    """
+    role = role or api.signed_in
+    connection.execute("begin transaction isolation level repeatable read, read only")
+    try:
+        connection.execute("set local search_path = ''; set local statement_timeout = '15s'")
+        relation = _relation(connection, table, api)
+        policies = read_policies(connection, api, (role,))
+        said = claims(api, user) if user else ""
+        contents = json.dumps(new_row) if new_row is not None else _contents(connection, relation, row)
+        phases: Sequence[Phase] = ("insert",) if new_row is not None else [p for p in PHASES if p != "insert"]
+        steps = list(_about(connection, relation, role, user, api))
+        outcomes: dict[str, str] = {}
+        for phase in phases:
+            found = effective(relation, policies, phase, role)
+            outcome, reasons = _phase(connection, api, relation, policies, phase, role, said, found, contents)
+            outcomes[PHASE_WORDS[phase]] = outcome
+            steps += reasons
+        if user:
+            steps += _memberships(connection, user)
+        return Explanation(f"user {user}" if user else role, relation.full_name, outcomes, tuple(steps))
+    finally:
+        if not connection.closed:
+            connection.execute("rollback")
+
+
+def _relation(connection: Connection, table: str, api: Api) -> Relation:
+    schema, _, name = table.rpartition(".")
+    everything = reachable(connection, api, everything=True)
+    for relation in everything:
+        if relation.name == name and relation.schema == (schema or "public"):
+            return relation
+    raise NothingToExplainError(f'table "{table}"')
+
+
+def _contents(connection: Connection, relation: Relation, row: str | None) -> str | None:
+    if row is None:
+        return None
+    key = (
+        f"t.{quote(relation.key[0])}::text"
+        if len(relation.key) == 1
+        else f"row({', '.join('t.' + quote(part) for part in relation.key)})::text"
+    )
+    if not relation.key:
+        raise NothingToExplainError(f'a primary key of "{relation.full_name}"')
+    found = connection.execute(
+        f"select to_jsonb(t)::text from {relation.quoted} t where {key} = %s".encode(), [row]
+    ).fetchone()
+    if found is None:
+        raise NothingToExplainError(f'row "{row}" of "{relation.full_name}"')
+    return str(found[0])
+
+
+def _about(connection: Connection, relation: Relation, role: str, user: str | None, api: Api) -> Iterator[str]:
+    if user:
+        known = connection.execute(f"select from ({api.users}) u (id) where id = %s".encode(), [user]).fetchone()
+        yield f"the request runs as role {role}; its claims name user {user}, who {'exists' if known is not None else 'does not exist'}"
+    else:
+        yield f"the request runs as role {role}, without claims"
+    rights = relation.rights.get(role, {})
+    if not rights.get("schema"):
+        yield f'no grant: {role} may not use schema "{relation.schema}"'
+    granted = [command for command in ("select", "insert", "update", "delete") if rights.get(command)]
+    yield f'grants of {role} on "{relation.full_name}": {", ".join(granted) or "none"}'
+    if rights.get("free"):
+        yield f"{role} bypasses row level security"
+    elif rights.get("owns") and not relation.forced:
+        yield f"{role} owns the table, and row level security is not forced on owners"
+    else:
+        yield f'row level security of "{relation.full_name}" is {"on" if relation.secured else "off: every row is open"}'
+
+
+def _phase(
+    connection: Connection,
+    api: Api,
+    relation: Relation,
+    policies: Sequence[Policy],
+    phase: Phase,
+    role: str,
+    said: str,
+    found: Effective,
+    contents: str | None,
+) -> tuple[str, list[str]]:
+    word = PHASE_WORDS[phase]
+    if found.kind == "denied":
+        return "no", [f"{word}: no, the grant is missing"]
+    if found.kind == "every row":
+        return "yes", [f"{word}: yes, no policy applies"]
+    if not found.permissive:
+        return "no", [f"{word}: no, no permissive policy speaks of {role}"]
+    if contents is None:
+        return "it depends on the row", [f"{word}: by policies {', '.join(found.by)}"]
+    steps = []
+    for policy in policies:
+        clause = policy.clause(phase)
+        if policy.relation != relation.id or policy.name not in found.by or clause is None or role not in policy.roles:
+            continue
+        if policy.command not in ("*", {"select": "r", "insert": "a", "delete": "d"}.get(phase, "w")):
+            continue
+        answer = _evaluate(connection, api, relation, clause, role, said, contents)
+        kind = "" if policy.permissive else "restrictive "
+        steps.append(f'{word}: {kind}policy "{policy.name}" says {answer}: {" ".join(clause.split())}')
+        if answer != "yes":
+            for part in _parts(clause):
+                steps.append(f"    {_evaluate(connection, api, relation, part, role, said, contents)}: {part}")
+    outcome = _evaluate(connection, api, relation, found.text, role, said, contents)
+    return outcome, [f"{word}: {outcome}", *(f"  {step}" for step in steps)]
+
+
+def _evaluate(
+    connection: Connection, api: Api, relation: Relation, clause: str, role: str, said: str, contents: str
+) -> str:
+    query = (
+        f"select coalesce(({clause}), false) from"
+        f" pg_catalog.jsonb_populate_record(null::{relation.quoted}, %s::jsonb) as {quote(relation.name)}"
+    )
+    with acting_as(connection, api, role, said):
+        try:
+            with connection.transaction():
+                row = connection.execute(query.encode(), [contents]).fetchone()
+        except psycopg.Error as error:
+            return f"error {error.sqlstate}: {str(error).splitlines()[0]}"
+    return "yes" if row and row[0] else "no"
+
+
+def _parts(clause: str) -> list[str]:
+    tree = parse_predicate(clause)
+    if isinstance(tree, ast.BoolExpr) and tree.boolop != enums.BoolExprType.NOT_EXPR:
+        return [printed(part) for part in tree.args or ()]
+    return []
+
+
+def _memberships(connection: Connection, user: str) -> Iterator[str]:
+    for schema, name in lookup_tables(connection):
+        columns = connection.execute(
+            "select attname::text from pg_catalog.pg_attribute where attrelid = format('%%I.%%I', %s::text, %s::text)::regclass"
+            " and attnum > 0 and not attisdropped and atttypid in ('uuid'::regtype, 'text'::regtype)"
+            " and attname ~ '(user|owner|member|author|profile)'",
+            [schema, name],
+        ).fetchall()
+        for (column,) in columns:
+            rows = connection.execute(
+                f"select left(to_jsonb(t)::text, 300) from {quote(schema, name)} t"
+                f" where t.{quote(column)}::text = %s limit {SHOWN}".encode(),
+                [user],
+            ).fetchall()
+            if not rows:
+                yield f'"{schema}.{name}" has no row whose {column} is the user'
+            for (text,) in rows:
+                yield f'"{schema}.{name}" has, by {column}: {text}'
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; prints the explanation. Returns 0, or 2 with one sentence on standard error."""
+    parser = argparse.ArgumentParser(prog="explain-access", description="Why a user may or may not touch a row.")
+    parser.add_argument("--user", help="the user's id; without it nobody is signed in")
+    parser.add_argument("--table", required=True, help="schema.table")
+    parser.add_argument("--row", help="the row's primary key")
+    parser.add_argument("--insert", help="a new row as JSON, in place of --row")
+    parser.add_argument("--role", help="the role of the request, e.g. anon")
+    given = parser.parse_args(arguments)
+    url = os.environ.get("TARGET_URL", "")
+    if not url:
+        sys.stderr.write("TARGET_URL is not set: give the database's URL there\n")
+        return 2
+    try:
+        new_row = json.loads(given.insert) if given.insert else None
+        with Target("target", url).session("explain access") as connection:
+            explanation = explain_access(
+                connection, user=given.user, table=given.table, row=given.row, new_row=new_row, role=given.role
+            )
+    except (PgDeployError, json.JSONDecodeError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(explanation.text + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

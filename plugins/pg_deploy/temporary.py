@@ -1,0 +1,66 @@
+"""Folders for the time of one task, marked with their owner: what a killed one left behind is removed by the next.
+
+The marker holds pid and start: a pid alone is reused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PREFIX = "pg-deploy-rehearsal-"
+_MARKER = "owner.json"
+
+
+@contextmanager
+def owned_folder(parent: Path | None) -> Iterator[Path]:
+    """A new folder in `parent`, or among the system's temporary files; only we may enter it, and it is gone at the end."""
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+    try:
+        mark(folder)
+        inside = folder / "files"
+        inside.mkdir(mode=0o700)
+        yield inside
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def mark(directory: Path) -> None:
+    """Say that this process owns `directory`."""
+    owner = {"host": socket.gethostname(), "pid": os.getpid(), "started": process_start(os.getpid())}
+    (directory / _MARKER).write_text(json.dumps(owner), encoding="utf-8")
+
+
+def owner_of(directory: Path) -> tuple[int, str] | None:
+    """Pid and start of the owner; None where the folder is not ours to judge."""
+    try:
+        if directory.stat().st_uid != os.geteuid():
+            return None
+        found = json.loads((directory / _MARKER).read_text(encoding="utf-8"))
+        # A shared disk: another machine's processes cannot be seen from here.
+        return None if found["host"] != socket.gethostname() else (int(found["pid"]), str(found["started"]))
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def is_alive(owner: tuple[int, str]) -> bool:
+    """Whether that very process still runs."""
+    pid, started = owner
+    return process_start(pid) == started
+
+
+def process_start(pid: int) -> str:
+    """When that process started, in the kernel's ticks since boot with the boot's id; empty when there is none."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+    # A zombie has ended, though it still has a number.
+    return "" if after_name[0] == "Z" else f"{boot} {after_name[19]}"

@@ -1,0 +1,47 @@
+"""The four migrations change nobody's access, and open what their access.yaml declares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pg_deploy.access.decide import decide, read_access_file
+from pg_deploy.access.differences import access_changes
+from pg_deploy.access.facts import access_facts
+from pg_deploy.catalog import read_facts
+from pg_deploy.lints import FAILING, added, run_lints
+from pg_deploy.statements import split_check
+from tests.core.access.conftest import Pair
+
+FOLDER = Path(__file__).resolve().parents[3] / "sql" / "migrations"
+STEMS = sorted(path.stem for path in FOLDER.glob("*.sql"))
+
+
+def statements(stem: str) -> list[str]:
+    text = (FOLDER / f"{stem}.sql").read_text()
+    return [part.sql for part in split_check(text, file=stem)]
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_migration_is_what_it_declares(pair: Pair, stem: str) -> None:
+    """The product's own examples must pass the product's own proof, or nobody will write an access.yaml."""
+    lints_before = run_lints(pair.old)
+    pair.deploy(*statements(stem))
+    proof = pair.prove()
+    decision = decide("unchanged", read_access_file(FOLDER / stem), proof)
+    assert decision.against == ()
+    assert proof.verdict in ("equal by catalog", "proved unchanged")
+    new = added(lints_before, run_lints(pair.new))
+    assert [finding.sentence for finding in new if finding.level in FAILING] == []
+
+
+def test_equal_access_facts_have_one_fingerprint(pair: Pair) -> None:
+    """The proof on the copy transfers to the target by this fingerprint, so nothing else may go into it."""
+    before = read_facts(pair.old)
+    pair.deploy("create index on public.messages (role)", "alter table public.messages add column note text")
+    after = read_facts(pair.new)
+    assert access_facts(before).fingerprint == access_facts(after).fingerprint
+    assert access_changes(before, after) == ()
+    pair.deploy("grant select (note) on public.messages to anon")
+    assert access_facts(read_facts(pair.new)).fingerprint != access_facts(before).fingerprint

@@ -1,0 +1,137 @@
+"""A deployment pauses between segments while the server is under strain, and says why."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from demo import server as programs
+from pg_deploy.stop_rules import StopRules
+from tests.faults.deployer import DEPLOYED, NOT_DEPLOYED
+from tests.faults.killing import Bench, Case
+from tests.faults.server import Server, until
+
+
+def test_too_few_free_connections_pause_it_until_some_are_closed(bench: Bench) -> None:
+    """Else a deployment would take the last connections from the application."""
+    logs: list[str] = []
+
+    def disturb(case: Case) -> None:
+        with ExitStack() as others:
+            for _ in range(30):
+                others.enter_context(psycopg.connect(case.database.url))
+            run = case.start(stop_rules=StopRules(min_free_connections=80))
+            assert run.until_logged("paused before the next segment"), case.story()
+            assert case.database.value("select x from public.counter") == 0
+        assert run.wait() == DEPLOYED, case.story()
+        logs.append(run.log)
+
+    wrong = bench.run("connections", "data", False, disturb)
+
+    assert not wrong, "\n".join(wrong)
+    assert "connections are free, the limit is 80" in logs[0]
+
+
+def test_wal_that_pours_pauses_it_and_in_the_end_fails_it_cleanly(bench: Bench) -> None:
+    """Else a deployment would add its own load to a server whose disk and replicas cannot keep up."""
+    logs: list[str] = []
+
+    def disturb(case: Case) -> None:
+        stop = threading.Event()
+        writer = threading.Thread(target=_pour, args=(case.database.url, stop))
+        writer.start()
+        try:
+            run = case.start(stop_rules=StopRules(max_wal_mb_per_s=0.01), give_up_after=4.0)
+            assert run.wait() == NOT_DEPLOYED, case.story()
+        finally:
+            stop.set()
+            writer.join(30)
+        logs.append(run.log)
+        assert case.database.value("select x from public.counter") == 0
+
+    wrong = bench.run("wal", "data", False, disturb)
+
+    assert not wrong, "\n".join(wrong)
+    assert "MB of WAL a second, the limit is 0.01" in logs[0]
+    assert "the next segment was not begun" in logs[0]
+
+
+def _pour(url: str, stop: threading.Event) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        while not stop.wait(0.02):
+            connection.execute("update public.item set note = repeat(md5(random()::text), 20)")
+
+
+@pytest.fixture
+def standby(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real standby of the server, streaming."""
+    directory = Path(tmp_path_factory.mktemp("standby", numbered=True))
+    for folder in (directory, *directory.parents[:2]):
+        folder.chmod(0o755)
+    account = programs.server_account()
+    if os.geteuid() == 0:
+        os.chown(directory, account.pw_uid, account.pw_gid)
+    made = Server(server.bindir, directory / "data", server.port + 1)
+    source = f"host=127.0.0.1 port={server.port} user=admin"
+    programs.run(
+        server.bindir,
+        "pg_basebackup",
+        "-D",
+        str(made.data),
+        "-R",
+        "-c",
+        "fast",
+        "--no-sync",
+        "-X",
+        "stream",
+        "-d",
+        source,
+    )
+    made.port = programs.start_from(
+        made.bindir,
+        made.data,
+        made.port,
+        {"listen_addresses": "127.0.0.1", "fsync": "off", "unix_socket_directories": ""},
+    )
+    try:
+        yield made
+    finally:
+        made.stop("immediate")
+
+
+def test_a_replica_that_falls_behind_pauses_it_until_it_has_caught_up(bench: Bench, standby: Server) -> None:
+    """Else a deployment would make the application read older and older data from its replicas."""
+    logs: list[str] = []
+
+    def disturb(case: Case) -> None:
+        behind = """select coalesce(max(date_part('epoch', replay_lag)), 0) from pg_stat_replication
+            where state = 'streaming'"""
+        until(
+            lambda: case.database.value("select count(*) from pg_stat_replication where state = 'streaming'") == 1,
+            "streaming",
+        )
+        case.database.run("update public.item set note = 'caught up'")
+        standby.admin("select pg_wal_replay_pause()")
+
+        def lags() -> bool:
+            case.database.run("update public.item set note = note || '.'")
+            return bool(case.database.value(behind) > 1)
+
+        until(lags, "the standby is behind")
+        run = case.start(stop_rules=StopRules(max_replica_lag_s=0.8))
+        assert run.until_logged("paused before the next segment: a replica is"), case.story()
+        assert case.database.value("select x from public.counter") == 0
+        standby.admin("select pg_wal_replay_resume()")
+        assert run.wait() == DEPLOYED, case.story()
+        logs.append(run.log)
+
+    wrong = bench.run("replica", "data", False, disturb)
+
+    assert not wrong, "\n".join(wrong)
+    assert "s behind, the limit is 0.8 s" in logs[0]
