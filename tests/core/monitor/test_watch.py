@@ -15,8 +15,6 @@ from pg_deploy.monitor.thresholds import Watch
 from pg_deploy.monitor.watch import Watched, watch_deployment
 from pg_deploy.session import Connection, Target
 
-NOW = datetime.now(timezone.utc)
-
 
 def deployed(connection: Connection, ended_at: datetime) -> Deployed:
     """A deployment that ended then."""
@@ -51,7 +49,7 @@ def sample(connection: Connection, at: datetime, mean_ms: float, hits: float) ->
 
 def watched(url: str, *, hours_ago: float, before_ms: float, after_ms: float, looks: int = 1) -> list[Watched]:
     """What the watch of a deployment says, with samples on both sides."""
-    ended_at = NOW - timedelta(hours=hours_ago)
+    ended_at = datetime.now(timezone.utc) - timedelta(hours=hours_ago)
     with Target("target_db", url).session("test") as connection:
         schema.ensure(connection)
         one = deployed(connection, ended_at)
