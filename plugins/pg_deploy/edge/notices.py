@@ -37,8 +37,9 @@ class Notice(BaseNotifier):
 
     def __init__(self, subject: str, text: str, connection: str | None) -> None:
         super().__init__()
-        self.subject = subject
-        self.text = text
+        # A target may have been named by its URL.
+        self.subject = without_secrets(subject)
+        self.text = without_secrets(text)
         self.connection = connection
 
     def notify(self, context: Any) -> None:
