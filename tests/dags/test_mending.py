@@ -34,7 +34,10 @@ def folder_with(tmp_path: Path, change: str, *, fails: bool) -> Path:
 
 
 FORGOTTEN = {
-    "policy altered": ("alter policy reads on public.notes to public using (true)", "policy public.notes.reads"),
+    "policy altered": (
+        "alter policy reads on public.notes using (public.mine(id) and true)",
+        "policy public.notes.reads",
+    ),
     "policy added": ("create policy more on public.notes for all to anon using (true)", "policy public.notes.more"),
     "policy dropped": ("drop policy reads on public.notes", "policy public.notes.reads"),
     "right granted": ("grant select on public.notes to pg_monitor", "grant table public.notes to pg_monitor"),

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import redis
 
 from pg_deploy.monitor.judge import judge
 from pg_deploy.monitor.outside import Endpoints, measure_endpoints, measure_prometheus, measure_redis
@@ -107,7 +108,6 @@ def _program(name: str, package: str) -> str:
 @pytest.mark.acceptance
 def test_the_hit_rate_of_a_real_redis_is_measured_and_its_end_is_told(tmp_path: Path) -> None:
     """Else the guide's "cache hit rates (monitor Redis)" is left to somebody's terminal."""
-    redis = pytest.importorskip("redis")
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
     server = _program("redis-server", "redis-server")
@@ -130,7 +130,6 @@ def test_the_hit_rate_of_a_real_redis_is_measured_and_its_end_is_told(tmp_path: 
 @pytest.mark.acceptance
 def test_the_cpu_is_read_from_a_real_node_exporter_and_its_end_is_told(tmp_path: Path) -> None:
     """Else "CPU usage (should decrease or stay same)" cannot be answered."""
-    pytest.importorskip("prometheus_client")
     port = free_port()
     url = f"http://127.0.0.1:{port}/metrics"
     exporter = _program("prometheus-node-exporter", "prometheus-node-exporter")
