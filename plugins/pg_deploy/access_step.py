@@ -10,6 +10,9 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import psycopg
+
+from pg_deploy.access.api import SUPABASE, Api
 from pg_deploy.access.change import AccessChange
 from pg_deploy.access.decide import Decision, decide
 from pg_deploy.access.differences import access_changes
@@ -18,9 +21,10 @@ from pg_deploy.catalog import Facts
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.migration import Migration
-from pg_deploy.session import Target
+from pg_deploy.session import Connection, Target, one_line
 
 ACCESS = "access"
+_NO_USERS = "select null::text where false"
 
 # What touches neither rows nor who may reach them.
 _HARMLESS = (
@@ -92,10 +96,32 @@ def prove_on_copy(
         statement.kind.startswith(_NO_ROWS) and not statement.opaque for statement in migration.statements
     )
     with old.session("access before") as before, new.session("access after") as after:
-        proof = prove(before, after, data_may_differ=data_may_differ, facts=facts)
-    outcome = AccessOutcome(_decided(migration, proof, strict), proof.verdict, proof)
+        try:
+            api = _api_of(before)
+            proof = prove(before, after, api=api, data_may_differ=data_may_differ, facts=facts) if api.roles else None
+        except psycopg.Error as error:
+            # A proof that cannot be made proves nothing, and speaks against nobody.
+            proof = None
+            log.warning("  the rows could not be compared: %s", one_line(str(error)))
+    if proof is None:
+        outcome = _by_catalog(migration, access_changes(*facts), strict)
+    else:
+        outcome = AccessOutcome(_decided(migration, proof, strict), proof.verdict, proof)
     log_access(outcome, log)
     return outcome
+
+
+def _api_of(connection: Connection) -> Api:
+    """Supabase's API as far as this database has it: the roles that exist, and the users where there is such a table."""
+    row = connection.execute(
+        """select array(select rolname::text from pg_catalog.pg_roles where rolname = any (%s)),
+            pg_catalog.to_regclass('auth.users') is not null""",
+        [list(SUPABASE.roles)],
+    ).fetchone()
+    present = set(row[0]) if row else set()
+    # Without the role that users act as there is no API to speak of.
+    roles = tuple(role for role in SUPABASE.roles if role in present) if SUPABASE.signed_in in present else ()
+    return replace(SUPABASE, roles=roles, users=SUPABASE.users if row and row[1] else _NO_USERS)
 
 
 def equal_by_catalog(migration: Migration) -> AccessOutcome:

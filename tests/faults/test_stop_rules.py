@@ -72,7 +72,7 @@ def _pour(url: str, stop: threading.Event) -> None:
 def standby(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real standby of the server, streaming."""
     directory = Path(tmp_path_factory.mktemp("standby", numbered=True))
-    for folder in (directory, *directory.parents[:2]):
+    for folder in (directory, *directory.parents[:3]):
         folder.chmod(0o755)
     account = programs.server_account()
     if os.geteuid() == 0:
