@@ -67,6 +67,7 @@ def test_a_file_edited_after_preflight_is_refused(
     assert database.deployments == ["failed"]
 
 
+@pytest.mark.acceptance
 def test_of_forty_pending_the_oldest_fifteen_go_through_earlier(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:

@@ -53,6 +53,7 @@ FORGOTTEN = {
 }
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize(
     ("name", "later"), [*((name, False) for name in FORGOTTEN), ("policy altered", True), ("function added", True)]
 )

@@ -84,6 +84,7 @@ def test_what_stays_is_what_down_to_names(database: Database, deploy: Deploy, ro
     assert database.history == [NOTES.split("_", maxsplit=1)[0], INDEX.split("_", maxsplit=1)[0]]
 
 
+@pytest.mark.acceptance
 def test_a_deployment_is_undone_from_another_airflow_with_the_same_ledger(
     database: Database, deploy: Deploy, rollback: Rollback, folder: Path, tmp_path: Path
 ) -> None:
@@ -150,6 +151,7 @@ def test_one_that_nothing_needs_is_undone_from_the_middle_while_others_changes_s
     assert "added table public.theirs" in undone.text
 
 
+@pytest.mark.acceptance
 def test_what_others_changed_or_built_is_named_first(
     database: Database, deploy: Deploy, rollback: Rollback, folder: Path
 ) -> None:
@@ -201,6 +203,7 @@ def test_a_dry_run_shows_everything_and_changes_nothing(
     assert database.deployments == ["deployed"]
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("floor", ["none", "risky"])
 def test_a_person_is_asked_unless_the_conf_and_the_floor_allow_otherwise(
     database: Database, deploy: Deploy, rollback: Rollback, folder: Path, floor: str
@@ -220,6 +223,7 @@ def test_a_person_is_asked_unless_the_conf_and_the_floor_allow_otherwise(
     assert database.evidence("approval") == [(VIEW, "rejected"), (VIEW, "approved")]
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize(
     ("conf", "said"),
     [

@@ -167,6 +167,7 @@ def test_nothing_in_the_copy_reaches_out(place: Place) -> None:
             assert admin.execute("select net.http_post('http://127.0.0.1/')").fetchone() == (1,)
 
 
+@pytest.mark.acceptance
 def test_jobs_are_in_the_copy_and_none_runs(place: Place) -> None:
     """A job of production that runs in a copy may write to the world, and one of a migration must not begin before it is deployed."""
     place.run("create table public.ran (at timestamptz); grant all on public.ran to postgres")
