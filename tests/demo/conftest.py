@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from demo import cluster
 from demo.cluster import Cluster
 from tests.demo.asking import Ask, Rows, ask_at
 
@@ -16,3 +22,17 @@ def ask(demo_cluster: Cluster) -> Ask:
         return ask_at(demo_cluster.admin_url(), query, *parameters, **claims)
 
     return as_admin
+
+
+@pytest.fixture(scope="session")
+def demo_directory() -> Iterator[Path]:
+    """A cluster of these tests' own: they stop it, and it may come back on another port than others of the session hold."""
+    directory = Path(tempfile.gettempdir()) / f"pg-deploy-test-demo-{os.getpid()}"
+    yield directory
+    cluster.destroy(directory)
+
+
+@pytest.fixture(scope="session")
+def demo_cluster(demo_directory: Path) -> Cluster:
+    """That cluster, filled small."""
+    return cluster.ensure(demo_directory, scale=float(os.environ.get("DEMO_SCALE") or "0.02"))
