@@ -104,7 +104,7 @@ lock: venv ## compile requirements.txt from requirements.in
 
 .PHONY: new-migration
 new-migration: venv ## write a new migration: make new-migration NAME=add_orders_index
-	@$(python) -m pg_deploy.scaffold "$$NAME"
+	@$(python) -m pg_deploy.migrations.scaffold "$$NAME"
 
 .PHONY: new-monitor
 new-monitor: venv ## write a new measure: make new-monitor NAME=long_queues

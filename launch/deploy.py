@@ -16,7 +16,7 @@ from launch.errors import ConfError, DagMissingError, FolderMissingError, RunOpe
 from launch.follow import follow, run_url
 from launch.settings import Place
 from launch.target import DEMO_CONNECTION, Target, parse
-from pg_deploy.folder import stamp
+from pg_deploy.migrations.folder import stamp
 
 # Make target and DAG; while one of these runs, the folder of migrations and the target stay as they are.
 DAGS = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from pg_deploy.catalog import Fact, read_facts
+from pg_deploy.catalog.reader import Fact, read_facts
 
 
 @dataclass(frozen=True)

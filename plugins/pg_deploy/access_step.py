@@ -17,10 +17,10 @@ from pg_deploy.access.change import AccessChange
 from pg_deploy.access.decide import Decision, decide
 from pg_deploy.access.differences import access_changes
 from pg_deploy.access.proof import Proof, prove
-from pg_deploy.catalog import Facts
+from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger.evidence import Evidence
-from pg_deploy.migration import Migration
+from pg_deploy.migrations.migration import Migration
 from pg_deploy.session import Connection, Target, one_line
 
 ACCESS = "access"

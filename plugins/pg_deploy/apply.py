@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pg_deploy import history
 from pg_deploy.errors import (
     AppliedMeanwhileError,
     ConnectionLostError,
     EditedAfterDeploymentError,
     PgDeployError,
 )
-from pg_deploy.execution import Work, run_segments
-from pg_deploy.history_text import history_statements
+from pg_deploy.execution.old_backends import settle
+from pg_deploy.execution.segments import Work, run_segments
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger.attempt import UNFINISHED, Attempt
-from pg_deploy.migration import Migration
-from pg_deploy.old_backends import settle
+from pg_deploy.migrations import history
+from pg_deploy.migrations.history_text import history_statements
+from pg_deploy.migrations.migration import Migration
+from pg_deploy.parsing.statements import Segment
 from pg_deploy.rollback import roll_back
 from pg_deploy.session import Connection
 from pg_deploy.snapshot import take_snapshot
-from pg_deploy.statements import Segment
 
 
 def apply(job: Job, migration: Migration) -> Attempt:

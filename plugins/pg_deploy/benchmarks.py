@@ -13,8 +13,8 @@ from typing import Any
 
 import psycopg
 
-from pg_deploy.manifest import Goal
-from pg_deploy.migration import Benchmark, Query
+from pg_deploy.migrations.manifest import Goal
+from pg_deploy.migrations.migration import Benchmark, Query
 from pg_deploy.session import Connection, aborted_transaction, one_line
 
 RUNS = 5

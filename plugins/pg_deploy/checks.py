@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import psycopg
 
 from pg_deploy.duration import format_duration
-from pg_deploy.folder import PROJECT
-from pg_deploy.migration import Query, read_text
+from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.migrations.migration import Query, read_text
+from pg_deploy.parsing.statements import split_check
 from pg_deploy.session import Connection, aborted_transaction, one_line
-from pg_deploy.statements import split_check
 
 SHOWN_ROWS = 20
 _BUILT_IN = PROJECT / "sql" / "checks"

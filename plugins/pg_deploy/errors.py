@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import psycopg
 
-    from pg_deploy.statements import Statement
+    from pg_deploy.parsing.statements import Statement
 
 
 class PgDeployError(Exception):

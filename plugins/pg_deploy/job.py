@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from pg_deploy.benchmarks import RUNS
 from pg_deploy.checks import CheckResult
-from pg_deploy.execution import Limits, Observer
+from pg_deploy.execution.segments import Limits, Observer
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.guard import Guard

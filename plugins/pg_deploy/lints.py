@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from pg_deploy.folder import PROJECT
+from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.session import Connection, aborted_transaction, one_line
 
 _LINTS = PROJECT / "sql" / "lints"

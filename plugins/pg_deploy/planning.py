@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from pg_deploy import history
 from pg_deploy.errors import (
     EditedAfterDeploymentError,
     HistoryMismatchError,
@@ -15,11 +14,12 @@ from pg_deploy.errors import (
     PgDeployError,
     UnknownMigrationError,
 )
-from pg_deploy.history import HistoryRow
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import schema
 from pg_deploy.ledger.attempt import UNFINISHED, Attempt
-from pg_deploy.migration import MigrationFile
+from pg_deploy.migrations import history
+from pg_deploy.migrations.history import HistoryRow
+from pg_deploy.migrations.migration import MigrationFile
 from pg_deploy.session import Connection
 
 

@@ -8,31 +8,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pg_deploy import history, planning
+from pg_deploy import planning
 from pg_deploy.backup.readiness import dumps, not_ready
+from pg_deploy.catalog.drift import drift_lines, read_drift, record_drift
 from pg_deploy.claiming import IsOver, claim_target, never_over
 from pg_deploy.conf import DeployConf
-from pg_deploy.drift import drift_lines, read_drift, record_drift
 from pg_deploy.errors import (
     FolderChangedError,
     MissingRightsError,
     PgDeployError,
     PreflightError,
 )
-from pg_deploy.folder import stamp
-from pg_deploy.index_estimate import disk_needed, index_estimates
 from pg_deploy.ledger import deployment, plan, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership
-from pg_deploy.migration import Folder, Migration, load_all, load_usable, scan_folder
-from pg_deploy.plan_text import plan_lines
+from pg_deploy.migrations import history
+from pg_deploy.migrations.folder import stamp
+from pg_deploy.migrations.migration import Folder, Migration, load_all, load_usable, scan_folder
+from pg_deploy.parsing.syntax import in_file
 from pg_deploy.planning import Plan, Standing
-from pg_deploy.pooler import refuse_transaction_pooler
-from pg_deploy.rights import missing_rights
-from pg_deploy.server_judgement import describe, refusals, warnings
-from pg_deploy.server_state import ServerState, read_server_state
+from pg_deploy.reporting.plan_text import plan_lines
+from pg_deploy.rights.missing import missing_rights
+from pg_deploy.server.index_estimate import disk_needed, index_estimates
+from pg_deploy.server.judgement import describe, refusals, warnings
+from pg_deploy.server.pooler import refuse_transaction_pooler
+from pg_deploy.server.state import ServerState, read_server_state
 from pg_deploy.session import Connection, Target, host_and_port
-from pg_deploy.syntax import in_file
 
 
 @dataclass(frozen=True)

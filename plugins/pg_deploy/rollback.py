@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pg_deploy import history
-from pg_deploy.catalog import Facts, read_facts, read_facts_in_transaction
-from pg_deploy.catalog_diff import compare, describe
+from pg_deploy.catalog.diff import compare, describe
+from pg_deploy.catalog.reader import Facts, read_facts, read_facts_in_transaction
 from pg_deploy.errors import (
     ConnectionLostError,
     NoRollbackError,
@@ -15,19 +14,20 @@ from pg_deploy.errors import (
     RollbackNotProvenError,
     RollbackRefusedError,
 )
-from pg_deploy.execution import Work, run_segments
-from pg_deploy.generated_rollback import generate_rollback
+from pg_deploy.execution.old_backends import settle
+from pg_deploy.execution.segments import Work, run_segments
+from pg_deploy.inverse.generate import generate_rollback
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import plan, snapshot
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.plan import Pinned
-from pg_deploy.losses import say_what_stays
-from pg_deploy.mending import mend, mending_sql
-from pg_deploy.old_backends import settle
+from pg_deploy.migrations import history
+from pg_deploy.parsing.statements import Segment, segments, split
 from pg_deploy.session import Connection
-from pg_deploy.statements import Segment, segments, split
-from pg_deploy.undo_proof import Goal, snapshot_goal, undo_goal
+from pg_deploy.undo.losses import say_what_stays
+from pg_deploy.undo.mending import mend, mending_sql
+from pg_deploy.undo.proof import Goal, snapshot_goal, undo_goal
 
 _PROPERTIES = ("grant", "comment", "default grant", "setting", "membership", "security label")
 _NOTHING_LEFT = "rolled back already by an earlier try"

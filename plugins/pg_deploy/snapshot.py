@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pg_deploy import benchmarks
-from pg_deploy.catalog import read_facts
+from pg_deploy.catalog.reader import read_facts
 from pg_deploy.checks import built_in_checks, run_check
 from pg_deploy.errors import EditedAfterDeploymentError
 from pg_deploy.job import BENCHMARK_S, Job
@@ -11,7 +11,7 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import snapshot
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.lints import LINT_BEFORE, run_lints
-from pg_deploy.migration import Migration
+from pg_deploy.migrations.migration import Migration
 from pg_deploy.rollback import give_up
 
 

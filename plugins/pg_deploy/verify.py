@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 from pg_deploy import benchmarks as bench
 from pg_deploy.access_step import ACCESS, judge_target
-from pg_deploy.catalog import Facts, read_facts
+from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.checks import CheckResult, built_in_checks, log_result, run_check, run_checks
 from pg_deploy.errors import VerificationFailedError
 from pg_deploy.job import BENCHMARK_S, Job
@@ -15,7 +15,7 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import evidence, snapshot
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.lints import FAILING, LINT_BEFORE, run_lints
-from pg_deploy.migration import Migration
+from pg_deploy.migrations.migration import Migration
 from pg_deploy.session import Connection
 
 

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from pg_deploy.benchmarks import RUNS, Measurement, breaches, compare, measure
-from pg_deploy.manifest import BenchmarkTerms
-from pg_deploy.migration import Benchmark, Query, load_all, read_folder
+from pg_deploy.migrations.manifest import BenchmarkTerms
+from pg_deploy.migrations.migration import Benchmark, Query, load_all, read_folder
 from tests.building import write_migration
 from tests.looking import Database
 

@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from pg_deploy.catalog import Facts, read_facts, read_facts_in_transaction
-from pg_deploy.catalog_diff import compare, describe
+from pg_deploy.catalog.diff import compare, describe
+from pg_deploy.catalog.reader import Facts, read_facts, read_facts_in_transaction
 from pg_deploy.errors import CatalogTransactionError
 
 EVERYTHING = (Path(__file__).parent / "catalog" / "everything.sql").read_text(encoding="utf-8")

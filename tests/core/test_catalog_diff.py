@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-from pg_deploy.catalog import Fact, Facts
-from pg_deploy.catalog_diff import compare, describe
+from pg_deploy.catalog.diff import compare, describe
+from pg_deploy.catalog.reader import Fact, Facts
 
 
 def fact(kind: str, identity: str, **properties: object) -> Fact:

@@ -10,7 +10,7 @@ import pytest
 
 from pg_deploy.checks import CheckResult, built_in_checks, log_result, run_check, run_checks
 from pg_deploy.errors import TransactionControlError, UnknownDirectiveError
-from pg_deploy.migration import load_all, read_folder
+from pg_deploy.migrations.migration import load_all, read_folder
 from tests.building import write_migration
 from tests.looking import Database
 

@@ -17,7 +17,7 @@ from pg_deploy.errors import (
     StatementFailedError,
     UncertainStatementError,
 )
-from pg_deploy.execution import Limits
+from pg_deploy.execution.segments import Limits
 from pg_deploy.snapshot import take_snapshot
 from tests.building import write_migration
 from tests.core.working import working_on

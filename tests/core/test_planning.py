@@ -14,9 +14,9 @@ from pg_deploy.errors import (
     OutOfOrderError,
     UnknownMigrationError,
 )
-from pg_deploy.history import HistoryRow
 from pg_deploy.ledger.attempt import Attempt
-from pg_deploy.migration import MigrationFile
+from pg_deploy.migrations.history import HistoryRow
+from pg_deploy.migrations.migration import MigrationFile
 from pg_deploy.planning import Standing, State, make_plan
 
 A, B, C = "20250101000000", "20250102000000", "20250103000000"

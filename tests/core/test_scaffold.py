@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pg_deploy.errors import NewMigrationRefused
-from pg_deploy.scaffold import main, new_migration
+from pg_deploy.migrations.scaffold import main, new_migration
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=timezone.utc)
 

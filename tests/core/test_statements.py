@@ -14,7 +14,7 @@ from pg_deploy.errors import (
     SqlSyntaxError,
     TransactionControlError,
 )
-from pg_deploy.statements import ConcurrentIndex, Lock, ObjectName, Statement, segments, split, split_check
+from pg_deploy.parsing.statements import ConcurrentIndex, Lock, ObjectName, Statement, segments, split, split_check
 
 
 def one(sql: str) -> Statement:

@@ -10,7 +10,7 @@ import pathlib
 
 import pytest
 
-from pg_deploy.history_text import history_statements
+from pg_deploy.migrations.history_text import history_statements
 
 CASES = json.loads((pathlib.Path(__file__).parent / "history_cases.json").read_text())
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from pg_deploy.statements import Lock, split
+from pg_deploy.parsing.statements import Lock, split
 
 SCHEMA = """
 create role app;

@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from pg_deploy.catalog import Fact, Facts
-from pg_deploy.catalog_diff import describe
-from pg_deploy.undo_proof import snapshot_goal, undo_goal
+from pg_deploy.catalog.diff import describe
+from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.undo.proof import snapshot_goal, undo_goal
 
 AT = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pg_deploy import history
 from pg_deploy.claiming import never_over
-from pg_deploy.execution import Limits
-from pg_deploy.folder import stamp
+from pg_deploy.execution.segments import Limits
 from pg_deploy.job import Job
 from pg_deploy.ledger import deployment, plan, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership, working
-from pg_deploy.migration import Migration, load_all, read_folder
+from pg_deploy.migrations import history
+from pg_deploy.migrations.folder import stamp
+from pg_deploy.migrations.migration import Migration, load_all, read_folder
 from pg_deploy.session import Target
 
 

@@ -19,10 +19,11 @@ import psycopg
 import pytest
 
 from demo.place import Cluster
-from pg_deploy import catalog, history
+from pg_deploy.catalog import reader as catalog
 from pg_deploy.conf import read_deploy_conf
 from pg_deploy.errors import PgDeployError, PreflightError
 from pg_deploy.ledger import schema
+from pg_deploy.migrations import history
 from pg_deploy.preflight import Identity, preflight
 from pg_deploy.session import Target
 from tests.core.preflight.conftest import as_postgres, free_port, wait_for

@@ -8,9 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from pg_deploy import catalog, history
-from pg_deploy.history_text import history_statements
+from pg_deploy.catalog import reader as catalog
 from pg_deploy.ledger import attempt, evidence, schema
+from pg_deploy.migrations import history
+from pg_deploy.migrations.history_text import history_statements
 from tests.dags.harness import Result, run_dag
 
 FIRST = "20260101000000_add_tag"

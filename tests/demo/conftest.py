@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from demo import cluster
+from demo import cluster, server
 from demo.cluster import Cluster
 from tests.demo.asking import Ask, Rows, ask_at
 
@@ -33,6 +33,24 @@ def demo_directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def demo_cluster(demo_directory: Path) -> Cluster:
-    """That cluster, filled small."""
-    return cluster.ensure(demo_directory, scale=float(os.environ.get("DEMO_SCALE") or "0.02"))
+def demo_port() -> int:
+    """A port that nobody takes while these tests have their cluster stopped: the kernel gives it to no outgoing
+    connection, and nothing of ours counts up from there."""
+    return server.next_free_port(20_000 + os.getpid() % 10_000)
+
+
+@pytest.fixture(scope="session")
+def _made(demo_directory: Path, demo_port: int) -> Cluster:
+    return cluster.ensure(demo_directory, scale=float(os.environ.get("DEMO_SCALE") or "0.02"), port=demo_port)
+
+
+@pytest.fixture
+def demo_cluster(_made: Cluster) -> Cluster:
+    """That cluster, filled small, running on its port whatever the test before did."""
+    return cluster.ensure(_made.directory, port=_made.port)
+
+
+@pytest.fixture(scope="module")
+def fresh_cluster(_made: Cluster) -> Cluster:
+    """That cluster as new, once for a file that only looks."""
+    return cluster.reset(cluster.ensure(_made.directory, port=_made.port))

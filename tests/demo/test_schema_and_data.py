@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from demo import cluster
-from demo.cluster import Cluster
 from tests.demo.asking import Ask
 
 TABLES = (
@@ -32,9 +30,7 @@ SLOW_POLICIES = sorted(
 GUIDES_USER = "00000000-0000-0000-0000-000000000001"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _as_new(demo_cluster: Cluster) -> None:
-    cluster.reset(demo_cluster)
+pytestmark = pytest.mark.usefixtures("fresh_cluster")
 
 
 def test_the_ten_tables_have_rls_and_keys_but_none_of_the_three_indexes(ask: Ask) -> None:

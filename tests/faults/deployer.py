@@ -23,17 +23,17 @@ import psycopg
 from pg_deploy.apply import apply
 from pg_deploy.conf import DeployConf
 from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, PgDeployError
+from pg_deploy.execution.lost import lost_connections_named as translated
+from pg_deploy.execution.stop_rules import StopRules
 from pg_deploy.job import Job
 from pg_deploy.ledger import deployment, plan
 from pg_deploy.ledger.guard import Ownership, working
-from pg_deploy.lost import lost_connections_named as translated
-from pg_deploy.migration import Migration, load_all, scan_folder
+from pg_deploy.migrations.migration import Migration, load_all, scan_folder
 from pg_deploy.preflight import Identity, preflight
-from pg_deploy.report import read_report
+from pg_deploy.reporting.report import read_report
 from pg_deploy.rollback import roll_back
 from pg_deploy.session import Target
 from pg_deploy.snapshot import take_snapshot
-from pg_deploy.stop_rules import StopRules
 from pg_deploy.verify import verify
 
 DEPLOYED, NOT_DEPLOYED, LOST = 0, 3, 4

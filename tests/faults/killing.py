@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from pg_deploy.catalog import Fact
+from pg_deploy.catalog.reader import Fact
 from tests.faults import deployer
 from tests.faults.deployer import DEPLOYED, Order
 from tests.faults.scenarios import SCENARIOS, Scenario, copied, deployed_once, facts_of, our_backends, write

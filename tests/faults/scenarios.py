@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from pg_deploy.catalog import Fact, read_facts
+from pg_deploy.catalog.reader import Fact, read_facts
 from tests.building import write_migration
 from tests.faults.server import Server, until
 from tests.looking import Database

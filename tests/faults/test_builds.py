@@ -8,9 +8,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy import watch
 from pg_deploy.apply import apply
 from pg_deploy.errors import InvalidIndexInTheWayError, OtherDefinitionError, StatementFailedError
+from pg_deploy.execution import watch
 from pg_deploy.snapshot import take_snapshot
 from tests.building import write_migration
 from tests.core.working import Working, working_on

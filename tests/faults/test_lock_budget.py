@@ -11,7 +11,7 @@ import pytest
 
 from pg_deploy.apply import apply
 from pg_deploy.errors import LockBudgetExceededError
-from pg_deploy.execution import Limits
+from pg_deploy.execution.segments import Limits
 from pg_deploy.rollback import roll_back
 from pg_deploy.snapshot import take_snapshot
 from tests.building import write_migration

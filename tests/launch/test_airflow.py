@@ -19,7 +19,7 @@ from launch.api import Api
 from launch.deploy import await_dag
 from launch.errors import DagMissingError, PortTakenError, RunningElsewhereError, StartError
 from launch.settings import Place
-from pg_deploy.folder import stamp
+from pg_deploy.migrations.folder import stamp
 from tests.launch.conftest import Launcher
 
 DEPLOY = "deploy_migrations"

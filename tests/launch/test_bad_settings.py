@@ -124,9 +124,9 @@ def test_the_report_is_read_without_airflows_own_lines() -> None:
         LogLine(event="::group::Log message source details"),
         LogLine(event="::group::Pre Execute", logger="task"),
         LogLine(event="Filling up the DagBag", logger="airflow.dag_processing.dagbag.BundleDagBag"),
-        LogLine(event="::group::Success criteria", logger="pg_deploy.report"),
-        LogLine(event="✓ one\n✓ two", logger="pg_deploy.report"),
-        LogLine(event="::endgroup::", logger="pg_deploy.report"),
+        LogLine(event="::group::Success criteria", logger="pg_deploy.reporting.report"),
+        LogLine(event="✓ one\n✓ two", logger="pg_deploy.reporting.report"),
+        LogLine(event="::endgroup::", logger="pg_deploy.reporting.report"),
         LogLine.model_validate(
             {"event": "Task failed", "logger": "task", "error_detail": [{"exc_type": "E", "exc_value": "what to do"}]}
         ),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pg_deploy.catalog import read_facts
-from pg_deploy.catalog_diff import compare, describe
-from pg_deploy.generated_rollback import generate_rollback
+from pg_deploy.catalog.diff import compare, describe
+from pg_deploy.catalog.reader import read_facts
+from pg_deploy.inverse.generate import generate_rollback
+from pg_deploy.parsing.statements import segments, split
 from pg_deploy.session import Target
-from pg_deploy.statements import segments, split
 from tests.migrations.conftest import Copy
 from tests.migrations.runner import FOLDER, STEMS, apply
 

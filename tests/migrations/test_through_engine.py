@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from demo import cluster
-from pg_deploy import checks, claiming, history
+from pg_deploy import checks, claiming
 from pg_deploy.apply import apply
-from pg_deploy.execution import Limits
-from pg_deploy.folder import PROJECT
+from pg_deploy.execution.segments import Limits
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, plan, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership, working
-from pg_deploy.migration import Migration, load_all, read_folder
+from pg_deploy.migrations import history
+from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.migrations.migration import Migration, load_all, read_folder
 from pg_deploy.rollback import roll_back
 from pg_deploy.session import Target
 from pg_deploy.snapshot import take_snapshot

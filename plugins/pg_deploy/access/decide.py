@@ -14,7 +14,7 @@ from pg_deploy.access.change import AccessChange, words
 from pg_deploy.access.drilldown import RowDifference
 from pg_deploy.access.proof import Proof
 from pg_deploy.errors import InvalidAccessFileError
-from pg_deploy.manifest import Access
+from pg_deploy.migrations.manifest import Access
 
 FILE = "access.yaml"
 Outcome = Literal["unchanged", "as declared", "undeclared", "different"]

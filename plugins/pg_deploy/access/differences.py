@@ -10,7 +10,7 @@ from pg_deploy.access.facts import access_facts, deciding_functions, definer_fun
 from pg_deploy.access.functions import is_definer
 from pg_deploy.access.policies import policy_changes
 from pg_deploy.access.rights import PUBLIC, held_rights, memberships, reachable_roles
-from pg_deploy.catalog import Fact, Facts
+from pg_deploy.catalog.reader import Fact, Facts
 
 _RELATIONS = ("table", "view", "materialized view", "foreign table")
 _DATA_RIGHTS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"})

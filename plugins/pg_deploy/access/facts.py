@@ -9,7 +9,7 @@ from functools import cached_property
 from pg_deploy.access.api import SUPABASE, Api
 from pg_deploy.access.functions import called_by, is_definer, policy_texts
 from pg_deploy.access.rights import held_rights, reachable_roles
-from pg_deploy.catalog import Fact, Facts
+from pg_deploy.catalog.reader import Fact, Facts
 
 _ALWAYS = frozenset({"policy", "membership", "default grant", "rule"})
 _RELATIONS = frozenset({"table", "view", "materialized view", "foreign table"})

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pg_deploy.access.api import Api
 from pg_deploy.access.change import AccessChange
 from pg_deploy.access.rights import PUBLIC, reachable_roles
-from pg_deploy.catalog import Fact, Facts
+from pg_deploy.catalog.reader import Fact, Facts
 
 COMMANDS = ("select", "insert", "update", "delete")
 

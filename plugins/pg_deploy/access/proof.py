@@ -28,7 +28,7 @@ from pg_deploy.access.subjects import Subject, read_subjects
 from pg_deploy.access.universe import RowMap, Universe, incomparable, plan_universes
 from pg_deploy.access.untouched import untouched
 from pg_deploy.access.verdict import CellVerdict, judge
-from pg_deploy.catalog import Facts, read_facts
+from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.session import Connection
 
 T = TypeVar("T")

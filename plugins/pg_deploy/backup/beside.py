@@ -16,8 +16,8 @@ from pg_deploy.backup.restore import Made, create_database, restore
 from pg_deploy.backup.settings import BackupSettings
 from pg_deploy.backup.store import Store, checked
 from pg_deploy.backup.take import count_rows
-from pg_deploy.catalog import Facts, read_facts
-from pg_deploy.catalog_diff import compare, describe
+from pg_deploy.catalog.diff import compare, describe
+from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.errors import DatabaseTakenError, NoBackupError, RestoreFailedError
 from pg_deploy.programs import server_programs
 from pg_deploy.session import Connection, Target, one_line

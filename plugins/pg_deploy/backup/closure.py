@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pg_deploy.folder import PROJECT
-from pg_deploy.migration import Migration
+from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.migrations.migration import Migration
 from pg_deploy.session import Connection
 
 _SQL = PROJECT / "sql" / "backup"

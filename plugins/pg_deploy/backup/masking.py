@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from pg_deploy.errors import MaskingFailedError
-from pg_deploy.folder import PROJECT
+from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.session import Connection, one_line
 
 _COLUMNS = (PROJECT / "sql" / "backup" / "secret_columns.sql").read_bytes()

@@ -8,8 +8,8 @@ from pg_deploy.backup.closure import find_closure
 from pg_deploy.backup.settings import backup_settings
 from pg_deploy.conf import DeployConf
 from pg_deploy.errors import PgDeployError, UnreadableTablesError
-from pg_deploy.folder import PROJECT
-from pg_deploy.migration import Migration
+from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.migrations.migration import Migration
 from pg_deploy.programs import client_programs, server_programs
 from pg_deploy.session import Connection
 

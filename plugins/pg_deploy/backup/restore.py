@@ -20,7 +20,7 @@ from psycopg import sql
 
 from pg_deploy.backup.dump import credentials
 from pg_deploy.backup.manifest import BackupManifest, ExpectedError, Extension
-from pg_deploy.catalog import Facts
+from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
 from pg_deploy.errors import RestoreFailedError
 from pg_deploy.programs import Programs

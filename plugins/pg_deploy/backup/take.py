@@ -31,11 +31,11 @@ from pg_deploy.backup.manifest import (
 )
 from pg_deploy.backup.settings import BackupSettings
 from pg_deploy.backup.store import Store, apply_retention, new_name, uri_of
-from pg_deploy.catalog import IGNORED_SCHEMAS, Facts, read_facts_in_transaction
+from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Facts, read_facts_in_transaction
 from pg_deploy.duration import format_duration
 from pg_deploy.errors import BackupFailedError, DiskTooSmallError, PgDeployError
-from pg_deploy.folder import PROJECT
-from pg_deploy.migration import Migration
+from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.migrations.migration import Migration
 from pg_deploy.programs import Programs, client_programs
 from pg_deploy.session import Connection, Target, one_line
 from pg_deploy.temporary import owned_folder

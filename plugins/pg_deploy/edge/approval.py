@@ -17,9 +17,9 @@ from pg_deploy.edge.run import Run, log, read_run, told_plainly
 from pg_deploy.errors import ApprovalRejectedError
 from pg_deploy.ledger import deployment, evidence, plan
 from pg_deploy.ledger.plan import Pinned
-from pg_deploy.migration import Migration
-from pg_deploy.plan_text import several_text
+from pg_deploy.migrations.migration import Migration
 from pg_deploy.rehearsal.text import rehearsal_text
+from pg_deploy.reporting.plan_text import several_text
 from pg_deploy.settings import settings
 
 _WHERE = "Answer it in the Airflow UI, under Required Actions of that run; nobody else can deploy meanwhile."

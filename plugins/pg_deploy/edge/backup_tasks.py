@@ -16,7 +16,7 @@ from pg_deploy.edge.run import Run, log, read_run, told_plainly
 from pg_deploy.edge.target import read_target
 from pg_deploy.job import Job
 from pg_deploy.ledger import evidence, plan
-from pg_deploy.migration import Migration
+from pg_deploy.migrations.migration import Migration
 from pg_deploy.rehearsal.clone import on_clone
 from pg_deploy.rehearsal.on_target import on_target_server
 from pg_deploy.rehearsal.private import on_private_copy

@@ -7,17 +7,17 @@ from typing import Any
 
 from airflow.sdk import get_current_context, task
 
-from pg_deploy import baseline
-from pg_deploy.baseline_report import read_adopted, report_lines
+from pg_deploy.baseline import adopt as baseline
+from pg_deploy.baseline.report import read_adopted, report_lines
 from pg_deploy.conf import BaselineConf, read_baseline_conf
 from pg_deploy.edge.run import chosen, folder, identity, log, ownership_from, told_plainly
 from pg_deploy.edge.target import read_target
 from pg_deploy.errors import NotAdoptedError
-from pg_deploy.execution import Limits
+from pg_deploy.execution.segments import Limits
 from pg_deploy.job import Job
 from pg_deploy.ledger import deployment, plan
 from pg_deploy.ledger.guard import Ownership, working
-from pg_deploy.migration import scan_folder
+from pg_deploy.migrations.migration import scan_folder
 from pg_deploy.session import Target
 from pg_deploy.settings import settings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow.sdk import Param
 
 from pg_deploy.edge.groups import group_stems
-from pg_deploy.folder import migrations_dir, stamp
+from pg_deploy.migrations.folder import migrations_dir, stamp
 
 _DURATION = ["string", "number"]
 

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from pg_deploy import planning
 from pg_deploy.apply import apply as apply_migration
-from pg_deploy.drift import keep_state
+from pg_deploy.catalog.drift import keep_state
 from pg_deploy.edge.assets import TARGET_CHANGED
 from pg_deploy.edge.groups import versions_without_group
 from pg_deploy.edge.notices import send
@@ -24,10 +24,10 @@ from pg_deploy.errors import (
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan
-from pg_deploy.migration import Migration
+from pg_deploy.migrations.migration import Migration
 from pg_deploy.planning import Standing
 from pg_deploy.preflight import preflight as run_preflight
-from pg_deploy.report import read_report, report_lines
+from pg_deploy.reporting.report import read_report, report_lines
 from pg_deploy.rollback import roll_back
 from pg_deploy.settings import settings
 from pg_deploy.snapshot import take_snapshot

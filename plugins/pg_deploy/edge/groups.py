@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pg_deploy.folder import migrations_dir, stems
-from pg_deploy.migration import NAME
+from pg_deploy.migrations.folder import migrations_dir, stems
+from pg_deploy.migrations.migration import NAME
 from pg_deploy.settings import GROUPS
 
 

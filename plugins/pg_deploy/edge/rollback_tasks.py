@@ -6,17 +6,17 @@ from typing import Any
 
 from airflow.sdk import get_current_context, task
 
-from pg_deploy import undo as core
+from pg_deploy.catalog.drift import keep_state
 from pg_deploy.conf import RollbackConf, read_rollback_conf
-from pg_deploy.drift import keep_state
 from pg_deploy.edge.approval import AskPerson, Question
 from pg_deploy.edge.notices import send
 from pg_deploy.edge.run import PREFLIGHT, Run, chosen, identity, log, ownership_from, told_plainly
 from pg_deploy.edge.target import read_target
 from pg_deploy.errors import NotUndoneError
 from pg_deploy.ledger import deployment, evidence, plan
-from pg_deploy.plan_text import fenced
+from pg_deploy.reporting.plan_text import fenced
 from pg_deploy.settings import settings
+from pg_deploy.undo import undo as core
 
 
 class ApproveRollback(AskPerson):

@@ -14,19 +14,19 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundExceptio
 from pg_deploy.conf import Approval, DeployConf, read_deploy_conf, stricter
 from pg_deploy.edge.target import approval_floor, read_target
 from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, PgDeployError, PinnedContentChangedError
-from pg_deploy.execution import Limits
-from pg_deploy.folder import migrations_dir
+from pg_deploy.execution.lost import lost_connections_named
+from pg_deploy.execution.old_backends import terminate_all
+from pg_deploy.execution.segments import Limits
+from pg_deploy.execution.stop_rules import StopRules
 from pg_deploy.job import Job
 from pg_deploy.ledger import plan
 from pg_deploy.ledger.deployment import Deployment
 from pg_deploy.ledger.guard import Ownership, working
-from pg_deploy.lost import lost_connections_named
-from pg_deploy.migration import Migration, load, scan_folder
-from pg_deploy.old_backends import terminate_all
+from pg_deploy.migrations.folder import migrations_dir
+from pg_deploy.migrations.migration import Migration, load, scan_folder
 from pg_deploy.preflight import Identity
 from pg_deploy.session import Target
 from pg_deploy.settings import settings
-from pg_deploy.stop_rules import StopRules
 
 log = logging.getLogger("pg_deploy")
 

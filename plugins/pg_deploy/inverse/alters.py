@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pg_deploy.catalog import Fact
+from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.columns import add_column
 from pg_deploy.inverse.creates import create
 from pg_deploy.inverse.model import RELATIONS, Draft, Key, Phase

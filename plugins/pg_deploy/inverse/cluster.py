@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pg_deploy.catalog import Fact
+from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.model import Draft, Key, Phase
 from pg_deploy.inverse.names import identifier, literal
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pg_deploy.catalog import Fact
+from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.drops import backing_constraint
 from pg_deploy.inverse.model import ByKey, Draft, Phase
 from pg_deploy.inverse.names import literal, own_name, owner_of, role

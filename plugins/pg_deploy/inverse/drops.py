@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pg_deploy.catalog import Fact
+from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.model import RELATIONS, ByKey, Draft, Key, Loss, Phase
 from pg_deploy.inverse.names import identifier, own_name, owner_of
 from pg_deploy.inverse.order import need_each_other, needed_first, rank_kind, relation_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from pg_deploy.catalog import Fact
+from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.model import RELATIONS, ByKey, Draft, Key, Phase
 from pg_deploy.inverse.names import own_name, owner_of, role, schema_of, unquoted
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from pg_deploy.catalog import Fact
+from pg_deploy.catalog.reader import Fact
 
 Key = tuple[str, str]
 ByKey = Mapping[Key, Fact]

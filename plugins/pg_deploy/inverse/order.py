@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from pg_deploy.catalog import Fact
+from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.model import ON_RELATION, RELATIONS, ByKey, Key, strings_of
 from pg_deploy.inverse.names import own_name, owner_of, schema_of, unquoted
 

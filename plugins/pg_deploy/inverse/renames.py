@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pg_deploy.catalog import Fact
+from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.drops import backing_constraint
 from pg_deploy.inverse.model import ON_RELATION, RELATIONS, ByKey, Key, strings_of
 from pg_deploy.inverse.names import identifier, owner_of, schema_of
-from pg_deploy.sql_parse import parse
-from pg_deploy.sql_tree import fields, list_items, opened, strings, text
+from pg_deploy.parsing.cutting import parse
+from pg_deploy.parsing.tree import fields, list_items, opened, strings, text
 
 _RELATIONS = (
     "OBJECT_TABLE",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pg_deploy.inverse.model import Draft, Key, Refusal
 from pg_deploy.inverse.names import identifier
-from pg_deploy.sql_parse import parse
-from pg_deploy.sql_tree import fields, items, opened, text
-from pg_deploy.statements import Statement, split
+from pg_deploy.parsing.cutting import parse
+from pg_deploy.parsing.statements import Statement, split
+from pg_deploy.parsing.tree import fields, items, opened, text
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pg_deploy.catalog import Fact
+from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.creates import view_statement
 from pg_deploy.inverse.model import Draft, Phase
 from pg_deploy.inverse.names import role

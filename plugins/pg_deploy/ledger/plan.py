@@ -9,8 +9,8 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from pg_deploy.errors import PinnedContentChangedError
-from pg_deploy.manifest import Manifest
-from pg_deploy.migration import Migration
+from pg_deploy.migrations.manifest import Manifest
+from pg_deploy.migrations.migration import Migration
 from pg_deploy.session import Connection
 
 _COLUMNS = """deployment_id, position, version, stem, name, title, sql_hash, bundle_hash, sql, rollback, rollback_source,

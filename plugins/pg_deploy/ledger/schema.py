@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pg_deploy.errors import LedgerTooNewError
-from pg_deploy.folder import PROJECT
+from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.session import Connection
 
 _DIRECTORY = PROJECT / "sql" / "ledger"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pg_deploy.catalog import Fact, Facts
+from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.session import Connection
 
 

@@ -10,9 +10,9 @@ from datetime import datetime, timezone
 import psycopg
 from psycopg.rows import tuple_row
 
-from pg_deploy.catalog import IGNORED_SCHEMAS, Fact, Facts
-from pg_deploy.catalog_diff import Difference, compare, describe
-from pg_deploy.catalog_rows import DROPPED_MEANWHILE, ObjectDroppedError, read_kinds
+from pg_deploy.catalog.diff import Difference, compare, describe
+from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
+from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, read_kinds
 from pg_deploy.monitor.measures import Measured, Row, bounded, told
 from pg_deploy.monitor.refreshing import deployment_is_open
 from pg_deploy.session import Connection

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import psycopg
 from psycopg.rows import dict_row
 
-from pg_deploy.folder import PROJECT
+from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.monitor.measures import Measured, Row, bounded, told
 from pg_deploy.session import Connection
 

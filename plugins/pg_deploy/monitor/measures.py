@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from pg_deploy.folder import PROJECT
+from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.session import Connection, one_line
 
 DIRECTORY = PROJECT / "sql" / "monitors"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pg_deploy.errors import NewMonitorRefused
-from pg_deploy.folder import PROJECT
+from pg_deploy.migrations.folder import PROJECT
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 LONGEST = 60

@@ -15,7 +15,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from pg_deploy.monitor.measures import DIRECTORY, bounded
-from pg_deploy.server_state import mask
+from pg_deploy.server.state import mask
 from pg_deploy.session import Connection, one_line
 
 

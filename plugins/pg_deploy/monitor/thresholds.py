@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from pg_deploy.duration import parse_duration
 from pg_deploy.errors import InvalidDurationError, ThresholdsError
-from pg_deploy.folder import PROJECT
+from pg_deploy.migrations.folder import PROJECT
 
 FILE = PROJECT / "sql" / "monitors" / "thresholds.yaml"
 SETTING = "PG_DEPLOY_THRESHOLDS"

@@ -6,11 +6,11 @@ import secrets
 from collections.abc import Sequence
 
 from pg_deploy.backup.closure import find_closure
-from pg_deploy.catalog import IGNORED_SCHEMAS, read_facts
-from pg_deploy.catalog_diff import compare, describe
+from pg_deploy.catalog.diff import compare, describe
+from pg_deploy.catalog.reader import IGNORED_SCHEMAS, read_facts
 from pg_deploy.errors import CopyDiffersError, UnfitCloneError
 from pg_deploy.job import Job
-from pg_deploy.migration import Migration
+from pg_deploy.migrations.migration import Migration
 from pg_deploy.rehearsal.rehearse import Stage, rehearse
 from pg_deploy.session import Connection, Target
 
@@ -64,7 +64,7 @@ def _refuse_same_server(here: Connection, there: Connection, clone: Target) -> N
 
 
 def _history_differences(here: Connection, there: Connection) -> list[str]:
-    from pg_deploy import history
+    from pg_deploy.migrations import history
 
     mine, theirs = set(history.read(here)), set(history.read(there))
     return [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pg_deploy import benchmarks as bench
 from pg_deploy.benchmarks import Measurement
 from pg_deploy.ledger import evidence
-from pg_deploy.migration import Migration
+from pg_deploy.migrations.migration import Migration
 from pg_deploy.session import Connection
 
 

@@ -26,8 +26,8 @@ from pg_deploy.backup.restore import (
 )
 from pg_deploy.backup.settings import BackupSettings
 from pg_deploy.backup.take import count_rows
-from pg_deploy.catalog import IGNORED_SCHEMAS, Fact, Facts, read_facts
-from pg_deploy.catalog_diff import compare, describe
+from pg_deploy.catalog.diff import compare, describe
+from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts, read_facts
 from pg_deploy.duration import format_duration
 from pg_deploy.errors import CopyDiffersError, RestoreFailedError
 from pg_deploy.programs import server_programs

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from pg_deploy.execution import Observer
-from pg_deploy.folder import PROJECT
+from pg_deploy.execution.segments import Observer
+from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.parsing.statements import Segment, Statement
 from pg_deploy.session import Backend, Connection, Target
-from pg_deploy.statements import Segment, Statement
 
 _HELD = (PROJECT / "sql" / "rehearsal" / "locks_held.sql").read_bytes()
 _LOOK_EVERY_S = 0.05

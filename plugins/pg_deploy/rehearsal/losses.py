@@ -5,9 +5,9 @@ from __future__ import annotations
 import psycopg
 from psycopg import sql
 
-from pg_deploy.catalog import Fact, Facts
-from pg_deploy.catalog_diff import compare
-from pg_deploy.migration import Migration
+from pg_deploy.catalog.diff import compare
+from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.migrations.migration import Migration
 from pg_deploy.session import Connection
 
 

@@ -21,18 +21,18 @@ from pg_deploy.backup.masking import mask
 from pg_deploy.backup.restore import Made, create_database, restore
 from pg_deploy.backup.settings import BackupSettings
 from pg_deploy.backup.store import Store, checked
-from pg_deploy.catalog import IGNORED_SCHEMAS, read_facts
+from pg_deploy.catalog.reader import IGNORED_SCHEMAS, read_facts
 from pg_deploy.errors import ChangesWholeServerError, CopyDiffersError, UnfitCloneError
-from pg_deploy.execution import Observer
-from pg_deploy.folder import PROJECT
+from pg_deploy.execution.segments import Observer
 from pg_deploy.job import Job
-from pg_deploy.migration import Migration
+from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.migrations.migration import Migration
+from pg_deploy.parsing.statements import Segment, Statement
 from pg_deploy.programs import client_programs
 from pg_deploy.rehearsal.outside import CALLERS, make_extension
 from pg_deploy.rehearsal.private import refuse_other_manifest
 from pg_deploy.rehearsal.rehearse import Stage, rehearse
 from pg_deploy.session import Backend, Connection, Target
-from pg_deploy.statements import Segment, Statement
 
 _DIGEST = (PROJECT / "sql" / "rehearsal" / "server_digest.sql").read_bytes()
 _WORDS = ("roles", "memberships", "settings of roles or databases", "databases")

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from pg_deploy.backup.manifest import Extension
 from pg_deploy.backup.restore import Made
-from pg_deploy.folder import PROJECT
+from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.session import Connection, one_line
 
 _SQL = PROJECT / "sql" / "rehearsal"

@@ -14,7 +14,7 @@ from pg_deploy.duration import format_duration
 from pg_deploy.errors import BackupDamagedError, PgDeployError
 from pg_deploy.job import Job
 from pg_deploy.ledger import evidence
-from pg_deploy.migration import Migration
+from pg_deploy.migrations.migration import Migration
 from pg_deploy.rehearsal.copy import Copy, private_copy
 from pg_deploy.rehearsal.rehearse import Stage, rehearse
 

@@ -15,21 +15,21 @@ import psycopg
 import psycopg.conninfo
 from psycopg import sql
 
-from pg_deploy import history
 from pg_deploy.access_step import ACCESS, AccessOutcome, equal_by_catalog, may_change_access, prove_on_copy
 from pg_deploy.apply import apply
-from pg_deploy.catalog import Facts
+from pg_deploy.catalog.reader import Facts
 from pg_deploy.claiming import never_over
 from pg_deploy.errors import AccessDiffersError, PgDeployError, RehearsalFailedError
-from pg_deploy.execution import Observer
-from pg_deploy.generated_rollback import generate_rollback
+from pg_deploy.execution.segments import Observer
+from pg_deploy.inverse.generate import generate_rollback
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan, schema, snapshot
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership, working
-from pg_deploy.migration import Migration
+from pg_deploy.migrations import history
+from pg_deploy.migrations.migration import Migration
 from pg_deploy.planning import Standing, read_state
 from pg_deploy.rehearsal.comparison import BenchmarkOutcome, compare_rounds
 from pg_deploy.rehearsal.locks import LockObserver, StatementLocks, known_relations

@@ -9,9 +9,9 @@ import pytest
 from pg_deploy.access.decide import decide, read_access_file
 from pg_deploy.access.differences import access_changes
 from pg_deploy.access.facts import access_facts
-from pg_deploy.catalog import read_facts
+from pg_deploy.catalog.reader import read_facts
 from pg_deploy.lints import FAILING, added, run_lints
-from pg_deploy.statements import split_check
+from pg_deploy.parsing.statements import split_check
 from tests.core.access.conftest import Pair
 
 FOLDER = Path(__file__).resolve().parents[3] / "sql" / "migrations"

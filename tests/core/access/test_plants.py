@@ -6,7 +6,7 @@ import pytest
 
 from pg_deploy.access.decide import AccessFile, decide
 from pg_deploy.access.differences import access_changes
-from pg_deploy.catalog import read_facts_in_transaction
+from pg_deploy.catalog.reader import read_facts_in_transaction
 from tests.core.access.conftest import MIGRATION, Pair, said
 
 ONE_USER = "(select user_id from public.organization_members where status = 'active' order by user_id limit 1)"

@@ -16,7 +16,7 @@ from pg_deploy.backup.closure import find_closure
 from pg_deploy.backup.manifest import check_files, read_facts_file
 from pg_deploy.backup.store import LocalStore, apply_retention, checked, manifest_of
 from pg_deploy.errors import BackupDamagedError, BackupFailedError, DiskTooSmallError, ProgramTooOldError
-from pg_deploy.migration import Migration
+from pg_deploy.migrations.migration import Migration
 from pg_deploy.programs import client_programs
 from tests.core.backup.conftest import LOG, Place
 

@@ -11,11 +11,11 @@ import psycopg
 import pytest
 
 from demo.cluster import Cluster
-from pg_deploy.catalog import Facts, read_facts
-from pg_deploy.catalog_diff import compare, describe
-from pg_deploy.generated_rollback import generate_rollback
+from pg_deploy.catalog.diff import compare, describe
+from pg_deploy.catalog.reader import Facts, read_facts
+from pg_deploy.inverse.generate import generate_rollback
+from pg_deploy.parsing.statements import segments, split
 from pg_deploy.session import Connection
-from pg_deploy.statements import segments, split
 from tests.core.inverse.cases import REFUSED, UNDONE
 
 BASE = (Path(__file__).parent / "base.sql").read_text(encoding="utf-8")

@@ -405,7 +405,7 @@ def admin_url(monitor: Monitor, cluster: Cluster) -> str:
 
 def keep_deployed_state(monitor: Monitor, stem: str | None = None) -> None:
     """What the report of a deployment does at its end."""
-    from pg_deploy.drift import keep_state
+    from pg_deploy.catalog.drift import keep_state
 
     with psycopg.connect(monitor.database.url, autocommit=True) as connection:
         row = connection.execute(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pg_deploy.errors import NewMonitorRefused, ThresholdsError
-from pg_deploy.folder import PROJECT
+from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.monitor.measures import measure_files, run_measure
 from pg_deploy.monitor.scaffold import new_monitor
 from pg_deploy.monitor.schedules import interval

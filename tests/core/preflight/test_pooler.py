@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from pg_deploy.errors import TransactionPoolerError
-from pg_deploy.pooler import is_transaction_pooler, refuse_transaction_pooler
+from pg_deploy.server.pooler import is_transaction_pooler, refuse_transaction_pooler
 from tests.core.preflight.conftest import Server, as_postgres, free_port, wait_for
 
 PGBOUNCER = Path("/usr/sbin/pgbouncer")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from pg_deploy.rights import missing_rights
-from pg_deploy.syntax import FileStatement
+from pg_deploy.parsing.syntax import FileStatement
+from pg_deploy.rights.missing import missing_rights
 from tests.core.preflight.conftest import Server
 
 

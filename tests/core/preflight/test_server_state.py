@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.server_judgement import describe, refusals, warnings
-from pg_deploy.server_state import LockWait, PreparedTransaction, Replica, ServerState, Slot, mask, read_server_state
+from pg_deploy.server.judgement import describe, refusals, warnings
+from pg_deploy.server.state import LockWait, PreparedTransaction, Replica, ServerState, Slot, mask, read_server_state
 from tests.core.preflight.conftest import Server, as_postgres, free_port, programs_folder, wait_for
 
 

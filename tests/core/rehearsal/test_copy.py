@@ -20,7 +20,7 @@ import pytest
 
 from pg_deploy.backup.manifest import Extension
 from pg_deploy.backup.store import checked
-from pg_deploy.catalog import read_facts
+from pg_deploy.catalog.reader import read_facts
 from pg_deploy.errors import CopyDiffersError, DiskTooSmallError, RestoreFailedError
 from pg_deploy.rehearsal.copy import Copy, private_copy
 from pg_deploy.rehearsal.outside import make_extension

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from pg_deploy import history
 from pg_deploy.backup.store import checked
 from pg_deploy.claiming import never_over
 from pg_deploy.errors import CopyDiffersError, RehearsalFailedError, UnfitCloneError
-from pg_deploy.execution import Limits
+from pg_deploy.execution.segments import Limits
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership, working
-from pg_deploy.migration import Migration, load_all, scan_folder
+from pg_deploy.migrations import history
+from pg_deploy.migrations.migration import Migration, load_all, scan_folder
 from pg_deploy.rehearsal.clone import on_clone
 from pg_deploy.rehearsal.copy import Copy, private_copy
 from pg_deploy.rehearsal.private import on_private_copy

@@ -7,7 +7,7 @@ import logging
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param, task
 
-from pg_deploy.folder import migrations_dir, stamp
+from pg_deploy.migrations.folder import migrations_dir, stamp
 
 log = logging.getLogger("pg_deploy.toy")
 

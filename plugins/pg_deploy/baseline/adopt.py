@@ -1,0 +1,202 @@
+"""Baseline: take over a database whose migrations were made by hand or by the Supabase CLI, as it is.
+
+Nothing of the migrations is run. History and ledger say afterwards that they are in place, and on whose word.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from pg_deploy import planning
+from pg_deploy.baseline.plan import Adoption, load_applied, plan_adoption
+from pg_deploy.checks import CheckResult, run_checks
+from pg_deploy.claiming import claim_target
+from pg_deploy.conf import BaselineConf
+from pg_deploy.errors import PgDeployError, PinnedContentChangedError, PreflightError
+from pg_deploy.execution.old_backends import settle
+from pg_deploy.job import Job
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import deployment, evidence, plan, schema
+from pg_deploy.ledger.attempt import UNFINISHED
+from pg_deploy.ledger.deployment import Claim
+from pg_deploy.ledger.guard import Ownership
+from pg_deploy.ledger.plan import Pinned
+from pg_deploy.migrations import history
+from pg_deploy.migrations.folder import stamp
+from pg_deploy.migrations.history_text import history_statements
+from pg_deploy.migrations.migration import Folder, Migration, MigrationFile
+from pg_deploy.planning import Standing
+from pg_deploy.preflight import Identity, Prepared, beside, read_stamped
+from pg_deploy.server.judgement import refusals
+from pg_deploy.server.pooler import refuse_transaction_pooler
+from pg_deploy.server.state import read_server_state
+from pg_deploy.session import Connection, Target, host_and_port
+
+AS_IT_IS = "adopted as it is, not verified"
+
+
+def check(
+    target: Target, conf: BaselineConf, folder: Path, identity: Identity, *, good_for: float, log: logging.Logger
+) -> Prepared:
+    """Say what would be adopted and refuse what makes no sense; then claim the target and pin the set.
+
+    A dry run stops before the claim and writes nothing. Raises PreflightError naming all faults at once, TargetBusyError
+    after conf.give_up_after, or the error of an unreachable target.
+    """
+    files = read_stamped(folder, conf.migrations_folder)
+    with beside(files.faults):
+        host, port = host_and_port(target)
+        refuse_transaction_pooler(lambda: target.connect_plain("baseline"), host=host, port=port)
+    with beside(files.faults), target.session("baseline") as connection:
+        refused = refusals(read_server_state(connection), required_extensions=())
+        connection.execute("set default_transaction_read_only = on")
+        found = _plan(connection, files, conf, refused)
+    for line in found.lines:
+        log.info("%s", line)
+    for line in found.warnings:
+        log.warning("%s", line)
+    if conf.dry_run:
+        log.info("dry run: nothing was changed, no ledger was made, nothing is adopted")
+        return Prepared(None, 0)
+    with target.session("baseline") as connection:
+        schema.ensure(connection)
+        history.ensure(connection)
+        claim = Claim(
+            identity.dag_id,
+            identity.airflow_run,
+            identity.actor,
+            conf.model_dump(mode="json"),
+            stamp(folder),
+            tuple(file.version for file in files.files),
+        )
+        held = claim_target(
+            connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log, is_over=identity.is_over
+        )
+        try:
+            # Another run may have worked while this one waited.
+            found = _plan(connection, files, conf, refused)
+            plan.pin(connection, held.id, found.adopt)
+        except BaseException:
+            deployment.close(connection, held.id, held.fence, "failed")
+            raise
+    log.info("deployment %d holds the target, %d migrations to adopt", held.id, len(found.adopt))
+    return Prepared(Ownership(held.id, held.fence, good_for), len(found.adopt))
+
+
+def _plan(connection: Connection, files: Folder, conf: BaselineConf, refused: Sequence[PgDeployError]) -> Adoption:
+    state = planning.read_state(connection, [file.version for file in files.files])
+    found = plan_adoption(files, state, conf)
+    faults = (*found.faults, *refused)
+    if faults:
+        raise PreflightError(faults)
+    return found
+
+
+def adopt(job: Job, migration: Migration, conf: BaselineConf, actor: str) -> bool:
+    """Record that the migration is in place, on that person's word; False when it was recorded already.
+
+    One transaction holds the history row, where it was missing, the attempt in state baselined and its evidence. The
+    migration's own checks may run before; what they say is kept as evidence and decides nothing.
+    """
+    job.log.info("%s", migration.stem)
+    with job.target.session(f"baseline {migration.version}") as connection:
+        unfinished = attempts.latest(connection, migration.version)
+        if unfinished is not None and unfinished.state in UNFINISHED:
+            # Its server process may still be at work.
+            settle(job.ledger, unfinished.id, log=job.log, patience_s=0)
+        results = _run_checks(job, connection, migration) if conf.run_checks else ()
+        with connection.transaction():
+            # The fence is checked, and held, by the transaction that writes.
+            owner = job.guard.ownership
+            deployment.renew(
+                connection, owner.deployment_id, owner.fence, f"adopt {migration.stem}", good_for=owner.good_for
+            )
+            standing = planning.read_state(connection, [migration.version]).standing(migration.version)
+            if standing in (Standing.DEPLOYED, Standing.BASELINED):
+                job.log.info("  %s: left alone", standing.value)
+                return False
+            recorded = migration.version in history.read(connection)
+            text = _recorded_text(connection, migration) if recorded else "none was recorded"
+            if not recorded:
+                history.insert(
+                    connection, migration.version, migration.file.name, history_statements(migration.file.sql)
+                )
+            attempt = attempts.baseline(
+                connection,
+                job.deployment_id,
+                version=migration.version,
+                stem=migration.stem,
+                sql_hash=migration.file.sql_hash,
+            )
+            detail = {
+                "by": actor,
+                "reason": conf.reason,
+                "sql_hash": migration.file.sql_hash,
+                "bundle_hash": migration.bundle_hash,
+                "was": standing.value,
+                "history": "was there" if recorded else "written",
+                "recorded_text": text,
+                "checks": _checks_sentence(migration, results, ran=conf.run_checks),
+            }
+            evidence.record(
+                connection,
+                job.deployment_id,
+                "baseline",
+                migration.stem,
+                AS_IT_IS,
+                detail=detail,
+                attempt_id=attempt.id,
+                version=migration.version,
+            )
+            for result in results:
+                evidence.record(
+                    connection,
+                    job.deployment_id,
+                    "check at baseline",
+                    result.name,
+                    result.outcome,
+                    detail=vars(result),
+                    attempt_id=attempt.id,
+                    version=migration.version,
+                )
+    job.log.info("  %s; history row %s; %s", AS_IT_IS, detail["history"], detail["checks"])
+    if text == "another text":
+        job.log.warning(
+            "  the history holds another text of it than the file: the file was edited after it was applied"
+        )
+    return True
+
+
+def _recorded_text(connection: Connection, migration: Migration) -> str:
+    recorded = history.recorded_statements(connection, migration.version)
+    if recorded is None:
+        return "none was recorded"
+    return "the file's" if recorded == history_statements(migration.file.sql) else "another text"
+
+
+def _run_checks(job: Job, connection: Connection, migration: Migration) -> tuple[CheckResult, ...]:
+    if not migration.checks:
+        return ()
+    return run_checks(connection, migration.checks, on_copy=False, timeout_s=job.check_timeout_s, log=job.log)
+
+
+def _checks_sentence(migration: Migration, results: Sequence[CheckResult], *, ran: bool) -> str:
+    if not ran:
+        return "its checks were not run"
+    if not migration.checks:
+        return "it has no checks"
+    asked = [result for result in results if result.outcome != "not run"]
+    held = sum(result.outcome == "passed" for result in asked)
+    left = len(results) - len(asked)
+    return f"{held} of {len(asked)} checks of it hold" + (f", {left} not run on a live target" if left else "")
+
+
+def still_pinned(pinned: Pinned, file: MigrationFile | None) -> Migration:
+    """The pinned migration, read now. Raises PinnedContentChangedError unless it is what `check` saw."""
+    if file is None:
+        raise PinnedContentChangedError(pinned.stem)
+    migration, _ = load_applied(file)
+    plan.refuse_other_content(pinned, migration)
+    return migration

@@ -1,0 +1,110 @@
+"""What a baseline would adopt, what it leaves alone, and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pg_deploy.conf import BaselineConf
+from pg_deploy.errors import (
+    EditedAfterDeploymentError,
+    HistoryMismatchError,
+    InvalidMigrationsError,
+    PgDeployError,
+    RolledBackMigrationError,
+    UnfinishedMigrationError,
+    UnknownMigrationError,
+)
+from pg_deploy.migrations.manifest import UNPROTECTED
+from pg_deploy.migrations.migration import Folder, Migration, MigrationFile, load
+from pg_deploy.planning import Standing, State
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """What would be adopted, in order; what a person should read before; every fault."""
+
+    adopt: tuple[Migration, ...]
+    lines: tuple[str, ...]
+    warnings: tuple[str, ...]
+    faults: tuple[PgDeployError, ...]
+
+
+def plan_adoption(folder: Folder, state: State, conf: BaselineConf) -> Adoption:
+    """Which of the folder's migrations the conf adopts on a target in `state`. Reads files only; raises nothing."""
+    faults: list[PgDeployError] = list(folder.faults)
+    named = set(conf.migrations)
+    known = {name for file in folder.files for name in (file.version, file.stem)}
+    known |= {name for stem in folder.faulty for name in (stem, stem.split("_", 1)[0])}
+    stems = [file.stem for file in folder.files]
+    asked_for = [*conf.migrations, *([conf.up_to] if conf.up_to else [])]
+    faults += [UnknownMigrationError(name, stems) for name in asked_for if name not in known]
+    chosen = [
+        file
+        for file in folder.files
+        if (not named or {file.version, file.stem} & named)
+        and (not conf.up_to or file.version <= conf.up_to.split("_", 1)[0])
+    ]
+    adopt: list[Migration] = []
+    lines: list[str] = []
+    warnings: list[str] = []
+    for file in chosen:
+        standing = state.standing(file.version)
+        fault = _fault(file, state, standing, conf, is_named=bool({file.version, file.stem} & named))
+        if fault is not None:
+            faults.append(fault)
+        elif standing in (Standing.DEPLOYED, Standing.BASELINED):
+            lines.append(f"{file.stem} is {standing.value}: left alone")
+        else:
+            try:
+                migration, unread = load_applied(file)
+            except InvalidMigrationsError as several:
+                faults += several.faults
+                continue
+            adopt.append(migration)
+            lines.append(f"{file.stem} is {standing.value}: to be adopted as it is, not verified")
+            warnings += [f"{file.stem} is adopted without its companion: {sentence}" for sentence in unread]
+    warnings += _gaps(folder, state, [migration.version for migration in adopt])
+    missing = sorted(set(state.history) - {name for name in known if name.isdigit()})
+    if missing:
+        warnings.append(f"the history holds version {', '.join(missing)} without a file: a deployment will refuse that")
+    return Adoption(tuple(adopt), tuple(lines), tuple(warnings), tuple(faults))
+
+
+def _fault(
+    file: MigrationFile, state: State, standing: Standing, conf: BaselineConf, *, is_named: bool
+) -> PgDeployError | None:
+    attempt = state.attempts.get(file.version)
+    if standing is Standing.GONE:
+        return HistoryMismatchError(file.stem, file.version)
+    if standing is Standing.UNFINISHED and attempt is not None and not (is_named and conf.finished_by_hand):
+        return UnfinishedMigrationError(file.stem, attempt.state)
+    if standing is Standing.ROLLED_BACK and not is_named:
+        return RolledBackMigrationError(file.stem)
+    if (
+        standing in (Standing.DEPLOYED, Standing.BASELINED)
+        and attempt is not None
+        and attempt.sql_hash != file.sql_hash
+    ):
+        return EditedAfterDeploymentError(file.stem)
+    return None
+
+
+def load_applied(file: MigrationFile) -> tuple[Migration, tuple[str, ...]]:
+    """The migration; without its companion where its SQL was made for psql, which is no reason not to adopt it."""
+    try:
+        return load(file), ()
+    except InvalidMigrationsError as several:
+        its_own = [fault for fault in several.faults if getattr(fault, "file", None) == file.path.name]
+        if len(its_own) < len(several.faults):
+            raise
+        return Migration(file, (), UNPROTECTED, False, (), (), None), tuple(str(fault) for fault in its_own)
+
+
+def _gaps(folder: Folder, state: State, adopted: list[str]) -> list[str]:
+    """Pending migrations that would stand before an adopted one: a deployment takes them only out of order."""
+    newest = max(adopted, default="")
+    return [
+        f"{file.stem} is older than {newest} and stays pending: to deploy it later needs out_of_order"
+        for file in folder.files
+        if file.version < newest and file.version not in adopted and state.standing(file.version) is Standing.PENDING
+    ]

@@ -1,0 +1,1 @@
+"""The one reader of the catalog: facts, their differences, and what changed by hand."""

@@ -1,0 +1,176 @@
+"""The one reader of the catalog: what a database and its cluster are, as comparable facts.
+
+Everything that speaks of "as before" rests on it: the snapshot, the proof of a rollback, drift, the access facts.
+No definition holds an oid, a password, or anything that data, statistics and maintenance change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import Any, Literal, cast
+
+import psycopg
+from psycopg import pq
+from psycopg.rows import tuple_row
+
+from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, Row, read_rows
+from pg_deploy.errors import CatalogMovedError, CatalogTransactionError
+
+Scope = Literal["database", "cluster"]
+
+IGNORED_SCHEMAS = ("information_schema", "deploy_ledger", "supabase_migrations")
+"""Schemas whose objects are no facts, the server's and ours; those whose name begins with pg_ are ignored besides."""
+
+ATTEMPTS = 4
+PAUSE = 0.1
+"""Seconds to wait after the first disturbed attempt, twice as long after the second, and so on."""
+
+
+@dataclass(frozen=True, order=True)
+class Fact:
+    """One object, or one property of several; equal facts describe equal objects, in whatever database they are."""
+
+    kind: str
+    identity: str
+    definition: str
+    scope: Scope
+
+    @cached_property
+    def hash(self) -> str:
+        """The sha256 of the four fields, in hexadecimal: the key under which a fact is stored once."""
+        return hashlib.sha256("\0".join((self.kind, self.identity, self.definition, self.scope)).encode()).hexdigest()
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """The definition's properties by name; one that is absent is false, empty, or the server's default."""
+        return cast("dict[str, Any]", json.loads(self.definition))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All facts of a database and its cluster at one moment (`read_at`, in UTC)."""
+
+    facts: frozenset[Fact]
+    server_version: int
+    read_at: datetime
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The sha256 over all facts, in hexadecimal: equal fingerprints mean that no fact differs."""
+        return _digest(self.facts)
+
+    @cached_property
+    def database_fingerprint(self) -> str:
+        """The fingerprint of what lives in this database alone."""
+        return _digest(fact for fact in self.facts if fact.scope == "database")
+
+    @cached_property
+    def cluster_fingerprint(self) -> str:
+        """The fingerprint of roles, memberships, settings and the like, which all databases of the server share."""
+        return _digest(fact for fact in self.facts if fact.scope == "cluster")
+
+    @cached_property
+    def by_key(self) -> Mapping[tuple[str, str], Fact]:
+        """The facts by kind and identity, which together occur once."""
+        return {(fact.kind, fact.identity): fact for fact in self.facts}
+
+
+def read_facts(connection: psycopg.Connection[Any], *, ignored_schemas: Iterable[str] = IGNORED_SCHEMAS) -> Facts:
+    """All facts, from one repeatable-read transaction that is aborted. Reads only.
+
+    The connection comes back as it was: autocommit, settings, no transaction. May wait, up to the session's
+    lock_timeout, for a relation that another session has locked. Raises CatalogTransactionError inside a
+    transaction, CatalogMovedError when the DDL of others disturbed every attempt.
+    """
+    _require(connection, pq.TransactionStatus.IDLE)
+    autocommit = connection.autocommit
+    connection.autocommit = True
+    try:
+        return _retrying(connection, ignored_schemas, _own_transaction)
+    finally:
+        if not connection.closed:
+            connection.autocommit = autocommit
+
+
+def read_facts_in_transaction(
+    connection: psycopg.Connection[Any], *, ignored_schemas: Iterable[str] = IGNORED_SCHEMAS
+) -> Facts:
+    """All facts as the caller's open transaction sees them, its own uncommitted changes included. Reads only.
+
+    Works under a savepoint that is rolled back, so settings and locks are afterwards what they were. Raises
+    CatalogTransactionError without a transaction or in a failed one, CatalogMovedError as read_facts does.
+    """
+    _require(connection, pq.TransactionStatus.INTRANS)
+    return _retrying(connection, ignored_schemas, _savepoint)
+
+
+def _require(connection: psycopg.Connection[Any], expected: pq.TransactionStatus) -> None:
+    found = connection.info.transaction_status
+    if found != expected:
+        raise CatalogTransactionError(expected=expected.name.lower(), found=found.name.lower())
+
+
+def _retrying(
+    connection: psycopg.Connection[Any],
+    ignored_schemas: Iterable[str],
+    frame: Callable[[psycopg.Connection[Any]], AbstractContextManager[None]],
+) -> Facts:
+    ignored = tuple(ignored_schemas)
+    reason = ""
+    for attempt in range(ATTEMPTS):
+        time.sleep(attempt * PAUSE)
+        try:
+            with frame(connection), connection.cursor(row_factory=tuple_row) as cursor:
+                read_at = datetime.now(timezone.utc)
+                rows = read_rows(cursor, ignored)
+        except DROPPED_MEANWHILE as error:
+            reason = str(error.diag.message_primary or error)
+        except ObjectDroppedError as error:
+            reason = str(error)
+        else:
+            return Facts(_assemble(rows), connection.info.server_version, read_at)
+    raise CatalogMovedError(ATTEMPTS, reason)
+
+
+@contextmanager
+def _own_transaction(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    connection.execute("begin transaction isolation level repeatable read, read only")
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("rollback")
+
+
+@contextmanager
+def _savepoint(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    connection.execute("savepoint catalog_facts")
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("rollback to savepoint catalog_facts; release savepoint catalog_facts")
+
+
+def _assemble(rows: Iterable[Row]) -> frozenset[Fact]:
+    facts = []
+    seen: Counter[tuple[str, str]] = Counter()
+    for kind, identity, definition, scope in sorted(rows):
+        seen[kind, identity] += 1
+        count = seen[kind, identity]
+        # two cron jobs without a name may share their command
+        numbered = identity if count == 1 else f"{identity} #{count}"
+        facts.append(Fact(kind, numbered, definition, cast("Scope", scope)))
+    return frozenset(facts)
+
+
+def _digest(facts: Iterable[Fact]) -> str:
+    return hashlib.sha256("\n".join(sorted(fact.hash for fact in facts)).encode()).hexdigest()

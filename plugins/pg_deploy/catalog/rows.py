@@ -1,0 +1,134 @@
+"""The rows behind the catalog facts: every file of sql/catalog/ in one statement, so that all share one snapshot.
+
+Each file yields rows of one contract, `kind, identity, scope, definition jsonb`, and may refer to the two sets that
+common/included.sql defines. A new kind of fact is a new file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+from psycopg.rows import TupleRow
+
+DROPPED_MEANWHILE = (
+    psycopg.errors.InternalError_,  # cache lookup failed, could not open relation
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedObject,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.SerializationFailure,
+)
+"""What the server answers about an object that was dropped after the statement's snapshot was taken."""
+
+_SQL = Path(__file__).resolve().parents[3] / "sql" / "catalog"
+_SINCE_VERSION = {"parameter_grant": 150000, "publication_schema": 150000}
+# or the server's deparsing functions answer null
+_NEVER_NULL = frozenset({"definition", "default", "using", "with check", "partition key", "partition bound"})
+# an oid for a name is how the server prints a function or an operator that it no longer finds
+_NO_LONGER_FOUND = re.compile(r"^((function|procedure|aggregate) )?[0-9]+( to |$)")
+# a in ('x', 'y') on a varchar column: the server words its own wording differently once that was dumped and restored
+_VARCHAR = r"'(?:[^']|'')*'::character varying"
+_VARCHAR_ARRAY = re.compile(rf"\(ARRAY\[({_VARCHAR}(?:, {_VARCHAR})*)\]\)::text\[\]")
+_VERBATIM_KINDS = frozenset({"function", "procedure"})
+
+
+class Row(NamedTuple):
+    """One row of the contract; `definition` is JSON with sorted keys, without what is false, empty or absent."""
+
+    kind: str
+    identity: str
+    definition: str
+    scope: str
+
+
+class ObjectDroppedError(Exception):
+    """A definition came back empty, because its object was dropped while it was read."""
+
+
+def read_rows(cursor: psycopg.Cursor[TupleRow], ignored_schemas: Sequence[str]) -> list[Row]:
+    """The rows of all kinds. Reads only, but leaves settings of the open transaction changed: the caller aborts it.
+
+    Where this role lacks a right, a row of kind "unreadable" stands for the kind. Raises ObjectDroppedError, or one
+    of DROPPED_MEANWHILE, when the DDL of others came between.
+    """
+    cursor.execute((_SQL / "common" / "settings.sql").read_bytes())
+    cursor.execute(
+        "select set_config('deploy_catalog.ignored_schemas', %s::text[]::text, true)", [list(ignored_schemas)]
+    )
+    kinds, rows = _readable_kinds(cursor)
+    cursor.execute("savepoint catalog_kinds")
+    try:
+        rows += _rows_of(cursor, kinds)
+    except psycopg.errors.InsufficientPrivilege:
+        for kind in kinds:
+            cursor.execute("rollback to savepoint catalog_kinds")
+            try:
+                rows += _rows_of(cursor, [kind])
+            except psycopg.errors.InsufficientPrivilege as error:
+                rows.append(_unreadable(kind, str(error.diag.message_primary)))
+    return rows
+
+
+def read_kinds(cursor: psycopg.Cursor[TupleRow], kinds: Sequence[str], ignored_schemas: Sequence[str]) -> list[Row]:
+    """The rows of some files of sql/catalog/ only, cheaper than all. As `read_rows`, but raises where a right is lacking."""
+    cursor.execute((_SQL / "common" / "settings.sql").read_bytes())
+    cursor.execute(
+        "select set_config('deploy_catalog.ignored_schemas', %s::text[]::text, true)", [list(ignored_schemas)]
+    )
+    return _rows_of(cursor, kinds)
+
+
+def _readable_kinds(cursor: psycopg.Cursor[TupleRow]) -> tuple[list[str], list[Row]]:
+    version = cursor.connection.info.server_version
+    kinds = [path.stem for path in sorted(_SQL.glob("*.sql")) if version >= _SINCE_VERSION.get(path.stem, 0)]
+    without_cron = [kind for kind in kinds if kind != "cron_job"]
+    job_table = cursor.execute((_SQL / "common" / "probe.sql").read_bytes()).fetchone()
+    if job_table is None:
+        return without_cron, []
+    readable, own_jobs_only = job_table
+    if not readable:
+        return without_cron, [_unreadable("cron_job", "permission denied for table cron.job")]
+    return kinds, [_unreadable("cron_job", "only this role's own jobs are visible")] if own_jobs_only else []
+
+
+def _unreadable(kind: str, reason: str) -> Row:
+    return Row("unreadable", kind.replace("_", " "), json.dumps({"reason": reason}), "database")
+
+
+def _rows_of(cursor: psycopg.Cursor[TupleRow], kinds: Iterable[str]) -> list[Row]:
+    cursor.execute(_statement(kinds), prepare=False)
+    return [
+        Row(kind, identity, _normal(kind, identity, definition), scope)
+        for kind, identity, scope, definition in cursor.fetchall()
+    ]
+
+
+def _statement(kinds: Iterable[str]) -> bytes:
+    branches = (f"(\n{(_SQL / f'{kind}.sql').read_text(encoding='utf-8')}) as {kind}_fact" for kind in kinds)
+    columns = "select kind::text, identity::text, scope::text, definition::text from "
+    included = (_SQL / "common" / "included.sql").read_text(encoding="utf-8")
+    return (included + "\nunion all\n".join(columns + branch for branch in branches)).encode()
+
+
+def _normal(kind: str, identity: str, definition: str) -> str:
+    properties = json.loads(definition)
+    if _NO_LONGER_FOUND.search(identity) or any(properties[name] is None for name in properties.keys() & _NEVER_NULL):
+        raise ObjectDroppedError(f"{kind} {identity} was dropped while the catalog was read")
+    if kind not in _VERBATIM_KINDS:
+        for name in properties.keys() & _NEVER_NULL:
+            properties[name] = _VARCHAR_ARRAY.sub(_elements_as_text, properties[name])
+    # a version that knows one property more, unused, reads the same
+    kept = {
+        name: value
+        for name, value in properties.items()
+        if value is not None and value is not False and value != []  # and 0 is a value
+    }
+    return json.dumps(kept, sort_keys=True, ensure_ascii=False)
+
+
+def _elements_as_text(array: re.Match[str]) -> str:
+    return "ARRAY[" + re.sub(_VARCHAR, lambda element: f"({element[0]})::text", array[1]) + "]"

@@ -1,0 +1,226 @@
+"""Statements that cannot run in a transaction: what the catalog says they did.
+
+A failed CREATE INDEX CONCURRENTLY leaves an invalid index that IF NOT EXISTS then hides, and a statement whose client was
+killed goes on in the server. So nothing here trusts an exit code or is retried blindly.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from pg_deploy.errors import (
+    InvalidIndexError,
+    InvalidIndexInTheWayError,
+    OldBackendError,
+    OtherDefinitionError,
+    UncertainStatementError,
+)
+from pg_deploy.execution.index_definition import duplicate_keys, present_definition, wanted_definition
+from pg_deploy.execution.watch import build_progress
+from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.parsing.statements import Statement
+from pg_deploy.session import Connection, Target
+
+_STATE = (PROJECT / "sql" / "builds" / "index_state.sql").read_bytes()
+_LEFTOVERS = (PROJECT / "sql" / "builds" / "reindex_leftovers.sql").read_bytes()
+_DETACHING = (PROJECT / "sql" / "builds" / "detaching.sql").read_bytes()
+_EXISTS_ALREADY, _NOT_UNIQUE = "42P07", "23505"
+_SAY_EVERY_S = 5.0
+# Running these again does no harm and finishes what was begun.
+_IDEMPOTENT = ("vacuum", "analyze", "reindex", "cluster", "refresh", "alter system")
+
+
+@dataclass(frozen=True)
+class IndexState:
+    """An index that exists: whether it can be used, and the pid that is building it, if any."""
+
+    valid: bool
+    qualified: str
+    builder: int | None
+
+
+def index_state(connection: Connection, index: str) -> IndexState | None:
+    """The index of that name (qualified, or found by search_path), or None. Reads only."""
+    row = connection.execute(_STATE, {"index": index}).fetchone()
+    return IndexState(bool(row[0]), row[1], row[2]) if row else None
+
+
+@dataclass(frozen=True)
+class Look:
+    """How to look at what a statement did: `catalog` reads states, `names` is the statement's own session.
+
+    `names` knows the search_path that says which table is meant; `patience_s` is how long a build by somebody is waited for.
+    """
+
+    catalog: Connection
+    names: Connection
+    target: Target
+    log: logging.Logger
+    patience_s: float = 7200.0
+
+
+def refuse_what_is_in_the_way(look: Look, statement: Statement) -> None:
+    """Before the first try: what IF NOT EXISTS would take for done must be valid and the index that is asked for.
+
+    Raises InvalidIndexInTheWayError or OtherDefinitionError. Changes nothing.
+    """
+    wanted = _wanted(look.names, statement)
+    if wanted is None:
+        return
+    state = index_state(look.catalog, wanted.index)
+    if state is None:
+        return
+    if not state.valid:
+        raise InvalidIndexInTheWayError(state.qualified)
+    if statement.concurrent is not None and statement.concurrent.if_not_exists:
+        _refuse_other_definition(look, statement, wanted, state)
+
+
+def reconcile(look: Look, statement: Statement) -> bool:
+    """Whether an earlier try of `statement` did its work; what it left half done is removed so that it can run again.
+
+    Waits for a build that is still going on. Raises UncertainStatementError for a statement whose effect no catalog shows
+    and that must not run twice, OtherDefinitionError where the index is there and is another one.
+    """
+    action = statement.concurrent.action if statement.concurrent else None
+    if action == "create":
+        return _reconcile_create(look, statement)
+    if action == "drop":
+        return all(index_state(look.names, name.name) is None for name in statement.drops)
+    if action == "reindex":
+        _drop_reindex_leftovers(look, statement)
+        return False
+    if statement.kind.startswith(_IDEMPOTENT):
+        return False
+    if statement.kind == "alter table" and "detach partition" in statement.sql.lower():
+        return _reconcile_detach(look, statement)
+    raise UncertainStatementError(statement.summary, statement.line)
+
+
+def _drop_reindex_leftovers(look: Look, statement: Statement) -> None:
+    """An interrupted REINDEX CONCURRENTLY leaves invalid indexes named …_ccnew or …_ccold beside the good ones."""
+    index = statement.concurrent
+    rows = look.catalog.execute(
+        _LEFTOVERS, {"index": index.name if index else None, "table": index.table if index else None}
+    )
+    for schema, name in rows.fetchall():
+        _drop_invalid(look, _Wanted(schema, name, ""))
+
+
+def _reconcile_detach(look: Look, statement: Statement) -> bool:
+    """Detaching concurrently is two transactions: none, the first, or both may have happened."""
+    row = look.catalog.execute(_DETACHING, {"statement": statement.sql}).fetchone()
+    if row is None:
+        return True
+    parent, child, pending = row
+    if pending:
+        look.log.info("    %s is half detached from %s: finishing it", child, parent)
+        with look.target.session("finish detaching") as session:
+            session.execute(f"alter table {parent} detach partition {child} finalize".encode())
+        return True
+    return False
+
+
+def confirm(look: Look, statement: Statement) -> None:
+    """Raise InvalidIndexError unless the index that `statement` made can be used. Reads only."""
+    wanted = _wanted(look.names, statement)
+    state = index_state(look.catalog, wanted.index) if wanted else None
+    if state is not None and not state.valid:
+        raise InvalidIndexError(state.qualified)
+
+
+def clear_failed_build(look: Look, statement: Statement, sqlstate: str | None) -> tuple[str, ...]:
+    """Drop the invalid index that a build just failed with left behind; returns the keys that kept it from being unique.
+
+    An index that was there already when the build failed over it, or that somebody is building, is not ours to drop.
+    """
+    if sqlstate == _EXISTS_ALREADY:
+        return ()
+    wanted = _wanted(look.names, statement)
+    state = index_state(look.catalog, wanted.index) if wanted else None
+    if wanted is None or state is None or state.valid or state.builder is not None:
+        return ()
+    keys: tuple[str, ...] = ()
+    if sqlstate == _NOT_UNIQUE:
+        with look.target.session("find duplicate keys") as connection:
+            keys = duplicate_keys(connection, wanted.index)
+    _drop_invalid(look, wanted)
+    return keys
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """The index that a CREATE INDEX CONCURRENTLY names: it lives in its table's schema."""
+
+    schema: str
+    name: str
+    table: str
+
+    @property
+    def index(self) -> str:
+        return f"{_quoted(self.schema)}.{_quoted(self.name)}"
+
+
+def _reconcile_create(look: Look, statement: Statement) -> bool:
+    wanted = _wanted(look.names, statement)
+    if wanted is None:
+        raise UncertainStatementError(statement.summary, statement.line)
+    started, said = time.monotonic(), -60.0
+    while (state := index_state(look.catalog, wanted.index)) is not None and state.builder is not None:
+        waited = time.monotonic() - started
+        if waited > look.patience_s:
+            raise OldBackendError([state.builder])
+        if waited - said >= _SAY_EVERY_S:
+            said = waited
+            progress = build_progress(look.catalog, state.builder) or "starting"
+            look.log.info("    pid %d is still building %s: %s", state.builder, state.qualified, progress)
+        time.sleep(0.5)
+    if state is None:
+        return False
+    if state.valid:
+        _refuse_other_definition(look, statement, wanted, state)
+        return True
+    _drop_invalid(look, wanted)
+    return False
+
+
+def _drop_invalid(look: Look, wanted: _Wanted) -> None:
+    look.log.info("    %s was left invalid: dropping it", wanted.index)
+    with look.target.session("drop invalid index") as session:
+        session.execute(
+            sql.SQL("drop index concurrently if exists {}").format(sql.Identifier(wanted.schema, wanted.name))
+        )
+
+
+def _refuse_other_definition(look: Look, statement: Statement, wanted: _Wanted, state: IndexState) -> None:
+    # On a connection of its own: the heartbeat would write into the transaction that is aborted here.
+    path = look.names.execute("select pg_catalog.current_setting('search_path')").fetchone()
+    with look.target.session("compare index") as connection:
+        connection.execute("select pg_catalog.set_config('search_path', %s, false)", [path[0] if path else ""])
+        asked = wanted_definition(connection, statement.sql, wanted.table)
+        found = present_definition(connection, wanted.index)
+    if asked is not None and found is not None and asked != found:
+        raise OtherDefinitionError(state.qualified, found, asked)
+
+
+def _wanted(names: Connection, statement: Statement) -> _Wanted | None:
+    """The index that `statement` makes: `names` is its own session, whose search_path says which table is meant."""
+    index = statement.concurrent
+    if index is None or index.action != "create" or index.name is None:
+        return None
+    table = f"{_quoted(index.schema)}.{_quoted(index.table)}" if index.schema else _quoted(index.table)
+    row = names.execute(
+        """select n.nspname, pg_catalog.format('%%I.%%I', n.nspname, c.relname)
+        from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        where c.oid = pg_catalog.to_regclass(%s)""",
+        [table],
+    ).fetchone()
+    return _Wanted(row[0], index.name, row[1]) if row else None
+
+
+def _quoted(name: str | None) -> str:
+    return '"' + (name or "").replace('"', '""') + '"'

@@ -1,0 +1,68 @@
+"""Is an index that exists the one that a statement asks for? And which keys keep a unique one from being built?"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import psycopg
+from pglast import parse_sql
+from pglast.stream import RawStream
+
+from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.session import Connection, aborted_transaction
+
+_DUPLICATES = (PROJECT / "sql" / "builds" / "duplicate_keys.sql").read_bytes()
+_SHADOW = "pg_deploy_shadow"
+_SHOWN_KEYS = 5
+
+
+def wanted_definition(connection: Connection, statement: str, table: str) -> str | None:
+    """What PostgreSQL would make of this CREATE INDEX, as pg_get_indexdef words it after the table; None if it cannot be told.
+
+    The index is made on an empty temporary copy of `table` (qualified), in a transaction that is aborted.
+    """
+    try:
+        (raw,) = parse_sql(statement)
+        node: Any = raw.stmt
+        node.concurrent = False
+        node.if_not_exists = False
+        node.idxname = f"{_SHADOW}_index"
+        node.relation.schemaname = "pg_temp"
+        node.relation.relname = _SHADOW
+        shadow = RawStream()(node)
+        with aborted_transaction(connection, writes=True):
+            connection.execute(f"create temporary table {_SHADOW} (like {table}) on commit drop".encode())
+            connection.execute(shadow.encode())
+            row = connection.execute(
+                "select pg_catalog.pg_get_indexdef(pg_catalog.to_regclass(%s))", [f"pg_temp.{_SHADOW}_index"]
+            ).fetchone()
+    except (psycopg.Error, ValueError, AttributeError):
+        return None
+    return _after_table(row[0]) if row and row[0] else None
+
+
+def present_definition(connection: Connection, index: str) -> str | None:
+    """What the index of that name is, in the same words. Reads only."""
+    row = connection.execute("select pg_catalog.pg_get_indexdef(pg_catalog.to_regclass(%s))", [index]).fetchone()
+    return _after_table(row[0]) if row and row[0] else None
+
+
+def duplicate_keys(connection: Connection, index: str) -> tuple[str, ...]:
+    """Up to five keys that occur more than once where that (invalid, unique) index wants them once, with their counts."""
+    row = connection.execute(_DUPLICATES, {"index": index, "most": _SHOWN_KEYS}).fetchone()
+    if row is None or row[0] is None:
+        return ()
+    try:
+        with aborted_transaction(connection):
+            connection.execute("select set_config('statement_timeout', '60s', true)")
+            found = connection.execute(str(row[0]).encode()).fetchall()
+    except psycopg.Error:
+        return ()
+    return tuple(f"{each[0]} ({each[1]} rows)" for each in found)
+
+
+def _after_table(definition: str) -> str:
+    """`UNIQUE USING btree (a, b) …`: the part that does not name the index or its table."""
+    unique = "UNIQUE " if definition.startswith("CREATE UNIQUE") else ""
+    return unique + re.sub(r"^.*? (USING )", r"\1", definition, count=1, flags=re.DOTALL)

@@ -1,0 +1,398 @@
+"""Running segments: transactions under one deadline, concurrent statements under the eye of the catalog.
+
+Used alike for applying and for rolling back. What commits is written to the ledger by the transaction itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import psycopg
+
+from pg_deploy.duration import format_duration
+from pg_deploy.errors import (
+    ConnectionLostError,
+    LockBudgetExceededError,
+    LockNotObtainedError,
+    StatementFailedError,
+)
+from pg_deploy.execution import concurrent_builds
+from pg_deploy.execution.lost import is_lost
+from pg_deploy.execution.stop_rules import StopRules, wait_until_calm
+from pg_deploy.execution.watch import Observation, Watch
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger.attempt import StatementRun
+from pg_deploy.ledger.guard import Guard
+from pg_deploy.parsing.statements import Segment, Statement
+from pg_deploy.session import CHECK_CLIENT_EVERY, Backend, Connection, Target, backend_of, one_line
+
+_RETRIED = {"55P03", "40P01", "40001"}
+_CANCELLED = "57014"
+# The ledger's rows and the commit itself: aborting over a few milliseconds too many would gain nobody anything.
+_BOOKKEEPING_MS = 200
+# The longest time between two looks of the watch.
+_UNSEEN_S = 0.25
+
+_FOR_A_BUILD = """select set_config('lock_timeout', '0', false), set_config('statement_timeout', '0', false),
+    case when current_setting('client_connection_check_interval', true) is not null
+        then set_config('client_connection_check_interval', '0', false) end"""
+_AFTER_A_BUILD = f"""select case when current_setting('client_connection_check_interval', true) is not null
+    and version() like '%linux%'
+    then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"""
+
+BeforeCommit = Callable[[Connection, Segment], None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Deadlines in seconds; `statement_timeout` 0 means none.
+
+    `lock_budget` holds from a segment's first strong lock to its commit. `reattach` is how long a build that an earlier,
+    killed try left running is waited for.
+    """
+
+    lock_budget: float = 2.0
+    give_up_after: float = 600.0
+    statement_timeout: float = 0.0
+    slowest_pause: float = 15.0
+    reattach: float = 7200.0
+    stop_rules: StopRules = field(default_factory=StopRules)
+
+
+class Observer:
+    """Looks on while segments run, and may refuse one by raising; this one does nothing. A rehearsal brings another."""
+
+    def after_statement(self, connection: Connection, statement: Statement, seconds: float) -> None:
+        """A statement of an open transaction has ended; its locks are still held."""
+
+    def before_commit(self, connection: Connection, segment: Segment) -> None:
+        """A segment's transaction is about to commit."""
+
+    def over_alone(self, target: Target, backend: Backend, statement: Statement) -> AbstractContextManager[None]:
+        """Around a statement that runs outside a transaction."""
+        return nullcontext()
+
+
+@dataclass(frozen=True)
+class Work:
+    """One direction of one attempt: where to run, under which guard, what file the statements come from."""
+
+    target: Target
+    guard: Guard
+    attempt_id: int
+    direction: str
+    file: str
+    text: str
+    limits: Limits
+    log: logging.Logger
+    observer: Observer = field(default_factory=Observer)
+
+
+@dataclass(frozen=True)
+class _Session:
+    connection: Connection
+    backend: Backend
+    clock: _ServerClock
+    notices: list[str]
+
+
+class _ServerClock:
+    """The server's time without asking for it at each statement: one reading, then this machine's monotonic clock."""
+
+    def __init__(self, connection: Connection) -> None:
+        row = connection.execute("select pg_catalog.clock_timestamp()").fetchone()
+        self._at: datetime = row[0] if row else datetime.now().astimezone()
+        self._mark = time.monotonic()
+
+    def now(self) -> datetime:
+        return self._at + timedelta(seconds=time.monotonic() - self._mark)
+
+
+def run_segments(
+    work: Work, todo: Sequence[Segment], before_commit: BeforeCommit, *, done: Sequence[Segment] = ()
+) -> None:
+    """Run `todo` in order on one connection; `before_commit` is called with each segment, inside its transaction where it has one.
+
+    What `done`, the segments that an earlier try committed, set in their session is set again first: the rest was written for
+    that search_path and that role. A transactional segment commits once or not at all. Raises StatementFailedError,
+    LockNotObtainedError, LockBudgetExceededError or ConnectionLostError; everything before the failed segment stays committed.
+    """
+    if not todo:
+        return
+    purpose = f"{work.guard.ownership.deployment_id} {work.direction} {work.file}"
+    with work.target.session(purpose) as connection:
+        notices: list[str] = []
+        connection.add_notice_handler(lambda d: notices.append(f"{d.severity}: {one_line(d.message_primary or '')}"))
+        session = _Session(connection, backend_of(connection), _ServerClock(connection), notices)
+        for statement in (each for segment in done for each in segment.statements if each.session_state):
+            work.log.info("  line %d, for the session: %s", statement.line, statement.summary)
+            connection.execute(statement.sql.encode())
+        for segment in todo:
+            work.guard.check_fence()
+            wait_until_calm(
+                work.guard.connection, work.limits.stop_rules, give_up_after=work.limits.give_up_after, log=work.log
+            )
+            if segment.transactional:
+                _transaction_with_retries(work, session, segment, before_commit)
+            else:
+                _outside_transaction(work, session, segment, before_commit)
+
+
+def _transaction_with_retries(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
+    started = time.monotonic()
+    pause = 0.5
+    while True:
+        try:
+            _transaction(work, session, segment, before_commit)
+            return
+        except _LockTrouble as trouble:
+            waited = time.monotonic() - started
+            for blocker in trouble.blockers:
+                work.log.info("    blocked by %s", blocker)
+            if waited + pause >= work.limits.give_up_after:
+                raise LockNotObtainedError(
+                    trouble.statement.summary, work.file, trouble.statement.line, waited, tuple(trouble.blockers)
+                ) from None
+            delay = pause * random.uniform(0.5, 1.5)
+            work.log.info(
+                "    %s; aborted so that nobody waits behind it, again in %s", trouble.why, format_duration(delay)
+            )
+            time.sleep(delay)
+            pause = min(pause * 2, work.limits.slowest_pause)
+
+
+class _LockTrouble(Exception):
+    """A transaction that was aborted over a lock, and may be tried again."""
+
+    def __init__(self, statement: Statement, why: str, blockers: list[str]) -> None:
+        super().__init__(why)
+        self.statement = statement
+        self.why = why
+        self.blockers = blockers
+
+
+def _transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
+    attempt_try = attempts.begin_segment(
+        work.guard.connection,
+        work.attempt_id,
+        work.guard.ownership.deployment_id,
+        work.direction,
+        segment,
+        session.backend,
+    )
+    connection = session.connection
+    runs: list[StatementRun] = []
+    budget = _Budget(work.limits)
+    statement = segment.statements[0]
+    try:
+        connection.execute("begin")
+        for statement in segment.statements:
+            if any(claim.mode.strong for claim in statement.locks):
+                budget.start()
+            runs.append(_run_statement(work, session, statement, budget))
+        _set_timeouts(work, connection, budget.deadline, at_least_ms=_BOOKKEEPING_MS)
+        _as_ourselves(connection)
+        work.observer.before_commit(connection, segment)
+        work.guard.hold_fence(connection)
+        before_commit(connection, segment)
+        attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, runs)
+        connection.execute("commit")
+    except _StatementTrouble as trouble:
+        _abort(connection)
+        _write_failure(work, segment, attempt_try, trouble.statement, trouble.error)
+        raise _judge(work, trouble, budget) from trouble.error
+    except psycopg.Error as error:
+        if is_lost(error, connection):
+            raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
+        # Deferred constraints are checked by the commit itself, and so are conflicts between serializable transactions.
+        _abort(connection)
+        _write_failure(work, segment, attempt_try, statement, error)
+        if error.sqlstate in _RETRIED or (error.sqlstate == _CANCELLED and budget.deadline is not None):
+            raise _judge(work, _StatementTrouble(statement, error, Observation()), budget) from error
+        raise StatementFailedError.from_server(error, work.file, work.text, statement) from error
+    except BaseException:
+        _abort(connection)
+        raise
+
+
+class _Budget:
+    """The one deadline of a segment, from its first strong lock, and how much of it went by in waiting."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.seconds = limits.lock_budget
+        self.deadline: float | None = None
+        self.blocked_s = 0.0
+
+    def start(self, since: float | None = None) -> None:
+        """`since`: the monotonic time at which the lock was seen first, where it was taken a while ago."""
+        if self.deadline is None:
+            self.deadline = (time.monotonic() if since is None else since) + self.seconds
+
+
+class _StatementTrouble(Exception):
+    def __init__(self, statement: Statement, error: psycopg.Error, seen: Observation) -> None:
+        super().__init__(str(error))
+        self.statement = statement
+        self.error = error
+        self.seen = seen
+
+
+def _run_statement(work: Work, session: _Session, statement: Statement, budget: _Budget) -> StatementRun:
+    connection = session.connection
+    _set_timeouts(work, connection, budget.deadline)
+    # What a statement locks is read from its text; the watch sees what the text does not show (functions, do blocks, rules).
+    limit = budget.seconds if budget.deadline is None else None
+    watch = Watch(work.target, session.backend, work.log, strong_limit=limit)
+    session.notices.clear()
+    work.log.info("  line %d: %s", statement.line, statement.summary)
+    started_at, started = session.clock.now(), time.monotonic()
+    with watch.over(f"line {statement.line}") as seen:
+        try:
+            cursor = connection.execute(statement.sql.encode())
+        except psycopg.Error as error:
+            if is_lost(error, connection):
+                raise
+            raise _StatementTrouble(statement, error, seen) from error
+        finally:
+            took = time.monotonic() - started
+    budget.blocked_s += seen.blocked_s
+    if statement.opaque and budget.deadline is None and _holds_strong_lock(work, session):
+        # Not seen by the watch: taken since its last look.
+        budget.start(seen.strong_since or max(started, time.monotonic() - _UNSEEN_S))
+    work.observer.after_statement(connection, statement, took)
+    for notice in session.notices:
+        work.log.info("    %s", notice)
+    work.log.info("    %s, %s", (cursor.statusmessage or "done").lower(), format_duration(took))
+    return StatementRun(statement.ordinal, started_at, session.clock.now(), tuple(session.notices))
+
+
+def _set_timeouts(work: Work, connection: Connection, deadline: float | None, *, at_least_ms: int = 1) -> None:
+    """Give the next statement what is left. A migration may have set timeouts of its own, so this is said before each one."""
+    limits = work.limits
+    lock_ms, statement_ms = 0, int(limits.statement_timeout * 1000)
+    if deadline is not None:
+        left = max(at_least_ms, int((deadline - time.monotonic()) * 1000))
+        lock_ms = left
+        # lock_timeout counts for each lock; a statement that waits for two is ended by this one.
+        statement_ms = min(left, statement_ms) if statement_ms else left
+    connection.execute(
+        "select pg_catalog.set_config('lock_timeout', %s, true), pg_catalog.set_config('statement_timeout', %s, true)",
+        [str(lock_ms), str(statement_ms)],
+    )
+
+
+def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception:
+    """What a failed statement of a transaction means: try again later, held for too long, or simply wrong."""
+    error, seen = trouble.error, trouble.seen
+    if error.sqlstate in _RETRIED:
+        return _LockTrouble(trouble.statement, _WHY[error.sqlstate], seen.blockers)
+    if error.sqlstate == _CANCELLED and (budget.deadline is not None or seen.cancelled):
+        if budget.blocked_s + seen.blocked_s > 0.3 * budget.seconds:
+            return _LockTrouble(trouble.statement, "lock budget used up while waiting", seen.blockers)
+        return LockBudgetExceededError(trouble.statement.summary, work.file, trouble.statement.line, budget.seconds)
+    return StatementFailedError.from_server(error, work.file, work.text, trouble.statement)
+
+
+_WHY = {
+    "55P03": "lock not obtained within the budget",
+    "40P01": "chosen as the victim of a deadlock",
+    "40001": "could not be serialized against other transactions",
+}
+
+
+def _outside_transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
+    (statement,) = segment.statements
+    look = concurrent_builds.Look(
+        work.guard.connection, session.connection, work.target, work.log, patience_s=work.limits.reattach
+    )
+    begun_before = attempts.was_begun(work.guard.connection, work.attempt_id, work.direction, segment)
+    if not begun_before:
+        # What is there now is somebody else's. Refused before our own beginning is written: a later try would take it for ours.
+        concurrent_builds.refuse_what_is_in_the_way(look, statement)
+    attempt_try = attempts.begin_segment(
+        work.guard.connection,
+        work.attempt_id,
+        work.guard.ownership.deployment_id,
+        work.direction,
+        segment,
+        session.backend,
+    )
+    work.log.info("  line %d: %s", statement.line, statement.summary)
+    started_at, started = session.clock.now(), time.monotonic()
+    session.notices.clear()
+    done = begun_before and concurrent_builds.reconcile(look, statement)
+    if done:
+        work.log.info("    already done by an earlier try, as the catalog shows")
+    else:
+        _run_alone(work, session, segment, attempt_try, statement, look)
+        concurrent_builds.confirm(look, statement)
+        work.log.info("    done, %s", format_duration(time.monotonic() - started))
+    run = StatementRun(statement.ordinal, started_at, session.clock.now(), tuple(session.notices))
+    connection = session.connection
+    with connection.transaction():
+        _as_ourselves(connection)
+        work.guard.hold_fence(connection)
+        before_commit(connection, segment)
+        attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, [run])
+
+
+def _run_alone(
+    work: Work,
+    session: _Session,
+    segment: Segment,
+    attempt_try: int,
+    statement: Statement,
+    look: concurrent_builds.Look,
+) -> None:
+    connection = session.connection
+    # No lock_timeout here: a build that it cancels leaves an invalid index behind.
+    # It also goes on when this process dies: the next try attaches to it instead of throwing its work away.
+    connection.execute(_FOR_A_BUILD)
+    with (
+        work.observer.over_alone(work.target, session.backend, statement),
+        Watch(work.target, session.backend, work.log).over(f"line {statement.line}"),
+    ):
+        try:
+            connection.execute(statement.sql.encode())
+        except psycopg.Error as error:
+            if is_lost(error, connection):
+                raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
+            _write_failure(work, segment, attempt_try, statement, error)
+            keys = concurrent_builds.clear_failed_build(look, statement, error.sqlstate)
+            raise StatementFailedError.from_server(error, work.file, work.text, statement, duplicates=keys) from error
+    connection.execute(_AFTER_A_BUILD)
+    for notice in session.notices:
+        work.log.info("    %s", notice)
+
+
+def _write_failure(work: Work, segment: Segment, attempt_try: int, statement: Statement, error: psycopg.Error) -> None:
+    attempts.fail_statement(
+        work.guard.connection,
+        work.attempt_id,
+        work.direction,
+        segment.ordinal,
+        attempt_try,
+        statement.ordinal,
+        sqlstate=error.sqlstate or "?????",
+        error=one_line(str(error)),
+    )
+
+
+def _holds_strong_lock(work: Work, session: _Session) -> bool:
+    return Watch(work.target, session.backend, work.log).holds_strong_lock(work.guard.connection)
+
+
+def _as_ourselves(connection: Connection) -> None:
+    """The ledger is written as the deploying role, whatever role the migration took on; its own choice is back after the commit."""
+    connection.execute("set local role none")
+
+
+def _abort(connection: Connection) -> None:
+    if not (connection.closed or connection.broken):
+        connection.execute("rollback")

@@ -1,0 +1,83 @@
+"""When to pause a deployment: replicas that fall behind, WAL that pours, connections that run out.
+
+Looked at between segments, where nothing is held; a limit that is not set, or a figure that the role cannot see, is off.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+
+from pg_deploy.errors import StopRuleError
+from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.session import Connection
+
+_LOAD = (PROJECT / "sql" / "watch" / "load.sql").read_bytes()
+_PAUSE_S = 2.0
+
+
+@dataclass(frozen=True)
+class StopRules:
+    """Limits: replica lag in seconds, free connections, WAL in MB per second; None = off."""
+
+    max_replica_lag_s: float | None = None
+    min_free_connections: int | None = None
+    max_wal_mb_per_s: float | None = None
+
+    @property
+    def is_off(self) -> bool:
+        """Whether there is nothing to look at."""
+        return self.max_replica_lag_s is None and self.min_free_connections is None and self.max_wal_mb_per_s is None
+
+
+@dataclass(frozen=True)
+class _Load:
+    lag_s: float | None
+    free: int | None
+    wal_bytes: float
+    at: float
+
+
+def wait_until_calm(connection: Connection, rules: StopRules, *, give_up_after: float, log: logging.Logger) -> None:
+    """Return when no rule is broken; says which one it waits for. Reads only. Raises StopRuleError after `give_up_after` s."""
+    if rules.is_off:
+        return
+    started = time.monotonic()
+    said = ""
+    previous: _Load | None = None
+    if rules.max_wal_mb_per_s is not None:
+        previous = _read(connection)
+        time.sleep(1)
+    while True:
+        load = _read(connection)
+        broken = _broken(rules, load, previous)
+        if broken is None:
+            return
+        waited = time.monotonic() - started
+        if waited >= give_up_after:
+            raise StopRuleError(broken, waited)
+        if broken != said:
+            log.info("paused before the next segment: %s", broken)
+            said = broken
+        previous = load
+        time.sleep(_PAUSE_S)
+
+
+def _broken(rules: StopRules, load: _Load, previous: _Load | None) -> str | None:
+    if rules.max_replica_lag_s is not None and load.lag_s is not None and load.lag_s > rules.max_replica_lag_s:
+        return f"a replica is {load.lag_s:.0f} s behind, the limit is {rules.max_replica_lag_s:g} s"
+    if rules.min_free_connections is not None and load.free is not None and load.free < rules.min_free_connections:
+        return f"{load.free} connections are free, the limit is {rules.min_free_connections}"
+    if rules.max_wal_mb_per_s is not None and previous is not None:
+        rate = (load.wal_bytes - previous.wal_bytes) / max(load.at - previous.at, 0.001) / 1_048_576
+        if rate > rules.max_wal_mb_per_s:
+            return f"{rate:.0f} MB of WAL a second, the limit is {rules.max_wal_mb_per_s:g}"
+    return None
+
+
+def _read(connection: Connection) -> _Load:
+    row = connection.execute(_LOAD).fetchone()
+    if row is None:
+        return _Load(None, None, 0.0, time.monotonic())
+    return _Load(row[0], row[1], float(row[2]), time.monotonic())

@@ -1,0 +1,73 @@
+"""Where the migrations are, and a stamp that says which ones: path and contents of the folder.
+
+Reads names and bytes only: a DAG file calls this while it is parsed, so nothing here opens a connection or raises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+def migrations_dir() -> Path:
+    """The folder of migrations in force: the one that PG_DEPLOY_MIGRATIONS_POINTER's file names, else MIGRATIONS_DIR's, else ours.
+
+    The pointer is a file because a running Airflow keeps the environment that it was started with.
+    """
+    pointer = os.environ.get("PG_DEPLOY_MIGRATIONS_POINTER")
+    if pointer:
+        try:
+            named = Path(pointer).read_text(encoding="utf-8").strip()
+        except OSError:
+            named = ""
+        if named:
+            return Path(named)
+    configured = os.environ.get("MIGRATIONS_DIR")
+    return Path(configured) if configured else PROJECT / "sql" / "migrations"
+
+
+def stems(directory: Path) -> tuple[str, ...]:
+    """The stems of all `.sql` files directly in `directory`, sorted; empty when the folder cannot be read. Never raises."""
+    try:
+        return tuple(sorted(entry.name[:-4] for entry in os.scandir(directory) if _is_migration(entry)))
+    except OSError:
+        return ()
+
+
+def stamp(directory: Path) -> str:
+    """`<path>@sha256:<hex>` over the names and bytes of all migrations and companions in `directory`. Never raises.
+
+    The contents count, not the times of change: workers hold copies of the folder, and the same names may hold other SQL.
+    """
+    digest = hashlib.sha256()
+    for path in _files(directory):
+        try:
+            content = path.read_bytes()
+        except OSError:
+            continue
+        name = path.relative_to(directory).as_posix().encode("utf-8", "surrogateescape")
+        digest.update(b"%d:%s%d:" % (len(name), name, len(content)))
+        digest.update(content)
+    return f"{directory}@sha256:{digest.hexdigest()}"
+
+
+def _is_migration(entry: os.DirEntry[str]) -> bool:
+    return entry.name.endswith(".sql") and not entry.name.startswith(".") and entry.is_file()
+
+
+def _files(directory: Path) -> list[Path]:
+    """Every file that a migration or a companion consists of, in a fixed order; hidden and editor files are left out."""
+    found: list[Path] = []
+    for stem in stems(directory):
+        found.append(directory / f"{stem}.sql")
+        companion = directory / stem
+        found += sorted(
+            Path(folder) / name
+            for folder, _, names in os.walk(companion)
+            for name in names
+            if not name.startswith(".") and not name.endswith("~")
+        )
+    return found

@@ -1,0 +1,123 @@
+"""Cutting a file into statements with PostgreSQL's own parser (libpg_query)."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+
+from pglast import parser
+
+from pg_deploy.errors import CopyDataError, EmptyMigrationError, PsqlCommandError, SqlSyntaxError
+from pg_deploy.parsing.summary import shown_line, summary_of
+from pg_deploy.parsing.tree import fields, items, opened
+
+_BOM = "\ufeff"
+_COPY_FROM_CLIENT = re.compile(r"\bcopy\b[^;]*\bfrom\s+(?:stdin|pstdin)\b[^;]*;[^;]*\Z", re.IGNORECASE)
+# The parser repeats the string at fault, which may be a password; line and caret show the place.
+_QUOTING_A_STRING = re.compile(r""" at or near "(?:[^"]*['$]|(?=.*\n)|.{60}).*\Z""", re.DOTALL)
+_DEEPEST = 20_000  # nested expressions, e.g. a chain of thousands of `||`
+
+
+@dataclass(frozen=True)
+class RawStatement:
+    """A statement's text, the line of its first token (from 1), and its syntax tree."""
+
+    sql: str
+    line: int
+    tree: object
+
+
+def parse(text: str, *, file: str) -> tuple[RawStatement, ...]:
+    """Return the file's statements, each text without its `;` and with the comments before it.
+
+    A byte order mark at the beginning is left out, as the Supabase CLI does. Raises SqlSyntaxError, PsqlCommandError,
+    CopyDataError or EmptyMigrationError.
+    """
+    text = text.removeprefix(_BOM)
+    if (nul := text.find("\0")) >= 0:  # the parser would stop there and silently lose what follows
+        raise _syntax_error(text, nul, "a NUL character", file)
+    data = text.encode()
+    statements: list[RawStatement] = []
+    line, counted, after_previous = 1, 0, 0
+    for node in items(_tree(text, file).get("stmts")):
+        start, length = _number(node.get("stmt_location")), _number(node.get("stmt_len"))
+        end = start + length if length else len(data)
+        before = _after_last_semicolon(data[after_previous:start].decode())
+        sql = (before + data[start:end].decode()).strip()
+        first = _first_token(data, start)
+        line += data.count(b"\n", counted, first)
+        counted = first
+        after_previous = end + 1
+        raw = RawStatement(sql, line, node.get("stmt"))
+        _refuse_client_data(raw, file)
+        statements.append(raw)
+    if not statements:
+        raise EmptyMigrationError(file)
+    return tuple(statements)
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _tree(text: str, file: str) -> dict[str, object]:
+    try:
+        encoded = parser.parse_sql_json(text)
+    except parser.ParseError as error:
+        raise _refused(text, error, file) from None
+    try:
+        return fields(json.loads(encoded))
+    except RecursionError:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(_DEEPEST)
+        try:
+            return fields(json.loads(encoded))
+        finally:
+            sys.setrecursionlimit(limit)
+
+
+def _after_last_semicolon(gap: str) -> str:
+    """Return what of the text between two statements belongs to the second: empty statements stand apart."""
+    if ";" not in gap:
+        return gap
+    ends = [token.end + 1 for token in parser.scan(gap) if token.name == "ASCII_59"]
+    return gap[ends[-1] :] if ends else gap
+
+
+def _first_token(data: bytes, start: int) -> int:
+    while start < len(data) and data[start : start + 1].isspace():
+        start += 1
+    return start
+
+
+def _refuse_client_data(raw: RawStatement, file: str) -> None:
+    name, stmt = opened(raw.tree)
+    if name == "CopyStmt" and "filename" not in stmt:
+        raise CopyDataError(file, raw.line, summary_of(raw.sql))
+
+
+def _refused(text: str, error: parser.ParseError, file: str) -> Exception:
+    reason = _QUOTING_A_STRING.sub("", str(error.args[0]))
+    place = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], int) else len(text.rstrip())
+    line = text.count("\n", 0, place) + 1
+    if text.startswith("\\", place):
+        command = text[place:].split("\n", 1)[0].strip()
+        return PsqlCommandError(file, line, shown_line(command[:60]))
+    if copy := _COPY_FROM_CLIENT.search(text, max(0, place - 2000), place):
+        begin = text.count("\n", 0, copy.start()) + 1
+        return CopyDataError(file, begin, shown_line(" ".join(copy.group().split(";")[0].split())))
+    return _syntax_error(text, place, reason, file)
+
+
+def _syntax_error(text: str, place: int, reason: str, file: str) -> SqlSyntaxError:
+    begin = text.rfind("\n", 0, place) + 1
+    source = text[begin:].split("\n", 1)[0].rstrip("\r")
+    column = place - begin
+    shown = shown_line(source, context=text[max(0, begin - 500) : begin])
+    first = max(0, column - 80)  # a minified file can be one line of a million characters
+    window = shown[first : first + 120]
+    padding = "".join("\t" if char == "\t" else " " for char in window[: column - first])
+    line = text.count("\n", 0, place) + 1
+    return SqlSyntaxError(file, line, column + 1, f"{window}\n{padding}^", reason)

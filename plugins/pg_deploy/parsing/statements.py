@@ -1,0 +1,184 @@
+"""Splitting a migration's SQL into statements, and grouping them into what runs in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from pg_deploy.errors import TransactionControlError
+from pg_deploy.parsing.cutting import RawStatement, parse
+from pg_deploy.parsing.kinds import (
+    ConcurrentIndex,
+    ObjectName,
+    changes_session,
+    concurrent_index,
+    is_opaque,
+    kind_of,
+    runs_in_transaction,
+    writes_rows,
+)
+from pg_deploy.parsing.lock_modes import Lock, LockClaim
+from pg_deploy.parsing.locks import lock_claims
+from pg_deploy.parsing.objects import created_objects, dropped_objects
+from pg_deploy.parsing.summary import summary_of
+from pg_deploy.parsing.tree import fields, opened, text
+
+__all__ = [
+    "ConcurrentIndex",
+    "Lock",
+    "LockClaim",
+    "ObjectName",
+    "Segment",
+    "Statement",
+    "segments",
+    "split",
+    "split_check",
+]
+
+_RELATION_KINDS = frozenset({"table", "foreign table", "view", "materialized view"})
+_REMEDY = "remove it: each part of a migration already runs in one transaction"
+_REMEDY_NOTHING = "write a statement between it and its end"
+_REMEDY_CHECK = "remove it: a check runs in a transaction that is aborted"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a file, as it is sent, and what its text says about it.
+
+    `sql` is the file's own text without the `;`; `line` (from 1) is where its first token stands. `locks` are those on
+    relations that existed before the statement's transaction. `opaque`: what it locks cannot be read. `session_state`:
+    it leaves a setting or a lock in the session. `summary` is one line for logs, without comments and secrets.
+    """
+
+    ordinal: int
+    sql: str
+    line: int
+    kind: str
+    transactional: bool
+    locks: tuple[LockClaim, ...]
+    opaque: bool
+    writes_rows: bool
+    session_state: bool
+    concurrent: ConcurrentIndex | None
+    creates: tuple[ObjectName, ...]
+    drops: tuple[ObjectName, ...]
+    summary: str
+
+    @property
+    def strong(self) -> bool:
+        """Whether it takes, or may take, a lock that makes the application wait."""
+        return self.opaque or any(claim.mode.strong for claim in self.locks)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Statements that run in one transaction, or one that cannot run in any. `ordinal` counts from 1 in the file."""
+
+    ordinal: int
+    statements: tuple[Statement, ...]
+    transactional: bool
+
+    @property
+    def strong(self) -> bool:
+        """Whether any of its statements takes, or may take, a lock that makes the application wait."""
+        return any(statement.strong for statement in self.statements)
+
+
+def split(text: str, *, file: str) -> tuple[Statement, ...]:
+    """Return a migration's statements in order; `file` names it in errors. Touches no database.
+
+    One `begin` … `commit` around the whole file is accepted and left out. Raises SqlSyntaxError, EmptyMigrationError,
+    TransactionControlError, PsqlCommandError or CopyDataError.
+    """
+    parsed = _without_outer_transaction(parse(text, file=file), file)
+    return _classified(parsed)
+
+
+def split_check(text: str, *, file: str) -> tuple[Statement, ...]:
+    """Return the statements of a check or a benchmark; transaction control is refused. Raises as `split` does."""
+    parsed = parse(text, file=file)
+    for raw in parsed:
+        if _is_transaction_control(raw):
+            raise TransactionControlError(file, raw.line, summary_of(raw.sql), _REMEDY_CHECK)
+    return _classified(parsed)
+
+
+def segments(statements: Iterable[Statement]) -> tuple[Segment, ...]:
+    """Group statements: one that cannot run in a transaction stands alone, those between two such run in one."""
+    groups: list[list[Statement]] = []
+    for statement in statements:
+        if groups and statement.transactional and groups[-1][-1].transactional:
+            groups[-1].append(statement)
+        else:
+            groups.append([statement])
+    return tuple(Segment(number, tuple(group), group[0].transactional) for number, group in enumerate(groups, start=1))
+
+
+def _statement(ordinal: int, raw: RawStatement) -> Statement:
+    return Statement(
+        ordinal=ordinal,
+        sql=raw.sql,
+        line=raw.line,
+        kind=kind_of(raw.tree),
+        transactional=runs_in_transaction(raw.tree),
+        locks=lock_claims(raw.tree),
+        opaque=is_opaque(raw.tree),
+        writes_rows=writes_rows(raw.tree),
+        session_state=changes_session(raw.tree),
+        concurrent=concurrent_index(raw.tree),
+        creates=created_objects(raw.tree),
+        drops=dropped_objects(raw.tree),
+        summary=summary_of(raw.sql),
+    )
+
+
+def _is_transaction_control(raw: RawStatement) -> bool:
+    return opened(raw.tree)[0] == "TransactionStmt"
+
+
+def _without_outer_transaction(parsed: tuple[RawStatement, ...], file: str) -> tuple[RawStatement, ...]:
+    inner = parsed[1:-1] if _encloses(parsed) else parsed
+    enclosed = inner is not parsed
+    for raw in inner:
+        if _is_transaction_control(raw):
+            raise TransactionControlError(file, raw.line, summary_of(raw.sql), _REMEDY)
+        if enclosed and not runs_in_transaction(raw.tree):
+            remedy = f"remove it and its end: {kind_of(raw.tree)} in line {raw.line} cannot run in a transaction"
+            raise TransactionControlError(file, parsed[0].line, summary_of(parsed[0].sql), remedy)
+    if not inner:
+        raise TransactionControlError(
+            file, parsed[0].line, summary_of(parsed[0].sql), "there is nothing between it and its end"
+        )
+    return inner
+
+
+def _encloses(parsed: tuple[RawStatement, ...]) -> bool:
+    return len(parsed) > 1 and _plain(parsed[0]) in {"BEGIN", "START"} and _plain(parsed[-1]) == "COMMIT"
+
+
+def _plain(raw: RawStatement) -> str:
+    """The kind of a transaction statement without options; empty for any other."""
+    name, stmt = opened(raw.tree)
+    if name != "TransactionStmt" or stmt.get("options") or stmt.get("chain"):
+        return ""
+    return text(stmt.get("kind")).removeprefix("TRANS_STMT_")
+
+
+def _classified(parsed: tuple[RawStatement, ...]) -> tuple[Statement, ...]:
+    """Classify each; claims on relations that the same transaction created are left out: nobody else sees them yet."""
+    new: set[str] = set()
+    result: list[Statement] = []
+    for number, raw in enumerate(parsed, start=1):
+        statement = _statement(number, raw)
+        if not statement.transactional or statement.session_state or statement.opaque:
+            new.clear()  # committed, so visible to others; or the search_path, and so a name's meaning, may differ
+        kept = tuple(claim for claim in statement.locks if claim.relation not in new)
+        result.append(replace(statement, locks=kept))
+        if not _may_find_it_there(raw):
+            new.update(created.name for created in statement.creates if created.kind in _RELATION_KINDS)
+    return tuple(result)
+
+
+def _may_find_it_there(raw: RawStatement) -> bool:
+    _, stmt = opened(raw.tree)
+    return bool(stmt.get("replace") or stmt.get("if_not_exists") or fields(stmt.get("base")).get("if_not_exists"))

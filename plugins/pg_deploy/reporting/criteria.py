@@ -1,0 +1,94 @@
+"""The guide's twelve success criteria, each judged from evidence: met, not met, not applicable, not visible from SQL.
+
+A migration says in migration.yaml which of its checks and benchmarks prove which criterion (`criteria:`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pg_deploy.backup.evidence import judge_backup
+from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.migrations.manifest import CriterionName, Manifest
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One criterion of the guide with its verdict and what it rests on."""
+
+    title: str
+    verdict: str
+    evidence: str
+
+
+Judged = Sequence[tuple[Manifest, bool, tuple[Evidence, ...]]]
+
+_FROM_EVIDENCE: tuple[tuple[CriterionName, str], ...] = (
+    ("indexes_visible_and_used", "new indexes visible and being used"),
+    ("metadata_function_works", "metadata update function working"),
+    ("rls_policies_correct", "RLS policies functioning correctly (security verified)"),
+    ("views_populated", "materialized views populated with data"),
+    ("cron_job_scheduled", "cron job scheduled and running"),
+    ("dashboards_faster", "dashboard load times improved 50-80 %"),
+    ("analytics_faster", "analytics queries 20-30 % faster"),
+)
+
+
+def judge_criteria(migrations: Judged, deployment_evidence: Sequence[Evidence]) -> tuple[Criterion, ...]:
+    """All twelve in the guide's order. Pure."""
+    deployed = sum(is_deployed for _, is_deployed, _ in migrations)
+    whole = "met" if deployed == len(migrations) else "not met"
+    judged = [
+        Criterion(
+            "all migrations applied without errors", whole, f"{deployed} of {len(migrations)} applied and verified"
+        ),
+        Criterion("database backup exists and is valid", *judge_backup(deployment_evidence)),
+    ]
+    judged += [_from_evidence(name, title, migrations) for name, title in _FROM_EVIDENCE]
+    judged.append(Criterion("no increase in error rates", "not visible from SQL", "watch the API's error rate"))
+    judged.append(_access(migrations))
+    judged.append(
+        Criterion("application logs show no new errors", "not visible from SQL", "look at the application's own logs")
+    )
+    return tuple(judged)
+
+
+def _from_evidence(name: CriterionName, title: str, migrations: Judged) -> Criterion:
+    proofs: list[tuple[str, bool | None]] = []
+    for manifest, is_deployed, rows in migrations:
+        for wanted in manifest.criteria.get(name, ()):
+            proofs.append((wanted, _holds(wanted, rows) and is_deployed))
+    if not proofs:
+        return Criterion(title, "not applicable", "no migration of this run is about it")
+    failed = [wanted for wanted, holds in proofs if not holds]
+    if failed:
+        return Criterion(title, "not met", f"see {', '.join(each.replace('_', ' ') for each in failed)}")
+    return Criterion(title, "met", ", ".join(wanted.replace("_", " ") for wanted, _ in proofs))
+
+
+def _holds(name: str, rows: Sequence[Evidence]) -> bool:
+    found = [row for row in rows if row.name == name and row.kind in ("check", "benchmark")]
+    if not found:
+        return False
+    here = [row for row in found if row.location == "target"]
+    rehearsed = [row for row in found if row.location == "rehearsal"]
+    if found[-1].kind == "check":
+        # What runs on a quiet copy only is proven there.
+        last = (here or rehearsed)[-1]
+        return last.outcome == "passed" or (last.outcome == "not run" and bool(rehearsed) and _passed(rehearsed[-1]))
+    # Before and after in turn, on one quiet copy: that comparison is the authority.
+    last = (rehearsed or here)[-1]
+    return last.outcome == "kept" and last.detail.get("goal_met") is not False
+
+
+def _passed(row: Evidence) -> bool:
+    return row.outcome == "passed"
+
+
+def _access(migrations: Judged) -> Criterion:
+    title = "no unauthorized data access"
+    by_checks = _from_evidence("no_unauthorized_access", title, migrations)
+    if by_checks.verdict == "not applicable":
+        return Criterion(title, "not applicable", "no migration of this run declares a check of access")
+    return by_checks

@@ -1,0 +1,1 @@
+"""Which rights pending statements need, and which of them the deploying role lacks."""

@@ -1,0 +1,1 @@
+"""Taking back what was deployed: what it costs, what it must lead to, and what is mended when it did not."""

@@ -1,0 +1,120 @@
+"""What a rollback takes away: rows and columns that only the migration brought, what others built on them, rows it changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from pg_deploy.catalog.diff import compare
+from pg_deploy.catalog.reader import Facts
+from pg_deploy.inverse.names import own_name, owner_of, parts, unquoted
+from pg_deploy.inverse.order import dependents
+from pg_deploy.inverse.rows import read_row_changes
+from pg_deploy.job import Job
+from pg_deploy.ledger import evidence
+from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.plan import Pinned
+from pg_deploy.session import Connection
+from pg_deploy.undo.proof import parts_of
+
+_COUNT_S = 30
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A table or a column that a rollback drops; `count` is its rows, or its values that are not null; None: not counted."""
+
+    kind: str
+    identity: str
+    count: int | None
+
+    def __str__(self) -> str:
+        unit = "rows" if self.kind == "table" else "values"
+        counted = "too many to count here" if self.count is None else f"{self.count:,} {unit}"
+        return f"{self.kind} {self.identity}: {counted}"
+
+
+def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts) -> tuple[Lost, ...]:
+    """Tables and columns that the migration made and that are still there, with what is in them now. Reads only.
+
+    Each count has 30 seconds.
+    """
+    added = {(fact.kind, fact.identity) for fact in compare(before, after).added} & now.by_key.keys()
+    tables = {identity for kind, identity in added if kind == "table"}
+    found = [Lost("table", name, _count(connection, name, None)) for name in sorted(tables)]
+    for kind, identity in sorted(added):
+        table = owner_of(identity)
+        if kind == "column" and table not in tables and ("table", table) in now.by_key:
+            found.append(Lost("column", identity, _count(connection, table, own_name(identity))))
+    return tuple(found)
+
+
+def built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
+    """Objects of others that need what the migration made: they stop the rollback, or go with it. Pure."""
+    added = {(fact.kind, fact.identity) for fact in compare(before, after).added}
+    objects = {key for key in added if key[0] not in ("grant", "comment", "default grant", "setting", "membership")}
+    needing = dependents(now.by_key, objects) - added - after.by_key.keys()
+    along = parts_of([now.by_key[key] for key in needing], added)
+    return tuple(
+        f"{kind} {identity}, which {'goes with it' if (kind, identity) in along else 'stops the rollback'}"
+        for kind, identity in sorted(needing)
+    )
+
+
+def say_what_stays(job: Job, current: Attempt, pinned: Pinned) -> None:
+    """Log, and keep as evidence, which rows stay as the migration changed them, their keys, and where older ones are."""
+    changes = read_row_changes(pinned.sql)
+    if not changes:
+        return
+    with job.target.session(f"rollback {current.version}") as connection:
+        lines = [
+            f"line {change.line} changed rows of {change.table}{_key_columns(connection, change.table)}, "
+            f"and they stay changed: {change.summary}"
+            for change in changes
+            if change.table == "" or _exists(connection, change.table)
+        ]
+    if not lines:
+        return
+    where = backup_of(job, current)
+    for line in lines:
+        job.log.warning("a rollback restores no rows: %s", line)
+    job.log.warning("rows as they were before are in %s", where)
+    job.record(current, "rows not restored", current.stem, "said", {"rows": lines, "backup": where})
+
+
+def backup_of(job: Job, current: Attempt) -> str:
+    """The backup that the attempt's deployment took, in words."""
+    taken = evidence.of_deployment(job.ledger, current.deployment_id, "backup")
+    uris = [str(row.detail["uri"]) for row in taken if row.detail.get("uri")]
+    return f"the backup {uris[-1]}" if uris else "your own backup: that run took none"
+
+
+def _exists(connection: Connection, table: str) -> bool:
+    row = connection.execute("select pg_catalog.to_regclass(%s) is not null", [table]).fetchone()
+    return bool(row and row[0])
+
+
+def _key_columns(connection: Connection, table: str) -> str:
+    row = connection.execute(
+        """select string_agg(a.attname, ', ' order by array_position(i.indkey::int2[], a.attnum))
+        from pg_catalog.pg_index i
+        join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+        where i.indrelid = pg_catalog.to_regclass(%s) and i.indisprimary""",
+        [table],
+    ).fetchone()
+    return f" (key: {row[0]})" if row and row[0] else ""
+
+
+def _count(connection: Connection, relation: str, column: str | None) -> int | None:
+    what = sql.SQL("*") if column is None else sql.Identifier(unquoted(column))
+    query = sql.SQL("select count({}) from {}").format(what, sql.Identifier(*map(unquoted, parts(relation))))
+    connection.execute("select set_config('statement_timeout', %s, false)", [f"{_COUNT_S}s"])
+    try:
+        row = connection.execute(query).fetchone()
+    except (psycopg.errors.QueryCanceled, psycopg.errors.InsufficientPrivilege):
+        return None
+    finally:
+        connection.execute("select set_config('statement_timeout', '0', false)")
+    return int(row[0]) if row else None

@@ -1,0 +1,142 @@
+"""What a rollback has to lead to, and what it may not touch.
+
+Right after a migration that is the snapshot taken before it. Days later other migrations and other people have changed
+the database as well: then the rollback has to take back exactly what the migration did, the difference between its two
+snapshots, and to leave all else as it was when the rollback began.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pg_deploy.catalog.diff import Difference, compare, describe
+from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.inverse.grants import parse_grant
+from pg_deploy.inverse.model import RELATIONS, Key
+from pg_deploy.inverse.names import owner_of
+from pg_deploy.inverse.order import mentions, relation_of
+
+_CARRIERS = (*RELATIONS, "type", "function", "procedure", "schema")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The facts to reach. `protected` must not go; `tolerated` may end as they were or as expected; both are keys."""
+
+    expected: Facts
+    protected: frozenset[Key]
+    tolerated: frozenset[Key] = frozenset()
+    changed_since: tuple[str, ...] = ()
+    """One line for each object of the migration that somebody changed after it."""
+    added: frozenset[Key] = frozenset()
+    start: Facts | None = None
+
+    def difference(self, now: Facts) -> Difference:
+        """What is not as it has to be; empty when the rollback is proven."""
+        if self.start is None:
+            return compare(self.expected, now)
+        moved = self._moved_tables()
+        found = compare(_without_positions(self.expected, moved), _without_positions(now, moved))
+        removed = tuple(fact for fact in found.removed if not self._went_along(fact, now))
+        return Difference(
+            tuple(fact for fact in found.added if _key(fact) not in self.tolerated),
+            tuple(fact for fact in removed if _key(fact) not in self.tolerated),
+            tuple((old, new) for old, new in found.changed if _key(old) not in self.tolerated),
+        )
+
+    def went_along(self, now: Facts) -> tuple[str, ...]:
+        """What others had made on objects of the migration, and what went with them; one line each."""
+        if self.start is None:
+            return ()
+        found = compare(self.expected, now)
+        gone = tuple(fact for fact in found.removed if self._went_along(fact, now))
+        return describe(Difference((), gone, ()))
+
+    def _went_along(self, fact: Fact, now: Facts) -> bool:
+        return _key(fact) not in now.by_key and bool(parts_of([fact], self.added))
+
+    def _moved_tables(self) -> frozenset[str]:
+        return frozenset(owner_of(identity) for kind, identity in self.added if kind == "column")
+
+
+def snapshot_goal(before: Facts) -> Goal:
+    """The state before, as a whole."""
+    return Goal(before, frozenset(before.by_key))
+
+
+def undo_goal(before: Facts, after: Facts, start: Facts) -> Goal:
+    """The state at `start` without the difference between `before` and `after`."""
+    did = compare(before, after)
+    added = frozenset(map(_key, did.added))
+    restored = {_key(fact): fact for fact in (*did.removed, *(old for old, _ in did.changed))}
+    expected = {key: fact for key, fact in start.by_key.items() if key not in added} | restored
+    touched = added | restored.keys()
+    since = [key for key in touched if start.by_key.get(key) != after.by_key.get(key)]
+    protected = frozenset(start.by_key.keys() - added - parts_of(start.facts, added))
+    lines = describe(compare(_only(after, since), _only(start, since)))
+    return Goal(_facts(expected, start), protected, frozenset(since), lines, added, start)
+
+
+def parts_of(facts: Iterable[Fact], carriers: Iterable[Key]) -> frozenset[Key]:
+    """Those of `facts` that the server drops together with one of `carriers`: an index of a table, a grant on a view."""
+    wanted = [key for key in carriers if key[0] in (*_CARRIERS, "column")]
+    names = {identity for _, identity in wanted}
+    relations = {identity for kind, identity in wanted if kind in RELATIONS}
+    columns = [key for key in wanted if key[0] == "column"]
+    tables = {owner_of(identity) for _, identity in columns}
+    return frozenset(_key(fact) for fact in facts if _is_part(fact, wanted, names, relations, columns, tables))
+
+
+def _is_part(
+    fact: Fact, wanted: list[Key], names: set[str], relations: set[str], columns: list[Key], tables: set[str]
+) -> bool:
+    relation = relation_of(fact)
+    if relation in names:
+        return True
+    if fact.kind == "grant":
+        _, name, _ = parse_grant(fact.identity)
+        return name in names or owner_of(name) in relations
+    if fact.kind == "comment":
+        return any(
+            identity in fact.identity and mentions(fact.identity, ("table" if kind == "column" else kind, identity))
+            for kind, identity in wanted
+        )
+    if fact.kind == "sequence":
+        column = str(fact.properties.get("owned by", "")).removesuffix(" (identity)")
+        return bool(column) and (column in names or owner_of(column) in relations)
+    if fact.kind in ("index", "constraint", "statistics") and (relation in tables or fact.kind == "statistics"):
+        text = f"{relation}\n{fact.properties['definition']}"
+        return any(mentions(text, key) for key in columns)
+    return False
+
+
+def _only(facts: Facts, keys: Iterable[Key]) -> Facts:
+    return _facts({key: facts.by_key[key] for key in keys if key in facts.by_key}, facts)
+
+
+def _facts(by_key: Mapping[Key, Fact], like: Facts) -> Facts:
+    return Facts(frozenset(by_key.values()), like.server_version, like.read_at)
+
+
+def _without_positions(facts: Facts, tables: frozenset[str]) -> Facts:
+    """Of tables that lose a column of the migration: a column that came later moves up."""
+    if not tables:
+        return facts
+    return _facts(
+        {
+            key: _without_position(fact) if fact.kind == "column" and owner_of(fact.identity) in tables else fact
+            for key, fact in facts.by_key.items()
+        },
+        facts,
+    )
+
+
+def _without_position(column: Fact) -> Fact:
+    properties = {name: value for name, value in column.properties.items() if name != "position"}
+    return Fact(column.kind, column.identity, json.dumps(properties, sort_keys=True), column.scope)
+
+
+def _key(fact: Fact) -> Key:
+    return (fact.kind, fact.identity)

@@ -1,0 +1,241 @@
+"""Undo: take back what was deployed, days later, with SQL and rollback as the ledger keeps them. No file is read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pg_deploy.catalog.drift import Drift, drift_lines, read_drift, record_drift
+from pg_deploy.catalog.reader import Facts, read_facts
+from pg_deploy.claiming import claim_target
+from pg_deploy.conf import RollbackConf
+from pg_deploy.errors import NothingToUndoError, NotUndoneError, PgDeployError, PreflightError
+from pg_deploy.inverse.generate import generate_rollback
+from pg_deploy.job import Job
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import deployment, evidence, plan, schema, snapshot
+from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.deployment import Claim
+from pg_deploy.ledger.guard import Ownership
+from pg_deploy.ledger.plan import Pinned
+from pg_deploy.migrations import history
+from pg_deploy.preflight import Identity, Prepared
+from pg_deploy.rollback import roll_back
+from pg_deploy.server.pooler import refuse_transaction_pooler
+from pg_deploy.session import Connection, Target, host_and_port
+from pg_deploy.undo.losses import Lost, built_on, count_losses
+from pg_deploy.undo.plan import choose, refuse_needed_by_later
+from pg_deploy.undo.policies import read_policies, restore_policies
+from pg_deploy.undo.proof import undo_goal
+
+
+@dataclass(frozen=True)
+class Undoing:
+    """One migration that a run is about to undo: with which text, and what that takes away."""
+
+    attempt: Attempt
+    pinned: Pinned
+    losses: tuple[Lost, ...]
+    changed_since: tuple[str, ...]
+    needed_by: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def lines(self) -> list[str]:
+        """For log and approval."""
+        p = self.pinned
+        how = {"written": "its rollback.sql as deployed", "generated": "a generated rollback"}[p.rollback_source]
+        if p.rollback_source == "generated" and not p.rollback_proven:
+            how += ", unproven: it is committed only if it leads back"
+        return [
+            f"{p.stem}: {p.title} ({how})",
+            *(f"  would be lost: {loss}" for loss in self.losses),
+            *(f"  changed since by others: {line}" for line in self.changed_since),
+            *(f"  depends on it: {line}" for line in self.needed_by),
+            *(f"  {remark}" for remark in self.remarks),
+        ]
+
+
+def preflight(
+    target: Target, conf: RollbackConf, identity: Identity, *, good_for: float, log: logging.Logger
+) -> Prepared:
+    """Say what would be undone and lost, refuse what cannot be undone, claim the target and pin the list.
+
+    A dry run stops before the claim and writes nothing. Raises NothingToUndoError, NeededByLaterError, NoRollbackError
+    (together as PreflightError), TargetBusyError, or the error of an unreachable target.
+    """
+    host, port = host_and_port(target)
+    refuse_transaction_pooler(lambda: target.connect_plain("rollback"), host=host, port=port)
+    with target.session("rollback preflight") as connection:
+        connection.execute("set default_transaction_read_only = on")
+        if not schema.exists(connection):
+            raise NothingToUndoError(target.name, "has no ledger, so nothing was deployed to it by us", "check target")
+        found = look(connection, conf, log)
+        drift = read_drift(connection)
+    _say(found, drift, log)
+    if conf.dry_run:
+        log.info("dry run: nothing was changed, nothing is pinned")
+        return Prepared(None, 0)
+    with target.session("rollback preflight") as connection:
+        schema.ensure(connection)
+        history.ensure(connection)
+        claim = Claim(
+            identity.dag_id, identity.airflow_run, identity.actor, conf.model_dump(mode="json"), "the ledger", ()
+        )
+        held = claim_target(
+            connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log, is_over=identity.is_over
+        )
+        try:
+            # Another run may have worked while this one waited.
+            found = look(connection, conf, log)
+            plan.pin_undo(connection, held.id, [each.pinned for each in found])
+            record_drift(connection, held.id, drift)
+            for each in found:
+                evidence.record(
+                    connection,
+                    held.id,
+                    "would be lost",
+                    each.pinned.stem,
+                    "shown",
+                    detail={"lines": each.lines},
+                    version=each.pinned.version,
+                )
+        except BaseException:
+            deployment.close(connection, held.id, held.fence, "failed")
+            raise
+    log.info("deployment %d holds the target, %d migrations to undo", held.id, len(found))
+    return Prepared(Ownership(held.id, held.fence, good_for), len(found))
+
+
+def look(connection: Connection, conf: RollbackConf, log: logging.Logger) -> tuple[Undoing, ...]:
+    """What this conf would undo, the newest first, each with its text and what it takes away. Reads only."""
+    now = read_facts(connection)
+    if conf.policies_from is not None:
+        current, pinned = read_policies(connection, conf.policies_from, now)
+        return (Undoing(current, pinned, (), (), (), ("policies and row level security only",)),)
+    chosen = choose(connection, conf, log)
+    refuse_needed_by_later(connection, chosen)
+    found: list[Undoing] = []
+    faults: list[PgDeployError] = []
+    for current in chosen:
+        try:
+            found.append(_look_at(connection, current, now))
+        except PgDeployError as fault:
+            faults.append(fault)
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise PreflightError(faults)
+    return tuple(found)
+
+
+def undo(job: Job) -> int:
+    """Undo everything that this run pinned, in its order, each proven; returns how many. Stops at the first failure."""
+    wanted = plan.pinned(job.ledger, job.deployment_id)
+    for number, pinned in enumerate(wanted, start=1):
+        job.log.info("::group::%d of %d: undo %s", number, len(wanted), pinned.stem)
+        if is_policies_only(job.ledger, job.deployment_id):
+            restore_policies(job, pinned)
+        else:
+            current = attempts.latest(job.ledger, pinned.version)
+            if current is not None and current.state == "rolled_back":
+                job.log.info("undone already")
+            else:
+                undone = roll_back(job, pinned.version)
+                note = plan.manifest_of(job.ledger, undone.attempt.deployment_id, pinned.version).after_rollback
+                if note:
+                    job.log.info("after this rollback: %s", " ".join(note.split()))
+        evidence.record(job.ledger, job.deployment_id, "undone", pinned.stem, "undone", version=pinned.version)
+        job.log.info("::endgroup::")
+    return len(wanted)
+
+
+def report_lines(connection: Connection, deployment_id: int) -> tuple[list[str], list[str]]:
+    """The report of a rollback run, and one phrase for each version that is not undone. Reads only."""
+    rows = evidence.of_deployment(connection, deployment_id)
+    undone = {row.version for row in rows if row.kind == "undone"}
+    lines, failures = [], []
+    for pinned in plan.pinned(connection, deployment_id):
+        current = attempts.latest(connection, pinned.version)
+        mine = [row for row in rows if row.version == pinned.version]
+        if pinned.version in undone:
+            lines.append(f"✓ {pinned.stem}: undone")
+        else:
+            state = current.state.replace("_", " ") if current else "unknown"
+            rejected = any(row.kind == "approval" and row.outcome == "rejected" for row in mine)
+            lines.append(f"✗ {pinned.stem}: {'rejected' if rejected else f'not undone, {state}'}")
+            failures.append(f"{pinned.stem} {'was rejected' if rejected else f'is {state}'}")
+            if current is not None and current.error and current.state == "rollback_failed":
+                lines += [f"    {line}" for line in current.error.splitlines()]
+        for row in mine:
+            if row.kind == "rollback proof":
+                lines.append(f"    proof: {row.name}: {row.outcome} ({row.detail.get('facts')} catalog facts)")
+            elif row.kind == "mended":
+                lines += [f"    mended: {line}" for line in row.detail.get("differences", [])]
+            elif row.kind == "rows not restored":
+                lines += [f"    rows stay: {line}" for line in row.detail.get("rows", [])]
+                lines.append(f"    older rows are in {row.detail.get('backup')}")
+            elif row.kind == "approval":
+                lines.append(f"    approval: {row.outcome} by {row.detail.get('by')}")
+    return lines, failures
+
+
+def is_policies_only(connection: Connection, deployment_id: int) -> bool:
+    """Whether that run restores policies alone. Reads only."""
+    held = deployment.deployment(connection, deployment_id)
+    return held is not None and held.conf.get("policies_from") is not None
+
+
+def refuse_unless_undone(failures: Sequence[str]) -> None:
+    """Raise NotUndoneError naming what is not undone, if anything."""
+    if failures:
+        raise NotUndoneError(failures)
+
+
+def _look_at(connection: Connection, current: Attempt, now: Facts) -> Undoing:
+    pinned = plan.pinned_version(connection, current.deployment_id, current.version)
+    before = snapshot.load(connection, current.id, "before")
+    after = snapshot.load(connection, current.id, "after") or now
+    if pinned is None or before is None:
+        raise NothingToUndoError(
+            current.stem, "has no text or no snapshot in the ledger", "undo it with a new migration"
+        )
+    remarks: tuple[str, ...] = ()
+    if pinned.rollback is None:
+        text, remarks = _generate(connection, pinned, before, after)
+        pinned = replace(pinned, rollback=text, rollback_source="generated")
+    goal = undo_goal(before, after, now)
+    return Undoing(
+        current,
+        pinned,
+        count_losses(connection, before, after, now),
+        goal.changed_since,
+        built_on(before, after, now),
+        remarks,
+    )
+
+
+def _generate(connection: Connection, pinned: Pinned, before: Facts, after: Facts) -> tuple[str, tuple[str, ...]]:
+    from pg_deploy.errors import NoRollbackError
+
+    manifest = plan.manifest_of(connection, pinned.deployment_id, pinned.version)
+    if manifest.rollback == "none":
+        raise NoRollbackError(pinned.stem, [f"it declares that it cannot be undone: {manifest.rollback_reason}"])
+    found = generate_rollback(before, after, migration_sql=pinned.sql)
+    if found.refusals:
+        raise NoRollbackError(pinned.stem, [str(refusal) for refusal in found.refusals])
+    return found.sql, found.remarks
+
+
+def _say(found: Sequence[Undoing], drift: Drift | None, log: logging.Logger) -> None:
+    for line in drift_lines(drift):
+        log.warning("%s", line)
+    log.info("to be undone, in this order:")
+    for each in found:
+        for line in each.lines:
+            log.info("  %s", line)
+        log.info("::group::what undoes %s", each.pinned.stem)
+        for line in (each.pinned.rollback or "").splitlines():
+            log.info("%s", line)
+        log.info("::endgroup::")
