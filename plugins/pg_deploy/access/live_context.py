@@ -15,7 +15,7 @@ DEEPEST = 3
 def lookup_tables(connection: Connection) -> tuple[tuple[str, str], ...]:
     """The tables (schema, name) that policies read, beside those whose policies they are. Reads only."""
     oids: set[int] = set()
-    for relation, tables, _ in connection.execute(statement("dependencies")).fetchall():
+    for relation, tables, *_ in connection.execute(statement("dependencies")).fetchall():
         oids.update(oid for oid in tables if oid != relation)
         oids.add(relation)
     return tuple(
