@@ -38,6 +38,8 @@ _CANCELLED = "57014"
 _BOOKKEEPING_MS = 200
 # The longest time between two looks of the watch.
 _UNSEEN_S = 0.25
+# Timeouts are whole milliseconds, rounded down: a statement may be ended that much before its deadline.
+_CLOSE_ENOUGH_S = 0.05
 
 _FOR_A_BUILD = """select set_config('lock_timeout', '0', false), set_config('statement_timeout', '0', false),
     case when current_setting('client_connection_check_interval', true) is not null
@@ -213,7 +215,7 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
         # Deferred constraints are checked by the commit itself, and so are conflicts between serializable transactions.
         _abort(connection)
         _write_failure(work, segment, attempt_try, statement, error)
-        if error.sqlstate in _RETRIED or (error.sqlstate == _CANCELLED and budget.deadline is not None):
+        if error.sqlstate in _RETRIED or (error.sqlstate == _CANCELLED and budget.is_used_up):
             raise _judge(work, _StatementTrouble(statement, error, Observation()), budget) from error
         raise StatementFailedError.from_server(error, work.file, work.text, statement) from error
     except BaseException:
@@ -233,6 +235,11 @@ class _Budget:
         """`since`: the monotonic time at which the lock was seen first, where it was taken a while ago."""
         if self.deadline is None:
             self.deadline = (time.monotonic() if since is None else since) + self.seconds
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether a cancelled statement met this deadline, not the run's own statement_timeout or a person's cancel."""
+        return self.deadline is not None and time.monotonic() > self.deadline - _CLOSE_ENOUGH_S
 
 
 class _StatementTrouble(Exception):
@@ -292,7 +299,7 @@ def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception
     error, seen = trouble.error, trouble.seen
     if error.sqlstate in _RETRIED:
         return _LockTrouble(trouble.statement, _WHY[error.sqlstate], seen.blockers)
-    if error.sqlstate == _CANCELLED and (budget.deadline is not None or seen.cancelled):
+    if error.sqlstate == _CANCELLED and (budget.is_used_up or seen.cancelled):
         if budget.blocked_s + seen.blocked_s > 0.3 * budget.seconds:
             return _LockTrouble(trouble.statement, "lock budget used up while waiting", seen.blockers)
         return LockBudgetExceededError(trouble.statement.summary, work.file, trouble.statement.line, budget.seconds)
