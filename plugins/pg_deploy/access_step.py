@@ -167,9 +167,19 @@ def log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
         log.info("    %s", shortened(sentence))
 
 
-def shortened(sentence: str, most: int = 200) -> str:
-    """A sentence for a log: a rewritten policy holds both texts whole, which the ledger keeps."""
-    return sentence if len(sentence) <= most else sentence[: most - 1] + "…"
+def shortened(sentence: str, most: int = 240) -> str:
+    """A sentence for a log: of a rewritten policy the beginning of both texts, which the ledger keeps whole."""
+    if len(sentence) <= most:
+        return sentence
+    was, middle, is_now = sentence.partition("; it is now ")
+    if not middle:
+        return _cut(sentence, most)
+    half = (most - len(middle)) // 2
+    return f"{_cut(was, max(half, most - len(middle) - len(is_now)))}{middle}{_cut(is_now, half)}"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _transferred(
