@@ -43,7 +43,8 @@ class ApproveRollback(AskPerson):
             }
         parts = []
         for each in pinned:
-            parts.append(f"## {each.stem}\n\n" + "\n".join(f"- {line.strip()}" for line in shown.get(each.version, [])))
+            lines = [line.strip().removeprefix(f"{each.stem}: ") for line in shown.get(each.version, [])]
+            parts.append(f"## {each.stem}\n\n" + "\n".join(f"- {line}" for line in lines))
             parts.append(fenced(each.rollback or ""))
         return Question(
             f"Undo {', '.join(each.stem for each in pinned)}?",
