@@ -183,7 +183,7 @@ class _copy_job:
             stage.target, Ownership(held.id, held.fence, 3600), "rehearsal", give_up_after=60, log=_QUIET
         )
         guard = self.guarded.__enter__()
-        return Job(stage.target, guard, job.limits, job.log, benchmark=job.benchmark, on_copy=True, strict=job.strict)
+        return Job(stage.target, guard, job.limits, job.log, benchmark=job.benchmark, on_copy=True)
 
     def __exit__(self, *error: Any) -> None:
         self.guarded.__exit__(*error)
@@ -263,7 +263,7 @@ def _prove_access(
 ) -> None:
     """Compare access before and after, and refuse what the migration does not declare."""
     if twin is not None and stage.admin is not None:
-        found.access = prove_on_copy(twin, stage.admin, migration, facts, strict=job.strict, log=job.log)
+        found.access = prove_on_copy(twin, stage.admin, migration, facts, log=job.log)
     elif not may_change_access(migration):
         found.access = equal_by_catalog(migration)
     else:
