@@ -14,7 +14,6 @@ from pg_deploy.ledger import schema
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.access_drift import MEASURE as DRIFT
 from pg_deploy.monitor.access_drift import measure_access_drift
-from pg_deploy.monitor.judge import open_alerts
 from pg_deploy.monitor.lints import MEASURE as LINTS
 from pg_deploy.monitor.lints import measure_lints
 from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, measure_files, run_measure, told
@@ -26,6 +25,7 @@ from pg_deploy.monitor.views import measure_views
 from pg_deploy.session import Connection, Target
 
 DEPLOYED = "deployed"
+GONE = "dropped_by_hand"
 
 
 def take_sample(target: Target, thresholds: Thresholds, airflow_run: str, log: logging.Logger) -> int:
@@ -56,11 +56,12 @@ def take_sample(target: Target, thresholds: Thresholds, airflow_run: str, log: l
                 connection,
                 sample,
                 thresholds.statements,
-                slow_since={one.object: one.started_at for one in open_alerts(connection) if one.measure == SLOW},
+                slow_before=before.get(SLOW, ()),
                 deployed=deployed,
                 deployed_views=[
                     row.object for one in brought for row in one.rows if row.detail["kind"] == "materialized view"
                 ],
+                gone=[row for one in measured if one.measure == GONE for row in one.rows],
                 views_before=before.get(NEW_VIEWS, ()),
             ),
         )

@@ -69,13 +69,17 @@ class Views(_Strict):
 class Statements(_Strict):
     """Slow queries; durations in seconds."""
 
-    calls: Count = 5
+    calls: Count = 3
     times_slower: Positive = 3.0
-    at_least: Seconds = 0.05
+    at_least: Seconds = 0.01
     blocks_times: Positive = 1.5
     times_slower_alone: Positive = 10.0
-    new_mean: Seconds = 0.5
+    at_least_alone: Seconds = 0.05
+    new_fastest: Seconds = 0.25
+    new_mean: Seconds = 2.0
     new_total: Seconds = 2.0
+    not_called: Seconds = 3600.0
+    accepted_after: Seconds = 604800.0
     windows: Count = 96
     kept: Count = 150
     top: Count = 5
