@@ -20,7 +20,7 @@ from pg_deploy.monitor import samples
 from pg_deploy.monitor.conclude import conclude
 from pg_deploy.monitor.refreshing import refresh_views
 from pg_deploy.monitor.take import add, all_views, look_again_at_views, stale_views, take_sample
-from pg_deploy.monitor.thresholds import read_thresholds
+from pg_deploy.monitor.thresholds import Thresholds, read_thresholds
 from pg_deploy.session import Target
 from pg_deploy.settings import settings
 
@@ -45,7 +45,7 @@ def measure() -> int:
                 raise AirflowSkipException(f'there is no connection "{conf.target}": nothing to monitor') from None
             raise
         try:
-            return take_sample(target, read_thresholds(), context["dag_run"].run_id, log)
+            return take_sample(target, _limits(context), context["dag_run"].run_id, log)
         except (ConnectionFailedError, ConnectionLostError) as error:
             context["ti"].xcom_push(key=_WHY, value=str(error))
             raise AirflowFailException(str(error)) from None
@@ -84,7 +84,7 @@ def refresh_stale_views() -> dict[str, str]:
     context = get_current_context()
     with told_plainly():
         target, _ = _target(context)
-        return refresh_views(target, read_thresholds().views, _to_refresh(context), log)
+        return refresh_views(target, _limits(context).views, _to_refresh(context), log)
 
 
 @task
@@ -94,7 +94,7 @@ def measure_again() -> int:
     with told_plainly():
         target, sample_id = _target(context)
         refreshed: dict[str, str] = context["ti"].xcom_pull(task_ids=REFRESH)
-        still = look_again_at_views(target, read_thresholds(), sample_id, refreshed)
+        still = look_again_at_views(target, _limits(context), sample_id, refreshed)
         log.info("still stale: %s", ", ".join(still) or "none")
         return len(still)
 
@@ -118,7 +118,7 @@ def report() -> dict[str, int]:
         _target_is_back(conf.target, context)
         found = conclude(
             target,
-            read_thresholds(),
+            _limits(context),
             sample_id,
             tell=lambda subject, text: send(subject, text, context),
             contacts=settings().contacts,
@@ -164,6 +164,10 @@ def _conf(context: Any) -> MonitorConf:
     events = (context.get("triggering_asset_events") or {}).get(TARGET_CHANGED, ())
     targets = [event.extra["target"] for event in events if "target" in (event.extra or {})]
     return conf.model_copy(update={"target": targets[-1]}) if targets else conf
+
+
+def _limits(context: Any) -> Thresholds:
+    return read_thresholds(changes=_conf(context).thresholds)
 
 
 def _by_itself(context: Any) -> bool:

@@ -139,9 +139,12 @@ def _tables(by_name: Mapping[str, Measured]) -> Iterator[str]:
 
 
 def _unseen(measured: Sequence[Measured]) -> Iterator[str]:
+    by_problem: dict[str, list[str]] = {}
     for one in measured:
         if one.problem:
-            yield f"{one.measure}: {one.problem}"
+            by_problem.setdefault(one.problem, []).append(one.measure)
+    for problem, names in by_problem.items():
+        yield f"{', '.join(names)}: {problem}"
     yield NOT_VISIBLE
 
 

@@ -133,9 +133,7 @@ def new_and_bad(
             for key, window in now.items()
             if key not in known
             and window.total_ms >= limits.new_total * 1000
-            and (
-                counters[key].fastest_ms >= limits.new_fastest * 1000 or window.mean_ms >= limits.new_mean * 1000
-            )
+            and (counters[key].fastest_ms >= limits.new_fastest * 1000 or window.mean_ms >= limits.new_mean * 1000)
         ),
         key=lambda slow: slow.now.total_ms,
         reverse=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import psycopg
 from psycopg.rows import dict_row
@@ -26,6 +27,7 @@ from pg_deploy.session import Connection, Target
 
 DEPLOYED = "deployed"
 GONE = "dropped_by_hand"
+FAILURES = "cron_failures"
 
 
 def take_sample(target: Target, thresholds: Thresholds, airflow_run: str, log: logging.Logger) -> int:
@@ -44,6 +46,7 @@ def take_sample(target: Target, thresholds: Thresholds, airflow_run: str, log: l
         measured += _guarded(
             connection, VIEWS, lambda: [measure_views(connection, thresholds.views, before.get(VIEWS, ()))]
         )
+        measured = _without_told_jobs(measured)
         measured += _guarded(connection, DRIFT, lambda: [measure_access_drift(connection)])
         measured += _guarded(connection, LINTS, lambda: [measure_lints(connection, before.get(LINTS))])
         deployed = samples.last_deployment(connection)
@@ -118,6 +121,18 @@ def _guarded(connection: Connection, measure: str, step: Callable[[], list[Measu
         if connection.closed or connection.broken:
             raise
         return [told(measure, error)]
+
+
+def _without_told_jobs(measured: list[Measured]) -> list[Measured]:
+    """A failing job that refreshes a view is told with its view, and not once more."""
+    views = [row.detail for one in measured if one.measure == VIEWS for row in one.rows]
+    told_with_view = {detail.get("jobid") for detail in views if detail["alert"]}
+    return [
+        replace(one, rows=tuple(row for row in one.rows if row.detail.get("jobid") not in told_with_view))
+        if one.measure == FAILURES
+        else one
+        for one in measured
+    ]
 
 
 def _deployed(connection: Connection, deployed: Deployed | None) -> Measured:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -109,8 +110,9 @@ class Thresholds(_Strict):
         return self.measures.get(measure, Limit())
 
 
-def read_thresholds(file: Path | None = None) -> Thresholds:
-    """The limits in force: those of `file`, else of the file that PG_DEPLOY_THRESHOLDS names, else ours.
+def read_thresholds(file: Path | None = None, changes: Mapping[str, object] | None = None) -> Thresholds:
+    """The limits in force: those of `file`, else of the file that PG_DEPLOY_THRESHOLDS names, else ours; with `changes`,
+    which have the file's shape and hold only what differs.
 
     Raises ThresholdsError for a file that cannot be read, an unknown key or a wrong type.
     """
@@ -124,6 +126,7 @@ def read_thresholds(file: Path | None = None) -> Thresholds:
         raise ThresholdsError(str(path), " ".join(str(error).split())) from None
     if not isinstance(values, dict):
         raise ThresholdsError(str(path), "it holds no mapping")
+    values = _changed(values, changes or {})
     entries = values.get("measures")
     if isinstance(entries, dict):
         # An entry of nothing but its name says that the measure is only shown.
@@ -134,5 +137,14 @@ def read_thresholds(file: Path | None = None) -> Thresholds:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ThresholdsError(
-            str(path), f"{where}: {str(first['msg']).removeprefix('Value error, ').lower()}"
+            f"{path}{' with the conf' if changes else ''}",
+            f"{where}: {str(first['msg']).removeprefix('Value error, ').lower()}",
         ) from None
+
+
+def _changed(values: dict[str, Any], changes: Mapping[str, object]) -> dict[str, Any]:
+    found = dict(values)
+    for key, new in changes.items():
+        old = found.get(key)
+        found[key] = _changed(old or {}, new) if isinstance(new, Mapping) and isinstance(old, dict | None) else new
+    return found

@@ -4,7 +4,14 @@ select
     l.mode,
     coalesce(a.usename::text, 'unknown') as role,
     coalesce(a.application_name, '') as application,
-    coalesce(extract(epoch from clock_timestamp() - a.xact_start), 0)::float8 as age_s
+    coalesce(extract(epoch from clock_timestamp() - a.xact_start), 0)::float8 as age_s,
+    -- A refresh at work is no trouble; one that sits in its transaction is.
+    coalesce(
+        a.state = 'active'
+            and a.query ~* '^\s*refresh\s+materialized\s'
+            and a.xact_start > clock_timestamp() - interval '10 minutes',
+        false
+    ) as refreshing
 from pg_catalog.pg_locks l
 left join pg_catalog.pg_stat_activity a on a.pid = l.pid
 where l.relation = %(oid)s::bigint::oid
