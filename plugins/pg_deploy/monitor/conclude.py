@@ -47,7 +47,14 @@ def conclude(
         fresh = news(connection, thresholds.remind_after)
         alerts = open_alerts(connection)
         lines = page_lines(
-            target.name, sample.taken_at, measured, alerts, findings, watch=watched.lines, contacts=contacts
+            target.name,
+            sample.taken_at,
+            measured,
+            alerts,
+            findings,
+            before=samples.taken_before(connection, sample),
+            watch=watched.lines,
+            contacts=contacts,
         )
         for line in lines:
             (log.error if line.startswith("ALERT ") else log.info)("%s", line)

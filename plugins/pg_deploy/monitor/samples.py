@@ -120,6 +120,12 @@ def before(connection: Connection) -> dict[str, tuple[Row, ...]]:
     return {row[0]: from_json(row[1]) for row in rows}
 
 
+def taken_before(connection: Connection, sample: Sample) -> datetime | None:
+    """When the sample before that one was taken. Reads only."""
+    row = connection.execute("select max(taken_at) from deploy_ledger.sample where id < %s", [sample.id]).fetchone()
+    return row[0] if row else None
+
+
 def last_counters(connection: Connection) -> Counters | None:
     """The statements' counters of the newest sample that has them. Reads only."""
     row = connection.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import psycopg
@@ -50,7 +50,7 @@ def take_sample(target: Target, thresholds: Thresholds, airflow_run: str, log: l
         measured += _guarded(connection, DRIFT, lambda: [measure_access_drift(connection)])
         measured += _guarded(connection, LINTS, lambda: [measure_lints(connection, before.get(LINTS))])
         deployed = samples.last_deployment(connection)
-        brought = _guarded(connection, DEPLOYED, lambda: [_deployed(connection, deployed)])
+        brought = _guarded(connection, DEPLOYED, lambda: [_deployed(connection, deployed, before.get(DEPLOYED, ()))])
         measured += brought
         measured += _guarded(
             connection,
@@ -135,23 +135,22 @@ def _without_told_jobs(measured: list[Measured]) -> list[Measured]:
     ]
 
 
-def _deployed(connection: Connection, deployed: Deployed | None) -> Measured:
-    """What the newest deployment brought: its indexes with their scans since, and its views."""
+def _deployed(connection: Connection, deployed: Deployed | None, before: Sequence[Row]) -> Measured:
+    """What the newest deployment brought: its indexes with their scans since, and its views.
+
+    The scans of the first look after it are the deployment's own checks and benchmarks: they do not count.
+    """
     if deployed is None:
         return Measured(DEPLOYED)
+    known = {row.object: row.detail.get("own") for row in before if row.detail.get("deployment") == deployed.id}
     with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(
+        found = cursor.execute(
             (DIRECTORY / "watch" / "deployed.sql").read_bytes(), {"deployment": deployed.id}
         ).fetchall()
-    return Measured(
-        DEPLOYED,
-        tuple(
-            Row(
-                str(row["identity"]),
-                None if row["scans"] is None else float(row["scans"]),
-                "scans",
-                {"kind": row["kind"], "valid": row["valid"], "deployment": deployed.id},
-            )
-            for row in rows
-        ),
-    )
+    rows = []
+    for one in found:
+        name, scans = str(one["identity"]), one["scans"]
+        own = None if scans is None else min(known.get(name) or (scans if name not in known else 0), scans)
+        detail = {"kind": one["kind"], "valid": one["valid"], "deployment": deployed.id, "own": own}
+        rows.append(Row(name, None if scans is None else float(scans - own), "scans", detail))
+    return Measured(DEPLOYED, tuple(rows))
