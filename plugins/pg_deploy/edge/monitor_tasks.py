@@ -7,9 +7,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow.sdk import Variable, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
 from pg_deploy.conf import MonitorConf, read_monitor_conf
+from pg_deploy.duration import format_duration
 from pg_deploy.edge import outside_connections
 from pg_deploy.edge.assets import TARGET_CHANGED
 from pg_deploy.edge.notices import send
@@ -18,6 +19,7 @@ from pg_deploy.edge.target import read_target
 from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, NotMeasuredError, UnknownTargetError
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.conclude import conclude
+from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.refreshing import refresh_views
 from pg_deploy.monitor.take import add, all_views, look_again_at_views, stale_views, take_sample
 from pg_deploy.monitor.thresholds import Thresholds, read_thresholds
@@ -29,9 +31,11 @@ REFRESH = "refresh_stale_views"
 REPORT = "report"
 _WHY = "why"
 _REMIND = timedelta(hours=24)
+# The sum of all deadlines of a look is far below it.
+_ANSWERS_WITHIN = timedelta(minutes=5)
 
 
-@task
+@task(execution_timeout=_ANSWERS_WITHIN)
 def measure() -> int:
     """Measure what SQL can see, and keep it as a sample; its id."""
     context = get_current_context()
@@ -47,8 +51,11 @@ def measure() -> int:
         try:
             return take_sample(target, _limits(context), context["dag_run"].run_id, log)
         except (ConnectionFailedError, ConnectionLostError) as error:
-            context["ti"].xcom_push(key=_WHY, value=str(error))
-            raise AirflowFailException(str(error)) from None
+            why = str(error)
+        except AirflowTaskTimeout:
+            why = f'"{target.name}" did not answer within {format_duration(_ANSWERS_WITHIN.total_seconds())}: look at the server'
+        context["ti"].xcom_push(key=_WHY, value=why)
+        raise AirflowFailException(why) from None
 
 
 @task
@@ -57,7 +64,7 @@ def measure_outside() -> int:
     context = get_current_context()
     with told_plainly():
         target, sample_id = _target(context)
-        with target.session("monitor") as connection:
+        with monitor_session(target) as connection:
             before = samples.before(connection)
         measured = outside_connections.measure_outside(target.name, before)
         for one in measured:

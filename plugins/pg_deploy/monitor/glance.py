@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from pg_deploy.duration import format_duration
+from pg_deploy.monitor.access_drift import MADE
 from pg_deploy.monitor.measures import Measured, Row
 
 _WIDTH = 23
@@ -65,7 +66,10 @@ def _standbys(rows: Collection[Row]) -> str:
 
 
 def _access(rows: Collection[Row]) -> str:
-    return f"{len(rows)} changed by hand" if rows else "as the last deployment left it"
+    made = [str(row.detail.get("cause")) for row in rows if row.object == MADE]
+    changed = len(rows) - len(made)
+    said = f"{changed} changed by hand" if changed else "as the last deployment left them"
+    return said + (f"; made by hand since: {made[0][:120]}" if made else "")
 
 
 def _lints(rows: Collection[Row]) -> str:

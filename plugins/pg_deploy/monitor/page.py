@@ -73,11 +73,12 @@ def _views(by_name: Mapping[str, Measured]) -> Iterator[str]:
         detail = row.detail
         mark = "✗" if detail.get("alert") else "·" if detail.get("stale") else "✓"
         age = f"{format_duration(row.value)} old" if row.value is not None else "age unknown"
+        held = size(detail["bytes"]) if detail["bytes"] is not None else "size unknown"
         rows = f"about {detail['rows']} rows" if detail.get("rows") is not None else "rows unknown"
         job = f"job {detail['job']} ({detail['schedule']})" if detail.get("job") else "no job"
         if detail.get("job") and not detail.get("has_job"):
             job += ", which is gone"
-        yield f"{mark} {row.object}: {age} ({format_duration(detail['limit_s'])} allowed), {size(detail['bytes'])}, {rows}, {job}"
+        yield f"{mark} {row.object}: {age} ({format_duration(detail['limit_s'])} allowed), {held}, {rows}, {job}"
         if detail.get("refreshed"):
             yield f"    {detail['refreshed']}"
 
@@ -105,7 +106,13 @@ def _deployed(by_name: Mapping[str, Measured]) -> Iterator[str]:
     for row in _rows(by_name, DEPLOYED):
         if row.detail["kind"] != "index":
             named = calls.get(row.object)
-            said = "calls not visible" if named is None else f"asked {named:.0f} times since" if named else "not asked since"
+            said = (
+                "calls not visible"
+                if named is None
+                else f"asked {named:.0f} times since"
+                if named
+                else "not asked since"
+            )
             yield f"{'✓' if named else '·'} view {row.object}: {said}"
 
 

@@ -75,7 +75,11 @@ def slower(
         usual = known[key]
         if usual is None or window.calls < limits.calls or window.mean_ms < limits.at_least * 1000:
             continue
-        normal = max(usual.ms * usual.times, usual.ms + _SIGMAS * usual.spread_ms, usual.highest_ms * _CLEARLY)
+        # Of what is quick anyway only a great difference is news.
+        times_slower = usual.times if window.mean_ms > limits.at_least_alone * 1000 else limits.times_slower_alone
+        normal = max(
+            usual.ms * max(usual.times, times_slower), usual.ms + _SIGMAS * usual.spread_ms, usual.highest_ms * _CLEARLY
+        )
         if window.mean_ms <= normal:
             continue
         reads_more = _reads_more(window, usual.blocks, limits)

@@ -17,7 +17,7 @@ from pg_deploy.monitor.access_drift import MEASURE as DRIFT
 from pg_deploy.monitor.access_drift import measure_access_drift
 from pg_deploy.monitor.lints import MEASURE as LINTS
 from pg_deploy.monitor.lints import measure_lints
-from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, measure_files, run_measure, told
+from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, measure_files, monitor_session, run_measure, told
 from pg_deploy.monitor.queries import NEW_VIEWS, SLOW, measure_statements
 from pg_deploy.monitor.samples import Deployed
 from pg_deploy.monitor.thresholds import Thresholds
@@ -36,10 +36,9 @@ def take_sample(target: Target, thresholds: Thresholds, airflow_run: str, log: l
     Never changes anything but the ledger. Raises ConnectionFailedError when the target cannot be reached.
     """
     began = time.monotonic()
-    with target.session("monitor") as connection:
+    with target.session("monitor ledger") as connection:
         schema.ensure(connection)
-        # A busy database must not wait for us, and its log must not fill with our plans.
-        connection.execute("select set_config('jit', 'off', false)")
+    with monitor_session(target) as connection:
         before = samples.before(connection)
         sample = samples.begin(connection, airflow_run)
         measured = [run_measure(connection, file, before.get(file.stem, ())) for file in measure_files()]
@@ -81,7 +80,7 @@ def look_again_at_views(
     target: Target, thresholds: Thresholds, sample_id: int, refreshed: dict[str, str]
 ) -> tuple[str, ...]:
     """Measure the views once more after a refresh, in the same sample; those that are still stale. Commits once."""
-    with target.session("monitor") as connection:
+    with monitor_session(target) as connection:
         sample, measured = samples.load(connection, sample_id)
         first = next((one.rows for one in measured if one.measure == VIEWS), ())
         second = measure_views(connection, thresholds.views, first, stale_at_first=refreshed)
@@ -91,7 +90,7 @@ def look_again_at_views(
 
 def stale_views(target: Target, sample_id: int) -> tuple[str, ...]:
     """The views that the sample saw as stale. Reads only."""
-    with target.session("monitor") as connection:
+    with monitor_session(target) as connection:
         _, measured = samples.load(connection, sample_id)
     rows = next((one.rows for one in measured if one.measure == VIEWS), ())
     return tuple(row.object for row in rows if row.detail["stale"])
@@ -99,7 +98,7 @@ def stale_views(target: Target, sample_id: int) -> tuple[str, ...]:
 
 def add(target: Target, sample_id: int, measured: list[Measured]) -> None:
     """Keep what was measured elsewhere in the sample. Commits once."""
-    with target.session("monitor") as connection:
+    with monitor_session(target) as connection:
         sample, _ = samples.load(connection, sample_id)
         samples.put(connection, sample, measured)
 
@@ -108,8 +107,9 @@ def all_views(target: Target) -> tuple[str, ...]:
     """The names of all materialized views. Reads only; makes the ledger where there is none."""
     from pg_deploy.monitor.views import read_views
 
-    with target.session("monitor") as connection:
+    with target.session("monitor ledger") as connection:
         schema.ensure(connection)
+    with monitor_session(target) as connection:
         return tuple(view.name for view in read_views(connection))
 
 

@@ -72,7 +72,7 @@ class Statements(_Strict):
 
     calls: Count = 3
     times_slower: Positive = 3.0
-    at_least: Seconds = 0.01
+    at_least: Seconds = 0.005
     blocks_times: Positive = 1.5
     times_slower_alone: Positive = 10.0
     at_least_alone: Seconds = 0.05

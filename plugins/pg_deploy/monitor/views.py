@@ -29,7 +29,7 @@ class View:
     relation: str
     oid: int
     populated: bool
-    bytes: int
+    bytes: int | None
     rows: int | None
     tells_its_time: bool
     concurrently: bool
