@@ -13,12 +13,12 @@ from psycopg.rows import tuple_row
 from pg_deploy.catalog.diff import Difference, compare, describe
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, read_kinds
-from pg_deploy.monitor.measures import Measured, Row, bounded, told
+from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, bounded, told
 from pg_deploy.monitor.refreshing import deployment_is_open
 from pg_deploy.session import Connection
 
 MEASURE = "access_drift"
-FILES = ("policy", "grant", "default_grant", "membership", "role", "relation", "function")
+FILES = ("policy", "grant", "default_grant", "membership", "role", "function")
 MADE = "made by hand"
 _ROUTINES = ("function", "procedure", "aggregate")
 _WHOLE = ("policy", "grant", "default grant", "membership", "role", "function", "procedure", "aggregate")
@@ -107,7 +107,9 @@ def _now(connection: Connection) -> Facts:
     with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
         bounded(connection)
         rows = read_kinds(cursor, FILES, IGNORED_SCHEMAS)
-    facts = (Fact(row.kind, row.identity, row.definition, row.scope) for row in rows)  # type: ignore[arg-type]
+        relations = cursor.execute((DIRECTORY / "access" / "relations.sql").read_bytes()).fetchall()
+    facts = [Fact(row.kind, row.identity, row.definition, row.scope) for row in rows]  # type: ignore[arg-type]
+    facts += [Fact(kind, identity, json.dumps(flags), "database") for kind, identity, flags in relations]
     return Facts(_deciding(facts), connection.info.server_version, datetime.now(timezone.utc))
 
 
@@ -118,5 +120,5 @@ def _deciding(facts: Iterable[Fact]) -> frozenset[Fact]:
 def _reduced(fact: Fact) -> Fact:
     if fact.kind in _WHOLE:
         return fact
-    kept = {name: value for name, value in fact.properties.items() if name in _FLAGS}
+    kept = {name: value for name, value in fact.properties.items() if name in _FLAGS and value}
     return replace(fact, definition=json.dumps(kept, sort_keys=True, ensure_ascii=False))

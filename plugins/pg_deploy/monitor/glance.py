@@ -74,7 +74,11 @@ def _access(rows: Collection[Row]) -> str:
 
 def _lints(rows: Collection[Row]) -> str:
     fresh = sum(bool(row.detail.get("alert")) for row in rows)
-    return f"{len(rows)} findings, {fresh or 'none'} of them new" if rows else "nothing found"
+    return (
+        f"{len(rows)} finding{'s' if len(rows) != 1 else ''}, {fresh or 'none'} of them new"
+        if rows
+        else "nothing found"
+    )
 
 
 def _found(rows: Collection[Row]) -> str:

@@ -97,37 +97,64 @@ def read_cron(connection: Connection) -> Cron:
         return Cron((), "this role may not read the jobs of pg_cron", kept)
 
 
-def trouble_of(job: Job | None, cron: Cron, known_job: str | None) -> str | None:
-    """What is wrong with the job that should refresh a view; `known_job` is the one that did."""
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong with the job that should refresh a view, and what to do about it."""
+
+    cause: str
+    remedy: str
+
+
+def trouble_of(job: Job | None, cron: Cron, known_job: str | None) -> Trouble | None:
+    """What is wrong with the job of a view; `known_job` is the one that refreshed it until now."""
     if job is None:
-        if cron.missing:
-            return cron.missing + (f": its job {known_job} is gone with it" if known_job else "")
-        changed = next((one for one in cron.jobs if one.name == known_job), None)
-        if changed:
-            said = f"; its last run failed: {_message(changed)}" if changed.status == "failed" else ""
-            return f"its job {known_job} of pg_cron does not name it any more: the command was changed{said}"
-        if known_job:
-            return f"its job {known_job} of pg_cron was deleted"
-        seen = " that this role can see (it sees only its own)" if cron.own_only else ""
-        return f"no job of pg_cron{seen} refreshes it"
+        return _trouble_of_none(cron, known_job)
     if not job.active:
-        return f"its job {job.name} of pg_cron is disabled"
+        return Trouble(
+            f"its job {job.name} of pg_cron is disabled", f"select cron.alter_job({job.jobid}, active := true)"
+        )
     if job.status == "failed":
-        return f"its job {job.name} of pg_cron fails: {_message(job)}"
+        return Trouble(
+            f"its job {job.name} of pg_cron fails: {_message(job)}",
+            f"correct what the message says, or the command with cron.alter_job({job.jobid}, command := …)",
+        )
     if cron.stopped:
-        return f"pg_cron starts no jobs, and so not its job {job.name}: cron.launch_active_jobs is off"
+        return Trouble(
+            f"pg_cron starts no jobs, and so not its job {job.name}: cron.launch_active_jobs is off",
+            "switch cron.launch_active_jobs on",
+        )
     return None
 
 
-def overdue(job: Job | None, age_s: float | None, limit_s: float) -> str | None:
+def _trouble_of_none(cron: Cron, known_job: str | None) -> Trouble:
+    again = "schedule its refresh again with cron.schedule, or list it under refreshed_by_monitor in thresholds.yaml"
+    if cron.missing:
+        gone = f": its job {known_job} is gone with it" if known_job else ""
+        return Trouble(cron.missing + gone, f"create extension pg_cron, then {again}" if gone else again)
+    changed = next((one for one in cron.jobs if one.name == known_job), None)
+    if changed:
+        said = f"; its last run failed: {_message(changed)}" if changed.status == "failed" else ""
+        return Trouble(
+            f"its job {known_job} of pg_cron does not name it any more: the command was changed{said}",
+            f"correct the command with cron.alter_job({changed.jobid}, command := …)",
+        )
+    if known_job:
+        return Trouble(f"its job {known_job} of pg_cron was deleted", again)
+    seen = " that this role can see (it sees only its own)" if cron.own_only else ""
+    return Trouble(f"no job of pg_cron{seen} refreshes it", again)
+
+
+def overdue(job: Job | None, age_s: float | None, limit_s: float) -> Trouble | None:
     """A job that should have run by now, and did not; `limit_s` is more than its schedule."""
     if job is None or not job.active:
         return None
+    look = f"look at cron.job_run_details of job {job.jobid} and at pg_cron's launcher in pg_stat_activity"
     if job.ran_s is not None:
         said = f"its job {job.name} of pg_cron last ran {format_duration(job.ran_s)} ago"
-        return said if job.ran_s > limit_s else None
+        return Trouble(said, look) if job.ran_s > limit_s else None
     # A new job has no runs yet either: only the view's age tells that one is missing.
-    return f"its job {job.name} of pg_cron never ran" if age_s is not None and age_s > limit_s else None
+    never = Trouble(f"its job {job.name} of pg_cron never ran", look)
+    return never if age_s is not None and age_s > limit_s else None
 
 
 def _message(job: Job) -> str:

@@ -30,7 +30,7 @@ def slow_row(slow: Slow, now: datetime, since: datetime, suspect: str | None, te
         said = f"new and slow, {slow.now.mean_ms:.0f} ms a call, {calls}"
     else:
         times = slow.now.mean_ms / max(slow.before_ms, 0.001)
-        said = f"{slow.before_ms:.1f} ms before, {slow.now.mean_ms:.1f} ms now ({times:.0f} times), {calls}"
+        said = f"{slow.before_ms:.3g} ms before, {slow.now.mean_ms:.3g} ms now ({times:.0f} times), {calls}"
         if slow.before_blocks is not None and slow.now.mean_blocks > slow.before_blocks * 1.5 + 10:
             said += f", reading {slow.now.mean_blocks:.0f} blocks a call instead of {slow.before_blocks:.0f}"
     said = "; ".join([said, *([suspect] if suspect else []), shown(text)])

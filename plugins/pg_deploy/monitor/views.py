@@ -11,13 +11,14 @@ from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
 from pg_deploy.duration import format_duration
-from pg_deploy.monitor.jobs import Cron, Job, overdue, read_cron, trouble_of
+from pg_deploy.monitor.jobs import Cron, Job, Trouble, overdue, read_cron, trouble_of
 from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, bounded, told
 from pg_deploy.monitor.schedules import interval
 from pg_deploy.monitor.thresholds import Views
 from pg_deploy.session import Connection
 
 MEASURE = "view_freshness"
+LOCKED = "its lock is held by"
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,8 @@ def _judge(
     # Fresh, but only thanks to this monitor: whoever should refresh it does not.
     ours = view.refreshed_s is not None and age is not None and abs(view.refreshed_s - age) < 5 + 0.1 * age
     late = overdue(job, age, max(limit, (pause or 0) * limits.times_schedule))
-    late = late or (earlier.get("overdue") if ours and job and job.ran_s is None else None)
+    if late is None and earlier.get("overdue") and ours and job and job.ran_s is None:
+        late = Trouble(str(earlier["overdue"]), str(earlier["do"]))
     trouble = None if alone else trouble_of(job, cron, known_job) or late
     broken = trouble is not None and (job is not None or known_job is not None or ours or stale)
     may_be_refreshed = view.mine and told_time.locked_by is None
@@ -171,10 +173,11 @@ def _judge(
             "job": job.name if job else (known_job if trouble and not alone else None),
             "schedule": schedule if job or trouble else None,
             "has_job": job is not None,
-            "overdue": late,
+            "overdue": late.cause if late else None,
             "jobid": job.jobid if job else None,
             "refreshed": refreshed,
-            "cause": _cause(view, age, limit, trouble, told_time, refreshed),
+            "cause": _cause(view, age, limit, trouble.cause if trouble else None, told_time, refreshed),
+            "do": _remedy(view, trouble, told_time, refreshed),
         },
     )
 
@@ -192,13 +195,25 @@ def _age(view: View, job: Job | None, told_time: _Time) -> tuple[float | None, s
     return min(candidates) if candidates else (None, "nothing tells")
 
 
+def _remedy(view: View, trouble: Trouble | None, told_time: _Time, refreshed: str | None) -> str:
+    if told_time.locked_by or (refreshed and LOCKED in refreshed):
+        said = "ask whoever holds the lock to end the transaction, or end it with pg_terminate_backend(pid)"
+        return f"{said}; then {trouble.remedy}" if trouble else said
+    if trouble:
+        return trouble.remedy
+    if not view.mine:
+        return f"let its owner, {view.owner}, refresh it, or make it a job of pg_cron"
+    return "look at why its refresh does not help: its definition, or what the message says; make refresh tries again"
+
+
 def _cause(
     view: View, age: float | None, limit: float, trouble: str | None, told_time: _Time, refreshed: str | None
 ) -> str:
     if not view.populated:
         state = "it was never populated"
     elif told_time.locked_by:
-        state = f"it is locked by {told_time.locked_by}"
+        # A refresh that was tried says by whom.
+        state = "it is locked" if refreshed and LOCKED in refreshed else f"it is locked by {told_time.locked_by}"
     elif age is None:
         state = "it was never refreshed as far as can be seen"
     elif age > limit:

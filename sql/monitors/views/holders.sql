@@ -1,7 +1,8 @@
 -- Who holds or waits for a lock on one relation that keeps others from it.
 select
     l.pid,
-    l.mode,
+    -- The strongest of those that one session holds.
+    (array_agg(l.mode order by l.mode = 'AccessExclusiveLock' desc, l.mode = 'ExclusiveLock' desc, l.mode desc))[1] as mode,
     coalesce(a.usename::text, 'unknown') as role,
     coalesce(a.application_name, '') as application,
     coalesce(extract(epoch from clock_timestamp() - a.xact_start), 0)::float8 as age_s,
@@ -19,5 +20,6 @@ where l.relation = %(oid)s::bigint::oid
     and l.granted
     and l.pid <> pg_backend_pid()
     and (l.mode <> 'AccessShareLock' or %(readers)s)
+group by l.pid, a.usename, a.application_name, a.xact_start, a.state, a.query
 order by a.xact_start
 limit 3
