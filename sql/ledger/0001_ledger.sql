@@ -97,6 +97,9 @@ create table deploy_ledger.statement_run (
     sqlstate text,
     error text,
     notices text[] not null default '{}',
+    -- How long it was seen waiting for locks, and behind whom last.
+    waited_s double precision not null default 0,
+    blockers text[] not null default '{}',
     unique (attempt_id, direction, try, segment, ordinal)
 );
 
