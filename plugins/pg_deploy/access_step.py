@@ -16,6 +16,7 @@ from pg_deploy.access.api import SUPABASE, Api
 from pg_deploy.access.change import AccessChange
 from pg_deploy.access.decide import Decision, decide
 from pg_deploy.access.differences import access_changes
+from pg_deploy.access.drilldown import RowDifference
 from pg_deploy.access.proof import Proof, prove
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
@@ -66,7 +67,7 @@ class AccessOutcome:
     proof: Proof | None = None
 
     def as_detail(self) -> dict[str, object]:
-        """For the ledger: sentences, figures, and the verdict of each role, table and phase."""
+        """For the ledger: sentences, figures, and the verdict of each role, table and phase with the kinds of subjects that differ."""
         proof = self.proof
         return {
             "verdict": self.verdict,
@@ -77,10 +78,23 @@ class AccessOutcome:
             "asked": proof.asked if proof else 0,
             "seconds": round(proof.seconds, 2) if proof else 0.0,
             "cells": [
-                [cell.cell.role, cell.cell.table, cell.cell.phase, cell.verdict]
+                [cell.cell.role, cell.cell.table, cell.cell.phase, cell.verdict, list(cell.kinds)]
                 for cell in (proof.cells if proof else ())
             ],
+            "kinds": [list(pair) for pair in proof.kinds] if proof else [],
+            "differences": [_difference(found) for found in proof.found] if proof else [],
         }
+
+
+def _difference(found: AccessChange | RowDifference) -> dict[str, object]:
+    what = found.object if isinstance(found, AccessChange) else found.table
+    return {
+        "role": found.role,
+        "object": what,
+        "commands": list(found.commands),
+        "direction": found.direction,
+        "sentence": found.sentence,
+    }
 
 
 def may_change_access(migration: Migration) -> bool:

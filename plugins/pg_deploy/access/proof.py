@@ -56,6 +56,8 @@ class Proof:
     asked: int = 0
     seconds: float = 0.0
     timings: dict[str, float] = field(default_factory=dict)
+    kinds: tuple[tuple[str, str], ...] = ()
+    """The pairs of role and kind of subject that were asked."""
 
     @property
     def opened(self) -> tuple[AccessChange, ...]:
@@ -158,6 +160,7 @@ def _prove_rows(
         labels=tuple(labels),
         subjects=len(subjects),
         asked=asked,
+        kinds=tuple(dict.fromkeys((subject.role, subject.kind) for subject in subjects)),
         timings={
             **timings,
             **{f"{m.side.name} {name}": value for m in measured for name, value in m.timings.items()},
