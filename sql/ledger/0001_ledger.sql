@@ -36,6 +36,8 @@ create table deploy_ledger.deployment (
 -- At most one deployment is open at a time.
 create unique index deployment_one_open on deploy_ledger.deployment ((ended_at is null)) where ended_at is null;
 
+create index deployment_run on deploy_ledger.deployment (airflow_run);
+
 create table deploy_ledger.planned_migration (
     deployment_id bigint not null references deploy_ledger.deployment (id),
     position integer not null,
