@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast, get_args
+from typing import cast, get_args
 
 import psycopg.conninfo
 from airflow.sdk import Connection as AirflowConnection
@@ -13,20 +13,13 @@ from pg_deploy.conf import Approval
 from pg_deploy.errors import InvalidConfError, UnknownTargetError
 from pg_deploy.session import Target, without_secrets
 
-if TYPE_CHECKING:
-    from airflow.models import Connection as StoredConnection
-
 # What libpq itself knows may stand in the connection's extra (sslmode, sslrootcert, options, …); the rest is ours.
 _LIBPQ = {default.keyword.decode() for default in pq.Conninfo.get_defaults()}
 
 
 def read_target(name: str) -> Target:
     """The target behind the Airflow connection `name`. Raises UnknownTargetError."""
-    return target_of(name, _connection(name))
-
-
-def target_of(name: str, found: AirflowConnection | StoredConnection) -> Target:
-    """The target that a connection describes, whether a task or Airflow's server read it."""
+    found = _connection(name)
     extra = {key: value for key, value in found.extra_dejson.items() if key in _LIBPQ}
     parts = {
         "host": found.host,

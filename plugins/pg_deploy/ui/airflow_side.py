@@ -9,16 +9,10 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from airflow.configuration import conf as airflow_conf
-from airflow.models import Connection as AirflowConnection
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
-from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.utils.session import create_session
 from sqlalchemy import select
-
-from pg_deploy.edge.target import target_of
-from pg_deploy.errors import UnknownTargetError
-from pg_deploy.session import Target, without_secrets
 
 DEPLOY, ROLLBACK, BASELINE, MONITOR = (
     "deploy_migrations",
@@ -150,12 +144,31 @@ def targets() -> tuple[str, ...]:
     return (DEFAULT_TARGET, *sorted(named - {DEFAULT_TARGET}))
 
 
-def find_target(name: str) -> Target:
-    """The target behind the connection `name`, as Airflow's own server reads connections. Raises UnknownTargetError."""
-    try:
-        return target_of(name, AirflowConnection.get_connection_from_secrets(name))
-    except AirflowNotFoundException:
-        raise UnknownTargetError(without_secrets(name)) from None
+@dataclass(frozen=True)
+class RecentRun:
+    """A run of ours in a list."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    started_at: datetime | None
+    url: str
+
+
+def recent_runs(target: str, most: int = 15) -> tuple[RecentRun, ...]:
+    """The newest runs of ours on that target that people started, as Airflow knows them. Reads only."""
+    with create_session() as session:
+        rows = session.execute(
+            select(DagRun.dag_id, DagRun.run_id, DagRun.state, DagRun.start_date, DagRun.conf)
+            .where(DagRun.dag_id.in_(OURS), DagRun.run_type == "manual")
+            .order_by(DagRun.id.desc())
+            .limit(200)
+        ).all()
+    mine = [row for row in rows if ((row.conf or {}).get("target") or DEFAULT_TARGET) == target]
+    return tuple(
+        RecentRun(row.dag_id, row.run_id, _word(row.state), row.start_date, run_path(row.dag_id, row.run_id))
+        for row in mine[:most]
+    )
 
 
 def _task_url(page: str, row: Any) -> str:

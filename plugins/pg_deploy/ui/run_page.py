@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pg_deploy.edge.target import read_target
 from pg_deploy.errors import PgDeployError
 from pg_deploy.ledger import deployment
 from pg_deploy.ledger.deployment import Deployment
 from pg_deploy.reporting.report import read_report
 from pg_deploy.session import Connection
-from pg_deploy.ui.airflow_side import BASELINE, DEPLOY, MONITOR, ROLLBACK, AirflowRun, find_target
+from pg_deploy.ui.airflow_side import BASELINE, DEPLOY, MONITOR, ROLLBACK, AirflowRun
 from pg_deploy.ui.deployment import DeploymentView, view_of
 from pg_deploy.ui.reading import has_ledger, reading
 from pg_deploy.ui.statements import read_statements, read_working
@@ -45,7 +46,7 @@ def read_page(run: AirflowRun) -> RunPage:
         other = "the Database page shows what it measured" if run.dag_id == MONITOR else "this tab is empty for it"
         return RunPage(run, why=f"a run of {run.dag_id} deploys nothing: {other}.")
     try:
-        with reading(find_target(run.target)) as connection:
+        with reading(read_target(run.target)) as connection:
             held = _held(connection, run)
             if held is None:
                 return RunPage(run, why=_why_nothing(run))
