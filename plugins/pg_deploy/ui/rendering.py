@@ -42,6 +42,7 @@ def markdown() -> Environment:
     made.finalize = _escaped
     made.filters.update(
         code=_code,
+        link=_link,
         cells=lambda values: Raw(" | ".join(map(_code, values))),
         block=lambda sql: Raw(fenced(without_secrets(sql))),
     )
@@ -88,6 +89,10 @@ def _code(value: object) -> Raw:
     fence = "`" * (longest + 1)
     gap = " " if longest else ""
     return Raw(f"{fence}{gap}{text}{gap}{fence}")
+
+
+def _link(url: str) -> Raw:
+    return Raw(f"<{url.replace('<', '%3C').replace('>', '%3E')}>")
 
 
 def _duration(seconds: float | None) -> str:

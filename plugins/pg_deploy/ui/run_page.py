@@ -65,6 +65,10 @@ def _held(connection: Connection, run: AirflowRun) -> Deployment | None:
 def _why_nothing(run: AirflowRun) -> str:
     if run.is_dry:
         return "a dry run changes nothing and keeps nothing: what it would do is in the log of preflight."
+    if run.failed:
+        return (
+            "this run failed before it claimed the target, so nothing was changed: the log of its failed task says why."
+        )
     if run.is_open:
         return "preflight has not claimed the target yet: this page shows the deployment as soon as it has."
     return "this run ended before it claimed the target, so nothing was changed: the log of its failed task says why."
