@@ -108,7 +108,8 @@ assets: ## fetch the pages' chart library, and what tests them, from npm
 
 .PHONY: screenshots
 screenshots: demo-packages test-packages ## make the pictures of docs/images from real runs on the demo target
-	@$(python) -m launch screenshots
+	@$(python) -m demo reset
+	@$(python) -m tests.ui.screenshots
 
 .PHONY: new-migration
 new-migration: venv ## write a new migration: make new-migration NAME=add_orders_index
