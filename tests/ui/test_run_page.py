@@ -11,6 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pg_deploy.apply import apply
+from pg_deploy.snapshot import take_snapshot
+from pg_deploy.verify import verify
+from tests.core.working import working_on
 from tests.ui.conftest import Site, Visit, serious_violations
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "migrations"
@@ -110,40 +114,55 @@ def test_the_evidence_downloads_as_one_file_and_as_markdown(
     assert "\n\n\n\n" not in markdown
 
 
+HOSTILE = "<script>alert('title')</script><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def bad(site: Site, new_target: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    """A migration whose check finds rows, so that it was rolled back; its title and those rows hold a script."""
+    folder = tmp_path_factory.mktemp("bad") / "migrations"
+    shutil.copytree(FIXTURES / "check_fails", folder)
+    companion = folder / "20250101000000_add_colours"
+    text = re.sub(r"title:.*", f'title: "{HOSTILE}"', (companion / "migration.yaml").read_text())
+    (companion / "migration.yaml").write_text(text)
+    (companion / "verify" / "no_colour_has_a_number.sql").write_text(
+        f"""select '{HOSTILE.replace("'", "''")}' as "<b>column</b>", 'a | b ` c' as "pipe | and `tick`";\n"""
+    )
+    done = deploy(site, new_target("bad"), "bad", folder)
+    assert done.state == "failed"
+    return done
+
+
 def test_a_rolled_back_deployment_shows_what_broke_it_and_the_proof_that_it_is_gone(
-    site: Site, new_target: Callable[[str], str], visit: Open
+    site: Site, bad: Deployed, visit: Open
 ) -> None:
     """The engineer on call has to find the rows, not to query for them at night."""
-    done = deploy(site, new_target("bad"), "bad", FIXTURES / "check_fails")
-    assert done.state == "failed"
-    page = visit().open(site.run_page(done.run_id))
+    page = visit().open(site.run_page(bad.run_id))
     assert page.locator(".top .pill").first.inner_text() == "rolled back"
     one = page.locator("section.migration")
     assert "rolled back" in one.locator("h2").inner_text()
     broken = one.locator(".checks li", has_text="no colour has a number")
     assert broken.locator(".mark.bad").count() == 1
-    with psycopg.connect(done.url) as connection:
-        row = connection.execute(
-            """select detail -> 'columns' ->> 0, detail -> 'rows' -> 0 ->> 0 from deploy_ledger.evidence
-            where kind = 'check' and name = 'no_colour_has_a_number' and location = 'target'"""
-        ).fetchone()
-    assert row is not None
-    assert broken.locator("thead").inner_text().strip().startswith(row[0])
-    assert row[1] in broken.locator("tbody").inner_text()
+    assert broken.locator("tbody td").all_inner_texts() == [HOSTILE, "a | b ` c"]
     proof = one.locator("h3", has_text="Rollback and its proof")
     assert proof.count() == 1
     assert re.search(r"catalog facts as before: \d+ catalog facts compared,\s+0 differences", one.inner_text())
     assert page.locator("[data-part=tasks] .banner.bad a").first.get_attribute("href")
     assert serious_violations(page) == []
-    markdown = site.get(site.run_page(done.run_id) + "/report.md").text
-    assert f"  | `{row[0]}`" in markdown
-    assert "### Proof of the rollback" in markdown
+    assert "### Proof of the rollback" in site.get(site.run_page(bad.run_id) + "/report.md").text
 
 
 def test_a_rollback_run_shows_what_it_undid(site: Site, new_target: Callable[[str], str], visit: Open) -> None:
     """Days later somebody has to show that the undoing was asked for, approved and proven."""
     url = new_target("undone")
-    deploy(site, url, "undone", FIXTURES / "all_well")
+    with working_on(url, FIXTURES / "all_well", ends="deployed") as work:
+        for migration in work.migrations:
+            take_snapshot(work.job, migration)
+            apply(work.job, migration)
+            verify(work.job, migration)
+    with psycopg.connect(url) as connection:
+        first = connection.execute("select airflow_run from deploy_ledger.deployment").fetchone()
+    assert first is not None
     run_id, state = site.do(
         "run",
         dag_id="rollback_migrations",
@@ -161,6 +180,11 @@ def test_a_rollback_run_shows_what_it_undid(site: Site, new_target: Callable[[st
     assert "approved by tester" in page.locator("[data-part=summary]").inner_text()
     assert "its own changes are gone, and no others" in one.inner_text()
     assert page.locator("[data-part=criteria]").count() == 0
+    site.do("plain_run", dag_id="deploy_migrations", run_id=first[0], conf={"target": "undone"}, state="success")
+    older = visit().open(site.run_page(first[0]))
+    assert older.locator(".top .pill").first.inner_text() == "deployed"
+    assert "deployed then, undone since" in older.locator("#m20250103000000").inner_text()
+    assert older.locator("#m20250102000000 .pill").inner_text() == "deployed"
 
 
 def test_the_page_of_a_running_build_shows_its_progress_and_ends_by_itself(
@@ -217,46 +241,38 @@ def test_the_page_of_a_running_build_shows_its_progress_and_ends_by_itself(
 
 def test_a_run_without_evidence_says_why(site: Site, new_target: Callable[[str], str], visit: Open) -> None:
     """An empty page looks like a broken one."""
-    done = deploy(site, new_target("dry"), "dry", FIXTURES / "all_well", dry_run=True)
-    page = visit().open(site.run_page(done.run_id))
-    assert "a dry run changes nothing" in page.locator("#status").inner_text()
-    assert page.locator("[data-part=tasks] li").count() > 5
+    new_target("empty")
+    for run_id, conf, state, said in (
+        ("dry_one", {"dry_run": True}, "success", "a dry run changes nothing"),
+        ("early_one", {}, "running", "preflight has not claimed the target yet"),
+        ("cut_off", {}, "failed", "this run ended before it claimed the target"),
+    ):
+        site.do("plain_run", dag_id="deploy_migrations", run_id=run_id, conf={"target": "empty", **conf}, state=state)
+        page = visit().open(site.run_page(run_id))
+        assert said in page.locator("#status").inner_text()
     site.do("plain_run", dag_id="monitor_database", run_id="a_monitor_run", conf={}, state="success")
     page = visit().open(site.run_page("a_monitor_run", "monitor_database"))
     assert "deploys nothing" in page.locator("#status").inner_text()
     assert site.get(site.run_page("never_was")).status_code == 404
 
 
-HOSTILE = "<script>alert('title')</script><img src=x onerror=alert(1)>"
-
-
-def test_hostile_content_is_only_ever_text(
-    site: Site, new_target: Callable[[str], str], visit: Open, tmp_path: Path
-) -> None:
+def test_hostile_content_is_only_ever_text(site: Site, bad: Deployed, visit: Open) -> None:
     """A row of the database that holds a script must not run it in the browser of whoever may deploy."""
-    shutil.copytree(FIXTURES / "check_fails", tmp_path / "m")
-    companion = tmp_path / "m" / "20250101000000_add_colours"
-    text = re.sub(r"title:.*", f'title: "{HOSTILE}"', (companion / "migration.yaml").read_text())
-    (companion / "migration.yaml").write_text(text)
-    (companion / "verify" / "no_colour_has_a_number.sql").write_text(
-        f"""select '{HOSTILE.replace("'", "''")}' as "<b>column</b>", 'a | b ` c' as "pipe | and `tick`";\n"""
-    )
-    done = deploy(site, new_target("hostile"), "hostile", tmp_path / "m")
     one = visit()
-    page = one.open(site.run_page(done.run_id))
+    page = one.open(site.run_page(bad.run_id))
     assert HOSTILE in page.locator("section.migration h2").inner_text()
     broken = page.locator(".checks li", has_text="no colour has a number")
     assert HOSTILE in broken.inner_text()
     assert "<b>column</b>" in broken.locator("thead").inner_text()
     assert page.locator("main script, main img").count() == 0
-    answer = site.get(site.run_page(done.run_id))
+    answer = site.get(site.run_page(bad.run_id))
     assert "script-src 'self'" in answer.headers["content-security-policy"]
     for name in ("report.html", "report.md"):
-        found = site.get(f"{site.run_page(done.run_id)}/{name}").text
+        found = site.get(f"{site.run_page(bad.run_id)}/{name}").text
         outside_code = re.sub(r"(`+)[^\n]*?\1", "", found)
         assert "<script>alert" not in outside_code
         assert "<img src=x" not in outside_code
-    markdown = site.get(f"{site.run_page(done.run_id)}/report.md").text
+    markdown = site.get(f"{site.run_page(bad.run_id)}/report.md").text
     row = next(line for line in markdown.splitlines() if "a \\| b" in line)
     assert len(re.findall(r"(?<!\\)\|", row)) == 3, "a value broke out of its cell"
 

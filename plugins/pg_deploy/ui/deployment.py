@@ -22,7 +22,7 @@ from pg_deploy.ui.access_matrix import Matrix, make_matrix
 from pg_deploy.ui.bars import Bars, bars_of
 from pg_deploy.ui.statements import StatementLine, StatementTry, Working, lines_of
 
-ROLLBACK_DAG = "rollback_migrations"
+DEPLOY_DAG, ROLLBACK_DAG = "deploy_migrations", "rollback_migrations"
 _UNDER_WAY = {
     "planned": "being prepared",
     "snapshotted": "ready to be applied",
@@ -143,11 +143,8 @@ def view_of(
     return DeploymentView(
         held=held,
         is_undo=is_undo,
-        migrations=tuple(
-            _migration(outcome, rows, tries, is_open=held.ended_at is None, is_undo=is_undo)
-            for outcome in report.outcomes
-        ),
-        criteria=() if is_undo else report.criteria,
+        migrations=tuple(_migration(outcome, rows, tries, held, is_undo=is_undo) for outcome in report.outcomes),
+        criteria=_criteria(held, report),
         steps=report.steps,
         working=tuple(working),
         backup=_last(rows, BACKUP),
@@ -175,13 +172,13 @@ def _last(rows: Sequence[Evidence], kind: str) -> Evidence | None:
 
 
 def _migration(
-    outcome: Outcome, rows: Sequence[Evidence], tries: Sequence[StatementTry], *, is_open: bool, is_undo: bool
+    outcome: Outcome, rows: Sequence[Evidence], tries: Sequence[StatementTry], held: Deployment, *, is_undo: bool
 ) -> MigrationView:
     version = outcome.pinned.version
     mine = [row for row in rows if row.version == version]
     target = mine if is_undo else _merged(outcome.evidence, mine)
     rehearsals = [row for row in mine if row.kind == REHEARSAL]
-    state, tone = _state(outcome, mine, is_open=is_open, is_undo=is_undo)
+    state, tone = _state(outcome, mine, held, is_undo=is_undo)
     both = [*outcome.rehearsal, *(row for row in target if row.location == "target")]
     return MigrationView(
         pinned=outcome.pinned,
@@ -189,7 +186,7 @@ def _migration(
         attempt=outcome.attempt,
         state=state,
         tone=tone,
-        seconds=None if is_undo else _seconds(outcome.attempt),
+        seconds=None if is_undo or (outcome.attempt and _later(outcome.attempt, held)) else _seconds(outcome.attempt),
         approvals=tuple(row for row in mine if row.kind == "approval"),
         statements=() if is_undo else lines_of(tries, version, ("apply",), rehearsals[-1] if rehearsals else None),
         undone_by=lines_of(tries, version, ("rollback", "mend"), None),
@@ -219,8 +216,8 @@ def _newest(rows: Sequence[Evidence], kinds: Sequence[str]) -> list[Evidence]:
     return sorted({(row.location, row.name): row for row in rows if row.kind in kinds}.values(), key=lambda row: row.id)
 
 
-def _state(outcome: Outcome, mine: Sequence[Evidence], *, is_open: bool, is_undo: bool) -> tuple[str, str]:
-    attempt = outcome.attempt
+def _state(outcome: Outcome, mine: Sequence[Evidence], held: Deployment, *, is_undo: bool) -> tuple[str, str]:
+    attempt, is_open = outcome.attempt, held.ended_at is None
     if is_undo:
         if any(row.kind == "undone" for row in mine):
             return "undone", "good"
@@ -233,11 +230,27 @@ def _state(outcome: Outcome, mine: Sequence[Evidence], *, is_open: bool, is_undo
         return "deployed", "good"
     if attempt is not None and attempt.state == "baselined":
         return "adopted as it was", "good"
+    if attempt is not None and attempt.state == "rolled_back" and _later(attempt, held):
+        return "deployed then, undone since", "wait"
     if is_open and attempt is not None and attempt.state in _UNDER_WAY:
         return _UNDER_WAY[attempt.state], "wait"
     if is_open and outcome.state == NOT_REACHED:
         return "not yet", "plain"
     return outcome.state, "plain" if outcome.state == NOT_REACHED else "bad"
+
+
+def _later(attempt: Attempt, held: Deployment) -> bool:
+    """Whether the attempt was brought to its end after the deployment had ended."""
+    return attempt.ended_at is not None and held.ended_at is not None and attempt.ended_at > held.ended_at
+
+
+def _criteria(held: Deployment, report: Report) -> tuple[Criterion, ...]:
+    """As they were judged at the end of the run; of one that goes on, as they stand."""
+    if held.dag_id != DEPLOY_DAG:
+        return ()
+    kept = _last(report.evidence, "report")
+    judged = kept.detail.get("criteria") if kept else None
+    return tuple(Criterion(**each) for each in judged) if judged else report.criteria
 
 
 def _seconds(attempt: Attempt | None) -> float | None:
