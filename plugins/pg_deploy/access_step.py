@@ -69,7 +69,7 @@ class AccessOutcome:
     """What was asked, and how much of it, in sentences."""
 
     def as_detail(self) -> dict[str, object]:
-        """For the ledger: sentences, figures, and the verdict of each role, table and phase."""
+        """For the ledger: sentences, figures, and the verdict of each role, table and phase with the kinds of subjects that differ."""
         proof = self.proof
         return {
             "verdict": self.verdict,
@@ -81,9 +81,11 @@ class AccessOutcome:
             "asked": proof.asked if proof else 0,
             "seconds": round(proof.seconds, 2) if proof else 0.0,
             "cells": [
-                [cell.cell.role, cell.cell.table, cell.cell.phase, cell.verdict]
+                [cell.cell.role, cell.cell.table, cell.cell.phase, cell.verdict, list(cell.kinds)]
                 for cell in (proof.cells if proof else ())
             ],
+            "kinds": [list(pair) for pair in proof.kinds] if proof else [],
+            "differences": [_difference(found) for found in proof.found] if proof else [],
         }
 
 
@@ -94,6 +96,17 @@ class Asked:
     differences: tuple[RowDifference, ...] = ()
     pairs: int = 0
     notes: tuple[str, ...] = ()
+
+
+def _difference(found: AccessChange | RowDifference) -> dict[str, object]:
+    what = found.object if isinstance(found, AccessChange) else found.table
+    return {
+        "role": found.role,
+        "object": what,
+        "commands": list(found.commands),
+        "direction": found.direction,
+        "sentence": found.sentence,
+    }
 
 
 def may_change_access(migration: Migration) -> bool:

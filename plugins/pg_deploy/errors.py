@@ -1074,3 +1074,14 @@ class AccessDiffersError(PgDeployError):
             f'"{stem}" changes access in a way that it does not declare: {"; ".join(sentences[:10])}{more}; correct it, or '
             "declare the difference in access.yaml"
         )
+
+
+class PageUnreadableError(PgDeployError):
+    """A page in the UI could not read its target."""
+
+    def __init__(self, target: str, reason: str) -> None:
+        self.target = target
+        self.reason = reason
+        super().__init__(
+            f'target "{target}" cannot be read now: {reason}; start the server, mend the network or correct the connection'
+        )

@@ -68,6 +68,8 @@ class Rehearsed:
     rollback_s: float | None = None
     statements: list[StatementLocks] = field(default_factory=list)
     checks: list[tuple[str, str]] = field(default_factory=list)
+    findings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What each check said, by name: the rows that broke it are on a copy that is gone soon."""
     benchmarks: list[BenchmarkOutcome] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     not_rehearsed: list[str] = field(default_factory=list)
@@ -246,13 +248,14 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
             apply(job, migration)
             step = "verify after the rollback"
             verify(job, migration)
-        found.checks = _checks(job, rounds[-1])
+        _keep_checks(job, rounds[-1], found)
         found.benchmarks = compare_rounds(job.ledger, migration, [each.id for each in rounds]) if job.benchmark else []
     except (PgDeployError, psycopg.Error) as error:
         found.outcome = "failed"
         found.error = f"at {step}: {error}"
         current = attempts.latest(job.ledger, migration.version)
-        found.checks = _checks(job, current) if current is not None else []
+        if current is not None:
+            _keep_checks(job, current, found)
         for line in str(error).splitlines():
             job.log.error("%s", line)
         raise RehearsalFailedError(migration.stem, step, str(error)) from error
@@ -322,8 +325,10 @@ def _both_sides(job: Job, attempt: Attempt) -> tuple[Facts, Facts]:
     return before, after
 
 
-def _checks(job: Job, attempt: Attempt) -> list[tuple[str, str]]:
-    return [(each.name, each.outcome) for each in evidence.of_attempt(job.ledger, attempt.id, "check")]
+def _keep_checks(job: Job, attempt: Attempt, found: Rehearsed) -> None:
+    rows = evidence.of_attempt(job.ledger, attempt.id, "check")
+    found.checks = [(each.name, each.outcome) for each in rows]
+    found.findings = {each.name: each.detail for each in rows}
 
 
 def _record(job: Job, stage: Stage, found: Rehearsed) -> None:
@@ -343,6 +348,6 @@ def _record(job: Job, stage: Stage, found: Rehearsed) -> None:
     if found.access is not None:
         write(ACCESS, found.stem, found.access.decision.outcome, found.access.as_detail())
     for name, outcome in found.checks:
-        write("check", name, outcome, {})
+        write("check", name, outcome, found.findings.get(name, {}))
     for each in found.benchmarks:
         write("benchmark", each.name, "breached" if each.breached else "kept", each.as_detail())
