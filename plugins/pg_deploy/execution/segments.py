@@ -46,6 +46,11 @@ _AFTER_A_BUILD = f"""select case when current_setting('client_connection_check_i
     and version() like '%linux%'
     then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"""
 
+_AS_OURSELVES = """select pg_catalog.set_config('role', 'none', true),
+    pg_catalog.set_config('client_encoding', 'UTF8', true),
+    pg_catalog.set_config('datestyle', 'ISO', true),
+    pg_catalog.set_config('intervalstyle', 'postgres', true)"""
+
 BeforeCommit = Callable[[Connection, Segment], None]
 
 
@@ -389,8 +394,10 @@ def _holds_strong_lock(work: Work, session: _Session) -> bool:
 
 
 def _as_ourselves(connection: Connection) -> None:
-    """The ledger is written as the deploying role, whatever role the migration took on; its own choice is back after the commit."""
-    connection.execute("set local role none")
+    """The ledger is written as the deploying role and read as we expect it, whatever role, encoding or style of dates the
+    migration chose; its own choice is back after the commit.
+    """
+    connection.execute(_AS_OURSELVES)
 
 
 def _abort(connection: Connection) -> None:
