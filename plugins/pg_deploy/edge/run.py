@@ -23,9 +23,9 @@ from pg_deploy.ledger import plan
 from pg_deploy.ledger.deployment import Deployment
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.migrations.folder import migrations_dir
-from pg_deploy.migrations.migration import Migration, load, scan_folder
+from pg_deploy.migrations.migration import Migration, load, read_version
 from pg_deploy.preflight import Identity
-from pg_deploy.session import Target
+from pg_deploy.session import Connection, Target
 from pg_deploy.settings import settings
 
 log = logging.getLogger("pg_deploy")
@@ -81,11 +81,15 @@ class Run:
     def migration(self, version: str) -> Migration:
         """The pinned migration of that version, read now; refused unless it is still what was pinned."""
         with self.target.session(f"read {version}") as connection:
-            pinned = plan.pinned_version(connection, self.deployment_id, version)
-        found = [file for file in scan_folder(migrations_dir()).files if file.version == version]
-        if pinned is None or not found:
+            return self.migration_by(connection, version)
+
+    def migration_by(self, connection: Connection, version: str) -> Migration:
+        """As `migration`, on an open connection."""
+        pinned = plan.pinned_version(connection, self.deployment_id, version)
+        file = read_version(migrations_dir(), version)
+        if pinned is None or file is None:
             raise PinnedContentChangedError(pinned.stem if pinned else version)
-        migration = load(found[0])
+        migration = load(file)
         plan.refuse_other_content(pinned, migration)
         return plan.as_pinned(pinned, migration)
 

@@ -30,7 +30,7 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger.attempt import StatementRun
 from pg_deploy.ledger.guard import Guard
 from pg_deploy.parsing.statements import Segment, Statement
-from pg_deploy.session import CHECK_CLIENT_EVERY, Backend, Connection, Target, backend_of, one_line
+from pg_deploy.session import CHECK_CLIENT_EVERY, Backend, Connection, Target, backend_and_time, one_line
 
 _RETRIED = {"55P03", "40P01", "40001"}
 _CANCELLED = "57014"
@@ -110,9 +110,8 @@ class _Session:
 class _ServerClock:
     """The server's time without asking for it at each statement: one reading, then this machine's monotonic clock."""
 
-    def __init__(self, connection: Connection) -> None:
-        row = connection.execute("select pg_catalog.clock_timestamp()").fetchone()
-        self._at: datetime = row[0] if row else datetime.now().astimezone()
+    def __init__(self, at: datetime) -> None:
+        self._at = at
         self._mark = time.monotonic()
 
     def now(self) -> datetime:
@@ -134,7 +133,8 @@ def run_segments(
     with work.target.session(purpose) as connection:
         notices: list[str] = []
         connection.add_notice_handler(lambda d: notices.append(f"{d.severity}: {one_line(d.message_primary or '')}"))
-        session = _Session(connection, backend_of(connection), _ServerClock(connection), notices)
+        backend, now = backend_and_time(connection)
+        session = _Session(connection, backend, _ServerClock(now), notices)
         for statement in (each for segment in done for each in segment.statements if each.session_state):
             work.log.info("  line %d, for the session: %s", statement.line, statement.summary)
             connection.execute(statement.sql.encode())
