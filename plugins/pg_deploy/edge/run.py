@@ -12,7 +12,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRuntimeError
 
 from pg_deploy.conf import Approval, DeployConf, read_deploy_conf, stricter
-from pg_deploy.edge.target import approval_floor, read_target
+from pg_deploy.edge.target import approval_floor, four_eyes_floor, read_target
 from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, PgDeployError, PinnedContentChangedError
 from pg_deploy.execution.lost import lost_connections_named
 from pg_deploy.execution.old_backends import terminate_all
@@ -31,6 +31,7 @@ from pg_deploy.settings import settings
 log = logging.getLogger("pg_deploy")
 
 PREFLIGHT = "preflight"
+UNKNOWN_ACTOR = "unknown"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Run:
     def approval(self) -> Approval:
         """The policy in force: the stricter of the conf's and the connection's floor."""
         return stricter(self.conf.approval, approval_floor(self.target.name))
+
+    @property
+    def four_eyes(self) -> bool:
+        """Whether an approval counts only from somebody else than who triggered the run: the conf's word or the connection's."""
+        return self.conf.four_eyes or four_eyes_floor(self.target.name)
 
     @contextmanager
     def job(self, phase: str) -> Iterator[Job]:
@@ -121,7 +127,7 @@ def chosen(context: Any) -> dict[str, object]:
 def identity(context: Any) -> Identity:
     """Which run this is and who triggered it."""
     dag_run = context["dag_run"]
-    actor = getattr(dag_run, "triggering_user_name", None) or "unknown"
+    actor = getattr(dag_run, "triggering_user_name", None) or UNKNOWN_ACTOR
     return Identity(dag_run.dag_id, dag_run.run_id, actor, lambda holder: _is_over(context, holder))
 
 
