@@ -24,6 +24,7 @@ from pg_deploy.ledger.guard import Ownership
 from pg_deploy.migrations.folder import stamp
 from pg_deploy.migrations.migration import Folder, Migration, load_all, load_usable, scan_folder
 from pg_deploy.parsing.syntax import in_file
+from pg_deploy.parsing.tree import unquoted
 from pg_deploy.planning import Plan, Standing
 from pg_deploy.reporting.plan_text import plan_lines
 from pg_deploy.rights.missing import missing_rights
@@ -151,7 +152,7 @@ def _extensions_to_find(migrations: Sequence[Migration], state: ServerState, *, 
     made: set[str] = set()
     found: list[str] = []
     for migration in migrations:
-        created = {each.name for s in migration.statements for each in s.creates if each.kind == "extension"}
+        created = {unquoted(each.name) for s in migration.statements for each in s.creates if each.kind == "extension"}
         made |= created
         found += [name for name in migration.manifest.requires_extensions if name not in made]
         found += sorted(created - set(state.extensions_available))

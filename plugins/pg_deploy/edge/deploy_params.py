@@ -40,6 +40,13 @@ def deploy_params() -> dict[str, Param]:
             description="When a person is asked: for risk medium and up, always, or never. "
             "The connection's approval_floor wins over this.",
         ),
+        "four_eyes": Param(
+            False,
+            type="boolean",
+            title="Four eyes",
+            description="Whoever triggers the run may not approve it: an approval counts only from somebody else. "
+            "The connection's four_eyes holds whatever is said here.",
+        ),
         "on_failure": Param(
             "rollback_failed",
             type="string",

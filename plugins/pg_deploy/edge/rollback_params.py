@@ -50,6 +50,7 @@ def rollback_params() -> dict[str, Param]:
             title="Approval",
             description="Whether a person is asked. The connection's approval_floor wins over this.",
         ),
+        "four_eyes": shared["four_eyes"],
         "dry_run": Param(
             False, type="boolean", title="Dry run", description="Show what would be undone and lost; change nothing."
         ),

@@ -30,7 +30,7 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger.attempt import StatementRun
 from pg_deploy.ledger.guard import Guard
 from pg_deploy.parsing.statements import Segment, Statement
-from pg_deploy.session import CHECK_CLIENT_EVERY, Backend, Connection, Target, backend_of, one_line
+from pg_deploy.session import CHECK_CLIENT_EVERY, Backend, Connection, Target, backend_and_time, one_line
 
 _RETRIED = {"55P03", "40P01", "40001"}
 _CANCELLED = "57014"
@@ -47,6 +47,11 @@ _FOR_A_BUILD = """select set_config('lock_timeout', '0', false), set_config('sta
 _AFTER_A_BUILD = f"""select case when current_setting('client_connection_check_interval', true) is not null
     and version() like '%linux%'
     then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"""
+
+_AS_OURSELVES = """select pg_catalog.set_config('role', 'none', true),
+    pg_catalog.set_config('client_encoding', 'UTF8', true),
+    pg_catalog.set_config('datestyle', 'ISO', true),
+    pg_catalog.set_config('intervalstyle', 'postgres', true)"""
 
 BeforeCommit = Callable[[Connection, Segment], None]
 
@@ -107,9 +112,8 @@ class _Session:
 class _ServerClock:
     """The server's time without asking for it at each statement: one reading, then this machine's monotonic clock."""
 
-    def __init__(self, connection: Connection) -> None:
-        row = connection.execute("select pg_catalog.clock_timestamp()").fetchone()
-        self._at: datetime = row[0] if row else datetime.now().astimezone()
+    def __init__(self, at: datetime) -> None:
+        self._at = at
         self._mark = time.monotonic()
 
     def now(self) -> datetime:
@@ -131,7 +135,8 @@ def run_segments(
     with work.target.session(purpose) as connection:
         notices: list[str] = []
         connection.add_notice_handler(lambda d: notices.append(f"{d.severity}: {one_line(d.message_primary or '')}"))
-        session = _Session(connection, backend_of(connection), _ServerClock(connection), notices)
+        backend, now = backend_and_time(connection)
+        session = _Session(connection, backend, _ServerClock(now), notices)
         for statement in (each for segment in done for each in segment.statements if each.session_state):
             work.log.info("  line %d, for the session: %s", statement.line, statement.summary)
             connection.execute(statement.sql.encode())
@@ -418,8 +423,10 @@ def _holds_strong_lock(work: Work, session: _Session) -> bool:
 
 
 def _as_ourselves(connection: Connection) -> None:
-    """The ledger is written as the deploying role, whatever role the migration took on; its own choice is back after the commit."""
-    connection.execute("set local role none")
+    """The ledger is written as the deploying role and read as we expect it, whatever role, encoding or style of dates the
+    migration chose; its own choice is back after the commit.
+    """
+    connection.execute(_AS_OURSELVES)
 
 
 def _abort(connection: Connection) -> None:
