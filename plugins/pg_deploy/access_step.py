@@ -69,7 +69,7 @@ class AccessOutcome:
     """What was asked, and how much of it, in sentences."""
 
     def as_detail(self) -> dict[str, object]:
-        """For the ledger: sentences, figures, and the verdict of each role, table and phase."""
+        """For the ledger: sentences, figures, and the verdict of each role, table and phase with the kinds of subjects that differ."""
         proof = self.proof
         return {
             "verdict": self.verdict,
@@ -81,9 +81,11 @@ class AccessOutcome:
             "asked": proof.asked if proof else 0,
             "seconds": round(proof.seconds, 2) if proof else 0.0,
             "cells": [
-                [cell.cell.role, cell.cell.table, cell.cell.phase, cell.verdict]
+                [cell.cell.role, cell.cell.table, cell.cell.phase, cell.verdict, list(cell.kinds)]
                 for cell in (proof.cells if proof else ())
             ],
+            "kinds": [list(pair) for pair in proof.kinds] if proof else [],
+            "differences": [_difference(found) for found in proof.found] if proof else [],
         }
 
 
@@ -94,6 +96,17 @@ class Asked:
     differences: tuple[RowDifference, ...] = ()
     pairs: int = 0
     notes: tuple[str, ...] = ()
+
+
+def _difference(found: AccessChange | RowDifference) -> dict[str, object]:
+    what = found.object if isinstance(found, AccessChange) else found.table
+    return {
+        "role": found.role,
+        "object": what,
+        "commands": list(found.commands),
+        "direction": found.direction,
+        "sentence": found.sentence,
+    }
 
 
 def may_change_access(migration: Migration) -> bool:
@@ -189,9 +202,19 @@ def log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
         log.info("    %s", shortened(sentence))
 
 
-def shortened(sentence: str, most: int = 200) -> str:
-    """A sentence for a log: a rewritten policy holds both texts whole, which the ledger keeps."""
-    return sentence if len(sentence) <= most else sentence[: most - 1] + "…"
+def shortened(sentence: str, most: int = 240) -> str:
+    """A sentence for a log: of a rewritten policy the beginning of both texts, which the ledger keeps whole."""
+    if len(sentence) <= most:
+        return sentence
+    was, middle, is_now = sentence.partition("; it is now ")
+    if not middle:
+        return _cut(sentence, most)
+    half = (most - len(middle)) // 2
+    return f"{_cut(was, max(half, most - len(middle) - len(is_now)))}{middle}{_cut(is_now, half)}"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _transferred(

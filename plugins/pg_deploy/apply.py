@@ -91,7 +91,7 @@ def _open_attempt(job: Job, migration: Migration) -> Attempt:
     if current is not None and current.state == "verified":
         # The task was cleared, or started twice. A file edited since, or a row gone from the history, is preflight's matter.
         return current
-    if (current is None or current.state not in UNFINISHED) and migration.version in history.read(job.ledger):
+    if (current is None or current.state not in UNFINISHED) and history.holds(job.ledger, migration.version):
         raise AppliedMeanwhileError(migration.stem)
     if current is None or current.state in ("planned", "rolled_back", "baselined"):
         return take_snapshot(job, migration)

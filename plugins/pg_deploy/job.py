@@ -54,7 +54,7 @@ class Job:
         self.record(attempt, kind, result.name, result.outcome, asdict(result))
 
     def record(self, attempt: Attempt, kind: str, name: str, outcome: str, detail: dict[str, object]) -> None:
-        """Write one piece of evidence of `attempt`. Commits once."""
+        """Write one piece of evidence of `attempt`. Commits once; the attempt's next state takes it to the disk."""
         evidence.record(
             self.ledger,
             self.deployment_id,
@@ -65,4 +65,5 @@ class Job:
             attempt_id=attempt.id,
             version=attempt.version,
             location="rehearsal" if self.on_copy else "target",
+            waits=False,
         )

@@ -55,6 +55,8 @@ class Proof:
     compared: int = 0
     seconds: float = 0.0
     timings: dict[str, float] = field(default_factory=dict)
+    kinds: tuple[tuple[str, str], ...] = ()
+    """The pairs of role and kind of subject that were asked."""
 
     @property
     def opened(self) -> tuple[AccessChange, ...]:
@@ -172,6 +174,7 @@ def _prove_rows(
         subjects=len(subjects),
         asked=asked,
         compared=compared,
+        kinds=tuple(dict.fromkeys((subject.role, subject.kind) for subject in subjects)),
         timings={
             **timings,
             **{f"{m.side.name} {name}": value for m in measured for name, value in m.timings.items()},
