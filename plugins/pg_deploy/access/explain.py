@@ -197,7 +197,7 @@ def _evaluate(
     connection: Connection, api: Api, relation: Relation, clause: str, role: str, said: str, contents: str
 ) -> str:
     query = (
-        f"select coalesce(({clause}), false) from"
+        f"select coalesce(({clause.replace('%', '%%')}), false) from"
         f" pg_catalog.jsonb_populate_record(null::{relation.quoted}, %s::jsonb) as {quote(relation.name)}"
     )
     with acting_as(connection, api, role, said):

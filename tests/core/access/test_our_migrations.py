@@ -36,6 +36,16 @@ def test_a_migration_is_what_it_declares(pair: Pair, stem: str) -> None:
     assert [finding.sentence for finding in new if finding.level in FAILING] == []
 
 
+def test_after_all_four_the_advisor_finds_no_more_than_before(pair: Pair) -> None:
+    """Supabase's advisor is the first thing that people look at after a deployment: nothing new may be red or amber there."""
+    before = [finding for finding in run_lints(pair.old) if finding.level in FAILING]
+    for stem in STEMS:
+        pair.deploy(*statements(stem))
+    after = [finding for finding in run_lints(pair.new) if finding.level in FAILING]
+    assert {finding.key for finding in after} <= {finding.key for finding in before}
+    assert len(after) <= len(before)
+
+
 def test_equal_access_facts_have_one_fingerprint(pair: Pair) -> None:
     """The proof on the copy transfers to the target by this fingerprint, so nothing else may go into it."""
     before = read_facts(pair.old)
