@@ -55,3 +55,23 @@ def test_equal_access_facts_have_one_fingerprint(pair: Pair) -> None:
     assert access_changes(before, after) == ()
     pair.deploy("grant select (note) on public.messages to anon")
     assert access_facts(read_facts(pair.new)).fingerprint != access_facts(before).fingerprint
+
+
+def test_a_new_table_opens_what_its_policies_let_through(pair: Pair) -> None:
+    """Supabase grants everything on every new table to anon: behind row level security that opens nothing by itself."""
+    before = read_facts(pair.old)
+    pair.deploy(
+        "create table public.prices (id integer primary key, amount numeric)",
+        "alter table public.prices enable row level security",
+        "create policy shown on public.prices for select to authenticated using (true)",
+        "create table public.open_to_all (id integer primary key)",
+    )
+    opened = {
+        (change.role, change.object): set(change.commands)
+        for change in access_changes(before, read_facts(pair.new))
+        if change.opened
+    }
+    assert ("anon", "public.prices") not in opened
+    assert opened["authenticated", "public.prices"] == {"select"}
+    assert {"select", "insert", "update", "delete"} <= opened["service_role", "public.prices"]
+    assert {"select", "insert", "update", "delete"} <= opened["anon", "public.open_to_all"]
