@@ -17,7 +17,7 @@ from pg_deploy.access.live_context import looked_up_by
 from pg_deploy.access.predicates import PHASE_WORDS, read_policies
 from pg_deploy.access.reach import reachable
 from pg_deploy.access.written import WRITTEN, from_details, written_differences
-from pg_deploy.access_step import Asked, api_of, may_change_access
+from pg_deploy.access_step import EXPLAINED, Asked, api_of, may_change_access
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
 from pg_deploy.job import Job
@@ -28,8 +28,6 @@ from pg_deploy.session import Connection, one_line
 
 LIVE_BEFORE = "access sample"
 LIVE_AFTER = "access sample asked again"
-EXPLAINED = 2
-"""Differences that are explained step by step, at most."""
 
 
 def sample_target(job: Job, attempt: Attempt, connection: Connection) -> None:

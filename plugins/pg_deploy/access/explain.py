@@ -85,8 +85,10 @@ def explain_access(
             connection.execute("rollback")
 
 
-def explain_difference(connection: Connection, api: Api, difference: RowDifference) -> list[str]:
-    """The steps behind one difference, for its first subject and row, as the database is now; empty where nothing can be told.
+def explain_difference(
+    connection: Connection, api: Api, difference: RowDifference, *, when: str = "as it is now"
+) -> list[str]:
+    """The steps behind one difference, for its first subject and row, in this database; empty where nothing can be told.
 
     The connection is as for explain_access().
     """
@@ -100,7 +102,7 @@ def explain_difference(connection: Connection, api: Api, difference: RowDifferen
         )
     except (NothingToExplainError, psycopg.Error):
         return []
-    return [f'explained for row {difference.keys[0]} of "{difference.table}":', *told.text.splitlines()]
+    return [f'row {difference.keys[0]} of "{difference.table}", {when}:', *told.text.splitlines()]
 
 
 def _relation(connection: Connection, table: str, api: Api) -> Relation:
