@@ -8,7 +8,8 @@ from pg_deploy.access.api import SUPABASE, Api
 from pg_deploy.access.change import AccessChange, words
 from pg_deploy.access.facts import access_facts, deciding_functions, definer_functions
 from pg_deploy.access.functions import is_definer
-from pg_deploy.access.policies import commands_of, policy_changes, table_of
+from pg_deploy.access.opened import bypasses, reached_commands
+from pg_deploy.access.policies import policy_changes
 from pg_deploy.access.rights import PUBLIC, held_rights, memberships, reachable_roles
 from pg_deploy.catalog.reader import Fact, Facts
 
@@ -62,14 +63,15 @@ def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
         if target not in objects_before:
             opened = role in reached and (kind in _RELATIONS or kind == "column" or target in definers)
             rights = sorted(has & _RIGHTS_OF.get(kind, has))
-            # What public or a group is granted, its members use under policies of their own.
-            if kind == "table" and role in api.roles and objects_after[target].properties.get("row level security"):
-                rights = sorted(set(rights) & _let_through(after, name, role))
             if opened and rights:
                 commands = tuple(right.lower() for right in rights)
-                yield AccessChange(
-                    "gained", role, name, commands, _opened(role, commands, kind, name, after), opened=True
-                )
+                if role in api.roles:
+                    # what public or a group is granted, its members use under policies of their own
+                    commands = reached_commands(role, commands, kind, name, after)
+                if commands:
+                    said = _opened(role, commands, kind, name, after)
+                    declared = not bypasses(role, after)
+                    yield AccessChange("gained", role, name, commands, said, decides=declared, opened=True)
             continue
         owner = objects_after[target].properties.get("owner") if target in objects_after else None
         if role == owner:
@@ -82,25 +84,6 @@ def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
             yield AccessChange(
                 "lost", role, name, could, f'{role} could {words(could)} {kind} "{name}" and can no longer'
             )
-
-
-def _let_through(after: Facts, table: str, role: str) -> set[str]:
-    """The rights that reach any row of a new table with row level security: by a permissive policy, or past all of them."""
-    attributes = after.by_key.get(("role", role))
-    if attributes is not None and any(
-        attributes.properties.get(name) for name in ("superuser", "bypass row level security")
-    ):
-        return set(_DATA_RIGHTS)
-    own = reachable_roles(after, [role])
-    return {
-        command.upper()
-        for fact in after.facts
-        if fact.kind == "policy"
-        and table_of(fact)[0] == table
-        and not fact.properties.get("restrictive")
-        and own & set(fact.properties.get("roles", []))
-        for command in commands_of(fact)
-    }
 
 
 def _table_of(column: str) -> str:

@@ -75,3 +75,16 @@ def test_a_new_table_opens_what_its_policies_let_through(pair: Pair) -> None:
     assert opened["authenticated", "public.prices"] == {"select"}
     assert {"select", "insert", "update", "delete"} <= opened["service_role", "public.prices"]
     assert {"select", "insert", "update", "delete"} <= opened["anon", "public.open_to_all"]
+
+
+def test_what_public_is_granted_counts_behind_policies_of_others(pair: Pair) -> None:
+    """A grant to public and a policy to authenticated open the table together, and neither does alone."""
+    before = read_facts(pair.old)
+    pair.deploy(
+        "create table public.prices (id integer primary key, amount numeric)",
+        "revoke all on public.prices from anon, authenticated; grant select on public.prices to public",
+        "alter table public.prices enable row level security",
+        "create policy shown on public.prices for select to authenticated using (true)",
+    )
+    opened = [change for change in access_changes(before, read_facts(pair.new)) if change.opened and change.decides]
+    assert [(change.role, change.commands) for change in opened] == [("public", ("select",))]
