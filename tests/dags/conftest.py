@@ -41,19 +41,24 @@ def _airflow_metadata() -> None:
 
 
 @pytest.fixture
-def database(empty_database: str) -> Database:
-    """A new, empty target of the deploying role, and a way to look at it.
+def empty_database(empty_database: str) -> str:
+    """As everywhere, but unlike Supabase's it gives new tables to no anon and no authenticated.
 
-    Unlike Supabase's, it gives new tables to nobody: else every table that a test makes in passing would have to declare
-    whom it is open to. Tests of access use the demo database.
+    Else every table that a test makes in passing would have to declare whom it is open to. Tests of access use the demo
+    database.
     """
-    found = Database(empty_database)
-    found.run(
-        "alter default privileges in schema public revoke all on tables from anon, authenticated, service_role;"
-        " alter default privileges in schema public revoke all on sequences from anon, authenticated, service_role;"
-        " alter default privileges in schema public revoke all on functions from anon, authenticated, service_role"
+    Database(empty_database).run(
+        "alter default privileges in schema public revoke all on tables from anon, authenticated;"
+        " alter default privileges in schema public revoke all on sequences from anon, authenticated;"
+        " alter default privileges in schema public revoke all on functions from anon, authenticated"
     )
-    return found
+    return empty_database
+
+
+@pytest.fixture
+def database(empty_database: str) -> Database:
+    """A new, empty target of the deploying role, and a way to look at it."""
+    return Database(empty_database)
 
 
 @pytest.fixture
