@@ -1074,3 +1074,26 @@ class AccessDiffersError(PgDeployError):
             f'"{stem}" changes access in a way that it does not declare: {"; ".join(sentences[:10])}{more}; correct it, or '
             "declare the difference in access.yaml"
         )
+
+
+class PageUnreadableError(PgDeployError):
+    """A page in the UI could not read its target."""
+
+    def __init__(self, target: str, reason: str) -> None:
+        self.target = target
+        self.reason = reason
+        super().__init__(
+            f'target "{target}" cannot be read now: {reason}; start the server, mend the network or correct the connection'
+        )
+
+
+class SamePersonError(PgDeployError):
+    """With four_eyes, an approval by who triggered the run, or one of which it is not known that it is somebody else's."""
+
+    def __init__(self, stem: str, by: str, actor: str) -> None:
+        self.by = by
+        self.actor = actor
+        super().__init__(
+            f'"{stem}" was approved by {by} in a run that {actor} triggered, and four_eyes asks for somebody else: nothing of it '
+            "was applied; trigger a new run, and let another person answer"
+        )
