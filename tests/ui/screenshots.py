@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -43,8 +44,8 @@ BROKEN = "20251201000000_add_customer_notes"
 _LOG = logging.getLogger("screenshots")
 
 
-def main() -> None:
-    """Run, measure, look; the demo target and Airflow are left running."""
+def main(runs: list[str]) -> None:
+    """Run, measure, look; the demo target and Airflow are left running. With two ids of runs, only look."""
     variables = {
         name: value for name, value in os.environ.items() if name not in ("CONF", "TARGET_URL", "MIGRATIONS_DIR")
     }
@@ -56,16 +57,24 @@ def main() -> None:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or "google-chrome"
     with sync_playwright() as playwright, an_application() as application:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        with measuring(target, application):
-            good = run(api, variables, CHECKOUT / "sql" / "migrations", {"approval": "risky"}, browser)
-            with broken_migrations() as folder:
-                bad = run(api, variables, folder, {"approval": "none", "rehearse": "none", "backup": "none"}, browser)
-        stretch(target)
+        good, bad = runs or ("", "")
+        if not runs:
+            good, bad = work(api, variables, target, application, browser)
         for width in WIDTHS:
             pictures(browser, running.url, width, good, bad)
         browser.close()
     offer(where, running, {"MIGRATIONS_DIR": str(CHECKOUT / "sql" / "migrations")})
-    print(f"the pictures are in {IMAGES}: look at them")
+    print(f"the pictures are in {IMAGES}: look at them; to take them again: {good} {bad}")
+
+
+def work(api: Api, variables: Mapping[str, str], target: Target, application: str, browser: Browser) -> tuple[str, str]:
+    """The ids of a good run and of one that was rolled back."""
+    with measuring(target, application):
+        good = run(api, variables, CHECKOUT / "sql" / "migrations", {"approval": "risky"}, browser)
+        with broken_migrations() as folder:
+            bad = run(api, variables, folder, {"approval": "none", "rehearse": "none", "backup": "none"}, browser)
+    stretch(target)
+    return good, bad
 
 
 def run(api: Api, variables: Mapping[str, str], folder: Path, conf: Mapping[str, object], browser: Browser) -> str:
@@ -279,4 +288,4 @@ def _token(url: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
