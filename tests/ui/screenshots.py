@@ -9,6 +9,7 @@ import http.server
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -37,6 +38,8 @@ from tests.ui.conftest import FLAGS
 IMAGES = CHECKOUT / "docs" / "images"
 WIDTHS = (1280, 1920)
 HEIGHT = 900
+FORM_HEIGHT = 2300
+GRAPH_HEIGHT = 1400
 # One minute of measuring is drawn as this many.
 STRETCHED = 60
 DEPLOY = "deploy_migrations"
@@ -204,14 +207,22 @@ def broken_migrations() -> Iterator[Path]:
 
 
 def stretch(target: Target) -> None:
-    """Draw the minutes of measuring as hours: only the clock is changed, and only for the pictures."""
-    moved = {
-        "sample": ("taken_at",),
-        "deployment": ("started_at", "ended_at"),
-        "alert": ("started_at", "seen_at", "ended_at"),
-    }
+    """Draw the minutes of measuring as hours, for the pictures only: moments are moved, no duration is changed."""
     with target.session("stretch") as connection, connection.transaction():
-        for table, columns in moved.items():
+        connection.execute(
+            """create temporary table moved on commit drop as
+            select d.id, (now() - (now() - d.ended_at) * %(times)s) - d.ended_at as by
+            from deploy_ledger.deployment d""",
+            {"times": STRETCHED},
+        )
+        for table, key, columns in (
+            ("deployment", "id", ("started_at", "ended_at")),
+            ("attempt", "deployment_id", ("started_at", "applied_at", "verified_at", "ended_at")),
+            ("evidence", "deployment_id", ("recorded_at",)),
+        ):
+            changes = ", ".join(f"{column} = {column} + m.by" for column in columns)
+            connection.execute(f"update deploy_ledger.{table} t set {changes} from moved m where m.id = t.{key}")
+        for table, columns in (("sample", ("taken_at",)), ("alert", ("started_at", "seen_at", "ended_at"))):
             changes = ", ".join(f"{column} = now() - (now() - {column}) * {STRETCHED}" for column in columns)
             connection.execute(f"update deploy_ledger.{table} set {changes}")
 
@@ -229,20 +240,26 @@ def approval(browser: Browser, url: str, width: int, run_id: str, task_id: str) 
 def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> None:
     """All pictures of that width."""
     runs = f"{url}/dags/{DEPLOY}/runs"
-    with window(browser, url, width) as page:
+    with window(browser, url, width, height=FORM_HEIGHT) as page:
         page.goto(f"{url}/dags/{DEPLOY}")
         page.get_by_role("button", name="Trigger").first.click()
-        page.get_by_text("Dry run").first.wait_for()
+        page.get_by_text("Migrations folder").first.wait_for()
         page.wait_for_timeout(2500)
         page.screenshot(path=IMAGES / f"trigger-form-{width}.png")
+    with window(browser, url, width, height=GRAPH_HEIGHT) as page:
         for name, run_id in (("good", good), ("rolled-back", bad)):
             page.goto(f"{runs}/{quote(run_id, safe='')}")
             page.wait_for_timeout(3000)
             page.keyboard.press("g")
             page.locator(".react-flow__node").first.wait_for()
-            page.wait_for_timeout(4000)
+            page.get_by_label(re.compile("collapse details", re.IGNORECASE)).click()
+            page.wait_for_timeout(2500)
+            page.locator(".react-flow__controls-fitview").click()
+            page.wait_for_timeout(2500)
             page.screenshot(path=IMAGES / f"graph-{name}-{width}.png")
+            page.get_by_label(re.compile("show details", re.IGNORECASE)).click()
             page.keyboard.press("g")
+    with window(browser, url, width) as page:
         for name, run_id in (("deployment", good), ("rolled-back", bad)):
             page.goto(f"{runs}/{quote(run_id, safe='')}/plugin/deployment")
             page.frame_locator("iframe[title=Deployment]").locator("section.migration").first.wait_for()
@@ -271,10 +288,17 @@ def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> Non
 
 
 @contextmanager
-def window(browser: Browser, url: str, width: int, *, dark: bool = False) -> Iterator[Page]:
-    """A logged-in window."""
-    context = browser.new_context(viewport={"width": width, "height": HEIGHT}, color_scheme="dark" if dark else "light")
-    context.add_init_script(f"window.localStorage.setItem('theme', '{'dark' if dark else 'light'}')")
+def window(browser: Browser, url: str, width: int, *, dark: bool = False, height: int = HEIGHT) -> Iterator[Page]:
+    """A logged-in window; the graph is drawn from top to bottom, the broken migration's group open."""
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
+    stored = {
+        "theme": "dark" if dark else "light",
+        f"direction-{DEPLOY}": json.dumps("DOWN"),
+        f"{DEPLOY}/open-groups": json.dumps([BROKEN]),
+    }
+    context.add_init_script(
+        f"Object.entries({json.dumps(stored)}).forEach(([name, value]) => window.localStorage.setItem(name, value))"
+    )
     context.add_cookies([{"name": "_token", "value": _token(url), "url": url}])
     page = context.new_page()
     page.set_default_timeout(120000)
