@@ -40,12 +40,12 @@ def directory() -> Path:
 def _do(verb: str, place: Path) -> None:
     began = time.monotonic()
     if verb == "up":
-        _say(cluster.ensure(place, scale=_scale(), port=_port()), "is up", began)
+        _say(cluster.ensure(place, scale=scale(), port=_port()), "is up", began)
     elif verb == "reset":
         # A new cluster is fresh, and one that exists must be running to keep its port.
         existed = cluster.exists(place)
-        target = cluster.ensure(place, scale=_scale(), port=_port())
-        _say(cluster.reset(target, scale=_scale()) if existed else target, "is as new", began)
+        target = cluster.ensure(place, scale=scale(), port=_port())
+        _say(cluster.reset(target, scale=scale()) if existed else target, "is as new", began)
     elif verb == "down":
         target_or_none = cluster.running(place)
         if target_or_none is not None:
@@ -64,7 +64,8 @@ def _say(target: cluster.Cluster, what: str, began: float) -> None:
     print(f"demo target: {what} on 127.0.0.1:{target.port}, scale {target.scale:g} ({seconds:.1f} s)", file=sys.stderr)
 
 
-def _scale() -> float:
+def scale() -> float:
+    """DEMO_SCALE as a number, default 1. Raises BadSettingError."""
     value = os.environ.get("DEMO_SCALE", "") or "1"
     try:
         scale = float(value)

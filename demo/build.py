@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -21,6 +22,14 @@ Fill = Callable[[Connect], None]
 """Work on a running server."""
 
 
+def made_from() -> str:
+    """Names what a new cluster would hold: a digest of all SQL under sql/. Reads files only."""
+    digest = hashlib.sha256()
+    for path in sorted(SQL.rglob("*.sql")):
+        digest.update(f"{path.relative_to(SQL).as_posix()}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
 def bootstrap(connect: Connect, passwords: dict[str, str]) -> None:
     """Make the roles and the databases demo and supabase_empty, both without tables of ours in public."""
     with connect("supabase_admin", "postgres") as admin:
@@ -28,9 +37,12 @@ def bootstrap(connect: Connect, passwords: dict[str, str]) -> None:
         admin.execute(sql.SQL("alter role postgres password {}").format(sql.Literal(passwords["postgres"])))
         for database in (DATABASE, EMPTY):
             admin.execute(sql.SQL("create database {} owner postgres").format(sql.Identifier(database)))
-    for database, last in ((DATABASE, "bootstrap/40_cron.sql"), (EMPTY, "bootstrap/50_storage.sql")):
+    for database, more in (
+        (DATABASE, ("bootstrap/40_cron.sql",)),
+        (EMPTY, ("bootstrap/50_storage.sql", "bootstrap/60_realtime.sql")),
+    ):
         with connect("supabase_admin", database) as admin:
-            _run(admin, "bootstrap/20_database.sql", "bootstrap/30_auth.sql", last)
+            _run(admin, "bootstrap/20_database.sql", "bootstrap/30_auth.sql", *more)
 
 
 def fill(connect: Connect, scale: float, base: datetime) -> None:

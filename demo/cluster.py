@@ -75,12 +75,12 @@ def destroy(directory: Path) -> None:
 def reset(cluster: Cluster, *, scale: float | None = None) -> Cluster:
     """Bring everything in the cluster back to its first state, and leave it running on the same URLs.
 
-    Ends all connections and removes every database that was added. Fills anew when the scale changes, or when the
-    telemetry is older than two days; else it copies files.
+    Ends all connections and removes every database that was added. Fills anew when the scale changes, when the
+    telemetry is older than two days, or when the SQL that it is made from was changed; else it copies files.
     """
     with alone(cluster.directory):
         wanted = cluster.scale if scale is None else scale
-        fresh = datetime.now(timezone.utc) - cluster.filled_at < FRESH_FOR
+        fresh = datetime.now(timezone.utc) - cluster.filled_at < FRESH_FOR and cluster.made_from == build.made_from()
         if wanted != cluster.scale or not fresh or not (cluster.directory / "template").exists():
             remove(cluster.directory)
             return _started(make(cluster.directory, wanted, cluster.port, cluster), None)

@@ -58,6 +58,7 @@ def make(directory: Path, scale: float, port: int, before: Cluster | None = None
         filled_at=datetime.now(timezone.utc).replace(second=0, microsecond=0),
         deployer_password=before.deployer_password if before else secrets.token_urlsafe(18),
         admin_password=before.admin_password if before else secrets.token_urlsafe(18),
+        made_from=build.made_from(),
     )
     template = directory / "template"
     directory.mkdir(mode=0o755)

@@ -31,6 +31,8 @@ class Cluster:
     filled_at: datetime
     deployer_password: str = field(repr=False)
     admin_password: str = field(repr=False)
+    made_from: str = ""
+    """build.made_from() of the code that made it."""
 
     @property
     def data(self) -> Path:
@@ -71,6 +73,7 @@ def load(directory: Path) -> Cluster | None:
             filled_at=datetime.fromisoformat(found["filled_at"]),
             deployer_password=str(found["deployer_password"]),
             admin_password=str(found["admin_password"]),
+            made_from=str(found.get("made_from", "")),
         )
     except (OSError, ValueError, KeyError):
         return None

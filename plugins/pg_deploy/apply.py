@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pg_deploy.access.written import WRITTEN, as_detail, written_here
 from pg_deploy.errors import (
     AppliedMeanwhileError,
     ConnectionLostError,
@@ -14,6 +15,7 @@ from pg_deploy.execution.old_backends import settle
 from pg_deploy.execution.segments import Work, run_segments
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import UNFINISHED, Attempt
 from pg_deploy.migrations import history
 from pg_deploy.migrations.history_text import history_statements
@@ -52,6 +54,17 @@ def apply(job: Job, migration: Migration) -> Attempt:
     attempt = current
 
     def before_commit(connection: Connection, segment: Segment) -> None:
+        if not job.on_copy and (wrote := written_here(connection)):
+            evidence.record(
+                connection,
+                job.deployment_id,
+                WRITTEN,
+                f"segment {segment.ordinal}",
+                f"{len(wrote)} tables",
+                detail=as_detail(wrote),
+                attempt_id=attempt.id,
+                version=migration.version,
+            )
         if segment.ordinal == last:
             history.insert(connection, migration.version, migration.file.name, history_statements(migration.file.sql))
             attempts.move(connection, attempt, "applied")
@@ -78,7 +91,7 @@ def _open_attempt(job: Job, migration: Migration) -> Attempt:
     if current is not None and current.state == "verified":
         # The task was cleared, or started twice. A file edited since, or a row gone from the history, is preflight's matter.
         return current
-    if (current is None or current.state not in UNFINISHED) and migration.version in history.read(job.ledger):
+    if (current is None or current.state not in UNFINISHED) and history.holds(job.ledger, migration.version):
         raise AppliedMeanwhileError(migration.stem)
     if current is None or current.state in ("planned", "rolled_back", "baselined"):
         return take_snapshot(job, migration)

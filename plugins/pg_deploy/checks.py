@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import psycopg
 
@@ -37,6 +38,7 @@ class CheckResult:
         return self.outcome in ("passed", "not run")
 
 
+@cache
 def built_in_checks() -> tuple[Query, ...]:
     """The checks that every migration gets, with or without a companion."""
     found = []
@@ -77,8 +79,10 @@ def run_check(connection: Connection, check: Query, *, on_copy: bool, timeout_s:
     started = time.monotonic()
     try:
         with aborted_transaction(connection, writes=check.writes):
-            connection.execute("select set_config('statement_timeout', %s, true)", [str(int(timeout_s * 1000))])
-            connection.execute("select set_config('lock_timeout', '2000', true)")
+            connection.execute(
+                "select set_config('statement_timeout', %s, true), set_config('lock_timeout', '2000', true)",
+                [str(int(timeout_s * 1000))],
+            )
             cursor = connection.cursor()
             for statement in check.statements:
                 cursor.execute(statement.sql.encode())

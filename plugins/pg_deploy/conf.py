@@ -54,6 +54,7 @@ class DeployConf(BaseModel):
     backup: Backup = "full"
     rehearse: Rehearse = "full"
     approval: Approval = "risky"
+    four_eyes: bool = False
     on_failure: Literal["rollback_failed", "rollback_all", "stop"] = "rollback_failed"
     benchmark: bool = True
     lock_budget: Budget = 2.0
@@ -94,6 +95,7 @@ class RollbackConf(BaseModel):
     down_to: Annotated[str | None, BeforeValidator(_empty)] = None
     policies_from: Annotated[str | None, BeforeValidator(_empty)] = None
     approval: Literal["all", "none"] = "all"
+    four_eyes: bool = False
     dry_run: bool = False
     lock_budget: Budget = 2.0
     statement_timeout: Seconds = 0.0
@@ -113,6 +115,7 @@ class RollbackConf(BaseModel):
         return DeployConf(
             target=self.target,
             approval=self.approval,
+            four_eyes=self.four_eyes,
             dry_run=self.dry_run,
             benchmark=False,
             lock_budget=self.lock_budget,
@@ -143,6 +146,7 @@ class MonitorConf(BaseModel):
 
     target: str = "target_db"
     refresh: Literal["stale", "all", "none"] = "stale"
+    thresholds: dict[str, object] = {}
 
 
 def read_monitor_conf(values: Mapping[str, object]) -> MonitorConf:

@@ -1085,3 +1085,15 @@ class PageUnreadableError(PgDeployError):
         super().__init__(
             f'target "{target}" cannot be read now: {reason}; start the server, mend the network or correct the connection'
         )
+
+
+class SamePersonError(PgDeployError):
+    """With four_eyes, an approval by who triggered the run, or one of which it is not known that it is somebody else's."""
+
+    def __init__(self, stem: str, by: str, actor: str) -> None:
+        self.by = by
+        self.actor = actor
+        super().__init__(
+            f'"{stem}" was approved by {by} in a run that {actor} triggered, and four_eyes asks for somebody else: nothing of it '
+            "was applied; trigger a new run, and let another person answer"
+        )

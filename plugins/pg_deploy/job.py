@@ -19,10 +19,7 @@ BENCHMARK_S = 30.0
 
 @dataclass(frozen=True)
 class Job:
-    """One task's work on the target. `on_copy` says that it is a quiet copy, where nobody else writes.
-
-    `strict` lets undeclared new objects within the API's reach, and new findings of the lints, fail verify.
-    """
+    """One task's work on the target. `on_copy` says that it is a quiet copy, where nobody else writes."""
 
     target: Target
     guard: Guard
@@ -30,7 +27,6 @@ class Job:
     log: logging.Logger
     benchmark: bool = True
     on_copy: bool = False
-    strict: bool = False
     observer: Observer = field(default_factory=Observer)
 
     @property
@@ -58,7 +54,7 @@ class Job:
         self.record(attempt, kind, result.name, result.outcome, asdict(result))
 
     def record(self, attempt: Attempt, kind: str, name: str, outcome: str, detail: dict[str, object]) -> None:
-        """Write one piece of evidence of `attempt`. Commits once."""
+        """Write one piece of evidence of `attempt`. Commits once; the attempt's next state takes it to the disk."""
         evidence.record(
             self.ledger,
             self.deployment_id,
@@ -69,4 +65,5 @@ class Job:
             attempt_id=attempt.id,
             version=attempt.version,
             location="rehearsal" if self.on_copy else "target",
+            waits=False,
         )

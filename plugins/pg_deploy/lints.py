@@ -5,10 +5,12 @@ Each file is one query of the contract `name, level (error | warn | info), objec
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import psycopg
+from psycopg.rows import TupleRow
 
 from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.session import Connection, aborted_transaction, one_line
@@ -54,17 +56,36 @@ def run_lints(connection: Connection, *, timeout_s: float = 30.0) -> tuple[Findi
     with aborted_transaction(connection):
         connection.execute("select set_config('search_path', '', true)")
         connection.execute("select set_config('statement_timeout', %s, true)", [f"{int(timeout_s * 1000)}ms"])
-        for name in lint_names():
+        for name, answer in _answers(connection, lint_names()):
+            if isinstance(answer, psycopg.Error):
+                said = f"could not run: {one_line(str(answer))}"
+                found.append(Finding(name, "info", "this lint", said, "run it by hand"))
+                continue
+            found += [Finding(*(str(part) for part in row)) for row in answer]
+    return tuple(sorted(found))
+
+
+def _answers(connection: Connection, names: Sequence[str]) -> Iterator[tuple[str, list[TupleRow] | psycopg.Error]]:
+    """Each lint's rows, or its error. All are asked in one round trip; only where one of them fails, each by itself."""
+    try:
+        with connection.transaction():
+            cursor = connection.execute(b";".join(_text(name) for name in names))
+            answers = [cursor.fetchall() for _ in cursor.results()]
+    except psycopg.Error:
+        for name in names:
             try:
                 with connection.transaction():
-                    rows = connection.execute((_LINTS / f"{name}.sql").read_bytes()).fetchall()
+                    answer: list[TupleRow] | psycopg.Error = connection.execute(_text(name)).fetchall()
             except psycopg.Error as error:
-                found.append(
-                    Finding(name, "info", "this lint", f"could not run: {one_line(str(error))}", "run it by hand")
-                )
-                continue
-            found += [Finding(*(str(part) for part in row)) for row in rows]
-    return tuple(sorted(found))
+                answer = error
+            yield name, answer
+        return
+    yield from zip(names, answers, strict=True)
+
+
+@cache
+def _text(name: str) -> bytes:
+    return (_LINTS / f"{name}.sql").read_bytes().rstrip().rstrip(b";")
 
 
 def added(

@@ -117,7 +117,8 @@ def make_plan(
     faults += [UnknownMigrationError(name, [f.stem for f in files]) for name in wanted if name not in names]
     pending = [file for file in files if standings[file.version].is_pending]
     chosen = [file for file in pending if not wanted or {file.version, file.stem} & set(wanted)]
-    left_out = [file for file in pending if file not in chosen]
+    taken = {file.version for file in chosen}
+    left_out = [file for file in pending if file.version not in taken]
     newest = max((version for version in state.history if version in standings), default="")
     late = [f.stem for f in chosen if f.version < newest and standings[f.version] is Standing.PENDING]
     if late and not out_of_order:

@@ -20,6 +20,16 @@ Connection = psycopg.Connection[TupleRow]
 
 CHECK_CLIENT_EVERY = "5s"
 
+_SET_UP = (
+    "select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),"
+    " set_config('idle_in_transaction_session_timeout', '0', false),"
+    " set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false),"
+    " set_config('tcp_keepalives_count', '3', false),"
+    # A killed client's statement ends within seconds, and its locks with it; a build says otherwise, see below.
+    " case when version() like '%linux%' and current_setting('server_version_num')::integer >= 140000"
+    f" then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"
+)
+
 
 @dataclass(frozen=True)
 class Backend:
@@ -43,16 +53,23 @@ class Target:
         deadline itself, so they start at none. Raises ConnectionFailedError, without the password.
         """
         connection = self.connect_plain(purpose)
-        connection.execute(
-            "select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),"
-            " set_config('idle_in_transaction_session_timeout', '0', false),"
-            " set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false),"
-            " set_config('tcp_keepalives_count', '3', false),"
-            # A killed client's statement ends within seconds, and its locks with it; a build says otherwise, see below.
-            " case when version() like '%linux%' and current_setting('server_version_num')::integer >= 140000"
-            f" then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"
-        )
+        connection.execute(_SET_UP)
         return connection
+
+    def made_new(self, connection: Connection, purpose: str) -> bool:
+        """Whether an idle connection could be put back to what `connect` gives; it is closed where it could not."""
+        try:
+            if not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+                connection.execute("discard all")
+                connection.execute(_SET_UP)
+                connection.execute(
+                    "select pg_catalog.set_config('application_name', %s, false)", [f"pg_deploy {purpose}"[:63]]
+                )
+                return True
+        except psycopg.Error:
+            pass
+        connection.close()
+        return False
 
     def connect_plain(self, purpose: str) -> Connection:
         """As `connect`, but nothing is set in the session: a transaction pooler would hand the setting to other clients."""
@@ -80,6 +97,17 @@ class Target:
             yield connection
         finally:
             connection.close()
+
+
+def backend_and_time(connection: Connection) -> tuple[Backend, datetime]:
+    """The server process behind `connection`, and its clock, in one round trip."""
+    row = connection.execute(
+        """select pid, backend_start, pg_catalog.clock_timestamp()
+        from pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())"""
+    ).fetchone()
+    if row is None:
+        raise ConnectionFailedError("the session", "its backend is not in pg_stat_activity")
+    return Backend(row[0], row[1]), row[2]
 
 
 def backend_of(connection: Connection) -> Backend:

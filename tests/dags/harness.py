@@ -57,6 +57,7 @@ def run_dag(
     conf: Mapping[str, Any] | None = None,
     *,
     answer: str | None = None,
+    answered_by: str = "tester",
     during: Callable[[], None] | None = None,
     when: str | None = None,
     extra: Mapping[str, object] | None = None,
@@ -64,7 +65,8 @@ def run_dag(
 ) -> Result:
     """Run the DAG to its end and return what happened.
 
-    `answer` (Approve or Reject) is given to every approval that waits; without it, a waiting approval fails the test.
+    `answer` (Approve or Reject) is given by `answered_by` to every approval that waits; without it, a waiting approval fails
+    the test.
     `during` is called once, when a line that matches the pattern
     `when` is logged: for what somebody else does meanwhile. `extra` is
     the target connection's extra. `after_parsing` is called once the DAG is loaded and before it runs: a scheduler parses the
@@ -88,7 +90,7 @@ def run_dag(
     for handler in handlers:
         engine.addHandler(handler)
     try:
-        with _short_pauses(lambda: _answer_all(answer)):
+        with _short_pauses(lambda: _answer_all(answer, answered_by)):
             run = dag.test(run_conf={**_any_folder(dag), **_lean(dag_id), **(conf or {})})
     finally:
         for handler in handlers:
@@ -163,7 +165,7 @@ def _short_pauses(meanwhile: Callable[[], None]) -> Iterator[None]:
         time.sleep = sleep
 
 
-def _answer_all(answer: str | None) -> None:
+def _answer_all(answer: str | None, by: str) -> None:
     """Answer every waiting approval as the API's PATCH …/hitlDetails does: write the response and let the task go on."""
     from airflow.models.hitl import HITLDetail
     from airflow.models.taskinstance import TaskInstance
@@ -185,6 +187,6 @@ def _answer_all(answer: str | None) -> None:
             detail.chosen_options = [answer]
             detail.params_input = {}
             detail.responded_at = utcnow()
-            detail.responded_by = {"id": "1", "name": "tester"}
+            detail.responded_by = {"id": "1", "name": by}
             session.flush()
             handle_event_submit(TriggerEvent(detail.as_resume_event_payload()), task_instance=instance, session=session)

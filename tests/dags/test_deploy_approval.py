@@ -110,3 +110,33 @@ def test_an_approval_does_not_hold_for_a_text_that_was_changed_meanwhile(
     assert database.evidence("approval") == []
     assert database.attempts == []
     assert not database.has("public.t1")
+
+
+def test_with_four_eyes_an_approval_counts_only_from_somebody_else(
+    database: Database, deploy: Deploy, tmp_path: Path
+) -> None:
+    """Else one person, or one stolen login, changes production alone although the team agreed that it takes two."""
+    folder = tmp_path / "migrations"
+    stem = _add(folder, 1, "high")
+    triggerer = "dag_test"  # whom Airflow names as the one who called dag.test()
+
+    alone = deploy(folder, {"approval": "risky", "four_eyes": True}, answer="Approve", answered_by=triggerer)
+
+    assert alone.state == "failed"
+    assert alone.group(stem) == REJECTED
+    assert not database.has("public.t1")
+    assert database.evidence("approval") == [(stem, "refused: approved by who triggered")]
+    assert database.rows("select actor from deploy_ledger.deployment") == [(triggerer,)]
+
+    # The connection decides where it says so, whatever whoever triggers says.
+    floored = deploy(
+        folder, {"approval": "risky"}, answer="Approve", answered_by=triggerer.upper(), extra={"four_eyes": True}
+    )
+    assert floored.state == "failed"
+    assert not database.has("public.t1")
+
+    assert deploy(folder, {"approval": "risky"}, answer="Approve", answered_by=triggerer).group(stem) == DEPLOYED
+    other = _add(folder, 2, "high")
+    by_two = deploy(folder, {"approval": "risky", "four_eyes": True}, answer="Approve", answered_by="somebody else")
+    assert by_two.group(other) == DEPLOYED
+    assert database.evidence("approval")[-1] == (other, "approved")

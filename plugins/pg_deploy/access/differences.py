@@ -8,6 +8,7 @@ from pg_deploy.access.api import SUPABASE, Api
 from pg_deploy.access.change import AccessChange, words
 from pg_deploy.access.facts import access_facts, deciding_functions, definer_functions
 from pg_deploy.access.functions import is_definer
+from pg_deploy.access.opened import bypasses, reached_commands
 from pg_deploy.access.policies import policy_changes
 from pg_deploy.access.rights import PUBLIC, held_rights, memberships, reachable_roles
 from pg_deploy.catalog.reader import Fact, Facts
@@ -63,10 +64,11 @@ def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
             opened = role in reached and (kind in _RELATIONS or kind == "column" or target in definers)
             rights = sorted(has & _RIGHTS_OF.get(kind, has))
             if opened and rights:
-                commands = tuple(right.lower() for right in rights)
-                yield AccessChange(
-                    "gained", role, name, commands, _opened(role, commands, kind, name, after), opened=True
-                )
+                commands = reached_commands(role, tuple(right.lower() for right in rights), kind, name, after)
+                if commands:
+                    said = _opened(role, commands, kind, name, after)
+                    declared = not bypasses(role, after)
+                    yield AccessChange("gained", role, name, commands, said, decides=declared, opened=True)
             continue
         owner = objects_after[target].properties.get("owner") if target in objects_after else None
         if role == owner:

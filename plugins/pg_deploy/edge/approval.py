@@ -13,8 +13,8 @@ from airflow.sdk.exceptions import AirflowFailException
 from pg_deploy.conf import Approval
 from pg_deploy.edge.groups import versions_without_group
 from pg_deploy.edge.notices import send
-from pg_deploy.edge.run import Run, log, read_run, told_plainly
-from pg_deploy.errors import ApprovalRejectedError
+from pg_deploy.edge.run import UNKNOWN_ACTOR, Run, log, read_run, told_plainly
+from pg_deploy.errors import ApprovalRejectedError, SamePersonError
 from pg_deploy.ledger import deployment, evidence, plan
 from pg_deploy.ledger.plan import Pinned
 from pg_deploy.migrations.migration import Migration
@@ -93,6 +93,10 @@ class AskPerson(ApprovalOperator):
         outcome = "nobody answered" if "error" in event else "approved" if approved else "rejected"
         with told_plainly():
             run = self.run_of(context)
+            actor = run.identity.actor
+            alone = outcome == "approved" and run.four_eyes and not _is_somebody_else(by, actor)
+            if alone:
+                outcome = "refused: approved by who triggered"
             asked = self.question(run, context)
             about = asked.about if asked else ()
             with run.target.session("approve") as connection:
@@ -116,10 +120,19 @@ class AskPerson(ApprovalOperator):
                     )
         if "error" in event:
             raise AirflowFailException(f"nobody answered in time: {event['error']}")
+        if alone:
+            raise AirflowFailException(str(SamePersonError(", ".join(stem for stem, _ in about), name, actor)))
         if not approved:
             raise AirflowFailException(str(ApprovalRejectedError(", ".join(stem for stem, _ in about), name)))
         log.info("approved by %s", name)
         return {"approved_by": name}
+
+
+def _is_somebody_else(answered: object, actor: str) -> bool:
+    """Whether it is known that who answered is not who triggered; what is not known does not count."""
+    said = answered if isinstance(answered, dict) else {"name": answered}
+    names = {str(said[key]).casefold() for key in ("id", "name") if said.get(key)}
+    return bool(names) and actor != UNKNOWN_ACTOR and actor.casefold() not in names
 
 
 class ApproveMigrations(AskPerson):

@@ -13,7 +13,7 @@ from pg_deploy.catalog.drift import keep_state
 from pg_deploy.edge.assets import TARGET_CHANGED
 from pg_deploy.edge.groups import versions_without_group
 from pg_deploy.edge.notices import send
-from pg_deploy.edge.run import PREFLIGHT, Run, chosen, folder, log, ownership_from, read_run, told_plainly
+from pg_deploy.edge.run import PREFLIGHT, Run, chosen, folder, handed_on, log, ownership_from, read_run, told_plainly
 from pg_deploy.errors import (
     ConnectionFailedError,
     ConnectionLostError,
@@ -40,13 +40,7 @@ def preflight() -> dict[str, Any]:
     with told_plainly():
         run = read_run(get_current_context())
         prepared = run_preflight(run.target, run.conf, folder(), run.identity, good_for=settings().good_for, log=log)
-    owned = prepared.ownership
-    return {
-        "deployment_id": owned.deployment_id if owned else None,
-        "fence": owned.fence if owned else None,
-        "good_for": owned.good_for if owned else None,
-        "pinned": prepared.pinned,
-    }
+    return handed_on(prepared)
 
 
 @task
@@ -64,10 +58,11 @@ def earlier() -> int:
         if not versions:
             log.info("nothing to do: every pending migration has a group of its own")
             return 0
-        for number, version in enumerate(versions, start=1):
-            log.info("::group::%d of %d: %s", number, len(versions), version)
-            _deploy_one(run, version)
-            log.info("::endgroup::")
+        with run.job("earlier") as job:
+            for number, version in enumerate(versions, start=1):
+                log.info("::group::%d of %d: %s", number, len(versions), version)
+                _deploy_one(run, job, version)
+                log.info("::endgroup::")
         return len(versions)
 
 
@@ -236,26 +231,25 @@ def _log_hint_on_failure(job: Job, migration: Migration, verb: str) -> None:
         raise
 
 
-def _deploy_one(run: Run, version: str) -> None:
+def _deploy_one(run: Run, job: Job, version: str) -> None:
     """All verbs on one migration; a failure is undone as on_failure says, and raised."""
-    migration = run.migration(version)
-    with run.job(f"earlier {migration.stem}") as job:
-        if planning.read_state(job.ledger, [version]).standing(version).is_in_place:
-            log.info("in place already")
-            return
-        take_snapshot(job, migration)
-        try:
-            apply_migration(job, migration)
-            verify_migration(job, migration)
-        except (ConnectionLostError, ConnectionFailedError):
-            # Nothing is known to be wrong: the next try looks, and goes on.
-            raise
-        except PgDeployError as first:
-            for line in str(first).splitlines():
-                log.error("%s", line)
-            if run.conf.on_failure != "stop":
-                roll_back(job, version)
-            raise AirflowFailException(str(first)) from first
+    migration = run.migration_by(job.ledger, version)
+    if planning.read_state(job.ledger, [version]).standing(version).is_in_place:
+        log.info("in place already")
+        return
+    take_snapshot(job, migration)
+    try:
+        apply_migration(job, migration)
+        verify_migration(job, migration)
+    except (ConnectionLostError, ConnectionFailedError):
+        # Nothing is known to be wrong: the next try looks, and goes on.
+        raise
+    except PgDeployError as first:
+        for line in str(first).splitlines():
+            log.error("%s", line)
+        if run.conf.on_failure != "stop":
+            roll_back(job, version)
+        raise AirflowFailException(str(first)) from first
 
 
 def _undo_verified(job: Job) -> int:

@@ -26,7 +26,8 @@ def rollback_params() -> dict[str, Param]:
         ),
         "deployment": Param(
             None,
-            type=["null", "string", "integer"],
+            # Not `type`: the UI shows a field of two types as a large text area.
+            anyOf=[{"type": ["null", "string"]}, {"type": "integer"}],
             title="Deployment",
             description='Undo all that one run deployed: its number in the ledger, its Airflow run id, or "last".',
         ),
@@ -49,6 +50,7 @@ def rollback_params() -> dict[str, Param]:
             title="Approval",
             description="Whether a person is asked. The connection's approval_floor wins over this.",
         ),
+        "four_eyes": shared["four_eyes"],
         "dry_run": Param(
             False, type="boolean", title="Dry run", description="Show what would be undone and lost; change nothing."
         ),

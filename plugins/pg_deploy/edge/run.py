@@ -11,8 +11,9 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRuntimeError
 
+from pg_deploy.claiming import Identity
 from pg_deploy.conf import Approval, DeployConf, read_deploy_conf, stricter
-from pg_deploy.edge.target import approval_floor, read_target
+from pg_deploy.edge.target import approval_floor, four_eyes_floor, read_target
 from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, PgDeployError, PinnedContentChangedError
 from pg_deploy.execution.lost import lost_connections_named
 from pg_deploy.execution.old_backends import terminate_all
@@ -23,14 +24,15 @@ from pg_deploy.ledger import plan
 from pg_deploy.ledger.deployment import Deployment
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.migrations.folder import migrations_dir
-from pg_deploy.migrations.migration import Migration, load, scan_folder
-from pg_deploy.preflight import Identity
-from pg_deploy.session import Target
+from pg_deploy.migrations.migration import Migration, load, read_version
+from pg_deploy.preflight import Prepared
+from pg_deploy.session import Connection, Target
 from pg_deploy.settings import settings
 
 log = logging.getLogger("pg_deploy")
 
 PREFLIGHT = "preflight"
+UNKNOWN_ACTOR = "unknown"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ class Run:
         """The policy in force: the stricter of the conf's and the connection's floor."""
         return stricter(self.conf.approval, approval_floor(self.target.name))
 
+    @property
+    def four_eyes(self) -> bool:
+        """Whether an approval counts only from somebody else than who triggered the run: the conf's word or the connection's."""
+        return self.conf.four_eyes or four_eyes_floor(self.target.name)
+
     @contextmanager
     def job(self, phase: str) -> Iterator[Job]:
         """Work for this run: the deploy lock taken, the fence checked, the deployment kept alive.
@@ -59,14 +66,7 @@ class Run:
         # A TaskFlow function cannot define on_kill, which is what Airflow calls when a person stops the task.
         self.task.on_kill = self._end_sessions
         with working(self.target, self.ownership, phase, give_up_after=self.conf.give_up_after, log=log) as guard:
-            yield Job(
-                self.target,
-                guard,
-                self._limits(),
-                log,
-                benchmark=self.conf.benchmark,
-                strict=settings().strict_access,
-            )
+            yield Job(self.target, guard, self._limits(), log, benchmark=self.conf.benchmark)
 
     def _limits(self) -> Limits:
         configured = settings()
@@ -81,11 +81,15 @@ class Run:
     def migration(self, version: str) -> Migration:
         """The pinned migration of that version, read now; refused unless it is still what was pinned."""
         with self.target.session(f"read {version}") as connection:
-            pinned = plan.pinned_version(connection, self.deployment_id, version)
-        found = [file for file in scan_folder(migrations_dir()).files if file.version == version]
-        if pinned is None or not found:
+            return self.migration_by(connection, version)
+
+    def migration_by(self, connection: Connection, version: str) -> Migration:
+        """As `migration`, on an open connection."""
+        pinned = plan.pinned_version(connection, self.deployment_id, version)
+        file = read_version(migrations_dir(), version)
+        if pinned is None or file is None:
             raise PinnedContentChangedError(pinned.stem if pinned else version)
-        migration = load(found[0])
+        migration = load(file)
         plan.refuse_other_content(pinned, migration)
         return plan.as_pinned(pinned, migration)
 
@@ -117,7 +121,7 @@ def chosen(context: Any) -> dict[str, object]:
 def identity(context: Any) -> Identity:
     """Which run this is and who triggered it."""
     dag_run = context["dag_run"]
-    actor = getattr(dag_run, "triggering_user_name", None) or "unknown"
+    actor = getattr(dag_run, "triggering_user_name", None) or UNKNOWN_ACTOR
     return Identity(dag_run.dag_id, dag_run.run_id, actor, lambda holder: _is_over(context, holder))
 
 
@@ -148,6 +152,17 @@ def told_plainly() -> Iterator[None]:
         for line in str(error).splitlines():
             log.error("%s", line)
         raise AirflowFailException(str(error)) from None
+
+
+def handed_on(prepared: Prepared) -> dict[str, Any]:
+    """What the first task of a run returns, for `ownership_from` in those that follow."""
+    owned = prepared.ownership
+    return {
+        "deployment_id": owned.deployment_id if owned else None,
+        "fence": owned.fence if owned else None,
+        "good_for": owned.good_for if owned else None,
+        "pinned": prepared.pinned,
+    }
 
 
 def ownership_from(context: Any, first: str) -> Ownership | None:

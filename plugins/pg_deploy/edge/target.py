@@ -40,6 +40,14 @@ def approval_floor(name: str) -> Approval:
     return cast(Approval, floor)
 
 
+def four_eyes_floor(name: str) -> bool:
+    """The connection's extra `four_eyes`: whoever triggers a run on it may not approve it. Raises InvalidConfError."""
+    floor = _connection(name).extra_dejson.get("four_eyes", False)
+    if not isinstance(floor, bool):
+        raise InvalidConfError("target", f'"{name}" has four_eyes {floor!r} in its extra; use true or false')
+    return floor
+
+
 def _connection(name: str) -> AirflowConnection:
     try:
         found: AirflowConnection = AirflowConnection.get(name)

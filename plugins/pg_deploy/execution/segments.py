@@ -30,7 +30,7 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger.attempt import StatementRun
 from pg_deploy.ledger.guard import Guard
 from pg_deploy.parsing.statements import Segment, Statement
-from pg_deploy.session import CHECK_CLIENT_EVERY, Backend, Connection, Target, backend_of, one_line
+from pg_deploy.session import CHECK_CLIENT_EVERY, Backend, Connection, Target, backend_and_time, one_line
 
 _RETRIED = {"55P03", "40P01", "40001"}
 _CANCELLED = "57014"
@@ -38,6 +38,8 @@ _CANCELLED = "57014"
 _BOOKKEEPING_MS = 200
 # The longest time between two looks of the watch.
 _UNSEEN_S = 0.25
+# Timeouts are whole milliseconds, rounded down: a statement may be ended that much before its deadline.
+_CLOSE_ENOUGH_S = 0.05
 
 _FOR_A_BUILD = """select set_config('lock_timeout', '0', false), set_config('statement_timeout', '0', false),
     case when current_setting('client_connection_check_interval', true) is not null
@@ -45,6 +47,11 @@ _FOR_A_BUILD = """select set_config('lock_timeout', '0', false), set_config('sta
 _AFTER_A_BUILD = f"""select case when current_setting('client_connection_check_interval', true) is not null
     and version() like '%linux%'
     then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"""
+
+_AS_OURSELVES = """select pg_catalog.set_config('role', 'none', true),
+    pg_catalog.set_config('client_encoding', 'UTF8', true),
+    pg_catalog.set_config('datestyle', 'ISO', true),
+    pg_catalog.set_config('intervalstyle', 'postgres', true)"""
 
 BeforeCommit = Callable[[Connection, Segment], None]
 
@@ -105,9 +112,8 @@ class _Session:
 class _ServerClock:
     """The server's time without asking for it at each statement: one reading, then this machine's monotonic clock."""
 
-    def __init__(self, connection: Connection) -> None:
-        row = connection.execute("select pg_catalog.clock_timestamp()").fetchone()
-        self._at: datetime = row[0] if row else datetime.now().astimezone()
+    def __init__(self, at: datetime) -> None:
+        self._at = at
         self._mark = time.monotonic()
 
     def now(self) -> datetime:
@@ -129,7 +135,8 @@ def run_segments(
     with work.target.session(purpose) as connection:
         notices: list[str] = []
         connection.add_notice_handler(lambda d: notices.append(f"{d.severity}: {one_line(d.message_primary or '')}"))
-        session = _Session(connection, backend_of(connection), _ServerClock(connection), notices)
+        backend, now = backend_and_time(connection)
+        session = _Session(connection, backend, _ServerClock(now), notices)
         for statement in (each for segment in done for each in segment.statements if each.session_state):
             work.log.info("  line %d, for the session: %s", statement.line, statement.summary)
             connection.execute(statement.sql.encode())
@@ -213,7 +220,7 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
         # Deferred constraints are checked by the commit itself, and so are conflicts between serializable transactions.
         _abort(connection)
         _write_failure(work, segment, attempt_try, statement, error)
-        if error.sqlstate in _RETRIED or (error.sqlstate == _CANCELLED and budget.deadline is not None):
+        if error.sqlstate in _RETRIED or (error.sqlstate == _CANCELLED and budget.is_used_up):
             raise _judge(work, _StatementTrouble(statement, error, Observation()), budget) from error
         raise StatementFailedError.from_server(error, work.file, work.text, statement) from error
     except BaseException:
@@ -233,6 +240,11 @@ class _Budget:
         """`since`: the monotonic time at which the lock was seen first, where it was taken a while ago."""
         if self.deadline is None:
             self.deadline = (time.monotonic() if since is None else since) + self.seconds
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether a cancelled statement met this deadline, not the run's own statement_timeout or a person's cancel."""
+        return self.deadline is not None and time.monotonic() > self.deadline - _CLOSE_ENOUGH_S
 
 
 class _StatementTrouble(Exception):
@@ -303,7 +315,7 @@ def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception
     error, seen = trouble.error, trouble.seen
     if error.sqlstate in _RETRIED:
         return _LockTrouble(trouble.statement, _WHY[error.sqlstate], seen.blockers)
-    if error.sqlstate == _CANCELLED and (budget.deadline is not None or seen.cancelled):
+    if error.sqlstate == _CANCELLED and (budget.is_used_up or seen.cancelled):
         if budget.blocked_s + seen.blocked_s > 0.3 * budget.seconds:
             return _LockTrouble(trouble.statement, "lock budget used up while waiting", seen.blockers)
         return LockBudgetExceededError(trouble.statement.summary, work.file, trouble.statement.line, budget.seconds)
@@ -411,8 +423,10 @@ def _holds_strong_lock(work: Work, session: _Session) -> bool:
 
 
 def _as_ourselves(connection: Connection) -> None:
-    """The ledger is written as the deploying role, whatever role the migration took on; its own choice is back after the commit."""
-    connection.execute("set local role none")
+    """The ledger is written as the deploying role and read as we expect it, whatever role, encoding or style of dates the
+    migration chose; its own choice is back after the commit.
+    """
+    connection.execute(_AS_OURSELVES)
 
 
 def _abort(connection: Connection) -> None:

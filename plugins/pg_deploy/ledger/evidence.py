@@ -40,13 +40,21 @@ def record(
     attempt_id: int | None = None,
     version: str | None = None,
     location: str = "target",
+    waits: bool = True,
 ) -> None:
-    """Write one piece of evidence. Commits once, or with the caller's transaction."""
+    """Write one piece of evidence. Commits once, or with the caller's transaction.
+
+    With `waits` false the commit does not wait for the disk: the next one that does, such as an attempt's new state, takes
+    this one with it.
+    """
     connection.execute(
         """insert into deploy_ledger.evidence
             (deployment_id, attempt_id, version, location, kind, name, outcome, detail)
-        values (%s, %s, %s, %s, %s, %s, %s, %s)""",
-        [deployment_id, attempt_id, version, location, kind, name, outcome, Jsonb(dict(detail or {}))],
+        select %s::bigint, %s::bigint, %s::text, %s::text, %s::text, %s::text, %s::text, %s::jsonb
+        from pg_catalog.set_config(
+            'synchronous_commit', case when %s then pg_catalog.current_setting('synchronous_commit') else 'off' end, true
+        )""",
+        [deployment_id, attempt_id, version, location, kind, name, outcome, Jsonb(dict(detail or {})), waits],
     )
 
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
 
@@ -37,6 +37,26 @@ class Guard:
 
     connection: Connection
     ownership: Ownership
+    target: Target
+    _kept: list[Connection] = field(default_factory=list, repr=False, compare=False)
+
+    @contextmanager
+    def looking(self, purpose: str) -> Iterator[Connection]:
+        """A second session, as new, for looking at the target; kept for whoever looks next, closed with the guard."""
+        kept = self._kept.pop() if self._kept else None
+        is_new = kept is not None and self.target.made_new(kept, purpose)
+        connection = kept if kept is not None and is_new else self.target.connect(purpose)
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._kept.append(connection)
+
+    def close(self) -> None:
+        """Close the session that looking() kept."""
+        while self._kept:
+            self._kept.pop().close()
 
     def check_fence(self) -> None:
         """Before anything is begun: the deployment still holds the target. Reads only. Raises DeploymentLostError."""
@@ -65,9 +85,11 @@ def working(
             target=_keep_alive, args=(connection, ownership, phase, stop, log), name="pg_deploy heartbeat", daemon=True
         )
         beat.start()
+        guard = Guard(connection, ownership, target)
         try:
-            yield Guard(connection, ownership)
+            yield guard
         finally:
+            guard.close()
             stop.set()
             beat.join(timeout=5)
 

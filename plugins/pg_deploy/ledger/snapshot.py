@@ -17,19 +17,29 @@ def save(
     *,
     location: str = "target",
 ) -> None:
-    """Store `facts` as the snapshot of a moment (before, after, undoing, rolled_back, deployed). Commits once."""
+    """Store `facts` as the snapshot of a moment (before, after, undoing, rolled_back, deployed). Commits once.
+
+    It does not wait for the disk: the attempt's next state, which does, takes this with it.
+    """
     ordered = sorted(facts.facts)
     with connection.transaction():
+        known = connection.execute(
+            """select hash from deploy_ledger.catalog_fact, pg_catalog.set_config('synchronous_commit', 'off', true)
+            where hash = any (%s)""",
+            [[fact.hash for fact in ordered]],
+        ).fetchall()
+        stored = {row[0] for row in known}
+        new = [fact for fact in ordered if fact.hash not in stored]
         connection.execute(
             """insert into deploy_ledger.catalog_fact (hash, scope, kind, identity, definition)
             select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
             on conflict do nothing""",
             [
-                [fact.hash for fact in ordered],
-                [fact.scope for fact in ordered],
-                [fact.kind for fact in ordered],
-                [fact.identity for fact in ordered],
-                [fact.definition for fact in ordered],
+                [fact.hash for fact in new],
+                [fact.scope for fact in new],
+                [fact.kind for fact in new],
+                [fact.identity for fact in new],
+                [fact.definition for fact in new],
             ],
         )
         connection.execute(

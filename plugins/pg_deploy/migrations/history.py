@@ -56,10 +56,28 @@ def read(connection: Connection) -> dict[str, HistoryRow]:
     ).fetchone()
     if not (present and present[0]):
         return {}
+    # Its older forms have no column "name"; a whole row as JSON would read years of statements.
+    named = connection.execute(
+        """select exists (
+            select from pg_catalog.pg_attribute
+            where attrelid = pg_catalog.to_regclass('supabase_migrations.schema_migrations') and attname = 'name'
+                and not attisdropped
+        )"""
+    ).fetchone()
     rows = connection.execute(
-        """select version, to_jsonb(m) ->> 'name' from supabase_migrations.schema_migrations m order by version"""
+        "select version, name from supabase_migrations.schema_migrations order by version"
+        if named and named[0]
+        else "select version, null::text from supabase_migrations.schema_migrations order by version"
     ).fetchall()
     return {row[0]: HistoryRow(row[0], row[1]) for row in rows}
+
+
+def holds(connection: Connection, version: str) -> bool:
+    """Whether that version is recorded; the table must be there. Reads only."""
+    row = connection.execute(
+        "select exists (select from supabase_migrations.schema_migrations where version = %s)", [version]
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def recorded_statements(connection: Connection, version: str) -> tuple[str, ...] | None:

@@ -154,6 +154,17 @@ def read_folder(directory: Path) -> tuple[MigrationFile, ...]:
     return folder.files
 
 
+def read_version(directory: Path, version: str) -> MigrationFile | None:
+    """The one usable migration of that version, or None. Reads its file alone: a folder may hold the work of years."""
+    named = [stem for stem in stems(directory) if stem.split("_", 1)[0] == version]
+    if len(named) != 1:
+        return None
+    try:
+        return _read_file(directory / f"{named[0]}.sql")
+    except PgDeployError:
+        return None
+
+
 def scan_folder(directory: Path) -> Folder:
     """All of `directory`, the faults beside the usable files, so that they can be told together with the target's.
 

@@ -42,6 +42,11 @@ def quoted(*parts: str) -> str:
     return ".".join(p if _PLAIN.fullmatch(p) else '"' + p.replace('"', '""') + '"' for p in parts if p)
 
 
+def unquoted(name: str) -> str:
+    """Return the plain name behind quoted() of one part."""
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
+
+
 def list_items(node: object) -> object:
     """Return the items of a List node."""
     return fields(fields(node).get("List")).get("items")

@@ -33,11 +33,11 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.planning import Standing, read_state
 from pg_deploy.rehearsal.comparison import BenchmarkOutcome, compare_rounds
 from pg_deploy.rehearsal.locks import LockObserver, StatementLocks, known_relations
-from pg_deploy.rehearsal.losses import what_would_be_lost
 from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
 from pg_deploy.rollback import roll_back
 from pg_deploy.session import Target
 from pg_deploy.snapshot import take_snapshot
+from pg_deploy.undo.losses import count_losses, rows_that_stay
 from pg_deploy.verify import verify
 
 ObserverOver = Callable[[Migration, Observer], Observer]
@@ -82,10 +82,10 @@ class Rehearsed:
     def longest_strong_lock(self) -> tuple[str, float] | None:
         """`MODE on relation` and for how many seconds; of the locks that make writers or readers wait, the longest held."""
         strong = [
-            (f"{lock.mode} on {lock.relation}", lock.held_s)
+            (f"{lock.mode.sql} on {lock.relation}", lock.held_s)
             for each in self.statements
             for lock in each.locks
-            if lock.mode in ("ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock")
+            if lock.mode.strong
         ]
         return max(strong, key=lambda each: each[1], default=None)
 
@@ -114,7 +114,7 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
     standings = read_state(job.ledger, [each.version for each in migrations])
     for number, migration in enumerate(migrations, start=1):
         job.log.info("::group::rehearsal %d of %d: %s", number, len(migrations), migration.stem)
-        found = Rehearsed(migration.stem, migration.version, not_rehearsed=list(stage.notes))
+        found = Rehearsed(migration.stem, migration.version, not_rehearsed=_notes_on(stage, migration))
         try:
             if standings.standing(migration.version) is Standing.UNFINISHED:
                 _leave_out(found, "an earlier run left it unfinished, so the copy holds part of it")
@@ -185,7 +185,7 @@ class _copy_job:
             stage.target, Ownership(held.id, held.fence, 3600), "rehearsal", give_up_after=60, log=_QUIET
         )
         guard = self.guarded.__enter__()
-        return Job(stage.target, guard, job.limits, job.log, benchmark=job.benchmark, on_copy=True, strict=job.strict)
+        return Job(stage.target, guard, job.limits, job.log, benchmark=job.benchmark, on_copy=True)
 
     def __exit__(self, *error: Any) -> None:
         self.guarded.__exit__(*error)
@@ -210,6 +210,11 @@ def _let_make_ledger(stage: Stage) -> None:
                 )
 
 
+def _notes_on(stage: Stage, migration: Migration) -> list[str]:
+    """What of this migration the stage cannot show; what is said of jobs is news only where it schedules one."""
+    return [note for note in stage.notes if not note.startswith("cron jobs") or "cron." in migration.file.sql]
+
+
 def _leave_out(found: Rehearsed, reason: str) -> None:
     found.outcome = "not rehearsed"
     found.not_rehearsed.append(reason)
@@ -228,7 +233,8 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
         step = "the access proof"
         _prove_access(job, stage, twin, migration, (before, after), found)
         with job.target.session("losses") as connection:
-            lost = what_would_be_lost(connection, migration, before, after)
+            lost = [str(each) for each in count_losses(connection, before, after, after)]
+            lost += rows_that_stay(migration.file.sql)
         step = "rollback"
         if migration.rollback is None:
             found.rollback_s = _generated(job, migration, before, after, found)
@@ -260,7 +266,7 @@ def _prove_access(
 ) -> None:
     """Compare access before and after, and refuse what the migration does not declare."""
     if twin is not None and stage.admin is not None:
-        found.access = prove_on_copy(twin, stage.admin, migration, facts, strict=job.strict, log=job.log)
+        found.access = prove_on_copy(twin, stage.admin, migration, facts, log=job.log)
     elif not may_change_access(migration):
         found.access = equal_by_catalog(migration)
     else:

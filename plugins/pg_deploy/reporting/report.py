@@ -161,9 +161,6 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
             lines.append(f"    rollback: {proof} ({row.detail.get('facts')} catalog facts compared)")
         elif row.kind == "approval":
             lines.append(f"    approval: {row.outcome} by {row.detail.get('by')}")
-    for row in outcome.rehearsal:
-        if row.kind == REHEARSAL:
-            lines += [f"    {line}" for line in rehearsal_lines(row.outcome, row.detail)]
     if attempt is not None and attempt.error:
         lines += [f"    {line}" for line in attempt.error.splitlines()]
     if outcome.state == "rolled back" and outcome.manifest.after_rollback:
@@ -172,6 +169,10 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
         lines += [f"    hint: {hint}" for hint in _hints(outcome)]
     elif outcome.pinned.rollback is None:
         lines.append("    unprotected: no rollback.sql, and none was generated and proven in a rehearsal")
+    for row in outcome.rehearsal:
+        if row.kind == REHEARSAL:
+            first, *more = rehearsal_lines(row.outcome, row.detail)
+            lines += [f"    {first}", f"::group::rehearsal of {outcome.pinned.stem}", *more, "::endgroup::"]
     return lines
 
 

@@ -1,0 +1,132 @@
+"""The production shape, really run without Docker: the services of docker-compose.yaml with their own commands and settings.
+
+Two Celery workers share no disk but BACKUP_URI. A worker is lost in the middle of an index build: the deployment ends right,
+and each thing was done once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from launch import processes
+from launch.api import Api
+from launch.deploy import await_dag
+from launch.target import parse
+from tests.distributed.stack import Stack, stack, until
+from tests.looking import Database
+
+pytestmark = pytest.mark.acceptance
+
+OURS = Path(__file__).resolve().parents[2] / "sql" / "migrations"
+FIRST = "20251118000000_add_analytics_composite_indexes"
+DAG = "deploy_migrations"
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Stack]:
+    """The stack, with a copy of our migrations."""
+    # Not below pytest's folder: the account of PostgreSQL must reach its data.
+    folder = Path(tempfile.mkdtemp(prefix="pg-deploy-distributed-"))
+    migrations = Path(shutil.copytree(OURS, tmp_path / "migrations"))
+    try:
+        with stack(folder, migrations) as made:
+            yield made
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_the_four_migrations_are_deployed_once_though_a_worker_is_lost_in_an_index_build(
+    running: Stack, demo_url: str
+) -> None:
+    """Else whoever runs several workers has a half-built index, or two, after the first host that dies at night."""
+    database = Database(demo_url)
+    api = Api(running.url)
+    target = parse(demo_url)
+    api.keep_connection(target)
+    served = _folder_param(running)
+    await_dag(api, DAG, served, seconds=180)
+    with _an_old_transaction(demo_url):
+        # The build waits for it, as it would for any report that runs for long.
+        run = api.trigger(DAG, "distributed", {"target": target.name, "approval": "none", "migrations_folder": served})
+        until(lambda: bool(_building(database)), "an index is being built", 400, running)
+        lost = _worker_of(running, _building(database)[0])
+        running.kill(lost)
+        until(lambda: _reattached(running, lost), "the other worker has taken the task up", 240, running)
+        assert len(_building(database)) == 1, "a second build was begun beside the first"
+    until(lambda: api.run(DAG, run.dag_run_id).state in {"success", "failed"}, "the run has ended", 600, running)
+    states = {task.task_id: task.state for task in api.tasks(DAG, run.dag_run_id)}
+    assert api.run(DAG, run.dag_run_id).state == "success", states
+    assert database.history == sorted(path.name[:14] for path in OURS.glob("*.sql"))
+    assert [state for _, state in database.attempts] == ["verified"] * 4
+    assert database.deployments == ["deployed"]
+    assert database.invalid_indexes == []
+    tries = "select max(try) from deploy_ledger.statement_run where not transactional and direction = 'apply'"
+    assert database.value(tries) == 2, "the second worker did not go on where the first one was lost"
+    assert list(running.backups.rglob("manifest.json")), "no backup was written where every worker can read it"
+    homes = [sorted(path.name for path in running.home(name).iterdir()) for name in ("worker-1", "worker-2")]
+    assert all("backups" not in home for home in homes), homes
+
+
+def _folder_param(made: Stack) -> str:
+    from pg_deploy.migrations.folder import stamp
+
+    return stamp(made.migrations)
+
+
+@contextlib.contextmanager
+def _an_old_transaction(url: str) -> Iterator[None]:
+    with psycopg.connect(url) as connection:
+        connection.execute("set transaction isolation level repeatable read")
+        connection.execute("select count(*) from public.organizations")
+        yield
+        connection.rollback()
+
+
+def _building(database: Database) -> list[int]:
+    """The client's port of each session that builds an index."""
+    rows = database.rows(
+        """select a.client_port from pg_stat_progress_create_index p join pg_stat_activity a using (pid)
+        where p.datname = current_database()"""
+    )
+    return [row[0] for row in rows]
+
+
+def _worker_of(made: Stack, client_port: int) -> str:
+    """Which worker holds the connection with that port of its own."""
+    inode = _inode(client_port)
+    for name in ("worker-1", "worker-2"):
+        for one in processes.family(made.running[name].pid):
+            with contextlib.suppress(OSError):
+                for descriptor in Path(f"/proc/{one.pid}/fd").iterdir():
+                    with contextlib.suppress(OSError):
+                        if os.readlink(descriptor) == f"socket:[{inode}]":
+                            return name
+    raise AssertionError(f"no worker holds port {client_port}")
+
+
+def _inode(port: int) -> str:
+    wanted = f"0100007F:{port:04X}"
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[1] == wanted:
+            return fields[9]
+    raise AssertionError(f"no connection from port {port}")
+
+
+def _reattached(made: Stack, lost: str) -> bool:
+    """Whether the other worker's task says that it waits for the build that goes on."""
+    other = made.home("worker-2" if lost == "worker-1" else "worker-1")
+    logs = other.glob(f"logs/**/task_id={FIRST}.apply/*.log")
+    found = any("an earlier try is still at work" in log.read_text(errors="replace") for log in logs)
+    if not found:
+        time.sleep(0.5)
+    return found
