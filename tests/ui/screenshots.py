@@ -36,6 +36,8 @@ from pg_deploy.session import Target
 from tests.ui.conftest import FLAGS
 
 IMAGES = CHECKOUT / "docs" / "images"
+# From top to bottom, only to be looked at.
+WHOLE = CHECKOUT / ".run" / "screenshots"
 WIDTHS = (1280, 1920)
 HEIGHT = 900
 FORM_HEIGHT = 2300
@@ -53,6 +55,7 @@ def main(runs: list[str]) -> None:
         name: value for name, value in os.environ.items() if name not in ("CONF", "TARGET_URL", "MIGRATIONS_DIR")
     }
     where = place(variables)
+    WHOLE.mkdir(parents=True, exist_ok=True)
     running = airflow.start(where, variables)
     offer(where, running, {"MIGRATIONS_DIR": str(CHECKOUT / "sql" / "migrations")})
     api = Api(running.url)
@@ -278,7 +281,7 @@ def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> Non
         ):
             page.goto(url + path)
             page.wait_for_timeout(2500)
-            page.screenshot(path=IMAGES / f"{name}-{width}.png", full_page=True)
+            page.screenshot(path=WHOLE / f"{name}-{width}.png", full_page=True)
     with window(browser, url, width, dark=True) as page:
         page.goto(f"{url}/plugin/database")
         page.frame_locator("iframe[title=Database]").locator("canvas").first.wait_for()

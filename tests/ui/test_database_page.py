@@ -72,6 +72,7 @@ def test_a_month_of_samples_and_500_deployments_are_charts_and_a_list(
     series = site.get(f"/pg-deploy/database/series?target={large}&hours=744").json()
     assert all(0 < len(chart["x"]) <= 401 for chart in series["charts"])
     assert len(series["deployments"]) > 400
+    assert page.locator("#timeline .knob").count() > 10
     assert serious_violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.get_by_text("Older ones").click()

@@ -103,7 +103,41 @@
             return `${line.label}: ${figure(Math.min(...known))} to ${figure(Math.max(...known))} ${chart.unit}, last ${figure(known[known.length - 1])}`;
         });
 
+    // Deployments nearer to each other than a finger is wide share a knob, which leads to the list.
+    const KNOB = 30;
+    const timeline = () => {
+        const strip = document.getElementById("timeline");
+        strip.hidden = latest.deployments.length === 0;
+        strip.replaceChildren();
+        const room = strip.clientWidth - 2 * KNOB;
+        const groups = new Map();
+        for (const one of latest.deployments) {
+            const place = Math.round(((one.at - latest.since) / (latest.until - latest.since)) * (room / KNOB));
+            groups.set(place, [...(groups.get(place) || []), one]);
+        }
+        for (const [place, same] of groups) {
+            const newest = same[same.length - 1];
+            const worst = ["bad", "wait", "good"].find((tone) => same.some((one) => one.tone === tone));
+            const words = same.length === 1
+                ? `deployment ${newest.id}: ${newest.state}, ${moment(newest.at)}`
+                : `${same.length} deployments, ${same[0].id} to ${newest.id}, until ${moment(newest.at)}`;
+            const knob = make("a", same.length === 1 ? String(newest.id) : `${same.length}×`, {
+                class: `knob ${worst}`,
+                href: same.length === 1 ? newest.url : `${strip.dataset.list}&before=${newest.id + 1}#deployments`,
+                title: words,
+                "aria-label": `${same.length === 1 ? newest.id : `${same.length}×`}: ${words}`,
+            });
+            if (same.length === 1) {
+                knob.setAttribute("data-parent", "");
+            }
+            knob.style.left = `${KNOB / 2 + place * KNOB}px`;
+            strip.append(knob);
+        }
+        strip.append(make("span", moment(latest.since), { class: "from" }), make("span", moment(latest.until), { class: "to" }));
+    };
+
     const show = () => {
+        timeline();
         drawn.forEach((plot) => plot.destroy());
         drawn = [];
         holder.replaceChildren();
