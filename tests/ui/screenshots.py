@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -42,6 +42,7 @@ WIDTHS = (1280, 1920)
 HEIGHT = 900
 FORM_HEIGHT = 2300
 GRAPH_HEIGHT = 1400
+PAGE_HEIGHT = 1500
 # One minute of measuring is drawn as this many.
 STRETCHED = 60
 DEPLOY = "deploy_migrations"
@@ -249,7 +250,7 @@ def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> Non
         page.get_by_text("Migrations folder").first.wait_for()
         page.wait_for_timeout(2500)
         page.screenshot(path=IMAGES / f"trigger-form-{width}.png")
-    with window(browser, url, width, height=GRAPH_HEIGHT) as page:
+    with window(browser, url, width, height=GRAPH_HEIGHT, groups=[BROKEN]) as page:
         for name, run_id in (("good", good), ("rolled-back", bad)):
             page.goto(f"{runs}/{quote(run_id, safe='')}")
             page.wait_for_timeout(3000)
@@ -262,7 +263,7 @@ def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> Non
             page.screenshot(path=IMAGES / f"graph-{name}-{width}.png")
             page.get_by_label(re.compile("show details", re.IGNORECASE)).click()
             page.keyboard.press("g")
-    with window(browser, url, width) as page:
+    with window(browser, url, width, height=PAGE_HEIGHT) as page:
         for name, run_id in (("deployment", good), ("rolled-back", bad)):
             page.goto(f"{runs}/{quote(run_id, safe='')}/plugin/deployment")
             page.frame_locator("iframe[title=Deployment]").locator("section.migration").first.wait_for()
@@ -282,7 +283,7 @@ def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> Non
             page.goto(url + path)
             page.wait_for_timeout(2500)
             page.screenshot(path=WHOLE / f"{name}-{width}.png", full_page=True)
-    with window(browser, url, width, dark=True) as page:
+    with window(browser, url, width, dark=True, height=PAGE_HEIGHT) as page:
         page.goto(f"{url}/plugin/database")
         page.frame_locator("iframe[title=Database]").locator("canvas").first.wait_for()
         page.frame_locator("iframe[title=Database]").get_by_text("24 hours").click()
@@ -291,13 +292,15 @@ def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> Non
 
 
 @contextmanager
-def window(browser: Browser, url: str, width: int, *, dark: bool = False, height: int = HEIGHT) -> Iterator[Page]:
-    """A logged-in window; the graph is drawn from top to bottom, the broken migration's group open."""
+def window(
+    browser: Browser, url: str, width: int, *, dark: bool = False, height: int = HEIGHT, groups: Sequence[str] = ()
+) -> Iterator[Page]:
+    """A logged-in window; the graph is drawn from top to bottom, with those groups open."""
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
     stored = {
         "theme": "dark" if dark else "light",
         f"direction-{DEPLOY}": json.dumps("DOWN"),
-        f"{DEPLOY}/open-groups": json.dumps([BROKEN]),
+        f"{DEPLOY}/open-groups": json.dumps(list(groups)),
     }
     context.add_init_script(
         f"Object.entries({json.dumps(stored)}).forEach(([name, value]) => window.localStorage.setItem(name, value))"
