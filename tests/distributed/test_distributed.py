@@ -56,7 +56,9 @@ def test_the_four_migrations_are_deployed_once_though_a_worker_is_lost_in_an_ind
     await_dag(api, DAG, served, seconds=180)
     with _an_old_transaction(demo_url):
         # The build waits for it, as it would for any report that runs for long.
-        run = api.trigger(DAG, "distributed", {"target": target.name, "approval": "none", "migrations_folder": served})
+        run = api.trigger(
+            DAG, "distributed", {"target": target.connection_id, "approval": "none", "migrations_folder": served}
+        )
         until(lambda: bool(_building(database)), "an index is being built", 400, running)
         lost = _worker_of(running, _building(database)[0])
         running.kill(lost)
