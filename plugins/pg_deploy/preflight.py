@@ -24,7 +24,7 @@ from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership
 from pg_deploy.migrations import history
 from pg_deploy.migrations.folder import stamp
-from pg_deploy.migrations.migration import Folder, Migration, load_all, load_usable, scan_folder
+from pg_deploy.migrations.migration import Folder, Migration, load, load_usable, scan_folder
 from pg_deploy.parsing.syntax import in_file
 from pg_deploy.parsing.tree import unquoted
 from pg_deploy.planning import Plan, Standing
@@ -99,7 +99,9 @@ def preflight(
             now = _plan(connection, files, conf)
             if now.faults:
                 raise PreflightError(now.faults)
-            pinned = load_all(now.chosen)
+            # Read once: of years of migrations the parsing is what takes the time.
+            known = {each.file: each for each in migrations}
+            pinned = tuple(known.get(file) or load(file) for file in now.chosen)
             plan.pin(connection, held.id, pinned)
             record_drift(connection, held.id, drift)
         except BaseException:
