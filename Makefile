@@ -102,6 +102,15 @@ lint: venv ## check style and types
 lock: venv ## compile requirements.txt from requirements.in
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.10 --no-header requirements.in --output-file requirements.txt
 
+.PHONY: assets
+assets: ## fetch the pages' chart library, and what tests them, from npm
+	@sh launch/assets.sh
+
+.PHONY: screenshots
+screenshots: demo-packages test-packages ## make the pictures of docs/images from real runs on the demo target
+	@$(python) -m demo reset
+	@$(python) -m tests.ui.screenshots
+
 .PHONY: new-migration
 new-migration: venv ## write a new migration: make new-migration NAME=add_orders_index
 	@$(python) -m pg_deploy.migrations.scaffold "$$NAME"

@@ -60,12 +60,13 @@ class Figure:
 def main() -> int:
     """Run all situations both ways; returns 1 when the engine made a client wait for longer than it promises."""
     broken = False
+    ways = ("psql", *(("sqitch",) if shutil.which("sqitch") else ()), "pg_deploy")
     with tempfile.TemporaryDirectory(prefix="pg-deploy-stall-") as name:
         server = new_server(Path(name))
         try:
             print(f"{'situation':38} {'deployed by':12} {'longest wait':>13} {'deployment':>11} {'statements':>11}")
             for number, situation in enumerate(SITUATIONS):
-                for way in ("psql", "pg_deploy"):
+                for way in ways:
                     figure = measure(server, f"stall_{number}_{way}", situation, way)
                     print(
                         f"{situation.name:38} {way:12} {figure.longest_wait:11.2f} s {figure.took:9.1f} s"
@@ -117,9 +118,25 @@ def measure(server: Server, database: str, situation: Situation, way: str) -> Fi
 
 
 def _command(way: str, url: str, folder: Path) -> Sequence[str]:
+    if way == "sqitch":
+        return _sqitch(url, folder)
     if way == "psql":
         return ("psql", "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", str(folder / f"{STEM}.sql"))
     return (sys.executable, "-m", "tests.faults.deployer", url, str(folder))
+
+
+def _sqitch(url: str, folder: Path) -> Sequence[str]:
+    """A sqitch project of one change, whose deploy script holds the same SQL."""
+    project = folder / "sqitch"
+    (project / "deploy").mkdir(parents=True)
+    (project / "deploy" / f"{STEM}.sql").write_text(f"begin;\n{(folder / f'{STEM}.sql').read_text()}commit;\n")
+    (project / "sqitch.conf").write_text(
+        "[core]\n    engine = pg\n[user]\n    name = bench\n    email = bench@localhost\n"
+    )
+    (project / "sqitch.plan").write_text(
+        f"%syntax-version=1.0.0\n%project=stall\n\n{STEM} 2025-01-01T00:00:00Z bench <bench@localhost> # columns\n"
+    )
+    return ("sqitch", "--chdir", str(project), "deploy", url.replace("postgresql://", "db:pg://", 1))
 
 
 def _client(url: str, number: int, tables: Sequence[str], stop: threading.Event, waits: list[float]) -> None:

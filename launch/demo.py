@@ -20,6 +20,12 @@ def down() -> None:
     _run("demo", "down")
 
 
+def made() -> bool:
+    """Whether there is a demo target, running or not."""
+    command = [sys.executable, "-m", "demo", "url"]
+    return not subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True).returncode
+
+
 def url() -> str:
     """The demo target's URL for the deploying role. Raises DemoError."""
     return _run("demo", "url", capture=True).strip()

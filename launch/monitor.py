@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import socket
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from urllib.parse import urlsplit
 
 from launch import airflow, demo
 from launch.api import Api
@@ -21,6 +23,8 @@ def monitor(where: Place, variables: Mapping[str, str]) -> bool:
     api, run_id, succeeded = _run(where, variables, {})
     found = api.xcom(DAG_ID, run_id, "report")
     count = found.get("open") if isinstance(found, dict) else None
+    if not succeeded and not variables.get("TARGET_URL") and not _listens(demo.url()):
+        print("the demo target does not run: make up starts it", flush=True)
     if succeeded and count:
         print(f"✗ {count} alert{'s' if count != 1 else ''} open", flush=True)
     return succeeded and count == 0
@@ -38,12 +42,23 @@ def refresh(where: Place, variables: Mapping[str, str]) -> bool:
     return succeeded and not any(said.startswith("not refreshed") for said in done.values())
 
 
+def _listens(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 0), 2).close()
+    except OSError:
+        return False
+    return True
+
+
 def _run(where: Place, variables: Mapping[str, str], chosen: Mapping[str, object]) -> tuple[Api, str, bool]:
     """Start what is not running, trigger, follow. A deployment that is under way is not disturbed by it."""
     conf = {**read_conf(variables.get("CONF", "")), **chosen}
     target = read_target(variables.get("TARGET_URL", ""), conf)
     if target is None:
-        demo.up()
+        # What is to be watched is not started first, or its end would never be seen: only where nothing runs yet.
+        if airflow.find(where) is None or not demo.made():
+            demo.up()
         target = parse(demo.url(), DEMO_CONNECTION)
     else:
         conf["target"] = target.connection_id

@@ -16,6 +16,7 @@ from pg_deploy.access.api import SUPABASE, Api
 from pg_deploy.access.change import AccessChange
 from pg_deploy.access.decide import Decision, decide
 from pg_deploy.access.differences import access_changes
+from pg_deploy.access.drilldown import RowDifference
 from pg_deploy.access.proof import Proof, prove
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
@@ -64,23 +65,48 @@ class AccessOutcome:
     decision: Decision
     verdict: str
     proof: Proof | None = None
+    notes: tuple[str, ...] = ()
+    """What was asked, and how much of it, in sentences."""
 
     def as_detail(self) -> dict[str, object]:
-        """For the ledger: sentences, figures, and the verdict of each role, table and phase."""
+        """For the ledger: sentences, figures, and the verdict of each role, table and phase with the kinds of subjects that differ."""
         proof = self.proof
         return {
             "verdict": self.verdict,
             "against": list(self.decision.against),
             "shown": list(self.decision.shown),
+            "notes": list(self.notes),
             "changes": sorted(change.sentence for change in proof.changes) if proof else [],
             "subjects": proof.subjects if proof else 0,
             "asked": proof.asked if proof else 0,
             "seconds": round(proof.seconds, 2) if proof else 0.0,
             "cells": [
-                [cell.cell.role, cell.cell.table, cell.cell.phase, cell.verdict]
+                [cell.cell.role, cell.cell.table, cell.cell.phase, cell.verdict, list(cell.kinds)]
                 for cell in (proof.cells if proof else ())
             ],
+            "kinds": [list(pair) for pair in proof.kinds] if proof else [],
+            "differences": [_difference(found) for found in proof.found] if proof else [],
         }
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What asking the target itself showed: differences, how many pairs were asked, and that in sentences."""
+
+    differences: tuple[RowDifference, ...] = ()
+    pairs: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def _difference(found: AccessChange | RowDifference) -> dict[str, object]:
+    what = found.object if isinstance(found, AccessChange) else found.table
+    return {
+        "role": found.role,
+        "object": what,
+        "commands": list(found.commands),
+        "direction": found.direction,
+        "sentence": found.sentence,
+    }
 
 
 def may_change_access(migration: Migration) -> bool:
@@ -89,7 +115,7 @@ def may_change_access(migration: Migration) -> bool:
 
 
 def prove_on_copy(
-    old: Target, new: Target, migration: Migration, facts: tuple[Facts, Facts], *, strict: bool, log: logging.Logger
+    old: Target, new: Target, migration: Migration, facts: tuple[Facts, Facts], *, log: logging.Logger
 ) -> AccessOutcome:
     """The whole proof: `old` is the copy as it was before the migration, `new` as it is after; both a superuser's."""
     data_may_differ = not all(
@@ -97,21 +123,23 @@ def prove_on_copy(
     )
     with old.session("access before") as before, new.session("access after") as after:
         try:
-            api = _api_of(before)
+            api = api_of(before)
             proof = prove(before, after, api=api, data_may_differ=data_may_differ, facts=facts) if api.roles else None
         except psycopg.Error as error:
             # A proof that cannot be made proves nothing, and speaks against nobody.
             proof = None
             log.warning("  the rows could not be compared: %s", one_line(str(error)))
     if proof is None:
-        outcome = _by_catalog(migration, access_changes(*facts), strict)
+        outcome = _by_catalog(migration, access_changes(*facts), None)
     else:
-        outcome = AccessOutcome(_decided(migration, proof, strict), proof.verdict, proof)
+        outcome = AccessOutcome(
+            decide(migration.manifest.access, migration.access, proof), proof.verdict, proof, _cross_checked(proof)
+        )
     log_access(outcome, log)
     return outcome
 
 
-def _api_of(connection: Connection) -> Api:
+def api_of(connection: Connection) -> Api:
     """Supabase's API as far as this database has it: the roles that exist, and the users where there is such a table."""
     row = connection.execute(
         """select array(select rolname::text from pg_catalog.pg_roles where rolname = any (%s)),
@@ -132,21 +160,26 @@ def equal_by_catalog(migration: Migration) -> AccessOutcome:
 
 
 def judge_target(
-    migration: Migration, facts: tuple[Facts, Facts], rehearsed: Evidence | None, *, strict: bool, log: logging.Logger
+    migration: Migration,
+    facts: tuple[Facts, Facts],
+    rehearsed: Evidence | None,
+    asked: Asked | None,
+    *,
+    log: logging.Logger,
 ) -> AccessOutcome:
-    """What the target's own facts say, with the rehearsal's proof where there is one. Reads nothing.
+    """What the target's own facts say, with the rehearsal's proof where there is one, and the pairs asked again there. Reads nothing.
 
     After a proof on the copy exactly the changes that were seen there may be found here; anything else was done by somebody
-    else meanwhile, and counts. Without one, what only rows can tell is shown as not proven.
+    else meanwhile, and counts. Without one, what only rows can tell is sampled, not proven.
     """
     changes = access_changes(*facts)
     if rehearsed is not None:
         seen = set(rehearsed.detail.get("changes", ()))
         unseen = [change for change in changes if change.sentence not in seen]
         missing = sorted(seen - {change.sentence for change in changes})
-        outcome = _transferred(migration, rehearsed, unseen, missing)
+        outcome = _transferred(migration, rehearsed, unseen, missing, asked)
     else:
-        outcome = _by_catalog(migration, changes, strict)
+        outcome = _by_catalog(migration, changes, asked)
     log_access(outcome, log)
     return outcome
 
@@ -161,47 +194,75 @@ def log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
     )
     mark = "✓" if outcome.decision.passes else "✗"
     (log.info if outcome.decision.passes else log.error)("  %s access: %s%s", mark, outcome.verdict, asked)
+    for note in outcome.notes:
+        log.info("    %s", note)
     for sentence in outcome.decision.against:
         log.error("    ✗ %s", sentence)
     for sentence in outcome.decision.shown:
         log.info("    %s", shortened(sentence))
 
 
-def shortened(sentence: str, most: int = 200) -> str:
-    """A sentence for a log: a rewritten policy holds both texts whole, which the ledger keeps."""
-    return sentence if len(sentence) <= most else sentence[: most - 1] + "…"
+def shortened(sentence: str, most: int = 240) -> str:
+    """A sentence for a log: of a rewritten policy the beginning of both texts, which the ledger keeps whole."""
+    if len(sentence) <= most:
+        return sentence
+    was, middle, is_now = sentence.partition("; it is now ")
+    if not middle:
+        return _cut(sentence, most)
+    half = (most - len(middle)) // 2
+    return f"{_cut(was, max(half, most - len(middle) - len(is_now)))}{middle}{_cut(is_now, half)}"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _transferred(
-    migration: Migration, rehearsed: Evidence, unseen: Sequence[AccessChange], missing: Iterable[str]
+    migration: Migration,
+    rehearsed: Evidence,
+    unseen: Sequence[AccessChange],
+    missing: Iterable[str],
+    asked: Asked | None,
 ) -> AccessOutcome:
+    notes = asked.notes if asked else ()
     verdict = f"{rehearsed.detail.get('verdict')} on the copy, and the target's access facts changed in the same way"
     against = [f"not seen in the rehearsal: {change.sentence}" for change in unseen]
     against += [f"seen in the rehearsal, but not here: {sentence}" for sentence in missing]
+    if against:
+        verdict = "the target's access facts did not change as in the rehearsal"
+    found = tuple(difference for difference in asked.differences if difference.sentence) if asked else ()
+    if found and migration.manifest.access != "changed":
+        against += [difference.sentence for difference in found]
+    elif found:
+        # What was declared was proven on the copy; here only what was not declared counts.
+        declared = decide("changed", migration.access, Proof("different", differences=found))
+        against += [
+            difference.sentence
+            for difference in found
+            if any(said.startswith(difference.sentence) for said in declared.against)
+        ]
     if not against:
-        return AccessOutcome(Decision(True, "unchanged", (), ()), verdict)
-    verdict = "the target's access facts did not change as in the rehearsal"
+        return AccessOutcome(Decision(True, "unchanged", (), ()), verdict, notes=notes)
     if migration.manifest.access == "undeclared":
-        return AccessOutcome(Decision(True, "undeclared", (), tuple(against)), verdict)
-    return AccessOutcome(Decision(False, "different", tuple(against), ()), verdict)
+        return AccessOutcome(Decision(True, "undeclared", (), tuple(against)), verdict, notes=notes)
+    return AccessOutcome(Decision(False, "different", tuple(against), ()), verdict, notes=notes)
 
 
-def _decided(migration: Migration, proof: Proof, strict: bool) -> Decision:
-    """What counts against the migration. Unless `strict`, objects that only came with it are shown and need no declaration."""
-    if strict:
-        return decide(migration.manifest.access, migration.access, proof)
-    existing = tuple(change for change in proof.changes if not change.opened)
-    decision = decide(migration.manifest.access, migration.access, replace(proof, changes=existing))
-    opened = tuple(f"opened: {change.sentence}" for change in proof.opened)
-    return replace(decision, shown=(*decision.shown, *opened))
-
-
-def _by_catalog(migration: Migration, changes: tuple[AccessChange, ...], strict: bool) -> AccessOutcome:
-    undecided = any(not change.decides for change in changes)
-    proof = Proof("not proven" if changes else "equal by catalog", changes=changes)
-    verdict = "by catalog facts only, rows were not compared: not proven" if undecided or changes else proof.verdict
+def _by_catalog(migration: Migration, changes: tuple[AccessChange, ...], asked: Asked | None) -> AccessOutcome:
+    found = asked.differences if asked else ()
+    verdict = "sampled, not proven: there was no rehearsal on a copy"
+    if asked is None or not asked.pairs:
+        verdict = "not proven: catalog facts only, rows were neither compared nor sampled"
     if not may_change_access(migration) and not changes:
         verdict = "equal by catalog"
-    elif not changes:
-        verdict = "catalog facts equal; rows were not compared: sampled, not proven"
-    return AccessOutcome(_decided(migration, proof, strict), verdict)
+    proof = Proof(verdict, changes=changes, differences=found)
+    notes = asked.notes if asked else ()
+    return AccessOutcome(decide(migration.manifest.access, migration.access, proof), verdict, notes=notes)
+
+
+def _cross_checked(proof: Proof) -> tuple[str, ...]:
+    """What PostgreSQL's own machinery said on samples."""
+    if not proof.cells:
+        return ()
+    said = f"{proof.compared} answers of the real machinery compared with the predicates'"
+    return (f"{said}: {len(proof.disagreements) or 'none'} disagree",)

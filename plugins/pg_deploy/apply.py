@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pg_deploy.access.written import WRITTEN, as_detail, written_here
 from pg_deploy.errors import (
     AppliedMeanwhileError,
     ConnectionLostError,
@@ -14,6 +15,7 @@ from pg_deploy.execution.old_backends import settle
 from pg_deploy.execution.segments import Work, run_segments
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import UNFINISHED, Attempt
 from pg_deploy.migrations import history
 from pg_deploy.migrations.history_text import history_statements
@@ -53,6 +55,17 @@ def apply(job: Job, migration: Migration) -> Attempt:
     moved: list[Attempt] = []
 
     def before_commit(connection: Connection, segment: Segment) -> None:
+        if not job.on_copy and (wrote := written_here(connection)):
+            evidence.record(
+                connection,
+                job.deployment_id,
+                WRITTEN,
+                f"segment {segment.ordinal}",
+                f"{len(wrote)} tables",
+                detail=as_detail(wrote),
+                attempt_id=attempt.id,
+                version=migration.version,
+            )
         if segment.ordinal == last:
             history.insert(connection, migration.version, migration.file.name, history_statements(migration.file.sql))
             moved.append(attempts.move(connection, attempt, "applied"))

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pydantic import BaseModel
 
 from pg_deploy.errors import TargetBusyError
-from pg_deploy.ledger import deployment
+from pg_deploy.ledger import deployment, schema
 from pg_deploy.ledger.deployment import Claim
-from pg_deploy.session import Connection
+from pg_deploy.migrations import history
+from pg_deploy.session import Connection, Target
 
 IsOver = Callable[[deployment.Deployment], bool]
 
@@ -17,6 +22,48 @@ IsOver = Callable[[deployment.Deployment], bool]
 def never_over(_: deployment.Deployment) -> bool:
     """Where nobody can be asked whether the holder's run has ended: only its time tells."""
     return False
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which Airflow run asks, and who triggered it."""
+
+    dag_id: str
+    airflow_run: str
+    actor: str
+    is_over: IsOver = never_over
+
+    def claim(self, conf: BaseModel, folder: str, versions: Iterable[str] = ()) -> Claim:
+        """What this run writes into the ledger when it takes the target."""
+        return Claim(self.dag_id, self.airflow_run, self.actor, conf.model_dump(mode="json"), folder, tuple(versions))
+
+
+@contextmanager
+def claimed(
+    target: Target,
+    wanted: Claim,
+    *,
+    purpose: str,
+    good_for: float,
+    give_up_after: float,
+    log: logging.Logger,
+    is_over: IsOver = never_over,
+) -> Iterator[tuple[Connection, deployment.Deployment]]:
+    """Make the ledger where there is none, take the target, and let go of it as failed should what follows raise.
+
+    Raises TargetBusyError after `give_up_after` seconds.
+    """
+    with target.session(purpose) as connection:
+        schema.ensure(connection)
+        history.ensure(connection)
+        held = claim_target(
+            connection, wanted, good_for=good_for, give_up_after=give_up_after, log=log, is_over=is_over
+        )
+        try:
+            yield connection, held
+        except BaseException:
+            deployment.close(connection, held.id, held.fence, "failed")
+            raise
 
 
 def claim_target(

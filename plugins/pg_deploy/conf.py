@@ -146,6 +146,7 @@ class MonitorConf(BaseModel):
 
     target: str = "target_db"
     refresh: Literal["stale", "all", "none"] = "stale"
+    thresholds: dict[str, object] = {}
 
 
 def read_monitor_conf(values: Mapping[str, object]) -> MonitorConf:

@@ -1076,6 +1076,17 @@ class AccessDiffersError(PgDeployError):
         )
 
 
+class PageUnreadableError(PgDeployError):
+    """A page in the UI could not read its target."""
+
+    def __init__(self, target: str, reason: str) -> None:
+        self.target = target
+        self.reason = reason
+        super().__init__(
+            f'target "{target}" cannot be read now: {reason}; start the server, mend the network or correct the connection'
+        )
+
+
 class SamePersonError(PgDeployError):
     """With four_eyes, an approval by who triggered the run, or one of which it is not known that it is somebody else's."""
 

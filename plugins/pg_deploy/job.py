@@ -19,10 +19,7 @@ BENCHMARK_S = 30.0
 
 @dataclass(frozen=True)
 class Job:
-    """One task's work on the target. `on_copy` says that it is a quiet copy, where nobody else writes.
-
-    `strict` lets undeclared new objects within the API's reach, and new findings of the lints, fail verify.
-    """
+    """One task's work on the target. `on_copy` says that it is a quiet copy, where nobody else writes."""
 
     target: Target
     guard: Guard
@@ -30,7 +27,6 @@ class Job:
     log: logging.Logger
     benchmark: bool = True
     on_copy: bool = False
-    strict: bool = False
     observer: Observer = field(default_factory=Observer)
 
     @property

@@ -11,7 +11,7 @@ from pathlib import Path
 from pg_deploy import planning
 from pg_deploy.backup.readiness import dumps, not_ready
 from pg_deploy.catalog.drift import drift_lines, read_drift, record_drift
-from pg_deploy.claiming import IsOver, claim_target, never_over
+from pg_deploy.claiming import Identity, claimed
 from pg_deploy.conf import DeployConf
 from pg_deploy.errors import (
     FolderChangedError,
@@ -19,10 +19,8 @@ from pg_deploy.errors import (
     PgDeployError,
     PreflightError,
 )
-from pg_deploy.ledger import deployment, plan, schema
-from pg_deploy.ledger.deployment import Claim
+from pg_deploy.ledger import plan
 from pg_deploy.ledger.guard import Ownership
-from pg_deploy.migrations import history
 from pg_deploy.migrations.folder import stamp
 from pg_deploy.migrations.migration import Folder, Migration, load, load_usable, scan_folder
 from pg_deploy.parsing.syntax import in_file
@@ -35,16 +33,6 @@ from pg_deploy.server.judgement import describe, refusals, warnings
 from pg_deploy.server.pooler import refuse_transaction_pooler
 from pg_deploy.server.state import ServerState, read_server_state
 from pg_deploy.session import Connection, Target, host_and_port
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Which Airflow run asks, and who triggered it."""
-
-    dag_id: str
-    airflow_run: str
-    actor: str
-    is_over: IsOver = never_over
 
 
 @dataclass(frozen=True)
@@ -80,33 +68,24 @@ def preflight(
     if conf.dry_run:
         log.info("dry run: nothing was changed, no ledger was made, nothing is pinned")
         return Prepared(None, 0)
-    with target.session("preflight") as connection:
-        schema.ensure(connection)
-        history.ensure(connection)
-        claim = Claim(
-            identity.dag_id,
-            identity.airflow_run,
-            identity.actor,
-            conf.model_dump(mode="json"),
-            stamp(folder),
-            tuple(file.version for file in files.files),
-        )
-        held = claim_target(
-            connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log, is_over=identity.is_over
-        )
-        try:
-            # Another run may have worked while this one waited: what counts is what is pending now.
-            now = _plan(connection, files, conf)
-            if now.faults:
-                raise PreflightError(now.faults)
-            # Read once: of years of migrations the parsing is what takes the time.
-            known = {each.file: each for each in migrations}
-            pinned = tuple(known.get(file) or load(file) for file in now.chosen)
-            plan.pin(connection, held.id, pinned)
-            record_drift(connection, held.id, drift)
-        except BaseException:
-            deployment.close(connection, held.id, held.fence, "failed")
-            raise
+    with claimed(
+        target,
+        identity.claim(conf, stamp(folder), (file.version for file in files.files)),
+        purpose="preflight",
+        good_for=good_for,
+        give_up_after=conf.give_up_after,
+        log=log,
+        is_over=identity.is_over,
+    ) as (connection, held):
+        # Another run may have worked while this one waited: what counts is what is pending now.
+        now = _plan(connection, files, conf)
+        if now.faults:
+            raise PreflightError(now.faults)
+        # Read once: of years of migrations the parsing is what takes the time.
+        known = {each.file: each for each in migrations}
+        pinned = tuple(known.get(file) or load(file) for file in now.chosen)
+        plan.pin(connection, held.id, pinned)
+        record_drift(connection, held.id, drift)
     log.info("deployment %d holds the target, %d migrations pinned", held.id, len(pinned))
     return Prepared(Ownership(held.id, held.fence, good_for), len(pinned))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from pg_deploy.catalog.diff import compare, describe
@@ -164,7 +165,7 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
             history.delete(connection, [current.version])
 
     for segment in todo:
-        _refuse_dropping_what_was_there(current, segment, goal)
+        _refuse_dropping_what_was_there(current, segment, goal, _moves_search_path(todo))
     done = attempts.committed_rollback_segments(job.ledger, current.id, text)
     if done:
         job.log.info("%d of %d segments of this rollback committed before", len(done), len(todo))
@@ -266,20 +267,26 @@ def _lost(at_start: Identities, now: Identities, goal: Goal) -> list[str]:
     return sorted(f"{kind} {identity}" for kind, identity in lost if goal.start is None or kind not in _PROPERTIES)
 
 
-def _refuse_dropping_what_was_there(current: Attempt, segment: Segment, goal: Goal) -> None:
+def _moves_search_path(todo: Sequence[Segment]) -> bool:
+    return any(statement.session_state for segment in todo for statement in segment.statements)
+
+
+def _refuse_dropping_what_was_there(current: Attempt, segment: Segment, goal: Goal, anywhere: bool) -> None:
     """A statement outside a transaction cannot be taken back, so it is judged from its text before it runs."""
     if segment.transactional:
         return
-    present = {identity for _, identity in goal.protected}
+    present = frozenset(identity for _, identity in goal.protected)
     dropped = [name for statement in segment.statements for name in statement.drops]
-    there = [name.name for name in dropped if _names(name.name) & present]
+    there = [name.name for name in dropped if _names(name.name, present if anywhere else frozenset()) & present]
     if there:
         raise RollbackRefusedError(current.stem, there)
 
 
-def _names(qualified: str) -> set[str]:
-    """The identities that a dropped name may stand for: a bare one lives in public unless it says otherwise."""
-    return {qualified, f"public.{qualified}"} if "." not in qualified else {qualified}
+def _names(qualified: str, present: Set[str]) -> set[str]:
+    """The identities that a dropped name may stand for: a bare one is in public, or among `present`, where a file moves its search_path."""
+    if "." in qualified:
+        return {qualified}
+    return {qualified, f"public.{qualified}", *(each for each in present if each.endswith(f".{qualified}"))}
 
 
 def _both(current: Attempt, error: PgDeployError) -> str:

@@ -21,13 +21,11 @@ class Settings:
 
     `reattach` is how long a retry waits for a build that an earlier, killed try left running in the server. The three
     limits pause a deployment between segments (see stop_rules); None = not looked at.
-    `strict_access` lets new objects that the API reaches, undeclared in access.yaml, and new findings of the lints fail verify.
     """
 
     good_for: float
     approval_timeout: float
     contacts: str
-    strict_access: bool
     reattach: float
     max_replica_lag: float | None
     min_free_connections: int | None
@@ -43,7 +41,6 @@ def settings() -> Settings:
         max_replica_lag=_optional(os.environ.get("PG_DEPLOY_MAX_REPLICA_LAG"), parse_duration),
         min_free_connections=_optional(os.environ.get("PG_DEPLOY_MIN_FREE_CONNECTIONS"), int),
         max_wal_mb_per_s=_optional(os.environ.get("PG_DEPLOY_MAX_WAL_MB_PER_S"), float),
-        strict_access=os.environ.get("PG_DEPLOY_STRICT_ACCESS", "false").lower() in ("1", "true", "on"),
         contacts=os.environ.get("PG_DEPLOY_CONTACTS", "Supabase support: https://supabase.com/support"),
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pg_deploy import benchmarks
+from pg_deploy.access_on_target import sample_target
+from pg_deploy.access_step import may_change_access
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.checks import built_in_checks, run_check
 from pg_deploy.errors import EditedAfterDeploymentError
@@ -49,6 +51,8 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
             job.record_check(last, result, kind="check before")
         known = [list(finding.key) for finding in run_lints(connection)]
         job.record(last, LINT_BEFORE, "findings there already", str(len(known)), {"keys": known})
+        if not job.on_copy and may_change_access(migration):
+            sample_target(job, last, connection)
         if job.benchmark and migration.benchmarks:
             job.log.info("benchmarks before")
             for name, measurement in benchmarks.measure_all(

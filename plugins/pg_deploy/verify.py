@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import asdict, replace
 
 from pg_deploy import benchmarks as bench
+from pg_deploy.access_on_target import ask_target
 from pg_deploy.access_step import ACCESS, judge_target
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.checks import CheckResult, built_in_checks, log_result, run_check, run_checks
@@ -71,18 +73,19 @@ def _verify_checks(job: Job, connection: Connection, current: Attempt, migration
 
 
 def _verify_lints(job: Job, connection: Connection, current: Attempt, migration: Migration) -> list[str]:
-    """Findings that came with the migration: all are shown; of level error or warn they fail it, with a companion, when strict."""
+    """Findings that came with the migration: all are shown; those of level error or warn fail it where it has a companion."""
     before = evidence.of_attempt(job.ledger, current.id, LINT_BEFORE)
     known = {(key[0], key[1]) for row in before for key in row.detail["keys"]}
     known |= {(allowed.lint, allowed.object) for allowed in migration.manifest.allow}
     found = [finding for finding in run_lints(connection) if finding.key not in known]
     failures = []
     for finding in found:
-        counts = job.strict and finding.level in FAILING and migration.has_companion
+        counts = finding.level in FAILING and migration.has_companion
         (job.log.error if counts else job.log.info)("  %s lint %s", "✗" if counts else "–", finding.sentence)
         job.record(current, "lint", finding.name, finding.level, asdict(finding))
         if counts:
-            failures.append(f"lint {finding.sentence}")
+            entry = f"{{lint: {finding.name}, object: {json.dumps(finding.object)}, why: say why this is meant}}"
+            failures.append(f"lint {finding.sentence}, or if that is meant write into migration.yaml allow: [{entry}]")
     if not found:
         job.log.info("  ✓ no new finding of the security lints")
     return failures
@@ -97,9 +100,9 @@ def _verify_access(job: Job, current: Attempt, migration: Migration, after: Fact
         for row in evidence.of_deployment(job.ledger, job.deployment_id, ACCESS)
         if row.version == migration.version and row.location == "rehearsal"
     ]
-    outcome = judge_target(
-        migration, (before, after), rehearsed[-1] if rehearsed else None, strict=job.strict, log=job.log
-    )
+    proven = rehearsed[-1] if rehearsed else None
+    asked = ask_target(job, current, migration, (before, after), proven=proven is not None)
+    outcome = judge_target(migration, (before, after), proven, asked, log=job.log)
     job.record(current, ACCESS, migration.stem, outcome.decision.outcome, outcome.as_detail())
     return [f"access: {sentence}" for sentence in outcome.decision.against]
 

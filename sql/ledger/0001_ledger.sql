@@ -36,6 +36,8 @@ create table deploy_ledger.deployment (
 -- At most one deployment is open at a time.
 create unique index deployment_one_open on deploy_ledger.deployment ((ended_at is null)) where ended_at is null;
 
+create index deployment_run on deploy_ledger.deployment (airflow_run);
+
 create table deploy_ledger.planned_migration (
     deployment_id bigint not null references deploy_ledger.deployment (id),
     position integer not null,
@@ -97,6 +99,9 @@ create table deploy_ledger.statement_run (
     sqlstate text,
     error text,
     notices text[] not null default '{}',
+    -- How long it was seen waiting for locks, and behind whom last.
+    waited_s double precision not null default 0,
+    blockers text[] not null default '{}',
     unique (attempt_id, direction, try, segment, ordinal)
 );
 

@@ -1,14 +1,14 @@
--- Jobs of pg_cron whose last run failed, with how often in a row. A job that refreshes a view is told with its view.
+-- Jobs of pg_cron whose last run failed, with how often in a row.
 with run as (
     select
         d.jobid,
         d.status,
         d.return_message,
-        d.start_time,
         row_number() over (partition by d.jobid order by d.runid desc) as place
     from cron.job_run_details d
     where d.status in ('succeeded', 'failed')
-        and d.start_time > now() - interval '2 days'
+        -- A job that could not even connect has no start.
+        and coalesce(d.start_time, d.end_time, now()) > now() - interval '2 days'
 ), last_good as (
     select r.jobid, min(r.place) as place
     from run r
@@ -16,7 +16,7 @@ with run as (
     group by r.jobid
 )
 select
-    coalesce(j.jobname, 'job ' || j.jobid) as object,
+    coalesce(to_jsonb(j) ->> 'jobname', 'job ' || j.jobid) as object,
     (
         select count(*)
         from run r
@@ -25,6 +25,7 @@ select
     ) as value,
     'failed runs in a row' as unit,
     jsonb_build_object(
+        'jobid', j.jobid,
         'cause', format('the last run of job %s failed: %s', j.jobid, left(btrim(f.return_message), 200))
     ) as detail
 from cron.job j
@@ -32,4 +33,3 @@ join run f on f.jobid = j.jobid and f.place = 1
 left join last_good g on g.jobid = j.jobid
 where j.active
     and j.database = current_database()
-    and j.command !~* 'refresh\s+materialized\s+view'

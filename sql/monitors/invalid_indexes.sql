@@ -16,5 +16,6 @@ where not (i.indisvalid and i.indisready)
     and not exists (
         select
         from pg_catalog.pg_stat_progress_create_index p
-        where p.relid = i.indrelid
+        where p.index_relid = i.indexrelid
+            or (coalesce(p.index_relid, 0) = 0 and coalesce(p.relid, i.indrelid) = i.indrelid)
     )

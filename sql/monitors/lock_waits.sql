@@ -1,25 +1,53 @@
--- Sessions that wait for a lock, in seconds, with those that hold it.
+-- Sessions that wait for a lock, in seconds, one row for each session at the head of a queue: ending it lets all go on.
 -- needs: pg_read_all_stats
+with recursive waiting as materialized (
+    select
+        a.pid,
+        coalesce(l.waitstart, a.state_change) as since,
+        coalesce(l.relation::regclass::text, 'a ' || l.locktype) as what,
+        pg_blocking_pids(a.pid) as blockers
+    from pg_catalog.pg_locks l
+    join pg_catalog.pg_stat_activity a on a.pid = l.pid
+    where not l.granted
+        and a.datname = current_database()
+    order by 2
+    limit 200
+), chain as (
+    select w.pid, b.pid as by, 1 as depth
+    from waiting w
+    cross join lateral unnest(w.blockers) as b (pid)
+    union
+    select c.pid, b.pid, c.depth + 1
+    from chain c
+    join waiting w on w.pid = c.by
+    cross join lateral unnest(w.blockers) as b (pid)
+    where c.depth < 10
+), head as (
+    select distinct c.pid, c.by
+    from chain c
+    where not exists (select from waiting w where w.pid = c.by)
+        and c.by <> c.pid
+)
 select
-    format('pid %s', a.pid) as object,
-    round(extract(epoch from clock_timestamp() - coalesce(l.waitstart, a.state_change))::numeric, 1) as value,
+    case h.by when 0 then 'a prepared transaction' else format('held by pid %s', h.by) end as object,
+    round(extract(epoch from clock_timestamp() - min(w.since))::numeric, 1) as value,
     's' as unit,
     jsonb_build_object(
-        'role', a.usename,
-        'application', a.application_name,
-        'blocked_by', pg_blocking_pids(a.pid),
+        'sessions', count(*),
+        'waiting', (array_agg(w.pid order by w.since))[:20],
         'cause', format(
-            'a session of %s%s waits for %s on %s, held by pid %s',
-            a.usename,
-            coalesce(' (' || nullif(a.application_name, '') || ')', ''),
-            l.mode,
-            coalesce(l.relation::regclass::text, l.locktype),
-            array_to_string(pg_blocking_pids(a.pid), ', ')
+            '%s since %s UTC for %s, held by %s%s%s',
+            case count(*) when 1 then format('pid %s waits', min(w.pid)) else format('%s sessions wait', count(*)) end,
+            to_char(min(w.since) at time zone 'UTC', 'HH24:MI:SS'),
+            (array_agg(w.what order by w.since))[1],
+            case h.by when 0 then 'a prepared transaction' else format('pid %s', h.by) end,
+            coalesce(' (' || min(b.usename) || coalesce(', ' || nullif(min(b.application_name), ''), '') || ')', ''),
+            case when min(b.state) like 'idle in transaction%' then ', which sits idle in its transaction' else '' end
         )
     ) as detail
-from pg_catalog.pg_locks l
-join pg_catalog.pg_stat_activity a on a.pid = l.pid
-where not l.granted
-    and a.datname = current_database()
-order by l.waitstart
+from head h
+join waiting w on w.pid = h.pid
+left join pg_catalog.pg_stat_activity b on b.pid = h.by
+group by h.by
+order by 2 desc
 limit 20

@@ -1,24 +1,44 @@
--- Transactions at work, in seconds since they began; those that sit idle are another measure.
+-- Transactions, in seconds since they began, and prepared ones. The time in which one does nothing at all is another measure.
 -- needs: pg_read_all_stats
+with transaction as (
+    select
+        format('pid %s', a.pid) as object,
+        a.usename::text as role,
+        a.application_name as application,
+        a.xact_start as began,
+        case when a.state like 'idle in transaction%' then a.state_change else clock_timestamp() end as worked_until,
+        'runs' as does
+    from pg_catalog.pg_stat_activity a
+    where a.datname = current_database()
+        and a.xact_start is not null
+        and coalesce(a.backend_type, 'client backend') = 'client backend'
+        and a.pid <> pg_backend_pid()
+    union all
+    select
+        format('prepared transaction %s', p.gid),
+        p.owner::text,
+        '',
+        p.prepared,
+        clock_timestamp(),
+        'waits for COMMIT PREPARED or ROLLBACK PREPARED'
+    from pg_catalog.pg_prepared_xacts p
+    where p.database = current_database()
+)
 select
-    format('pid %s', a.pid) as object,
-    round(extract(epoch from clock_timestamp() - a.xact_start)::numeric, 1) as value,
+    t.object,
+    round(extract(epoch from t.worked_until - t.began)::numeric, 1) as value,
     's' as unit,
     jsonb_build_object(
-        'role', a.usename,
-        'application', a.application_name,
+        'role', t.role,
+        'application', t.application,
         'cause', format(
-            'a transaction of %s%s runs since %s UTC',
-            a.usename,
-            coalesce(' (' || nullif(a.application_name, '') || ')', ''),
-            to_char(a.xact_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI')
+            'a transaction of %s%s %s since %s UTC: its locks are held, and vacuum waits for it',
+            t.role,
+            coalesce(' (' || nullif(t.application, '') || ')', ''),
+            t.does,
+            to_char(t.began at time zone 'UTC', 'YYYY-MM-DD HH24:MI')
         )
     ) as detail
-from pg_catalog.pg_stat_activity a
-where a.datname = current_database()
-    and a.xact_start is not null
-    and a.state not like 'idle in transaction%'
-    and coalesce(a.backend_type, 'client backend') = 'client backend'
-    and a.pid <> pg_backend_pid()
-order by a.xact_start
+from transaction t
+order by 2 desc
 limit 20

@@ -1,16 +1,51 @@
--- How far each standby is behind, in seconds. No standby, no row.
+-- How far each standby is behind, in seconds, and those that the run before saw and that are gone. No standby, no row.
 -- needs: pg_read_all_stats
+with standby as (
+    select
+        coalesce(nullif(s.application_name, ''), 'pid ' || s.pid) as object,
+        max(extract(epoch from coalesce(s.replay_lag, interval '0'))) as lag_s,
+        max(s.state) as state,
+        max(pg_wal_lsn_diff(
+            case when pg_is_in_recovery() then pg_last_wal_receive_lsn() else pg_current_wal_lsn() end,
+            s.replay_lsn
+        )) as behind
+    from pg_catalog.pg_stat_replication s
+    where s.state is not null
+        and s.state <> 'backup'
+        -- What reads the log for a backup ends with it.
+        and s.application_name <> all (array['pg_basebackup', 'pg_receivewal'])
+    group by 1
+), before as (
+    select b.object, (b.detail ->> 'seen_at')::timestamptz as seen_at
+    from jsonb_to_recordset(current_setting('monitor.before')::jsonb) as b (object text, detail jsonb)
+)
 select
-    coalesce(nullif(s.application_name, ''), 'pid ' || s.pid) as object,
-    round(extract(epoch from coalesce(s.replay_lag, interval '0'))::numeric, 1) as value,
+    s.object,
+    round(s.lag_s::numeric, 1) as value,
     's' as unit,
     jsonb_build_object(
         'state', s.state,
-        'cause', format('the standby is in state %s, %s behind', s.state, coalesce(pg_size_pretty(pg_wal_lsn_diff(
-            case when pg_is_in_recovery() then pg_last_wal_receive_lsn() else pg_current_wal_lsn() end,
-            s.replay_lsn
-        )), 'unknown'))
+        'seen_at', clock_timestamp(),
+        'cause', format(
+            'the standby is in state %s, %s s and %s behind',
+            s.state,
+            round(s.lag_s::numeric),
+            coalesce(pg_size_pretty(s.behind), 'an unknown amount')
+        )
     ) as detail
-from pg_catalog.pg_stat_replication s
-where s.state is not null
-    and s.state <> 'backup'
+from standby s
+union all
+-- For a day: whoever took it away on purpose is not reminded for ever.
+select
+    b.object,
+    round(extract(epoch from clock_timestamp() - b.seen_at)::numeric, 1),
+    's',
+    jsonb_build_object(
+        'seen_at', b.seen_at,
+        'alert', true,
+        'cause', format('the standby is not connected any more, last seen %s UTC', to_char(b.seen_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+    )
+from before b
+where b.seen_at > clock_timestamp() - interval '1 day'
+    and not exists (select from standby s where s.object = b.object)
+    and b.object !~ '^pid '

@@ -2,10 +2,11 @@
 with unread as (
     select
         format('%I.%I', s.schemaname, s.indexrelname) as object,
-        s.indexrelid,
-        s.relid
+        s.relid,
+        c.relpages as pages
     from pg_catalog.pg_stat_user_indexes s
     join pg_catalog.pg_index i on i.indexrelid = s.indexrelid
+    join pg_catalog.pg_class c on c.oid = s.indexrelid
     where s.idx_scan = 0
         and i.indisvalid
         and not i.indisunique
@@ -21,7 +22,7 @@ select
     'days' as unit,
     jsonb_build_object(
         'unread_since', coalesce(b.since, now()),
-        'bytes', pg_relation_size(u.indexrelid),
+        'bytes', u.pages::bigint * current_setting('block_size')::integer,
         'cause', format('no query has used the index on %s since %s', u.relid::regclass, to_char(coalesce(b.since, now()), 'YYYY-MM-DD'))
     ) as detail
 from unread u

@@ -61,6 +61,19 @@ def test_a_transaction_that_holds_a_strong_lock_too_long_is_aborted(database: Da
     assert {row[0] for row in database.statements(VERSION)} == {1}
 
 
+def test_the_runs_own_statement_timeout_is_not_blamed_on_the_lock_budget(database: Database, tmp_path: Path) -> None:
+    """Else the engineer on call would declare a longer holds_lock, which changes nothing."""
+    with pytest.raises(StatementFailedError, match="statement timeout"):
+        _apply(
+            database,
+            tmp_path / "m",
+            "alter table public.t add column more int;\nselect pg_catalog.pg_sleep(60);\n",
+            Limits(lock_budget=30, statement_timeout=0.3),
+        )
+
+    assert {row[0] for row in database.statements(VERSION)} == {1}
+
+
 def test_a_declared_holding_time_is_allowed(database: Database, tmp_path: Path) -> None:
     """Else a change that must hold a lock, and says so, could not be deployed at all."""
     _apply(
@@ -81,10 +94,10 @@ def test_a_do_block_that_takes_a_strong_lock_is_cancelled_by_the_watch(database:
         _apply(
             database,
             tmp_path / "m",
-            "do $$ begin lock table public.t in access exclusive mode; perform pg_catalog.pg_sleep(8); end $$;\n",
+            "do $$ begin lock table public.t in access exclusive mode; perform pg_catalog.pg_sleep(60); end $$;\n",
         )
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
     assert database.attempts == [(VERSION, "applying")]
 
 

@@ -91,6 +91,19 @@ def test_a_drop_outside_a_transaction_of_what_was_there_is_never_begun(
     assert database.statements(VERSION, "rollback") == []
 
 
+def test_a_bare_name_behind_a_moved_search_path_is_not_taken_for_one_in_public(database: Database, undo: Undo) -> None:
+    """Else `set search_path` in a rollback would be a way around the refusal."""
+    database.run("create schema apart create table kept (id int)")
+    database.run("create index kept_id on apart.kept (id)")
+    with pytest.raises(RollbackRefusedError, match="kept_id"):
+        undo(
+            "create index concurrently new_id on public.old (id);",
+            "set search_path = apart;\ndrop index concurrently if exists kept_id;",
+        )
+
+    assert database.rows("select to_regclass('apart.kept_id') is not null") == [(True,)]
+
+
 def test_a_partly_applied_migration_does_not_cost_the_older_table_of_that_name(database: Database, undo: Undo) -> None:
     """Else a rollback written for the whole would drop the table that made the second part fail."""
     with pytest.raises(RollbackRefusedError, match=r"public\.old"):

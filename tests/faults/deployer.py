@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from pg_deploy.apply import apply
+from pg_deploy.claiming import Identity
 from pg_deploy.conf import DeployConf
 from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, PgDeployError
 from pg_deploy.execution.lost import lost_connections_named as translated
@@ -29,7 +30,7 @@ from pg_deploy.job import Job
 from pg_deploy.ledger import deployment, plan
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.migrations.migration import Migration, load_all, scan_folder
-from pg_deploy.preflight import Identity, preflight
+from pg_deploy.preflight import preflight
 from pg_deploy.reporting.report import read_report
 from pg_deploy.rollback import roll_back
 from pg_deploy.session import Target

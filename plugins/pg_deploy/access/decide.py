@@ -87,14 +87,25 @@ def decide(access: Access, declared: AccessFile, proof: Proof) -> Decision:
     `unchanged`: nothing may differ on what existed before, and what is opened must be declared. `changed`: the
     differences must be those declared, each of them, and each declared one must be found. `undeclared`: shown only.
     """
-    shown = tuple(dict.fromkeys([*(c.sentence for c in proof.changes if not c.decides), *proof.labels]))
+    shown = tuple(
+        dict.fromkeys(
+            [
+                *(disagreement.sentence for disagreement in proof.disagreements),
+                *(change.sentence for change in proof.changes if not change.decides),
+                *proof.labels,
+            ]
+        )
+    )
     opened = [said for change in proof.opened for said in _undeclared(change, declared.opened, "opened")]
     if access == "undeclared":
         everything = (*(found.sentence for found in (*proof.found, *proof.opened)), *shown)
         return Decision(True, "undeclared" if proof.found or proof.opened else "unchanged", (), everything)
     if access == "unchanged":
         against = [*(found.sentence for found in proof.found), *opened]
-        return Decision(not against, "different" if against else "unchanged", tuple(dict.fromkeys(against)), shown)
+        against += _to_declare(proof.opened, declared.opened, "opened", "")
+        against += _to_declare(proof.found, (), "changed", "access: changed in migration.yaml, and ")
+        outcome: Outcome = "different" if against else "as declared" if proof.opened else "unchanged"
+        return Decision(not against, outcome, tuple(dict.fromkeys(against)), shown)
     against = [said for found in proof.found for said in _undeclared(found, declared.changed, "changed")]
     against += opened
     against += [
@@ -102,7 +113,9 @@ def decide(access: Access, declared: AccessFile, proof: Proof) -> Decision:
         for entry in declared.changed
         if not any(_concerns(entry, found) for found in proof.found)
     ]
-    outcome: Outcome = "different" if against else "as declared" if proof.found or proof.opened else "unchanged"
+    against += _to_declare(proof.opened, declared.opened, "opened", "")
+    against += _to_declare(proof.found, declared.changed, "changed", "")
+    outcome = "different" if against else "as declared" if proof.found or proof.opened else "unchanged"
     return Decision(not against, outcome, tuple(dict.fromkeys(against)), (*(f.sentence for f in proof.found), *shown))
 
 
@@ -116,6 +129,26 @@ def _undeclared(found: Found, entries: Sequence[Declared], section: str) -> list
     return [
         f"{found.sentence}; {FILE} does not declare it under `{section}` (role {role}, object {named}, command {commands})"
     ]
+
+
+def _to_declare(found: Sequence[Found], entries: Sequence[Declared], section: str, before: str) -> list[str]:
+    """One sentence with what to paste into access.yaml, if that is meant; none where nothing is missing."""
+    missing: dict[tuple[str, tuple[str, ...]], dict[str, None]] = {}
+    for each in found:
+        commands: dict[tuple[str, str], dict[str, None]] = {}
+        for role, named, command in _pairs(each):
+            if not any(entry.covers(role, named, command) for entry in entries):
+                commands.setdefault((role, named), {})[command] = None
+        for (role, named), told in commands.items():
+            missing.setdefault((named, tuple(told)), {})[role] = None
+    if not missing:
+        return []
+    listed = [
+        {"role": list(roles), "object": named, "command": list(commands), "why": "say why this is meant"}
+        for (named, commands), roles in missing.items()
+    ]
+    text = yaml.safe_dump({section: listed}, default_flow_style=True, sort_keys=False, width=10_000).strip()
+    return [f"if that is meant, write {before}into {FILE} beside migration.yaml: {text}"]
 
 
 def _pairs(found: Found) -> list[tuple[str, str, str]]:

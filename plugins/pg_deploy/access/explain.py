@@ -17,6 +17,7 @@ from pglast import ast, enums
 
 from pg_deploy.access.api import SUPABASE, Api
 from pg_deploy.access.arms import parse_predicate, printed
+from pg_deploy.access.drilldown import RowDifference
 from pg_deploy.access.live_context import lookup_tables
 from pg_deploy.access.predicates import PHASE_WORDS, PHASES, Effective, Phase, Policy, effective, read_policies
 from pg_deploy.access.reach import Relation, reachable
@@ -82,6 +83,24 @@ def explain_access(
     finally:
         if not connection.closed:
             connection.execute("rollback")
+
+
+def explain_difference(connection: Connection, api: Api, difference: RowDifference) -> list[str]:
+    """The steps behind one difference, for its first subject and row, as the database is now; empty where nothing can be told.
+
+    The connection is as for explain_access().
+    """
+    if not difference.keys or not difference.subjects:
+        return []
+    label = difference.subjects[0]
+    user = label.removeprefix("user ") if label.startswith("user ") else None
+    try:
+        told = explain_access(
+            connection, user=user, table=difference.table, row=difference.keys[0], role=difference.role, api=api
+        )
+    except (NothingToExplainError, psycopg.Error):
+        return []
+    return [f'explained for row {difference.keys[0]} of "{difference.table}":', *told.text.splitlines()]
 
 
 def _relation(connection: Connection, table: str, api: Api) -> Relation:

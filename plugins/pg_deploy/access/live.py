@@ -1,13 +1,14 @@
 """On the target: fixed pairs of subject and row, asked before and after, while other people read and write.
 
 A pair whose row, whose row's parents, or whose subject's own rows in the tables that policies read were changed meanwhile
-was moved by traffic and proves nothing. Reads only, in one repeatable-read transaction, never longer than asked for.
+was moved by traffic and proves nothing. Rows are really selected as the subject; what it may write is judged by the
+predicates, over the sampled rows' contents. Reads only, in one repeatable-read transaction, never longer than asked for.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -15,24 +16,26 @@ from typing import Any
 import psycopg
 
 from pg_deploy.access.api import SUPABASE, Api
-from pg_deploy.access.live_context import contexts, lookup_tables, own_rows
+from pg_deploy.access.change import words
+from pg_deploy.access.drilldown import RowDifference
+from pg_deploy.access.live_choice import choose_rows, choose_subjects
+from pg_deploy.access.live_context import contents, contexts, key_among, key_text, lookup_tables, own_rows
+from pg_deploy.access.predicates import PHASE_WORDS, PHASES, Policy, effective, read_policies
 from pg_deploy.access.reach import Relation, reachable
 from pg_deploy.access.rowsets import acting_as
-from pg_deploy.access.subjects import NOBODY, Subject, claims
+from pg_deploy.access.subjects import Subject
 from pg_deploy.access.text import quote
-from pg_deploy.session import Connection
+from pg_deploy.session import Connection, one_line
 
 SECONDS = 30.0
 STATEMENT_MS = 8000
 """As long as the API lets a statement run."""
-USERS = 16
-KEYS = 4
-"""Rows of each table that a user sees, and rows that anybody may have, in the sample."""
+SHOWN = 5
 
 
 @dataclass(frozen=True)
 class LiveSample:
-    """What some subjects saw of some rows. `seen` maps `sid table` to the keys seen, or to an error after `!`."""
+    """What some subjects could do with some rows. `seen` maps `sid table command` to keys, or to an error after `!`."""
 
     subjects: tuple[Subject, ...]
     keys: dict[str, tuple[str, ...]]
@@ -57,41 +60,68 @@ class LiveSample:
             seconds=float(detail["seconds"]),
         )
 
+    @property
+    def pairs(self) -> int:
+        """How many times a subject was asked about a row."""
+        return sum(len(self.keys.get(pair.split(" ", 1)[1].rsplit("|", 1)[0], ())) for pair in self.seen)
+
 
 @dataclass(frozen=True)
 class LiveComparison:
-    """Pairs asked again: `differences` in words, how many were `moved` by traffic or not answered in time."""
+    """Pairs asked again: what differs, how many pairs were `moved` by traffic, how many questions had no answer in time."""
 
-    differences: tuple[str, ...]
+    differences: tuple[RowDifference, ...]
     pairs: int
     moved: int
     unanswered: int
     seconds: float
+    subjects: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        found = f"{len(self.differences)} differences" if self.differences else "all as before"
+        parts = [f"{self.pairs} pairs of {self.subjects} subjects and sampled rows asked again on the target: {found}"]
+        if self.moved:
+            parts.append(f"{self.moved} moved by traffic")
+        if self.unanswered:
+            parts.append(f"{self.unanswered} questions not answered in time")
+        return ", ".join(parts)
 
 
 def take_sample(connection: Connection, api: Api = SUPABASE, *, seconds: float = SECONDS) -> LiveSample:
-    """Choose subjects and rows, and ask. The connection is the deploying role's, in autocommit; it sees every row."""
+    """Choose subjects and rows, and ask. The connection is the deploying role's, in autocommit; it sees every row.
+
+    Roles that it may not become are left out.
+    """
     started = time.monotonic()
     with _reading(connection):
         relations = [r for r in reachable(connection, api) if r.is_table and r.key]
-        subjects = _subjects(connection, api, relations)
-        keys = _keys(connection, api, relations, subjects, started + seconds / 2)
-        return _ask(connection, api, relations, subjects, keys, started, seconds)
+        policies = read_policies(connection, api)
+        subjects = choose_subjects(connection, _askable(connection, api))
+        keys = choose_rows(connection, api, relations, policies, subjects, started + seconds / 2)
+        return _ask(connection, api, relations, policies, subjects, keys, started, seconds)
 
 
 def ask_again(
-    connection: Connection, sample: LiveSample, api: Api = SUPABASE, *, seconds: float = SECONDS
+    connection: Connection,
+    sample: LiveSample,
+    api: Api = SUPABASE,
+    *,
+    seconds: float = SECONDS,
+    because: Mapping[str, Sequence[str]] | None = None,
 ) -> LiveComparison:
-    """Ask the sample's pairs again and tell what differs from what traffic moved. Reads only."""
+    """Ask the sample's pairs again and tell what differs from what traffic moved; `because` explains by table. Reads only."""
     started = time.monotonic()
     with _reading(connection):
         relations = [r for r in reachable(connection, api, everything=True) if r.full_name in sample.keys and r.key]
-        now = _ask(connection, api, relations, sample.subjects, sample.keys, started, seconds)
-    labels = {str(subject.sid): subject for subject in sample.subjects}
-    differences: dict[tuple[str, str, str], list[str]] = {}
+        policies = read_policies(connection, api)
+        now = _ask(connection, api, relations, policies, sample.subjects, sample.keys, started, seconds)
+    differences: dict[tuple[str, str, tuple[str, ...]], dict[str, dict[str, None]]] = {}
     moved = unanswered = pairs = 0
     for pair, before in sample.seen.items():
-        sid, table = pair.split(" ", 1)
+        sid, rest = pair.split(" ", 1)
+        table, command = rest.rsplit("|", 1)
         pairs += len(sample.keys.get(table, ()))
         after = now.seen.get(pair)
         if after is None:
@@ -100,25 +130,58 @@ def ask_again(
         if before == after:
             continue
         if sample.people.get(sid) != now.people.get(sid):
-            moved += 1
+            moved += len(set(before) ^ set(after))
             continue
-        who = f"{labels[sid].label} ({labels[sid].role})"
-        for error in [text for text in after if text.startswith("!") and text not in before]:
-            differences.setdefault((who, table, f"now get an error reading: {error[1:]}"), [])
-        for key in sorted(set(before) ^ set(after)):
-            if key.startswith("!") or any(text.startswith("!") for text in after):
-                continue
-            if sample.rows.get(f"{table} {key}") != now.rows.get(f"{table} {key}"):
-                moved += 1
-                continue
-            change = "can now select" if key in after else "can no longer select"
-            differences.setdefault((who, table, change), []).append(key)
-    told = tuple(
-        f'{who} {change} {f"{len(found)} of the sampled rows of " if found else ""}"{table}"'
-        + (f" ({', '.join(found[:5])})" if found else "")
-        for (who, table, change), found in differences.items()
+        failed = tuple(text[1:] for text in after if text.startswith("!") and text not in before)
+        if failed:
+            differences.setdefault((table, "error", failed), {}).setdefault(sid, {})[command] = None
+            continue
+        for direction, other in (("gained", set(after) - set(before)), ("lost", set(before) - set(after))):
+            still = [key for key in sorted(other) if not key.startswith("!")]
+            fixed = [key for key in still if sample.rows.get(f"{table} {key}") == now.rows.get(f"{table} {key}")]
+            moved += len(still) - len(fixed)
+            if fixed:
+                differences.setdefault((table, direction, tuple(fixed)), {}).setdefault(sid, {})[command] = None
+    by_sid = {str(subject.sid): subject for subject in sample.subjects}
+    grouped: dict[tuple[str, str, str, tuple[str, ...]], list[tuple[Subject, tuple[str, ...]]]] = {}
+    for (table, direction, keys), found in differences.items():
+        for sid, told in found.items():
+            commands = tuple(command for command in PHASE_WORDS.values() if command in told)
+            grouped.setdefault((table, direction, by_sid[sid].role, commands), []).append((by_sid[sid], keys))
+    told_all = tuple(_told(*place, found, (because or {}).get(place[0], ())) for place, found in grouped.items())
+    return LiveComparison(told_all, pairs, moved, unanswered, time.monotonic() - started, len(sample.subjects))
+
+
+def _told(
+    table: str,
+    direction: str,
+    role: str,
+    commands: tuple[str, ...],
+    found: Sequence[tuple[Subject, tuple[str, ...]]],
+    because: Sequence[str],
+) -> RowDifference:
+    found = sorted(found, key=lambda pair: (-len(pair[1]), pair[0].sid))
+    subject, keys = found[0]
+    who = f"{subject.label} ({role})" + (f" and {len(found) - 1} more" if len(found) > 1 else "")
+    why = f", because {words(because[:2])}" if because else ""
+    if direction == "error":
+        sentence = f'{who} now get an error where they could {words(commands)} "{table}": {keys[0]}{why}'
+    else:
+        can = "can now" if direction == "gained" else "can no longer"
+        shown = ", ".join(keys[:SHOWN]) + (", …" if len(keys) > SHOWN else "")
+        sentence = f'{who} {can} {words(commands)} {len(keys)} of the sampled rows of "{table}" ({shown}){why}'
+    return RowDifference(
+        table=table,
+        role=role,
+        commands=commands,
+        direction=direction,
+        subjects=tuple(subject.label for subject, _ in found[:SHOWN]),
+        how_many=len(found),
+        rows=0 if direction == "error" else len(keys),
+        keys=() if direction == "error" else keys[:SHOWN],
+        because=tuple(because[:2]),
+        sentence=sentence,
     )
-    return LiveComparison(told, pairs, moved, unanswered, time.monotonic() - started)
 
 
 @contextmanager
@@ -134,51 +197,23 @@ def _reading(connection: Connection) -> Iterator[None]:
             connection.execute("rollback")
 
 
-def _subjects(connection: Connection, api: Api, relations: list[Relation]) -> tuple[Subject, ...]:
-    """Users with most and fewest rows of their own in the tables that policies read, some between, and who is no user."""
-    users = [
-        row[0] for row in connection.execute(f"select * from ({api.users}) u (id) order by md5(id) limit 2000".encode())
-    ]
-    weight = own_rows(connection, lookup_tables(connection), users)
-    ordered = sorted(users, key=lambda user: (weight.get(user, (0, ""))[0], user))
-    step = max(1, len(ordered) // (USERS - 4))
-    chosen = dict.fromkeys([*ordered[:2], *ordered[-2:], *ordered[::step]])
-    found = [(api.signed_in, claims(api, user), f"user {user}") for user in list(chosen)[:USERS]]
-    found += [
-        (api.signed_in, claims(api, NOBODY), "a user who is in no table"),
-        (api.signed_in, "", f"{api.signed_in} without claims"),
-    ]
-    found += [(role, "", role) for role in api.roles if role != api.signed_in]
-    return tuple(Subject(sid, *parts) for sid, parts in enumerate(found, start=1))
-
-
-def _keys(
-    connection: Connection, api: Api, relations: list[Relation], subjects: tuple[Subject, ...], deadline: float
-) -> dict[str, tuple[str, ...]]:
-    found: dict[str, dict[str, None]] = {}
-    for relation in relations:
-        keys = found.setdefault(relation.full_name, {})
-        any_rows = f"select {_key(relation)} from {relation.quoted} t limit {KEYS * 3}"
-        keys.update(dict.fromkeys(row[0] for row in connection.execute(any_rows.encode())))
-        for subject in subjects:
-            if time.monotonic() > deadline:
-                break
-            with acting_as(connection, api, subject.role, subject.claims):
-                try:
-                    with connection.transaction():
-                        rows = connection.execute(
-                            f"select {_key(relation)} from {relation.quoted} t limit {KEYS}".encode()
-                        )
-                        keys.update(dict.fromkeys(row[0] for row in rows))
-                except psycopg.Error:
-                    continue
-    return {table: tuple(sorted(keys)) for table, keys in found.items()}
+def _askable(connection: Connection, api: Api) -> Api:
+    """The API's roles that this session may become."""
+    roles = []
+    for role in api.roles:
+        try:
+            with acting_as(connection, api, role, ""):
+                roles.append(role)
+        except psycopg.errors.InsufficientPrivilege:
+            continue
+    return Api(**{**api.__dict__, "roles": tuple(roles)})
 
 
 def _ask(
     connection: Connection,
     api: Api,
     relations: list[Relation],
+    policies: Sequence[Policy],
     subjects: tuple[Subject, ...],
     keys: dict[str, tuple[str, ...]],
     started: float,
@@ -189,29 +224,83 @@ def _ask(
     people = own_rows(connection, lookup_tables(connection), list(users))
     rows = contexts(connection, relations, keys)
     for relation in relations:
-        wanted = list(keys[relation.full_name])
-        query = f"select {_key(relation)} from {relation.quoted} t where {_key_values(relation)} = any (%s) order by 1"
+        name = relation.full_name
+        texts = contents(connection, relation, keys[name])
+        query = (
+            f"select {key_text(relation)} from {relation.quoted} t where {key_among(connection, relation)} order by 1"
+        )
         for subject in subjects:
-            if time.monotonic() > started + seconds:
+            left = started + seconds - time.monotonic()
+            if left <= 0:
                 break
+            if subject.role not in relation.rights:
+                continue
             with acting_as(connection, api, subject.role, subject.claims):
-                try:
-                    with connection.transaction():
-                        found = [row[0] for row in connection.execute(query.encode(), [wanted])]
-                except psycopg.errors.QueryCanceled:
-                    continue
-                except psycopg.Error as error:
-                    found = [f"!{error.sqlstate} {str(error).splitlines()[0]}"]
-            seen[f"{subject.sid} {relation.full_name}"] = tuple(found)
-    digests = {sid: people[user][1] for user, sid in users.items() if user in people}
+                found = _selected(connection, query, keys[name], left)
+                if found is not None:
+                    seen[f"{subject.sid} {name}|select"] = found
+                seen.update(
+                    (f"{subject.sid} {name}|{command}", may)
+                    for command, may in _writable(connection, relation, policies, subject.role, texts, left).items()
+                )
+    digests = {sid: people[user] for user, sid in users.items() if user in people}
     return LiveSample(subjects, keys, seen, rows, digests, time.monotonic() - started)
 
 
-def _key(relation: Relation) -> str:
-    return _key_values(relation)
+def _limited(connection: Connection, left: float) -> None:
+    limit = max(100, min(STATEMENT_MS, int(left * 1000)))
+    connection.execute("select set_config('statement_timeout', %s, true)", [f"{limit}ms"])
 
 
-def _key_values(relation: Relation) -> str:
-    if len(relation.key) == 1:
-        return f"t.{quote(relation.key[0])}::text"
-    return f"row({', '.join('t.' + quote(part) for part in relation.key)})::text"
+def _selected(connection: Connection, query: str, keys: tuple[str, ...], left: float) -> tuple[str, ...] | None:
+    try:
+        with connection.transaction():
+            _limited(connection, left)
+            return tuple(row[0] for row in connection.execute(query.encode(), [list(keys)]))
+    except psycopg.errors.QueryCanceled:
+        return None
+    except psycopg.Error as error:
+        return (_failure(error),)
+
+
+def _writable(
+    connection: Connection,
+    relation: Relation,
+    policies: Sequence[Policy],
+    role: str,
+    texts: Mapping[str, str],
+    left: float,
+) -> dict[str, tuple[str, ...]]:
+    """Of the sampled rows: which may be updated, deleted, inserted as they are, and be what an update makes."""
+    asked: dict[str, list[str]] = {}
+    answers: dict[str, tuple[str, ...]] = {}
+    for phase in PHASES:
+        if phase == "select":
+            continue
+        found = effective(relation, policies, phase, role)
+        if found.kind == "policies":
+            asked.setdefault(found.text, []).append(PHASE_WORDS[phase])
+        else:
+            answers[PHASE_WORDS[phase]] = () if found.kind == "denied" else tuple(sorted(texts))
+    for predicate, commands in asked.items():
+        # The row is a value, named like its table: the policy finds its columns there.
+        query = (
+            "select k.key from unnest(%s::text[], %s::jsonb[]) k (key, row), lateral"
+            f" pg_catalog.jsonb_populate_record(null::{relation.quoted}, k.row) as {quote(relation.name)}"
+            f" where ({predicate.replace('%', '%%')}) order by 1"
+        )
+        try:
+            with connection.transaction():
+                _limited(connection, left)
+                rows = connection.execute(query.encode(), [list(texts), list(texts.values())])
+                may = tuple(row[0] for row in rows)
+        except psycopg.errors.QueryCanceled:
+            continue
+        except psycopg.Error as error:
+            may = (_failure(error),)
+        answers.update(dict.fromkeys(commands, may))
+    return answers
+
+
+def _failure(error: psycopg.Error) -> str:
+    return f"!{error.sqlstate} {one_line(str(error).splitlines()[0])}"

@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
-from pg_deploy.access.reach import Relation
+import psycopg
+
+from pg_deploy.access.reach import Relation, columns
 from pg_deploy.access.text import quote, statement
 from pg_deploy.session import Connection
 
 DEEPEST = 3
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_NAMING = """select a.attname::text, t.typname::text
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    where a.attrelid = format('%%I.%%I', %s::text, %s::text)::regclass
+      and a.attnum > 0
+      and not a.attisdropped
+      and t.typname in ('uuid', 'text', 'varchar')
+      and (
+        a.attname ~ '(user|owner|member|author|profile)'
+        or exists (
+            select
+            from pg_catalog.pg_index i
+            where i.indrelid = a.attrelid
+              and i.indkey[0] = a.attnum
+        )
+      )
+    order by 1"""
 
 
 def lookup_tables(connection: Connection) -> tuple[tuple[str, str], ...]:
     """The tables (schema, name) that policies read, beside those whose policies they are. Reads only."""
     oids: set[int] = set()
-    for relation, tables, _ in connection.execute(statement("dependencies")).fetchall():
+    for relation, tables, *_ in connection.execute(statement("dependencies")).fetchall():
         oids.update(oid for oid in tables if oid != relation)
         oids.add(relation)
     return tuple(
@@ -29,27 +51,83 @@ def lookup_tables(connection: Connection) -> tuple[tuple[str, str], ...]:
     )
 
 
-def own_rows(
-    connection: Connection, tables: tuple[tuple[str, str], ...], users: list[str]
-) -> dict[str, tuple[int, str]]:
-    """For each user: how many rows of these tables name them in an indexed column, and a digest of those rows. Reads only."""
-    found: dict[str, list[tuple[str, str]]] = {}
+def looked_up_by(connection: Connection) -> dict[str, tuple[str, ...]]:
+    """For each table that policies of other tables name: those tables, as `schema.name`. Reads only."""
+    names = {
+        row[0]: row[1]
+        for row in connection.execute(
+            "select c.oid::bigint, format('%s.%s', n.nspname, c.relname) from pg_catalog.pg_class c"
+            " join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p')"
+        ).fetchall()
+    }
+    found: dict[str, list[str]] = {}
+    for relation, tables, *_ in connection.execute(statement("dependencies")).fetchall():
+        for oid in tables:
+            if oid != relation and oid in names and relation in names:
+                found.setdefault(names[oid], []).append(names[relation])
+    return {table: tuple(sorted(by)) for table, by in found.items()}
+
+
+def rows_naming(
+    connection: Connection, tables: tuple[tuple[str, str], ...], users: Sequence[str]
+) -> Iterator[tuple[str, str, dict[str, object]]]:
+    """The rows of these tables that name one of these users: (user, table, row). Reads only.
+
+    Looked for in columns that lead an index, and in others whose name speaks of people. What takes too long is left out.
+    """
+    ids = [user for user in users if _UUID.fullmatch(user)]
     for schema, name in tables:
-        for (column,) in connection.execute(
-            "select distinct a.attname::text from pg_catalog.pg_attribute a"
-            " join pg_catalog.pg_index i on i.indrelid = a.attrelid and a.attnum = any (i.indkey::smallint[])"
-            " where a.attrelid = format('%%I.%%I', %s::text, %s::text)::regclass"
-            " and a.atttypid in ('uuid'::regtype, 'text'::regtype) and a.attname ~ '(user|owner|member|author|profile)'",
-            [schema, name],
-        ).fetchall():
-            rows = connection.execute(
-                f"select t.{quote(column)}::text, md5(t::text) from {quote(schema, name)} t"
-                f" where t.{quote(column)}::text = any (%s) order by 1, 2".encode(),
-                [users],
-            ).fetchall()
+        for column, kind in connection.execute(_NAMING, [schema, name]).fetchall():
+            wanted = ids if kind == "uuid" else list(users)
+            if not wanted:
+                continue
+            try:
+                with connection.transaction():
+                    rows = connection.execute(
+                        f"select t.{quote(column)}::text, to_jsonb(t) from {quote(schema, name)} t"
+                        f" where t.{quote(column)} = any (%s::{kind}[])".encode(),
+                        [wanted],
+                    ).fetchall()
+            except psycopg.errors.QueryCanceled:
+                continue
+            for user, row in rows:
+                yield user, f"{schema}.{name}", row
+
+
+def own_rows(connection: Connection, tables: tuple[tuple[str, str], ...], users: Sequence[str]) -> dict[str, str]:
+    """A digest of the rows that name each user, and of what these rows' foreign keys point at. Reads only."""
+    found: dict[str, list[str]] = {}
+    for user, table, row in rows_naming(connection, tables, users):
+        found.setdefault(user, []).append(f"{table} {json.dumps(row, sort_keys=True, default=str)}")
+    for place in tables:
+        joins, texts = _parents(connection, place, "t", 0, [0])
+        if not texts:
+            continue
+        for column, kind in connection.execute(_NAMING, list(place)).fetchall():
+            wanted = [user for user in users if kind != "uuid" or _UUID.fullmatch(user)]
+            try:
+                with connection.transaction():
+                    rows = connection.execute(
+                        f"select t.{quote(column)}::text, md5(concat_ws('|', {', '.join(texts)}))"
+                        f" from {quote(*place)} t {' '.join(joins)}"
+                        f" where t.{quote(column)} = any (%s::{kind}[])".encode(),
+                        [wanted],
+                    ).fetchall()
+            except psycopg.errors.QueryCanceled:
+                continue
             for user, digest in rows:
-                found.setdefault(user, []).append((name, digest))
-    return {user: (len(rows), hashlib.sha256(repr(sorted(rows)).encode()).hexdigest()) for user, rows in found.items()}
+                found.setdefault(user, []).append(digest)
+    return {user: hashlib.sha256(repr(sorted(rows)).encode()).hexdigest() for user, rows in found.items()}
+
+
+def contents(connection: Connection, relation: Relation, keys: Sequence[str]) -> dict[str, str]:
+    """The rows of these keys as JSON. Reads only."""
+    rows = connection.execute(
+        f"select {key_text(relation)}, to_jsonb(t)::text from {relation.quoted} t"
+        f" where {key_among(connection, relation)}".encode(),
+        [list(keys)],
+    ).fetchall()
+    return {row[0]: row[1] for row in rows}
 
 
 def contexts(connection: Connection, relations: list[Relation], keys: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
@@ -57,20 +135,31 @@ def contexts(connection: Connection, relations: list[Relation], keys: Mapping[st
     found: dict[str, str] = {}
     for relation in relations:
         wanted = list(keys.get(relation.full_name, ()))
-        key = (
-            f"t.{quote(relation.key[0])}::text"
-            if len(relation.key) == 1
-            else f"row({', '.join('t.' + quote(part) for part in relation.key)})::text"
-        )
+        key = key_text(relation)
         joins, texts = _parents(connection, (relation.schema, relation.name), "t", 0, [0])
         rows = connection.execute(
             f"select {key}, md5(concat_ws('|', t::text{''.join(f', {text}' for text in texts)}))"
-            f" from {relation.quoted} t {' '.join(joins)} where {key} = any (%s)".encode(),
+            f" from {relation.quoted} t {' '.join(joins)} where {key_among(connection, relation)}".encode(),
             [wanted],
         ).fetchall()
         for name, digest in rows:
             found[f"{relation.full_name} {name}"] = digest
     return found
+
+
+def key_text(relation: Relation) -> str:
+    """The primary key of a row `t` as text."""
+    if len(relation.key) == 1:
+        return f"t.{quote(relation.key[0])}::text"
+    return f"row({', '.join('t.' + quote(part) for part in relation.key)})::text"
+
+
+def key_among(connection: Connection, relation: Relation) -> str:
+    """The condition that a row's key is among the texts of a parameter; by its index, where the key is one column."""
+    if len(relation.key) == 1:
+        kind = columns(connection, relation)[relation.key[0]].type
+        return f"t.{quote(relation.key[0])} = any (%s::text[]::{kind}[])"
+    return f"{key_text(relation)} = any (%s::text[])"
 
 
 def _parents(

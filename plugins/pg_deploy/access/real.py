@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import psycopg
+
 from pg_deploy.access.api import Api
 from pg_deploy.access.arms import ROW, arms_of
 from pg_deploy.access.bodies import Functions
 from pg_deploy.access.inline import Inliner
+from pg_deploy.access.plans import told_plan
 from pg_deploy.access.predicates import PHASES, READING, Effective, Phase
 from pg_deploy.access.sides import Side
 from pg_deploy.access.subjects import Subject
@@ -100,10 +103,8 @@ class RealEngine:
 
     def run(self, subjects: Sequence[Subject], deadline: float | None = None) -> tuple[Answers, set[int]]:
         """The answers of every cell and subject, and which subjects were asked before the deadline (monotonic)."""
-        # cells of one question share one dictionary
-        shared: dict[tuple[str, Question], dict[int, Answer]] = {
-            (cell.role, question): {} for cell, question in self.cells.items()
-        }
+        # cells of one question share one dictionary, and so do questions of one plan
+        shared: dict[tuple[str, Question], dict[int, Answer]] = {}
         asked: set[int] = set()
         connection = self.side.connection
         for role in self.api.roles:
@@ -112,34 +113,51 @@ class RealEngine:
             connection.execute("deallocate all")
             try:
                 connection.execute(f"set role {quote(role)}; set plan_cache_mode = force_generic_plan".encode())
-                failed = self._prepare(questions)
+                distinct, failed = self._prepare(questions)
+                answers: list[dict[int, Answer]] = [{} for _ in failed]
+                shared.update({(role, question): answers[place] for question, place in distinct.items()})
                 size, start = FIRST_BATCH, 0
                 while start < len(sids) and (deadline is None or time.monotonic() < deadline):
                     part = sids[start : start + size]
                     start += size
                     size = min(size * 2, BATCH)
-                    for sid, found in self._ask(part, role, len(questions)):
+                    for sid, found in self._ask(part, role, len(failed)):
                         asked.add(sid)
-                        for place, question in enumerate(questions):
-                            error = failed.get(place)
-                            shared[role, question][sid] = Answer(0, 0, 0, error) if error else found[place]
+                        for place, error in enumerate(failed):
+                            answers[place][sid] = Answer(0, 0, 0, error) if error else found[place]
             finally:
                 connection.execute("reset role; reset plan_cache_mode")
         return {cell: shared[cell.role, question] for cell, question in self.cells.items()}, asked
 
-    def _prepare(self, questions: Sequence[Question]) -> dict[int, str]:
-        failed = {}
-        for place, question in enumerate(questions):
-            prepare = f"prepare access_proof_{place + 1} as "
+    def _prepare(self, questions: Sequence[Question]) -> tuple[dict[Question, int], list[str | None]]:
+        """Prepare a statement for each question, and none twice; says which answers which, and which fail with what.
+
+        Questions that the server would run by one and the same plan, filters included, have one answer: an EXISTS and an IN
+        often become one join.
+        """
+        distinct: dict[Question, int] = {}
+        failed: list[str | None] = []
+        plans: dict[str, int] = {}
+        connection = self.side.connection
+        for question in questions:
+            name = f"access_proof_{len(failed) + 1}"
             try:
-                self.side.connection.execute((prepare + self.statement(question)).encode())
-            except Exception as error:
-                sqlstate = getattr(error, "sqlstate", None)
-                if sqlstate is None:
+                connection.execute(f"prepare {name} as {self.statement(question)}".encode())
+            except psycopg.Error as error:
+                if error.sqlstate is None:
                     raise
-                failed[place] = f"{sqlstate} {str(error).splitlines()[0]}"
-                self.side.connection.execute((prepare + "select 0::bigint, 0::bigint, 0::bigint").encode())
-        return failed
+                connection.execute(f"prepare {name} as select 0::bigint, 0::bigint, 0::bigint".encode())
+                distinct[question] = len(failed)
+                failed.append(f"{error.sqlstate} {str(error).splitlines()[0]}")
+                continue
+            plan = told_plan(connection, name)
+            if plan is not None and plan in plans:
+                connection.execute(f"deallocate {name}".encode())
+                distinct[question] = plans[plan]
+                continue
+            plans[plan or name] = distinct[question] = len(failed)
+            failed.append(None)
+        return distinct, failed
 
     def _ask(self, sids: Sequence[int], role: str, statements: int) -> list[tuple[int, list[Answer]]]:
         if not sids or not statements:

@@ -71,97 +71,128 @@ def digest(relation: Relation) -> str:
     return f"select count(*), coalesce({first}), 0), coalesce(bit_xor{second}, 0) from {relation.quoted} t"
 
 
-def read(connection: Connection, api: Api, subject: Subject, relation: Relation, query: str | None = None) -> Answer:
-    """What the subject reads of a relation, through the real policies. Reads only."""
+def read(
+    connection: Connection,
+    api: Api,
+    subject: Subject,
+    relation: Relation,
+    query: str | None = None,
+    *,
+    seconds: float | None = None,
+) -> Answer | None:
+    """What the subject reads of a relation, through the real policies; None where that takes longer. Reads only."""
     with acting_as(connection, api, subject.role, subject.claims):
         try:
             with connection.transaction():
+                if seconds is not None:
+                    _limit(connection, seconds)
                 row = connection.execute((query or digest(relation)).encode()).fetchone()
+        except psycopg.errors.QueryCanceled:
+            return None
         except psycopg.Error as error:
             return Answer(0, 0, 0, f"{error.sqlstate} {str(error).splitlines()[0]}")
     return Answer(*row) if row else Answer(0, 0, 0)
 
 
+def _limit(connection: Connection, seconds: float) -> None:
+    connection.execute(
+        "select set_config('statement_timeout', %s, true)", [f"{max(50, min(20_000, int(seconds * 1000)))}ms"]
+    )
+
+
 def cross_check(
     engine: RealEngine, expected: Answers, subjects: Sequence[Subject], deadline: float
-) -> list[Disagreement]:
+) -> tuple[list[Disagreement], int]:
     """Compare what these subjects really read with the rows of the tuples that the predicates allow.
 
-    `expected` are the answers of an engine compiled with rows for every table. Reads only.
+    `expected` are the answers of an engine compiled with rows for every table. Returns what disagrees, and how many
+    answers were compared before the deadline (monotonic). Reads only.
     """
     found: list[Disagreement] = []
+    compared = 0
     for subject in subjects:
         for cell in sorted(expected):
-            if time.monotonic() > deadline:
-                return found
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return found, compared
             if cell.phase != "select" or cell.role != subject.role or engine.effective[cell].kind != "policies":
                 continue
             if subject.sid not in expected[cell]:
                 continue
             said = expected[cell][subject.sid]
             relation = engine.side.relations[cell.table]
-            really = read(engine.side.connection, engine.api, subject, relation)
-            if (
+            really = read(engine.side.connection, engine.api, subject, relation, seconds=left / 2)
+            if really is None or (
                 really.error
                 and really.error.startswith(HIDDEN)
                 and not said.error
                 and _lacks_key(engine.side, relation, cell.role)
             ):
                 continue
+            compared += 1
             if (really.error is None) != (said.error is None) or (
                 said.error is None
                 and (said.allowed, said.first, said.second) != (really.allowed, really.first, really.second)
             ):
                 found.append(Disagreement(engine.side.name, cell, subject.label, _shown(said), _shown(really)))
-    return found
+    return found, compared
 
 
 def cross_check_writes(
     engine: RealEngine, expected: Answers, subjects: Sequence[Subject], deadline: float
-) -> list[Disagreement]:
+) -> tuple[list[Disagreement], int]:
     """Delete and insert for real, as these subjects, under savepoints, without triggers; nothing is kept.
 
     A delete without condition must remove as many rows as the predicates allow; a row that exists is inserted again:
-    the policies speak before the unique index does.
+    the policies speak before the unique index does. Returns as cross_check() does.
     """
     found: list[Disagreement] = []
+    compared = 0
     connection = engine.side.connection
     for subject in subjects:
         for table in sorted(engine.universes):
             relation = engine.side.relations[table]
             delete = Cell(table, "delete", subject.role)
-            if time.monotonic() > deadline:
-                return found
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return found, compared
             if subject.sid in expected.get(delete, {}) and expected[delete][subject.sid].allowed <= MOST_DELETED:
                 said = expected[delete][subject.sid]
-                really = _delete(connection, engine.api, subject, relation)
-                if said.error is None and really != str(said.allowed):
+                really = _delete(connection, engine.api, subject, relation, left / 2)
+                compared += really is not None
+                if said.error is None and really not in (None, str(said.allowed)):
                     found.append(
                         Disagreement(engine.side.name, delete, subject.label, f"{said.allowed} rows", f"{really} rows")
                     )
             insert = Cell(table, "insert", subject.role)
             if insert in engine.cells and relation.key:
-                found += _inserts(engine, subject, relation, insert)
-    return found
+                disagreeing, tried = _inserts(engine, subject, relation, insert)
+                found += disagreeing
+                compared += tried
+    return found, compared
 
 
-def _delete(connection: Connection, api: Api, subject: Subject, relation: Relation) -> str:
+def _delete(connection: Connection, api: Api, subject: Subject, relation: Relation, seconds: float) -> str | None:
     with connection.transaction(force_rollback=True):
-        connection.execute("set local session_replication_role = replica; set local statement_timeout = '20s'")
+        connection.execute("set local session_replication_role = replica")
+        _limit(connection, seconds)
         with acting_as(connection, api, subject.role, subject.claims):
             try:
                 with connection.transaction():
                     return str(connection.execute(f"delete from {relation.quoted}".encode()).rowcount)
+            except psycopg.errors.QueryCanceled:
+                return None
             except psycopg.Error as error:
                 return f"{error.sqlstate}"
 
 
-def _inserts(engine: RealEngine, subject: Subject, relation: Relation, cell: Cell) -> list[Disagreement]:
-    """Insert one row that the predicates allow and one that they do not."""
+def _inserts(engine: RealEngine, subject: Subject, relation: Relation, cell: Cell) -> tuple[list[Disagreement], int]:
+    """Insert one row that the predicates allow and one that they do not; what disagrees, and how many were tried."""
     connection = engine.side.connection
     question = engine.cells[cell]
     columns = insertable(connection, relation)
-    found = []
+    found: list[Disagreement] = []
+    tried = 0
     with acting_as(connection, engine.api, subject.role, subject.claims):
         try:
             with connection.transaction():
@@ -169,7 +200,7 @@ def _inserts(engine: RealEngine, subject: Subject, relation: Relation, cell: Cel
                     row[0] for row in connection.execute(f"{engine.statement(question, 'tids')} limit 1000".encode())
                 ]
         except psycopg.Error:
-            return []
+            return [], 0
     universe = engine.universes[cell.table]
     for expected in (True, False):
         place = "q.tid = any (%s)" if expected else "not q.tid = any (%s)"
@@ -196,12 +227,13 @@ def _inserts(engine: RealEngine, subject: Subject, relation: Relation, cell: Cel
                 except psycopg.Error as error:
                     if error.sqlstate == HIDDEN:
                         outcome = "refused" if "row-level security" in str(error) else "no grant"
+        tried += outcome != "no grant"
         if outcome != "no grant" and (outcome == "allowed") != expected:
             said = "allowed" if expected else "refused"
             found.append(
                 Disagreement(engine.side.name, cell, subject.label, f"an insert {said}", f"an insert {outcome}")
             )
-    return found
+    return found, tried
 
 
 def insertable(connection: Connection, relation: Relation) -> str:

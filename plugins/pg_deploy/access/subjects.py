@@ -8,18 +8,25 @@ from dataclasses import dataclass
 from pg_deploy.access.api import Api
 from pg_deploy.session import Connection
 
+USERS = "users"
+UNKNOWN = "unknown user"
+NAMELESS = "claims that name no user"
+WITHOUT = "without claims"
+OWN = "as the role itself"
+
 NOBODY = "ffffffff-ffff-4fff-bfff-fffffffffffe"
 """A user's id that is in no table."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Who asks: the role of the request, its claims as JSON, and a name for people."""
+    """Who asks: the role of the request, its claims as JSON, a name for people, and what kind of asker that is."""
 
     sid: int
     role: str
     claims: str
     label: str
+    kind: str = USERS
 
 
 def read_subjects(connections: list[Connection], api: Api) -> tuple[Subject, ...]:
@@ -27,15 +34,18 @@ def read_subjects(connections: list[Connection], api: Api) -> tuple[Subject, ...
     users: set[str] = set()
     for connection in connections:
         users.update(row[0] for row in connection.execute(api.users.encode()).fetchall())
-    found = [(api.signed_in, claims(api, user), f"user {user}") for user in sorted(users)]
+    found = [(api.signed_in, claims(api, user), f"user {user}", USERS) for user in sorted(users)]
     found += [
-        (api.signed_in, claims(api, NOBODY), "a user who is in no table"),
-        (api.signed_in, json.dumps({"role": api.signed_in}), f"{api.signed_in} whose claims name no user"),
-        (api.signed_in, "", f"{api.signed_in} without claims"),
+        (api.signed_in, claims(api, NOBODY), "a user who is in no table", UNKNOWN),
+        (api.signed_in, json.dumps({"role": api.signed_in}), f"{api.signed_in} whose claims name no user", NAMELESS),
+        (api.signed_in, "", f"{api.signed_in} without claims", WITHOUT),
     ]
     for role in api.roles:
         if role != api.signed_in:
-            found += [(role, json.dumps({"role": role}), role), (role, "", f"{role} without claims")]
+            found += [
+                (role, json.dumps({"role": role}), role, OWN),
+                (role, "", f"{role} without claims", WITHOUT),
+            ]
     return tuple(Subject(sid, *parts) for sid, parts in enumerate(found, start=1))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from pg_deploy.access.reach import Column
@@ -38,11 +38,11 @@ class RowMap:
     second: int
 
 
-def plan_universes(old: Side, new: Side) -> tuple[Universe, ...]:
-    """One universe for each set of columns that policies of either side read, over the tables of both sides."""
+def plan_universes(old: Side, new: Side, settled: Collection[str] = ()) -> tuple[Universe, ...]:
+    """One universe for each set of columns that policies of either side read, over the tables of both sides but the settled."""
     grouped: dict[tuple[tuple[str, str], ...], list[str]] = {}
     shapes: dict[tuple[tuple[str, str], ...], tuple[Column, ...]] = {}
-    for table in sorted(old.relations.keys() & new.relations.keys()):
+    for table in sorted((old.relations.keys() & new.relations.keys()) - set(settled)):
         if not (old.relations[table].is_table and new.relations[table].is_table):
             continue
         wanted = old.referenced(table) | new.referenced(table)

@@ -15,11 +15,15 @@ from pg_deploy.access.subjects import Subject
 
 @dataclass(frozen=True)
 class CellVerdict:
-    """`proved`, `equal` (no difference found, and `labels` say what is missing) or `different`."""
+    """`proved`, `equal` (no difference found, and `labels` say what is missing) or `different`.
+
+    `kinds` are the kinds of subjects that differ.
+    """
 
     cell: Cell
     verdict: str
     labels: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 def judge(
@@ -57,7 +61,8 @@ def judge(
             if sids:
                 suspects.append(Suspect(cell, sids, direction, real=bool(real)))
         verdict = "different" if different else "equal" if labels else "proved"
-        verdicts.append(CellVerdict(cell, verdict, tuple(labels)))
+        kinds = tuple(sorted({names[sid].kind for sid in different}))
+        verdicts.append(CellVerdict(cell, verdict, tuple(labels), kinds))
     return tuple(verdicts), tuple(suspects)
 
 

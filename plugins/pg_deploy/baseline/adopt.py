@@ -12,15 +12,14 @@ from pathlib import Path
 from pg_deploy import planning
 from pg_deploy.baseline.plan import Adoption, load_applied, plan_adoption
 from pg_deploy.checks import CheckResult, run_checks
-from pg_deploy.claiming import claim_target
+from pg_deploy.claiming import Identity, claimed
 from pg_deploy.conf import BaselineConf
 from pg_deploy.errors import PgDeployError, PinnedContentChangedError, PreflightError
 from pg_deploy.execution.old_backends import settle
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
-from pg_deploy.ledger import deployment, evidence, plan, schema
+from pg_deploy.ledger import deployment, evidence, plan
 from pg_deploy.ledger.attempt import UNFINISHED
-from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership
 from pg_deploy.ledger.plan import Pinned
 from pg_deploy.migrations import history
@@ -28,7 +27,7 @@ from pg_deploy.migrations.folder import stamp
 from pg_deploy.migrations.history_text import history_statements
 from pg_deploy.migrations.migration import Folder, Migration, MigrationFile
 from pg_deploy.planning import Standing
-from pg_deploy.preflight import Identity, Prepared, beside, read_stamped
+from pg_deploy.preflight import Prepared, beside, read_stamped
 from pg_deploy.server.judgement import refusals
 from pg_deploy.server.pooler import refuse_transaction_pooler
 from pg_deploy.server.state import read_server_state
@@ -60,27 +59,18 @@ def check(
     if conf.dry_run:
         log.info("dry run: nothing was changed, no ledger was made, nothing is adopted")
         return Prepared(None, 0)
-    with target.session("baseline") as connection:
-        schema.ensure(connection)
-        history.ensure(connection)
-        claim = Claim(
-            identity.dag_id,
-            identity.airflow_run,
-            identity.actor,
-            conf.model_dump(mode="json"),
-            stamp(folder),
-            tuple(file.version for file in files.files),
-        )
-        held = claim_target(
-            connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log, is_over=identity.is_over
-        )
-        try:
-            # Another run may have worked while this one waited.
-            found = _plan(connection, files, conf, refused)
-            plan.pin(connection, held.id, found.adopt)
-        except BaseException:
-            deployment.close(connection, held.id, held.fence, "failed")
-            raise
+    with claimed(
+        target,
+        identity.claim(conf, stamp(folder), (file.version for file in files.files)),
+        purpose="baseline",
+        good_for=good_for,
+        give_up_after=conf.give_up_after,
+        log=log,
+        is_over=identity.is_over,
+    ) as (connection, held):
+        # Another run may have worked while this one waited.
+        found = _plan(connection, files, conf, refused)
+        plan.pin(connection, held.id, found.adopt)
     log.info("deployment %d holds the target, %d migrations to adopt", held.id, len(found.adopt))
     return Prepared(Ownership(held.id, held.fence, good_for), len(found.adopt))
 

@@ -10,7 +10,7 @@ from airflow.sdk import get_current_context, task
 from pg_deploy.baseline import adopt as baseline
 from pg_deploy.baseline.report import read_adopted, report_lines
 from pg_deploy.conf import BaselineConf, read_baseline_conf
-from pg_deploy.edge.run import chosen, folder, identity, log, ownership_from, told_plainly
+from pg_deploy.edge.run import chosen, folder, handed_on, identity, log, ownership_from, told_plainly
 from pg_deploy.edge.target import read_target
 from pg_deploy.errors import NotAdoptedError
 from pg_deploy.execution.segments import Limits
@@ -40,13 +40,7 @@ def check() -> dict[str, Any]:
         prepared = baseline.check(
             run.target, run.conf, folder(), identity(context), good_for=settings().good_for, log=log
         )
-    owned = prepared.ownership
-    return {
-        "deployment_id": owned.deployment_id if owned else None,
-        "fence": owned.fence if owned else None,
-        "good_for": owned.good_for if owned else None,
-        "pinned": prepared.pinned,
-    }
+    return handed_on(prepared)
 
 
 @task

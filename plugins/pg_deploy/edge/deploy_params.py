@@ -7,7 +7,8 @@ from airflow.sdk import Param
 from pg_deploy.edge.groups import group_stems
 from pg_deploy.migrations.folder import migrations_dir, stamp
 
-_DURATION = ["string", "number"]
+# Not `type`: the UI shows a field of two types as a large text area.
+_DURATION = [{"type": "string"}, {"type": "number"}]
 
 
 def deploy_params() -> dict[str, Param]:
@@ -78,20 +79,20 @@ def deploy_params() -> dict[str, Param]:
         ),
         "lock_budget": Param(
             "2 s",
-            type=_DURATION,
+            anyOf=_DURATION,
             title="Lock budget",
             description="The longest time that the application may wait behind a transaction of a migration.",
         ),
         "statement_timeout": Param(
             "0 s",
-            type=_DURATION,
+            anyOf=_DURATION,
             title="Statement timeout",
             description="The longest time that one statement in a transaction, or one check, may run; 0 s = no limit. "
             "A CONCURRENTLY build has none: cancelled, it would leave an invalid index.",
         ),
         "give_up_after": Param(
             "10 min",
-            type=_DURATION,
+            anyOf=_DURATION,
             title="Give up after",
             description="How long to try for a lock, and to wait for another run.",
         ),

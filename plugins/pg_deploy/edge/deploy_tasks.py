@@ -13,7 +13,7 @@ from pg_deploy.catalog.drift import keep_state
 from pg_deploy.edge.assets import TARGET_CHANGED
 from pg_deploy.edge.groups import versions_without_group
 from pg_deploy.edge.notices import send
-from pg_deploy.edge.run import PREFLIGHT, Run, chosen, folder, log, ownership_from, read_run, told_plainly
+from pg_deploy.edge.run import PREFLIGHT, Run, chosen, folder, handed_on, log, ownership_from, read_run, told_plainly
 from pg_deploy.errors import (
     ConnectionFailedError,
     ConnectionLostError,
@@ -40,13 +40,7 @@ def preflight() -> dict[str, Any]:
     with told_plainly():
         run = read_run(get_current_context())
         prepared = run_preflight(run.target, run.conf, folder(), run.identity, good_for=settings().good_for, log=log)
-    owned = prepared.ownership
-    return {
-        "deployment_id": owned.deployment_id if owned else None,
-        "fence": owned.fence if owned else None,
-        "good_for": owned.good_for if owned else None,
-        "pinned": prepared.pinned,
-    }
+    return handed_on(prepared)
 
 
 @task

@@ -22,4 +22,11 @@ def monitor_params() -> dict[str, Param]:
             title="Refresh",
             description="Which materialized views are refreshed: those found stale, all of them, or none.",
         ),
+        "thresholds": Param(
+            {},
+            type="object",
+            title="Limits of this run",
+            description_md="What differs from thresholds.yaml, in its shape: "
+            '`{"measures": {"idle_in_transaction": {"above": 5}}}`. For trying a limit; lasting ones belong in the file.',
+        ),
     }

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow.sdk import Variable, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
 from pg_deploy.conf import MonitorConf, read_monitor_conf
+from pg_deploy.duration import format_duration
 from pg_deploy.edge import outside_connections
 from pg_deploy.edge.assets import TARGET_CHANGED
 from pg_deploy.edge.notices import send
@@ -18,9 +19,10 @@ from pg_deploy.edge.target import read_target
 from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, NotMeasuredError, UnknownTargetError
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.conclude import conclude
+from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.refreshing import refresh_views
 from pg_deploy.monitor.take import add, all_views, look_again_at_views, stale_views, take_sample
-from pg_deploy.monitor.thresholds import read_thresholds
+from pg_deploy.monitor.thresholds import Thresholds, read_thresholds
 from pg_deploy.session import Target
 from pg_deploy.settings import settings
 
@@ -29,9 +31,11 @@ REFRESH = "refresh_stale_views"
 REPORT = "report"
 _WHY = "why"
 _REMIND = timedelta(hours=24)
+# The sum of all deadlines of a look is far below it.
+_ANSWERS_WITHIN = timedelta(minutes=5)
 
 
-@task
+@task(execution_timeout=_ANSWERS_WITHIN)
 def measure() -> int:
     """Measure what SQL can see, and keep it as a sample; its id."""
     context = get_current_context()
@@ -45,10 +49,13 @@ def measure() -> int:
                 raise AirflowSkipException(f'there is no connection "{conf.target}": nothing to monitor') from None
             raise
         try:
-            return take_sample(target, read_thresholds(), context["dag_run"].run_id, log)
+            return take_sample(target, _limits(context), context["dag_run"].run_id, log)
         except (ConnectionFailedError, ConnectionLostError) as error:
-            context["ti"].xcom_push(key=_WHY, value=str(error))
-            raise AirflowFailException(str(error)) from None
+            why = str(error)
+        except AirflowTaskTimeout:
+            why = f'"{target.name}" did not answer within {format_duration(_ANSWERS_WITHIN.total_seconds())}: look at the server'
+        context["ti"].xcom_push(key=_WHY, value=why)
+        raise AirflowFailException(why) from None
 
 
 @task
@@ -57,7 +64,7 @@ def measure_outside() -> int:
     context = get_current_context()
     with told_plainly():
         target, sample_id = _target(context)
-        with target.session("monitor") as connection:
+        with monitor_session(target) as connection:
             before = samples.before(connection)
         measured = outside_connections.measure_outside(target.name, before)
         for one in measured:
@@ -84,7 +91,7 @@ def refresh_stale_views() -> dict[str, str]:
     context = get_current_context()
     with told_plainly():
         target, _ = _target(context)
-        return refresh_views(target, read_thresholds().views, _to_refresh(context), log)
+        return refresh_views(target, _limits(context).views, _to_refresh(context), log)
 
 
 @task
@@ -94,7 +101,7 @@ def measure_again() -> int:
     with told_plainly():
         target, sample_id = _target(context)
         refreshed: dict[str, str] = context["ti"].xcom_pull(task_ids=REFRESH)
-        still = look_again_at_views(target, read_thresholds(), sample_id, refreshed)
+        still = look_again_at_views(target, _limits(context), sample_id, refreshed)
         log.info("still stale: %s", ", ".join(still) or "none")
         return len(still)
 
@@ -118,7 +125,7 @@ def report() -> dict[str, int]:
         _target_is_back(conf.target, context)
         found = conclude(
             target,
-            read_thresholds(),
+            _limits(context),
             sample_id,
             tell=lambda subject, text: send(subject, text, context),
             contacts=settings().contacts,
@@ -164,6 +171,10 @@ def _conf(context: Any) -> MonitorConf:
     events = (context.get("triggering_asset_events") or {}).get(TARGET_CHANGED, ())
     targets = [event.extra["target"] for event in events if "target" in (event.extra or {})]
     return conf.model_copy(update={"target": targets[-1]}) if targets else conf
+
+
+def _limits(context: Any) -> Thresholds:
+    return read_thresholds(changes=_conf(context).thresholds)
 
 
 def _by_itself(context: Any) -> bool:

@@ -1,7 +1,8 @@
 """Notices: what a person should hear without looking, through Airflow notifiers to the connections of the settings.
 
-`PG_DEPLOY_NOTICES` names connections, with commas: of type smtp (the extra `to` names the recipients), slackwebhook, or http
-(a JSON object with the key text is posted). Without it, notices go to the task's log alone.
+The Airflow variable `pg_deploy_notices`, else `PG_DEPLOY_NOTICES` in the environment, names connections, with commas: of type smtp
+(the extra `to` names the recipients), slackwebhook, or http (a JSON object with the key text is posted). Without it, notices go to
+the task's log alone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from html import escape
 from typing import Any
 
 import httpx
-from airflow.sdk import BaseNotifier
+from airflow.sdk import BaseNotifier, Variable
 from airflow.sdk import Connection as AirflowConnection
 
 from pg_deploy.edge.outside_connections import bearer, find, http_url
@@ -21,6 +22,7 @@ from pg_deploy.session import one_line, without_secrets
 from pg_deploy.settings import settings
 
 SETTING = "PG_DEPLOY_NOTICES"
+VARIABLE = "pg_deploy_notices"
 _TIMEOUT_S = 10.0
 
 
@@ -80,11 +82,21 @@ class Notice(BaseNotifier):
             raise NoticeRefusedError(type(error).__name__) from None
 
 
+def _chosen() -> str:
+    """The connections as written: the variable can be changed while Airflow runs, the environment cannot."""
+    try:
+        kept = Variable.get(VARIABLE, default=None)
+    except Exception as error:  # a notice must never be what fails a deployment
+        log.warning("the variable %s cannot be read: %s", VARIABLE, type(error).__name__)
+        kept = None
+    return str(kept) if kept else os.environ.get(SETTING, "")
+
+
 def send(subject: str, text: str, context: Any) -> bool:
     """Deliver a notice to every connection of the settings; False when none of them took it. Never raises."""
     contacts = settings().contacts
     text = f"{text}\n\ncontacts: {contacts}" if contacts else text
-    names: list[str | None] = [name.strip() for name in os.environ.get(SETTING, "").split(",") if name.strip()]
+    names: list[str | None] = [name.strip() for name in _chosen().split(",") if name.strip()]
     delivered = 0
     for name in names or [None]:
         try:

@@ -26,7 +26,8 @@ def rollback_params() -> dict[str, Param]:
         ),
         "deployment": Param(
             None,
-            type=["null", "string", "integer"],
+            # Not `type`: the UI shows a field of two types as a large text area.
+            anyOf=[{"type": ["null", "string"]}, {"type": "integer"}],
             title="Deployment",
             description='Undo all that one run deployed: its number in the ledger, its Airflow run id, or "last".',
         ),

@@ -10,7 +10,7 @@ from pg_deploy.catalog.drift import keep_state
 from pg_deploy.conf import RollbackConf, read_rollback_conf
 from pg_deploy.edge.approval import AskPerson, Question
 from pg_deploy.edge.notices import send
-from pg_deploy.edge.run import PREFLIGHT, Run, chosen, identity, log, ownership_from, told_plainly
+from pg_deploy.edge.run import PREFLIGHT, Run, chosen, handed_on, identity, log, ownership_from, told_plainly
 from pg_deploy.edge.target import read_target
 from pg_deploy.errors import NotUndoneError
 from pg_deploy.ledger import deployment, evidence, plan
@@ -43,7 +43,8 @@ class ApproveRollback(AskPerson):
             }
         parts = []
         for each in pinned:
-            parts.append(f"## {each.stem}\n\n" + "\n".join(f"- {line.strip()}" for line in shown.get(each.version, [])))
+            lines = [line.strip().removeprefix(f"{each.stem}: ") for line in shown.get(each.version, [])]
+            parts.append(f"## {each.stem}\n\n" + "\n".join(f"- {line}" for line in lines))
             parts.append(fenced(each.rollback or ""))
         return Question(
             f"Undo {', '.join(each.stem for each in pinned)}?",
@@ -59,13 +60,7 @@ def preflight() -> dict[str, Any]:
     with told_plainly():
         conf, run = _read(context)
         prepared = core.preflight(run.target, conf, identity(context), good_for=settings().good_for, log=log)
-    owned = prepared.ownership
-    return {
-        "deployment_id": owned.deployment_id if owned else None,
-        "fence": owned.fence if owned else None,
-        "good_for": owned.good_for if owned else None,
-        "pinned": prepared.pinned,
-    }
+    return handed_on(prepared)
 
 
 @task

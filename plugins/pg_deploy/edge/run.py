@@ -11,6 +11,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRuntimeError
 
+from pg_deploy.claiming import Identity
 from pg_deploy.conf import Approval, DeployConf, read_deploy_conf, stricter
 from pg_deploy.edge.target import approval_floor, four_eyes_floor, read_target
 from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, PgDeployError, PinnedContentChangedError
@@ -24,7 +25,7 @@ from pg_deploy.ledger.deployment import Deployment
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.migrations.folder import migrations_dir
 from pg_deploy.migrations.migration import Migration, load, read_version
-from pg_deploy.preflight import Identity
+from pg_deploy.preflight import Prepared
 from pg_deploy.session import Connection, Target
 from pg_deploy.settings import settings
 
@@ -65,14 +66,7 @@ class Run:
         # A TaskFlow function cannot define on_kill, which is what Airflow calls when a person stops the task.
         self.task.on_kill = self._end_sessions
         with working(self.target, self.ownership, phase, give_up_after=self.conf.give_up_after, log=log) as guard:
-            yield Job(
-                self.target,
-                guard,
-                self._limits(),
-                log,
-                benchmark=self.conf.benchmark,
-                strict=settings().strict_access,
-            )
+            yield Job(self.target, guard, self._limits(), log, benchmark=self.conf.benchmark)
 
     def _limits(self) -> Limits:
         configured = settings()
@@ -158,6 +152,17 @@ def told_plainly() -> Iterator[None]:
         for line in str(error).splitlines():
             log.error("%s", line)
         raise AirflowFailException(str(error)) from None
+
+
+def handed_on(prepared: Prepared) -> dict[str, Any]:
+    """What the first task of a run returns, for `ownership_from` in those that follow."""
+    owned = prepared.ownership
+    return {
+        "deployment_id": owned.deployment_id if owned else None,
+        "fence": owned.fence if owned else None,
+        "good_for": owned.good_for if owned else None,
+        "pinned": prepared.pinned,
+    }
 
 
 def ownership_from(context: Any, first: str) -> Ownership | None:

@@ -48,6 +48,8 @@ _CANCELLED = "57014"
 _BOOKKEEPING_MS = 200
 # The longest time between two looks of the watch.
 _UNSEEN_S = 0.25
+# Timeouts are whole milliseconds, rounded down: a statement may be ended that much before its deadline.
+_CLOSE_ENOUGH_S = 0.05
 
 _FOR_A_BUILD = """select set_config('lock_timeout', '0', false), set_config('statement_timeout', '0', false),
     case when current_setting('client_connection_check_interval', true) is not null
@@ -240,7 +242,7 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
         connection.execute("commit")
     except _StatementTrouble as trouble:
         _abort(connection)
-        _write_failure(work, segment, attempt_try, trouble.statement, trouble.error)
+        _write_failure(work, segment, attempt_try, trouble.statement, trouble.error, trouble.seen)
         raise _judge(work, trouble, budget) from trouble.error
     except psycopg.Error as error:
         if is_lost(error, connection):
@@ -248,7 +250,7 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
         # Deferred constraints are checked by the commit itself, and so are conflicts between serializable transactions.
         _abort(connection)
         _write_failure(work, segment, attempt_try, statement, error)
-        if error.sqlstate in _RETRIED or (error.sqlstate == _CANCELLED and budget.deadline is not None):
+        if error.sqlstate in _RETRIED or (error.sqlstate == _CANCELLED and budget.is_used_up):
             raise _judge(work, _StatementTrouble(statement, error, Observation()), budget) from error
         raise StatementFailedError.from_server(error, work.file, work.text, statement) from error
     except BaseException:
@@ -268,6 +270,11 @@ class _Budget:
         """`since`: the monotonic time at which the lock was seen first, where it was taken a while ago."""
         if self.deadline is None:
             self.deadline = (time.monotonic() if since is None else since) + self.seconds
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether a cancelled statement met this deadline, not the run's own statement_timeout or a person's cancel."""
+        return self.deadline is not None and time.monotonic() > self.deadline - _CLOSE_ENOUGH_S
 
 
 class _StatementTrouble(Exception):
@@ -304,7 +311,18 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
     for notice in session.notices:
         work.log.info("    %s", notice)
     work.log.info("    %s, %s", (cursor.statusmessage or "done").lower(), format_duration(took))
-    return StatementRun(statement.ordinal, started_at, session.clock.now(), tuple(session.notices))
+    return _ended(statement, started_at, session, seen)
+
+
+def _ended(statement: Statement, started_at: datetime, session: _Session, seen: Observation) -> StatementRun:
+    return StatementRun(
+        statement.ordinal,
+        started_at,
+        session.clock.now(),
+        tuple(session.notices),
+        round(seen.blocked_s, 3),
+        tuple(seen.blockers),
+    )
 
 
 def _set_timeouts(work: Work, connection: Connection, deadline: float | None, *, at_least_ms: int = 1) -> None:
@@ -327,7 +345,7 @@ def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception
     error, seen = trouble.error, trouble.seen
     if error.sqlstate in _RETRIED:
         return _LockTrouble(trouble.statement, _WHY[error.sqlstate], seen.blockers)
-    if error.sqlstate == _CANCELLED and (budget.deadline is not None or seen.cancelled):
+    if error.sqlstate == _CANCELLED and (budget.is_used_up or seen.cancelled):
         if budget.blocked_s + seen.blocked_s > 0.3 * budget.seconds:
             return _LockTrouble(trouble.statement, "lock budget used up while waiting", seen.blockers)
         return LockBudgetExceededError(trouble.statement.summary, work.file, trouble.statement.line, budget.seconds)
@@ -362,13 +380,14 @@ def _outside_transaction(work: Work, session: _Session, segment: Segment, before
     started_at, started = session.clock.now(), time.monotonic()
     session.notices.clear()
     done = begun_before and concurrent_builds.reconcile(look, statement)
+    seen = Observation()
     if done:
         work.log.info("    already done by an earlier try, as the catalog shows")
     else:
-        _run_alone(work, session, segment, attempt_try, statement, look)
+        seen = _run_alone(work, session, segment, attempt_try, statement, look)
         concurrent_builds.confirm(look, statement)
         work.log.info("    done, %s", format_duration(time.monotonic() - started))
-    run = StatementRun(statement.ordinal, started_at, session.clock.now(), tuple(session.notices))
+    run = _ended(statement, started_at, session, seen)
     connection = session.connection
     with connection.transaction():
         _as_ourselves(connection)
@@ -384,29 +403,37 @@ def _run_alone(
     attempt_try: int,
     statement: Statement,
     look: concurrent_builds.Look,
-) -> None:
+) -> Observation:
     connection = session.connection
     # No lock_timeout here: a build that it cancels leaves an invalid index behind.
     # It also goes on when this process dies: the next try attaches to it instead of throwing its work away.
     connection.execute(_FOR_A_BUILD)
     with (
         work.observer.over_alone(work.target, session.backend, statement),
-        Watch(work.target, session.backend, work.log).over(f"line {statement.line}"),
+        Watch(work.target, session.backend, work.log).over(f"line {statement.line}") as seen,
     ):
         try:
             connection.execute(statement.sql.encode())
         except psycopg.Error as error:
             if is_lost(error, connection):
                 raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
-            _write_failure(work, segment, attempt_try, statement, error)
+            _write_failure(work, segment, attempt_try, statement, error, seen)
             keys = concurrent_builds.clear_failed_build(look, statement, error.sqlstate)
             raise StatementFailedError.from_server(error, work.file, work.text, statement, duplicates=keys) from error
     connection.execute(_AFTER_A_BUILD)
     for notice in session.notices:
         work.log.info("    %s", notice)
+    return seen
 
 
-def _write_failure(work: Work, segment: Segment, attempt_try: int, statement: Statement, error: psycopg.Error) -> None:
+def _write_failure(
+    work: Work,
+    segment: Segment,
+    attempt_try: int,
+    statement: Statement,
+    error: psycopg.Error,
+    seen: Observation | None = None,
+) -> None:
     attempts.fail_statement(
         work.guard.connection,
         work.attempt_id,
@@ -416,6 +443,8 @@ def _write_failure(work: Work, segment: Segment, attempt_try: int, statement: St
         statement.ordinal,
         sqlstate=error.sqlstate or "?????",
         error=one_line(str(error)),
+        waited_s=round(seen.blocked_s, 3) if seen else 0.0,
+        blockers=seen.blockers if seen else (),
     )
 
 

@@ -41,12 +41,14 @@ class Attempt:
 
 @dataclass(frozen=True)
 class StatementRun:
-    """What happened to one statement: times of the server's clock, or the error."""
+    """What happened to one statement: times of the server's clock, and how long it waited for locks, in seconds."""
 
     ordinal: int
     started_at: datetime | None
     ended_at: datetime | None
     notices: tuple[str, ...] = ()
+    waited_s: float = 0.0
+    blockers: tuple[str, ...] = ()
 
 
 def start(connection: Connection, deployment_id: int, *, version: str, stem: str, sql_hash: str) -> Attempt:
@@ -242,9 +244,12 @@ def end_segment(
         set started_at = d.started_at, ended_at = d.ended_at, notices = array(
             select n.line from unnest(%(owners)s::int[], %(lines)s::text[]) as n (ordinal, line)
             where n.ordinal = r.ordinal
+        ), waited_s = d.waited_s, blockers = array(
+            select b.line from unnest(%(blocked)s::int[], %(blockers)s::text[]) as b (ordinal, line)
+            where b.ordinal = r.ordinal
         )
-        from unnest(%(ordinals)s::int[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-            as d (ordinal, started_at, ended_at)
+        from unnest(%(ordinals)s::int[], %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(waits)s::float8[])
+            as d (ordinal, started_at, ended_at, waited_s)
         where r.attempt_id = %(attempt)s and r.direction = %(direction)s and r.segment = %(segment)s
             and r.try = %(try)s and r.ordinal = d.ordinal""",
         {
@@ -257,6 +262,9 @@ def end_segment(
             "ends": [run.ended_at for run in runs],
             "owners": [run.ordinal for run in runs for _ in run.notices],
             "lines": [notice for run in runs for notice in run.notices],
+            "waits": [run.waited_s for run in runs],
+            "blocked": [run.ordinal for run in runs for _ in run.blockers],
+            "blockers": [blocker for run in runs for blocker in run.blockers],
         },
     )
 
@@ -271,12 +279,14 @@ def fail_statement(
     *,
     sqlstate: str,
     error: str,
+    waited_s: float = 0.0,
+    blockers: Sequence[str] = (),
 ) -> None:
-    """Write why a statement failed. Commits once, outside the transaction that was aborted."""
+    """Write why a statement failed, and how long it waited. Commits once, outside the transaction that was aborted."""
     connection.execute(
-        """update deploy_ledger.statement_run set sqlstate = %s, error = %s
+        """update deploy_ledger.statement_run set sqlstate = %s, error = %s, waited_s = %s, blockers = %s
         where attempt_id = %s and direction = %s and segment = %s and try = %s and ordinal = %s""",
-        [sqlstate, error, attempt_id, direction, segment, attempt_try, ordinal],
+        [sqlstate, error, waited_s, list(blockers), attempt_id, direction, segment, attempt_try, ordinal],
     )
 
 

@@ -62,6 +62,11 @@ def deployment(connection: Connection, deployment_id: int) -> Deployment | None:
     return _one(connection, "where id = %s", (deployment_id,))
 
 
+def of_run(connection: Connection, dag_id: str, airflow_run: str) -> Deployment | None:
+    """The newest deployment of that DAG run, if any. Reads only."""
+    return _one(connection, "where dag_id = %s and airflow_run = %s order by id desc limit 1", (dag_id, airflow_run))
+
+
 def claim(
     connection: Connection, wanted: Claim, *, good_for: float, is_over: Callable[[Deployment], bool]
 ) -> Deployment:

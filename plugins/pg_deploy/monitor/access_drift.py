@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -13,12 +13,14 @@ from psycopg.rows import tuple_row
 from pg_deploy.catalog.diff import Difference, compare, describe
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, read_kinds
-from pg_deploy.monitor.measures import Measured, Row, bounded, told
+from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, bounded, told
 from pg_deploy.monitor.refreshing import deployment_is_open
 from pg_deploy.session import Connection
 
 MEASURE = "access_drift"
-FILES = ("policy", "grant", "default_grant", "membership", "role", "relation", "function")
+FILES = ("policy", "grant", "default_grant", "membership", "role", "function")
+MADE = "made by hand"
+_ROUTINES = ("function", "procedure", "aggregate")
 _WHOLE = ("policy", "grant", "default grant", "membership", "role", "function", "procedure", "aggregate")
 _RELATIONS = ("table", "view", "materialized view", "foreign table", "partitioned table")
 # Of a relation only what decides access; one that comes or goes shows in its grants.
@@ -41,30 +43,47 @@ def measure_access_drift(connection: Connection) -> Measured:
         if connection.closed or connection.broken:
             raise
         return told(MEASURE, error)
+    return Measured(MEASURE, tuple(_rows(before, now, deployment_id)))
+
+
+def _rows(before: Facts, now: Facts, deployment_id: int) -> Iterator[Row]:
+    """One row an object whose access was changed, and one for all that is new: nobody had access to that before.
+
+    What is gone is told by the measure dropped_by_hand, and what a new object opens by the security lints.
+    """
     found = compare(before, now)
-    added, removed = (tuple(fact for fact in facts if fact.kind in _WHOLE) for facts in (found.added, found.removed))
-    return Measured(MEASURE, tuple(_rows(Difference(added, removed, found.changed), deployment_id)))
+    changed: dict[str, list[str]] = {}
+    made: dict[str, None] = {}
+    known, left = ({_object_of(fact) for fact in facts.facts} for facts in (before, now))
+    for fact, each in [
+        *((fact, Difference((fact,), (), ())) for fact in found.added if fact.kind in _WHOLE),
+        *((fact, Difference((), (fact,), ())) for fact in found.removed if fact.kind in _WHOLE),
+        *((pair[1], Difference((), (), (pair,))) for pair in found.changed),
+    ]:
+        thing = _object_of(fact)
+        of_another = fact.kind in ("grant", "policy")
+        if each.added and ((of_another and thing not in known) or fact.kind in _ROUTINES):
+            made[thing] = None
+        elif not (each.removed and of_another and thing not in left):
+            said = describe(each)[0].removeprefix(f"changed {fact.kind} {fact.identity}: ")
+            named = thing if fact.kind == "grant" else f"{fact.kind} {fact.identity}"
+            changed.setdefault(named, []).append(said)
+    for thing, said_of in changed.items():
+        cause = f"{'; '.join(said_of)}, by hand since deployment {deployment_id} ended"
+        yield Row(thing, len(said_of), "differences", {"cause": cause})
+    if made:
+        yield Row(MADE, len(made), "objects", {"alert": False, "cause": ", ".join(made)})
 
 
-def _rows(difference: Difference, deployment_id: int) -> list[Row]:
-    one_each = [
-        *(Difference((fact,), (), ()) for fact in difference.added),
-        *(Difference((), (fact,), ()) for fact in difference.removed),
-        *(Difference((), (), (pair,)) for pair in difference.changed),
-    ]
-    rows = []
-    for each in one_each:
-        fact = (each.added or each.removed or [pair[1] for pair in each.changed])[0]
-        said = describe(each)[0].removeprefix(f"changed {fact.kind} {fact.identity}: ")
-        rows.append(
-            Row(
-                f"{fact.kind} {fact.identity}",
-                1,
-                "difference",
-                {"cause": f"{said}, by hand since deployment {deployment_id} ended"},
-            )
-        )
-    return rows
+def _object_of(fact: Fact) -> str:
+    """What a fact is about, in one spelling for all kinds: `table public.orders` of its grants and policies as well."""
+    if fact.kind == "grant":
+        named = fact.identity.rpartition(" to ")[0]
+        kind, _, name = named.partition(" ")
+        return f"table {name.rpartition('.')[0]}" if kind == "column" else named
+    if fact.kind == "policy":
+        return f"table {fact.identity.rpartition('.')[0]}"
+    return f"{fact.kind} {fact.identity}"
 
 
 def _kept(connection: Connection) -> tuple[int, Facts] | None:
@@ -88,7 +107,9 @@ def _now(connection: Connection) -> Facts:
     with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
         bounded(connection)
         rows = read_kinds(cursor, FILES, IGNORED_SCHEMAS)
-    facts = (Fact(row.kind, row.identity, row.definition, row.scope) for row in rows)  # type: ignore[arg-type]
+        relations = cursor.execute((DIRECTORY / "access" / "relations.sql").read_bytes()).fetchall()
+    facts = [Fact(row.kind, row.identity, row.definition, row.scope) for row in rows]  # type: ignore[arg-type]
+    facts += [Fact(kind, identity, json.dumps(flags), "database") for kind, identity, flags in relations]
     return Facts(_deciding(facts), connection.info.server_version, datetime.now(timezone.utc))
 
 
@@ -99,5 +120,5 @@ def _deciding(facts: Iterable[Fact]) -> frozenset[Fact]:
 def _reduced(fact: Fact) -> Fact:
     if fact.kind in _WHOLE:
         return fact
-    kept = {name: value for name, value in fact.properties.items() if name in _FLAGS}
+    kept = {name: value for name, value in fact.properties.items() if name in _FLAGS and value}
     return replace(fact, definition=json.dumps(kept, sort_keys=True, ensure_ascii=False))

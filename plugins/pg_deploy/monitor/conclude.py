@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.judge import News, judge, mark_told, news, open_alerts, sync
+from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.page import page_lines
 from pg_deploy.monitor.thresholds import Thresholds
 from pg_deploy.monitor.watch import watch_deployment
@@ -36,7 +37,7 @@ def conclude(
 
     What `tell` could not deliver (it answers false) is told by the next run.
     """
-    with target.session("monitor report") as connection:
+    with monitor_session(target, "monitor report") as connection:
         sample, measured = samples.load(connection, sample_id)
         watched = watch_deployment(connection, thresholds.watch, samples.last_deployment(connection), target.name)
         if watched.measured:
@@ -47,7 +48,14 @@ def conclude(
         fresh = news(connection, thresholds.remind_after)
         alerts = open_alerts(connection)
         lines = page_lines(
-            target.name, sample.taken_at, measured, alerts, findings, watch=watched.lines, contacts=contacts
+            target.name,
+            sample.taken_at,
+            measured,
+            alerts,
+            findings,
+            before=samples.taken_before(connection, sample),
+            watch=watched.lines,
+            contacts=contacts,
         )
         for line in lines:
             (log.error if line.startswith("ALERT ") else log.info)("%s", line)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from pg_deploy.migrations.folder import PROJECT
-from pg_deploy.session import Connection, one_line
+from pg_deploy.session import Connection, Target, one_line
 
 DIRECTORY = PROJECT / "sql" / "monitors"
 STATEMENT_TIMEOUT = "5s"
@@ -104,9 +105,24 @@ def told(name: str, error: psycopg.Error) -> Measured:
         error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedFunction | psycopg.errors.InvalidSchemaName
     ):
         return Measured(name, problem=f"not there: {said}")
-    if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        return Measured(name, problem="not measured: something that it reads is locked now; the next run looks again")
+    if isinstance(error, psycopg.errors.QueryCanceled):
         return Measured(name, problem=f"not measured within {STATEMENT_TIMEOUT}: {said}", failed=True)
     return Measured(name, problem=said, failed=True)
+
+
+@contextmanager
+def monitor_session(target: Target, purpose: str = "monitor") -> Iterator[Connection]:
+    """A session whose every statement gives up soon: one long lock in the target must not hold the monitor."""
+    with target.session(purpose) as connection:
+        connection.execute(
+            "select set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),"
+            # A busy database must not wait for the compilation of our queries.
+            " set_config('jit', 'off', false)",
+            [STATEMENT_TIMEOUT, LOCK_TIMEOUT],
+        )
+        yield connection
 
 
 def bounded(connection: Connection) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from textwrap import wrap
 
 from pg_deploy.duration import format_duration
+from pg_deploy.monitor.glance import glance
 from pg_deploy.monitor.judge import Alert, Finding
 from pg_deploy.monitor.measures import Measured, Row
 from pg_deploy.monitor.queries import NEW_VIEWS, TOP
@@ -14,17 +16,8 @@ from pg_deploy.monitor.views import MEASURE as VIEWS
 from pg_deploy.session import one_line
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
-# Shown in sections of their own, or only when they are beyond a limit.
-_SECTIONS = frozenset(
-    {VIEWS, TOP, NEW_VIEWS, DEPLOYED, "table_sizes", "unused_indexes", "duplicate_indexes", "connections"}
-)
-_NAMES = {
-    "cache_hit_ratio": "cache hits",
-    "aborted_transactions": "aborted",
-    "redis_hit_rate": "Redis hits",
-    "cpu": "CPU",
-    "api_latency": "latency",
-}
+# Parts of their own, or only worth a line when they are beyond a limit.
+_ELSEWHERE = frozenset({VIEWS, TOP, NEW_VIEWS, DEPLOYED, "table_sizes", "unused_indexes", "duplicate_indexes", "watch"})
 NOT_VISIBLE = "server logs and audit logs are not visible from SQL: read them at your provider"
 
 
@@ -35,15 +28,17 @@ def page_lines(
     alerts: Sequence[Alert],
     findings: Sequence[Finding],
     *,
+    before: datetime | None = None,
     watch: Sequence[str] = (),
     contacts: str = "",
 ) -> list[str]:
-    """The page, line by line."""
+    """The page, line by line; `before` is when the look before this one was taken."""
     by_name = {one.measure: one for one in measured}
-    lines = [f"{target}, {taken_at:%Y-%m-%d %H:%M} UTC"]
+    since = f", {format_duration((taken_at - before).total_seconds())} after the last look" if before else ""
+    lines = [f"{target}, {taken_at:%Y-%m-%d %H:%M} UTC{since}"]
     lines += ["", *_alerts(alerts, taken_at, contacts)]
     for title, part in (
-        ("At a glance", _glance(by_name)),
+        ("At a glance", glance(by_name, {alert.measure for alert in alerts}, _ELSEWHERE)),
         ("Materialized views", _views(by_name)),
         ("Slowest queries since the last look", _queries(by_name, "mean")),
         ("Queries with the most time since the last look", _queries(by_name, "total")),
@@ -63,40 +58,14 @@ def _alerts(alerts: Sequence[Alert], now: datetime, contacts: str) -> Iterator[s
     if not alerts:
         yield "✓ all is well: no alert is open"
         return
+    yield f"✗ {len(alerts)} alert{'s are' if len(alerts) > 1 else ' is'} open"
     for alert in alerts:
+        age = (now - alert.started_at).total_seconds()
         yield f"ALERT {one_line(alert.line)}"
-        yield f"  since {alert.started_at:%Y-%m-%d %H:%M} UTC ({_ago((now - alert.started_at).total_seconds())})"
-        yield f"  what to do: {one_line(alert.what_to_do)}"
+        since = f"since {alert.started_at:%Y-%m-%d %H:%M} UTC ({format_duration(age)})" if age > 0 else "new"
+        yield f"  {since}; what to do: {one_line(alert.what_to_do)}"
     if contacts:
         yield f"  contacts: {contacts}"
-
-
-def _glance(by_name: Mapping[str, Measured]) -> Iterator[str]:
-    connections = _rows(by_name, "connections")
-    for row in connections:
-        states = ", ".join(f"{count} {state}" for state, count in sorted((row.detail.get("by_state") or {}).items()))
-        roles = ", ".join(f"{role} {count}" for role, count in sorted((row.detail.get("by_role") or {}).items()))
-        yield f"connections    {row.detail['used']} of {row.detail['most']} ({states}; {roles})"
-    for name in ("idle_in_transaction", "longest_transaction", "lock_waits"):
-        rows = _rows(by_name, name)
-        if name in by_name and not by_name[name].problem:
-            longest = max((row.value or 0 for row in rows), default=0)
-            said = f"{len(rows)}, the longest for {format_duration(longest)}" if rows else "none"
-            yield f"{name.replace('_', ' '):<21}{said}"
-    short = []
-    for measure, one in sorted(by_name.items()):
-        if (
-            measure in _SECTIONS
-            or one.problem
-            or measure in ("idle_in_transaction", "longest_transaction", "lock_waits")
-        ):
-            continue
-        for row in one.rows:
-            if row.value is not None and "alert" not in row.detail and row.unit in ("%", "ms", "s"):
-                where = "" if row.object in ("the database", "the server") else f" {row.object}"
-                short.append(f"{_NAMES.get(measure, measure.replace('_', ' '))}{where} {row.value:g} {row.unit}")
-    if short:
-        yield " · ".join(short)
 
 
 def _views(by_name: Mapping[str, Measured]) -> Iterator[str]:
@@ -104,11 +73,12 @@ def _views(by_name: Mapping[str, Measured]) -> Iterator[str]:
         detail = row.detail
         mark = "✗" if detail.get("alert") else "·" if detail.get("stale") else "✓"
         age = f"{format_duration(row.value)} old" if row.value is not None else "age unknown"
+        held = size(detail["bytes"]) if detail["bytes"] is not None else "size unknown"
         rows = f"about {detail['rows']} rows" if detail.get("rows") is not None else "rows unknown"
         job = f"job {detail['job']} ({detail['schedule']})" if detail.get("job") else "no job"
         if detail.get("job") and not detail.get("has_job"):
             job += ", which is gone"
-        yield f"{mark} {row.object}: {age} of {format_duration(detail['limit_s'])}, {size(detail['bytes'])}, {rows}, {job}"
+        yield f"{mark} {row.object}: {age} ({format_duration(detail['limit_s'])} allowed), {held}, {rows}, {job}"
         if detail.get("refreshed"):
             yield f"    {detail['refreshed']}"
 
@@ -122,14 +92,28 @@ def _queries(by_name: Mapping[str, Measured], which: str) -> Iterator[str]:
 
 def _deployed(by_name: Mapping[str, Measured]) -> Iterator[str]:
     calls = {row.object: row.value for row in _rows(by_name, NEW_VIEWS)}
+    indexes = [row for row in _rows(by_name, DEPLOYED) if row.detail["kind"] == "index"]
+    for row in indexes:
+        if row.detail["valid"] is None:
+            yield f"✗ index {row.object}: it is gone"
+        elif not row.detail["valid"]:
+            yield f"✗ index {row.object}: NOT valid"
+        elif row.value:
+            yield f"✓ index {row.object}: valid, {row.value:.0f} scans since"
+    idle = [row.object.removeprefix("public.") for row in indexes if row.detail["valid"] and not row.value]
+    if idle:
+        yield from wrap(f"· valid, not used since: {', '.join(idle)}", 110, subsequent_indent="    ")
     for row in _rows(by_name, DEPLOYED):
-        if row.detail["kind"] == "index":
-            used = "not used yet" if not row.value else f"{row.value:.0f} scans since"
-            yield f"{'✓' if row.detail['valid'] else '✗'} index {row.object}: {'visible' if row.detail['valid'] else 'NOT valid'}, {used}"
-        else:
+        if row.detail["kind"] != "index":
             named = calls.get(row.object)
-            said = "calls not visible" if named is None else f"{named:.0f} calls of queries name it"
-            yield f"✓ view {row.object}: {said}"
+            said = (
+                "calls not visible"
+                if named is None
+                else f"asked {named:.0f} times since"
+                if named
+                else "not asked since"
+            )
+            yield f"{'✓' if named else '·'} view {row.object}: {said}"
 
 
 def _tables(by_name: Mapping[str, Measured]) -> Iterator[str]:
@@ -139,9 +123,12 @@ def _tables(by_name: Mapping[str, Measured]) -> Iterator[str]:
 
 
 def _unseen(measured: Sequence[Measured]) -> Iterator[str]:
+    by_problem: dict[str, list[str]] = {}
     for one in measured:
         if one.problem:
-            yield f"{one.measure}: {one.problem}"
+            by_problem.setdefault(one.problem, []).append(one.measure)
+    for problem, names in by_problem.items():
+        yield f"{', '.join(names)}: {problem}"
     yield NOT_VISIBLE
 
 
@@ -156,7 +143,3 @@ def size(amount: float) -> str:
             return f"{amount:.0f} {unit}"
         amount /= 1024
     return ""
-
-
-def _ago(seconds: float) -> str:
-    return "now" if seconds < 60 else f"{format_duration(seconds)} ago"

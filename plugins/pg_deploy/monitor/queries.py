@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pg_deploy.monitor.measures import Measured, Row
 from pg_deploy.monitor.samples import Deployed, Sample, last_counters, put_statements, statement_history
-from pg_deploy.monitor.slow import Slow, is_query, new_and_bad, slower
+from pg_deploy.monitor.slow import is_query, new_and_bad, slower
+from pg_deploy.monitor.standing import carried_on, slow_row
 from pg_deploy.monitor.statements import Counters, Window, most_time, read_counters, read_texts, shown, windows
 from pg_deploy.monitor.thresholds import Statements
 from pg_deploy.session import Connection
@@ -25,13 +27,15 @@ def measure_statements(
     sample: Sample,
     limits: Statements,
     *,
-    slow_since: Mapping[str, datetime],
+    slow_before: Sequence[Row],
     deployed: Deployed | None,
     deployed_views: Sequence[str],
+    gone: Sequence[Row] = (),
     views_before: Sequence[Row] = (),
 ) -> list[Measured]:
-    """Read the counters, compare, keep them in the sample. `slow_since` says which queries are known as slow since when:
-    what they cost from then on is no history to judge them by. Commits once.
+    """Read the counters, compare, keep them in the sample. Commits once.
+
+    `slow_before` are the slow queries of the run before, `gone` what was dropped by hand, which may be why a query got slow.
     """
     before = last_counters(connection)
     now = read_counters(connection)
@@ -44,62 +48,60 @@ def measure_statements(
         named = _calls_of(deployed_views, now, read_texts(connection, (), deployed_views), views_before)
         return [health, Measured(SLOW), Measured(TOP), *named]
     found = windows(before, now)
-    history = statement_history(connection, limits.windows)
-    slow = slower(found, _by_key(history, slow_since), before.by_key, limits)
+    history = statement_history(connection, limits.windows, slow_measure=SLOW)
+    standing, waiting = carried_on(slow_before, found, sample.taken_at, limits)
+    slow = slower(found, _by_key(history), before.by_key, limits)
     was_reset = before.reset_at != now.reset_at
     # After a reset every statement is new to the counters.
     known = {**before.by_key, **({key: None for _, kept in history for key in kept})}
-    bad = [] if was_reset else new_and_bad(found, known, limits)
+    bad = [] if was_reset else new_and_bad(found, now.by_key, known, limits)
     in_deployment = deployed is not None and bool(history) and history[-1][0] < deployed.ended_at
+    fresh = [one for one in (*slow, *bad) if one.key not in standing]
     texts = read_texts(
         connection,
-        {one.key for one in (*slow, *bad)} | set(_by_time(found, limits)) | set(_by_mean(found, limits)),
+        {*standing, *(one.key for one in fresh), *_by_time(found, limits), *_by_mean(found, limits)},
         deployed_views,
     )
-    kept = [one for one in slow if is_query(texts.get(one.key))]
-    # While a deployment ran, this role's new statements are the deployment's own checks.
+    kept = [(one.slow, one.since) for one in standing.values()]
     kept += [
-        one for one in bad if is_query(texts.get(one.key)) and not (in_deployment and one.key.endswith(f"/{now.role}"))
+        (one, sample.taken_at)
+        for one in fresh
+        if is_query(texts.get(one.key))
+        # While a deployment ran, this role's new statements are the deployment's own checks.
+        and not (one.before_ms is None and in_deployment and one.key.endswith(f"/{now.role}"))
     ]
     put_statements(connection, sample, now, most_time(found, limits.kept))
+    rows = [
+        slow_row(one, sample.taken_at, since, _suspect(history, deployed, gone, texts.get(one.key)), texts.get(one.key))
+        for one, since in kept
+    ]
     return [
         health,
-        Measured(SLOW, tuple(_row(one, texts, _suspect(history, deployed)) for one in kept)),
+        Measured(SLOW, (*rows, *(row for row in waiting if row.object not in {each.object for each in rows}))),
         _top(found, limits, texts),
         *_calls_of(deployed_views, now, texts, views_before),
     ]
 
 
-def _by_key(
-    history: Sequence[tuple[datetime, Mapping[str, Window]]], slow_since: Mapping[str, datetime]
-) -> dict[str, list[Window]]:
+def _by_key(history: Sequence[tuple[datetime, Mapping[str, Window]]]) -> dict[str, list[Window]]:
     found: dict[str, list[Window]] = {}
-    for taken_at, kept in history:
+    for _, kept in history:
         for key, window in kept.items():
-            since = slow_since.get(f"query {key.split('/')[0]}")
-            if since is None or taken_at < since:
-                found.setdefault(key, []).append(window)
+            found.setdefault(key, []).append(window)
     return found
 
 
-def _suspect(history: Sequence[tuple[datetime, object]], deployed: Deployed | None) -> str | None:
-    """The deployment that lies between a query's history and now."""
+def _suspect(
+    history: Sequence[tuple[datetime, object]], deployed: Deployed | None, gone: Sequence[Row], text: str | None
+) -> str | None:
+    """An index that was dropped from a table that the query names, else the deployment between its history and now."""
+    for row in gone:
+        table = str(row.detail.get("table") or "").split(".")[-1].strip('"')
+        if table and text and re.search(rf"\b{re.escape(table)}\b", text):
+            return f"{row.object} on that table was dropped by hand and is the suspect"
     if deployed is None or (history and history[0][0] > deployed.ended_at):
         return None
     return f"{deployed.name} ended {deployed.ended_at:%Y-%m-%d %H:%M} UTC in between and is the suspect"
-
-
-def _row(slow: Slow, texts: Mapping[str, str], suspect: str | None) -> Row:
-    calls = f"{slow.now.calls:.0f} calls since the last look"
-    if slow.before_ms is None:
-        said = f"new and slow, {slow.now.mean_ms:.0f} ms a call, {calls}"
-    else:
-        times = slow.now.mean_ms / max(slow.before_ms, 0.001)
-        said = f"{slow.before_ms:.1f} ms before, {slow.now.mean_ms:.1f} ms now ({times:.0f} times), {calls}"
-        if slow.before_blocks is not None and slow.now.mean_blocks > slow.before_blocks * 1.5 + 10:
-            said += f", reading {slow.now.mean_blocks:.0f} blocks a call instead of {slow.before_blocks:.0f}"
-    cause = "; ".join([said, *([suspect] if suspect else []), shown(texts.get(slow.key))])
-    return Row(slow.object, round(slow.now.mean_ms, 3), "ms", {"alert": True, "cause": cause, "key": slow.key})
 
 
 def _by_time(found: Mapping[str, Window], limits: Statements) -> dict[str, Window]:

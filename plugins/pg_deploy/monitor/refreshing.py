@@ -12,8 +12,9 @@ import psycopg
 from psycopg import sql
 
 from pg_deploy.duration import format_duration
+from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.thresholds import Views
-from pg_deploy.monitor.views import View, holders, read_views
+from pg_deploy.monitor.views import LOCKED, View, holders, read_views
 from pg_deploy.session import Connection, Target, one_line, without_secrets
 
 
@@ -31,8 +32,8 @@ def refresh_views(target: Target, limits: Views, names: Collection[str], log: lo
     `lock_budget` again (a view that nobody can read yet gets the whole time). Writes each into deploy_ledger.refresh.
     """
     done: dict[str, str] = {}
-    with target.session("refresh") as connection, target.session("refresh, watching") as watching:
-        views = [view for view in read_views(connection) if view.name in names]
+    with target.session("refresh") as connection, monitor_session(target, "refresh, watching") as watching:
+        views = [view for view in read_views(watching) if view.name in names]
         for view in views:
             if deployment_is_open(watching):
                 done[view.name] = "not refreshed: a deployment to this database is under way"
@@ -64,7 +65,7 @@ def _refresh(connection: Connection, watching: Connection, view: View, limits: V
             )
         except psycopg.errors.LockNotAvailable:
             by = holders(watching, view, readers=not concurrently) or "a session that is gone by now"
-            problem = f"not refreshed: its lock is held by {by}"
+            problem = f"not refreshed: {LOCKED} {by}"
             if time.monotonic() - began + pause < limits.give_up_after:
                 log.info("%s waits for its lock, held by %s; again in %.1f s", view.name, by, pause)
                 time.sleep(pause * random.uniform(0.7, 1.3))

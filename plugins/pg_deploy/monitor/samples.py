@@ -120,6 +120,12 @@ def before(connection: Connection) -> dict[str, tuple[Row, ...]]:
     return {row[0]: from_json(row[1]) for row in rows}
 
 
+def taken_before(connection: Connection, sample: Sample) -> datetime | None:
+    """When the sample before that one was taken. Reads only."""
+    row = connection.execute("select max(taken_at) from deploy_ledger.sample where id < %s", [sample.id]).fetchone()
+    return row[0] if row else None
+
+
 def last_counters(connection: Connection) -> Counters | None:
     """The statements' counters of the newest sample that has them. Reads only."""
     row = connection.execute(
@@ -128,16 +134,28 @@ def last_counters(connection: Connection) -> Counters | None:
     return Counters.from_json(row[0]) if row else None
 
 
-def statement_history(connection: Connection, count: int) -> list[tuple[datetime, dict[str, Window]]]:
-    """The statements' windows of the newest `count` samples, oldest first. Reads only."""
+def statement_history(
+    connection: Connection, count: int, *, slow_measure: str | None = None
+) -> list[tuple[datetime, dict[str, Window]]]:
+    """The statements' windows of the newest `count` samples, oldest first. Reads only.
+
+    With `slow_measure`, a statement's windows in which that measure named it are left out: they are no history to judge by.
+    """
     rows = connection.execute(
-        """select s.taken_at, m.rows
+        """select s.taken_at, m.rows - array(
+            select r.value -> 'detail' ->> 'key'
+            from deploy_ledger.measurement w
+            cross join lateral jsonb_array_elements(w.rows) r
+            where w.sample_id = m.sample_id
+                and w.measure = %s
+                and r.value -> 'detail' ->> 'key' is not null
+        )
         from deploy_ledger.measurement m
         join deploy_ledger.sample s on s.id = m.sample_id
         where m.measure = %s
         order by m.sample_id desc
         limit %s""",
-        [WINDOWS, count],
+        [slow_measure, WINDOWS, count],
     ).fetchall()
     return [(row[0], {key: Window(*numbers) for key, numbers in row[1].items()}) for row in reversed(rows)]
 

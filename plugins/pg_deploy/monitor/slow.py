@@ -15,7 +15,12 @@ _MAD_TO_SIGMA = 1.4826
 _SIGMAS = 6
 # Fewer runs than this are no history of their own; then the counters since the last reset stand for one.
 _ENOUGH_WINDOWS = 3
-_ENOUGH_CALLS = 20
+# Of a handful of calls the mean says little: what they are compared with has to be slower by twice as much.
+_FEW_CALLS, _ENOUGH_CALLS = 5, 20
+# Beyond all but a few of its earlier runs, and not only by a hair.
+_USUALLY, _CLEARLY = 0.95, 1.2
+# How many other statements tell whether the whole server is slower.
+_OTHERS = 3
 _QUERY = re.compile(
     r"^\s*(?:/\*.*?\*/\s*|--[^\n]*\n\s*)*(select|insert|update|delete|merge|with|values|table|\()", re.I | re.S
 )
@@ -26,17 +31,29 @@ _OURS = ("deploy_ledger", "deploy_catalog", "set_config(", "pg_stat_", "pg_catal
 
 @dataclass(frozen=True)
 class Slow:
-    """A statement that deserves a look; times in ms. `before_ms` is None for a new one."""
+    """A statement that deserves a look; times in ms. `before_ms` is None for a new one, which has no history."""
 
     key: str
     now: Window
     before_ms: float | None
     before_blocks: float | None
+    reads_more: bool = False
 
     @property
     def object(self) -> str:
         """Its name in an alert."""
         return f"query {self.key.split('/')[0]}"
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """What a statement usually costs, how far it strays, and how many times slower is news."""
+
+    ms: float
+    spread_ms: float
+    highest_ms: float
+    blocks: float
+    times: float
 
 
 def slower(
@@ -45,43 +62,82 @@ def slower(
     long_term: Mapping[str, Counter],
     limits: Statements,
 ) -> list[Slow]:
-    """Statements slower than their own history: beyond its median and its usual spread, and by reading more.
+    """Statements slower than their own history: beyond its median, its usual spread and nearly all of its runs.
 
-    `history` is each statement's earlier windows, `long_term` its counters before this window, which stand in for a
-    history that is too short.
+    Either it reads more than before, which load alone makes no query do, or it is slower by so much more than all others
+    that load does not explain it. `history` is each statement's earlier windows, `long_term` its counters before this
+    window, which stand in for a history that is too short.
     """
+    known = {key: _usual(history.get(key, ()), long_term.get(key), limits) for key in now}
+    times = {key: now[key].mean_ms / max(usual.ms, 0.001) for key, usual in known.items() if usual}
     found = []
     for key, window in now.items():
-        if window.calls < limits.calls or window.mean_ms < limits.at_least * 1000:
+        usual = known[key]
+        if usual is None or window.calls < limits.calls or window.mean_ms < limits.at_least * 1000:
             continue
-        earlier = [one for one in history.get(key, ()) if one.calls >= limits.calls]
-        if len(earlier) >= _ENOUGH_WINDOWS:
-            times = [one.mean_ms for one in earlier]
-            usual = stats.median(times)
-            spread = stats.median([abs(time - usual) for time in times]) * _MAD_TO_SIGMA
-            blocks = stats.median([one.mean_blocks for one in earlier])
-        elif key in long_term and long_term[key].calls >= _ENOUGH_CALLS:
-            counter = long_term[key]
-            usual, spread, blocks = counter.total_ms / counter.calls, 0.0, counter.blocks / counter.calls
-        else:
+        # Of what is quick anyway only a great difference is news.
+        times_slower = usual.times if window.mean_ms > limits.at_least_alone * 1000 else limits.times_slower_alone
+        normal = max(
+            usual.ms * max(usual.times, times_slower), usual.ms + _SIGMAS * usual.spread_ms, usual.highest_ms * _CLEARLY
+        )
+        if window.mean_ms <= normal:
             continue
-        if window.mean_ms <= max(usual * limits.times_slower, usual + _SIGMAS * spread):
-            continue
-        reads_more = window.mean_blocks > blocks * limits.blocks_times + 10
-        if reads_more or window.mean_ms > usual * limits.times_slower_alone:
-            found.append(Slow(key, window, usual, blocks))
+        reads_more = _reads_more(window, usual.blocks, limits)
+        alone = usual.ms * limits.times_slower_alone * drag(times, key)
+        if reads_more or (window.mean_ms > alone and window.mean_ms > limits.at_least_alone * 1000):
+            found.append(Slow(key, window, usual.ms, usual.blocks, reads_more))
     return sorted(found, key=lambda slow: slow.now.total_ms, reverse=True)
 
 
-def new_and_bad(now: Mapping[str, Window], known: Mapping[str, object], limits: Statements) -> list[Slow]:
-    """Statements never seen before that cost much from the start."""
+def _usual(earlier: Sequence[Window], counter: Counter | None, limits: Statements) -> _Usual | None:
+    enough = [one for one in earlier if one.calls >= limits.calls]
+    if len(enough) >= _ENOUGH_WINDOWS:
+        times = sorted(one.mean_ms for one in enough)
+        middle = stats.median(times)
+        spread = stats.median([abs(time - middle) for time in times]) * _MAD_TO_SIGMA
+        highest = times[int(_USUALLY * (len(times) - 1))]
+        return _Usual(middle, spread, highest, stats.median([one.mean_blocks for one in enough]), limits.times_slower)
+    if counter is None or counter.calls < _FEW_CALLS:
+        return None
+    mean = counter.total_ms / counter.calls
+    few = 1.0 if counter.calls >= _ENOUGH_CALLS else 2.0
+    return _Usual(mean, 0.0, 0.0, counter.blocks / counter.calls, limits.times_slower * few)
+
+
+def _reads_more(window: Window, blocks: float, limits: Statements) -> bool:
+    return window.mean_blocks > blocks * limits.blocks_times + 10
+
+
+def drag(times: Mapping[str, float], key: str) -> float:
+    """How many times slower the other statements are as well: a busy server slows all of them, a bad plan one."""
+    others = [each for other, each in times.items() if other != key]
+    return max(1.0, stats.median(others)) if len(others) >= _OTHERS else 1.0
+
+
+def is_still_slow(slow: Slow, now: Window, limits: Statements) -> bool:
+    """Whether a statement that was found slow is so still; nearer to its history than what made it an alert."""
+    if slow.before_ms is None:
+        return now.mean_ms >= limits.new_fastest * 1000
+    if slow.reads_more:
+        return now.mean_ms > slow.before_ms * 2 and _reads_more(now, slow.before_blocks or 0.0, limits)
+    return now.mean_ms > slow.before_ms * limits.times_slower
+
+
+def new_and_bad(
+    now: Mapping[str, Window], counters: Mapping[str, Counter], known: Mapping[str, object], limits: Statements
+) -> list[Slow]:
+    """Statements never seen before that cost much from the start.
+
+    On a busy server a good query takes long now and then, but not each time: the quickest call counts, or a mean that no
+    load explains.
+    """
     return sorted(
         (
             Slow(key, window, None, None)
             for key, window in now.items()
             if key not in known
-            and window.mean_ms >= limits.new_mean * 1000
             and window.total_ms >= limits.new_total * 1000
+            and (counters[key].fastest_ms >= limits.new_fastest * 1000 or window.mean_ms >= limits.new_mean * 1000)
         ),
         key=lambda slow: slow.now.total_ms,
         reverse=True,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import psycopg
 from psycopg.rows import dict_row
@@ -14,10 +15,9 @@ from pg_deploy.ledger import schema
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.access_drift import MEASURE as DRIFT
 from pg_deploy.monitor.access_drift import measure_access_drift
-from pg_deploy.monitor.judge import open_alerts
 from pg_deploy.monitor.lints import MEASURE as LINTS
 from pg_deploy.monitor.lints import measure_lints
-from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, measure_files, run_measure, told
+from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, measure_files, monitor_session, run_measure, told
 from pg_deploy.monitor.queries import NEW_VIEWS, SLOW, measure_statements
 from pg_deploy.monitor.samples import Deployed
 from pg_deploy.monitor.thresholds import Thresholds
@@ -26,6 +26,8 @@ from pg_deploy.monitor.views import measure_views
 from pg_deploy.session import Connection, Target
 
 DEPLOYED = "deployed"
+GONE = "dropped_by_hand"
+FAILURES = "cron_failures"
 
 
 def take_sample(target: Target, thresholds: Thresholds, airflow_run: str, log: logging.Logger) -> int:
@@ -34,20 +36,20 @@ def take_sample(target: Target, thresholds: Thresholds, airflow_run: str, log: l
     Never changes anything but the ledger. Raises ConnectionFailedError when the target cannot be reached.
     """
     began = time.monotonic()
-    with target.session("monitor") as connection:
+    with target.session("monitor ledger") as connection:
         schema.ensure(connection)
-        # A busy database must not wait for us, and its log must not fill with our plans.
-        connection.execute("select set_config('jit', 'off', false)")
+    with monitor_session(target) as connection:
         before = samples.before(connection)
         sample = samples.begin(connection, airflow_run)
         measured = [run_measure(connection, file, before.get(file.stem, ())) for file in measure_files()]
         measured += _guarded(
             connection, VIEWS, lambda: [measure_views(connection, thresholds.views, before.get(VIEWS, ()))]
         )
+        measured = _without_told_jobs(measured)
         measured += _guarded(connection, DRIFT, lambda: [measure_access_drift(connection)])
         measured += _guarded(connection, LINTS, lambda: [measure_lints(connection, before.get(LINTS))])
         deployed = samples.last_deployment(connection)
-        brought = _guarded(connection, DEPLOYED, lambda: [_deployed(connection, deployed)])
+        brought = _guarded(connection, DEPLOYED, lambda: [_deployed(connection, deployed, before.get(DEPLOYED, ()))])
         measured += brought
         measured += _guarded(
             connection,
@@ -56,11 +58,12 @@ def take_sample(target: Target, thresholds: Thresholds, airflow_run: str, log: l
                 connection,
                 sample,
                 thresholds.statements,
-                slow_since={one.object: one.started_at for one in open_alerts(connection) if one.measure == SLOW},
+                slow_before=before.get(SLOW, ()),
                 deployed=deployed,
                 deployed_views=[
                     row.object for one in brought for row in one.rows if row.detail["kind"] == "materialized view"
                 ],
+                gone=[row for one in measured if one.measure == GONE for row in one.rows],
                 views_before=before.get(NEW_VIEWS, ()),
             ),
         )
@@ -77,7 +80,7 @@ def look_again_at_views(
     target: Target, thresholds: Thresholds, sample_id: int, refreshed: dict[str, str]
 ) -> tuple[str, ...]:
     """Measure the views once more after a refresh, in the same sample; those that are still stale. Commits once."""
-    with target.session("monitor") as connection:
+    with monitor_session(target) as connection:
         sample, measured = samples.load(connection, sample_id)
         first = next((one.rows for one in measured if one.measure == VIEWS), ())
         second = measure_views(connection, thresholds.views, first, stale_at_first=refreshed)
@@ -87,7 +90,7 @@ def look_again_at_views(
 
 def stale_views(target: Target, sample_id: int) -> tuple[str, ...]:
     """The views that the sample saw as stale. Reads only."""
-    with target.session("monitor") as connection:
+    with monitor_session(target) as connection:
         _, measured = samples.load(connection, sample_id)
     rows = next((one.rows for one in measured if one.measure == VIEWS), ())
     return tuple(row.object for row in rows if row.detail["stale"])
@@ -95,7 +98,7 @@ def stale_views(target: Target, sample_id: int) -> tuple[str, ...]:
 
 def add(target: Target, sample_id: int, measured: list[Measured]) -> None:
     """Keep what was measured elsewhere in the sample. Commits once."""
-    with target.session("monitor") as connection:
+    with monitor_session(target) as connection:
         sample, _ = samples.load(connection, sample_id)
         samples.put(connection, sample, measured)
 
@@ -104,8 +107,9 @@ def all_views(target: Target) -> tuple[str, ...]:
     """The names of all materialized views. Reads only; makes the ledger where there is none."""
     from pg_deploy.monitor.views import read_views
 
-    with target.session("monitor") as connection:
+    with target.session("monitor ledger") as connection:
         schema.ensure(connection)
+    with monitor_session(target) as connection:
         return tuple(view.name for view in read_views(connection))
 
 
@@ -119,23 +123,34 @@ def _guarded(connection: Connection, measure: str, step: Callable[[], list[Measu
         return [told(measure, error)]
 
 
-def _deployed(connection: Connection, deployed: Deployed | None) -> Measured:
-    """What the newest deployment brought: its indexes with their scans since, and its views."""
+def _without_told_jobs(measured: list[Measured]) -> list[Measured]:
+    """A failing job that refreshes a view is told with its view, and not once more."""
+    views = [row.detail for one in measured if one.measure == VIEWS for row in one.rows]
+    told_with_view = {detail.get("jobid") for detail in views if detail["alert"]}
+    return [
+        replace(one, rows=tuple(row for row in one.rows if row.detail.get("jobid") not in told_with_view))
+        if one.measure == FAILURES
+        else one
+        for one in measured
+    ]
+
+
+def _deployed(connection: Connection, deployed: Deployed | None, before: Sequence[Row]) -> Measured:
+    """What the newest deployment brought: its indexes with their scans since, and its views.
+
+    The scans of the first look after it are the deployment's own checks and benchmarks: they do not count.
+    """
     if deployed is None:
         return Measured(DEPLOYED)
+    known = {row.object: row.detail.get("own") for row in before if row.detail.get("deployment") == deployed.id}
     with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(
+        found = cursor.execute(
             (DIRECTORY / "watch" / "deployed.sql").read_bytes(), {"deployment": deployed.id}
         ).fetchall()
-    return Measured(
-        DEPLOYED,
-        tuple(
-            Row(
-                str(row["identity"]),
-                None if row["scans"] is None else float(row["scans"]),
-                "scans",
-                {"kind": row["kind"], "valid": row["valid"], "deployment": deployed.id},
-            )
-            for row in rows
-        ),
-    )
+    rows = []
+    for one in found:
+        name, scans = str(one["identity"]), one["scans"]
+        own = None if scans is None else min(known.get(name) or (scans if name not in known else 0), scans)
+        detail = {"kind": one["kind"], "valid": one["valid"], "deployment": deployed.id, "own": own}
+        rows.append(Row(name, None if scans is None else float(scans - own), "scans", detail))
+    return Measured(DEPLOYED, tuple(rows))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -69,13 +70,17 @@ class Views(_Strict):
 class Statements(_Strict):
     """Slow queries; durations in seconds."""
 
-    calls: Count = 5
+    calls: Count = 3
     times_slower: Positive = 3.0
-    at_least: Seconds = 0.05
+    at_least: Seconds = 0.005
     blocks_times: Positive = 1.5
     times_slower_alone: Positive = 10.0
-    new_mean: Seconds = 0.5
+    at_least_alone: Seconds = 0.05
+    new_fastest: Seconds = 0.25
+    new_mean: Seconds = 2.0
     new_total: Seconds = 2.0
+    not_called: Seconds = 3600.0
+    accepted_after: Seconds = 604800.0
     windows: Count = 96
     kept: Count = 150
     top: Count = 5
@@ -105,8 +110,9 @@ class Thresholds(_Strict):
         return self.measures.get(measure, Limit())
 
 
-def read_thresholds(file: Path | None = None) -> Thresholds:
-    """The limits in force: those of `file`, else of the file that PG_DEPLOY_THRESHOLDS names, else ours.
+def read_thresholds(file: Path | None = None, changes: Mapping[str, object] | None = None) -> Thresholds:
+    """The limits in force: those of `file`, else of the file that PG_DEPLOY_THRESHOLDS names, else ours; with `changes`,
+    which have the file's shape and hold only what differs.
 
     Raises ThresholdsError for a file that cannot be read, an unknown key or a wrong type.
     """
@@ -120,6 +126,7 @@ def read_thresholds(file: Path | None = None) -> Thresholds:
         raise ThresholdsError(str(path), " ".join(str(error).split())) from None
     if not isinstance(values, dict):
         raise ThresholdsError(str(path), "it holds no mapping")
+    values = _changed(values, changes or {})
     entries = values.get("measures")
     if isinstance(entries, dict):
         # An entry of nothing but its name says that the measure is only shown.
@@ -130,5 +137,14 @@ def read_thresholds(file: Path | None = None) -> Thresholds:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ThresholdsError(
-            str(path), f"{where}: {str(first['msg']).removeprefix('Value error, ').lower()}"
+            f"{path}{' with the conf' if changes else ''}",
+            f"{where}: {str(first['msg']).removeprefix('Value error, ').lower()}",
         ) from None
+
+
+def _changed(values: dict[str, Any], changes: Mapping[str, object]) -> dict[str, Any]:
+    found = dict(values)
+    for key, new in changes.items():
+        old = found.get(key)
+        found[key] = _changed(old or {}, new) if isinstance(new, Mapping) and isinstance(old, dict | None) else new
+    return found

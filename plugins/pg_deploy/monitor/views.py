@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,16 +11,14 @@ from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
 from pg_deploy.duration import format_duration
+from pg_deploy.monitor.jobs import Cron, Job, Trouble, overdue, read_cron, trouble_of
 from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, bounded, told
 from pg_deploy.monitor.schedules import interval
 from pg_deploy.monitor.thresholds import Views
-from pg_deploy.session import Connection, one_line, without_secrets
+from pg_deploy.session import Connection
 
 MEASURE = "view_freshness"
-_NAMED = re.compile(
-    r"""refresh\s+materialized\s+view\s+(?:concurrently\s+)?((?:"(?:[^"]|"")+"|[\w$]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$]+))?)""",
-    re.IGNORECASE,
-)
+LOCKED = "its lock is held by"
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class View:
     relation: str
     oid: int
     populated: bool
-    bytes: int
+    bytes: int | None
     rows: int | None
     tells_its_time: bool
     concurrently: bool
@@ -49,53 +46,10 @@ class View:
         return sql.Identifier(self.schema, self.relation)
 
 
-@dataclass(frozen=True)
-class Job:
-    """A job of pg_cron that refreshes views; how long ago it last ran and last succeeded, in seconds."""
-
-    jobid: int
-    name: str
-    schedule: str
-    command: str
-    active: bool
-    status: str | None
-    message: str | None
-    ran_s: float | None
-    succeeded_s: float | None
-
-    def refreshes(self, view: View) -> bool:
-        """Whether its command names the view."""
-        for found in _NAMED.finditer(self.command):
-            parts = [_folded(part) for part in re.findall(r'"(?:[^"]|"")+"|[\w$]+', found[1])]
-            if parts in ([view.relation], [view.schema, view.relation]):
-                return True
-        return False
-
-
-@dataclass(frozen=True)
-class Cron:
-    """What can be seen of pg_cron: its jobs, or why there are none."""
-
-    jobs: tuple[Job, ...]
-    missing: str | None = None
-
-
 def read_views(connection: Connection) -> tuple[View, ...]:
     """All materialized views. Reads only."""
     with connection.cursor(row_factory=class_row(View)) as cursor:
         return tuple(cursor.execute((DIRECTORY / "views" / "views.sql").read_bytes()).fetchall())
-
-
-def read_cron(connection: Connection) -> Cron:
-    """The jobs that refresh views. Reads only."""
-    try:
-        with connection.transaction(), connection.cursor(row_factory=class_row(Job)) as cursor:
-            bounded(connection)
-            return Cron(tuple(cursor.execute((DIRECTORY / "views" / "jobs.sql").read_bytes()).fetchall()))
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-        return Cron((), "the extension pg_cron is missing in this database")
-    except psycopg.errors.InsufficientPrivilege:
-        return Cron((), "this role may not read the jobs of pg_cron")
 
 
 def measure_views(
@@ -138,6 +92,7 @@ class _Time:
 
     age_s: float | None = None
     locked_by: str | None = None
+    being_refreshed: str | None = None
 
 
 def _told_time(connection: Connection, view: View) -> _Time:
@@ -152,7 +107,9 @@ def _told_time(connection: Connection, view: View) -> _Time:
                 ).format(view.identifier)
             ).fetchone()
     except psycopg.errors.LockNotAvailable:
-        return _Time(locked_by=holders(connection, view, readers=False) or "somebody")
+        found = _holders(connection, view, readers=False)
+        who = ", ".join(_holder(row) for row in found) or "somebody"
+        return _Time(being_refreshed=who) if any(row["refreshing"] for row in found) else _Time(locked_by=who)
     except psycopg.errors.UndefinedTable:
         return _Time()
     return _Time(row[0]) if row else _Time()
@@ -160,11 +117,14 @@ def _told_time(connection: Connection, view: View) -> _Time:
 
 def holders(connection: Connection, view: View, *, readers: bool) -> str | None:
     """Who holds a lock on the view, in words; with `readers`, also those who only read it. Reads only."""
+    return ", ".join(_holder(row) for row in _holders(connection, view, readers=readers)) or None
+
+
+def _holders(connection: Connection, view: View, *, readers: bool) -> list[dict[str, Any]]:
     with connection.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(
+        return cursor.execute(
             (DIRECTORY / "views" / "holders.sql").read_bytes(), {"oid": view.oid, "readers": readers}
         ).fetchall()
-    return ", ".join(_holder(row) for row in found) or None
 
 
 def _holder(row: Mapping[str, Any]) -> str:
@@ -175,21 +135,26 @@ def _holder(row: Mapping[str, Any]) -> str:
 def _judge(
     view: View, cron: Cron, limits: Views, earlier: Mapping[str, Any], told_time: _Time, refreshed: str | None
 ) -> Row:
-    job = next((job for job in sorted(cron.jobs, key=lambda one: not one.active) if job.refreshes(view)), None)
+    job = cron.job_of(view.schema, view.relation)
+    kept = cron.kept_job_of(view.schema, view.relation)
     age, source = _age(view, job, told_time)
     # A job that was deleted still says how fresh its view has to be.
-    schedule = job.schedule if job else earlier.get("schedule")
+    schedule = job.schedule if job else earlier.get("schedule") or (kept.schedule if kept else None)
     pause = interval(schedule) if schedule else None
     limit = limits.limits.get(view.name) or (
         pause * limits.times_schedule if pause is not None else limits.without_schedule
     )
-    known_job = earlier.get("job")
+    known_job = earlier.get("job") or (kept.name if kept else None)
     alone = view.name in limits.refreshed_by_monitor
-    stale = told_time.locked_by is not None or not view.populated or age is None or age > limit
+    stale = told_time.being_refreshed is None and (
+        told_time.locked_by is not None or not view.populated or age is None or age > limit
+    )
     # Fresh, but only thanks to this monitor: whoever should refresh it does not.
     ours = view.refreshed_s is not None and age is not None and abs(view.refreshed_s - age) < 5 + 0.1 * age
-    overdue = _overdue(job, age, limit) or (earlier.get("overdue") if ours and job and job.status != "failed" else None)
-    trouble = None if alone else _trouble(job, cron, known_job) or overdue
+    late = overdue(job, age, max(limit, (pause or 0) * limits.times_schedule))
+    if late is None and earlier.get("overdue") and ours and job and job.ran_s is None:
+        late = Trouble(str(earlier["overdue"]), str(earlier["do"]))
+    trouble = None if alone else trouble_of(job, cron, known_job) or late
     broken = trouble is not None and (job is not None or known_job is not None or ours or stale)
     may_be_refreshed = view.mine and told_time.locked_by is None
     alert = broken or (stale and (refreshed is not None or not may_be_refreshed))
@@ -208,9 +173,11 @@ def _judge(
             "job": job.name if job else (known_job if trouble and not alone else None),
             "schedule": schedule if job or trouble else None,
             "has_job": job is not None,
-            "overdue": overdue,
+            "overdue": late.cause if late else None,
+            "jobid": job.jobid if job else None,
             "refreshed": refreshed,
-            "cause": _cause(view, age, limit, trouble, told_time, refreshed),
+            "cause": _cause(view, age, limit, trouble.cause if trouble else None, told_time, refreshed),
+            "do": _remedy(view, trouble, told_time, refreshed),
         },
     )
 
@@ -228,29 +195,15 @@ def _age(view: View, job: Job | None, told_time: _Time) -> tuple[float | None, s
     return min(candidates) if candidates else (None, "nothing tells")
 
 
-def _trouble(job: Job | None, cron: Cron, known_job: str | None) -> str | None:
-    """What is wrong with the job that should refresh the view."""
-    if job is None:
-        if cron.missing:
-            return cron.missing + (f": its job {known_job} is gone with it" if known_job else "")
-        if known_job:
-            return f"its job {known_job} of pg_cron was deleted"
-        return "no job of pg_cron refreshes it"
-    if not job.active:
-        return f"its job {job.name} of pg_cron is disabled"
-    if job.status == "failed":
-        said = without_secrets(one_line(job.message or "it left no message"))
-        return f"its job {job.name} of pg_cron fails: {said}"
-    return None
-
-
-def _overdue(job: Job | None, age: float | None, limit: float) -> str | None:
-    """A job that should have run by now, and did not."""
-    if job is None or not job.active or age is None or age <= limit:
-        return None
-    if job.ran_s is None:
-        return f"its job {job.name} of pg_cron never ran"
-    return f"its job {job.name} of pg_cron last ran {format_duration(job.ran_s)} ago" if job.ran_s > limit else None
+def _remedy(view: View, trouble: Trouble | None, told_time: _Time, refreshed: str | None) -> str:
+    if told_time.locked_by or (refreshed and LOCKED in refreshed):
+        said = "ask whoever holds the lock to end the transaction, or end it with pg_terminate_backend(pid)"
+        return f"{said}; then {trouble.remedy}" if trouble else said
+    if trouble:
+        return trouble.remedy
+    if not view.mine:
+        return f"let its owner, {view.owner}, refresh it, or make it a job of pg_cron"
+    return "look at why its refresh does not help: its definition, or what the message says; make refresh tries again"
 
 
 def _cause(
@@ -259,7 +212,8 @@ def _cause(
     if not view.populated:
         state = "it was never populated"
     elif told_time.locked_by:
-        state = f"it is locked by {told_time.locked_by}"
+        # A refresh that was tried says by whom.
+        state = "it is locked" if refreshed and LOCKED in refreshed else f"it is locked by {told_time.locked_by}"
     elif age is None:
         state = "it was never refreshed as far as can be seen"
     elif age > limit:
@@ -270,7 +224,3 @@ def _cause(
     if not view.mine and refreshed is None:
         parts.append(f"this role may not refresh it (its owner is {view.owner})")
     return "; ".join(parts)
-
-
-def _folded(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()

@@ -69,7 +69,7 @@ def watch_deployment(connection: Connection, limits: Watch, deployed: Deployed |
     criteria = _compare(connection, limits, deployed, until)
     head = f"{deployed.name}, {format_duration((until - deployed.ended_at).total_seconds())} after its end"
     if not criteria:
-        lines = [f"{head}: nothing to compare yet (no sample from before it, or none with enough traffic since)"]
+        lines = [f"{head}:", "nothing to compare yet: no sample from before it, or too little traffic before or since"]
     else:
         lines = [f"{head}: {_overall(criteria)}", *(one.sentence for one in criteria)]
     lines += _benchmark_summary(connection, deployed)

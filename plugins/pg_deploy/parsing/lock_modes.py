@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -28,6 +29,12 @@ class Lock(enum.IntEnum):
     def strong(self) -> bool:
         """Whether the lock makes writers wait."""
         return self >= Lock.SHARE
+
+
+def lock_of(mode: str) -> Lock:
+    """The lock that `pg_catalog.pg_locks` calls `mode`, such as AccessExclusiveLock."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", mode.removesuffix("Lock"))
+    return Lock[name.upper()]
 
 
 @dataclass(frozen=True)

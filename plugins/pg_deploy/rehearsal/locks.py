@@ -12,6 +12,7 @@ import psycopg
 
 from pg_deploy.execution.segments import Observer
 from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.parsing.lock_modes import Lock, lock_of
 from pg_deploy.parsing.statements import Segment, Statement
 from pg_deploy.session import Backend, Connection, Target
 
@@ -20,11 +21,11 @@ _LOOK_EVERY_S = 0.05
 
 
 @dataclass(frozen=True)
-class Lock:
+class Held:
     """A lock on a relation that existed before, and how long it was held, in seconds; of a concurrent build at least that."""
 
     relation: str
-    mode: str
+    mode: Lock
     held_s: float
 
 
@@ -35,7 +36,7 @@ class StatementLocks:
     line: int
     summary: str
     seconds: float
-    locks: tuple[Lock, ...]
+    locks: tuple[Held, ...]
 
     def as_detail(self) -> dict[str, object]:
         """For the ledger."""
@@ -44,7 +45,8 @@ class StatementLocks:
             "summary": self.summary,
             "seconds": round(self.seconds, 4),
             "locks": [
-                {"relation": lock.relation, "mode": lock.mode, "held_s": round(lock.held_s, 4)} for lock in self.locks
+                {"relation": lock.relation, "mode": lock.mode.sql, "held_s": round(lock.held_s, 4)}
+                for lock in self.locks
             ],
         }
 
@@ -54,7 +56,7 @@ class _Open:
     statement: Statement
     seconds: float
     since: float
-    taken: list[tuple[str, str]]
+    taken: list[tuple[str, Lock]]
 
 
 @dataclass
@@ -64,7 +66,7 @@ class LockObserver(Observer):
     known: frozenset[int]
     seen: list[StatementLocks] = field(default_factory=list)
     _open: list[_Open] = field(default_factory=list)
-    _held: set[tuple[str, str]] = field(default_factory=set)
+    _held: set[tuple[str, Lock]] = field(default_factory=set)
     _backend: int = 0
 
     def after_statement(self, connection: Connection, statement: Statement, seconds: float) -> None:
@@ -81,14 +83,14 @@ class LockObserver(Observer):
         """The commit sets all of them free."""
         now = time.monotonic()
         for each in self._open:
-            locks = tuple(Lock(relation, mode, now - each.since) for relation, mode in each.taken)
+            locks = tuple(Held(relation, mode, now - each.since) for relation, mode in each.taken)
             self.seen.append(StatementLocks(each.statement.line, each.statement.summary, each.seconds, locks))
         self._open, self._held = [], set()
 
     @contextmanager
     def over_alone(self, target: Target, backend: Backend, statement: Statement) -> Iterator[None]:
         """Look from aside, as nothing can be asked of a session that is busy."""
-        times: dict[tuple[str, str], list[float]] = {}
+        times: dict[tuple[str, Lock], list[float]] = {}
         stop = threading.Event()
         watcher = threading.Thread(
             target=self._look, args=(target, backend, times, stop), name="pg_deploy locks", daemon=True
@@ -103,14 +105,13 @@ class LockObserver(Observer):
             watcher.join(timeout=10)
         for claim in statement.locks:
             # A short build may be over before the first look: what its text says is then all there is.
-            wanted = claim.mode.sql.replace(" ", "").lower() + "lock"
-            if claim.relation and not any(mode.lower() == wanted for _, mode in times):
-                times[claim.relation, claim.mode.sql] = [started, started + took]
-        locks = tuple(Lock(relation, mode, at[-1] - at[0]) for (relation, mode), at in sorted(times.items()))
+            if claim.relation and not any(mode == claim.mode for _, mode in times):
+                times[claim.relation, claim.mode] = [started, started + took]
+        locks = tuple(Held(relation, mode, at[-1] - at[0]) for (relation, mode), at in sorted(times.items()))
         self.seen.append(StatementLocks(statement.line, statement.summary, took, locks))
 
     def _look(
-        self, target: Target, backend: Backend, times: dict[tuple[str, str], list[float]], stop: threading.Event
+        self, target: Target, backend: Backend, times: dict[tuple[str, Lock], list[float]], stop: threading.Event
     ) -> None:
         try:
             with target.session("locks") as connection:
@@ -121,9 +122,9 @@ class LockObserver(Observer):
         except psycopg.Error:
             return
 
-    def _locks_of(self, connection: Connection, pid: int) -> list[tuple[str, str]]:
+    def _locks_of(self, connection: Connection, pid: int) -> list[tuple[str, Lock]]:
         rows = connection.execute(_HELD, {"pid": pid}).fetchall()
-        return [(row[1], row[2]) for row in rows if row[0] in self.known]
+        return [(row[1], lock_of(row[2])) for row in rows if row[0] in self.known]
 
 
 def known_relations(connection: Connection) -> frozenset[int]:

@@ -33,11 +33,11 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.planning import Standing, read_state
 from pg_deploy.rehearsal.comparison import BenchmarkOutcome, compare_rounds
 from pg_deploy.rehearsal.locks import LockObserver, StatementLocks, known_relations
-from pg_deploy.rehearsal.losses import what_would_be_lost
 from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
 from pg_deploy.rollback import roll_back
 from pg_deploy.session import Target
 from pg_deploy.snapshot import take_snapshot
+from pg_deploy.undo.losses import count_losses, rows_that_stay
 from pg_deploy.verify import verify
 
 ObserverOver = Callable[[Migration, Observer], Observer]
@@ -68,6 +68,8 @@ class Rehearsed:
     rollback_s: float | None = None
     statements: list[StatementLocks] = field(default_factory=list)
     checks: list[tuple[str, str]] = field(default_factory=list)
+    findings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What each check said, by name: the rows that broke it are on a copy that is gone soon."""
     benchmarks: list[BenchmarkOutcome] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     not_rehearsed: list[str] = field(default_factory=list)
@@ -80,10 +82,10 @@ class Rehearsed:
     def longest_strong_lock(self) -> tuple[str, float] | None:
         """`MODE on relation` and for how many seconds; of the locks that make writers or readers wait, the longest held."""
         strong = [
-            (f"{lock.mode} on {lock.relation}", lock.held_s)
+            (f"{lock.mode.sql} on {lock.relation}", lock.held_s)
             for each in self.statements
             for lock in each.locks
-            if lock.mode in ("ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock")
+            if lock.mode.strong
         ]
         return max(strong, key=lambda each: each[1], default=None)
 
@@ -112,7 +114,7 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
     standings = read_state(job.ledger, [each.version for each in migrations])
     for number, migration in enumerate(migrations, start=1):
         job.log.info("::group::rehearsal %d of %d: %s", number, len(migrations), migration.stem)
-        found = Rehearsed(migration.stem, migration.version, not_rehearsed=list(stage.notes))
+        found = Rehearsed(migration.stem, migration.version, not_rehearsed=_notes_on(stage, migration))
         try:
             if standings.standing(migration.version) is Standing.UNFINISHED:
                 _leave_out(found, "an earlier run left it unfinished, so the copy holds part of it")
@@ -183,7 +185,7 @@ class _copy_job:
             stage.target, Ownership(held.id, held.fence, 3600), "rehearsal", give_up_after=60, log=_QUIET
         )
         guard = self.guarded.__enter__()
-        return Job(stage.target, guard, job.limits, job.log, benchmark=job.benchmark, on_copy=True, strict=job.strict)
+        return Job(stage.target, guard, job.limits, job.log, benchmark=job.benchmark, on_copy=True)
 
     def __exit__(self, *error: Any) -> None:
         self.guarded.__exit__(*error)
@@ -208,6 +210,11 @@ def _let_make_ledger(stage: Stage) -> None:
                 )
 
 
+def _notes_on(stage: Stage, migration: Migration) -> list[str]:
+    """What of this migration the stage cannot show; what is said of jobs is news only where it schedules one."""
+    return [note for note in stage.notes if not note.startswith("cron jobs") or "cron." in migration.file.sql]
+
+
 def _leave_out(found: Rehearsed, reason: str) -> None:
     found.outcome = "not rehearsed"
     found.not_rehearsed.append(reason)
@@ -226,7 +233,8 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
         step = "the access proof"
         _prove_access(job, stage, twin, migration, (before, after), found)
         with job.target.session("losses") as connection:
-            lost = what_would_be_lost(connection, migration, before, after)
+            lost = [str(each) for each in count_losses(connection, before, after, after)]
+            lost += rows_that_stay(migration.file.sql)
         step = "rollback"
         if migration.rollback is None:
             found.rollback_s = _generated(job, migration, before, after, found)
@@ -240,13 +248,14 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
             apply(job, migration)
             step = "verify after the rollback"
             verify(job, migration)
-        found.checks = _checks(job, rounds[-1])
+        _keep_checks(job, rounds[-1], found)
         found.benchmarks = compare_rounds(job.ledger, migration, [each.id for each in rounds]) if job.benchmark else []
     except (PgDeployError, psycopg.Error) as error:
         found.outcome = "failed"
         found.error = f"at {step}: {error}"
         current = attempts.latest(job.ledger, migration.version)
-        found.checks = _checks(job, current) if current is not None else []
+        if current is not None:
+            _keep_checks(job, current, found)
         for line in str(error).splitlines():
             job.log.error("%s", line)
         raise RehearsalFailedError(migration.stem, step, str(error)) from error
@@ -257,7 +266,7 @@ def _prove_access(
 ) -> None:
     """Compare access before and after, and refuse what the migration does not declare."""
     if twin is not None and stage.admin is not None:
-        found.access = prove_on_copy(twin, stage.admin, migration, facts, strict=job.strict, log=job.log)
+        found.access = prove_on_copy(twin, stage.admin, migration, facts, log=job.log)
     elif not may_change_access(migration):
         found.access = equal_by_catalog(migration)
     else:
@@ -316,8 +325,10 @@ def _both_sides(job: Job, attempt: Attempt) -> tuple[Facts, Facts]:
     return before, after
 
 
-def _checks(job: Job, attempt: Attempt) -> list[tuple[str, str]]:
-    return [(each.name, each.outcome) for each in evidence.of_attempt(job.ledger, attempt.id, "check")]
+def _keep_checks(job: Job, attempt: Attempt, found: Rehearsed) -> None:
+    rows = evidence.of_attempt(job.ledger, attempt.id, "check")
+    found.checks = [(each.name, each.outcome) for each in rows]
+    found.findings = {each.name: each.detail for each in rows}
 
 
 def _record(job: Job, stage: Stage, found: Rehearsed) -> None:
@@ -337,6 +348,6 @@ def _record(job: Job, stage: Stage, found: Rehearsed) -> None:
     if found.access is not None:
         write(ACCESS, found.stem, found.access.decision.outcome, found.access.as_detail())
     for name, outcome in found.checks:
-        write("check", name, outcome, {})
+        write("check", name, outcome, found.findings.get(name, {}))
     for each in found.benchmarks:
         write("benchmark", each.name, "breached" if each.breached else "kept", each.as_detail())

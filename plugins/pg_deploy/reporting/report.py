@@ -86,7 +86,7 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
                 pinned,
                 plan.manifest_of(connection, deployment_id, pinned.version),
                 attempt,
-                _state(attempt, pinned.version in recorded, connection, deployment_id, pinned),
+                _state(attempt, pinned.version in recorded, rows, pinned),
                 evidence.of_attempt(connection, attempt.id) if attempt else (),
                 tuple(row for row in rehearsed if row.version == pinned.version),
             )
@@ -161,9 +161,6 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
             lines.append(f"    rollback: {proof} ({row.detail.get('facts')} catalog facts compared)")
         elif row.kind == "approval":
             lines.append(f"    approval: {row.outcome} by {row.detail.get('by')}")
-    for row in outcome.rehearsal:
-        if row.kind == REHEARSAL:
-            lines += [f"    {line}" for line in rehearsal_lines(row.outcome, row.detail)]
     if attempt is not None and attempt.error:
         lines += [f"    {line}" for line in attempt.error.splitlines()]
     if outcome.state == "rolled back" and outcome.manifest.after_rollback:
@@ -172,6 +169,10 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
         lines += [f"    hint: {hint}" for hint in _hints(outcome)]
     elif outcome.pinned.rollback is None:
         lines.append("    unprotected: no rollback.sql, and none was generated and proven in a rehearsal")
+    for row in outcome.rehearsal:
+        if row.kind == REHEARSAL:
+            first, *more = rehearsal_lines(row.outcome, row.detail)
+            lines += [f"    {first}", f"::group::rehearsal of {outcome.pinned.stem}", *more, "::endgroup::"]
     return lines
 
 
@@ -213,21 +214,13 @@ def _because(found: str) -> str:
     return f" ({found})" if found else ""
 
 
-def _state(attempt: Attempt | None, recorded: bool, connection: Connection, deployment_id: int, pinned: Pinned) -> str:
+def _state(attempt: Attempt | None, recorded: bool, rows: Sequence[Evidence], pinned: Pinned) -> str:
     if attempt is None:
         # A rejected approval comes before any attempt.
-        asked = [
-            row
-            for row in evidence.of_deployment(connection, deployment_id, "approval")
-            if row.version == pinned.version and row.outcome == "rejected"
-        ]
-        if asked:
+        mine = {(row.kind, row.outcome) for row in rows if row.version == pinned.version}
+        if ("approval", "rejected") in mine:
             return "rejected"
-        failed = [
-            row
-            for row in evidence.of_deployment(connection, deployment_id, REHEARSAL)
-            if row.version == pinned.version and row.outcome == "failed"
-        ]
+        failed = (REHEARSAL, "failed") in mine
         return "failed in the rehearsal, the target was not touched" if failed else NOT_REACHED
     if attempt.state == "verified":
         return "deployed" if recorded else "verified, but gone from the history"

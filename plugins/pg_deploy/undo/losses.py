@@ -24,31 +24,45 @@ _COUNT_S = 30
 
 @dataclass(frozen=True)
 class Lost:
-    """A table or a column that a rollback drops; `count` is its rows, or its values that are not null; None: not counted."""
+    """A table, materialized view or column that a rollback drops; `count`: its rows, or its values; None: not counted."""
 
     kind: str
     identity: str
     count: int | None
 
     def __str__(self) -> str:
-        unit = "rows" if self.kind == "table" else "values"
+        unit = "values" if self.kind == "column" else "rows"
         counted = "too many to count here" if self.count is None else f"{self.count:,} {unit}"
-        return f"{self.kind} {self.identity}: {counted}"
+        again = ", which a refresh makes again" if self.kind == "materialized view" else ""
+        return f"{self.kind} {self.identity}: {counted}{again}"
 
 
 def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts) -> tuple[Lost, ...]:
-    """Tables and columns that the migration made and that are still there, with what is in them now. Reads only.
+    """Tables, materialized views and columns that the migration made and that are still there, with what is in them now. Reads only.
 
     Each count has 30 seconds.
     """
     added = {(fact.kind, fact.identity) for fact in compare(before, after).added} & now.by_key.keys()
-    tables = {identity for kind, identity in added if kind == "table"}
-    found = [Lost("table", name, _count(connection, name, None)) for name in sorted(tables)]
+    found = [
+        Lost(kind, name, _count(connection, name, None))
+        for kind in ("table", "materialized view")
+        for name in sorted(identity for of, identity in added if of == kind)
+    ]
+    tables = {lost.identity for lost in found}
     for kind, identity in sorted(added):
         table = owner_of(identity)
         if kind == "column" and table not in tables and ("table", table) in now.by_key:
             found.append(Lost("column", identity, _count(connection, table, own_name(identity))))
     return tuple(found)
+
+
+def rows_that_stay(migration_sql: str) -> list[str]:
+    """One sentence for each statement that changed rows which were there before: no rollback brings them back. Pure."""
+    return [
+        f"rows changed by line {change.line} ({change.summary}) stay changed: a rollback restores the schema, only the "
+        "backup restores data"
+        for change in read_row_changes(migration_sql)
+    ]
 
 
 def built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pg_deploy.catalog.drift import Drift, drift_lines, read_drift, record_drift
 from pg_deploy.catalog.reader import Facts, read_facts
-from pg_deploy.claiming import claim_target
+from pg_deploy.claiming import Identity, claimed
 from pg_deploy.conf import RollbackConf
 from pg_deploy.errors import NothingToUndoError, NotUndoneError, PgDeployError, PreflightError
 from pg_deploy.inverse.generate import generate_rollback
@@ -16,11 +16,9 @@ from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan, schema, snapshot
 from pg_deploy.ledger.attempt import Attempt
-from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership
 from pg_deploy.ledger.plan import Pinned
-from pg_deploy.migrations import history
-from pg_deploy.preflight import Identity, Prepared
+from pg_deploy.preflight import Prepared
 from pg_deploy.rollback import roll_back
 from pg_deploy.server.pooler import refuse_transaction_pooler
 from pg_deploy.session import Connection, Target, host_and_port
@@ -77,33 +75,29 @@ def preflight(
     if conf.dry_run:
         log.info("dry run: nothing was changed, nothing is pinned")
         return Prepared(None, 0)
-    with target.session("rollback preflight") as connection:
-        schema.ensure(connection)
-        history.ensure(connection)
-        claim = Claim(
-            identity.dag_id, identity.airflow_run, identity.actor, conf.model_dump(mode="json"), "the ledger", ()
-        )
-        held = claim_target(
-            connection, claim, good_for=good_for, give_up_after=conf.give_up_after, log=log, is_over=identity.is_over
-        )
-        try:
-            # Another run may have worked while this one waited.
-            found = look(connection, conf, log)
-            plan.pin_undo(connection, held.id, [each.pinned for each in found])
-            record_drift(connection, held.id, drift)
-            for each in found:
-                evidence.record(
-                    connection,
-                    held.id,
-                    "would be lost",
-                    each.pinned.stem,
-                    "shown",
-                    detail={"lines": each.lines},
-                    version=each.pinned.version,
-                )
-        except BaseException:
-            deployment.close(connection, held.id, held.fence, "failed")
-            raise
+    with claimed(
+        target,
+        identity.claim(conf, "the ledger"),
+        purpose="rollback preflight",
+        good_for=good_for,
+        give_up_after=conf.give_up_after,
+        log=log,
+        is_over=identity.is_over,
+    ) as (connection, held):
+        # Another run may have worked while this one waited.
+        found = look(connection, conf, log)
+        plan.pin_undo(connection, held.id, [each.pinned for each in found])
+        record_drift(connection, held.id, drift)
+        for each in found:
+            evidence.record(
+                connection,
+                held.id,
+                "would be lost",
+                each.pinned.stem,
+                "shown",
+                detail={"lines": each.lines},
+                version=each.pinned.version,
+            )
     log.info("deployment %d holds the target, %d migrations to undo", held.id, len(found))
     return Prepared(Ownership(held.id, held.fence, good_for), len(found))
 

@@ -1,9 +1,22 @@
--- The jobs of pg_cron that refresh materialized views, with their last run and their last success.
+-- The jobs of pg_cron in this database, with what they run (also inside the functions that they call), their last run and
+-- their last success.
+with refresher as materialized (
+    select p.proname::text as name, string_agg(p.prosrc, E'\n') as body
+    from pg_catalog.pg_proc p
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    where n.nspname not in ('pg_catalog', 'information_schema')
+        and p.prosrc ~* 'refresh\s+materialized\s+view'
+    group by p.proname
+)
 select
     j.jobid,
-    coalesce(j.jobname, 'job ' || j.jobid)::text as name,
+    coalesce(to_jsonb(j) ->> 'jobname', 'job ' || j.jobid) as name,
     j.schedule::text as schedule,
-    j.command::text as command,
+    j.command || coalesce((
+        select string_agg(E'\n' || f.body, '')
+        from refresher f
+        where position(f.name || '(' in replace(replace(j.command, '"', ''), ' ', '')) > 0
+    ), '') as command,
     j.active,
     r.status::text as status,
     left(btrim(r.return_message), 300) as message,
@@ -27,5 +40,4 @@ left join lateral (
     limit 1
 ) g on true
 where j.database = current_database()
-    and j.command ~* 'refresh\s+materialized\s+view'
 order by j.jobid

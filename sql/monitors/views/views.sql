@@ -1,11 +1,19 @@
 -- Every materialized view: what it holds, how it can be refreshed, and our own last refresh of it.
+with locked as materialized (
+    -- To ask for a size takes a lock: what is locked exclusively, or is about to be, is not asked.
+    select coalesce(i.indrelid, l.relation) as relation
+    from pg_catalog.pg_locks l
+    left join pg_catalog.pg_index i on i.indexrelid = l.relation
+    where l.mode = 'AccessExclusiveLock'
+        and l.locktype = 'relation'
+)
 select
     format('%I.%I', n.nspname, c.relname) as name,
     n.nspname::text as schema,
     c.relname::text as relation,
     c.oid::bigint as oid,
     c.relispopulated as populated,
-    pg_total_relation_size(c.oid) as bytes,
+    case when c.oid not in (select l.relation from locked l) then pg_total_relation_size(c.oid) end as bytes,
     case when c.reltuples >= 0 then c.reltuples::bigint end as rows,
     exists (
         select

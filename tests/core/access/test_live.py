@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import json
 
-from pg_deploy.access.live import LiveSample, ask_again, take_sample
+import pytest
+
+from pg_deploy.access.live import LiveComparison, LiveSample, ask_again, take_sample
 from tests.core.access.conftest import MIGRATION, Pair, connect
+
+
+def _said(compared: LiveComparison) -> list[str]:
+    return [difference.sentence for difference in compared.differences]
 
 
 def test_the_migration_and_traffic_raise_nothing(pair: Pair) -> None:
@@ -32,10 +38,48 @@ def test_a_policy_that_opens_rows_is_told(pair: Pair) -> None:
         sample = take_sample(target, seconds=20)
         pair.deploy(MIGRATION, "alter policy messages_select on public.messages using (true)")
         compared = ask_again(target, sample, seconds=30)
-        assert any("can now select" in said and '"public.messages"' in said for said in compared.differences)
+        assert any("can now select" in said and '"public.messages"' in said for said in _said(compared))
         pair.deploy("alter policy messages_select on public.messages using (false)")
         compared = ask_again(target, sample, seconds=30)
-        assert any("can no longer select" in said and '"public.messages"' in said for said in compared.differences)
+        assert any("can no longer select" in said and '"public.messages"' in said for said in _said(compared))
+
+
+@pytest.mark.parametrize(
+    ("statement", "command"),
+    [
+        ("alter policy messages_update on public.messages with check (true)", "can now produce by update"),
+        ("alter policy messages_delete on public.messages using (role = 'user')", "can now delete"),
+        ("alter policy conversations_insert on public.conversations with check (false)", "can no longer insert"),
+        (
+            "alter policy conversations_select on public.conversations using (domain_id is null or domain_id in"
+            " (select d.id from public.domains d))",
+            "can now select",
+        ),
+    ],
+)
+def test_what_can_be_written_is_sampled_too(pair: Pair, statement: str, command: str) -> None:
+    """A policy that lets rows be written shows in nothing that anybody reads."""
+    with connect(pair.url) as target:
+        sample = take_sample(target, seconds=20)
+        pair.deploy(MIGRATION, statement)
+        because = {"public.messages": ['policy "x" was a; it is now b'], "public.conversations": ['policy "x" is b']}
+        said = _said(ask_again(target, sample, seconds=30, because=because))
+        assert any(command in sentence and 'because policy "x"' in sentence for sentence in said), said
+
+
+def test_a_suspended_member_is_in_the_sample_with_rows_of_their_tenant(pair: Pair) -> None:
+    """A forgotten status is seen only by asking those who have it about what they would gain."""
+    with connect(pair.url) as target:
+        sample = take_sample(target, seconds=20)
+        pair.deploy(
+            MIGRATION,
+            "create or replace function access_checks.check_domain_access() returns setof uuid language plpgsql stable"
+            " security definer set search_path = '' as $$ begin return query select d.id from public.domains d where"
+            " d.organization_id in (select om.organization_id from public.organization_members om"
+            " where om.user_id = (select auth.uid())); end $$",
+        )
+        said = _said(ask_again(target, sample, seconds=30))
+        assert any("can now select" in sentence and '"public.conversations"' in sentence for sentence in said), said
 
 
 def test_the_target_is_only_read(pair: Pair) -> None:

@@ -74,8 +74,8 @@ def test_a_session_idle_in_a_transaction_is_named(monitor: Monitor) -> None:
     with session(monitor.database.url, "select 1", application="forgotten console") as idle:
         time.sleep(0.3)
         first, second = monitor.run(), monitor.run()
-        told_once(first, second, f"idle_in_transaction pid {idle.info.backend_pid}")
-        assert "forgotten console" in first.lines[0]
+        told_once(first, second, "idle_in_transaction postgres (forgotten console)")
+        assert f"(pid {idle.info.backend_pid})" in first.lines[0]
 
 
 def test_connections_at_ninety_per_cent_are_told_with_who_holds_them(monitor: Monitor, demo_cluster: Cluster) -> None:
@@ -242,7 +242,7 @@ def test_evicted_statements_are_told_with_the_setting_to_raise(monitor: Monitor,
 def test_a_slow_query_names_the_deployment_in_between_as_the_suspect(monitor: Monitor) -> None:
     """Else whoever reads the alert does not think of what was deployed an hour ago."""
     monitor.thresholds = monitor.thresholds.model_copy(
-        update={"statements": monitor.thresholds.statements.model_copy(update={"new_mean": 0.1, "new_total": 0.1})}
+        update={"statements": monitor.thresholds.statements.model_copy(update={"new_fastest": 0.1, "new_total": 0.1})}
     )
     monitor.run()
     monitor.run()

@@ -1,0 +1,75 @@
+"""Whether a migration only added things that nothing of before can notice: then the catalog settles what existed before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from pg_deploy.access.api import Api
+from pg_deploy.access.change import AccessChange
+from pg_deploy.access.facts import deciding_functions
+from pg_deploy.access.functions import called_by, policy_texts
+from pg_deploy.access.moved import OURS
+from pg_deploy.catalog.reader import Fact, Facts
+
+# They decide nothing about rows, wherever they are.
+_HARMLESS = frozenset({"index", "comment", "statistics", "cron job"})
+# They decide about rows of what they belong to, which has to be new as well.
+_PARTS = ("column", "constraint", "trigger", "policy", "grant", "sequence")
+_OBJECTS = ("table", "view", "materialized view", "function", "procedure", "aggregate", "type", "schema")
+_WORD = re.compile(r'"(?:[^"]|"")+"|[a-z_][\w$]*', re.IGNORECASE)
+
+
+def only_adds(before: Facts, after: Facts, changes: Iterable[AccessChange], api: Api) -> bool:
+    """Whether nothing that decides access to what existed before differs: every difference is a new object or harmless.
+
+    An object whose name any policy, view or function that they call mentions is no mere addition: a body that leaves its
+    search_path open would find it in place of what it found before.
+    """
+    if any(not change.opened for change in changes):
+        return False
+    if any(fact.kind not in _HARMLESS for fact in before.facts - after.facts):
+        return False
+    new = [fact for fact in after.facts - before.facts if fact.kind not in _HARMLESS]
+    if not all(fact.kind in _OBJECTS or fact.kind in _PARTS for fact in new):
+        return False
+    objects = {f"{fact.kind} {fact.identity}" for fact in new if fact.kind in _OBJECTS}
+    names = {_plain(fact.identity) for fact in new if fact.kind in _OBJECTS}
+    if not all(_belongs(fact, objects, names) for fact in new if fact.kind in _PARTS):
+        return False
+    said = _words(_texts(before, api))
+    last = {name.rsplit(".", 1)[-1].strip('"').lower() for name in names}
+    return not said & (last | set(OURS) | {"cron"})
+
+
+def _belongs(fact: Fact, objects: set[str], names: set[str]) -> bool:
+    """Whether a part's owner is among the new objects."""
+    if fact.kind == "sequence":
+        return True
+    if fact.kind == "grant":
+        target = fact.identity.rsplit(" to ", 1)[0]
+        kind = next((kind for kind in ("column ", "sequence ") if target.startswith(kind)), None)
+        if kind is None:
+            return target in objects
+        return kind == "sequence " or _plain(target.removeprefix(kind)).rsplit(".", 1)[0] in names
+    return any(fact.identity.startswith(f"{name}.") for name in names)
+
+
+def _plain(identity: str) -> str:
+    """A function's name without its arguments; any other name as it is."""
+    return identity.split("(", 1)[0]
+
+
+def _texts(facts: Facts, api: Api) -> Iterable[str]:
+    views = [
+        str(fact.properties.get("definition", "")) for fact in facts.facts if fact.kind in ("view", "materialized view")
+    ]
+    policies = policy_texts(facts)
+    yield from policies
+    yield from views
+    for function in called_by([*policies, *views], facts) | deciding_functions(facts, api):
+        yield str(function.properties.get("definition", ""))
+
+
+def _words(texts: Iterable[str]) -> set[str]:
+    return {word.strip('"').lower() for text in texts for word in _WORD.findall(text)}

@@ -1,0 +1,52 @@
+"""Which tables hold other rows than before: read without their contents, by who wrote each row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from pg_deploy.access.text import quote
+from pg_deploy.session import Connection
+
+T = TypeVar("T")
+
+OURS = ("information_schema", "deploy_ledger", "supabase_migrations", "access_proof")
+"""Schemas whose rows are no part of this: the server's and ours."""
+
+
+def moved_tables(old: Connection, new: Connection) -> frozenset[str]:
+    """The tables and materialized views (`schema.name`) whose rows are not the very same ones in two copies of a template.
+
+    A row that was written again has a later transaction's number and counts as another, also with the same contents.
+    Foreign tables count as moved. Both connections are a superuser's, in autocommit. Reads only.
+    """
+    before, after = both(_marks, old, new)
+    return frozenset(
+        name for name in before.keys() | after.keys() if before.get(name) is None or before.get(name) != after.get(name)
+    )
+
+
+def _marks(connection: Connection) -> dict[str, tuple[int, int] | None]:
+    """For each table the number of its rows and the sum of their transactions: a later one has a larger number."""
+    found: dict[str, tuple[int, int] | None] = {}
+    for schema, name, kind in connection.execute(
+        "select n.nspname::text, c.relname::text, c.relkind::text from pg_catalog.pg_class c"
+        " join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'm', 'f')"
+        " and not starts_with(n.nspname, 'pg_') and n.nspname <> all (%s)",
+        [list(OURS)],
+    ).fetchall():
+        row = None
+        if kind != "f":
+            row = connection.execute(
+                f"select count(*), coalesce(sum(xmin::text::bigint), 0)::numeric::text from only {quote(schema, name)}".encode()
+            ).fetchone()
+        found[f"{schema}.{name}"] = (row[0], int(row[1])) if row else None
+    return found
+
+
+def both(work: Callable[..., T], first: object, second: object) -> tuple[T, T]:
+    """The same work for both sides at once: each has its own connection, and the server a process for each."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        one, other = pool.submit(work, first), pool.submit(work, second)
+        return one.result(), other.result()

@@ -1,0 +1,143 @@
+"""Asking the target itself about access, before and after a migration: a sample, and what the migration's own writes show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+
+from pg_deploy.access.api import Api
+from pg_deploy.access.change import AccessChange
+from pg_deploy.access.differences import access_changes
+from pg_deploy.access.drilldown import RowDifference
+from pg_deploy.access.explain import explain_difference
+from pg_deploy.access.functions import policy_words
+from pg_deploy.access.live import LiveComparison, LiveSample, ask_again, take_sample
+from pg_deploy.access.live_context import looked_up_by
+from pg_deploy.access.predicates import read_policies
+from pg_deploy.access.reach import reachable
+from pg_deploy.access.written import WRITTEN, from_details, written_differences
+from pg_deploy.access_step import Asked, api_of, may_change_access
+from pg_deploy.catalog.reader import Facts
+from pg_deploy.duration import format_duration
+from pg_deploy.job import Job
+from pg_deploy.ledger import evidence
+from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.migrations.migration import Migration
+from pg_deploy.session import Connection, one_line
+
+LIVE_BEFORE = "access sample"
+LIVE_AFTER = "access sample asked again"
+EXPLAINED = 2
+"""Differences that are explained step by step, at most."""
+
+
+def sample_target(job: Job, attempt: Attempt, connection: Connection) -> None:
+    """Ask some subjects about some rows, and keep the answers as evidence; at most half a minute. Changes nothing else.
+
+    A sample that cannot be taken is said to be missing and fails nothing.
+    """
+    try:
+        api = api_of(connection)
+        sample = take_sample(connection, api) if api.roles else None
+    except psycopg.Error as error:
+        job.log.warning("  access could not be sampled: %s", one_line(str(error)))
+        return
+    if sample is None or not sample.keys:
+        return
+    job.log.info(
+        "  access: %d subjects asked about %d rows of %d tables in %s",
+        len(sample.subjects),
+        sum(map(len, sample.keys.values())),
+        len(sample.keys),
+        format_duration(sample.seconds),
+    )
+    job.record(attempt, LIVE_BEFORE, "pairs of subject and row", str(sample.pairs), sample.as_detail())
+
+
+def ask_target(
+    job: Job, attempt: Attempt, migration: Migration, facts: tuple[Facts, Facts], *, proven: bool
+) -> Asked | None:
+    """Ask the sample again, and look at what the migration itself wrote where no copy has proven it. Reads only the target.
+
+    None where there is nothing to ask: no API, or a migration that touches neither rows nor rights.
+    """
+    if not may_change_access(migration):
+        return None
+    kept = evidence.of_attempt(job.ledger, attempt.id, LIVE_BEFORE)
+    try:
+        with job.target.session(f"access {migration.version}") as connection:
+            api = api_of(connection)
+            if not api.roles:
+                return None
+            differences: list[RowDifference] = []
+            notes: list[str] = []
+            pairs = 0
+            if kept:
+                changes = access_changes(*facts)
+                sample = LiveSample.from_detail(kept[-1].detail)
+                compared = ask_again(connection, sample, api, because=_because(changes, sample))
+                _record(job, attempt, compared)
+                differences += compared.differences
+                notes.append(compared.sentence)
+                notes += _explained(connection, api, compared)
+                pairs = compared.pairs
+            if not proven:
+                differences += _by_writing(job, attempt, migration, connection, api, facts)
+            return Asked(tuple(differences), pairs, tuple(notes))
+    except psycopg.Error as error:
+        job.log.warning("  access could not be sampled again: %s", one_line(str(error)))
+        return Asked(notes=(f"the sample could not be asked again: {one_line(str(error))}",))
+
+
+def _because(changes: Sequence[AccessChange], sample: LiveSample) -> dict[str, list[str]]:
+    """What of the catalog may explain a difference, by table: its own policies first, then functions and the rest."""
+    old = [change for change in changes if not change.opened]
+    general = [change.sentence for change in old if change.object not in sample.keys]
+    return {
+        table: [*(change.sentence for change in old if change.object == table), *general][:2] for table in sample.keys
+    }
+
+
+def _record(job: Job, attempt: Attempt, compared: LiveComparison) -> None:
+    job.record(
+        attempt,
+        LIVE_AFTER,
+        "pairs of subject and row",
+        "different" if compared.differences else "as before",
+        {
+            "pairs": compared.pairs,
+            "subjects": compared.subjects,
+            "moved": compared.moved,
+            "unanswered": compared.unanswered,
+            "seconds": round(compared.seconds, 2),
+            "differences": [difference.sentence for difference in compared.differences],
+        },
+    )
+
+
+def _explained(connection: Connection, api: Api, compared: LiveComparison) -> list[str]:
+    """Step by step for the first differences: which policies, grants and memberships say so now."""
+    lines: list[str] = []
+    for difference in compared.differences[:EXPLAINED]:
+        lines += explain_difference(connection, api, difference)
+    return lines
+
+
+def _by_writing(
+    job: Job, attempt: Attempt, migration: Migration, connection: Connection, api: Api, facts: tuple[Facts, Facts]
+) -> tuple[RowDifference, ...]:
+    rows = evidence.of_attempt(job.ledger, attempt.id, WRITTEN)
+    there = {fact.identity.replace('"', "") for fact in facts[0].facts if fact.kind == "table"}
+    written = [each for each in from_details(row.detail for row in rows) if each.table in there]
+    if not written:
+        return ()
+    relations = {relation.full_name: relation for relation in reachable(connection, api) if relation.is_table}
+    return written_differences(
+        written,
+        migration.file.sql,
+        relations,
+        read_policies(connection, api),
+        looked_up_by(connection),
+        policy_words(facts[0]) | policy_words(facts[1]),
+    )

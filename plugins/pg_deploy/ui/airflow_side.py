@@ -1,0 +1,181 @@
+"""What Airflow itself knows: a run with its tasks, which targets were ever named, and where its own pages are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from airflow.configuration import conf as airflow_conf
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+DEPLOY, ROLLBACK, BASELINE, MONITOR = (
+    "deploy_migrations",
+    "rollback_migrations",
+    "baseline_migrations",
+    "monitor_database",
+)
+OURS = (DEPLOY, ROLLBACK, BASELINE, MONITOR)
+DEFAULT_TARGET = "target_db"
+_OPEN = ("queued", "running")
+_RUNS_LOOKED_AT = 2000
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """One task of a run: its id, state and tries; `seconds` where it has ended."""
+
+    task_id: str
+    state: str
+    tries: int
+    seconds: float | None
+    url: str
+
+
+@dataclass(frozen=True)
+class AirflowRun:
+    """One DAG run. `conf` is what was given for it, without the form's defaults."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    actor: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    conf: Mapping[str, Any]
+    tasks: tuple[TaskState, ...]
+    url: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still goes on."""
+        return self.state in _OPEN
+
+    @property
+    def target(self) -> str:
+        """The connection that it works on."""
+        return str(self.conf.get("target") or DEFAULT_TARGET)
+
+    @property
+    def is_dry(self) -> bool:
+        """Whether it only shows the plan."""
+        return self.conf.get("dry_run") is True
+
+    @property
+    def waiting(self) -> tuple[TaskState, ...]:
+        """The tasks that wait for a person."""
+        return tuple(task for task in self.tasks if task.state == "awaiting_input")
+
+    @property
+    def failed(self) -> tuple[TaskState, ...]:
+        """The tasks that failed, in the order in which they are listed."""
+        return tuple(task for task in self.tasks if task.state == "failed")
+
+
+def base_path() -> str:
+    """The path that comes before each of Airflow's own pages, usually empty."""
+    return urlsplit(airflow_conf.get("api", "base_url", fallback="/")).path.rstrip("/")
+
+
+def origin() -> str:
+    """Scheme and host of Airflow's address, for files that are read elsewhere; empty where it is not configured."""
+    parts = urlsplit(airflow_conf.get("api", "base_url", fallback="/"))
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+def run_path(dag_id: str, run_id: str) -> str:
+    """Airflow's own page of a run."""
+    return f"{base_path()}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
+
+
+def read_run(dag_id: str, run_id: str) -> AirflowRun | None:
+    """The run with its tasks, or None where Airflow does not know it (any more). Reads only."""
+    with create_session() as session:
+        found = session.scalars(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)).one_or_none()
+        if found is None:
+            return None
+        rows = session.execute(
+            select(
+                TaskInstance.task_id,
+                TaskInstance.map_index,
+                TaskInstance.state,
+                TaskInstance.try_number,
+                TaskInstance.duration,
+                TaskInstance.start_date,
+            ).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
+        ).all()
+        page = run_path(dag_id, run_id)
+        late = max((row.start_date for row in rows if row.start_date), default=None)
+        tasks = sorted(rows, key=lambda row: (row.start_date or late, row.task_id) if late else (row.task_id,))
+        return AirflowRun(
+            dag_id=found.dag_id,
+            run_id=found.run_id,
+            state=_word(found.state),
+            actor=found.triggering_user_name or "unknown",
+            started_at=found.start_date or found.queued_at,
+            ended_at=found.end_date,
+            conf=dict(found.conf or {}),
+            tasks=tuple(
+                TaskState(row.task_id, _word(row.state), row.try_number or 0, row.duration, _task_url(page, row))
+                for row in tasks
+            ),
+            url=page,
+        )
+
+
+def targets() -> tuple[str, ...]:
+    """Every target that a run of ours named, the default first. Reads only.
+
+    Not every connection that Airflow has: whoever may read these DAGs may not, for that, look at all databases.
+    """
+    with create_session() as session:
+        rows = session.scalars(
+            select(DagRun.conf)
+            .where(DagRun.dag_id.in_(OURS), DagRun.run_type == "manual")
+            .order_by(DagRun.id.desc())
+            .limit(_RUNS_LOOKED_AT)
+        ).all()
+    named = {str(conf["target"]) for conf in rows if isinstance(conf, dict) and conf.get("target")}
+    return (DEFAULT_TARGET, *sorted(named - {DEFAULT_TARGET}))
+
+
+@dataclass(frozen=True)
+class RecentRun:
+    """A run of ours in a list."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    started_at: datetime | None
+    url: str
+
+
+def recent_runs(target: str, most: int = 15) -> tuple[RecentRun, ...]:
+    """The newest runs of ours on that target that people started, as Airflow knows them. Reads only."""
+    with create_session() as session:
+        rows = session.execute(
+            select(DagRun.dag_id, DagRun.run_id, DagRun.state, DagRun.start_date, DagRun.conf)
+            .where(DagRun.dag_id.in_(OURS), DagRun.run_type == "manual")
+            .order_by(DagRun.id.desc())
+            .limit(200)
+        ).all()
+    mine = [row for row in rows if ((row.conf or {}).get("target") or DEFAULT_TARGET) == target]
+    return tuple(
+        RecentRun(row.dag_id, row.run_id, _word(row.state), row.start_date, run_path(row.dag_id, row.run_id))
+        for row in mine[:most]
+    )
+
+
+def _task_url(page: str, row: Any) -> str:
+    mapped = "" if row.map_index < 0 else f"/mapped/{row.map_index}"
+    asked = "/required_actions" if _word(row.state) == "awaiting_input" else ""
+    return f"{page}/tasks/{quote(row.task_id, safe='')}{mapped}{asked}"
+
+
+def _word(state: object) -> str:
+    return str(getattr(state, "value", state) or "no state yet")

@@ -1,0 +1,155 @@
+"""The pages' own web app, mounted by Airflow: every route asks for an Airflow user who may read the DAG it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.core_api.security import requires_access_dag, requires_authenticated
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
+
+from pg_deploy.ui import database_page
+from pg_deploy.ui.airflow_side import DEPLOY, MONITOR, ROLLBACK, base_path, origin, read_run, run_path, targets
+from pg_deploy.ui.rendering import STATIC, markdown, pages, static_text
+from pg_deploy.ui.run_page import RunPage, read_page
+
+# Nothing from another machine, no script but ours; the style attribute carries the widths of bars.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
+)
+_STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+may_read_run = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
+may_read_database = [
+    Depends(requires_access_dag("GET", DagAccessEntity.RUN, dag_id)) for dag_id in (DEPLOY, ROLLBACK, MONITOR)
+]
+
+
+def make_app() -> FastAPI:
+    """The app with all its routes; nothing of it is served to somebody who is not logged in."""
+    app = FastAPI(
+        title="pg_deploy",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(requires_authenticated())],
+    )
+    app.middleware("http")(_harden)
+    app.get("/static/{name:path}")(static)
+    for path, page in (("", run_page), ("/live", run_live), ("/report.html", run_report), ("/report.md", run_markdown)):
+        app.get(f"/runs/{{dag_id}}/{{run_id}}{path}", dependencies=[may_read_run], response_class=HTMLResponse)(page)
+    app.get("/database", dependencies=may_read_database, response_class=HTMLResponse)(database)
+    app.get("/database/series", dependencies=may_read_database)(database_series)
+    return app
+
+
+async def _harden(request: Request, call_next: Callable[[Request], Any]) -> Response:
+    """What every answer says to the browser."""
+    answer: Response = await call_next(request)
+    answer.headers["Content-Security-Policy"] = _POLICY
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Referrer-Policy"] = "same-origin"
+    answer.headers.setdefault("Cache-Control", "no-store")
+    return answer
+
+
+def static(name: str) -> Response:
+    """A file of the pages' own: style, script, chart library."""
+    path = (STATIC / name).resolve()
+    if not path.is_relative_to(STATIC) or path.suffix not in _STATIC_TYPES or not path.is_file():
+        raise HTTPException(404, "there is no such file")
+    return FileResponse(path, media_type=_STATIC_TYPES[path.suffix], headers={"Cache-Control": "private, max-age=300"})
+
+
+def run_page(dag_id: str, run_id: str) -> HTMLResponse:
+    """The tab of a run."""
+    return HTMLResponse(_html("run.html", _page(dag_id, run_id)))
+
+
+def run_live(dag_id: str, run_id: str) -> HTMLResponse:
+    """The changing part of that tab."""
+    return HTMLResponse(_html("run_body.html", _page(dag_id, run_id)))
+
+
+def run_report(dag_id: str, run_id: str) -> HTMLResponse:
+    """The same as one file that needs nothing else, to be kept as evidence."""
+    page = _page(dag_id, run_id)
+    text = _html("report.html", page, style=static_text("pages.css"), origin=origin(), standalone=True)
+    return HTMLResponse(text, headers=_as_file(page, "html"))
+
+
+def run_markdown(dag_id: str, run_id: str) -> PlainTextResponse:
+    """The same as Markdown, to be committed beside a project's own documents."""
+    page = _page(dag_id, run_id)
+    text = markdown().get_template("report.md").render(page=page, run=page.run, view=page.view, origin=origin())
+    return PlainTextResponse(text, media_type="text/markdown; charset=utf-8", headers=_as_file(page, "md"))
+
+
+Chosen = Annotated[str | None, Query(max_length=250)]
+Hours = Annotated[int, Query(ge=1, le=24 * 93)]
+
+
+def database(
+    target: Chosen = None, hours: Hours = 168, before: Annotated[int | None, Query(ge=1)] = None
+) -> HTMLResponse:
+    """The page in the navigation."""
+    known = targets()
+    name = _known(target, known)
+    page = database_page.read(name, before=before)
+    text = (
+        pages()
+        .get_template("database.html")
+        .render(
+            page=page,
+            targets=known,
+            hours=hours,
+            ranges=database_page.RANGES,
+            base=base_path(),
+            pages=f"{base_path()}/pg-deploy",
+            run_path=run_path,
+        )
+    )
+    return HTMLResponse(text)
+
+
+def database_series(target: Chosen = None, hours: Hours = 168) -> JSONResponse:
+    """The charts' figures."""
+    return JSONResponse(database_page.series(_known(target, targets()), hours))
+
+
+def _known(target: str | None, known: tuple[str, ...]) -> str:
+    if target is not None and target not in known:
+        raise HTTPException(404, "no run of ours ever named that target: deploy to it or monitor it first")
+    return target or known[0]
+
+
+def _page(dag_id: str, run_id: str) -> RunPage:
+    run = read_run(dag_id, run_id)
+    if run is None:
+        raise HTTPException(404, "there is no such run")
+    return read_page(run)
+
+
+def _html(name: str, page: RunPage, **more: object) -> str:
+    return (
+        pages()
+        .get_template(name)
+        .render(
+            page=page,
+            run=page.run,
+            view=page.view,
+            base=base_path(),
+            pages=f"{base_path()}/pg-deploy",
+            run_path=run_path,
+            **{"origin": "", "standalone": False, **more},
+        )
+    )
+
+
+def _as_file(page: RunPage, suffix: str) -> dict[str, str]:
+    number = f"-{page.view.held.id}" if page.view else ""
+    plain = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in page.run.target)
+    return {"Content-Disposition": f'attachment; filename="deployment{number}-{plain}.{suffix}"'}

@@ -1,0 +1,163 @@
+"""The figures of the charts: what the monitor measured, thinned in the database to what a screen can show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from pg_deploy.errors import ThresholdsError
+from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.monitor.thresholds import Thresholds, read_thresholds
+from pg_deploy.session import Connection
+
+STEPS = 400
+_MOST_LINES = 8
+_SQL = PROJECT / "sql" / "ui"
+_TONES = {"deployed": "good", "running": "wait"}
+
+Points = dict[str, dict[float, float]]
+"""By object: by moment, in seconds since 1970: the value."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    at: float
+    object: str
+    highest: float
+    lowest: float
+    limit_s: float | None
+
+
+def read_series(connection: Connection, hours: int) -> dict[str, Any]:
+    """All charts of the last `hours`, with the deployments of that time. Reads only."""
+    until = datetime.now(timezone.utc)
+    since = until - timedelta(hours=hours)
+    # A step of a whole number of minutes; the monitor looks every 15 of them.
+    step = max(60, math.ceil(hours * 3600 / STEPS / 60) * 60)
+    given = {"since": since, "step": step, "measures": list(_MEASURES)}
+    rows: dict[str, list[_Row]] = {}
+    for measure, *values in connection.execute((_SQL / "series.sql").read_bytes(), given).fetchall():
+        rows.setdefault(measure, []).append(_Row(float(values[0]), *values[1:]))
+    slow = connection.execute((_SQL / "slow_queries.sql").read_bytes(), given).fetchall()
+    limits = _limits()
+    charts = [_slow_chart(slow)]
+    for measure, (title, unit, points) in _MEASURES.items():
+        limit = limits.of(measure)
+        mark = 100.0 if measure == "view_freshness" else limit.above if limit.above is not None else limit.below
+        found = points(rows.get(measure, []))
+        charts.append(_chart(measure, title, unit, found, mark))
+    return {
+        "since": since.timestamp(),
+        "until": until.timestamp(),
+        "charts": charts,
+        "deployments": _deployments(connection, since),
+    }
+
+
+def _limits() -> Thresholds:
+    try:
+        return read_thresholds()
+    except ThresholdsError:
+        # The monitor's own run is red for that; the charts go without limits.
+        return Thresholds()
+
+
+def _highest(rows: Sequence[_Row]) -> Points:
+    found: Points = {}
+    for row in rows:
+        found.setdefault(row.object, {})[row.at] = row.highest
+    return found
+
+
+def _lowest(rows: Sequence[_Row]) -> Points:
+    found: Points = {}
+    for row in rows:
+        found.setdefault(row.object, {})[row.at] = row.lowest
+    return found
+
+
+def _of_limit(rows: Sequence[_Row]) -> Points:
+    """Ages in per cent of each view's own limit, so that views of different schedules share a chart."""
+    found: Points = {}
+    for row in rows:
+        if row.limit_s:
+            found.setdefault(row.object, {})[row.at] = 100 * row.highest / row.limit_s
+    return found
+
+
+def _scans_between(rows: Sequence[_Row]) -> Points:
+    """A counter's growth from step to step; after a reset of the statistics it begins anew."""
+    found: Points = {}
+    last: dict[str, float] = {}
+    for row in rows:
+        before = last.get(row.object)
+        if before is not None:
+            grown = row.highest - before
+            found.setdefault(row.object, {})[row.at] = grown if grown >= 0 else row.highest
+        last[row.object] = row.highest
+    return found
+
+
+# By measure: the title, the unit, and which figures its chart shows.
+_MEASURES: Mapping[str, tuple[str, str, Callable[[Sequence[_Row]], Points]]] = {
+    "view_freshness": ("Age of materialized views against their limits", "% of limit", _of_limit),
+    "deployed": ("Use of the last deployment's indexes", "scans", _scans_between),
+    "connections": ("Connections in use", "% of max", _highest),
+    "cache_hit_ratio": ("Cache hits", "%", _lowest),
+    "api_latency": ("API latency", "ms", _highest),
+}
+
+
+def _slow_chart(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    points: Points = {"slowest query": {}, "query with the most time": {}}
+    for at, slowest, most_time in rows:
+        if slowest is not None:
+            points["slowest query"][float(at)] = slowest
+        if most_time is not None:
+            points["query with the most time"][float(at)] = most_time
+    return _chart(
+        "top_queries", "Mean time of slow queries", "ms", {name: kept for name, kept in points.items() if kept}, None
+    )
+
+
+def _chart(name: str, title: str, unit: str, points: Points, limit: float | None) -> dict[str, Any]:
+    ordered = sorted(points.items(), key=lambda item: max(item[1].values()), reverse=True)
+    shown = sorted(ordered[:_MOST_LINES])
+    moments = sorted({at for _, line in shown for at in line})
+    return {
+        "name": name,
+        "title": title,
+        "unit": unit,
+        "limit": limit,
+        "more": max(0, len(ordered) - _MOST_LINES),
+        "x": moments,
+        "lines": [
+            {"label": label, "y": [None if line.get(at) is None else round(line[at], 3) for at in moments]}
+            for label, line in shown
+        ],
+    }
+
+
+def _deployments(connection: Connection, since: datetime) -> list[dict[str, Any]]:
+    rows = connection.execute(
+        """select d.id, d.dag_id, d.state, extract(epoch from coalesce(d.ended_at, clock_timestamp()))::float8
+        from deploy_ledger.deployment d
+        where d.started_at >= %s
+        order by d.id desc
+        limit 1000""",
+        [since],
+    ).fetchall()
+    return [
+        {
+            "id": row[0],
+            "at": row[3],
+            "state": row[2].replace("_", " "),
+            "tone": "good"
+            if row[1] == "rollback_migrations" and row[2] == "rolled_back"
+            else _TONES.get(row[2], "bad"),
+        }
+        for row in reversed(rows)
+    ]

@@ -1,0 +1,138 @@
+"""The page of a target: what was deployed, how it is doing, what stands open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+
+from pg_deploy.edge.target import read_target
+from pg_deploy.errors import PgDeployError
+from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.session import Connection
+from pg_deploy.ui.airflow_side import RecentRun, recent_runs
+from pg_deploy.ui.charts import read_series
+from pg_deploy.ui.history import History, read_history
+from pg_deploy.ui.reading import has_ledger, reading
+
+RANGES = ((24, "24 hours"), (168, "7 days"), (336, "14 days"), (744, "31 days"))
+DEPLOYMENTS = 50
+_ALERTS = 60
+_SQL = PROJECT / "sql" / "ui"
+_NOW = ("view_freshness", "connections", "cache_hit_ratio", "access_drift")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One line of the list of deployments."""
+
+    id: int
+    dag_id: str
+    airflow_run: str
+    actor: str
+    state: str
+    phase: str
+    started_at: datetime
+    ended_at: datetime | None
+    stems: list[str]
+    failed_checks: int
+
+    @property
+    def tone(self) -> str:
+        """good, bad or wait."""
+        if self.dag_id == "rollback_migrations" and self.state == "rolled_back":
+            return "good"
+        return {"deployed": "good", "running": "wait"}.get(self.state, "bad")
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alert, open where `ended_at` is None; `airflow_run` is the monitor's that saw it first."""
+
+    measure: str
+    object: str
+    cause: str
+    what_to_do: str
+    started_at: datetime
+    ended_at: datetime | None
+    airflow_run: str | None
+
+
+@dataclass(frozen=True)
+class DatabasePage:
+    """All but the charts. `why` says in a sentence what keeps the rest from being shown."""
+
+    target: str
+    why: str = ""
+    is_trouble: bool = False
+    taken_at: datetime | None = None
+    monitor_run: str | None = None
+    now: Mapping[str, Any] = field(default_factory=dict)
+    alerts: tuple[Alert, ...] = ()
+    deployments: tuple[Deployment, ...] = ()
+    older: int | None = None
+    history: History = field(default_factory=lambda: History(()))
+    runs: tuple[RecentRun, ...] = ()
+
+    @property
+    def open_alerts(self) -> tuple[Alert, ...]:
+        """What stands open."""
+        return tuple(alert for alert in self.alerts if alert.ended_at is None)
+
+    @property
+    def ended_alerts(self) -> tuple[Alert, ...]:
+        """What ended within a week."""
+        return tuple(alert for alert in self.alerts if alert.ended_at is not None)
+
+    @property
+    def views(self) -> tuple[Mapping[str, Any], ...]:
+        """The materialized views as the newest sample saw them."""
+        return tuple((self.now.get("view_freshness") or {}).get("rows") or ())
+
+
+def read(target: str, *, before: int | None = None) -> DatabasePage:
+    """The page of that target; never raises for one that cannot be read, but says so. Reads only."""
+    runs = recent_runs(target)
+    try:
+        with reading(read_target(target)) as connection:
+            if not has_ledger(connection):
+                why = "nothing was ever deployed to this database or measured here: trigger deploy_migrations or monitor_database."
+                return DatabasePage(target, why, runs=runs, history=read_history(connection, has_ledger=False))
+            return _read(connection, target, before, runs)
+    except PgDeployError as error:
+        return DatabasePage(target, str(error), is_trouble=True, runs=runs)
+
+
+def series(target: str, hours: int) -> dict[str, Any]:
+    """The charts' figures, or the sentence that says why there are none. Reads only."""
+    try:
+        with reading(read_target(target)) as connection:
+            if not has_ledger(connection):
+                return {"problem": "nothing was measured yet"}
+            return read_series(connection, hours)
+    except PgDeployError as error:
+        return {"problem": str(error)}
+
+
+def _read(connection: Connection, target: str, before: int | None, runs: tuple[RecentRun, ...]) -> DatabasePage:
+    with connection.cursor(row_factory=class_row(Deployment)) as cursor:
+        found = cursor.execute(
+            (_SQL / "deployments.sql").read_bytes(), {"before": before, "most": DEPLOYMENTS + 1}
+        ).fetchall()
+    with connection.cursor(row_factory=class_row(Alert)) as cursor:
+        alerts = cursor.execute((_SQL / "alerts.sql").read_bytes(), {"most": _ALERTS}).fetchall()
+    newest = connection.execute((_SQL / "newest_sample.sql").read_bytes(), {"measures": list(_NOW)}).fetchone()
+    return DatabasePage(
+        target=target,
+        taken_at=newest[0] if newest else None,
+        monitor_run=newest[1] if newest else None,
+        now=(newest[2] or {}) if newest else {},
+        alerts=tuple(alerts),
+        deployments=tuple(found[:DEPLOYMENTS]),
+        older=found[DEPLOYMENTS - 1].id if len(found) > DEPLOYMENTS else None,
+        history=read_history(connection, has_ledger=True),
+        runs=runs,
+    )

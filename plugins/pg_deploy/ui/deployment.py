@@ -1,0 +1,288 @@
+"""One deployment (or rollback run) for a reviewer: everything that the ledger knows, as values for a template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pg_deploy.access_step import ACCESS
+from pg_deploy.backup.evidence import BACKUP, REHEARSED, RESTORED, how_to_restore
+from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.deployment import Deployment
+from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.ledger.plan import Pinned
+from pg_deploy.migrations.manifest import Manifest
+from pg_deploy.parsing.summary import shown_line
+from pg_deploy.rehearsal.text import REHEARSAL
+from pg_deploy.reporting.criteria import Criterion
+from pg_deploy.reporting.report import NOT_REACHED, Outcome, Report
+from pg_deploy.reporting.timeline import Step
+from pg_deploy.ui.access_matrix import Matrix, make_matrix
+from pg_deploy.ui.bars import Bars, bars_of
+from pg_deploy.ui.statements import StatementLine, StatementTry, Working, lines_of
+
+DEPLOY_DAG, ROLLBACK_DAG = "deploy_migrations", "rollback_migrations"
+_UNDER_WAY = {
+    "planned": "being prepared",
+    "snapshotted": "ready to be applied",
+    "applying": "being applied",
+    "applied": "applied, being verified",
+    "rolling_back": "being rolled back",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check at one place, with the rows that broke it."""
+
+    name: str
+    place: str
+    outcome: str
+    found: int
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    error: str | None
+    seconds: float | None
+
+    @property
+    def sentence(self) -> str:
+        """Its file's name as the sentence that must hold."""
+        return self.name.replace("_", " ")
+
+    @property
+    def tone(self) -> str:
+        """good, bad or plain."""
+        return {"passed": "good", "failed": "bad", "error": "bad"}.get(self.outcome, "plain")
+
+
+@dataclass(frozen=True)
+class Access:
+    """The access proof at one place."""
+
+    place: str
+    verdict: str
+    passes: bool
+    against: tuple[str, ...]
+    shown: tuple[str, ...]
+    matrix: Matrix | None
+    asked: str
+
+
+@dataclass(frozen=True)
+class MigrationView:
+    """One pinned migration with all its evidence."""
+
+    pinned: Pinned
+    manifest: Manifest
+    attempt: Attempt | None
+    state: str
+    tone: str
+    seconds: float | None
+    approvals: tuple[Evidence, ...]
+    statements: tuple[StatementLine, ...]
+    undone_by: tuple[StatementLine, ...]
+    checks: tuple[Check, ...]
+    bars: tuple[Bars, ...]
+    access: tuple[Access, ...]
+    rehearsal: Evidence | None
+    proofs: tuple[Evidence, ...]
+    other: tuple[Evidence, ...]
+    unprotected: str
+
+    @property
+    def passed_checks(self) -> int:
+        """How many of the checks hold."""
+        return sum(check.outcome == "passed" for check in self.checks)
+
+    @property
+    def run_checks(self) -> int:
+        """How many of the checks were run."""
+        return sum(check.outcome != "not run" for check in self.checks)
+
+    @property
+    def sql(self) -> str:
+        """The change as it was deployed, strings masked in lines that may hold a secret."""
+        return masked(self.pinned.sql)
+
+    @property
+    def rollback(self) -> str | None:
+        """What undoes it, masked alike."""
+        return None if self.pinned.rollback is None else masked(self.pinned.rollback)
+
+
+@dataclass(frozen=True)
+class DeploymentView:
+    """The whole page, as far as the ledger tells it."""
+
+    held: Deployment
+    is_undo: bool
+    migrations: tuple[MigrationView, ...]
+    criteria: tuple[Criterion, ...]
+    steps: tuple[Step, ...]
+    working: tuple[Working, ...]
+    backup: Evidence | None
+    restored: Evidence | None
+    rehearsed: Evidence | None
+    drift: Evidence | None
+    undone_earlier: tuple[str, ...]
+    to_restore: tuple[str, ...]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still holds the target."""
+        return self.held.ended_at is None
+
+
+def view_of(
+    held: Deployment, report: Report, tries: Sequence[StatementTry], working: Sequence[Working]
+) -> DeploymentView:
+    """The page of that deployment. Pure."""
+    is_undo = held.dag_id == ROLLBACK_DAG
+    rows = report.evidence
+    return DeploymentView(
+        held=held,
+        is_undo=is_undo,
+        migrations=tuple(_migration(outcome, rows, tries, held, is_undo=is_undo) for outcome in report.outcomes),
+        criteria=_criteria(held, report),
+        steps=report.steps,
+        working=tuple(working),
+        backup=_last(rows, BACKUP),
+        restored=_last(rows, RESTORED),
+        rehearsed=_last(rows, REHEARSED),
+        drift=_last(rows, "drift"),
+        undone_earlier=tuple(row.name for row in rows if row.kind == "undone earlier"),
+        to_restore=tuple(how_to_restore(rows)) if held.state in ("failed", "rolled_back") and not is_undo else (),
+    )
+
+
+def masked(sql: str) -> str:
+    """SQL for a page: strings masked in each line that, or whose statement so far, may hold a secret."""
+    lines: list[str] = []
+    context = ""
+    for line in sql.splitlines():
+        lines.append(shown_line(line, context=context))
+        context = "" if line.rstrip().endswith(";") else f"{context}\n{line}"[-2000:]
+    return "\n".join(lines)
+
+
+def _last(rows: Sequence[Evidence], kind: str) -> Evidence | None:
+    found = [row for row in rows if row.kind == kind]
+    return found[-1] if found else None
+
+
+def _migration(
+    outcome: Outcome, rows: Sequence[Evidence], tries: Sequence[StatementTry], held: Deployment, *, is_undo: bool
+) -> MigrationView:
+    version = outcome.pinned.version
+    mine = [row for row in rows if row.version == version]
+    target = mine if is_undo else _merged(outcome.evidence, mine)
+    rehearsals = [row for row in mine if row.kind == REHEARSAL]
+    state, tone = _state(outcome, mine, held, is_undo=is_undo)
+    both = [*outcome.rehearsal, *(row for row in target if row.location == "target")]
+    return MigrationView(
+        pinned=outcome.pinned,
+        manifest=outcome.manifest,
+        attempt=outcome.attempt,
+        state=state,
+        tone=tone,
+        seconds=None if is_undo or (outcome.attempt and _later(outcome.attempt, held)) else _seconds(outcome.attempt),
+        approvals=tuple(row for row in mine if row.kind == "approval"),
+        statements=() if is_undo else lines_of(tries, version, ("apply",), rehearsals[-1] if rehearsals else None),
+        undone_by=lines_of(tries, version, ("rollback", "mend"), None),
+        checks=tuple(_check(row) for row in _newest(both, ("check", "check at baseline"))),
+        bars=bars_of(both, outcome.manifest),
+        access=tuple(_access(row) for row in _newest(both, (ACCESS,))),
+        rehearsal=rehearsals[-1] if rehearsals else None,
+        proofs=tuple(row for row in target if row.kind == "rollback proof"),
+        other=tuple(
+            row for row in target if row.kind in ("lint", "mended", "rows not restored", "would be lost", "baseline")
+        ),
+        unprotected=""
+        if outcome.pinned.rollback is not None
+        else f"it cannot be undone: {outcome.manifest.rollback_reason}"
+        if outcome.manifest.rollback == "none"
+        else "nothing undoes it: no rollback.sql, and none was generated and proven",
+    )
+
+
+def _merged(one: Sequence[Evidence], other: Sequence[Evidence]) -> list[Evidence]:
+    """Both, each row once, oldest first: an attempt that was taken up again has evidence of two deployments."""
+    return sorted({row.id: row for row in (*one, *other)}.values(), key=lambda row: row.id)
+
+
+def _newest(rows: Sequence[Evidence], kinds: Sequence[str]) -> list[Evidence]:
+    """The newest row of each name and place: an attempt may have been verified twice."""
+    return sorted({(row.location, row.name): row for row in rows if row.kind in kinds}.values(), key=lambda row: row.id)
+
+
+def _state(outcome: Outcome, mine: Sequence[Evidence], held: Deployment, *, is_undo: bool) -> tuple[str, str]:
+    attempt, is_open = outcome.attempt, held.ended_at is None
+    if is_undo:
+        if any(row.kind == "undone" for row in mine):
+            return "undone", "good"
+        if any(row.kind == "approval" and row.outcome == "rejected" for row in mine):
+            return "rejected, not undone", "bad"
+        if attempt is not None and attempt.state in ("rollback_failed", "rolling_back") and not is_open:
+            return "rollback failed", "bad"
+        return ("to be undone", "wait") if is_open else ("not undone", "bad")
+    if outcome.is_deployed:
+        return "deployed", "good"
+    if attempt is not None and attempt.state == "baselined":
+        return "adopted as it was", "good"
+    if attempt is not None and attempt.state == "rolled_back" and _later(attempt, held):
+        return "deployed then, undone since", "wait"
+    if is_open and attempt is not None and attempt.state in _UNDER_WAY:
+        return _UNDER_WAY[attempt.state], "wait"
+    if is_open and outcome.state == NOT_REACHED:
+        return "not yet", "plain"
+    return outcome.state, "plain" if outcome.state == NOT_REACHED else "bad"
+
+
+def _later(attempt: Attempt, held: Deployment) -> bool:
+    """Whether the attempt was brought to its end after the deployment had ended."""
+    return attempt.ended_at is not None and held.ended_at is not None and attempt.ended_at > held.ended_at
+
+
+def _criteria(held: Deployment, report: Report) -> tuple[Criterion, ...]:
+    """As they were judged at the end of the run; of one that goes on, as they stand."""
+    if held.dag_id != DEPLOY_DAG:
+        return ()
+    kept = _last(report.evidence, "report")
+    judged = kept.detail.get("criteria") if kept else None
+    return tuple(Criterion(**each) for each in judged) if judged else report.criteria
+
+
+def _seconds(attempt: Attempt | None) -> float | None:
+    if attempt is None:
+        return None
+    ended = attempt.ended_at or attempt.verified_at or attempt.applied_at
+    return (ended - attempt.started_at).total_seconds() if ended else None
+
+
+def _check(row: Evidence) -> Check:
+    detail: Mapping[str, Any] = row.detail
+    return Check(
+        name=row.name,
+        place="on the copy" if row.location == "rehearsal" else "on the target",
+        outcome=row.outcome,
+        found=int(detail.get("found") or 0),
+        columns=tuple(map(str, detail.get("columns") or ())),
+        rows=tuple(tuple(map(str, each)) for each in detail.get("rows") or ()),
+        error=detail.get("error"),
+        seconds=detail.get("seconds"),
+    )
+
+
+def _access(row: Evidence) -> Access:
+    detail: Mapping[str, Any] = row.detail
+    asked, subjects = detail.get("asked") or 0, detail.get("subjects") or 0
+    return Access(
+        place="on the copy" if row.location == "rehearsal" else "on the target",
+        verdict=str(detail.get("verdict") or row.outcome),
+        passes=not detail.get("against"),
+        against=tuple(map(str, detail.get("against") or ())),
+        shown=tuple(map(str, detail.get("shown") or ())),
+        matrix=make_matrix(detail),
+        asked=f"{asked} of {subjects} subjects were asked" if detail.get("cells") else "",
+    )

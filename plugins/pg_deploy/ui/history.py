@@ -1,0 +1,112 @@
+"""Every migration that the folder, the history or the ledger knows, and where it stands on a target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pg_deploy.errors import PgDeployError
+from pg_deploy.migrations.folder import migrations_dir
+from pg_deploy.migrations.migration import scan_folder
+from pg_deploy.planning import Standing, State, read_state
+from pg_deploy.session import Connection
+
+_TONES = {
+    Standing.DEPLOYED: ("applied and verified", "good"),
+    Standing.BASELINED: ("applied, adopted as it was, not verified", "wait"),
+    Standing.ELSEWHERE: ("applied elsewhere, not verified", "wait"),
+    Standing.UNFINISHED: ("begun and not finished", "bad"),
+    Standing.ROLLED_BACK: ("pending, rolled back before", "wait"),
+    Standing.PENDING: ("pending", "plain"),
+    Standing.GONE: ("drifted: verified, but gone from the history", "bad"),
+}
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One line of the history; `dag_id` and `airflow_run` are those of its newest attempt."""
+
+    version: str
+    name: str
+    standing: str
+    tone: str
+    at: datetime | None
+    dag_id: str | None
+    airflow_run: str | None
+    deployment_id: int | None
+
+
+@dataclass(frozen=True)
+class History:
+    """All migrations, the newest first, and what could not be seen."""
+
+    migrations: tuple[Migration, ...]
+    unseen: str = ""
+
+    def count(self, tone_or_word: str) -> int:
+        """How many stand so: `pending`, `unverified`, `drifted` or `verified`."""
+        tests = {
+            "pending": lambda one: one.standing.startswith("pending"),
+            "unverified": lambda one: "not verified" in one.standing,
+            "drifted": lambda one: one.standing.startswith("drifted"),
+            "verified": lambda one: one.standing == _TONES[Standing.DEPLOYED][0],
+        }
+        return sum(map(tests[tone_or_word], self.migrations))
+
+
+def read_history(connection: Connection, *, has_ledger: bool) -> History:
+    """Where each migration stands. Reads the target and the folder of migrations, as far as this process sees it."""
+    files, unseen = {}, ""
+    try:
+        folder = scan_folder(migrations_dir())
+        files = {file.version: file for file in folder.files}
+        if folder.faults:
+            unseen = f"of the folder of migrations, {len(folder.faults)} files cannot be used: a dry run names them."
+    except (PgDeployError, OSError):
+        unseen = "the folder of migrations is not visible to Airflow's API server, so pending ones are not listed."
+    known, runs = _attempted(connection) if has_ledger else ({}, {})
+    state = read_state(connection, sorted({*files, *known}))
+    versions = sorted({*files, *known, *state.history}, reverse=True)
+    rows = []
+    for version in versions:
+        standing, tone = _standing(state, version, files[version].sql_hash if version in files else None)
+        attempt = state.attempts.get(version)
+        run = runs.get(attempt.deployment_id) if attempt else None
+        recorded = state.history.get(version)
+        name = files[version].stem if version in files else known.get(version)
+        if version not in files and not unseen and version in state.history:
+            standing += ", no file"
+        rows.append(
+            Migration(
+                version=version,
+                name=name or f"{version}_{recorded.name if recorded and recorded.name else 'unnamed'}",
+                standing=standing,
+                tone=tone,
+                at=(attempt.ended_at or attempt.started_at) if attempt else None,
+                dag_id=run[0] if run else None,
+                airflow_run=run[1] if run else None,
+                deployment_id=attempt.deployment_id if attempt else None,
+            )
+        )
+    return History(tuple(rows), unseen)
+
+
+def _standing(state: State, version: str, sql_hash: str | None) -> tuple[str, str]:
+    standing = state.standing(version)
+    attempt = state.attempts.get(version)
+    in_place = standing in (Standing.DEPLOYED, Standing.BASELINED)
+    if in_place and attempt is not None and sql_hash is not None and attempt.sql_hash != sql_hash:
+        return "drifted: its file was edited after it was deployed", "bad"
+    if standing is Standing.PENDING and sql_hash is None:
+        return "attempted, no file any more", "plain"
+    return _TONES[standing]
+
+
+def _attempted(connection: Connection) -> tuple[dict[str, str], dict[int, tuple[str, str]]]:
+    """The stems of all versions that were ever tried, and the run behind each of their deployments."""
+    rows = connection.execute(
+        """select distinct on (a.version) a.version, a.stem, d.id, d.dag_id, d.airflow_run
+        from deploy_ledger.attempt a join deploy_ledger.deployment d on d.id = a.deployment_id
+        order by a.version, a.id desc"""
+    ).fetchall()
+    return {row[0]: row[1] for row in rows}, {row[2]: (row[3], row[4]) for row in rows}

@@ -1,0 +1,57 @@
+"""The one way in which a page reads a target: read only, at one moment, and never for long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from pg_deploy.errors import PageUnreadableError
+from pg_deploy.ledger import schema
+from pg_deploy.session import Connection, Target, one_line, without_secrets
+
+CONNECT_S = 4
+STATEMENT_TIMEOUT = "5s"
+LOCK_TIMEOUT = "1s"
+
+
+@contextmanager
+def reading(target: Target) -> Iterator[Connection]:
+    """A connection in a read-only transaction that sees one moment; each statement gets five seconds.
+
+    Raises PageUnreadableError where the target cannot be reached or read, without its password.
+    """
+    try:
+        connection = psycopg.connect(
+            target.conninfo,
+            autocommit=True,
+            application_name="pg_deploy page",
+            connect_timeout=CONNECT_S,
+            prepare_threshold=None,
+            client_encoding="utf8",
+        )
+    except psycopg.Error as error:
+        raise PageUnreadableError(target.name, _said(error)) from None
+    try:
+        # Set in the transaction, not in the session: behind a pooler the session is somebody else's a moment later.
+        connection.execute("begin transaction isolation level repeatable read, read only")
+        connection.execute(
+            "select set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),"
+            " set_config('idle_in_transaction_session_timeout', '30s', true), set_config('jit', 'off', true)",
+            [STATEMENT_TIMEOUT, LOCK_TIMEOUT],
+        )
+        yield connection
+    except psycopg.Error as error:
+        raise PageUnreadableError(target.name, _said(error)) from None
+    finally:
+        connection.close()
+
+
+def has_ledger(connection: Connection) -> bool:
+    """Whether anything was ever deployed or measured here by us. Reads only."""
+    return schema.exists(connection)
+
+
+def _said(error: psycopg.Error) -> str:
+    return one_line(without_secrets(error.diag.message_primary or str(error)))

@@ -1,0 +1,74 @@
+"""What the page of a run shows: Airflow's side always, the ledger's where it can be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pg_deploy.edge.target import read_target
+from pg_deploy.errors import PgDeployError
+from pg_deploy.ledger import deployment
+from pg_deploy.ledger.deployment import Deployment
+from pg_deploy.reporting.report import read_report
+from pg_deploy.session import Connection
+from pg_deploy.ui.airflow_side import BASELINE, DEPLOY, MONITOR, ROLLBACK, AirflowRun
+from pg_deploy.ui.deployment import DeploymentView, view_of
+from pg_deploy.ui.reading import has_ledger, reading
+from pg_deploy.ui.statements import read_statements, read_working
+
+WITH_LEDGER = (DEPLOY, ROLLBACK, BASELINE)
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """One run: `view` is None where the ledger has nothing about it, `why` then says why in a sentence."""
+
+    run: AirflowRun
+    view: DeploymentView | None = None
+    why: str = ""
+    is_trouble: bool = False
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the page may still change by itself."""
+        return self.run.is_open or (self.view is not None and self.view.is_open)
+
+    @property
+    def title(self) -> str:
+        """The page's heading."""
+        word = {ROLLBACK: "Rollback", BASELINE: "Baseline"}.get(self.run.dag_id, "Deployment")
+        number = f" {self.view.held.id}" if self.view else ""
+        return f"{word}{number} of {self.run.target}"
+
+
+def read_page(run: AirflowRun) -> RunPage:
+    """The page of that run; never raises for a target that cannot be read, but says so. Reads only."""
+    if run.dag_id not in WITH_LEDGER:
+        other = "the Database page shows what it measured" if run.dag_id == MONITOR else "this tab is empty for it"
+        return RunPage(run, why=f"a run of {run.dag_id} deploys nothing: {other}.")
+    try:
+        with reading(read_target(run.target)) as connection:
+            held = _held(connection, run)
+            if held is None:
+                return RunPage(run, why=_why_nothing(run))
+            report = read_report(connection, held.id)
+            tries = read_statements(connection, held.id)
+            working = read_working(connection, held.id, tries) if held.ended_at is None else ()
+            return RunPage(run, view_of(held, report, tries, working))
+    except PgDeployError as error:
+        return RunPage(run, why=str(error), is_trouble=True)
+
+
+def _held(connection: Connection, run: AirflowRun) -> Deployment | None:
+    return deployment.of_run(connection, run.dag_id, run.run_id) if has_ledger(connection) else None
+
+
+def _why_nothing(run: AirflowRun) -> str:
+    if run.is_dry:
+        return "a dry run changes nothing and keeps nothing: what it would do is in the log of preflight."
+    if run.failed:
+        return (
+            "this run failed before it claimed the target, so nothing was changed: the log of its failed task says why."
+        )
+    if run.is_open:
+        return "preflight has not claimed the target yet: this page shows the deployment as soon as it has."
+    return "this run ended before it claimed the target, so nothing was changed: the log of its failed task says why."

@@ -1,0 +1,139 @@
+"""The statements of a deployment for a reader: one line each, all tries together, and what runs now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.rehearsal.text import REHEARSAL
+from pg_deploy.session import Connection
+
+_STATEMENTS = (PROJECT / "sql" / "ui" / "statements.sql").read_bytes()
+_WORKING = (PROJECT / "sql" / "ui" / "working_now.sql").read_bytes()
+
+
+@dataclass(frozen=True)
+class StatementTry:
+    """One row of deploy_ledger.statement_run, with its migration's version."""
+
+    version: str
+    attempt_id: int
+    direction: str
+    segment: int
+    ordinal: int
+    try_: int
+    transactional: bool
+    line: int
+    summary: str
+    pid: int
+    started_at: datetime | None
+    ended_at: datetime | None
+    sqlstate: str | None
+    error: str | None
+    notices: list[str]
+    waited_s: float
+    blockers: list[str]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it took effect: an end that can be read was committed."""
+        return self.ended_at is not None
+
+
+@dataclass(frozen=True)
+class StatementLine:
+    """One statement: how its last try ended, and what all its tries together waited for."""
+
+    last: StatementTry
+    tries: int
+    waited_s: float
+    blockers: tuple[str, ...]
+    locks: tuple[str, ...]
+    rehearsed_s: float | None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the try that took effect ran."""
+        last = self.last
+        if last.started_at is None or last.ended_at is None:
+            return None
+        return (last.ended_at - last.started_at).total_seconds()
+
+    @property
+    def state(self) -> str:
+        """done, failed, or not done: aborted with its transaction, or running."""
+        return "failed" if self.last.error else "done" if self.last.has_ended else "not done"
+
+
+@dataclass(frozen=True)
+class Working:
+    """A session of the deployment that runs a statement now; `percent` only where the server tells it."""
+
+    pid: int
+    seconds: float
+    phase: str | None
+    percent: float | None
+    blockers: list[str]
+    what: str = ""
+
+
+def read_statements(connection: Connection, deployment_id: int) -> tuple[StatementTry, ...]:
+    """All tries of all statements that the deployment ran on the target. Reads only."""
+    rows = connection.execute(_STATEMENTS, {"deployment": deployment_id}).fetchall()
+    return tuple(StatementTry(*row) for row in rows)
+
+
+def read_working(connection: Connection, deployment_id: int, tries: Sequence[StatementTry]) -> tuple[Working, ...]:
+    """What the deployment's sessions do now. Reads only."""
+    with connection.cursor(row_factory=class_row(Working)) as cursor:
+        rows = cursor.execute(_WORKING, {"deployment": deployment_id}).fetchall()
+    named = {one.pid: f"line {one.line}: {one.summary}" for one in reversed(tries) if not one.has_ended}
+    return tuple(Working(**{**vars(row), "what": named.get(row.pid, "")}) for row in rows)
+
+
+def lines_of(
+    tries: Iterable[StatementTry], version: str, directions: Sequence[str], rehearsal: Evidence | None
+) -> tuple[StatementLine, ...]:
+    """One line for each statement of a migration in those directions, in the order in which they ran. Pure."""
+    found: dict[tuple[object, ...], list[StatementTry]] = {}
+    for one in tries:
+        if one.version == version and one.direction in directions:
+            found.setdefault((one.attempt_id, one.direction, one.segment, one.ordinal), []).append(one)
+    rehearsed = _rehearsed(rehearsal) if "apply" in directions else {}
+    lines = []
+    for same in found.values():
+        last = same[-1]
+        locks, seconds = rehearsed.get(last.line, ((), None))
+        lines.append(
+            StatementLine(
+                last,
+                len(same),
+                sum(one.waited_s for one in same),
+                tuple(dict.fromkeys(blocker for one in same for blocker in one.blockers)),
+                locks,
+                seconds,
+            )
+        )
+    return tuple(lines)
+
+
+def _rehearsed(rehearsal: Evidence | None) -> Mapping[int, tuple[tuple[str, ...], float | None]]:
+    """By line: the locks that the statement was the first to take on the copy, and how long it ran there."""
+    if rehearsal is None or rehearsal.kind != REHEARSAL:
+        return {}
+    found: dict[int, tuple[tuple[str, ...], float | None]] = {}
+    for each in rehearsal.detail.get("statements", ()):
+        locks = tuple(f"{_mode(lock['mode'])} on {lock['relation']}" for lock in each["locks"])
+        found[each["line"]] = (locks, each["seconds"])
+    return found
+
+
+def _mode(mode: str) -> str:
+    """`AccessExclusiveLock` as people write it: ACCESS EXCLUSIVE."""
+    bare = mode.removesuffix("Lock")
+    return "".join(f" {letter}" if letter.isupper() and at else letter for at, letter in enumerate(bare)).upper()

@@ -1,0 +1,57 @@
+"""Our pages in Airflow's UI: a tab on each run, and a page in the navigation.
+
+Loaded by every Airflow process, so it imports the pages only where they are served.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow.configuration import conf
+from airflow.plugins_manager import AirflowPlugin
+
+PREFIX = "/pg-deploy"
+log = logging.getLogger(__name__)
+
+
+class PgDeployPlugin(AirflowPlugin):
+    """Deployment on a run, Database in the navigation; read-only, under Airflow's login."""
+
+    name = "pg_deploy"
+
+    @property
+    def fastapi_apps(self) -> list[dict[str, Any]]:
+        """The pages' own app, which asks for a login on every route."""
+        try:
+            from pg_deploy.ui.app import make_app
+        except Exception:
+            # Pages that cannot be loaded must not keep Airflow from starting: deployments go on without them.
+            log.exception("the pages of pg_deploy cannot be loaded")
+            return []
+        return [{"app": make_app(), "url_prefix": PREFIX, "name": "pg_deploy"}]
+
+    @property
+    def external_views(self) -> list[dict[str, Any]]:
+        """What Airflow shows, in frames; a prefix of Airflow's own address comes first."""
+        base = urlsplit(conf.get("api", "base_url", fallback="/")).path.rstrip("/") + PREFIX
+        return [
+            {
+                "name": "Deployment",
+                "href": base + "/runs/{DAG_ID}/{RUN_ID}",
+                "destination": "dag_run",
+                "url_route": "deployment",
+                "icon": f"{base}/static/deployment.svg",
+                "icon_dark_mode": f"{base}/static/deployment_dark.svg",
+            },
+            {
+                "name": "Database",
+                "href": f"{base}/database",
+                "destination": "nav",
+                "url_route": "database",
+                "nav_top_level": True,
+                "icon": f"{base}/static/database.svg",
+                "icon_dark_mode": f"{base}/static/database_dark.svg",
+            },
+        ]

@@ -1,0 +1,282 @@
+"""`make screenshots`: the pictures of docs/images, from real runs on a fresh demo target of this checkout.
+
+What the charts show was measured while the runs went on, within some minutes; for the picture that time is stretched to a day.
+"""
+
+from __future__ import annotations
+
+import http.server
+import json
+import logging
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import psycopg
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from launch import airflow, demo, deploy
+from launch.api import Api
+from launch.deploy import offer
+from launch.settings import CHECKOUT, LOGIN, PASSWORD, place
+from pg_deploy.monitor.conclude import conclude
+from pg_deploy.monitor.outside import LATENCY, Endpoints, measure_endpoints
+from pg_deploy.monitor.take import add, take_sample
+from pg_deploy.monitor.thresholds import read_thresholds
+from pg_deploy.session import Target
+from tests.ui.conftest import FLAGS
+
+IMAGES = CHECKOUT / "docs" / "images"
+WIDTHS = (1280, 1920)
+HEIGHT = 900
+# One minute of measuring is drawn as this many.
+STRETCHED = 60
+DEPLOY = "deploy_migrations"
+BROKEN = "20251201000000_add_customer_notes"
+_LOG = logging.getLogger("screenshots")
+
+
+def main() -> None:
+    """Run, measure, look; the demo target and Airflow are left running."""
+    variables = {
+        name: value for name, value in os.environ.items() if name not in ("CONF", "TARGET_URL", "MIGRATIONS_DIR")
+    }
+    where = place(variables)
+    running = airflow.start(where, variables)
+    offer(where, running, {"MIGRATIONS_DIR": str(CHECKOUT / "sql" / "migrations")})
+    api = Api(running.url)
+    target = Target("target_db", demo.url())
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or "google-chrome"
+    with sync_playwright() as playwright, an_application() as application:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        with measuring(target, application):
+            good = run(api, variables, CHECKOUT / "sql" / "migrations", {"approval": "risky"}, browser)
+            with broken_migrations() as folder:
+                bad = run(api, variables, folder, {"approval": "none", "rehearse": "none", "backup": "none"}, browser)
+        stretch(target)
+        for width in WIDTHS:
+            pictures(browser, running.url, width, good, bad)
+        browser.close()
+    offer(where, running, {"MIGRATIONS_DIR": str(CHECKOUT / "sql" / "migrations")})
+    print(f"the pictures are in {IMAGES}: look at them")
+
+
+def run(api: Api, variables: Mapping[str, str], folder: Path, conf: Mapping[str, object], browser: Browser) -> str:
+    """One whole run through Airflow; its id. Each approval is looked at, pictured once, and given."""
+    done = threading.Event()
+    asked: list[Mapping[str, object]] = []
+
+    def work() -> None:
+        with suppress(Exception):
+            deploy.run(DEPLOY, place(variables), {**variables, "MIGRATIONS_DIR": str(folder), "CONF": json.dumps(conf)})
+        done.set()
+
+    worker = threading.Thread(target=work, name="run")
+    worker.start()
+    mine = Api(api.url)
+    newest = ""
+    while not done.wait(2):
+        for each in mine.open_runs(DEPLOY):
+            newest = each.dag_run_id
+            for task in mine.tasks(DEPLOY, newest):
+                if task.state == "awaiting_input":
+                    if not asked:
+                        for width in WIDTHS:
+                            approval(browser, api.url, width, newest, task.task_id)
+                    asked.append({})
+                    answer(api.url, newest, task.task_id)
+    worker.join()
+    return newest
+
+
+def answer(url: str, run_id: str, task_id: str) -> None:
+    """Approve, as somebody who was shown the question."""
+    token = _token(url)
+    httpx.patch(
+        f"{url}/api/v2/dags/{DEPLOY}/dagRuns/{quote(run_id, safe='')}/taskInstances/{quote(task_id)}/-1/hitlDetails",
+        json={"chosen_options": ["Approve"], "params_input": {}},
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=60,
+    )
+
+
+@contextmanager
+def measuring(target: Target, application: str) -> Iterator[None]:
+    """Keep the database busy, and take a sample every few seconds, until the block ends."""
+    stop = threading.Event()
+
+    def work() -> None:
+        number = 0
+        endpoints = Endpoints(application, {"/dashboard": "/dashboard", "/chat": "/chat"})
+        while not stop.is_set():
+            number += 1
+            with suppress(Exception):
+                ask(target, number)
+                sample = take_sample(target, read_thresholds(), f"picture_{number}", _LOG)
+                add(target, sample, [one for one in measure_endpoints(endpoints) if one.measure == LATENCY])
+                conclude(target, read_thresholds(), sample, tell=lambda *_: True, contacts="", log=_LOG)
+            stop.wait(6)
+
+    worker = threading.Thread(target=work, name="measuring")
+    worker.start()
+    try:
+        yield
+    finally:
+        # A little longer, so that what came after the last run shows as well.
+        time.sleep(40)
+        stop.set()
+        worker.join()
+
+
+def ask(target: Target, number: int) -> None:
+    """What an application asks."""
+    queries = (
+        "select count(*) from public.chat_telemetry where created_at > now() - interval '7 days'",
+        "select domain, count(*), sum(cost_usd) from public.chat_telemetry group by domain",
+        "select count(*) from public.messages m join public.conversations c on c.id = m.conversation_id",
+        "select * from public.chat_telemetry_domain_summary",
+    )
+    with target.session("application") as connection:
+        connection.execute("select set_config('application_name', 'the application', false)")
+        for query in queries:
+            for _ in range(3 + number % 4):
+                with suppress(psycopg.Error):
+                    connection.execute(query)
+
+
+@contextmanager
+def an_application() -> Iterator[str]:
+    """Something that answers HTTP, so that there is a latency to measure; its address."""
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            time.sleep(0.03 if self.path == "/chat" else 0.06)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+
+
+@contextmanager
+def broken_migrations() -> Iterator[Path]:
+    """Our own migrations and one more, whose check finds rows."""
+    with tempfile.TemporaryDirectory(prefix="screenshots-") as name:
+        folder = Path(name) / "migrations"
+        shutil.copytree(CHECKOUT / "sql" / "migrations", folder)
+        companion = folder / BROKEN
+        (companion / "verify").mkdir(parents=True)
+        (folder / f"{BROKEN}.sql").write_text(
+            "create table public.customer_notes (\n    id bigint generated always as identity primary key,\n"
+            "    note text not null default ''\n);\nalter table public.customer_notes enable row level security;\n"
+            "insert into public.customer_notes (note) values ('first'), (''), ('');\n"
+        )
+        (companion / "migration.yaml").write_text(
+            "title: Add notes about customers\nrisk: low\nimpact: a new table, nothing reads it yet\naccess: unchanged\n"
+            "after_rollback: tell whoever imports the notes to wait for the corrected migration\n"
+        )
+        (companion / "rollback.sql").write_text("drop table public.customer_notes;\n")
+        (companion / "verify" / "no_note_is_empty.sql").write_text(
+            "select n.id as note, 'the note is empty' as problem from public.customer_notes n where n.note = '' order by 1;\n"
+        )
+        yield folder
+
+
+def stretch(target: Target) -> None:
+    """Draw the minutes of measuring as hours: only the clock is changed, and only for the pictures."""
+    moved = {
+        "sample": ("taken_at",),
+        "deployment": ("started_at", "ended_at"),
+        "alert": ("started_at", "seen_at", "ended_at"),
+    }
+    with target.session("stretch") as connection, connection.transaction():
+        for table, columns in moved.items():
+            changes = ", ".join(f"{column} = now() - (now() - {column}) * {STRETCHED}" for column in columns)
+            connection.execute(f"update deploy_ledger.{table} set {changes}")
+
+
+def approval(browser: Browser, url: str, width: int, run_id: str, task_id: str) -> None:
+    """The question as a person sees it."""
+    page_url = f"{url}/dags/{DEPLOY}/runs/{quote(run_id, safe='')}/tasks/{quote(task_id)}/required_actions"
+    with window(browser, url, width) as page:
+        page.goto(page_url)
+        page.get_by_role("button", name="Approve").first.wait_for()
+        page.wait_for_timeout(3000)
+        page.screenshot(path=IMAGES / f"approval-{width}.png")
+
+
+def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> None:
+    """All pictures of that width."""
+    runs = f"{url}/dags/{DEPLOY}/runs"
+    with window(browser, url, width) as page:
+        page.goto(f"{url}/dags/{DEPLOY}")
+        page.get_by_role("button", name="Trigger").first.click()
+        page.get_by_text("Dry run").first.wait_for()
+        page.wait_for_timeout(2500)
+        page.screenshot(path=IMAGES / f"trigger-form-{width}.png")
+        for name, run_id in (("good", good), ("rolled-back", bad)):
+            page.goto(f"{runs}/{quote(run_id, safe='')}")
+            page.wait_for_timeout(3000)
+            page.keyboard.press("g")
+            page.locator(".react-flow__node").first.wait_for()
+            page.wait_for_timeout(4000)
+            page.screenshot(path=IMAGES / f"graph-{name}-{width}.png")
+            page.keyboard.press("g")
+        for name, run_id in (("deployment", good), ("rolled-back", bad)):
+            page.goto(f"{runs}/{quote(run_id, safe='')}/plugin/deployment")
+            page.frame_locator("iframe[title=Deployment]").locator("section.migration").first.wait_for()
+            page.wait_for_timeout(1500)
+            page.screenshot(path=IMAGES / f"{name}-{width}.png")
+        page.goto(f"{url}/plugin/database")
+        page.frame_locator("iframe[title=Database]").locator("canvas").first.wait_for()
+        page.frame_locator("iframe[title=Database]").get_by_text("24 hours").click()
+        page.frame_locator("iframe[title=Database]").locator("canvas").first.wait_for()
+        page.wait_for_timeout(2500)
+        page.screenshot(path=IMAGES / f"database-{width}.png")
+        for name, path in (
+            ("deployment-whole", f"/pg-deploy/runs/{DEPLOY}/{quote(good, safe='')}"),
+            ("rolled-back-whole", f"/pg-deploy/runs/{DEPLOY}/{quote(bad, safe='')}"),
+            ("database-whole", "/pg-deploy/database?hours=24"),
+        ):
+            page.goto(url + path)
+            page.wait_for_timeout(2500)
+            page.screenshot(path=IMAGES / f"{name}-{width}.png", full_page=True)
+    with window(browser, url, width, dark=True) as page:
+        page.goto(f"{url}/plugin/database")
+        page.frame_locator("iframe[title=Database]").locator("canvas").first.wait_for()
+        page.frame_locator("iframe[title=Database]").get_by_text("24 hours").click()
+        page.wait_for_timeout(3500)
+        page.screenshot(path=IMAGES / f"database-dark-{width}.png")
+
+
+@contextmanager
+def window(browser: Browser, url: str, width: int, *, dark: bool = False) -> Iterator[Page]:
+    """A logged-in window."""
+    context = browser.new_context(viewport={"width": width, "height": HEIGHT}, color_scheme="dark" if dark else "light")
+    context.add_init_script(f"window.localStorage.setItem('theme', '{'dark' if dark else 'light'}')")
+    context.add_cookies([{"name": "_token", "value": _token(url), "url": url}])
+    page = context.new_page()
+    page.set_default_timeout(120000)
+    yield page
+    context.close()
+
+
+def _token(url: str) -> str:
+    answered = httpx.post(f"{url}/auth/token", json={"username": LOGIN, "password": PASSWORD}, timeout=60)
+    return str(answered.json()["access_token"])
+
+
+if __name__ == "__main__":
+    main()

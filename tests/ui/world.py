@@ -1,0 +1,100 @@
+"""What happens behind the pages, in a process of its own: real DAG runs against the metadata database of the tests' server.
+
+Reads one JSON object a line, answers with one. Started by conftest.py with Airflow's settings in its environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    # Before Airflow is imported: whatever it prints goes to the log, and only answers to whoever asks.
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    from airflow.utils.db import initdb
+
+    initdb()
+    _answer(out, {"ready": True})
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            _answer(out, {"done": globals()[f"do_{asked.pop('do')}"](**asked)})
+        except BaseException as error:
+            _answer(out, {"error": f"{type(error).__name__}: {error}"})
+
+
+def _answer(out: Any, found: object) -> None:
+    out.write(json.dumps(found) + "\n")
+    out.flush()
+
+
+def do_connection(name: str, url: str) -> None:
+    """Make or change an Airflow connection."""
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+    from psycopg.conninfo import conninfo_to_dict
+
+    parts = conninfo_to_dict(url)
+    with create_session() as session:
+        session.query(Connection).filter(Connection.conn_id == name).delete()
+        session.add(
+            Connection(
+                conn_id=name,
+                conn_type="postgres",
+                host=str(parts["host"]),
+                port=int(str(parts["port"])),
+                login=str(parts["user"]),
+                password=str(parts["password"]),
+                schema=str(parts["dbname"]),
+            )
+        )
+
+
+def do_run(dag_id: str, url: str, folder: str, conf: dict[str, Any], answer: str | None = None) -> list[str]:
+    """Run a DAG to its end; its run id and state."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    from tests.dags.harness import run_dag
+
+    result = run_dag(dag_id, url, Path(folder), conf, answer=answer)
+    with create_session() as session:
+        run_id = session.scalars(
+            select(DagRun.run_id).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc()).limit(1)
+        ).one()
+    return [run_id, result.state]
+
+
+def do_plain_run(dag_id: str, run_id: str, conf: dict[str, Any], state: str) -> None:
+    """Write a run without running it: what is behind it is in the ledger only."""
+    from airflow._shared.timezones.timezone import utcnow
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from airflow.utils.types import DagRunTriggeredByType, DagRunType
+
+    with create_session() as session:
+        session.add(
+            DagRun(
+                dag_id=dag_id,
+                run_id=run_id,
+                run_type=DagRunType.MANUAL,
+                state=state,
+                conf=conf,
+                logical_date=None,
+                run_after=utcnow(),
+                start_date=utcnow(),
+                triggered_by=DagRunTriggeredByType.TEST,
+                triggering_user_name="tester",
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()
