@@ -165,10 +165,10 @@ def _an_old_transaction(url: str) -> Iterator[None]:
 
 
 def _building(database: Database) -> list[int]:
-    """The client's port of each session that builds an index."""
+    """The client's port of each session that builds an index and has come to its last wait."""
     rows = database.rows(
         """select a.client_port from pg_stat_progress_create_index p join pg_stat_activity a using (pid)
-        where p.datname = current_database()"""
+        where p.datname = current_database() and p.phase = 'waiting for old snapshots' and a.client_port is not null"""
     )
     return [row[0] for row in rows]
 
