@@ -41,6 +41,7 @@ class Stack:
     migrations: Path
     ports: Mapping[str, int]
     connections: str
+    dags: Path = CHECKOUT / "dags"
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     wanted: dict[str, Service] = field(default_factory=dict)
 
@@ -77,6 +78,7 @@ class Stack:
             value = re.sub(rf"(?<=[@/]){host}:{port}\b", f"127.0.0.1:{self.ports[host]}", value)
         value = value.replace("/opt/airflow/backups", str(self.backups)).replace("/opt/airflow", str(home))
         value = value.replace("/opt/pg_deploy/sql/migrations", str(self.migrations))
+        value = value.replace("/opt/pg_deploy/dags", str(self.dags))
         return value.replace("/opt/pg_deploy", str(CHECKOUT))
 
     def command(self, name: str) -> list[str]:
@@ -129,14 +131,14 @@ class Stack:
 
 
 @contextmanager
-def stack(folder: Path, migrations: Path, connections: str) -> Iterator[Stack]:
+def stack(folder: Path, migrations: Path, connections: str, *, dags: Path = CHECKOUT / "dags") -> Iterator[Stack]:
     """All services up and healthy; ended at the end whatever happened. `connections` is what the secrets backend reads."""
     ports: dict[str, int] = {}
     for name in ("postgres", "redis", "api-server"):
         ports[name] = programs.next_free_port(max(21000 + secrets.randbelow(9000), *ports.values(), 0) + 1)
     backups = folder / "backups"
     backups.mkdir()
-    made = Stack(folder, backups, migrations, ports, connections)
+    made = Stack(folder, backups, migrations, ports, connections, dags)
     variables = {
         "FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         **{name: secrets.token_hex(32) for name in ("API_SECRET_KEY", "JWT_SECRET")},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -64,15 +65,26 @@ def test_the_lock_is_what_requirements_in_asks_for() -> None:
 
 @cache
 def interpreters() -> dict[str, str]:
-    """The newest interpreter of each promised version that this machine has, besides the one that runs the tests."""
-    said = subprocess.run(
-        [*UV, "python", "list", "--only-installed", "--offline"], capture_output=True, text=True, check=False
-    )
+    """One interpreter of each promised version that this machine has, besides the one that runs the tests."""
     ours = f"{sys.version_info.major}.{sys.version_info.minor}"
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     found: dict[str, str] = {}
-    for key, path in re.findall(r"^cpython-(\d+\.\d+)\.\S+\s+(\S+)", said.stdout, flags=re.MULTILINE):
-        if key in VERSIONS and key != ours:
-            found.setdefault(key, path)
+    for version in VERSIONS:
+        on_path = shutil.which(f"python{version}")
+        candidates = [
+            *([on_path] if on_path else []),
+            *map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python3"))),
+        ]
+        for candidate in candidates if version != ours else []:
+            # A shim on the PATH may stand for a version that is not switched on.
+            said = subprocess.run(
+                [candidate, "-c", "import ensurepip, sys; print('%d.%d' % sys.version_info[:2])"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if said.returncode == 0 and said.stdout.strip() == version:
+                found.setdefault(version, candidate)
     return found
 
 
