@@ -23,7 +23,7 @@ from pg_deploy.ledger import plan
 from pg_deploy.ledger.guard import Ownership
 from pg_deploy.lock_lint import lock_lint_lines
 from pg_deploy.migrations.folder import stamp
-from pg_deploy.migrations.migration import Folder, Migration, load_all, load_usable, scan_folder
+from pg_deploy.migrations.migration import Folder, Migration, load, load_usable, scan_folder
 from pg_deploy.parsing.syntax import in_file
 from pg_deploy.parsing.tree import unquoted
 from pg_deploy.planning import Plan, Standing
@@ -82,7 +82,9 @@ def preflight(
         now = _plan(connection, files, conf)
         if now.faults:
             raise PreflightError(now.faults)
-        pinned = load_all(now.chosen)
+        # Read once: of years of migrations the parsing is what takes the time.
+        known = {each.file: each for each in migrations}
+        pinned = tuple(known.get(file) or load(file) for file in now.chosen)
         plan.pin(connection, held.id, pinned)
         record_drift(connection, held.id, drift)
     log.info("deployment %d holds the target, %d migrations pinned", held.id, len(pinned))

@@ -34,7 +34,7 @@ def verify(job: Job, migration: Migration) -> Attempt:
     if current is None or current.state != "applied":
         raise VerificationFailedError(migration.stem, ["it is not in state applied"])
     failures: list[str] = []
-    with job.guard.looking(f"verify {migration.version}") as connection:
+    with job.guard.session(f"verify {migration.version}") as connection:
         failures += _verify_checks(job, connection, current, migration)
         if job.benchmark:
             failures += _verify_benchmarks(job, connection, current, migration)
