@@ -8,6 +8,7 @@ import psycopg
 
 from pg_deploy.access.api import Api
 from pg_deploy.access.change import AccessChange
+from pg_deploy.access.counterfactual import still_valid
 from pg_deploy.access.differences import access_changes
 from pg_deploy.access.drilldown import RowDifference
 from pg_deploy.access.explain import explain_difference
@@ -16,7 +17,7 @@ from pg_deploy.access.live import Because, LiveComparison, LiveSample, ask_again
 from pg_deploy.access.live_context import looked_up_by
 from pg_deploy.access.predicates import PHASE_WORDS, read_policies
 from pg_deploy.access.reach import reachable
-from pg_deploy.access.written import WRITTEN, from_details, written_differences
+from pg_deploy.access.written import WRITTEN, Written, from_details, written_differences
 from pg_deploy.access_step import EXPLAINED, Asked, api_of, may_change_access
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
@@ -74,7 +75,14 @@ def ask_target(
             if kept:
                 changes = access_changes(*facts)
                 sample = LiveSample.from_detail(kept[-1].detail)
-                compared = ask_again(connection, sample, api, because=_because(changes, sample))
+                written = {each.table for each in _written(job, attempt)}
+                compared = ask_again(
+                    connection,
+                    sample,
+                    api,
+                    because=_because(changes, sample),
+                    still_valid=lambda table, predicate: still_valid(table, predicate, *facts, written),
+                )
                 _record(job, attempt, compared)
                 differences += compared.differences
                 notes.append(compared.sentence)
@@ -133,12 +141,15 @@ def _explained(connection: Connection, api: Api, compared: LiveComparison) -> li
     return lines
 
 
+def _written(job: Job, attempt: Attempt) -> tuple[Written, ...]:
+    return from_details(row.detail for row in evidence.of_attempt(job.ledger, attempt.id, WRITTEN))
+
+
 def _by_writing(
     job: Job, attempt: Attempt, migration: Migration, connection: Connection, api: Api, facts: tuple[Facts, Facts]
 ) -> tuple[RowDifference, ...]:
-    rows = evidence.of_attempt(job.ledger, attempt.id, WRITTEN)
     there = {fact.identity.replace('"', "") for fact in facts[0].facts if fact.kind == "table"}
-    written = [each for each in from_details(row.detail for row in rows) if each.table in there]
+    written = [each for each in _written(job, attempt) if each.table in there]
     if not written:
         return ()
     relations = {relation.full_name: relation for relation in reachable(connection, api) if relation.is_table}
