@@ -47,11 +47,7 @@ def empty_database(empty_database: str) -> str:
     Else every table that a test makes in passing would have to declare whom it is open to. Tests of access use the demo
     database.
     """
-    Database(empty_database).run(
-        "alter default privileges in schema public revoke all on tables from anon, authenticated;"
-        " alter default privileges in schema public revoke all on sequences from anon, authenticated;"
-        " alter default privileges in schema public revoke all on functions from anon, authenticated"
-    )
+    Database(empty_database).give_nothing_new_to_the_api()
     return empty_database
 
 
