@@ -112,7 +112,7 @@ def test_the_command_prints_what_it_wrote_and_the_default_is_the_folder_in_force
     monkeypatch.setenv("MIGRATIONS_DIR", str(tmp_path))
     assert main(["add_tag"]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert len(printed) == 4
+    assert len(printed) == 5
     assert re.fullmatch(r"[0-9]{14}_add_tag\.sql", Path(printed[0]).name)
     assert Path(printed[0]).parent == tmp_path
 

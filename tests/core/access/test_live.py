@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from pg_deploy.access.counterfactual import still_valid
 from pg_deploy.access.live import LiveComparison, LiveSample, ask_again, take_sample
+from pg_deploy.catalog.reader import read_facts
 from tests.core.access.conftest import MIGRATION, Pair, connect
 
 
@@ -91,3 +93,40 @@ def test_the_target_is_only_read(pair: Pair) -> None:
             ("postgres", None),
         )
         assert target.info.transaction_status == 0
+
+
+def test_traffic_that_no_key_leads_to_is_told_apart_by_the_old_policies(pair: Pair) -> None:
+    """Telemetry is joined by a text: whoever moves a domain moves rows that no foreign key connects with it."""
+    with connect(pair.url) as target:
+        before = read_facts(target)
+        sample = take_sample(target, seconds=20)
+        pair.deploy(
+            MIGRATION,
+            "update public.domains set organization_id = (select id from public.organizations order by id limit 1)",
+        )
+        after = read_facts(target)
+
+        def valid(table: str, predicate: str) -> bool:
+            return still_valid(table, predicate, before, after, ())
+
+        assert any('"public.chat_telemetry"' in sentence for sentence in _said(ask_again(target, sample, seconds=30)))
+        assert _said(ask_again(target, sample, seconds=30, still_valid=valid)) == []
+        policy = target.execute(
+            "select polname from pg_policy where polrelid = 'public.chat_telemetry'::regclass"
+        ).fetchone()
+        pair.deploy(f"alter policy {policy[0] if policy else ''} on public.chat_telemetry using (true)")
+        after = read_facts(target)
+        said = _said(ask_again(target, sample, seconds=30, still_valid=valid))
+        assert any("can now select" in sentence and '"public.chat_telemetry"' in sentence for sentence in said), said
+
+
+def test_an_old_policy_whose_ground_was_changed_is_no_witness(pair: Pair) -> None:
+    """Where the migration changed a function or a look-up's policy, the old text means something else now."""
+    with connect(pair.url) as target:
+        pair.deploy(MIGRATION)
+        before = read_facts(target)
+        predicate = "domain_id = any (array(select access_checks.check_domain_access()))"
+        assert still_valid("public.conversations", predicate, before, before, ())
+        assert not still_valid("public.conversations", predicate, before, before, {"public.organization_members"})
+        pair.deploy("alter function access_checks.check_domain_access() cost 7")
+        assert not still_valid("public.conversations", predicate, before, read_facts(target), ())
