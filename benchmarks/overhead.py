@@ -1,8 +1,8 @@
 """The engine's own cost per migration, beyond its SQL: fifty trivial ones, each with a check and a rollback, on an empty Supabase.
 
 Apart: apply, verify and the ledger (goal: under 10 ms each); what reads the whole catalog (two snapshots, the lints, the access
-sample), which grows with the database and not with the migration. Beside: plain psql, a file a call, and `sqitch deploy --verify`. Each round is on
-a new database; of each migration the quickest round counts, which other work of the machine disturbed least.
+sample), which grows with the database and not with the migration. Beside: plain psql, a file a call, and `sqitch deploy --verify`.
+Each round is on a new database; of each migration the quickest round counts, which other work of the machine disturbed least.
 """
 
 from __future__ import annotations
