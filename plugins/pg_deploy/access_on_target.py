@@ -12,12 +12,12 @@ from pg_deploy.access.differences import access_changes
 from pg_deploy.access.drilldown import RowDifference
 from pg_deploy.access.explain import explain_difference
 from pg_deploy.access.functions import policy_words
-from pg_deploy.access.live import LiveComparison, LiveSample, ask_again, take_sample
+from pg_deploy.access.live import Because, LiveComparison, LiveSample, ask_again, take_sample
 from pg_deploy.access.live_context import looked_up_by
-from pg_deploy.access.predicates import read_policies
+from pg_deploy.access.predicates import PHASE_WORDS, read_policies
 from pg_deploy.access.reach import reachable
 from pg_deploy.access.written import WRITTEN, from_details, written_differences
-from pg_deploy.access_step import Asked, api_of, may_change_access
+from pg_deploy.access_step import EXPLAINED, Asked, api_of, may_change_access
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
 from pg_deploy.job import Job
@@ -28,8 +28,6 @@ from pg_deploy.session import Connection, one_line
 
 LIVE_BEFORE = "access sample"
 LIVE_AFTER = "access sample asked again"
-EXPLAINED = 2
-"""Differences that are explained step by step, at most."""
 
 
 def sample_target(job: Job, attempt: Attempt, connection: Connection) -> None:
@@ -90,13 +88,24 @@ def ask_target(
         return Asked(notes=(f"the sample could not be asked again: {one_line(str(error))}",))
 
 
-def _because(changes: Sequence[AccessChange], sample: LiveSample) -> dict[str, list[str]]:
-    """What of the catalog may explain a difference, by table: its own policies first, then functions and the rest."""
+def _because(changes: Sequence[AccessChange], sample: LiveSample) -> Because:
+    """What of the catalog may explain a difference: the table's policies for these commands, else functions and the rest."""
     old = [change for change in changes if not change.opened]
-    general = [change.sentence for change in old if change.object not in sample.keys]
-    return {
-        table: [*(change.sentence for change in old if change.object == table), *general][:2] for table in sample.keys
-    }
+    general = [_short(change) for change in old if change.object not in sample.keys]
+
+    def told(table: str, commands: tuple[str, ...]) -> list[str]:
+        wanted = {"update" if command == PHASE_WORDS["update_check"] else command for command in commands}
+        own = [change for change in old if change.object == table]
+        fitting = [change for change in own if not change.commands or wanted & set(change.commands)]
+        return [*map(_short, fitting or own), *general][:2]
+
+    return told
+
+
+def _short(change: AccessChange) -> str:
+    """A rewritten policy by what it says now."""
+    before, changed, now = change.sentence.partition("; it is now ")
+    return f"{before.partition(' was ')[0]} is now {now}" if changed else change.sentence
 
 
 def _record(job: Job, attempt: Attempt, compared: LiveComparison) -> None:

@@ -42,8 +42,18 @@ def _airflow_metadata() -> None:
 
 @pytest.fixture
 def database(empty_database: str) -> Database:
-    """A new, empty target of the deploying role, and a way to look at it."""
-    return Database(empty_database)
+    """A new, empty target of the deploying role, and a way to look at it.
+
+    Unlike Supabase's, it gives new tables to nobody: else every table that a test makes in passing would have to declare
+    whom it is open to. Tests of access use the demo database.
+    """
+    found = Database(empty_database)
+    found.run(
+        "alter default privileges in schema public revoke all on tables from anon, authenticated, service_role;"
+        " alter default privileges in schema public revoke all on sequences from anon, authenticated, service_role;"
+        " alter default privileges in schema public revoke all on functions from anon, authenticated, service_role"
+    )
+    return found
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-USERS = {"admin": "admin", "viewer": "viewer"}
+USERS = {"admin": "admin", "viewer": "viewer", "nobody": "nobody"}
 _START_S = 180.0
 
 
@@ -118,7 +118,7 @@ def _environment(home: Path, port: int) -> dict[str, str]:
         "CORE__LOAD_EXAMPLES": "false",
         "CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "CORE__DAGS_FOLDER": str(PROJECT / "dags"),
-        "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer,nobody:",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
         "CORE__FERNET_KEY": "",
         "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",

@@ -9,11 +9,13 @@ import http.server
 import json
 import logging
 import os
+import re
 import shutil
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -34,8 +36,13 @@ from pg_deploy.session import Target
 from tests.ui.conftest import FLAGS
 
 IMAGES = CHECKOUT / "docs" / "images"
+# From top to bottom, only to be looked at.
+WHOLE = CHECKOUT / ".run" / "screenshots"
 WIDTHS = (1280, 1920)
 HEIGHT = 900
+FORM_HEIGHT = 2300
+GRAPH_HEIGHT = 1400
+PAGE_HEIGHT = 1500
 # One minute of measuring is drawn as this many.
 STRETCHED = 60
 DEPLOY = "deploy_migrations"
@@ -43,12 +50,13 @@ BROKEN = "20251201000000_add_customer_notes"
 _LOG = logging.getLogger("screenshots")
 
 
-def main() -> None:
-    """Run, measure, look; the demo target and Airflow are left running."""
+def main(runs: list[str]) -> None:
+    """Run, measure, look; the demo target and Airflow are left running. With two ids of runs, only look."""
     variables = {
         name: value for name, value in os.environ.items() if name not in ("CONF", "TARGET_URL", "MIGRATIONS_DIR")
     }
     where = place(variables)
+    WHOLE.mkdir(parents=True, exist_ok=True)
     running = airflow.start(where, variables)
     offer(where, running, {"MIGRATIONS_DIR": str(CHECKOUT / "sql" / "migrations")})
     api = Api(running.url)
@@ -56,16 +64,24 @@ def main() -> None:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or "google-chrome"
     with sync_playwright() as playwright, an_application() as application:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        with measuring(target, application):
-            good = run(api, variables, CHECKOUT / "sql" / "migrations", {"approval": "risky"}, browser)
-            with broken_migrations() as folder:
-                bad = run(api, variables, folder, {"approval": "none", "rehearse": "none", "backup": "none"}, browser)
-        stretch(target)
+        good, bad = runs or ("", "")
+        if not runs:
+            good, bad = work(api, variables, target, application, browser)
         for width in WIDTHS:
             pictures(browser, running.url, width, good, bad)
         browser.close()
     offer(where, running, {"MIGRATIONS_DIR": str(CHECKOUT / "sql" / "migrations")})
-    print(f"the pictures are in {IMAGES}: look at them")
+    print(f"the pictures are in {IMAGES}: look at them; to take them again: {good} {bad}")
+
+
+def work(api: Api, variables: Mapping[str, str], target: Target, application: str, browser: Browser) -> tuple[str, str]:
+    """The ids of a good run and of one that was rolled back."""
+    with measuring(target, application):
+        good = run(api, variables, CHECKOUT / "sql" / "migrations", {"approval": "risky"}, browser)
+        with broken_migrations() as folder:
+            bad = run(api, variables, folder, {"approval": "none", "rehearse": "none", "backup": "none"}, browser)
+    stretch(target)
+    return good, bad
 
 
 def run(api: Api, variables: Mapping[str, str], folder: Path, conf: Mapping[str, object], browser: Browser) -> str:
@@ -195,14 +211,22 @@ def broken_migrations() -> Iterator[Path]:
 
 
 def stretch(target: Target) -> None:
-    """Draw the minutes of measuring as hours: only the clock is changed, and only for the pictures."""
-    moved = {
-        "sample": ("taken_at",),
-        "deployment": ("started_at", "ended_at"),
-        "alert": ("started_at", "seen_at", "ended_at"),
-    }
+    """Draw the minutes of measuring as hours, for the pictures only: moments are moved, no duration is changed."""
     with target.session("stretch") as connection, connection.transaction():
-        for table, columns in moved.items():
+        connection.execute(
+            """create temporary table moved on commit drop as
+            select d.id, (now() - (now() - d.ended_at) * %(times)s) - d.ended_at as by
+            from deploy_ledger.deployment d""",
+            {"times": STRETCHED},
+        )
+        for table, key, columns in (
+            ("deployment", "id", ("started_at", "ended_at")),
+            ("attempt", "deployment_id", ("started_at", "applied_at", "verified_at", "ended_at")),
+            ("evidence", "deployment_id", ("recorded_at",)),
+        ):
+            changes = ", ".join(f"{column} = {column} + m.by" for column in columns)
+            connection.execute(f"update deploy_ledger.{table} t set {changes} from moved m where m.id = t.{key}")
+        for table, columns in (("sample", ("taken_at",)), ("alert", ("started_at", "seen_at", "ended_at"))):
             changes = ", ".join(f"{column} = now() - (now() - {column}) * {STRETCHED}" for column in columns)
             connection.execute(f"update deploy_ledger.{table} set {changes}")
 
@@ -220,20 +244,26 @@ def approval(browser: Browser, url: str, width: int, run_id: str, task_id: str) 
 def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> None:
     """All pictures of that width."""
     runs = f"{url}/dags/{DEPLOY}/runs"
-    with window(browser, url, width) as page:
+    with window(browser, url, width, height=FORM_HEIGHT) as page:
         page.goto(f"{url}/dags/{DEPLOY}")
         page.get_by_role("button", name="Trigger").first.click()
-        page.get_by_text("Dry run").first.wait_for()
+        page.get_by_text("Migrations folder").first.wait_for()
         page.wait_for_timeout(2500)
         page.screenshot(path=IMAGES / f"trigger-form-{width}.png")
+    with window(browser, url, width, height=GRAPH_HEIGHT, groups=[BROKEN]) as page:
         for name, run_id in (("good", good), ("rolled-back", bad)):
             page.goto(f"{runs}/{quote(run_id, safe='')}")
             page.wait_for_timeout(3000)
             page.keyboard.press("g")
             page.locator(".react-flow__node").first.wait_for()
-            page.wait_for_timeout(4000)
+            page.get_by_label(re.compile("collapse details", re.IGNORECASE)).click()
+            page.wait_for_timeout(2500)
+            page.locator(".react-flow__controls-fitview").click()
+            page.wait_for_timeout(2500)
             page.screenshot(path=IMAGES / f"graph-{name}-{width}.png")
+            page.get_by_label(re.compile("show details", re.IGNORECASE)).click()
             page.keyboard.press("g")
+    with window(browser, url, width, height=PAGE_HEIGHT) as page:
         for name, run_id in (("deployment", good), ("rolled-back", bad)):
             page.goto(f"{runs}/{quote(run_id, safe='')}/plugin/deployment")
             page.frame_locator("iframe[title=Deployment]").locator("section.migration").first.wait_for()
@@ -252,8 +282,8 @@ def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> Non
         ):
             page.goto(url + path)
             page.wait_for_timeout(2500)
-            page.screenshot(path=IMAGES / f"{name}-{width}.png", full_page=True)
-    with window(browser, url, width, dark=True) as page:
+            page.screenshot(path=WHOLE / f"{name}-{width}.png", full_page=True)
+    with window(browser, url, width, dark=True, height=PAGE_HEIGHT) as page:
         page.goto(f"{url}/plugin/database")
         page.frame_locator("iframe[title=Database]").locator("canvas").first.wait_for()
         page.frame_locator("iframe[title=Database]").get_by_text("24 hours").click()
@@ -262,10 +292,19 @@ def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> Non
 
 
 @contextmanager
-def window(browser: Browser, url: str, width: int, *, dark: bool = False) -> Iterator[Page]:
-    """A logged-in window."""
-    context = browser.new_context(viewport={"width": width, "height": HEIGHT}, color_scheme="dark" if dark else "light")
-    context.add_init_script(f"window.localStorage.setItem('theme', '{'dark' if dark else 'light'}')")
+def window(
+    browser: Browser, url: str, width: int, *, dark: bool = False, height: int = HEIGHT, groups: Sequence[str] = ()
+) -> Iterator[Page]:
+    """A logged-in window; the graph is drawn from top to bottom, with those groups open."""
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
+    stored = {
+        "theme": "dark" if dark else "light",
+        f"direction-{DEPLOY}": json.dumps("DOWN"),
+        f"{DEPLOY}/open-groups": json.dumps(list(groups)),
+    }
+    context.add_init_script(
+        f"Object.entries({json.dumps(stored)}).forEach(([name, value]) => window.localStorage.setItem(name, value))"
+    )
     context.add_cookies([{"name": "_token", "value": _token(url), "url": url}])
     page = context.new_page()
     page.set_default_timeout(120000)
@@ -279,4 +318,4 @@ def _token(url: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

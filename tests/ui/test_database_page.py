@@ -10,6 +10,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 from playwright.sync_api import Page, expect
+from psycopg.types.json import Jsonb
 
 from pg_deploy.ledger import schema
 from pg_deploy.session import Target
@@ -40,9 +41,10 @@ def label_of(page: Page, chart: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def large(site: Site, new_target: Callable[[str], str]) -> str:
-    """A target with 500 deployments, 200 checks and a month of samples; its name."""
-    with with_ledger(new_target("large"), "large").session("test") as connection:
+def large(site: Site, new_target: Callable[[str], str]) -> Target:
+    """A target with 500 deployments, 200 checks and a month of samples."""
+    target = with_ledger(new_target("large"), "large")
+    with target.session("test") as connection:
         connection.execute(FILLING)
     name_it(site, "large")
     for number in (500, 491):
@@ -53,15 +55,15 @@ def large(site: Site, new_target: Callable[[str], str]) -> str:
             conf={"target": "large"},
             state="success",
         )
-    return "large"
+    return target
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_a_month_of_samples_and_500_deployments_are_charts_and_a_list(
-    site: Site, large: str, visit: Open, dark: bool
+    site: Site, large: Target, visit: Open, dark: bool
 ) -> None:
     """The page is opened in a hurry: each statement has five seconds on the server, and no chart more points than a screen."""
-    page = visit(dark=dark).open(f"/pg-deploy/database?target={large}&hours=744")
+    page = visit(dark=dark).open(f"/pg-deploy/database?target={large.name}&hours=744")
     assert page.locator(".banner.bad").count() == 0
     assert page.locator("#charts canvas").count() == 6
     assert "slowest query: 125 to 125 ms" in label_of(page, "top_queries")
@@ -69,9 +71,10 @@ def test_a_month_of_samples_and_500_deployments_are_charts_and_a_list(
     assert "public.index_2" in label_of(page, "deployed")
     assert "and 4 more" in page.locator("section", has_text="Age of materialized views").inner_text()
     assert page.locator("section[aria-labelledby=deployments] tbody tr").count() == 50
-    series = site.get(f"/pg-deploy/database/series?target={large}&hours=744").json()
+    series = site.get(f"/pg-deploy/database/series?target={large.name}&hours=744").json()
     assert all(0 < len(chart["x"]) <= 401 for chart in series["charts"])
     assert len(series["deployments"]) > 400
+    assert page.locator("#timeline .knob").count() > 10
     assert serious_violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.get_by_text("Older ones").click()
@@ -79,9 +82,9 @@ def test_a_month_of_samples_and_500_deployments_are_charts_and_a_list(
     assert page.locator("section[aria-labelledby=deployments] tbody tr td").first.inner_text() == "450"
 
 
-def test_each_deployment_leads_to_its_evidence_and_its_logs(site: Site, large: str, visit: Open) -> None:
+def test_each_deployment_leads_to_its_evidence_and_its_logs(site: Site, large: Target, visit: Open) -> None:
     """A line on a chart that leads nowhere makes somebody search through runs by time."""
-    page = visit().open(f"/pg-deploy/database?target={large}")
+    page = visit().open(f"/pg-deploy/database?target={large.name}")
     first = page.locator("section[aria-labelledby=deployments] tbody tr").first
     assert [link.get_attribute("href") for link in first.locator("a").all()] == [
         "/dags/deploy_migrations/runs/filled_500/plugin/deployment",
@@ -89,13 +92,83 @@ def test_each_deployment_leads_to_its_evidence_and_its_logs(site: Site, large: s
     ]
 
 
-def test_a_deployment_with_200_checks_is_one_readable_page(site: Site, large: str, visit: Open) -> None:
+def test_a_deployment_with_200_checks_is_one_readable_page(site: Site, large: Target, visit: Open) -> None:
     """Many checks must not hide the few that failed."""
     page = visit().open(site.run_page("filled_500"))
     assert "196 of 200" in page.locator("[data-part=summary]").inner_text()
     assert page.locator("section.migration .checks > li").count() == 200
     assert page.locator("section.migration .checks .mark.bad").count() == 4
     assert page.locator("section.migration .checks tbody tr").count() == 80
+    assert serious_violations(page) == []
+
+
+def test_a_difference_in_access_is_red_for_whom_it_concerns(site: Site, large: Target, visit: Open) -> None:
+    """Who gained rows must be seen at a glance, and read aloud, and nobody else may look guilty."""
+    detail = {
+        "verdict": "different",
+        "against": ['user a and 3 more (authenticated) can now select 7 rows of "public.notes"'],
+        "shown": [],
+        "subjects": 9,
+        "asked": 9,
+        "kinds": [
+            ["authenticated", "users"],
+            ["authenticated", "without claims"],
+            ["anon", "without claims"],
+        ],
+        "cells": [
+            ["authenticated", "public.notes", "select", "different", ["users"]],
+            ["authenticated", "public.notes", "insert", "proved", []],
+            ["authenticated", "public.notes", "update_using", "proved", []],
+            ["authenticated", "public.notes", "update_check", "equal", []],
+            ["anon", "public.notes", "select", "proved", []],
+            ["anon", "public.other", "select", "proved", []],
+        ],
+        "differences": [
+            {
+                "role": "authenticated",
+                "object": "public.notes",
+                "commands": ["select"],
+                "direction": "gained",
+                "sentence": "",
+            },
+            {
+                "role": "anon, authenticated",
+                "object": "public.gone",
+                "commands": [],
+                "direction": "lost",
+                "sentence": "",
+            },
+            {"role": "anon", "object": "public.granted", "commands": ["delete"], "direction": "gained", "sentence": ""},
+        ],
+    }
+    with large.session("test") as connection:
+        connection.execute(
+            """insert into deploy_ledger.evidence (deployment_id, attempt_id, version, location, kind, name, outcome, detail)
+            select a.deployment_id, a.id, a.version, 'target', 'access', a.stem, 'different', %s
+            from deploy_ledger.attempt a
+            join deploy_ledger.deployment d on d.id = a.deployment_id
+            where d.airflow_run = 'filled_491'""",
+            [Jsonb(detail)],
+        )
+    page = visit().open(site.run_page("filled_491"))
+    rows = {
+        row.locator("th").inner_text(): [
+            [mark.get_attribute("aria-label") for mark in cell.locator(".cell.different").all()]
+            for cell in row.locator("td").all()
+        ]
+        for row in page.locator(".matrix tbody tr").all()
+    }
+    # The columns: anon without claims, then authenticated as users and without claims.
+    assert rows == {
+        "public.gone": [[f"{command}: different" for command in ("select", "insert", "update", "delete")]] * 3,
+        "public.granted": [["delete: different"], [], []],
+        "public.notes": [[], ["select: different"], []],
+        "public.other": [[], [], []],
+    }
+    assert page.locator(".matrix tbody .cell.equal").first.get_attribute("aria-label") == (
+        "update: no difference found, not proved"
+    )
+    assert "can now select 7 rows" in page.locator("section.migration .error").first.inner_text()
     assert serious_violations(page) == []
 
 
@@ -180,14 +253,14 @@ def test_the_history_tells_pending_applied_unverified_and_drifted_apart(
 
 
 def test_the_target_is_chosen_among_those_that_runs_named(
-    site: Site, large: str, new_target: Callable[[str], str], visit: Open
+    site: Site, large: Target, new_target: Callable[[str], str], visit: Open
 ) -> None:
     """Who may read these DAGs may not, for that, look into every database that Airflow can reach."""
     new_target("foreign")
-    page = visit().open(f"/pg-deploy/database?target={large}")
+    page = visit().open(f"/pg-deploy/database?target={large.name}")
     offered = page.locator("#target option").all_inner_texts()
     assert offered[0] == "target_db"
-    assert large in offered
+    assert large.name in offered
     assert "foreign" not in offered
     assert site.get("/pg-deploy/database?target=foreign").status_code == 404
     assert site.get("/pg-deploy/database/series?target=foreign").status_code == 404

@@ -293,6 +293,8 @@ def test_a_viewer_may_look_and_a_stranger_may_not(site: Site, good: Deployed, vi
     for path in from_pages:
         assert site.get(path, user=None).status_code == 401, path
         assert site.get(path, user="viewer").status_code in (200, 404), path
+        # Logged in, but without the right to read any DAG.
+        assert site.get(path, user="nobody").status_code == (200 if "/static/" in path else 403), path
     for path in (
         "/pg-deploy/docs",
         "/pg-deploy/openapi.json",

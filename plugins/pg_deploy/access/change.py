@@ -14,7 +14,7 @@ class AccessChange:
     """A difference in access facts, or in row sets, in words.
 
     `decides` is false where only row sets can tell whether anybody gained or lost something, as with a rewritten
-    policy. `opened` is true for what only came with the migration: it is declared in access.yaml.
+    policy. `opened` is true for what only came with the migration: where it decides, access.yaml has to declare it.
     """
 
     direction: Direction

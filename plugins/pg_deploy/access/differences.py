@@ -8,6 +8,7 @@ from pg_deploy.access.api import SUPABASE, Api
 from pg_deploy.access.change import AccessChange, words
 from pg_deploy.access.facts import access_facts, deciding_functions, definer_functions
 from pg_deploy.access.functions import is_definer
+from pg_deploy.access.opened import bypasses, reached_commands
 from pg_deploy.access.policies import policy_changes
 from pg_deploy.access.rights import PUBLIC, held_rights, memberships, reachable_roles
 from pg_deploy.catalog.reader import Fact, Facts
@@ -64,9 +65,13 @@ def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
             rights = sorted(has & _RIGHTS_OF.get(kind, has))
             if opened and rights:
                 commands = tuple(right.lower() for right in rights)
-                yield AccessChange(
-                    "gained", role, name, commands, _opened(role, commands, kind, name, after), opened=True
-                )
+                if role in api.roles:
+                    # what public or a group is granted, its members use under policies of their own
+                    commands = reached_commands(role, commands, kind, name, after)
+                if commands:
+                    said = _opened(role, commands, kind, name, after)
+                    declared = not bypasses(role, after)
+                    yield AccessChange("gained", role, name, commands, said, decides=declared, opened=True)
             continue
         owner = objects_after[target].properties.get("owner") if target in objects_after else None
         if role == owner:

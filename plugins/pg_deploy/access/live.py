@@ -8,7 +8,7 @@ predicates, over the sampled rows' contents. Reads only, in one repeatable-read 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -31,6 +31,9 @@ SECONDS = 30.0
 STATEMENT_MS = 8000
 """As long as the API lets a statement run."""
 SHOWN = 5
+
+Because = Callable[[str, tuple[str, ...]], Sequence[str]]
+"""What may explain that commands reach other rows of a table (`schema.name`), in sentences."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,9 @@ def ask_again(
     api: Api = SUPABASE,
     *,
     seconds: float = SECONDS,
-    because: Mapping[str, Sequence[str]] | None = None,
+    because: Because = lambda table, commands: (),
 ) -> LiveComparison:
-    """Ask the sample's pairs again and tell what differs from what traffic moved; `because` explains by table. Reads only."""
+    """Ask the sample's pairs again and tell what differs from what traffic moved; `because` explains. Reads only."""
     started = time.monotonic()
     with _reading(connection):
         relations = [r for r in reachable(connection, api, everything=True) if r.full_name in sample.keys and r.key]
@@ -148,7 +151,7 @@ def ask_again(
         for sid, told in found.items():
             commands = tuple(command for command in PHASE_WORDS.values() if command in told)
             grouped.setdefault((table, direction, by_sid[sid].role, commands), []).append((by_sid[sid], keys))
-    told_all = tuple(_told(*place, found, (because or {}).get(place[0], ())) for place, found in grouped.items())
+    told_all = tuple(_told(*place, found, because(place[0], place[3])) for place, found in grouped.items())
     return LiveComparison(told_all, pairs, moved, unanswered, time.monotonic() - started, len(sample.subjects))
 
 

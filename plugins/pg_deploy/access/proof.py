@@ -61,7 +61,7 @@ class Proof:
     @property
     def opened(self) -> tuple[AccessChange, ...]:
         """What is new and within reach of the API: to be declared in access.yaml."""
-        return tuple(change for change in self.changes if change.opened)
+        return tuple(change for change in self.changes if change.opened and change.decides)
 
     @property
     def found(self) -> tuple[AccessChange | RowDifference, ...]:

@@ -26,6 +26,8 @@ WORDS = {
     "not asked": "not asked",
 }
 EVERYBODY = "everybody"
+# How a difference names all of them: rows that are gone, and what is granted to PUBLIC.
+ALL_ROLES = ("every role", "public")
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,13 @@ def _roles(
 ) -> list[str]:
     """Roles that have no column yet."""
     known = {role for role, _ in columns}
-    named = {str(cell[0]) for cell in cells} | {str(found["role"]) for found in differences}
-    return sorted(named - known - {"every role"})
+    named = {str(cell[0]) for cell in cells} | {role for found in differences for role in _roles_of(found)}
+    return sorted(named - known - set(ALL_ROLES))
+
+
+def _roles_of(found: Mapping[str, Any]) -> list[str]:
+    """Whom a difference names: one role, or several in one sentence."""
+    return str(found["role"]).split(", ")
 
 
 def _mark_difference(
@@ -117,7 +124,9 @@ def _mark_difference(
 ) -> None:
     commands = {_OF_PHASE[command] for command in found.get("commands", ()) if command in _OF_PHASE}
     for column in columns:
-        if found["role"] not in (column[0], "every role"):
+        named = _roles_of(found)
+        everybody = any(role in ALL_ROLES for role in named)
+        if column[0] not in named and not everybody:
             continue
         seen = any(
             verdicts.get((*column[:1], kind, str(found["object"]), command)) == "different"
@@ -126,7 +135,7 @@ def _mark_difference(
             for command in (commands or COMMANDS)
         )
         # The row sets have already said which kind of subject differs: the sentence adds nothing to them.
-        if not seen or found["role"] == "every role":
+        if not seen or everybody:
             for command in commands or COMMANDS:
                 _worse(verdicts, (*column, str(found["object"]), command), "different")
 

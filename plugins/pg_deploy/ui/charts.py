@@ -12,6 +12,7 @@ from pg_deploy.errors import ThresholdsError
 from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.monitor.thresholds import Thresholds, read_thresholds
 from pg_deploy.session import Connection
+from pg_deploy.ui.airflow_side import run_path
 
 STEPS = 400
 _MOST_LINES = 8
@@ -143,7 +144,7 @@ def _chart(name: str, title: str, unit: str, points: Points, limit: float | None
 
 def _deployments(connection: Connection, since: datetime) -> list[dict[str, Any]]:
     rows = connection.execute(
-        """select d.id, d.dag_id, d.state, extract(epoch from coalesce(d.ended_at, clock_timestamp()))::float8
+        """select d.id, d.dag_id, d.state, extract(epoch from coalesce(d.ended_at, clock_timestamp()))::float8, d.airflow_run
         from deploy_ledger.deployment d
         where d.started_at >= %s
         order by d.id desc
@@ -154,6 +155,7 @@ def _deployments(connection: Connection, since: datetime) -> list[dict[str, Any]
         {
             "id": row[0],
             "at": row[3],
+            "url": f"{run_path(row[1], row[4])}/plugin/deployment",
             "state": row[2].replace("_", " "),
             "tone": "good"
             if row[1] == "rollback_migrations" and row[2] == "rolled_back"

@@ -45,6 +45,14 @@ class Check:
     error: str | None
     seconds: float | None
 
+
+@dataclass(frozen=True)
+class CheckLine:
+    """One check with what it said at each place, the target first."""
+
+    name: str
+    places: tuple[Check, ...]
+
     @property
     def sentence(self) -> str:
         """Its file's name as the sentence that must hold."""
@@ -52,8 +60,11 @@ class Check:
 
     @property
     def tone(self) -> str:
-        """good, bad or plain."""
-        return {"passed": "good", "failed": "bad", "error": "bad"}.get(self.outcome, "plain")
+        """bad where it failed anywhere, good where it held anywhere else, or plain."""
+        outcomes = {check.outcome for check in self.places}
+        if outcomes & {"failed", "error"}:
+            return "bad"
+        return "good" if "passed" in outcomes else "plain"
 
 
 @dataclass(frozen=True)
@@ -82,7 +93,7 @@ class MigrationView:
     approvals: tuple[Evidence, ...]
     statements: tuple[StatementLine, ...]
     undone_by: tuple[StatementLine, ...]
-    checks: tuple[Check, ...]
+    checks: tuple[CheckLine, ...]
     bars: tuple[Bars, ...]
     access: tuple[Access, ...]
     rehearsal: Evidence | None
@@ -93,12 +104,12 @@ class MigrationView:
     @property
     def passed_checks(self) -> int:
         """How many of the checks hold."""
-        return sum(check.outcome == "passed" for check in self.checks)
+        return sum(line.tone == "good" for line in self.checks)
 
     @property
     def run_checks(self) -> int:
         """How many of the checks were run."""
-        return sum(check.outcome != "not run" for check in self.checks)
+        return sum(line.tone != "plain" for line in self.checks)
 
     @property
     def sql(self) -> str:
@@ -190,7 +201,7 @@ def _migration(
         approvals=tuple(row for row in mine if row.kind == "approval"),
         statements=() if is_undo else lines_of(tries, version, ("apply",), rehearsals[-1] if rehearsals else None),
         undone_by=lines_of(tries, version, ("rollback", "mend"), None),
-        checks=tuple(_check(row) for row in _newest(both, ("check", "check at baseline"))),
+        checks=_checks(_newest(both, ("check", "check at baseline"))),
         bars=bars_of(both, outcome.manifest),
         access=tuple(_access(row) for row in _newest(both, (ACCESS,))),
         rehearsal=rehearsals[-1] if rehearsals else None,
@@ -258,6 +269,13 @@ def _seconds(attempt: Attempt | None) -> float | None:
         return None
     ended = attempt.ended_at or attempt.verified_at or attempt.applied_at
     return (ended - attempt.started_at).total_seconds() if ended else None
+
+
+def _checks(rows: Sequence[Evidence]) -> tuple[CheckLine, ...]:
+    found: dict[str, list[Check]] = {}
+    for row in sorted(rows, key=lambda row: row.location != "target"):
+        found.setdefault(row.name, []).append(_check(row))
+    return tuple(CheckLine(name, tuple(places)) for name, places in found.items())
 
 
 def _check(row: Evidence) -> Check:

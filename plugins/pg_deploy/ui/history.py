@@ -72,6 +72,8 @@ def read_history(connection: Connection, *, has_ledger: bool) -> History:
         standing, tone = _standing(state, version, files[version].sql_hash if version in files else None)
         attempt = state.attempts.get(version)
         run = runs.get(attempt.deployment_id) if attempt else None
+        if run and run[2] and standing == _TONES[Standing.UNFINISHED][0]:
+            standing, tone = "being deployed", "wait"
         recorded = state.history.get(version)
         name = files[version].stem if version in files else known.get(version)
         if version not in files and not unseen and version in state.history:
@@ -102,11 +104,11 @@ def _standing(state: State, version: str, sql_hash: str | None) -> tuple[str, st
     return _TONES[standing]
 
 
-def _attempted(connection: Connection) -> tuple[dict[str, str], dict[int, tuple[str, str]]]:
-    """The stems of all versions that were ever tried, and the run behind each of their deployments."""
+def _attempted(connection: Connection) -> tuple[dict[str, str], dict[int, tuple[str, str, bool]]]:
+    """The stems of all versions that were ever tried, and the run behind each of their deployments, and whether it is open."""
     rows = connection.execute(
-        """select distinct on (a.version) a.version, a.stem, d.id, d.dag_id, d.airflow_run
+        """select distinct on (a.version) a.version, a.stem, d.id, d.dag_id, d.airflow_run, d.ended_at is null
         from deploy_ledger.attempt a join deploy_ledger.deployment d on d.id = a.deployment_id
         order by a.version, a.id desc"""
     ).fetchall()
-    return {row[0]: row[1] for row in rows}, {row[2]: (row[3], row[4]) for row in rows}
+    return {row[0]: row[1] for row in rows}, {row[2]: (row[3], row[4], row[5]) for row in rows}

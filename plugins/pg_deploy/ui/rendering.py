@@ -32,6 +32,7 @@ def pages() -> Environment:
     made = _environment()
     made.autoescape = True
     made.finalize = _without_secrets
+    made.filters["breakable"] = _breakable
     return made
 
 
@@ -89,6 +90,11 @@ def _code(value: object) -> Raw:
     fence = "`" * (longest + 1)
     gap = " " if longest else ""
     return Raw(f"{fence}{gap}{text}{gap}{fence}")
+
+
+def _breakable(name: str) -> Markup:
+    """A long name that may be broken after each underscore."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def _link(url: str) -> Raw:

@@ -30,7 +30,12 @@ class RunPage:
     @property
     def is_live(self) -> bool:
         """Whether the page may still change by itself."""
-        return self.run.is_open or (self.view is not None and self.view.is_open)
+        return self.run.is_open
+
+    @property
+    def was_left_open(self) -> bool:
+        """Whether the run is over and the ledger does not know it: it was cut off."""
+        return not self.run.is_open and self.view is not None and self.view.is_open
 
     @property
     def title(self) -> str:

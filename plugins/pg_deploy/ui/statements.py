@@ -135,5 +135,7 @@ def _rehearsed(rehearsal: Evidence | None) -> Mapping[int, tuple[tuple[str, ...]
 
 def _mode(mode: str) -> str:
     """`AccessExclusiveLock` as people write it: ACCESS EXCLUSIVE."""
+    if " " in mode:
+        return mode
     bare = mode.removesuffix("Lock")
     return "".join(f" {letter}" if letter.isupper() and at else letter for at, letter in enumerate(bare)).upper()

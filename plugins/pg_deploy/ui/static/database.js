@@ -7,6 +7,12 @@
         light: ["#2f7fd1", "#b45309", "#0f766e", "#7c3aed", "#be185d", "#4d7c0f", "#475569", "#9f1239"],
         dark: ["#5fa8ee", "#f0a35e", "#4fd1c5", "#b794f4", "#f687b3", "#a3d977", "#cbd5e1", "#fda4af"],
     };
+    // 24 hours a day; the day below the hour where it changes.
+    const TIMES = [
+        [86400, "{DD} {MMM}", null, null, null, null, null, null, 1],
+        [60, "{HH}:{mm}", null, null, "\n{DD} {MMM}", null, null, null, 1],
+        [1, "{HH}:{mm}:{ss}", null, null, "\n{DD} {MMM}", null, null, null, 1],
+    ];
     const page = document.getElementById("page");
     const holder = document.getElementById("charts");
     if (!holder) {
@@ -74,7 +80,7 @@
             height: HEIGHT,
             tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
             scales: { x: { time: true, range: () => [latest.since, latest.until] }, y: { range: range(chart) } },
-            axes: [axis, { ...axis, size: 56, values: (_plot, ticks) => ticks.map(figure) }],
+            axes: [{ ...axis, values: TIMES }, { ...axis, size: 56, values: (_plot, ticks) => ticks.map(figure) }],
             series: [
                 { label: "at", value: (_plot, value) => (value === null ? "–" : moment(value)) },
                 ...chart.lines.map((line, at) => ({
@@ -97,10 +103,46 @@
             return `${line.label}: ${figure(Math.min(...known))} to ${figure(Math.max(...known))} ${chart.unit}, last ${figure(known[known.length - 1])}`;
         });
 
+    // Deployments nearer to each other than a finger is wide share a knob, which leads to the list.
+    const KNOB = 30;
+    const timeline = () => {
+        const strip = document.getElementById("timeline");
+        strip.hidden = latest.deployments.length === 0;
+        strip.replaceChildren();
+        const room = strip.clientWidth - 2 * KNOB;
+        const groups = new Map();
+        for (const one of latest.deployments) {
+            const place = Math.round(((one.at - latest.since) / (latest.until - latest.since)) * (room / KNOB));
+            groups.set(place, [...(groups.get(place) || []), one]);
+        }
+        for (const [place, same] of groups) {
+            const newest = same[same.length - 1];
+            const worst = ["bad", "wait", "good"].find((tone) => same.some((one) => one.tone === tone));
+            const words = same.length === 1
+                ? `deployment ${newest.id}: ${newest.state}, ${moment(newest.at)}`
+                : `${same.length} deployments, ${same[0].id} to ${newest.id}, until ${moment(newest.at)}`;
+            const knob = make("a", same.length === 1 ? String(newest.id) : `${same.length}×`, {
+                class: `knob ${worst}`,
+                href: same.length === 1 ? newest.url : `${strip.dataset.list}&before=${newest.id + 1}#deployments`,
+                title: words,
+                "aria-label": `${same.length === 1 ? newest.id : `${same.length}×`}: ${words}`,
+            });
+            if (same.length === 1) {
+                knob.setAttribute("data-parent", "");
+            }
+            knob.style.left = `${KNOB / 2 + place * KNOB}px`;
+            strip.append(knob);
+        }
+        strip.append(make("span", moment(latest.since), { class: "from" }), make("span", moment(latest.until), { class: "to" }));
+    };
+
     const show = () => {
+        timeline();
         drawn.forEach((plot) => plot.destroy());
         drawn = [];
         holder.replaceChildren();
+        const boxes = [];
+        // All boxes first: a chart is as wide as its box, and a box as its neighbours let it.
         for (const chart of latest.charts) {
             const section = make("section", "");
             const id = `chart-${chart.name}`;
@@ -109,6 +151,9 @@
             const box = make("div", "", { class: "chart", "data-chart": chart.name });
             section.append(box);
             holder.append(section);
+            boxes.push([chart, section, box]);
+        }
+        for (const [chart, section, box] of boxes) {
             if (chart.x.length === 0) {
                 box.append(make("p", "nothing measured in this time", { class: "nothing" }));
                 continue;

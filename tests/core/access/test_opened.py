@@ -1,0 +1,39 @@
+"""What a migration has to declare of the objects that it brings, and what is only shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from pg_deploy.access.differences import access_changes
+from pg_deploy.catalog.reader import read_facts
+from tests.core.access.conftest import Pair
+
+TABLE = "create table public.orders (id int primary key, owner_id uuid)"
+RLS = "alter table public.orders enable row level security"
+POLICY = "create policy mine on public.orders for select to authenticated using (owner_id = auth.uid())"
+
+
+def opened(pair: Pair, *statements: str) -> set[tuple[str, tuple[str, ...], bool]]:
+    """Role, commands, and whether it has to be declared, of each new object within reach."""
+    pair.deploy(*statements)
+    changes = access_changes(read_facts(pair.old), read_facts(pair.new))
+    return {(change.role, change.commands, change.decides) for change in changes if change.opened}
+
+
+@pytest.mark.parametrize("role", ["anon", "authenticated"])
+def test_a_new_table_without_row_level_security_is_open_to_every_role_with_a_grant(pair: Pair, role: str) -> None:
+    """Supabase grants every new table of public to anon: forgetting row level security gives all rows away."""
+    assert (role, ("delete", "insert", "select", "truncate", "update"), True) in opened(pair, TABLE)
+
+
+def test_behind_row_level_security_only_what_a_policy_speaks_of_has_to_be_declared(pair: Pair) -> None:
+    """Else every new table would need an entry for rows that nobody can reach, and entries would be written unread."""
+    found = opened(pair, TABLE, RLS, POLICY)
+    assert {each for each in found if each[2]} == {("authenticated", ("select",), True)}
+
+
+def test_a_new_table_that_no_policy_opens_needs_no_declaration(pair: Pair) -> None:
+    """Nobody but the role of the server reaches a row of it, and that role reaches everything."""
+    found = opened(pair, TABLE, RLS)
+    assert {role for role, _, decides in found if decides} == set()
+    assert {role for role, _, decides in found if not decides} == {"service_role"}
