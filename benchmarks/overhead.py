@@ -1,8 +1,8 @@
 """The engine's own cost per migration, beyond its SQL: fifty trivial ones, each with a check and a rollback, on an empty Supabase.
 
-Apart: apply, verify and the ledger (goal: under 10 ms each); what reads the whole catalog (two snapshots, the lints), which grows
-with the database and not with the migration. Beside: plain psql, a file a call, and `sqitch deploy --verify`. Each round is on
-a new database; of each migration the quickest round counts, which other work of the machine disturbed least.
+Apart: apply, verify and the ledger (goal: under 10 ms each); what reads the whole catalog (two snapshots, the lints, the access
+sample), which grows with the database and not with the migration. Beside: plain psql, a file a call, and `sqitch deploy --verify`.
+Each round is on a new database; of each migration the quickest round counts, which other work of the machine disturbed least.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ ROUNDS = 3
 ALLOWED_MS = 10.0
 # What reads or writes all of the catalog's facts, by the module that calls it.
 _CATALOG = {
-    "pg_deploy.snapshot": ("read_facts", "run_lints"),
-    "pg_deploy.verify": ("read_facts", "run_lints"),
+    "pg_deploy.snapshot": ("read_facts", "run_lints", "sample_target"),
+    "pg_deploy.verify": ("read_facts", "run_lints", "ask_target"),
     "pg_deploy.ledger.snapshot": ("save", "load"),
 }
 
@@ -62,6 +62,7 @@ class _Clock:
 
     def __init__(self) -> None:
         self.catalog: dict[str, float] = defaultdict(float)
+        self.inside = False
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -80,10 +81,14 @@ class _Clock:
 
     def _timed(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*arguments: Any, **named: Any) -> Any:
+            if self.inside:
+                return original(*arguments, **named)
             began = time.perf_counter()
+            self.inside = True
             try:
                 return original(*arguments, **named)
             finally:
+                self.inside = False
                 self.catalog[name] += (time.perf_counter() - began) * 1000
 
         return timed
@@ -92,7 +97,7 @@ class _Clock:
 def write_all(folder: Path) -> None:
     """Fifty migrations, each a table, its check and what undoes it."""
     for number in range(MIGRATIONS):
-        table = f"public.t{number}"
+        table = f"app.t{number}"
         write_migration(
             folder,
             f"202501010000{number:02}_make_t{number}",
@@ -100,6 +105,14 @@ def write_all(folder: Path) -> None:
             rollback=f"drop table {table};\n",
             checks={"it_is_there": f"select 1 where to_regclass('{table}') is null;\n"},
         )
+
+
+def new_database(server: cluster.Cluster, name: str) -> str:
+    """An empty Supabase with a schema that its API does not expose: a new table there needs no declaration."""
+    url = cluster.empty(server, name)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create schema app")
+    return url
 
 
 def one_round(url: str, folder: Path) -> list[Spent]:
@@ -171,11 +184,9 @@ def with_sqitch(url: str) -> float | None:
         for number in range(MIGRATIONS):
             change = f"t{number}"
             plan.append(f"{change} 2025-01-01T00:00:{number:02}Z Bench <bench@localhost> # {change}")
-            (folder / "deploy" / f"{change}.sql").write_text(
-                f"begin;\ncreate table public.{change} (id int);\ncommit;\n"
-            )
-            (folder / "revert" / f"{change}.sql").write_text(f"begin;\ndrop table public.{change};\ncommit;\n")
-            (folder / "verify" / f"{change}.sql").write_text(f"select id from public.{change} where false;\n")
+            (folder / "deploy" / f"{change}.sql").write_text(f"begin;\ncreate table app.{change} (id int);\ncommit;\n")
+            (folder / "revert" / f"{change}.sql").write_text(f"begin;\ndrop table app.{change};\ncommit;\n")
+            (folder / "verify" / f"{change}.sql").write_text(f"select id from app.{change} where false;\n")
         (folder / "sqitch.plan").write_text("\n".join(plan) + "\n")
         (folder / "sqitch.conf").write_text("[core]\n    engine = pg\n")
         began = time.perf_counter()
@@ -199,9 +210,9 @@ def main() -> int:
         try:
             server = cluster.ensure(directory, scale=0.001, port=next_free_port(20000 + secrets.randbelow(10000)))
             for number in range(ROUNDS):
-                rounds.append(one_round(cluster.empty(server, f"engine_{number}"), folder))
-                psql.append(with_psql(cluster.empty(server, f"psql_{number}"), folder, server.bindir))
-                sqitch.append(with_sqitch(cluster.empty(server, f"sqitch_{number}")))
+                rounds.append(one_round(new_database(server, f"engine_{number}"), folder))
+                psql.append(with_psql(new_database(server, f"psql_{number}"), folder, server.bindir))
+                sqitch.append(with_sqitch(new_database(server, f"sqitch_{number}")))
         finally:
             cluster.destroy(directory)
     best = [min(tries, key=lambda spent: spent.engine) for tries in zip(*rounds, strict=True)]
@@ -218,6 +229,8 @@ def main() -> int:
         ("save", "facts kept, twice"),
         ("load", "facts read back"),
         ("run_lints", "lints, twice"),
+        ("sample_target", "access sampled before"),
+        ("ask_target", "access asked again"),
     ):
         print(f"  {what:<24} {_figures([spent.catalog[reader] for spent in best])}")
     print(

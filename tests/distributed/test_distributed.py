@@ -18,6 +18,8 @@ import httpx
 import psycopg
 import pytest
 
+from demo import cluster
+from demo.cluster import Cluster
 from launch import processes
 from launch.api import Api
 from launch.deploy import await_dag
@@ -33,34 +35,34 @@ FIRST = "20251118000000_add_analytics_composite_indexes"
 DAG = "deploy_migrations"
 
 
-@pytest.fixture
-def running(tmp_path: Path, demo_url: str) -> Iterator[Stack]:
+@pytest.fixture(scope="module")
+def target_url(demo_cluster: Cluster) -> str:
+    """The demo target, as new when the stack starts: the connection target_db of every test here."""
+    return cluster.reset(demo_cluster).url()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, target_url: str) -> Iterator[Stack]:
     """The stack, with a copy of our migrations; the target's connection comes from the secrets backend alone."""
     # Not below pytest's folder: the account of PostgreSQL must reach its data.
     folder = Path(tempfile.mkdtemp(prefix="pg-deploy-distributed-"))
-    migrations = Path(shutil.copytree(OURS, tmp_path / "migrations"))
+    migrations = Path(shutil.copytree(OURS, tmp_path_factory.mktemp("distributed") / "migrations"))
     try:
-        with stack(folder, migrations, f"target_db: {demo_url.replace('postgresql:', 'postgres:', 1)}\n") as made:
+        with stack(folder, migrations, f"target_db: {target_url.replace('postgresql:', 'postgres:', 1)}\n") as made:
             yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_the_production_shape(running: Stack, demo_url: str, empty_database: str) -> None:
-    """One stack for both: to start it takes a minute and a gigabyte."""
-    _the_four_migrations_are_deployed_once_though_a_worker_is_lost_in_an_index_build(running, demo_url)
-    _who_may_trigger_approve_and_read_is_what_the_role_says(running, empty_database)
-
-
-def _the_four_migrations_are_deployed_once_though_a_worker_is_lost_in_an_index_build(
-    running: Stack, demo_url: str
+def test_the_four_migrations_are_deployed_once_though_a_worker_is_lost_in_an_index_build(
+    running: Stack, target_url: str
 ) -> None:
     """Else whoever runs several workers has a half-built index, or two, after the first host that dies at night."""
-    database = Database(demo_url)
+    database = Database(target_url)
     api = Api(running.url)
     served = _folder_param(running)
     await_dag(api, DAG, served, seconds=180)
-    with _an_old_transaction(demo_url):
+    with _an_old_transaction(target_url):
         # The build waits for it, as it would for any report that runs for long.
         run = api.trigger(DAG, "distributed", {"approval": "none", "migrations_folder": served})
         until(lambda: bool(_building(database)), "an index is being built", 400, running)
@@ -81,8 +83,9 @@ def _the_four_migrations_are_deployed_once_though_a_worker_is_lost_in_an_index_b
     running.start(lost)
 
 
-def _who_may_trigger_approve_and_read_is_what_the_role_says(running: Stack, url: str) -> None:
+def test_who_may_trigger_approve_and_read_is_what_the_role_says(running: Stack, empty_database: str) -> None:
     """Else docs/security.md promises a separation that the installation does not have."""
+    url = empty_database
     for name, role in (("ann", "User"), ("bob", "User"), ("vera", "Viewer")):
         running.run(
             "api-server", "airflow", "users", "create", "--username", name, "--password", f"{name}-secret", "--role", role,
@@ -93,8 +96,8 @@ def _who_may_trigger_approve_and_read_is_what_the_role_says(running: Stack, url:
     write_migration(
         running.migrations,
         "20250101000000_make_t",
-        "create table public.t (id int);\n",
-        rollback="drop table public.t;\n",
+        "create schema app;\ncreate table app.t (id int);\n",
+        rollback="drop table app.t;\ndrop schema app;\n",
         manifest="risk: high\n",
     )
     admin = Api(running.url)
@@ -122,7 +125,7 @@ def _who_may_trigger_approve_and_read_is_what_the_role_says(running: Stack, url:
         assert people["vera"].patch(answer, json=said).status_code == 403
         assert people[approver].patch(answer, json=said).is_success
         state = _ended(running, admin, run_id)
-        assert (approver, state, Database(url).has("public.t")) == (
+        assert (approver, state, Database(url).has("app.t")) == (
             approver,
             *(("failed", False), ("success", True))[number],
         )

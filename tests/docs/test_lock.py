@@ -100,10 +100,15 @@ def test_the_engine_and_a_run_work_on_each_interpreter_that_is_here(version: str
         name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "_AIRFLOW", "VIRTUAL"))
     }
     environment |= {"PYTHONPATH": "plugins", "DEMO_SCALE": "0.02"}
-    for command in (
+    commands = (
         [*UV, "venv", "--quiet", "--python", path, str(tmp_path / "venv")],
         [*UV, "pip", "install", "--quiet", "--python", str(python), "-r", "requirements.txt"],
         [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTED],
-    ):
-        done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{version}: {done.stdout[-4000:]}{done.stderr[-2000:]}"
+    )
+    try:
+        for command in commands:
+            done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{version}: {done.stdout[-4000:]}{done.stderr[-2000:]}"
+    finally:
+        # A gigabyte each, which pytest would keep for its next three runs.
+        shutil.rmtree(tmp_path / "venv", ignore_errors=True)

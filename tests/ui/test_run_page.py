@@ -161,7 +161,9 @@ def test_a_rollback_run_shows_what_it_undid(site: Site, new_target: Callable[[st
             apply(work.job, migration)
             verify(work.job, migration)
     with psycopg.connect(url) as connection:
-        first = connection.execute("select airflow_run from deploy_ledger.deployment").fetchone()
+        first = connection.execute(
+            "update deploy_ledger.deployment set airflow_run = 'the_first_run' returning airflow_run"
+        ).fetchone()
     assert first is not None
     run_id, state = site.do(
         "run",

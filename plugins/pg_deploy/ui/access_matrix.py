@@ -122,22 +122,20 @@ def _roles_of(found: Mapping[str, Any]) -> list[str]:
 def _mark_difference(
     verdicts: dict[tuple[str, str, str, str], str], columns: list[tuple[str, str]], found: Mapping[str, Any]
 ) -> None:
-    commands = {_OF_PHASE[command] for command in found.get("commands", ()) if command in _OF_PHASE}
+    table = str(found["object"])
+    commands = {_OF_PHASE[command] for command in found.get("commands", ()) if command in _OF_PHASE} or set(COMMANDS)
+    named = _roles_of(found)
+    everybody = any(role in ALL_ROLES for role in named)
+    # Where the row sets have already said which kind of subject differs, the sentence adds nothing to them.
+    told = {
+        role
+        for role, kind in columns
+        if any(verdicts.get((role, kind, table, command)) == "different" for command in commands)
+    }
     for column in columns:
-        named = _roles_of(found)
-        everybody = any(role in ALL_ROLES for role in named)
-        if column[0] not in named and not everybody:
-            continue
-        seen = any(
-            verdicts.get((*column[:1], kind, str(found["object"]), command)) == "different"
-            for role, kind in columns
-            if role == column[0]
-            for command in (commands or COMMANDS)
-        )
-        # The row sets have already said which kind of subject differs: the sentence adds nothing to them.
-        if not seen or everybody:
-            for command in commands or COMMANDS:
-                _worse(verdicts, (*column, str(found["object"]), command), "different")
+        if everybody or (column[0] in named and column[0] not in told):
+            for command in commands:
+                _worse(verdicts, (*column, table, command), "different")
 
 
 def _worse(verdicts: dict[tuple[str, str, str, str], str], key: tuple[str, str, str, str], verdict: str) -> None:
