@@ -342,8 +342,8 @@ def test_policies_alone_are_restored_from_before_a_version(
         "alter table public.notes disable row level security;\n"
         "alter table public.notes add column opened boolean;\n",
     )
-    # Its author says nothing of access: what it opens is shown, and the access step lets it pass.
-    (folder / later / "migration.yaml").write_text("access: undeclared\nrisk: low\n")
+    # It has no companion and so declares nothing: what it opens is shown, and lets it pass.
+    shutil.rmtree(folder / later)
     before = {fact for fact in database.facts if fact.kind == "policy"}
     deploy(folder)
 
