@@ -29,6 +29,9 @@ def folder_with(tmp_path: Path, change: str, *, fails: bool) -> Path:
     """The base, and a change whose rollback.sql only knows the index."""
     folder = tmp_path / "migrations"
     write_migration(folder, FIRST, BASE, rollback="drop table public.notes; drop function public.mine(integer);")
+    (folder / FIRST / "access.yaml").write_text(
+        "opened: [{role: authenticated, object: public.notes, command: select, why: the policy says whose}]\n"
+    )
     checks = {"it_never_holds": "select 'no' as finding"} if fails else None
     write_migration(folder, SECOND, CHANGE + change, rollback=ROLLBACK, checks=checks)
     return folder
