@@ -241,15 +241,27 @@ def approval(browser: Browser, url: str, width: int, run_id: str, task_id: str) 
         page.screenshot(path=IMAGES / f"approval-{width}.png")
 
 
-def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> None:
-    """All pictures of that width."""
-    runs = f"{url}/dags/{DEPLOY}/runs"
+def trigger_form(browser: Browser, url: str, width: int) -> None:
+    """The form that starts a deployment, whole."""
     with window(browser, url, width, height=FORM_HEIGHT) as page:
         page.goto(f"{url}/dags/{DEPLOY}")
         page.get_by_role("button", name="Trigger").first.click()
         page.get_by_text("Migrations folder").first.wait_for()
         page.wait_for_timeout(2500)
+        # Where this checkout lies is nobody's business.
+        page.evaluate(
+            """(here) => document.querySelectorAll("input").forEach((one) => {
+                one.value = one.value.replace(here, "/srv/project");
+            })""",
+            str(CHECKOUT),
+        )
         page.screenshot(path=IMAGES / f"trigger-form-{width}.png")
+
+
+def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> None:
+    """All pictures of that width."""
+    runs = f"{url}/dags/{DEPLOY}/runs"
+    trigger_form(browser, url, width)
     with window(browser, url, width, height=GRAPH_HEIGHT, groups=[BROKEN]) as page:
         for name, run_id in (("good", good), ("rolled-back", bad)):
             page.goto(f"{runs}/{quote(run_id, safe='')}")
