@@ -48,6 +48,18 @@ monitor: venv ## measure the target and print the page; exit code 1 while an ale
 refresh: venv ## refresh all materialized views now
 	@$(python) -m launch refresh
 
+# USER is in everybody's environment: only one that was given counts.
+explain_user := $(if $(filter command line,$(origin USER)),$(value USER))
+
+.PHONY: explain-access
+explain-access: private export EXPLAIN_USER := $(explain_user)
+explain-access: private export EXPLAIN_TABLE := $(value TABLE)
+explain-access: private export EXPLAIN_ROW := $(value ROW)
+explain-access: private export EXPLAIN_ROLE := $(value ROLE)
+explain-access: venv ## why a user may or may not touch a row: make explain-access USER=… TABLE=public.t ROW=…
+	@url="$$TARGET_URL"; [ -n "$$url" ] || url=$$($(python) -m demo url) || exit 1; \
+	TARGET_URL="$$url" $(python) -m pg_deploy.access.explain
+
 .PHONY: up
 up: venv ## start Airflow with its UI, and the demo target
 	@$(python) -m launch up

@@ -29,6 +29,10 @@ ALLOWED_MS = 300.0
 ALLOWED_S = 15.0
 _COST = """select sum(total_exec_time + total_plan_time) from extensions.pg_stat_statements
     where userid = 'postgres'::regrole and query !~ 'join pg_class'"""
+_EACH = """select queryid, min(left(regexp_replace(query, '\\s+', ' ', 'g'), 90)), sum(total_exec_time + total_plan_time)
+    from extensions.pg_stat_statements
+    where userid = 'postgres'::regrole and query !~ 'join pg_class'
+    group by queryid"""
 _HISTORY = """
     with made as (
         insert into deploy_ledger.sample (airflow_run, server_start, taken_at)
@@ -65,6 +69,7 @@ def main() -> int:
         costs, times = [], []
         with psycopg.connect(server.admin_url(), autocommit=True) as admin:
             admin.execute(_HISTORY)
+            known = {queryid: total for queryid, _, total in admin.execute(_EACH).fetchall()}
             for number in range(RUNS):
                 before = admin.execute(_COST).fetchone()
                 began = time.monotonic()
@@ -73,12 +78,18 @@ def main() -> int:
                 times.append(time.monotonic() - began)
                 after = admin.execute(_COST).fetchone()
                 costs.append(float(after[0] - before[0]) if before and after else 0.0)
+            spent = {
+                text: (total - known.get(queryid, 0)) / RUNS for queryid, text, total in admin.execute(_EACH).fetchall()
+            }
             counted = admin.execute("select count(*) from extensions.pg_stat_statements").fetchone()
     finally:
         cluster.destroy(directory)
     print(f"monitor, scale {scale:g}, {counted[0] if counted else 0} statements, a day of samples, {RUNS} runs:")
     print(f"  server time  {min(costs):.0f} to {max(costs):.0f} ms a run (goal: under {ALLOWED_MS:.0f} ms)")
     print(f"  wall time    {min(times):.2f} to {max(times):.2f} s a run (goal: under {ALLOWED_S:.0f} s)")
+    print("  the dearest statements, ms a run:")
+    for text, ms in sorted(spent.items(), key=lambda item: item[1], reverse=True)[:8]:
+        print(f"  {ms:7.1f}  {text}")
     return 0 if max(costs) < ALLOWED_MS and max(times) < ALLOWED_S else 1
 
 

@@ -1,11 +1,20 @@
 #!/bin/sh
-# Installs what only the tests of the UI need: a Chromium. Nothing to do: nothing is said.
+# Installs what only the tests need: a Chromium for the pages, a Redis and a node exporter for the application's side of the
+# monitor. Nothing to do: nothing is said.
 set -eu
-for name in chromium chromium-browser google-chrome; do
-    command -v "$name" >/dev/null && exit 0
-done
+wanted=
+has() {
+    for name in "$@"; do
+        command -v "$name" >/dev/null && return 0
+    done
+    return 1
+}
+has chromium chromium-browser google-chrome || wanted="$wanted chromium"
+has redis-server || wanted="$wanted redis-server"
+has prometheus-node-exporter || wanted="$wanted prometheus-node-exporter"
+[ -n "$wanted" ] || exit 0
 if ! command -v apt-get >/dev/null; then
-    echo "error: the tests of the UI need Chromium and this machine has no apt: install it so that \"chromium\" is on the PATH" >&2
+    echo "error: the tests need$wanted and this machine has no apt: install them so that their programs are on the PATH" >&2
     exit 1
 fi
 if [ "$(id -u)" = 0 ]; then
@@ -13,9 +22,18 @@ if [ "$(id -u)" = 0 ]; then
 elif command -v sudo >/dev/null; then
     root=sudo
 else
-    echo "error: Chromium is missing and there is no sudo: run \"apt-get install chromium\" as root, then the same command again" >&2
+    echo "error: the tests need$wanted and there is no sudo: run \"apt-get install$wanted\" as root, then the same command again" >&2
     exit 1
 fi
-echo "installing chromium for the tests of the UI" >&2
+echo "installing$wanted for the tests" >&2
+# The servers that Debian would start on their usual ports are not wanted: each test runs its own.
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+    refuse=$(mktemp)
+    printf '#!/bin/sh\nexit 101\n' >"$refuse"
+    $root install -m 755 "$refuse" /usr/sbin/policy-rc.d
+    rm -f "$refuse"
+    trap '$root rm -f /usr/sbin/policy-rc.d' EXIT
+fi
 $root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null
+# shellcheck disable=SC2086 # one word a package
+$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $wanted >/dev/null

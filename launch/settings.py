@@ -102,6 +102,9 @@ def environment(where: Place, port: int) -> dict[str, str]:
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(where.home / "passwords.json"),
         "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
+        # The first answers of an API server on a busy machine take longer than the 5 s of the default; a task that cannot say
+        # that it starts is failed without a word.
+        "WORKERS__EXECUTION_API_TIMEOUT": "60",
         "DATABASE__SQL_ALCHEMY_CONN": where.metadata or f"sqlite:///{where.database}",
         "API__HOST": "127.0.0.1",
         "API__PORT": str(port),

@@ -68,8 +68,11 @@ unset PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIREMENT UV_CONSTRAINT UV_OVERRIDE U
 
 echo "installing requirements.txt into .venv (one to three minutes the first time)"
 uv=$(sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.txt)
-if .venv/bin/python -m pip install -qq "$uv" &&
-    UV_LINK_MODE=copy .venv/bin/python -m uv pip install --quiet --python .venv/bin/python -r requirements.txt; then
+with_uv() {
+    UV_LINK_MODE=copy .venv/bin/python -m uv pip install --quiet --python .venv/bin/python -r requirements.txt
+}
+# A company's own certificate authority is in the system's store, which uv looks into only when told.
+if .venv/bin/python -m pip install -qq "$uv" && { with_uv 2>/dev/null || UV_SYSTEM_CERTS=1 with_uv; }; then
     :
 else
     # uv does not read pip's settings: where only pip knows the way to a package index, pip does it.

@@ -8,16 +8,17 @@ import psycopg
 
 from pg_deploy.access.api import Api
 from pg_deploy.access.change import AccessChange
+from pg_deploy.access.counterfactual import still_valid
 from pg_deploy.access.differences import access_changes
 from pg_deploy.access.drilldown import RowDifference
 from pg_deploy.access.explain import explain_difference
 from pg_deploy.access.functions import policy_words
-from pg_deploy.access.live import LiveComparison, LiveSample, ask_again, take_sample
+from pg_deploy.access.live import Because, LiveComparison, LiveSample, ask_again, take_sample
 from pg_deploy.access.live_context import looked_up_by
-from pg_deploy.access.predicates import read_policies
+from pg_deploy.access.predicates import PHASE_WORDS, read_policies
 from pg_deploy.access.reach import reachable
-from pg_deploy.access.written import WRITTEN, from_details, written_differences
-from pg_deploy.access_step import Asked, api_of, may_change_access
+from pg_deploy.access.written import WRITTEN, Written, from_details, written_differences
+from pg_deploy.access_step import EXPLAINED, Asked, api_of, may_change_access
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
 from pg_deploy.job import Job
@@ -28,8 +29,6 @@ from pg_deploy.session import Connection, one_line
 
 LIVE_BEFORE = "access sample"
 LIVE_AFTER = "access sample asked again"
-EXPLAINED = 2
-"""Differences that are explained step by step, at most."""
 
 
 def sample_target(job: Job, attempt: Attempt, connection: Connection) -> None:
@@ -76,7 +75,14 @@ def ask_target(
             if kept:
                 changes = access_changes(*facts)
                 sample = LiveSample.from_detail(kept[-1].detail)
-                compared = ask_again(connection, sample, api, because=_because(changes, sample))
+                written = {each.table for each in _written(job, attempt)}
+                compared = ask_again(
+                    connection,
+                    sample,
+                    api,
+                    because=_because(changes, sample),
+                    still_valid=lambda table, predicate: still_valid(table, predicate, *facts, written),
+                )
                 _record(job, attempt, compared)
                 differences += compared.differences
                 notes.append(compared.sentence)
@@ -90,13 +96,24 @@ def ask_target(
         return Asked(notes=(f"the sample could not be asked again: {one_line(str(error))}",))
 
 
-def _because(changes: Sequence[AccessChange], sample: LiveSample) -> dict[str, list[str]]:
-    """What of the catalog may explain a difference, by table: its own policies first, then functions and the rest."""
+def _because(changes: Sequence[AccessChange], sample: LiveSample) -> Because:
+    """What of the catalog may explain a difference: the table's policies for these commands, else functions and the rest."""
     old = [change for change in changes if not change.opened]
-    general = [change.sentence for change in old if change.object not in sample.keys]
-    return {
-        table: [*(change.sentence for change in old if change.object == table), *general][:2] for table in sample.keys
-    }
+    general = [_short(change) for change in old if change.object not in sample.keys]
+
+    def told(table: str, commands: tuple[str, ...]) -> list[str]:
+        wanted = {"update" if command == PHASE_WORDS["update_check"] else command for command in commands}
+        own = [change for change in old if change.object == table]
+        fitting = [change for change in own if not change.commands or wanted & set(change.commands)]
+        return [*map(_short, fitting or own), *general][:2]
+
+    return told
+
+
+def _short(change: AccessChange) -> str:
+    """A rewritten policy by what it says now."""
+    before, changed, now = change.sentence.partition("; it is now ")
+    return f"{before.partition(' was ')[0]} is now {now}" if changed else change.sentence
 
 
 def _record(job: Job, attempt: Attempt, compared: LiveComparison) -> None:
@@ -124,12 +141,15 @@ def _explained(connection: Connection, api: Api, compared: LiveComparison) -> li
     return lines
 
 
+def _written(job: Job, attempt: Attempt) -> tuple[Written, ...]:
+    return from_details(row.detail for row in evidence.of_attempt(job.ledger, attempt.id, WRITTEN))
+
+
 def _by_writing(
     job: Job, attempt: Attempt, migration: Migration, connection: Connection, api: Api, facts: tuple[Facts, Facts]
 ) -> tuple[RowDifference, ...]:
-    rows = evidence.of_attempt(job.ledger, attempt.id, WRITTEN)
     there = {fact.identity.replace('"', "") for fact in facts[0].facts if fact.kind == "table"}
-    written = [each for each in from_details(row.detail for row in rows) if each.table in there]
+    written = [each for each in _written(job, attempt) if each.table in there]
     if not written:
         return ()
     relations = {relation.full_name: relation for relation in reachable(connection, api) if relation.is_table}

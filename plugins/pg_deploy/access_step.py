@@ -17,6 +17,7 @@ from pg_deploy.access.change import AccessChange
 from pg_deploy.access.decide import Decision, decide
 from pg_deploy.access.differences import access_changes
 from pg_deploy.access.drilldown import RowDifference
+from pg_deploy.access.explain import explain_difference
 from pg_deploy.access.proof import Proof, prove
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
@@ -56,6 +57,11 @@ _NO_ROWS = (
     "alter default privileges",
     "set",
 )
+
+
+EXPLAINED = 2
+"""Differences that are explained step by step, at most."""
+_SIDE = {"lost": "before the migration"}
 
 
 @dataclass(frozen=True)
@@ -125,6 +131,16 @@ def prove_on_copy(
         try:
             api = api_of(before)
             proof = prove(before, after, api=api, data_may_differ=data_may_differ, facts=facts) if api.roles else None
+            explained = [
+                line
+                for difference in (proof.differences if proof else ())[:EXPLAINED]
+                for line in explain_difference(
+                    before if difference.direction == "lost" else after,
+                    api,
+                    difference,
+                    when=_SIDE.get(difference.direction, "after the migration"),
+                )
+            ]
         except psycopg.Error as error:
             # A proof that cannot be made proves nothing, and speaks against nobody.
             proof = None
@@ -133,7 +149,10 @@ def prove_on_copy(
         outcome = _by_catalog(migration, access_changes(*facts), None)
     else:
         outcome = AccessOutcome(
-            decide(migration.manifest.access, migration.access, proof), proof.verdict, proof, _cross_checked(proof)
+            decide(migration.manifest.access, migration.access, proof),
+            proof.verdict,
+            proof,
+            (*_cross_checked(proof), *explained),
         )
     log_access(outcome, log)
     return outcome

@@ -52,6 +52,7 @@ def apply(job: Job, migration: Migration) -> Attempt:
         job.log.info("%d of %d segments committed before: going on with the rest", len(done), len(migration.segments))
     last = migration.segments[-1].ordinal
     attempt = current
+    moved: list[Attempt] = []
 
     def before_commit(connection: Connection, segment: Segment) -> None:
         if not job.on_copy and (wrote := written_here(connection)):
@@ -67,7 +68,7 @@ def apply(job: Job, migration: Migration) -> Attempt:
             )
         if segment.ordinal == last:
             history.insert(connection, migration.version, migration.file.name, history_statements(migration.file.sql))
-            attempts.move(connection, attempt, "applied")
+            moved.append(attempts.move(connection, attempt, "applied"))
 
     try:
         run_segments(
@@ -83,7 +84,7 @@ def apply(job: Job, migration: Migration) -> Attempt:
             "update deploy_ledger.attempt set error = %s where id = %s and state = 'applying'", [str(error), current.id]
         )
         raise
-    return attempts.by_id(job.ledger, current.id)
+    return moved[-1] if moved else attempts.by_id(job.ledger, current.id)
 
 
 def _open_attempt(job: Job, migration: Migration) -> Attempt:

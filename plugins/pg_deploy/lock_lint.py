@@ -14,14 +14,40 @@ from pathlib import Path
 from pg_deploy.errors import LockLintError
 
 TIMEOUT_S = 60.0
-# The engine gives every statement a deadline, and none to CONCURRENTLY, where one would leave an invalid index behind.
-_ENGINE_SEES_TO = frozenset({"require-lock-timeout", "require-statement-timeout"})
-_CONCURRENTLY = re.compile(r"\bconcurrently\b", re.IGNORECASE)
+MOST_LINES = 12
+# The engine gives every statement a deadline, and none to CONCURRENTLY, where one would leave an invalid index behind. It
+# owns the transactions, so nothing runs twice; IF NOT EXISTS would hide the invalid index that a failed build leaves.
+_ENGINE_SEES_TO = frozenset({"require-lock-timeout", "require-statement-timeout", "prefer-robust-stmts"})
+# squawk calls nearly everything a warning. These make others wait for a scan or a rewrite, or break clients that run.
+_ERRORS = frozenset(
+    {
+        "adding-field-with-default",
+        "adding-foreign-key-constraint",
+        "adding-not-nullable-field",
+        "adding-serial-primary-key-field",
+        "ban-drop-column",
+        "ban-drop-database",
+        "ban-drop-not-null",
+        "ban-drop-table",
+        "ban-truncate-cascade",
+        "changing-column-type",
+        "constraint-missing-not-valid",
+        "disallowed-unique-constraint",
+        "renaming-column",
+        "renaming-table",
+        "require-concurrent-index-creation",
+        "require-concurrent-index-deletion",
+    }
+)
+_CREATED = re.compile(
+    r"\bcreate\s+(?:unlogged\s+|temp(?:orary)?\s+)?(?:table|materialized\s+view)\s+(?:if\s+not\s+exists\s+)?([\w.\"$]+)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
 class LockFinding:
-    """One finding: squawk's rule, its level (`error` needs approval, `warning` is shown), the line (from 1) and what to do."""
+    """One finding: squawk's rule, its level (`error` needs an approval, `warning` is shown), the line (from 1) and what to do."""
 
     rule: str
     level: str
@@ -68,6 +94,22 @@ def _squawk() -> str:
     return found
 
 
+def lock_lint_lines(sql: str, *, server_version: int) -> tuple[tuple[str, ...], bool]:
+    """What the plan and the approval show, one line a finding, and whether any needs an approval.
+
+    A linter that does not answer is said in a line, and needs no approval: it decides nothing by itself.
+    """
+    try:
+        found = lint_locks(sql, server_version=server_version)
+    except LockLintError as error:
+        return (str(error),), False
+    ordered = sorted(found, key=lambda finding: (finding.level, finding.line))
+    lines = [f"{finding.level}: {' '.join(finding.sentence.split())}" for finding in ordered[:MOST_LINES]]
+    if len(ordered) > MOST_LINES:
+        lines.append(f"and {len(ordered) - MOST_LINES} more")
+    return tuple(lines), any(finding.level == "error" for finding in found)
+
+
 def _kept(found: list[dict[str, object]], sql: str) -> Iterator[LockFinding]:
     lines = sql.splitlines()
     for item in found:
@@ -75,8 +117,19 @@ def _kept(found: list[dict[str, object]], sql: str) -> Iterator[LockFinding]:
         first, last = int(str(item["line"])), int(str(item.get("line_end") or item["line"]))
         if rule in _ENGINE_SEES_TO:
             continue
-        if rule == "prefer-robust-stmts" and _CONCURRENTLY.search("\n".join(lines[first : last + 1])):
-            continue  # IF NOT EXISTS would hide the invalid index that a failed build leaves
-        yield LockFinding(
-            rule, str(item["level"]).lower(), first + 1, str(item["message"]), str(item.get("help") or "")
-        )
+        before = "\n".join(lines[:first])
+        if _on_what_is_new("\n".join(lines[first : last + 1]), before):
+            continue  # nobody else knows it yet
+        level = "error" if rule in _ERRORS else str(item["level"]).lower()
+        yield LockFinding(rule, level, first + 1, str(item["message"]), str(item.get("help") or ""))
+
+
+def _on_what_is_new(statement: str, before: str) -> bool:
+    """Whether a statement speaks of a relation that the same file has made above it."""
+    for name in _CREATED.findall(before):
+        last = re.escape(name.rsplit(".", 1)[-1].strip('"'))
+        if re.search(
+            rf'\b(?:on|table)\s+(?:only\s+|if\s+exists\s+)*(?:[\w"$]+\.)?"?{last}"?(?![\w$])', statement, re.IGNORECASE
+        ):
+            return True
+    return False

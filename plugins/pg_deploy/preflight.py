@@ -21,8 +21,9 @@ from pg_deploy.errors import (
 )
 from pg_deploy.ledger import plan
 from pg_deploy.ledger.guard import Ownership
+from pg_deploy.lock_lint import lock_lint_lines
 from pg_deploy.migrations.folder import stamp
-from pg_deploy.migrations.migration import Folder, Migration, load_all, load_usable, scan_folder
+from pg_deploy.migrations.migration import Folder, Migration, load, load_usable, scan_folder
 from pg_deploy.parsing.syntax import in_file
 from pg_deploy.parsing.tree import unquoted
 from pg_deploy.planning import Plan, Standing
@@ -64,7 +65,7 @@ def preflight(
         migrations = _judge(connection, state, found, conf, log)
         for line in drift_lines(drift):
             log.warning("%s", line)
-        _print_plan(found, migrations, log)
+        _print_plan(found, migrations, state.version_num, log)
     if conf.dry_run:
         log.info("dry run: nothing was changed, no ledger was made, nothing is pinned")
         return Prepared(None, 0)
@@ -81,7 +82,9 @@ def preflight(
         now = _plan(connection, files, conf)
         if now.faults:
             raise PreflightError(now.faults)
-        pinned = load_all(now.chosen)
+        # Read once: of years of migrations the parsing is what takes the time.
+        known = {each.file: each for each in migrations}
+        pinned = tuple(known.get(file) or load(file) for file in now.chosen)
         plan.pin(connection, held.id, pinned)
         record_drift(connection, held.id, drift)
     log.info("deployment %d holds the target, %d migrations pinned", held.id, len(pinned))
@@ -174,7 +177,7 @@ def _print_state(state: ServerState, found: Plan, log: logging.Logger) -> None:
             log.info("%d %s", count, standing.value)
 
 
-def _print_plan(found: Plan, migrations: Sequence[Migration], log: logging.Logger) -> None:
+def _print_plan(found: Plan, migrations: Sequence[Migration], version_num: int, log: logging.Logger) -> None:
     for version, standing in found.standings.items():
         if standing is Standing.ELSEWHERE:
             log.info("%s was applied elsewhere, not verified by us", version)
@@ -182,7 +185,8 @@ def _print_plan(found: Plan, migrations: Sequence[Migration], log: logging.Logge
         log.info("nothing is pending")
     for migration in migrations:
         log.info("::group::plan of %s", migration.stem)
-        for line in plan_lines(migration):
+        lock_lint, _ = lock_lint_lines(migration.file.sql, server_version=version_num)
+        for line in plan_lines(migration, lock_lint):
             log.info("%s", line)
         log.info("::endgroup::")
     for file in found.left_out:

@@ -61,9 +61,9 @@ class Target:
         try:
             if not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
                 connection.execute("discard all")
-                connection.execute(_SET_UP)
                 connection.execute(
-                    "select pg_catalog.set_config('application_name', %s, false)", [f"pg_deploy {purpose}"[:63]]
+                    f"{_SET_UP.replace('%', '%%')}, set_config('application_name', %s, false)",
+                    [f"pg_deploy {purpose}"[:63]],
                 )
                 return True
         except psycopg.Error:

@@ -42,7 +42,7 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
             stem=migration.stem,
             sql_hash=migration.file.sql_hash,
         )
-    with job.guard.looking(f"snapshot {migration.version}") as connection:
+    with job.guard.session(f"snapshot {migration.version}") as connection:
         facts = read_facts(connection)
         snapshot.save(job.ledger, job.deployment_id, last.id, "before", facts)
         job.log.info("snapshot of %d catalog facts, fingerprint %s", len(facts.facts), facts.fingerprint[:12])

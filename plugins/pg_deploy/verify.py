@@ -34,7 +34,7 @@ def verify(job: Job, migration: Migration) -> Attempt:
     if current is None or current.state != "applied":
         raise VerificationFailedError(migration.stem, ["it is not in state applied"])
     failures: list[str] = []
-    with job.guard.looking(f"verify {migration.version}") as connection:
+    with job.guard.session(f"verify {migration.version}") as connection:
         failures += _verify_checks(job, connection, current, migration)
         if job.benchmark:
             failures += _verify_benchmarks(job, connection, current, migration)
@@ -101,7 +101,8 @@ def _verify_access(job: Job, current: Attempt, migration: Migration, after: Fact
         if row.version == migration.version and row.location == "rehearsal"
     ]
     proven = rehearsed[-1] if rehearsed else None
-    asked = ask_target(job, current, migration, (before, after), proven=proven is not None)
+    compared = proven is not None and not str(proven.detail.get("verdict")).startswith("not proven")
+    asked = ask_target(job, current, migration, (before, after), proven=compared)
     outcome = judge_target(migration, (before, after), proven, asked, log=job.log)
     job.record(current, ACCESS, migration.stem, outcome.decision.outcome, outcome.as_detail())
     return [f"access: {sentence}" for sentence in outcome.decision.against]

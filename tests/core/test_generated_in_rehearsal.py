@@ -28,6 +28,7 @@ OLD = "create table public.old (id integer primary key, email text); insert into
 def database(empty_database: str) -> Database:
     """The target."""
     found = Database(empty_database)
+    found.give_nothing_new_to_the_api()
     found.run(OLD)
     return found
 
@@ -37,6 +38,7 @@ def copy(demo_cluster: cluster.Cluster, database: Database) -> Iterator[Database
     """A database that is like the target."""
     url = cluster.empty(demo_cluster, "generated_copy")
     found = Database(url)
+    found.give_nothing_new_to_the_api()
     found.run(OLD)
     yield found
     cluster.drop(demo_cluster, "generated_copy")
@@ -109,7 +111,7 @@ def test_one_that_does_not_lead_back_is_said_and_the_rehearsal_goes_on(
     """A trigger of somebody's may undo what the rollback does; then it is no way back."""
     for each in (database, copy):
         each.run(
-            "create function public.stubborn() returns trigger language plpgsql as $$ begin return new; end $$;"
+            "create function public.stubborn() returns trigger language plpgsql set search_path = '' as $$ begin return new; end $$;"
             "create view public.emails as select email from public.old"
         )
     # Its text says nothing of the rows that the block removes for good, and the view cannot come back by itself.

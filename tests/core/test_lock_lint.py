@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pg_deploy.lock_lint import lint_locks
+from pg_deploy.lock_lint import lint_locks, lock_lint_lines
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "sql" / "migrations"
 
@@ -32,3 +32,12 @@ def test_our_own_migrations_have_no_error(path: Path) -> None:
     """What we ship is what people copy."""
     found = lint_locks(path.read_text(), server_version=150018)
     assert [finding.sentence for finding in found if finding.level == "error"] == []
+
+
+def test_what_the_same_file_has_made_above_is_nobodys_to_wait_for() -> None:
+    """An index on a view that was just made blocks nobody; an alarm there is one that people learn to wave through."""
+    made = "create materialized view public.v as select 1 as a;\ncreate unique index v_a on public.v (a);"
+    assert lint_locks(made, server_version=150018) == ()
+    lines, needs_approval = lock_lint_lines("create index i on public.old (a);", server_version=150018)
+    assert needs_approval
+    assert lines[0].startswith("error: line 1: ")

@@ -24,6 +24,7 @@ Undo = Callable[..., Undone]
 def database(empty_database: str) -> Database:
     """A target with an older table and an older index."""
     found = Database(empty_database)
+    found.give_nothing_new_to_the_api()
     found.run("create table public.old (id int, email text)")
     found.run("create index old_id on public.old (id)")
     found.run("insert into public.old values (1, 'a'), (2, 'a')")

@@ -21,6 +21,7 @@ def test_a_new_migration_has_every_file_of_a_companion(tmp_path: Path) -> None:
     names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
     assert names == [
         "20260304050607_add_orders_index.sql",
+        "20260304050607_add_orders_index/access.yaml",
         "20260304050607_add_orders_index/migration.yaml",
         "20260304050607_add_orders_index/rollback.sql",
         "20260304050607_add_orders_index/verify/the_change_is_in_place.sql",

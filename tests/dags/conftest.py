@@ -41,6 +41,17 @@ def _airflow_metadata() -> None:
 
 
 @pytest.fixture
+def empty_database(empty_database: str) -> str:
+    """As everywhere, but unlike Supabase's it gives new tables to no anon and no authenticated.
+
+    Else every table that a test makes in passing would have to declare whom it is open to. Tests of access use the demo
+    database.
+    """
+    Database(empty_database).give_nothing_new_to_the_api()
+    return empty_database
+
+
+@pytest.fixture
 def database(empty_database: str) -> Database:
     """A new, empty target of the deploying role, and a way to look at it."""
     return Database(empty_database)

@@ -17,7 +17,8 @@ SECOND = "20250102000000_change"
 BASE = """
     create table public.notes (id integer primary key, body text);
     alter table public.notes enable row level security;
-    create function public.mine(id integer) returns boolean language sql stable as 'select id > 0';
+    grant insert on public.notes to anon;
+    create function public.mine(id integer) returns boolean language sql stable set search_path = '' as 'select id > 0';
     create policy reads on public.notes for select to authenticated using (public.mine(id));
 """
 CHANGE = "create index notes_body on public.notes (body);\n"
@@ -43,11 +44,11 @@ FORGOTTEN = {
     "right granted": ("grant select on public.notes to pg_monitor", "grant table public.notes to pg_monitor"),
     "right revoked": ("revoke insert on public.notes from anon", "grant table public.notes to anon"),
     "function replaced": (
-        "create or replace function public.mine(id integer) returns boolean language sql stable as 'select true'",
+        "create or replace function public.mine(id integer) returns boolean language sql stable set search_path = '' as 'select true'",
         "function public.mine(integer)",
     ),
     "function added": (
-        "create function public.extra() returns integer language sql as 'select 1'",
+        "create function public.extra() returns integer language sql set search_path = '' as 'select 1'",
         "function public.extra()",
     ),
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import email
 import json
+import socketserver
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -54,6 +56,76 @@ def channel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Channel]:
     server.server_close()
 
 
+@dataclass
+class MailServer:
+    """A mail server that takes everything, and what arrived."""
+
+    port: int = 0
+    recipients: list[str] = field(default_factory=list)
+    messages: list[bytes] = field(default_factory=list)
+
+
+@pytest.fixture
+def mail_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
+    """A mail server that the settings name."""
+    found = MailServer()
+
+    class Session(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 here\r\n")
+            while line := self.rfile.readline():
+                verb = line[:4].upper()
+                if verb == b"RCPT":
+                    found.recipients.append(line.decode().split("<")[1].split(">")[0])
+                if verb == b"DATA":
+                    self.wfile.write(b"354 go on\r\n")
+                    found.messages.append(b"".join(iter(self.rfile.readline, b".\r\n")))
+                self.wfile.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 fine\r\n")
+                if verb == b"QUIT":
+                    return
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    found.port = server.server_address[1]
+    extra = {"to": "oncall@example.com", "from_email": "monitor@example.com", "disable_ssl": True, "disable_tls": True}
+    connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": found.port, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_OPS_MAIL", json.dumps(connection))
+    monkeypatch.setenv("PG_DEPLOY_NOTICES", "ops_mail")
+    yield found
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_alert_reaches_a_mailbox_once_through_airflows_own_notifier(
+    database: Database, mail_server: MailServer, tmp_path: Path
+) -> None:
+    """Else whoever has only mail hears nothing."""
+    database.run("create materialized view public.v as select 1 as id")
+
+    for _ in range(2):
+        assert run_dag("monitor_database", database.url, tmp_path).state == "success"
+
+    assert mail_server.recipients == ["oncall@example.com"]
+    (raw,) = mail_server.messages
+    message = email.message_from_bytes(raw)
+    assert message["Subject"] == "target_db: alerts, 1 began"
+    body = "".join(str(part.get_payload(decode=True)) for part in message.walk() if not part.is_multipart())
+    assert "began: view_freshness public.v: " in body
+
+
+def test_the_variable_wins_over_the_environment_so_that_a_running_airflow_can_be_told(
+    database: Database, channel: Channel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who is told can only be changed by starting Airflow anew."""
+    monkeypatch.setenv("PG_DEPLOY_NOTICES", "no_such_connection")
+    monkeypatch.setenv("AIRFLOW_VAR_PG_DEPLOY_NOTICES", "ops_channel")
+    database.run("create materialized view public.v as select 1 as id")
+
+    run_dag("monitor_database", database.url, tmp_path)
+
+    assert len(channel.heard) == 1
+
+
 def test_an_alert_reaches_the_channel_once_with_what_to_do_and_whom_to_call(
     database: Database, channel: Channel, tmp_path: Path
 ) -> None:
@@ -65,7 +137,7 @@ def test_an_alert_reaches_the_channel_once_with_what_to_do_and_whom_to_call(
 
     (told,) = channel.heard
     assert told.startswith("target_db: alerts, 1 began\nbegan: view_freshness public.v: ")
-    assert "what to do: correct its job" in told
+    assert "what to do: create extension pg_cron" in told
     assert "contacts: " in told
 
 

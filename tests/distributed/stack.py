@@ -40,6 +40,8 @@ class Stack:
     backups: Path
     migrations: Path
     ports: Mapping[str, int]
+    connections: str
+    dags: Path = CHECKOUT / "dags"
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     wanted: dict[str, Service] = field(default_factory=dict)
 
@@ -76,6 +78,7 @@ class Stack:
             value = re.sub(rf"(?<=[@/]){host}:{port}\b", f"127.0.0.1:{self.ports[host]}", value)
         value = value.replace("/opt/airflow/backups", str(self.backups)).replace("/opt/airflow", str(home))
         value = value.replace("/opt/pg_deploy/sql/migrations", str(self.migrations))
+        value = value.replace("/opt/pg_deploy/dags", str(self.dags))
         return value.replace("/opt/pg_deploy", str(CHECKOUT))
 
     def command(self, name: str) -> list[str]:
@@ -85,6 +88,10 @@ class Stack:
     def start(self, name: str) -> None:
         """Start a service in a process session of its own."""
         self.home(name).mkdir(exist_ok=True)
+        # Each host has its own copy, as a mounted secret would be.
+        vault = self.home(name) / "secrets" / "connections.yaml"
+        vault.parent.mkdir(exist_ok=True)
+        vault.write_text(self.connections)
         with (self.folder / f"{name}.log").open("ab") as output:
             self.running[name] = subprocess.Popen(
                 self.command(name),
@@ -95,6 +102,14 @@ class Stack:
                 stderr=output,
                 start_new_session=True,
             )
+
+    def run(self, name: str, *words: str) -> None:
+        """Run another command with the environment of a service, to its end."""
+        done = subprocess.run(
+            list(words), env=self.environment(name), cwd=self.home(name), capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise AssertionError(f"{words}: {done.stdout[-1000:]}{done.stderr[-2000:]}")
 
     def kill(self, name: str) -> None:
         """kill -9 of everything that the service started, as the loss of its host would be."""
@@ -116,14 +131,14 @@ class Stack:
 
 
 @contextmanager
-def stack(folder: Path, migrations: Path) -> Iterator[Stack]:
-    """All services up and healthy; ended at the end whatever happened."""
+def stack(folder: Path, migrations: Path, connections: str, *, dags: Path = CHECKOUT / "dags") -> Iterator[Stack]:
+    """All services up and healthy; ended at the end whatever happened. `connections` is what the secrets backend reads."""
     ports: dict[str, int] = {}
     for name in ("postgres", "redis", "api-server"):
         ports[name] = programs.next_free_port(max(21000 + secrets.randbelow(9000), *ports.values(), 0) + 1)
     backups = folder / "backups"
     backups.mkdir()
-    made = Stack(folder, backups, migrations, ports)
+    made = Stack(folder, backups, migrations, ports, connections, dags)
     variables = {
         "FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         **{name: secrets.token_hex(32) for name in ("API_SECRET_KEY", "JWT_SECRET")},
@@ -131,6 +146,9 @@ def stack(folder: Path, migrations: Path) -> Iterator[Stack]:
         "ADMIN_PASSWORD": PASSWORD,
         "BASE_URL": made.url,
         "TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+        # As docs/security.md shows it.
+        "SECRETS_BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
+        "SECRETS_BACKEND_KWARGS": '{"connections_file_path": "/opt/airflow/secrets/connections.yaml"}',
     }
     made.wanted = services(variables)
     bindir = _metadata(made)

@@ -14,13 +14,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
+from demo import cluster
+from demo.cluster import Cluster
 from launch import processes
 from launch.api import Api
 from launch.deploy import await_dag
 from launch.target import parse
+from tests.building import write_migration
 from tests.distributed.stack import Stack, stack, until
 from tests.looking import Database
 
@@ -31,40 +35,42 @@ FIRST = "20251118000000_add_analytics_composite_indexes"
 DAG = "deploy_migrations"
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Stack]:
-    """The stack, with a copy of our migrations."""
+@pytest.fixture(scope="module")
+def target_url(demo_cluster: Cluster) -> str:
+    """The demo target, as new when the stack starts: the connection target_db of every test here."""
+    return cluster.reset(demo_cluster).url()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, target_url: str) -> Iterator[Stack]:
+    """The stack, with a copy of our migrations; the target's connection comes from the secrets backend alone."""
     # Not below pytest's folder: the account of PostgreSQL must reach its data.
     folder = Path(tempfile.mkdtemp(prefix="pg-deploy-distributed-"))
-    migrations = Path(shutil.copytree(OURS, tmp_path / "migrations"))
+    migrations = Path(shutil.copytree(OURS, tmp_path_factory.mktemp("distributed") / "migrations"))
     try:
-        with stack(folder, migrations) as made:
+        with stack(folder, migrations, f"target_db: {target_url.replace('postgresql:', 'postgres:', 1)}\n") as made:
             yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_the_four_migrations_are_deployed_once_though_a_worker_is_lost_in_an_index_build(
-    running: Stack, demo_url: str
+    running: Stack, target_url: str
 ) -> None:
     """Else whoever runs several workers has a half-built index, or two, after the first host that dies at night."""
-    database = Database(demo_url)
+    database = Database(target_url)
     api = Api(running.url)
-    target = parse(demo_url)
-    api.keep_connection(target)
     served = _folder_param(running)
     await_dag(api, DAG, served, seconds=180)
-    with _an_old_transaction(demo_url):
+    with _an_old_transaction(target_url):
         # The build waits for it, as it would for any report that runs for long.
-        run = api.trigger(DAG, "distributed", {"target": target.name, "approval": "none", "migrations_folder": served})
+        run = api.trigger(DAG, "distributed", {"approval": "none", "migrations_folder": served})
         until(lambda: bool(_building(database)), "an index is being built", 400, running)
         lost = _worker_of(running, _building(database)[0])
         running.kill(lost)
         until(lambda: _reattached(running, lost), "the other worker has taken the task up", 240, running)
         assert len(_building(database)) == 1, "a second build was begun beside the first"
-    until(lambda: api.run(DAG, run.dag_run_id).state in {"success", "failed"}, "the run has ended", 600, running)
-    states = {task.task_id: task.state for task in api.tasks(DAG, run.dag_run_id)}
-    assert api.run(DAG, run.dag_run_id).state == "success", states
+    assert _ended(running, api, run.dag_run_id) == "success", _states(api, run.dag_run_id)
     assert database.history == sorted(path.name[:14] for path in OURS.glob("*.sql"))
     assert [state for _, state in database.attempts] == ["verified"] * 4
     assert database.deployments == ["deployed"]
@@ -74,6 +80,76 @@ def test_the_four_migrations_are_deployed_once_though_a_worker_is_lost_in_an_ind
     assert list(running.backups.rglob("manifest.json")), "no backup was written where every worker can read it"
     homes = [sorted(path.name for path in running.home(name).iterdir()) for name in ("worker-1", "worker-2")]
     assert all("backups" not in home for home in homes), homes
+    running.start(lost)
+
+
+def test_who_may_trigger_approve_and_read_is_what_the_role_says(running: Stack, empty_database: str) -> None:
+    """Else docs/security.md promises a separation that the installation does not have."""
+    url = empty_database
+    for name, role in (("ann", "User"), ("bob", "User"), ("vera", "Viewer")):
+        running.run(
+            "api-server", "airflow", "users", "create", "--username", name, "--password", f"{name}-secret", "--role", role,
+            "--firstname", name, "--lastname", "X", "--email", f"{name}@localhost",
+        )  # fmt: skip
+    people = {name: _client(running.url, name) for name in ("ann", "bob", "vera")}
+    shutil.rmtree(running.migrations)
+    write_migration(
+        running.migrations,
+        "20250101000000_make_t",
+        "create schema app;\ncreate table app.t (id int);\n",
+        rollback="drop table app.t;\ndrop schema app;\n",
+        manifest="risk: high\n",
+    )
+    admin = Api(running.url)
+    target = parse(url)
+    admin.keep_connection(target)
+    served = _folder_param(running)
+    await_dag(admin, DAG, served, seconds=180)
+    conf = {
+        "target": target.connection_id,
+        "backup": "none",
+        "rehearse": "none",
+        "four_eyes": True,
+        "migrations_folder": served,
+    }
+    runs = f"/api/v2/dags/{DAG}/dagRuns"
+    body = {"logical_date": None, "conf": conf}
+    assert people["vera"].get(runs).status_code == 200
+    assert people["vera"].post(runs, json={**body, "dag_run_id": "by_vera"}).status_code == 403
+    for number, approver in enumerate(("ann", "bob")):
+        run_id = f"by_ann_{number}"
+        assert people["ann"].post(runs, json={**body, "dag_run_id": run_id}).is_success
+        until(lambda run_id=run_id: bool(admin.approvals(DAG, run_id)), "an approval waits", 240, running)  # type: ignore[misc]
+        answer = f"{runs}/{run_id}/taskInstances/20250101000000_make_t.approve/-1/hitlDetails"
+        said = {"chosen_options": ["Approve"], "params_input": {}}
+        assert people["vera"].patch(answer, json=said).status_code == 403
+        assert people[approver].patch(answer, json=said).is_success
+        state = _ended(running, admin, run_id)
+        assert (approver, state, Database(url).has("app.t")) == (
+            approver,
+            *(("failed", False), ("success", True))[number],
+        )
+    assert Database(url).rows("select actor from deploy_ledger.deployment") == [("ann",)] * 2
+    assert Database(url).evidence("approval") == [
+        ("20250101000000_make_t", "refused: approved by who triggered"),
+        ("20250101000000_make_t", "approved"),
+    ]
+
+
+def _client(url: str, name: str) -> httpx.Client:
+    client = httpx.Client(base_url=url, timeout=30, trust_env=False)
+    token = client.post("/auth/token", json={"username": name, "password": f"{name}-secret"}).json()["access_token"]
+    client.headers["Authorization"] = f"Bearer {token}"
+    return client
+
+
+def _ended(made: Stack, api: Api, run_id: str) -> str:
+    until(lambda: api.run(DAG, run_id).state in {"success", "failed"}, "the run has ended", 900, made)
+    return str(api.run(DAG, run_id).state)
+
+
+def _states(api: Api, run_id: str) -> dict[str, str | None]:
+    return {task.task_id: task.state for task in api.tasks(DAG, run_id)}
 
 
 def _folder_param(made: Stack) -> str:
@@ -92,10 +168,10 @@ def _an_old_transaction(url: str) -> Iterator[None]:
 
 
 def _building(database: Database) -> list[int]:
-    """The client's port of each session that builds an index."""
+    """The client's port of each session that builds an index and has come to its last wait."""
     rows = database.rows(
         """select a.client_port from pg_stat_progress_create_index p join pg_stat_activity a using (pid)
-        where p.datname = current_database()"""
+        where p.datname = current_database() and p.phase = 'waiting for old snapshots' and a.client_port is not null"""
     )
     return [row[0] for row in rows]
 

@@ -39,7 +39,8 @@ class DataChange:
             if keys:
                 some = ", ".join(keys[:5]) + (", …" if len(keys) > 5 else "")
                 parts.append(f"{len(keys)} rows {said} ({some})")
-        return f'data of "{self.table}" differs: ' + ("; ".join(parts) or "too many rows to tell them apart")
+        otherwise = "rows without a primary key are others" if self.complete else "too many rows to tell them apart"
+        return f'data of "{self.table}" differs: ' + ("; ".join(parts) or otherwise)
 
 
 def compare_rows(old: Side, new: Side, table: str, universe: Universe) -> DataChange:

@@ -64,7 +64,10 @@ def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
             opened = role in reached and (kind in _RELATIONS or kind == "column" or target in definers)
             rights = sorted(has & _RIGHTS_OF.get(kind, has))
             if opened and rights:
-                commands = reached_commands(role, tuple(right.lower() for right in rights), kind, name, after)
+                commands = tuple(right.lower() for right in rights)
+                if role in api.roles:
+                    # what public or a group is granted, its members use under policies of their own
+                    commands = reached_commands(role, commands, kind, name, after)
                 if commands:
                     said = _opened(role, commands, kind, name, after)
                     declared = not bypasses(role, after)

@@ -1,6 +1,6 @@
 """May this user touch this row, and which policies, grants and memberships say so, step by step. Reads only.
 
-`python -m pg_deploy.access.explain --user ID --table public.t --row KEY` asks the database of TARGET_URL.
+`make explain-access USER=ID TABLE=public.t ROW=KEY` asks the demo target, or the database of TARGET_URL.
 """
 
 from __future__ import annotations
@@ -85,8 +85,10 @@ def explain_access(
             connection.execute("rollback")
 
 
-def explain_difference(connection: Connection, api: Api, difference: RowDifference) -> list[str]:
-    """The steps behind one difference, for its first subject and row, as the database is now; empty where nothing can be told.
+def explain_difference(
+    connection: Connection, api: Api, difference: RowDifference, *, when: str = "as it is now"
+) -> list[str]:
+    """The steps behind one difference, for its first subject and row, in this database; empty where nothing can be told.
 
     The connection is as for explain_access().
     """
@@ -100,7 +102,7 @@ def explain_difference(connection: Connection, api: Api, difference: RowDifferen
         )
     except (NothingToExplainError, psycopg.Error):
         return []
-    return [f'explained for row {difference.keys[0]} of "{difference.table}":', *told.text.splitlines()]
+    return [f'row {difference.keys[0]} of "{difference.table}", {when}:', *told.text.splitlines()]
 
 
 def _relation(connection: Connection, table: str, api: Api) -> Relation:
@@ -136,6 +138,13 @@ def _about(connection: Connection, relation: Relation, role: str, user: str | No
         yield f"the request runs as role {role}; its claims name user {user}, who {'exists' if known is not None else 'does not exist'}"
     else:
         yield f"the request runs as role {role}, without claims"
+    member_of = connection.execute(
+        "select coalesce(string_agg(r.rolname, ', ' order by r.rolname), '') from pg_catalog.pg_roles r"
+        " where r.rolname <> %s and pg_has_role(%s, r.oid, 'usage')",
+        [role, role],
+    ).fetchone()
+    if member_of and member_of[0]:
+        yield f"{role} is a member of {member_of[0]}, and has their grants and policies"
     rights = relation.rights.get(role, {})
     if not rights.get("schema"):
         yield f'no grant: {role} may not use schema "{relation.schema}"'
@@ -190,7 +199,7 @@ def _evaluate(
     connection: Connection, api: Api, relation: Relation, clause: str, role: str, said: str, contents: str
 ) -> str:
     query = (
-        f"select coalesce(({clause}), false) from"
+        f"select coalesce(({clause.replace('%', '%%')}), false) from"
         f" pg_catalog.jsonb_populate_record(null::{relation.quoted}, %s::jsonb) as {quote(relation.name)}"
     )
     with acting_as(connection, api, role, said):
@@ -232,21 +241,34 @@ def _memberships(connection: Connection, user: str) -> Iterator[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; prints the explanation. Returns 0, or 2 with one sentence on standard error."""
     parser = argparse.ArgumentParser(prog="explain-access", description="Why a user may or may not touch a row.")
-    parser.add_argument("--user", help="the user's id; without it nobody is signed in")
-    parser.add_argument("--table", required=True, help="schema.table")
-    parser.add_argument("--row", help="the row's primary key")
-    parser.add_argument("--insert", help="a new row as JSON, in place of --row")
-    parser.add_argument("--role", help="the role of the request, e.g. anon")
+    parser.add_argument(
+        "--user", default=os.environ.get("EXPLAIN_USER"), help="the user's id; without it nobody is signed in"
+    )
+    parser.add_argument("--table", default=os.environ.get("EXPLAIN_TABLE"), help="schema.table")
+    parser.add_argument(
+        "--row",
+        default=os.environ.get("EXPLAIN_ROW"),
+        help="the row's primary key, or a new row as a JSON object: an insert",
+    )
+    parser.add_argument("--role", default=os.environ.get("EXPLAIN_ROLE"), help="the role of the request, e.g. anon")
     given = parser.parse_args(arguments)
     url = os.environ.get("TARGET_URL", "")
     if not url:
         sys.stderr.write("TARGET_URL is not set: give the database's URL there\n")
         return 2
+    if not given.table:
+        sys.stderr.write("no table is named: make explain-access USER=… TABLE=public.orders ROW=…\n")
+        return 2
     try:
-        new_row = json.loads(given.insert) if given.insert else None
+        new_row = json.loads(given.row) if (given.row or "").lstrip().startswith("{") else None
         with Target("target", url).session("explain access") as connection:
             explanation = explain_access(
-                connection, user=given.user, table=given.table, row=given.row, new_row=new_row, role=given.role
+                connection,
+                user=given.user or None,
+                table=given.table,
+                row=None if new_row is not None else given.row or None,
+                new_row=new_row,
+                role=given.role or None,
             )
     except (PgDeployError, json.JSONDecodeError) as error:
         sys.stderr.write(f"{error}\n")

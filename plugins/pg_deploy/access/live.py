@@ -8,7 +8,7 @@ predicates, over the sampled rows' contents. Reads only, in one repeatable-read 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -32,6 +32,11 @@ STATEMENT_MS = 8000
 """As long as the API lets a statement run."""
 SHOWN = 5
 
+Because = Callable[[str, tuple[str, ...]], Sequence[str]]
+"""What may explain that commands reach other rows of a table (`schema.name`), in sentences."""
+StillValid = Callable[[str, str], bool]
+"""Whether an old predicate of a table means now what it meant before."""
+
 
 @dataclass(frozen=True)
 class LiveSample:
@@ -42,6 +47,8 @@ class LiveSample:
     seen: dict[str, tuple[str, ...]]
     rows: dict[str, str] = field(default_factory=dict)
     people: dict[str, str] = field(default_factory=dict)
+    predicates: dict[str, str] = field(default_factory=dict)
+    """The effective predicate by `table|command|role`, for what policies decide."""
     seconds: float = 0.0
 
     def as_detail(self) -> dict[str, Any]:
@@ -57,6 +64,7 @@ class LiveSample:
             seen={pair: tuple(keys) for pair, keys in detail["seen"].items()},
             rows=dict(detail["rows"]),
             people=dict(detail["people"]),
+            predicates=dict(detail.get("predicates", {})),
             seconds=float(detail["seconds"]),
         )
 
@@ -109,17 +117,23 @@ def ask_again(
     api: Api = SUPABASE,
     *,
     seconds: float = SECONDS,
-    because: Mapping[str, Sequence[str]] | None = None,
+    because: Because = lambda table, commands: (),
+    still_valid: StillValid = lambda table, predicate: False,
 ) -> LiveComparison:
-    """Ask the sample's pairs again and tell what differs from what traffic moved; `because` explains by table. Reads only."""
+    """Ask the sample's pairs again and tell what differs from what traffic moved; `because` explains. Reads only.
+
+    Where an old predicate is `still_valid`, a pair that it answers now as the new one does was moved by traffic.
+    """
     started = time.monotonic()
     with _reading(connection):
         relations = [r for r in reachable(connection, api, everything=True) if r.full_name in sample.keys and r.key]
         policies = read_policies(connection, api)
         now = _ask(connection, api, relations, policies, sample.subjects, sample.keys, started, seconds)
+        old_now = _old_now(connection, api, relations, sample, now, still_valid, started + seconds)
     differences: dict[tuple[str, str, tuple[str, ...]], dict[str, dict[str, None]]] = {}
     moved = unanswered = pairs = 0
-    for pair, before in sample.seen.items():
+    for pair, then in sample.seen.items():
+        before = then
         sid, rest = pair.split(" ", 1)
         table, command = rest.rsplit("|", 1)
         pairs += len(sample.keys.get(table, ()))
@@ -129,6 +143,13 @@ def ask_again(
             continue
         if before == after:
             continue
+        old = old_now.get(pair)
+        if old is not None:
+            # only what the old policies would answer otherwise is the migration's
+            moved += len((set(then) ^ set(after)) - (set(old) ^ set(after)))
+            before = old
+            if set(old) == set(after):
+                continue
         if sample.people.get(sid) != now.people.get(sid):
             moved += len(set(before) ^ set(after))
             continue
@@ -148,8 +169,43 @@ def ask_again(
         for sid, told in found.items():
             commands = tuple(command for command in PHASE_WORDS.values() if command in told)
             grouped.setdefault((table, direction, by_sid[sid].role, commands), []).append((by_sid[sid], keys))
-    told_all = tuple(_told(*place, found, (because or {}).get(place[0], ())) for place, found in grouped.items())
+    told_all = tuple(_told(*place, found, because(place[0], place[3])) for place, found in grouped.items())
     return LiveComparison(told_all, pairs, moved, unanswered, time.monotonic() - started, len(sample.subjects))
+
+
+def _old_now(
+    connection: Connection,
+    api: Api,
+    relations: Sequence[Relation],
+    sample: LiveSample,
+    now: LiveSample,
+    still_valid: StillValid,
+    deadline: float,
+) -> dict[str, tuple[str, ...]]:
+    """What the old predicates answer now, for the questions that differ and whose old predicate still means what it meant."""
+    subjects = {str(subject.sid): subject for subject in sample.subjects}
+    by_name = {relation.full_name: relation for relation in relations}
+    valid: dict[tuple[str, str], bool] = {}
+    texts: dict[str, dict[str, str]] = {}
+    found: dict[str, tuple[str, ...]] = {}
+    for pair, before in sample.seen.items():
+        sid, rest = pair.split(" ", 1)
+        table, command = rest.rsplit("|", 1)
+        predicate = sample.predicates.get(f"{table}|{command}|{subjects[sid].role}")
+        left = deadline - time.monotonic()
+        if pair not in now.seen or now.seen[pair] == before or predicate is None or table not in by_name or left <= 0:
+            continue
+        if (table, predicate) not in valid:
+            valid[table, predicate] = still_valid(table, predicate)
+        if not valid[table, predicate]:
+            continue
+        if table not in texts:
+            texts[table] = contents(connection, by_name[table], sample.keys[table])
+        with acting_as(connection, api, subjects[sid].role, subjects[sid].claims):
+            may = _allowed(connection, by_name[table], predicate, texts[table], left)
+        if may is not None:
+            found[pair] = may
+    return found
 
 
 def _told(
@@ -244,7 +300,14 @@ def _ask(
                     for command, may in _writable(connection, relation, policies, subject.role, texts, left).items()
                 )
     digests = {sid: people[user] for user, sid in users.items() if user in people}
-    return LiveSample(subjects, keys, seen, rows, digests, time.monotonic() - started)
+    predicates = {
+        f"{relation.full_name}|{PHASE_WORDS[phase]}|{role}": decides.text
+        for relation in relations
+        for role in api.roles
+        for phase in PHASES
+        if (decides := effective(relation, policies, phase, role)).kind == "policies"
+    }
+    return LiveSample(subjects, keys, seen, rows, digests, predicates, time.monotonic() - started)
 
 
 def _limited(connection: Connection, left: float) -> None:
@@ -283,23 +346,31 @@ def _writable(
         else:
             answers[PHASE_WORDS[phase]] = () if found.kind == "denied" else tuple(sorted(texts))
     for predicate, commands in asked.items():
-        # The row is a value, named like its table: the policy finds its columns there.
-        query = (
-            "select k.key from unnest(%s::text[], %s::jsonb[]) k (key, row), lateral"
-            f" pg_catalog.jsonb_populate_record(null::{relation.quoted}, k.row) as {quote(relation.name)}"
-            f" where ({predicate.replace('%', '%%')}) order by 1"
-        )
-        try:
-            with connection.transaction():
-                _limited(connection, left)
-                rows = connection.execute(query.encode(), [list(texts), list(texts.values())])
-                may = tuple(row[0] for row in rows)
-        except psycopg.errors.QueryCanceled:
-            continue
-        except psycopg.Error as error:
-            may = (_failure(error),)
-        answers.update(dict.fromkeys(commands, may))
+        may = _allowed(connection, relation, predicate, texts, left)
+        if may is not None:
+            answers.update(dict.fromkeys(commands, may))
     return answers
+
+
+def _allowed(
+    connection: Connection, relation: Relation, predicate: str, texts: Mapping[str, str], left: float
+) -> tuple[str, ...] | None:
+    """The keys of the rows (as JSON) that a predicate allows to whoever the session is now, or an error; None out of time."""
+    # The row is a value, named like its table: the policy finds its columns there.
+    query = (
+        "select k.key from unnest(%s::text[], %s::jsonb[]) k (key, row), lateral"
+        f" pg_catalog.jsonb_populate_record(null::{relation.quoted}, k.row) as {quote(relation.name)}"
+        f" where ({predicate.replace('%', '%%')}) order by 1"
+    )
+    try:
+        with connection.transaction():
+            _limited(connection, left)
+            rows = connection.execute(query.encode(), [list(texts), list(texts.values())])
+            return tuple(row[0] for row in rows)
+    except psycopg.errors.QueryCanceled:
+        return None
+    except psycopg.Error as error:
+        return (_failure(error),)
 
 
 def _failure(error: psycopg.Error) -> str:

@@ -8,8 +8,15 @@ _SQL = Path(__file__).resolve().parents[3] / "sql" / "access"
 
 
 def quote(*parts: str) -> str:
-    """A qualified name, every part quoted."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+    """A qualified name, every part quoted; a per cent sign is written so that no client takes it for a parameter."""
+    return ".".join(_quoted(part) for part in parts)
+
+
+def _quoted(part: str) -> str:
+    inner = part.replace('"', '""')
+    if "%" not in part:
+        return f'"{inner}"'
+    return 'U&"' + inner.replace("\\", "\\\\").replace("%", "\\0025") + '"'
 
 
 def literal(text: str) -> str:

@@ -84,7 +84,7 @@ def written_differences(
             reach = why or "which roles of the API can reach"
             found.append(_difference(each.table, "lost", f'deletes {each.deleted} rows of "{each.table}", {reach}'))
         if each.updated and (resting or (used_by and named is None)):
-            on = why or f"whose {' and '.join(resting)} policies read"
+            on = " and ".join(part for part in (resting and f"whose {', '.join(resting)} policies read", why) if part)
             found.append(_difference(each.table, "changed", f'updates {each.updated} rows of "{each.table}", {on}'))
     return tuple(found)
 

@@ -17,6 +17,7 @@ from pg_deploy.edge.run import UNKNOWN_ACTOR, Run, log, read_run, told_plainly
 from pg_deploy.errors import ApprovalRejectedError, SamePersonError
 from pg_deploy.ledger import deployment, evidence, plan
 from pg_deploy.ledger.plan import Pinned
+from pg_deploy.lock_lint import lock_lint_lines
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.rehearsal.text import rehearsal_text
 from pg_deploy.reporting.plan_text import several_text
@@ -152,17 +153,17 @@ class ApproveMigrations(AskPerson):
             return None
         with run.target.session("approve") as connection:
             pinned = plan.pinned(connection, run.deployment_id)
+            server_version = connection.info.server_version
         mine: Sequence[str] = (
             [self.version] if self.version else versions_without_group(context["dag"], [p.version for p in pinned])
         )
         policy = run.approval
-        wanted = [
-            (each, run.migration(each.version))
-            for each in pinned
-            if each.version in mine and policy != "none" and _may_have_to_ask(each, policy)
-        ]
+        wanted = [(each, run.migration(each.version)) for each in pinned if each.version in mine and policy != "none"]
+        lints = {found.version: lock_lint_lines(found.file.sql, server_version=server_version) for _, found in wanted}
         asked = [
-            (each, found) for each, found in wanted if _must_ask(each.risk, policy) or _is_unprotected(each, found)
+            (each, found)
+            for each, found in wanted
+            if _must_ask(each.risk, policy) or _is_unprotected(each, found) or lints[found.version][1]
         ]
         if not asked:
             log.info("nothing to approve: %s", f"approval is {policy}" if mine else "no migration is without a group")
@@ -174,15 +175,12 @@ class ApproveMigrations(AskPerson):
             f"Deploy {', '.join(migration.stem for migration in migrations)}?",
             several_text(
                 migrations,
-                [_reason(each, migration, policy) for each, migration in asked],
+                [_reason(each, migration, policy, locks=lints[migration.version][1]) for each, migration in asked],
                 {migration.version: rehearsal_text(rows, migration.version) for migration in migrations},
+                {version: lines for version, (lines, _) in lints.items()},
             ),
             tuple((each.stem, each.bundle_hash) for each, _ in asked),
         )
-
-
-def _may_have_to_ask(pinned: Pinned, policy: Approval) -> bool:
-    return _must_ask(pinned.risk, policy) or pinned.rollback is None
 
 
 def _is_unprotected(pinned: Pinned, migration: Migration) -> bool:
@@ -194,6 +192,7 @@ def _must_ask(risk: str, policy: Approval) -> bool:
     return policy == "all" or (policy == "risky" and risk in _RISKY)
 
 
-def _reason(pinned: Pinned, migration: Migration, policy: Approval) -> str:
+def _reason(pinned: Pinned, migration: Migration, policy: Approval, *, locks: bool) -> str:
     unprotected = "no rollback that was proven, " if _is_unprotected(pinned, migration) else ""
-    return f"{unprotected}risk {migration.manifest.risk}, and approval is {policy}"
+    errors = "errors of the lock lint, " if locks else ""
+    return f"{unprotected}{errors}risk {migration.manifest.risk}, and approval is {policy}"

@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -32,6 +32,16 @@ from pg_deploy.ledger.guard import Guard
 from pg_deploy.parsing.statements import Segment, Statement
 from pg_deploy.session import CHECK_CLIENT_EVERY, Backend, Connection, Target, backend_and_time, one_line
 
+# What may change the settings that a session begins with.
+_SETS_DEFAULTS = {
+    "alter role",
+    "alter database",
+    "alter system",
+    "load",
+    "drop role",
+    "create extension",
+    "alter extension",
+}
 _RETRIED = {"55P03", "40P01", "40001"}
 _CANCELLED = "57014"
 # The ledger's rows and the commit itself: aborting over a few milliseconds too many would gain nobody anything.
@@ -132,9 +142,10 @@ def run_segments(
     if not todo:
         return
     purpose = f"{work.guard.ownership.deployment_id} {work.direction} {work.file}"
-    with work.target.session(purpose) as connection:
-        notices: list[str] = []
-        connection.add_notice_handler(lambda d: notices.append(f"{d.severity}: {one_line(d.message_primary or '')}"))
+    with (
+        work.guard.session(purpose, keep=not any(map(_changes_sessions_to_come, todo))) as connection,
+        _noted(connection) as notices,
+    ):
         backend, now = backend_and_time(connection)
         session = _Session(connection, backend, _ServerClock(now), notices)
         for statement in (each for segment in done for each in segment.statements if each.session_state):
@@ -149,6 +160,25 @@ def run_segments(
                 _transaction_with_retries(work, session, segment, before_commit)
             else:
                 _outside_transaction(work, session, segment, before_commit)
+
+
+def _changes_sessions_to_come(segment: Segment) -> bool:
+    return any(each.opaque or each.kind in _SETS_DEFAULTS for each in segment.statements)
+
+
+@contextmanager
+def _noted(connection: Connection) -> Iterator[list[str]]:
+    """What the server says beside its answers, as it comes."""
+    notices: list[str] = []
+
+    def note(said: psycopg.errors.Diagnostic) -> None:
+        notices.append(f"{said.severity}: {one_line(said.message_primary or '')}")
+
+    connection.add_notice_handler(note)
+    try:
+        yield notices
+    finally:
+        connection.remove_notice_handler(note)
 
 
 def _transaction_with_retries(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:

@@ -41,8 +41,12 @@ class Guard:
     _kept: list[Connection] = field(default_factory=list, repr=False, compare=False)
 
     @contextmanager
-    def looking(self, purpose: str) -> Iterator[Connection]:
-        """A second session, as new, for looking at the target; kept for whoever looks next, closed with the guard."""
+    def session(self, purpose: str, *, keep: bool = True) -> Iterator[Connection]:
+        """A second session, as new, for working on the target; kept for whoever comes next, closed with the guard.
+
+        Not kept after a failure, nor where `keep` is false: what a role's or a database's settings begin a session with is
+        read when it connects.
+        """
         kept = self._kept.pop() if self._kept else None
         is_new = kept is not None and self.target.made_new(kept, purpose)
         connection = kept if kept is not None and is_new else self.target.connect(purpose)
@@ -51,10 +55,13 @@ class Guard:
         except BaseException:
             connection.close()
             raise
-        self._kept.append(connection)
+        if keep:
+            self._kept.append(connection)
+        else:
+            connection.close()
 
     def close(self) -> None:
-        """Close the session that looking() kept."""
+        """Close the session that session() kept."""
         while self._kept:
             self._kept.pop().close()
 

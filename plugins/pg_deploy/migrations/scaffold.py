@@ -37,6 +37,18 @@ risk: high                    # low | medium | high; medium and high wait for an
 impact: write what the application or its users gain
 expected_duration: 1 min
 access: unchanged             # unchanged | changed: may anybody read or write other rows afterwards?
+# A finding of the lints that is meant is allowed by name, with the reason:
+# allow: [{{lint: rls_disabled_on_exposed_table, object: public.prices, why: the price list is public}}]
+"""
+
+ACCESS = """\
+# What the API's roles can reach that they could not before. Supabase gives every new table in public to anon,
+# authenticated and service_role: revoke that, or declare it here with the reason.
+# opened:
+#   - {role: [authenticated, service_role], object: public.prices, command: [select], why: everybody may see our prices}
+# With `access: changed` in migration.yaml, each difference on what existed before, in the same form:
+# changed:
+#   - {role: authenticated, object: public.orders, command: select, why: members read the archive as well}
 """
 
 ROLLBACK = """\
@@ -114,6 +126,7 @@ def _write(directory: Path, stem: str, title: str) -> NewMigration:
     migration, companion = directory / f"{stem}.sql", directory / stem
     content = {
         companion / "migration.yaml": SETTINGS.format(title=title),
+        companion / "access.yaml": ACCESS,
         companion / "rollback.sql": ROLLBACK.format(stem=stem),
         companion / "verify" / CHECK_FILE: CHECK.format(stem=stem, file=CHECK_FILE),
     }

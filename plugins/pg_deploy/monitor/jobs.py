@@ -130,7 +130,7 @@ def _trouble_of_none(cron: Cron, known_job: str | None) -> Trouble:
     again = "schedule its refresh again with cron.schedule, or list it under refreshed_by_monitor in thresholds.yaml"
     if cron.missing:
         gone = f": its job {known_job} is gone with it" if known_job else ""
-        return Trouble(cron.missing + gone, f"create extension pg_cron, then {again}" if gone else again)
+        return Trouble(cron.missing + gone, f"create extension pg_cron (or ask for the right to see it) and {again}")
     changed = next((one for one in cron.jobs if one.name == known_job), None)
     if changed:
         said = f"; its last run failed: {_message(changed)}" if changed.status == "failed" else ""

@@ -97,7 +97,8 @@ class _Time:
 
 def _told_time(connection: Connection, view: View) -> _Time:
     if not (view.populated and view.tells_its_time and view.readable):
-        return _Time()
+        # Its size was not asked, because somebody keeps everybody out.
+        return _locked(connection, view) if view.bytes is None else _Time()
     try:
         with connection.transaction():
             bounded(connection)
@@ -107,12 +108,16 @@ def _told_time(connection: Connection, view: View) -> _Time:
                 ).format(view.identifier)
             ).fetchone()
     except psycopg.errors.LockNotAvailable:
-        found = _holders(connection, view, readers=False)
-        who = ", ".join(_holder(row) for row in found) or "somebody"
-        return _Time(being_refreshed=who) if any(row["refreshing"] for row in found) else _Time(locked_by=who)
+        return _locked(connection, view)
     except psycopg.errors.UndefinedTable:
         return _Time()
     return _Time(row[0]) if row else _Time()
+
+
+def _locked(connection: Connection, view: View) -> _Time:
+    found = _holders(connection, view, readers=False)
+    who = ", ".join(_holder(row) for row in found) or "somebody"
+    return _Time(being_refreshed=who) if any(row["refreshing"] for row in found) else _Time(locked_by=who)
 
 
 def holders(connection: Connection, view: View, *, readers: bool) -> str | None:

@@ -37,6 +37,7 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
     if access:
         asked = f", {access['asked']} of {access['subjects']} subjects asked" if access["cells"] else ""
         lines.append(f"  {'✗' if access['against'] else '✓'} access: {access['verdict']}{asked}")
+        lines += [f"    {shortened(note)}" for note in access.get("notes", ())]
         lines += [f"    ✗ {sentence}" for sentence in access["against"]]
         lines += [f"    {shortened(sentence)}" for sentence in access["shown"]]
     for benchmark in detail.get("benchmarks", ()):

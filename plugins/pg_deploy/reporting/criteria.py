@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pg_deploy.access_step import ACCESS
 from pg_deploy.backup.evidence import judge_backup
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.migrations.manifest import CriterionName, Manifest
@@ -89,6 +90,14 @@ def _passed(row: Evidence) -> bool:
 def _access(migrations: Judged) -> Criterion:
     title = "no unauthorized data access"
     by_checks = _from_evidence("no_unauthorized_access", title, migrations)
-    if by_checks.verdict == "not applicable":
-        return Criterion(title, "not applicable", "no migration of this run declares a check of access")
-    return by_checks
+    proofs = [row for _, _, rows in migrations for row in rows if row.kind == ACCESS]
+    against = [sentence for row in proofs for sentence in row.detail.get("against", ())]
+    if against:
+        return Criterion(title, "not met", f"{against[0]}" + (f", and {len(against) - 1} more" if against[1:] else ""))
+    if by_checks.verdict != "not applicable":
+        return by_checks
+    said = dict.fromkeys(str(row.detail.get("verdict")) for row in proofs)
+    if not said:
+        return Criterion(title, "not applicable", "no migration of this run was asked about access")
+    unproven = any("not prove" in verdict for verdict in said)
+    return Criterion(title, "not proven" if unproven else "met", "; ".join(said))

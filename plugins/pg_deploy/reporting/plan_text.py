@@ -9,8 +9,8 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.statements import Segment, Statement
 
 
-def plan_lines(migration: Migration) -> tuple[str, ...]:
-    """A migration for the task log: risk, impact, each statement with its class and locks, and what is missing."""
+def plan_lines(migration: Migration, lock_lint: Sequence[str] = ()) -> tuple[str, ...]:
+    """A migration for the task log: risk, impact, each statement with its class and locks, the lint's opinion, what is missing."""
     lines = [header(migration.manifest)]
     for segment in migration.segments:
         lines.append(f"  {_segment_title(segment)}")
@@ -19,6 +19,7 @@ def plan_lines(migration: Migration) -> tuple[str, ...]:
         f"  checks: {len(migration.checks)} of its own and the built-in ones; benchmarks: {len(migration.benchmarks)}"
     )
     lines.append("  rollback: " + ("rollback.sql" if migration.rollback is not None else "none"))
+    lines += [f"  lock lint, {finding}" for finding in lock_lint]
     lines += [f"  unprotected: {sentence}" for sentence in migration.unprotected]
     return tuple(lines)
 
@@ -35,7 +36,7 @@ def header(manifest: Manifest) -> str:
     return "  " + ", ".join(parts)
 
 
-def approval_text(migration: Migration, reason: str, rehearsal: str = "") -> str:
+def approval_text(migration: Migration, reason: str, rehearsal: str = "", lock_lint: Sequence[str] = ()) -> str:
     """What a person needs to decide, as Markdown: title, risk, SQL, locks, what undoes it, what it is bound to."""
     manifest = migration.manifest
     parts = [
@@ -49,6 +50,7 @@ def approval_text(migration: Migration, reason: str, rehearsal: str = "") -> str
         "### Locks",
         "\n".join(f"- {line}" for line in lock_lines(migration.statements)) or "None on what exists.",
     ]
+    parts += ["### Lock lint", "\n".join(f"- {finding}" for finding in lock_lint)] if lock_lint else []
     parts += ["### Rehearsal", rehearsal] if rehearsal else []
     parts += ["### SQL", fenced(migration.file.sql)]
     parts += [
@@ -75,12 +77,18 @@ def lock_lines(statements: Iterable[Statement]) -> tuple[str, ...]:
 
 
 def several_text(
-    migrations: Sequence[Migration], reasons: Iterable[str], rehearsals: Mapping[str, str] | None = None
+    migrations: Sequence[Migration],
+    reasons: Iterable[str],
+    rehearsals: Mapping[str, str] | None = None,
+    lock_lints: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
-    """One approval for several older migrations, as Markdown; `rehearsals` says by version what its rehearsal showed."""
-    shown = rehearsals or {}
+    """One approval for several older migrations, as Markdown.
+
+    `rehearsals` says by version what its rehearsal showed, `lock_lints` what the lock lint found.
+    """
+    shown, found = rehearsals or {}, lock_lints or {}
     return "\n\n---\n\n".join(
-        approval_text(migration, reason, shown.get(migration.version, ""))
+        approval_text(migration, reason, shown.get(migration.version, ""), found.get(migration.version, ()))
         for migration, reason in zip(migrations, reasons, strict=True)
     )
 

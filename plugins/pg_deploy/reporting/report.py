@@ -155,6 +155,7 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
             lines.append(f"    {mark} benchmark {row.name}: {row.detail.get('sentence')}")
         elif row.kind == ACCESS:
             lines.append(f"    {'✗' if row.detail.get('against') else '✓'} access: {row.detail.get('verdict')}")
+            lines += [f"      {note}" for note in row.detail.get("notes", ())]
             lines += [f"      ✗ {sentence}" for sentence in row.detail.get("against", ())]
         elif row.kind == "rollback proof":
             proof = "the database is as it was before" if row.outcome == "passed" else "NOT as it was before"

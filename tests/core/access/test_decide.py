@@ -10,6 +10,8 @@ from pg_deploy.access.change import AccessChange
 from pg_deploy.access.decide import AccessFile, decide, read_access_file
 from pg_deploy.access.drilldown import RowDifference
 from pg_deploy.access.proof import Proof
+from pg_deploy.access.real import Cell
+from pg_deploy.access.rowsets import Disagreement
 from pg_deploy.errors import InvalidAccessFileError
 
 OPENED = AccessChange(
@@ -75,3 +77,25 @@ def test_no_access_file_declares_nothing(tmp_path: Path) -> None:
     """Most migrations need none."""
     assert read_access_file(tmp_path) == AccessFile()
     assert read_access_file(None) == AccessFile()
+
+
+def test_what_to_declare_can_be_pasted(tmp_path: Path) -> None:
+    """Whoever is told that something is undeclared wants the lines, and the lines must be right."""
+    view = AccessChange("gained", "service_role", "public.v", ("select",), "service_role can select it", opened=True)
+    against = decide("unchanged", AccessFile(), Proof("proved unchanged", changes=(OPENED, view))).against
+    pasted = against[-1].split("beside migration.yaml: ", 1)[1]
+    (tmp_path / "access.yaml").write_text(pasted)
+    declared = read_access_file(tmp_path)
+    assert decide("unchanged", declared, Proof("proved unchanged", changes=(OPENED, view))).outcome == "as declared"
+    changed = decide("unchanged", AccessFile(), Proof("different", differences=(LOST,))).against[-1]
+    (tmp_path / "access.yaml").write_text(changed.split("beside migration.yaml: ", 1)[1])
+    assert (
+        decide("changed", read_access_file(tmp_path), Proof("different", differences=(LOST,))).outcome == "as declared"
+    )
+
+
+def test_two_opinions_that_disagree_are_shown() -> None:
+    """A disagreement is a mistake of ours or a policy that is not what it seems: nobody may be left in the belief of a proof."""
+    found = Disagreement("new", Cell("public.t", "select", "authenticated"), "user 1", "3 rows", "4 rows")
+    decision = decide("unchanged", AccessFile(), Proof("not proved", disagreements=(found,)))
+    assert any("really gets 4 rows" in sentence for sentence in decision.shown)

@@ -36,6 +36,16 @@ def test_a_migration_is_what_it_declares(pair: Pair, stem: str) -> None:
     assert [finding.sentence for finding in new if finding.level in FAILING] == []
 
 
+def test_after_all_four_the_advisor_finds_no_more_than_before(pair: Pair) -> None:
+    """Supabase's advisor is the first thing that people look at after a deployment: nothing new may be red or amber there."""
+    before = [finding for finding in run_lints(pair.old) if finding.level in FAILING]
+    for stem in STEMS:
+        pair.deploy(*statements(stem))
+    after = [finding for finding in run_lints(pair.new) if finding.level in FAILING]
+    assert {finding.key for finding in after} <= {finding.key for finding in before}
+    assert len(after) <= len(before)
+
+
 def test_equal_access_facts_have_one_fingerprint(pair: Pair) -> None:
     """The proof on the copy transfers to the target by this fingerprint, so nothing else may go into it."""
     before = read_facts(pair.old)
@@ -45,3 +55,36 @@ def test_equal_access_facts_have_one_fingerprint(pair: Pair) -> None:
     assert access_changes(before, after) == ()
     pair.deploy("grant select (note) on public.messages to anon")
     assert access_facts(read_facts(pair.new)).fingerprint != access_facts(before).fingerprint
+
+
+def test_a_new_table_opens_what_its_policies_let_through(pair: Pair) -> None:
+    """Supabase grants everything on every new table to anon: behind row level security that opens nothing by itself."""
+    before = read_facts(pair.old)
+    pair.deploy(
+        "create table public.prices (id integer primary key, amount numeric)",
+        "alter table public.prices enable row level security",
+        "create policy shown on public.prices for select to authenticated using (true)",
+        "create table public.open_to_all (id integer primary key)",
+    )
+    opened = {
+        (change.role, change.object): set(change.commands)
+        for change in access_changes(before, read_facts(pair.new))
+        if change.opened
+    }
+    assert ("anon", "public.prices") not in opened
+    assert opened["authenticated", "public.prices"] == {"select"}
+    assert {"select", "insert", "update", "delete"} <= opened["service_role", "public.prices"]
+    assert {"select", "insert", "update", "delete"} <= opened["anon", "public.open_to_all"]
+
+
+def test_what_public_is_granted_counts_behind_policies_of_others(pair: Pair) -> None:
+    """A grant to public and a policy to authenticated open the table together, and neither does alone."""
+    before = read_facts(pair.old)
+    pair.deploy(
+        "create table public.prices (id integer primary key, amount numeric)",
+        "revoke all on public.prices from anon, authenticated; grant select on public.prices to public",
+        "alter table public.prices enable row level security",
+        "create policy shown on public.prices for select to authenticated using (true)",
+    )
+    opened = [change for change in access_changes(before, read_facts(pair.new)) if change.opened and change.decides]
+    assert [(change.role, change.commands) for change in opened] == [("public", ("select",))]

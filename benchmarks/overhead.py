@@ -1,0 +1,259 @@
+"""The engine's own cost per migration, beyond its SQL: fifty trivial ones, each with a check and a rollback, on an empty Supabase.
+
+Apart: apply, verify and the ledger (goal: under 10 ms each); what reads the whole catalog (two snapshots, the lints, the access
+sample), which grows with the database and not with the migration. Beside: plain psql, a file a call, and `sqitch deploy --verify`.
+Each round is on a new database; of each migration the quickest round counts, which other work of the machine disturbed least.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import secrets
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from demo import cluster
+from demo.server import next_free_port
+from pg_deploy.apply import apply
+from pg_deploy.snapshot import take_snapshot
+from pg_deploy.verify import verify
+from tests.building import write_migration
+from tests.core.working import working_on
+
+MIGRATIONS = 50
+ROUNDS = 3
+ALLOWED_MS = 10.0
+# What reads or writes all of the catalog's facts, by the module that calls it.
+_CATALOG = {
+    "pg_deploy.snapshot": ("read_facts", "run_lints", "sample_target"),
+    "pg_deploy.verify": ("read_facts", "run_lints", "ask_target"),
+    "pg_deploy.ledger.snapshot": ("save", "load"),
+}
+
+
+@dataclass
+class Spent:
+    """Milliseconds of one migration: each verb's own, and the catalog's among them all."""
+
+    own: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    catalog: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    @property
+    def engine(self) -> float:
+        """What the goal is about."""
+        return self.own["apply"] + self.own["verify"] - self.own["sql"]
+
+
+class _Clock:
+    """Takes what the catalog's readers cost out of the verb that called them."""
+
+    def __init__(self) -> None:
+        self.catalog: dict[str, float] = defaultdict(float)
+        self.inside = False
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        saved = []
+        for module_name, names in _CATALOG.items():
+            module = importlib.import_module(module_name)
+            for name in names:
+                original = getattr(module, name)
+                saved.append((module, name, original))
+                setattr(module, name, self._timed(name, original))
+        try:
+            yield
+        finally:
+            for module, name, original in saved:
+                setattr(module, name, original)
+
+    def _timed(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any, **named: Any) -> Any:
+            if self.inside:
+                return original(*arguments, **named)
+            began = time.perf_counter()
+            self.inside = True
+            try:
+                return original(*arguments, **named)
+            finally:
+                self.inside = False
+                self.catalog[name] += (time.perf_counter() - began) * 1000
+
+        return timed
+
+
+def write_all(folder: Path) -> None:
+    """Fifty migrations, each a table, its check and what undoes it."""
+    for number in range(MIGRATIONS):
+        table = f"app.t{number}"
+        write_migration(
+            folder,
+            f"202501010000{number:02}_make_t{number}",
+            f"create table {table} (id int);\n",
+            rollback=f"drop table {table};\n",
+            checks={"it_is_there": f"select 1 where to_regclass('{table}') is null;\n"},
+        )
+
+
+def new_database(server: cluster.Cluster, name: str) -> str:
+    """An empty Supabase with a schema that its API does not expose: a new table there needs no declaration."""
+    url = cluster.empty(server, name)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create schema app")
+    return url
+
+
+def one_round(url: str, folder: Path) -> list[Spent]:
+    """Deploy all of them with the engine; what each cost."""
+    found = []
+    clock = _Clock()
+    with clock.watching(), working_on(url, folder, ends="deployed") as work:
+        for migration in work.migrations:
+            spent = Spent()
+            for name, verb in (("snapshot", take_snapshot), ("apply", apply), ("verify", verify)):
+                clock.catalog.clear()
+                began = time.perf_counter()
+                verb(work.job, migration)
+                spent.own[name] = (time.perf_counter() - began) * 1000 - sum(clock.catalog.values())
+                for reader, took in clock.catalog.items():
+                    spent.catalog[reader] += took
+            found.append(spent)
+    with psycopg.connect(url) as connection:
+        took = connection.execute(
+            """select a.version, sum(extract(epoch from s.ended_at - s.started_at) * 1000)::float
+            from deploy_ledger.statement_run s join deploy_ledger.attempt a on a.id = s.attempt_id
+            group by a.version order by a.version"""
+        ).fetchall()
+    for spent, (_, sql_ms) in zip(found, took, strict=True):
+        spent.own["sql"] = sql_ms
+    return found
+
+
+def with_psql(url: str, folder: Path, bindir: Path) -> float:
+    """Seconds that psql takes for the same files, a call each, in one transaction each."""
+    began = time.perf_counter()
+    for path in sorted(folder.glob("*.sql")):
+        subprocess.run(
+            [str(bindir / "psql"), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", str(path), url], check=True
+        )
+    return time.perf_counter() - began
+
+
+def with_sqitch(url: str) -> float | None:
+    """Seconds of `sqitch deploy --verify` for the same changes; None where it is not installed and cannot be."""
+    if shutil.which("sqitch") is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(
+            [
+                "apt-get",
+                "install",
+                "-qq",
+                "-y",
+                "--no-install-recommends",
+                "sqitch",
+                "libdbd-pg-perl",
+                "postgresql-client",
+            ],
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+    if shutil.which("sqitch") is None:
+        return None
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        environment = {
+            **os.environ, "SQITCH_FULLNAME": "Bench", "SQITCH_EMAIL": "bench@localhost", "HOME": name,
+            "SQITCH_CONFIG": str(folder / "none"), "LC_ALL": "C.UTF-8",
+        }  # fmt: skip
+        plan = ["%syntax-version=1.0.0", "%project=bench", ""]
+        for verb in ("deploy", "revert", "verify"):
+            (folder / verb).mkdir()
+        for number in range(MIGRATIONS):
+            change = f"t{number}"
+            plan.append(f"{change} 2025-01-01T00:00:{number:02}Z Bench <bench@localhost> # {change}")
+            (folder / "deploy" / f"{change}.sql").write_text(f"begin;\ncreate table app.{change} (id int);\ncommit;\n")
+            (folder / "revert" / f"{change}.sql").write_text(f"begin;\ndrop table app.{change};\ncommit;\n")
+            (folder / "verify" / f"{change}.sql").write_text(f"select id from app.{change} where false;\n")
+        (folder / "sqitch.plan").write_text("\n".join(plan) + "\n")
+        (folder / "sqitch.conf").write_text("[core]\n    engine = pg\n")
+        began = time.perf_counter()
+        subprocess.run(
+            ["sqitch", "deploy", "--verify", "--target", url.replace("postgresql://", "db:pg://", 1)],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        return time.perf_counter() - began
+
+
+def main() -> int:
+    """The exit code: 1 where the goal is missed."""
+    directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
+    rounds, psql, sqitch = [], [], []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "migrations"
+        write_all(folder)
+        try:
+            server = cluster.ensure(directory, scale=0.001, port=next_free_port(20000 + secrets.randbelow(10000)))
+            for number in range(ROUNDS):
+                rounds.append(one_round(new_database(server, f"engine_{number}"), folder))
+                psql.append(with_psql(new_database(server, f"psql_{number}"), folder, server.bindir))
+                sqitch.append(with_sqitch(new_database(server, f"sqitch_{number}")))
+        finally:
+            cluster.destroy(directory)
+    best = [min(tries, key=lambda spent: spent.engine) for tries in zip(*rounds, strict=True)]
+    engine = [spent.engine for spent in best]
+    print(f"{MIGRATIONS} trivial migrations, ms each, the quickest of {ROUNDS} rounds:")
+    print(f"  apply, verify, ledger    {_figures(engine)}   (goal: under {ALLOWED_MS:.0f})")
+    for verb in ("apply", "verify"):
+        less = [spent.own[verb] - (spent.own["sql"] if verb == "apply" else 0) for spent in best]
+        print(f"    of it {verb:<18} {_figures(less)}")
+    print(f"  its own SQL              {_figures([spent.own['sql'] for spent in best])}")
+    print(f"  attempt opened           {_figures([spent.own['snapshot'] for spent in best])}")
+    for reader, what in (
+        ("read_facts", "catalog facts, twice"),
+        ("save", "facts kept, twice"),
+        ("load", "facts read back"),
+        ("run_lints", "lints, twice"),
+        ("sample_target", "access sampled before"),
+        ("ask_target", "access asked again"),
+    ):
+        print(f"  {what:<24} {_figures([spent.catalog[reader] for spent in best])}")
+    print(
+        f"  all of them: psql -1, a call each {min(psql):.2f} s; ours {_total(rounds):.2f} s; sqitch --verify {_sqitch(sqitch)}"
+    )
+    return int(max(engine) >= ALLOWED_MS)
+
+
+def _figures(values: list[float]) -> str:
+    return f"median {statistics.median(values):6.1f}   most {max(values):6.1f}"
+
+
+def _total(rounds: list[list[Spent]]) -> float:
+    def of(one: Spent) -> float:
+        return sum(took for name, took in one.own.items() if name != "sql") + sum(one.catalog.values())
+
+    return min(sum(of(spent) for spent in each) for each in rounds) / 1000
+
+
+def _sqitch(seconds: list[float | None]) -> str:
+    known = [each for each in seconds if each is not None]
+    return f"{min(known):.2f} s" if known else "not installed"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+-- The deploying role with the least rights that a deployment needs. Run once in the target, as a superuser or the database's owner:
+--
+--   psql -v role=deployer -v owner=app_owner -v api_roles="anon, authenticated, service_role" -f sql/roles/deployer.sql "$ADMIN_URL"
+--
+-- Then give it a password with \password deployer. `owner` is the role that owns the application's tables; `api_roles` are those
+-- that checks take on (leave the variable out where there is no such API). What each right is for stands beside it; what is not
+-- granted: superuser, createrole, createdb, replication. Safe to run again.
+
+\set ON_ERROR_STOP on
+\if :{?role}
+\else
+    \echo 'name the role: -v role=deployer'
+    \quit 3
+\endif
+
+select not exists (select from pg_catalog.pg_roles where rolname = :'role') as is_new \gset
+\if :is_new
+    create role :"role" login inherit nosuperuser nocreatedb nocreaterole noreplication;
+\endif
+
+-- A dump with rows that policies hide would be no backup: preflight refuses a role that reads less than everything.
+-- Needs a superuser (PostgreSQL 16: or a role that has it and may give it); without it: conf {"backup": "external"} or "none".
+alter role :"role" bypassrls;
+
+-- Connect, and make the two schemas of the engine's own: deploy_ledger and supabase_migrations.
+select pg_catalog.format('grant connect, create, temporary on database %I to %I', pg_catalog.current_database(), :'role') \gexec
+
+-- Alter what the application's owner owns. It may set itself to that role, and no further.
+\if :{?owner}
+    grant :"owner" to :"role";
+\endif
+
+-- Read everything: the backup, and checks of any schema.
+grant pg_read_all_data to :"role";
+-- See other sessions: who blocks a lock, how far a build is, what the server is busy with.
+grant pg_monitor to :"role";
+-- End the session of an earlier try whose task was killed, and cancel a statement that holds a lock for too long.
+grant pg_signal_backend to :"role";
+
+-- Take on the API's roles in checks and in the access proof.
+\if :{?api_roles}
+    grant :api_roles to :"role";
+\endif

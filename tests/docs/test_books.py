@@ -1,0 +1,83 @@
+"""What the books say is there is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from tests.docs.reading import BOOKS, CHECKOUT, Block, blocks
+
+TARGETS = frozenset(re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+MAP = CHECKOUT / "docs" / "guide-map.md"
+
+
+@pytest.mark.parametrize("block", blocks(), ids=lambda block: block.name)
+def test_a_block_of_commands_is_what_a_shell_reads(block: Block) -> None:
+    """A command that cannot be pasted is worse than none."""
+    checked = subprocess.run(["sh", "-n"], input=block.text, text=True, capture_output=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    for path in re.findall(r"(?<![\w/.])((?:sql|docs|launch|plugins|dags)/[\w./-]+)", block.text):
+        assert (CHECKOUT / path).exists(), path
+
+
+def test_every_make_target_that_a_book_names_exists() -> None:
+    """People type what they read."""
+    missing = {
+        f"{book.name}: make {name}"
+        for book in BOOKS
+        for name in re.findall(
+            r"(?:^|`)\s*make (?:-s )?([a-z][a-z-]+)", book.read_text(encoding="utf-8"), flags=re.MULTILINE
+        )
+        if name not in TARGETS
+    }
+    assert missing == set()
+
+
+def test_every_link_and_every_decision_leads_somewhere() -> None:
+    """A dead link at night costs the one who follows it."""
+    dead = []
+    for book in BOOKS:
+        text = book.read_text(encoding="utf-8")
+        for link in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", text):
+            # The guide's own references are quoted in its table.
+            if book != MAP and not (book.parent / link).exists():
+                dead.append(f"{book.name}: {link}")
+        for number in re.findall(r"decisions/(\d{4})", text):
+            if not list((CHECKOUT / "docs" / "decisions").glob(f"{number}-*.md")):
+                dead.append(f"{book.name}: decision {number}")
+    assert dead == []
+
+
+def test_no_two_decisions_have_one_number() -> None:
+    """What is quoted by its number must be one."""
+    numbers = [path.name[:4] for path in (CHECKOUT / "docs" / "decisions").glob("*.md")]
+    assert len(numbers) == len(set(numbers))
+
+
+def test_every_line_of_the_guide_names_a_test_that_exists_or_says_why_it_is_outside() -> None:
+    """The table is the promise that the manual procedure is replaced, and not only most of it."""
+    known = {
+        f"{path.relative_to(CHECKOUT)}::{name}"
+        for path in (CHECKOUT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    }
+    lines = []
+    for row in MAP.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
+        if len(cells) != 4 or not cells[0].isdecimal():
+            continue
+        lines.append(int(cells[0]))
+        held = cells[3].strip("`")
+        assert held in known or re.fullmatch(r"outside: .+", held), row
+        for path in re.findall(r"`((?:sql|plugins|dags|docs)/[\w./]+)`", cells[2]):
+            assert (CHECKOUT / path).exists(), row
+    assert lines == sorted(set(lines))
+    assert len(lines) > 340
+
+
+def test_the_licence_is_the_one_that_the_parser_asks_for() -> None:
+    """pglast is GPL-3.0-or-later: what is distributed with it cannot be under less."""
+    assert (CHECKOUT / "LICENSE").read_text(encoding="utf-8").lstrip().startswith("GNU GENERAL PUBLIC LICENSE")
+    assert 'license = "GPL-3.0-or-later"' in (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
