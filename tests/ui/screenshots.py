@@ -281,12 +281,6 @@ def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> Non
             page.frame_locator("iframe[title=Deployment]").locator("section.migration").first.wait_for()
             page.wait_for_timeout(1500)
             page.screenshot(path=IMAGES / f"{name}-{width}.png")
-        page.goto(f"{url}/plugin/database")
-        page.frame_locator("iframe[title=Database]").locator("canvas").first.wait_for()
-        page.frame_locator("iframe[title=Database]").get_by_text("24 hours").click()
-        page.frame_locator("iframe[title=Database]").locator("canvas").first.wait_for()
-        page.wait_for_timeout(2500)
-        page.screenshot(path=IMAGES / f"database-{width}.png")
         for name, path in (
             ("deployment-whole", f"/pg-deploy/runs/{DEPLOY}/{quote(good, safe='')}"),
             ("rolled-back-whole", f"/pg-deploy/runs/{DEPLOY}/{quote(bad, safe='')}"),
@@ -295,12 +289,20 @@ def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> Non
             page.goto(url + path)
             page.wait_for_timeout(2500)
             page.screenshot(path=WHOLE / f"{name}-{width}.png", full_page=True)
-    with window(browser, url, width, dark=True, height=PAGE_HEIGHT) as page:
-        page.goto(f"{url}/plugin/database")
-        page.frame_locator("iframe[title=Database]").locator("canvas").first.wait_for()
-        page.frame_locator("iframe[title=Database]").get_by_text("24 hours").click()
-        page.wait_for_timeout(3500)
-        page.screenshot(path=IMAGES / f"database-dark-{width}.png")
+    database(browser, url, width)
+
+
+def database(browser: Browser, url: str, width: int) -> None:
+    """The Database page where Airflow shows it, in both colour modes."""
+    for name, dark in (("database", False), ("database-dark", True)):
+        with window(browser, url, width, dark=dark, height=PAGE_HEIGHT) as page:
+            page.goto(f"{url}/plugin/database")
+            frame = page.frame_locator("iframe[title=Database]")
+            frame.locator("canvas").first.wait_for()
+            frame.get_by_text("24 hours").click()
+            frame.locator("canvas").first.wait_for()
+            page.wait_for_timeout(3500)
+            page.screenshot(path=IMAGES / f"{name}-{width}.png")
 
 
 @contextmanager
