@@ -241,15 +241,27 @@ def approval(browser: Browser, url: str, width: int, run_id: str, task_id: str) 
         page.screenshot(path=IMAGES / f"approval-{width}.png")
 
 
-def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> None:
-    """All pictures of that width."""
-    runs = f"{url}/dags/{DEPLOY}/runs"
+def trigger_form(browser: Browser, url: str, width: int) -> None:
+    """The form that starts a deployment, whole."""
     with window(browser, url, width, height=FORM_HEIGHT) as page:
         page.goto(f"{url}/dags/{DEPLOY}")
         page.get_by_role("button", name="Trigger").first.click()
         page.get_by_text("Migrations folder").first.wait_for()
         page.wait_for_timeout(2500)
+        # Where this checkout lies is nobody's business.
+        page.evaluate(
+            """(here) => document.querySelectorAll("input").forEach((one) => {
+                one.value = one.value.replace(here, "/srv/project");
+            })""",
+            str(CHECKOUT),
+        )
         page.screenshot(path=IMAGES / f"trigger-form-{width}.png")
+
+
+def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> None:
+    """All pictures of that width."""
+    runs = f"{url}/dags/{DEPLOY}/runs"
+    trigger_form(browser, url, width)
     with window(browser, url, width, height=GRAPH_HEIGHT, groups=[BROKEN]) as page:
         for name, run_id in (("good", good), ("rolled-back", bad)):
             page.goto(f"{runs}/{quote(run_id, safe='')}")
@@ -269,12 +281,6 @@ def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> Non
             page.frame_locator("iframe[title=Deployment]").locator("section.migration").first.wait_for()
             page.wait_for_timeout(1500)
             page.screenshot(path=IMAGES / f"{name}-{width}.png")
-        page.goto(f"{url}/plugin/database")
-        page.frame_locator("iframe[title=Database]").locator("canvas").first.wait_for()
-        page.frame_locator("iframe[title=Database]").get_by_text("24 hours").click()
-        page.frame_locator("iframe[title=Database]").locator("canvas").first.wait_for()
-        page.wait_for_timeout(2500)
-        page.screenshot(path=IMAGES / f"database-{width}.png")
         for name, path in (
             ("deployment-whole", f"/pg-deploy/runs/{DEPLOY}/{quote(good, safe='')}"),
             ("rolled-back-whole", f"/pg-deploy/runs/{DEPLOY}/{quote(bad, safe='')}"),
@@ -283,12 +289,20 @@ def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> Non
             page.goto(url + path)
             page.wait_for_timeout(2500)
             page.screenshot(path=WHOLE / f"{name}-{width}.png", full_page=True)
-    with window(browser, url, width, dark=True, height=PAGE_HEIGHT) as page:
-        page.goto(f"{url}/plugin/database")
-        page.frame_locator("iframe[title=Database]").locator("canvas").first.wait_for()
-        page.frame_locator("iframe[title=Database]").get_by_text("24 hours").click()
-        page.wait_for_timeout(3500)
-        page.screenshot(path=IMAGES / f"database-dark-{width}.png")
+    database(browser, url, width)
+
+
+def database(browser: Browser, url: str, width: int) -> None:
+    """The Database page where Airflow shows it, in both colour modes."""
+    for name, dark in (("database", False), ("database-dark", True)):
+        with window(browser, url, width, dark=dark, height=PAGE_HEIGHT) as page:
+            page.goto(f"{url}/plugin/database")
+            frame = page.frame_locator("iframe[title=Database]")
+            frame.locator("canvas").first.wait_for()
+            frame.get_by_text("24 hours").click()
+            frame.locator("canvas").first.wait_for()
+            page.wait_for_timeout(3500)
+            page.screenshot(path=IMAGES / f"{name}-{width}.png")
 
 
 @contextmanager

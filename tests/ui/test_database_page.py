@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -67,9 +68,10 @@ def test_a_month_of_samples_and_500_deployments_are_charts_and_a_list(
     assert page.locator(".banner.bad").count() == 0
     assert page.locator("#charts canvas").count() == 6
     assert "slowest query: 125 to 125 ms" in label_of(page, "top_queries")
-    assert "public.view_1: 50 to 50 % of limit" in label_of(page, "view_freshness")
+    # The newest step may hold fewer samples, and so a lower age.
+    assert re.search(r"public\.view_1: [\d.]+ to 50 % of limit", label_of(page, "view_freshness"))
     assert "public.index_2" in label_of(page, "deployed")
-    assert "and 4 more" in page.locator("section", has_text="Age of materialized views").inner_text()
+    assert "and 7 more" in page.locator("section", has_text="Age of materialized views").inner_text()
     assert page.locator("section[aria-labelledby=deployments] tbody tr").count() == 50
     series = site.get(f"/pg-deploy/database/series?target={large.name}&hours=744").json()
     assert all(0 < len(chart["x"]) <= 401 for chart in series["charts"])

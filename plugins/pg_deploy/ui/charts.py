@@ -15,7 +15,7 @@ from pg_deploy.session import Connection
 from pg_deploy.ui.airflow_side import run_path
 
 STEPS = 400
-_MOST_LINES = 8
+_MOST_LINES = 5
 _SQL = PROJECT / "sql" / "ui"
 _TONES = {"deployed": "good", "running": "wait"}
 

@@ -89,7 +89,7 @@
                     width: 1.5,
                     spanGaps: false,
                     points: { show: chart.x.length < 60 },
-                    value: (_plot, value) => `${figure(value)} ${chart.unit}`,
+                    value: (_plot, value) => (value === null || value === undefined ? "" : `${figure(value)} ${chart.unit}`),
                 })),
             ],
             hooks: { draw: [marks(chart)] },
