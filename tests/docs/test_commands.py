@@ -106,5 +106,8 @@ def _run(clone: Clone, block: Block, command: str) -> None:
     allowed = {0, 1} if words in MAY_EXIT_1 else {0}
     shown = re.sub(r"(://[^:/@\s]*:)\S+@", r"\1***@", f"{block.name}: {command}\n{done.stdout[-5000:]}")
     assert done.returncode in allowed, shown
+    if words.startswith("make new-"):
+        # A scaffold is refused until somebody has written it.
+        clone.run("git clean -fdq && git checkout -q .")
     if done.returncode < 0:
         raise AssertionError(signal.Signals(-done.returncode).name)
