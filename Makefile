@@ -82,7 +82,7 @@ demo-admin-url: venv ## print the demo target's URL for the superuser
 
 .PHONY: test
 test: demo-packages test-packages ## run the tests
-	@$(python) -m pytest --numprocesses auto --dist loadfile
+	@$(python) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: acceptance
 acceptance: demo-packages test-packages ## run the tests that take long

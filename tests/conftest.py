@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from demo import cluster
@@ -76,5 +77,21 @@ def empty_database(demo_cluster: cluster.Cluster, request: pytest.FixtureRequest
         # The reset removes all other databases, so it has to come first.
         request.getfixturevalue("demo_url")
     name = f"empty_{secrets.token_hex(4)}"
-    yield cluster.empty(demo_cluster, name)
+    url = cluster.empty(demo_cluster, name)
+    with psycopg.connect(demo_cluster.admin_url(name), autocommit=True) as admin:
+        # All databases of the cluster share them: what other tests asked would push out what this one asks.
+        admin.execute("select extensions.pg_stat_statements_reset()")
+    yield url
     cluster.drop(demo_cluster, name)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first: begun last, one of them would keep one of two processes busy while the other waits."""
+    first = ("dags", "ui", "faults", "migrations")
+    root = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        part = item.path.relative_to(root).parts[0] if item.path.is_relative_to(root) else ""
+        return first.index(part) if part in first else len(first)
+
+    items.sort(key=rank)

@@ -113,7 +113,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, demo_cluster: cluster.Cluster
 
 def _environment(home: Path, port: int) -> dict[str, str]:
     (home / "passwords.json").write_text(json.dumps(USERS))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "_AIRFLOW", "PG"))}
+    # Tests before these may have left a folder of migrations of their own in the environment.
+    dropped = ("AIRFLOW", "_AIRFLOW", "PG", "MIGRATIONS_DIR")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     ours = {
         "CORE__LOAD_EXAMPLES": "false",
         "CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
