@@ -396,6 +396,7 @@ def test_an_older_pending_version_needs_out_of_order(empty_database: str, tmp_pa
     assert prepare(empty_database, tmp_path, out_of_order=True) == 1
 
 
+@pytest.mark.acceptance
 def test_an_older_version_that_was_rolled_back_needs_no_out_of_order(empty_database: str, tmp_path: Path) -> None:
     """It had its turn in order; corrected, it must be deployable with no switch that also lets others through."""
     write(

@@ -184,6 +184,7 @@ def test_a_dry_run_shows_what_would_be_adopted_and_makes_nothing(by_hand: str, f
     assert fingerprint(by_hand) == before
 
 
+@pytest.mark.acceptance
 def test_a_broken_off_deployment_is_adopted_only_when_a_person_says_it_was_finished(
     empty_database: str, folder: Path
 ) -> None:
@@ -205,6 +206,7 @@ def test_a_broken_off_deployment_is_adopted_only_when_a_person_says_it_was_finis
     assert deploy(empty_database, folder).state == "success"
 
 
+@pytest.mark.acceptance
 def test_a_rolled_back_migration_is_adopted_only_by_name(empty_database: str, folder: Path) -> None:
     """ "All of the folder" must not declare in place what we ourselves took out."""
     assert deploy(empty_database, folder).state == "failed"

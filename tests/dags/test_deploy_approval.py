@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.building import write_migration
 from tests.dags.conftest import Deploy
 from tests.dags.states import DEPLOYED, NOT_REACHED, REJECTED
@@ -24,6 +26,7 @@ def _add(folder: Path, number: int, risk: str) -> str:
     return stem
 
 
+@pytest.mark.acceptance
 def test_who_is_asked_follows_the_policy_and_the_connections_floor(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:
@@ -112,6 +115,7 @@ def test_an_approval_does_not_hold_for_a_text_that_was_changed_meanwhile(
     assert not database.has("public.t1")
 
 
+@pytest.mark.acceptance
 def test_with_four_eyes_an_approval_counts_only_from_somebody_else(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:

@@ -92,6 +92,7 @@ def test_nothing_pending_needs_neither_backup_nor_rehearsal(deploy: Deploy, stor
     assert _backups(store) == []
 
 
+@pytest.mark.acceptance
 def test_a_rehearsal_without_a_backup_takes_a_dump_that_is_not_kept(
     database: Database, deploy: Deploy, store: Path, tmp_path: Path
 ) -> None:
@@ -183,6 +184,7 @@ def test_on_target_rehearses_what_stays_in_the_database(database: Database, depl
     assert database.value("select count(*) from pg_database where strpos(datname, '_rehearsal_') > 0") == 0
 
 
+@pytest.mark.acceptance
 def test_an_approval_shows_what_the_rehearsal_showed(deploy: Deploy, tmp_path: Path) -> None:
     """Whoever approves decides by durations and locks that were measured, not by those that were hoped for."""
     folder = _all_well(tmp_path)

@@ -84,6 +84,7 @@ def test_what_decides_access_is_mended_at_once_and_said(
     assert database.evidence("rollback proof")[-1][1] == "passed"
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize(
     "change",
     [

@@ -72,6 +72,7 @@ def test_everything_is_undone_after_the_files_are_gone(
     assert f"✓ {NOTES}: undone" in undone.text
 
 
+@pytest.mark.acceptance
 def test_what_stays_is_what_down_to_names(database: Database, deploy: Deploy, rollback: Rollback, folder: Path) -> None:
     """Else an engineer who goes back one step loses the ones before."""
     deploy(folder)
@@ -118,6 +119,7 @@ def test_a_deployment_is_undone_from_another_airflow_with_the_same_ledger(
     assert not database.has("public.short")
 
 
+@pytest.mark.acceptance
 def test_a_version_that_a_later_one_needs_is_not_undone_alone(
     database: Database, deploy: Deploy, rollback: Rollback, folder: Path
 ) -> None:
@@ -133,6 +135,7 @@ def test_a_version_that_a_later_one_needs_is_not_undone_alone(
     assert database.deployments == ["deployed"]
 
 
+@pytest.mark.acceptance
 def test_one_that_nothing_needs_is_undone_from_the_middle_while_others_changes_stay(
     database: Database, deploy: Deploy, rollback: Rollback, folder: Path
 ) -> None:
@@ -188,6 +191,7 @@ def test_what_others_built_and_would_be_dropped_by_a_cascade_stops_the_rollback(
     assert database.attempts == [("20250101000000", "rollback_failed")]
 
 
+@pytest.mark.acceptance
 def test_a_dry_run_shows_everything_and_changes_nothing(
     database: Database, deploy: Deploy, rollback: Rollback, folder: Path
 ) -> None:
@@ -280,6 +284,7 @@ def test_a_migration_that_declares_that_it_cannot_be_undone_is_refused_with_its_
     assert "it declares that it cannot be undone: letters were sent" in refused.text
 
 
+@pytest.mark.acceptance
 def test_rows_that_stay_changed_are_named_with_their_key(
     database: Database, deploy: Deploy, rollback: Rollback, tmp_path: Path
 ) -> None:
@@ -308,6 +313,7 @@ def test_rows_that_stay_changed_are_named_with_their_key(
     )
 
 
+@pytest.mark.acceptance
 def test_only_what_was_changed_by_data_is_refused_without_a_rollback(
     database: Database, deploy: Deploy, rollback: Rollback, tmp_path: Path
 ) -> None:

@@ -117,6 +117,7 @@ def test_a_stopped_cluster_is_not_running_and_starts_on_its_port_with_its_data(d
     assert ask_at(demo_cluster.url(), "select to_regclass('public.kept') is not null") == [(True,)]
 
 
+@pytest.mark.acceptance
 def test_what_an_interrupted_making_or_reset_left_is_cleared_away(demo_cluster: Cluster) -> None:
     """kill -9 in the middle of `make up` or `make reset` must not need a person with rm."""
     cluster.stop(demo_cluster)

@@ -38,6 +38,7 @@ def test_too_few_free_connections_pause_it_until_some_are_closed(bench: Bench) -
     assert "connections are free, the limit is 80" in logs[0]
 
 
+@pytest.mark.acceptance
 def test_wal_that_pours_pauses_it_and_in_the_end_fails_it_cleanly(bench: Bench) -> None:
     """Else a deployment would add its own load to a server whose disk and replicas cannot keep up."""
     logs: list[str] = []

@@ -28,6 +28,7 @@ def test_of_two_first_runs_at_once_one_deploys_and_the_other_finds_nothing_to_do
     assert sum("0 migrations pinned" in log for log in logs) == 1
 
 
+@pytest.mark.acceptance
 def test_who_waits_says_for_whom_and_in_which_phase(bench: Bench) -> None:
     """Else a person would not know whether to wait, or for what."""
     logs: list[str] = []

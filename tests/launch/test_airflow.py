@@ -80,6 +80,7 @@ def test_a_conf_that_the_dag_refuses_is_told_in_a_sentence(launcher: Launcher, r
     assert "Traceback" not in output
 
 
+@pytest.mark.acceptance
 def test_the_same_names_with_other_contents_are_waited_for(
     launcher: Launcher, running: airflow.Running, tmp_path: Path
 ) -> None:
@@ -136,6 +137,7 @@ def test_a_dag_that_cannot_be_imported_is_named_with_its_error(launcher: Launche
         await_dag(api, DEPLOY, "/another@sha256:0", seconds=1)
 
 
+@pytest.mark.acceptance
 def test_one_that_lost_its_leader_is_replaced_and_stop_leaves_nothing(
     launcher: Launcher, running: airflow.Running
 ) -> None:

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from demo import cluster
 from pg_deploy import checks, claiming
 from pg_deploy.apply import apply
@@ -43,6 +45,7 @@ def deploying(url: str, migrations: tuple[Migration, ...]) -> Iterator[Job]:
         deployment.close(connection, held.id, held.fence, "deployed")
 
 
+@pytest.mark.acceptance
 def test_each_is_proven_undone_without_a_trace_fails_its_checks_and_is_applied_again(
     demo_url: str, demo_cluster: cluster.Cluster
 ) -> None:
