@@ -1,8 +1,8 @@
 """How long the access proof takes: migration 3 in its array form, and the guide's helpers called for each row.
 
-    python benchmarks/access_proof.py CLUSTER [USERS …]
+    python -m benchmarks.access_proof [USERS …]
 
-CLUSTER is the directory of a demo cluster (full scale: 10,000 users, 1.2 M rows). Wall and processor seconds of both sides'
+On a demo cluster of its own at full scale (10,000 users, 1.2 M rows), thrown away afterwards. Wall and processor seconds of both sides'
 backends and of this process, the largest memory of a backend, and the temporary space written. Goal: under 20 s with two
 quiet cores at full scale.
 """
@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import os
 import resource
+import secrets
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "plugins")]
 
 from demo import cluster  # noqa: E402
+from demo.server import next_free_port  # noqa: E402
 from pg_deploy.access.api import SUPABASE  # noqa: E402
 from pg_deploy.access.proof import prove  # noqa: E402
 
@@ -80,9 +84,17 @@ def peak_mb(pid: int) -> float:
 
 
 def main() -> None:
-    """Measure and print one line for each form and number of users."""
-    target = cluster.ensure(Path(sys.argv[1]))
-    numbers = [int(number) for number in sys.argv[2:]] or [1000, 3000, 10000]
+    """Make the cluster, measure on it, and remove it."""
+    directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
+    try:
+        server = cluster.ensure(directory, port=next_free_port(20000 + secrets.randbelow(10000)))
+        measure_all(server, [int(number) for number in sys.argv[1:]] or [1000, 3000, 10000])
+    finally:
+        cluster.destroy(directory)
+
+
+def measure_all(target: cluster.Cluster, numbers: Sequence[int]) -> None:
+    """Print one line for each form and number of users."""
     print("form     users  wall s  old cpu  new cpu  client cpu  old R  new R  old S  new S  peak MB  temp MB  verdict")
     for form, text in (("array", ARRAY), ("per row", per_row())):
         for number in numbers:
