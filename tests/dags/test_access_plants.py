@@ -68,7 +68,7 @@ SAYS: dict[str, tuple[str, ...]] = {
     "data updated so that rows change tenant": ('updates 7 rows of "public.conversations"', "whose domain_id"),
     "rows deleted": ('deletes 3 rows of "public.structured_extractions"',),
     "rows lost rather than gained": ("can no longer select", '"public.website_content"'),
-    "a helper that answers about other users": ("access_checks.check_domain_access",),
+    "a helper body that answers more for one user": ("access_checks.check_domain_access",),
 }
 # One of each mechanism in `make test`, the others in `make acceptance`.
 QUICK = ("a forgotten status = 'active'", "with check (true) on update", "data updated so that rows change tenant")

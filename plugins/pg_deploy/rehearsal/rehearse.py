@@ -19,7 +19,7 @@ from pg_deploy.access_step import ACCESS, AccessOutcome, equal_by_catalog, may_c
 from pg_deploy.apply import apply
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.claiming import never_over
-from pg_deploy.errors import AccessDiffersError, PgDeployError, RehearsalFailedError
+from pg_deploy.errors import AccessDiffersError, PgDeployError, RehearsalFailedError, VerificationFailedError
 from pg_deploy.execution.segments import Observer
 from pg_deploy.inverse.generate import generate_rollback
 from pg_deploy.job import Job
@@ -227,11 +227,16 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
         step = "apply"
         found.apply_s = _apply(job, stage, migration, found)
         step = "verify"
-        verify(job, migration)
+        failures = _verify(job, migration)
         before, after = _both_sides(job, first)
         rounds = [first]
-        step = "the access proof"
-        _prove_access(job, stage, twin, migration, (before, after), found)
+        # A finding of a check or a lint must not hide what the proof has to say.
+        step = step if failures else "the access proof"
+        against = _prove_access(job, stage, twin, migration, (before, after), found)
+        if failures:
+            raise VerificationFailedError(migration.stem, [*failures, *(f"access: {each}" for each in against)])
+        if against:
+            raise AccessDiffersError(migration.stem, against)
         with job.target.session("losses") as connection:
             lost = [str(each) for each in count_losses(connection, before, after, after)]
             lost += rows_that_stay(migration.file.sql)
@@ -261,19 +266,27 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
         raise RehearsalFailedError(migration.stem, step, str(error)) from error
 
 
+def _verify(job: Job, migration: Migration) -> tuple[str, ...]:
+    """What did not hold; empty where all did."""
+    try:
+        verify(job, migration)
+    except VerificationFailedError as error:
+        return error.failures
+    return ()
+
+
 def _prove_access(
     job: Job, stage: Stage, twin: Target | None, migration: Migration, facts: tuple[Facts, Facts], found: Rehearsed
-) -> None:
-    """Compare access before and after, and refuse what the migration does not declare."""
+) -> tuple[str, ...]:
+    """Compare access before and after; what counts against the migration, as it does not declare it."""
     if twin is not None and stage.admin is not None:
         found.access = prove_on_copy(twin, stage.admin, migration, facts, log=job.log)
     elif not may_change_access(migration):
         found.access = equal_by_catalog(migration)
     else:
         found.not_rehearsed.append("access: rows were not compared, which needs a private copy: sampled, not proven")
-        return
-    if not found.access.decision.passes:
-        raise AccessDiffersError(migration.stem, found.access.decision.against)
+        return ()
+    return () if found.access.decision.passes else found.access.decision.against
 
 
 def _apply(job: Job, stage: Stage, migration: Migration, found: Rehearsed) -> float:
