@@ -151,6 +151,7 @@ def test_twice_is_harmless_and_says_what_was_left_alone(by_hand: str, folder: Pa
     assert states(by_hand) == {FIRST: ["baselined"], SECOND: ["baselined"]}
 
 
+@pytest.mark.acceptance
 def test_what_we_verified_is_left_alone(empty_database: str, folder: Path) -> None:
     """A proven deployment must never be degraded to a person's word."""
     (folder / SECOND / "verify" / "every_tag_has_a_name.sql").unlink()

@@ -79,6 +79,7 @@ def test_a_check_that_fails_in_the_rehearsal_ends_the_run_before_the_target_was_
     assert "to restore it, never over the database that is there" in result.text
 
 
+@pytest.mark.acceptance
 def test_nothing_pending_needs_neither_backup_nor_rehearsal(deploy: Deploy, store: Path, tmp_path: Path) -> None:
     """A repeated run must be quick, and must not fill the disk with backups of nothing; skipped tasks would skip the rest."""
     folder = fixture("all_well", tmp_path)

@@ -164,6 +164,7 @@ def test_a_failed_change_of_rows_without_rollback_stays_and_says_why(
     assert "brings no rollback.sql and none can be generated" in ran.text
 
 
+@pytest.mark.acceptance
 def test_what_somebody_changed_by_hand_since_the_last_deployment_is_shown(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:

@@ -41,6 +41,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
+@pytest.mark.acceptance
 def test_everything_is_undone_after_the_files_are_gone(
     database: Database, deploy: Deploy, rollback: Rollback, folder: Path
 ) -> None:
@@ -334,6 +335,7 @@ def test_only_what_was_changed_by_data_is_refused_without_a_rollback(
     assert "rows of public.notes: line 1 changed them: insert into public.notes" in refused.text
 
 
+@pytest.mark.acceptance
 def test_policies_alone_are_restored_from_before_a_version(
     database: Database, deploy: Deploy, rollback: Rollback, folder: Path
 ) -> None:

@@ -137,6 +137,7 @@ def rows_written(connection: Connection) -> dict[tuple[Caller, str, str], object
     return found
 
 
+@pytest.mark.acceptance
 def test_every_user_reads_the_same_rows_before_and_after(copy: Copy) -> None:
     """A count for one user, as the guide has it, proves nothing about the others or about which rows they are."""
     before = rows_read(copy.connection)
@@ -149,6 +150,7 @@ def test_every_user_reads_the_same_rows_before_and_after(copy: Copy) -> None:
     assert rows_read(copy.connection) == before
 
 
+@pytest.mark.acceptance
 def test_users_write_the_same_rows_before_and_after(copy: Copy) -> None:
     """A DELETE without a condition, or a row moved to another tenant, is seen by no comparison of what is read."""
     before = rows_written(copy.connection)
