@@ -78,13 +78,6 @@ class StillRunningError(LaunchError):
         super().__init__(f'processes "{pids}" did not end after SIGKILL: look at them with `ps`, then try again')
 
 
-class NotRunningError(LaunchError):
-    """Airflow is not running."""
-
-    def __init__(self) -> None:
-        super().__init__("Airflow is not running: start it with `make up`")
-
-
 class ApiError(LaunchError):
     """Airflow's REST API refused a request."""
 

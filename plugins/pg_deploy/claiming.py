@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pydantic import BaseModel
-
+from pg_deploy.conf import BaselineConf, DeployConf, RollbackConf
 from pg_deploy.errors import TargetBusyError
 from pg_deploy.ledger import deployment, schema
 from pg_deploy.ledger.deployment import Claim
@@ -17,6 +16,7 @@ from pg_deploy.migrations import history
 from pg_deploy.session import Connection, Target
 
 IsOver = Callable[[deployment.Deployment], bool]
+WritingConf = DeployConf | BaselineConf | RollbackConf
 
 
 def never_over(_: deployment.Deployment) -> bool:
@@ -33,31 +33,36 @@ class Identity:
     actor: str
     is_over: IsOver = never_over
 
-    def claim(self, conf: BaseModel, folder: str, versions: Iterable[str] = ()) -> Claim:
-        """What this run writes into the ledger when it takes the target."""
-        return Claim(self.dag_id, self.airflow_run, self.actor, conf.model_dump(mode="json"), folder, tuple(versions))
-
 
 @contextmanager
 def claimed(
     target: Target,
-    wanted: Claim,
+    identity: Identity,
+    conf: WritingConf,
     *,
+    folder: str,
+    versions: Iterable[str] = (),
     purpose: str,
     good_for: float,
-    give_up_after: float,
     log: logging.Logger,
-    is_over: IsOver = never_over,
 ) -> Iterator[tuple[Connection, deployment.Deployment]]:
     """Make the ledger where there is none, take the target, and let go of it as failed should what follows raise.
 
-    Raises TargetBusyError after `give_up_after` seconds.
+    `folder` and `versions` are what the run sees of its migrations. Raises TargetBusyError after conf.give_up_after.
     """
+    wanted = Claim(
+        identity.dag_id, identity.airflow_run, identity.actor, conf.model_dump(mode="json"), folder, tuple(versions)
+    )
     with target.session(purpose) as connection:
         schema.ensure(connection)
         history.ensure(connection)
         held = claim_target(
-            connection, wanted, good_for=good_for, give_up_after=give_up_after, log=log, is_over=is_over
+            connection,
+            wanted,
+            good_for=good_for,
+            give_up_after=conf.give_up_after,
+            log=log,
+            is_over=identity.is_over,
         )
         try:
             yield connection, held

@@ -455,13 +455,6 @@ class InvalidConfError(PgDeployError):
         super().__init__(f'conf key "{key}" {problem}')
 
 
-class NotAvailableYetError(PgDeployError):
-    """A choice of the conf that this version does not offer."""
-
-    def __init__(self, key: str, value: object) -> None:
-        super().__init__(f'conf key "{key}" is {value!r}, which this version does not offer; use "none"')
-
-
 class ApprovalRejectedError(PgDeployError):
     """A person said no."""
 

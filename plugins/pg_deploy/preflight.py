@@ -31,9 +31,9 @@ from pg_deploy.reporting.plan_text import plan_lines
 from pg_deploy.rights.missing import missing_rights
 from pg_deploy.server.index_estimate import disk_needed, index_estimates
 from pg_deploy.server.judgement import describe, refusals, warnings
-from pg_deploy.server.pooler import refuse_transaction_pooler
+from pg_deploy.server.pooler import refuse_pooler_before
 from pg_deploy.server.state import ServerState, read_server_state
-from pg_deploy.session import Connection, Target, host_and_port
+from pg_deploy.session import Connection, Target
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,7 @@ def preflight(
     """
     files = read_stamped(folder, conf.migrations_folder)
     with beside(files.faults):
-        refuse_transaction_pooler(
-            lambda: target.connect_plain("preflight"), host=host_and_port(target)[0], port=host_and_port(target)[1]
-        )
+        refuse_pooler_before(target, "preflight")
     with beside(files.faults), target.session("preflight") as connection:
         state = read_server_state(connection)
         connection.execute("set default_transaction_read_only = on")
@@ -71,12 +69,13 @@ def preflight(
         return Prepared(None, 0)
     with claimed(
         target,
-        identity.claim(conf, stamp(folder), (file.version for file in files.files)),
+        identity,
+        conf,
+        folder=stamp(folder),
+        versions=(file.version for file in files.files),
         purpose="preflight",
         good_for=good_for,
-        give_up_after=conf.give_up_after,
         log=log,
-        is_over=identity.is_over,
     ) as (connection, held):
         # Another run may have worked while this one waited: what counts is what is pending now.
         now = _plan(connection, files, conf)

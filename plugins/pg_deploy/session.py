@@ -110,16 +110,6 @@ def backend_and_time(connection: Connection) -> tuple[Backend, datetime]:
     return Backend(row[0], row[1]), row[2]
 
 
-def backend_of(connection: Connection) -> Backend:
-    """The server process behind `connection`."""
-    row = connection.execute(
-        "select pid, backend_start from pg_catalog.pg_stat_activity where pid = pg_catalog.pg_backend_pid()"
-    ).fetchone()
-    if row is None:
-        raise ConnectionFailedError("the session", "its backend is not in pg_stat_activity")
-    return Backend(row[0], row[1])
-
-
 @contextmanager
 def aborted_transaction(connection: Connection, *, writes: bool = False) -> Iterator[None]:
     """A transaction that is always aborted; read only unless `writes`."""

@@ -29,9 +29,9 @@ from pg_deploy.migrations.migration import Folder, Migration, MigrationFile
 from pg_deploy.planning import Standing
 from pg_deploy.preflight import Prepared, beside, read_stamped
 from pg_deploy.server.judgement import refusals
-from pg_deploy.server.pooler import refuse_transaction_pooler
+from pg_deploy.server.pooler import refuse_pooler_before
 from pg_deploy.server.state import read_server_state
-from pg_deploy.session import Connection, Target, host_and_port
+from pg_deploy.session import Connection, Target
 
 AS_IT_IS = "adopted as it is, not verified"
 
@@ -46,8 +46,7 @@ def check(
     """
     files = read_stamped(folder, conf.migrations_folder)
     with beside(files.faults):
-        host, port = host_and_port(target)
-        refuse_transaction_pooler(lambda: target.connect_plain("baseline"), host=host, port=port)
+        refuse_pooler_before(target, "baseline")
     with beside(files.faults), target.session("baseline") as connection:
         refused = refusals(read_server_state(connection), required_extensions=())
         connection.execute("set default_transaction_read_only = on")
@@ -61,12 +60,13 @@ def check(
         return Prepared(None, 0)
     with claimed(
         target,
-        identity.claim(conf, stamp(folder), (file.version for file in files.files)),
+        identity,
+        conf,
+        folder=stamp(folder),
+        versions=(file.version for file in files.files),
         purpose="baseline",
         good_for=good_for,
-        give_up_after=conf.give_up_after,
         log=log,
-        is_over=identity.is_over,
     ) as (connection, held):
         # Another run may have worked while this one waited.
         found = _plan(connection, files, conf, refused)

@@ -215,14 +215,7 @@ class _LockTrouble(Exception):
 
 
 def _transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
-    attempt_try = attempts.begin_segment(
-        work.guard.connection,
-        work.attempt_id,
-        work.guard.ownership.deployment_id,
-        work.direction,
-        segment,
-        session.backend,
-    )
+    attempt_try = _begin(work, session, segment)
     connection = session.connection
     runs: list[StatementRun] = []
     budget = _Budget(work.limits)
@@ -256,6 +249,18 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
     except BaseException:
         _abort(connection)
         raise
+
+
+def _begin(work: Work, session: _Session, segment: Segment) -> int:
+    """Write into the ledger that the segment is begun, by which backend; returns the number of the try."""
+    return attempts.begin_segment(
+        work.guard.connection,
+        work.attempt_id,
+        work.guard.ownership.deployment_id,
+        work.direction,
+        segment,
+        session.backend,
+    )
 
 
 class _Budget:
@@ -368,14 +373,7 @@ def _outside_transaction(work: Work, session: _Session, segment: Segment, before
     if not begun_before:
         # What is there now is somebody else's. Refused before our own beginning is written: a later try would take it for ours.
         concurrent_builds.refuse_what_is_in_the_way(look, statement)
-    attempt_try = attempts.begin_segment(
-        work.guard.connection,
-        work.attempt_id,
-        work.guard.ownership.deployment_id,
-        work.direction,
-        segment,
-        session.backend,
-    )
+    attempt_try = _begin(work, session, segment)
     work.log.info("  line %d: %s", statement.line, statement.summary)
     started_at, started = session.clock.now(), time.monotonic()
     session.notices.clear()

@@ -39,11 +39,6 @@ class GeneratedRollback:
     losses: tuple[Loss, ...]
     remarks: tuple[str, ...]
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing is left out."""
-        return not self.refusals
-
 
 def generate_rollback(before: Facts, after: Facts, *, migration_sql: str = "") -> GeneratedRollback:
     """The SQL that leads from `after` back to `before`, what it cannot do, and what it would remove. Pure.

@@ -52,11 +52,6 @@ class Claim:
     folder_versions: tuple[str, ...]
 
 
-def open_deployment(connection: Connection) -> Deployment | None:
-    """The deployment that holds the target, if any. Reads only."""
-    return _one(connection, "where ended_at is null", ())
-
-
 def deployment(connection: Connection, deployment_id: int) -> Deployment | None:
     """The deployment of that id, if any. Reads only."""
     return _one(connection, "where id = %s", (deployment_id,))

@@ -120,11 +120,6 @@ class Manifest(BaseModel):
         return self
 
     @property
-    def expected_seconds(self) -> float | None:
-        """The declared duration of the step in seconds, or None."""
-        return parse_duration(self.expected_duration) if self.expected_duration else None
-
-    @property
     def holds_lock_seconds(self) -> float | None:
         """How long a strong lock may be held, in seconds, where the author declared it."""
         return parse_duration(self.holds_lock) if self.holds_lock else None

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.types.json import Jsonb
 
 from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.session import Connection, Target, one_line
@@ -158,8 +157,3 @@ def _settle(connection: Connection, needed: str | None, before: Sequence[Row]) -
 def _row(values: Sequence[Any]) -> Row:
     thing, value, unit, detail = values
     return Row(str(thing), None if value is None else float(value), str(unit), detail or {})
-
-
-def as_jsonb(rows: Sequence[Row]) -> Jsonb:
-    """Rows as the ledger keeps them."""
-    return Jsonb([row.as_json() for row in rows])

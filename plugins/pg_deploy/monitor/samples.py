@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from psycopg.types.json import Jsonb
 
@@ -201,8 +200,3 @@ def tidy(connection: Connection, retention_s: float) -> int:
 def mark_judged(connection: Connection, sample: Sample) -> None:
     """The run's alerts were judged and told. Commits once."""
     connection.execute("update deploy_ledger.sample set judged_at = now() where id = %s", [sample.id])
-
-
-def as_mapping(rows: Sequence[Row]) -> dict[str, Mapping[str, Any]]:
-    """The details of rows by object."""
-    return {row.object: row.detail for row in rows}

@@ -35,6 +35,8 @@ from pg_deploy.rehearsal.outside import cut_off, make_extension
 from pg_deploy.rehearsal.private_cluster import PrivateCluster, private_cluster
 from pg_deploy.session import Connection, Target, one_line
 
+NO_JOB_RUNS = "cron jobs are scheduled in the copy and none is run"
+
 
 @dataclass(frozen=True)
 class Copy:
@@ -225,7 +227,7 @@ def _only(facts: Facts, counts: object) -> Facts:
 
 def _notes_on_jobs(manifest: BackupManifest, cron_is_ours: bool) -> Sequence[str]:
     if cron_is_ours and any(each.name == "pg_cron" for each in manifest.extensions):
-        return ["cron jobs are scheduled in the copy and none is run"]
+        return [NO_JOB_RUNS]
     return []
 
 

@@ -32,6 +32,7 @@ from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.planning import Standing, read_state
 from pg_deploy.rehearsal.comparison import BenchmarkOutcome, compare_rounds
+from pg_deploy.rehearsal.copy import NO_JOB_RUNS
 from pg_deploy.rehearsal.locks import LockObserver, StatementLocks, known_relations
 from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
 from pg_deploy.rollback import roll_back
@@ -212,7 +213,7 @@ def _let_make_ledger(stage: Stage) -> None:
 
 def _notes_on(stage: Stage, migration: Migration) -> list[str]:
     """What of this migration the stage cannot show; what is said of jobs is news only where it schedules one."""
-    return [note for note in stage.notes if not note.startswith("cron jobs") or "cron." in migration.file.sql]
+    return [note for note in stage.notes if note != NO_JOB_RUNS or "cron." in migration.file.sql]
 
 
 def _leave_out(found: Rehearsed, reason: str) -> None:

@@ -8,6 +8,7 @@ from contextlib import closing
 import psycopg
 
 from pg_deploy.errors import TransactionPoolerError
+from pg_deploy.session import Target, host_and_port
 
 _ROUNDS = 5
 
@@ -41,6 +42,12 @@ def refuse_transaction_pooler(connect: Callable[[], psycopg.Connection], *, host
     """Raises TransactionPoolerError, saying what to use instead, when `connect` reaches such a pooler. Reads only."""
     if is_transaction_pooler(connect):
         raise TransactionPoolerError(host=host, port=port)
+
+
+def refuse_pooler_before(target: Target, purpose: str) -> None:
+    """Raises TransactionPoolerError when the target is reached through one. Reads only; raises what connecting raises."""
+    host, port = host_and_port(target)
+    refuse_transaction_pooler(lambda: target.connect_plain(purpose), host=host, port=port)
 
 
 def _backend(connection: psycopg.Connection) -> int:

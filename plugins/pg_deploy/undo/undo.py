@@ -20,8 +20,8 @@ from pg_deploy.ledger.guard import Ownership
 from pg_deploy.ledger.plan import Pinned
 from pg_deploy.preflight import Prepared
 from pg_deploy.rollback import roll_back
-from pg_deploy.server.pooler import refuse_transaction_pooler
-from pg_deploy.session import Connection, Target, host_and_port
+from pg_deploy.server.pooler import refuse_pooler_before
+from pg_deploy.session import Connection, Target
 from pg_deploy.undo.losses import Lost, built_on, count_losses
 from pg_deploy.undo.plan import choose, refuse_needed_by_later
 from pg_deploy.undo.policies import read_policies, restore_policies
@@ -63,8 +63,7 @@ def preflight(
     A dry run stops before the claim and writes nothing. Raises NothingToUndoError, NeededByLaterError, NoRollbackError
     (together as PreflightError), TargetBusyError, or the error of an unreachable target.
     """
-    host, port = host_and_port(target)
-    refuse_transaction_pooler(lambda: target.connect_plain("rollback"), host=host, port=port)
+    refuse_pooler_before(target, "rollback")
     with target.session("rollback preflight") as connection:
         connection.execute("set default_transaction_read_only = on")
         if not schema.exists(connection):
@@ -77,12 +76,12 @@ def preflight(
         return Prepared(None, 0)
     with claimed(
         target,
-        identity.claim(conf, "the ledger"),
+        identity,
+        conf,
+        folder="the ledger",
         purpose="rollback preflight",
         good_for=good_for,
-        give_up_after=conf.give_up_after,
         log=log,
-        is_over=identity.is_over,
     ) as (connection, held):
         # Another run may have worked while this one waited.
         found = look(connection, conf, log)
