@@ -72,16 +72,18 @@ def ask_target(
             differences: list[RowDifference] = []
             notes: list[str] = []
             pairs = 0
+            written = _written(job, attempt)
             if kept:
                 changes = access_changes(*facts)
                 sample = LiveSample.from_detail(kept[-1].detail)
-                written = {each.table for each in _written(job, attempt)}
                 compared = ask_again(
                     connection,
                     sample,
                     api,
                     because=_because(changes, sample),
-                    still_valid=lambda table, predicate: still_valid(table, predicate, *facts, written),
+                    still_valid=lambda table, predicate: still_valid(
+                        table, predicate, *facts, {each.table for each in written}
+                    ),
                 )
                 _record(job, attempt, compared)
                 differences += compared.differences
@@ -89,7 +91,7 @@ def ask_target(
                 notes += _explained(connection, api, compared)
                 pairs = compared.pairs
             if not proven:
-                differences += _by_writing(job, attempt, migration, connection, api, facts)
+                differences += _by_writing(written, migration, connection, api, facts)
             return Asked(tuple(differences), pairs, tuple(notes))
     except psycopg.Error as error:
         job.log.warning("  access could not be sampled again: %s", one_line(str(error)))
@@ -146,15 +148,15 @@ def _written(job: Job, attempt: Attempt) -> tuple[Written, ...]:
 
 
 def _by_writing(
-    job: Job, attempt: Attempt, migration: Migration, connection: Connection, api: Api, facts: tuple[Facts, Facts]
+    written: Sequence[Written], migration: Migration, connection: Connection, api: Api, facts: tuple[Facts, Facts]
 ) -> tuple[RowDifference, ...]:
     there = {fact.identity.replace('"', "") for fact in facts[0].facts if fact.kind == "table"}
-    written = [each for each in _written(job, attempt) if each.table in there]
-    if not written:
+    older = [each for each in written if each.table in there]
+    if not older:
         return ()
     relations = {relation.full_name: relation for relation in reachable(connection, api) if relation.is_table}
     return written_differences(
-        written,
+        older,
         migration.file.sql,
         relations,
         read_policies(connection, api),

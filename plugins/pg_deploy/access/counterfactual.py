@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
+from pg_deploy.access.facts import RELATIONS
 from pg_deploy.access.functions import routines
 from pg_deploy.access.policies import table_of
 from pg_deploy.catalog.reader import Fact, Facts
 
 _WORD = re.compile(r"[a-z_][\w$]*", re.IGNORECASE)
 _GENERAL = ("role", "membership", "setting", "rule", "operator", "cast", "type")
-_RELATIONS = ("table", "view", "materialized view", "foreign table")
 
 
 def still_valid(table: str, predicate: str, before: Facts, after: Facts, written: Collection[str]) -> bool:
@@ -42,7 +42,7 @@ def _concerns(fact: Fact, tables: Collection[str], itself: str) -> bool:
         named = table_of(fact)[0].replace('"', "")
         # the table's own policies are what is replaced by the old predicate
         return named in tables and named != itself
-    if fact.kind in _RELATIONS:
+    if fact.kind in RELATIONS:
         return fact.identity.replace('"', "") in tables
     if fact.kind == "column":
         return fact.identity.replace('"', "").rsplit(".", 1)[0] in tables
@@ -56,7 +56,7 @@ def _rests_on(table: str, predicate: str, facts: Facts) -> tuple[set[str], set[F
     """The tables and functions behind a predicate, through any depth; the table itself is among them."""
     relations: dict[str, set[str]] = {}
     for fact in facts.facts:
-        if fact.kind in _RELATIONS:
+        if fact.kind in RELATIONS:
             relations.setdefault(_last(fact.identity), set()).add(fact.identity.replace('"', ""))
     by_last: dict[str, set[Fact]] = {}
     for name, same in routines(facts).items():

@@ -6,18 +6,17 @@ from collections.abc import Iterator
 
 from pg_deploy.access.api import SUPABASE, Api
 from pg_deploy.access.change import AccessChange, words
-from pg_deploy.access.facts import access_facts, deciding_functions, definer_functions
+from pg_deploy.access.facts import RELATIONS, access_facts, deciding_functions, definer_functions
 from pg_deploy.access.functions import is_definer
 from pg_deploy.access.opened import bypasses, reached_commands
 from pg_deploy.access.policies import policy_changes
 from pg_deploy.access.rights import PUBLIC, held_rights, memberships, reachable_roles
 from pg_deploy.catalog.reader import Fact, Facts
 
-_RELATIONS = ("table", "view", "materialized view", "foreign table")
 _DATA_RIGHTS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"})
-_OBJECTS = (*_RELATIONS, "column", "function", "procedure", "schema", "sequence")
+_OBJECTS = (*RELATIONS, "column", "function", "procedure", "schema", "sequence")
 _RIGHTS_OF = {
-    **dict.fromkeys((*_RELATIONS, "column"), _DATA_RIGHTS),
+    **dict.fromkeys((*RELATIONS, "column"), _DATA_RIGHTS),
     "materialized view": frozenset({"SELECT"}),
 }
 _ATTRIBUTES = {
@@ -61,7 +60,7 @@ def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
         if target not in objects_after and (kind != "column" or _table_of(name) not in _names(objects_after)):
             continue  # it is gone: said once for the object
         if target not in objects_before:
-            opened = role in reached and (kind in _RELATIONS or kind == "column" or target in definers)
+            opened = role in reached and (kind in RELATIONS or kind == "column" or target in definers)
             rights = sorted(has & _RIGHTS_OF.get(kind, has))
             if opened and rights:
                 commands = tuple(right.lower() for right in rights)
@@ -91,7 +90,7 @@ def _table_of(column: str) -> str:
 
 
 def _names(objects: dict[str, Fact]) -> set[str]:
-    return {fact.identity for fact in objects.values() if fact.kind in _RELATIONS}
+    return {fact.identity for fact in objects.values() if fact.kind in RELATIONS}
 
 
 def _opened(role: str, commands: tuple[str, ...], kind: str, name: str, after: Facts) -> str:
@@ -111,7 +110,7 @@ def _opened(role: str, commands: tuple[str, ...], kind: str, name: str, after: F
 def _relations(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
     rights = held_rights(before)
     roles = reachable_roles(before, api.roles)
-    for kind in _RELATIONS:
+    for kind in RELATIONS:
         for fact in sorted(fact for fact in before.facts if fact.kind == kind):
             now = after.by_key.get((kind, fact.identity))
             who = tuple(

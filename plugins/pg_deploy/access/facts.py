@@ -12,7 +12,8 @@ from pg_deploy.access.rights import held_rights, reachable_roles
 from pg_deploy.catalog.reader import Fact, Facts
 
 _ALWAYS = frozenset({"policy", "membership", "default grant", "rule"})
-_RELATIONS = frozenset({"table", "view", "materialized view", "foreign table"})
+RELATIONS = ("table", "view", "materialized view", "foreign table")
+"""The kinds of facts that hold rows, or stand for them."""
 _GRANTS = (
     "table ",
     "view ",
