@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,12 +45,20 @@ class Prepared:
 
 
 def preflight(
-    target: Target, conf: DeployConf, folder: Path, identity: Identity, *, good_for: float, log: logging.Logger
+    target: Target,
+    conf: DeployConf,
+    folder: Path,
+    identity: Identity,
+    *,
+    good_for: float,
+    log: logging.Logger,
+    measure_before: Callable[[int], None] = lambda _: None,
 ) -> Prepared:
     """Check everything that can be checked before anything is touched, then claim the target and pin the set.
 
     A dry run stops before the claim: its session is read only, and no ledger is made. Raises PreflightError naming all
-    faults at once, TargetBusyError after conf.give_up_after, or the error of an unreachable target.
+    faults at once, TargetBusyError after conf.give_up_after, or the error of an unreachable target. `measure_before` is called
+    with the deployment's id once the target is held and something is pinned: nothing has changed yet.
     """
     files = read_stamped(folder, conf.migrations_folder)
     with beside(files.faults):
@@ -86,6 +94,8 @@ def preflight(
         pinned = tuple(known.get(file) or load(file) for file in now.chosen)
         plan.pin(connection, held.id, pinned)
         record_drift(connection, held.id, drift)
+        if pinned:
+            measure_before(held.id)
     log.info("deployment %d holds the target, %d migrations pinned", held.id, len(pinned))
     return Prepared(Ownership(held.id, held.fence, good_for), len(pinned))
 

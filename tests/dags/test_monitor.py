@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.dags.harness import Result, run_dag
+from tests.dags.conftest import Deploy
+from tests.dags.harness import PROJECT, Result, run_dag
 from tests.looking import Database
 
 Monitor = Callable[..., Result]
@@ -94,6 +96,28 @@ def test_a_target_that_is_down_is_one_alert_told_once_and_a_red_run(database: Da
     assert alert_lines(first)[0].startswith("ALERT target target_db: ")
     assert [len(notices(result)) for result in (first, second, third)] == [1, 0, 1]
     assert "can be reached again" in notices(third)[0]
+
+
+def test_after_a_first_deployment_there_is_something_to_compare_though_nothing_was_monitored_before(
+    database: Database, deploy: Deploy, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the first 48 hours, in which somebody asks whether it was worth it, have no answer; nor may asking fail the run."""
+    folder = PROJECT / "tests" / "fixtures" / "migrations" / "all_well"
+
+    deployed = deploy(folder, {"migrations": ["20250101000000"]})
+    watched = monitor()
+    # No header can hold it: nothing that a deployment would depend on.
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_TARGET_DB_API", json.dumps({"conn_type": "http", "host": "127.0.0.1", "password": "ö€"})
+    )
+    database.run("delete from deploy_ledger.sample")
+    again = deploy(folder)
+
+    assert "measured before, for the watch after: " in deployed.text
+    assert "connections in use: " in watched.text
+    assert "nothing to compare yet" not in watched.text
+    assert "the time before is not measured" in again.text
+    assert (deployed.state, watched.state, again.state) == ("success", "success", "success")
 
 
 def test_all_views_are_refreshed_by_hand_where_the_conf_says_so(database: Database, monitor: Monitor) -> None:

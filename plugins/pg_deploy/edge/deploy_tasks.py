@@ -11,6 +11,7 @@ from pg_deploy import planning
 from pg_deploy.apply import apply as apply_migration
 from pg_deploy.catalog.drift import keep_state
 from pg_deploy.edge.assets import TARGET_CHANGED
+from pg_deploy.edge.before import measure_before
 from pg_deploy.edge.groups import versions_without_group
 from pg_deploy.edge.notices import send
 from pg_deploy.edge.run import PREFLIGHT, Run, chosen, folder, handed_on, log, ownership_from, read_run, told_plainly
@@ -39,7 +40,15 @@ def preflight() -> dict[str, Any]:
     """Print the state before, refuse what cannot work, pin what this run deploys."""
     with told_plainly():
         run = read_run(get_current_context())
-        prepared = run_preflight(run.target, run.conf, folder(), run.identity, good_for=settings().good_for, log=log)
+        prepared = run_preflight(
+            run.target,
+            run.conf,
+            folder(),
+            run.identity,
+            good_for=settings().good_for,
+            log=log,
+            measure_before=lambda deployment_id: measure_before(run.target, deployment_id),
+        )
     return handed_on(prepared)
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger import evidence
+from pg_deploy.monitor.before import Before, read_before
 from pg_deploy.monitor.measures import Measured, Row
 from pg_deploy.monitor.samples import Deployed, statement_history, values
 from pg_deploy.monitor.statements import Window
@@ -66,12 +67,15 @@ def watch_deployment(connection: Connection, limits: Watch, deployed: Deployed |
     if over and evidence.of_deployment(connection, deployed.id, FINAL):
         return Watched()
     until = min(now, deployed.ended_at + timedelta(seconds=limits.lasts))
-    criteria = _compare(connection, limits, deployed, until)
+    before = read_before(connection, deployed.id)
+    criteria = _compare(connection, limits, deployed, until, before)
     head = f"{deployed.name}, {format_duration((until - deployed.ended_at).total_seconds())} after its end"
     if not criteria:
         lines = [f"{head}:", "nothing to compare yet: no sample from before it, or too little traffic before or since"]
     else:
         lines = [f"{head}: {_overall(criteria)}", *(one.sentence for one in criteria)]
+        if before.counted:
+            lines.append(f"· before is as the deployment itself measured it: {before.counted}")
     lines += _benchmark_summary(connection, deployed)
     worse = [one for one in criteria if one.verdict == "worse" and abs(one.change) >= limits.worse]
     conf = json.dumps({"target": target, "deployment": str(deployed.id)})
@@ -101,14 +105,16 @@ def watch_deployment(connection: Connection, limits: Watch, deployed: Deployed |
     return Watched(tuple(lines), Measured(MEASURE, rows), report)
 
 
-def _compare(connection: Connection, limits: Watch, deployed: Deployed, until: datetime) -> list[Criterion]:
+def _compare(
+    connection: Connection, limits: Watch, deployed: Deployed, until: datetime, kept: Before
+) -> list[Criterion]:
     start = deployed.ended_at - timedelta(seconds=limits.baseline)
     found = []
-    queries = _queries(connection, start, deployed.ended_at, until)
+    queries = _queries(connection, start, deployed.ended_at, until, kept)
     if queries:
         found.append(_criterion("query time", *queries, "ms a call", False, 0.0, limits))
     for measure, name, more_is_better, least in _CRITERIA:
-        before = values(connection, measure, start, deployed.ended_at)
+        before = [*values(connection, measure, start, deployed.ended_at), *kept.values.get(measure, ())]
         after = values(connection, measure, deployed.ended_at, until)
         if before and after:
             unit = "ms" if measure == "api_latency" else "%"
@@ -119,11 +125,11 @@ def _compare(connection: Connection, limits: Watch, deployed: Deployed, until: d
 
 
 def _queries(
-    connection: Connection, start: datetime, deployed_at: datetime, until: datetime
+    connection: Connection, start: datetime, deployed_at: datetime, until: datetime, kept: Before
 ) -> tuple[float, float] | None:
     """Mean ms a call of the queries that ran on both sides, weighted by today's calls."""
     history = statement_history(connection, _SAMPLES)
-    before = _means(window for at, window in history if start <= at < deployed_at)
+    before = _means([kept.statements, *(window for at, window in history if start <= at < deployed_at)])
     after = _means(window for at, window in history if deployed_at <= at <= until)
     both = before.keys() & after.keys()
     calls = sum(after[key].calls for key in both)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import datetime, timedelta, timezone
 
 from psycopg.types.json import Jsonb
@@ -10,10 +11,13 @@ from psycopg.types.json import Jsonb
 from pg_deploy.conf import read_rollback_conf
 from pg_deploy.ledger import schema
 from pg_deploy.monitor import samples
+from pg_deploy.monitor.before import is_known, keep_before, read_before
 from pg_deploy.monitor.samples import Deployed
-from pg_deploy.monitor.thresholds import Watch
+from pg_deploy.monitor.take import take_sample
+from pg_deploy.monitor.thresholds import Thresholds, Watch
 from pg_deploy.monitor.watch import Watched, watch_deployment
 from pg_deploy.session import Connection, Target
+from tests.looking import Database
 
 
 def deployed(connection: Connection, ended_at: datetime) -> Deployed:
@@ -92,3 +96,70 @@ def test_the_last_verdict_is_written_once_as_markdown_to_commit(empty_database: 
     assert "cache TTLs" in first.report
     assert second.report is None
     assert second.lines == ()
+
+
+def test_a_first_deployment_is_compared_with_what_it_measured_itself(empty_database: str) -> None:
+    """Else the first deployment, of a database that nobody watched before, ends in "nothing to compare yet" for two days."""
+    database, target = Database(empty_database), Target("target_db", empty_database)
+    database.run("create table public.orders as select g as id from generate_series(1, 20000) g")
+    for _ in range(20):
+        database.value("select count(*) from public.orders where id = 7")
+    with target.session("test") as connection:
+        schema.ensure(connection)
+        one = deployed(connection, datetime.now(timezone.utc))
+    assert not is_known(target)
+    kept = keep_before(target, one.id)
+    with target.session("test") as connection:
+        assert read_before(connection, one.id).values == kept.values
+        assert read_before(connection, one.id).statements.keys() == kept.statements.keys()
+        assert watch_deployment(connection, Watch(), one, "target_db").lines[1].startswith("nothing to compare yet")
+
+    for number in range(2):
+        take_sample(target, Thresholds(), f"run {number}", logging.getLogger("quiet"))
+        for _ in range(20):
+            database.value("select count(*) from public.orders where id = 7")
+    take_sample(target, Thresholds(), "last run", logging.getLogger("quiet"))
+    with target.session("test") as connection:
+        lines = watch_deployment(connection, Watch(), one, "target_db").lines
+
+    assert {"connections in use", "query time"} <= {line[2:].split(":")[0] for line in lines[1:]}
+    assert lines[-1] == "· before is as the deployment itself measured it: all that the server had counted until then"
+    assert is_known(target)
+
+
+def test_what_a_deployment_measures_hides_nothing_from_the_monitor(empty_database: str) -> None:
+    """Else a deadlock or a reset before a deployment would be seen by nobody who tells it."""
+    database, target = Database(empty_database), Target("target_db", empty_database)
+    database.run("create table public.orders as select g as id from generate_series(1, 20000) g")
+    with target.session("test") as connection:
+        schema.ensure(connection)
+        one = deployed(connection, datetime.now(timezone.utc))
+    take_sample(target, Thresholds(), "first run", logging.getLogger("quiet"))
+    with target.session("test") as connection:
+        before, counters = samples.before(connection), samples.last_counters(connection)
+    for _ in range(20):
+        database.value("select count(*) from public.orders where id = 7")
+
+    kept = keep_before(target, one.id)
+
+    with target.session("test") as connection:
+        assert (samples.before(connection), samples.last_counters(connection)) == (before, counters)
+    assert [one.calls for one in kept.statements.values() if one.calls == 20], "not counted since the last look"
+    assert kept.counted == "the time since the monitor's last look"
+
+
+def test_counters_that_a_restart_set_back_are_no_share_below_nothing(empty_database: str) -> None:
+    """Else the cache looks worse than empty, and the watch calls every deployment an improvement."""
+    target = Target("target_db", empty_database)
+    with target.session("test") as connection:
+        schema.ensure(connection)
+        one = deployed(connection, datetime.now(timezone.utc))
+        sample(connection, datetime.now(timezone.utc) - timedelta(hours=1), 1.0, 99.0)
+        connection.execute(
+            "update deploy_ledger.measurement set rows = jsonb_set(rows, '{0,detail}', %s) where measure = 'cache_hit_ratio'",
+            [Jsonb({"hit": 10**15, "read": 10**14})],
+        )
+
+    (hits,) = keep_before(target, one.id).values["cache_hit_ratio"]
+
+    assert 0 <= hits <= 100
