@@ -47,11 +47,14 @@ PAGE_HEIGHT = 1500
 STRETCHED = 60
 DEPLOY = "deploy_migrations"
 BROKEN = "20251201000000_add_customer_notes"
+POLICIES = "20251118000002_optimize_rls_joins"
+# What a reviewer may well overlook among twelve policies.
+LEAK = "\nalter policy messages_select on public.messages using (true);\n"
 _LOG = logging.getLogger("screenshots")
 
 
 def main(runs: list[str]) -> None:
-    """Run, measure, look; the demo target and Airflow are left running. With two ids of runs, only look."""
+    """Run, measure, look; the demo target and Airflow are left running. With three ids of runs, only look."""
     variables = {
         name: value for name, value in os.environ.items() if name not in ("CONF", "TARGET_URL", "MIGRATIONS_DIR")
     }
@@ -64,28 +67,37 @@ def main(runs: list[str]) -> None:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or "google-chrome"
     with sync_playwright() as playwright, an_application() as application:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        good, bad = runs or ("", "")
-        if not runs:
-            good, bad = work(api, variables, target, application, browser)
+        leaky, good, bad = runs or work(api, variables, target, application, browser)
         for width in WIDTHS:
-            pictures(browser, running.url, width, good, bad)
+            pictures(browser, running.url, width, leaky, good, bad)
+        with stretched(target):
+            for width in WIDTHS:
+                database(browser, running.url, width)
         browser.close()
     offer(where, running, {"MIGRATIONS_DIR": str(CHECKOUT / "sql" / "migrations")})
-    print(f"the pictures are in {IMAGES}: look at them; to take them again: {good} {bad}")
+    print(f"the pictures are in {IMAGES}: look at them; to take them again: {leaky} {good} {bad}")
 
 
-def work(api: Api, variables: Mapping[str, str], target: Target, application: str, browser: Browser) -> tuple[str, str]:
-    """The ids of a good run and of one that was rolled back."""
+def work(api: Api, variables: Mapping[str, str], target: Target, application: str, browser: Browser) -> list[str]:
+    """The ids of a run whose rehearsal found a leak, of a good run, and of one that was rolled back."""
+    alone = {"approval": "none", "migrations": [POLICIES[:14]], "benchmark": False}
+    with leaking_migrations() as folder:
+        leaky = run(api, variables, folder, alone, browser, ends="failed")
     with measuring(target, application):
-        good = run(api, variables, CHECKOUT / "sql" / "migrations", {"approval": "risky"}, browser)
+        good = run(api, variables, CHECKOUT / "sql" / "migrations", {"approval": "risky"}, browser, ends="success")
         with broken_migrations() as folder:
-            bad = run(api, variables, folder, {"approval": "none", "rehearse": "none", "backup": "none"}, browser)
-    stretch(target)
-    return good, bad
+            quickly = {"approval": "none", "rehearse": "none", "backup": "none"}
+            bad = run(api, variables, folder, quickly, browser, ends="failed")
+    return [leaky, good, bad]
 
 
-def run(api: Api, variables: Mapping[str, str], folder: Path, conf: Mapping[str, object], browser: Browser) -> str:
-    """One whole run through Airflow; its id. Each approval is looked at, pictured once, and given."""
+def run(
+    api: Api, variables: Mapping[str, str], folder: Path, conf: Mapping[str, object], browser: Browser, *, ends: str
+) -> str:
+    """One whole run through Airflow; its id. Each approval is looked at, pictured once, and given.
+
+    A run that ends otherwise ends the making: its pictures would show something else than they say.
+    """
     done = threading.Event()
     asked: list[Mapping[str, object]] = []
 
@@ -109,6 +121,11 @@ def run(api: Api, variables: Mapping[str, str], folder: Path, conf: Mapping[str,
                     asked.append({})
                     answer(api.url, newest, task.task_id)
     worker.join()
+    found = api.run(DEPLOY, newest).state
+    if found != ends:
+        raise SystemExit(
+            f"run {newest} ended {found}, not {ends}: read its log, and run make screenshots on a quiet machine"
+        )
     return newest
 
 
@@ -187,6 +204,19 @@ def an_application() -> Iterator[str]:
 
 
 @contextmanager
+def leaking_migrations() -> Iterator[Path]:
+    """Our own migrations, one with a policy more than it should have; what checks or times it is left out."""
+    with tempfile.TemporaryDirectory(prefix="screenshots-") as name:
+        folder = Path(name) / "migrations"
+        shutil.copytree(CHECKOUT / "sql" / "migrations", folder)
+        with (folder / f"{POLICIES}.sql").open("a") as file:
+            file.write(LEAK)
+        for part in ("verify", "benchmarks"):
+            shutil.rmtree(folder / POLICIES / part)
+        yield folder
+
+
+@contextmanager
 def broken_migrations() -> Iterator[Path]:
     """Our own migrations and one more, whose check finds rows."""
     with tempfile.TemporaryDirectory(prefix="screenshots-") as name:
@@ -210,25 +240,32 @@ def broken_migrations() -> Iterator[Path]:
         yield folder
 
 
-def stretch(target: Target) -> None:
-    """Draw the minutes of measuring as hours, for the pictures only: moments are moved, no duration is changed."""
-    with target.session("stretch") as connection, connection.transaction():
-        connection.execute(
-            """create temporary table moved on commit drop as
-            select d.id, (now() - (now() - d.ended_at) * %(times)s) - d.ended_at as by
-            from deploy_ledger.deployment d""",
-            {"times": STRETCHED},
-        )
-        for table, key, columns in (
-            ("deployment", "id", ("started_at", "ended_at")),
-            ("attempt", "deployment_id", ("started_at", "applied_at", "verified_at", "ended_at")),
-            ("evidence", "deployment_id", ("recorded_at",)),
-        ):
-            changes = ", ".join(f"{column} = {column} + m.by" for column in columns)
-            connection.execute(f"update deploy_ledger.{table} t set {changes} from moved m where m.id = t.{key}")
-        for table, columns in (("sample", ("taken_at",)), ("alert", ("started_at", "seen_at", "ended_at"))):
-            changes = ", ".join(f"{column} = now() - (now() - {column}) * {STRETCHED}" for column in columns)
-            connection.execute(f"update deploy_ledger.{table} set {changes}")
+@contextmanager
+def stretched(target: Target) -> Iterator[None]:
+    """Draw the minutes of measuring as hours while the block lasts: moments are moved, and put back as they were."""
+    columns = {
+        "deployment": ("started_at", "ended_at"),
+        "sample": ("taken_at",),
+        "alert": ("started_at", "seen_at", "ended_at"),
+    }
+    with target.session("stretch") as connection:
+        with connection.transaction():
+            for table, moments in columns.items():
+                connection.execute(
+                    f"create temporary table kept_{table} as select id, {', '.join(moments)} from deploy_ledger.{table}"
+                )
+                moved = ", ".join(f"{one} = now() - (now() - {one}) * {STRETCHED}" for one in moments)
+                connection.execute(f"update deploy_ledger.{table} set {moved}")
+            # How long each took stays as it was.
+            connection.execute(
+                """update deploy_ledger.deployment d set started_at = d.ended_at - (k.ended_at - k.started_at)
+                from kept_deployment k where k.id = d.id"""
+            )
+        yield
+        with connection.transaction():
+            for table, moments in columns.items():
+                back = ", ".join(f"{one} = k.{one}" for one in moments)
+                connection.execute(f"update deploy_ledger.{table} t set {back} from kept_{table} k where k.id = t.id")
 
 
 def approval(browser: Browser, url: str, width: int, run_id: str, task_id: str) -> None:
@@ -258,8 +295,8 @@ def trigger_form(browser: Browser, url: str, width: int) -> None:
         page.screenshot(path=IMAGES / f"trigger-form-{width}.png")
 
 
-def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> None:
-    """All pictures of that width."""
+def pictures(browser: Browser, url: str, width: int, leaky: str, good: str, bad: str) -> None:
+    """All pictures of that width but those of the database page."""
     runs = f"{url}/dags/{DEPLOY}/runs"
     trigger_form(browser, url, width)
     with window(browser, url, width, height=GRAPH_HEIGHT, groups=[BROKEN]) as page:
@@ -281,15 +318,21 @@ def pictures(browser: Browser, url: str, width: int, good: str, bad: str) -> Non
             page.frame_locator("iframe[title=Deployment]").locator("section.migration").first.wait_for()
             page.wait_for_timeout(1500)
             page.screenshot(path=IMAGES / f"{name}-{width}.png")
-        for name, path in (
-            ("deployment-whole", f"/pg-deploy/runs/{DEPLOY}/{quote(good, safe='')}"),
-            ("rolled-back-whole", f"/pg-deploy/runs/{DEPLOY}/{quote(bad, safe='')}"),
-            ("database-whole", "/pg-deploy/database?hours=24"),
-        ):
-            page.goto(url + path)
+        page.goto(f"{runs}/{quote(leaky, safe='')}/plugin/deployment")
+        matrix = page.frame_locator("iframe[title=Deployment]").locator(".matrix").first
+        matrix.wait_for()
+        matrix.evaluate(
+            """(one) => {
+                const heads = [...one.closest("section").querySelectorAll("h3")];
+                heads.find((head) => head.textContent === "Access").scrollIntoView();
+            }"""
+        )
+        page.wait_for_timeout(1500)
+        page.screenshot(path=IMAGES / f"access-{width}.png")
+        for name, run_id in (("deployment-whole", good), ("rolled-back-whole", bad), ("access-whole", leaky)):
+            page.goto(f"{url}/pg-deploy/runs/{DEPLOY}/{quote(run_id, safe='')}")
             page.wait_for_timeout(2500)
             page.screenshot(path=WHOLE / f"{name}-{width}.png", full_page=True)
-    database(browser, url, width)
 
 
 def database(browser: Browser, url: str, width: int) -> None:
@@ -303,6 +346,10 @@ def database(browser: Browser, url: str, width: int) -> None:
             frame.locator("canvas").first.wait_for()
             page.wait_for_timeout(3500)
             page.screenshot(path=IMAGES / f"{name}-{width}.png")
+    with window(browser, url, width) as page:
+        page.goto(f"{url}/pg-deploy/database?hours=24")
+        page.wait_for_timeout(2500)
+        page.screenshot(path=WHOLE / f"database-whole-{width}.png", full_page=True)
 
 
 @contextmanager

@@ -14,13 +14,14 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-DEPLOY, ROLLBACK, BASELINE, MONITOR = (
+DEPLOY, ROLLBACK, BASELINE, MONITOR, RESTORE = (
     "deploy_migrations",
     "rollback_migrations",
     "baseline_migrations",
     "monitor_database",
+    "restore_backup",
 )
-OURS = (DEPLOY, ROLLBACK, BASELINE, MONITOR)
+OURS = (DEPLOY, ROLLBACK, BASELINE, MONITOR, RESTORE)
 DEFAULT_TARGET = "target_db"
 _OPEN = ("queued", "running")
 _RUNS_LOOKED_AT = 2000

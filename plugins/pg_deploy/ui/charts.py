@@ -125,7 +125,9 @@ def _slow_chart(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
 
 
 def _chart(name: str, title: str, unit: str, points: Points, limit: float | None) -> dict[str, Any]:
-    ordered = sorted(points.items(), key=lambda item: max(item[1].values()), reverse=True)
+    # A line along the bottom for each index that nobody used would hide those that are.
+    used = {label: line for label, line in points.items() if any(line.values())} if name == "deployed" else points
+    ordered = sorted((used or points).items(), key=lambda item: max(item[1].values()), reverse=True)
     shown = sorted(ordered[:_MOST_LINES])
     moments = sorted({at for _, line in shown for at in line})
     return {
@@ -134,6 +136,7 @@ def _chart(name: str, title: str, unit: str, points: Points, limit: float | None
         "unit": unit,
         "limit": limit,
         "more": max(0, len(ordered) - _MOST_LINES),
+        "idle": len(points) - len(ordered),
         "x": moments,
         "lines": [
             {"label": label, "y": [None if line.get(at) is None else round(line[at], 3) for at in moments]}

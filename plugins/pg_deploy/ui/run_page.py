@@ -10,12 +10,18 @@ from pg_deploy.ledger import deployment
 from pg_deploy.ledger.deployment import Deployment
 from pg_deploy.reporting.report import read_report
 from pg_deploy.session import Connection
-from pg_deploy.ui.airflow_side import BASELINE, DEPLOY, MONITOR, ROLLBACK, AirflowRun
+from pg_deploy.ui.airflow_side import BASELINE, DEPLOY, MONITOR, RESTORE, ROLLBACK, AirflowRun
 from pg_deploy.ui.deployment import DeploymentView, view_of
 from pg_deploy.ui.reading import has_ledger, reading
 from pg_deploy.ui.statements import read_statements, read_working
 
 WITH_LEDGER = (DEPLOY, ROLLBACK, BASELINE)
+_OTHER_TITLES = {MONITOR: "A look at the database", RESTORE: "A backup restored beside its target"}
+_NO_DEPLOYMENT = {
+    MONITOR: "the Database page shows what it measured.",
+    RESTORE: "it makes a new database beside the target, which it leaves alone. The log of its task names the new database,"
+    " what was compared, and the steps to switch.",
+}
 
 
 @dataclass(frozen=True)
@@ -42,14 +48,14 @@ class RunPage:
         """The page's heading."""
         word = {ROLLBACK: "Rollback", BASELINE: "Baseline"}.get(self.run.dag_id, "Deployment")
         number = f" {self.view.held.id}" if self.view else ""
-        return f"{word}{number} of {self.run.target}"
+        return _OTHER_TITLES.get(self.run.dag_id) or f"{word}{number} of {self.run.target}"
 
 
 def read_page(run: AirflowRun) -> RunPage:
     """The page of that run; never raises for a target that cannot be read, but says so. Reads only."""
     if run.dag_id not in WITH_LEDGER:
-        other = "the Database page shows what it measured" if run.dag_id == MONITOR else "this tab is empty for it"
-        return RunPage(run, why=f"a run of {run.dag_id} deploys nothing: {other}.")
+        other = _NO_DEPLOYMENT.get(run.dag_id, "this tab is empty for it.")
+        return RunPage(run, why=f"a run of {run.dag_id} deploys nothing: {other}")
     try:
         with reading(read_target(run.target)) as connection:
             held = _held(connection, run)

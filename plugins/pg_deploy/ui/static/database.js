@@ -82,9 +82,10 @@
             scales: { x: { time: true, range: () => [latest.since, latest.until] }, y: { range: range(chart) } },
             axes: [{ ...axis, values: TIMES }, { ...axis, size: 56, values: (_plot, ticks) => ticks.map(figure) }],
             series: [
-                { label: "at", value: (_plot, value) => (value === null ? "–" : moment(value)) },
+                { label: "at", value: (_plot, value) => (value === null || value === undefined ? "" : moment(value)) },
                 ...chart.lines.map((line, at) => ({
-                    label: line.label,
+                    // Nearly everything is in public, and a legend has little room.
+                    label: line.label.replace(/^public\./, ""),
                     stroke: colours[at % colours.length],
                     width: 1.5,
                     spanGaps: false,
@@ -147,7 +148,9 @@
             const section = make("section", "");
             const id = `chart-${chart.name}`;
             section.setAttribute("aria-labelledby", id);
-            section.append(make("h2", chart.title, { id }));
+            const heading = make("h2", chart.title, { id });
+            heading.append(make("span", `, ${chart.unit}`, { class: "note" }));
+            section.append(heading);
             const box = make("div", "", { class: "chart", "data-chart": chart.name });
             section.append(box);
             holder.append(section);
@@ -162,6 +165,9 @@
             box.setAttribute("role", "img");
             box.setAttribute("aria-label", `${chart.title}. ${said.join("; ")}`);
             drawn.push(draw(chart, box));
+            if (chart.idle) {
+                section.append(make("p", `${chart.idle} more, not used in this time`, { class: "note" }));
+            }
             if (chart.more) {
                 section.append(make("p", `and ${chart.more} more, with lower values`, { class: "note" }));
             }
