@@ -213,6 +213,9 @@ def leaking_migrations() -> Iterator[Path]:
             file.write(LEAK)
         for part in ("verify", "benchmarks"):
             shutil.rmtree(folder / POLICIES / part)
+        (folder / POLICIES / "migration.yaml").write_text(
+            "title: Row level security by joins, with one policy too many\nrisk: medium\naccess: unchanged\n"
+        )
         yield folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,15 +12,19 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from demo import cluster
 from pg_deploy.apply import apply
 from pg_deploy.snapshot import take_snapshot
 from pg_deploy.verify import verify
+from tests.building import write_migration
 from tests.core.working import working_on
 from tests.ui.conftest import Site, Visit, serious_violations
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "migrations"
+PROJECT = Path(__file__).resolve().parents[2]
+FIXTURES = PROJECT / "tests" / "fixtures" / "migrations"
 Open = Callable[..., Visit]
 ORDERS = "20250101000000_create_orders"
+POLICIES = "20251118000002_optimize_rls_joins"
 
 
 @dataclass(frozen=True)
@@ -241,11 +246,105 @@ def test_the_page_of_a_running_build_shows_its_progress_and_ends_by_itself(
     assert "none seen" not in statement.inner_text()
 
 
+@pytest.mark.acceptance
+def test_a_long_build_is_shown_in_per_cent_and_goes_on_by_itself(
+    site: Site, new_target: Callable[[str], str], visit: Open, tmp_path: Path
+) -> None:
+    """An hour's build without a figure looks like one that hangs, and somebody kills it."""
+    url = new_target("building")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "create function public.slowly(text) returns text language plpgsql immutable"
+            " as 'begin perform pg_sleep(0.004); return $1; end'"
+        )
+        connection.execute("create table public.people (id bigint, name text)")
+        connection.execute("insert into public.people select n, repeat('p', 200) || n from generate_series(1, 4000) n")
+    (tmp_path / "20250101000000_index_people.sql").write_text(
+        "create index concurrently people_name on public.people (public.slowly(name));\n"
+    )
+    wait = site.begin(
+        "run",
+        dag_id="deploy_migrations",
+        url=url,
+        folder=str(tmp_path),
+        conf={"target": "building", "approval": "none"},
+    )
+    with psycopg.connect(url, autocommit=True) as looking:
+        for _ in range(600):
+            found = looking.execute("select count(*) from pg_stat_progress_create_index").fetchone()
+            if found and found[0]:
+                break
+            looking.execute("select pg_sleep(0.2)")
+        run = looking.execute("select airflow_run from deploy_ledger.deployment").fetchone()
+    assert run is not None
+    page = visit().open(site.run_page(run[0]))
+    said = page.locator("[data-part=working] .progress span")
+    said.wait_for()
+    seen: set[str] = set()
+    # The page asks every two seconds: what is read here comes by itself.
+    for _ in range(200):
+        text = said.inner_text() if said.count() else ""
+        seen |= set(re.findall(r"(\d+) %", text))
+        if len(seen) >= 3 or not page.locator(".live").count():
+            break
+        page.wait_for_timeout(200)
+    assert len(seen) >= 3, f"the page showed {sorted(seen)} only"
+    assert page.locator("[data-part=working] progress").get_attribute("value") is not None
+    assert wait()[1] == "success"
+    page.wait_for_function("() => !document.querySelector('.live')")
+    assert page.locator(".top .pill").first.inner_text() == "deployed"
+
+
+@pytest.mark.acceptance
+def test_a_leak_that_the_rehearsal_finds_is_red_in_the_matrix_for_whom_it_concerns(
+    site: Site, demo_cluster: cluster.Cluster, visit: Open, tmp_path: Path
+) -> None:
+    """Twelve policies change at once: a reviewer has to see at a glance which table is open to whom, and sign nothing."""
+    name = f"ui_leaky_{secrets.token_hex(3)}"
+    url = cluster.clone(demo_cluster, name)
+    folder = PROJECT / "sql" / "migrations"
+    write_migration(
+        tmp_path / "migrations",
+        POLICIES,
+        f"{(folder / POLICIES).with_suffix('.sql').read_text()}\nalter policy messages_select on public.messages using (true);\n",
+        rollback=(folder / POLICIES / "rollback.sql").read_text(),
+        manifest="risk: medium\naccess: unchanged\n",
+    )
+    site.do("connection", name="leaky", url=url)
+    try:
+        done = deploy(site, url, "leaky", tmp_path / "migrations", backup="full", rehearse="full")
+        page = visit().open(site.run_page(done.run_id))
+        assert done.state == "failed"
+        red = {
+            (row.locator("th").inner_text(), mark.get_attribute("aria-label"))
+            for row in page.locator(".matrix tbody tr.differs").all()
+            for mark in row.locator(".cell.different").all()
+        }
+        assert red == {("public.messages", "select: different")}
+        heads = page.locator(".matrix thead tr").nth(1).locator("th").all_inner_texts()
+        cells = page.locator(".matrix tbody tr.differs td").all()
+        concerned = [head for head, cell in zip(heads, cells, strict=True) if cell.locator(".different").count()]
+        assert "users" in concerned
+        assert len(concerned) < len(heads), "also red for those whom it does not concern"
+        assert page.locator(".matrix tbody .cell.proved").count() > 10
+        against = page.locator("section.migration li.error").all_inner_texts()
+        assert any("can now select" in line and '"public.messages"' in line for line in against)
+        colour = page.locator(".cell.different").first.evaluate("(one) => getComputedStyle(one).backgroundColor")
+        assert colour == "rgb(179, 22, 27)"
+        assert serious_violations(page) == []
+        assert "nothing was touched" in page.inner_text("main") or "target was not touched" in page.inner_text("main")
+    finally:
+        cluster.drop(demo_cluster, name)
+
+
 def test_a_run_without_evidence_says_why(site: Site, new_target: Callable[[str], str], visit: Open) -> None:
     """An empty page looks like a broken one."""
-    new_target("empty")
+    url = new_target("empty")
+    dry = deploy(site, url, "empty", FIXTURES / "all_well", dry_run=True)
+    page = visit().open(site.run_page(dry.run_id))
+    assert "a dry run changes nothing" in page.locator("#status").inner_text()
+    assert page.locator("#all-tasks a", has_text="preflight").is_visible(), "the plan is in its log"
     for run_id, conf, state, said in (
-        ("dry_one", {"dry_run": True}, "success", "a dry run changes nothing"),
         ("early_one", {}, "running", "preflight has not claimed the target yet"),
         ("cut_off", {}, "failed", "this run ended before it claimed the target"),
     ):
@@ -255,6 +354,10 @@ def test_a_run_without_evidence_says_why(site: Site, new_target: Callable[[str],
     site.do("plain_run", dag_id="monitor_database", run_id="a_monitor_run", conf={}, state="success")
     page = visit().open(site.run_page("a_monitor_run", "monitor_database"))
     assert "deploys nothing" in page.locator("#status").inner_text()
+    site.do("plain_run", dag_id="restore_backup", run_id="a_restore", conf={"target": "empty"}, state="success")
+    page = visit().open(site.run_page("a_restore", "restore_backup"))
+    assert page.locator("h1").inner_text() == "A backup restored beside its target"
+    assert "the steps to switch" in page.locator("#status").inner_text()
     assert site.get(site.run_page("never_was")).status_code == 404
 
 
