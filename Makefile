@@ -40,9 +40,14 @@ rollback: venv ## undo what was deployed: make rollback CONF='{"down_to": "0"}'
 restore: venv ## restore a backup into a new database beside the target
 	@$(python) -m launch restore
 
+# GNU make ends with 2 whatever a recipe's code was; where it is only asked whether something is to be done, a recipe
+# that is run all the same (+) hands its 1 on.
+ifeq ($(MAKECMDGOALS),monitor)
+MAKEFLAGS += --question
+endif
 .PHONY: monitor
-monitor: venv ## measure the target and print the page; exit code 1 while an alert is open
-	@$(python) -m launch monitor
+monitor: ## measure the target and print the page; exit code 1 while an alert is open
+	+@sh launch/setup.sh && $(python) -m launch monitor
 
 .PHONY: refresh
 refresh: venv ## refresh all materialized views now

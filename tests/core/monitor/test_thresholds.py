@@ -30,6 +30,16 @@ def test_every_measure_has_its_entry_and_says_what_to_do() -> None:
     assert silent == []
 
 
+def test_the_shipped_limits_find_what_the_guide_fears() -> None:
+    """Else ten minutes of an idle transaction, or nine of ten connections, are called healthy."""
+    limits = read_thresholds()
+
+    assert limits.of("idle_in_transaction").breached_by(600)
+    assert limits.of("connections").breached_by(90)
+    assert limits.of("api_latency").breached_by(201)
+    assert not limits.of("connections").breached_by(50)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
