@@ -20,6 +20,8 @@ from pg_deploy.session import Connection
 MEASURE = "watch"
 FINAL = "watch"
 _SAMPLES = 2000
+# An hour of looks on each side: a busy minute is no verdict that should wake anybody.
+_ENOUGH = 4
 # Measure, words, whether more is better, and the smallest change in its unit that means anything.
 _CRITERIA = (
     ("connections", "connections in use", False, 5.0),
@@ -33,7 +35,7 @@ _CRITERIA = (
 
 @dataclass(frozen=True)
 class Criterion:
-    """One thing compared: both figures and the change in per cent, positive = more."""
+    """One thing compared: both figures and the change in per cent, positive = more; `firm` where it rests on enough looks."""
 
     name: str
     before: float
@@ -41,12 +43,14 @@ class Criterion:
     unit: str
     change: float
     verdict: str
+    firm: bool = True
 
     @property
     def sentence(self) -> str:
         """For the page."""
         mark = {"better": "✓", "same": "·", "worse": "✗"}[self.verdict]
-        return f"{mark} {self.name}: {self.verdict}, {self.before:.4g} -> {self.after:.4g} {self.unit} ({self.change:+.0f} %)"
+        few = "" if self.firm else "; few looks so far"
+        return f"{mark} {self.name}: {self.verdict}, {self.before:.4g} -> {self.after:.4g} {self.unit} ({self.change:+.0f} %){few}"
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def watch_deployment(connection: Connection, limits: Watch, deployed: Deployed |
         if before.counted:
             lines.append(f"· before is as the deployment itself measured it: {before.counted}")
     lines += _benchmark_summary(connection, deployed)
-    worse = [one for one in criteria if one.verdict == "worse" and abs(one.change) >= limits.worse]
+    worse = [one for one in criteria if one.verdict == "worse" and one.firm and abs(one.change) >= limits.worse]
     conf = json.dumps({"target": target, "deployment": str(deployed.id)})
     rows = tuple(
         Row(
@@ -112,25 +116,28 @@ def _compare(
     found = []
     queries = _queries(connection, start, deployed.ended_at, until, kept)
     if queries:
-        found.append(_criterion("query time", *queries, "ms a call", False, 0.0, limits))
+        before_ms, after_ms, windows = queries
+        found.append(_criterion("query time", before_ms, after_ms, "ms a call", False, 0.0, limits, windows >= _ENOUGH))
     for measure, name, more_is_better, least in _CRITERIA:
         before = [*values(connection, measure, start, deployed.ended_at), *kept.values.get(measure, ())]
         after = values(connection, measure, deployed.ended_at, until)
         if before and after:
             unit = "ms" if measure == "api_latency" else "%"
+            firm = min(len(before), len(after)) >= _ENOUGH
             found.append(
-                _criterion(name, stats.median(before), stats.median(after), unit, more_is_better, least, limits)
+                _criterion(name, stats.median(before), stats.median(after), unit, more_is_better, least, limits, firm)
             )
     return found
 
 
 def _queries(
     connection: Connection, start: datetime, deployed_at: datetime, until: datetime, kept: Before
-) -> tuple[float, float] | None:
-    """Mean ms a call of the queries that ran on both sides, weighted by today's calls."""
+) -> tuple[float, float, int] | None:
+    """Mean ms a call of the queries that ran on both sides, weighted by today's calls, and how many looks since saw calls."""
     history = statement_history(connection, _SAMPLES)
     before = _means([kept.statements, *(window for at, window in history if start <= at < deployed_at)])
-    after = _means(window for at, window in history if deployed_at <= at <= until)
+    since = [window for at, window in history if deployed_at <= at <= until]
+    after = _means(since)
     both = before.keys() & after.keys()
     calls = sum(after[key].calls for key in both)
     if not both or calls < 10:
@@ -138,6 +145,7 @@ def _queries(
     return (
         sum(before[key].mean_ms * after[key].calls for key in both) / calls,
         sum(after[key].mean_ms * after[key].calls for key in both) / calls,
+        sum(not both.isdisjoint(window) for window in since),
     )
 
 
@@ -152,14 +160,21 @@ def _means(kept: Iterable[Mapping[str, Window]]) -> dict[str, Window]:
 
 
 def _criterion(
-    name: str, before: float, after: float, unit: str, more_is_better: bool, least: float, limits: Watch
+    name: str,
+    before: float,
+    after: float,
+    unit: str,
+    more_is_better: bool,
+    least: float,
+    limits: Watch,
+    firm: bool,
 ) -> Criterion:
     change = (after - before) / max(abs(before), 1e-9) * 100
     if abs(change) < limits.noticeable or abs(after - before) < least:
         verdict = "same"
     else:
         verdict = "better" if (after > before) == more_is_better else "worse"
-    return Criterion(name, before, after, unit, min(change, 99999.0), verdict)
+    return Criterion(name, before, after, unit, min(change, 99999.0), verdict, firm)
 
 
 def _overall(criteria: Sequence[Criterion]) -> str:

@@ -51,7 +51,9 @@ def sample(connection: Connection, at: datetime, mean_ms: float, hits: float) ->
         )
 
 
-def watched(url: str, *, hours_ago: float, before_ms: float, after_ms: float, looks: int = 1) -> list[Watched]:
+def watched(
+    url: str, *, hours_ago: float, before_ms: float, after_ms: float, looks: int = 1, samples_after: int = 7
+) -> list[Watched]:
     """What the watch of a deployment says, with samples on both sides."""
     ended_at = datetime.now(timezone.utc) - timedelta(hours=hours_ago)
     with Target("target_db", url).session("test") as connection:
@@ -59,7 +61,8 @@ def watched(url: str, *, hours_ago: float, before_ms: float, after_ms: float, lo
         one = deployed(connection, ended_at)
         for quarter in range(1, 8):
             sample(connection, ended_at - timedelta(minutes=15 * quarter), before_ms, 99.0)
-            sample(connection, ended_at + timedelta(minutes=15 * quarter), after_ms, 99.0)
+            if quarter <= samples_after:
+                sample(connection, ended_at + timedelta(minutes=15 * quarter), after_ms, 99.0)
         return [watch_deployment(connection, Watch(), one, "target_db") for _ in range(looks)]
 
 
@@ -85,6 +88,15 @@ def test_a_deployment_that_made_queries_much_slower_proposes_its_own_rollback(em
     proposed = str(row.detail["do"]).split("with the conf ")[1]
     assert read_rollback_conf(json.loads(proposed)).deployment == "1"
     assert json.loads(proposed)["target"] == "target_db"
+
+
+def test_the_first_looks_after_a_deployment_are_shown_and_wake_nobody(empty_database: str) -> None:
+    """Else the first busy minute proposes to undo what did no harm."""
+    (found,) = watched(empty_database, hours_ago=3, before_ms=100, after_ms=180, samples_after=3)
+
+    assert "✗ query time: worse, 100 -> 180 ms a call (+80 %); few looks so far" in found.lines
+    assert found.measured is not None
+    assert found.measured.rows == ()
 
 
 def test_the_last_verdict_is_written_once_as_markdown_to_commit(empty_database: str) -> None:
