@@ -278,7 +278,25 @@ def approval(browser: Browser, url: str, width: int, run_id: str, task_id: str) 
         page.goto(page_url)
         page.get_by_role("button", name="Approve").first.wait_for()
         page.wait_for_timeout(3000)
+        anonymous(page)
         page.screenshot(path=IMAGES / f"approval-{width}.png")
+
+
+def anonymous(page: Page) -> None:
+    """Where this checkout lies is nobody's business: in what is shown it lies in /srv/project."""
+    for frame in page.frames:
+        frame.evaluate(
+            """(here) => {
+                document.querySelectorAll("input").forEach((one) => {
+                    one.value = one.value.replace(here, "/srv/project");
+                });
+                const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+                while (texts.nextNode()) {
+                    texts.currentNode.data = texts.currentNode.data.replaceAll(here, "/srv/project");
+                }
+            }""",
+            str(CHECKOUT),
+        )
 
 
 def trigger_form(browser: Browser, url: str, width: int) -> None:
@@ -288,13 +306,7 @@ def trigger_form(browser: Browser, url: str, width: int) -> None:
         page.get_by_role("button", name="Trigger").first.click()
         page.get_by_text("Migrations folder").first.wait_for()
         page.wait_for_timeout(2500)
-        # Where this checkout lies is nobody's business.
-        page.evaluate(
-            """(here) => document.querySelectorAll("input").forEach((one) => {
-                one.value = one.value.replace(here, "/srv/project");
-            })""",
-            str(CHECKOUT),
-        )
+        anonymous(page)
         page.screenshot(path=IMAGES / f"trigger-form-{width}.png")
 
 
@@ -320,6 +332,7 @@ def pictures(browser: Browser, url: str, width: int, leaky: str, good: str, bad:
             page.goto(f"{runs}/{quote(run_id, safe='')}/plugin/deployment")
             page.frame_locator("iframe[title=Deployment]").locator("section.migration").first.wait_for()
             page.wait_for_timeout(1500)
+            anonymous(page)
             page.screenshot(path=IMAGES / f"{name}-{width}.png")
         page.goto(f"{runs}/{quote(leaky, safe='')}/plugin/deployment")
         matrix = page.frame_locator("iframe[title=Deployment]").locator(".matrix").first
@@ -331,6 +344,7 @@ def pictures(browser: Browser, url: str, width: int, leaky: str, good: str, bad:
             }"""
         )
         page.wait_for_timeout(1500)
+        anonymous(page)
         page.screenshot(path=IMAGES / f"access-{width}.png")
         for name, run_id in (("deployment-whole", good), ("rolled-back-whole", bad), ("access-whole", leaky)):
             page.goto(f"{url}/pg-deploy/runs/{DEPLOY}/{quote(run_id, safe='')}")

@@ -163,8 +163,14 @@ def view_of(
         rehearsed=_last(rows, REHEARSED),
         drift=_last(rows, "drift"),
         undone_earlier=tuple(row.name for row in rows if row.kind == "undone earlier"),
-        to_restore=tuple(how_to_restore(rows)) if held.state in ("failed", "rolled_back") and not is_undo else (),
+        to_restore=tuple(how_to_restore(rows)) if _may_miss_data(held, report) else (),
     )
+
+
+def _may_miss_data(held: Deployment, report: Report) -> bool:
+    """Whether it changed the target and did not end well: where nothing was begun, nothing has to come back."""
+    was_begun = any(outcome.attempt is not None for outcome in report.outcomes)
+    return was_begun and held.state in ("failed", "rolled_back") and held.dag_id != ROLLBACK_DAG
 
 
 def masked(sql: str) -> str:
