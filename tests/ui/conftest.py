@@ -248,6 +248,26 @@ def new_target(site: Site, demo_cluster: cluster.Cluster) -> Iterator[Callable[[
         cluster.drop(demo_cluster, database)
 
 
+def tabbed_through(page: Page) -> tuple[int, list[tuple[int, str]]]:
+    """How many things of a page can be acted on, and which the Tab key reaches, each with the style of its outline."""
+    can_act = page.evaluate(
+        """() => [...document.querySelectorAll("a[href], summary, button, select, [tabindex='0']")]
+            .filter((one) => one.checkVisibility()).length"""
+    )
+    reached = []
+    for _ in range(int(can_act)):
+        page.keyboard.press("Tab")
+        reached.append(
+            tuple(
+                page.evaluate(
+                    """() => [[...document.querySelectorAll("*")].indexOf(document.activeElement),
+                        getComputedStyle(document.activeElement).outlineStyle]"""
+                )
+            )
+        )
+    return int(can_act), reached
+
+
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 
 

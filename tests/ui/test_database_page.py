@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from pg_deploy.ledger import schema
 from pg_deploy.session import Target
-from tests.ui.conftest import Site, Visit, serious_violations
+from tests.ui.conftest import Site, Visit, serious_violations, tabbed_through
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "migrations"
 FILLING = (Path(__file__).parent / "filling.sql").read_bytes()
@@ -82,6 +82,17 @@ def test_a_month_of_samples_and_500_deployments_are_charts_and_a_list(
     page.get_by_text("Older ones").click()
     page.wait_for_url("**before=451**")
     assert page.locator("section[aria-labelledby=deployments] tbody tr td").first.inner_text() == "450"
+
+
+def test_the_database_is_looked_at_without_a_mouse(site: Site, large: Target, visit: Open) -> None:
+    """Who cannot use a mouse has to choose a target and a time, and to reach each deployment."""
+    page = visit().open(f"/pg-deploy/database?target={large.name}")
+    can_act, reached = tabbed_through(page)
+    assert len({which for which, _ in reached}) == can_act
+    assert {outline for _, outline in reached} == {"solid"}
+    page.get_by_role("link", name="7 days").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**hours=168**")
 
 
 def test_each_deployment_leads_to_its_evidence_and_its_logs(site: Site, large: Target, visit: Open) -> None:

@@ -18,7 +18,7 @@ from pg_deploy.snapshot import take_snapshot
 from pg_deploy.verify import verify
 from tests.building import write_migration
 from tests.core.working import working_on
-from tests.ui.conftest import Site, Visit, serious_violations
+from tests.ui.conftest import Site, Visit, serious_violations, tabbed_through
 
 PROJECT = Path(__file__).resolve().parents[2]
 FIXTURES = PROJECT / "tests" / "fixtures" / "migrations"
@@ -88,6 +88,20 @@ def test_nobody_is_shut_out_of_the_page_of_a_run(site: Site, good: Deployed, vis
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     assert serious_violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_run_is_read_without_a_mouse(site: Site, good: Deployed, visit: Open) -> None:
+    """Who cannot use a mouse has to reach each link and each folded part, and to see where they are."""
+    page = visit().open(site.run_page(good.run_id))
+    can_act, reached = tabbed_through(page)
+    assert len({which for which, _ in reached}) == can_act
+    assert {outline for _, outline in reached} == {"solid"}
+    sql = page.locator("#m20250101000000-sql")
+    sql.locator("summary").first.focus()
+    page.keyboard.press("Enter")
+    assert sql.evaluate("(each) => each.open")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == f"SQL of {ORDERS}"
 
 
 def test_the_evidence_downloads_as_one_file_and_as_markdown(
