@@ -252,13 +252,17 @@ def stretched(target: Target) -> Iterator[None]:
         "alert": ("started_at", "seen_at", "ended_at"),
     }
     with target.session("stretch") as connection:
+        # As if it had been looked at right after the newest sample.
+        newest = connection.execute("select max(taken_at) from deploy_ledger.sample").fetchone()
         with connection.transaction():
             for table, moments in columns.items():
                 connection.execute(
                     f"create temporary table kept_{table} as select id, {', '.join(moments)} from deploy_ledger.{table}"
                 )
-                moved = ", ".join(f"{one} = now() - (now() - {one}) * {STRETCHED}" for one in moments)
-                connection.execute(f"update deploy_ledger.{table} set {moved}")
+                moved = ", ".join(f"{one} = now() - (%(newest)s::timestamptz - {one}) * {STRETCHED}" for one in moments)
+                connection.execute(
+                    f"update deploy_ledger.{table} set {moved}", {"newest": newest[0] if newest else None}
+                )
             # How long each took stays as it was.
             connection.execute(
                 """update deploy_ledger.deployment d set started_at = d.ended_at - (k.ended_at - k.started_at)
@@ -341,6 +345,7 @@ def pictures(browser: Browser, url: str, width: int, leaky: str, good: str, bad:
             """(one) => {
                 const heads = [...one.closest("section").querySelectorAll("h3")];
                 heads.find((head) => head.textContent === "Access").scrollIntoView();
+                window.scrollBy(0, -40);
             }"""
         )
         page.wait_for_timeout(1500)

@@ -104,7 +104,7 @@ def _scans_between(rows: Sequence[_Row]) -> Points:
 
 # By measure: the title, the unit, and which figures its chart shows.
 _MEASURES: Mapping[str, tuple[str, str, Callable[[Sequence[_Row]], Points]]] = {
-    "view_freshness": ("Age of materialized views against their limits", "% of limit", _of_limit),
+    "view_freshness": ("Age of materialized views", "% of limit", _of_limit),
     "deployed": ("Use of the last deployment's indexes", "scans", _scans_between),
     "connections": ("Connections in use", "% of max", _highest),
     "cache_hit_ratio": ("Cache hits", "%", _lowest),

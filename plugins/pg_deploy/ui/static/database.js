@@ -149,7 +149,7 @@
             const id = `chart-${chart.name}`;
             section.setAttribute("aria-labelledby", id);
             const heading = make("h2", chart.title, { id });
-            heading.append(make("span", `, ${chart.unit}`, { class: "note" }));
+            heading.append(make("span", chart.unit, { class: "note" }));
             section.append(heading);
             const box = make("div", "", { class: "chart", "data-chart": chart.name });
             section.append(box);
