@@ -24,16 +24,29 @@ _PROGRESS = (PROJECT / "sql" / "watch" / "index_progress.sql").read_bytes()
 _FIRST_LOOK_S = 0.15
 _LOOK_EVERY_S = 0.1
 _SAY_EVERY_S = 5.0
+_MOST_BLOCKERS = 10
 
 
 @dataclass
 class Observation:
-    """What was seen of one statement: for how long it waited for locks, behind whom, and whether we cancelled it."""
+    """What was seen of one statement: for how long it waited for locks, behind whom, the longest first, and whether we
+    cancelled it."""
 
     blocked_s: float = 0.0
     blockers: list[str] = field(default_factory=list)
     strong_since: float | None = None
     cancelled: bool = False
+    _looks: dict[str, int] = field(default_factory=dict)
+    _lines: dict[str, str] = field(default_factory=dict)
+
+    def saw(self, blockers: list[str]) -> None:
+        """Remember whom it waits for now: a session that is in the way for a moment must not hide who was there all along."""
+        for line in blockers:
+            pid = line.split(" (", 1)[0]
+            self._looks[pid] = self._looks.get(pid, 0) + 1
+            self._lines[pid] = line
+        longest = sorted(self._looks, key=lambda pid: -self._looks[pid])
+        self.blockers = [self._lines[pid] for pid in longest[:_MOST_BLOCKERS]]
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,7 @@ class Watch:
             blockers = [row[0] for row in connection.execute(_BLOCKERS, {"pid": self.backend.pid})]
             if blockers:
                 seen.blocked_s += now - last
-                seen.blockers = blockers
+                seen.saw(blockers)
             last = now
             self._enforce(connection, seen, now)
             if now - said >= _SAY_EVERY_S:

@@ -26,7 +26,7 @@ _QUERY = re.compile(
 )
 
 # Words of this project's own statements, and of anybody who looks at the server rather than at data.
-_OURS = ("deploy_ledger", "deploy_catalog", "set_config(", "pg_stat_", "pg_catalog.", "cron.job")
+_OURS = ("deploy_ledger", "deploy_catalog", "set_config(", "pg_stat_", "pg_catalog.", "cron.job", "schema_migrations")
 
 
 @dataclass(frozen=True)
