@@ -49,9 +49,9 @@ def test_make_monitor_exits_1_while_an_alert_is_open_and_2_where_it_cannot_be_tr
     """GNU make ends with 2 for every failing recipe: a script could not tell an alert from a typing error."""
     database = Database(empty_database)
     healthy = make_monitor(environment, empty_database)
-    database.run("create table public.t (a int); insert into public.t values (1), (1)")
+    database.run("create schema app; create table app.t (a int); insert into app.t values (1), (1)")
     with pytest.raises(psycopg.errors.UniqueViolation):
-        database.run("create unique index concurrently broken on public.t (a)")
+        database.run("create unique index concurrently broken on app.t (a)")
     ill = make_monitor(environment, empty_database)
     away = make_monitor(environment, "postgresql://deployer:s3cret@127.0.0.1:1/nothing")
     mistyped = make_monitor(environment, "nonsense")
@@ -59,5 +59,5 @@ def test_make_monitor_exits_1_while_an_alert_is_open_and_2_where_it_cannot_be_tr
     assert [code for code, _ in (healthy, ill, away, mistyped)] == [0, 1, 1, 2], (healthy, ill, away, mistyped)
     for (_, said), alerts in ((healthy, 0), (ill, 1), (away, 1), (mistyped, 0)):
         assert len([line for line in said.splitlines() if line.startswith("ALERT")]) == alerts, said
-    assert "ALERT invalid_indexes public.broken: " in ill[1]
+    assert "ALERT invalid_indexes app.broken: " in ill[1]
     assert "s3cret" not in away[1]
