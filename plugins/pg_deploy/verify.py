@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import asdict, replace
 
 from pg_deploy import benchmarks as bench
@@ -19,6 +20,9 @@ from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.lints import FAILING, LINT_BEFORE, run_lints
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.session import Connection
+
+AGAIN_AFTER_S = (0.5, 3.0)
+"""Pauses after which a benchmark that breached its limit is measured again, in seconds: all must agree."""
 
 
 def verify(job: Job, migration: Migration) -> Attempt:
@@ -138,7 +142,10 @@ def _verify_benchmarks(job: Job, connection: Connection, current: Attempt, migra
     for benchmark in migration.benchmarks:
         first = before.get(benchmark.name)
         agrees = True
-        if bench.breaches(benchmark, first, after[benchmark.name]):
+        for pause in AGAIN_AFTER_S:
+            if not agrees or not bench.breaches(benchmark, first, after[benchmark.name]):
+                break
+            time.sleep(pause)
             again = bench.measure(connection, benchmark.after, timeout_s=BENCHMARK_S)
             agrees = bench.breaches(benchmark, first, again)
         result = bench.compare(benchmark, first, after, agrees=agrees)

@@ -32,6 +32,9 @@ def _took(ms: float, blocks: int | None = 100, plan: str | None = "p", error: st
         # Slower, but it read the same and did it the same way: somebody else was busy.
         (_took(100), _took(400), False),
         (_took(100), _took(400, blocks=105), False),
+        # One quick run shows what it takes; the others stood in somebody's queue.
+        (_took(100), Measurement(400, (400, 120, 380), 1000, 1.0, "worse"), False),
+        (_took(100), Measurement(400, (400, 390, 380), 1000, 1.0, "worse"), True),
         # Within the limit of 1.5.
         (_took(100), _took(149, blocks=1000), False),
         (_took(100), _took(151, blocks=1000), True),
