@@ -3,6 +3,9 @@ select
     a.attname::text as name,
     format_type(a.atttypid, a.atttypmod) as type,
     t.typcategory::text as category,
+    (t.typtype = 'e'
+        or t.typname in ('uuid', 'int2', 'int4', 'int8', 'bool', 'date', 'timestamp', 'timestamptz')
+        or (t.typname in ('text', 'varchar') and l.collisdeterministic)) as exact,
     (
         select array[parent_schema.nspname::text, parent.relname::text, parent_column.attname::text]
         from pg_catalog.pg_constraint f
@@ -16,6 +19,7 @@ select
     ) as parent
 from pg_catalog.pg_attribute a
 join pg_catalog.pg_type t on t.oid = a.atttypid
+left join pg_catalog.pg_collation l on l.oid = a.attcollation
 where a.attrelid = %(relation)s
   and a.attnum > 0
   and not a.attisdropped

@@ -270,23 +270,34 @@ def _keys(one: Measured, cell: Cell, tids: list[int]) -> tuple[int, tuple[str, .
     return (row[0] if row else 0), tuple(key[0] for key in keys)
 
 
-def view_differences(old: Measured, new: Measured, api: Api, subjects: Sequence[Subject]) -> Iterator[RowDifference]:
-    """Views and materialized views that both sides have, as these subjects read them."""
+def view_differences(
+    old: Measured, new: Measured, api: Api, subjects: Sequence[Subject]
+) -> tuple[list[RowDifference], list[str]]:
+    """Views and materialized views that both sides have, as these subjects read them; and which took too long to be read."""
+    found = []
+    labels = []
     for name in sorted(old.side.relations.keys() & new.side.relations.keys()):
         before, after = old.side.relations[name], new.side.relations[name]
         if before.is_table or after.is_table:
             continue
         concerned = []
+        unread = False
         for subject in subjects:
             rights = [relation.rights.get(subject.role, {}) for relation in (before, after)]
             if all(right.get("select") and right.get("schema") for right in rights):
                 was = read(old.side.connection, api, subject, before, view_digest(before), seconds=VIEW_S)
                 now = read(new.side.connection, api, subject, after, view_digest(after), seconds=VIEW_S)
-                if was is not None and now is not None and was != now:
+                if was is None or now is None:
+                    unread = True
+                    # the next subject would wait as long
+                    break
+                if was != now:
                     concerned.append((subject, was, now))
+        if unread:
+            labels.append(f'view "{name}" takes over {VIEW_S:g} s to be read: what it shows was not compared')
         if concerned:
             subject, was, now = concerned[0]
-            yield RowDifference(
+            difference = RowDifference(
                 table=name,
                 role=subject.role,
                 commands=("select",),
@@ -299,6 +310,8 @@ def view_differences(old: Measured, new: Measured, api: Api, subjects: Sequence[
                 sentence=f'{subject.label} reads {now.error or now.allowed} rows of view "{name}" where it was {was.error or was.allowed}'
                 f" ({len(concerned)} of {len(subjects)} sampled subjects)",
             )
+            found.append(difference)
+    return found, labels
 
 
 def _clause(one: Measured, cell: Cell, name: str) -> str:

@@ -21,13 +21,22 @@ from pg_deploy.session import Connection
 DEEPEST = 8
 
 
+@dataclass(frozen=True)
+class Owned:
+    """A table as the body of a definer function reads it: by way of a view that belongs to the function's owner."""
+
+    schema: str
+    table: str
+    owner: str
+
+
 @dataclass
 class Inliner:
     """One side's inliner; makes the owner's views that it needs in schema access_proof."""
 
     connection: Connection
     functions: Functions
-    views: set[str] = field(default_factory=set)
+    views: dict[str, Owned] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
 
     def predicate(self, tree: ast.Node) -> ast.Node:
@@ -80,7 +89,7 @@ class Inliner:
         digest = hashlib.sha256(f"{owner}.{node.schemaname}.{node.relname}".encode()).hexdigest()[:24]
         view = f"v_{digest}"
         if view not in self.views:
-            self.views.add(view)
+            self.views[view] = Owned(node.schemaname, node.relname, owner)
             name = quote("access_proof", view)
             self.connection.execute(
                 f"create view {name} as select * from {quote(node.schemaname, node.relname)};"

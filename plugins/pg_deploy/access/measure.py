@@ -91,8 +91,8 @@ def _spread(subjects: tuple[Subject, ...]) -> list[Subject]:
 
 
 def rows_of_samples(one: Measured, chosen: Sequence[Subject]) -> tuple[RealEngine, Answers]:
-    """Engine R once more for some subjects, digesting rows in every table: what the cross-check expects."""
-    engine = RealEngine(one.side, one.engine.api, one.engine.universes)
+    """Engine R once more for some subjects, digesting rows in every table, without stand-ins: what the cross-check expects."""
+    engine = RealEngine(one.side, one.engine.api, one.engine.universes, use_stand_ins=False)
     engine.inliner = one.engine.inliner
     engine.compile(set(one.engine.universes))
     answers, _ = engine.run(chosen)

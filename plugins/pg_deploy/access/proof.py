@@ -149,11 +149,12 @@ def _prove_rows(
     drill = Drill(measured[0], measured[1], {change.table: change for change in data}, changes, subjects)
     differences = [*drill.explain(suspects), *forced_differences(measured[0], measured[1], api, subjects)]
     differences += _lost_rows(data, suspects)
-    differences += view_differences(
+    of_views, unread = view_differences(
         measured[0], measured[1], api, choose_subjects(old, subjects, measured[0].real, SAMPLE)
     )
+    differences += of_views
     timings["drill-down"] = time.monotonic() - mark
-    labels = dict.fromkeys(_grouped(cells))
+    labels = dict.fromkeys([*_grouped(cells), *unread])
     for table in sorted(by_rows - {change.table for change in data}):
         labels[f'"{table}" had its columns changed: rows are compared, and rows to be written are not'] = None
     cells += tuple(

@@ -50,11 +50,15 @@ class Relation:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a relation; `parent` is (schema, table, column) where a foreign key of this one column points."""
+    """A column of a relation; `parent` is (schema, table, column) where a foreign key of this one column points.
+
+    `exact` says that no expression tells two equal values apart, as it does 1.0 from 1.00.
+    """
 
     name: str
     type: str
     category: str
+    exact: bool
     parent: list[str] | None
 
 

@@ -16,6 +16,7 @@ from pg_deploy.access.inline import Inliner
 from pg_deploy.access.plans import told_plan
 from pg_deploy.access.predicates import PHASES, READING, Effective, Phase
 from pg_deploy.access.sides import Side
+from pg_deploy.access.standins import StandIns
 from pg_deploy.access.subjects import Subject
 from pg_deploy.access.text import quote
 from pg_deploy.access.universe import Universe, weight_name
@@ -50,6 +51,8 @@ class Question:
     universe: int
     arms: tuple[str, ...]
     weight: str | None = None
+    digest: str | None = None
+    """The statement of the digest by way of a stand-in, where there is one."""
 
 
 Answers = Mapping[Cell, Mapping[int, Answer]]
@@ -57,18 +60,21 @@ Answers = Mapping[Cell, Mapping[int, Answer]]
 
 @dataclass
 class RealEngine:
-    """Engine R on one side. `questions` says which statement answers which cell, for a role."""
+    """Engine R on one side. `cells` says which question answers which cell."""
 
     side: Side
     api: Api
     universes: dict[str, Universe]
+    use_stand_ins: bool = True
     inliner: Inliner = field(init=False)
+    stand_ins: StandIns = field(init=False)
     cells: dict[Cell, Question] = field(default_factory=dict)
     denied: set[Cell] = field(default_factory=set)
     effective: dict[Cell, Effective] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.inliner = Inliner(self.side.connection, Functions(self.side.connection))
+        self.stand_ins = StandIns(self.side, self.api, self.inliner.views)
 
     def compile(self, by_rows: set[str]) -> None:
         """Find the statement of every cell; tables of `by_rows` have their rows digested in the phases that read."""
@@ -83,12 +89,16 @@ class RealEngine:
                         self.denied.add(cell)
                         continue
                     weight = weight_name(relation.id) if table in by_rows and phase in READING else None
-                    self.cells[cell] = Question(
-                        universe.number, arms_of(found, relation.name, self.inliner.predicate), weight
-                    )
+                    arms = arms_of(found, relation.name, self.inliner.predicate)
+                    digest = None
+                    if self.use_stand_ins and len(arms) == 1 and weight is None and found.kind == "policies":
+                        digest = self.stand_ins.digest(universe, arms[0])
+                    self.cells[cell] = Question(universe.number, arms, weight, digest)
 
     def statement(self, question: Question, columns: str = "digest") -> str:
         """The SQL of a question: its digest, or the allowed tuples' numbers."""
+        if columns == "digest" and question.digest is not None:
+            return question.digest
         arms = " union ".join(
             f"select tid, h1, h2 from access_proof.q{question.universe} as {ROW} where {arm}" for arm in question.arms
         )

@@ -60,5 +60,10 @@ def prepare_scratch(side: Side, subjects: tuple[Subject, ...]) -> None:
 
 
 def drop_scratch(side: Side) -> None:
-    """Remove the schema access_proof."""
-    side.connection.execute("rollback; reset role; drop schema if exists access_proof cascade; deallocate all")
+    """Remove the schema access_proof, and those of the stand-ins."""
+    side.connection.execute("rollback; reset role; deallocate all")
+    made = side.connection.execute(
+        "select nspname::text from pg_catalog.pg_namespace where nspname ~ '^access_proof(_[0-9]+)?$'"
+    ).fetchall()
+    for (name,) in made:
+        side.connection.execute(f"drop schema {name} cascade".encode())

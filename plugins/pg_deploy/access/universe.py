@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pg_deploy.access.reach import Column
 from pg_deploy.access.sides import Side
@@ -16,12 +16,13 @@ PRODUCT_LIMIT = 300_000
 
 @dataclass(frozen=True)
 class Universe:
-    """Tables whose policies read the same columns share one. `complete` says that it holds every combination."""
+    """Tables whose policies read the same columns share one. `complete` says that it holds every combination, `tuples` how many."""
 
     number: int
     columns: tuple[Column, ...]
     tables: tuple[str, ...]
     complete: bool = True
+    tuples: int = 0
 
     @property
     def name(self) -> str:
@@ -111,7 +112,8 @@ def build_universe(side: Side, universe: Universe) -> tuple[Universe, dict[str, 
         connection.execute(f"create index on {weight_name(oid)} (tid)".encode())
         connection.execute(f"analyze {weight_name(oid)}".encode())
     connection.execute("grant select on all tables in schema access_proof to public")
-    return Universe(universe.number, universe.columns, universe.tables, complete), maps
+    row = connection.execute(f"select count(*) from {universe.name}".encode()).fetchone()
+    return replace(universe, complete=complete, tuples=row[0] if row else 0), maps
 
 
 def raw_name(oid: int) -> str:

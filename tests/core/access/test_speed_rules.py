@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import psycopg
+import pytest
 
+from pg_deploy.access import drilldown
 from pg_deploy.access.moved import moved_tables
 from pg_deploy.access.plans import told_plan
 from pg_deploy.parsing.statements import split_check
@@ -89,3 +91,19 @@ def test_one_plan_is_one_answer_and_a_hidden_limit_is_none(pair: Pair) -> None:
     assert plans[0] is not None
     assert plans[0] == plans[1]
     assert plans[2:] == [None, None]
+
+
+def test_a_view_that_takes_too_long_to_be_compared_is_named(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left out without a word it would count as proved, although nobody has looked at what it shows."""
+    monkeypatch.setattr(drilldown, "VIEW_S", 0.3)
+    view = "create view public.slow as select d.id from public.domains d, pg_sleep(2); grant select on public.slow to service_role"
+    with connect(pair.old_url) as deployer:
+        deployer.execute(view.encode())
+    try:
+        pair.deploy(view, MIGRATION)
+        proof = pair.prove()
+        assert any('view "public.slow" takes over 0.3 s' in label for label in proof.labels), proof.labels
+        assert proof.verdict == "not proved"
+    finally:
+        with connect(pair.old_url) as deployer:
+            deployer.execute(b"drop view public.slow")
