@@ -48,7 +48,7 @@ class Fact:
         """The sha256 of the four fields, in hexadecimal: the key under which a fact is stored once."""
         return hashlib.sha256("\0".join((self.kind, self.identity, self.definition, self.scope)).encode()).hexdigest()
 
-    @property
+    @cached_property
     def properties(self) -> Mapping[str, Any]:
         """The definition's properties by name; one that is absent is false, empty, or the server's default."""
         return cast("dict[str, Any]", json.loads(self.definition))
