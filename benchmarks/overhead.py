@@ -41,7 +41,7 @@ ALLOWED_MS = 10.0
 _CATALOG = {
     "pg_deploy.ledger.guard": ("read_facts",),
     "pg_deploy.snapshot": ("run_lints", "sample_target"),
-    "pg_deploy.verify": ("run_lints", "ask_target"),
+    "pg_deploy.verify": ("run_lints", "ask_target", "judge_target"),
     "pg_deploy.ledger.snapshot": ("save", "load"),
 }
 
@@ -265,6 +265,7 @@ def main() -> int:
         ("run_lints", "lints, twice"),
         ("sample_target", "access sampled before"),
         ("ask_target", "access asked again"),
+        ("judge_target", "access facts compared"),
     ):
         print(f"  {what:<24} {_figures([spent.catalog[reader] for spent in best])}")
     print(f"  the catalog, processors  {_figures([spent.cpu['catalog'] for spent in best])}")
