@@ -37,7 +37,7 @@ from pg_deploy.edge.deploy_tasks import (
     undo_earlier,
     verify,
 )
-from pg_deploy.edge.groups import group_stems
+from pg_deploy.edge.groups import group_of, group_stems
 from pg_deploy.edge.retries import retried
 
 with DAG(
@@ -56,7 +56,7 @@ with DAG(
     previous = before
     ends = [before]
     for stem in group_stems():
-        with TaskGroup(stem):
+        with TaskGroup(group_of(stem)):
             asked = gate(stem)
             approved = ApproveMigrations(task_id="approve", version=stem.split("_", 1)[0])
             taken, applied, verified = snapshot(stem), apply(stem), verify(stem)

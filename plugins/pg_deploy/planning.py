@@ -70,12 +70,16 @@ class State:
 
 @dataclass(frozen=True)
 class Plan:
-    """The migrations of a folder against a target: all standings, the pending ones chosen, and every fault."""
+    """The migrations of a folder against a target: all standings, the pending ones chosen, and every fault.
+
+    `settled` says in sentences which unusable files need not be used: their versions are applied.
+    """
 
     standings: Mapping[str, Standing]
     chosen: tuple[MigrationFile, ...]
     left_out: tuple[MigrationFile, ...]
     faults: tuple[PgDeployError, ...]
+    settled: tuple[str, ...] = ()
 
 
 def read_state(connection: Connection, versions: Sequence[str]) -> State:

@@ -116,7 +116,13 @@ def _plan(connection: Connection, files: Folder, conf: DeployConf) -> Plan:
     found = planning.make_plan(
         files.files, state, wanted=conf.migrations, out_of_order=conf.out_of_order, faulty=files.faulty
     )
-    return replace(found, faults=(*files.faults, *found.faults))
+    settled = files.settled(state.history)
+    counting = [fault for fault in files.faults if fault not in settled.values()]
+    return replace(
+        found,
+        faults=(*counting, *found.faults),
+        settled=tuple(f"applied already, so it is left alone: {fault}" for fault in settled.values()),
+    )
 
 
 def _judge(
@@ -166,7 +172,7 @@ def _print_state(state: ServerState, found: Plan, log: logging.Logger) -> None:
     for line in describe(state):
         log.info("%s", line)
     log.info("::endgroup::")
-    for line in warnings(state):
+    for line in (*warnings(state), *found.settled):
         log.warning("%s", line)
     counts = {standing: 0 for standing in Standing}
     for standing in found.standings.values():
@@ -177,9 +183,12 @@ def _print_state(state: ServerState, found: Plan, log: logging.Logger) -> None:
 
 
 def _print_plan(found: Plan, migrations: Sequence[Migration], version_num: int, log: logging.Logger) -> None:
-    for version, standing in found.standings.items():
-        if standing is Standing.ELSEWHERE:
-            log.info("%s was applied elsewhere, not verified by us", version)
+    elsewhere = [version for version, standing in found.standings.items() if standing is Standing.ELSEWHERE]
+    if elsewhere:
+        log.info("::group::applied elsewhere, not verified by us")
+        for version in elsewhere:
+            log.info("%s", version)
+        log.info("::endgroup::")
     if not migrations:
         log.info("nothing is pending")
     lints = lock_lint_lines([migration.file.sql for migration in migrations], server_version=version_num)

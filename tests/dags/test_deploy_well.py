@@ -131,24 +131,33 @@ def test_one_in_the_middle_that_is_applied_already_is_passed_over(
 
 
 def test_what_was_applied_elsewhere_is_passed_and_called_so(database: Database, deploy: Deploy, tmp_path: Path) -> None:
-    """Else a migration pushed with the Supabase CLI would run twice, or would look as if we had verified it."""
+    """Else a migration pushed with the Supabase CLI would run twice, or would look as if we had verified it.
+
+    What its history of years holds besides, an empty file or one with a short version, stops nobody either.
+    """
     folder = tmp_path / "migrations"
     write_migration(folder, "20250101000000_a", "create table public.a (id int);")
-    write_migration(folder, "20250102000000_b", "create table public.b (id int);", rollback="drop table public.b;")
+    write_migration(folder, "20250102000000_b_v2.0", "create table public.b (id int);", rollback="drop table public.b;")
+    (folder / "20240101000000_nothing.sql").write_text("-- nothing\n")
+    (folder / "20240102000000_empty.sql").write_text("")
+    (folder / "20240103_short.sql").write_text("select 1;")
     database.run("create schema supabase_migrations")
     database.run(
         "create table supabase_migrations.schema_migrations (version text primary key, statements text[], name text)"
     )
-    database.run("insert into supabase_migrations.schema_migrations values ('20250101000000', '{}', 'a')")
+    for version in ("20240101000000", "20240102000000", "20240103", "20250101000000"):
+        database.run(f"insert into supabase_migrations.schema_migrations values ('{version}', '{{}}', 'a')")
 
     result = deploy(folder)
 
     assert result.state == "success"
-    assert [result.group(name) for name in ("20250101000000_a", "20250102000000_b")] == [NOTHING_TO_DO, DEPLOYED]
+    assert [result.group(name) for name in ("20250101000000_a", "20250102000000_b_v2_0")] == [NOTHING_TO_DO, DEPLOYED]
     assert "20250101000000_a is applied elsewhere, not verified by us: nothing to do" in result.text
+    assert 'applied already, so it is left alone: "20240102000000_empty.sql" holds no SQL' in result.text
+    assert 'applied already, so it is left alone: "20240103_short.sql" is not named like a migration' in result.text
     assert not database.has("public.a")
     assert database.attempts == [("20250102000000", "verified")]
-    assert database.history == ["20250101000000", "20250102000000"]
+    assert database.history == ["20240101000000", "20240102000000", "20240103", "20250101000000", "20250102000000"]
 
 
 def test_a_dry_run_shows_the_plan_and_leaves_no_trace(database: Database, deploy: Deploy, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pg_deploy import planning
 from pg_deploy.apply import apply as apply_migration
 from pg_deploy.catalog.drift import keep_state
 from pg_deploy.edge.assets import TARGET_CHANGED
-from pg_deploy.edge.groups import versions_without_group
+from pg_deploy.edge.groups import group_of, versions_without_group
 from pg_deploy.edge.notices import send
 from pg_deploy.edge.run import PREFLIGHT, Run, chosen, folder, handed_on, log, ownership_from, read_run, told_plainly
 from pg_deploy.errors import (
@@ -74,7 +74,7 @@ def gate(stem: str) -> str:
         version = stem.split("_", 1)[0]
         if run.ownership is None:
             log.info("a dry run: nothing is done")
-            return f"{stem}.passed"
+            return f"{group_of(stem)}.passed"
         with run.target.session(f"gate {version}") as connection:
             pinned = plan.pinned_version(connection, run.deployment_id, version)
             held = deployment.deployment(connection, run.deployment_id)
@@ -83,13 +83,13 @@ def gate(stem: str) -> str:
             raise HistoryMismatchError(stem, version)
         if standing.is_in_place:
             log.info("%s is %s: nothing to do", stem, standing.value)
-            return f"{stem}.passed"
+            return f"{group_of(stem)}.passed"
         if pinned is None:
             known = held is not None and version in held.folder_versions
             log.info("%s %s: nothing is done", stem, "was not chosen" if known else "arrived after this run began")
-            return f"{stem}.passed"
+            return f"{group_of(stem)}.passed"
         log.info("%s is %s", stem, standing.value)
-        return f"{stem}.approve"
+        return f"{group_of(stem)}.approve"
 
 
 @task
@@ -127,16 +127,16 @@ def decide(stem: str) -> str | list[str]:
     """Passed, rollback, or neither: where nothing began, or where on_failure says stop."""
     context = get_current_context()
     states = task_states(context)
-    if states.get(f"{stem}.verify") == "success":
-        return f"{stem}.passed"
-    if "failed" not in (states.get(f"{stem}.apply"), states.get(f"{stem}.verify")):
+    if states.get(f"{group_of(stem)}.verify") == "success":
+        return f"{group_of(stem)}.passed"
+    if "failed" not in (states.get(f"{group_of(stem)}.apply"), states.get(f"{group_of(stem)}.verify")):
         log.info("nothing was begun, so there is nothing to undo")
         return []
     with told_plainly():
         if read_run(context).conf.on_failure == "stop":
             log.warning("on_failure is stop: %s is left as it is, for a person to look at", stem)
             return []
-    return f"{stem}.rollback"
+    return f"{group_of(stem)}.rollback"
 
 
 @task(trigger_rule="none_failed_min_one_success")

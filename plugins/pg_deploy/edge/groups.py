@@ -16,6 +16,11 @@ def group_stems() -> tuple[str, ...]:
     return tuple(named[-GROUPS:])
 
 
+def group_of(stem: str) -> str:
+    """The task group of a migration: its name, but for the dots, which separate a group from its tasks."""
+    return stem.replace(".", "_")
+
+
 def versions_without_group(dag: Any, versions: Iterable[str]) -> Sequence[str]:
     """Those of `versions` for which this DAG has no group: the task `earlier` takes them."""
     grouped = {task_id.split("_", 1)[0] for task_id in dag.task_ids if task_id.endswith(".gate")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -29,7 +29,7 @@ from pg_deploy.migrations.manifest import UNPROTECTED, BenchmarkTerms, Manifest,
 from pg_deploy.parsing.statements import Segment, Statement, segments, split, split_check
 
 _DIRECTIVES = {"check": ("writes", "rehearsal"), "benchmark": ("writes",)}
-NAME = re.compile(r"(?P<version>\d{14})_(?P<name>[A-Za-z0-9_-]+)")
+NAME = re.compile(r"(?P<version>\d{14})_(?P<name>[A-Za-z0-9_-][A-Za-z0-9_.-]*)")
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,19 @@ class Migration:
 
 @dataclass(frozen=True)
 class Folder:
-    """What a folder holds: the usable files in version order, every fault, and the stems that have one."""
+    """What a folder holds: the usable files in version order, every fault, and the stems that have one.
+
+    `unusable` are those stems of which the file alone is at fault, with that fault.
+    """
 
     files: tuple[MigrationFile, ...]
     faults: tuple[PgDeployError, ...] = ()
     faulty: tuple[str, ...] = ()
+    unusable: Mapping[str, PgDeployError] = field(default_factory=dict)
+
+    def settled(self, recorded: Collection[str]) -> Mapping[str, PgDeployError]:
+        """Those unusable files whose version is recorded as applied: nothing will be done with them any more."""
+        return {stem: fault for stem, fault in self.unusable.items() if stem.split("_", 1)[0] in recorded}
 
 
 def read_folder(directory: Path) -> tuple[MigrationFile, ...]:
@@ -171,29 +179,27 @@ def scan_folder(directory: Path) -> Folder:
     Reads files only; raises InvalidMigrationsError when there is no such folder.
     """
     files: list[MigrationFile] = []
-    faults: list[PgDeployError] = []
-    faulty: list[str] = []
+    unusable: dict[str, PgDeployError] = {}
     if not directory.is_dir():
         raise InvalidMigrationsError((UnknownMigrationError(str(directory), ()),))
     for stem in stems(directory):
         try:
             files.append(_read_file(directory / f"{stem}.sql"))
         except PgDeployError as fault:
-            faults.append(fault)
-            faulty.append(stem)
+            unusable[stem] = fault
     by_version: dict[str, list[str]] = {}
     for file in files:
         by_version.setdefault(file.version, []).append(file.path.name)
     twice = {version: names for version, names in by_version.items() if len(names) > 1}
-    faults += [DuplicateVersionError(version, tuple(names)) for version, names in twice.items()]
-    faulty += [file.stem for file in files if file.version in twice]
+    faults = [*unusable.values(), *(DuplicateVersionError(version, tuple(names)) for version, names in twice.items())]
+    faulty = [*unusable, *(file.stem for file in files if file.version in twice)]
     known = {file.stem for file in files}
     named = set(stems(directory))
     for entry in sorted(directory.iterdir()):
         if entry.is_dir() and NAME.fullmatch(entry.name) and entry.name not in known | named:
             faults.append(OrphanCompanionError(entry.name))
     usable = sorted((file for file in files if file.version not in twice), key=lambda file: file.version)
-    return Folder(tuple(usable), tuple(faults), tuple(faulty))
+    return Folder(tuple(usable), tuple(faults), tuple(faulty), unusable)
 
 
 def load_all(files: tuple[MigrationFile, ...]) -> tuple[Migration, ...]:
