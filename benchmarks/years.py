@@ -92,14 +92,14 @@ def remember(url: str, folder: Path) -> None:
                 history.insert(connection, each.version, each.name, [each.sql])
 
 
-def preflight_s(url: str, folder: Path, run: str) -> float:
-    """Seconds of one preflight, to the pinned set."""
+def preflight_s(url: str, folder: Path, run: str) -> tuple[float, float]:
+    """Seconds of one preflight, to the pinned set, and of the processors for it: this process and its squawk, not the server."""
     log = logging.Logger("quiet")
     log.addHandler(logging.NullHandler())
     who = Identity("deploy_migrations", run, "bench", lambda _: True)
-    began = time.perf_counter()
+    began, used = time.perf_counter(), sum(os.times()[:4])
     preflight(Target("bench", url), read_deploy_conf({}), folder, who, good_for=60, log=log)
-    return time.perf_counter() - began
+    return time.perf_counter() - began, sum(os.times()[:4]) - used
 
 
 def main() -> int:
@@ -119,9 +119,13 @@ def main() -> int:
             cluster.destroy(directory)
     print(f"{MIGRATIONS} migrations in the folder, the best of {ROUNDS}:")
     print(f"  the DAG file parsed           {parse:.2f} s (goal: under {ALLOWED_PARSE_S:.0f})")
-    print(f"  preflight, {PENDING} pending         {some:.2f} s (goal: under {ALLOWED_PREFLIGHT_S:.0f})")
-    print(f"  preflight, all of them pending {fresh:.2f} s (goal: under {ALLOWED_PREFLIGHT_S:.0f})")
-    return int(parse >= ALLOWED_PARSE_S or max(some, fresh) >= ALLOWED_PREFLIGHT_S)
+    print(
+        f"  preflight, {PENDING} pending         {some[0]:.2f} s (goal: under {ALLOWED_PREFLIGHT_S:.0f}; {some[1]:.2f} s of the processors)"
+    )
+    print(
+        f"  preflight, all of them pending {fresh[0]:.2f} s (goal: under {ALLOWED_PREFLIGHT_S:.0f}; {fresh[1]:.2f} s of the processors)"
+    )
+    return int(parse >= ALLOWED_PARSE_S or max(some[0], fresh[0]) >= ALLOWED_PREFLIGHT_S)
 
 
 if __name__ == "__main__":

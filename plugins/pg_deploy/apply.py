@@ -43,10 +43,13 @@ def apply(job: Job, migration: Migration) -> Attempt:
     if current.state == "applied":
         job.log.info("applied already by an earlier run that ended before verify: nothing to apply")
         return current
+    done: frozenset[int] = frozenset()
     if current.state == "snapshotted":
-        current = attempts.move(job.ledger, current, "applying")
-    settle(job.ledger, current.id, log=job.log, patience_s=job.limits.reattach)
-    done = attempts.committed_segments(job.ledger, current.id, "apply")
+        # Nobody has begun anything, so there is nobody to wait for. What is begun now is written down with a commit that waits.
+        current = attempts.move(job.ledger, current, "applying", waits=False)
+    else:
+        settle(job.ledger, current.id, log=job.log, patience_s=job.limits.reattach)
+        done = attempts.committed_segments(job.ledger, current.id, "apply")
     todo = [segment for segment in migration.segments if segment.ordinal not in done]
     if done:
         job.log.info("%d of %d segments committed before: going on with the rest", len(done), len(migration.segments))

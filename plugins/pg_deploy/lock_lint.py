@@ -7,7 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from pg_deploy.errors import LockLintError
 
 TIMEOUT_S = 60.0
 MOST_LINES = 12
+AT_ONCE = 500
+"""Texts that one call of squawk is given, at most."""
 # The engine gives every statement a deadline, and none to CONCURRENTLY, where one would leave an invalid index behind. It
 # owns the transactions, so nothing runs twice; IF NOT EXISTS would hide the invalid index that a failed build leaves.
 _ENGINE_SEES_TO = frozenset({"require-lock-timeout", "require-statement-timeout", "prefer-robust-stmts"})
@@ -66,24 +69,41 @@ def lint_locks(sql: str, *, server_version: int) -> tuple[LockFinding, ...]:
 
     Raises LockLintError where squawk is missing, takes over a minute, or answers with something else than findings.
     """
-    command = [
-        _squawk(),
-        "--reporter",
-        "json",
-        "--pg-version",
-        str(server_version // 10000),
-        "--stdin-filepath",
-        "migration.sql",
-    ]
+    return lint_all([sql], server_version=server_version)[0]
+
+
+def lint_all(texts: Sequence[str], *, server_version: int) -> tuple[tuple[LockFinding, ...], ...]:
+    """As `lint_locks`, of several texts, which costs hardly more than of one: to start squawk takes longer than its work."""
+    found: list[tuple[LockFinding, ...]] = []
+    for start in range(0, len(texts), AT_ONCE):
+        part = texts[start : start + AT_ONCE]
+        by_name = _asked(part, server_version)
+        found += [tuple(_kept(by_name[_name(number)], text)) for number, text in enumerate(part)]
+    return tuple(found)
+
+
+def _asked(texts: Sequence[str], server_version: int) -> dict[str, list[dict[str, object]]]:
+    with tempfile.TemporaryDirectory(prefix="pg_deploy-lint-") as folder:
+        for number, text in enumerate(texts):
+            # As it is: a line end that is translated would move what is found.
+            (Path(folder) / _name(number)).write_text(text, encoding="utf-8", newline="")
+        command = [_squawk(), "--reporter", "json", "--pg-version", str(server_version // 10000)]
+        command += [str(Path(folder) / _name(number)) for number in range(len(texts))]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise LockLintError(str(error)) from error
+    by_name: dict[str, list[dict[str, object]]] = {_name(number): [] for number in range(len(texts))}
     try:
-        done = subprocess.run(command, input=sql, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise LockLintError(str(error)) from error
-    try:
-        found = json.loads(done.stdout or "[]")
-    except json.JSONDecodeError as error:
+        for item in json.loads(done.stdout or "[]"):
+            by_name[Path(str(item["file"])).name].append(item)
+    except (json.JSONDecodeError, KeyError) as error:
         raise LockLintError((done.stderr or done.stdout).strip()[:200]) from error
-    return tuple(_kept(found, sql))
+    return by_name
+
+
+def _name(number: int) -> str:
+    return f"{number:06}.sql"
 
 
 def _squawk() -> str:
@@ -94,15 +114,18 @@ def _squawk() -> str:
     return found
 
 
-def lock_lint_lines(sql: str, *, server_version: int) -> tuple[tuple[str, ...], bool]:
-    """What the plan and the approval show, one line a finding, and whether any needs an approval.
+def lock_lint_lines(texts: Sequence[str], *, server_version: int) -> list[tuple[tuple[str, ...], bool]]:
+    """What the plan and the approval show of each text, one line a finding, and whether any needs an approval.
 
     A linter that does not answer is said in a line, and needs no approval: it decides nothing by itself.
     """
     try:
-        found = lint_locks(sql, server_version=server_version)
+        return [_lines(found) for found in lint_all(texts, server_version=server_version)]
     except LockLintError as error:
-        return (str(error),), False
+        return [((str(error),), False) for _ in texts]
+
+
+def _lines(found: Sequence[LockFinding]) -> tuple[tuple[str, ...], bool]:
     ordered = sorted(found, key=lambda finding: (finding.level, finding.line))
     lines = [f"{finding.level}: {' '.join(finding.sentence.split())}" for finding in ordered[:MOST_LINES]]
     if len(ordered) > MOST_LINES:

@@ -201,9 +201,9 @@ def _print_plan(found: Plan, migrations: Sequence[Migration], version_num: int, 
         log.info("::endgroup::")
     if not migrations:
         log.info("nothing is pending")
-    for migration in migrations:
+    lints = lock_lint_lines([migration.file.sql for migration in migrations], server_version=version_num)
+    for migration, (lock_lint, _) in zip(migrations, lints, strict=True):
         log.info("::group::plan of %s", migration.stem)
-        lock_lint, _ = lock_lint_lines(migration.file.sql, server_version=version_num)
         for line in plan_lines(migration, lock_lint):
             log.info("%s", line)
         log.info("::endgroup::")

@@ -6,7 +6,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from pg_deploy.catalog.diff import compare, describe
-from pg_deploy.catalog.reader import Facts, read_facts, read_facts_in_transaction
+from pg_deploy.catalog.reader import Facts, read_facts_in_transaction
 from pg_deploy.errors import (
     ConnectionLostError,
     NoRollbackError,
@@ -124,8 +124,7 @@ def _goal(job: Job, current: Attempt, before: Facts) -> Goal:
     """What this rollback has to lead to. For one that was cut off, the state when it began is in the ledger."""
     after = snapshot.load(job.ledger, current.id, "after")
     if current.state == "verified" and after is not None:
-        with job.target.session(f"rollback {current.version}") as connection:
-            snapshot.save(job.ledger, job.deployment_id, current.id, "undoing", read_facts(connection))
+        snapshot.save(job.ledger, job.deployment_id, current.id, "undoing", job.guard.read_facts())
     start = snapshot.load(job.ledger, current.id, "undoing")
     if after is None or start is None:
         return snapshot_goal(before)
@@ -149,8 +148,7 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
     file = f"{current.stem}/{'generated rollback' if is_generated else 'rollback.sql'}"
     todo = segments(split(text, file=file))
     last = todo[-1].ordinal
-    with job.target.session(f"rollback {current.version}") as connection:
-        present_at_start = _identities(read_facts(connection))
+    present_at_start = _identities(job.guard.read_facts())
 
     def before_commit(connection: Connection, segment: Segment) -> None:
         if segment.transactional:
@@ -187,8 +185,7 @@ def _took_effect(job: Job, current: Attempt, before: Facts) -> bool:
         return True
     if not attempts.began_outside_transaction(job.ledger, current.id, "apply"):
         return False
-    with job.target.session(f"rollback {current.version}") as connection:
-        return bool(compare(before, read_facts(connection)))
+    return bool(compare(before, job.guard.read_facts()))
 
 
 def _generated(job: Job, current: Attempt, pinned: Pinned, goal: Goal) -> str:
@@ -196,8 +193,7 @@ def _generated(job: Job, current: Attempt, pinned: Pinned, goal: Goal) -> str:
     manifest = plan.manifest_of(job.ledger, pinned.deployment_id, pinned.version)
     if manifest.rollback == "none":
         raise NoRollbackError(current.stem, [f"it declares that it cannot be undone: {manifest.rollback_reason}"])
-    with job.target.session(f"rollback {current.version}") as connection:
-        now = read_facts(connection)
+    now = job.guard.read_facts()
     found = generate_rollback(goal.expected, now, migration_sql=pinned.sql)
     if found.refusals:
         raise NoRollbackError(current.stem, [str(refusal) for refusal in found.refusals])
@@ -219,8 +215,7 @@ def _refuse_unless(current: Attempt, differences: tuple[str, ...]) -> None:
 
 def _prove(job: Job, current: Attempt, goal: Goal) -> None:
     """Compare with what has to be; mend what may be mended; fail with the SQL that would mend the rest."""
-    with job.target.session(f"rollback {current.version}") as connection:
-        now = read_facts(connection)
+    now = job.guard.read_facts()
     now = mend(job, current, goal, now)
     snapshot.save(job.ledger, job.deployment_id, current.id, "rolled_back", now)
     lines = describe(goal.difference(now))

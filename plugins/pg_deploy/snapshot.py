@@ -5,7 +5,6 @@ from __future__ import annotations
 from pg_deploy import benchmarks
 from pg_deploy.access_on_target import sample_target
 from pg_deploy.access_step import may_change_access
-from pg_deploy.catalog.reader import read_facts
 from pg_deploy.checks import built_in_checks, run_check
 from pg_deploy.errors import EditedAfterDeploymentError
 from pg_deploy.job import BENCHMARK_S, Job
@@ -42,10 +41,10 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
             stem=migration.stem,
             sql_hash=migration.file.sql_hash,
         )
+    facts = job.guard.read_facts()
+    snapshot.save(job.ledger, job.deployment_id, last.id, "before", facts)
+    job.log.info("snapshot of %d catalog facts, fingerprint %s", len(facts.facts), facts.fingerprint[:12])
     with job.guard.session(f"snapshot {migration.version}") as connection:
-        facts = read_facts(connection)
-        snapshot.save(job.ledger, job.deployment_id, last.id, "before", facts)
-        job.log.info("snapshot of %d catalog facts, fingerprint %s", len(facts.facts), facts.fingerprint[:12])
         for check in built_in_checks():
             result = run_check(connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s)
             job.record_check(last, result, kind="check before")

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pg_deploy import benchmarks as bench
 from pg_deploy.access_on_target import ask_target
 from pg_deploy.access_step import ACCESS, judge_target
-from pg_deploy.catalog.reader import Facts, read_facts
+from pg_deploy.catalog.reader import Facts
 from pg_deploy.checks import CheckResult, built_in_checks, log_result, run_check, run_checks
 from pg_deploy.errors import VerificationFailedError
 from pg_deploy.job import BENCHMARK_S, Job
@@ -43,7 +43,7 @@ def verify(job: Job, migration: Migration) -> Attempt:
         if job.benchmark:
             failures += _verify_benchmarks(job, connection, current, migration)
         failures += _verify_lints(job, connection, current, migration)
-        after = read_facts(connection)
+    after = job.guard.read_facts()
     snapshot.save(job.ledger, job.deployment_id, current.id, "after", after)
     if not job.on_copy:
         # In a rehearsal the whole proof is made instead, of two databases.

@@ -159,15 +159,10 @@ right_held as (
         ) as privileges
     from object o
     left join extension_member e on e.classid = o.classid and e.objid = o.objid
+    left join pg_catalog.pg_init_privs i on i.classoid = o.classid and i.objoid = o.objid and i.objsubid = o.subid
     cross join lateral aclexplode(coalesce(o.acl, o.default_acl)) x
     where (e.objid is null and not o.came_with_server)
-       or o.acl is distinct from (
-        select i.initprivs
-        from pg_catalog.pg_init_privs i
-        where i.classoid = o.classid
-          and i.objoid = o.objid
-          and i.objsubid = o.subid
-    )
+       or o.acl is distinct from i.initprivs
     group by 1, 2, 3
 )
 select

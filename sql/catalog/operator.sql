@@ -1,4 +1,4 @@
--- Operators, operator classes and operator families.
+-- Operators, operator classes and operator families. Each part is cut to the schemas that count before its definition is made.
 select
     o.kind,
     o.identity,
@@ -7,7 +7,6 @@ select
 from (
     select
         'operator' as kind,
-        p.oprnamespace as namespace,
         'pg_catalog.pg_operator'::regclass as classid,
         p.oid,
         p.oid::regoperator::text as identity,
@@ -23,10 +22,10 @@ from (
             'hashes', p.oprcanhash
         ) as definition
     from pg_catalog.pg_operator p
+    join included_schema s on s.oid = p.oprnamespace
     union all
     select
         'operator class',
-        c.opcnamespace,
         'pg_catalog.pg_opclass'::regclass,
         c.oid,
         format('%I.%I using %I', n.nspname, c.opcname, m.amname),
@@ -37,13 +36,12 @@ from (
             'storage', case when c.opckeytype <> 0 then format_type(c.opckeytype, null) end
         )
     from pg_catalog.pg_opclass c
-    join pg_catalog.pg_namespace n on n.oid = c.opcnamespace
+    join included_schema n on n.oid = c.opcnamespace
     join pg_catalog.pg_am m on m.oid = c.opcmethod
     where c.oid >= 16384
     union all
     select
         'operator family',
-        f.opfnamespace,
         'pg_catalog.pg_opfamily'::regclass,
         f.oid,
         format('%I.%I using %I', n.nspname, f.opfname, m.amname),
@@ -63,11 +61,10 @@ from (
             )
         )
     from pg_catalog.pg_opfamily f
-    join pg_catalog.pg_namespace n on n.oid = f.opfnamespace
+    join included_schema n on n.oid = f.opfnamespace
     join pg_catalog.pg_am m on m.oid = f.opfmethod
     where f.oid >= 16384
 ) o
-join included_schema s on s.oid = o.namespace
 where not exists (
     select
     from extension_member e

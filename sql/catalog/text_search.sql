@@ -1,14 +1,14 @@
 -- Configurations with their mappings, dictionaries with their options, parsers and templates.
 select
     o.kind,
-    format('%I.%I', s.nspname, o.name) as identity,
+    format('%I.%I', o.schema, o.name) as identity,
     'database' as scope,
     o.definition
 from (
     select
         'text search configuration' as kind,
         c.cfgname as name,
-        c.cfgnamespace as namespace,
+        s.nspname as schema,
         'pg_catalog.pg_ts_config'::regclass as classid,
         c.oid,
         jsonb_build_object(
@@ -27,12 +27,13 @@ from (
             )
         ) as definition
     from pg_catalog.pg_ts_config c
+    join included_schema s on s.oid = c.cfgnamespace
     join pg_catalog.pg_ts_parser p on p.oid = c.cfgparser
     union all
     select
         'text search dictionary',
         d.dictname,
-        d.dictnamespace,
+        s.nspname,
         'pg_catalog.pg_ts_dict'::regclass,
         d.oid,
         jsonb_build_object(
@@ -41,27 +42,29 @@ from (
             'options', d.dictinitoption
         )
     from pg_catalog.pg_ts_dict d
+    join included_schema s on s.oid = d.dictnamespace
     join pg_catalog.pg_ts_template t on t.oid = d.dicttemplate
     union all
     select
         'text search parser',
         p.prsname,
-        p.prsnamespace,
+        s.nspname,
         'pg_catalog.pg_ts_parser'::regclass,
         p.oid,
         jsonb_build_object('start', p.prsstart::text, 'token', p.prstoken::text, 'end', p.prsend::text)
     from pg_catalog.pg_ts_parser p
+    join included_schema s on s.oid = p.prsnamespace
     union all
     select
         'text search template',
         t.tmplname,
-        t.tmplnamespace,
+        s.nspname,
         'pg_catalog.pg_ts_template'::regclass,
         t.oid,
         jsonb_build_object('init', nullif(t.tmplinit::text, '-'), 'lexize', t.tmpllexize::text)
     from pg_catalog.pg_ts_template t
+    join included_schema s on s.oid = t.tmplnamespace
 ) o
-join included_schema s on s.oid = o.namespace
 where not exists (
     select
     from extension_member e

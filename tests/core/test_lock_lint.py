@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pg_deploy.lock_lint import lint_locks, lock_lint_lines
+from pg_deploy.lock_lint import AT_ONCE, lint_all, lint_locks, lock_lint_lines
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "sql" / "migrations"
 
@@ -38,6 +38,28 @@ def test_what_the_same_file_has_made_above_is_nobodys_to_wait_for() -> None:
     """An index on a view that was just made blocks nobody; an alarm there is one that people learn to wave through."""
     made = "create materialized view public.v as select 1 as a;\ncreate unique index v_a on public.v (a);"
     assert lint_locks(made, server_version=150018) == ()
-    lines, needs_approval = lock_lint_lines("create index i on public.old (a);", server_version=150018)
+    [(lines, needs_approval)] = lock_lint_lines(["create index i on public.old (a);"], server_version=150018)
     assert needs_approval
     assert lines[0].startswith("error: line 1: ")
+
+
+def test_each_of_many_texts_keeps_its_own_findings() -> None:
+    """A finding that is told of another file asks for the wrong approval."""
+    texts = [
+        "select 1;\r\ncreate index i on public.old (a);\r\n" if n % 7 == 3 else f"select {n};"
+        for n in range(AT_ONCE + 9)
+    ]
+    texts[0], texts[AT_ONCE] = "this is no SQL", "drop table public.old;"
+    found = lint_all(texts, server_version=150018)
+    assert len(found) == len(texts)
+    for number, (text, findings) in enumerate(zip(texts, found, strict=True)):
+        rules = {finding.rule for finding in findings}
+        if number == 0:
+            assert "syntax-error" in rules
+        elif number == AT_ONCE:
+            assert "ban-drop-table" in rules
+        elif "index" in text:
+            assert "require-concurrent-index-creation" in rules
+            assert {finding.line for finding in findings} == {2}
+        else:
+            assert rules == set()

@@ -13,6 +13,11 @@ TARGETS = frozenset(re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text
 MAP = CHECKOUT / "docs" / "guide-map.md"
 
 
+# Beside what is in blocks: tests/docs/test_commands.py begins with two of them, the others are or make the tests.
+RUN_OTHERWISE = frozenset({"reset", "help", "acceptance", "faults", "bench", "assets", "screenshots"})
+_COMMAND = re.compile(r"^(?:    )? *(?:make|psql|docker|docker-compose|createdb|pg_restore|cp|airflow) ", re.MULTILINE)
+
+
 @pytest.mark.parametrize("block", blocks(), ids=lambda block: block.name)
 def test_a_block_of_commands_is_what_a_shell_reads(block: Block) -> None:
     """A command that cannot be pasted is worse than none."""
@@ -20,6 +25,46 @@ def test_a_block_of_commands_is_what_a_shell_reads(block: Block) -> None:
     assert checked.returncode == 0, checked.stderr
     for path in re.findall(r"(?<![\w/.])((?:sql|docs|launch|plugins|dags)/[\w./-]+)", block.text):
         assert (CHECKOUT / path).exists(), path
+
+
+def test_a_block_that_is_not_run_names_a_test_that_does_the_like() -> None:
+    """What nobody runs stops working unseen."""
+    for block in blocks():
+        if block.reason and "hosted project" not in block.reason and "production shape" not in block.reason:
+            named = re.findall(r"tests/[\w/]+\.py", block.reason)
+            settings = all(re.match(r"[A-Z_]+=", command) for command in block.commands)
+            assert settings or (named and all((CHECKOUT / path).exists() for path in named)), block.name
+
+
+def test_no_command_stands_outside_a_block_that_the_tests_see() -> None:
+    """A fence that does not say sh, or an indented line, would never be run."""
+    for book in BOOKS:
+        rest = re.sub(
+            r"^ *```\w*\n.*?^ *```$", _outside, book.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+        )
+        assert [line for line in rest.splitlines() if _COMMAND.match(line) and book != MAP] == [], book.name
+
+
+def _outside(fence: re.Match[str]) -> str:
+    return "" if fence[0].lstrip().startswith("```sh") else fence[0]
+
+
+def test_every_make_target_that_a_book_names_is_run() -> None:
+    """A target that is only spoken of is one that somebody types as the first."""
+    run = {
+        name
+        for block in blocks()
+        for command in block.commands
+        for name in re.findall(r"\bmake (?:-s )?([a-z-]+)", command)
+    }
+    named = {
+        name
+        for book in BOOKS
+        for name in re.findall(
+            r"(?:^|`)\s*make (?:-s )?([a-z][a-z-]+)", book.read_text(encoding="utf-8"), flags=re.MULTILINE
+        )
+    }
+    assert named - run - RUN_OTHERWISE == set()
 
 
 def test_every_make_target_that_a_book_names_exists() -> None:

@@ -14,7 +14,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pg_deploy.migrations.migration import read_folder
+from pg_deploy.programs import server_programs
+from tests.core.test_foreign_project import PROJECT, schema_of, with_psql
 from tests.docs.reading import CHECKOUT, Block, blocks
+from tests.looking import Database
 
 pytestmark = pytest.mark.acceptance
 
@@ -73,24 +77,48 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _theirs(clone: Clone, folder: Path, name: str) -> tuple[str, Path]:
-    """A new database of somebody's own, and their migrations."""
+def _empty(clone: Clone, name: str) -> str:
+    """A new database with Supabase's own things and nobody's tables; the deploying role's URL."""
     admin, deployer = (clone.run(f"make -s {target}").stdout.strip() for target in ("demo-admin-url", "demo-url"))
     with psycopg.connect(re.sub(r"/demo$", "/postgres", admin), autocommit=True) as connection:
         connection.execute(f"create database {name} owner postgres template supabase_empty")
+    return re.sub(r"/demo$", f"/{name}", deployer)
+
+
+def _theirs(clone: Clone, folder: Path, name: str) -> tuple[str, Path]:
+    """A new database of somebody's own, and their migrations."""
     migrations = folder / name
     migrations.mkdir()
     for stem, text in MIGRATIONS.items():
         (migrations / f"{stem}.sql").write_text(text)
-    return re.sub(r"/demo$", f"/{name}", deployer), migrations
+    return _empty(clone, name), migrations
+
+
+def test_make_deploy_brings_a_project_of_seventy_files_into_an_empty_database(clone: Clone) -> None:
+    """The first thing that a team with a Supabase project tries; with backup and rehearsal, as nobody chose otherwise."""
+    done = clone.run("make reset")
+    assert done.returncode == 0, done.stdout
+    ours, plain = _empty(clone, "seventy"), _empty(clone, "seventy_by_psql")
+    done = clone.run(f"make deploy TARGET_URL={ours} MIGRATIONS_DIR={PROJECT}")
+    assert done.returncode == 0, done.stdout[-5000:]
+    with psycopg.connect(ours) as connection:
+        bindir = server_programs(connection.info.server_version // 10000).bindir
+    with_psql(bindir, plain, PROJECT)
+    assert schema_of(bindir, ours) == schema_of(bindir, plain)
+    versions = [file.version for file in read_folder(PROJECT)]
+    assert Database(ours).attempts == [(version, "verified") for version in versions]
+    assert Database(ours).history == versions
+    rehearsed = "select count(*) from deploy_ledger.evidence where kind = 'rehearsal' and outcome = 'passed'"
+    assert Database(ours).value(rehearsed) == len(versions) == 70
 
 
 def test_every_command_of_the_books_does_what_they_say(clone: Clone, tmp_path: Path) -> None:
     """Whoever follows a how-to to its end must not be the first one."""
     wanted = [block for block in blocks() if not block.reason]
     assert len(wanted) >= 10
-    done = clone.run("make reset")
-    assert done.returncode == 0, done.stdout
+    for command in ("make reset", "make help"):
+        done = clone.run(command)
+        assert done.returncode == 0, done.stdout
     for number, (_, group) in enumerate(groupby(wanted, key=lambda block: block.book)):
         url, migrations = _theirs(clone, tmp_path, f"theirs_{number}")
         for block in group:

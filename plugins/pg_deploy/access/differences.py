@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from pg_deploy.access.api import SUPABASE, Api
 from pg_deploy.access.change import AccessChange, words
@@ -29,6 +30,7 @@ _ATTRIBUTES = {
 }
 
 
+@lru_cache(maxsize=2)
 def access_changes(before: Facts, after: Facts, api: Api = SUPABASE) -> tuple[AccessChange, ...]:
     """Every difference in access facts, one sentence each; empty when they are equal."""
     if access_facts(before, api).fingerprint == access_facts(after, api).fingerprint:

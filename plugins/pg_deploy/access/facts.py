@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pg_deploy.access.api import SUPABASE, Api
 from pg_deploy.access.functions import called_by, is_definer, policy_texts
@@ -48,17 +48,20 @@ class AccessFacts:
         return hashlib.sha256("\n".join("\0".join(row) for row in sorted(self.rows)).encode()).hexdigest()
 
 
+@lru_cache(maxsize=4)
 def access_facts(facts: Facts, api: Api = SUPABASE) -> AccessFacts:
     """The access facts among all `facts`."""
     functions = deciding_functions(facts, api)
     return AccessFacts(frozenset(_row(fact) for fact in facts.facts if _decides(fact, functions, api)))
 
 
+@lru_cache(maxsize=4)
 def deciding_functions(facts: Facts, api: Api = SUPABASE) -> frozenset[Fact]:
     """Functions that policies call, through any depth, and the definer functions that API roles may execute."""
     return called_by(policy_texts(facts), facts) | definer_functions(facts, api)
 
 
+@lru_cache(maxsize=4)
 def definer_functions(facts: Facts, api: Api = SUPABASE) -> frozenset[Fact]:
     """SECURITY DEFINER functions that a role of the API may execute: each is a way round row level security."""
     roles = reachable_roles(facts, api.roles)

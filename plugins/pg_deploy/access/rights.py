@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from pg_deploy.catalog.reader import Facts
 
@@ -10,6 +11,8 @@ PUBLIC = "public"
 TABLE_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
 
+# What is asked about the facts before and after a migration is asked a dozen times.
+@lru_cache(maxsize=4)
 def held_rights(facts: Facts) -> Mapping[tuple[str, str], frozenset[str]]:
     """What each role itself was granted: (object as `table public.x`, role) to rights; the owner's are among them."""
     found: dict[tuple[str, str], frozenset[str]] = {}
@@ -21,6 +24,7 @@ def held_rights(facts: Facts) -> Mapping[tuple[str, str], frozenset[str]]:
     return found
 
 
+@lru_cache(maxsize=4)
 def memberships(facts: Facts) -> Mapping[str, frozenset[str]]:
     """The roles that each role is directly a member of."""
     found: dict[str, set[str]] = {}

@@ -48,7 +48,7 @@ class Fact:
         """The sha256 of the four fields, in hexadecimal: the key under which a fact is stored once."""
         return hashlib.sha256("\0".join((self.kind, self.identity, self.definition, self.scope)).encode()).hexdigest()
 
-    @property
+    @cached_property
     def properties(self) -> Mapping[str, Any]:
         """The definition's properties by name; one that is absent is false, empty, or the server's default."""
         return cast("dict[str, Any]", json.loads(self.definition))
@@ -83,10 +83,16 @@ class Facts:
         return {(fact.kind, fact.identity): fact for fact in self.facts}
 
 
-def read_facts(connection: psycopg.Connection[Any], *, ignored_schemas: Iterable[str] = IGNORED_SCHEMAS) -> Facts:
+def read_facts(
+    connection: psycopg.Connection[Any],
+    *,
+    ignored_schemas: Iterable[str] = IGNORED_SCHEMAS,
+    keep_plan: bool = False,
+) -> Facts:
     """All facts, from one repeatable-read transaction that is aborted. Reads only.
 
-    The connection comes back as it was: autocommit, settings, no transaction. May wait, up to the session's
+    The connection comes back as it was: autocommit, settings, no transaction; with `keep_plan` the statement is prepared in it
+    for the next time. May wait, up to the session's
     lock_timeout, for a relation that another session has locked. Raises CatalogTransactionError inside a
     transaction, CatalogMovedError when the DDL of others disturbed every attempt.
     """
@@ -94,7 +100,7 @@ def read_facts(connection: psycopg.Connection[Any], *, ignored_schemas: Iterable
     autocommit = connection.autocommit
     connection.autocommit = True
     try:
-        return _retrying(connection, ignored_schemas, _own_transaction)
+        return _retrying(connection, ignored_schemas, _own_transaction, keep_plan=keep_plan)
     finally:
         if not connection.closed:
             connection.autocommit = autocommit
@@ -122,6 +128,8 @@ def _retrying(
     connection: psycopg.Connection[Any],
     ignored_schemas: Iterable[str],
     frame: Callable[[psycopg.Connection[Any]], AbstractContextManager[None]],
+    *,
+    keep_plan: bool = False,
 ) -> Facts:
     ignored = tuple(ignored_schemas)
     reason = ""
@@ -130,7 +138,7 @@ def _retrying(
         try:
             with frame(connection), connection.cursor(row_factory=tuple_row) as cursor:
                 read_at = datetime.now(timezone.utc)
-                rows = read_rows(cursor, ignored)
+                rows = read_rows(cursor, ignored, keep_plan=keep_plan)
         except DROPPED_MEANWHILE as error:
             reason = str(error.diag.message_primary or error)
         except ObjectDroppedError as error:

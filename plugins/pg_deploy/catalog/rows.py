@@ -6,6 +6,7 @@ common/included.sql defines. A new kind of fact is a new file.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -49,10 +50,13 @@ class ObjectDroppedError(Exception):
     """A definition came back empty, because its object was dropped while it was read."""
 
 
-def read_rows(cursor: psycopg.Cursor[TupleRow], ignored_schemas: Sequence[str]) -> list[Row]:
+def read_rows(
+    cursor: psycopg.Cursor[TupleRow], ignored_schemas: Sequence[str], *, keep_plan: bool = False
+) -> list[Row]:
     """The rows of all kinds. Reads only, but leaves settings of the open transaction changed: the caller aborts it.
 
-    Where this role lacks a right, a row of kind "unreadable" stands for the kind. Raises ObjectDroppedError, or one
+    Where this role lacks a right, a row of kind "unreadable" stands for the kind. `keep_plan` leaves the statement prepared in
+    the session, for the next time: to plan it takes the server longer than to run it. Raises ObjectDroppedError, or one
     of DROPPED_MEANWHILE, when the DDL of others came between.
     """
     cursor.execute((_SQL / "common" / "settings.sql").read_bytes())
@@ -62,7 +66,7 @@ def read_rows(cursor: psycopg.Cursor[TupleRow], ignored_schemas: Sequence[str]) 
     kinds, rows = _readable_kinds(cursor)
     cursor.execute("savepoint catalog_kinds")
     try:
-        rows += _rows_of(cursor, kinds)
+        rows += _rows_of(cursor, kinds, keep_plan=keep_plan)
     except psycopg.errors.InsufficientPrivilege:
         for kind in kinds:
             cursor.execute("rollback to savepoint catalog_kinds")
@@ -99,12 +103,22 @@ def _unreadable(kind: str, reason: str) -> Row:
     return Row("unreadable", kind.replace("_", " "), json.dumps({"reason": reason}), "database")
 
 
-def _rows_of(cursor: psycopg.Cursor[TupleRow], kinds: Iterable[str]) -> list[Row]:
-    cursor.execute(_statement(kinds), prepare=False)
+def _rows_of(cursor: psycopg.Cursor[TupleRow], kinds: Iterable[str], *, keep_plan: bool = False) -> list[Row]:
+    statement = _statement(kinds)
+    cursor.execute(_prepared(cursor, statement) if keep_plan else statement, prepare=False)
     return [
         Row(kind, identity, _normal(kind, identity, definition), scope)
         for kind, identity, scope, definition in cursor.fetchall()
     ]
+
+
+def _prepared(cursor: psycopg.Cursor[TupleRow], statement: bytes) -> bytes:
+    """What executes the statement, which is prepared in the session if it was not. The driver forgets its own at each rollback."""
+    name = f"deploy_catalog_{hashlib.sha256(statement).hexdigest()[:16]}"
+    known = cursor.execute("select from pg_catalog.pg_prepared_statements where name = %s", [name]).fetchone()
+    if known is None:
+        cursor.execute(f"prepare {name} as ".encode() + statement)
+    return f"execute {name}".encode()
 
 
 def _statement(kinds: Iterable[str]) -> bytes:

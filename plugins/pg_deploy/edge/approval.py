@@ -159,7 +159,8 @@ class ApproveMigrations(AskPerson):
         )
         policy = run.approval
         wanted = [(each, run.migration(each.version)) for each in pinned if each.version in mine and policy != "none"]
-        lints = {found.version: lock_lint_lines(found.file.sql, server_version=server_version) for _, found in wanted}
+        said = lock_lint_lines([found.file.sql for _, found in wanted], server_version=server_version)
+        lints = {found.version: lines for (_, found), lines in zip(wanted, said, strict=True)}
         asked = [
             (each, found)
             for each, found in wanted

@@ -108,10 +108,13 @@ def of_deployment(connection: Connection, deployment_id: int) -> tuple[Attempt, 
     return tuple(rows)
 
 
-def move(connection: Connection, attempt: Attempt, state: str, *, error: str | None = None) -> Attempt:
+def move(
+    connection: Connection, attempt: Attempt, state: str, *, error: str | None = None, waits: bool = True
+) -> Attempt:
     """The attempt in its new state; verified, rolled_back and rollback_failed get their times.
 
-    Part of the caller's transaction where there is one. Raises AttemptStateError when the state in the ledger is no
+    Part of the caller's transaction where there is one. With `waits` false the commit does not wait for the disk: the next
+    one that does takes it with it. Raises AttemptStateError when the state in the ledger is no
     longer the one that the caller saw.
     """
     with connection.cursor(row_factory=class_row(Attempt)) as cursor:
@@ -122,9 +125,11 @@ def move(connection: Connection, attempt: Attempt, state: str, *, error: str | N
                 applied_at = case when %(state)s = 'applied' then clock_timestamp() else applied_at end,
                 verified_at = case when %(state)s = 'verified' then clock_timestamp() else verified_at end,
                 ended_at = case when %(state)s in ('verified', 'rolled_back') then clock_timestamp() end
+            from pg_catalog.set_config('synchronous_commit',
+                case when %(waits)s then pg_catalog.current_setting('synchronous_commit') else 'off' end, true)
             where id = %(id)s and state = %(seen)s
             returning {_COLUMNS}""",
-            {"state": state, "error": error, "id": attempt.id, "seen": attempt.state},
+            {"state": state, "error": error, "id": attempt.id, "seen": attempt.state, "waits": waits},
         ).fetchone()
     if row is None:
         raise AttemptStateError(attempt.stem, attempt.state, state)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.errors import LockNotFreeError
 from pg_deploy.ledger import deployment as deployments
 from pg_deploy.session import Connection, Target
@@ -39,6 +40,7 @@ class Guard:
     ownership: Ownership
     target: Target
     _kept: list[Connection] = field(default_factory=list, repr=False, compare=False)
+    _reader: list[Connection] = field(default_factory=list, repr=False, compare=False)
 
     @contextmanager
     def session(self, purpose: str, *, keep: bool = True) -> Iterator[Connection]:
@@ -60,10 +62,31 @@ class Guard:
         else:
             connection.close()
 
+    def read_facts(self) -> Facts:
+        """All catalog facts, in a session that serves nothing else: it has its plan ready, and no migration ran in it.
+
+        Raises as `catalog.reader.read_facts`.
+        """
+        connection = self._reader.pop() if self._reader else self.target.connect("catalog")
+        try:
+            connection.execute("select")
+        except psycopg.Error:
+            # The server was restarted, or somebody ended the session: it is as good as any other.
+            connection.close()
+            connection = self.target.connect("catalog")
+        try:
+            facts = read_facts(connection, keep_plan=True)
+        except BaseException:
+            connection.close()
+            raise
+        self._reader.append(connection)
+        return facts
+
     def close(self) -> None:
-        """Close the session that session() kept."""
-        while self._kept:
-            self._kept.pop().close()
+        """Close the sessions that were kept."""
+        for kept in (self._kept, self._reader):
+            while kept:
+                kept.pop().close()
 
     def check_fence(self) -> None:
         """Before anything is begun: the deployment still holds the target. Reads only. Raises DeploymentLostError."""

@@ -69,7 +69,11 @@ class Copy:
                     "select pg_catalog.pg_terminate_backend(pid, 5000) from pg_catalog.pg_stat_activity where datname = %s",
                     [database],
                 )
-                connection.execute(sql.SQL("create database {} template {}").format(sql.Identifier(name), source))
+                connection.execute(
+                    sql.SQL("create database {} template {}{}").format(
+                        sql.Identifier(name), source, _by_files(connection)
+                    )
+                )
             finally:
                 connection.execute(sql.SQL("alter database {} allow_connections true").format(source))
             connection.execute(sql.SQL("alter database {} allow_connections true").format(sql.Identifier(name)))
@@ -234,6 +238,11 @@ def _notes_on_jobs(manifest: BackupManifest, cron_is_ours: bool) -> Sequence[str
 def _other_database(database: str) -> str:
     """A database to stand in while `database` is made."""
     return "template1" if database == "postgres" else "postgres"
+
+
+def _by_files(connection: Connection) -> sql.SQL:
+    """How a database is copied: file by file, which costs a fifth of page by page through the log, the default since 15."""
+    return sql.SQL(" strategy file_copy" if connection.info.server_version >= 150000 else "")
 
 
 def _in_database(target: Target, database: str) -> Target:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pg_deploy.catalog.diff import Difference, describe
-from pg_deploy.catalog.reader import Fact, Facts, read_facts
+from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.errors import PgDeployError
 from pg_deploy.execution.segments import Work, run_segments
 from pg_deploy.inverse.generate import generate_rollback
@@ -48,8 +48,7 @@ def mend(job: Job, current: Attempt, goal: Goal, now: Facts) -> Facts:
         job.record(current, "mended", current.stem, "failed", {**detail, "error": str(error)})
         return now
     job.record(current, "mended", current.stem, "mended", detail)
-    with job.target.session(f"mend {current.version}") as connection:
-        return read_facts(connection)
+    return job.guard.read_facts()
 
 
 def run_sql(job: Job, current: Attempt, direction: str, file: str, sql: str) -> int:
