@@ -166,7 +166,10 @@ def test_a_port_lost_to_another_program_while_starting_is_left_for_the_next(
         thief.bind(("127.0.0.1", 0))
         thief.listen()
         lost = thief.getsockname()[1]
-        monkeypatch.setattr(ports, "choose", lambda demanded, name, first=0: lost if first <= lost else 1)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            free = probe.getsockname()[1]
+        monkeypatch.setattr(ports, "choose", lambda demanded, name, first=0: free if first == lost + 1 else lost)
         launched = []
 
         def launch_nothing(where: Place, port: int, variables: dict[str, str]) -> processes.Process | None:
@@ -177,6 +180,6 @@ def test_a_port_lost_to_another_program_while_starting_is_left_for_the_next(
         monkeypatch.setattr(airflow, "START_SECONDS", 2)
         with pytest.raises(StartError):
             airflow.start(replace(launcher.where, home=tmp_path / "home"), {})
-        assert launched == [lost, 1]
+        assert launched == [lost, free]
         with pytest.raises(PortTakenError):
             airflow.start(replace(launcher.where, home=tmp_path / "home"), {"AIRFLOW_PORT": str(lost)})
