@@ -17,6 +17,14 @@ select
           and i.indisprimary
     ) as key,
     (
+        select coalesce(array_agg(format_type(a.atttypid, a.atttypmod) order by k.place), '{}')
+        from pg_catalog.pg_index i
+        cross join lateral unnest(i.indkey::smallint[]) with ordinality k (number, place)
+        join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = k.number
+        where i.indrelid = c.oid
+          and i.indisprimary
+    ) as key_types,
+    (
         select jsonb_object_agg(
             r.rolname,
             jsonb_build_object(

@@ -278,13 +278,13 @@ def _ask(
     seen: dict[str, tuple[str, ...]] = {}
     users = {subject.label.removeprefix("user "): str(subject.sid) for subject in subjects}
     people = own_rows(connection, lookup_tables(connection), list(users))
-    rows = contexts(connection, relations, keys)
+    rows = contexts(connection, [r for r in relations if keys.get(r.full_name)], keys)
     for relation in relations:
         name = relation.full_name
+        if not keys.get(name):
+            continue
         texts = contents(connection, relation, keys[name])
-        query = (
-            f"select {key_text(relation)} from {relation.quoted} t where {key_among(connection, relation)} order by 1"
-        )
+        query = f"select {key_text(relation)} from {relation.quoted} t where {key_among(relation)} order by 1"
         for subject in subjects:
             left = started + seconds - time.monotonic()
             if left <= 0:

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import psycopg
 
 from pg_deploy.access.api import Api
-from pg_deploy.access.live_context import key_text, lookup_tables, rows_naming
+from pg_deploy.access.live_context import empty_tables, key_text, lookup_tables, rows_naming
 from pg_deploy.access.predicates import Policy
-from pg_deploy.access.reach import Relation, columns
+from pg_deploy.access.reach import Relation
 from pg_deploy.access.rowsets import acting_as
 from pg_deploy.access.subjects import NOBODY, Subject, claims
 from pg_deploy.access.text import quote
@@ -100,12 +100,15 @@ def choose_rows(
 ) -> dict[str, tuple[str, ...]]:
     """Keys by table: of any rows, of rows where a column that policies read is null, and of rows that the subjects see."""
     found: dict[str, dict[str, None]] = {}
+    unused = empty_tables(connection, {relation.id for relation in relations})
     for relation in relations:
         keys = found.setdefault(relation.full_name, {})
+        if relation.id in unused:
+            continue
         head = f"select {key_text(relation)} from {relation.quoted} t"
         keys.update(_tried(connection, f"{head} limit {KEYS * 3}"))
         read = {name for policy in policies if policy.relation == relation.id for name in policy.columns}
-        for name in sorted(read & columns(connection, relation).keys() - set(relation.key)):
+        for name in sorted(read - set(relation.key)):
             if time.monotonic() < deadline:
                 keys.update(_tried(connection, f"{head} where t.{quote(name)} is null limit 2"))
         for subject in subjects:

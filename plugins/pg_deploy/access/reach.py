@@ -28,6 +28,7 @@ class Relation:
     forced: bool
     owner: str
     key: list[str]
+    key_types: list[str]
     rights: Mapping[str, Mapping[str, bool]]
     invoker: bool
     plain: bool
