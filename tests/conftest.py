@@ -19,10 +19,6 @@ from demo.server import next_free_port
 PREFIX = "pg-deploy-test-"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes a minute or more; left out of `make test`")
-
-
 def _is_mine(path: Path) -> bool:
     try:
         return path.stat().st_uid == os.geteuid()

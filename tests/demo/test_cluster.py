@@ -186,7 +186,6 @@ def test_the_command_line_prints_the_urls_and_nothing_else(
 
 
 @pytest.mark.acceptance
-@pytest.mark.slow
 def test_a_cron_job_of_the_deploying_role_really_runs(demo_url: str) -> None:
     """Scheduled is not run: workers, privileges and the database's name must all be right."""
     ask_at(demo_url, "select cron.schedule('beat', '* * * * *', 'create table public.beaten ()')")
