@@ -194,9 +194,10 @@ def _metadata(made: Stack) -> Path:
         os.chown(secret, account.pw_uid, account.pw_gid)
     arguments = ("-U", wanted["POSTGRES_USER"], "--auth=scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--no-sync")
     programs.run(installation.bindir, "initdb", "-D", str(data), *arguments)
+    settings = dict(part.split("=", 1) for part in made.command("postgres")[1:] if part != "-c")
     programs.start(
         installation.bindir, data, made.ports["postgres"],
-        {"listen_addresses": "127.0.0.1", "unix_socket_directories": "''", "fsync": "off", "max_connections": "100"},
+        {"listen_addresses": "127.0.0.1", "unix_socket_directories": "''", "fsync": "off", "max_connections": "100", **settings},
     )  # fmt: skip
     url = f"postgresql://{wanted['POSTGRES_USER']}:{wanted['POSTGRES_PASSWORD']}@127.0.0.1:{made.ports['postgres']}"
     with psycopg.connect(f"{url}/postgres", autocommit=True) as connection:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import psycopg
 import pytest
 
 from launch import airflow, ports, processes
@@ -81,6 +82,9 @@ def home(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
         "PG_DEPLOY_GOOD_FOR": "20 s",
         "PYTHONPATH": "plugins",
     }
+    with psycopg.connect(server.url("airflow_metadata", "admin"), autocommit=True) as connection:
+        # As docs/production.md advises: the workers of a killed scheduler keep its connection, and any lock that it held.
+        connection.execute("alter database airflow_metadata set idle_in_transaction_session_timeout = '30s'")
     where = place(variables)
     try:
         yield Home(where, variables, airflow.start(where, variables))
