@@ -52,6 +52,11 @@ class State:
     history: Mapping[str, HistoryRow]
     attempts: Mapping[str, Attempt]
 
+    @property
+    def elsewhere(self) -> frozenset[str]:
+        """The versions that the history holds and of which the ledger knows nothing."""
+        return frozenset(self.history) - frozenset(self.attempts)
+
     def standing(self, version: str) -> Standing:
         """Where that version stands."""
         attempt = self.attempts.get(version)

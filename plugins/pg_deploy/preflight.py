@@ -122,11 +122,11 @@ def beside(faults: Sequence[PgDeployError]) -> Iterator[None]:
 
 
 def _plan(connection: Connection, files: Folder, conf: DeployConf) -> Plan:
-    state = planning.read_state(connection, [file.version for file in files.files])
+    state = planning.read_state(connection, files.versions)
     found = planning.make_plan(
         files.files, state, wanted=conf.migrations, out_of_order=conf.out_of_order, faulty=files.faulty
     )
-    settled = files.settled(state.history)
+    settled = files.settled(state.elsewhere)
     counting = [fault for fault in files.faults if fault not in settled.values()]
     return replace(
         found,

@@ -76,7 +76,7 @@ def check(
 
 
 def _plan(connection: Connection, files: Folder, conf: BaselineConf, refused: Sequence[PgDeployError]) -> Adoption:
-    state = planning.read_state(connection, [file.version for file in files.files])
+    state = planning.read_state(connection, files.versions)
     found = plan_adoption(files, state, conf)
     faults = (*found.faults, *refused)
     if faults:

@@ -31,7 +31,7 @@ class Adoption:
 
 def plan_adoption(folder: Folder, state: State, conf: BaselineConf) -> Adoption:
     """Which of the folder's migrations the conf adopts on a target in `state`. Reads files only; raises nothing."""
-    settled = folder.settled(state.history).values()
+    settled = folder.settled(state.elsewhere).values()
     faults: list[PgDeployError] = [fault for fault in folder.faults if fault not in settled]
     named = set(conf.migrations)
     known = {name for file in folder.files for name in (file.version, file.stem)}

@@ -149,8 +149,16 @@ class Folder:
     faulty: tuple[str, ...] = ()
     unusable: Mapping[str, PgDeployError] = field(default_factory=dict)
 
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions of all files, usable or not."""
+        return (*(file.version for file in self.files), *(stem.split("_", 1)[0] for stem in self.faulty))
+
     def settled(self, recorded: Collection[str]) -> Mapping[str, PgDeployError]:
-        """Those unusable files whose version is recorded as applied: nothing will be done with them any more."""
+        """Those unusable files whose version was applied by others: nothing will be done with them any more.
+
+        What we applied is another matter: such a file was edited since.
+        """
         return {stem: fault for stem, fault in self.unusable.items() if stem.split("_", 1)[0] in recorded}
 
 
