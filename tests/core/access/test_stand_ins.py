@@ -121,8 +121,18 @@ NOT_USED = {
     ),
 }
 
+QUICK = (
+    "a membership",
+    "policies of the table looked up",
+    "no right to read the table",
+    "an owner to whom the policies apply",
+)
+"""Those that `make test` runs; the others are run by `make acceptance`."""
 
-@pytest.mark.parametrize("name", USED)
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.acceptance) for name in USED]
+)
 def test_a_stand_in_answers_as_its_table_does(pair: Pair, name: str) -> None:
     """Anything else would prove a leak unchanged, or raise an alarm over nothing."""
     pair.plant(*USED[name])
