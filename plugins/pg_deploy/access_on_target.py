@@ -76,14 +76,13 @@ def ask_target(
             if kept:
                 changes = access_changes(*facts)
                 sample = LiveSample.from_detail(kept[-1].detail)
+                tables = {each.table for each in written}
                 compared = ask_again(
                     connection,
                     sample,
                     api,
                     because=_because(changes, sample),
-                    still_valid=lambda table, predicate: still_valid(
-                        table, predicate, *facts, {each.table for each in written}
-                    ),
+                    still_valid=lambda table, predicate: still_valid(table, predicate, *facts, tables),
                 )
                 _record(job, attempt, compared)
                 differences += compared.differences

@@ -126,13 +126,8 @@ def _plan(connection: Connection, files: Folder, conf: DeployConf) -> Plan:
     found = planning.make_plan(
         files.files, state, wanted=conf.migrations, out_of_order=conf.out_of_order, faulty=files.faulty
     )
-    settled = files.settled(state.elsewhere)
-    counting = [fault for fault in files.faults if fault not in settled.values()]
-    return replace(
-        found,
-        faults=(*counting, *found.faults),
-        settled=tuple(f"applied already, so it is left alone: {fault}" for fault in settled.values()),
-    )
+    faults, settled = files.judged(state.elsewhere)
+    return replace(found, faults=(*faults, *found.faults), settled=settled)
 
 
 def _judge(

@@ -8,22 +8,8 @@ select
     c.relrowsecurity as secured,
     c.relforcerowsecurity as forced,
     pg_get_userbyid(c.relowner)::text as owner,
-    (
-        select coalesce(array_agg(a.attname::text order by k.place), '{}')
-        from pg_catalog.pg_index i
-        cross join lateral unnest(i.indkey::smallint[]) with ordinality k (number, place)
-        join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = k.number
-        where i.indrelid = c.oid
-          and i.indisprimary
-    ) as key,
-    (
-        select coalesce(array_agg(format_type(a.atttypid, a.atttypmod) order by k.place), '{}')
-        from pg_catalog.pg_index i
-        cross join lateral unnest(i.indkey::smallint[]) with ordinality k (number, place)
-        join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = k.number
-        where i.indrelid = c.oid
-          and i.indisprimary
-    ) as key_types,
+    primary_key.names as key,
+    primary_key.types as key_types,
     (
         select jsonb_object_agg(
             r.rolname,
@@ -44,6 +30,16 @@ select
     c.relpersistence = 'p' and c.relkind = 'r' and not c.relispartition and not c.relhassubclass as plain
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+cross join lateral (
+    select
+        coalesce(array_agg(a.attname::text order by k.place), '{}') as names,
+        coalesce(array_agg(format_type(a.atttypid, a.atttypmod) order by k.place), '{}') as types
+    from pg_catalog.pg_index i
+    cross join lateral unnest(i.indkey::smallint[]) with ordinality k (number, place)
+    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = k.number
+    where i.indrelid = c.oid
+      and i.indisprimary
+) primary_key
 where c.relkind in ('r', 'p', 'v', 'm', 'f')
   and not starts_with(n.nspname, 'pg_')
   and n.nspname <> all (%(ignored)s)

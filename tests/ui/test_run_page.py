@@ -208,6 +208,23 @@ def test_a_rollback_run_shows_what_it_undid(site: Site, new_target: Callable[[st
     assert older.locator("#m20250102000000 .pill").inner_text() == "deployed"
 
 
+def run_that_builds(url: str, phase: str) -> str:
+    """Wait until an index of public.people is being built, in a phase like that one; returns the id of the run."""
+    with psycopg.connect(url, autocommit=True) as looking:
+        for _ in range(600):
+            # The ledger is made with indexes too.
+            found = looking.execute(
+                "select count(*) from pg_stat_progress_create_index where relid = 'public.people'::regclass and phase like %s",
+                [phase],
+            ).fetchone()
+            if found and found[0]:
+                break
+            looking.execute("select pg_sleep(0.2)")
+        run = looking.execute("select airflow_run from deploy_ledger.deployment").fetchone()
+    assert run is not None
+    return str(run[0])
+
+
 def test_the_page_of_a_running_build_shows_its_progress_and_ends_by_itself(
     site: Site, new_target: Callable[[str], str], visit: Open, tmp_path: Path
 ) -> None:
@@ -229,18 +246,7 @@ def test_the_page_of_a_running_build_shows_its_progress_and_ends_by_itself(
             folder=str(tmp_path),
             conf={"target": "running", "approval": "none"},
         )
-        with psycopg.connect(url, autocommit=True) as looking:
-            for _ in range(600):
-                found = looking.execute(
-                    "select count(*) from pg_stat_progress_create_index"
-                    " where relid = 'public.people'::regclass and phase like 'waiting%'"
-                ).fetchone()
-                if found and found[0]:
-                    break
-                looking.execute("select pg_sleep(0.2)")
-            run = looking.execute("select airflow_run from deploy_ledger.deployment").fetchone()
-        assert run is not None
-        page = visit().open(site.run_page(run[0]))
+        page = visit().open(site.run_page(run_that_builds(url, "waiting%")))
         working = page.locator("[data-part=working]")
         working.wait_for()
         assert "create index concurrently people_name" in working.inner_text()
@@ -284,18 +290,7 @@ def test_a_long_build_is_shown_in_per_cent_and_goes_on_by_itself(
         folder=str(tmp_path),
         conf={"target": "building", "approval": "none"},
     )
-    with psycopg.connect(url, autocommit=True) as looking:
-        for _ in range(600):
-            # The ledger is made with indexes too.
-            found = looking.execute(
-                "select count(*) from pg_stat_progress_create_index where relid = 'public.people'::regclass"
-            ).fetchone()
-            if found and found[0]:
-                break
-            looking.execute("select pg_sleep(0.2)")
-        run = looking.execute("select airflow_run from deploy_ledger.deployment").fetchone()
-    assert run is not None
-    page = visit().open(site.run_page(run[0]))
+    page = visit().open(site.run_page(run_that_builds(url, "%")))
     said = page.locator("[data-part=working] .progress span")
     said.wait_for()
     seen: set[str] = set()

@@ -11,7 +11,7 @@ from pglast import ast, enums
 from pg_deploy.access.arms import ROW, printed
 from pg_deploy.access.bodies import Refuse
 from pg_deploy.access.text import quote
-from pg_deploy.access.trees import nodes, replaced
+from pg_deploy.access.trees import is_equality, nodes, replaced
 
 MOST = 64
 SUBJECT = "access_proof_subject"
@@ -47,11 +47,7 @@ class Disjunct:
 
 
 def _normal(condition: ast.Node) -> str:
-    if (
-        isinstance(condition, ast.A_Expr)
-        and condition.kind == enums.A_Expr_Kind.AEXPR_OP
-        and [part.sval for part in condition.name] == ["="]
-    ):
+    if is_equality(condition):
         return " = ".join(sorted((printed(condition.lexpr), printed(condition.rexpr))))
     return printed(condition)
 
@@ -102,11 +98,7 @@ def _same_row(disjunct: Disjunct, keys: Callable[[str], Sequence[Sequence[str]]]
         return term
 
     for condition in disjunct.conditions:
-        if (
-            isinstance(condition, ast.A_Expr)
-            and condition.kind == enums.A_Expr_Kind.AEXPR_OP
-            and [part.sval for part in condition.name] == ["="]
-        ):
+        if is_equality(condition):
             parent[root(printed(condition.lexpr))] = root(printed(condition.rexpr))
     for place, (alias, table) in enumerate(disjunct.tables):
         for other, same in disjunct.tables[place + 1 :]:
@@ -126,9 +118,7 @@ def _renamed(node: ast.Node, *, old: str, new: str) -> ast.Node:
 def _trivial(condition: ast.Node) -> bool:
     """`k.id = k.id` of a key, which is never null."""
     return (
-        isinstance(condition, ast.A_Expr)
-        and condition.kind == enums.A_Expr_Kind.AEXPR_OP
-        and [part.sval for part in condition.name] == ["="]
+        is_equality(condition)
         and isinstance(condition.lexpr, ast.ColumnRef)
         and printed(condition.lexpr) == printed(condition.rexpr)
     )

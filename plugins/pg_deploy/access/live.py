@@ -278,11 +278,10 @@ def _ask(
     seen: dict[str, tuple[str, ...]] = {}
     users = {subject.label.removeprefix("user "): str(subject.sid) for subject in subjects}
     people = own_rows(connection, lookup_tables(connection), list(users))
-    rows = contexts(connection, [r for r in relations if keys.get(r.full_name)], keys)
+    relations = [relation for relation in relations if keys.get(relation.full_name)]
+    rows = contexts(connection, relations, keys)
     for relation in relations:
         name = relation.full_name
-        if not keys.get(name):
-            continue
         texts = contents(connection, relation, keys[name])
         query = f"select {key_text(relation)} from {relation.quoted} t where {key_among(relation)} order by 1"
         for subject in subjects:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 import psycopg
 
@@ -109,24 +110,10 @@ def rows_naming(
 
     Looked for in columns that lead an index, and in others whose name speaks of people. What takes too long is left out.
     """
-    ids = [user for user in users if _UUID.fullmatch(user)]
     naming = _naming(connection, tables)
-    for schema, name in tables:
-        for column, kind in naming.get((schema, name), ()):
-            wanted = ids if kind == "uuid" else list(users)
-            if not wanted:
-                continue
-            try:
-                with connection.transaction():
-                    rows = connection.execute(
-                        f"select t.{quote(column)}::text, to_jsonb(t) from {quote(schema, name)} t"
-                        f" where t.{quote(column)} = any (%s::{kind}[])".encode(),
-                        [wanted],
-                    ).fetchall()
-            except psycopg.errors.QueryCanceled:
-                continue
-            for user, row in rows:
-                yield user, f"{schema}.{name}", row
+    for place in tables:
+        for user, row in _naming_users(connection, place, naming, users, "to_jsonb(t)"):
+            yield user, ".".join(place), row
 
 
 def own_rows(connection: Connection, tables: tuple[Place, ...], users: Sequence[str]) -> dict[str, str]:
@@ -134,27 +121,40 @@ def own_rows(connection: Connection, tables: tuple[Place, ...], users: Sequence[
     found: dict[str, list[str]] = {}
     naming = _naming(connection, tables)
     parents = foreign_keys(connection)
-    for user, table, row in rows_naming(connection, tables, users):
-        found.setdefault(user, []).append(f"{table} {json.dumps(row, sort_keys=True, default=str)}")
     for place in tables:
+        for user, row in _naming_users(connection, place, naming, users, "to_jsonb(t)"):
+            found.setdefault(user, []).append(f"{'.'.join(place)} {json.dumps(row, sort_keys=True, default=str)}")
         joins, texts = _parents(parents, place, "t", 0, [0])
-        if not texts:
-            continue
-        for column, kind in naming.get(place, ()):
-            wanted = [user for user in users if kind != "uuid" or _UUID.fullmatch(user)]
-            try:
-                with connection.transaction():
-                    rows = connection.execute(
-                        f"select t.{quote(column)}::text, md5(concat_ws('|', {', '.join(texts)}))"
-                        f" from {quote(*place)} t {' '.join(joins)}"
-                        f" where t.{quote(column)} = any (%s::{kind}[])".encode(),
-                        [wanted],
-                    ).fetchall()
-            except psycopg.errors.QueryCanceled:
-                continue
-            for user, digest in rows:
-                found.setdefault(user, []).append(digest)
+        if texts:
+            digest = f"md5(concat_ws('|', {', '.join(texts)}))"
+            for user, told in _naming_users(connection, place, naming, users, digest, " ".join(joins)):
+                found.setdefault(user, []).append(told)
     return {user: hashlib.sha256(repr(sorted(rows)).encode()).hexdigest() for user, rows in found.items()}
+
+
+def _naming_users(
+    connection: Connection,
+    place: Place,
+    naming: Mapping[Place, Sequence[tuple[str, str]]],
+    users: Sequence[str],
+    shown: str,
+    joins: str = "",
+) -> Iterator[tuple[str, Any]]:
+    """For each row `t` of a table that names one of the users: that user, and the expression `shown`."""
+    for column, kind in naming.get(place, ()):
+        wanted = [user for user in users if kind != "uuid" or _UUID.fullmatch(user)]
+        if not wanted:
+            continue
+        try:
+            with connection.transaction():
+                rows = connection.execute(
+                    f"select t.{quote(column)}::text, {shown} from {quote(*place)} t {joins}"
+                    f" where t.{quote(column)} = any (%s::{kind}[])".encode(),
+                    [wanted],
+                ).fetchall()
+        except psycopg.errors.QueryCanceled:
+            continue
+        yield from rows
 
 
 def contents(connection: Connection, relation: Relation, keys: Sequence[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pglast import ast, enums
 
 from pg_deploy.access.arms import ROW
-from pg_deploy.access.trees import nodes
+from pg_deploy.access.trees import is_equality, nodes
 
 _REFUSED = (
     "groupClause",
@@ -91,11 +91,7 @@ def _existence(link: ast.SubLink, conditions: Sequence[ast.Node]) -> tuple[str, 
     ):
         return None
     equality = of_row[0]
-    if (
-        not isinstance(equality, ast.A_Expr)
-        or equality.kind != enums.A_Expr_Kind.AEXPR_OP
-        or [part.sval for part in equality.name] != ["="]
-    ):
+    if not is_equality(equality):
         return None
     sides = [_reference(equality.lexpr), _reference(equality.rexpr)]
     for one, other in (sides, sides[::-1]):

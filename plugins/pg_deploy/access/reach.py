@@ -77,6 +77,14 @@ def columns(connection: Connection, relation: Relation) -> dict[str, Column]:
     return {column.name: column for column in rows}
 
 
+def unique_keys(connection: Connection) -> dict[str, list[list[str]]]:
+    """For each table, by its quoted name, its unique keys over columns that are never null. Reads only."""
+    found: dict[str, list[list[str]]] = {}
+    for schema, name, key in connection.execute(statement("unique_keys")).fetchall():
+        found.setdefault(quote(schema, name), []).append(key)
+    return found
+
+
 def attributes(connection: Connection, roles: tuple[str, ...]) -> dict[str, bool]:
     """Which of the roles bypass row level security. Reads only."""
     with connection.cursor(row_factory=dict_row) as cursor:

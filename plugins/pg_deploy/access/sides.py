@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from pg_deploy.access.api import Api
@@ -28,15 +29,19 @@ class Side:
 
     def referenced(self, table: str) -> set[str]:
         """The columns of a table that its policies read; a policy that takes the whole row reads all of them."""
-        relation = self.relations[table]
-        found: set[str] = set()
-        for policy in self.policies:
-            if policy.relation == relation.id:
-                found.update(policy.columns)
-                texts = (policy.using or "") + (policy.with_check or "")
-                if f"{relation.name}.*" in texts or f'"{relation.name}".*' in texts:
-                    found.update(self.columns[table])
-        return found
+        return read_by_policies(self.policies, self.relations[table], self.columns[table])
+
+
+def read_by_policies(policies: Iterable[Policy], relation: Relation, columns: Collection[str]) -> set[str]:
+    """The columns of a relation that its policies read; a policy that takes the whole row reads all of its `columns`."""
+    found: set[str] = set()
+    for policy in policies:
+        if policy.relation == relation.id:
+            found.update(policy.columns)
+            texts = (policy.using or "") + (policy.with_check or "")
+            if f"{relation.name}.*" in texts or f'"{relation.name}".*' in texts:
+                found.update(columns)
+    return found
 
 
 def open_side(name: str, connection: Connection, api: Api) -> Side:

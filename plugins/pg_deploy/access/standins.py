@@ -19,8 +19,8 @@ from pg_deploy.access.api import Api
 from pg_deploy.access.arms import parse_predicate, printed
 from pg_deploy.access.inline import Owned
 from pg_deploy.access.lookups import Lookup, find_lookup
-from pg_deploy.access.reach import Relation, columns, reachable
-from pg_deploy.access.sides import Side
+from pg_deploy.access.reach import Relation, columns, reachable, unique_keys
+from pg_deploy.access.sides import Side, read_by_policies
 from pg_deploy.access.text import quote, statement
 from pg_deploy.access.universe import Universe
 
@@ -39,8 +39,11 @@ class StandIns:
     api: Api
     owned: Mapping[str, Owned]
     made: int = 0
-    _keys: dict[str, list[list[str]]] = field(default_factory=dict)
     _found: dict[object, str | None] = field(default_factory=dict)
+
+    @cached_property
+    def _keys(self) -> Mapping[str, list[list[str]]]:
+        return unique_keys(self.side.connection)
 
     @cached_property
     def _relations(self) -> Mapping[tuple[str, str], Relation]:
@@ -80,20 +83,12 @@ class StandIns:
 
     def _columns(self, relation: Relation, lookup: Lookup, universe: Universe) -> tuple[str, ...] | None:
         """The columns of the table that decide whether a row of it is found, or None where a stand-in cannot hold them."""
-        if not self._keys:
-            for schema, name, key in self.side.connection.execute(statement("unique_keys")).fetchall():
-                self._keys.setdefault(quote(schema, name), []).append(key)
         if [lookup.key] not in self._keys.get(relation.quoted, []):
             return None
+        found = columns(self.side.connection, relation)
         decisive = set(lookup.reads)
         if relation.secured:
-            for policy in self.side.policies:
-                if policy.relation == relation.id:
-                    texts = (policy.using or "") + (policy.with_check or "")
-                    if f"{relation.name}.*" in texts or f"{quote(relation.name)}.*" in texts:
-                        return None
-                    decisive.update(policy.columns)
-        found = columns(self.side.connection, relation)
+            decisive |= read_by_policies(self.side.policies, relation, found)
         types = {column.name: column.type for column in universe.columns}
         if lookup.key in decisive or types.get(lookup.column) != found[lookup.key].type:
             return None

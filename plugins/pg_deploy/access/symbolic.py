@@ -20,7 +20,7 @@ from pg_deploy.access.compiling import Attribute, Compiler
 from pg_deploy.access.cuts import Cut, find_cut, is_determined
 from pg_deploy.access.disjunct import SUBJECT, Disjunct, folded, from_clause
 from pg_deploy.access.predicates import Effective, read_policies
-from pg_deploy.access.reach import reachable
+from pg_deploy.access.reach import reachable, unique_keys
 from pg_deploy.access.real import Answer, Cell, Question
 from pg_deploy.access.sides import Side
 from pg_deploy.access.subjects import Subject
@@ -77,8 +77,7 @@ class SymbolicEngine:
             " where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'f')"
         ).fetchall():
             named.setdefault(f"{schema}.{name}", []).append(column)
-        for schema, name, key in connection.execute(statement("unique_keys")).fetchall():
-            self.keys.setdefault(quote(schema, name), []).append(key)
+        self.keys = unique_keys(connection)
         known: dict[tuple[str, int], bool] = {}
 
         def executable(role: str, function: int) -> bool:

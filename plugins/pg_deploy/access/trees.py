@@ -33,6 +33,15 @@ def call_name(call: ast.FuncCall) -> tuple[str, str]:
     return ("" if len(names) == 1 else names[-2]), names[-1]
 
 
+def is_equality(node: ast.Node) -> bool:
+    """Whether a node is `left = right`, of two values."""
+    return (
+        isinstance(node, ast.A_Expr)
+        and node.kind == enums.A_Expr_Kind.AEXPR_OP
+        and [part.sval for part in node.name] == ["="]
+    )
+
+
 def is_bare(body: ast.SelectStmt) -> bool:
     """Whether a query is one expression, without FROM, WHERE or anything else."""
     return (

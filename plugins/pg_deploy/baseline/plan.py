@@ -31,8 +31,8 @@ class Adoption:
 
 def plan_adoption(folder: Folder, state: State, conf: BaselineConf) -> Adoption:
     """Which of the folder's migrations the conf adopts on a target in `state`. Reads files only; raises nothing."""
-    settled = folder.settled(state.elsewhere).values()
-    faults: list[PgDeployError] = [fault for fault in folder.faults if fault not in settled]
+    counting, settled = folder.judged(state.elsewhere)
+    faults: list[PgDeployError] = list(counting)
     named = set(conf.migrations)
     known = {name for file in folder.files for name in (file.version, file.stem)}
     known |= {name for stem in folder.faulty for name in (stem, stem.split("_", 1)[0])}
@@ -47,7 +47,7 @@ def plan_adoption(folder: Folder, state: State, conf: BaselineConf) -> Adoption:
     ]
     adopt: list[Migration] = []
     lines: list[str] = []
-    warnings = [f"applied already, so it is left alone: {fault}" for fault in settled]
+    warnings = list(settled)
     for file in chosen:
         standing = state.standing(file.version)
         fault = _fault(file, state, standing, conf, is_named=bool({file.version, file.stem} & named))

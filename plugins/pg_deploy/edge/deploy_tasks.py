@@ -80,10 +80,10 @@ def gate(stem: str) -> str:
     """Let a pinned, pending migration through; say of any other why there is nothing to do."""
     with told_plainly():
         run = read_run(get_current_context())
-        version = stem.split("_", 1)[0]
+        version, group = stem.split("_", 1)[0], group_of(stem)
         if run.ownership is None:
             log.info("a dry run: nothing is done")
-            return f"{group_of(stem)}.passed"
+            return f"{group}.passed"
         with run.target.session(f"gate {version}") as connection:
             pinned = plan.pinned_version(connection, run.deployment_id, version)
             held = deployment.deployment(connection, run.deployment_id)
@@ -92,13 +92,13 @@ def gate(stem: str) -> str:
             raise HistoryMismatchError(stem, version)
         if standing.is_in_place:
             log.info("%s is %s: nothing to do", stem, standing.value)
-            return f"{group_of(stem)}.passed"
+            return f"{group}.passed"
         if pinned is None:
             known = held is not None and version in held.folder_versions
             log.info("%s %s: nothing is done", stem, "was not chosen" if known else "arrived after this run began")
-            return f"{group_of(stem)}.passed"
+            return f"{group}.passed"
         log.info("%s is %s", stem, standing.value)
-        return f"{group_of(stem)}.approve"
+        return f"{group}.approve"
 
 
 @task
@@ -135,17 +135,17 @@ def verify(stem: str) -> None:
 def decide(stem: str) -> str | list[str]:
     """Passed, rollback, or neither: where nothing began, or where on_failure says stop."""
     context = get_current_context()
-    states = task_states(context)
-    if states.get(f"{group_of(stem)}.verify") == "success":
-        return f"{group_of(stem)}.passed"
-    if "failed" not in (states.get(f"{group_of(stem)}.apply"), states.get(f"{group_of(stem)}.verify")):
+    states, group = task_states(context), group_of(stem)
+    if states.get(f"{group}.verify") == "success":
+        return f"{group}.passed"
+    if "failed" not in (states.get(f"{group}.apply"), states.get(f"{group}.verify")):
         log.info("nothing was begun, so there is nothing to undo")
         return []
     with told_plainly():
         if read_run(context).conf.on_failure == "stop":
             log.warning("on_failure is stop: %s is left as it is, for a person to look at", stem)
             return []
-    return f"{group_of(stem)}.rollback"
+    return f"{group}.rollback"
 
 
 @task(trigger_rule="none_failed_min_one_success")

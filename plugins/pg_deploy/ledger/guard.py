@@ -52,15 +52,8 @@ class Guard:
         kept = self._kept.pop() if self._kept else None
         is_new = kept is not None and self.target.made_new(kept, purpose)
         connection = kept if kept is not None and is_new else self.target.connect(purpose)
-        try:
+        with _lent(connection, self._kept if keep else None):
             yield connection
-        except BaseException:
-            connection.close()
-            raise
-        if keep:
-            self._kept.append(connection)
-        else:
-            connection.close()
 
     def read_facts(self) -> Facts:
         """All catalog facts, in a session that serves nothing else: it has its plan ready, and no migration ran in it.
@@ -74,13 +67,8 @@ class Guard:
             # The server was restarted, or somebody ended the session: it is as good as any other.
             connection.close()
             connection = self.target.connect("catalog")
-        try:
-            facts = read_facts(connection, keep_plan=True)
-        except BaseException:
-            connection.close()
-            raise
-        self._reader.append(connection)
-        return facts
+        with _lent(connection, self._reader):
+            return read_facts(connection, keep_plan=True)
 
     def close(self) -> None:
         """Close the sessions that were kept."""
@@ -95,6 +83,21 @@ class Guard:
     def hold_fence(self, connection: Connection) -> None:
         """Inside a transaction on `connection`: the deployment still holds the target, until it commits."""
         deployments.hold_fence(connection, self.ownership.deployment_id, self.ownership.fence)
+
+
+@contextmanager
+def _lent(connection: Connection, kept: list[Connection] | None) -> Iterator[None]:
+    """Put the connection with the kept ones when the block ends; close it where there are none, or whatever was raised."""
+    try:
+        yield
+    except BaseException:
+        # A task that is stopped too must not leave its statement running in a session that is used again.
+        connection.close()
+        raise
+    if kept is None:
+        connection.close()
+    else:
+        kept.append(connection)
 
 
 @contextmanager

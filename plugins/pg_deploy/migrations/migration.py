@@ -154,12 +154,14 @@ class Folder:
         """The versions of all files, usable or not."""
         return (*(file.version for file in self.files), *(stem.split("_", 1)[0] for stem in self.faulty))
 
-    def settled(self, recorded: Collection[str]) -> Mapping[str, PgDeployError]:
-        """Those unusable files whose version was applied by others: nothing will be done with them any more.
+    def judged(self, elsewhere: Collection[str]) -> tuple[tuple[PgDeployError, ...], tuple[str, ...]]:
+        """The faults that count, and a sentence for each unusable file whose version is among those applied `elsewhere`.
 
-        What we applied is another matter: such a file was edited since.
+        Nothing will be done with these any more. What we applied is another matter: such a file was edited since.
         """
-        return {stem: fault for stem, fault in self.unusable.items() if stem.split("_", 1)[0] in recorded}
+        settled = [fault for stem, fault in self.unusable.items() if stem.split("_", 1)[0] in elsewhere]
+        notes = tuple(f"applied already, so it is left alone: {fault}" for fault in settled)
+        return tuple(fault for fault in self.faults if fault not in settled), notes
 
 
 def read_folder(directory: Path) -> tuple[MigrationFile, ...]:
