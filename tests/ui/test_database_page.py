@@ -84,6 +84,7 @@ def test_a_month_of_samples_and_500_deployments_are_charts_and_a_list(
     assert page.locator("section[aria-labelledby=deployments] tbody tr td").first.inner_text() == "450"
 
 
+@pytest.mark.acceptance
 def test_the_database_is_looked_at_without_a_mouse(site: Site, large: Target, visit: Open) -> None:
     """Who cannot use a mouse has to choose a target and a time, and to reach each deployment."""
     page = visit().open(f"/pg-deploy/database?target={large.name}")
