@@ -83,7 +83,7 @@ def empty_database(demo_cluster: cluster.Cluster, request: pytest.FixtureRequest
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first: begun last, one of them would keep one of two processes busy while the other waits."""
-    first = ("dags", "ui", "faults", "migrations")
+    first = ("dags", "ui", "launch", "faults", "migrations")
     root = Path(__file__).parent
 
     def rank(item: pytest.Item) -> int:
