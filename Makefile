@@ -99,7 +99,9 @@ faults: demo-packages ## kill everything at random times, also in a real Airflow
 
 .PHONY: bench
 bench: demo-packages ## run every benchmark of benchmarks/, beside plain psql
-	@for benchmark in benchmarks/[!_]*.py; do $(python) -m "benchmarks.$$(basename "$$benchmark" .py)" || exit 1; done
+	@missed=; for benchmark in benchmarks/[!_]*.py; do \
+		$(python) -m "benchmarks.$$(basename "$$benchmark" .py)" || missed="$$missed $$(basename "$$benchmark" .py)"; \
+	done; test -z "$$missed" || { echo "missed:$$missed" >&2; exit 1; }
 
 .PHONY: demo-packages
 demo-packages: venv

@@ -53,9 +53,8 @@ def run_lints(connection: Connection, *, timeout_s: float = 30.0) -> tuple[Findi
     The connection is in autocommit. A lint that takes longer than `timeout_s`, or fails, is a finding of level info itself.
     """
     found: list[Finding] = []
-    with aborted_transaction(connection):
-        connection.execute("select set_config('search_path', '', true)")
-        connection.execute("select set_config('statement_timeout', %s, true)", [f"{int(timeout_s * 1000)}ms"])
+    with aborted_transaction(connection, timeout_s=timeout_s):
+        connection.execute("set local search_path = ''")
         for name, answer in _answers(connection, lint_names()):
             if isinstance(answer, psycopg.Error):
                 said = f"could not run: {one_line(str(answer))}"

@@ -12,6 +12,7 @@ from datetime import datetime
 
 import psycopg
 import psycopg.conninfo
+from psycopg import sql
 from psycopg.rows import TupleRow
 
 from pg_deploy.errors import ConnectionFailedError
@@ -28,6 +29,12 @@ _SET_UP = (
     # A killed client's statement ends within seconds, and its locks with it; a build says otherwise, see below.
     " case when version() like '%linux%' and current_setting('server_version_num')::integer >= 140000"
     f" then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"
+)
+
+# DISCARD ALL in its parts (each is documented there): the whole cannot share a round trip with what sets the session up.
+_DISCARD_ALL = (
+    b"close all; set session authorization default; reset all; deallocate all; unlisten *;"
+    b" select pg_catalog.pg_advisory_unlock_all(); discard plans; discard temp; discard sequences"
 )
 
 
@@ -60,10 +67,9 @@ class Target:
         """Whether an idle connection could be put back to what `connect` gives; it is closed where it could not."""
         try:
             if not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
-                connection.execute("discard all")
+                name = sql.Literal(_application_name(purpose)).as_bytes(connection)
                 connection.execute(
-                    f"{_SET_UP.replace('%', '%%')}, set_config('application_name', %s, false)",
-                    [f"pg_deploy {purpose}"[:63]],
+                    b"%s; %s, set_config('application_name', %s, false)" % (_DISCARD_ALL, _SET_UP.encode(), name)
                 )
                 return True
         except psycopg.Error:
@@ -77,7 +83,7 @@ class Target:
             return psycopg.connect(
                 self.conninfo,
                 autocommit=True,
-                application_name=f"pg_deploy {purpose}"[:63],
+                application_name=_application_name(purpose),
                 connect_timeout=15,
                 prepare_threshold=None,
                 client_encoding="utf8",
@@ -99,6 +105,11 @@ class Target:
             connection.close()
 
 
+def _application_name(purpose: str) -> str:
+    # The server cuts at 63 bytes, with a notice.
+    return f"pg_deploy {purpose}"[:63]
+
+
 def backend_and_time(connection: Connection) -> tuple[Backend, datetime]:
     """The server process behind `connection`, and its clock, in one round trip."""
     row = connection.execute(
@@ -111,9 +122,20 @@ def backend_and_time(connection: Connection) -> tuple[Backend, datetime]:
 
 
 @contextmanager
-def aborted_transaction(connection: Connection, *, writes: bool = False) -> Iterator[None]:
-    """A transaction that is always aborted; read only unless `writes`."""
-    connection.execute("begin" if writes else "begin read only")
+def aborted_transaction(
+    connection: Connection, *, writes: bool = False, timeout_s: float | None = None, lock_timeout_s: float | None = None
+) -> Iterator[None]:
+    """A transaction that is always aborted; read only unless `writes`.
+
+    `timeout_s` is for each statement and `lock_timeout_s` for each lock, in seconds; None leaves what the session has.
+    """
+    # One round trip: a check of a trivial migration takes less than each of these words by itself.
+    begin = ["begin" if writes else "begin read only"]
+    if timeout_s is not None:
+        begin.append(f"set local statement_timeout = {int(timeout_s * 1000)}")
+    if lock_timeout_s is not None:
+        begin.append(f"set local lock_timeout = {int(lock_timeout_s * 1000)}")
+    connection.execute("; ".join(begin).encode())
     try:
         yield
     finally:

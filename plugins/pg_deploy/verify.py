@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from pg_deploy import benchmarks as bench
@@ -17,6 +18,7 @@ from pg_deploy.job import BENCHMARK_S, Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import evidence, snapshot
 from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.lints import FAILING, LINT_BEFORE, run_lints
 from pg_deploy.migrations.migration import Benchmark, Migration
 from pg_deploy.session import Connection
@@ -38,11 +40,12 @@ def verify(job: Job, migration: Migration) -> Attempt:
     if current is None or current.state != "applied":
         raise VerificationFailedError(migration.stem, ["it is not in state applied"])
     failures: list[str] = []
+    before = evidence.of_attempt(job.ledger, current.id, "check before", "benchmark before", LINT_BEFORE)
     with job.guard.session(f"verify {migration.version}") as connection:
-        failures += _verify_checks(job, connection, current, migration)
+        failures += _verify_checks(job, connection, current, migration, before)
         if job.benchmark:
-            failures += _verify_benchmarks(job, connection, current, migration)
-        failures += _verify_lints(job, connection, current, migration)
+            failures += _verify_benchmarks(job, connection, current, migration, before)
+        failures += _verify_lints(job, connection, current, migration, before)
     after = job.guard.read_facts()
     snapshot.save(job.ledger, job.deployment_id, current.id, "after", after)
     if not job.on_copy:
@@ -55,11 +58,12 @@ def verify(job: Job, migration: Migration) -> Attempt:
     return attempts.move(job.ledger, current, "verified")
 
 
-def _verify_checks(job: Job, connection: Connection, current: Attempt, migration: Migration) -> list[str]:
+def _verify_checks(
+    job: Job, connection: Connection, current: Attempt, migration: Migration, before: Sequence[Evidence]
+) -> list[str]:
     job.log.info("checks")
     known = {
-        found.name: {row[0] for row in found.detail.get("rows", [])}
-        for found in evidence.of_attempt(job.ledger, current.id, "check before")
+        found.name: {row[0] for row in found.detail.get("rows", [])} for found in before if found.kind == "check before"
     }
     failures = []
     for check in built_in_checks():
@@ -76,10 +80,11 @@ def _verify_checks(job: Job, connection: Connection, current: Attempt, migration
     return failures
 
 
-def _verify_lints(job: Job, connection: Connection, current: Attempt, migration: Migration) -> list[str]:
+def _verify_lints(
+    job: Job, connection: Connection, current: Attempt, migration: Migration, before: Sequence[Evidence]
+) -> list[str]:
     """Findings that came with the migration: all are shown; those of level error or warn fail it where it has a companion."""
-    before = evidence.of_attempt(job.ledger, current.id, LINT_BEFORE)
-    known = {(key[0], key[1]) for row in before for key in row.detail["keys"]}
+    known = {(key[0], key[1]) for row in before if row.kind == LINT_BEFORE for key in row.detail["keys"]}
     known |= {(allowed.lint, allowed.object) for allowed in migration.manifest.allow}
     found = [finding for finding in run_lints(connection) if finding.key not in known]
     failures = []
@@ -99,12 +104,9 @@ def _verify_access(job: Job, current: Attempt, migration: Migration, after: Fact
     before = snapshot.load(job.ledger, current.id, "before")
     if before is None:
         return ["access cannot be judged, because the snapshot before is missing"]
-    rehearsed = [
-        row
-        for row in evidence.of_deployment(job.ledger, job.deployment_id, ACCESS)
-        if row.version == migration.version and row.location == "rehearsal"
-    ]
-    proven = rehearsed[-1] if rehearsed else None
+    proven = evidence.latest_of_version(
+        job.ledger, job.deployment_id, ACCESS, version=migration.version, location="rehearsal"
+    )
     compared = proven is not None and not str(proven.detail.get("verdict")).startswith("not proven")
     asked = ask_target(job, current, migration, (before, after), proven=compared)
     outcome = judge_target(migration, (before, after), proven, asked, log=job.log)
@@ -127,20 +129,21 @@ def _failure(result: CheckResult) -> list[str]:
     return [f'check "{result.name.replace("_", " ")}": {said}']
 
 
-def _verify_benchmarks(job: Job, connection: Connection, current: Attempt, migration: Migration) -> list[str]:
+def _verify_benchmarks(
+    job: Job, connection: Connection, current: Attempt, migration: Migration, before: Sequence[Evidence]
+) -> list[str]:
     if not migration.benchmarks:
         return []
     job.log.info("benchmarks after")
-    before = {
-        found.name: bench.Measurement.from_detail(found.detail)
-        for found in evidence.of_attempt(job.ledger, current.id, "benchmark before")
+    measured = {
+        found.name: bench.Measurement.from_detail(found.detail) for found in before if found.kind == "benchmark before"
     }
     after = bench.measure_all(
         connection, migration.benchmarks, side="after", timeout_s=BENCHMARK_S, log=job.log, runs=job.benchmark_runs
     )
     failures = []
     for benchmark in migration.benchmarks:
-        first = before.get(benchmark.name)
+        first = measured.get(benchmark.name)
         agrees = bench.breaches(benchmark, first, after[benchmark.name]) and all(
             _breaches_again(connection, benchmark, first, pause) for pause in AGAIN_AFTER_S
         )

@@ -54,8 +54,7 @@ def duplicate_keys(connection: Connection, index: str) -> tuple[str, ...]:
     if row is None or row[0] is None:
         return ()
     try:
-        with aborted_transaction(connection):
-            connection.execute("select set_config('statement_timeout', '60s', true)")
+        with aborted_transaction(connection, timeout_s=60):
             found = connection.execute(str(row[0]).encode()).fetchall()
     except psycopg.Error:
         return ()

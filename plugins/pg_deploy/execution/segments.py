@@ -58,10 +58,12 @@ _AFTER_A_BUILD = f"""select case when current_setting('client_connection_check_i
     and version() like '%linux%'
     then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"""
 
-_AS_OURSELVES = """select pg_catalog.set_config('role', 'none', true),
-    pg_catalog.set_config('client_encoding', 'UTF8', true),
-    pg_catalog.set_config('datestyle', 'ISO', true),
-    pg_catalog.set_config('intervalstyle', 'postgres', true)"""
+# The ledger is written as the deploying role and read as we expect it, whatever role, encoding or style of dates the
+# migration chose; its own choice is back after the commit.
+_AS_OURSELVES = (
+    "set local role none; set local client_encoding = 'UTF8';"
+    " set local datestyle = 'ISO'; set local intervalstyle = 'postgres'"
+)
 
 BeforeCommit = Callable[[Connection, Segment], None]
 
@@ -221,13 +223,14 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
     budget = _Budget(work.limits)
     statement = segment.statements[0]
     try:
-        connection.execute("begin")
         for statement in segment.statements:
             if any(claim.mode.strong for claim in statement.locks):
                 budget.start()
+            begin = "begin; " if not runs else ""
+            connection.execute(f"{begin}{_timeouts(work, budget.deadline)}".encode())
             runs.append(_run_statement(work, session, statement, budget))
-        _set_timeouts(work, connection, budget.deadline, at_least_ms=_BOOKKEEPING_MS)
-        _as_ourselves(connection)
+        timeouts = _timeouts(work, budget.deadline, at_least_ms=_BOOKKEEPING_MS)
+        connection.execute(f"{timeouts}; {_AS_OURSELVES}".encode())
         work.observer.before_commit(connection, segment)
         work.guard.hold_fence(connection)
         before_commit(connection, segment)
@@ -292,7 +295,6 @@ class _StatementTrouble(Exception):
 
 def _run_statement(work: Work, session: _Session, statement: Statement, budget: _Budget) -> StatementRun:
     connection = session.connection
-    _set_timeouts(work, connection, budget.deadline)
     # What a statement locks is read from its text; the watch sees what the text does not show (functions, do blocks, rules).
     limit = budget.seconds if budget.deadline is None else None
     watch = Watch(work.target, session.backend, work.log, strong_limit=limit)
@@ -330,8 +332,11 @@ def _ended(statement: Statement, started_at: datetime, session: _Session, seen: 
     )
 
 
-def _set_timeouts(work: Work, connection: Connection, deadline: float | None, *, at_least_ms: int = 1) -> None:
-    """Give the next statement what is left. A migration may have set timeouts of its own, so this is said before each one."""
+def _timeouts(work: Work, deadline: float | None, *, at_least_ms: int = 1) -> str:
+    """What gives the next statement the time that is left. A migration may have set timeouts of its own: said before each one.
+
+    Commands, not a query of set_config(): nothing is planned, and no object of the migration's can stand in the way.
+    """
     limits = work.limits
     lock_ms, statement_ms = 0, int(limits.statement_timeout * 1000)
     if deadline is not None:
@@ -339,10 +344,7 @@ def _set_timeouts(work: Work, connection: Connection, deadline: float | None, *,
         lock_ms = left
         # lock_timeout counts for each lock; a statement that waits for two is ended by this one.
         statement_ms = min(left, statement_ms) if statement_ms else left
-    connection.execute(
-        "select pg_catalog.set_config('lock_timeout', %s, true), pg_catalog.set_config('statement_timeout', %s, true)",
-        [str(lock_ms), str(statement_ms)],
-    )
+    return f"set local lock_timeout = {lock_ms}; set local statement_timeout = {statement_ms}"
 
 
 def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception:
@@ -388,7 +390,7 @@ def _outside_transaction(work: Work, session: _Session, segment: Segment, before
     run = _ended(statement, started_at, session, seen)
     connection = session.connection
     with connection.transaction():
-        _as_ourselves(connection)
+        connection.execute(_AS_OURSELVES.encode())
         work.guard.hold_fence(connection)
         before_commit(connection, segment)
         attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, [run])
@@ -448,13 +450,6 @@ def _write_failure(
 
 def _holds_strong_lock(work: Work, session: _Session) -> bool:
     return Watch(work.target, session.backend, work.log).holds_strong_lock(work.guard.connection)
-
-
-def _as_ourselves(connection: Connection) -> None:
-    """The ledger is written as the deploying role and read as we expect it, whatever role, encoding or style of dates the
-    migration chose; its own choice is back after the commit.
-    """
-    connection.execute(_AS_OURSELVES)
 
 
 def _abort(connection: Connection) -> None:

@@ -73,7 +73,10 @@ def baseline(connection: Connection, deployment_id: int, *, version: str, stem: 
 
 def latest(connection: Connection, version: str) -> Attempt | None:
     """The newest attempt at `version`, if any. Reads only."""
-    return latest_of(connection, [version]).get(version)
+    with connection.cursor(row_factory=class_row(Attempt)) as cursor:
+        return cursor.execute(
+            f"select {_COLUMNS} from deploy_ledger.attempt where version = %s order by id desc limit 1", [version]
+        ).fetchone()
 
 
 def latest_of(connection: Connection, versions: Iterable[str]) -> dict[str, Attempt]:
@@ -201,7 +204,11 @@ def was_begun(connection: Connection, attempt_id: int, direction: str, segment: 
 def begin_segment(
     connection: Connection, attempt_id: int, deployment_id: int, direction: str, segment: Segment, backend: Backend
 ) -> int:
-    """Write down, before anything runs, which statements this backend is about to run; returns the try. Commits once."""
+    """Write down, before anything runs, which statements this backend is about to run; returns the try. Commits once.
+
+    Of a transaction this commit does not wait for the disk: its own commit takes it there, and a server that falls over
+    before leaves nothing of either.
+    """
     row = connection.execute(
         """with previous as (
             select coalesce(max(try), 0) as try from deploy_ledger.statement_run
@@ -212,7 +219,9 @@ def begin_segment(
                 backend_start)
             select %(attempt)s, %(deployment)s, %(direction)s, p.try + 1, %(segment)s, %(transactional)s, s.ordinal, s.line, s.kind,
                 s.summary, %(pid)s, %(start)s
-            from previous p,
+            from pg_catalog.set_config('synchronous_commit',
+                    case when %(transactional)s then 'off' else pg_catalog.current_setting('synchronous_commit') end, true),
+                previous p,
                 unnest(%(ordinals)s::int[], %(lines)s::int[], %(kinds)s::text[], %(summaries)s::text[])
                     as s (ordinal, line, kind, summary)
             returning try

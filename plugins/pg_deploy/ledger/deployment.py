@@ -123,17 +123,21 @@ def renew(connection: Connection, deployment_id: int, fence: int, phase: str, *,
         raise DeploymentLostError(deployment_id, _why_lost(connection, deployment_id))
 
 
+_HOLDS = "select from deploy_ledger.deployment where id = %s and fence = %s and ended_at is null"
+
+
+def check_fence(connection: Connection, deployment_id: int, fence: int) -> None:
+    """Whether the deployment holds the target now. Reads only, and locks nothing. Raises DeploymentLostError."""
+    if connection.execute(_HOLDS, [deployment_id, fence]).fetchone() is None:
+        raise DeploymentLostError(deployment_id, _why_lost(connection, deployment_id))
+
+
 def hold_fence(connection: Connection, deployment_id: int, fence: int) -> None:
     """Make sure, inside the caller's transaction, that the deployment still holds the target, until it commits.
 
     Whoever wants to raise the fence waits for that commit. Raises DeploymentLostError.
     """
-    held = connection.execute(
-        """select from deploy_ledger.deployment
-        where id = %s and fence = %s and ended_at is null for share""",
-        [deployment_id, fence],
-    ).fetchone()
-    if held is None:
+    if connection.execute(f"{_HOLDS} for share", [deployment_id, fence]).fetchone() is None:
         raise DeploymentLostError(deployment_id, _why_lost(connection, deployment_id))
 
 

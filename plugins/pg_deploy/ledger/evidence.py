@@ -63,17 +63,35 @@ def of_deployment(connection: Connection, deployment_id: int, kind: str | None =
     return _select(connection, "deployment_id = %s and (%s::text is null or kind = %s)", [deployment_id, kind, kind])
 
 
-def of_attempt(connection: Connection, attempt_id: int, kind: str | None = None) -> tuple[Evidence, ...]:
-    """The evidence of an attempt, oldest first, of one kind or all. Reads only."""
-    return _select(connection, "attempt_id = %s and (%s::text is null or kind = %s)", [attempt_id, kind, kind])
+def latest_of_version(
+    connection: Connection, deployment_id: int, kind: str, *, version: str, location: str
+) -> Evidence | None:
+    """The newest evidence of that kind that a deployment has of one migration, seen at `location`. Reads only."""
+    found = _select(
+        connection,
+        "deployment_id = %s and kind = %s and version = %s and location = %s",
+        [deployment_id, kind, version, location],
+        newest_only=True,
+    )
+    return found[0] if found else None
 
 
-def _select(connection: Connection, where: str, arguments: list[object]) -> tuple[Evidence, ...]:
+def of_attempt(connection: Connection, attempt_id: int, *kinds: str) -> tuple[Evidence, ...]:
+    """The evidence of an attempt, oldest first, of these kinds, or all where none is named. Reads only."""
+    if not kinds:
+        return _select(connection, "attempt_id = %s", [attempt_id])
+    return _select(connection, "attempt_id = %s and kind = any (%s)", [attempt_id, list(kinds)])
+
+
+def _select(
+    connection: Connection, where: str, arguments: list[object], *, newest_only: bool = False
+) -> tuple[Evidence, ...]:
+    order = "id desc limit 1" if newest_only else "id"
     with connection.cursor(row_factory=class_row(Evidence)) as cursor:
         return tuple(
             cursor.execute(
                 f"""select id, deployment_id, attempt_id, version, location, kind, name, outcome, detail, recorded_at
-                from deploy_ledger.evidence where {where} order by id""",
+                from deploy_ledger.evidence where {where} order by {order}""",
                 arguments,
             ).fetchall()
         )

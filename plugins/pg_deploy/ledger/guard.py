@@ -7,6 +7,7 @@ each working task takes both: the deployment's fence in the ledger, and this loc
 from __future__ import annotations
 
 import logging
+import select
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from pg_deploy.ledger import deployment as deployments
 from pg_deploy.session import Connection, Target
 
 _HEARTBEAT_S = 30.0
+_PLANNED_AFTER = 2
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,8 @@ class Guard:
         Raises as `catalog.reader.read_facts`.
         """
         connection = self._reader.pop() if self._reader else self.target.connect("catalog")
-        try:
-            connection.execute("select")
-        except psycopg.Error:
-            # The server was restarted, or somebody ended the session: it is as good as any other.
+        if not _is_quiet(connection):
+            # The server was restarted, or somebody ended the session: a new one is as good.
             connection.close()
             connection = self.target.connect("catalog")
         with _lent(connection, self._reader):
@@ -78,11 +78,20 @@ class Guard:
 
     def check_fence(self) -> None:
         """Before anything is begun: the deployment still holds the target. Reads only. Raises DeploymentLostError."""
-        self.hold_fence(self.connection)
+        deployments.check_fence(self.connection, self.ownership.deployment_id, self.ownership.fence)
 
     def hold_fence(self, connection: Connection) -> None:
         """Inside a transaction on `connection`: the deployment still holds the target, until it commits."""
         deployments.hold_fence(connection, self.ownership.deployment_id, self.ownership.fence)
+
+
+def _is_quiet(connection: Connection) -> bool:
+    """Whether the server has said nothing to an idle session: one that it ended has the farewell waiting, unread."""
+    if connection.closed:
+        return False
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return not waiting.poll(0)
 
 
 @contextmanager
@@ -113,6 +122,9 @@ def working(
     with target.session(f"guard {phase}") as connection:
         _take_lock(connection, give_up_after=give_up_after, log=log)
         deployments.renew(connection, ownership.deployment_id, ownership.fence, phase, good_for=ownership.good_for)
+        # The guard's session belongs to one server process as long as it lives (the lock sees to that), and says the same few
+        # things of each migration: said three times, a statement is planned once for all.
+        connection.prepare_threshold = _PLANNED_AFTER
         stop = threading.Event()
         beat = threading.Thread(
             target=_keep_alive, args=(connection, ownership, phase, stop, log), name="pg_deploy heartbeat", daemon=True
