@@ -18,6 +18,7 @@ _COPY_FROM_CLIENT = re.compile(r"\bcopy\b[^;]*\bfrom\s+(?:stdin|pstdin)\b[^;]*;[
 # The parser repeats the string at fault, which may be a password; line and caret show the place.
 _QUOTING_A_STRING = re.compile(r""" at or near "(?:[^"]*['$]|(?=.*\n)|.{60}).*\Z""", re.DOTALL)
 _DEEPEST = 20_000  # nested expressions, e.g. a chain of thousands of `||`
+_FRAMES_A_LEVEL = 4
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,25 @@ def _tree(text: str, file: str) -> dict[str, object]:
     try:
         return fields(json.loads(encoded))
     except RecursionError:
-        limit = sys.getrecursionlimit()
-        sys.setrecursionlimit(_DEEPEST)
-        try:
-            return fields(json.loads(encoded))
-        finally:
-            sys.setrecursionlimit(limit)
+        return fields(_deep(encoded))
+
+
+def _deep(encoded: str) -> object:
+    """What json.loads gives, of a tree that is deeper than Python's usual limit."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(_DEEPEST)
+    try:
+        return json.loads(encoded)
+    except RecursionError:
+        # Python 3.12 limits the scanner in C for itself, to some hundreds of levels; the one in Python obeys what is set.
+        decoder = json.JSONDecoder()
+        decoder.parse_object = json.decoder.JSONObject  # type: ignore[attr-defined]
+        decoder.parse_array = json.decoder.JSONArray  # type: ignore[attr-defined]
+        decoder.scan_once = json.scanner.py_make_scanner(decoder)  # type: ignore[attr-defined]
+        sys.setrecursionlimit(_FRAMES_A_LEVEL * _DEEPEST)
+        return decoder.decode(encoded)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _after_last_semicolon(gap: str) -> str:
