@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from pg_deploy.edge.outside_connections import measure_outside
 from tests.dags.harness import Result, run_dag
 from tests.looking import Database
 
@@ -154,3 +155,26 @@ def test_the_applications_side_is_measured_told_once_and_over_when_mended(
     assert [name for name in alerts(mended) if name != "redis_hit_rate the cache"] == []
     assert "prometheus the exporter" in alerts(exporter_gone)
     assert not any(secret in run.text for run in runs for secret in ("t0ken", "s3cret"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("api", {"conn_type": "http", "host": "127.0.0.1", "port": 1, "password": "s3cret\u2014token"}),
+        ("redis", {"conn_type": "redis", "host": "[s3cret", "port": 1}),
+        ("prometheus", {"conn_type": "http", "host": "127.0.0.1", "port": 1, "password": "s3cret\u2014token"}),
+    ],
+)
+def test_a_connection_that_cannot_be_used_is_named_and_the_others_are_measured(
+    kind: str, values: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a token pasted with a long dash ends the task with a stack trace, and nothing of the application is measured."""
+    monkeypatch.setenv(f"AIRFLOW_CONN_TARGET_DB_{kind.upper()}", json.dumps(values))
+
+    measured = measure_outside("target_db", {})
+
+    (broken,) = [one for one in measured if one.failed]
+    assert broken.problem is not None
+    assert f'connection "target_db_{kind}" cannot be used' in broken.problem
+    assert "s3cret" not in repr(measured)
+    assert len(measured) == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from airflow.sdk import Connection as AirflowConnection
@@ -19,21 +19,45 @@ def measure_outside(target: str, before: Mapping[str, tuple[Row, ...]]) -> list[
     if api is None:
         measured += outside.not_configured((outside.LATENCY, outside.STATUS), f"{target}_api")
     else:
-        paths = api.extra_dejson.get("endpoints")
-        named = {str(name): str(path) for name, path in paths.items()} if isinstance(paths, dict) else {"api": "/"}
-        measured += outside.measure_endpoints(outside.Endpoints(http_url(api), named, bearer(api)))
+        measured += _usable(f"{target}_api", outside.LATENCY, lambda: outside.measure_endpoints(_endpoints(api)))
     cache = find(f"{target}_redis")
     if cache is None:
         measured += outside.not_configured((outside.REDIS_HITS,), f"{target}_redis")
     else:
-        measured += outside.measure_redis(_redis_url(cache), before.get(outside.REDIS_HITS, ()))
+        earlier = before.get(outside.REDIS_HITS, ())
+        measured += _usable(f"{target}_redis", outside.REDIS, lambda: outside.measure_redis(_redis_url(cache), earlier))
     exporter = find(f"{target}_prometheus")
     if exporter is None:
         measured += outside.not_configured((outside.CPU,), f"{target}_prometheus")
     else:
-        path = str(exporter.extra_dejson.get("path", "/metrics"))
-        measured += outside.measure_prometheus(http_url(exporter) + path, bearer(exporter), before.get(outside.CPU, ()))
+        measured += _usable(
+            f"{target}_prometheus",
+            outside.PROMETHEUS,
+            lambda: outside.measure_prometheus(
+                http_url(exporter) + str(exporter.extra_dejson.get("path", "/metrics")),
+                bearer(exporter),
+                before.get(outside.CPU, ()),
+            ),
+        )
     return measured
+
+
+def _usable(connection: str, measure: str, ask: Callable[[], list[Measured]]) -> list[Measured]:
+    """What `ask` measured; one failed measure where the connection holds what cannot be used, such as a token with a dash too long.
+
+    What the error says is not repeated: it may quote the address or the token.
+    """
+    try:
+        return ask()
+    except Exception as error:
+        said = f'connection "{connection}" cannot be used ({type(error).__name__}): look at its host, port, password and extra'
+        return [Measured(measure, problem=said, failed=True)]
+
+
+def _endpoints(api: AirflowConnection) -> outside.Endpoints:
+    paths = api.extra_dejson.get("endpoints")
+    named = {str(name): str(path) for name, path in paths.items()} if isinstance(paths, dict) else {"api": "/"}
+    return outside.Endpoints(http_url(api), named, bearer(api))
 
 
 def find(name: str) -> AirflowConnection | None:

@@ -111,6 +111,9 @@ def measure_prometheus(url: str, headers: Mapping[str, str], before: Sequence[Ro
                     mode = sample.labels["mode"]
                     processors.add(sample.labels.get("cpu"))
                     counters[mode] = counters.get(mode, 0.0) + sample.value
+    except UnicodeEncodeError:
+        # The token cannot be sent at all, which says nothing about the exporter.
+        raise
     except (httpx.HTTPError, ValueError) as error:
         said = (
             f"HTTP {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else type(error).__name__
