@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[3]
+# The stamp is read in the trigger form, where more would be cut off; each migration's own hash is recorded whole.
+_DIGITS = 16
 
 
 def migrations_dir() -> Path:
@@ -38,7 +40,7 @@ def stems(directory: Path) -> tuple[str, ...]:
 
 
 def stamp(directory: Path) -> str:
-    """`<path>@sha256:<hex>` over the names and bytes of all migrations and companions in `directory`. Never raises.
+    """`<path>@sha256:<16 hex digits>` over the names and bytes of all migrations and companions in `directory`. Never raises.
 
     The contents count, not the times of change: workers hold copies of the folder, and the same names may hold other SQL.
     """
@@ -51,7 +53,7 @@ def stamp(directory: Path) -> str:
         name = path.relative_to(directory).as_posix().encode("utf-8", "surrogateescape")
         digest.update(b"%d:%s%d:" % (len(name), name, len(content)))
         digest.update(content)
-    return f"{directory}@sha256:{digest.hexdigest()}"
+    return f"{directory}@sha256:{digest.hexdigest()[:_DIGITS]}"
 
 
 def _is_migration(entry: os.DirEntry[str]) -> bool:
