@@ -27,7 +27,13 @@ from pg_deploy.programs import Programs
 from pg_deploy.session import Connection, Target, one_line
 
 _ENTRY = re.compile(r"^\d+; \d+ \d+ (?P<kind>[A-Z]+(?: [A-Z]+)*) (?P<schema>\S+) (?P<rest>.*)$")
-_ERROR = re.compile(r"^pg_restore: error: (?:could not execute query: )?(?:ERROR:\s+)?(?P<text>.*)$")
+# pg_restore writes `pg_restore:`, ` `, `error: ` and the message one by one, and with several jobs those of others in between.
+_ERROR = re.compile(
+    r"^(?:(?:pg_restore:|error:| )*(?:could not execute query: (?:ERROR:\s+)?|(?=COPY failed for table ))"
+    r"|(?:pg_restore:|error:| )*error: )(?P<text>.*)$",
+    re.MULTILINE,
+)
+_HOW_MANY = re.compile(r"errors ignored on restore: (\d+)")
 
 
 @dataclass(frozen=True)
@@ -240,14 +246,21 @@ def _run(
             cwd="/",
             check=False,
         )
-    seen = False
-    for line in done.stderr.splitlines():
-        match = _ERROR.match(line)
-        if match:
-            seen = True
-            (expected if _expected(match["text"], manifest.expected_errors) else unexpected).append(match["text"])
-    if done.returncode and not seen:
+    told = errors_told(done.stderr, jobs=jobs)
+    for text in told:
+        (expected if _expected(text, manifest.expected_errors) else unexpected).append(text)
+    if done.returncode and not told:
         unexpected.append(one_line(done.stderr[-500:]) or f"pg_restore ended with {done.returncode}")
+
+
+def errors_told(said: str, *, jobs: int) -> tuple[str, ...]:
+    """The errors in what pg_restore wrote, without its prefixes; one more where it counted more than can be read."""
+    found = [match["text"] for match in _ERROR.finditer(said)]
+    counted = _HOW_MANY.search(said)
+    # With several jobs each is counted by the job and by who gave it the work.
+    if counted and int(counted[1]) > len(found) * (1 if jobs == 1 else 2):
+        found.append(f"{counted[1]} errors were counted, {len(found)} can be read: {one_line(said[-500:])}")
+    return tuple(found)
 
 
 def _expected(text: str, errors: Iterable[ExpectedError]) -> bool:
