@@ -244,7 +244,7 @@ def with_sqitch(url: str) -> float | None:
 
 
 def main() -> int:
-    """The exit code: 1 where the median misses the goal. The first few always do: their sessions have planned and cached nothing."""
+    """The exit code: 1 where one of them misses the goal. The first few are the slowest: their sessions have planned and cached nothing."""
     directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
     rounds, psql, sqitch = [], [], []
     with tempfile.TemporaryDirectory() as home:
@@ -287,7 +287,7 @@ def main() -> int:
     print(
         f"  all of them: psql -1, a call each {min(psql):.2f} s; ours {_total(rounds):.2f} s; sqitch --verify {_sqitch(sqitch)}"
     )
-    return int(statistics.median(engine) >= ALLOWED_MS)
+    return int(max(engine) >= ALLOWED_MS)
 
 
 def _figures(values: list[float]) -> str:

@@ -15,12 +15,10 @@ import psycopg
 
 from pg_deploy.migrations.manifest import Goal
 from pg_deploy.migrations.migration import Benchmark, Query
-from pg_deploy.session import Connection, aborted_transaction, one_line
+from pg_deploy.session import LOCK_TIMEOUT_S, Connection, aborted_transaction, one_line
 
 RUNS = 5
 NOISE_MS = 20.0
-# Asked beside the application: to wait longer for a lock would hold its statements up as well.
-_LOCK_TIMEOUT_S = 2.0
 # Blocks read differ a little from run to run (visibility checks, cache): less than this is the same.
 _SAME_BLOCKS = 1.1
 _EXPLAINABLE = ("select", "insert", "update", "delete", "merge", "values", "with", "table", "execute")
@@ -173,7 +171,7 @@ class _Once:
 
 def _once(connection: Connection, query: Query, timeout_s: float) -> _Once:
     *scene, timed = query.statements
-    with aborted_transaction(connection, writes=query.writes, timeout_s=timeout_s, lock_timeout_s=_LOCK_TIMEOUT_S):
+    with aborted_transaction(connection, writes=query.writes, timeout_s=timeout_s, lock_timeout_s=LOCK_TIMEOUT_S):
         for statement in scene:
             connection.execute(statement.sql.encode())
         if timed.kind.startswith(_EXPLAINABLE):

@@ -14,11 +14,9 @@ from pg_deploy.duration import format_duration
 from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.migrations.migration import Query, read_text
 from pg_deploy.parsing.statements import split_check
-from pg_deploy.session import Connection, aborted_transaction, one_line
+from pg_deploy.session import LOCK_TIMEOUT_S, Connection, aborted_transaction, one_line
 
 SHOWN_ROWS = 20
-# Asked beside the application: to wait longer for a lock would hold its statements up as well.
-_LOCK_TIMEOUT_S = 2.0
 _BUILT_IN = PROJECT / "sql" / "checks"
 
 
@@ -80,7 +78,7 @@ def run_check(connection: Connection, check: Query, *, on_copy: bool, timeout_s:
         return CheckResult(check.name, "not run", error="needs a rehearsal: exact only where nobody writes")
     started = time.monotonic()
     try:
-        with aborted_transaction(connection, writes=check.writes, timeout_s=timeout_s, lock_timeout_s=_LOCK_TIMEOUT_S):
+        with aborted_transaction(connection, writes=check.writes, timeout_s=timeout_s, lock_timeout_s=LOCK_TIMEOUT_S):
             cursor = connection.cursor()
             for statement in check.statements:
                 cursor.execute(statement.sql.encode())

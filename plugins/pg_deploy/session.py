@@ -20,6 +20,8 @@ from pg_deploy.errors import ConnectionFailedError
 Connection = psycopg.Connection[TupleRow]
 
 CHECK_CLIENT_EVERY = "5s"
+LOCK_TIMEOUT_S = 2.0
+"""For what only looks, beside the application: to wait longer for a lock would hold its statements up as well."""
 
 _SET_UP = (
     "select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),"
