@@ -15,14 +15,14 @@ select
     c.relispopulated as populated,
     case when c.oid not in (select l.relation from locked l) then pg_total_relation_size(c.oid) end as bytes,
     case when c.reltuples >= 0 then c.reltuples::bigint end as rows,
-    exists (
-        select
+    (
+        select a.atttypid::regtype::text
         from pg_catalog.pg_attribute a
         where a.attrelid = c.oid
             and a.attname = 'materialized_at'
             and a.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)
             and not a.attisdropped
-    ) as tells_its_time,
+    ) as time_type,
     exists (
         select
         from pg_catalog.pg_index i
@@ -37,7 +37,9 @@ select
     (has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')) as readable,
     pg_get_userbyid(c.relowner)::text as owner,
     extract(epoch from clock_timestamp() - r.started_at)::float8 as refreshed_s,
-    r.problem as refresh_problem
+    -- Another value: it was refreshed in between, or altered, or written anew by VACUUM FULL.
+    format('%s/%s', c.relfilenode, c.xmin) as mark,
+    pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid) as written
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 left join lateral (
