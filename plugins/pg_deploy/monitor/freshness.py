@@ -82,14 +82,14 @@ class _Verdict:
     job: Known | None = None
 
 
-def judge_view(view: Seen, look: Look, refreshed: str | None = None) -> Row:
-    """The row of a view; `refreshed` is what happened when this run refreshed it."""
+def judge_view(view: Seen, look: Look, refreshed: str | None = None, tried: str | None = None) -> Row:
+    """The row of a view; `refreshed` is what happened when this run refreshed it, `tried` what an earlier run could not."""
     surely = [look.known[jobid] for jobid, each in look.refreshes.items() if view.oid in each.surely]
     perhaps = [look.known[jobid] for jobid, each in look.refreshes.items() if view.oid in each.perhaps]
     age, source = _age(view, surely, look)
     limit = _limit(view, surely, look)
     verdict = _judge(view, surely, perhaps, age, limit, look)
-    return _row(view, verdict, age, source, limit, look, refreshed)
+    return _row(view, verdict, age, source, limit, refreshed, tried if verdict.stale else None)
 
 
 def _judge(
@@ -377,11 +377,12 @@ def _row(
     age: float | None,
     source: str,
     limit: float | None,
-    look: Look,
     refreshed: str | None,
+    tried: str | None,
 ) -> Row:
     job = verdict.job.job if verdict.job else None
-    cause = "; ".join(part for part in (verdict.cause, f"the monitor: {refreshed}" if refreshed else "") if part)
+    done = refreshed or tried
+    cause = "; ".join(part for part in (verdict.cause, f"the monitor: {done}" if done else "") if part)
     work = verdict.job is not None and verdict.job.runs.at_work is not None
     detail: dict[str, Any] = {
         "oid": view.oid,

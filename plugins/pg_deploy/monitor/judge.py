@@ -119,6 +119,7 @@ def _finding(measure: str, row: Row, limit: Limit) -> Finding:
         cause,
         str(row.detail.get("do") or limit.do),
         limit.alert and not row.detail.get("worth_a_look"),
+        left_out=int(row.detail.get("left_out", 0)),
     )
 
 

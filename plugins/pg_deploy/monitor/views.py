@@ -50,6 +50,7 @@ class View:
     readable: bool
     owner: str
     refreshed_s: float | None
+    refresh_problem: str | None
     mark: str
     written: int
 
@@ -107,7 +108,8 @@ def look_at_views(
     look = Look(now, cron, known, refreshes, limits, {view.oid: view.name for view in views}, runs.problem)
     of_views = {view.oid: _known_view(view, memory, now) for view in views}
     seen = _seen(connection, views, of_views, look, names)
-    rows = [judge_view(each, look, (refreshed or {}).get(each.name)) for each in seen]
+    tried = {view.name: view.refresh_problem for view in views if view.refresh_problem}
+    rows = [judge_view(each, look, (refreshed or {}).get(each.name), tried.get(each.name)) for each in seen]
     after = Memory(
         now,
         runs,

@@ -75,7 +75,7 @@ def test_jobs_that_refresh_in_other_ways_are_theirs_and_nobody_is_refreshed_unin
     prepare(demo_admin_url, "refreshed-by-other-ways")
 
     outcome = still.run(SUNDAY)
-    second = still.run(SUNDAY + timedelta(minutes=15))
+    second = still.run(SUNDAY + timedelta(minutes=1))
 
     found = of_views(outcome)
     told = " ".join(outcome.page.splitlines())
@@ -87,10 +87,7 @@ def test_jobs_that_refresh_in_other_ways_are_theirs_and_nobody_is_refreshed_unin
     assert "job jcase (*/5 * * * *)" in told
     assert "job jnest (*/5 * * * *)" in told
     assert "may be refreshed by job jdyn, which builds its SQL at run time: how old it is cannot be known" in told
-    assert (
-        "no job of pg_cron that this role can see (it sees only its own) refreshes it: how old it is cannot be known"
-        in told
-    )
+    assert "refreshes it: how old it is cannot be known" in told
     assert "schedule its refresh again" not in told
     assert second.started == []
     assert refreshed(still) == []
@@ -143,13 +140,17 @@ def test_a_day_of_looks_changes_nothing_but_the_monitors_own_schema(still: Monit
         "select sum(n_tup_ins + n_tup_upd + n_tup_del) from pg_stat_all_tables"
         " where schemaname not in ('deploy_ledger', 'pg_catalog', 'pg_toast')"
     )
-    marks = "select array_agg(format('%s %s %s', oid, relfilenode, xmin) order by oid) from pg_class where relnamespace <> 'deploy_ledger'::regnamespace and relkind in ('r', 'm', 'i', 'v', 'p')"
-    before = (still.database.value(counted), still.database.value(marks), still.database.facts)
+    marks = (
+        "select array_agg(format('%%s %%s %%s', oid, relfilenode, xmin) order by oid) from pg_class"
+        " where relnamespace <> all (%s::regnamespace[]) and relkind in ('r', 'm', 'i', 'v', 'p')"
+    )
+    others = [["deploy_ledger"]]
+    before = (still.database.value(counted), still.database.value(marks, others), still.database.facts)
 
     for number in range(3):
         still.run(SUNDAY + timedelta(minutes=15 * number))
 
-    assert (still.database.value(counted), still.database.value(marks), still.database.facts) == before
+    assert (still.database.value(counted), still.database.value(marks, others), still.database.facts) == before
 
 
 def test_two_thousand_views_are_one_page_and_no_refresh(monitor: Monitor) -> None:

@@ -275,7 +275,7 @@ def test_an_alert_that_could_not_be_measured_again_stays_open(monitor: Monitor) 
 
 def test_an_alert_that_stands_is_told_again_after_a_day(monitor: Monitor) -> None:
     """Else a trouble that everybody forgot stays forgotten."""
-    monitor.database.run("create materialized view public.v as select 1 as id")
+    monitor.database.run("create materialized view public.v as select now() - interval '2 days' as materialized_at")
     monitor.run()
     monitor.run()
     assert monitor.reminders == 0
@@ -300,29 +300,53 @@ def test_a_security_finding_that_appears_is_told_and_those_of_the_first_look_are
     assert second.started == []
 
 
-def test_a_view_that_nobody_refreshes_is_refreshed_and_told(monitor: Monitor) -> None:
-    """Else a dashboard shows the figures of its first day."""
-    monitor.database.run("create materialized view public.v as select 1 as id")
+def refreshing(monitor: Monitor, **limits: object) -> None:
+    """From now on the monitor refreshes what is stale."""
+    views = monitor.thresholds.views.model_copy(update={"refresh": "stale", **limits})
+    monitor.thresholds = monitor.thresholds.model_copy(update={"views": views})
+
+
+def test_a_view_that_nobody_ever_filled_is_told_and_refreshed_only_where_a_setting_says_so(monitor: Monitor) -> None:
+    """Else a dashboard shows an error, or the monitor does what nobody asked it to."""
+    monitor.database.run("create materialized view public.v as select 1 as id with no data")
 
     first, second = monitor.run(), monitor.run()
+    assert not monitor.database.value("select relispopulated from pg_class where oid = 'public.v'::regclass")
+    refreshing(monitor)
+    third, fourth = monitor.run(), monitor.run()
 
-    told_once(first, second, "view_freshness public.v")
-    assert "pg_cron is missing" in first.lines[0]
-    assert "refreshed" in first.page
+    # The lints speak of it as well; here the view's age counts.
+    assert [alert for alert in first.started if alert.startswith("view_freshness")] == ["view_freshness public.v"]
+    assert second.started == []
+    assert "it was never populated; no job refreshes it" in first.causes("view_freshness")["public.v"]
+    assert "refreshed it for the first time" in third.page
+    assert "view_freshness public.v" in fourth.ended
+
+
+def test_an_age_that_cannot_be_known_is_no_alert(monitor: Monitor) -> None:
+    """Else each view of an application is an alert, forever."""
+    monitor.database.run("create materialized view public.v as select 1 as id")
+    refreshing(monitor)
+
+    outcome = monitor.run()
+
+    assert outcome.started == []
+    assert "how old it is cannot be known" in outcome.page
+    assert monitor.database.value("select count(*) from deploy_ledger.refresh") == 0
 
 
 def test_a_stale_view_that_a_long_reader_locks_is_told_with_who_locks_it(monitor: Monitor) -> None:
     """Else "still stale" leaves whoever reads it searching."""
-    monitor.database.run("create materialized view public.v as select 1 as id")
-    monitor.thresholds = monitor.thresholds.model_copy(
-        update={"views": monitor.thresholds.views.model_copy(update={"lock_budget": 0.2, "give_up_after": 0.5})}
+    monitor.database.run(
+        "create materialized view public.v as select now() - interval '2 days' as materialized_at, 1 as id"
     )
+    refreshing(monitor, lock_budget=0.2, give_up_after=0.5)
     with session(monitor.database.url, "select * from public.v", application="a long reader") as reader:
         pid = reader.info.backend_pid
         first, second = monitor.run(), monitor.run()
 
     told_once(first, second, "view_freshness public.v")
-    assert f"pid {pid} (postgres, a long reader; AccessShareLock" in first.lines[0]
+    assert f"pid {pid} (postgres, a long reader; AccessShareLock" in second.lines[0]
 
 
 def test_a_jobs_trouble_is_named(cron_monitor: Monitor) -> None:
