@@ -1,4 +1,4 @@
-"""What a command says that it does: which views it refreshes, which routines it calls, what it builds at run time."""
+"""What a command says that it does: which views it refreshes, what it reads and calls, what it builds at run time."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Said:
 
     refreshes: list[tuple[str, str]] = field(default_factory=list)
     calls: list[tuple[str, str, int]] = field(default_factory=list)
+    relations: list[tuple[str, str]] = field(default_factory=list)
     constants: list[str] = field(default_factory=list)
     search_path: tuple[str, ...] | None = None
     executes: bool = False
@@ -70,6 +71,8 @@ def _read(tree: object, said: Said) -> None:
         if kind == "RefreshMatViewStmt":
             named = node.get("relation", {})
             said.refreshes.append((named.get("schemaname", ""), named.get("relname", "")))
+        elif kind in ("RangeVar", "relation") and "relname" in node:
+            said.relations.append((node.get("schemaname", ""), node["relname"]))
         elif kind in ("FuncCall", "funccall"):
             names = [each["String"]["sval"] for each in node.get("funcname", ()) if "String" in each]
             if names:

@@ -151,6 +151,12 @@ def before(connection: Connection) -> dict[str, tuple[Row, ...]]:
     return {row[0]: from_json(row[1]) for row in rows}
 
 
+def server_start(connection: Connection, sample: Sample) -> datetime | None:
+    """When the server had started that the sample saw. Reads only."""
+    row = connection.execute("select server_start from deploy_ledger.sample where id = %s", [sample.id]).fetchone()
+    return row[0] if row else None
+
+
 def taken_before(connection: Connection, sample: Sample) -> datetime | None:
     """When the sample before that one was taken. Reads only."""
     row = connection.execute("select max(taken_at) from deploy_ledger.sample where id < %s", [sample.id]).fetchone()

@@ -65,6 +65,7 @@ def take_sample(
                 ],
                 gone=[row for one in measured if one.measure == GONE for row in one.rows],
                 views_before=before.get(NEW_VIEWS, ()),
+                lock_waits=[row for one in measured if one.measure == "lock_waits" for row in one.rows],
             ),
         )
         samples.put(connection, sample, measured)

@@ -84,6 +84,7 @@ class Statements(_Strict):
     new_total: Seconds = 2.0
     not_called: Seconds = 3600.0
     accepted_after: Seconds = 604800.0
+    known_for: Seconds = 1209600.0
     windows: Count = 96
     kept: Count = 150
     top: Count = 5
