@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what only the tests need: a Chromium for the pages, a Redis and a node exporter for the application's side of the
-# monitor. Nothing to do: nothing is said.
+# monitor, promtool for its alert rules. Nothing to do: nothing is said.
 set -eu
 wanted=
 has() {
@@ -12,6 +12,7 @@ has() {
 has chromium chromium-browser google-chrome || wanted="$wanted chromium"
 has redis-server || wanted="$wanted redis-server"
 has prometheus-node-exporter || wanted="$wanted prometheus-node-exporter"
+has promtool || wanted="$wanted prometheus"
 [ -n "$wanted" ] || exit 0
 if ! command -v apt-get >/dev/null; then
     echo "error: the tests need$wanted and this machine has no apt: install them so that their programs are on the PATH" >&2

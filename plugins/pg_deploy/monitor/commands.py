@@ -93,8 +93,13 @@ def _read(tree: object, said: Said) -> None:
 
 def _plpgsql(body: str, said: Said) -> None:
     quote = next(f"${_PARSED_AS}{number}$" for number in range(1000) if f"${_PARSED_AS}{number}$" not in body)
-    # As a procedure, so that CALL and COMMIT in it are no errors; one that returns rows is read as a function.
-    for head in ("procedure f()", "function f() returns setof record"):
+    # What RETURN may say depends on what is returned; the body alone does not tell.
+    for head in (
+        "procedure f()",
+        "function f() returns text",
+        "function f() returns setof record",
+        "function f() returns trigger",
+    ):
         try:
             tree = json.loads(parse_plpgsql_json(f"create {head} language plpgsql as {quote}{body}{quote}"))
             break

@@ -39,12 +39,15 @@ class KnownView:
 
 @dataclass(frozen=True)
 class Memory:
-    """What was known after the last look; `looked_at` is None before the first."""
+    """What was known after the last look; `looked_at` is None before the first. `due` is for who asks: each job's name, and
+    when it is due next.
+    """
 
     looked_at: datetime | None = None
     runs: Runs = field(default_factory=Runs)
     schedules: Mapping[int, tuple[str, datetime]] = field(default_factory=dict)
     views: Mapping[int, KnownView] = field(default_factory=dict)
+    due: Mapping[int, tuple[str, datetime | None]] = field(default_factory=dict)
 
     def known(self, cron: Cron, runs: Runs, now: datetime) -> dict[int, Known]:
         """Each job with its runs, and since when its schedule is known: nothing counts as missed before that."""
@@ -73,6 +76,7 @@ def as_json(memory: Memory) -> dict[str, Any]:
         "looked_at": memory.looked_at.isoformat() if memory.looked_at else None,
         "runs": runs_as_json(memory.runs),
         "schedules": {str(jobid): [rules, since.isoformat()] for jobid, (rules, since) in memory.schedules.items()},
+        "due": {str(jobid): [name, at.isoformat() if at else None] for jobid, (name, at) in memory.due.items()},
         "views": {
             str(oid): [
                 view.name,

@@ -17,7 +17,7 @@ from pg_deploy.monitor.commands import read_command
 from pg_deploy.monitor.cron import Cron, read_cron
 from pg_deploy.monitor.cron_measures import cron_measures
 from pg_deploy.monitor.freshness import Holder, Look, Seen, judge_view
-from pg_deploy.monitor.jobs import Known
+from pg_deploy.monitor.jobs import Known, next_due
 from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, bounded, told
 from pg_deploy.monitor.placed import ask_each, zone_of
 from pg_deploy.monitor.refreshers import Names, Refreshes, Routines, refreshed_by, split_path
@@ -115,6 +115,7 @@ def look_at_views(
         runs,
         {job.jobid: (rules_of(job, cron), known[job.jobid].since) for job in cron.jobs},
         {view.oid: _with_jobs(of_views[view.oid], view, refreshes, known) for view in views},
+        {jobid: _due(each, cron, limits) for jobid, each in known.items() if each.job.active},
     )
     told_jobs = {row.detail["jobid"] for row in rows if row.detail["alert"]}
     more = cron_measures(connection, look, told_jobs) if not cron.missing else ()
@@ -150,6 +151,11 @@ def _refreshes(
 def _known_view(view: View, memory: Memory, now: datetime) -> KnownView:
     before = memory.views.get(view.oid, KnownView(view.name))
     return before.seen(view.mark, view.written, memory.looked_at, now)
+
+
+def _due(known: Known, cron: Cron, limits: Views) -> tuple[str, datetime | None]:
+    due = next_due(known, cron, limits)
+    return known.job.name, due.at if due else None
 
 
 def _with_jobs(
