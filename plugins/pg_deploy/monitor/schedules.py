@@ -7,6 +7,7 @@ day of the week are given, either is enough, unless one of the two begins with `
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
@@ -28,6 +29,7 @@ _NEVER = ("@yearly", "@annually", "@reboot", "@restart")
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 # Long enough for a 29 February that has to be a Monday.
 _FURTHEST = 366 * 29
+_LAST_DAYS = 28
 
 
 @dataclass(frozen=True)
@@ -64,33 +66,39 @@ class Schedule:
         start = moment.astimezone(zone).date()
         for number in range(-1, _FURTHEST):
             day = start + _DAY * number * step
-            if day.month in self.months:
-                for due in self._of_day(day, zone, step, both):
-                    if (due > moment) if step > 0 else (due <= moment):
-                        yield due
+            if day.month in self.months and self._is_day(day, day.day >= _LAST_DAYS, both):
+                dues = _of_day(self, day, zone, both)
+                place = bisect_right(dues, moment)
+                yield from dues[place:] if step > 0 else reversed(dues[:place])
 
-    def _of_day(self, day: date, zone: tzinfo, step: int, both: bool) -> Iterator[datetime]:
+    def _is_day(self, day: date, is_last: bool, both: bool) -> bool:
+        of_month = day.day in self.days or (self.last_day and is_last)
+        of_week = day.isoweekday() % 7 in self.weekdays
+        return (of_month and of_week) if both or self.both_days else (of_month or of_week)
+
+    def of_day(self, day: date, zone: tzinfo, both: bool) -> Iterator[datetime]:
+        """The minutes of a local day at which it is due, in UTC, the earliest first."""
         midnights = [
             datetime(each.year, each.month, each.day, tzinfo=zone) for each in (day, day + _DAY, day + 2 * _DAY)
         ]
         begin, end, later = (each.astimezone(timezone.utc) for each in midnights)
         if end - begin == _DAY and later - end == _DAY:
-            if self._is_day(day, day + _DAY, both):
-                for hour, minute in product(self.hours[::step], self.minutes[::step]):
+            if self._is_day(day, (day + _DAY).day == 1, both):
+                for hour, minute in product(self.hours, self.minutes):
                     yield begin + timedelta(hours=hour, minutes=minute)
             return
         # A clock change is near: each minute is asked what it is called, as pg_cron does.
-        minutes = [begin + _MINUTE * number for number in range(int((end - begin) / _MINUTE))]
-        for at in minutes[::step]:
+        for number in range(int((end - begin) / _MINUTE)):
+            at = begin + _MINUTE * number
             local, tomorrow = at.astimezone(zone), (at + _DAY).astimezone(zone)
             is_minute = local.date() == day and local.hour in self.hours and local.minute in self.minutes
-            if is_minute and self._is_day(day, tomorrow.date(), both):
+            if is_minute and self._is_day(day, tomorrow.day == 1, both):
                 yield at
 
-    def _is_day(self, day: date, tomorrow: date, both: bool) -> bool:
-        of_month = day.day in self.days or (self.last_day and tomorrow.day == 1)
-        of_week = day.isoweekday() % 7 in self.weekdays
-        return (of_month and of_week) if both or self.both_days else (of_month or of_week)
+
+@lru_cache(maxsize=512)
+def _of_day(schedule: Schedule, day: date, zone: tzinfo, both: bool) -> tuple[datetime, ...]:
+    return tuple(schedule.of_day(day, zone, both))
 
 
 @lru_cache(maxsize=4096)
