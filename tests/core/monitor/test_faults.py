@@ -239,22 +239,33 @@ def test_evicted_statements_are_told_with_the_setting_to_raise(monitor: Monitor,
     assert f"pg_stat_statements.max = {most}" in first.lines[0]
 
 
-def test_a_slow_query_names_the_deployment_in_between_as_the_suspect(monitor: Monitor) -> None:
-    """Else whoever reads the alert does not think of what was deployed an hour ago."""
+@pytest.mark.parametrize(("touched", "is_suspect"), [("orders", True), ("other", False)])
+def test_a_slow_query_names_a_deployment_in_between_that_touched_what_it_reads(
+    monitor: Monitor, touched: str, is_suspect: bool
+) -> None:
+    """Else whoever reads the alert does not think of what was deployed an hour ago, or takes back what did no harm."""
+    limits = {"new_fastest": 0.1, "new_total": 0.1, "windows": 2, "not_called": 0.0}
     monitor.thresholds = monitor.thresholds.model_copy(
-        update={"statements": monitor.thresholds.statements.model_copy(update={"new_fastest": 0.1, "new_total": 0.1})}
+        update={"statements": monitor.thresholds.statements.model_copy(update=limits)}
     )
+    monitor.database.run("create table public.orders as select 1 as id; create table public.other as select 1 as id")
     monitor.run()
     monitor.run()
-    keep_deployed_state(monitor, stem="20250101000000_orders")
-    with psycopg.connect(monitor.database.url, autocommit=True) as connection:
-        # Another role than the deploying one: that one's new statements are the deployment's own checks.
-        connection.execute("set role service_role")
-        connection.execute("select pg_sleep(0.3) as of_the_new_release")
-    first = monitor.run()
+    keep_deployed_state(monitor, stem="20250101000000_orders", change=f"create index by_id on public.{touched} (id)")
 
-    assert "deployment 1 (20250101000000_orders) ended" in first.lines[0]
-    assert "is the suspect" in first.lines[0]
+    def release() -> str:
+        with psycopg.connect(monitor.database.url, autocommit=True) as connection:
+            # Another role than the deploying one: that one's new statements are the deployment's own checks.
+            connection.execute("set role service_role")
+            for _ in range(3):
+                connection.execute("select pg_sleep(0.3) as of_the_new_release from public.orders")
+        return next(iter(monitor.run().causes("slow_queries").values()))
+
+    causes = [release() for _ in range(5)]
+
+    # Also when the windows that are kept begin after the deployment.
+    assert [("deployment 1 (20250101000000_orders) ended" in cause) for cause in causes] == [is_suspect] * 5
+    assert [("is the suspect" in cause) for cause in causes] == [is_suspect] * 5
 
 
 def test_an_alert_that_could_not_be_measured_again_stays_open(monitor: Monitor) -> None:
@@ -427,8 +438,8 @@ def admin_url(monitor: Monitor, cluster: Cluster) -> str:
     return cluster.admin_url(monitor.database.url.rsplit("/", 1)[1])
 
 
-def keep_deployed_state(monitor: Monitor, stem: str | None = None) -> None:
-    """What the report of a deployment does at its end."""
+def keep_deployed_state(monitor: Monitor, stem: str | None = None, change: str | None = None) -> None:
+    """What the report of a deployment does at its end; `change` is what it did, between two snapshots."""
     from pg_deploy.catalog.drift import keep_state
 
     with psycopg.connect(monitor.database.url, autocommit=True) as connection:
@@ -437,6 +448,11 @@ def keep_deployed_state(monitor: Monitor, stem: str | None = None) -> None:
             " good_until, phase, state, ended_at) values ('deploy_migrations', 'r', 'h', 'a', '{}', '', '{}', now(), 'report',"
             " 'deployed', now()) returning id"
         ).fetchone()
+        if change:
+            for moment, statement in (("before", "select 1"), ("after", change)):
+                connection.execute(statement.encode())
+                keep_state(connection, row[0] if row else 0)
+                connection.execute("update deploy_ledger.snapshot set moment = %s where moment = 'deployed'", [moment])
         keep_state(connection, row[0] if row else 0)
         if stem:
             connection.execute(
