@@ -27,12 +27,12 @@ def main(arguments: list[str]) -> int:
     # Airflow's home must be known before anything imports it.
     from tests.folders.running import run_case
 
-    def print(line: str) -> None:
+    def tell(line: str) -> None:
         out.write(f"{line}\n")
         out.flush()
 
     row = "{:<44} {:>5}  {:<9} {:<9} {:<6} {:<8} {:<6} {:>6}  {}"
-    print(row.format("folder", "files", "ours", "psql", "equal", "undone", "again", "s", "what was said"))
+    tell(row.format("folder", "files", "ours", "psql", "equal", "undone", "again", "s", "what was said"))
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="pg-deploy-folders-") as area:
         # Named as the tests' own, so that a killed run's is removed by the next session of tests.
@@ -47,15 +47,15 @@ def main(arguments: list[str]) -> int:
                         took = f"{time.monotonic() - started:.0f}"
                         psql = "accepts" if found.psql == "accepts" else "refuses"
                         columns = (_yes(found.equal), found.undone or "–", _yes(found.equal_again), took)
-                        print(row.format(name, found.files, found.ours, psql, *columns, found.said[:200]))
+                        tell(row.format(name, found.files, found.ours, psql, *columns, found.said[:200]))
                         for sentence in found.wrong:
-                            print(f"    ✗ {sentence}")
+                            tell(f"    ✗ {sentence}")
                         wrong += bool(found.wrong)
                         if found.wrong:
                             (Path(tempfile.gettempdir()) / f"pg-deploy-{name}.log").write_text(found.log)
         finally:
             cluster.destroy(directory)
-    print("all as they must be" if not wrong else f"{wrong} wrong")
+    tell("all as they must be" if not wrong else f"{wrong} wrong")
     return 1 if wrong else 0
 
 

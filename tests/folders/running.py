@@ -56,20 +56,22 @@ def _one(at: Cluster, name: str, step: Step, beside: tuple[str, Look | None], *,
     expected = step.expected
     before = look(at.bindir, at.admin_url(name))
     files = sum(1 for path in step.migrations.iterdir() if path.suffix == ".sql")
-    with tempfile.TemporaryDirectory(prefix="pg-deploy-test-backups-") as store:
-        with mock.patch.dict(os.environ, BACKUP_URI=f"file://{store}"):
-            conf = {**WHOLE, **(expected.conf if expected else {})}
-            result = run_dag("deploy_migrations", at.url(database=name), step.migrations, conf)
-            after = look(at.bindir, at.admin_url(name))
-            untouched = not after.difference(before)
-            ours = "deployed" if result.state == "success" else "refused" if untouched else "failed"
-            if expected is not None and expected.conf.get("dry_run") and ours == "deployed":
-                return _judged(step, files, ours, beside[0], None, "", None, result)
-            theirs = beside[1]
-            equal = after.difference(theirs) if ours == "deployed" and theirs is not None else None
-            undone, again = "", None
-            if undo and ours == "deployed":
-                undone, again = _undo(at, name, after, before)
+    with (
+        tempfile.TemporaryDirectory(prefix="pg-deploy-test-backups-") as store,
+        mock.patch.dict(os.environ, BACKUP_URI=f"file://{store}"),
+    ):
+        conf = {**WHOLE, **(expected.conf if expected else {})}
+        result = run_dag("deploy_migrations", at.url(database=name), step.migrations, conf)
+        after = look(at.bindir, at.admin_url(name))
+        untouched = not after.difference(before)
+        ours = "deployed" if result.state == "success" else "refused" if untouched else "failed"
+        if conf.get("dry_run") and ours == "deployed":
+            return _judged(step, files, ours, beside[0], None, "", None, result)
+        theirs = beside[1]
+        equal = after.difference(theirs) if ours == "deployed" and theirs is not None else None
+        undone, again = "", None
+        if undo and ours == "deployed":
+            undone, again = _undo(at, name, after, before)
     return _judged(step, files, ours, beside[0], equal, undone, again, result)
 
 
