@@ -90,4 +90,4 @@ def _facts(
         where s.id = %s""",
         [snapshot_id],
     ).fetchall()
-    return Facts(frozenset(Fact(*row) for row in rows), server_version, taken_at, from_text(objects))
+    return Facts(frozenset(Fact.kept(*row) for row in rows), server_version, taken_at, from_text(objects))
