@@ -20,9 +20,7 @@ select
         'compression', case a.attcompression when 'p' then 'pglz' when 'l' then 'lz4' end,
         -- -1 before version 17 and null from then on: the server's default
         'statistics target', nullif(a.attstattarget, -1),
-        -- what begins with pg_ the server keeps for itself
-        'options', (select jsonb_agg(o order by o collate "C") from unnest(a.attoptions) o
-            where not starts_with(o, 'pg_')),
+        'options', (select jsonb_agg(o order by o collate "C") from unnest(a.attoptions) o),
         'server options', (select jsonb_agg(o order by o collate "C") from unnest(a.attfdwoptions) o),
         'inherited', case when a.attinhcount > 0 then case when a.attislocal then 'and local' else 'only' end end
     )

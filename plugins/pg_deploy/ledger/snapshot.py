@@ -8,6 +8,10 @@ from pg_deploy.catalog.objects import from_text
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.session import Connection
 
+# A ledger that an older version of the engine made, and that is only read, has no such column: then the name finds the null.
+_OBJECTS = "(select objects from deploy_ledger.snapshot i where i.id = s.id)"
+_MISSING = "cross join (select null::text as objects) missing"
+
 
 def save(
     connection: Connection,
@@ -63,7 +67,7 @@ def save(
 def load(connection: Connection, attempt_id: int, moment: str, *, location: str = "target") -> Facts | None:
     """The newest snapshot of that attempt and moment, if one was taken. Reads only."""
     head = connection.execute(
-        """select id, server_version, taken_at, objects from deploy_ledger.snapshot
+        f"""select id, server_version, taken_at, {_OBJECTS} from deploy_ledger.snapshot s {_MISSING}
         where attempt_id = %s and moment = %s and location = %s order by id desc limit 1""",
         [attempt_id, moment, location],
     ).fetchone()
@@ -73,7 +77,7 @@ def load(connection: Connection, attempt_id: int, moment: str, *, location: str 
 def newest(connection: Connection, moment: str) -> tuple[int, Facts] | None:
     """The newest snapshot of the target at that moment of any deployment, with the deployment's id. Reads only."""
     head = connection.execute(
-        """select id, server_version, taken_at, objects, deployment_id from deploy_ledger.snapshot
+        f"""select id, server_version, taken_at, {_OBJECTS}, deployment_id from deploy_ledger.snapshot s {_MISSING}
         where moment = %s and location = 'target' order by id desc limit 1""",
         [moment],
     ).fetchone()
