@@ -49,9 +49,7 @@ def whole_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dic
         stems = sorted(path.stem for path in folder.glob("*.sql"))
         before = state(url, server.bindir)
 
-        deployed = run_dag(
-            "deploy_migrations", url, folder, {"approval": "none", "backup": "full", "rehearse": "full"}
-        )
+        deployed = run_dag("deploy_migrations", url, folder, {"approval": "none", "backup": "full", "rehearse": "full"})
         assert deployed.state == "success", deployed.text
         assert [deployed.group(stem) for stem in stems] == [DEPLOYED] * len(stems)
         assert database.evidence("rehearsal") == [(stem, "passed") for stem in stems]

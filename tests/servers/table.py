@@ -2,4 +2,6 @@
 
 MATRIX = ("14", "15.18", "15", "16", "17", "18")
 
-def keep(row): print(row)
+
+def keep(row):
+    print(row)
