@@ -79,7 +79,13 @@ statement as (
     union all
     select
         3,
-        pg_catalog.lpad(coalesce(pg_catalog.min(c.depth), 0)::text, 9, '0') || ' ' || m.key,
+        pg_catalog.lpad(coalesce((
+            select pg_catalog.min(c.depth)
+            from chain c
+            where c.roleid = m.roleid
+                and c.member = m.member
+                and c.grantor = m.grantor
+        ), 0)::text, 9, '0') || ' ' || m.key,
         format(
             'grant %I to %I%s granted by %I',
             pg_catalog.pg_get_userbyid(m.roleid),
@@ -95,8 +101,6 @@ statement as (
             pg_catalog.pg_get_userbyid(m.grantor)
         )
     from granted m
-    left join chain c on c.roleid = m.roleid and c.member = m.member and c.grantor = m.grantor
-    group by m.roleid, m.member, m.grantor, m.admin_option, m.key, to_jsonb(m)
     union all
     select
         5,

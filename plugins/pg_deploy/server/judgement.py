@@ -96,9 +96,7 @@ def refusals(
     if state.version_num < OLDEST_SUPPORTED:
         found.append(ServerTooOldError(database=state.database, version_num=state.version_num))
     if state.version_num // 10000 > KNOWN_MAJOR:
-        found.append(
-            ServerTooNewError(database=state.database, version_num=state.version_num, newest=KNOWN_MAJOR)
-        )
+        found.append(ServerTooNewError(database=state.database, version_num=state.version_num, newest=KNOWN_MAJOR))
     if state.in_recovery:
         found.append(StandbyError(database=state.database))
     elif state.settings.get("default_transaction_read_only") == "on":
