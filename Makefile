@@ -11,8 +11,9 @@ override CONF := $(value CONF)
 override TARGET_URL := $(value TARGET_URL)
 override MIGRATIONS_DIR := $(value MIGRATIONS_DIR)
 override NAME := $(value NAME)
+override COMMANDS := $(value COMMANDS)
 override FOLDERS := $(value FOLDERS)
-export CONF TARGET_URL MIGRATIONS_DIR NAME AIRFLOW_PORT DEMO_PORT DEMO_SCALE PYTHON
+export CONF COMMANDS TARGET_URL MIGRATIONS_DIR NAME AIRFLOW_PORT DEMO_PORT DEMO_SCALE PYTHON
 # What make would hand to its own children holds the command line, and so TARGET_URL.
 unexport MAKEFLAGS MFLAGS MAKEOVERRIDES
 
@@ -95,6 +96,11 @@ test: test-packages demo-packages ## run the tests
 acceptance: private export FOLDERS := $(FOLDERS)
 acceptance: acceptance-packages demo-packages ## run the tests that take long; FOLDERS='a b': run these folders, with psql beside them
 	@if [ -n "$$FOLDERS" ]; then $(python) -m tests.folders $$FOLDERS; else $(python) -m pytest -m acceptance; fi
+
+.PHONY: fresh
+fresh: ## run the README's commands on a clean Debian: RELEASE=trixie COMMANDS='make deploy; make test' AS_USER=1 ENV='DEMO_SCALE=0.1'
+	@printf '%s\n' "$${COMMANDS:-make deploy; make deploy; make monitor; make test}" | tr ';' '\n' | sed 's/^ *//' | tr '\n' '\0' | \
+		xargs -0 launch/fresh.sh "$${RELEASE:-bookworm}"
 
 .PHONY: faults
 faults: demo-packages ## kill everything at random times, also in a real Airflow (some 25 min)
