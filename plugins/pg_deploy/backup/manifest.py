@@ -67,7 +67,10 @@ class Stored:
 
 @dataclass(frozen=True)
 class BackupManifest:
-    """One backup: what it holds, of which moment, and how each of its files must look."""
+    """One backup: what it holds, of which moment, and how each of its files must look.
+
+    `doubt` is why only a restore shows that it is whole: the programs that took it were older than the server.
+    """
 
     name: str
     target: str
@@ -90,6 +93,7 @@ class BackupManifest:
     pending: tuple[str, ...]
     files: Mapping[str, Stored]
     format: int = FORMAT
+    doubt: str | None = None
 
     @property
     def size(self) -> int:
@@ -177,9 +181,10 @@ def read_facts_file(manifest: BackupManifest, folder: Path) -> Facts:
     """The facts of the moment that the backup shows. Raises BackupDamagedError."""
     try:
         lines = (folder / FACTS).read_text(encoding="utf-8").splitlines()
-        facts = Facts(frozenset(Fact(*json.loads(line)) for line in lines), manifest.server_version, manifest.taken_at)
+        written = frozenset(Fact(*json.loads(line)) for line in lines)
     except (OSError, ValueError, TypeError) as error:
         raise BackupDamagedError(manifest.name, f"{FACTS} cannot be read ({error})") from None
-    if facts.fingerprint != manifest.fingerprint:
+    if Facts(written, manifest.server_version, manifest.taken_at).fingerprint != manifest.fingerprint:
         raise BackupDamagedError(manifest.name, f"{FACTS} is not what the manifest says")
-    return facts
+    facts = frozenset(Fact.kept(each.kind, each.identity, each.definition, each.scope) for each in written)
+    return Facts(facts, manifest.server_version, manifest.taken_at)
