@@ -10,7 +10,7 @@ from pg_deploy.session import Target
 from pg_deploy.ui import numbers
 from tests.core.monitor.monitoring import Monitor
 from tests.looking import Database
-from tests.ui.conftest import SCRAPERS_TOKEN, Site
+from tests.ui.conftest import PROJECT, SCRAPERS_TOKEN, Site
 
 PATH = "/pg-deploy/metrics"
 
@@ -64,4 +64,6 @@ def test_the_numbers_are_read_by_the_official_parser(
     alerts = {each.labels["object"] for each in families["pg_deploy_alert_since_timestamp_seconds"].samples}
     assert {"mon.v_weekly", "mon.v_biz10", "mon.v_two"} <= alerts
     assert all(each.labels["target"] == "target_db" for family in families.values() for each in family.samples)
+    book = (PROJECT / "docs" / "monitor.md").read_text()
+    assert [name for name in families if f"`{name}`" not in book] == []
     assert {"pg_deploy_query_calls", "pg_deploy_measure_value", "pg_deploy_alerts_open"} <= families.keys()
