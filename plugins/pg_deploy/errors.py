@@ -323,10 +323,17 @@ class InvalidIndexError(PgDeployError):
 
 
 class InvalidIndexInTheWayError(PgDeployError):
-    """An invalid index of the wanted name was there before."""
+    """An invalid index of the wanted name was there before; `builder` is the pid that is building it just now, if any."""
 
-    def __init__(self, index: str) -> None:
+    def __init__(self, index: str, builder: int | None = None) -> None:
         self.index = index
+        self.builder = builder
+        if builder is not None:
+            super().__init__(
+                f'index "{index}" is being built by somebody else right now, pid {builder}; wait until that build has ended, '
+                "then trigger again, or give the migration's index another name"
+            )
+            return
         super().__init__(
             f'index "{index}" exists already and is invalid, left by an earlier failed build, and the migration would take '
             f"it for done; run `drop index concurrently {index};` and trigger again"

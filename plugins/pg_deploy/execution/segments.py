@@ -42,7 +42,8 @@ _SETS_DEFAULTS = {
     "create extension",
     "alter extension",
 }
-_RETRIED = {"55P03", "40P01", "40001"}
+_DEADLOCK = "40P01"
+_RETRIED = {"55P03", _DEADLOCK, "40001"}
 _CANCELLED = "57014"
 # The ledger's rows and the commit itself: aborting over a few milliseconds too many would gain nobody anything.
 _BOOKKEEPING_MS = 200
@@ -361,7 +362,7 @@ def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception
 
 _WHY = {
     "55P03": "lock not obtained within the budget",
-    "40P01": "chosen as the victim of a deadlock",
+    _DEADLOCK: "chosen as the victim of a deadlock",
     "40001": "could not be serialized against other transactions",
 }
 
@@ -408,18 +409,30 @@ def _run_alone(
     # No lock_timeout here: a build that it cancels leaves an invalid index behind.
     # It also goes on when this process dies: the next try attaches to it instead of throwing its work away.
     connection.execute(_FOR_A_BUILD)
-    with (
-        work.observer.over_alone(work.target, session.backend, statement),
-        Watch(work.target, session.backend, work.log).over(f"line {statement.line}") as seen,
-    ):
-        try:
-            connection.execute(statement.sql.encode())
-        except psycopg.Error as error:
-            if is_lost(error, connection):
-                raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
-            _write_failure(work, segment, attempt_try, statement, error, seen)
-            keys = concurrent_builds.clear_failed_build(look, statement, error.sqlstate)
-            raise StatementFailedError.from_server(error, work.file, work.text, statement, duplicates=keys) from error
+    started, pause = time.monotonic(), 0.5
+    while True:
+        with (
+            work.observer.over_alone(work.target, session.backend, statement),
+            Watch(work.target, session.backend, work.log).over(f"line {statement.line}") as seen,
+        ):
+            try:
+                connection.execute(statement.sql.encode())
+                break
+            except psycopg.Error as error:
+                if is_lost(error, connection):
+                    raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
+                keys = concurrent_builds.clear_failed_build(look, statement, error.sqlstate)
+                given_up = time.monotonic() - started + pause >= work.limits.give_up_after
+                if error.sqlstate != _DEADLOCK or statement.concurrent is None or given_up:
+                    _write_failure(work, segment, attempt_try, statement, error, seen)
+                    raise StatementFailedError.from_server(
+                        error, work.file, work.text, statement, duplicates=keys
+                    ) from error
+        # Nothing is wrong with the statement: two sessions waited for each other, and the server chose this one.
+        delay = pause * random.uniform(0.5, 1.5)
+        work.log.info("    %s, again in %s", _WHY[_DEADLOCK], format_duration(delay))
+        time.sleep(delay)
+        pause = min(pause * 2, work.limits.slowest_pause)
     connection.execute(_AFTER_A_BUILD)
     for notice in session.notices:
         work.log.info("    %s", notice)

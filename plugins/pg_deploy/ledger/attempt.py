@@ -178,16 +178,14 @@ def committed_rollback_segments(connection: Connection, attempt_id: int, text: s
     return frozenset(row[0] for row in rows)
 
 
-def began_outside_transaction(connection: Connection, attempt_id: int, direction: str) -> bool:
-    """Whether a statement that no transaction protects was begun: only the catalog says what it left. Reads only."""
-    row = connection.execute(
-        """select exists (
-            select from deploy_ledger.statement_run
-            where attempt_id = %s and direction = %s and not transactional
-        )""",
+def begun_outside_transaction(connection: Connection, attempt_id: int, direction: str) -> frozenset[int]:
+    """The segments that no transaction protects and that were begun: only the catalog says what they left. Reads only."""
+    rows = connection.execute(
+        """select distinct segment from deploy_ledger.statement_run
+        where attempt_id = %s and direction = %s and not transactional""",
         [attempt_id, direction],
-    ).fetchone()
-    return bool(row and row[0])
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
 
 
 def was_begun(connection: Connection, attempt_id: int, direction: str, segment: Segment) -> bool:

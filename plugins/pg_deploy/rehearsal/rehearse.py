@@ -39,6 +39,8 @@ from pg_deploy.rollback import roll_back
 from pg_deploy.session import Target
 from pg_deploy.snapshot import take_snapshot
 from pg_deploy.undo.losses import count_losses, rows_that_stay
+from pg_deploy.undo.own import names_of_changes
+from pg_deploy.undo.witnesses import CHANGES
 from pg_deploy.verify import verify
 
 ObserverOver = Callable[[Migration, Observer], Observer]
@@ -76,6 +78,8 @@ class Rehearsed:
     not_rehearsed: list[str] = field(default_factory=list)
     generated: str | None = None
     """A rollback that was generated, run and proven here, for a migration that brings none."""
+    changes: list[list[str]] = field(default_factory=list)
+    """The keys of all facts that the migration changed: nobody else is at work on the copy, so all of it is its own."""
     error: str | None = None
     access: AccessOutcome | None = None
 
@@ -101,6 +105,7 @@ class Rehearsed:
             "lost": self.lost,
             "generated_rollback": self.generated,
             "not_rehearsed": self.not_rehearsed,
+            CHANGES: self.changes,
             "error": self.error,
             "access": self.access.as_detail() if self.access else None,
         }
@@ -230,6 +235,7 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
         step = "verify"
         failures = _verify(job, migration)
         before, after = _both_sides(job, first)
+        found.changes = names_of_changes(before, after)
         rounds = [first]
         # A finding of a check or a lint must not hide what the proof has to say.
         step = step if failures else "the access proof"
