@@ -340,6 +340,29 @@ class InvalidIndexInTheWayError(PgDeployError):
         )
 
 
+class NotWatchedError(PgDeployError):
+    """What a statement locks shows only when it runs, and there was no session to watch it with."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            "what this part of the migration locks shows only when it runs, and no session could be opened to watch it, so it "
+            f"was not begun: {reason}; free a connection, or raise the role's connection limit, then trigger again"
+        )
+
+
+class StandbyGoneError(PgDeployError):
+    """Commits wait for a synchronous standby that is not there."""
+
+    def __init__(self, names: str, waited_s: float) -> None:
+        self.names = names
+        super().__init__(
+            f'commits wait for a synchronous standby ("{names}") and none is connected, so a lock would be held until it is back: '
+            f"nothing was begun after {waited_s:.0f} s; bring the standby back or change synchronous_standby_names, "
+            "then trigger again"
+        )
+
+
 class UncertainStatementError(PgDeployError):
     """A statement outside a transaction may or may not have run, and no catalog shows it."""
 

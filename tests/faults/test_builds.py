@@ -194,7 +194,7 @@ def test_a_build_over_a_name_that_is_taken_leaves_that_one_alone(
 
 def test_an_index_that_somebody_is_building_is_not_called_left_over(database: Database, tmp_path: Path) -> None:
     """Else a colleague would be told to drop what another one is building just now."""
-    sleep_per_row(database)
+    sleep_per_row(database, 0.02)
     with psycopg.connect(database.url, autocommit=True) as other:
         pid = other.info.backend_pid
         build = threading.Thread(

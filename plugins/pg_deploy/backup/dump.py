@@ -15,7 +15,7 @@ import psycopg.conninfo
 
 from pg_deploy.errors import ProgramFailedError
 from pg_deploy.programs import Programs, ended_with_us
-from pg_deploy.session import without_secrets
+from pg_deploy.session import kept_alive, without_secrets
 
 _SAY_EVERY_S = 5.0
 _LOCK_WAIT = "60s"
@@ -24,7 +24,7 @@ _LOCK_WAIT = "60s"
 @contextmanager
 def credentials(conninfo: str) -> Iterator[tuple[str, dict[str, str]]]:
     """`conninfo` without its password, and the environment of a child that holds it."""
-    parts = {key: str(value) for key, value in psycopg.conninfo.conninfo_to_dict(conninfo).items()}
+    parts = {key: str(value) for key, value in psycopg.conninfo.conninfo_to_dict(kept_alive(conninfo)).items()}
     password = parts.pop("password", None)
     environment = {
         "PATH": "/usr/bin:/bin",

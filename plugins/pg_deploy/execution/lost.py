@@ -11,7 +11,7 @@ from pg_deploy.errors import ConnectionLostError
 from pg_deploy.session import Connection, one_line, without_secrets
 
 # The server ends, or a person ends our session: an error that arrives before the connection itself is seen to be gone.
-_ENDED = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03"})
+_ENDED = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"})
 
 
 def is_lost(error: psycopg.Error, connection: Connection | None = None) -> bool:
