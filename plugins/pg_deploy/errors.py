@@ -492,6 +492,51 @@ class ApprovalRejectedError(PgDeployError):
         super().__init__(f'"{stem}" was rejected by {by}, so it was not applied; nothing of it took effect')
 
 
+class TouchesLedgerError(PgDeployError):
+    """A migration names what says whether it is deployed."""
+
+    def __init__(self, file: str, line: int, schema: str) -> None:
+        self.file = file
+        self.line = line
+        super().__init__(
+            f'"{file}" line {line} names the schema "{schema}", which says what is deployed here and is written by nobody but us; '
+            "remove that, or say in migration.yaml why it must: touches_ledger: <reason>"
+        )
+
+
+class NotPermittedError(PgDeployError):
+    """The ledger does not hold what a run must have before it changes anything."""
+
+    def __init__(self, stem: str, lacking: Sequence[str]) -> None:
+        self.stem = stem
+        self.lacking = tuple(lacking)
+        super().__init__(
+            f'"{stem}" may not be applied by this run: {"; ".join(lacking)}; nothing of it was begun. What Airflow says of a task '
+            "does not count; trigger a new run"
+        )
+
+
+class RunOverError(PgDeployError):
+    """A task of a run that has ended its deployment is asked to begin it anew."""
+
+    def __init__(self, airflow_run: str, deployment_id: int, state: str) -> None:
+        self.deployment_id = deployment_id
+        super().__init__(
+            f'run "{airflow_run}" has ended its deployment {deployment_id} as {state}, so clearing its preflight begins nothing; '
+            "trigger a new run"
+        )
+
+
+class NoClaimError(PgDeployError):
+    """A task needs the target, and what preflight handed on is not there."""
+
+    def __init__(self, airflow_run: str) -> None:
+        super().__init__(
+            f'preflight of run "{airflow_run}" did not take the target, or what it handed on is gone, whatever its state in '
+            "Airflow is: nothing is done; trigger a new run"
+        )
+
+
 class PreflightError(PgDeployError):
     """All that stands in the way of a run, at once."""
 

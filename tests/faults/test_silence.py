@@ -26,7 +26,7 @@ from tests.building import write_migration
 from tests.core.working import working_on
 from tests.faults.deployer import DEPLOYED, Order
 from tests.faults.killing import Running, start
-from tests.faults.network import HERE, Network, network
+from tests.faults.network import Network, network
 from tests.faults.scenarios import STEM
 from tests.faults.server import Server, until
 from tests.looking import Database
@@ -158,7 +158,7 @@ def test_a_dump_notices_a_lost_network_within_a_minute(server: Server, tmp_path:
         database.run(
             "create table public.large as select i, repeat('x', 2000) as t from generate_series(1, 30000) as i"
         )
-        url = database.url.replace("127.0.0.1", HERE)
+        url = database.url.replace("127.0.0.1", between.here)
         program = (
             "import logging, sys\nfrom pathlib import Path\nfrom pg_deploy.backup.dump import dump\n"
             "from pg_deploy.programs import dump_programs\nfrom pg_deploy.session import Target\n"
@@ -285,8 +285,8 @@ def _target(server: Server) -> Iterator[Database]:
 def _trust_everybody(server: Server) -> None:
     server.admin("alter system set listen_addresses = '*'")
     hba = server.data / "pg_hba.conf"
-    if "10.77." not in hba.read_text():
-        hba.write_text(hba.read_text() + "host all all 10.77.0.0/16 trust\n")
+    if "10.0.0.0/8" not in hba.read_text():
+        hba.write_text(hba.read_text() + "host all all 10.0.0.0/8 trust\n")
     if server.admin("show listen_addresses") != [("*",)]:
         server.options = {**server.options, "listen_addresses": "*"}
         server.stop("fast")
@@ -301,7 +301,7 @@ def _deploy_behind(
     log.touch()
     order = (
         "from tests.faults.deployer import Order, main\n"
-        f"main(Order({database.url.replace('127.0.0.1', HERE)!r}, {str(folder / 'm')!r}, 'behind', {str(log)!r}, "
+        f"main(Order({database.url.replace('127.0.0.1', between.here)!r}, {str(folder / 'm')!r}, 'behind', {str(log)!r}, "
         f"lock_budget={BUDGET}, tries=6))\n"
     )
     process = subprocess.Popen(

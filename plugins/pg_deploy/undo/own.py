@@ -76,11 +76,14 @@ class Doing:
         return any(_is_named(fact, statement, _tokens(statement.sql)) for statement in self.statements)
 
 
-def names_of_changes(before: Facts, after: Facts) -> list[list[str]]:
-    """The keys of a difference as lists, for the evidence of a rehearsal. Pure."""
+def names_of_changes(before: Facts, after: Facts) -> dict[str, list[list[str]]]:
+    """The keys of a difference by what became of them, for the evidence of a rehearsal. Pure."""
     found = compare(before, after)
-    every = [*found.added, *found.removed, *(new for _, new in found.changed)]
-    return sorted([fact.kind, fact.identity] for fact in every)
+    return {
+        "added": [[fact.kind, fact.identity] for fact in found.added],
+        "removed": [[fact.kind, fact.identity] for fact in found.removed],
+        "changed": [[fact.kind, fact.identity] for _, fact in found.changed],
+    }
 
 
 def _is_named(fact: Fact, statement: Statement, tokens: frozenset[str]) -> bool:

@@ -31,7 +31,8 @@ def read_doing(connection: Connection, current: Attempt, pinned: Pinned, before:
     rehearsed = evidence.latest_of_version(
         connection, current.deployment_id, _REHEARSAL, version=current.version, location="rehearsal"
     )
-    changes = rehearsed.detail.get(CHANGES, ()) if rehearsed is not None else ()
+    by_kind = rehearsed.detail.get(CHANGES) or {} if rehearsed is not None else {}
+    changes = [key for keys in by_kind.values() for key in keys]
     written: frozenset[Key] = frozenset()
     if not changes and any(statement.opaque for statement in statements):
         written = _written(connection, current, before, after)
