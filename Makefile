@@ -140,3 +140,7 @@ new-migration: venv ## write a new migration: make new-migration NAME=add_orders
 .PHONY: new-monitor
 new-monitor: venv ## write a new measure: make new-monitor NAME=long_queues
 	@$(python) -m pg_deploy.monitor.scaffold "$$NAME"
+
+.PHONY: undo-cases
+undo-cases: venv ## apply and undo each case of a folder, judged by pg_dump and the rows: make undo-cases CASES=… (SERVER=18)
+	@$(python) -m tests.undo_cases "$(CASES)" --server "$(SERVER)" $(ARGS)
