@@ -77,7 +77,7 @@ def roll_back(job: Job, version: str) -> Undone:
     if current.state != "rolling_back":
         current = attempts.move(job.ledger, current, "rolling_back")
     try:
-        statements_run = _undo(job, current, pinned, goal)
+        statements_run = _undo(job, current, pinned, before, goal)
         is_whole = _prove(job, current, goal, before)
     except ConnectionLostError:
         # Neither undone nor failed: the next try goes on from where the ledger says it stopped.
@@ -173,7 +173,7 @@ def _as_deployed(job: Job, current: Attempt, pinned: Pinned) -> Pinned:
     return plan.pinned_version(job.ledger, current.deployment_id, current.version) or pinned
 
 
-def _undo(job: Job, current: Attempt, pinned: Pinned, goal: Goal) -> int:
+def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal) -> int:
     """Run the rollback; returns the number of statements run."""
     text = pinned.rollback if pinned.rollback is not None else _generated(job, current, pinned, goal)
     if not text.strip():

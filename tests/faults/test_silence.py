@@ -133,7 +133,7 @@ def test_a_network_that_is_lost_holds_nobody_up(server: Server, tmp_path: Path, 
     with network() as between, _target(server) as database, reading(database) as reader:
         sql = LOCK + ("select pg_sleep(0.6);\nselect 1;\n" if phase == "statement" else "select pg_sleep(0.3);\n")
         process, log = _deploy_behind(between, server, database, tmp_path, sql)
-        until(lambda: "line 2: select pg_sleep" in log.read_text(), "the lock is held")
+        until(lambda: "INFO   line 2: select pg_sleep" in log.read_text(), "the lock is held")
         time.sleep(0.25 if phase == "commit" else 0.1)
         between.lose(to_server=lost != "to_client", to_client=lost != "to_server")
         time.sleep(0.5)
