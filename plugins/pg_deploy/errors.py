@@ -504,6 +504,17 @@ class TouchesLedgerError(PgDeployError):
         )
 
 
+class NoStatementsError(PgDeployError):
+    """The ledger says verified, and holds none of the statements that would have to have run."""
+
+    def __init__(self, stem: str) -> None:
+        self.stem = stem
+        super().__init__(
+            f'the ledger calls "{stem}" verified, but none of its statements ended, so that is not believed; find out who wrote '
+            "that row, look whether the change is in the database, then delete the row, or adopt the version with `make baseline`"
+        )
+
+
 class NotPermittedError(PgDeployError):
     """The ledger does not hold what a run must have before it changes anything."""
 

@@ -31,6 +31,7 @@ from pg_deploy.errors import (
     ConnectionFailedError,
     ConnectionLostError,
     HistoryMismatchError,
+    NoStatementsError,
     NotDeployedError,
     PgDeployError,
 )
@@ -101,6 +102,8 @@ def gate(stem: str) -> str:
             pinned = plan.pinned_version(connection, run.deployment_id, version)
             held = deployment.deployment(connection, run.deployment_id)
             standing = planning.read_state(connection, [version]).standing(version)
+        if standing is Standing.UNBELIEVED:
+            raise NoStatementsError(stem)
         if standing is Standing.GONE:
             raise HistoryMismatchError(stem, version)
         if standing.is_in_place:

@@ -158,6 +158,19 @@ def committed_segments(connection: Connection, attempt_id: int, direction: str) 
     return frozenset(row[0] for row in rows)
 
 
+def without_statements(connection: Connection, attempt_ids: Sequence[int]) -> frozenset[int]:
+    """Those of these attempts of which no statement is known to have ended: a state alone is only a row. Reads only."""
+    rows = connection.execute(
+        """select a.id from unnest(%s::bigint[]) as a (id)
+        where not exists (
+            select from deploy_ledger.statement_run s
+            where s.attempt_id = a.id and s.direction = 'apply' and s.ended_at is not null and s.sqlstate is null
+        )""",
+        [list(attempt_ids)],
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
+
+
 def committed_rollback_segments(connection: Connection, attempt_id: int, text: str) -> frozenset[int]:
     """The segments of the rollback `text` that were committed by this attempt or a corrected run of it. Reads only.
 
