@@ -189,6 +189,43 @@ class ConnectionLostError(PgDeployError):
         )
 
 
+class NotWritableError(ConnectionFailedError):
+    """The server that the address leads to takes no writes; nothing is wrong with the migration."""
+
+    def __init__(self, target: str, reason: str, waited_s: float) -> None:
+        self.target = target
+        PgDeployError.__init__(
+            self,
+            f'the server behind target "{target}" takes no writes after {waited_s:.0f} s: {reason}; nothing was changed by this '
+            "try. See that the address leads to the primary and that its disk has room, then trigger a new run",
+        )
+
+
+class OtherServerError(PgDeployError):
+    """The connection leads to another cluster than the one that the deployment began on."""
+
+    def __init__(self, target: str, began: str, now: str) -> None:
+        super().__init__(
+            f'this is another server: the deployment began on the cluster {began}, and target "{target}" leads to {now} now, '
+            "which is no standby of it; nothing was done here. Find out where the address leads, then trigger a new run"
+        )
+
+
+class TwoServersError(ConnectionLostError):
+    """Two sessions of one task are on two servers: the address leads to both."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__("the session", 0, f"two servers answer at one address: {first}, and {second}")
+
+
+class ServerRefusedError(PgDeployError):
+    """The server refused what the engine itself asked, not a migration."""
+
+    def __init__(self, sqlstate: str | None, said: str, remedy: str) -> None:
+        self.sqlstate = sqlstate
+        super().__init__(f"the server refused what was asked of it: {said} (SQLSTATE {sqlstate or 'none'}); {remedy}")
+
+
 # ------------------------------------------------------------------------------------------------------------ ownership
 
 

@@ -170,6 +170,7 @@ def test_a_dump_notices_a_lost_network_within_a_minute(server: Server, tmp_path:
             "    dump(dump_programs(c.info.server_version // 10000), sys.argv[1], Path(sys.argv[2]), snapshot=snapshot,\n"
             "         left_out=(), schema_only=False, jobs=1, tables=1, log=logging.getLogger('t'))\n"
         )
+        _await_way(between, server)
         _tc(between, "add", "rate", "2mbit")
         process = subprocess.Popen(
             between.at_client(sys.executable, "-c", program, url, str(tmp_path)),
@@ -296,6 +297,7 @@ def _trust_everybody(server: Server) -> None:
 def _deploy_behind(
     between: Network, server: Server, database: Database, folder: Path, sql: str
 ) -> tuple[subprocess.Popen[bytes], Path]:
+    _await_way(between, server)
     write_migration(folder / "m", STEM, sql)
     log = folder / "log"
     log.touch()
@@ -309,6 +311,12 @@ def _deploy_behind(
         env={**os.environ, "PYTHONPATH": "plugins"},
     )
     return process, log
+
+
+def _await_way(between: Network, server: Server) -> None:
+    """New interfaces take a moment until packets find their way."""
+    reach = between.at_client("bash", "-c", f"exec 3<>/dev/tcp/{between.here}/{server.port}")
+    until(lambda: subprocess.run(reach, check=False, capture_output=True).returncode == 0, "the server is reached")
 
 
 def _tc(between: Network, verb: str, *rate: str) -> None:

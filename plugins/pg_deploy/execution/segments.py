@@ -23,7 +23,7 @@ from pg_deploy.errors import (
     StatementFailedError,
 )
 from pg_deploy.execution import concurrent_builds
-from pg_deploy.execution.lost import is_lost
+from pg_deploy.execution.lost import is_lost, is_read_only
 from pg_deploy.execution.server_watch import kept_budget
 from pg_deploy.execution.standby import wait_for_standby
 from pg_deploy.execution.stop_rules import StopRules, wait_until_calm
@@ -32,6 +32,7 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger.attempt import StatementRun
 from pg_deploy.ledger.guard import Guard
 from pg_deploy.parsing.statements import Segment, Statement
+from pg_deploy.server_identity import server_of
 from pg_deploy.session import CHECK_CLIENT_EVERY, Backend, Connection, Target, backend_and_time, one_line
 
 # What may change the settings that a session begins with.
@@ -267,7 +268,8 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
         _write_failure(work, segment, attempt_try, trouble.statement, trouble.error, trouble.seen)
         raise _judge(work, trouble, budget) from trouble.error
     except psycopg.Error as error:
-        if is_lost(error, connection):
+        if is_lost(error, connection) or (is_read_only(error) and _takes_no_writes(work)):
+            _abort(work, connection, statement)
             raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
         # Deferred constraints are checked by the commit itself, and so are conflicts between serializable transactions.
         _abort(work, connection, statement)
@@ -336,7 +338,7 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
         try:
             cursor = connection.execute(_and_then_hurry(session, statement, budget))
         except psycopg.Error as error:
-            if is_lost(error, connection):
+            if is_lost(error, connection) or (is_read_only(error) and _takes_no_writes(work)):
                 raise
             raise _StatementTrouble(statement, error, seen) from error
         finally:
@@ -487,7 +489,7 @@ def _run_alone(
                 connection.execute(statement.sql.encode())
                 break
             except psycopg.Error as error:
-                if is_lost(error, connection):
+                if is_lost(error, connection) or (is_read_only(error) and _takes_no_writes(work)):
                     raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
                 keys = concurrent_builds.clear_failed_build(look, statement, error.sqlstate)
                 given_up = time.monotonic() - started + pause >= work.limits.give_up_after
@@ -531,6 +533,11 @@ def _write_failure(
 
 def _holds_strong_lock(work: Work, session: _Session) -> bool:
     return Watch(work.target, session.backend, work.log).holds_strong_lock(work.guard.connection)
+
+
+def _takes_no_writes(work: Work) -> bool:
+    """Whether the server itself refuses writes by now, not the migration its own."""
+    return bool(server_of(work.guard.connection).refuses)
 
 
 def _abort(work: Work, connection: Connection, statement: Statement) -> None:

@@ -10,8 +10,9 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from pg_deploy.errors import DeploymentLostError, RunOverError, TargetBusyError
+from pg_deploy.errors import DeploymentLostError, OtherServerError, RunOverError, TargetBusyError
 from pg_deploy.ledger import evidence
+from pg_deploy.server_identity import server_of
 from pg_deploy.session import Connection, this_host
 
 # The session advisory lock under which a task works; a lock cannot span tasks, which are processes of their own.
@@ -19,7 +20,7 @@ LOCK_KEY = "pg_catalog.hashtextextended('deploy_ledger deployment', 0)"
 
 _COLUMNS = """id, dag_id, airflow_run, host, actor, conf, folder, folder_versions, fence, good_until, phase, state,
     started_at, ended_at, (
-        select e.name from deploy_ledger.evidence e where e.deployment_id = deployment.id and e.kind = 'claim' limit 1
+        select nullif(e.name, '') from deploy_ledger.evidence e where e.deployment_id = deployment.id and e.kind = 'claim' limit 1
     ) as origin"""
 
 
@@ -110,16 +111,28 @@ def claim(
                 ).fetchone()
         except psycopg.errors.UniqueViolation:
             raise TargetBusyError("another run", "unknown", "just claimed it", None) from None
-        if row is not None and wanted.origin:
-            evidence.record(connection, row.id, "claim", wanted.origin, "taken")
+        if row is not None:
+            system = server_of(connection).system
+            evidence.record(connection, row.id, "claim", wanted.origin, "taken", detail={"system": system})
     if row is None:
         raise DeploymentLostError(None, "its row is gone")
     return row
 
 
+def refuse_other_server(connection: Connection, deployment_id: int, system: str, target: str) -> None:
+    """Raise OtherServerError where the deployment began on another cluster than `system`. Reads only.
+
+    A standby that was promoted is the same cluster; a copy that was restored elsewhere is not.
+    """
+    for claim in evidence.of_deployment(connection, deployment_id, "claim"):
+        began = claim.detail.get("system")
+        if began and began != system:
+            raise OtherServerError(target, str(began), system)
+
+
 def _is_same_run(holder: Deployment, wanted: Claim) -> bool:
     same = (holder.dag_id, holder.airflow_run) == (wanted.dag_id, wanted.airflow_run)
-    return same and (holder.origin or wanted.origin) == (wanted.origin or holder.origin)
+    return same and (holder.origin is None or not wanted.origin or holder.origin == wanted.origin)
 
 
 def _refuse_after_its_report(connection: Connection, wanted: Claim) -> None:
