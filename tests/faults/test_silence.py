@@ -105,7 +105,7 @@ def test_a_process_that_is_stopped_holds_nobody_up(database: Database, tmp_path:
     sql, line = SILENT_AT[moment]
     with reading(database) as reader:
         run = _start(database, tmp_path, sql)
-        assert run.until_logged(line), run.log
+        assert run.until_logged(line, 120), run.log
         until(lambda: reader.is_blocked, "the table is locked")
         os.kill(run.process.pid or 0, signal.SIGSTOP)
         try:
@@ -133,7 +133,7 @@ def test_a_network_that_is_lost_holds_nobody_up(server: Server, tmp_path: Path, 
     with network() as between, _target(server) as database, reading(database) as reader:
         sql = LOCK + ("select pg_sleep(0.6);\nselect 1;\n" if phase == "statement" else "select pg_sleep(0.3);\n")
         process, log = _deploy_behind(between, server, database, tmp_path, sql)
-        until(lambda: "INFO   line 2: select pg_sleep" in log.read_text(), "the lock is held")
+        until(lambda: "INFO   line 2: select pg_sleep" in log.read_text(), "the lock is held", 180)
         time.sleep(0.25 if phase == "commit" else 0.1)
         between.lose(to_server=lost != "to_client", to_client=lost != "to_server")
         time.sleep(0.5)
@@ -180,7 +180,7 @@ def test_a_dump_notices_a_lost_network_within_a_minute(server: Server, tmp_path:
             text=True,
         )
         sessions = "select count(*) from pg_stat_activity where application_name in ('pg_dump', 'pg_deploy backup')"
-        until(lambda: database.value(f"{sessions} and query like 'COPY%%'") > 0, "rows are on their way", 60)
+        until(lambda: database.value(f"{sessions} and query like 'COPY%%'") > 0, "rows are on their way", 180)
         between.lose()
         began = time.monotonic()
         said, _ = process.communicate(timeout=100)
