@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from pg_deploy.ledger import deployment, evidence, plan
 from pg_deploy.permission import APPROVAL, is_somebody_else, judge
 from pg_deploy.rehearsal.text import rehearsal_text, rehearsal_verdict
 from pg_deploy.reporting.plan_text import Asked, several_text
+from pg_deploy.server_identity import Server, writable_session
 from pg_deploy.session import Connection
 from pg_deploy.settings import settings
 
@@ -78,7 +80,7 @@ class AskPerson(ApprovalOperator):
 
     def _ask(self, run: Run, asked: Question, context: Any) -> Any:
         self.subject, self.body = asked.subject, asked.body
-        with told_plainly(), run.target.session("approve") as connection:
+        with told_plainly(), self._ledger(run) as (connection, _):
             ownership = run.ownership
             if ownership is not None:
                 # Nobody else may take the target while a person thinks.
@@ -116,7 +118,7 @@ class AskPerson(ApprovalOperator):
             asked = self.question(run, context)
             about = asked.about if asked else ()
             stems = ", ".join(stem for stem, _ in about)
-            with run.target.session("approve") as connection:
+            with self._ledger(run) as (connection, _):
                 changed = asked is not None and approved and not self._was_shown(connection, run, asked)
                 if changed:
                     outcome = "not counted: what was shown has changed since"
@@ -141,6 +143,9 @@ class AskPerson(ApprovalOperator):
             raise AirflowFailException(str(ApprovalRejectedError(stems, str(name))))
         log.info("approved by %s", name)
         return {"approved_by": name}
+
+    def _ledger(self, run: Run) -> AbstractContextManager[tuple[Connection, Server]]:
+        return writable_session(run.target, "approve", give_up_after=run.conf.give_up_after, log=log)
 
     def _was_shown(self, connection: Connection, run: Run, asked: Question) -> bool:
         """Whether what would be asked now, letter by letter, is what was asked last."""

@@ -44,6 +44,7 @@ from pg_deploy.planning import Standing
 from pg_deploy.preflight import preflight as run_preflight
 from pg_deploy.reporting.report import read_report, report_lines
 from pg_deploy.rollback import roll_back
+from pg_deploy.server_identity import writable_session
 from pg_deploy.settings import settings
 from pg_deploy.snapshot import take_snapshot
 from pg_deploy.verify import verify as verify_migration
@@ -232,6 +233,8 @@ def report() -> None:
             found = read_report(connection, run.deployment_id)
             for line in report_lines(connection, found, contacts=settings().contacts, task_states=failed):
                 (log.error if line.lstrip().startswith("✗") else log.info)("%s", line)
+        # Said before it is written: a ledger that takes no writes must not keep anybody from knowing where this run stands.
+        with writable_session(run.target, "report", give_up_after=run.conf.give_up_after, log=log) as (connection, _):
             evidence.record(
                 connection,
                 run.deployment_id,
