@@ -159,8 +159,9 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
             lines += [f"      {note}" for note in row.detail.get("notes", ())]
             lines += [f"      ✗ {sentence}" for sentence in row.detail.get("against", ())]
         elif row.kind == "rollback proof":
-            proof = "the database is as it was before" if row.outcome == "passed" else "NOT as it was before"
+            proof = row.name if row.outcome == "passed" else "its own changes are NOT gone"
             lines.append(f"    rollback: {proof} ({row.detail.get('facts')} catalog facts compared)")
+            lines += [f"      changed by others, left: {line}" for line in row.detail.get("changed_by_others", ())]
         elif row.kind == "approval":
             lines.append(f"    approval: {row.outcome} by {row.detail.get('by')}")
     if attempt is not None and attempt.error:
