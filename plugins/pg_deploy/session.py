@@ -33,6 +33,12 @@ _KEPT_ALIVE: dict[str, str] = {
     "keepalives_count": "3",
     "tcp_user_timeout": str(NETWORK_TIMEOUT_S * 1000),
 }
+KEPT_ALIVE_IN_SERVER = (
+    f"-c tcp_user_timeout={NETWORK_TIMEOUT_S * 1000}"
+    " -c tcp_keepalives_idle=20 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+)
+"""The same on the server's side, as the option of a program that is no session of ours."""
+
 _SET_UP = (
     "select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),"
     " set_config('idle_in_transaction_session_timeout', '0', false),"

@@ -405,9 +405,10 @@ def _and_then_hurry(session: _Session, statement: Statement, budget: _Budget) ->
     return (
         sent
         + (
-            "\n;select pg_catalog.set_config('idle_in_transaction_session_timeout', greatest(1, "
-            f"pg_catalog.ceil(pg_catalog.date_part('epoch', '{until.isoformat()}'::pg_catalog.timestamptz "
-            "- pg_catalog.clock_timestamp()) * 1000)::pg_catalog.int4)::pg_catalog.text, true)"
+            "\n;select pg_catalog.set_config('idle_in_transaction_session_timeout', greatest(1, pg_catalog.ceil("
+            f"pg_catalog.date_part('epoch', '{until.isoformat()}'::pg_catalog.timestamptz "
+            "operator(pg_catalog.-) pg_catalog.clock_timestamp()) operator(pg_catalog.*) '1000'::pg_catalog.float8"
+            ")::pg_catalog.int4)::pg_catalog.text, true)"
         ).encode()
     )
 
