@@ -16,13 +16,7 @@ import psycopg
 import pytest
 
 from demo import server as programs
-from pg_deploy.errors import (
-    ConnectionLostError,
-    NotWritableError,
-    OtherServerError,
-    ServerRefusedError,
-    TwoServersError,
-)
+from pg_deploy.errors import PgDeployError
 from pg_deploy.execution.lost import lost_connections_named
 from pg_deploy.ledger import deployment, schema
 from pg_deploy.ledger.deployment import Claim
@@ -146,7 +140,7 @@ def test_a_server_that_takes_no_writes_is_named_in_the_end(primary: Server) -> N
         target, owned = _claimed(database.url)
         _read_only(primary, database, True)
         with (
-            pytest.raises(NotWritableError, match="read-only by default, as Supabase makes them when the disk is full"),
+            pytest.raises(PgDeployError, match="read-only by default, as Supabase makes them when the disk is full"),
             working(target, owned, "apply", give_up_after=1.5, log=LOG),
         ):
             pass
@@ -157,9 +151,9 @@ def test_what_the_server_refuses_of_ours_is_a_sentence(primary: Server) -> None:
     """Else a full disk would reach the log of a task as a traceback."""
     with _target(primary) as database, psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("set default_transaction_read_only = on")
-        with pytest.raises(ConnectionLostError, match="read-only"), lost_connections_named():
+        with pytest.raises(PgDeployError, match="read-only"), lost_connections_named():
             connection.execute("create table public.x (id int)")
-        with pytest.raises(ServerRefusedError, match=r"SQLSTATE 53100.*its disk is full"), lost_connections_named():
+        with pytest.raises(PgDeployError, match=r"SQLSTATE 53100.*its disk is full"), lost_connections_named():
             connection.execute("do $$ begin raise exception 'could not extend file' using errcode = '53100'; end $$")
 
 
@@ -169,7 +163,7 @@ def test_a_restored_copy_is_another_server(primary: Server) -> None:
         target, owned = _claimed(database.url)
         database.run("""update deploy_ledger.evidence set detail = '{"system": "4711"}' where kind = 'claim'""")
         with (
-            pytest.raises(OtherServerError, match="this is another server: the deployment began on the cluster 4711"),
+            pytest.raises(PgDeployError, match="this is another server: the deployment began on the cluster 4711"),
             working(target, owned, "apply", give_up_after=5, log=LOG),
         ):
             pass
@@ -218,7 +212,7 @@ def test_two_servers_behind_one_address_are_noticed(primary: Server) -> None:
             standby.admin("select pg_promote()")
             until(lambda: standby.admin("select pg_is_in_recovery()") == [(False,)], "it is promoted")
             address.leads_to = standby.port
-            with pytest.raises(TwoServersError, match="two servers answer at one address"), guard.session("apply"):
+            with pytest.raises(PgDeployError, match="two servers answer at one address"), guard.session("apply"):
                 pass
         address.close()
 

@@ -40,6 +40,8 @@ class ApproveRollback(AskPerson):
 
     def question(self, run: Run, context: Any) -> Question | None:
         """About everything that this run pinned."""
+        if run.ownership is None and not run.conf.dry_run:
+            raise NoClaimError(run.identity.airflow_run)
         if run.ownership is None:
             log.info("nothing to approve: a dry run")
             return None
