@@ -47,10 +47,17 @@ class Judged:
 
 
 def judge(
-    migration: Migration, pinned: Pinned, rows: Sequence[Evidence], demands: Demands, *, server_version: int
+    migration: Migration,
+    pinned: Pinned,
+    rows: Sequence[Evidence],
+    demands: Demands,
+    lint: tuple[Sequence[str], bool],
 ) -> Judged:
-    """The risk in force and whether the policy asks about it. `rows` is the deployment's evidence. Touches no database."""
-    ((lint, has_errors),) = lock_lint_lines([migration.file.sql], server_version=server_version)
+    """The risk in force and whether the policy asks about it. Pure.
+
+    `rows` is the deployment's evidence, `lint` what the lock lint shows of the text, and whether that needs an approval.
+    """
+    lines, has_errors = lint
     rehearsed = _rehearsal(rows, migration.version)
     reasons = raised_risk(
         migration,
@@ -60,7 +67,7 @@ def judge(
     )
     risk = risk_in_force(pinned.risk, reasons)
     must_ask = demands.approval == "all" or (demands.approval == "risky" and risk in ASKED)
-    return Judged(risk, must_ask, reasons, tuple(lint))
+    return Judged(risk, must_ask, reasons, tuple(lines))
 
 
 def refuse_unless_permitted(connection: Connection, deployment_id: int, migration: Migration, demands: Demands) -> None:
@@ -73,7 +80,8 @@ def refuse_unless_permitted(connection: Connection, deployment_id: int, migratio
     if demands.rehearse:
         lacking += _not_rehearsed(rows, pinned)
     if demands.approval != "none":
-        judged = judge(migration, pinned, rows, demands, server_version=connection.info.server_version)
+        (lint,) = lock_lint_lines([migration.file.sql], server_version=connection.info.server_version)
+        judged = judge(migration, pinned, rows, demands, lint)
         lacking += not_approved(rows, pinned, demands) if judged.must_ask else []
     if lacking:
         raise NotPermittedError(migration.stem, lacking)

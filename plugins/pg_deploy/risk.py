@@ -21,7 +21,7 @@ _ACCESS_WORDS = re.compile(
     r"\b(row\s+level\s+security|security\s+definer|owner\s+to|bypassrls|security_invoker)\b", re.IGNORECASE
 )
 _REWRITES = re.compile(
-    r"\b(vacuum\s*(\(.*\bfull\b.*\)|full)|cluster|set\s+(un)?logged|set\s+access\s+method|alter\s+column\s+\S+\s+(set\s+data\s+)?type)\b",
+    r"\b(vacuum\s*(\(.*\bfull\b.*\)|full)|set\s+(un)?logged|set\s+access\s+method|alter\s+column\s+\S+\s+(set\s+data\s+)?type)\b",
     re.IGNORECASE,
 )
 _ROWS_IN_CODE = re.compile(r"\b(insert\s+into|update|delete\s+from|truncate|merge\s+into)\b", re.IGNORECASE)
@@ -45,7 +45,8 @@ def raised_risk(
     reasons += _drops(statements, rehearsed)
     if _changes_access(migration, rehearsed):
         reasons.append("it changes who may do what")
-    if lock_errors or any(_REWRITES.search(each.sql) for each in statements if not each.kind.startswith("create")):
+    rewriting = [each for each in statements if each.kind == "cluster" or _REWRITES.search(each.sql)]
+    if lock_errors or any(not each.kind.startswith("create") for each in rewriting):
         reasons.append("it rewrites or scans a table under a lock, or breaks clients that run")
     return (*reasons, *_long_locks(migration, rehearsed, lock_budget))
 

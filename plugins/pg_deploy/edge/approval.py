@@ -19,6 +19,7 @@ from pg_deploy.edge.notices import send
 from pg_deploy.edge.run import Run, log, read_run, told_plainly
 from pg_deploy.errors import ApprovalRejectedError, SamePersonError
 from pg_deploy.ledger import deployment, evidence, plan
+from pg_deploy.lock_lint import lock_lint_lines
 from pg_deploy.permission import APPROVAL, is_somebody_else, judge
 from pg_deploy.rehearsal.text import rehearsal_text, rehearsal_verdict
 from pg_deploy.reporting.plan_text import Asked, several_text
@@ -194,12 +195,11 @@ class ApproveMigrations(AskPerson):
             return None
         with run.target.session("approve") as connection:
             rows = evidence.of_deployment(connection, run.deployment_id)
+        wanted = [(each, run.migration(each.version)) for each in pinned if each.version in mine]
+        lints = lock_lint_lines([migration.file.sql for _, migration in wanted], server_version=server_version)
         asked = []
-        for each in pinned:
-            if each.version not in mine:
-                continue
-            migration = run.migration(each.version)
-            judged = judge(migration, each, rows, run.demands, server_version=server_version)
+        for (each, migration), lint in zip(wanted, lints, strict=True):
+            judged = judge(migration, each, rows, run.demands, lint)
             if judged.must_ask:
                 reason = f"risk {judged.risk}, and approval is {policy}"
                 text, verdict = rehearsal_text(rows, each.version), rehearsal_verdict(rows, each.version)
