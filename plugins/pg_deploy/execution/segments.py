@@ -375,7 +375,9 @@ def _timeouts(work: Work, session: _Session, budget: _Budget, *, at_least_ms: in
     lock_ms, statement_ms, silence_ms = 0, int(limits.statement_timeout * 1000), int(budget.seconds * 1000)
     if budget.deadline is not None:
         left = max(at_least_ms, int((budget.deadline - time.monotonic()) * 1000))
-        lock_ms = silence_ms = left
+        silence_ms = left
+        # A little sooner than the statement's own end: then the server says itself that it was a lock that was waited for.
+        lock_ms = max(1, left - left // 20)
         # lock_timeout counts for each lock; a statement that waits for two is ended by this one.
         statement_ms = min(left, statement_ms) if statement_ms else left
     timeouts = {
