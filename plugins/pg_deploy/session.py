@@ -39,14 +39,17 @@ KEPT_ALIVE_IN_SERVER = (
 )
 """The same on the server's side, as the option of a program that is no session of ours."""
 
+# Whatever a version knows that ends a statement, a transaction or a session after a time, by the server's own list.
+_NO_TIMEOUT = (
+    "(select pg_catalog.count(pg_catalog.set_config(s.name, '0', false)) from pg_catalog.pg_settings s"
+    " where s.context = 'user' and s.vartype = 'integer' and s.unit in ('ms', 's', 'min') and s.min_val = '0'"
+    " and s.name like '%\\_timeout' and s.name not like '%.%' and s.name <> 'tcp_user_timeout')"
+)
 _SET_UP = (
-    "select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),"
-    " set_config('idle_in_transaction_session_timeout', '0', false),"
+    f"select {_NO_TIMEOUT},"
     " set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false),"
     " set_config('tcp_keepalives_count', '3', false),"
     f" set_config('tcp_user_timeout', '{NETWORK_TIMEOUT_S * 1000}', false),"
-    " case when current_setting('server_version_num')::integer >= 170000"
-    " then set_config('transaction_timeout', '0', false) end,"
     # A killed client's statement ends within seconds, and its locks with it; a build says otherwise, see below.
     " case when version() like '%linux%' and current_setting('server_version_num')::integer >= 140000"
     f" then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"
