@@ -161,13 +161,13 @@ def test_a_dump_notices_a_lost_network_within_a_minute(server: Server, tmp_path:
         url = database.url.replace("127.0.0.1", between.here)
         program = (
             "import logging, sys\nfrom pathlib import Path\nfrom pg_deploy.backup.dump import dump\n"
-            "from pg_deploy.programs import dump_programs\nfrom pg_deploy.session import Target\n"
+            "from pg_deploy.programs import client_programs\nfrom pg_deploy.session import Target\n"
             "logging.basicConfig(level=logging.INFO)\n"
             "with Target('t', sys.argv[1]).session('dump') as c:\n"
             "    c.execute('begin isolation level repeatable read')\n"
             "    snapshot = c.execute('select pg_export_snapshot()').fetchone()[0]\n"
             "    print('dumping', flush=True)\n"
-            "    dump(dump_programs(c.info.server_version // 10000), sys.argv[1], Path(sys.argv[2]), snapshot=snapshot,\n"
+            "    dump(client_programs(c.info.server_version // 10000), sys.argv[1], Path(sys.argv[2]), snapshot=snapshot,\n"
             "         left_out=(), schema_only=False, jobs=1, tables=1, log=logging.getLogger('t'))\n"
         )
         _await_way(between, server)
