@@ -94,7 +94,7 @@ def test_a_run_that_failed_while_it_asked_frees_the_target_at_once(
     """Else an approval that nobody will answer would hold production's target until tomorrow."""
     _write(tmp_path / "m")
     first = deploy(tmp_path / "m", ASKED, answer=_fail_the_run)
-    assert first.state == "failed"
+    assert first.group(STEM)["approve"] == "failed"
     assert database.deployments == ["open"]
     assert database.value("select good_until > now() + '1 hour' from deploy_ledger.deployment")
 
