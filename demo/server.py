@@ -34,8 +34,14 @@ class Installation:
 
 
 def find_installation() -> Installation | None:
-    """The newest server here with pg_cron, pgcrypto and pg_stat_statements; None where there is none. Reads only."""
-    bindirs = list(Path("/usr/lib/postgresql").glob("*/bin")) + list(Path("/usr").glob("pgsql-*/bin"))
+    """The newest server here with pg_cron, pgcrypto and pg_stat_statements; None where there is none. Reads only.
+
+    Looks at PG_DEPLOY_BINDIR alone where that is set, as the engine does.
+    """
+    configured = os.environ.get("PG_DEPLOY_BINDIR")
+    bindirs = [Path(configured)] if configured else list(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not configured:
+        bindirs += list(Path("/usr").glob("pgsql-*/bin"))
     found = [candidate for bindir in bindirs if (candidate := _installation(bindir))]
     return max(found, key=lambda installation: installation.major, default=None)
 
@@ -43,7 +49,8 @@ def find_installation() -> Installation | None:
 def _installation(bindir: Path) -> Installation | None:
     number = re.search(r"(\d+)$", bindir.parent.name)
     shares = (
-        Path("/usr/share/postgresql") / bindir.parent.name,
+        # Debian's usr/lib/postgresql/17/bin has it in usr/share/postgresql/17.
+        bindir.parents[min(3, len(bindir.parents) - 1)] / "share" / "postgresql" / bindir.parent.name,
         bindir.parent / "share" / "postgresql",
         bindir.parent / "share",
     )
