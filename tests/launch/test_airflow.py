@@ -181,7 +181,7 @@ def test_only_what_is_airflows_and_serves_this_home_is_ended(launcher: Launcher,
     where.home.mkdir()
     other.mkdir()
     program = tmp_path / "airflow"
-    program.symlink_to(shutil.which("sleep") or "/bin/sleep")
+    program.symlink_to("/bin/sleep")
 
     def started(*command: str, cwd: Path, home: Path | None = None) -> subprocess.Popen[bytes]:
         variables = {"AIRFLOW_HOME": str(home)} if home else {}
