@@ -18,7 +18,7 @@ from launch.api import Api
 from launch.errors import PortTakenError, RunningElsewhereError, StartError
 from launch.settings import Place, digest, prepare
 
-START_SECONDS = 180
+START_SECONDS = 360
 HEALTHY = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 PORT_LOST = "its port belongs to another program"
 
