@@ -19,7 +19,7 @@ from pg_deploy.errors import (
     PgDeployError,
     PreflightError,
 )
-from pg_deploy.ledger import plan
+from pg_deploy.ledger import evidence, plan
 from pg_deploy.ledger.guard import Ownership
 from pg_deploy.lock_lint import lock_lint_lines
 from pg_deploy.migrations.folder import stamp
@@ -27,7 +27,7 @@ from pg_deploy.migrations.migration import Folder, Migration, load, load_usable,
 from pg_deploy.parsing.syntax import in_file
 from pg_deploy.parsing.tree import unquoted
 from pg_deploy.planning import Plan, Standing
-from pg_deploy.reporting.plan_text import plan_lines
+from pg_deploy.reporting.plan_text import PASSED_OVER, passed_over_line, plan_lines
 from pg_deploy.rights.missing import missing_rights
 from pg_deploy.server.index_estimate import disk_needed, index_estimates
 from pg_deploy.server.judgement import describe, refusals, warnings
@@ -94,6 +94,10 @@ def preflight(
         pinned = tuple(known.get(file) or load(file) for file in now.chosen)
         plan.pin(connection, held.id, pinned)
         record_drift(connection, held.id, drift)
+        if now.passed_over:
+            evidence.record(
+                connection, held.id, PASSED_OVER, "files", "passed over", detail={"names": list(now.passed_over)}
+            )
         if pinned:
             measure_before(held.id)
     log.info("deployment %d holds the target, %d migrations pinned", held.id, len(pinned))
@@ -127,7 +131,9 @@ def _plan(connection: Connection, files: Folder, conf: DeployConf) -> Plan:
         files.files, state, wanted=conf.migrations, out_of_order=conf.out_of_order, faulty=files.faulty
     )
     faults, settled = files.judged(state.elsewhere)
-    return replace(found, faults=(*faults, *found.faults), settled=settled)
+    return replace(
+        found, faults=(*faults, *found.faults), settled=(*settled, *found.settled), passed_over=files.passed_over
+    )
 
 
 def _judge(
@@ -173,6 +179,8 @@ def _extensions_to_find(migrations: Sequence[Migration], state: ServerState, *, 
 
 
 def _print_state(state: ServerState, found: Plan, log: logging.Logger) -> None:
+    if found.passed_over:
+        log.warning("%s", passed_over_line(found.passed_over))
     log.info("::group::the target before")
     for line in describe(state):
         log.info("%s", line)

@@ -20,7 +20,7 @@ from pg_deploy.ledger.plan import Pinned
 from pg_deploy.lock_lint import lock_lint_lines
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.rehearsal.text import rehearsal_text
-from pg_deploy.reporting.plan_text import several_text
+from pg_deploy.reporting.plan_text import PASSED_OVER, several_text
 from pg_deploy.settings import settings
 
 _WHERE = "Answer it in the Airflow UI, under Required Actions of that run; nobody else can deploy meanwhile."
@@ -179,6 +179,7 @@ class ApproveMigrations(AskPerson):
                 [_reason(each, migration, policy, locks=lints[migration.version][1]) for each, migration in asked],
                 {migration.version: rehearsal_text(rows, migration.version) for migration in migrations},
                 {version: lines for version, (lines, _) in lints.items()},
+                [name for row in rows if row.kind == PASSED_OVER for name in row.detail["names"]],
             ),
             tuple((each.stem, each.bundle_hash) for each, _ in asked),
         )

@@ -20,8 +20,21 @@ def plan_lines(migration: Migration, lock_lint: Sequence[str] = ()) -> tuple[str
     )
     lines.append("  rollback: " + ("rollback.sql" if migration.rollback is not None else "none"))
     lines += [f"  lock lint, {finding}" for finding in lock_lint]
+    lines += [f"  not honoured, {sentence}" for sentence in migration.promises]
     lines += [f"  unprotected: {sentence}" for sentence in migration.unprotected]
     return tuple(lines)
+
+
+PASSED_OVER = "passed over"
+
+
+def passed_over_line(names: Sequence[str]) -> str:
+    """What is no migration by its name, in a sentence: the first thing that plan, approval and report say."""
+    shown = ", ".join(f'"{name}"' for name in names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    return (
+        f"passed over, as the Supabase CLI does, because no digits come first in the name: {shown}; what is to be deployed is "
+        "named <14 digits>_<name>.sql"
+    )
 
 
 def header(manifest: Manifest) -> str:
@@ -46,6 +59,7 @@ def approval_text(migration: Migration, reason: str, rehearsal: str = "", lock_l
         f"**Expected duration:** {manifest.expected_duration or 'not stated'}. **Access:** {manifest.access}.",
     ]
     parts += [f"**Unprotected:** {sentence}." for sentence in migration.unprotected]
+    parts += [f"**Not honoured:** {sentence}." for sentence in migration.promises]
     parts += [
         "### Locks",
         "\n".join(f"- {line}" for line in lock_lines(migration.statements)) or "None on what exists.",
@@ -81,13 +95,16 @@ def several_text(
     reasons: Iterable[str],
     rehearsals: Mapping[str, str] | None = None,
     lock_lints: Mapping[str, Sequence[str]] | None = None,
+    passed_over: Sequence[str] = (),
 ) -> str:
-    """One approval for several older migrations, as Markdown.
+    """One approval for several migrations, as Markdown.
 
-    `rehearsals` says by version what its rehearsal showed, `lock_lints` what the lock lint found.
+    `rehearsals` says by version what its rehearsal showed, `lock_lints` what the lock lint found; `passed_over` names the
+    files of the folder that no run takes up.
     """
     shown, found = rehearsals or {}, lock_lints or {}
-    return "\n\n---\n\n".join(
+    first = f"{passed_over_line(passed_over)}\n\n" if passed_over else ""
+    return first + "\n\n---\n\n".join(
         approval_text(migration, reason, shown.get(migration.version, ""), found.get(migration.version, ()))
         for migration, reason in zip(migrations, reasons, strict=True)
     )

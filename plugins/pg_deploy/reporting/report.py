@@ -17,6 +17,7 @@ from pg_deploy.migrations import history
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
 from pg_deploy.reporting.criteria import Criterion, judge_criteria
+from pg_deploy.reporting.plan_text import PASSED_OVER, passed_over_line
 from pg_deploy.reporting.timeline import Step, read_steps
 from pg_deploy.session import Connection
 
@@ -106,7 +107,7 @@ def report_lines(
 ) -> list[str]:
     """The report for the task log, in order: what happened, evidence, criteria, timeline, and on red what to do."""
     held = deployment.deployment(connection, report.deployment_id)
-    lines = []
+    lines = [passed_over_line(row.detail["names"]) for row in report.evidence if row.kind == PASSED_OVER]
     if held is not None:
         lines.append(f"deployment {held.id} by {held.actor}, run {held.airflow_run}")
     if not report.outcomes:
