@@ -340,9 +340,15 @@ class StatementFailedError(PgDeployError):
 
     @classmethod
     def from_server(
-        cls, error: psycopg.Error, file: str, text: str, statement: Statement, duplicates: Sequence[str] = ()
+        cls,
+        error: psycopg.Error,
+        file: str,
+        text: str,
+        statement: Statement,
+        duplicates: Sequence[str] = (),
+        todo: str = "",
     ) -> StatementFailedError:
-        """The server's words with the file, the line and, where the server says the place, a caret."""
+        """The server's words with the file, the line and, where the server says the place, a caret; `todo`: the way out."""
         diag = error.diag
         line, caret = statement.line, ""
         start = text.find(statement.sql)
@@ -361,11 +367,25 @@ class StatementFailedError(PgDeployError):
         if duplicates:
             extra += f"; keys that occur more than once: {', '.join(duplicates)}"
         primary = " ".join((diag.message_primary or str(error)).split())
+        then = f"{todo}\n  then trigger a new run" if todo else "correct the file and trigger a new run"
         message = (
-            f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}; '
-            f"correct the file and trigger a new run{caret}"
+            f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}; {then}{caret}'
         )
         return cls(message, file=file, line=line, sqlstate=error.sqlstate)
+
+
+class ProcedureCommitsError(PgDeployError):
+    """A CALL, in a transaction, of a procedure that commits."""
+
+    def __init__(self, file: str, line: int, procedure: str, summary: str) -> None:
+        self.file = file
+        self.line = line
+        self.procedure = procedure
+        super().__init__(
+            f'"{file}" line {line}: procedure "{procedure}" commits, which no transaction lets it do, and this part of the file is '
+            f"one; let the call run alone, by this comment right before it (it is then not repeated by itself):\n"
+            f"    -- pg_deploy: outside a transaction\n    {summary};"
+        )
 
 
 class LockNotObtainedError(PgDeployError):

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pg_deploy.errors import LockLintError
+from pg_deploy.errors import LockLintError, PgDeployError
+from pg_deploy.parsing.statements import split
 
 TIMEOUT_S = 60.0
 MOST_LINES = 12
@@ -42,10 +43,7 @@ _ERRORS = frozenset(
         "require-concurrent-index-deletion",
     }
 )
-_CREATED = re.compile(
-    r"\bcreate\s+(?:unlogged\s+|temp(?:orary)?\s+)?(?:table|materialized\s+view)\s+(?:if\s+not\s+exists\s+)?([\w.\"$]+)",
-    re.IGNORECASE,
-)
+_MADE_KINDS = frozenset({"table", "foreign table", "materialized view"})
 
 
 @dataclass(frozen=True)
@@ -134,25 +132,50 @@ def _lines(found: Sequence[LockFinding]) -> tuple[tuple[str, ...], bool]:
 
 
 def _kept(found: list[dict[str, object]], sql: str) -> Iterator[LockFinding]:
+    if not found:
+        return
     lines = sql.splitlines()
+    made = _made(sql)
     for item in found:
         rule = str(item["rule_name"])
         first, last = int(str(item["line"])), int(str(item.get("line_end") or item["line"]))
         if rule in _ENGINE_SEES_TO:
             continue
-        before = "\n".join(lines[:first])
-        if _on_what_is_new("\n".join(lines[first : last + 1]), before):
+        above = [name for line, name in made if line <= first]
+        if _on_what_is_new("\n".join(lines[first : last + 1]), above):
             continue  # nobody else knows it yet
         level = "error" if rule in _ERRORS else str(item["level"]).lower()
         yield LockFinding(rule, level, first + 1, str(item["message"]), str(item.get("help") or ""))
 
 
-def _on_what_is_new(statement: str, before: str) -> bool:
+def _made(sql: str) -> list[tuple[int, str]]:
+    """The relations that the file surely makes, with their lines: not those that IF NOT EXISTS may have found there."""
+    try:
+        statements = split(sql, file="")
+    except PgDeployError:
+        return []
+    return [
+        (each.line, created.name)
+        for each in statements
+        if not each.may_find_it_there
+        for created in each.creates
+        if created.kind in _MADE_KINDS
+    ]
+
+
+def _on_what_is_new(statement: str, above: Sequence[str]) -> bool:
     """Whether a statement speaks of a relation that the same file has made above it."""
-    for name in _CREATED.findall(before):
-        last = re.escape(name.rsplit(".", 1)[-1].strip('"'))
+    for name in above:
+        schema, _, last = name.rpartition(".")
+        before = rf'(?:"?{re.escape(schema.strip(chr(34)))}"?\.)' if schema else ""
+        # Without a schema the search_path decides, which is public but for those who set it.
+        qualified = f"{before}?" if schema in ("", "public") else before
+        qualified = qualified if schema else r"(?:public\.)?"
+        bare = re.escape(last.strip('"'))
         if re.search(
-            rf'\b(?:on|table)\s+(?:only\s+|if\s+exists\s+)*(?:[\w"$]+\.)?"?{last}"?(?![\w$])', statement, re.IGNORECASE
+            rf'\b(?:on|table|view)\s+(?:only\s+|if\s+exists\s+)*{qualified}"?{bare}"?(?![\w$.])',
+            statement,
+            re.IGNORECASE,
         ):
             return True
     return False

@@ -29,6 +29,7 @@ from pg_deploy.parsing.tree import unquoted
 from pg_deploy.planning import Plan, Standing
 from pg_deploy.reporting.plan_text import PASSED_OVER, passed_over_line, plan_lines
 from pg_deploy.rights.missing import missing_rights
+from pg_deploy.server.committing_calls import calls_that_commit
 from pg_deploy.server.index_estimate import disk_needed, index_estimates
 from pg_deploy.server.judgement import describe, refusals, warnings
 from pg_deploy.server.pooler import refuse_pooler_before
@@ -150,6 +151,7 @@ def _judge(
         must_read_everything=bool(migrations) and dumps(conf),
     )
     faults += not_ready(connection, conf, migrations)
+    faults += calls_that_commit(connection, migrations)
     lacking = missing_rights(connection, statements)
     if lacking:
         faults.append(MissingRightsError(role=state.role, sentences=tuple(each.sentence for each in lacking)))

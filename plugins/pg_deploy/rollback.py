@@ -185,6 +185,12 @@ def _took_effect(job: Job, current: Attempt, before: Facts) -> bool:
         return True
     if not attempts.began_outside_transaction(job.ledger, current.id, "apply"):
         return False
+    pinned = plan.pinned_version(job.ledger, current.deployment_id, current.version)
+    begun = attempts.begun_segments(job.ledger, current.id, "apply")
+    parts = segments(split(pinned.sql, file=current.stem)) if pinned else ()
+    if any(each.commits for part in parts if part.ordinal in begun for each in part.statements):
+        # What it committed before it failed may be rows, which no catalog shows.
+        return True
     return bool(compare(before, job.guard.read_facts()))
 
 

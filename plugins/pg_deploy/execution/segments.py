@@ -24,6 +24,7 @@ from pg_deploy.errors import (
 )
 from pg_deploy.execution import concurrent_builds
 from pg_deploy.execution.lost import is_lost
+from pg_deploy.execution.remedies import remedy
 from pg_deploy.execution.stop_rules import StopRules, wait_until_calm
 from pg_deploy.execution.watch import Observation, Watch
 from pg_deploy.ledger import attempt as attempts
@@ -248,7 +249,7 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
         _write_failure(work, segment, attempt_try, statement, error)
         if error.sqlstate in _RETRIED or (error.sqlstate == _CANCELLED and budget.is_used_up):
             raise _judge(work, _StatementTrouble(statement, error, Observation()), budget) from error
-        raise StatementFailedError.from_server(error, work.file, work.text, statement) from error
+        raise _refused(work, error, statement) from error
     except BaseException:
         _abort(connection)
         raise
@@ -356,7 +357,7 @@ def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception
         if budget.blocked_s + seen.blocked_s > 0.3 * budget.seconds:
             return _LockTrouble(trouble.statement, "lock budget used up while waiting", seen.blockers)
         return LockBudgetExceededError(trouble.statement.summary, work.file, trouble.statement.line, budget.seconds)
-    return StatementFailedError.from_server(error, work.file, work.text, trouble.statement)
+    return _refused(work, error, trouble.statement)
 
 
 _WHY = {
@@ -419,11 +420,18 @@ def _run_alone(
                 raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
             _write_failure(work, segment, attempt_try, statement, error, seen)
             keys = concurrent_builds.clear_failed_build(look, statement, error.sqlstate)
-            raise StatementFailedError.from_server(error, work.file, work.text, statement, duplicates=keys) from error
+            raise _refused(work, error, statement, keys) from error
     connection.execute(_AFTER_A_BUILD)
     for notice in session.notices:
         work.log.info("    %s", notice)
     return seen
+
+
+def _refused(
+    work: Work, error: psycopg.Error, statement: Statement, duplicates: Sequence[str] = ()
+) -> StatementFailedError:
+    todo = remedy(error.sqlstate, error.diag.message_primary or "", statement.sql)
+    return StatementFailedError.from_server(error, work.file, work.text, statement, duplicates, todo)
 
 
 def _write_failure(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from pg_deploy.errors import (
     UnknownDirectiveError,
     UnknownMigrationError,
     UnknownProofError,
+    UnreadableFileError,
 )
 from pg_deploy.migrations.dialects import foreign_folder, promises, refuse_other_names, refuse_other_tools
 from pg_deploy.migrations.folder import sql_names, stems
@@ -30,6 +32,7 @@ from pg_deploy.parsing.statements import Segment, Statement, segments, split, sp
 
 _DIRECTIVES = {"check": ("writes", "rehearsal"), "benchmark": ("writes",)}
 _BOM = "\ufeff"
+_ONLY_A_PATH = re.compile(r"\s*[\w./-]*[\w-]+\.sql\s*")
 
 
 @dataclass(frozen=True)
@@ -327,6 +330,10 @@ def _read_file(path: Path) -> MigrationFile:
     sql = read_text(path)
     if not sql.strip():
         raise EmptyMigrationError(path.name)
+    if _ONLY_A_PATH.fullmatch(sql):
+        raise UnreadableFileError(
+            path.name, f"it holds only the path {sql.strip()}: a link that was checked out as a file"
+        )
     return MigrationFile(match["version"], match["name"], path, sql, _hash(sql))
 
 
