@@ -23,6 +23,7 @@ from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.migrations.migration import Migration
+from pg_deploy.reporting.marks import of_access, sign
 from pg_deploy.session import Connection, Target, one_line
 
 ACCESS = "access"
@@ -211,7 +212,7 @@ def log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
         if proof and proof.cells
         else ""
     )
-    mark = "✓" if outcome.decision.passes else "✗"
+    mark = sign(of_access(outcome.as_detail(), outcome.decision.outcome))
     (log.info if outcome.decision.passes else log.error)("  %s access: %s%s", mark, outcome.verdict, asked)
     for note in outcome.notes:
         log.info("    %s", note)

@@ -940,14 +940,16 @@ class MaskingFailedError(PgDeployError):
 class RehearsalFailedError(PgDeployError):
     """A migration that failed on the copy."""
 
-    def __init__(self, stem: str, step: str, reason: str) -> None:
+    def __init__(self, stem: str, step: str, reason: str, *, of_the_copy: bool = False) -> None:
         self.stem = stem
         self.step = step
         self.reason = reason
-        super().__init__(
-            f'"{stem}" failed in the rehearsal, at {step}: {reason}; production was not touched, correct the migration and '
-            "trigger a new run"
-        )
+        said = f'"{stem}" failed in the rehearsal, at {step}, and production was not touched: {reason}'
+        if of_the_copy:
+            said += "; the copy or the connection to it is at fault, not the migration: trigger a new run"
+        elif "trigger a new run" not in reason:
+            said += "; correct the migration and trigger a new run"
+        super().__init__(said)
 
 
 class ChangesWholeServerError(PgDeployError):

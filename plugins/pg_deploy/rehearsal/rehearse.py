@@ -19,7 +19,14 @@ from pg_deploy.access_step import ACCESS, AccessOutcome, equal_by_catalog, may_c
 from pg_deploy.apply import apply
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.claiming import never_over
-from pg_deploy.errors import AccessDiffersError, PgDeployError, RehearsalFailedError, VerificationFailedError
+from pg_deploy.errors import (
+    AccessDiffersError,
+    ConnectionFailedError,
+    ConnectionLostError,
+    PgDeployError,
+    RehearsalFailedError,
+    VerificationFailedError,
+)
 from pg_deploy.execution.segments import Observer
 from pg_deploy.inverse.generate import generate_rollback
 from pg_deploy.job import Job
@@ -264,7 +271,8 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
             _keep_checks(job, current, found)
         for line in str(error).splitlines():
             job.log.error("%s", line)
-        raise RehearsalFailedError(migration.stem, step, str(error)) from error
+        unreachable = isinstance(error, (psycopg.OperationalError, ConnectionLostError, ConnectionFailedError))
+        raise RehearsalFailedError(migration.stem, step, str(error), of_the_copy=unreachable) from error
 
 
 def _verify(job: Job, migration: Migration) -> tuple[str, ...]:
