@@ -508,8 +508,7 @@ class EditedAfterDeploymentError(PgDeployError):
     def __init__(self, stem: str) -> None:
         self.stem = stem
         super().__init__(
-            f'"{stem}.sql" was edited after it was deployed (more than its line ends differ); restore the deployed text and put '
-            "the change into a new migration"
+            f'"{stem}.sql" was edited after it was deployed; restore the deployed text and put the change into a new migration'
         )
 
 

@@ -9,14 +9,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pg_deploy.errors import LockLintError, PgDeployError
+from pg_deploy.lock_finding import LockFinding
 from pg_deploy.parsing.statements import split
+from pg_deploy.transaction_lint import transaction_findings
 
 TIMEOUT_S = 60.0
 MOST_LINES = 12
+_READ_UP_TO = 5_000_000
+"""Characters of a text that is read once more for what its statements do to each other; a bulk insert does nothing of that."""
 AT_ONCE = 500
 """Texts that one call of squawk is given, at most."""
 # The engine gives every statement a deadline, and none to CONCURRENTLY, where one would leave an invalid index behind. It
@@ -46,22 +49,6 @@ _ERRORS = frozenset(
 _MADE_KINDS = frozenset({"table", "foreign table", "materialized view"})
 
 
-@dataclass(frozen=True)
-class LockFinding:
-    """One finding: squawk's rule, its level (`error` needs an approval, `warning` is shown), the line (from 1) and what to do."""
-
-    rule: str
-    level: str
-    line: int
-    message: str
-    help: str
-
-    @property
-    def sentence(self) -> str:
-        """For people."""
-        return f"line {self.line}: {self.message} ({self.rule})" + (f"; {self.help}" if self.help else "")
-
-
 def lint_locks(sql: str, *, server_version: int) -> tuple[LockFinding, ...]:
     """squawk's findings on a migration's text, for a server as psycopg gives its version (150018). Touches no database.
 
@@ -76,8 +63,17 @@ def lint_all(texts: Sequence[str], *, server_version: int) -> tuple[tuple[LockFi
     for start in range(0, len(texts), AT_ONCE):
         part = texts[start : start + AT_ONCE]
         by_name = _asked(part, server_version)
-        found += [tuple(_kept(by_name[_name(number)], text)) for number, text in enumerate(part)]
+        found += [(*_kept(by_name[_name(number)], text), *_of_transactions(text)) for number, text in enumerate(part)]
     return tuple(found)
+
+
+def _of_transactions(sql: str) -> tuple[LockFinding, ...]:
+    if len(sql) > _READ_UP_TO:
+        return ()
+    try:
+        return tuple(transaction_findings(sql))
+    except PgDeployError:
+        return ()  # what cannot be read is told elsewhere
 
 
 def _asked(texts: Sequence[str], server_version: int) -> dict[str, list[dict[str, object]]]:
@@ -112,13 +108,18 @@ def _squawk() -> str:
     return found
 
 
-def lock_lint_lines(texts: Sequence[str], *, server_version: int) -> list[tuple[tuple[str, ...], bool]]:
+def lock_lint_lines(
+    texts: Sequence[str], *, server_version: int, also: Sequence[Sequence[LockFinding]] = ()
+) -> list[tuple[tuple[str, ...], bool]]:
     """What the plan and the approval show of each text, one line a finding, and whether any needs an approval.
+
+    `also`: what was found otherwise, for each text.
 
     A linter that does not answer is said in a line, and needs no approval: it decides nothing by itself.
     """
     try:
-        return [_lines(found) for found in lint_all(texts, server_version=server_version)]
+        found = lint_all(texts, server_version=server_version)
+        return [_lines((*each, *more)) for each, more in zip(found, also or [()] * len(texts), strict=True)]
     except LockLintError as error:
         return [((str(error),), False) for _ in texts]
 

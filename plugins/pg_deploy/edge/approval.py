@@ -21,6 +21,7 @@ from pg_deploy.lock_lint import lock_lint_lines
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.rehearsal.text import rehearsal_text
 from pg_deploy.reporting.plan_text import PASSED_OVER, several_text
+from pg_deploy.server.readers_elsewhere import elsewhere_findings
 from pg_deploy.settings import settings
 
 _WHERE = "Answer it in the Airflow UI, under Required Actions of that run; nobody else can deploy meanwhile."
@@ -159,7 +160,13 @@ class ApproveMigrations(AskPerson):
         )
         policy = run.approval
         wanted = [(each, run.migration(each.version)) for each in pinned if each.version in mine and policy != "none"]
-        said = lock_lint_lines([found.file.sql for _, found in wanted], server_version=server_version)
+        with run.target.session("approve") as connection:
+            elsewhere = elsewhere_findings(connection, [found for _, found in wanted])
+        said = lock_lint_lines(
+            [found.file.sql for _, found in wanted],
+            server_version=server_version,
+            also=[elsewhere[found.version] for _, found in wanted],
+        )
         lints = {found.version: lines for (_, found), lines in zip(wanted, said, strict=True)}
         asked = [
             (each, found)
