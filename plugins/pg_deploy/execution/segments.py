@@ -91,6 +91,10 @@ class Observer:
     def after_statement(self, connection: Connection, statement: Statement, seconds: float) -> None:
         """A statement of an open transaction has ended; its locks are still held."""
 
+    def around_statement(self, connection: Connection, statement: Statement) -> AbstractContextManager[None]:
+        """Around a statement of an open transaction."""
+        return nullcontext()
+
     def before_commit(self, connection: Connection, segment: Segment) -> None:
         """A segment's transaction is about to commit."""
 
@@ -304,7 +308,8 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
     started_at, started = session.clock.now(), time.monotonic()
     with watch.over(f"line {statement.line}") as seen:
         try:
-            cursor = connection.execute(statement.sql.encode())
+            with work.observer.around_statement(connection, statement):
+                cursor = connection.execute(statement.sql.encode())
         except psycopg.Error as error:
             if is_lost(error, connection):
                 raise

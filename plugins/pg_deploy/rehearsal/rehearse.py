@@ -41,7 +41,9 @@ from pg_deploy.planning import Standing, read_state
 from pg_deploy.rehearsal.comparison import BenchmarkOutcome, compare_rounds
 from pg_deploy.rehearsal.copy import NO_JOB_RUNS
 from pg_deploy.rehearsal.locks import LockObserver, StatementLocks, known_relations
+from pg_deploy.rehearsal.provider import ProviderObserver
 from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
+from pg_deploy.rights.provider import ProviderGrants, provider_grants
 from pg_deploy.rollback import roll_back
 from pg_deploy.session import Target
 from pg_deploy.snapshot import take_snapshot
@@ -63,6 +65,8 @@ class Stage:
     observer_over: ObserverOver | None = None
     twin: Callable[[str], tuple[Target, Target]] | None = None
     """Makes a second database from the copy as it is, for a proof that looks at both sides; see `Copy.twin`."""
+    grants: ProviderGrants = field(default_factory=ProviderGrants)
+    """What the target's provider lets the deploying role do on tables of others."""
 
 
 @dataclass
@@ -119,6 +123,7 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
     Raises RehearsalFailedError at the first migration that fails; its evidence and that of those before it is written.
     """
     done: list[Rehearsed] = []
+    stage = replace(stage, grants=provider_grants(job.ledger))
     standings = read_state(job.ledger, [each.version for each in migrations])
     for number, migration in enumerate(migrations, start=1):
         job.log.info("::group::rehearsal %d of %d: %s", number, len(migrations), migration.stem)
@@ -193,7 +198,8 @@ class _copy_job:
             stage.target, Ownership(held.id, held.fence, 3600), "rehearsal", give_up_after=60, log=_QUIET
         )
         guard = self.guarded.__enter__()
-        return Job(stage.target, guard, job.limits, job.log, benchmark=job.benchmark, on_copy=True)
+        observer = _lent(stage, Observer())
+        return Job(stage.target, guard, job.limits, job.log, benchmark=job.benchmark, on_copy=True, observer=observer)
 
     def __exit__(self, *error: Any) -> None:
         self.guarded.__exit__(*error)
@@ -250,9 +256,9 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
             lost += rows_that_stay(migration.file.sql)
         step = "rollback"
         if migration.rollback is None:
-            found.rollback_s = _generated(job, migration, before, after, found)
+            found.rollback_s = _generated(job, stage, migration, before, after, found)
         else:
-            found.rollback_s = _roll_back(job, migration)
+            found.rollback_s = _roll_back(job, stage, migration)
         if found.rollback_s is not None:
             found.lost += lost
             step = "snapshot after the rollback"
@@ -301,18 +307,27 @@ def _prove_access(
 def _apply(job: Job, stage: Stage, migration: Migration, found: Rehearsed) -> float:
     observer = LockObserver(known_relations(job.ledger))
     looked_on = stage.observer_over(migration, observer) if stage.observer_over else observer
-    apply(replace(job, observer=looked_on), migration)
+    apply(replace(job, observer=_lent(stage, looked_on)), migration)
     found.statements = observer.seen
     return sum(each.seconds for each in observer.seen)
 
 
-def _roll_back(job: Job, migration: Migration) -> float:
+def _lent(stage: Stage, observer: Observer) -> Observer:
+    """`observer`, with what the provider lets the role do on the target."""
+    if stage.admin is None or stage.grants == ProviderGrants():
+        return observer
+    return ProviderObserver(observer, stage.admin, stage.grants)
+
+
+def _roll_back(job: Job, stage: Stage, migration: Migration) -> float:
     observer = LockObserver(known_relations(job.ledger))
-    roll_back(replace(job, observer=observer), migration.version)
+    roll_back(replace(job, observer=_lent(stage, observer)), migration.version)
     return sum(each.seconds for each in observer.seen)
 
 
-def _generated(job: Job, migration: Migration, before: Facts, after: Facts, found: Rehearsed) -> float | None:
+def _generated(
+    job: Job, stage: Stage, migration: Migration, before: Facts, after: Facts, found: Rehearsed
+) -> float | None:
     """Generate a rollback, run it and prove it; None, with the reason in `found`, where there is none that leads back."""
     if migration.manifest.rollback == "none":
         found.not_rehearsed.append(f"rollback: it cannot be undone: {migration.manifest.rollback_reason}")
@@ -326,7 +341,7 @@ def _generated(job: Job, migration: Migration, before: Facts, after: Facts, foun
     plan.add_generated(job.ledger, on_copy, job.deployment_id, proven=False)
     current = attempts.latest(job.ledger, migration.version)
     try:
-        seconds = _roll_back(job, migration)
+        seconds = _roll_back(job, stage, migration)
     except PgDeployError as error:
         if current is None or attempts.committed_segments(job.ledger, current.id, "rollback"):
             raise
