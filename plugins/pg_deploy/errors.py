@@ -32,6 +32,17 @@ class MigrationNameError(PgDeployError):
         super().__init__(f'"{file}" is not named like a migration: {problem}')
 
 
+class ManyNamesError(PgDeployError):
+    """Many files with the same fault in their names, and the command that mends all."""
+
+    def __init__(self, files: Sequence[str], problem: str, command: str) -> None:
+        self.files = tuple(files)
+        super().__init__(
+            f'"{files[0]}", "{files[1]}" and {len(files) - 2} more are not named like migrations: {problem}; rename all of them, in '
+            f"the folder, by `{command}`, which changes neither version nor order"
+        )
+
+
 class UnreadableFileError(PgDeployError):
     """A file that cannot be read at all."""
 
@@ -106,19 +117,18 @@ class ForeignFolderError(PgDeployError):
 
 
 class DuplicateVersionError(PgDeployError):
-    """Two files of one version. `free`: a version after it that no file has."""
+    """Two files of one version. `renamed` is the one to rename, to the version `free`, which leaves the order as it is."""
 
-    def __init__(self, version: str, files: Sequence[str], free: str) -> None:
+    def __init__(self, version: str, files: Sequence[str], *, renamed: str, free: str) -> None:
         self.version = version
         self.files = tuple(files)
         quoted = " and ".join(f'"{file}"' for file in files)
-        last = files[-1]
-        renamed = f"{free}_{last.removesuffix('.sql').split('_', 1)[1]}"
+        name = renamed.removesuffix(".sql").split("_", 1)[1]
         conf = f'CONF=\'{{"migrations": ["{free}"]}}\''
         super().__init__(
             f"{quoted} have the same version {version}, and the history keeps a version once; rename one, for example "
-            f'"{last}" to "{renamed}.sql" (its companion folder as well), and where its change is in the database already, adopt '
-            f"it before you deploy: make baseline {conf}, or baseline_migrations with that conf"
+            f'"{renamed}" to "{free}_{name}.sql" (its companion folder as well), and where its change is in the database '
+            f"already, adopt it before you deploy: make baseline {conf}, or baseline_migrations with that conf"
         )
 
 

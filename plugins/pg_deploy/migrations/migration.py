@@ -26,7 +26,7 @@ from pg_deploy.errors import (
 from pg_deploy.migrations.dialects import foreign_folder, promises, refuse_other_names, refuse_other_tools
 from pg_deploy.migrations.folder import sql_names, stems
 from pg_deploy.migrations.manifest import UNPROTECTED, BenchmarkTerms, Manifest, read_manifest
-from pg_deploy.migrations.names import NAME, is_passed_over, order, refuse_bad_name
+from pg_deploy.migrations.names import NAME, is_passed_over, many_dashes, order, refuse_bad_name
 from pg_deploy.migrations.reading import read_text
 from pg_deploy.parsing.statements import Segment, Statement, segments, split, split_check
 
@@ -233,8 +233,11 @@ def scan_folder(directory: Path) -> Folder:
         by_version.setdefault(file.version, []).append(file.path.name)
     twice = {version: names for version, names in by_version.items() if len(names) > 1}
     taken = set(by_version)
-    repeated = [DuplicateVersionError(version, found, _free(version, taken)) for version, found in twice.items()]
-    faults = [*whole, *unusable.values(), *repeated]
+    repeated = [_repeated(version, found, taken) for version, found in twice.items()]
+    together = many_dashes(list(names))
+    named = {name[:-4] for name in together.files} if together else set()
+    alone = [fault for stem, fault in unusable.items() if stem not in named]
+    faults = [*whole, *([together] if together else []), *alone, *repeated]
     faulty = [*unusable, *(file.stem for file in files if file.version in twice)]
     known = {file.stem for file in files} | set(stems(directory))
     if not whole:
@@ -244,12 +247,12 @@ def scan_folder(directory: Path) -> Folder:
     return Folder(tuple(usable), tuple(faults), tuple(faulty), unusable, tuple(passed_over))
 
 
-def _free(version: str, taken: set[str]) -> str:
-    """The next version of the same length that no file has."""
-    number = int(version)
-    while (free := f"{number:0{len(version)}d}") in taken:
-        number += 1
-    return free
+def _repeated(version: str, files: list[str], taken: set[str]) -> DuplicateVersionError:
+    """The fault, with a rename that leaves the order as it is: a second later, or the first file a digit longer."""
+    later = f"{int(version) + 1:0{len(version)}d}"
+    if later not in taken and len(later) == len(version):
+        return DuplicateVersionError(version, files, renamed=files[-1], free=later)
+    return DuplicateVersionError(version, files, renamed=files[0], free=f"{version}0")
 
 
 def load_all(files: tuple[MigrationFile, ...]) -> tuple[Migration, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
-from pg_deploy.errors import MigrationNameError
+from pg_deploy.errors import ManyNamesError, MigrationNameError
 
 NAME = re.compile(r"(?P<version>\d+)_(?P<name>[A-Za-z0-9_-][A-Za-z0-9_.-]*)", re.ASCII)
 _ALLOWED = re.compile(r"[A-Za-z0-9_.-]")
@@ -49,6 +50,18 @@ def refuse_bad_name(name: str) -> re.Match[str]:
     raise MigrationNameError(
         name,
         f'after the digits "{version}" an underscore must come: rename it to {version}_{stem[len(version) :].lstrip("-._")}.sql',
+    )
+
+
+def many_dashes(names: Sequence[str]) -> ManyNamesError | None:
+    """One fault for all that have a dash after their digits, as some editors name them; None for fewer than four."""
+    dashed = [name for name in names if re.match(r"\d+-.+\.sql$", name, re.ASCII)]
+    if len(dashed) < 4:
+        return None
+    return ManyNamesError(
+        dashed,
+        "after the digits an underscore must come, and a dash is there (the Supabase CLI passes them over)",
+        'for f in [0-9]*-*.sql; do mv "$f" "$(echo "$f" | sed "s/-/_/")"; done',
     )
 
 

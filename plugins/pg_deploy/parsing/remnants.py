@@ -91,6 +91,13 @@ def explained(text: str, place: int) -> tuple[int, str] | None:
         return begin, "a slash ends a statement in Oracle's tools: delete it and end the statement with ;"
     if text.startswith("#", place):
         return place, "# begins no comment here: write --"
+    if (quote := line.rfind("\\'", 0, place - begin + 1)) >= 0:
+        return (
+            begin + quote,
+            "a backslash does not escape a quote in SQL: write '' for one quote in a string, or begin it with E'",
+        )
+    if re.match(r"[ \t]*for[ \t]+\w+[ \t]*,", line, re.IGNORECASE):
+        return place, "a policy is for one command, or for all: write one policy for each command, or FOR ALL"
     return _missing_semicolon(text, place)
 
 
