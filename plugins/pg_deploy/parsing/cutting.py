@@ -11,6 +11,7 @@ from pglast import parser
 
 from pg_deploy.errors import CopyDataError, EmptyMigrationError, PsqlCommandError, SqlSyntaxError
 from pg_deploy.parsing.characters import suspect, visible
+from pg_deploy.parsing.newer import newer_syntax
 from pg_deploy.parsing.remnants import explained, instead_of
 from pg_deploy.parsing.summary import shown_line, summary_of
 from pg_deploy.parsing.tree import fields, items, opened
@@ -143,6 +144,8 @@ def _refused(text: str, error: parser.ParseError, file: str) -> Exception:
     if copy := _COPY_FROM_CLIENT.search(text, max(0, place - 2000), place):
         begin = text.count("\n", 0, copy.start()) + 1
         return CopyDataError(file, begin, shown_line(" ".join(copy.group().split(";")[0].split())))
+    if (newer := newer_syntax(text, place)) is not None:
+        return _syntax_error(text, place, newer, file)
     if (known := explained(text, place)) is not None:
         return _syntax_error(text, *known, file)
     return _syntax_error(text, place, f"{reason}, correct it", file)
