@@ -47,6 +47,12 @@ def refuse_bad_name(name: str) -> re.Match[str]:
         raise MigrationNameError(name, f"it has no name after its version: rename it to {stem.rstrip('_')}_<name>.sql")
     digits = re.match(r"\d*", stem)
     version = digits.group() if digits else ""
+    if (letter := stem[len(version) :][:1]).isalpha():
+        raise MigrationNameError(
+            name,
+            f'after the digits "{version}" comes "{letter}", and a version is digits alone: rename it to <digits>_'
+            f"{stem.split('_', 1)[-1]}.sql, with a version between those of the files before and after it",
+        )
     raise MigrationNameError(
         name,
         f'after the digits "{version}" an underscore must come: rename it to {version}_{stem[len(version) :].lstrip("-._")}.sql',
