@@ -6,7 +6,8 @@ for callers that want to act on them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,18 +118,20 @@ class ForeignFolderError(PgDeployError):
 
 
 class DuplicateVersionError(PgDeployError):
-    """Two files of one version. `renamed` is the one to rename, to the version `free`, which leaves the order as it is."""
+    """Several files of one version. `renames`: to which version each but one is renamed, which leaves the order as it is."""
 
-    def __init__(self, version: str, files: Sequence[str], *, renamed: str, free: str) -> None:
+    def __init__(self, version: str, files: Sequence[str], renames: Mapping[str, str]) -> None:
         self.version = version
         self.files = tuple(files)
         quoted = " and ".join(f'"{file}"' for file in files)
-        name = renamed.removesuffix(".sql").split("_", 1)[1]
-        conf = f'CONF=\'{{"migrations": ["{free}"]}}\''
+        said = ", ".join(
+            f'"{old}" to "{free}_{old.removesuffix(".sql").split("_", 1)[1]}.sql"' for old, free in renames.items()
+        )
+        conf = json.dumps({"migrations": list(renames.values())})
         super().__init__(
-            f"{quoted} have the same version {version}, and the history keeps a version once; rename one, for example "
-            f'"{renamed}" to "{free}_{name}.sql" (its companion folder as well), and where its change is in the database '
-            f"already, adopt it before you deploy: make baseline {conf}, or baseline_migrations with that conf"
+            f"{quoted} have the same version {version}, and the history keeps a version once; rename, for example, {said} "
+            "(with their companion folders), and where their change is in the database already, adopt it before you deploy: "
+            f"make baseline CONF='{conf}', or baseline_migrations with that conf"
         )
 
 

@@ -226,3 +226,11 @@ def _nulls(found: re.Match[str], _: str) -> str:
 @_when("0A000", r"cannot truncate a table referenced in a foreign key constraint")
 def _truncate(_: re.Match[str], __: str) -> str:
     return f"truncate all of them in one statement, or delete rows instead:{_pasted('truncate …, …;')}"
+
+
+@_when("42704", r'unrecognized configuration parameter "(.+?)"')
+def _setting(found: re.Match[str], _: str) -> str:
+    return (
+        f'"{found[1]}" is a setting of another version of PostgreSQL (pg_dump writes those of its own), or of an extension that is '
+        "not loaded: delete the line"
+    )

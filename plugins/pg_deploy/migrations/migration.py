@@ -248,11 +248,11 @@ def scan_folder(directory: Path) -> Folder:
 
 
 def _repeated(version: str, files: list[str], taken: set[str]) -> DuplicateVersionError:
-    """The fault, with a rename that leaves the order as it is: a second later, or the first file a digit longer."""
-    later = f"{int(version) + 1:0{len(version)}d}"
-    if later not in taken and len(later) == len(version):
-        return DuplicateVersionError(version, files, renamed=files[-1], free=later)
-    return DuplicateVersionError(version, files, renamed=files[0], free=f"{version}0")
+    """The fault, with renames that leave the order as it is: a second later each, or the first ones a digit longer."""
+    later = [f"{int(version) + number:0{len(version)}d}" for number in range(1, len(files))]
+    if not taken & set(later):
+        return DuplicateVersionError(version, files, dict(zip(files[1:], later, strict=True)))
+    return DuplicateVersionError(version, files, {name: f"{version}{n}" for n, name in enumerate(files[:-1])})
 
 
 def load_all(files: tuple[MigrationFile, ...]) -> tuple[Migration, ...]:
