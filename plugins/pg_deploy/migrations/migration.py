@@ -17,6 +17,7 @@ from pg_deploy.errors import (
     InvalidMigrationsError,
     OrphanCompanionError,
     PgDeployError,
+    TouchesLedgerError,
     UnknownBenchmarkError,
     UnknownDirectiveError,
     UnknownMigrationError,
@@ -28,6 +29,7 @@ from pg_deploy.migrations.folder import sql_names, stems
 from pg_deploy.migrations.manifest import UNPROTECTED, BenchmarkTerms, Manifest, read_manifest
 from pg_deploy.migrations.names import NAME, is_passed_over, many_dashes, order, refuse_bad_name
 from pg_deploy.migrations.reading import read_text
+from pg_deploy.migrations.touches import touched
 from pg_deploy.parsing.statements import Segment, Statement, segments, split, split_check
 
 _DIRECTIVES = {"check": ("writes", "rehearsal"), "benchmark": ("writes",)}
@@ -281,6 +283,8 @@ def load(file: MigrationFile) -> Migration:
         statements = split(file.sql, file=file.path.name)
     companion = file.companion
     if not companion.is_dir():
+        if not faults:
+            faults += _naming_ours(file.path.name, statements)
         if faults:
             raise InvalidMigrationsError(faults)
         return Migration(file, statements, UNPROTECTED, False, (), (), None)
@@ -301,7 +305,11 @@ def load(file: MigrationFile) -> Migration:
     if (companion / "rollback.sql").is_file():
         with _noting(faults):
             rollback = read_text(companion / "rollback.sql")
-            split(rollback, file=f"{file.stem}/rollback.sql")
+            undoing = split(rollback, file=f"{file.stem}/rollback.sql")
+            if manifest.touches_ledger is None:
+                faults += _naming_ours(f"{file.stem}/rollback.sql", undoing)
+    if not faults and manifest.touches_ledger is None:
+        faults += _naming_ours(file.path.name, statements)
     if faults:
         raise InvalidMigrationsError(faults)
     return Migration(
@@ -315,6 +323,10 @@ def load(file: MigrationFile) -> Migration:
         _hash_companion(companion),
         access=access,
     )
+
+
+def _naming_ours(file: str, statements: tuple[Statement, ...]) -> list[PgDeployError]:
+    return [TouchesLedgerError(file, line, schema) for line, schema in touched(statements)]
 
 
 @contextmanager
