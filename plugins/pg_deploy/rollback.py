@@ -152,21 +152,28 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
     at_start = job.guard.read_facts("held")
     present_at_start = _identities(at_start)
     with job.guard.session("what was there") as connection:
-        kept = kept_of(connection, before.objects, at_start.objects)
+        kept = kept_of(connection, before, at_start.objects)
     if kept.by_name:
         job.log.info(
             "the snapshot is older than addresses: what was there is known by name, and no table with rows is dropped"
         )
 
+    last_transaction = max((each.ordinal for each in todo if each.transactional), default=-1)
+    lost: list[str] = []
+
     def before_commit(connection: Connection, segment: Segment) -> None:
         if segment.transactional:
             now = read_facts_in_transaction(connection)
-            lost = [*kept.violations(connection, segment), *_lost(present_at_start, _identities(now), goal)]
-            if lost:
-                raise RollbackRefusedError(current.stem, lost)
+            dropped = [*kept.violations(connection, segment), *_lost(present_at_start, _identities(now), goal)]
+            if dropped:
+                raise RollbackRefusedError(current.stem, dropped)
             if is_generated and segment.ordinal == last and not pinned.rollback_proven:
                 # Nobody has rehearsed it: it is not committed unless it leads where it has to.
                 _refuse_unless(current, describe(goal.difference(now)))
+            if job.contents is not None and segment.ordinal == last_transaction:
+                lost.extend(job.contents.lost(connection))
+                if is_generated and lost:
+                    raise NoRollbackError(current.stem, lost)
         if segment.ordinal == last:
             history.delete(connection, [current.version])
 
@@ -201,8 +208,8 @@ def _generated(job: Job, current: Attempt, pinned: Pinned, goal: Goal) -> str:
     manifest = plan.manifest_of(job.ledger, pinned.deployment_id, pinned.version)
     if manifest.rollback == "none":
         raise NoRollbackError(current.stem, [f"it declares that it cannot be undone: {manifest.rollback_reason}"])
-    now = job.guard.read_facts()
-    found = generate_rollback(goal.expected, now, migration_sql=pinned.sql)
+    now = job.guard.read_facts("all")
+    found = generate_rollback(goal.expected, now, migration_sql=pinned.sql, compared=job.contents is not None)
     if found.refusals:
         raise NoRollbackError(current.stem, [str(refusal) for refusal in found.refusals])
     job.log.warning(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from pg_deploy.catalog.reader import Fact
+from pg_deploy.inverse.definitions import option_changes
+from pg_deploy.inverse.drops import attached
 from pg_deploy.inverse.model import Draft, Phase
 from pg_deploy.inverse.names import own_name, owner_of
+from pg_deploy.inverse.sequences import position, sequence_options
 
 _INTEGERS = ("smallint", "integer", "bigint")
 _HANDLED = frozenset({
-    "position", "type", "not null", "default", "identity", "storage", "compression", "statistics target", "options",
-    "inherited",
+    "position", "type", "collation", "not null", "default", "identity", "storage", "compression", "statistics target", "options",
+    "inherited", "server options",
 })  # fmt: skip
 
 
@@ -20,33 +24,51 @@ def add_column(draft: Draft, old: Fact, new: Fact) -> None:
     key = (old.kind, old.identity)
     before, after = old.properties, new.properties
     table, name = owner_of(old.identity), own_name(old.identity)
-    alter = f"alter table {table} alter column {name}"
+    kind = draft.relation_kind(table, draft.before) or "table"
+    alter = f"alter {kind} {table} alter column {name}"
     differs = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
     if "inherited" in before and before["inherited"] == "only" and after.get("inherited") == "only":
+        return
+    if before.get("inherited") == "only" and "inherited" in differs and not attached(draft, table):
+        draft.refuse(key, f"{table} no longer inherited it and holds it by itself since: no statement takes that back")
+        return
+    if (reason := _generated_differs(draft, old, new)) is not None:
+        if reason:
+            draft.refuse(key, reason)
         return
     if unknown := differs - _HANDLED:
         draft.refuse(key, f"its {', '.join(sorted(unknown))} changed")
         return
+    retyped = bool(differs & {"type", "collation"})
     if "type" in differs:
         reason = why_lossy(str(before["type"]), str(after["type"]))
-        if reason:
+        if reason and not draft.compared:
             draft.refuse(key, reason)
             return
         draft.remarks.append(
             f"column {old.identity} becomes {before['type']} again: the table is rewritten, and a value that does not fit"
             " fails the rollback"
         )
-    retyped = "type" in differs
     if "default" in after and ("default" in differs or retyped):
         draft.add(Phase.DEFAULT_OFF, f"{alter} drop default")
     if "default" in before and ("default" in differs or retyped):
         draft.add(Phase.DEFAULT_ON, f"{alter} set default {before['default']}")
     if retyped:
-        draft.add(Phase.ALTER, f"{alter} type {before['type']}")
+        collate = f" collate {before['collation']}" if "collation" in before else ""
+        using = f" using {name}::{before['type']}" if "type" in differs and kind == "table" else ""
+        draft.add(Phase.ALTER, f"{alter} type {before['type']}{collate}{using}")
     if "identity" in differs:
         _add_identity(draft, old, new, alter)
-    if "not null" in differs:
+    if "not null" in differs and not (before.get("not null") and before.get("identity") and "identity" in differs):
         draft.add(Phase.DEFAULT_ON, f"{alter} {'set' if before.get('not null') else 'drop'} not null")
+    if retyped and before["type"] != after["type"]:
+        differs |= {each for each in ("statistics target", "options") if each in before}
+    add_column_options(draft, alter, old, new, differs)
+
+
+def add_column_options(draft: Draft, alter: str, old: Fact, new: Fact, differs: set[str]) -> None:
+    """How a column is stored and looked at."""
+    before, after = old.properties, new.properties
     if "storage" in differs:
         draft.add(Phase.ALTER, f"{alter} set storage {before.get('storage') or _storage(old)}")
     if "compression" in differs:
@@ -59,16 +81,103 @@ def add_column(draft: Draft, old: Fact, new: Fact) -> None:
             draft.add(Phase.ALTER, f"{alter} reset ({', '.join(option.split('=')[0] for option in found)})")
         if kept:
             draft.add(Phase.ALTER, f"{alter} set ({', '.join(kept)})")
+    if "server options" in differs:
+        options = option_changes(before.get("server options", []), after.get("server options", []))
+        if options is None:
+            draft.refuse((old.kind, old.identity), "an option that is a secret changed")
+        else:
+            draft.add(Phase.ALTER, f"{alter}{options}")
+
+
+def add_view_column(draft: Draft, old: Fact, new: Fact) -> None:
+    """A view's column keeps a default, a materialized view's how it is stored."""
+    view = owner_of(old.identity)
+    alter = f"alter {draft.relation_kind(view, draft.before)} {view} alter column {own_name(old.identity)}"
+    before, after = old.properties, new.properties
+    differs = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
+    if "default" in differs:
+        wanted = f"set default {before['default']}" if "default" in before else "drop default"
+        draft.add(Phase.DEFAULT_ON, f"{alter} {wanted}")
+    add_column_options(draft, alter, old, new, differs - {"server options"})
+
+
+def add_view_columns(draft: Draft, view: Fact) -> None:
+    """What stands on the columns of a view that is made again."""
+    for key, old in sorted(draft.before.items()):
+        if key[0] == "column" and owner_of(key[1]) == view.identity:
+            plain = {name: old.properties[name] for name in ("type", "position")}
+            add_view_column(draft, old, Fact(old.kind, old.identity, json.dumps(plain), old.scope))
+
+
+def add_generated_column(fact: Fact, draft: Draft) -> str | None:
+    """The statement that adds a generated column at the end again: its values follow from the others."""
+    p = fact.properties
+    table = owner_of(fact.identity)
+    if "generated" not in p or draft.relation_kind(table, draft.before) != "table" or not _is_last(draft, fact):
+        return None
+    collate = f" collate {p['collation']}" if "collation" in p else ""
+    not_null = " not null" if p.get("not null") else ""
+    generated = f"generated always as ({p['default']}) {p['generated']}"
+    return f"alter table {table} add column {own_name(fact.identity)} {p['type']}{collate} {generated}{not_null}"
+
+
+def _is_last(draft: Draft, fact: Fact) -> bool:
+    table = owner_of(fact.identity)
+    later = [
+        key
+        for key, each in draft.before.items()
+        if key[0] == "column"
+        and owner_of(key[1]) == table
+        and each.properties["position"] > fact.properties["position"]
+    ]
+    return all(key in draft.missing or key in draft.remade for key in later)
+
+
+def _generated_differs(draft: Draft, old: Fact, new: Fact) -> str | None:
+    """None where it does not; "" where that was seen to; else the reason why not."""
+    before, after = old.properties, new.properties
+    same = before.get("generated") == after.get("generated")
+    if (
+        same
+        and ("generated" not in before or before["default"] == after["default"])
+        and ((old.kind, old.identity) not in draft.remade or "generated" not in before)
+    ):
+        return None
+    if "generated" not in before:
+        return "it became a generated column, and the values that it held before are not known"
+    if not _is_last(draft, old):
+        return "it is no longer generated as it was, and could be made again only behind the columns that follow it"
+    draft.add(Phase.DROP, f"alter table {owner_of(old.identity)} drop column {own_name(old.identity)}")
+    statement = add_generated_column(old, draft)
+    if statement:
+        draft.add(Phase.CREATE, statement, makes=True)
+    return ""
 
 
 def _add_identity(draft: Draft, old: Fact, new: Fact, alter: str) -> None:
     before, after = old.properties.get("identity"), new.properties.get("identity")
     if before and after:
         draft.add(Phase.ALTER, f"{alter} set generated {before}")
-    elif after:
+        return
+    if after:
         draft.add(Phase.ALTER, f"{alter} drop identity")
-    else:
+        return
+    owned = f"{old.identity} (identity)"
+    sequence = next(
+        (
+            each
+            for key, each in draft.before.items()
+            if key[0] == "sequence" and each.properties.get("owned by") == owned
+        ),
+        None,
+    )
+    if sequence is None or sequence.identity not in draft.positions:
         draft.refuse(("column", old.identity), "it lost its identity, and how far its sequence had come is not known")
+        return
+    if old.properties.get("not null") and not new.properties.get("not null"):
+        draft.add(Phase.DEFAULT_ON, f"{alter} set not null")
+    options = f"(sequence name {sequence.identity} {sequence_options(sequence)})"
+    draft.add(Phase.DEFAULT_ON, f"{alter} add generated {before} as identity {options}", position(draft, sequence))
 
 
 def why_lossy(old: str, new: str) -> str | None:

@@ -38,6 +38,7 @@ from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
 from pg_deploy.rollback import roll_back
 from pg_deploy.session import Target
 from pg_deploy.snapshot import take_snapshot
+from pg_deploy.undo.contents import read_contents
 from pg_deploy.undo.losses import count_losses, rows_that_stay
 from pg_deploy.verify import verify
 
@@ -225,6 +226,8 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
     step = "snapshot"
     try:
         first = take_snapshot(job, migration)
+        with job.target.session("contents") as connection:
+            job = replace(job, contents=read_contents(connection, migration.file.sql))
         step = "apply"
         found.apply_s = _apply(job, stage, migration, found)
         step = "verify"
@@ -309,7 +312,7 @@ def _generated(job: Job, migration: Migration, before: Facts, after: Facts, foun
     if migration.manifest.rollback == "none":
         found.not_rehearsed.append(f"rollback: it cannot be undone: {migration.manifest.rollback_reason}")
         return None
-    made = generate_rollback(before, after, migration_sql=migration.file.sql)
+    made = generate_rollback(before, after, migration_sql=migration.file.sql, compared=job.contents is not None)
     if made.refusals or not made.sql:
         reasons = "; ".join(map(str, made.refusals)) or "nothing in the catalog differs"
         found.not_rehearsed.append(f"rollback: there is none, and none can be generated: {reasons}")

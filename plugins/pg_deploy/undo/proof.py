@@ -117,7 +117,7 @@ def _only(facts: Facts, keys: Iterable[Key]) -> Facts:
 
 
 def _facts(by_key: Mapping[Key, Fact], like: Facts) -> Facts:
-    return Facts(frozenset(by_key.values()), like.server_version, like.read_at)
+    return Facts(frozenset(by_key.values()), like.server_version, like.read_at, like.objects)
 
 
 def _without_positions(facts: Facts, tables: frozenset[str]) -> Facts:
