@@ -219,6 +219,9 @@ class _LockTrouble(Exception):
 def _transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
     attempt_try = _begin(work, session, segment)
     connection = session.connection
+    if work.direction == "rollback" and connection.info.server_version >= 150000:
+        # Or what this session wrote a moment ago counts as written in this transaction.
+        connection.execute("select pg_catalog.pg_stat_force_next_flush()")
     runs: list[StatementRun] = []
     budget = _Budget(work.limits)
     statement = segment.statements[0]

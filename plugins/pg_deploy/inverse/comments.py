@@ -75,6 +75,12 @@ def _is_lost(draft: Draft, key: Key) -> bool:
     if subject is None:
         return False
     of = owner_of(subject[1]) if subject[0] in ON_RELATION else ""
+    if subject[0] == "column" and (
+        ("table", of) not in draft.before
+        or ("generated" in draft.before[subject].properties and ("table", of) in draft.after)
+    ):
+        # A view's, or one that is made again.
+        return False
     refused = ("table", "column")
     return (subject in draft.missing and subject[0] in refused) or ("table", of) in draft.missing
 

@@ -16,6 +16,7 @@ from pg_deploy.inverse.comments import add_comments, add_dependencies_on_extensi
 from pg_deploy.inverse.creates import add_creates
 from pg_deploy.inverse.cron import add_cron
 from pg_deploy.inverse.drops import add_drops
+from pg_deploy.inverse.enums import add_type_made_anew
 from pg_deploy.inverse.grants import add_default_grants, add_grants
 from pg_deploy.inverse.model import Draft, Key, Loss, Phase, Refusal
 from pg_deploy.inverse.names import owner_of
@@ -112,12 +113,15 @@ def _read_objects(draft: Draft, before: Facts, after: Facts, renaming: Renaming)
     was = before.objects.addresses
     for key, address in after.objects.addresses.items():
         then = renaming.key(key)
-        if then in was and was[then] != address and key[0] in ("table", "column", "sequence"):
+        if then in was and was[then] != address and key[0] in ("table", "column", "sequence", "type"):
             draft.remade.add(then)
     tables = {key[1] for key in draft.remade if key[0] == "table"}
     for key in sorted(draft.remade):
         if key[0] == "sequence":
             draft.changed.add(key)
+        elif key[0] == "type":
+            draft.changed.discard(key)
+            add_type_made_anew(draft, key)
         elif key[0] == "table":
             draft.refuse(key, "it was dropped with its rows, and another one was made under its name")
         elif owner_of(key[1]) not in tables and draft.relation_kind(owner_of(key[1]), draft.before) == "table":

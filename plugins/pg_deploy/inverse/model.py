@@ -100,6 +100,10 @@ class Draft:
     """In both by name, but another object: the migration dropped the one and made the other."""
     positions: Mapping[str, tuple[int, bool]] = field(default_factory=dict)
     """How far each sequence had come before."""
+    retyped: set[Key] = field(default_factory=set)
+    """Columns that get another type."""
+    made_anew: set[Key] = field(default_factory=set)
+    """What has to be dropped and made again for a type that is made anew."""
     apart: set[Key] = field(default_factory=set)
     """Indexes that are built outside of the transaction."""
     compared: bool = False

@@ -36,8 +36,17 @@ class Needs:
 def needs_of(facts: Facts, by_key: ByKey, renaming: Renaming, keys: Iterable[Key]) -> Needs:
     """The graph of `facts`, which read `by_key` once the names are taken back; from texts, what needs one of `keys`."""
     if facts.objects is not None and facts.objects.is_whole:
-        return Needs([*renamed_edges(facts.objects, renaming), *_parts(by_key)])
-    return Needs([*text_edges(by_key, keys), *_parts(by_key)])
+        return Needs([*_with_relations(renamed_edges(facts.objects, renaming), by_key), *_parts(by_key)])
+    return Needs([*_with_relations(text_edges(by_key, keys), by_key), *_parts(by_key)])
+
+
+def _with_relations(edges: Iterable[tuple[Key, Key, str]], facts: ByKey) -> Iterator[tuple[Key, Key, str]]:
+    """What needs a column needs its relation too."""
+    relations = {key[1]: key for key in facts if key[0] in RELATIONS}
+    for one, other, why in edges:
+        yield one, other, why
+        if other[0] == "column" and (relation := relations.get(owner_of(other[1]))) not in (None, one):
+            yield one, relation, "n"
 
 
 def _parts(facts: ByKey) -> Iterator[tuple[Key, Key, str]]:

@@ -166,7 +166,8 @@ class _Names:
     def _rename(self, address: Address, own: str) -> None:
         kind, identity = self.now[address]
         fact = self._fact(address)
-        self.statements.append(f"alter {_renaming(kind, identity, own, fact)}")
+        of_domain = ("type", owner_of(_objects(self.after).keys[address][1])) in self.after.by_key
+        self.statements.append(f"alter {_renaming(kind, identity, own, fact, of_domain)}")
         heirs = tuple(self._heirs(address)) if kind in ("column", "constraint", "trigger") else ()
         for each in (address, *heirs):
             for other in (each, self._twin(each)):
@@ -279,9 +280,9 @@ def _words(kind: str, identity: str, fact: Fact) -> str:
     return f"{kind} {identity}"
 
 
-def _renaming(kind: str, identity: str, own: str, fact: Fact) -> str:
+def _renaming(kind: str, identity: str, own: str, fact: Fact, of_domain: bool) -> str:
     if kind in ("column", "constraint"):
-        table = "domain" if kind == "constraint" and fact.properties.get("of domain") else "table"
+        table = "domain" if kind == "constraint" and of_domain else "table"
         return f"{table} {owner_of(identity)} rename {kind} {own_name(identity)} to {own}"
     if kind in ("trigger", "policy", "rule"):
         return f"{kind} {own_name(identity)} on {owner_of(identity)} rename to {own}"

@@ -54,7 +54,8 @@ def must_be_replaced(draft: Draft, key: Key) -> bool:
 def find_replaced(draft: Draft) -> None:
     """Find all that has to be dropped and made again: what cannot be altered, and what depends on that."""
     draft.replaced = {key for key in draft.changed if must_be_replaced(draft, key)}
-    retyped = {
+    draft.replaced |= {key for key in draft.made_anew if key in draft.after and key[0] in REPLACEABLE}
+    retyped = draft.retyped | {
         key for key in draft.changed if key[0] == "column" and _type(draft.before[key]) != _type(draft.after[key])
     }
     while True:
@@ -93,9 +94,23 @@ def _needing_dropped(draft: Draft) -> set[Key]:
                     # A constraint took the index over, and takes it along.
                     found.add(key)
                 continue
+            if (
+                key[0] in ("index", "constraint", "statistics")
+                and dropped in draft.gone
+                and _follows_column(draft, key)
+            ):
+                # The server builds it anew with the type that the column had.
+                continue
             if key[0] in REPLACEABLE:
-                found.add(key)
-    return found
+                backed = backing_constraint(draft.before[key], draft.before) if key[0] == "index" else None
+                found.add(backed if backed in draft.after and backed is not None else key)
+    return found - draft.replaced
+
+
+def _follows_column(draft: Draft, key: Key) -> bool:
+    needs = draft.needs_after.of.get(key, set())
+    needs = needs | {each for need in needs if need[0] == "constraint" for each in draft.needs_after.of.get(need, ())}
+    return any(need in draft.changed and need[0] == "column" for need in needs)
 
 
 def _part_of_dropped(draft: Draft, key: Key) -> bool:

@@ -90,6 +90,7 @@ def _constraints(places: _Places, draft: Draft) -> Iterable[tuple[int, int]]:
         freed.setdefault(identity, []).extend(numbers)
     for key, numbers in places.makes.items():
         yield from ((first, number) for first in freed.get(key[1], ()) for number in numbers)
+        yield from ((number, second) for second in places.alters.get(key, ()) for number in numbers)
         for other in draft.needs_before.of.get(key, ()):
             firsts = [*places.makes.get(other, ()), *places.alters.get(other, ())]
             yield from ((first, number) for first in firsts for number in numbers)

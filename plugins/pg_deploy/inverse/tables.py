@@ -77,7 +77,7 @@ def _add_parents(draft: Draft, old: Fact, new: Fact) -> None:
     was, now = before.get("inherits", []), after.get("inherits", [])
     if "partition bound" in after and before.get("partition bound") != after["partition bound"]:
         # First, so that what came with the parent can be dropped.
-        draft.add(Phase.IN_PLACE, f"alter table {now[0]} detach partition {old.identity}")
+        draft.add(Phase.DEFAULT_OFF, f"alter table {now[0]} detach partition {old.identity}")
     if "partition bound" in before and before["partition bound"] != after.get("partition bound"):
         bound = str(before["partition bound"])
         draft.add(Phase.CREATE, f"alter table {was[0]} attach partition {old.identity} {bound}")
