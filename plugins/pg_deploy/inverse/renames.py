@@ -70,14 +70,18 @@ class _Names:
                 self.children.setdefault(str(parent), []).append(key[1])
 
     def taken_back(self) -> Renaming:
-        self._schemas()
-        for kinds in (_RELATION_LIKE, (*_PLAIN, *_USING, *_GLOBAL[2:]), _ROUTINES):
+        for kinds in (("schema",), _RELATION_LIKE, (*_PLAIN, *_USING, *_GLOBAL[2:]), _ROUTINES):
             self._level(kinds)
         for kind in ON_RELATION:
             self._level((kind,))
         if not self.statements:
             return Renaming([], dict(self.after.by_key))
         first = _objects(self.after).keys
+        was = _objects(self.before).keys
+        for address, key in first.items():
+            # Its name holds those of types, which are the old ones again.
+            if key[0] in (*_ROUTINES, "operator", "cast") and address in was and was[address][0] == key[0]:
+                self.now[address] = was[address]
         changed = {first[address]: key for address, key in self.now.items() if first[address] != key}
         wording = Wording(changed, self.after)
         facts, keys = {}, dict(changed)
@@ -87,10 +91,6 @@ class _Names:
             if (renamed.kind, renamed.identity) != key:
                 keys[key] = (renamed.kind, renamed.identity)
         return Renaming(self.statements, facts, keys)
-
-    def _schemas(self) -> None:
-        for address in self._different(("schema",)):
-            self._rename(address, own=self.pairs[address][1][1])
 
     def _level(self, kinds: Iterable[str]) -> None:
         """Schema and name of everything of these kinds; first what goes to a name that is free."""
@@ -166,6 +166,9 @@ class _Names:
     def _rename(self, address: Address, own: str) -> None:
         kind, identity = self.now[address]
         fact = self._fact(address)
+        if kind in _ROUTINES and address in self.pairs:
+            # Its arguments' types have their old names again.
+            identity = f"{identity.split('(', 1)[0]}({self.pairs[address][1][1].split('(', 1)[1]}"
         of_domain = ("type", owner_of(_objects(self.after).keys[address][1])) in self.after.by_key
         self.statements.append(f"alter {_renaming(kind, identity, own, fact, of_domain)}")
         heirs = tuple(self._heirs(address)) if kind in ("column", "constraint", "trigger") else ()
