@@ -9,13 +9,14 @@ from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.definitions import option_changes
 from pg_deploy.inverse.drops import attached
 from pg_deploy.inverse.model import Draft, Phase
-from pg_deploy.inverse.names import own_name, owner_of
+from pg_deploy.inverse.names import identifier, own_name, owner_of
 from pg_deploy.inverse.sequences import position, sequence_options
 
+_SET_EXPRESSION = 170000
 _INTEGERS = ("smallint", "integer", "bigint")
 _HANDLED = frozenset({
-    "position", "type", "collation", "not null", "default", "identity", "storage", "compression", "statistics target", "options",
-    "inherited", "server options",
+    "position", "type", "collation", "not null", "not null constraint", "default", "identity", "storage", "compression",
+    "statistics target", "options", "inherited", "server options",
 })  # fmt: skip
 
 
@@ -40,27 +41,32 @@ def add_column(draft: Draft, old: Fact, new: Fact) -> None:
         draft.refuse(key, f"its {', '.join(sorted(unknown))} changed")
         return
     retyped = bool(differs & {"type", "collation"})
+    generated = "generated" in before
     if "type" in differs:
         reason = why_lossy(str(before["type"]), str(after["type"]))
-        if reason and not draft.compared:
+        if reason and not draft.compared and not (generated and draft.server_version >= _SET_EXPRESSION):
             draft.refuse(key, reason)
             return
         draft.remarks.append(
             f"column {old.identity} becomes {before['type']} again: the table is rewritten, and a value that does not fit"
             " fails the rollback"
         )
-    if "default" in after and ("default" in differs or retyped):
+    changes_default = "default" in differs or (retyped and not generated)
+    if "default" in after and changes_default and not generated:
         draft.add(Phase.DEFAULT_OFF, f"{alter} drop default")
-    if "default" in before and ("default" in differs or retyped):
+    if "default" in before and changes_default and not generated:
         draft.add(Phase.DEFAULT_ON, f"{alter} set default {before['default']}")
     if retyped:
         collate = f" collate {before['collation']}" if "collation" in before else ""
-        using = f" using {name}::{before['type']}" if "type" in differs and kind == "table" else ""
+        using = f" using {name}::{before['type']}" if "type" in differs and kind == "table" and not generated else ""
         draft.add(Phase.ALTER, f"{alter} type {before['type']}{collate}{using}")
+    if generated and (changes_default or (retyped and draft.server_version >= _SET_EXPRESSION)):
+        # The values are computed anew: what the type of the migration cut off comes back.
+        draft.add(Phase.DEFAULT_ON, f"{alter} set expression as ({before['default']})")
     if "identity" in differs:
         _add_identity(draft, old, new, alter)
-    if "not null" in differs and not (before.get("not null") and before.get("identity") and "identity" in differs):
-        draft.add(Phase.DEFAULT_ON, f"{alter} {'set' if before.get('not null') else 'drop'} not null")
+    if differs & {"not null", "not null constraint"}:
+        _add_not_null(draft, old, new, alter)
     if retyped and before["type"] != after["type"]:
         differs |= {each for each in ("statistics target", "options") if each in before}
     add_column_options(draft, alter, old, new, differs)
@@ -137,6 +143,8 @@ def _generated_differs(draft: Draft, old: Fact, new: Fact) -> str | None:
     """None where it does not; "" where that was seen to; else the reason why not."""
     before, after = old.properties, new.properties
     same = before.get("generated") == after.get("generated")
+    if same and draft.server_version >= _SET_EXPRESSION and (old.kind, old.identity) not in draft.remade:
+        return None
     if (
         same
         and ("generated" not in before or before["default"] == after["default"])
@@ -178,6 +186,36 @@ def _add_identity(draft: Draft, old: Fact, new: Fact, alter: str) -> None:
         draft.add(Phase.DEFAULT_ON, f"{alter} set not null")
     options = f"(sequence name {sequence.identity} {sequence_options(sequence)})"
     draft.add(Phase.DEFAULT_ON, f"{alter} add generated {before} as identity {options}", position(draft, sequence))
+
+
+def _add_not_null(draft: Draft, old: Fact, new: Fact, alter: str) -> None:
+    """As the flag says before version 18; from there on it is a constraint with a name and options of its own."""
+    before, after = old.properties.get("not null constraint"), new.properties.get("not null constraint")
+    table, name = owner_of(old.identity), own_name(old.identity)
+    if before is None and after is None:
+        if old.properties.get("not null") and old.properties.get("identity") and not new.properties.get("identity"):
+            # Said before the identity, which needs it.
+            return
+        draft.add(Phase.DEFAULT_ON, f"{alter} {'set' if old.properties.get('not null') else 'drop'} not null")
+        return
+    if before and after and {**before, "name": ""} == {**after, "name": ""}:
+        names = f"{identifier(after['name'])} to {identifier(before['name'])}"
+        draft.add(Phase.ALTER, f"alter table {table} rename constraint {names}")
+        return
+    if (before or {}).get("inherited") or (after or {}).get("inherited"):
+        # What is inherited follows its parent, attaching and detaching.
+        return
+    if after:
+        # After the identity and the key that need it are gone.
+        phase = Phase.ALTER if before else Phase.DEFAULT_ON
+        draft.add(phase, f"alter table {table} drop constraint {identifier(after['name'])}")
+    if before:
+        options = f"{' no inherit' if 'no inherit' in before else ''}{' not valid' if 'not valid' in before else ''}"
+        # Before a key is made again: that would make one of its own.
+        draft.add(
+            Phase.ALTER,
+            f"alter table {table} add constraint {identifier(before['name'])} not null {name}{options}",
+        )
 
 
 def why_lossy(old: str, new: str) -> str | None:

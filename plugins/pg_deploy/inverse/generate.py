@@ -63,7 +63,7 @@ def generate_rollback(
     `after`. With `compared`, values are compared before the answer counts, so types are changed back that may lose some.
     """
     renaming = take_back_names(before, after)
-    draft = Draft(before.by_key, renaming.facts, compared=compared)
+    draft = Draft(before.by_key, renaming.facts, after.server_version, compared=compared)
     draft.add(Phase.RENAME, *renaming.statements)
     difference = compare(before, Facts(frozenset(renaming.facts.values()), after.server_version, after.read_at))
     differing: set[Key] = {(fact.kind, fact.identity) for fact in (*difference.added, *difference.removed)}
