@@ -26,6 +26,7 @@ from pg_deploy.ledger.plan import Pinned
 from pg_deploy.migrations import history
 from pg_deploy.parsing.statements import Segment, segments, split
 from pg_deploy.session import Connection
+from pg_deploy.undo.early import refuse_without_way_back
 from pg_deploy.undo.kept import kept_of
 from pg_deploy.undo.losses import say_what_stays
 from pg_deploy.undo.mending import mend, mending_sql
@@ -208,6 +209,9 @@ def _generated(job: Job, current: Attempt, pinned: Pinned, goal: Goal) -> str:
     manifest = plan.manifest_of(job.ledger, pinned.deployment_id, pinned.version)
     if manifest.rollback == "none":
         raise NoRollbackError(current.stem, [f"it declares that it cannot be undone: {manifest.rollback_reason}"])
+    as_deployed = plan.pinned_version(job.ledger, current.deployment_id, current.version)
+    if as_deployed is not None and not job.on_copy:
+        refuse_without_way_back(job.ledger, as_deployed)
     now = job.guard.read_facts("all")
     found = generate_rollback(goal.expected, now, migration_sql=pinned.sql, compared=job.contents is not None)
     if found.refusals:

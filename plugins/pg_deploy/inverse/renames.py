@@ -57,6 +57,9 @@ class _Names:
         self.pairs = {a: p for a, p in pairs.items() if p[0][0] == p[1][0] and p[0][0] not in _NEVER}
         self.now: dict[Address, Key] = dict(now.keys)
         """What each object is called at the moment."""
+        self.called: dict[str, set[Address]] = {}
+        for address, key in self.now.items():
+            self.called.setdefault(key[1], set()).add(address)
         self.statements: list[str] = []
         self.temporary = 0
         self.clones = {
@@ -94,8 +97,8 @@ class _Names:
 
     def _level(self, kinds: Iterable[str]) -> None:
         """Schema and name of everything of these kinds; first what goes to a name that is free."""
-        done: set[Address] = set()
-        while todo := [address for address in self._different(tuple(kinds)) if address not in done]:
+        todo = self._different(tuple(kinds))
+        while todo:
             ready = next((address for address in todo if self._occupant(address) is None), None)
             if ready is None:
                 occupant = self._occupant(todo[0])
@@ -103,7 +106,8 @@ class _Names:
                     self._step_aside(occupant)
                 continue
             self._move(ready)
-            done.add(ready)
+            # What was renamed with it is done too.
+            todo = [each for each in todo if each != ready and self.now[each] != self.pairs[each][1]]
 
     def _different(self, kinds: tuple[str, ...]) -> list[Address]:
         return sorted(
@@ -193,18 +197,25 @@ class _Names:
     def _call(self, address: Address, key: Key) -> None:
         """It is called so from now on, and what belongs to it follows."""
         old = self.now[address]
-        self.now[address] = key
+        self._set(address, key)
+        if key[0] not in (*RELATIONS, "type", "schema"):
+            return
         for other, (kind, identity) in list(self.now.items()):
             if kind in ON_RELATION and key[0] in (*RELATIONS, "type") and owner_of(identity) == old[1]:
-                self.now[other] = (kind, f"{key[1]}.{own_name(identity)}")
+                self._set(other, (kind, f"{key[1]}.{own_name(identity)}"))
             elif key[0] == "schema" and kind not in _GLOBAL and kind != "cast" and parts(identity)[:1] == (old[1],):
-                self.now[other] = (kind, key[1] + identity[len(old[1]) :])
+                self._set(other, (kind, key[1] + identity[len(old[1]) :]))
+
+    def _set(self, address: Address, key: Key) -> None:
+        self.called[self.now[address][1]].discard(address)
+        self.now[address] = key
+        self.called.setdefault(key[1], set()).add(address)
 
     def _occupant(self, address: Address) -> Address | None:
         """What has the name that this one is to get."""
         wanted = self.pairs[address][1]
-        for other, key in self.now.items():
-            if other != address and _same_place(wanted, key) and other != self._twin(address):
+        for other in sorted(self.called.get(wanted[1], ())):
+            if other != address and _same_place(wanted, self.now[other]) and other != self._twin(address):
                 return other
         return None
 

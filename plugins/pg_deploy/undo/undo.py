@@ -10,7 +10,7 @@ from pg_deploy.catalog.drift import Drift, drift_lines, read_drift, record_drift
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.claiming import Identity, claimed
 from pg_deploy.conf import RollbackConf
-from pg_deploy.errors import NothingToUndoError, NotUndoneError, PgDeployError, PreflightError
+from pg_deploy.errors import NothingToUndoError, NotUndoneError, PgDeployError, PreflightError, UndoableDownToError
 from pg_deploy.inverse.generate import generate_rollback
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
@@ -22,6 +22,7 @@ from pg_deploy.preflight import Prepared
 from pg_deploy.rollback import roll_back
 from pg_deploy.server.pooler import refuse_pooler_before
 from pg_deploy.session import Connection, Target
+from pg_deploy.undo.early import refuse_without_way_back
 from pg_deploy.undo.losses import Lost, built_on, count_losses
 from pg_deploy.undo.plan import choose, refuse_needed_by_later
 from pg_deploy.undo.policies import read_policies, restore_policies
@@ -116,6 +117,12 @@ def look(connection: Connection, conf: RollbackConf, log: logging.Logger) -> tup
             found.append(_look_at(connection, current, now))
         except PgDeployError as fault:
             faults.append(fault)
+    if faults and len(chosen) > 1:
+        # The newest that has no way back stays, and what was deployed before it with it.
+        stays = next(each for each in chosen if each.version not in {one.attempt.version for one in found})
+        faults.append(
+            UndoableDownToError(stays.stem, stays.version, [each.stem for each in chosen if each.id > stays.id])
+        )
     if len(faults) == 1:
         raise faults[0]
     if faults:
@@ -196,6 +203,7 @@ def _look_at(connection: Connection, current: Attempt, now: Facts) -> Undoing:
         )
     remarks: tuple[str, ...] = ()
     if pinned.rollback is None:
+        refuse_without_way_back(connection, pinned)
         text, remarks = _generate(connection, pinned, before, after)
         pinned = replace(pinned, rollback=text, rollback_source="generated")
     goal = undo_goal(before, after, now)
