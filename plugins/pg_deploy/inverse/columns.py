@@ -109,10 +109,9 @@ def add_view_column(draft: Draft, old: Fact, new: Fact) -> None:
 
 def add_view_columns(draft: Draft, view: Fact) -> None:
     """What stands on the columns of a view that is made again."""
-    for key, old in sorted(draft.before.items()):
-        if key[0] == "column" and owner_of(key[1]) == view.identity:
-            plain = {name: old.properties[name] for name in ("type", "position")}
-            add_view_column(draft, old, Fact(old.kind, old.identity, json.dumps(plain), old.scope))
+    for old in draft.columns_before.get(view.identity, ()):
+        plain = {name: old.properties[name] for name in ("type", "position")}
+        add_view_column(draft, old, Fact(old.kind, old.identity, json.dumps(plain), old.scope))
 
 
 def add_generated_column(fact: Fact, draft: Draft) -> str | None:
@@ -128,14 +127,9 @@ def add_generated_column(fact: Fact, draft: Draft) -> str | None:
 
 
 def _is_last(draft: Draft, fact: Fact) -> bool:
-    table = owner_of(fact.identity)
-    later = [
-        key
-        for key, each in draft.before.items()
-        if key[0] == "column"
-        and owner_of(key[1]) == table
-        and each.properties["position"] > fact.properties["position"]
-    ]
+    position = fact.properties["position"]
+    columns = draft.columns_before.get(owner_of(fact.identity), ())
+    later = [(each.kind, each.identity) for each in columns if each.properties["position"] > position]
     return all(key in draft.missing or key in draft.remade for key in later)
 
 

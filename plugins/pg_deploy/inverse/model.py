@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pg_deploy.catalog.reader import Fact
+from pg_deploy.inverse.names import owner_of
 
 if TYPE_CHECKING:
     from pg_deploy.inverse.needs import Needs
@@ -128,6 +130,15 @@ class Draft:
     def made(self) -> set[Key]:
         """Everything that is made again."""
         return self.missing | self.replaced
+
+    @cached_property
+    def columns_before(self) -> Mapping[str, list[Fact]]:
+        """The columns that each relation had, in their order."""
+        found: dict[str, list[Fact]] = {}
+        for key, fact in self.before.items():
+            if key[0] == "column":
+                found.setdefault(owner_of(key[1]), []).append(fact)
+        return {name: sorted(facts, key=lambda fact: int(fact.properties["position"])) for name, facts in found.items()}
 
     def is_made_relation(self, identity: str) -> bool:
         """Whether that relation is made again."""
