@@ -31,6 +31,7 @@ from pg_deploy.undo.kept import kept_of
 from pg_deploy.undo.losses import say_what_stays
 from pg_deploy.undo.mending import mend, mending_sql
 from pg_deploy.undo.proof import Goal, snapshot_goal, undo_goal
+from pg_deploy.undo.whole_set import going, made_by, older_of_run
 
 _PROPERTIES = ("grant", "comment", "default grant", "setting", "membership", "security label")
 _NOTHING_LEFT = "rolled back already by an earlier try"
@@ -130,7 +131,8 @@ def _goal(job: Job, current: Attempt, before: Facts) -> Goal:
     start = snapshot.load(job.ledger, current.id, "undoing")
     if after is None or start is None:
         return snapshot_goal(before)
-    goal = undo_goal(before, after, start)
+    made = made_by(job.ledger, older_of_run(job.ledger, job.deployment_id, current))
+    goal = undo_goal(before, after, start, going(made, before.facts))
     for line in goal.changed_since:
         job.log.warning("changed since by others: %s", line)
     return goal

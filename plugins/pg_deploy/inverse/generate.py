@@ -6,10 +6,12 @@ a rehearsal has run it and found the facts equal; until then it is "unproven".
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pg_deploy.catalog.diff import compare
-from pg_deploy.catalog.reader import Facts
+from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.inverse.alters import add_changed
 from pg_deploy.inverse.cluster import add_cluster
 from pg_deploy.inverse.comments import add_comments, add_dependencies_on_extensions
@@ -55,12 +57,18 @@ class GeneratedRollback:
 
 
 def generate_rollback(
-    before: Facts, after: Facts, *, migration_sql: str = "", compared: bool = False
+    before: Facts,
+    after: Facts,
+    *,
+    migration_sql: str = "",
+    compared: bool = False,
+    goes: Callable[[Iterable[Fact]], AbstractSet[Key]] | None = None,
 ) -> GeneratedRollback:
     """The SQL that leads from `after` back to `before`, what it cannot do, and what it would remove. Pure.
 
     Renames are known by the addresses of the facts, changes of rows from `migration_sql`, the text that led from `before` to
     `after`. With `compared`, values are compared before the answer counts, so types are changed back that may lose some.
+    What `goes` says of the facts before goes next, with what an older migration of the same set made: nothing is done for it.
     """
     renaming = take_back_names(before, after)
     draft = Draft(before.by_key, renaming.facts, after.server_version, compared=compared)
@@ -68,12 +76,14 @@ def generate_rollback(
     difference = compare(before, Facts(frozenset(renaming.facts.values()), after.server_version, after.read_at))
     differing: set[Key] = {(fact.kind, fact.identity) for fact in (*difference.added, *difference.removed)}
     differing |= {(old.kind, old.identity) for old, _ in difference.changed}
+    going = goes(before.facts) if goes is not None else frozenset()
+    differing -= going
     apart = {key for key in differing if key[0] in _APART or _scope(draft, key) == "cluster"}
     draft.gone = {key for key in differing if key not in draft.before}
     draft.missing = {key for key in differing if key not in draft.after}
     draft.changed = differing - draft.gone - draft.missing - apart
     by_kind = {kind: {key for key in apart if key[0] == kind} for kind in _APART}
-    add_row_refusals(draft, migration_sql)
+    add_row_refusals(draft, migration_sql, going)
     objects_gone, objects_missing = draft.gone - apart, draft.missing - apart
     cluster_gone, cluster_missing = draft.gone & apart, draft.missing & apart
     draft.gone, draft.missing = objects_gone, objects_missing
@@ -120,8 +130,10 @@ def _read_objects(draft: Draft, before: Facts, after: Facts, renaming: Renaming)
         if key[0] == "sequence":
             draft.changed.add(key)
         elif key[0] == "type":
-            draft.changed.discard(key)
-            add_type_made_anew(draft, key)
+            # Columns that had one that was dropped were dropped with it, unless they were given another before.
+            if key in draft.changed and "enum" in draft.before[key].properties:
+                draft.changed.discard(key)
+                add_type_made_anew(draft, key)
         elif key[0] == "table":
             draft.refuse(key, "it was dropped with its rows, and another one was made under its name")
         elif owner_of(key[1]) not in tables and draft.relation_kind(owner_of(key[1]), draft.before) == "table":

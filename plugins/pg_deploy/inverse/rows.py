@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pg_deploy.inverse.model import Draft, Key, Refusal
@@ -48,11 +49,11 @@ def read_row_changes(sql: str, made: Iterable[Key] = (), there: Iterable[Key] = 
     return tuple(found)
 
 
-def add_row_refusals(draft: Draft, sql: str) -> None:
+def add_row_refusals(draft: Draft, sql: str, going: AbstractSet[Key] = frozenset()) -> None:
     """Refuse what changed rows, and what was dropped and made again; remark on what cannot be read."""
     if not sql.strip():
         return
-    for change in read_row_changes(sql, draft.gone, draft.before):
+    for change in read_row_changes(sql, draft.gone | going, draft.before):
         draft.refusals.add(
             Refusal(f"rows of {change.table or 'tables'}", f"line {change.line} changed them: {change.summary}")
         )

@@ -66,11 +66,13 @@ def snapshot_goal(before: Facts) -> Goal:
     return Goal(before, frozenset(before.by_key))
 
 
-def undo_goal(before: Facts, after: Facts, start: Facts) -> Goal:
-    """The state at `start` without the difference between `before` and `after`."""
+def undo_goal(before: Facts, after: Facts, start: Facts, going: frozenset[Key] = frozenset()) -> Goal:
+    """The state at `start` without the difference between `before` and `after`; what is `going` next stays as it is."""
     did = compare(before, after)
     added = frozenset(map(_key, did.added))
-    restored = {_key(fact): fact for fact in (*did.removed, *(old for old, _ in did.changed))}
+    restored = {
+        _key(fact): fact for fact in (*did.removed, *(old for old, _ in did.changed)) if _key(fact) not in going
+    }
     expected = {key: fact for key, fact in start.by_key.items() if key not in added} | restored
     touched = added | restored.keys()
     since = [key for key in touched if start.by_key.get(key) != after.by_key.get(key)]
