@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from pg_deploy.catalog.reader import Fact, Scope
+
+_CONSTRUCTOR = re.compile(r"\n LANGUAGE internal\b.*\$(multi)?range_constructor\d\$", re.DOTALL)
 
 Row = tuple[str, str, str, Scope]
 
@@ -13,28 +16,15 @@ def as_read_today(rows: Iterable[Row]) -> frozenset[Fact]:
     """In today's wording, and without what counts as part of another fact since: a range type's own functions and cast, and the
     constraint that stands behind a constraint trigger."""
     facts = [Fact.kept(*row) for row in rows]
-    ranges = {
-        fact.identity: str(fact.properties.get("multirange"))
-        for fact in facts
-        if fact.kind == "type" and "range over" in fact.properties
-    }
-    heads = tuple(f"{name}(" for pair in ranges.items() for name in pair)
-    casts = {f"{one} as {other}" for one, other in ranges.items()}
-    own = {
-        fact.identity
-        for fact in facts
-        if fact.kind == "function"
-        and fact.identity.startswith(heads)
-        and "\n LANGUAGE internal" in fact.definition_text
-    }
-    return frozenset(fact for fact in facts if not _is_part(fact, own, casts))
+    own = {fact.identity for fact in facts if fact.kind == "function" and _CONSTRUCTOR.search(fact.definition_text)}
+    return frozenset(fact for fact in facts if not _is_part(fact, own))
 
 
-def _is_part(fact: Fact, own: set[str], casts: set[str]) -> bool:
+def _is_part(fact: Fact, own: set[str]) -> bool:
     if fact.kind == "function":
         return fact.identity in own
     if fact.kind == "cast":
-        return fact.identity in casts
+        return fact.properties.get("function") in own
     if fact.kind == "constraint":
         return fact.definition_text.startswith("TRIGGER")
     if fact.kind == "grant" and fact.identity.startswith("function "):
