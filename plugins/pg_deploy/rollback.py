@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
-from pg_deploy.catalog.diff import compare, describe
-from pg_deploy.catalog.reader import Facts, read_facts_in_transaction
+from pg_deploy.catalog.diff import Difference, compare, describe
+from pg_deploy.catalog.reader import Fact, Facts, read_facts_in_transaction
 from pg_deploy.errors import (
     ConnectionLostError,
     NoRollbackError,
@@ -210,9 +210,12 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
             dropped = [*kept.violations(connection, segment), *_lost(present_at_start, _identities(now), goal)]
             if dropped:
                 raise RollbackRefusedError(current.stem, dropped)
-            if is_generated and segment.ordinal == last and not pinned.rollback_proven:
+            if is_generated and segment.ordinal == last_transaction and not pinned.rollback_proven:
                 # Nobody has rehearsed it: it is not committed unless it leads where it has to.
-                _refuse_unless(current, describe(goal.difference(now)))
+                difference = goal.difference(now)
+                _refuse_unless(
+                    current, describe(difference if segment.ordinal == last else _but_for_indexes(difference))
+                )
             if job.contents is not None and segment.ordinal == last_transaction:
                 lost.extend(job.contents.lost(connection))
                 if is_generated and lost:
@@ -273,6 +276,19 @@ def _generated(job: Job, current: Attempt, pinned: Pinned, goal: Goal) -> str:
 def _refuse_unless(current: Attempt, differences: tuple[str, ...]) -> None:
     if differences:
         raise NoRollbackError(current.stem, ["the generated one does not lead back", *differences[:10]])
+
+
+def _but_for_indexes(difference: Difference) -> Difference:
+    """Without what the steps outside of a transaction are still to build or drop."""
+
+    def counts(fact: Fact) -> bool:
+        return fact.kind != "index" and not (fact.kind == "comment" and fact.identity.startswith("index "))
+
+    return Difference(
+        tuple(filter(counts, difference.added)),
+        tuple(filter(counts, difference.removed)),
+        tuple(pair for pair in difference.changed if counts(pair[0])),
+    )
 
 
 def _prove(job: Job, current: Attempt, goal: Goal, before: Facts) -> bool:
