@@ -23,6 +23,16 @@ def add_drops(draft: Draft) -> None:
     dropped = {key: draft.after[key] for key in draft.dropped}
     nodes = [fact for fact in dropped.values() if not _goes_with_another(fact, draft)]
     for fact in nodes:
+        parent = ("index", str(fact.properties.get("attached to", "")))
+        if (
+            fact.kind == "index"
+            and parent in draft.before
+            and parent not in draft.dropped
+            and not detached(draft, relation_of(fact) or "")
+        ):
+            draft.refuse(
+                (fact.kind, fact.identity), f"it is attached to index {parent[1]}, which stays, and cannot go alone"
+            )
         if _drop(fact, draft.after) is None:
             draft.refuse((fact.kind, fact.identity), "there is no statement here that drops it")
     alone = _only_plain_indexes(draft)

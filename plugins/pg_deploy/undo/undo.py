@@ -232,7 +232,9 @@ def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozens
         built_on(before, after, now),
         remarks,
     )
-    return undoing, goal.expected
+    # What goes next counts as it was before this one changed it: nobody else did.
+    after_it = {**goal.expected.by_key, **{key: before.by_key[key] for key in going(made, before.facts)}}
+    return undoing, replace(goal.expected, facts=frozenset(after_it.values()))
 
 
 def _generate(
