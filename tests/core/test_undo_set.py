@@ -77,7 +77,7 @@ def test_what_has_no_way_back_is_known_before_anything_is_undone(database: Datab
     (tmp_path / "empty").mkdir()
     with (
         working_on(database.url, tmp_path / "empty") as work,
-        pytest.raises(PreflightError, match=f'column public.old.email: it was dropped.*down_to "{SECOND}"'),
+        pytest.raises(PreflightError, match=f'(?s)column public.old.email: it was dropped.*down_to "{SECOND}"'),
     ):
         look(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
 

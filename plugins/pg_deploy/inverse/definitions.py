@@ -126,7 +126,7 @@ def _collation(fact: Fact, _: ByKey) -> tuple[str, ...]:
     if provider is None:
         return ()
     parts = [f"provider = {provider}"]
-    locale = next((p[name] for name in ("colllocale", "colliculocale") if p.get(name)), None)
+    locale = p.get("colliculocale")
     collate, ctype = p.get("collcollate"), p.get("collctype")
     if locale:
         parts.append(f"locale = {literal(str(locale))}")

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pg_deploy.catalog.reader import Fact
-from pg_deploy.inverse.drops import backing_constraint
+from pg_deploy.inverse.drops import backing_constraint, detached
 from pg_deploy.inverse.model import Draft, Key, Phase
 from pg_deploy.inverse.names import own_name, owner_of
-from pg_deploy.inverse.order import mentions
+from pg_deploy.inverse.order import mentions, relation_of
 
 REPLACEABLE = frozenset({
     "view", "materialized view", "function", "procedure", "aggregate", "policy", "trigger", "rule", "index", "constraint",
@@ -90,7 +90,8 @@ def _needing_dropped(draft: Draft) -> set[Key]:
             if key[0] in ("column", "type") and _releases_default(draft, key, dropped):
                 continue
             if key[0] == "index" and dropped[0] in ("constraint", "index"):
-                if dropped in draft.gone and backing_constraint(draft.before[key], draft.before) is None:
+                leaves = dropped[0] == "index" and detached(draft, relation_of(draft.before[key]) or "")
+                if dropped in draft.gone and not leaves and backing_constraint(draft.before[key], draft.before) is None:
                     # A constraint took the index over, and takes it along.
                     found.add(key)
                 continue

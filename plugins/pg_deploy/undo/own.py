@@ -60,7 +60,7 @@ class Doing:
         """The keys of that part of the difference which is the attempt's. Pure."""
         found = compare(before, after)
         own = self.own_of(found, before)
-        return own | _renamed_along(before, after, found, own)
+        return own | _renamed_along(before, after, found, own) | _moved_up(found, own)
 
     def own_of(self, found: Difference, before: Facts) -> frozenset[Key]:
         """As `own`, of a difference that `before` leads away from. Pure."""
@@ -77,6 +77,18 @@ class Doing:
 
     def _names(self, fact: Fact) -> bool:
         return any(_is_named(fact, statement, _tokens(statement.sql)) for statement in self.statements)
+
+
+def _moved_up(found: Difference, own: frozenset[Key]) -> frozenset[Key]:
+    """Columns that have another position only because one before them went or came."""
+    tables = {owner_of(identity) for kind, identity in own if kind == "column"}
+    return frozenset(
+        _key(old)
+        for old, new in found.changed
+        if old.kind == "column"
+        and owner_of(old.identity) in tables
+        and {**old.properties, "position": 0} == {**new.properties, "position": 0}
+    )
 
 
 def _renamed_along(before: Facts, after: Facts, found: Difference, own: frozenset[Key]) -> frozenset[Key]:
