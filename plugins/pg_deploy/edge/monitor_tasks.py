@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import quote
 
+from airflow.configuration import conf
 from airflow.sdk import Variable, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
@@ -23,16 +26,20 @@ from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.refreshing import refresh_views
 from pg_deploy.monitor.take import add, all_views, look_again_at_views, stale_views, take_sample
 from pg_deploy.monitor.thresholds import Thresholds, read_thresholds
+from pg_deploy.monitor.views import MEASURE as VIEWS
 from pg_deploy.session import Target
 from pg_deploy.settings import settings
 
 MEASURE = "measure"
 REFRESH = "refresh_stale_views"
 REPORT = "report"
+OUTSIDE = "measure_outside"
 _WHY = "why"
 _REMIND = timedelta(hours=24)
 # The sum of all deadlines of a look is far below it.
 _ANSWERS_WITHIN = timedelta(minutes=5)
+_RED = "something could not be measured: the task report says what"
+_NAMED = 20
 
 
 @task(execution_timeout=_ANSWERS_WITHIN)
@@ -40,13 +47,13 @@ def measure() -> int:
     """Measure what SQL can see, and keep it as a sample; its id."""
     context = get_current_context()
     with told_plainly():
-        conf = _conf(context)
+        named = _conf(context).target
         try:
-            target = read_target(conf.target)
+            target = read_target(named)
         except UnknownTargetError:
             if _by_itself(context):
                 # A schedule must not be red for a target that nobody has set up yet.
-                raise AirflowSkipException(f'there is no connection "{conf.target}": nothing to monitor') from None
+                raise AirflowSkipException(f'there is no connection "{named}": nothing to monitor') from None
             raise
         try:
             return take_sample(target, _limits(context), context["dag_run"].run_id, log)
@@ -75,19 +82,26 @@ def measure_outside() -> int:
         return len(measured)
 
 
-@task.branch
-def find_stale() -> str:
-    """Go on to the refresh where a materialized view is older than it may be."""
+@task.branch(trigger_rule="all_done")
+def find_stale() -> str | None:
+    """After all was told: go on to the refresh, where a setting or the conf asks for one and there is something to refresh."""
     context = get_current_context()
     with told_plainly():
+        states = _states(context)
+        if states.get(MEASURE) == "skipped":
+            return None
+        if states.get(MEASURE) != "success" or (states.get(REPORT) != "success" and _wanted(context) != "all"):
+            raise AirflowFailException(_RED)
         names = _to_refresh(context)
-    log.info("to refresh: %s", ", ".join(names) or "nothing")
-    return REFRESH if names else REPORT
+        log.info("to refresh: %s", _listed(names) or "nothing")
+        if not names and states.get(REPORT) != "success":
+            raise AirflowFailException(_RED)
+    return REFRESH if names else None
 
 
 @task
 def refresh_stale_views() -> dict[str, str]:
-    """Refresh what is stale, without stalling its readers."""
+    """Refresh what is stale, without stalling its readers or its jobs."""
     context = get_current_context()
     with told_plainly():
         target, _ = _target(context)
@@ -102,7 +116,9 @@ def measure_again() -> int:
         target, sample_id = _target(context)
         refreshed: dict[str, str] = context["ti"].xcom_pull(task_ids=REFRESH)
         still = look_again_at_views(target, _limits(context), sample_id, refreshed)
-        log.info("still stale: %s", ", ".join(still) or "none")
+        log.info("still stale: %s", _listed(still) or "none")
+        if _states(context).get(REPORT) != "success":
+            raise AirflowFailException(_RED)
         return len(still)
 
 
@@ -111,18 +127,18 @@ def report() -> dict[str, int]:
     """Open and end alerts, tell them once, write the page; fail only where something could not be measured."""
     context = get_current_context()
     with told_plainly():
-        conf = _conf(context)
+        named = _conf(context).target
         states = _states(context)
         if states.get(MEASURE) == "skipped":
             raise AirflowSkipException("nothing was measured")
         why = context["ti"].xcom_pull(task_ids=MEASURE, key=_WHY)
         if why:
-            _target_is_down(conf.target, str(why), context)
+            _target_is_down(named, str(why), context)
             raise NotMeasuredError([str(why)])
         if states.get(MEASURE) != "success":
             raise NotMeasuredError(["the task measure failed"])
         target, sample_id = _target(context)
-        _target_is_back(conf.target, context)
+        _target_is_back(named, context)
         found = conclude(
             target,
             _limits(context),
@@ -130,8 +146,9 @@ def report() -> dict[str, int]:
             tell=lambda subject, text: send(subject, text, context),
             contacts=settings().contacts,
             log=log,
+            link=_page_of(target.name),
         )
-        failed = [f"the task {name} failed" for name, state in states.items() if state == "failed"]
+        failed = [f"the task {name} failed" for name in (MEASURE, OUTSIDE) if states.get(name) == "failed"]
         if found.problems or failed:
             raise NotMeasuredError([*found.problems, *failed])
     return {"open": found.open, "started": found.started}
@@ -167,10 +184,10 @@ def _target_is_back(target: str, context: Any) -> None:
 
 def _conf(context: Any) -> MonitorConf:
     """The conf of the run; after a deployment, about the database that was deployed to."""
-    conf = read_monitor_conf(chosen(context))
+    given = read_monitor_conf(chosen(context))
     events = (context.get("triggering_asset_events") or {}).get(TARGET_CHANGED, ())
     targets = [event.extra["target"] for event in events if "target" in (event.extra or {})]
-    return conf.model_copy(update={"target": targets[-1]}) if targets else conf
+    return given.model_copy(update={"target": targets[-1]}) if targets else given
 
 
 def _limits(context: Any) -> Thresholds:
@@ -187,12 +204,36 @@ def _target(context: Any) -> tuple[Target, int]:
     return read_target(_conf(context).target), int(context["ti"].xcom_pull(task_ids=MEASURE))
 
 
+def _page_of(target: str) -> str:
+    """The address of the target's page, where Airflow knows its own."""
+    base = conf.get("api", "base_url", fallback="").rstrip("/")
+    return f"{base}/pg-deploy/database?target={quote(target)}" if base.startswith("http") else ""
+
+
+def _wanted(context: Any) -> str:
+    """What is to be refreshed: what the run's conf says, else what the limits' file says."""
+    chosen_here = _conf(context).refresh
+    return chosen_here if chosen_here != "none" else _limits(context).views.refresh
+
+
 def _to_refresh(context: Any) -> tuple[str, ...]:
     target, sample_id = _target(context)
-    wanted = _conf(context).refresh
+    wanted = _wanted(context)
     if wanted == "none":
         return ()
-    return all_views(target) if wanted == "all" else stale_views(target, sample_id)
+    if wanted == "all":
+        return all_views(target)
+    limits = _limits(context)
+    left_alone = limits.of(VIEWS)
+    return tuple(
+        name
+        for name in stale_views(target, sample_id)
+        if not left_alone.ignores(name) and name not in limits.views.refreshed_elsewhere
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
 def _states(context: Any) -> dict[str, str]:

@@ -1,0 +1,211 @@
+"""Whether a view is as fresh as it should be, and if not, why: judged from what was read, without asking anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pg_deploy.duration import format_duration
+from pg_deploy.monitor.jobs import Known, Trouble, allowed_s, at, pause_s, trouble_of
+from pg_deploy.monitor.measures import Row
+from pg_deploy.monitor.unscheduled import judge_without
+from pg_deploy.monitor.verdicts import Look, Seen, Verdict
+
+LOCKED = "its lock is held by"
+# A run begins some moments before its transaction.
+_ROUNDING_S = 60.0
+_ELSEWHERE = "look at whoever refreshes it; its limit stands in thresholds.yaml"
+
+
+def judge_view(view: Seen, look: Look, refreshed: str | None = None, tried: str | None = None) -> Row:
+    """The row of a view; `refreshed` is what happened when this run refreshed it, `tried` what an earlier run could not."""
+    surely = [look.known[jobid] for jobid, each in look.refreshes.items() if view.oid in each.surely]
+    perhaps = [look.known[jobid] for jobid, each in look.refreshes.items() if view.oid in each.perhaps]
+    age, source = _age(view, surely, look)
+    limit = _limit(view, surely, look)
+    verdict = _judge(view, surely, perhaps, age, limit, look)
+    return _row(view, verdict, age, source, limit, refreshed, tried if verdict.stale else None)
+
+
+def _judge(
+    view: Seen, surely: Sequence[Known], perhaps: Sequence[Known], age: float | None, limit: float | None, look: Look
+) -> Verdict:
+    own = look.limits.limits.get(view.name)
+    beyond = _is_beyond(view, surely, age, limit, look)
+    old = f"it is {format_duration(age or 0)} old, {format_duration(limit or 0)} are allowed"
+    if view.name in look.limits.refreshed_elsewhere:
+        said = old if beyond and own else "refreshed elsewhere, as thresholds.yaml says"
+        return Verdict(said, _ELSEWHERE, alert=beyond and own is not None)
+    idle = next((each for each in view.holders if each.idle), None)
+    if idle is not None:
+        do = (
+            "ask whoever holds the lock to end the transaction; it sits idle, so pg_terminate_backend(pid) ends no work"
+        )
+        return Verdict(f"it is locked by {idle.words}", do, alert=True, group="")
+    working = _at_work(view, surely, look)
+    if not surely:
+        return judge_without(view, perhaps, age, limit, beyond, old, look)
+    bad = _trouble(surely, look)
+    job = bad[0] if bad else next((each for each in surely if each.job.active), surely[0])
+    if bad is not None and not (own is not None and age is not None and not beyond and _is_missed(bad)):
+        state = old if beyond else f"it is {format_duration(age)} old" if age is not None else "its age is unknown"
+        return Verdict(
+            f"{state}; {bad[1].cause}", bad[1].remedy, _is_stale(bad, look), True, group=f"job {job.job.jobid}", job=job
+        )
+    if working:
+        return Verdict(working[0], working[1], worth=working[2], job=job)
+    if not view.populated:
+        return Verdict(
+            "it was never populated",
+            "its job fills it with its next run; make refresh fills it now",
+            True,
+            job.runs.good is not None,
+            job=job,
+        )
+    if beyond:
+        said = (
+            f"{old}; its job {job.job.name} of pg_cron last succeeded {at(job.runs.good, look.now)}"
+            if job.runs.good
+            else old
+        )
+        do = "see whether the job's command really refreshes it; make refresh refreshes it now"
+        return Verdict(said, do, True, True, job=job)
+    said = _long_runs(job, look)
+    return Verdict(said, "make its refresh quicker, or its interval longer", worth=bool(said), job=job)
+
+
+def _trouble(surely: Sequence[Known], look: Look) -> tuple[Known, Trouble] | None:
+    """The trouble that counts: not one after which another job has refreshed the view."""
+    found = [
+        (each, trouble)
+        for each in surely
+        if (trouble := trouble_of(each, look.cron, look.now, look.limits)) is not None
+    ]
+    well = [each for each in surely if all(each is not bad for bad, _ in found)]
+    goods = [each.runs.good for each in surely if each.runs.good is not None]
+    newest = max(goods, default=None)
+    for known, trouble in sorted(found, key=lambda each: not each[0].job.active):
+        if trouble.since is None and any(each.job.active for each in well):
+            continue
+        if trouble.since is not None and newest is not None and newest > trouble.since and len(surely) > 1:
+            continue
+        return known, trouble
+    return None
+
+
+def _is_missed(bad: tuple[Known, Trouble]) -> bool:
+    """Whether all that is wrong is that a run is missing: a limit of the view's own says how much that matters."""
+    return bad[0].job.active and bad[0].runs.status != "failed" and bad[1].since is not None
+
+
+def _is_beyond(view: Seen, surely: Sequence[Known], age: float | None, limit: float | None, look: Look) -> bool:
+    """Whether what is known of its age is more than is allowed; of its jobs' runs the jobs' troubles tell."""
+    if age is None or limit is None or age <= limit:
+        return False
+    if view.name in look.limits.limits or not surely:
+        return True
+    goods = [(look.now - each.runs.good).total_seconds() for each in surely if each.runs.good is not None]
+    was_due = any(each.job.active and (look.now - each.since).total_seconds() >= limit for each in surely)
+    # A job that succeeded after the time that the view tells has refreshed something else.
+    return view.told_s is not None and was_due and (not goods or age > min(goods) + _ROUNDING_S)
+
+
+def _is_stale(bad: tuple[Known, Trouble], look: Look) -> bool:
+    """Whether a run that was due is missing, which is more than that one will be."""
+    return bad[1].since is not None or allowed_s(bad[0].job, look.now, look.cron, look.limits) is None
+
+
+def _at_work(view: Seen, surely: Sequence[Known], look: Look) -> tuple[str, str, bool] | None:
+    """What is at work on it now: a job's run, or another session that holds its lock and does something."""
+    for each in surely:
+        run = each.runs.at_work
+        if run is None:
+            continue
+        said = f"its job {each.job.name} of pg_cron has been at work since {at(run.since, look.now)} (pid {run.pid})"
+        pause = pause_s(each.job, look.now, look.cron)
+        long = pause is not None and (look.now - run.since).total_seconds() > pause
+        slow = each.runs.took_s is not None and pause is not None and each.runs.took_s > pause
+        if long or slow:
+            said += f"; it takes longer than its interval of {format_duration(pause or 0)}"
+        if any(holder.pid == run.pid for holder in view.holders):
+            why = "it is refreshed without CONCURRENTLY" if view.concurrently else "the view has no unique index"
+            said += f"; its readers wait, because {why}"
+        if run.waits_for:
+            said += f"; it waits for a lock of {', '.join(f'pid {pid}' for pid in run.waits_for)}"
+        return said, "let it end; make its refresh quicker, or its interval longer", long or slow
+    if view.holders:
+        return f"it is locked by {view.holders[0].words}, which is at work", "", False
+    return None
+
+
+def _long_runs(job: Known, look: Look) -> str:
+    pause = pause_s(job.job, look.now, look.cron)
+    if pause is None or job.runs.took_s is None or job.runs.took_s <= pause:
+        return ""
+    took = format_duration(job.runs.took_s)
+    return f"a run of its job {job.job.name} takes {took}, longer than its interval of {format_duration(pause)}"
+
+
+def _age(view: Seen, surely: Sequence[Known], look: Look) -> tuple[float | None, str]:
+    if not view.populated:
+        return None, "not populated"
+    if view.told_s is not None:
+        return view.told_s, "materialized_at"
+    goods = [(look.now - each.runs.good).total_seconds() for each in surely if each.runs.good is not None]
+    found = [(age, "pg_cron") for age in goods]
+    if view.refreshed_s is not None:
+        found.append((view.refreshed_s, "this monitor"))
+    if not surely and view.known.changed is not None:
+        found.append(((look.now - view.known.changed[0]).total_seconds(), "a change between two looks, at most"))
+    return min(found) if found else (None, "nothing tells")
+
+
+def _limit(view: Seen, surely: Sequence[Known], look: Look) -> float | None:
+    own = look.limits.limits.get(view.name)
+    if own is not None:
+        return own
+    active = [each for each in surely if each.job.active]
+    if active:
+        known = [
+            allowed for each in active if (allowed := allowed_s(each.job, look.now, look.cron, look.limits)) is not None
+        ]
+        return min(known, default=None)
+    return None if surely else look.limits.without_schedule
+
+
+def _row(
+    view: Seen,
+    verdict: Verdict,
+    age: float | None,
+    source: str,
+    limit: float | None,
+    refreshed: str | None,
+    tried: str | None,
+) -> Row:
+    job = verdict.job.job if verdict.job else None
+    done = refreshed or tried
+    cause = "; ".join(part for part in (verdict.cause, f"the monitor: {done}" if done else "") if part)
+    work = verdict.job is not None and verdict.job.runs.at_work is not None
+    detail: dict[str, Any] = {
+        "oid": view.oid,
+        "populated": view.populated,
+        "bytes": view.bytes,
+        "rows": view.rows,
+        "limit_s": round(limit) if limit is not None else None,
+        "source": source,
+        "unknown": age is None and view.populated,
+        "stale": verdict.stale,
+        "alert": verdict.alert,
+        "at_work": work or bool(view.holders),
+        "job": job.name if job else next(iter(view.known.jobs.values()), view.kept_job) if verdict.alert else None,
+        "jobid": job.jobid if job else None,
+        "schedule": job.schedule if job else None,
+        "refreshed": refreshed,
+        "cause": cause,
+        "do": verdict.do,
+    }
+    if verdict.worth and not verdict.alert:
+        detail["worth_a_look"] = True
+    if verdict.group and verdict.alert:
+        detail["group"] = verdict.group
+    return Row(view.name, age, "s", detail)
