@@ -26,6 +26,7 @@ import yaml
 
 from demo import build, cluster, server
 from demo.place import copy_data, erase
+from pg_deploy.access.decide import unsettled_of
 from pg_deploy.access_step import AccessOutcome, prove_on_copy
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.migrations.migration import load, read_folder
@@ -195,7 +196,7 @@ def _migration(case: Case, folder: Path) -> Any:
 def _judged(case: Case, outcome: AccessOutcome, seconds: float) -> Ran:
     proof = outcome.proof
     found = [*proof.found, *proof.opened] if proof else []
-    unsettled = list(getattr(proof, "unsettled", ()))
+    unsettled = list(unsettled_of(proof) if proof else ())
     objects = dict.fromkeys(
         [*(each.object if hasattr(each, "object") else each.table for each in found), *(each.object for each in unsettled)]
     )
@@ -239,7 +240,7 @@ def _one(case: Case, templates: Templates) -> Ran:
     started = time.monotonic()
     try:
         return run_case(case, templates)
-    except Exception as error:  # noqa: BLE001  one case that cannot be run must not hide the others
+    except Exception as error:
         said = f"{type(error).__name__}: {' '.join(str(error).split())}"
         return Ran(case.name, case.expect, "error", (), (), time.monotonic() - started, said)
 
