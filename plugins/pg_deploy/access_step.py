@@ -80,6 +80,7 @@ class AccessOutcome:
         proof = self.proof
         return {
             "verdict": self.verdict,
+            "outcome": self.decision.outcome,
             "against": list(self.decision.against),
             "shown": list(self.decision.shown),
             "notes": list(self.notes),
@@ -168,9 +169,7 @@ def _explained(before: Connection, after: Connection, api: Api, proof: Proof) ->
 
 def equal_by_catalog(migration: Migration) -> AccessOutcome:
     """For a migration that touches neither rows nor rights."""
-    return AccessOutcome(
-        decide(migration.manifest.access, migration.access, Proof("equal")), "equal", Proof("equal")
-    )
+    return AccessOutcome(decide(migration.manifest.access, migration.access, Proof("equal")), "equal", Proof("equal"))
 
 
 def judge_target(
@@ -206,7 +205,7 @@ def log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
         if proof and proof.asked
         else ""
     )
-    mark = "✓" if outcome.decision.passes else "✗"
+    mark = mark_of(outcome.decision.outcome, outcome.verdict)
     (log.info if outcome.decision.passes else log.error)("  %s access: %s%s", mark, outcome.verdict, asked)
     for note in outcome.notes:
         log.info("    %s", note)
@@ -214,6 +213,13 @@ def log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
         log.error("    ✗ %s", sentence)
     for sentence in outcome.decision.shown:
         log.info("    %s", shortened(sentence))
+
+
+def mark_of(outcome: str, verdict: str) -> str:
+    """A cross for what fails, a tick for what is settled or declared, an exclamation mark where nothing decided it."""
+    if outcome == "different":
+        return "✗"
+    return "✓" if outcome == "as declared" or verdict.startswith(("equal", "the same")) else "!"
 
 
 def shortened(sentence: str, most: int = 240) -> str:

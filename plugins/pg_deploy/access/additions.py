@@ -15,7 +15,18 @@ _HARMLESS = frozenset({"index", "comment", "statistics", "cron job", "extension"
 # They decide about rows of what they belong to, which has to be new as well.
 _PARTS = ("column", "constraint", "trigger", "policy", "grant", "sequence")
 _OBJECTS = ("table", "view", "materialized view", "function", "procedure", "aggregate", "type", "schema")
-_SPEAKING = ("policy", "view", "materialized view", "function", "procedure", "trigger", "constraint", "rule", "operator", "cast")
+_SPEAKING = (
+    "policy",
+    "view",
+    "materialized view",
+    "function",
+    "procedure",
+    "trigger",
+    "constraint",
+    "rule",
+    "operator",
+    "cast",
+)
 _WORD = re.compile(r'"(?:[^"]|"")+"|[a-z_][\w$]*', re.IGNORECASE)
 
 

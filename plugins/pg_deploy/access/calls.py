@@ -32,9 +32,7 @@ class _Call:
 
     def sql(self, arguments: Sequence[str]) -> str:
         given = ", ".join(f"{value}::{kind}" for value, kind in zip(arguments, self.types, strict=True))
-        return (
-            f"select count(*)::text, coalesce(bit_xor(hashtextextended(f::text, 11)), 0)::text from {self.name}({given}) f"
-        )
+        return f"select count(*)::text, coalesce(bit_xor(hashtextextended(f::text, 11)), 0)::text from {self.name}({given}) f"
 
 
 def call_differences(
@@ -82,7 +80,9 @@ def call_differences(
         if differing:
             found += [_told(identity, role, cases, len(subjects)) for role, cases in differing.items()]
         elif not answered:
-            unsettled.append(Unsettled(identity, "every call of it ended in an error, so that its answers are not known"))
+            unsettled.append(
+                Unsettled(identity, "every call of it ended in an error, so that its answers are not known")
+            )
     return found, unsettled, asked
 
 
@@ -133,7 +133,11 @@ def _told(identity: str, role: str, cases: list[tuple[Subject, str, str, str]], 
     rows = [answer.split(" ")[0] for answer in (one, other)]
     call = text.partition(" from ")[2].removesuffix(" f")
     numbers = not any(answer.startswith("!") for answer in (one, other)) and rows[0] != rows[1]
-    what = f"gets {rows[1]} rows from it where it was {rows[0]}" if numbers else f"gets another answer than before{_error(one, other)}"
+    what = (
+        f"gets {rows[1]} rows from it where it was {rows[0]}"
+        if numbers
+        else f"gets another answer than before{_error(one, other)}"
+    )
     return RowDifference(
         table=identity,
         role=role,

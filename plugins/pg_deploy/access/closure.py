@@ -27,7 +27,32 @@ _QUOTED = re.compile(r'"((?:[^"]|"")+)"')
 _SYMBOL = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
 _DYNAMIC = re.compile(r"\bexecute\s+(?!on\b|function\b|procedure\b)", re.IGNORECASE)
 _BUILT_IN = frozenset(
-    ["integer", "bigint", "smallint", "text", "boolean", "numeric", "uuid", "json", "jsonb", "date", "timestamp", "time", "interval", "character", "varying", "double", "precision", "real", "bytea", "inet", "name", "oid", "xml", "point"]
+    [
+        "integer",
+        "bigint",
+        "smallint",
+        "text",
+        "boolean",
+        "numeric",
+        "uuid",
+        "json",
+        "jsonb",
+        "date",
+        "timestamp",
+        "time",
+        "interval",
+        "character",
+        "varying",
+        "double",
+        "precision",
+        "real",
+        "bytea",
+        "inet",
+        "name",
+        "oid",
+        "xml",
+        "point",
+    ]
 )
 
 

@@ -43,7 +43,9 @@ class DataChange:
         return f'data of "{self.table}" differs: ' + ("; ".join(parts) or otherwise)
 
 
-def compare_rows(old: Side, new: Side, table: str, universe: Universe, new_columns: Universe | None = None) -> DataChange:
+def compare_rows(
+    old: Side, new: Side, table: str, universe: Universe, new_columns: Universe | None = None
+) -> DataChange:
     """The keys that differ; leaves new rows out of the new side's weights, so that these speak of rows that existed before.
 
     Where the columns themselves are others (`new_columns` is then the new side's universe), only keys are compared.

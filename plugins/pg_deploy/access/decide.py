@@ -104,9 +104,7 @@ def decide(access: Access, declared: AccessFile, proof: Proof, *, rows_were_aske
     `undeclared`: shown only, first.
     """
     unsettled = unsettled_of(proof)
-    shown = tuple(
-        dict.fromkeys([*(change.sentence for change in proof.changes if not change.decides), *proof.notes])
-    )
+    shown = tuple(dict.fromkeys([*(change.sentence for change in proof.changes if not change.decides), *proof.notes]))
     open_ones = [each for each in unsettled if each.object not in {entry.target for entry in declared.unproven}]
     opened = [said for change in proof.opened for said in _undeclared(change, declared.opened, "opened")]
     if access == "undeclared":
@@ -167,7 +165,9 @@ def _without_direction(entries: Sequence[Declared]) -> list[str]:
 def _unproven_to_declare(unsettled: Sequence[Unsettled]) -> list[str]:
     if not unsettled:
         return []
-    listed = [{"object": name, "why": "say why this is acceptable"} for name in dict.fromkeys(e.object for e in unsettled)]
+    listed = [
+        {"object": name, "why": "say why this is acceptable"} for name in dict.fromkeys(e.object for e in unsettled)
+    ]
     text = yaml.safe_dump({"unproven": listed}, default_flow_style=True, sort_keys=False, width=10_000).strip()
     return [f"if that is acceptable unproven, write into {FILE} beside migration.yaml: {text}"]
 

@@ -37,7 +37,17 @@ def access_changes(before: Facts, after: Facts, api: Api = SUPABASE) -> tuple[Ac
     return tuple(
         dict.fromkeys(
             change
-            for part in (_grants, _relations, policy_changes, _roles, _memberships, _defaults, _functions, _publications, _others)
+            for part in (
+                _grants,
+                _relations,
+                policy_changes,
+                _roles,
+                _memberships,
+                _defaults,
+                _functions,
+                _publications,
+                _others,
+            )
             for change in part(before, after, api)
         )
     )
@@ -241,7 +251,9 @@ def _same_relation(kind: str, old: Fact, new: Fact, who: str, facts: Facts) -> I
 def _view_options(name: str, who: str, was: list[str], is_now: list[str]) -> Iterator[AccessChange]:
     had, has = (dict(option.split("=", 1) for option in options) for options in (was, is_now))
     if had.get("security_barrier") == "true" and has.get("security_barrier") != "true":
-        said = f'view "{name}" is no security barrier any more: a condition of the asker may see rows that the view hides'
+        said = (
+            f'view "{name}" is no security barrier any more: a condition of the asker may see rows that the view hides'
+        )
         yield AccessChange("gained", who, name, ("select",), said)
     if had.get("check_option") and has.get("check_option") != had["check_option"]:
         said = f'view "{name}" no longer checks what is written through it: rows that it does not show can be written'

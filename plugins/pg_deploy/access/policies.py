@@ -107,7 +107,32 @@ def _grown(
             f'more policies than before let {role} {" and ".join(commands)} rows of "{table}": '
             f"{_quoted(added or names)}{' is new' if len(added) == 1 else ' apply now'}{beside}; "
             "was an old policy left behind, or its role list widened?",
+            decides=_by_itself(table, role, commands, added, counted_before, old, new),
         )
+
+
+def _by_itself(
+    table: str,
+    role: str,
+    commands: list[str],
+    added: list[str],
+    counted: Counter[tuple[str, str, str]],
+    old: dict[tuple[str, str], Fact],
+    new: dict[tuple[str, str], Fact],
+) -> bool:
+    """Whether more policies are a difference whatever rows say: unless one of before was split, and none says the same twice."""
+    if any(not counted[table, role, command] for command in commands):
+        return True
+    rewritten = [key for key, fact in old.items() if (key[0] == table and key not in new) or fact != new.get(key, fact)]
+    if not [key for key in rewritten if key[0] == table]:
+        return True
+    said = [(_flat_whole(fact), name) for (where, name), fact in new.items() if where == table]
+    texts = [text for text, _ in said]
+    return any(texts.count(text) > 1 for text, name in said if name in added)
+
+
+def _flat_whole(fact: Fact) -> tuple[str, str]:
+    return str(fact.properties.get("using")), str(fact.properties.get("with check"))
 
 
 def _counted(policies: dict[tuple[str, str], Fact], facts: Facts, api: Api) -> Counter[tuple[str, str, str]]:

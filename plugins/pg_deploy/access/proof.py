@@ -128,7 +128,9 @@ def prove(
     sides = both(lambda part: open_side(part[0], part[1], api), ("old", old), ("new", new))
     try:
         try:
-            return _prove_rows(sides, api, (before, after), changes, settlement, moved, budget_s, cross_check_s, started)
+            return _prove_rows(
+                sides, api, (before, after), changes, settlement, moved, budget_s, cross_check_s, started
+            )
         except psycopg.Error as error:
             if any(side.connection.closed for side in sides):
                 raise
@@ -219,9 +221,7 @@ def _prove_rows(
     )
     chosen = choose_subjects(old, subjects, measured[0].real, SAMPLE)
     asking = [*chosen, *(subject for subject in subjects if subject.kind == MADE)]
-    of_calls, uncalled, called = call_differences(
-        old, new, api, settlement.functions, asking, pool, seconds=VIEWS_S
-    )
+    of_calls, uncalled, called = call_differences(old, new, api, settlement.functions, asking, pool, seconds=VIEWS_S)
     timings["views and functions"] = time.monotonic() - mark
     unsettled += [*_of_cells(cells), *unread, *uncalled, *unwritten]
     notes = _notes(cells)
@@ -284,13 +284,18 @@ def _quoted(table: str, facts: Facts) -> str:
     if ("table", table) in facts.by_key:
         return table
     return next(
-        (fact.identity for fact in facts.facts if fact.kind == "table" and fact.identity.replace('"', "") == table), table
+        (fact.identity for fact in facts.facts if fact.kind == "table" and fact.identity.replace('"', "") == table),
+        table,
     )
 
 
 def _asked_about(settlement: Settlement, facts: Facts) -> list[tuple[str, str]]:
     wanted = settlement.tables | settlement.views | settlement.functions
-    return [(fact.kind, fact.identity) for fact in facts.facts if fact.identity in wanted and fact.kind in (*RELATIONS, *ROUTINES)]
+    return [
+        (fact.kind, fact.identity)
+        for fact in facts.facts
+        if fact.identity in wanted and fact.kind in (*RELATIONS, *ROUTINES)
+    ]
 
 
 def _constants_of_all(settlement: Settlement, before: Facts, after: Facts) -> Constants:

@@ -124,7 +124,12 @@ def cross_check(
             left = deadline - time.monotonic()
             if left <= 0:
                 return found, compared
-            if cell.table in apart or cell.phase != "select" or cell.role != subject.role or engine.effective[cell].kind != "policies":
+            if (
+                cell.table in apart
+                or cell.phase != "select"
+                or cell.role != subject.role
+                or engine.effective[cell].kind != "policies"
+            ):
                 continue
             if subject.sid not in expected[cell] or once.again(cell):
                 continue

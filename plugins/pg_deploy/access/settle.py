@@ -110,7 +110,9 @@ def roots_of(facts: Facts, api: Api) -> Roots:
                     name = name.rsplit(".", 1)[0]
                     kind = next((each for each in RELATIONS if (each, name) in facts.by_key), "table")
                 if name.split(".", 1)[0].strip('"') in {schema.strip('"') for schema in usable}:
-                    found["table" if kind in ("table", "foreign table") else "view" if kind in RELATIONS else "function"].add(name)
+                    found[
+                        "table" if kind in ("table", "foreign table") else "view" if kind in RELATIONS else "function"
+                    ].add(name)
     return Roots(frozenset(found["table"]), frozenset(found["view"]), frozenset(found["function"]))
 
 

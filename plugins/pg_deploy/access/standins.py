@@ -97,7 +97,13 @@ class StandIns:
         return tuple(sorted(decisive))
 
     def _make(
-        self, universe: Universe, source: str, relation: Relation, lookup: Lookup, wanted: Sequence[str], owner: str | None
+        self,
+        universe: Universe,
+        source: str,
+        relation: Relation,
+        lookup: Lookup,
+        wanted: Sequence[str],
+        owner: str | None,
     ) -> str | None:
         connection = self.side.connection
         self.made += 1

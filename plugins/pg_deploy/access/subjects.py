@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 from pg_deploy.access.api import Api
 from pg_deploy.access.witnesses import NO_CONSTANTS, Constants, texts_near
@@ -16,7 +17,7 @@ NAMELESS = "claims that name no user"
 WITHOUT = "without claims"
 OWN = "as the role itself"
 MADE = "claims and settings made from what the policies compare with"
-MOST_MADE = 240
+MOST_MADE = 300
 """Sessions of a role that are made from constants, at most."""
 
 NOBODY = "ffffffff-ffff-4fff-bfff-fffffffffffe"
@@ -51,7 +52,12 @@ def read_subjects(
         found = [(api.signed_in, claims(api, user), f"user {user}", USERS) for user in sorted(users)]
         found += [
             (api.signed_in, claims(api, NOBODY), "a user who is in no table", UNKNOWN),
-            (api.signed_in, json.dumps({"role": api.signed_in}), f"{api.signed_in} whose claims name no user", NAMELESS),
+            (
+                api.signed_in,
+                json.dumps({"role": api.signed_in}),
+                f"{api.signed_in} whose claims name no user",
+                NAMELESS,
+            ),
             (api.signed_in, "", f"{api.signed_in} without claims", WITHOUT),
         ]
     for role in api.roles:
@@ -68,9 +74,7 @@ def read_subjects(
 
 
 def _settable(constants: Constants) -> tuple[str, ...]:
-    return tuple(
-        name for name in constants.settings if "." in name and not name.startswith(("request.jwt", "pgrst."))
-    )
+    return tuple(name for name in constants.settings if "." in name and not name.startswith(("request.jwt", "pgrst.")))
 
 
 def _made(
@@ -85,35 +89,41 @@ def _made(
     texts = list(dict.fromkeys(texts_near(constants)))
     plain = [text for text in texts if text and len(text) <= 100]
     occurring = [value for value in values if value]
-    share = max(10, MOST_MADE // (2 * max(1, len(constants.paths))))
+    share = max(20, MOST_MADE // (2 * max(1, len(constants.paths))))
 
     def add(claimed: Mapping[str, object], settings: Mapping[str, str], label: str) -> None:
         key = json.dumps(claimed), json.dumps(settings)
         found.setdefault(key, Subject(0, role, key[0], label, MADE, {**nothing, **settings}))
 
     for name in nothing:
-        for value in [*occurring[:MOST_MADE], *plain[:60]]:
-            add(bases[0], {name: value}, f"{role} with {name} = '{value}'")
+        for text in [*occurring[:MOST_MADE], *plain[:60]]:
+            add(bases[0], {name: text}, f"{role} with {name} = '{text}'")
+    keys = {step for path in constants.paths for step in path} | set(constants.settings)
+    told = [text for text in plain if text not in keys and not text.startswith("request.")]
+    own: list[object] = [*told[:12], True, False, *constants.numbers[:3]]
     for path in constants.paths:
-        own: list[object] = [*(text for text in plain if (text,) != path and text not in path), True, False]
-        own += constants.numbers[:10]
-        for value in own[:20]:
+        if path == ("sub",) and users:
+            continue  # every user there is asks already
+        for value in own:
             for base in bases:
-                add(_with(base, path, value), {}, f"{role} with {'.'.join(path)} = {_shown(value)}{_who(base)}")
+                add(_with(base, path, value), {}, f"{role} with {_said(path, value)}{_who(base)}")
         for occurs in occurring[: 4 * share if path == ("sub",) else share]:
-            add(_with(bases[0], path, occurs), {}, f"{role} with {'.'.join(path)} = {_shown(occurs)}")
-        for one in own[:4]:
-            for other in constants.paths:
-                if other > path and other[0] not in ("sub", "role"):
-                    for second in own[:4]:
-                        given = _with(_with(bases[0], path, one), other, second)
-                        label = f"{role} with {'.'.join(path)} = {_shown(one)} and {'.'.join(other)} = {_shown(second)}"
-                        add(given, {}, label)
+            add(_with(bases[0], path, occurs), {}, f"{role} with {_said(path, occurs)}")
+    for path in constants.paths:
+        for other in constants.paths:
+            if other > path and path[0] not in ("sub", "role") and other[0] not in ("sub", "role"):
+                for one, second in product(own[:4], own[:4]):
+                    given = _with(_with(bases[0], path, one), other, second)
+                    add(given, {}, f"{role} with {_said(path, one)} and {_said(other, second)}")
     return list(found.values())[:MOST_MADE]
 
 
 def _who(base: Mapping[str, object]) -> str:
     return f" (user {base['sub']})" if base.get("sub") not in (None, NOBODY) else ""
+
+
+def _said(path: tuple[str, ...], value: object) -> str:
+    return f"{'.'.join(path)} = {_shown(value)}"
 
 
 def _shown(value: object) -> str:
@@ -135,7 +145,9 @@ def claims(api: Api, user: str) -> str:
 
 def load_subjects(connection: Connection, subjects: tuple[Subject, ...]) -> None:
     """Write the subjects to access_proof.subject."""
-    connection.execute("create table access_proof.subject (sid integer primary key, role text, claims text, settings jsonb)")
+    connection.execute(
+        "create table access_proof.subject (sid integer primary key, role text, claims text, settings jsonb)"
+    )
     with connection.cursor() as cursor, cursor.copy("copy access_proof.subject from stdin") as copy:
         for subject in subjects:
             copy.write_row((subject.sid, subject.role, subject.claims, json.dumps(dict(subject.settings))))

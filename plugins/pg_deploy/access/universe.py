@@ -142,8 +142,6 @@ def _add(source: Side, target: Side, universe: Universe, missing: set[tuple[int,
     connection.execute("drop table pg_temp.access_proof_more")
 
 
-
-
 def both_checks(old: Side, new: Side) -> dict[str, set[tuple[frozenset[str], str]]]:
     """The valid CHECK constraints that both sides have alike, by table: the columns that they name, and their condition."""
     found = []
@@ -181,7 +179,9 @@ def build_universe(side: Side, universe: Universe) -> tuple[Universe, dict[str, 
             else (f"hashtextextended({whole}, 11)", f"hashtextextended({whole}, 23)")
         )
         values = "".join(
-            f", {quote(column.name)}" if column.ordered else f", (array_agg({quote(column.name)}))[1] as {quote(column.name)}"
+            f", {quote(column.name)}"
+            if column.ordered
+            else f", (array_agg({quote(column.name)}))[1] as {quote(column.name)}"
             for column in universe.columns
         )
         grouped = ["h1", "h2", *(quote(column.name) for column in universe.columns if column.ordered)]
@@ -201,9 +201,7 @@ def build_universe(side: Side, universe: Universe) -> tuple[Universe, dict[str, 
     _index(side, universe, universe.name)
     if len(universe.columns) > 1:
         reading = f"{universe.name}_read"
-        connection.execute(
-            f"create unlogged table {reading} as select * from {universe.name} where not mixed".encode()
-        )
+        connection.execute(f"create unlogged table {reading} as select * from {universe.name} where not mixed".encode())
         _index(side, universe, reading)
     for table in universe.tables:
         oid = side.relations[table].id
@@ -312,9 +310,7 @@ def _product(side: Side, values: Sequence[str]) -> int:
 def _with_nulls(existing: str, columns: Sequence[Column]) -> Iterator[str]:
     for missing in columns:
         if not missing.required:
-            parts = ", ".join(
-                f"null::{column.type}" if column is missing else quote(column.name) for column in columns
-            )
+            parts = ", ".join(f"null::{column.type}" if column is missing else quote(column.name) for column in columns)
             yield f"select {parts} from ({existing}) e"
 
 
@@ -327,7 +323,10 @@ def _witnesses(existing: str, universe: Universe, own: Mapping[str, Sequence[str
         for other in universe.columns[number + 1 :]:
             for one in own[column.name][:8]:
                 for two in own[other.name][:8]:
-                    yield _replaced(f"{sample[: -len(str(BASES))]}10", universe, {column.name: one, other.name: two}), False
+                    yield (
+                        _replaced(f"{sample[: -len(str(BASES))]}10", universe, {column.name: one, other.name: two}),
+                        False,
+                    )
     alone = {name: made[0] for name, made in own.items() if made}
     if len(alone) == len(universe.columns):
         yield _replaced("select", universe, alone), False

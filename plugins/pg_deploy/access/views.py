@@ -68,7 +68,9 @@ def view_differences(
             was = read(old.connection, api, subject, before, query, seconds=VIEW_S)
             now = read(new.connection, api, subject, after, query, seconds=VIEW_S)
             if was is None or now is None:
-                unread.append(Unsettled(name, f"view takes over {VIEW_S:g} s to be read: what it shows was not compared"))
+                unread.append(
+                    Unsettled(name, f"view takes over {VIEW_S:g} s to be read: what it shows was not compared")
+                )
                 break
             asked += 1
             if (was.error or "")[:5] != (now.error or "")[:5] or (not was.error and was != now):
@@ -128,4 +130,3 @@ def _told(name: str, role: str, direction: str, gains: list[_Gain], of: int) -> 
         because=(),
         sentence=f"{first.subject.label}{others} ({role}) {what} ({len(gains)} of {of} who may read it)",
     )
-

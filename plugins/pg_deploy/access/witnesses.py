@@ -9,8 +9,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pg_deploy.access.reach import Column
+
+T = TypeVar("T")
 
 MOST = 60
 """Constants of a kind that witnesses are made of; those that only one side has come first."""
@@ -43,7 +46,7 @@ def constants_of(before: Iterable[str], after: Iterable[str]) -> Constants:
     return Constants(
         _ranked(_strings(one), _strings(other)),
         _ranked(_numbers(one), _numbers(other)),
-        tuple(dict.fromkeys(path for text in (*one, *other) for path in _paths(text))),
+        _ranked([path for text in one for path in _paths(text)], [path for text in other for path in _paths(text)]),
         tuple(dict.fromkeys(name for text in (*one, *other) for name in _SETTING.findall(text))),
     )
 
@@ -143,7 +146,8 @@ def _numbers(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(value for text in texts for value in _NUMBER.findall(_STRING.sub("''", text))))
 
 
-def _ranked(one: list[str], other: list[str]) -> tuple[str, ...]:
+def _ranked(one: list[T], other: list[T]) -> tuple[T, ...]:
+    """Each once, first those that only one side has."""
     alone = [value for value in one if value not in set(other)] + [value for value in other if value not in set(one)]
     return tuple(dict.fromkeys([*alone, *one]))[:MOST]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pg_deploy.access_step import shortened
+from pg_deploy.access_step import mark_of, shortened
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger.evidence import Evidence
 
@@ -35,8 +35,8 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
         lines.append(f"  {checks.count('passed')} of {len(checks)} checks passed on the copy")
     access = detail.get("access")
     if access:
-        asked = f", {access['asked']} of {access['subjects']} subjects asked" if access["cells"] else ""
-        lines.append(f"  {'✗' if access['against'] else '✓'} access: {access['verdict']}{asked}")
+        asked = f", {access['asked']} of {access['subjects']} subjects asked" if access["asked"] else ""
+        lines.append(f"  {mark_of(access['outcome'], access['verdict'])} access: {access['verdict']}{asked}")
         lines += [f"    {shortened(note)}" for note in access.get("notes", ())]
         lines += [f"    ✗ {sentence}" for sentence in access["against"]]
         lines += [f"    {shortened(sentence)}" for sentence in access["shown"]]

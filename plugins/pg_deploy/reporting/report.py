@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pg_deploy.access_step import ACCESS
+from pg_deploy.access_step import ACCESS, mark_of
 from pg_deploy.backup.evidence import how_to_restore
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger import attempt as attempts
@@ -154,7 +154,9 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
             mark = "✗" if row.outcome == "breached" else "✓"
             lines.append(f"    {mark} benchmark {row.name}: {row.detail.get('sentence')}")
         elif row.kind == ACCESS:
-            lines.append(f"    {'✗' if row.detail.get('against') else '✓'} access: {row.detail.get('verdict')}")
+            lines.append(
+                f"    {mark_of(row.outcome, str(row.detail.get('verdict')))} access: {row.detail.get('verdict')}"
+            )
             lines += [f"      {note}" for note in row.detail.get("notes", ())]
             lines += [f"      ✗ {sentence}" for sentence in row.detail.get("against", ())]
         elif row.kind == "rollback proof":

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,6 +115,11 @@ def make_templates(directory: Path) -> Templates:
     """The demo cluster at a small scale, and a server that knows nothing of Supabase, as files in `directory`."""
     made = cluster.ensure(directory / "demo", scale=float(os.environ.get("DEMO_SCALE") or "0.02"))
     cluster.stop(made)
+    return templates_of(made, directory)
+
+
+def templates_of(made: cluster.Cluster, directory: Path) -> Templates:
+    """The files of a demo cluster that is there, and in `directory` a server that knows nothing of Supabase."""
     plain = directory / "plain"
     if not plain.exists():
         data = directory / "plain.new"
@@ -126,9 +131,7 @@ def make_templates(directory: Path) -> Templates:
             admin.execute("create role app_owner login createrole")
         server.stop(made.bindir, data)
         data.rename(plain)
-    return Templates(
-        made.directory / "template", plain, made.bindir, made.deployer_password, made.admin_password
-    )
+    return Templates(made.directory / "template", plain, made.bindir, made.deployer_password, made.admin_password)
 
 
 @contextmanager
@@ -198,12 +201,13 @@ def _judged(case: Case, outcome: AccessOutcome, seconds: float) -> Ran:
     found = [*proof.found, *proof.opened] if proof else []
     unsettled = list(unsettled_of(proof) if proof else ())
     objects = dict.fromkeys(
-        [*(each.object if hasattr(each, "object") else each.table for each in found), *(each.object for each in unsettled)]
+        [
+            *(each.object if hasattr(each, "object") else each.table for each in found),
+            *(each.object for each in unsettled),
+        ]
     )
     subjects = dict.fromkeys(
-        name
-        for each in found
-        for name in (*(getattr(each, "subjects", ()) or ()), *([each.role] if each.role else []))
+        name for each in found for name in (*(getattr(each, "subjects", ()) or ()), *([each.role] if each.role else []))
     )
     verdict = outcome.verdict if outcome.verdict in ("equal", "the same", "different") else "not proved"
     passes = outcome.decision.passes
@@ -215,6 +219,8 @@ def _judged(case: Case, outcome: AccessOutcome, seconds: float) -> Ran:
     elif case.expect == "quiet" and not passes:
         wrong = "needs a declaration"
     told = (*outcome.decision.against, *outcome.decision.shown)
+    if proof and proof.timings:
+        told = (*told, "; ".join(f"{name} {value:.1f} s" for name, value in proof.timings.items() if value > 0.05))
     return Ran(case.name, case.expect, verdict, tuple(objects), tuple(subjects), seconds, wrong, told)
 
 
@@ -268,7 +274,8 @@ def main(arguments: Sequence[str]) -> int:
         templates = make_templates(directory)
         wrong = 0
         with ProcessPoolExecutor(max_workers=2) as pool:
-            for ran in pool.map(_one, cases, [templates] * len(cases)):
+            for done in as_completed([pool.submit(_one, case, templates) for case in cases]):
+                ran = done.result()
                 print(ran.line, flush=True)
                 wrong += bool(ran.wrong)
                 if given.told:
