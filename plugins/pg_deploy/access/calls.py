@@ -148,7 +148,8 @@ def _told(identity: str, role: str, cases: list[tuple[Subject, str, str, str]], 
         rows=0,
         keys=(),
         because=(),
-        sentence=f'{subject.label}{others} ({role}) {what}, called as {call[:160]}: function "{identity}" ({len(cases)} of {of} who were asked)',
+        sentence=f"{subject.label}{others} ({role}) {what}, called as {call[:160]}:"
+        f' function "{identity}" ({len(cases)} of {of} who were asked)',
     )
 
 

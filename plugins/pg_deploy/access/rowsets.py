@@ -113,7 +113,8 @@ def cross_check(
     """Compare what these subjects really read with the rows of the tuples that the predicates allow.
 
     `expected` are the answers of an engine compiled with rows for every table. Returns what disagrees, and how many
-    answers were compared before the deadline (monotonic). Tables `apart` have rows that the weights leave out. Of a table without rows one subject of each role is asked: only
+    answers were compared before the deadline (monotonic). Tables `apart` have rows that the weights leave out.
+    Of a table without rows one subject of each role is asked: only
     rights can tell there. Reads only.
     """
     found: list[Disagreement] = []

@@ -100,19 +100,21 @@ def roots_of(facts: Facts, api: Api) -> Roots:
         if role in roles and target.startswith("schema ") and "USAGE" in held
     }
     found: dict[str, set[str]] = defaultdict(set)
+    schemas = {schema.strip('"') for schema in usable}
     for (target, role), held in rights.items():
         if role not in roles or not held:
             continue
-        for kind in (*RELATIONS, "column", *ROUTINES):
-            if target.startswith(f"{kind} "):
-                name = target[len(kind) + 1 :]
-                if kind == "column":
-                    name = name.rsplit(".", 1)[0]
-                    kind = next((each for each in RELATIONS if (each, name) in facts.by_key), "table")
-                if name.split(".", 1)[0].strip('"') in {schema.strip('"') for schema in usable}:
-                    found[
-                        "table" if kind in ("table", "foreign table") else "view" if kind in RELATIONS else "function"
-                    ].add(name)
+        granted = next((each for each in (*RELATIONS, "column", *ROUTINES) if target.startswith(f"{each} ")), None)
+        if granted is None:
+            continue
+        name = target[len(granted) + 1 :]
+        kind = granted
+        if granted == "column":
+            name = name.rsplit(".", 1)[0]
+            kind = next((each for each in RELATIONS if (each, name) in facts.by_key), "table")
+        if name.split(".", 1)[0].strip('"') in schemas:
+            what = "table" if kind in ("table", "foreign table") else "view" if kind in RELATIONS else "function"
+            found[what].add(name)
     return Roots(frozenset(found["table"]), frozenset(found["view"]), frozenset(found["function"]))
 
 
@@ -272,7 +274,7 @@ class _Settling:
         return None
 
     def _by_kind(self, each: Difference) -> str | None:
-        kind, identity = each.node
+        kind = each.node[0]
         if kind in _TOLD or kind in _BY_CLOSURE:
             return None
         if kind == "cron job":

@@ -61,7 +61,7 @@ class RowMap:
 def plan_universes(
     old: Side, new: Side, settled: Collection[str] = (), constants: Callable[[str], Constants] | None = None
 ) -> tuple[tuple[Universe, ...], tuple[Universe, ...]]:
-    """For either side one universe for each set of columns that policies of either side read, over the tables of both sides but the settled.
+    """For either side one universe for each set of columns that policies read, over the tables of both sides but the settled.
 
     `constants` are those of a table's predicates; tables of one universe share them, and CHECK constraints too.
     """

@@ -113,7 +113,8 @@ def _told(name: str, role: str, direction: str, gains: list[_Gain], of: int) -> 
     first = gains[0]
     others = f" and {len(gains) - 1} more" if len(gains) > 1 else ""
     if first.now.error or first.was.error:
-        what = f'gets {first.now.error or f"{first.now.allowed} rows"} of view "{name}" where it was {first.was.error or f"{first.was.allowed} rows"}'
+        got, had = (answer.error or f"{answer.allowed} rows" for answer in (first.now, first.was))
+        what = f'gets {got} of view "{name}" where it was {had}'
     elif direction == "changed":
         what = f'reads other rows of view "{name}" than before, {first.now.allowed} as then'
     else:
