@@ -251,7 +251,7 @@ def _same_relation(kind: str, old: Fact, new: Fact, who: str, facts: Facts) -> I
 
 def _view_options(name: str, who: str, was: list[str], is_now: list[str]) -> Iterator[AccessChange]:
     had, has = (dict(option.split("=", 1) for option in options) for options in (was, is_now))
-    if had.get("security_barrier") == "true" and has.get("security_barrier") != "true":
+    if is_on(was, "security_barrier") and not is_on(is_now, "security_barrier"):
         said = (
             f'view "{name}" is no security barrier any more: a condition of the asker may see rows that the view hides'
         )
