@@ -124,10 +124,14 @@ class Closure:
             self._seen[key] = frozenset(found)
         return self._seen[key]
 
-    def is_dynamic(self, nodes: Iterable[Node]) -> bool:
-        """Whether any of these functions composes statements when it runs: what it reads then is in no text."""
-        facts = (self.facts.by_key.get(node) for node in nodes if node[0] in ROUTINES)
-        return any(_DYNAMIC.search(text_of(fact)) for fact in facts if fact is not None)
+    @cached_property
+    def dynamic(self) -> frozenset[Node]:
+        """Functions that compose statements when they run: what these read is in no text."""
+        return frozenset(
+            (fact.kind, fact.identity)
+            for fact in self.facts.facts
+            if fact.kind in ROUTINES and _DYNAMIC.search(text_of(fact))
+        )
 
     @cached_property
     def _direct(self) -> dict[Node, tuple[Node, ...]]:

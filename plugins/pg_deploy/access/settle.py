@@ -174,17 +174,18 @@ class _Settling:
         unsettled: dict[Unsettled, None] = {}
         nodes = {each.node: each for each in self._differences if each.node[0] not in ("grant", "default grant")}
         rows = {node for name in self.moved for node in _tables_called(name, self.before, self.after)}
+        was_there = bool(rows) or any(each.old is not None for each in nodes.values())
         for facts in (self.before, self.after):
             closure, roots = closure_of(facts), roots_of(facts, self.api)
             touched = frozenset(nodes) | rows
             for name in roots.tables - self._new:
-                if self._lies(closure, _relation(name, facts), touched):
+                if self._lies(closure, _relation(name, facts), touched, was_there=was_there):
                     tables.add(name)
             for name in roots.views - self._new:
-                if self._lies(closure, _relation(name, facts), touched):
+                if self._lies(closure, _relation(name, facts), touched, was_there=was_there):
                     views.add(name)
             for name in roots.functions - self._new:
-                if self._lies(closure, _routine(name, facts), touched):
+                if self._lies(closure, _routine(name, facts), touched, was_there=was_there):
                     functions.add(name)
             for name in (roots.tables | roots.views) - self._new:
                 for found in self._writing(closure, _relation(name, facts), nodes, rows, name):
@@ -198,9 +199,10 @@ class _Settling:
         )
 
     @staticmethod
-    def _lies(closure: Closure, root: Node, touched: frozenset[Node]) -> bool:
+    def _lies(closure: Closure, root: Node, touched: frozenset[Node], *, was_there: bool) -> bool:
+        """Whether anything differs that a root rests on; a dynamic function may read whatever was there and differs."""
         found = closure.of(root)
-        return not found.isdisjoint(touched) or (closure.is_dynamic(found) and bool(touched))
+        return not found.isdisjoint(touched) or (was_there and not found.isdisjoint(closure.dynamic))
 
     def _writing(
         self, closure: Closure, root: Node, nodes: Mapping[Node, Difference], rows: set[Node], name: str
