@@ -51,7 +51,7 @@ def _needs_a_user(policy: Fact) -> bool:
 
 def _conjuncts(node: Any) -> list[Any]:
     if isinstance(node, ast.BoolExpr) and node.boolop == enums.BoolExprType.AND_EXPR:
-        return [inner for part in node.args for inner in _conjuncts(part)]
+        return [inner for part in node.args or () for inner in _conjuncts(part)]
     return [node]
 
 

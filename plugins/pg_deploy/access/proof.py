@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import psycopg
@@ -20,6 +20,7 @@ from pg_deploy.access.beside import beside_the_catalog
 from pg_deploy.access.calls import call_differences
 from pg_deploy.access.change import AccessChange
 from pg_deploy.access.closure import RELATIONS, ROUTINES, closure_of, text_of
+from pg_deploy.access.comparisons import compared
 from pg_deploy.access.datachanges import DataChange, compare_rows
 from pg_deploy.access.differences import access_changes
 from pg_deploy.access.drilldown import Drill, RowDifference, Suspect
@@ -36,7 +37,7 @@ from pg_deploy.access.universe import RowMap, Universe, align, incomparable, pla
 from pg_deploy.access.unsettled import Unsettled
 from pg_deploy.access.verdict import CellVerdict, judge
 from pg_deploy.access.views import view_differences
-from pg_deploy.access.witnesses import NO_CONSTANTS, Constants, constants_of
+from pg_deploy.access.witnesses import Constants, constants_of
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.session import Connection, one_line
 
@@ -185,7 +186,7 @@ def _prove_rows(
     subjects = read_subjects(
         [old.connection, new.connection], api, all_constants, [value for some in pool.values() for value in some]
     )
-    universes = plan_universes(old, new, settled, lambda table: by_table.get(table, NO_CONSTANTS))
+    universes = plan_universes(old, new, settled, lambda table: by_table.get(table, {}))
     mark = time.monotonic()
     built = both(lambda part: build(part[0], subjects, part[1]), (old, universes[0]), (new, universes[1]))
     failed = {**built[0][2], **built[1][2]}
@@ -265,19 +266,25 @@ def _texts(names: Iterable[tuple[str, str]], facts: Facts) -> list[str]:
 _SPEAKING = ("policy", "view", "materialized view", *ROUTINES)
 
 
-def _constants(table: str, before: Facts, after: Facts) -> Constants:
-    """Of the table's own policies and the functions that they call; a looked-up table's predicates are asked about its rows."""
-    texts = []
+def _constants(table: str, before: Facts, after: Facts) -> Mapping[str, Constants]:
+    """By column: what the table's own policies, and the functions that they call with it, compare the column with."""
+    sides: list[dict[str, list[str]]] = []
     for facts in (before, after):
-        own = [part for part in closure_of(facts).parts.get(_quoted(table, facts), ()) if part.kind == "policy"]
-        said = [text_of(fact) for fact in own]
         closure = closure_of(facts)
-        for fact in own:
-            for node in closure.of((fact.kind, fact.identity)):
-                if node[0] in ROUTINES and node in facts.by_key:
-                    said.append(text_of(facts.by_key[node]).partition("\nAS ")[2])
-        texts.append(said)
-    return constants_of(*texts)
+        found: dict[str, list[str]] = {}
+        for fact in closure.parts.get(_quoted(table, facts), ()):
+            if fact.kind == "policy":
+                below = (facts.by_key[node] for node in closure.of((fact.kind, fact.identity)) if node in facts.by_key)
+                bodies = [text_of(each).partition("\nAS ")[2] for each in below if each.kind in ROUTINES]
+                for part in ("using", "with check"):
+                    if part in fact.properties:
+                        for column, texts in compared(str(fact.properties[part]), table, bodies).items():
+                            found.setdefault(column, []).extend(texts)
+        sides.append(found)
+    return {
+        column: constants_of(sides[0].get(column, ()), sides[1].get(column, ()))
+        for column in sides[0].keys() | sides[1].keys()
+    }
 
 
 def _quoted(table: str, facts: Facts) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import psycopg
 
@@ -25,7 +25,7 @@ BASES = 100
 class Universe:
     """Tables whose policies read the same columns share one. `complete` says that it holds every combination, `tuples` how many.
 
-    `constants` are what the predicates of either side compare with: values that could tell them apart are made of these.
+    `constants` are what the predicates of either side compare each column with: values that could tell them apart are made of these.
     Combinations that nobody wrote and no constant suggests are asked of writes only.
     """
 
@@ -34,7 +34,7 @@ class Universe:
     tables: tuple[str, ...]
     complete: bool = True
     tuples: int = 0
-    constants: Constants = NO_CONSTANTS
+    constants: Mapping[str, Constants] = field(default_factory=dict, compare=False, hash=False)
     checks: tuple[str, ...] = ()
     shared: bool = True
     """Whether both sides have these columns; else only rows can be compared, by their keys."""
@@ -59,7 +59,10 @@ class RowMap:
 
 
 def plan_universes(
-    old: Side, new: Side, settled: Collection[str] = (), constants: Callable[[str], Constants] | None = None
+    old: Side,
+    new: Side,
+    settled: Collection[str] = (),
+    constants: Callable[[str], Mapping[str, Constants]] | None = None,
 ) -> tuple[tuple[Universe, ...], tuple[Universe, ...]]:
     """For either side one universe for each set of columns that policies read, over the tables of both sides but the settled.
 
@@ -92,7 +95,9 @@ def plan_universes(
         checks.setdefault(key, checked)
 
     def one(number: int, key: object, tables: list[str], place: int) -> Universe:
-        given = joined(constants(table) for table in tables) if constants else NO_CONSTANTS
+        several = [constants(table) for table in tables] if constants else []
+        named = {column for each in several for column in each}
+        given = {column: joined(each[column] for each in several if column in each) for column in named}
         same = shapes[key][0] == shapes[key][1]
         return Universe(
             number, shapes[key][place], tuple(tables), constants=given, checks=checks[key] if same else (), shared=same
@@ -339,7 +344,7 @@ def _replaced(source: str, universe: Universe, values: Mapping[str, str]) -> str
 
 def _made(side: Side, universe: Universe, column: Column) -> Iterator[str]:
     """Values that the constants of the predicates suggest, as SQL: those that the column's type takes."""
-    given = witness_values(universe.constants, column)
+    given = witness_values(universe.constants.get(column.name, NO_CONSTANTS), column)
     if not given:
         return
     rows = side.connection.execute(

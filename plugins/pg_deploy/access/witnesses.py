@@ -18,6 +18,7 @@ T = TypeVar("T")
 MOST = 60
 """Constants of a kind that witnesses are made of; those that only one side has come first."""
 _STRING = re.compile(r"'((?:[^']|'')*)'")
+_CAST = re.compile(r"CAST\('((?:[^']|'')*)' AS [\w ]+\)", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.'\"])-?\d+(?:\.\d+)?(?![\w'\"])")
 _STEP = r"\s*\)*\s*->>?\s*\(*\s*'((?:[^']|'')*)'(?:::[\w ]+)?"
 _CHAIN = re.compile(rf"(?:{_STEP})+")
@@ -134,7 +135,8 @@ def _moments_near(constants: Constants) -> Iterator[str]:
 
 
 def _stripped(text: str) -> str:
-    return re.sub(r"--[^\n]*", " ", text)
+    """Without comments, and with constants as they are, not cast."""
+    return _CAST.sub(r"'\1'", re.sub(r"--[^\n]*", " ", text))
 
 
 def _strings(texts: Iterable[str]) -> list[str]:
