@@ -23,9 +23,14 @@ CHECK_CLIENT_EVERY = "5s"
 LOCK_TIMEOUT_S = 2.0
 """For what only looks, beside the application: to wait longer for a lock would hold its statements up as well."""
 
+# Whatever a version knows that ends a statement, a transaction or a session after a time, by the server's own list.
+_NO_TIMEOUT = (
+    "(select pg_catalog.count(pg_catalog.set_config(s.name, '0', false)) from pg_catalog.pg_settings s"
+    " where s.context = 'user' and s.vartype = 'integer' and s.unit in ('ms', 's', 'min') and s.min_val = '0'"
+    " and s.name like '%\\_timeout' and s.name not like '%.%')"
+)
 _SET_UP = (
-    "select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),"
-    " set_config('idle_in_transaction_session_timeout', '0', false),"
+    f"select {_NO_TIMEOUT},"
     " set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false),"
     " set_config('tcp_keepalives_count', '3', false),"
     # A killed client's statement ends within seconds, and its locks with it; a build says otherwise, see below.
