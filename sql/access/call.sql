@@ -6,7 +6,7 @@ select
         from unnest(p.proargtypes::oid[]) with ordinality listed (argument, place)
         order by place
     ) as types,
-    case when p.proretset then 'set' else 'value' end as returns
+    case when p.proretset then 'set' when p.prorettype = 'pg_catalog.bool'::regtype then 'condition' else 'value' end as returns
 from pg_catalog.pg_proc p
 join pg_catalog.pg_namespace n on n.oid = p.pronamespace
 where p.oid = to_regprocedure(%(identity)s)

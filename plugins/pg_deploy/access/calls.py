@@ -28,7 +28,7 @@ class _Call:
     name: str
     types: tuple[str, ...]
     returns: str
-    """`set` for a function of rows, `value` for one of a value."""
+    """`set` for a function of rows, `condition` for a boolean, `value` for any other one."""
 
     def sql(self, arguments: Sequence[str]) -> str:
         given = ", ".join(f"{value}::{kind}" for value, kind in zip(arguments, self.types, strict=True))

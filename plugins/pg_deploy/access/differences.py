@@ -79,6 +79,9 @@ def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
         if target not in objects_after and (kind != "column" or _table_of(name) not in _names(objects_after)):
             continue  # it is gone: said once for the object
         if target not in objects_before:
+            fact = objects_after.get(target)
+            if fact is not None and fact.kind in ("function", "procedure") and _moved_to(fact, after, before):
+                continue  # whether its answers differ where it is now, the engines tell
             opened = role in reached and (kind in RELATIONS or kind == "column" or target in definers)
             rights = sorted(has & _RIGHTS_OF.get(kind, has))
             if opened and rights:

@@ -126,13 +126,20 @@ def _by_itself(
     rewritten = [key for key, fact in old.items() if (key[0] == table and key not in new) or fact != new.get(key, fact)]
     if not [key for key in rewritten if key[0] == table]:
         return True
-    said = [(_flat_whole(fact), name) for (where, name), fact in new.items() if where == table]
-    texts = [text for text, _ in said]
-    return any(texts.count(text) > 1 for text, name in said if name in added)
+    return any(
+        _says_the_same(fact, other)
+        for (where, name), fact in new.items()
+        if where == table and name in added
+        for (elsewhere, another), other in new.items()
+        if elsewhere == table and another != name
+    )
 
 
-def _flat_whole(fact: Fact) -> tuple[str, str]:
-    return str(fact.properties.get("using")), str(fact.properties.get("with check"))
+def _says_the_same(one: Fact, other: Fact) -> bool:
+    """Whether two policies have a command in common and one and the same predicate."""
+    parts = ("using", "with check")
+    alike = all(one.properties.get(part) == other.properties.get(part) for part in parts)
+    return alike and bool(set(commands_of(one)) & set(commands_of(other)))
 
 
 def _counted(policies: dict[tuple[str, str], Fact], facts: Facts, api: Api) -> Counter[tuple[str, str, str]]:

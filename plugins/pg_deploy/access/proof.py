@@ -218,7 +218,14 @@ def _prove_rows(
     timings["drill-down"] = time.monotonic() - mark
     mark = time.monotonic()
     of_views, unread, read = view_differences(
-        old, new, api, _plain(settlement.views), subjects, seconds=VIEWS_S, moved=bool(moved)
+        old,
+        new,
+        api,
+        _plain(settlement.views),
+        subjects,
+        seconds=VIEWS_S,
+        moved=_plain(settlement.views_with_other_rows),
+        defined=_plain(settlement.views_defined_otherwise),
     )
     chosen = choose_subjects(old, subjects, measured[0].real, SAMPLE)
     asking = [*chosen, *(subject for subject in subjects if subject.kind == MADE)]
@@ -373,7 +380,7 @@ def _data(
         if before[1][table] != after[1][table]:
             by_rows.add(table)
             change = compare_rows(old, new, table, universe, others)
-            if change.added or change.removed or change.moved or not change.complete:
+            if others is None or change.added or change.removed or not change.complete:
                 changed.append(change)
     return tuple(changed), by_rows
 

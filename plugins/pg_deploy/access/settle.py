@@ -82,6 +82,10 @@ class Settlement:
     views: frozenset[str]
     functions: frozenset[str]
     unsettled: tuple[Unsettled, ...]
+    views_with_other_rows: frozenset[str] = frozenset()
+    """Of `views` those that read a table whose rows the migration wrote."""
+    views_defined_otherwise: frozenset[str] = frozenset()
+    """Of `views` those that rest on something of the catalog that differs."""
 
     @property
     def is_equal(self) -> bool:
@@ -170,6 +174,8 @@ class _Settling:
     def settlement(self) -> Settlement:
         tables: set[str] = set()
         views: set[str] = set()
+        other_rows: set[str] = set()
+        defined: set[str] = set()
         functions: set[str] = set()
         unsettled: dict[Unsettled, None] = {}
         nodes = {each.node: each for each in self._differences if each.node[0] not in ("grant", "default grant")}
@@ -184,18 +190,29 @@ class _Settling:
             for name in roots.views - self._new:
                 if self._lies(closure, _relation(name, facts), touched, was_there=was_there):
                     views.add(name)
+                    found = closure.of(_relation(name, facts))
+                    if not found.isdisjoint(rows):
+                        other_rows.add(name)
+                    if not found.isdisjoint(nodes):
+                        defined.add(name)
             for name in roots.functions - self._new:
                 if self._lies(closure, _routine(name, facts), touched, was_there=was_there):
                     functions.add(name)
             for name in (roots.tables | roots.views) - self._new:
-                for found in self._writing(closure, _relation(name, facts), nodes, rows, name):
-                    unsettled[found] = None
-        for each in self._differences:
-            if (reason := self._by_kind(each)) is not None:
-                unsettled[Unsettled(each.node[1], reason)] = None
+                for each in self._writing(closure, _relation(name, facts), nodes, rows, name):
+                    unsettled[each] = None
+        for difference in self._differences:
+            if (reason := self._by_kind(difference)) is not None:
+                unsettled[Unsettled(difference.node[1], reason)] = None
         callable_ = {name for name in functions if not _is_trigger(name, self.before, self.after)}
         return Settlement(
-            self._differences, frozenset(tables), frozenset(views), frozenset(callable_), tuple(unsettled)
+            self._differences,
+            frozenset(tables),
+            frozenset(views),
+            frozenset(callable_),
+            tuple(unsettled),
+            frozenset(other_rows),
+            frozenset(defined),
         )
 
     @staticmethod

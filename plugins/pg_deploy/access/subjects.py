@@ -66,15 +66,21 @@ def read_subjects(
                 (role, json.dumps({"role": role}), role, OWN),
                 (role, "", f"{role} without claims", WITHOUT),
             ]
-    nothing = dict.fromkeys(_settable(constants), "")
+    nothing = dict.fromkeys(_settable(constants, api), "")
     told = [Subject(0, *parts, settings=nothing) for parts in found]
     for role in api.roles:
         told += _made(api, role, sorted(users), constants, values, nothing)
     return tuple(replace(subject, sid=sid) for sid, subject in enumerate(told, start=1))
 
 
-def _settable(constants: Constants) -> tuple[str, ...]:
-    return tuple(name for name in constants.settings if "." in name and not name.startswith(("request.jwt", "pgrst.")))
+def _settable(constants: Constants, api: Api) -> tuple[str, ...]:
+    """Settings that a session says of itself, besides those that hold its claims."""
+    claimed = (api.claims_setting, api.sub_setting)
+    return tuple(
+        name
+        for name in constants.settings
+        if "." in name and name not in claimed and not name.startswith(("request.jwt", "pgrst."))
+    )
 
 
 def _made(
