@@ -212,7 +212,8 @@ def _prove_rows(
     timings["cross-check"] = time.monotonic() - mark
     mark = time.monotonic()
     cells, suspects = judge(measured[0], measured[1], api, subjects)
-    suspects, unwritten = _without_other_columns(old, new, measured, suspects)
+    suspects, unwritten, alike = _without_other_columns(old, new, measured, suspects)
+    cells = tuple(replace(cell, verdict="proved", kinds=()) if cell.cell in alike else cell for cell in cells)
     drill = Drill(measured[0], measured[1], {change.table: change for change in data}, changes, subjects)
     differences = [*drill.explain(suspects), *_lost_rows(data, suspects)]
     timings["drill-down"] = time.monotonic() - mark
@@ -326,9 +327,13 @@ def _words(settlement: Settlement, before: Facts, after: Facts) -> frozenset[str
 
 def _without_other_columns(
     old: Side, new: Side, measured: tuple[Measured, Measured], suspects: tuple[Suspect, ...]
-) -> tuple[tuple[Suspect, ...], list[Unsettled]]:
-    """Of tables whose columns are others, rows to be written cannot be compared: equal predicates settle them, else nothing."""
+) -> tuple[tuple[Suspect, ...], list[Unsettled], set[Cell]]:
+    """Of tables whose columns are others, rows to be written cannot be compared: equal predicates settle them, else nothing.
+
+    The suspects that count, what is not settled, and the cells that equal predicates settle.
+    """
     kept = []
+    alike = set()
     unsettled: dict[Unsettled, None] = {}
     for suspect in suspects:
         cell = suspect.cell
@@ -339,7 +344,9 @@ def _without_other_columns(
             named = ", ".join(columns)
             reason = f"what may be written there depends on {named}, which only one side has or has as another type"
             unsettled[Unsettled(cell.table, reason)] = None
-    return tuple(kept), list(unsettled)
+        else:
+            alike.add(cell)
+    return tuple(kept), list(unsettled), alike
 
 
 def _of_cells(cells: tuple[CellVerdict, ...]) -> list[Unsettled]:
@@ -360,8 +367,15 @@ def _with_verdict(proof: Proof, seconds: float, *, otherwise: str = SAME) -> Pro
     verdict = otherwise
     if proof.found:
         verdict = DIFFERENT
-    elif proof.disagreements or proof.unsettled or any(cell.verdict != "proved" for cell in proof.cells):
+    elif proof.disagreements or proof.unsettled:
         verdict = NOT_PROVED
+    elif unexplained := [cell.cell for cell in proof.cells if cell.verdict != "proved"]:
+        # never a verdict that nothing has to declare
+        verdict = NOT_PROVED
+        tables = dict.fromkeys(cell.table for cell in unexplained)
+        proof = replace(
+            proof, unsettled=tuple(Unsettled(t, "its answers differ, and no row explains it") for t in tables)
+        )
     return replace(proof, verdict=verdict, seconds=seconds)
 
 
