@@ -38,15 +38,19 @@ def commands_of(policy: Fact) -> tuple[str, ...]:
     return COMMANDS if command == "all" else (command,)
 
 
-def shown(policy: Fact) -> str:
-    """`permissive, for select, to anon, authenticated, using (…), with check (…)`."""
+def shown(policy: Fact, *, whole: bool = False) -> str:
+    """`permissive, for select, to anon, authenticated, using (…), with check (…)`; long predicates cut, but for `whole`."""
     properties = policy.properties
     parts = [
         "restrictive" if properties.get("restrictive") else "permissive",
         f"for {properties['command']}",
         "to " + ", ".join(str(role) for role in properties.get("roles", [])),
     ]
-    parts += [f"{part} ({_flat(properties[part])})" for part in ("using", "with check") if part in properties]
+    parts += [
+        f"{part} ({' '.join(str(properties[part]).split()) if whole else _flat(properties[part])})"
+        for part in ("using", "with check")
+        if part in properties
+    ]
     return ", ".join(parts)
 
 
@@ -67,9 +71,26 @@ def _one(key: tuple[str, str], old: Fact | None, new: Fact | None) -> AccessChan
         return AccessChange(
             "changed", roles, table, commands_of(fact), f"{where} is gone: {shown(fact)}", decides=False
         )
-    return AccessChange(
-        "changed", roles, table, commands_of(fact), f"{where} was {shown(old)}; it is now {shown(new)}", decides=False
-    )
+    was, is_now = where_they_differ(shown(old, whole=True), shown(new, whole=True))
+    said = f"{where} was {was}; it is now {is_now}"
+    return AccessChange("changed", roles, table, commands_of(fact), said, decides=False)
+
+
+def where_they_differ(one: str, other: str, most: int = 300) -> tuple[str, str]:
+    """Two texts, long ones cut to what differs and some of what stands around it."""
+    if max(len(one), len(other)) <= most:
+        return one, other
+    shorter = min(len(one), len(other))
+    first = next((place for place in range(shorter) if one[place] != other[place]), shorter)
+    last = next((place for place in range(shorter - first) if one[-1 - place] != other[-1 - place]), shorter - first)
+    return _window(one, first, last, most), _window(other, first, last, most)
+
+
+def _window(text: str, first: int, last: int, most: int) -> str:
+    around = 80
+    start, end = max(0, first - around), min(len(text), max(first, len(text) - last) + around)
+    end = min(end, start + most)
+    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
 
 
 def _grown(
