@@ -19,7 +19,7 @@ from pg_deploy.access.predicates import PHASE_WORDS, read_policies
 from pg_deploy.access.reach import reachable
 from pg_deploy.access.written import WRITTEN, Written, from_details, written_differences
 from pg_deploy.access_step import EXPLAINED, Asked, may_change_access
-from pg_deploy.catalog.reader import Facts, read_facts
+from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
 from pg_deploy.job import Job
 from pg_deploy.ledger import evidence
@@ -31,13 +31,13 @@ LIVE_BEFORE = "access sample"
 LIVE_AFTER = "access sample asked again"
 
 
-def sample_target(job: Job, attempt: Attempt, connection: Connection) -> None:
+def sample_target(job: Job, attempt: Attempt, connection: Connection, facts: Facts) -> None:
     """Ask some subjects about some rows, and keep the answers as evidence; at most half a minute. Changes nothing else.
 
     A sample that cannot be taken is said to be missing and fails nothing.
     """
     try:
-        api = api_of(read_facts(connection))
+        api = api_of(facts)
         sample = take_sample(connection, api) if api.roles else None
     except psycopg.Error as error:
         job.log.warning("  access could not be sampled: %s", one_line(str(error)))
