@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -20,6 +21,7 @@ MADE = "claims and settings made from what the policies compare with"
 MOST_MADE = 300
 """Sessions of a role that are made from constants, at most."""
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 NOBODY = "ffffffff-ffff-4fff-bfff-fffffffffffe"
 """A user's id that is in no table."""
 
@@ -107,6 +109,11 @@ def _made(
     keys = {step for path in constants.paths for step in path} | set(constants.settings)
     told = [text for text in plain if text not in keys and not text.startswith("request.")]
     own: list[object] = [*told[:12], True, False, *constants.numbers[:3]]
+    if role == api.signed_in:
+        # somebody whom a predicate names, and who is no user yet
+        for text in told:
+            if _UUID.fullmatch(text):
+                add({"sub": text, "role": role}, {}, f"user {text}")
     for path in constants.paths:
         if path == ("sub",) and users:
             continue  # every user there is asks already
