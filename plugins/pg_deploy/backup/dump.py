@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import psycopg.conninfo
 
 from pg_deploy.errors import ProgramFailedError
 from pg_deploy.programs import Programs, ended_with_us
-from pg_deploy.session import without_secrets
+from pg_deploy.session import KEPT_ALIVE_IN_SERVER, kept_alive, without_secrets
 
 _SAY_EVERY_S = 5.0
 _LOCK_WAIT = "60s"
@@ -24,7 +25,7 @@ _LOCK_WAIT = "60s"
 @contextmanager
 def credentials(conninfo: str) -> Iterator[tuple[str, dict[str, str]]]:
     """`conninfo` without its password, and the environment of a child that holds it."""
-    parts = {key: str(value) for key, value in psycopg.conninfo.conninfo_to_dict(conninfo).items()}
+    parts = {key: str(value) for key, value in psycopg.conninfo.conninfo_to_dict(kept_alive(conninfo)).items()}
     password = parts.pop("password", None)
     environment = {
         "PATH": "/usr/bin:/bin",
@@ -33,9 +34,25 @@ def credentials(conninfo: str) -> Iterator[tuple[str, dict[str, str]]]:
         "PGCONNECT_TIMEOUT": "15",
     }
     environment |= {key: value for key, value in os.environ.items() if key in ("HOME", "PGSSLROOTCERT", "KRB5CCNAME")}
+    if "options" not in parts and (options := server_side_options(conninfo)):
+        environment["PGOPTIONS"] = options
     plain = psycopg.conninfo.make_conninfo(**parts)
     # The environment, not a file: nothing stays behind when this process is killed.
     yield plain, environment if password is None else {**environment, "PGPASSWORD": password}
+
+
+def server_side_options(conninfo: str) -> str:
+    """What a program has to ask its server for at the start, so that the server too notices a lost network within a minute.
+
+    Empty where the server does not take that: a session pooler may refuse what it does not know.
+    """
+    try:
+        psycopg.connect(
+            kept_alive(conninfo), options=KEPT_ALIVE_IN_SERVER, connect_timeout=15, application_name="pg_deploy options"
+        ).close()
+    except psycopg.Error:
+        return ""
+    return KEPT_ALIVE_IN_SERVER
 
 
 def dump(

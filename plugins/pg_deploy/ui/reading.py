@@ -9,7 +9,7 @@ import psycopg
 
 from pg_deploy.errors import PageUnreadableError
 from pg_deploy.ledger import schema
-from pg_deploy.session import Connection, Target, one_line, without_secrets
+from pg_deploy.session import Connection, Target, kept_alive, one_line, without_secrets
 
 CONNECT_S = 4
 STATEMENT_TIMEOUT = "5s"
@@ -24,7 +24,7 @@ def reading(target: Target) -> Iterator[Connection]:
     """
     try:
         connection = psycopg.connect(
-            target.conninfo,
+            kept_alive(target.conninfo),
             autocommit=True,
             application_name="pg_deploy page",
             connect_timeout=CONNECT_S,
@@ -38,7 +38,8 @@ def reading(target: Target) -> Iterator[Connection]:
         connection.execute("begin transaction isolation level repeatable read, read only")
         connection.execute(
             "select set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),"
-            " set_config('idle_in_transaction_session_timeout', '30s', true), set_config('jit', 'off', true)",
+            " set_config('idle_in_transaction_session_timeout', '30s', true), set_config('jit', 'off', true),"
+            " set_config('TimeZone', 'UTC', true)",
             [STATEMENT_TIMEOUT, LOCK_TIMEOUT],
         )
         yield connection
