@@ -25,6 +25,8 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
         lines.append(
             f"  rolled back in {format_duration(detail['rollback_s'])}, catalog facts as before, and applied again"
         )
+    if detail.get("cannot_be_undone"):
+        lines.append(f"  ✗ cannot be undone: {detail['cannot_be_undone']}")
     for statement in detail.get("statements", ()):
         locks = ", ".join(
             f"{lock['mode']} on {lock['relation']} for {format_duration(lock['held_s'])}" for lock in statement["locks"]

@@ -22,6 +22,7 @@ from pg_deploy.session import Connection
 
 NOT_REACHED = "not reached"
 _BETWEEN = ("rollback failed", "left")
+_WHOLE = "in place whole: it was not undone"
 _MARKS = {"met": "✓", "not met": "✗"}
 
 
@@ -87,7 +88,9 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
                 pinned,
                 plan.manifest_of(connection, deployment_id, pinned.version),
                 attempt,
-                _state(attempt, pinned.version in recorded, rows, pinned, unbelieved),
+                _WHOLE
+                if attempt is not None and _is_in_place_whole(connection, attempt)
+                else _state(attempt, pinned.version in recorded, rows, pinned, unbelieved),
                 evidence.of_attempt(connection, attempt.id) if attempt else (),
                 tuple(row for row in rehearsed if row.version == pinned.version),
             )
@@ -217,6 +220,16 @@ def _what_to_do(report: Report, conf: dict[str, object], contacts: str, task_sta
 
 def _because(found: str) -> str:
     return f" ({found})" if found else ""
+
+
+def _is_in_place_whole(connection: Connection, attempt: Attempt) -> bool:
+    """Whether all of it took effect and nothing of its rollback did."""
+    return (
+        attempt.state == "rollback_failed"
+        and attempt.applied_at is not None
+        and not attempts.committed_segments(connection, attempt.id, "rollback")
+        and not attempts.begun_outside_transaction(connection, attempt.id, "rollback")
+    )
 
 
 def _state(
