@@ -152,6 +152,20 @@ with object as (
         'cluster',
         false
     from pg_catalog.pg_tablespace b
+    union all
+    -- Without an ACL of its own it is its owner's alone.
+    select
+        'large object',
+        l.oid::text,
+        'pg_catalog.pg_largeobject'::regclass,
+        l.oid,
+        0,
+        l.lomacl,
+        '{}'::aclitem[],
+        'database',
+        false
+    from pg_catalog.pg_largeobject_metadata l
+    where l.lomacl is not null
 ),
 right_held as (
     select

@@ -29,9 +29,9 @@ def of_access(detail: Mapping[str, Any], outcome: str = "") -> Tone:
     """The access proof of one migration: bad where something counts against it, good where all is proved and nothing differs."""
     if detail.get("against"):
         return "bad"
-    if not is_settled(str(detail.get("verdict") or outcome)) or undeclared(detail, outcome):
-        return "plain"
-    return "good"
+    if outcome == "as declared":
+        return "good"
+    return "good" if is_settled(str(detail.get("verdict") or outcome)) and not undeclared(detail, outcome) else "plain"
 
 
 def is_settled(verdict: str) -> bool:
