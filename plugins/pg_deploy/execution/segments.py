@@ -24,6 +24,7 @@ from pg_deploy.errors import (
 )
 from pg_deploy.execution import concurrent_builds
 from pg_deploy.execution.lost import is_lost, is_read_only
+from pg_deploy.execution.remedies import remedy
 from pg_deploy.execution.server_watch import kept_budget
 from pg_deploy.execution.standby import wait_for_standby
 from pg_deploy.execution.stop_rules import StopRules, wait_until_calm
@@ -50,6 +51,8 @@ _RETRIED = {"55P03", _DEADLOCK, "40001"}
 _CANCELLED = "57014"
 # The ledger's rows and the commit itself: aborting over a few milliseconds too many would gain nobody anything.
 _BOOKKEEPING_MS = 200
+# Statements that took less of their budget than this did not use it up: this process, or the machine, did.
+_MOSTLY = 0.8
 # How much longer than the budget the server waits for a client that fell silent: what it has sent may be on its way.
 _GRACE_MS = 250
 # The longest time between two looks of the watch.
@@ -95,6 +98,10 @@ class Observer:
 
     def after_statement(self, connection: Connection, statement: Statement, seconds: float) -> None:
         """A statement of an open transaction has ended; its locks are still held."""
+
+    def around_statement(self, connection: Connection, statement: Statement) -> AbstractContextManager[None]:
+        """Around a statement of an open transaction."""
+        return nullcontext()
 
     def before_commit(self, connection: Connection, segment: Segment) -> None:
         """A segment's transaction is about to commit."""
@@ -242,6 +249,9 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
 def _one_transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
     attempt_try = _begin(work, session, segment)
     connection = session.connection
+    if work.direction == "rollback" and connection.info.server_version >= 150000:
+        # Or what this session wrote a moment ago counts as written in this transaction.
+        connection.execute("select pg_catalog.pg_stat_force_next_flush()")
     runs: list[StatementRun] = []
     budget = _Budget(work.limits)
     statement = segment.statements[0]
@@ -253,7 +263,9 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
             connection.execute(f"{begin}{_timeouts(work, session, budget)}".encode())
             runs.append(_run_statement(work, session, statement, budget))
             if budget.is_over:
-                # Whatever held this process up: nothing more is begun under a lock that somebody waits for.
+                # Nothing more is begun under a lock that somebody waits for.
+                if budget.worked_s < _MOSTLY * budget.seconds:
+                    raise _LockTrouble(statement, "this process was held up while it held a lock", [])
                 raise _over(work, statement, budget)
         timeouts = _timeouts(work, session, budget, at_least_ms=_BOOKKEEPING_MS)
         connection.execute(f"{timeouts}; {_AS_OURSELVES}".encode())
@@ -276,7 +288,7 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
         _write_failure(work, segment, attempt_try, statement, error)
         if error.sqlstate in _RETRIED or (error.sqlstate == _CANCELLED and budget.is_used_up):
             raise _judge(work, _StatementTrouble(statement, error, Observation()), budget) from error
-        raise StatementFailedError.from_server(error, work.file, work.text, statement) from error
+        raise _refused(work, error, statement) from error
     except BaseException:
         _abort(work, connection, statement)
         raise
@@ -295,12 +307,13 @@ def _begin(work: Work, session: _Session, segment: Segment) -> int:
 
 
 class _Budget:
-    """The one deadline of a segment, from its first strong lock, and how much of it went by in waiting."""
+    """The one deadline of a segment, from its first strong lock, and how much of it went by in waiting and in statements."""
 
     def __init__(self, limits: Limits) -> None:
         self.seconds = limits.lock_budget
         self.deadline: float | None = None
         self.blocked_s = 0.0
+        self.worked_s = 0.0
 
     def start(self, since: float | None = None) -> None:
         """`since`: the monotonic time at which the lock was seen first, where it was taken a while ago."""
@@ -336,7 +349,8 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
     started_at, started = session.clock.now(), time.monotonic()
     with watch.over(f"line {statement.line}") as seen:
         try:
-            cursor = connection.execute(_and_then_hurry(session, statement, budget))
+            with work.observer.around_statement(connection, statement):
+                cursor = connection.execute(_and_then_hurry(session, statement, budget))
         except psycopg.Error as error:
             if is_lost(error, connection) or (is_read_only(error) and _takes_no_writes(work)):
                 raise
@@ -344,6 +358,8 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
         finally:
             took = time.monotonic() - started
     budget.blocked_s += seen.blocked_s
+    if budget.deadline is not None:
+        budget.worked_s += took
     if statement.opaque and budget.deadline is None and _holds_strong_lock(work, session):
         # Not seen by the watch: taken since its last look.
         budget.start(seen.strong_since or max(started, time.monotonic() - _UNSEEN_S))
@@ -423,7 +439,7 @@ def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception
     if error.sqlstate == _CANCELLED and (budget.is_used_up or seen.was_strong_for(budget.seconds - _UNSEEN_S)):
         budget.blocked_s += seen.blocked_s
         return _over(work, trouble.statement, budget, seen.blockers)
-    return StatementFailedError.from_server(error, work.file, work.text, trouble.statement)
+    return _refused(work, error, trouble.statement)
 
 
 def _over(work: Work, statement: Statement, budget: _Budget, blockers: Sequence[str] = ()) -> Exception:
@@ -498,9 +514,7 @@ def _run_alone(
                 given_up = time.monotonic() - started + pause >= work.limits.give_up_after
                 if error.sqlstate != _DEADLOCK or statement.concurrent is None or given_up:
                     _write_failure(work, segment, attempt_try, statement, error, seen)
-                    raise StatementFailedError.from_server(
-                        error, work.file, work.text, statement, duplicates=keys
-                    ) from error
+                    raise _refused(work, error, statement, keys) from error
         # Nothing is wrong with the statement: two sessions waited for each other, and the server chose this one.
         delay = pause * random.uniform(0.5, 1.5)
         work.log.info("    %s, again in %s", _WHY[_DEADLOCK], format_duration(delay))
@@ -510,6 +524,13 @@ def _run_alone(
     for notice in session.notices:
         work.log.info("    %s", notice)
     return seen
+
+
+def _refused(
+    work: Work, error: psycopg.Error, statement: Statement, duplicates: Sequence[str] = ()
+) -> StatementFailedError:
+    todo = remedy(error.sqlstate, error.diag.message_primary or "", statement.sql)
+    return StatementFailedError.from_server(error, work.file, work.text, statement, duplicates, todo)
 
 
 def _write_failure(
