@@ -69,8 +69,12 @@ def run_checks(
     return tuple(results)
 
 
-def run_check(connection: Connection, check: Query, *, on_copy: bool, timeout_s: float) -> CheckResult:
+def run_check(
+    connection: Connection, check: Query, *, on_copy: bool, timeout_s: float, theirs: bool = True
+) -> CheckResult:
     """Run one check in an aborted transaction; an error of its SQL is a result, not an exception.
+
+    A check that is `theirs` finds its names as role and database say, one of ours in pg_catalog alone.
 
     Raises psycopg.OperationalError only when the connection itself is gone.
     """
@@ -78,7 +82,9 @@ def run_check(connection: Connection, check: Query, *, on_copy: bool, timeout_s:
         return CheckResult(check.name, "not run", error="needs a rehearsal: exact only where nobody writes")
     started = time.monotonic()
     try:
-        with aborted_transaction(connection, writes=check.writes, timeout_s=timeout_s, lock_timeout_s=LOCK_TIMEOUT_S):
+        with aborted_transaction(
+            connection, writes=check.writes, timeout_s=timeout_s, lock_timeout_s=LOCK_TIMEOUT_S, theirs=theirs
+        ):
             cursor = connection.cursor()
             for statement in check.statements:
                 cursor.execute(statement.sql.encode())

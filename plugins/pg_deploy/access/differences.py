@@ -12,6 +12,7 @@ from pg_deploy.access.functions import is_definer
 from pg_deploy.access.opened import bypasses, reached_commands
 from pg_deploy.access.policies import policy_changes
 from pg_deploy.access.rights import PUBLIC, held_rights, memberships, reachable_roles
+from pg_deploy.catalog.identities import of_membership
 from pg_deploy.catalog.reader import Fact, Facts
 
 _DATA_RIGHTS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"})
@@ -224,7 +225,7 @@ def _memberships(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange
         if fact.kind == "membership" and now is not None and now != fact:
             yield AccessChange(
                 "changed",
-                fact.identity.split(" in ", 1)[0],
+                of_membership(fact.identity)[0],
                 fact.identity,
                 (),
                 f'the terms of the membership "{fact.identity}" are now {now.definition}',

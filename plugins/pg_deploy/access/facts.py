@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 from pg_deploy.access.api import SUPABASE, Api
 from pg_deploy.access.functions import called_by, is_definer, policy_texts
 from pg_deploy.access.rights import held_rights, reachable_roles
+from pg_deploy.catalog.identities import of_setting
 from pg_deploy.catalog.reader import Fact, Facts
 
 _ALWAYS = frozenset({"policy", "membership", "default grant", "rule"})
@@ -82,8 +83,8 @@ def _decides(fact: Fact, functions: frozenset[Fact], api: Api) -> bool:
     if fact.kind == "grant":
         return fact.identity.startswith(_GRANTS)
     if fact.kind == "setting":
-        name = fact.identity.split(": ", 1)[-1]
-        return name.startswith(_ROLE_SETTINGS) and any(f"role {role}" in fact.identity for role in api.roles)
+        setting = of_setting(fact.identity) or {}
+        return str(setting.get("name")).startswith(_ROLE_SETTINGS) and setting.get("role") in api.roles
     return fact in functions
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+from pg_deploy.catalog.identities import of_grant, of_membership
 from pg_deploy.catalog.reader import Facts
 
 PUBLIC = "public"
@@ -18,7 +19,7 @@ def held_rights(facts: Facts) -> Mapping[tuple[str, str], frozenset[str]]:
     found: dict[tuple[str, str], frozenset[str]] = {}
     for fact in facts.facts:
         if fact.kind == "grant":
-            target, role = fact.identity.rsplit(" to ", 1)
+            target, role = of_grant(fact.identity)
             rights = {right.strip() for privileges in fact.properties.values() for right in str(privileges).split(",")}
             found[target, role] = frozenset(rights)
     return found
@@ -30,7 +31,7 @@ def memberships(facts: Facts) -> Mapping[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for fact in facts.facts:
         if fact.kind == "membership":
-            member, role = fact.identity.split(" in ", 1)
+            member, role = of_membership(fact.identity)
             found.setdefault(member, set()).add(role)
     return {member: frozenset(roles) for member, roles in found.items()}
 

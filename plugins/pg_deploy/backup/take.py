@@ -41,6 +41,8 @@ from pg_deploy.session import Connection, Target, one_line
 from pg_deploy.temporary import owned_folder
 
 _SQL = PROJECT / "sql" / "backup"
+# Whatever the session of who runs the file is set to, its bytes mean the same.
+_BEFORE_GLOBALS = ("set client_encoding to 'UTF8'", "set standard_conforming_strings to on", "set search_path to ''")
 
 
 @dataclass(frozen=True)
@@ -243,7 +245,8 @@ def _write(
     schema_only: bool,
 ) -> BackupManifest:
     write_facts(moment.facts, folder / FACTS)
-    (folder / "globals.sql").write_text("".join(f"{line};\n" for line in moment.globals), encoding="utf-8")
+    text = "".join(f"{line};\n" for line in (*_BEFORE_GLOBALS, *moment.globals))
+    (folder / "globals.sql").write_text(text, encoding="utf-8")
     server_version = moment.facts.server_version
     expected = []
     if programs.major > server_version // 10000:

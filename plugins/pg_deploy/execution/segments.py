@@ -30,7 +30,16 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger.attempt import StatementRun
 from pg_deploy.ledger.guard import Guard
 from pg_deploy.parsing.statements import Segment, Statement
-from pg_deploy.session import CHECK_CLIENT_EVERY, Backend, Connection, Target, backend_and_time, one_line
+from pg_deploy.session import (
+    CHECK_CLIENT_EVERY,
+    OUR_NAMES,
+    THEIR_NAMES,
+    Backend,
+    Connection,
+    Target,
+    backend_and_time,
+    one_line,
+)
 
 # What may change the settings that a session begins with.
 _SETS_DEFAULTS = {
@@ -51,17 +60,19 @@ _UNSEEN_S = 0.25
 # Timeouts are whole milliseconds, rounded down: a statement may be ended that much before its deadline.
 _CLOSE_ENOUGH_S = 0.05
 
-_FOR_A_BUILD = """select set_config('lock_timeout', '0', false), set_config('statement_timeout', '0', false),
-    case when current_setting('client_connection_check_interval', true) is not null
-        then set_config('client_connection_check_interval', '0', false) end"""
-_AFTER_A_BUILD = f"""select case when current_setting('client_connection_check_interval', true) is not null
-    and version() like '%linux%'
-    then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"""
+# In the migration's session, whose search_path is its own: nothing here is looked up in it.
+_FOR_A_BUILD = """select pg_catalog.set_config('lock_timeout', '0', false),
+    pg_catalog.set_config('statement_timeout', '0', false),
+    case when pg_catalog.current_setting('client_connection_check_interval', true) is not null
+        then pg_catalog.set_config('client_connection_check_interval', '0', false) end"""
+_AFTER_A_BUILD = f"""select case when pg_catalog.current_setting('client_connection_check_interval', true) is not null
+    and pg_catalog.version() operator(pg_catalog.~~) '%linux%'
+    then pg_catalog.set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"""
 
 # The ledger is written as the deploying role and read as we expect it, whatever role, encoding or style of dates the
 # migration chose; its own choice is back after the commit.
 _AS_OURSELVES = (
-    "set local role none; set local client_encoding = 'UTF8';"
+    f"{OUR_NAMES}; set local role none; set local client_encoding = 'UTF8';"
     " set local datestyle = 'ISO'; set local intervalstyle = 'postgres'"
 )
 
@@ -145,7 +156,7 @@ def run_segments(
         return
     purpose = f"{work.guard.ownership.deployment_id} {work.direction} {work.file}"
     with (
-        work.guard.session(purpose, keep=not any(map(_changes_sessions_to_come, todo))) as connection,
+        work.guard.session(purpose, keep=not any(map(_changes_sessions_to_come, todo)), theirs=True) as connection,
         _noted(connection) as notices,
     ):
         backend, now = backend_and_time(connection)
@@ -235,7 +246,7 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
         work.guard.hold_fence(connection)
         before_commit(connection, segment)
         attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, runs)
-        connection.execute("commit")
+        connection.execute(f"{THEIR_NAMES}; commit".encode())
     except _StatementTrouble as trouble:
         _abort(connection)
         _write_failure(work, segment, attempt_try, trouble.statement, trouble.error, trouble.seen)

@@ -6,7 +6,7 @@ import re
 
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.model import Draft, Phase
-from pg_deploy.inverse.names import own_name, owner_of
+from pg_deploy.inverse.names import own_name, owner_of, storage_options
 
 _INTEGERS = ("smallint", "integer", "bigint")
 _HANDLED = frozenset({
@@ -56,9 +56,9 @@ def add_column(draft: Draft, old: Fact, new: Fact) -> None:
     if "options" in differs:
         kept, found = before.get("options", []), after.get("options", [])
         if found:
-            draft.add(Phase.ALTER, f"{alter} reset ({', '.join(option.split('=')[0] for option in found)})")
+            draft.add(Phase.ALTER, f"{alter} reset ({storage_options(option.split('=')[0] for option in found)})")
         if kept:
-            draft.add(Phase.ALTER, f"{alter} set ({', '.join(kept)})")
+            draft.add(Phase.ALTER, f"{alter} set ({storage_options(kept)})")
 
 
 def _add_identity(draft: Draft, old: Fact, new: Fact, alter: str) -> None:

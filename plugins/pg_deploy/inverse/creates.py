@@ -5,7 +5,7 @@ from __future__ import annotations
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.drops import backing_constraint
 from pg_deploy.inverse.model import ByKey, Draft, Phase
-from pg_deploy.inverse.names import literal, own_name, owner_of, role
+from pg_deploy.inverse.names import literal, own_name, owner_of, role, storage_options
 from pg_deploy.inverse.order import needed_first, relation_of
 
 _ROWS = {
@@ -121,7 +121,7 @@ def create_index(fact: Fact) -> tuple[str, ...]:
 def view_statement(fact: Fact, verb: str = "create") -> str:
     """The view or materialized view as it was, filled where it was filled."""
     p = fact.properties
-    options = f" with ({', '.join(p['options'])})" if p.get("options") else ""
+    options = f" with ({storage_options(p['options'])})" if p.get("options") else ""
     body = str(p["definition"]).rstrip().rstrip(";")
     if fact.kind == "materialized view":
         filled = "" if p.get("populated") else "\nwith no data"

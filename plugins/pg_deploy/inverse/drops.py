@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pg_deploy.catalog.identities import of_user_mapping
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.model import RELATIONS, ByKey, Draft, Key, Loss, Phase
 from pg_deploy.inverse.names import identifier, own_name, owner_of
@@ -73,7 +74,7 @@ def _drop(fact: Fact, facts: ByKey) -> str | None:
     if kind == "cast":
         return f"drop cast ({identity})"
     if kind == "user mapping":
-        user, _, server = identity.partition(" on server ")
+        user, server = of_user_mapping(identity)
         return f"drop user mapping for {user if user == 'public' else identifier(user)} server {server}"
     return None
 

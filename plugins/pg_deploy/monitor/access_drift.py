@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from pg_deploy.catalog.diff import Difference, compare, describe
+from pg_deploy.catalog.identities import of_grant
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, read_kinds
 from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, bounded, told
@@ -78,7 +79,7 @@ def _rows(before: Facts, now: Facts, deployment_id: int) -> Iterator[Row]:
 def _object_of(fact: Fact) -> str:
     """What a fact is about, in one spelling for all kinds: `table public.orders` of its grants and policies as well."""
     if fact.kind == "grant":
-        named = fact.identity.rpartition(" to ")[0]
+        named = of_grant(fact.identity)[0]
         kind, _, name = named.partition(" ")
         return f"table {name.rpartition('.')[0]}" if kind == "column" else named
     if fact.kind == "policy":

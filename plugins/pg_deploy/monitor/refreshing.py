@@ -32,7 +32,7 @@ def refresh_views(target: Target, limits: Views, names: Collection[str], log: lo
     `lock_budget` again (a view that nobody can read yet gets the whole time). Writes each into deploy_ledger.refresh.
     """
     done: dict[str, str] = {}
-    with target.session("refresh") as connection, monitor_session(target, "refresh, watching") as watching:
+    with target.session("refresh", theirs=True) as connection, monitor_session(target, "refresh, watching") as watching:
         views = [view for view in read_views(watching) if view.name in names]
         for view in views:
             if deployment_is_open(watching):
@@ -55,7 +55,7 @@ def _refresh(connection: Connection, watching: Connection, view: View, limits: V
         problem: str | None = None
         try:
             connection.execute(
-                "select set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)",
+                "select pg_catalog.set_config('lock_timeout', %s, false), pg_catalog.set_config('statement_timeout', %s, false)",
                 [_ms(limits.lock_budget), _ms(timeout)],
             )
             connection.execute(

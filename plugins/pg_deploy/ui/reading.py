@@ -35,7 +35,7 @@ def reading(target: Target) -> Iterator[Connection]:
         raise PageUnreadableError(target.name, _said(error)) from None
     try:
         # Set in the transaction, not in the session: behind a pooler the session is somebody else's a moment later.
-        connection.execute("begin transaction isolation level repeatable read, read only")
+        connection.execute("begin transaction isolation level repeatable read, read only; set local search_path to ''")
         connection.execute(
             "select set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),"
             " set_config('idle_in_transaction_session_timeout', '30s', true), set_config('jit', 'off', true)",
