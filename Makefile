@@ -1,6 +1,7 @@
 # `make help` lists the targets. Settings, on the command line or in the environment:
 #   CONF='{"dry_run": true}'   the run's conf              TARGET_URL=postgresql://…  another database than the demo target
 #   MIGRATIONS_DIR=…           other migrations            AIRFLOW_PORT, DEMO_PORT    exactly these ports
+#   FOLDERS='a b'              what make acceptance runs
 #   DEMO_SCALE=0.1             a smaller demo target       PYTHON=…                   the interpreter for .venv
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -10,6 +11,7 @@ override CONF := $(value CONF)
 override TARGET_URL := $(value TARGET_URL)
 override MIGRATIONS_DIR := $(value MIGRATIONS_DIR)
 override NAME := $(value NAME)
+override FOLDERS := $(value FOLDERS)
 export CONF TARGET_URL MIGRATIONS_DIR NAME AIRFLOW_PORT DEMO_PORT DEMO_SCALE PYTHON
 # What make would hand to its own children holds the command line, and so TARGET_URL.
 unexport MAKEFLAGS MFLAGS MAKEOVERRIDES
@@ -90,8 +92,9 @@ test: demo-packages test-packages ## run the tests
 	@$(python) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: acceptance
-acceptance: demo-packages test-packages ## run the tests that take long
-	@$(python) -m pytest -m acceptance
+acceptance: private export FOLDERS := $(FOLDERS)
+acceptance: demo-packages test-packages ## run the tests that take long; FOLDERS='a b': run these folders, with psql beside them
+	@if [ -n "$$FOLDERS" ]; then $(python) -m tests.folders $$FOLDERS; else $(python) -m pytest -m acceptance; fi
 
 .PHONY: faults
 faults: demo-packages ## kill everything at random times, also in a real Airflow (some 25 min)

@@ -1,11 +1,20 @@
--- Through jsonb: the locale's column is collcollate, colliculocale (15, 16) or colllocale (17 on); collicurules is new in 16.
+-- Some through jsonb: the locale's column is collcollate, colliculocale (15, 16) or colllocale (17 on); collicurules is new in 16.
 -- The version of the operating system's library is no fact of the schema.
 select
     'collation' as kind,
     format('%I.%I', s.nspname, k.collname) as identity,
     'database' as scope,
-    (to_jsonb(k) - 'oid' - 'collname' - 'collnamespace' - 'collowner' - 'collversion')
-        || jsonb_build_object('owner', pg_get_userbyid(k.collowner)) as definition
+    jsonb_build_object(
+        'owner', pg_get_userbyid(k.collowner),
+        'collprovider', k.collprovider,
+        'collisdeterministic', k.collisdeterministic,
+        'collencoding', k.collencoding,
+        'collcollate', k.collcollate,
+        'collctype', k.collctype,
+        'colliculocale', to_jsonb(k) ->> 'colliculocale',
+        'colllocale', to_jsonb(k) ->> 'colllocale',
+        'collicurules', to_jsonb(k) ->> 'collicurules'
+    ) as definition
 from pg_catalog.pg_collation k
 join included_schema s on s.oid = k.collnamespace
 where not exists (

@@ -1,12 +1,18 @@
--- pubgencols is new in version 18, prqual and prattrs in 15: the publication through jsonb; for its tables the name finds the
+-- pubgencols is new in version 18, prqual and prattrs in 15: the first through jsonb; for its tables the name finds the
 -- inner column where there is one and the outer null where there is none.
 select
     'publication' as kind,
     format('%I', p.pubname) as identity,
     'database' as scope,
-    (to_jsonb(p) - 'oid' - 'pubname' - 'pubowner')
-    || jsonb_build_object(
+    jsonb_build_object(
         'owner', pg_get_userbyid(p.pubowner),
+        'puballtables', p.puballtables,
+        'pubinsert', p.pubinsert,
+        'pubupdate', p.pubupdate,
+        'pubdelete', p.pubdelete,
+        'pubtruncate', p.pubtruncate,
+        'pubviaroot', p.pubviaroot,
+        'pubgencols', to_jsonb(p) -> 'pubgencols',
         'tables', (
             select jsonb_agg(
                 format('%I.%I', n.nspname, c.relname)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from pg_deploy.catalog.definition import as_worded_today, definition_of
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import Facts, read_facts, read_facts_in_transaction
 from pg_deploy.errors import CatalogTransactionError
@@ -439,3 +441,55 @@ def test_an_empty_database_has_few_facts(catalog_server: str) -> None:
     own = [fact for fact in facts.facts if fact.scope == "database" and "language" not in fact.identity]
     assert {fact.kind for fact in own} == {"comment", "extension", "grant", "schema"}
     assert len(own) == 5
+
+
+def test_what_the_server_keeps_for_itself_is_no_fact(connection: Connection) -> None:
+    """Servers of 2026-11-12 and later write a random number into every new column: no copy would equal its backup.
+
+    Not the one name that they have today: whatever they write into the options of any catalog.
+    """
+    connection.execute("alter table app.child alter amount set (n_distinct = 5)")
+    before = read_facts(connection)
+    # pg_class and index columns are left alone: the server reads those options by itself, and stops at what it does not know.
+    places = {
+        "pg_attribute": ("attoptions", "attnum > 0 and attrelid in (select oid from pg_class where relkind in ('r', 'p', 'v', 'm'))"),
+        "pg_foreign_server": ("srvoptions", "true"),
+        "pg_foreign_data_wrapper": ("fdwoptions", "true"),
+        "pg_foreign_table": ("ftoptions", "true"),
+        "pg_user_mapping": ("umoptions", "true"),
+    }  # fmt: skip
+    connection.execute("set allow_system_table_mods = on")
+    connection.execute("begin")
+    try:
+        for catalog, (column, where) in places.items():
+            change = f"update pg_catalog.{catalog} set {column} = {column} || '{{pg_something=1}}' where {where}"
+            assert connection.execute(change.encode()).rowcount > 0, catalog
+        now = read_facts_in_transaction(connection)
+    finally:
+        connection.execute("rollback")
+        connection.execute("reset allow_system_table_mods")
+    connection.execute("alter table app.child alter amount reset (n_distinct)")
+    assert describe(compare(before, now)) == ()
+    assert now.by_key["column", "app.child.amount"].properties["options"] == ["n_distinct=5"]
+
+
+def test_options_of_the_server_are_left_out_wherever_they_are_kept() -> None:
+    """The next place that it chooses may be one that no test can write to."""
+    found = definition_of(
+        {"options": ["pg_something=1"], "toast options": ["fillfactor=70", "pg_x=2"], "definition": "pg_x=2", "n": 0}
+    )
+    assert json.loads(found) == {"toast options": ["fillfactor=70"], "definition": "pg_x=2", "n": 0}
+    assert as_worded_today(json.dumps({"options": ["pg_x=2"], "owner": "a"}, sort_keys=True)) == '{"owner": "a"}'
+
+
+def test_no_row_of_the_catalog_is_taken_whole() -> None:
+    """A column that the next version adds, and writes into by itself, would become a fact without anybody's decision."""
+    whole = re.compile(r"(?:to_jsonb?|row_to_json)\(\s*(\w+)\s*\)(?!\s*(?:->|\?))|\b\w+\.\*::text")
+    folder = Path(__file__).resolve().parents[2] / "sql"
+    found = [
+        f"{path.relative_to(folder)}: {match[0]}"
+        for part in ("catalog", "rehearsal", "access", "backup", "monitors", "preflight")
+        for path in sorted((folder / part).rglob("*.sql"))
+        for match in whole.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []

@@ -29,6 +29,8 @@ class Result:
     state: str
     tasks: dict[str, str]
     log: list[str] = field(default_factory=list)
+    levels: list[int] = field(default_factory=list)
+    """The level of each line of `log`."""
 
     @property
     def text(self) -> str:
@@ -42,12 +44,14 @@ class Result:
 
 
 class _Collector(logging.Handler):
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, lines: list[str], levels: list[int]) -> None:
         super().__init__(logging.INFO)
         self.lines = lines
+        self.levels = levels
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(record.getMessage())
+        self.levels.append(record.levelno)
 
 
 def run_dag(
@@ -84,9 +88,10 @@ def run_dag(
     if after_parsing:
         after_parsing()
     lines: list[str] = []
+    levels: list[int] = []
     interrupter = _Interrupter(when, during) if during and when else None
     engine = logging.getLogger("pg_deploy")
-    handlers = [_Collector(lines), *([interrupter] if interrupter else [])]
+    handlers = [_Collector(lines, levels), *([interrupter] if interrupter else [])]
     for handler in handlers:
         engine.addHandler(handler)
     try:
@@ -100,7 +105,7 @@ def run_dag(
     if interrupter and not interrupter.done:
         raise AssertionError(f'nothing was logged that matches "{when}"')
     tasks = {ti.task_id: str(getattr(ti.state, "value", ti.state)) for ti in run.get_task_instances()}
-    return Result(str(getattr(run.state, "value", run.state)), tasks, lines)
+    return Result(str(getattr(run.state, "value", run.state)), tasks, lines, levels)
 
 
 def _any_folder(dag: Any) -> dict[str, None]:

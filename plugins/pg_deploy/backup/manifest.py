@@ -177,9 +177,10 @@ def read_facts_file(manifest: BackupManifest, folder: Path) -> Facts:
     """The facts of the moment that the backup shows. Raises BackupDamagedError."""
     try:
         lines = (folder / FACTS).read_text(encoding="utf-8").splitlines()
-        facts = Facts(frozenset(Fact(*json.loads(line)) for line in lines), manifest.server_version, manifest.taken_at)
+        written = frozenset(Fact(*json.loads(line)) for line in lines)
     except (OSError, ValueError, TypeError) as error:
         raise BackupDamagedError(manifest.name, f"{FACTS} cannot be read ({error})") from None
-    if facts.fingerprint != manifest.fingerprint:
+    if Facts(written, manifest.server_version, manifest.taken_at).fingerprint != manifest.fingerprint:
         raise BackupDamagedError(manifest.name, f"{FACTS} is not what the manifest says")
-    return facts
+    facts = frozenset(Fact.kept(each.kind, each.identity, each.definition, each.scope) for each in written)
+    return Facts(facts, manifest.server_version, manifest.taken_at)

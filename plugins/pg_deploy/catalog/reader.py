@@ -21,6 +21,7 @@ import psycopg
 from psycopg import pq
 from psycopg.rows import tuple_row
 
+from pg_deploy.catalog.definition import as_worded_today
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, Row, read_rows
 from pg_deploy.errors import CatalogMovedError, CatalogTransactionError
 
@@ -42,6 +43,11 @@ class Fact:
     identity: str
     definition: str
     scope: Scope
+
+    @classmethod
+    def kept(cls, kind: str, identity: str, definition: str, scope: Scope) -> Fact:
+        """The fact of a ledger, a snapshot or a backup, in today's wording: older versions of ours kept what is no fact."""
+        return cls(kind, identity, as_worded_today(definition), scope)
 
     @cached_property
     def hash(self) -> str:

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import psycopg
 from psycopg.rows import TupleRow
 
+from pg_deploy.catalog.definition import definition_of
+
 DROPPED_MEANWHILE = (
     psycopg.errors.InternalError_,  # cache lookup failed, could not open relation
     psycopg.errors.UndefinedTable,
@@ -38,7 +40,7 @@ _VERBATIM_KINDS = frozenset({"function", "procedure"})
 
 
 class Row(NamedTuple):
-    """One row of the contract; `definition` is JSON with sorted keys, without what is false, empty or absent."""
+    """One row of the contract; `definition` is worded as `definition_of` words it."""
 
     kind: str
     identity: str
@@ -135,13 +137,7 @@ def _normal(kind: str, identity: str, definition: str) -> str:
     if kind not in _VERBATIM_KINDS:
         for name in properties.keys() & _NEVER_NULL:
             properties[name] = _VARCHAR_ARRAY.sub(_elements_as_text, properties[name])
-    # a version that knows one property more, unused, reads the same
-    kept = {
-        name: value
-        for name, value in properties.items()
-        if value is not None and value is not False and value != []  # and 0 is a value
-    }
-    return json.dumps(kept, sort_keys=True, ensure_ascii=False)
+    return definition_of(properties)
 
 
 def _elements_as_text(array: re.Match[str]) -> str:

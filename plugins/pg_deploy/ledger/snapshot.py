@@ -86,4 +86,4 @@ def _facts(connection: Connection, snapshot_id: int, server_version: int, taken_
         where s.id = %s""",
         [snapshot_id],
     ).fetchall()
-    return Facts(frozenset(Fact(*row) for row in rows), server_version=server_version, read_at=taken_at)
+    return Facts(frozenset(Fact.kept(*row) for row in rows), server_version=server_version, read_at=taken_at)

@@ -101,7 +101,7 @@ def _kept(connection: Connection) -> tuple[int, Facts] | None:
         where s.id = %s and f.kind = any (%s)""",
         [head[0], [*_WHOLE, *_RELATIONS]],
     ).fetchall()
-    return head[3], Facts(_deciding(Fact(*row) for row in rows), head[1], head[2])
+    return head[3], Facts(_deciding(Fact.kept(*row) for row in rows), head[1], head[2])
 
 
 def _now(connection: Connection) -> Facts:

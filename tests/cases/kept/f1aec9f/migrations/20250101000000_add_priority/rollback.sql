@@ -1,0 +1,2 @@
+drop index app.parent_priority;
+alter table app.parent drop column priority;

@@ -1,0 +1,1 @@
+"""Folders of migrations run whole: by us as a deployment, by plain psql beside it, and compared."""
