@@ -30,7 +30,10 @@ _REMEMBER = (
     " pg_catalog.set_config('pg_deploy.schemas', pg_catalog.current_schemas(true)::pg_catalog.text, false);"
     " set search_path to ''; "
 )
-_THEIRS = "; select pg_catalog.set_config('search_path', pg_catalog.current_setting('pg_deploy.search_path'), false)"
+_THEIRS = (
+    "; select pg_catalog.set_config('search_path', coalesce(pg_catalog.current_setting('pg_deploy.search_path', true),"
+    " pg_catalog.current_setting('search_path')), false)"
+)
 _SET_UP = (
     "select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),"
     " set_config('idle_in_transaction_session_timeout', '0', false),"

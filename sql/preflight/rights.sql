@@ -8,7 +8,7 @@ select
     (
         -- As current_schema(): the first that is there and is neither pg_catalog nor temporary, unless they are named.
         select s.name
-        from unnest(current_setting('pg_deploy.schemas')::text[]) with ordinality s (name, place)
+        from unnest(coalesce(nullif(current_setting('pg_deploy.schemas', true), ''), current_schemas(true)::text)::text[]) with ordinality s (name, place)
         where s.name <> 'pg_catalog'
             and not starts_with(s.name, 'pg_temp')
         order by s.place

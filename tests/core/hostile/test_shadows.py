@@ -13,6 +13,8 @@ import pytest
 from pg_deploy.backup.settings import backup_settings
 from pg_deploy.backup.store import LocalStore, checked
 from pg_deploy.backup.take import take_backup
+from pg_deploy.ledger import schema
+from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.migrations.migration import load_all, scan_folder
 from pg_deploy.monitor.take import take_sample
 from pg_deploy.monitor.thresholds import read_thresholds
@@ -105,3 +107,30 @@ def test_no_object_of_public_is_entered_by_a_session_of_ours(
     with working_on(target.conninfo, folder) as work:
         roll_back(work.job, "20250101000000")
     assert WORD not in (cluster.directory / "server.log").read_text(encoding="utf-8")
+
+
+def test_a_ledger_that_was_bound_to_somebody_elses_function_is_bound_to_the_servers_own(
+    shadowed: tuple[PrivateCluster, Target],
+) -> None:
+    """Or each claim of a target whose ledger an earlier version made goes on calling what a stranger put into public."""
+    _, target = shadowed
+    bound = """select p.oid::regprocedure::text from pg_catalog.pg_depend d
+        join pg_catalog.pg_attrdef a on d.classid = 'pg_catalog.pg_attrdef'::regclass and d.objid = a.oid
+        join pg_catalog.pg_proc p on d.refclassid = 'pg_catalog.pg_proc'::regclass and d.refobjid = p.oid
+        where a.adrelid = 'deploy_ledger.deployment'::regclass"""
+    with target.session("tests") as connection:
+        connection.execute((PROJECT / "sql" / "ledger" / "0001_ledger.sql").read_bytes())
+        connection.execute("insert into deploy_ledger.revision (number) values (1)")
+        connection.execute(
+            "create function app.nextval(text) returns bigint language plpgsql as 'begin return 1; end';"
+            "alter table deploy_ledger.deployment alter column fence set default app.nextval('x')"
+        )
+        assert connection.execute(bound).fetchall() == [("app.nextval(text)",)]
+
+        schema.ensure(connection)
+
+        assert not connection.execute(bound).fetchall()
+        settings = connection.execute(
+            "select proconfig from pg_catalog.pg_proc where oid = 'deploy_ledger.plan(text)'::regprocedure"
+        )
+        assert settings.fetchone() == (['search_path=""'],)
