@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from demo.errors import DemoError, ServerMissingError
@@ -25,6 +25,7 @@ NO_MAIN_CLUSTER = Path("/etc/postgresql-common/createcluster.d/zz-no-main-cluste
 def install() -> None:
     """Make sure that a server with pg_cron is installed; ServerMissingError says why it could not be."""
     if find_installation() is not None:
+        _install_wall()
         return
     if shutil.which("apt-get") is None:
         raise ServerMissingError("this machine has no apt to install it with")
@@ -36,8 +37,8 @@ def install() -> None:
         major = _newest_offered()
     if major is None:
         raise ServerMissingError("apt offers none")
-    packages = (f"postgresql-{major}", f"postgresql-{major}-cron")
-    print(f"installing {' and '.join(packages)} for the demo target", file=sys.stderr)
+    packages = (f"postgresql-{major}", f"postgresql-{major}-cron", "bubblewrap")
+    print(f"installing {', '.join(packages)} for the demo target", file=sys.stderr)
     with _without_main_cluster():
         try:
             _apt_install(*packages)
@@ -47,6 +48,13 @@ def install() -> None:
             _apt_install(*packages)
     if find_installation() is None:
         raise ServerMissingError(f'the packages "{packages[0]}" and "{packages[1]}" did not bring it')
+
+
+def _install_wall() -> None:
+    """What stands between a copy and this machine; without it, and without root or sudo, the demo target does without."""
+    if shutil.which("bwrap") is None and shutil.which("apt-get") and (os.geteuid() == 0 or shutil.which("sudo")):
+        with suppress(ServerMissingError):
+            _apt_install("bubblewrap")
 
 
 def _newest_offered() -> int | None:

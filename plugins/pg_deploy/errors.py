@@ -752,6 +752,18 @@ class ProgramFailedError(PgDeployError):
         super().__init__(f'"{program}" failed: {said}; correct that and trigger a new run, nothing was deployed')
 
 
+class NoWallError(PgDeployError):
+    """Nothing would stand between the target's code in a copy and this worker."""
+
+    def __init__(self, target: str, setting: str) -> None:
+        self.target = target
+        super().__init__(
+            f'no rehearsal of "{target}" on this worker: nothing would stand between the code in the copy and the worker\'s files, '
+            "network and secrets; install bubblewrap and let this account make namespaces (docs/security.md), choose rehearse: "
+            f"clone or none, or accept it for this target by its name with {setting}={target} in the environment of Airflow"
+        )
+
+
 class DiskTooSmallError(PgDeployError):
     """Not enough room for the backup or the copy; sizes in bytes."""
 

@@ -33,6 +33,7 @@ from pg_deploy.errors import CopyDiffersError, RestoreFailedError
 from pg_deploy.programs import server_programs
 from pg_deploy.rehearsal.outside import cut_off, make_extension
 from pg_deploy.rehearsal.private_cluster import PrivateCluster, private_cluster
+from pg_deploy.rehearsal.wall import refuse_without_wall, wall_of
 from pg_deploy.session import Connection, Target, one_line
 
 NO_JOB_RUNS = "cron jobs are scheduled in the copy and none is run"
@@ -91,6 +92,7 @@ def private_copy(
     started = time.monotonic()
     server = manifest.server
     programs = server_programs(manifest.server_version // 10000)
+    refuse_without_wall(manifest.target, wall_of(programs))
     with private_cluster(
         programs,
         superuser=server.bootstrap_role,
@@ -103,9 +105,9 @@ def private_copy(
         log=log,
     ) as cluster:
         log.info(
-            "  private cluster on 127.0.0.1:%d, ready after %s",
-            cluster.port,
+            "  private cluster, ready after %s; between it and this worker: %s",
             format_duration(time.monotonic() - started),
+            cluster.wall.sentence,
         )
         with cluster.target(_other_database(server.database)).session("create") as connection:
             connection.execute(
