@@ -20,6 +20,7 @@ from psycopg import sql
 
 from pg_deploy.backup.dump import credentials
 from pg_deploy.backup.manifest import BackupManifest, ExpectedError, Extension
+from pg_deploy.backup.plain_role import plain_role
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
 from pg_deploy.errors import RestoreFailedError
@@ -107,7 +108,10 @@ def restore(
     if any(kind == "SUBSCRIPTION" for _, kind, _, _ in entries):
         notes.append("subscriptions are not made in the copy")
     log.info("  restoring %d objects with %d jobs", len(rest_of_it), jobs)
-    _run(manifest, programs, folder, admin, rest_of_it, jobs, expected, unexpected)
+    if with_globals:
+        _run_in_parts(manifest, programs, folder, admin, rest_of_it, jobs, expected, unexpected)
+    else:
+        _run(manifest, programs, folder, admin, rest_of_it, jobs, expected, unexpected)
     if unexpected:
         raise RestoreFailedError(manifest.name, unexpected)
     log.info("  restored in %s", format_duration(time.monotonic() - started))
@@ -206,6 +210,39 @@ def _run_globals(connection: Connection, manifest: BackupManifest) -> list[str]:
     return errors
 
 
+def _run_in_parts(
+    manifest: BackupManifest,
+    programs: Programs,
+    folder: Path,
+    admin: Target,
+    lines: Sequence[str],
+    jobs: int,
+    expected: list[str],
+    unexpected: list[str],
+) -> None:
+    """What evaluates the target's expressions is done by a role with no rights over the server; definitions by the superuser.
+
+    Rows are checked and computed as they come in, a late CHECK over all rows; an index and a view are made as their owner.
+    """
+
+    def run(target: Target, section: str, chosen: Sequence[str]) -> None:
+        _run(manifest, programs, folder, target, chosen, jobs, expected, unexpected, section)
+
+    run(admin, "pre-data", lines)
+    with plain_role(admin) as (plain, its):
+        rows = [line for line in lines if _kind(line) in ("TABLE DATA", "SEQUENCE SET")]
+        late = [line for line in lines if _kind(line) == "CHECK CONSTRAINT" and line.rpartition(" ")[2] in its]
+        run(plain, "data", rows)
+        run(admin, "data", [line for line in lines if line not in set(rows)])
+        run(plain, "post-data", late)
+    run(admin, "post-data", [line for line in lines if line not in set(late)])
+
+
+def _kind(line: str) -> str:
+    match = _ENTRY.match(line)
+    return match["kind"] if match else ""
+
+
 def _run(
     manifest: BackupManifest,
     programs: Programs,
@@ -215,6 +252,7 @@ def _run(
     jobs: int,
     expected: list[str],
     unexpected: list[str],
+    section: str | None = None,
 ) -> None:
     if not lines:
         return
@@ -232,6 +270,7 @@ def _run(
                 programs.path("pg_restore"),
                 f"--jobs={jobs}",
                 f"--use-list={chosen.name}",
+                *([f"--section={section}"] if section else []),
                 "--no-tablespaces",
                 "--no-password",
                 f"--dbname={plain}",

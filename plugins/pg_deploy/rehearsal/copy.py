@@ -16,6 +16,7 @@ from psycopg import sql
 
 from pg_deploy.backup.manifest import BackupManifest, read_facts_file
 from pg_deploy.backup.masking import Masked, mask
+from pg_deploy.backup.plain_role import plain_role
 from pg_deploy.backup.restore import (
     Restored,
     analyze,
@@ -167,7 +168,11 @@ def _finish(
         f"{sum(manifest.rows.values()):,}", len(manifest.rows),
     )  # fmt: skip
     with admin.session("mask") as connection:
-        return mask(connection, settings.masked, log)
+        if connection.info.server_version < 150000:
+            # Nobody else may keep triggers from firing.
+            return mask(connection, settings.masked, log)
+        with plain_role(admin) as (plain, _), plain.session("mask") as masking:
+            return mask(connection, settings.masked, log, by=masking)
 
 
 def _deploying_role(cluster: PrivateCluster, manifest: BackupManifest) -> Target:
