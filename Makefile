@@ -11,8 +11,9 @@ override CONF := $(value CONF)
 override TARGET_URL := $(value TARGET_URL)
 override MIGRATIONS_DIR := $(value MIGRATIONS_DIR)
 override NAME := $(value NAME)
+override COMMANDS := $(value COMMANDS)
 override FOLDERS := $(value FOLDERS)
-export CONF TARGET_URL MIGRATIONS_DIR NAME AIRFLOW_PORT DEMO_PORT DEMO_SCALE PYTHON
+export CONF COMMANDS TARGET_URL MIGRATIONS_DIR NAME AIRFLOW_PORT DEMO_PORT DEMO_SCALE PYTHON
 # What make would hand to its own children holds the command line, and so TARGET_URL.
 unexport MAKEFLAGS MFLAGS MAKEOVERRIDES
 
@@ -88,20 +89,25 @@ demo-admin-url: venv ## print the demo target's URL for the superuser
 	@$(python) -m demo admin-url
 
 .PHONY: test
-test: demo-packages test-packages ## run the tests
+test: test-packages demo-packages ## run the tests
 	@$(python) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: acceptance
 acceptance: private export FOLDERS := $(FOLDERS)
-acceptance: demo-packages test-packages ## run the tests that take long; FOLDERS='a b': run these folders, with psql beside them
+acceptance: acceptance-packages demo-packages ## run the tests that take long; FOLDERS='a b': run these folders, with psql beside them
 	@if [ -n "$$FOLDERS" ]; then $(python) -m tests.folders $$FOLDERS; else $(python) -m pytest -m acceptance; fi
+
+.PHONY: fresh
+fresh: ## run the README's commands on a clean Debian: RELEASE=trixie COMMANDS='make deploy; make test' AS_USER=1 ENV='DEMO_SCALE=0.1'
+	@printf '%s\n' "$${COMMANDS:-make deploy; make deploy; make monitor; make test}" | tr ';' '\n' | sed 's/^ *//' | tr '\n' '\0' | \
+		xargs -0 launch/fresh.sh "$${RELEASE:-bookworm}"
 
 .PHONY: faults
 faults: demo-packages ## kill everything at random times, also in a real Airflow (some 25 min)
 	@$(python) -m pytest -s -m faults tests/faults
 
 .PHONY: bench
-bench: demo-packages ## run every benchmark of benchmarks/, beside plain psql
+bench: bench-packages demo-packages ## run every benchmark of benchmarks/, beside plain psql
 	@missed=; for benchmark in benchmarks/[!_]*.py; do \
 		$(python) -m "benchmarks.$$(basename "$$benchmark" .py)" || missed="$$missed $$(basename "$$benchmark" .py)"; \
 	done; test -z "$$missed" || { echo "missed:$$missed" >&2; exit 1; }
@@ -110,9 +116,15 @@ bench: demo-packages ## run every benchmark of benchmarks/, beside plain psql
 demo-packages: venv
 	@$(python) -m demo.packages
 
-.PHONY: test-packages
+# All that a target needs in one go: before the .venv, which needs some of it.
+.PHONY: test-packages acceptance-packages bench-packages
 test-packages:
-	@sh launch/packages.sh
+	@sh launch/packages.sh run test
+acceptance-packages:
+	@sh launch/packages.sh run test acceptance
+bench-packages:
+	@sh launch/packages.sh run
+	@sh launch/packages.sh bench || echo "the benchmarks go on without what they would be compared with" >&2
 
 .PHONY: lint
 lint: venv ## check style and types
@@ -129,7 +141,7 @@ assets: ## fetch the pages' chart library, and what tests them, from npm
 	@sh launch/assets.sh
 
 .PHONY: screenshots
-screenshots: demo-packages test-packages ## make the pictures of docs/images from real runs on the demo target
+screenshots: test-packages demo-packages ## make the pictures of docs/images from real runs on the demo target
 	@$(python) -m demo reset
 	@$(python) -m tests.ui.screenshots
 
@@ -140,3 +152,7 @@ new-migration: venv ## write a new migration: make new-migration NAME=add_orders
 .PHONY: new-monitor
 new-monitor: venv ## write a new measure: make new-monitor NAME=long_queues
 	@$(python) -m pg_deploy.monitor.scaffold "$$NAME"
+
+.PHONY: undo-cases
+undo-cases: venv ## apply and undo each case of a folder, judged by pg_dump and the rows: make undo-cases CASES=… (SERVER=18)
+	@$(python) -m tests.undo_cases "$(CASES)" --server "$(SERVER)" $(ARGS)

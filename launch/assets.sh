@@ -6,10 +6,7 @@ cd "$(dirname "$0")/.."
 uplot=1.6.32
 axe=4.14.1
 
-if ! command -v npm >/dev/null; then
-    echo "error: npm is missing: install it (Debian: apt-get install npm), then the same command again" >&2
-    exit 1
-fi
+sh launch/packages.sh acceptance
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -10,16 +10,6 @@ stop() {
     exit 1
 }
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        env DEBIAN_FRONTEND=noninteractive "$@"
-    elif command -v sudo >/dev/null; then
-        sudo env DEBIAN_FRONTEND=noninteractive "$@"
-    else
-        stop "\"$*\" needs root and there is no sudo: run it as root, then the same make command again"
-    fi
-}
-
 fits() {
     "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null
 }
@@ -51,12 +41,11 @@ python=$(choose 2>&1) || { echo "$python"; exit 1; }
 
 if ! [ -x .venv/bin/python ] || ! fits .venv/bin/python || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-        command -v apt-get >/dev/null || stop "\"$python\" has no venv module and this machine has no apt:" \
-            "install Python's venv (and PostgreSQL with pg_cron for the demo target), or use docker-compose"
-        echo "installing python$version-venv"
-        as_root apt-get update -qq
-        as_root apt-get install -qq -y "python$version-venv" >/dev/null
+        # One that cannot be used must not count as there.
+        rm -rf .venv
+        PYTHON=$python sh launch/packages.sh run
+        "$python" -c 'import ensurepip, venv' 2>/dev/null || stop "\"$python\" has no venv module: install it, or name another" \
+            "interpreter with PYTHON=/path/to/python3"
     fi
     echo "making .venv with $("$python" --version)"
     "$python" -m venv --clear .venv

@@ -26,6 +26,7 @@ from pg_deploy.ledger.plan import Pinned
 from pg_deploy.migrations import history
 from pg_deploy.parsing.statements import Segment, segments, split
 from pg_deploy.session import Connection
+from pg_deploy.undo.kept import kept_of
 from pg_deploy.undo.losses import say_what_stays
 from pg_deploy.undo.mending import mend, mending_sql
 from pg_deploy.undo.proof import Goal, snapshot_goal, undo_goal
@@ -148,12 +149,19 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
     file = f"{current.stem}/{'generated rollback' if is_generated else 'rollback.sql'}"
     todo = segments(split(text, file=file))
     last = todo[-1].ordinal
-    present_at_start = _identities(job.guard.read_facts())
+    at_start = job.guard.read_facts("held")
+    present_at_start = _identities(at_start)
+    with job.guard.session("what was there") as connection:
+        kept = kept_of(connection, before.objects, at_start.objects)
+    if kept.by_name:
+        job.log.info(
+            "the snapshot is older than addresses: what was there is known by name, and no table with rows is dropped"
+        )
 
     def before_commit(connection: Connection, segment: Segment) -> None:
         if segment.transactional:
             now = read_facts_in_transaction(connection)
-            lost = _lost(present_at_start, _identities(now), goal)
+            lost = [*kept.violations(connection, segment), *_lost(present_at_start, _identities(now), goal)]
             if lost:
                 raise RollbackRefusedError(current.stem, lost)
             if is_generated and segment.ordinal == last and not pinned.rollback_proven:

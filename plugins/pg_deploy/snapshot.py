@@ -41,7 +41,8 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
             stem=migration.stem,
             sql_hash=migration.file.sql_hash,
         )
-    facts = job.guard.read_facts()
+    # What a rollback is generated from, where nobody has generated and proven one yet, needs all of it.
+    facts = job.guard.read_facts("all" if job.on_copy or migration.rollback is None else "held")
     snapshot.save(job.ledger, job.deployment_id, last.id, "before", facts)
     job.log.info("snapshot of %d catalog facts, fingerprint %s", len(facts.facts), facts.fingerprint[:12])
     with job.guard.session(f"snapshot {migration.version}") as connection:

@@ -46,7 +46,7 @@ def verify(job: Job, migration: Migration) -> Attempt:
         if job.benchmark:
             failures += _verify_benchmarks(job, connection, current, migration, before)
         failures += _verify_lints(job, connection, current, migration, before)
-    after = job.guard.read_facts()
+    after = job.guard.read_facts("all" if job.on_copy or migration.rollback is None else "held")
     snapshot.save(job.ledger, job.deployment_id, current.id, "after", after)
     if not job.on_copy:
         # In a rehearsal the whole proof is made instead, of two databases.

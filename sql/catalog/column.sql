@@ -20,8 +20,7 @@ select
         'compression', case a.attcompression when 'p' then 'pglz' when 'l' then 'lz4' end,
         -- -1 before version 17 and null from then on: the server's default
         'statistics target', nullif(a.attstattarget, -1),
-        -- What begins with pg_ the server writes for itself (15.20: pg_attver, another number in each cluster).
-        'options', (select jsonb_agg(o order by o collate "C") from unnest(a.attoptions) o where o !~ '^pg_'),
+        'options', (select jsonb_agg(o order by o collate "C") from unnest(a.attoptions) o),
         'server options', (select jsonb_agg(o order by o collate "C") from unnest(a.attfdwoptions) o),
         'inherited', case when a.attinhcount > 0 then case when a.attislocal then 'and local' else 'only' end end
     )

@@ -9,8 +9,8 @@ select
         'persistence', case c.relpersistence when 'u' then 'unlogged' when 't' then 'temporary' end,
         'row level security', c.relrowsecurity,
         'force row level security', c.relforcerowsecurity,
-        'options', (select jsonb_agg(o order by o collate "C") from unnest(c.reloptions) o where o !~ '^pg_'),
-        'toast options', (select jsonb_agg(o order by o collate "C") from unnest(toast.reloptions) o where o !~ '^pg_'),
+        'options', (select jsonb_agg(o order by o collate "C") from unnest(c.reloptions) o),
+        'toast options', (select jsonb_agg(o order by o collate "C") from unnest(toast.reloptions) o),
         'populated', case when c.relkind = 'm' then c.relispopulated end,
         'replica identity', case when c.relkind in ('r', 'p') then
             case c.relreplident when 'n' then 'nothing' when 'f' then 'full' when 'i' then 'index' end end,

@@ -11,7 +11,12 @@ join pg_catalog.pg_roles r on r.rolname in ('anon', 'authenticated')
 where c.relkind = 'v'
   and not starts_with(n.nspname, 'pg_')
   and n.nspname <> all (array['information_schema', 'auth', 'storage', 'extensions', 'cron'])
-  and not coalesce(c.reloptions && array['security_invoker=true', 'security_invoker=on', 'security_invoker=yes', 'security_invoker=1'], false)
+  and not exists (
+    select
+    from pg_options_to_table(c.reloptions) o
+    where o.option_name = 'security_invoker'
+      and o.option_value::boolean
+)
   and has_schema_privilege(r.oid, n.oid, 'usage')
   and has_any_column_privilege(r.oid, c.oid, 'select, insert, update')
 group by n.nspname, c.relname, c.relowner

@@ -73,5 +73,5 @@ def _run(as_postgres: bool, *command: str | Path) -> None:
 def _server_binaries() -> Path:
     found = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "initdb").exists()]
     if not found:
-        pytest.fail("no PostgreSQL server is installed: run apt-get install postgresql postgresql-15-cron")
+        pytest.fail("no PostgreSQL server is installed: run `make test-packages`")
     return max(found, key=lambda path: int(path.parent.name))

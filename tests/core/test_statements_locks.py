@@ -220,7 +220,7 @@ def unprivileged() -> list[str]:
 def server() -> Iterator[str]:
     binaries = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     if not binaries:
-        pytest.fail("no PostgreSQL server binaries: run `apt-get install postgresql`")
+        pytest.fail("no PostgreSQL server binaries: run `make test-packages`")
     home = pathlib.Path(tempfile.mkdtemp(prefix="pg_deploy_locks_", dir="/tmp"))
     if os.geteuid() == 0:
         shutil.chown(home, "postgres")

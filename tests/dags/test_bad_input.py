@@ -469,7 +469,7 @@ def with_port(url: str, port: int) -> str:
 def pgbouncer(url: str, mode: str) -> Iterator[int]:
     """The real one, before the database of `url`; its port."""
     if not PGBOUNCER.exists():
-        pytest.fail("pgbouncer is missing: run `apt-get install pgbouncer`")
+        pytest.fail("pgbouncer is missing: run `make test-packages`")
     parts = urlsplit(url)
     port = free_port()
     directory = Path(tempfile.mkdtemp(prefix="bad-input-"))

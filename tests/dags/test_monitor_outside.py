@@ -67,7 +67,7 @@ def running(folder: Path, port: int, *command: str) -> Iterator[subprocess.Popen
     """A server of its own, which listens; ended by its pid."""
     program = shutil.which(command[0])
     if program is None:
-        pytest.fail(f"{command[0]} is not installed: run sh launch/packages.sh", pytrace=False)
+        pytest.fail(f"{command[0]} is not installed: run `make test-packages`", pytrace=False)
     with (folder / f"{command[0]}.log").open("wb") as log:
         process = subprocess.Popen([program, *command[1:]], stdout=log, stderr=log, cwd=folder)
     try:

@@ -27,7 +27,7 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The CLI of npm, in a folder of its own: about 140 MB, gone with the other temporary files."""
     npm = shutil.which("npm")
     if npm is None:
-        pytest.fail("npm is missing: run `apt-get install npm`")
+        pytest.fail("npm is missing: run `make acceptance-packages`")
     home = tmp_path_factory.mktemp("supabase-cli")
     done = subprocess.run(
         [npm, "install", "--no-audit", "--no-fund", f"supabase@{VERSION}"],

@@ -176,7 +176,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Debian's Chromium with a fresh profile."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
-        pytest.fail("there is no Chromium: `make test` installs it, or run `apt-get install chromium`", pytrace=False)
+        pytest.fail("there is no Chromium: run `make test-packages`", pytrace=False)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser

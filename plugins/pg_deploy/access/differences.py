@@ -14,6 +14,7 @@ from pg_deploy.access.policies import policy_changes
 from pg_deploy.access.rights import PUBLIC, held_rights, memberships, reachable_roles
 from pg_deploy.catalog.identities import of_membership
 from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.catalog.switches import is_on
 
 _DATA_RIGHTS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"})
 _OBJECTS = (*RELATIONS, "column", "function", "procedure", "schema", "sequence")
@@ -102,7 +103,7 @@ def _opened(role: str, commands: tuple[str, ...], kind: str, name: str, after: F
     why = {
         "materialized view": "; a materialized view knows no row level security: it shows every row",
         "view": ""
-        if "security_invoker=true" in properties.get("options", [])
+        if is_on(properties.get("options", []), "security_invoker")
         else f'; it reads with the rights of its owner "{properties.get("owner")}", whom no policy holds back',
         "function": f'; it runs with the rights of its owner "{properties.get("owner")}"',
         "table": "" if properties.get("row level security") else "; without row level security: every row",
@@ -170,8 +171,8 @@ def _same_relation(kind: str, old: Fact, new: Fact, who: str) -> Iterator[Access
             f'the owner of "{name}" is {"now" if forced else "no longer"} subject to its policies',
         )
     if kind == "view" and before.get("options") != after.get("options"):
-        invoker = "security_invoker=true" in after.get("options", [])
-        was = "security_invoker=true" in before.get("options", [])
+        invoker = is_on(after.get("options", []), "security_invoker")
+        was = is_on(before.get("options", []), "security_invoker")
         if was != invoker:
             reads = (
                 "with the rights of whoever asks"

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any, Literal, cast
@@ -22,6 +22,7 @@ from psycopg import pq
 from psycopg.rows import tuple_row
 
 from pg_deploy.catalog.definition import as_worded_today
+from pg_deploy.catalog.objects import Objects, Which, read_objects
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, Row, read_rows
 from pg_deploy.errors import CatalogMovedError, CatalogTransactionError
 
@@ -67,6 +68,8 @@ class Facts:
     facts: frozenset[Fact]
     server_version: int
     read_at: datetime
+    objects: Objects | None = field(default=None, compare=False)
+    """Who stands behind the names, where that was asked for."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -94,6 +97,7 @@ def read_facts(
     *,
     ignored_schemas: Iterable[str] = IGNORED_SCHEMAS,
     keep_plan: bool = False,
+    objects: Which = "none",
 ) -> Facts:
     """All facts, from one repeatable-read transaction that is aborted. Reads only.
 
@@ -106,14 +110,17 @@ def read_facts(
     autocommit = connection.autocommit
     connection.autocommit = True
     try:
-        return _retrying(connection, ignored_schemas, _own_transaction, keep_plan=keep_plan)
+        return _retrying(connection, ignored_schemas, _own_transaction, keep_plan=keep_plan, objects=objects)
     finally:
         if not connection.closed:
             connection.autocommit = autocommit
 
 
 def read_facts_in_transaction(
-    connection: psycopg.Connection[Any], *, ignored_schemas: Iterable[str] = IGNORED_SCHEMAS
+    connection: psycopg.Connection[Any],
+    *,
+    ignored_schemas: Iterable[str] = IGNORED_SCHEMAS,
+    objects: Which = "none",
 ) -> Facts:
     """All facts as the caller's open transaction sees them, its own uncommitted changes included. Reads only.
 
@@ -121,7 +128,7 @@ def read_facts_in_transaction(
     CatalogTransactionError without a transaction or in a failed one, CatalogMovedError as read_facts does.
     """
     _require(connection, pq.TransactionStatus.INTRANS)
-    return _retrying(connection, ignored_schemas, _savepoint)
+    return _retrying(connection, ignored_schemas, _savepoint, objects=objects)
 
 
 def _require(connection: psycopg.Connection[Any], expected: pq.TransactionStatus) -> None:
@@ -136,6 +143,7 @@ def _retrying(
     frame: Callable[[psycopg.Connection[Any]], AbstractContextManager[None]],
     *,
     keep_plan: bool = False,
+    objects: Which = "none",
 ) -> Facts:
     ignored = tuple(ignored_schemas)
     reason = ""
@@ -145,12 +153,13 @@ def _retrying(
             with frame(connection), connection.cursor(row_factory=tuple_row) as cursor:
                 read_at = datetime.now(timezone.utc)
                 rows = read_rows(cursor, ignored, keep_plan=keep_plan)
+                behind = read_objects(cursor, objects)
         except DROPPED_MEANWHILE as error:
             reason = str(error.diag.message_primary or error)
         except ObjectDroppedError as error:
             reason = str(error)
         else:
-            return Facts(_assemble(rows), connection.info.server_version, read_at)
+            return Facts(_assemble(rows), connection.info.server_version, read_at, behind)
     raise CatalogMovedError(ATTEMPTS, reason)
 
 

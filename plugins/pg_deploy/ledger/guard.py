@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from pg_deploy.catalog.objects import Which
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.errors import LockNotFreeError
 from pg_deploy.ledger import deployment as deployments
@@ -59,7 +60,7 @@ class Guard:
         with _lent(connection, self._kept if keep else None):
             yield connection
 
-    def read_facts(self) -> Facts:
+    def read_facts(self, objects: Which = "none") -> Facts:
         """All catalog facts, in a session that serves nothing else: it has its plan ready, and no migration ran in it.
 
         Raises as `catalog.reader.read_facts`.
@@ -70,7 +71,7 @@ class Guard:
             connection.close()
             connection = self.target.connect("catalog")
         with _lent(connection, self._reader):
-            return read_facts(connection, keep_plan=True)
+            return read_facts(connection, keep_plan=True, objects=objects)
 
     def close(self) -> None:
         """Close the sessions that were kept."""

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pg_deploy.catalog.objects import from_text
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.session import Connection
+
+# A ledger that an older version of the engine made, and that is only read, has no such column: then the name finds the null.
+_OBJECTS = "(select objects from deploy_ledger.snapshot i where i.id = s.id)"
+_MISSING = "cross join (select null::text as objects) missing"
 
 
 def save(
@@ -44,8 +49,8 @@ def save(
         )
         connection.execute(
             """insert into deploy_ledger.snapshot
-                (deployment_id, attempt_id, moment, location, fingerprint, server_version, fact_hashes)
-            values (%s, %s, %s, %s, %s, %s, %s)""",
+                (deployment_id, attempt_id, moment, location, fingerprint, server_version, fact_hashes, objects)
+            values (%s, %s, %s, %s, %s, %s, %s, %s)""",
             [
                 deployment_id,
                 attempt_id,
@@ -54,6 +59,7 @@ def save(
                 facts.fingerprint,
                 facts.server_version,
                 [fact.hash for fact in ordered],
+                facts.objects.text() if facts.objects else None,
             ],
         )
 
@@ -61,7 +67,7 @@ def save(
 def load(connection: Connection, attempt_id: int, moment: str, *, location: str = "target") -> Facts | None:
     """The newest snapshot of that attempt and moment, if one was taken. Reads only."""
     head = connection.execute(
-        """select id, server_version, taken_at from deploy_ledger.snapshot
+        f"""select id, server_version, taken_at, {_OBJECTS} from deploy_ledger.snapshot s {_MISSING}
         where attempt_id = %s and moment = %s and location = %s order by id desc limit 1""",
         [attempt_id, moment, location],
     ).fetchone()
@@ -71,14 +77,16 @@ def load(connection: Connection, attempt_id: int, moment: str, *, location: str 
 def newest(connection: Connection, moment: str) -> tuple[int, Facts] | None:
     """The newest snapshot of the target at that moment of any deployment, with the deployment's id. Reads only."""
     head = connection.execute(
-        """select id, server_version, taken_at, deployment_id from deploy_ledger.snapshot
+        f"""select id, server_version, taken_at, {_OBJECTS}, deployment_id from deploy_ledger.snapshot s {_MISSING}
         where moment = %s and location = 'target' order by id desc limit 1""",
         [moment],
     ).fetchone()
-    return (head[3], _facts(connection, *head[:3])) if head else None
+    return (head[4], _facts(connection, *head[:4])) if head else None
 
 
-def _facts(connection: Connection, snapshot_id: int, server_version: int, taken_at: datetime) -> Facts:
+def _facts(
+    connection: Connection, snapshot_id: int, server_version: int, taken_at: datetime, objects: str | None
+) -> Facts:
     rows = connection.execute(
         """select f.kind, f.identity, f.definition, f.scope
         from deploy_ledger.snapshot s
@@ -86,4 +94,4 @@ def _facts(connection: Connection, snapshot_id: int, server_version: int, taken_
         where s.id = %s""",
         [snapshot_id],
     ).fetchall()
-    return Facts(frozenset(Fact.kept(*row) for row in rows), server_version=server_version, read_at=taken_at)
+    return Facts(frozenset(Fact.kept(*row) for row in rows), server_version, taken_at, from_text(objects))

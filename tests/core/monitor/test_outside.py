@@ -98,10 +98,10 @@ def _running(folder: Path, *command: str, answers: Callable[[], object]) -> Iter
         process.wait(20)
 
 
-def _program(name: str, package: str) -> str:
+def _program(name: str) -> str:
     found = shutil.which(name)
     if found is None:
-        pytest.fail(f"{name} is not installed: run apt-get install {package}", pytrace=False)
+        pytest.fail(f"{name} is not installed: run `make test-packages`", pytrace=False)
     return found
 
 
@@ -110,7 +110,7 @@ def test_the_hit_rate_of_a_real_redis_is_measured_and_its_end_is_told(tmp_path: 
     """Else the guide's "cache hit rates (monitor Redis)" is left to somebody's terminal."""
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
-    server = _program("redis-server", "redis-server")
+    server = _program("redis-server")
     options = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
     with _running(tmp_path, server, *options, answers=lambda: socket.create_connection(("127.0.0.1", port), 1).close()):
         first = measure_redis(url, ())
@@ -132,7 +132,7 @@ def test_the_cpu_is_read_from_a_real_node_exporter_and_its_end_is_told(tmp_path:
     """Else "CPU usage (should decrease or stay same)" cannot be answered."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/metrics"
-    exporter = _program("prometheus-node-exporter", "prometheus-node-exporter")
+    exporter = _program("prometheus-node-exporter")
     option = f"--web.listen-address=127.0.0.1:{port}"
     with _running(tmp_path, exporter, option, answers=lambda: socket.create_connection(("127.0.0.1", port), 1).close()):
         first = measure_prometheus(url, {}, ())

@@ -84,7 +84,7 @@ def programs_folder() -> Path:
         return Path(os.environ["PG_BIN"])
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda each: int(each.parts[4]))
     if not installed:
-        pytest.fail("PostgreSQL's programs are missing: run `apt-get install postgresql`")
+        pytest.fail("PostgreSQL's programs are missing: run `make test-packages`")
     return installed[-1].parent
 
 

@@ -21,7 +21,7 @@ PGBOUNCER = Path("/usr/sbin/pgbouncer")
 @contextmanager
 def pgbouncer(server: Server, directory: Path, mode: str, extra: str = "") -> Iterator[int]:
     if not PGBOUNCER.exists():
-        pytest.fail("pgbouncer is missing: run `apt-get install pgbouncer`")
+        pytest.fail("pgbouncer is missing: run `make test-packages`")
     port = free_port()
     configuration = directory / f"pgbouncer-{port}.ini"
     configuration.write_text(

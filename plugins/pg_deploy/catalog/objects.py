@@ -1,0 +1,116 @@
+"""The objects behind the facts: who is meant, whatever it is called, and who needs whom.
+
+An address holds in one database of one server only: a copy, or a restored database, has others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+Key = tuple[str, str]
+Address = tuple[int, int, int]
+"""The catalog's oid, the object's, and a column's number or 0."""
+Which = Literal["none", "held", "all"]
+"""Nothing; what holds data; everything, with its dependencies and the positions of sequences."""
+
+_SQL = Path(__file__).resolve().parents[3] / "sql" / "catalog" / "common"
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Addresses by kind and identity, in the database `database` of the server `system`.
+
+    With `is_whole`, all objects are here, `edges` says which address needs which, and why (pg_depend's letter), and
+    `positions` how far each sequence had come.
+    """
+
+    system: str
+    database: int
+    rows: tuple[tuple[str, str, int, int, int], ...]
+    is_whole: bool = False
+    edges: tuple[tuple[int, int, int, int, int, int, str], ...] = ()
+    positions: tuple[tuple[str, int, bool], ...] = ()
+
+    @cached_property
+    def addresses(self) -> Mapping[Key, Address]:
+        """The address of each object that is known."""
+        return {(kind, identity): (classid, oid, number) for kind, identity, classid, oid, number in self.rows}
+
+    @cached_property
+    def keys(self) -> Mapping[Address, Key]:
+        """The object at each address."""
+        return {address: key for key, address in self.addresses.items()}
+
+    def is_of(self, other: Objects) -> bool:
+        """Whether both speak of the same database."""
+        return (self.system, self.database) == (other.system, other.database)
+
+    def text(self) -> str:
+        """For the ledger."""
+        return json.dumps(
+            [self.system, self.database, self.rows, self.is_whole, self.edges, self.positions], separators=(",", ":")
+        )
+
+
+def from_text(text: str | None) -> Objects | None:
+    """What `text()` wrote; None of a snapshot that kept none."""
+    if not text:
+        return None
+    system, database, rows, is_whole, edges, positions = json.loads(text)
+    return Objects(system, database, _tuples(rows), is_whole, _tuples(edges), _tuples(positions))
+
+
+def read_objects(cursor: psycopg.Cursor[TupleRow], which: Which) -> Objects | None:
+    """The objects, in the open transaction that `read_rows` has set up. Reads only."""
+    if which == "none":
+        return None
+    included = (_SQL / "included.sql").read_text(encoding="utf-8")
+    system, database = _place(cursor)
+    if which == "held":
+        row = cursor.execute((included + (_SQL / "held.sql").read_text(encoding="utf-8")).encode()).fetchone()
+        return Objects(system, database, _tuples(json.loads(row[0]) if row else ()))
+    rows = _fetched(cursor, included + (_SQL / "objects.sql").read_text(encoding="utf-8"))
+    edges = _fetched(cursor, included + (_SQL / "dependencies.sql").read_text(encoding="utf-8"))
+    return Objects(system, database, tuple(rows), True, tuple(edges), tuple(_positions(cursor)))
+
+
+def _place(cursor: psycopg.Cursor[TupleRow]) -> tuple[str, int]:
+    row = cursor.execute(
+        """select (select system_identifier from pg_catalog.pg_control_system())::text, b.oid::bigint
+        from pg_catalog.pg_database b where b.datname = current_database()"""
+    ).fetchone()
+    return (str(row[0]), int(row[1])) if row else ("", 0)
+
+
+def _positions(cursor: psycopg.Cursor[TupleRow]) -> list[tuple[str, int, bool]]:
+    """How far each sequence had come that this role may read."""
+    sequences = cursor.execute(
+        """select n.nspname, c.relname, format('%I.%I', n.nspname, c.relname)
+        from pg_catalog.pg_class c
+        join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        where c.relkind = 'S' and pg_catalog.has_sequence_privilege(c.oid, 'select')"""
+    ).fetchall()
+    found = []
+    for namespace, name, identity in sequences:
+        query = sql.SQL("select last_value, is_called from {}").format(sql.Identifier(namespace, name))
+        row = cursor.execute(query).fetchone()
+        if row:
+            found.append((str(identity), int(row[0]), bool(row[1])))
+    return found
+
+
+def _fetched(cursor: psycopg.Cursor[TupleRow], statement: str) -> list[Any]:
+    return sorted(cursor.execute(statement.encode()).fetchall())
+
+
+def _tuples(rows: Iterable[Sequence[Any]]) -> tuple[Any, ...]:
+    return tuple(tuple(row) for row in rows)

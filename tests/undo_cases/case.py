@@ -1,0 +1,112 @@
+"""One case: made, filled, changed by the engine, undone by the engine, judged."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import yaml
+
+from pg_deploy.apply import apply
+from pg_deploy.errors import NoRollbackError, PgDeployError, RollbackRefusedError
+from pg_deploy.rollback import roll_back
+from pg_deploy.snapshot import take_snapshot
+from tests.building import write_migration
+from tests.core.working import working_on
+from tests.undo_cases.filling import fill
+from tests.undo_cases.judging import State, read_state
+from tests.undo_cases.server import Server
+
+_VERSION = "20250101000000"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`verdict`: undone, undone but for, refused, wrong, or not applied; `said`: the reasons, or what is wrong."""
+
+    name: str
+    kind: str
+    verdict: str
+    said: str = ""
+    generated: str = ""
+
+    @property
+    def line(self) -> str:
+        """One line of the answer."""
+        end = f": {self.said}" if self.said else ""
+        return f"{self.name} ({self.kind}): {self.verdict}{end}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What one file says."""
+
+    name: str
+    kind: str
+    before: str
+    migration: str
+    superuser: bool = False
+
+
+def read_case(path: Path) -> Case:
+    """The case of a file."""
+    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return Case(
+        path.stem, found["kind"], found["before"], found["migration"], "superuser" in (found.get("needs") or ())
+    )
+
+
+def run_case(server: Server, case: Case) -> Outcome:
+    """Run it on filled tables; where the migration does not go through with those rows, on the rows of the case alone."""
+    found = _run(server, case, filled=True)
+    return _run(server, case, filled=False) if found.verdict == "not applied" else found
+
+
+def _run(server: Server, case: Case, *, filled: bool) -> Outcome:
+    role = "admin" if case.superuser else "deployer"
+    name = "case_" + re.sub(r"\W", "_", case.name)[:50]
+    with server.database(name), tempfile.TemporaryDirectory() as folder:
+        with psycopg.connect(server.url(role, name), autocommit=True) as connection:
+            connection.execute(case.before.encode())
+        if filled:
+            with psycopg.connect(server.url("admin", name), autocommit=True) as connection:
+                fill(connection)
+        before = read_state(server, name)
+        write_migration(Path(folder), f"{_VERSION}_change", case.migration, rollback=None)
+        return _judge(server, case, name, server.url(role, name), Path(folder), before)
+
+
+def _judge(server: Server, case: Case, database: str, url: str, folder: Path, before: State) -> Outcome:
+    def outcome(verdict: str, said: object = "") -> Outcome:
+        return Outcome(case.name, case.kind, verdict, " | ".join(str(said).splitlines()), work.text)
+
+    with working_on(url, folder) as work:
+        try:
+            take_snapshot(work.job, work.migrations[0])
+        except Exception as error:
+            return outcome("wrong", f"the snapshot fails: {error!r}")
+        try:
+            apply(work.job, work.migrations[0])
+        except PgDeployError as error:
+            return outcome("not applied", error)
+        try:
+            undone = roll_back(work.job, _VERSION)
+        except (NoRollbackError, RollbackRefusedError) as error:
+            if "does not lead back" in str(error) or isinstance(error, RollbackRefusedError):
+                return outcome("wrong", error)
+            return outcome("refused", "; ".join(error.reasons))
+        except Exception as error:
+            return outcome("wrong", error)
+        differences = list(before.differences(read_state(server, database)))
+        said = undone.sentence.partition("but for ")[2]
+        if differences and not said:
+            return outcome("wrong", "; ".join(["called as before", *differences[:6]]))
+        if any(line.startswith("pg_dump") for line in differences):
+            return outcome("wrong", "; ".join(differences[:6]))
+        if said:
+            return outcome("undone but for", said)
+        return outcome("undone")

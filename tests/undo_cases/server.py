@@ -1,0 +1,135 @@
+"""A private cluster for one worker: the roles that the cases know, and a template database that holds the ledger."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from pg_deploy.ledger import schema
+from pg_deploy.migrations import history
+
+_ROLES = """
+create role deployer login createrole;
+create role reader; create role writer; create role other_owner; create role "App Role";
+"""
+_SETTINGS = (
+    "-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c synchronous_commit=off "
+    "-c full_page_writes=off -c wal_level=logical -c autovacuum=off -c max_prepared_transactions=5 -c jit=off"
+)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running cluster without passwords on a loopback port."""
+
+    bindir: Path
+    port: int
+
+    def url(self, role: str, database: str) -> str:
+        """Where `role` reaches `database`."""
+        return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
+
+    @contextmanager
+    def database(self, name: str) -> Iterator[str]:
+        """A new database of the role deployer, gone afterwards, and with it the roles that the case made."""
+        with psycopg.connect(self.url("admin", "postgres"), autocommit=True) as connection:
+            known = _roles(connection)
+            connection.execute(
+                sql.SQL("create database {} template undo_cases owner deployer").format(sql.Identifier(name))
+            )
+            try:
+                yield name
+            finally:
+                _end_subscriptions(self.url("admin", name))
+                connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+                for role in _roles(connection) - known:
+                    connection.execute(sql.SQL("drop owned by {0}; drop role {0}").format(sql.Identifier(role)))
+
+
+def binaries(wanted: str) -> Path:
+    """The folder of a server's programs: as given, of that major version, or of the newest that is installed."""
+    if "/" in wanted:
+        return Path(wanted)
+    found = [path for path in Path("/usr/lib/postgresql").glob(f"{wanted or '*'}/bin") if (path / "initdb").exists()]
+    if not found:
+        raise SystemExit(f'no PostgreSQL server "{wanted}" is installed: give SERVER=/the/folder/of/its/programs')
+    return max(found, key=lambda path: int(path.parent.name))
+
+
+@contextmanager
+def started(bindir: Path) -> Iterator[Server]:
+    """A cluster with roles and template; nothing of it stays."""
+    root = os.geteuid() == 0
+    with tempfile.TemporaryDirectory(prefix="pg-deploy-undo-cases-") as folder:
+        if root:
+            shutil.chown(folder, "postgres", "postgres")
+        data = Path(folder) / "data"
+        _run(root, bindir / "initdb", "-D", data, "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = int(free.getsockname()[1])
+        start = ("-D", data, "-l", Path(folder) / "log", "-w", "-o", f"-p {port} {_SETTINGS}", "start")
+        _run(root, bindir / "pg_ctl", *start)
+        try:
+            server = Server(bindir, port)
+            _prepare(server)
+            yield server
+        finally:
+            _run(root, bindir / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+
+
+def _prepare(server: Server) -> None:
+    with psycopg.connect(server.url("admin", "postgres"), autocommit=True) as connection:
+        connection.execute(_ROLES)
+        if connection.info.server_version >= 160000:
+            connection.execute('grant reader, writer, other_owner, "App Role" to deployer with inherit true, set true')
+        else:
+            connection.execute('grant reader, writer, other_owner, "App Role" to deployer')
+        connection.execute(
+            "create database undo_cases template template0 encoding 'UTF8' lc_collate 'C.UTF-8' lc_ctype 'C.UTF-8' "
+            "owner deployer"
+        )
+    with psycopg.connect(server.url("admin", "undo_cases"), autocommit=True) as connection:
+        connection.execute("alter schema public owner to deployer")
+    with psycopg.connect(server.url("deployer", "undo_cases"), autocommit=True) as connection:
+        schema.ensure(connection)
+        history.ensure(connection)
+
+
+def _roles(connection: psycopg.Connection[tuple[object, ...]]) -> set[str]:
+    return {str(row[0]) for row in connection.execute("select rolname from pg_roles").fetchall()}
+
+
+def _end_subscriptions(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for (name,) in connection.execute(
+            "select subname from pg_subscription s join pg_database d on d.oid = subdbid where datname = current_database()"
+        ).fetchall():
+            for statement in ("alter subscription {} disable", "alter subscription {} set (slot_name = none)"):
+                connection.execute(sql.SQL(statement).format(sql.Identifier(name)))  # type: ignore[arg-type]
+            connection.execute(sql.SQL("drop subscription {}").format(sql.Identifier(name)))
+
+
+def _run(as_postgres: bool, *command: str | Path) -> None:
+    prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if as_postgres else []
+    done = subprocess.run(
+        [*prefix, *map(str, command)],
+        check=False,
+        text=True,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    if done.returncode:
+        raise SystemExit(f'"{Path(command[0]).name}" failed with {done.returncode}: {done.stderr}')
