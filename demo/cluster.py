@@ -40,14 +40,15 @@ def ensure(directory: Path, *, scale: float = 1.0, port: int | None = None) -> C
 
 
 def running(directory: Path) -> Cluster | None:
-    """The cluster of this directory if its server runs, else None. Reads only."""
+    """The cluster of this directory if its server runs, on the port where it does, else None. Reads only."""
     cluster = load(directory)
-    return cluster if cluster is not None and server.server_pid(cluster.data) is not None else None
+    found = server.serving(cluster.data) if cluster is not None else None
+    return replace(cluster, port=found.port) if cluster is not None and found is not None else None
 
 
 def existing(directory: Path) -> Cluster:
     """The cluster of this directory, running or not; raises NoClusterError where none was made. Reads only."""
-    cluster = load(directory)
+    cluster = running(directory) or load(directory)
     if cluster is None:
         raise NoClusterError(directory)
     return cluster
@@ -131,9 +132,14 @@ def _free(port: int) -> int:
 
 def _started(cluster: Cluster, port: int | None) -> Cluster:
     """Start the server where it is not running, on the wanted port."""
-    if server.server_pid(cluster.data) is not None:
-        if port in (None, cluster.port):
-            return cluster
+    found = server.serving(cluster.data)
+    if found is not None:
+        if port in (None, found.port):
+            # Somebody may have started it by hand, on another port than the one that we remember.
+            here = replace(cluster, port=found.port)
+            if here != cluster:
+                save(here)
+            return here
         _free(port)
         server.stop(cluster.bindir, cluster.data)
     erase(cluster.directory / "data.new")

@@ -21,6 +21,8 @@ from demo.errors import ServerFailedError, ServerMissingError
 FIRST_PORT = 54320
 SERVER_USER = "postgres"
 START_PATIENCE_S = 20.0
+SAME_START_S = 30.0
+"""A process and the file that it writes when it starts: no other PostgreSQL gets the same pid within that time."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,14 @@ class Installation:
 
 
 def find_installation() -> Installation | None:
-    """The newest server here with pg_cron, pgcrypto and pg_stat_statements; None where there is none. Reads only."""
-    bindirs = list(Path("/usr/lib/postgresql").glob("*/bin")) + list(Path("/usr").glob("pgsql-*/bin"))
+    """The newest server here with pg_cron, pgcrypto and pg_stat_statements; None where there is none. Reads only.
+
+    Looks at PG_DEPLOY_BINDIR alone where that is set, as the engine does.
+    """
+    configured = os.environ.get("PG_DEPLOY_BINDIR")
+    bindirs = [Path(configured)] if configured else list(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not configured:
+        bindirs += list(Path("/usr").glob("pgsql-*/bin"))
     found = [candidate for bindir in bindirs if (candidate := _installation(bindir))]
     return max(found, key=lambda installation: installation.major, default=None)
 
@@ -41,7 +49,8 @@ def find_installation() -> Installation | None:
 def _installation(bindir: Path) -> Installation | None:
     number = re.search(r"(\d+)$", bindir.parent.name)
     shares = (
-        Path("/usr/share/postgresql") / bindir.parent.name,
+        # Debian's usr/lib/postgresql/17/bin has it in usr/share/postgresql/17.
+        bindir.parents[min(3, len(bindir.parents) - 1)] / "share" / "postgresql" / bindir.parent.name,
         bindir.parent / "share" / "postgresql",
         bindir.parent / "share",
     )
@@ -99,15 +108,52 @@ def run(bindir: Path, program: str, *arguments: str) -> None:
         raise ServerFailedError(program, "\n".join(said.splitlines()[-15:]))
 
 
-def server_pid(data: Path) -> int | None:
-    """The pid of the server that runs on this data directory, None if none does, whatever a stale pid file says."""
+@dataclass(frozen=True)
+class Serving:
+    """The server that runs on a data directory, and its port."""
+
+    pid: int
+    port: int
+
+
+def serving(data: Path) -> Serving | None:
+    """The server that runs on this data directory, whoever started it, with whatever options. Reads only.
+
+    None where none does, whatever a stale pid file says. The directory itself knows its server: the file that the server
+    wrote into it, as long as its pid is a PostgreSQL that began when the file says so, or that names or works in this directory.
+    """
     try:
-        pid = int((data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
-        # The command line, not the working directory: root in a container may not read another account's.
-        words = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+        pid, folder, began, port, *_ = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        words = Path(f"/proc/{int(pid)}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+        found = Serving(int(pid), int(port))
+        same_start = abs(_began(found.pid) - int(began)) < SAME_START_S
     except (OSError, ValueError):
         return None
-    return pid if str(data) in words else None
+    if not Path(words[0].split(":")[0]).name.startswith(("postgres", "postmaster")):
+        return None
+    # Root in a container may be unable to read where another account's process works.
+    here = same_start or str(data) in words or _works_in(found.pid) == data
+    return found if here and Path(folder).resolve() == data.resolve() else None
+
+
+def server_pid(data: Path) -> int | None:
+    """The pid of the server that runs on this data directory; None where none does. Reads only."""
+    found = serving(data)
+    return found.pid if found else None
+
+
+def _began(pid: int) -> float:
+    """When a process began, in seconds since 1970."""
+    ticks = int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19])
+    booted = re.search(r"^btime (\d+)$", Path("/proc/stat").read_text(encoding="utf-8"), re.MULTILINE)
+    return int(booted[1] if booted else 0) + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _works_in(pid: int) -> Path | None:
+    try:
+        return Path(os.readlink(f"/proc/{pid}/cwd"))
+    except OSError:
+        return None
 
 
 def start(bindir: Path, data: Path, port: int, options: Mapping[str, str] | None = None) -> None:

@@ -17,10 +17,14 @@ from pg_deploy.migrations.manifest import Goal
 from pg_deploy.migrations.migration import Benchmark, Query
 from pg_deploy.session import LOCK_TIMEOUT_S, Connection, aborted_transaction, one_line
 
+UNEXPLAINED = "over its limit, which decides nothing: neither its plan nor the blocks it read got worse"
 RUNS = 5
 NOISE_MS = 20.0
-# Blocks read differ a little from run to run (visibility checks, cache): less than this is the same.
-_SAME_BLOCKS = 1.1
+# Blocks read and estimates differ a little from run to run (visibility checks, cache, statistics): less than this is the same.
+_SAME = 1.1
+# What EXPLAIN cannot run is measured by the server's counters of this transaction; of relations, as it has no others.
+_BLOCKS_SO_FAR = b"""select sum(pg_catalog.pg_stat_get_xact_blocks_fetched(c.oid))::bigint
+from pg_catalog.pg_class c where c.relkind in ('r', 'i', 't', 'm')"""
 _EXPLAINABLE = ("select", "insert", "update", "delete", "merge", "values", "with", "table", "execute")
 
 
@@ -68,6 +72,8 @@ class Comparison:
     goal_text: str
     breached: bool
     why: str = ""
+    unexplained: bool = False
+    """Slower than the limit, and neither plan nor blocks read got worse: told, and no reason to undo anything."""
 
     @property
     def sentence(self) -> str:
@@ -78,7 +84,8 @@ class Comparison:
             return f"{self.after.ms:.2f} ms (nothing to compare with before)"
         change = _change(self.before.ms, self.after.ms)
         goal = "" if self.goal_met is None else f"; goal {'met' if self.goal_met else 'NOT met'}: {self.goal_text}"
-        return f"{change}, {self.before.ms:.2f} -> {self.after.ms:.2f} ms{goal}"
+        busy = f"; {UNEXPLAINED}" if self.unexplained else ""
+        return f"{change}, {self.before.ms:.2f} -> {self.after.ms:.2f} ms{goal}{busy}"
 
 
 def measure_all(
@@ -131,7 +138,8 @@ def compare(
 ) -> Comparison:
     """Judge one benchmark. `after` holds all of the migration's, for goals that name another one.
 
-    A breach counts only if blocks read or the plan got worse too, and, `agrees`, measuring again says the same.
+    A breach counts only if blocks read or the plan got worse too, and, `agrees`, measuring again says the same. A query that
+    fails afterwards is one.
     """
     now = after[benchmark.name]
     goal = benchmark.terms.goal
@@ -143,22 +151,33 @@ def compare(
     why = ""
     if slower and before is not None:
         why = f"slower than its limit of {benchmark.terms.limit.times_slower:g} times"
-    return Comparison(benchmark.name, before, now, met, text, slower and agrees, why)
+    unexplained = not slower and _is_slower(benchmark, before, now)
+    return Comparison(benchmark.name, before, now, met, text, slower and agrees, why, unexplained)
 
 
 def breaches(benchmark: Benchmark, before: Measurement | None, after: Measurement) -> bool:
-    """Whether `after` is slower than the limit allows, by more than noise, and for a reason that the plan shows.
+    """Whether `after` is slower than the limit allows, by more than noise, and its plan or the blocks it read got worse too.
 
-    The quickest runs are compared: a machine that is busy during one of the measurements makes no breach.
+    A time alone decides nothing, however long: it also says how busy the machine was.
     """
+    return before is not None and _is_slower(benchmark, before, after) and _got_worse(before, after)
+
+
+def _is_slower(benchmark: Benchmark, before: Measurement | None, after: Measurement) -> bool:
+    """By the quickest runs: a machine that is busy during some of them makes none slower."""
     if before is None or before.error or after.error:
         return False
     allowed = before.best_ms * benchmark.terms.limit.times_slower
-    if after.best_ms <= allowed or after.best_ms - before.best_ms < NOISE_MS:
-        return False
-    if before.blocks is None or after.blocks is None:
+    return after.best_ms > allowed and after.best_ms - before.best_ms >= NOISE_MS
+
+
+def _got_worse(before: Measurement, after: Measurement) -> bool:
+    """More blocks, or a plan that the server itself takes for dearer: another one that costs no less, or any that costs more."""
+    if before.blocks is not None and after.blocks is not None and after.blocks > before.blocks * _SAME:
         return True
-    return after.blocks > before.blocks * _SAME_BLOCKS or after.plan != before.plan
+    if before.cost is None or after.cost is None:
+        return False
+    return after.cost > before.cost * _SAME or (after.plan != before.plan and after.cost >= before.cost)
 
 
 @dataclass(frozen=True)
@@ -182,9 +201,16 @@ def _once(connection: Connection, query: Query, timeout_s: float) -> _Once:
             ).fetchone()
             if explained:
                 return _read_plan(explained[0])
+        so_far = _blocks_so_far(connection)
         started = time.monotonic()
         connection.execute(timed.sql.encode())
-        return _Once((time.monotonic() - started) * 1000, None, None, None)
+        ms = (time.monotonic() - started) * 1000
+        return _Once(ms, _blocks_so_far(connection) - so_far, None, None)
+
+
+def _blocks_so_far(connection: Connection) -> int:
+    row = connection.execute(_BLOCKS_SO_FAR).fetchone()
+    return int(row[0] or 0) if row else 0
 
 
 def _read_plan(explained: Any) -> _Once:

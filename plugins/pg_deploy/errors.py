@@ -606,6 +606,17 @@ class ServerTooOldError(PgDeployError):
         )
 
 
+class ServerTooNewError(PgDeployError):
+    """The server's major version is newer than what this version knows."""
+
+    def __init__(self, *, database: str, version_num: int, newest: int) -> None:
+        self.version_num = version_num
+        super().__init__(
+            f'the server of "{database}" runs PostgreSQL {version_num // 10000}, and this version of pg_deploy knows '
+            f"PostgreSQL 14 to {newest}: its catalog and its syntax were not tried, upgrade pg_deploy first"
+        )
+
+
 class StandbyError(PgDeployError):
     """The server is a standby."""
 
@@ -802,13 +813,13 @@ class BackupDamagedError(PgDeployError):
 class RestoreFailedError(PgDeployError):
     """A restore that raised errors which the manifest does not expect."""
 
-    def __init__(self, name: str, errors: Sequence[str]) -> None:
+    def __init__(self, name: str, errors: Sequence[str], *, cause: str | None = None) -> None:
         self.name = name
         self.errors = tuple(errors)
         more = f" and {len(errors) - 5} more" if len(errors) > 5 else ""
         super().__init__(
             f'backup "{name}" did not restore: {"; ".join(errors[:5])}{more}; it proves nothing like this, correct the cause '
-            "(often an extension that is not installed on this worker) and trigger a new run"
+            f"({cause or 'often an extension that is not installed on this worker'}) and trigger a new run"
         )
 
 

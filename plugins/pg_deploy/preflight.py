@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pg_deploy import planning
-from pg_deploy.backup.readiness import dumps, not_ready, wall_lines
+from pg_deploy.backup.readiness import doubts, dumps, not_ready, wall_lines
 from pg_deploy.catalog.drift import drift_lines, read_drift, record_drift
 from pg_deploy.claiming import Identity, claimed
 from pg_deploy.conf import DeployConf
@@ -152,6 +152,8 @@ def _judge(
         faults.append(MissingRightsError(role=state.role, sentences=tuple(each.sentence for each in lacking)))
     if faults:
         raise PreflightError(faults)
+    for doubt in doubts(connection, conf, migrations):
+        log.warning("%s", doubt)
     estimates = index_estimates(connection, statements)
     for estimate in estimates:
         log.info("%s", estimate.sentence)

@@ -20,14 +20,28 @@ _SERVER_USER = "postgres"
 
 @dataclass(frozen=True)
 class Programs:
-    """One installation: its folder of programs, and the major version that its pg_dump or postgres says it is."""
+    """One installation: its folder of programs, and the version that its pg_dump or postgres says it is."""
 
     bindir: Path
     major: int
+    minor: int = 0
 
     def path(self, program: str) -> str:
         """The full path of one of them."""
         return str(self.bindir / program)
+
+    def older_than(self, server_version: int) -> str | None:
+        """The sentence where they are of the server's major version and of an older minor, else None.
+
+        A minor may bring what an older one does not know: a dump that it takes then restores nowhere.
+        """
+        major, minor = divmod(server_version, 10000)
+        if major != self.major or minor <= self.minor:
+            return None
+        return (
+            f'the programs in "{self.bindir}" are PostgreSQL {self.major}.{self.minor}, older than the server\'s '
+            f"{major}.{minor}: what they dump may not restore; upgrade the packages of PostgreSQL {major} on this worker"
+        )
 
 
 def client_programs(server_major: int) -> Programs:
@@ -109,10 +123,11 @@ def _installations(*programs: str) -> list[Programs]:
     for bindir in _bindirs():
         if bindir in found or not all(os.access(bindir / program, os.X_OK) for program in programs):
             continue
-        major = _major(bindir / programs[0])
-        if major is not None:
-            found[bindir] = Programs(bindir, major)
-    return list(found.values())
+        version = _version(bindir / programs[0])
+        if version is not None:
+            found[bindir] = Programs(bindir, *version)
+    # The newest minor of a major first.
+    return sorted(found.values(), key=lambda each: -each.minor)
 
 
 def _bindirs() -> list[Path]:
@@ -125,10 +140,10 @@ def _bindirs() -> list[Path]:
     return [*folders, Path(on_path).parent] if on_path else folders
 
 
-def _major(program: Path) -> int | None:
+def _version(program: Path) -> tuple[int, int] | None:
     try:
         said = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=False, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    match = re.search(r"(\d+)(?:\.\d+|devel|beta\d+|rc\d+)", said.stdout)
-    return int(match[1]) if match else None
+    match = re.search(r"(\d+)(?:\.(\d+)|devel|beta\d+|rc\d+)", said.stdout)
+    return (int(match[1]), int(match[2] or 0)) if match else None

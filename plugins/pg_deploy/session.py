@@ -34,9 +34,14 @@ _THEIRS = (
     "; select pg_catalog.set_config('search_path', coalesce(pg_catalog.current_setting('pg_deploy.search_path', true),"
     " pg_catalog.current_setting('search_path')), false)"
 )
+# Whatever a version knows that ends a statement, a transaction or a session after a time, by the server's own list.
+_NO_TIMEOUT = (
+    "(select pg_catalog.count(pg_catalog.set_config(s.name, '0', false)) from pg_catalog.pg_settings s"
+    " where s.context = 'user' and s.vartype = 'integer' and s.unit in ('ms', 's', 'min') and s.min_val = '0'"
+    " and s.name like '%\\_timeout' and s.name not like '%.%')"
+)
 _SET_UP = (
-    "select set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),"
-    " set_config('idle_in_transaction_session_timeout', '0', false),"
+    f"select {_NO_TIMEOUT},"
     " set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false),"
     " set_config('tcp_keepalives_count', '3', false),"
     # A killed client's statement ends within seconds, and its locks with it; a build says otherwise, see below.

@@ -16,4 +16,11 @@ where i.indisunique
   and i.indnatts = i.indnkeyatts
   and not starts_with(n.nspname, 'pg_')
 group by i.indexrelid, n.nspname, c.relname
-having bool_and(a.attnotnull)
+having bool_and(a.attnotnull and not exists (
+    select
+    from pg_catalog.pg_constraint k
+    where k.conrelid = a.attrelid
+      and k.contype = 'n'
+      and k.conkey = array[a.attnum]
+      and not k.convalidated
+))

@@ -1,11 +1,41 @@
 -- What the whole server shares, as statements that make it again, in order. No password; settings named like a secret
 -- come back hidden, as the catalog facts have them.
-with role as (
+with recursive role as (
     select
         r.*,
         r.oid = 10 as bootstrap
     from pg_catalog.pg_roles r
     where not pg_catalog.starts_with(r.rolname::text, 'pg_')
+),
+-- Who grants a membership must hold it with the admin option by then: a grant comes after those that let its grantor
+-- grant, as pg_dumpall orders them. Those of the bootstrap role need none.
+granted as (
+    select
+        m.*,
+        m.roleid::regrole::text || ' ' || m.member::regrole::text || ' ' || m.grantor::regrole::text as key
+    from pg_catalog.pg_auth_members m
+    where not (
+        pg_catalog.starts_with(pg_catalog.pg_get_userbyid(m.member)::text, 'pg_')
+        and pg_catalog.starts_with(pg_catalog.pg_get_userbyid(m.roleid)::text, 'pg_')
+    )
+),
+chain as (
+    select g.roleid, g.member, g.grantor, g.admin_option, 0 as depth
+    from granted g
+    where g.grantor = 10
+        or not exists (
+            select
+            from granted above
+            where above.roleid = g.roleid
+                and above.member = g.grantor
+                and above.admin_option
+        )
+    union
+    select g.roleid, g.member, g.grantor, g.admin_option, c.depth + 1
+    from chain c
+    join granted g on g.roleid = c.roleid and g.grantor = c.member
+    where c.admin_option
+        and c.depth < (select count(*) from granted)
 ),
 statement as (
     select 1 as step, r.rolname::text as key, format('create role %I', r.rolname) as line
@@ -47,10 +77,15 @@ statement as (
     from role r
     where r.rolvaliduntil is null
     union all
-    -- A grantor must hold the admin option first: those of the bootstrap role come before.
     select
-        case when m.grantor = 10 then 3 else 4 end,
-        m.roleid::regrole::text || m.member::regrole::text,
+        3,
+        pg_catalog.lpad(coalesce((
+            select pg_catalog.min(c.depth)
+            from chain c
+            where c.roleid = m.roleid
+                and c.member = m.member
+                and c.grantor = m.grantor
+        ), 0)::text, 9, '0') || ' ' || m.key,
         format(
             'grant %I to %I%s granted by %I',
             pg_catalog.pg_get_userbyid(m.roleid),
@@ -65,11 +100,7 @@ statement as (
             end,
             pg_catalog.pg_get_userbyid(m.grantor)
         )
-    from pg_catalog.pg_auth_members m
-    where not (
-        pg_catalog.starts_with(pg_catalog.pg_get_userbyid(m.member)::text, 'pg_')
-        and pg_catalog.starts_with(pg_catalog.pg_get_userbyid(m.roleid)::text, 'pg_')
-    )
+    from granted m
     union all
     select
         5,

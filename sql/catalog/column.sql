@@ -1,4 +1,5 @@
 -- The position counts live columns only: a column added and dropped again leaves a gap in attnum and no trace here.
+-- NOT NULL is one thing, said here: from version 18 on it is a constraint besides, whose name and options belong to it.
 select
     'column' as kind,
     format('%I.%I.%I', a.nspname, a.relname, a.attname) as identity,
@@ -12,7 +13,13 @@ select
             join pg_catalog.pg_namespace n on n.oid = k.collnamespace
             where k.oid = a.attcollation
         ) end,
-        'not null', a.attnotnull,
+        'not null', a.attnotnull and coalesce(k.convalidated, true),
+        'not null constraint', case when k.oid is not null then jsonb_strip_nulls(jsonb_build_object(
+            'name', k.conname,
+            'not valid', nullif(not k.convalidated, false),
+            'no inherit', nullif(k.connoinherit, false),
+            'inherited', case when k.coninhcount > 0 then case when k.conislocal then 'and local' else 'only' end end
+        )) end,
         'identity', case a.attidentity when 'a' then 'always' when 'd' then 'by default' end,
         'generated', case a.attgenerated when 's' then 'stored' when 'v' then 'virtual' end,
         'storage', case when a.attstorage <> t.typstorage then
@@ -48,3 +55,4 @@ from (
 ) a
 join pg_catalog.pg_type t on t.oid = a.atttypid
 left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+left join pg_catalog.pg_constraint k on k.conrelid = a.attrelid and k.contype = 'n' and k.conkey = array[a.attnum]

@@ -1,4 +1,5 @@
--- Of tables and of domains.
+-- Of tables and of domains. NOT NULL, from version 17 on a constraint of domains and from 18 on of tables, is said with the
+-- column and with the domain.
 select
     'constraint' as kind,
     format('%I.%I.%I', s.nspname, coalesce(c.relname, t.typname), k.conname) as identity,
@@ -21,6 +22,7 @@ join included_schema s on s.oid = k.connamespace
 left join pg_catalog.pg_class c on c.oid = k.conrelid
 left join pg_catalog.pg_type t on t.oid = k.contypid
 where (k.conrelid <> 0 or k.contypid <> 0)
+  and k.contype <> 'n'
   and not exists (
     select
     from extension_member e

@@ -13,6 +13,12 @@ select
     when 'd' then jsonb_build_object(
         'domain over', format_type(t.typbasetype, t.typtypmod),
         'not null', t.typnotnull,
+        'not null constraint', (
+            select k.conname
+            from pg_catalog.pg_constraint k
+            where k.contypid = t.oid
+              and k.contype = 'n'
+        ),
         'default value', pg_get_expr(t.typdefaultbin, 0),
         'collation', (
             select format('%I.%I', n.nspname, k.collname)

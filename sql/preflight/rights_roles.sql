@@ -1,5 +1,8 @@
+-- The question is SET ROLE; from version 16 on a membership may lack it.
 select
     r.rolname::text as name,
-    pg_has_role(r.oid, 'member') as member
+    pg_has_role(
+        r.oid, case when current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end
+    ) as member
 from pg_catalog.pg_roles r
 where r.rolname = any (%s::text[])

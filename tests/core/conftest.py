@@ -16,7 +16,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def catalog_binaries() -> Path:
-    """The folder of the newest installed server's programs."""
+    """The folder of the programs of the newest installed server, or of the one that PG_DEPLOY_BINDIR names."""
     return _server_binaries()
 
 
@@ -71,6 +71,9 @@ def _run(as_postgres: bool, *command: str | Path) -> None:
 
 
 def _server_binaries() -> Path:
+    configured = os.environ.get("PG_DEPLOY_BINDIR")
+    if configured:
+        return Path(configured)
     found = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "initdb").exists()]
     if not found:
         pytest.fail("no PostgreSQL server is installed: run `make test-packages`")

@@ -20,8 +20,10 @@ def _benchmark(name: str = "q", **terms: object) -> Benchmark:
     return Benchmark(name, _QUERY, None, BenchmarkTerms.model_validate(terms))
 
 
-def _took(ms: float, blocks: int | None = 100, plan: str | None = "p", error: str | None = None) -> Measurement:
-    return Measurement(ms, (ms,), blocks, 1.0, plan, error)
+def _took(
+    ms: float, blocks: int | None = 100, plan: str | None = "p", error: str | None = None, cost: float | None = 1.0
+) -> Measurement:
+    return Measurement(ms, (ms,), blocks, cost, plan, error)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,11 @@ def _took(ms: float, blocks: int | None = 100, plan: str | None = "p", error: st
         # Slower, but it read the same and did it the same way: somebody else was busy.
         (_took(100), _took(400), False),
         (_took(100), _took(400, blocks=105), False),
+        # A better plan, or one as good: seen on a busy worker, 70.7 -> 109.2 ms, and a good migration was undone.
+        (_took(70.7), _took(109.2, plan="another", cost=0.5), False),
+        (_took(70.7), _took(109.2, plan="another", cost=0.5, blocks=50), False),
+        (_took(100), _took(400, cost=1.05), False),
+        (_took(100), _took(400, cost=2.0), True),
         # One quick run shows what it takes; the others stood in somebody's queue.
         (_took(100), Measurement(400, (400, 120, 380), 1000, 1.0, "worse"), False),
         (_took(100), Measurement(400, (400, 390, 380), 1000, 1.0, "worse"), True),
@@ -41,8 +48,10 @@ def _took(ms: float, blocks: int | None = 100, plan: str | None = "p", error: st
         # Ten times slower, and nobody could tell: less than 20 ms.
         (_took(1), _took(20, blocks=1000), False),
         (_took(1), _took(22, blocks=1000), True),
-        # What cannot be explained has its time alone.
-        (_took(100, blocks=None, plan=None), _took(400, blocks=None, plan=None), True),
+        # What EXPLAIN cannot run has its blocks, and where the server counts none, nothing that could decide.
+        (_took(100, plan=None, cost=None), _took(400, blocks=1000, plan=None, cost=None), True),
+        (_took(100, plan=None, cost=None), _took(400, plan=None, cost=None), False),
+        (_took(100, blocks=None, plan=None, cost=None), _took(400, blocks=None, plan=None, cost=None), False),
         (_took(0, error="it did not exist"), _took(400), False),
         (None, _took(400), False),
     ],
@@ -58,6 +67,47 @@ def test_a_breach_needs_a_second_measurement_that_agrees() -> None:
     assert compare(_benchmark(), _took(100), slow).breached
     assert not compare(_benchmark(), _took(100), slow, agrees=False).breached
     assert "slower than its limit of 1.5 times" in compare(_benchmark(), _took(100), slow).why
+
+
+def test_what_is_slower_for_no_reason_is_told_and_decides_nothing() -> None:
+    """Else a reader would wonder why a limit that was passed did nothing."""
+    result = compare(_benchmark(), _took(100), {"q": _took(400)})
+    assert not result.breached
+    assert result.unexplained
+    assert result.sentence.endswith(
+        "over its limit, which decides nothing: neither its plan nor the blocks it read got worse"
+    )
+    assert "over its limit" not in compare(_benchmark(), _took(100), {"q": _took(120)}).sentence
+
+
+@pytest.mark.parametrize(
+    ("timed", "least"),
+    [
+        ("call public.count_them()", 40),
+        ("do 'begin perform count(*) from public.t; end'", 40),
+        ("select count(*) from public.t", 40),
+    ],
+)
+def test_the_blocks_of_every_kind_of_statement_are_counted(
+    empty_database: str, tmp_path: Path, timed: str, least: int
+) -> None:
+    """What EXPLAIN cannot run would have its time alone, and a busy machine would decide."""
+    database = Database(empty_database)
+    database.run("create table public.t as select g as id, repeat('x', 200) as text from generate_series(1, 2000) g")
+    database.run("create procedure public.count_them() language sql as 'select count(*) from public.t'")
+    write_migration(tmp_path / "m", "20250101000000_timed", "select 1;", benchmarks={"timed": f"{timed};"})
+    (migration,) = load_all(read_folder(tmp_path / "m"))
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        full = measure(connection, migration.benchmarks[0].after, timeout_s=30)
+        database.run("delete from public.t where id > 10")
+        database.run("create table public.other as select * from public.t")
+        database.run("truncate public.t")
+        database.run("insert into public.t select * from public.other")
+        few = measure(connection, migration.benchmarks[0].after, timeout_s=30)
+    assert full.error is None
+    assert full.blocks is not None
+    assert few.blocks is not None
+    assert full.blocks - few.blocks > least
 
 
 def test_the_limit_of_the_manifest_decides() -> None:

@@ -126,6 +126,45 @@ def test_a_file_that_cannot_be_taken_is_refused_with_its_place(
     assert '"bad.sql"' in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("sql", "name"),
+    [
+        ("repack (concurrently) public.orders", "REPACK"),
+        ("select 1;\n-- smaller\nREPACK public.orders using index i;", "REPACK"),
+        ("select a, count(*) from t group by all", "GROUP BY ALL"),
+        ("wait for lsn '0/1'", "WAIT FOR LSN"),
+        ("alter table t split partition a into (partition b for values in (1))", "SPLIT PARTITION"),
+        ("alter table t merge partitions (a, b) into c", "MERGE PARTITIONS"),
+        ("create property graph g vertex tables (a)", "PROPERTY GRAPH"),
+        ("select * from graph_table (g match (a) columns (a.x))", "GRAPH_TABLE"),
+        ("select lag(a) ignore nulls over () from t", "IGNORE NULLS"),
+        ("update t for portion of valid from '2026-01-01' to '2027-01-01' set a = 1", "FOR PORTION OF"),
+        ("insert into t values (1) on conflict (a) do select returning *", "ON CONFLICT DO SELECT"),
+        ("create publication p for all tables except table t", "EXCEPT TABLE"),
+        ("checkpoint (mode fast)", "options of CHECKPOINT"),
+    ],
+)
+def test_syntax_of_a_newer_postgresql_is_called_by_its_name(sql: str, name: str) -> None:
+    """Else somebody looks for a slip of the pen in what the documentation says."""
+    with pytest.raises(SqlSyntaxError) as caught:
+        split(sql, file="f")
+    assert f"{name} is not known to this parser, PostgreSQL 19 brought it" in str(caught.value)
+    assert "syntax error" not in str(caught.value)
+
+
+def test_a_slip_of_the_pen_is_still_a_syntax_error() -> None:
+    """Else every mistake is excused with a version that nobody uses."""
+    for sql in (
+        "repakc t",
+        "select repack from",
+        "select 1 from (",
+        "create table all (a int",
+        "checkpoint checkpoint",
+    ):
+        with pytest.raises(SqlSyntaxError, match="syntax error"):
+            split(sql, file="f")
+
+
 def test_a_syntax_error_shows_a_caret_under_the_place() -> None:
     """Else a person searches a long line by eye."""
     with pytest.raises(SqlSyntaxError) as caught:

@@ -11,10 +11,17 @@ import pytest
 from tests import airflow_home
 from tests.dags.harness import Result, run_dag
 from tests.looking import Database
+from tests.servers import table
 
 Deploy = Callable[..., Result]
 
 airflow_home.set_up()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of docs/servers.md, where whole runs on several servers were part of the tests."""
+    for line in table.lines():
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -108,6 +109,66 @@ def test_a_pid_file_whose_number_another_program_has_by_now_is_no_server(demo_cl
     cluster.stop(demo_cluster)
     assert cluster.ensure(demo_cluster.directory) == demo_cluster
     assert ask_at(demo_cluster.url(), "select 1") == [(1,)]
+
+
+def _by_hand(where: Cluster, *arguments: str, **variables: str) -> None:
+    """PostgreSQL's own pg_ctl, as somebody at a terminal calls it."""
+    account = server.server_account() if os.geteuid() == 0 else None
+    subprocess.run(
+        [str(where.bindir / "pg_ctl"), "-w", "-l", str(where.directory / "data" / "server.log"), *arguments],
+        check=True,
+        cwd=where.data.parent,
+        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **variables},
+        user=account.pw_uid if account else None,
+        group=account.pw_gid if account else None,
+        extra_groups=[] if account else None,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize("how", ["restart", "environment", "relative", "slash", "other port"])
+def test_a_server_that_was_started_by_hand_is_ours_all_the_same(demo_cluster: Cluster, how: str) -> None:
+    """`make deploy` took it for another program on its port, and `make down` left it running."""
+    port = server.next_free_port(demo_cluster.port + 1) if how == "other port" else demo_cluster.port
+    options = ("-o", f"-p {port}")
+    if how == "restart":
+        _by_hand(demo_cluster, "restart", "-D", f"{demo_cluster.data}/", "-m", "fast")
+    else:
+        cluster.stop(demo_cluster)
+        where = {"environment": [], "relative": ["-D", "data"], "slash": ["-D", f"{demo_cluster.data}/"]}
+        variables = {"PGDATA": str(demo_cluster.data)} if how == "environment" else {}
+        _by_hand(demo_cluster, "start", *where.get(how, ["-D", str(demo_cluster.data)]), *options, **variables)
+
+    pid = server.server_pid(demo_cluster.data)
+    assert pid is not None
+    found = cluster.ensure(demo_cluster.directory)
+    assert server.server_pid(demo_cluster.data) == pid
+    assert ask_at(found.url(), "select inet_server_port()") == [(port,)]
+    assert cluster.existing(demo_cluster.directory).url() == found.url()
+    stopping = cluster.running(demo_cluster.directory)
+    assert stopping is not None
+    cluster.stop(stopping)
+    assert server.port_is_free(port)
+    assert cluster.running(demo_cluster.directory) is None
+    cluster.ensure(demo_cluster.directory, port=demo_cluster.port)
+
+
+def test_another_server_that_got_the_number_is_not_ours(demo_cluster: Cluster, tmp_path: Path) -> None:
+    """`make down` would stop somebody else's database."""
+    lines = (demo_cluster.data / "postmaster.pid").read_text().splitlines()
+    other = tmp_path / "data"
+    other.mkdir()
+    (other / "postmaster.pid").write_text("\n".join([lines[0], str(other), *lines[2:]]))
+    # Pid, folder and start agree: it counts. Each of them alone decides.
+    assert server.serving(other) is not None
+    (other / "postmaster.pid").write_text("\n".join(lines))
+    assert server.serving(other) is None
+    (other / "postmaster.pid").write_text("\n".join([lines[0], str(other), "1000000000", *lines[3:]]))
+    assert server.serving(other) is None
+    (other / "postmaster.pid").write_text("\n".join([str(os.getpid()), str(other), *lines[2:]]))
+    assert server.serving(other) is None
 
 
 def test_a_stopped_cluster_is_not_running_and_starts_on_its_port_with_its_data(demo_cluster: Cluster) -> None:

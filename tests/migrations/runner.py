@@ -139,7 +139,10 @@ def time_ms(connection: Connection, file: Path, runs: int = 5) -> float:
 def state(url: str, bindir: Path) -> str:
     """The schema as pg_dump writes it and the cron jobs, as one comparable text."""
     dump = subprocess.run(
-        [str(bindir / "pg_dump"), "--schema-only", "--exclude-schema=deploy_ledger", url],
+        [
+            *(str(bindir / "pg_dump"), "--schema-only", "--exclude-schema=deploy_ledger"),
+            *("--exclude-schema=supabase_migrations", url),
+        ],
         capture_output=True,
         text=True,
         check=True,

@@ -11,8 +11,7 @@ from pg_deploy.access.facts import RELATIONS, access_facts, deciding_functions, 
 from pg_deploy.access.functions import is_definer
 from pg_deploy.access.opened import bypasses, reached_commands
 from pg_deploy.access.policies import policy_changes
-from pg_deploy.access.rights import PUBLIC, held_rights, memberships, reachable_roles
-from pg_deploy.catalog.identities import of_membership
+from pg_deploy.access.rights import PUBLIC, held_rights, membership_kinds, memberships, reachable_roles
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.catalog.switches import is_on
 
@@ -221,16 +220,26 @@ def _memberships(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange
             )
         for role in sorted(old.get(member, frozenset()) - new.get(member, frozenset())):
             yield AccessChange("lost", member, role, (), f'role "{member}" is no longer a member of "{role}"')
-    for key, fact in sorted(before.by_key.items()):
-        now = after.by_key.get(key)
-        if fact.kind == "membership" and now is not None and now != fact:
-            yield AccessChange(
-                "changed",
-                of_membership(fact.identity)[0],
-                fact.identity,
-                (),
-                f'the terms of the membership "{fact.identity}" are now {now.definition}',
-            )
+    had, has = membership_kinds(before), membership_kinds(after)
+    for key in sorted(has):
+        member, role = key
+        # Whoever makes a role may hand it on, to itself too; what nobody could do before is no change of access.
+        if has[key].admin and not (key in had and had[key].admin) and ("role", role) in before.by_key:
+            said = f'role "{member}" can now make itself and others a member of "{role}"'
+            yield AccessChange("gained", member, role, (), said)
+        if key not in had or not (had[key].acts and has[key].acts):
+            continue
+        for now, then, can in (
+            (has[key].inherit, had[key].inherit, "has the rights of"),
+            (has[key].set, had[key].set, "may become (set role)"),
+        ):
+            if now != then:
+                said = f'role "{member}" {"now" if now else "no longer"} {can} "{role}"'
+                yield AccessChange("gained" if now else "lost", member, role, (), said)
+    for key in sorted(had.keys() & has.keys()):
+        if had[key].admin and not has[key].admin:
+            said = f'role "{key[0]}" can no longer make others a member of "{key[1]}"'
+            yield AccessChange("lost", key[0], key[1], (), said)
 
 
 def _defaults(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 from pg_deploy.catalog.identities import of_grant, of_membership
 from pg_deploy.catalog.reader import Facts
 
 PUBLIC = "public"
-TABLE_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
 
 # What is asked about the facts before and after a migration is asked a dozen times.
@@ -25,13 +25,47 @@ def held_rights(facts: Facts) -> Mapping[tuple[str, str], frozenset[str]]:
     return found
 
 
+@dataclass(frozen=True)
+class Membership:
+    """What a membership lets its member do with the role: have its rights, become it by SET ROLE, hand it on.
+
+    Three things from PostgreSQL 16 on. Before, the attribute INHERIT of the member says the first, and the second is always so.
+    """
+
+    inherit: bool
+    set: bool
+    admin: bool
+
+    @property
+    def acts(self) -> bool:
+        """Whether the member can do what the role can."""
+        return self.inherit or self.set
+
+
 @lru_cache(maxsize=4)
-def memberships(facts: Facts) -> Mapping[str, frozenset[str]]:
-    """The roles that each role is directly a member of."""
-    found: dict[str, set[str]] = {}
+def membership_kinds(facts: Facts) -> Mapping[tuple[str, str], Membership]:
+    """Each direct membership by (member, role), whoever granted it."""
+    inherits = {fact.identity: bool(fact.properties.get("inherit")) for fact in facts.facts if fact.kind == "role"}
+    found: dict[tuple[str, str], Membership] = {}
     for fact in facts.facts:
         if fact.kind == "membership":
             member, role = of_membership(fact.identity)
+            options = [set(str(each).split(", ")) for each in fact.properties.values()]
+            known = any(each & {"set", "no set"} for each in options)
+            found[member, role] = Membership(
+                inherit=any("inherit" in each for each in options) if known else inherits.get(member, True),
+                set=any("set" in each for each in options) if known else True,
+                admin=any("admin" in each for each in options),
+            )
+    return found
+
+
+@lru_cache(maxsize=4)
+def memberships(facts: Facts) -> Mapping[str, frozenset[str]]:
+    """The roles that each role is directly a member of and can act as."""
+    found: dict[str, set[str]] = {}
+    for (member, role), kind in membership_kinds(facts).items():
+        if kind.acts:
             found.setdefault(member, set()).add(role)
     return {member: frozenset(roles) for member, roles in found.items()}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from pg_deploy.backup.manifest import BackupManifest, ExpectedError, Extension, read_facts_file
-from pg_deploy.backup.restore import Made, create_database, restore
+from pg_deploy.backup.restore import Made, create_database, restore, restore_login_triggers
 from pg_deploy.backup.settings import BackupSettings
 from pg_deploy.backup.store import Store, checked, of_target, refuse_other_manifest
 from pg_deploy.backup.take import count_rows, owner_of
@@ -89,19 +90,21 @@ def restore_beside(
                 raise DatabaseTakenError(database)
             note = create_database(connection, manifest, database)
         made = Target(database, psycopg.conninfo.make_conninfo(target.conninfo, dbname=database))
+        programs = server_programs(manifest.server_version // 10000)
         try:
             restored = restore(
                 manifest,
                 folder,
                 made,
-                server_programs(manifest.server_version // 10000),
+                programs,
                 _make_extension,
                 jobs=settings.jobs,
                 log=log,
                 with_globals=False,
                 also_expected=_NOT_OURS,
             )
-            differences = _compare(made, manifest, read_facts_file(manifest, folder))
+            differences = _compare(made, manifest, read_facts_file(manifest, folder), restored.login_triggers)
+            restore_login_triggers(manifest, folder, made, programs, restored)
         except BaseException:
             with target.session("restore beside") as connection:
                 connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
@@ -146,7 +149,7 @@ def _make_extension(connection: Connection, extension: Extension) -> Made:
     return Made(True)
 
 
-def _compare(made: Target, manifest: BackupManifest, wanted: Facts) -> tuple[str, ...]:
+def _compare(made: Target, manifest: BackupManifest, wanted: Facts, later: Sequence[str]) -> tuple[str, ...]:
     """The facts that differ, for a person to judge; rows must be equal. Raises RestoreFailedError."""
     with made.session("compare") as connection:
         facts = read_facts(connection)
@@ -165,7 +168,11 @@ def _compare(made: Target, manifest: BackupManifest, wanted: Facts) -> tuple[str
     here, there = (
         Facts(
             frozenset(
-                fact for fact in each.facts if fact.scope == "database" and fact.kind not in ("cron job", "unreadable")
+                fact
+                for fact in each.facts
+                if fact.scope == "database"
+                and fact.kind not in ("cron job", "unreadable")
+                and not (fact.kind == "event trigger" and fact.identity in later)
             ),
             each.server_version,
             each.read_at,

@@ -50,6 +50,8 @@ def judge_backup(rows: Sequence[Evidence]) -> tuple[str, str]:
     restored = [row for row in rows if row.kind == RESTORED and row.name == last.detail.get("name")]
     if restored and restored[-1].outcome == "equal":
         return "met", f"{last.name}, restored and compared: {_figures(last.detail)}"
+    if doubt := last.detail.get("doubt"):
+        return "not proven", f"{last.name} was not restored by this run, and {doubt}"
     return "met", f"{last.name}, {_figures(last.detail)}, each file with its sha256; not restored by this run"
 
 

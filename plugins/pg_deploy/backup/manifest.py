@@ -67,7 +67,10 @@ class Stored:
 
 @dataclass(frozen=True)
 class BackupManifest:
-    """One backup: what it holds, of which moment, and how each of its files must look."""
+    """One backup: what it holds, of which moment, and how each of its files must look.
+
+    `doubt` is why only a restore shows that it is whole: the programs that took it were older than the server.
+    """
 
     name: str
     target: str
@@ -89,6 +92,7 @@ class BackupManifest:
     pending: tuple[str, ...]
     files: Mapping[str, Stored]
     format: int = FORMAT
+    doubt: str | None = None
 
     @property
     def size(self) -> int:

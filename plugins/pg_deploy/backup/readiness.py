@@ -51,6 +51,17 @@ def wall_lines(major: int) -> tuple[str, ...]:
         return ()
 
 
+def doubts(connection: Connection, conf: DeployConf, migrations: Sequence[Migration]) -> list[str]:
+    """What will not stop backup or rehearsal, and may make them fail later; one sentence each. Opens nothing."""
+    if not migrations or not dumps(conf):
+        return []
+    version = connection.info.server_version
+    found = {client_programs(version // 10000)}
+    if conf.rehearse == "full":
+        found.add(server_programs(version // 10000))
+    return sorted(sentence for each in found if (sentence := each.older_than(version)))
+
+
 def _fault_of(attempt: object) -> list[PgDeployError]:
     try:
         if callable(attempt):

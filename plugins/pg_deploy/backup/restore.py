@@ -19,11 +19,12 @@ import psycopg
 from psycopg import sql
 
 from pg_deploy.backup.dump import credentials
-from pg_deploy.backup.manifest import BackupManifest, ExpectedError, Extension
+from pg_deploy.backup.manifest import BackupManifest, ExpectedError, Extension, read_facts_file
 from pg_deploy.backup.plain_role import plain_role
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
 from pg_deploy.errors import RestoreFailedError
+from pg_deploy.parsing.tree import unquoted
 from pg_deploy.programs import Programs
 from pg_deploy.session import Connection, Target, one_line
 
@@ -53,11 +54,15 @@ MakeExtension = Callable[[Connection, Extension], Made]
 
 @dataclass(frozen=True)
 class Restored:
-    """What the restore had to leave out or replace, in sentences, and the errors that were expected."""
+    """What the restore had to leave out or replace, in sentences, and the errors that were expected.
+
+    `login_triggers` are the event triggers that would fire at each of our own connections: they are left out.
+    """
 
     notes: tuple[str, ...]
     expected_errors: tuple[str, ...]
     stand_ins: tuple[str, ...]
+    login_triggers: tuple[str, ...] = ()
 
 
 def restore(
@@ -104,9 +109,14 @@ def restore(
             if not made.is_real:
                 stand_ins.append(extension.name)
     unavailable = tuple(each for each in manifest.extensions if each.name in stand_ins)
+    login_triggers = _login_triggers(manifest, folder)
+    notes += [
+        f"event trigger {name} fires at each login: it is left out here, and did not fire" for name in login_triggers
+    ]
     rest_of_it = [
         line for line, kind, schema, rest in entries
         if kind not in ("SCHEMA", "EXTENSION", "SUBSCRIPTION") and not _is_left_out(kind, schema, rest, left_out, unavailable)
+        and not _is_of(kind, rest, login_triggers)
     ]  # fmt: skip
     if any(kind == "SUBSCRIPTION" for _, kind, _, _ in entries):
         notes.append("subscriptions are not made in the copy")
@@ -116,9 +126,40 @@ def restore(
     else:
         _run(excused, programs, folder, admin, rest_of_it, jobs, expected, unexpected)
     if unexpected:
-        raise RestoreFailedError(manifest.name, unexpected)
+        raise RestoreFailedError(manifest.name, unexpected, cause=programs.older_than(manifest.server_version))
     log.info("  restored in %s", format_duration(time.monotonic() - started))
-    return Restored(tuple(notes), tuple(expected), tuple(stand_ins))
+    return Restored(tuple(notes), tuple(expected), tuple(stand_ins), login_triggers)
+
+
+def restore_login_triggers(
+    manifest: BackupManifest, folder: Path, admin: Target, programs: Programs, restored: Restored
+) -> None:
+    """Make what fires at each login too, last of all: rows were compared before it could write any. Commits.
+
+    Raises RestoreFailedError.
+    """
+    lines = [line for line, kind, _, rest in _entries(programs, folder) if _is_of(kind, rest, restored.login_triggers)]
+    unexpected: list[str] = []
+    _run(_EXPECTED, programs, folder, admin, lines, 1, [], unexpected)
+    if unexpected:
+        raise RestoreFailedError(manifest.name, unexpected)
+
+
+def _login_triggers(manifest: BackupManifest, folder: Path) -> tuple[str, ...]:
+    facts = read_facts_file(manifest, folder).facts
+    return tuple(
+        sorted(each.identity for each in facts if each.kind == "event trigger" and each.properties["event"] == "login")
+    )
+
+
+def _is_of(kind: str, rest: str, triggers: Sequence[str]) -> bool:
+    """Whether an entry makes one of these event triggers, or says something about it."""
+    plain = [unquoted(name) for name in triggers]
+    if kind == "EVENT TRIGGER":
+        return _first(rest) in plain
+    return kind in ("COMMENT", "SECURITY LABEL") and _first(rest) in {
+        f"EVENT TRIGGER {name}" for name in (*plain, *triggers)
+    }
 
 
 def restore_cron_jobs(admin: Connection, facts: Facts, database: str) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pg_deploy.catalog.majors import known_to_both
 from pg_deploy.catalog.reader import Fact, Facts
 
 _WIDTH = 240
@@ -26,7 +27,11 @@ class Difference:
 
 
 def compare(before: Facts, after: Facts) -> Difference:
-    """What turns `before` into `after`; false when they are equal. A renamed object is one removed and one added."""
+    """What turns `before` into `after`; false when they are equal. A renamed object is one removed and one added.
+
+    Facts of two major versions are compared by what both keep.
+    """
+    before, after = known_to_both(before, after)
     old, new = before.by_key, after.by_key
     return Difference(
         added=tuple(new[key] for key in sorted(new.keys() - old.keys())),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pg_deploy.catalog.diff import compare, describe
+from pg_deploy.catalog.majors import upgraded
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.ledger import evidence, schema, snapshot
 from pg_deploy.session import Connection
@@ -13,11 +14,15 @@ from pg_deploy.session import Connection
 
 @dataclass(frozen=True)
 class Drift:
-    """One line for each object that differs from what deployment `deployment_id` left behind."""
+    """One line for each object that differs from what deployment `deployment_id` left behind.
+
+    `upgraded` is the sentence where the server became another major since.
+    """
 
     deployment_id: int
     since: datetime
     lines: tuple[str, ...]
+    upgraded: str | None = None
 
 
 def read_drift(connection: Connection) -> Drift | None:
@@ -26,19 +31,23 @@ def read_drift(connection: Connection) -> Drift | None:
     if kept is None:
         return None
     deployment_id, facts = kept
-    return Drift(deployment_id, facts.read_at, describe(compare(facts, read_facts(connection))))
+    now = read_facts(connection)
+    return Drift(deployment_id, facts.read_at, describe(compare(facts, now)), upgraded(facts, now))
 
 
 def drift_lines(drift: Drift | None) -> list[str]:
     """The drift for the log: nothing where there is none."""
-    if drift is None or not drift.lines:
+    if drift is None:
         return []
+    first = [drift.upgraded] if drift.upgraded else []
+    if not drift.lines:
+        return first
     count = len(drift.lines)
     head = (
         f"{count} object{'s' if count != 1 else ''} changed by hand since deployment {drift.deployment_id} ended at "
         f"{drift.since:%Y-%m-%d %H:%M} UTC:"
     )
-    return [head, *(f"  {line}" for line in drift.lines)]
+    return [*first, head, *(f"  {line}" for line in drift.lines)]
 
 
 def record_drift(connection: Connection, deployment_id: int, drift: Drift | None) -> None:

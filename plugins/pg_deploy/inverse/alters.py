@@ -6,7 +6,7 @@ from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.columns import add_column
 from pg_deploy.inverse.creates import create
 from pg_deploy.inverse.model import RELATIONS, Draft, Key, Phase
-from pg_deploy.inverse.names import literal, own_name, owner_of, role
+from pg_deploy.inverse.names import identifier, literal, own_name, owner_of, role
 from pg_deploy.inverse.order import relation_of
 from pg_deploy.inverse.tables import add_relation
 
@@ -125,6 +125,9 @@ def _add_type(draft: Draft, old: Fact, new: Fact) -> None:
             draft.add(Phase.ALTER, f"alter domain {identity} {wanted}")
         if before.get("not null") != after.get("not null"):
             draft.add(Phase.ALTER, f"alter domain {identity} {'set' if before.get('not null') else 'drop'} not null")
+        elif before.get("not null constraint") != after.get("not null constraint"):
+            names = " to ".join(identifier(str(each["not null constraint"])) for each in (after, before))
+            draft.add(Phase.ALTER, f"alter domain {identity} rename constraint {names}")
     elif before.get("composite") != after.get("composite"):
         kept = before.get("composite", [])
         added = [each for each in after.get("composite", []) if each not in kept]

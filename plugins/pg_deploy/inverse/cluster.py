@@ -9,6 +9,8 @@ from pg_deploy.inverse.names import HERE, identifier, in_this_database, literal
 
 # Their value is a list of names, and is given as one.
 _LISTS = ("search_path", "session_preload_libraries", "local_preload_libraries", "temp_tablespaces")
+_BY_GRANTOR = 160000
+"""From here on each grantor's membership is one of its own, with options of its own."""
 _FLAGS = {
     "superuser": "superuser",
     "inherit": "inherit",
@@ -63,21 +65,30 @@ def _value(name: str, fact: Fact) -> str:
 
 def _add_membership(draft: Draft, key: Key) -> None:
     member, group = of_membership(key[1])
-    old, new = draft.before.get(key), draft.after.get(key)
-    if new is not None:
-        draft.add(Phase.CLUSTER, f"revoke {identifier(group)} from {identifier(member)}")
-    if old is not None:
-        for option in set(map(str, old.properties.values())):
-            tail = []
-            tail += ["admin true"] if option.startswith("admin") else []
-            tail += ["inherit false"] if "no inherit" in option else []
-            tail += ["set false"] if "no set" in option else []
-            options = ""
-            if tail == ["admin true"]:
-                options = " with admin option"
-            elif tail:
-                options = f" with {', '.join(tail)}"
-            draft.add(Phase.CLUSTER, f"grant {identifier(group)} to {identifier(member)}{options}")
+    if ("role", member) in draft.gone or ("role", group) in draft.gone:
+        # It goes with the role.
+        return
+    old, new = (facts[key].properties if key in facts else {} for facts in (draft.before, draft.after))
+    membership = f"{identifier(group)} {{}} {identifier(member)}"
+    if draft.server_version < _BY_GRANTOR:
+        if new:
+            draft.add(Phase.CLUSTER, f"revoke {membership.format('from')}")
+        for option in set(map(str, old.values())):
+            tail = " with admin option" if option.startswith("admin") else ""
+            draft.add(Phase.CLUSTER, f"grant {membership.format('to')}{tail}")
+        return
+    for grantor in sorted(old.keys() | new.keys()):
+        if old.get(grantor) == new.get(grantor):
+            continue
+        by = f" granted by {identifier(grantor.removeprefix('by '))}"
+        if grantor in new:
+            draft.add(Phase.CLUSTER, f"revoke {membership.format('from')}{by}")
+        if grantor in old:
+            # All three, said: what is not said follows the attribute INHERIT of the member.
+            words = ", ".join(
+                f"{word} {str(word in str(old[grantor]).split(', ')).lower()}" for word in ("admin", "inherit", "set")
+            )
+            draft.add(Phase.CLUSTER, f"grant {membership.format('to')} with {words}{by}")
 
 
 def _add_role(draft: Draft, key: Key) -> None:

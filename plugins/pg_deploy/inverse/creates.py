@@ -5,7 +5,7 @@ from __future__ import annotations
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.drops import backing_constraint
 from pg_deploy.inverse.model import ByKey, Draft, Phase
-from pg_deploy.inverse.names import literal, own_name, owner_of, role, storage_options
+from pg_deploy.inverse.names import identifier, literal, own_name, owner_of, role, storage_options
 from pg_deploy.inverse.order import needed_first, relation_of
 
 _ROWS = {
@@ -93,6 +93,8 @@ def create_type(fact: Fact) -> tuple[str, ...]:
         parts = [f"create domain {fact.identity} as {p['domain over']}"]
         parts += [f"collate {p['collation']}"] if "collation" in p else []
         parts += [f"default {p['default value']}"] if "default value" in p else []
+        named = p.get("not null constraint")
+        parts += [f"constraint {identifier(named)}"] if named else []
         parts += ["not null"] if p.get("not null") else []
         return (" ".join(parts),)
     if "composite" in p:
@@ -150,8 +152,6 @@ def _comes_with_another(fact: Fact, draft: Draft) -> bool:
     if fact.kind == "column" and kind in ("view", "materialized view"):
         return True
     if fact.kind in ("column", "constraint") and fact.properties.get("inherited") == "only":
-        return True
-    if fact.kind == "constraint" and str(fact.properties["definition"]).startswith("NOT NULL"):
         return True
     if fact.kind == "index" and backing_constraint(fact, draft.before) in draft.made:
         return True

@@ -47,7 +47,7 @@ def generate_rollback(before: Facts, after: Facts, *, migration_sql: str = "") -
     """
     renames = read_renames(migration_sql, before.by_key, after.by_key)
     now = undo_names(after.by_key, renames)
-    draft = Draft(before.by_key, now)
+    draft = Draft(before.by_key, now, after.server_version)
     for rename in renames:
         draft.add(Phase.RENAME, rename.back)
     difference = compare(before, Facts(frozenset(now.values()), after.server_version, after.read_at))

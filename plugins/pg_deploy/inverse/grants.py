@@ -31,6 +31,7 @@ _ALL: dict[str, tuple[str, ...]] = {
     "type": ("USAGE",),
     "schema": ("CREATE", "USAGE"),
 }
+_SINCE = {"MAINTAIN": 170000}
 _OWN = {"functions": {"EXECUTE": False}, "types": {"USAGE": False}}
 _MADE_BY_DEFAULT = {
     "table": "tables", "view": "tables", "materialized view": "tables", "foreign table": "tables",
@@ -63,7 +64,7 @@ def add_default_grants(draft: Draft, keys: set[Key]) -> None:
         if found is None:
             draft.refuse(key, "its name is not understood")
             continue
-        old, new = (_default_rights(facts.get(key), found) for facts in (draft.before, draft.after))
+        old, new = (_default_rights(draft, facts.get(key), found) for facts in (draft.before, draft.after))
         within = f" in schema {found['schema']}" if found["schema"] else ""
         start = f"alter default privileges for role {role(str(found['maker']))}{within}"
         for grantee in sorted(old.keys() | new.keys()):
@@ -161,8 +162,7 @@ def _add_reset(draft: Draft, kind: str, name: str, owner: str, wanted: Mapping[t
     given = {"public", *_default_grantees(draft, kind, name)} - {owner}
     draft.add(Phase.RIGHTS, f"revoke all on {_on(kind, name)} from {', '.join(map(role, sorted(given)))}")
     own = wanted.get((owner, owner), {})
-    all_rights = _ALL.get(_WORDS.get(kind, kind), ())
-    missing = [right for right in all_rights if right not in own and right != "MAINTAIN"]
+    missing = [right for right in _all_rights(draft, _WORDS.get(kind, kind)) if right not in own]
     if missing:
         draft.add(Phase.RIGHTS, f"revoke {', '.join(missing).lower()} on {_on(kind, name)} from {role(owner)}")
 
@@ -220,7 +220,12 @@ def _on(kind: str, name: str) -> str:
     return f"{_WORDS.get(kind, kind)} {name}"
 
 
-def _default_rights(fact: Fact | None, found: Mapping[str, str | None]) -> dict[str, Rights]:
+def _all_rights(draft: Draft, word: str) -> tuple[str, ...]:
+    """Every right on that kind of object on this server."""
+    return tuple(right for right in _ALL.get(word, ()) if draft.server_version >= _SINCE.get(right, 0))
+
+
+def _default_rights(draft: Draft, fact: Fact | None, found: Mapping[str, str | None]) -> dict[str, Rights]:
     if fact is not None:
         return {name.removeprefix("to "): _rights(held) for name, held in fact.properties.items() if name != "present"}
     if found["schema"]:
@@ -228,6 +233,5 @@ def _default_rights(fact: Fact | None, found: Mapping[str, str | None]) -> dict[
     what = str(found["what"])
     # Without an entry the built-in defaults hold; none of ours needs the owner's.
     public = {"public": dict(_OWN[what])} if what in _OWN else {}
-    word = what.removesuffix("s")
-    own = {name: False for name in _ALL.get(word, ()) if name != "MAINTAIN"}
+    own = {name: False for name in _all_rights(draft, what.removesuffix("s"))}
     return {str(found["maker"]): own, **public}

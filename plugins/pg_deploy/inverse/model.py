@@ -60,6 +60,8 @@ class Draft:
 
     before: ByKey
     after: ByKey
+    server_version: int = 0
+    """Of the server that they run on: later ones can do more."""
     gone: set[Key] = field(default_factory=set)
     """Only in `after`: to be dropped."""
     missing: set[Key] = field(default_factory=set)

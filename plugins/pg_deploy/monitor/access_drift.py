@@ -12,6 +12,7 @@ from psycopg.rows import tuple_row
 
 from pg_deploy.catalog.diff import Difference, compare, describe
 from pg_deploy.catalog.identities import of_grant
+from pg_deploy.catalog.majors import upgraded
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, read_kinds
 from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, bounded, told
@@ -21,6 +22,7 @@ from pg_deploy.session import Connection
 MEASURE = "access_drift"
 FILES = ("policy", "grant", "default_grant", "membership", "role", "function")
 MADE = "made by hand"
+UPGRADED = "the server"
 _ROUTINES = ("function", "procedure", "aggregate")
 _WHOLE = ("policy", "grant", "default grant", "membership", "role", "function", "procedure", "aggregate")
 _RELATIONS = ("table", "view", "materialized view", "foreign table", "partitioned table")
@@ -53,6 +55,8 @@ def _rows(before: Facts, now: Facts, deployment_id: int) -> Iterator[Row]:
     What is gone is told by the measure dropped_by_hand, and what a new object opens by the security lints.
     """
     found = compare(before, now)
+    if sentence := upgraded(before, now):
+        yield Row(UPGRADED, None, "", {"alert": False, "cause": sentence})
     changed: dict[str, list[str]] = {}
     made: dict[str, None] = {}
     known, left = ({_object_of(fact) for fact in facts.facts} for facts in (before, now))

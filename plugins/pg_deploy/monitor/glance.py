@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from pg_deploy.duration import format_duration
-from pg_deploy.monitor.access_drift import MADE
+from pg_deploy.monitor.access_drift import MADE, UPGRADED
 from pg_deploy.monitor.measures import Measured, Row
 
 _WIDTH = 23
@@ -67,8 +67,10 @@ def _standbys(rows: Collection[Row]) -> str:
 
 def _access(rows: Collection[Row]) -> str:
     made = [str(row.detail.get("cause")) for row in rows if row.object == MADE]
-    changed = len(rows) - len(made)
+    upgraded = [str(row.detail.get("cause")) for row in rows if row.object == UPGRADED]
+    changed = len(rows) - len(made) - len(upgraded)
     said = f"{changed} changed by hand" if changed else "as the last deployment left them"
+    said += f"; {upgraded[0]}" if upgraded else ""
     return said + (f"; made by hand since: {made[0][:120]}" if made else "")
 
 

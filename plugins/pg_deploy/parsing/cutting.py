@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pglast import parser
 
 from pg_deploy.errors import CopyDataError, EmptyMigrationError, PsqlCommandError, SqlSyntaxError
+from pg_deploy.parsing.newer import newer_syntax
 from pg_deploy.parsing.summary import shown_line, summary_of
 from pg_deploy.parsing.tree import fields, items, opened
 
@@ -122,7 +123,7 @@ def _refused(text: str, error: parser.ParseError, file: str) -> Exception:
     if copy := _COPY_FROM_CLIENT.search(text, max(0, place - 2000), place):
         begin = text.count("\n", 0, copy.start()) + 1
         return CopyDataError(file, begin, shown_line(" ".join(copy.group().split(";")[0].split())))
-    return _syntax_error(text, place, reason, file)
+    return _syntax_error(text, place, newer_syntax(text, place) or reason, file)
 
 
 def _syntax_error(text: str, place: int, reason: str, file: str) -> SqlSyntaxError:

@@ -215,6 +215,10 @@ def fact_differences(
     def counts(fact: Fact) -> bool:
         if fact.kind in ("subscription", "tablespace"):
             return False
+        if fact.kind == "event trigger" and fact.identity in restored.login_triggers:
+            return False
+        if fact.kind == "comment" and fact.identity in {f"event trigger {name}" for name in restored.login_triggers}:
+            return False
         if locale_differs and fact.kind in ("database", "collation"):
             return False
         if fact.kind == "cron job":

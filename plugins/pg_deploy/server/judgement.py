@@ -11,10 +11,12 @@ from pg_deploy.errors import (
     PartlyReadableError,
     PgDeployError,
     ReadOnlyServerError,
+    ServerTooNewError,
     ServerTooOldError,
     StandbyError,
     TooFewConnectionsError,
 )
+from pg_deploy.parsing.newer import KNOWN_MAJOR
 from pg_deploy.server.state import ServerState, Transaction
 
 OLDEST_SUPPORTED = 140000  # server_version_num
@@ -93,6 +95,8 @@ def refusals(
     found: list[PgDeployError] = []
     if state.version_num < OLDEST_SUPPORTED:
         found.append(ServerTooOldError(database=state.database, version_num=state.version_num))
+    if state.version_num // 10000 > KNOWN_MAJOR:
+        found.append(ServerTooNewError(database=state.database, version_num=state.version_num, newest=KNOWN_MAJOR))
     if state.in_recovery:
         found.append(StandbyError(database=state.database))
     elif state.settings.get("default_transaction_read_only") == "on":

@@ -16,6 +16,7 @@ import pytest
 from pg_deploy.server.judgement import describe, refusals, warnings
 from pg_deploy.server.state import LockWait, PreparedTransaction, Replica, ServerState, Slot, mask, read_server_state
 from tests.core.preflight.conftest import Server, as_postgres, free_port, programs_folder, wait_for
+from tests.servers.table import MATRIX
 
 
 def state_of(server: Server, role: str = "deployer", **changes: object) -> ServerState:
@@ -213,6 +214,17 @@ def test_an_old_server_is_refused(server: Server) -> None:
     """Below 14 the engine's own queries do not work."""
     (error,) = refusals(state_of(server, version_num=130018), required_extensions=())
     assert "runs PostgreSQL 13" in str(error)
+
+
+@pytest.mark.parametrize("version_num", [190000, 190003, 200001])
+def test_a_server_newer_than_the_parser_is_refused_by_name(server: Server, version_num: int) -> None:
+    """Nobody has seen what it keeps in its catalog, and its syntax is not known here; the newest of the matrix is taken."""
+    (error,) = refusals(state_of(server, version_num=version_num), required_extensions=())
+    assert f"runs PostgreSQL {version_num // 10000}, and this version of pg_deploy knows PostgreSQL 14 to 18" in str(
+        error
+    )
+    newest = max(int(name.split(".")[0]) for name in MATRIX)
+    assert refusals(state_of(server, version_num=newest * 10000 + 99), required_extensions=()) == ()
 
 
 def test_a_required_extension_is_told_apart_by_what_there_is_to_do(server: Server) -> None:

@@ -1,0 +1,106 @@
+"""A running server of any version, with the demonstration's roles, tables and rows as far as its extensions go."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import psycopg
+
+from demo import build, server
+from demo.making import SETTINGS
+from tests.servers.programs import has_cron, programs
+
+_PASSWORD = "versions"
+_SCALE = 0.01
+_OPTIONAL = re.compile(r'^create extension "?(?P<name>[\w-]+)"? .*$', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A cluster of the version `name` (see programs.SOURCES) that only this test uses."""
+
+    name: str
+    bindir: Path
+    data: Path
+    port: int
+
+    @property
+    def has_cron(self) -> bool:
+        """Whether pg_cron is in its database."""
+        return has_cron(self.name)
+
+    def url(self, database: str = build.DATABASE, role: str = "postgres") -> str:
+        """The deploying role's URL, or another's."""
+        return f"postgresql://{role}:{_PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+    def admin_url(self, database: str = build.DATABASE) -> str:
+        """The superuser's URL."""
+        return self.url(database, "supabase_admin")
+
+
+@contextmanager
+def running(name: str) -> Iterator[Server]:
+    """A new cluster with one empty database "demo", superuser supabase_admin; gone afterwards."""
+    bindir = programs(name)
+    account = server.server_account()
+    place = Path(tempfile.mkdtemp(prefix="pg-deploy-version-"))
+    place.chmod(0o755)
+    data = place / "data"
+    try:
+        data.mkdir(mode=0o700)
+        secret = place / "password"
+        secret.write_text(_PASSWORD)
+        if os.geteuid() == 0:
+            for path in (data, secret):
+                os.chown(path, account.pw_uid, account.pw_gid)
+        options = ("--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={secret}")
+        server.run(bindir, "initdb", "-D", str(data), "-U", "supabase_admin", *options)
+        settings = {
+            **SETTINGS,
+            "shared_buffers": "64MB",
+            "fsync": "off",
+            "cron.launch_active_jobs": "off",
+            "shared_preload_libraries": "pg_cron,pg_stat_statements" if has_cron(name) else "pg_stat_statements",
+        }
+        with (data / "postgresql.conf").open("a", encoding="utf-8") as conf:
+            conf.writelines(f"{key} = '{value}'\n" for key, value in settings.items())
+        port = server.start_from(bindir, data, server.next_free_port(30000 + secrets.randbelow(10000)))
+        yield Server(name, bindir, data, port)
+    finally:
+        server.stop(bindir, data, "immediate")
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def bootstrap(on: Server) -> None:
+    """Roles, schemas and rights as Supabase has them, in the database "demo"; no table of ours."""
+    with _connect(on, "supabase_admin", "postgres") as admin:
+        admin.execute((build.SQL / "bootstrap/10_roles.sql").read_bytes())
+        admin.execute(f"alter role postgres password '{_PASSWORD}'")
+        admin.execute("create database demo owner postgres")
+    with _connect(on, "supabase_admin") as admin:
+        offered = {row[0] for row in admin.execute("select name from pg_available_extensions")}
+
+        def kept(found: re.Match[str]) -> str:
+            return found[0] if found["name"] in offered else ""
+
+        for file in ("20_database.sql", "30_auth.sql", *(["40_cron.sql"] if on.has_cron else [])):
+            text = (build.SQL / "bootstrap" / file).read_text(encoding="utf-8")
+            admin.execute(_OPTIONAL.sub(kept, text).encode())
+
+
+def fill(on: Server) -> None:
+    """The demonstration's tables and rows."""
+    build.fill(lambda role, database: _connect(on, role, database), _SCALE, datetime.now(timezone.utc))
+
+
+def _connect(on: Server, role: str, database: str = build.DATABASE) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(on.url(database, role), autocommit=True)

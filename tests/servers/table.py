@@ -1,0 +1,41 @@
+"""The table of docs/servers.md: which versions were run, when, by which test. Printed by the command that ran them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+MATRIX = ("14", "15.18", "15", "16", "17", "18")
+"""The servers of the matrix, by their names in programs.SOURCES."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One whole run that ended as it should."""
+
+    server: str
+    source: str
+    cron: str
+    migrations: int
+    seconds: float
+    test: str
+
+
+_seen: list[Run] = []
+
+
+def keep(run: Run) -> None:
+    """Remember a run for the table."""
+    _seen.append(run)
+
+
+def lines() -> Iterator[str]:
+    """The table in Markdown; nothing where nothing was run."""
+    if not _seen:
+        return
+    yield f"| server, seen on {date.today():%Y-%m-%d} | from | pg_cron | migrations | seconds | by |"
+    yield "|---|---|---|---|---|---|"
+    for run in _seen:
+        cells = (run.server, run.source, run.cron, str(run.migrations), f"{run.seconds:.0f}", f"`{run.test}`")
+        yield f"| {' | '.join(cells)} |"

@@ -1,0 +1,54 @@
+"""What a server may end after a time: found in its own list, whatever the version calls it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from pg_deploy.session import Target
+from tests.servers.server import Server
+
+
+@pytest.fixture
+def hurried(newer: Server) -> Iterator[Server]:
+    """Every setting of a session that is a time, put to a moment for the deploying role, as a provider might."""
+    with psycopg.connect(newer.admin_url(), autocommit=True) as admin:
+        names = [
+            row[0]
+            for row in admin.execute(
+                "select name from pg_settings where context = 'user' and unit in ('ms', 's') and min_val = '0'"
+                " and vartype = 'integer' and name not like 'tcp%'"
+            )
+        ]
+        assert "transaction_timeout" in names
+        for name in names:
+            admin.execute(sql.SQL("alter role postgres set {} = '100ms'").format(sql.Identifier(name)))
+        yield newer
+        admin.execute("alter role postgres reset all")
+        admin.execute('alter role postgres set search_path = "$user", public, extensions')
+
+
+def test_no_setting_of_role_or_database_ends_a_session_of_ours(hurried: Server) -> None:
+    """Else a version that brings one more timeout aborts segments over and over, and nobody sees why."""
+    target = Target("target_db", hurried.url())
+    with pytest.raises(psycopg.Error), target.connect_plain("plain") as connection:
+        _be_slow(connection)
+
+    with target.session("test") as connection:
+        _be_slow(connection)
+        assert target.made_new(connection, "again")
+        _be_slow(connection)
+
+
+def _be_slow(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    connection.execute("begin")
+    connection.execute("select pg_sleep(0.25)")
+    time.sleep(0.25)
+    connection.execute("select 1")
+    connection.execute("commit")
+    time.sleep(0.25)
+    connection.execute("select 1")
