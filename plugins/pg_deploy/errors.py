@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pg_deploy.secrecy import without_secrets
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -287,7 +289,7 @@ class StatementFailedError(PgDeployError):
             f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}; '
             f"correct the file and trigger a new run{caret}"
         )
-        return cls(message, file=file, line=line, sqlstate=error.sqlstate)
+        return cls(without_secrets(message), file=file, line=line, sqlstate=error.sqlstate)
 
 
 class LockNotObtainedError(PgDeployError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from pg_deploy.errors import ConnectionFailedError
+from pg_deploy.secrecy import without_secrets
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -193,12 +193,6 @@ def aborted_transaction(
     finally:
         if not connection.closed:
             connection.execute("rollback")
-
-
-def without_secrets(text: str) -> str:
-    """`text` with passwords in URLs and key=value pairs masked."""
-    text = re.sub(r"(://[^:/@\s]*:)\S+@", r"\1***@", text)
-    return re.sub(r"(?i)\b(password\s*=\s*)('[^']*'|\S+)", r"\1***", text)
 
 
 def host_and_port(target: Target) -> tuple[str, int]:

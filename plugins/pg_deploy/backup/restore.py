@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from pg_deploy.backup.dump import credentials
+from pg_deploy.backup.dump import credentials, handed_down
 from pg_deploy.backup.manifest import BackupManifest, ExpectedError, Extension, read_facts_file
 from pg_deploy.backup.plain_role import plain_role
 from pg_deploy.catalog.reader import Facts
@@ -326,6 +326,7 @@ def _run(
             text=True,
             errors="replace",
             env={**environment, "PGAPPNAME": "pg_deploy restore"},
+            pass_fds=handed_down(environment),
             cwd="/",
             check=False,
         )
@@ -361,6 +362,7 @@ def analyze(admin: Target, programs: Programs, jobs: int) -> None:
             stderr=subprocess.PIPE,
             text=True,
             env={**environment, "PGAPPNAME": "pg_deploy restore"},
+            pass_fds=handed_down(environment),
             cwd="/",
             check=False,
         )

@@ -30,6 +30,7 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger.attempt import StatementRun
 from pg_deploy.ledger.guard import Guard
 from pg_deploy.parsing.statements import Segment, Statement
+from pg_deploy.secrecy import without_secrets
 from pg_deploy.session import (
     CHECK_CLIENT_EVERY,
     OUR_NAMES,
@@ -51,6 +52,7 @@ _SETS_DEFAULTS = {
     "create extension",
     "alter extension",
 }
+_MOST_NOTICES, _LONGEST_NOTICE = 100, 500
 _RETRIED = {"55P03", "40P01", "40001"}
 _CANCELLED = "57014"
 # The ledger's rows and the commit itself: aborting over a few milliseconds too many would gain nobody anything.
@@ -185,7 +187,14 @@ def _noted(connection: Connection) -> Iterator[list[str]]:
     notices: list[str] = []
 
     def note(said: psycopg.errors.Diagnostic) -> None:
-        notices.append(f"{said.severity}: {one_line(said.message_primary or '')}")
+        # A loop over a million rows may say a million things, and each may be as long as a row.
+        if len(notices) < _MOST_NOTICES:
+            text = without_secrets(one_line(said.message_primary or ""))
+            notices.append(
+                f"{said.severity}: {text if len(text) <= _LONGEST_NOTICE else text[:_LONGEST_NOTICE] + ' …'}"
+            )
+        elif len(notices) == _MOST_NOTICES:
+            notices.append(f"and more: the first {_MOST_NOTICES} are shown and kept")
 
     connection.add_notice_handler(note)
     try:
@@ -453,7 +462,7 @@ def _write_failure(
         attempt_try,
         statement.ordinal,
         sqlstate=error.sqlstate or "?????",
-        error=one_line(str(error)),
+        error=without_secrets(one_line(str(error))),
         waited_s=round(seen.blocked_s, 3) if seen else 0.0,
         blockers=seen.blockers if seen else (),
     )

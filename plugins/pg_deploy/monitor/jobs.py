@@ -10,7 +10,8 @@ from psycopg.rows import class_row, tuple_row
 
 from pg_deploy.duration import format_duration
 from pg_deploy.monitor.measures import DIRECTORY, bounded
-from pg_deploy.session import Connection, one_line, without_secrets
+from pg_deploy.secrecy import without_secrets
+from pg_deploy.session import Connection, one_line
 
 _NAMED = re.compile(
     r"""refresh\s+materialized\s+view\s+(?:concurrently\s+)?((?:"(?:[^"]|"")+"|[\w$]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$]+))?)""",

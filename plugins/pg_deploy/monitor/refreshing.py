@@ -15,7 +15,8 @@ from pg_deploy.duration import format_duration
 from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.thresholds import Views
 from pg_deploy.monitor.views import LOCKED, View, holders, read_views
-from pg_deploy.session import Connection, Target, one_line, without_secrets
+from pg_deploy.secrecy import without_secrets
+from pg_deploy.session import Connection, Target, one_line
 
 
 def deployment_is_open(connection: Connection) -> bool:

@@ -9,7 +9,8 @@ import psycopg
 
 from pg_deploy.errors import PageUnreadableError
 from pg_deploy.ledger import schema
-from pg_deploy.session import Connection, Target, one_line, without_secrets
+from pg_deploy.secrecy import without_secrets
+from pg_deploy.session import Connection, Target, one_line
 
 CONNECT_S = 4
 STATEMENT_TIMEOUT = "5s"
