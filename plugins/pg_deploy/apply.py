@@ -58,7 +58,7 @@ def apply(job: Job, migration: Migration) -> Attempt:
     moved: list[Attempt] = []
 
     def before_commit(connection: Connection, segment: Segment) -> None:
-        if not job.on_copy and (wrote := written_here(connection)):
+        if wrote := written_here(connection):
             evidence.record(
                 connection,
                 job.deployment_id,

@@ -32,6 +32,8 @@ class Identity:
     airflow_run: str
     actor: str
     is_over: IsOver = never_over
+    origin: str = ""
+    """Which Airflow it is, and when the run was made: another one's run may have the same name."""
 
 
 @contextmanager
@@ -51,7 +53,13 @@ def claimed(
     `folder` and `versions` are what the run sees of its migrations. Raises TargetBusyError after conf.give_up_after.
     """
     wanted = Claim(
-        identity.dag_id, identity.airflow_run, identity.actor, conf.model_dump(mode="json"), folder, tuple(versions)
+        identity.dag_id,
+        identity.airflow_run,
+        identity.actor,
+        conf.model_dump(mode="json"),
+        folder,
+        tuple(versions),
+        identity.origin,
     )
     with target.session(purpose) as connection:
         schema.ensure(connection)

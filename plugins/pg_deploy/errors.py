@@ -191,6 +191,43 @@ class ConnectionLostError(PgDeployError):
         )
 
 
+class NotWritableError(ConnectionFailedError):
+    """The server that the address leads to takes no writes; nothing is wrong with the migration."""
+
+    def __init__(self, target: str, reason: str, waited_s: float) -> None:
+        self.target = target
+        PgDeployError.__init__(
+            self,
+            f'the server behind target "{target}" takes no writes after {waited_s:.0f} s: {reason}; nothing was changed by this '
+            "try. See that the address leads to the primary and that its disk has room, then trigger a new run",
+        )
+
+
+class OtherServerError(PgDeployError):
+    """The connection leads to another cluster than the one that the deployment began on."""
+
+    def __init__(self, target: str, began: str, now: str) -> None:
+        super().__init__(
+            f'this is another server: the deployment began on the cluster {began}, and target "{target}" leads to {now} now, '
+            "which is no standby of it; nothing was done here. Find out where the address leads, then trigger a new run"
+        )
+
+
+class TwoServersError(ConnectionLostError):
+    """Two sessions of one task are on two servers: the address leads to both."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__("the session", 0, f"two servers answer at one address: {first}, and {second}")
+
+
+class ServerRefusedError(PgDeployError):
+    """The server refused what the engine itself asked, not a migration."""
+
+    def __init__(self, sqlstate: str | None, said: str, remedy: str) -> None:
+        self.sqlstate = sqlstate
+        super().__init__(f"the server refused what was asked of it: {said} (SQLSTATE {sqlstate or 'none'}); {remedy}")
+
+
 # ------------------------------------------------------------------------------------------------------------ ownership
 
 
@@ -325,13 +362,43 @@ class InvalidIndexError(PgDeployError):
 
 
 class InvalidIndexInTheWayError(PgDeployError):
-    """An invalid index of the wanted name was there before."""
+    """An invalid index of the wanted name was there before; `builder` is the pid that is building it just now, if any."""
 
-    def __init__(self, index: str) -> None:
+    def __init__(self, index: str, builder: int | None = None) -> None:
         self.index = index
+        self.builder = builder
+        if builder is not None:
+            super().__init__(
+                f'index "{index}" is being built by somebody else right now, pid {builder}; wait until that build has ended, '
+                "then trigger again, or give the migration's index another name"
+            )
+            return
         super().__init__(
             f'index "{index}" exists already and is invalid, left by an earlier failed build, and the migration would take '
             f"it for done; run `drop index concurrently {index};` and trigger again"
+        )
+
+
+class NotWatchedError(PgDeployError):
+    """What a statement locks shows only when it runs, and there was no session to watch it with."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            "what this part of the migration locks shows only when it runs, and no session could be opened to watch it, so it "
+            f"was not begun: {reason}; free a connection, or raise the role's connection limit, then trigger again"
+        )
+
+
+class StandbyGoneError(PgDeployError):
+    """Commits wait for a synchronous standby that is not there."""
+
+    def __init__(self, names: str, waited_s: float) -> None:
+        self.names = names
+        super().__init__(
+            f'commits wait for a synchronous standby ("{names}") and none is connected, so a lock would be held until it is back: '
+            f"nothing was begun after {waited_s:.0f} s; bring the standby back or change synchronous_standby_names, "
+            "then trigger again"
         )
 
 
@@ -462,6 +529,62 @@ class ApprovalRejectedError(PgDeployError):
 
     def __init__(self, stem: str, by: str) -> None:
         super().__init__(f'"{stem}" was rejected by {by}, so it was not applied; nothing of it took effect')
+
+
+class TouchesLedgerError(PgDeployError):
+    """A migration names what says whether it is deployed."""
+
+    def __init__(self, file: str, line: int, schema: str) -> None:
+        self.file = file
+        self.line = line
+        super().__init__(
+            f'"{file}" line {line} names the schema "{schema}", which says what is deployed here and is written by nobody but us; '
+            "remove that, or say in migration.yaml why it must: touches_ledger: <reason>"
+        )
+
+
+class NoStatementsError(PgDeployError):
+    """The ledger says verified, and holds none of the statements that would have to have run."""
+
+    def __init__(self, stem: str) -> None:
+        self.stem = stem
+        super().__init__(
+            f'the ledger calls "{stem}" verified, but none of its statements ended, so that is not believed; find out who wrote '
+            "that row, look whether the change is in the database, then delete the row, or adopt the version with `make baseline`"
+        )
+
+
+class NotPermittedError(PgDeployError):
+    """The ledger does not hold what a run must have before it changes anything."""
+
+    def __init__(self, stem: str, lacking: Sequence[str]) -> None:
+        self.stem = stem
+        self.lacking = tuple(lacking)
+        super().__init__(
+            f'"{stem}" may not be applied by this run: {"; ".join(lacking)}; nothing of it was begun. What Airflow says of a task '
+            "does not count; trigger a new run"
+        )
+
+
+class RunOverError(PgDeployError):
+    """A task of a run that has ended its deployment is asked to begin it anew."""
+
+    def __init__(self, airflow_run: str, deployment_id: int, state: str) -> None:
+        self.deployment_id = deployment_id
+        super().__init__(
+            f'run "{airflow_run}" has ended its deployment {deployment_id} as {state}, so clearing its preflight begins nothing; '
+            "trigger a new run"
+        )
+
+
+class NoClaimError(PgDeployError):
+    """A task needs the target, and what preflight handed on is not there."""
+
+    def __init__(self, airflow_run: str) -> None:
+        super().__init__(
+            f'preflight of run "{airflow_run}" did not take the target, or what it handed on is gone, whatever its state in '
+            "Airflow is: nothing is done; trigger a new run"
+        )
 
 
 class PreflightError(PgDeployError):

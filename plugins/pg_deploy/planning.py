@@ -10,6 +10,7 @@ from pg_deploy.errors import (
     EditedAfterDeploymentError,
     HistoryMismatchError,
     MissingFileError,
+    NoStatementsError,
     OutOfOrderError,
     PgDeployError,
     UnknownMigrationError,
@@ -32,6 +33,7 @@ class Standing(Enum):
     UNFINISHED = "begun by an earlier run and not finished"
     ROLLED_BACK = "pending, rolled back before"
     PENDING = "pending"
+    UNBELIEVED = "verified says the ledger, but none of its statements ran"
     GONE = "verified by us, but gone from the history"
 
     @property
@@ -51,6 +53,8 @@ class State:
 
     history: Mapping[str, HistoryRow]
     attempts: Mapping[str, Attempt]
+    without_statements: frozenset[int] = frozenset()
+    """The ids of attempts that count as verified and of which no statement is known to have ended."""
 
     @property
     def elsewhere(self) -> frozenset[str]:
@@ -64,6 +68,8 @@ class State:
         if attempt is not None:
             if attempt.state in UNFINISHED:
                 return Standing.UNFINISHED
+            if attempt.id in self.without_statements:
+                return Standing.UNBELIEVED
             if attempt.state in ("verified", "baselined"):
                 if not recorded:
                     return Standing.GONE
@@ -90,7 +96,9 @@ class Plan:
 def read_state(connection: Connection, versions: Sequence[str]) -> State:
     """History and ledger for `versions`; both may be missing on a new target. Reads only."""
     found = attempts.latest_of(connection, versions) if schema.exists(connection) else {}
-    return State(history.read(connection), found)
+    verified = [attempt.id for attempt in found.values() if attempt.state == "verified"]
+    lacking = attempts.without_statements(connection, verified) if verified else frozenset()
+    return State(history.read(connection), found, lacking)
 
 
 def make_plan(
@@ -110,7 +118,9 @@ def make_plan(
     for file in files:
         attempt = state.attempts.get(file.version)
         standing = standings[file.version]
-        if standing is Standing.GONE:
+        if standing is Standing.UNBELIEVED:
+            faults.append(NoStatementsError(file.stem))
+        elif standing is Standing.GONE:
             faults.append(HistoryMismatchError(file.stem, file.version))
         elif (
             attempt is not None

@@ -30,9 +30,12 @@ from pg_deploy.undo.kept import kept_of
 from pg_deploy.undo.losses import say_what_stays
 from pg_deploy.undo.mending import mend, mending_sql
 from pg_deploy.undo.proof import Goal, snapshot_goal, undo_goal
+from pg_deploy.undo.witnesses import read_doing, statements_of
 
 _PROPERTIES = ("grant", "comment", "default grant", "setting", "membership", "security label")
 _NOTHING_LEFT = "rolled back already by an earlier try"
+_NOTHING_TAKEN = "nothing had taken effect, nothing was run"
+_OWN_ONLY = "rolled back: its own changes are gone, and what others changed is as they left it"
 _NOT_BEGUN = "nothing had been begun, nothing was run"
 _THEN = "\nthen the rollback failed: "
 
@@ -68,12 +71,14 @@ def roll_back(job: Job, version: str) -> Undone:
         raise RollbackMissingError(current.stem)
     settle(job.ledger, current.id, log=job.log, patience_s=0)
     current = attempts.by_id(job.ledger, current.id)
-    goal = _goal(job, current, before)
+    if not _took_effect(job, current, pinned, before):
+        return _nothing_to_undo(job, current, before)
+    goal = _goal(job, current, pinned, before)
     if current.state != "rolling_back":
         current = attempts.move(job.ledger, current, "rolling_back")
     try:
         statements_run = _undo(job, current, pinned, before, goal)
-        _prove(job, current, goal)
+        is_whole = _prove(job, current, goal, before)
     except ConnectionLostError:
         # Neither undone nor failed: the next try goes on from where the ledger says it stopped.
         raise
@@ -83,13 +88,27 @@ def roll_back(job: Job, version: str) -> Undone:
         )
         raise
     undone = attempts.move(job.ledger, attempts.by_id(job.ledger, current.id), "rolled_back")
-    sentence = (
-        "rolled back, the database is as before" if statements_run else "nothing had taken effect, nothing was run"
-    )
+    sentence = "rolled back, the database is as before" if is_whole else _OWN_ONLY
     job.log.info("%s", sentence)
     if statements_run:
         say_what_stays(job, current, pinned)
     return Undone(undone, statements_run, sentence)
+
+
+def _nothing_to_undo(job: Job, current: Attempt, before: Facts) -> Undone:
+    """End an attempt of which nothing took effect. Nothing is run; what differs from the snapshot is the work of others."""
+    now = job.guard.read_facts()
+    others = describe(compare(before, now))
+    if current.state != "rolling_back":
+        current = attempts.move(job.ledger, current, "rolling_back")
+    history.delete(job.ledger, [current.version])
+    snapshot.save(job.ledger, job.deployment_id, current.id, "rolled_back", now)
+    _say_changed_by_others(job, others)
+    name = "nothing of it took effect" if others else "catalog facts as before"
+    job.record(current, "rollback proof", name, "passed", _proof_detail(now, others=others))
+    undone = attempts.move(job.ledger, current, "rolled_back")
+    job.log.info("%s", _NOTHING_TAKEN)
+    return Undone(undone, 0, _NOTHING_TAKEN)
 
 
 def give_up(job: Job, current: Attempt) -> bool:
@@ -100,7 +119,8 @@ def give_up(job: Job, current: Attempt) -> bool:
     settle(job.ledger, current.id, log=job.log, patience_s=job.limits.reattach)
     current = attempts.by_id(job.ledger, current.id)
     before = snapshot.load(job.ledger, current.id, "before")
-    if current.state != "applying" or before is None or _took_effect(job, current, before):
+    pinned = plan.pinned_version(job.ledger, current.deployment_id, current.version)
+    if current.state != "applying" or before is None or pinned is None or _took_effect(job, current, pinned, before):
         return False
     current = attempts.move(job.ledger, current, "rolling_back")
     attempts.move(job.ledger, current, "rolled_back")
@@ -121,25 +141,40 @@ def _rollback_in_force(job: Job, current: Attempt) -> Pinned | None:
     return as_deployed
 
 
-def _goal(job: Job, current: Attempt, before: Facts) -> Goal:
+def _goal(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> Goal:
     """What this rollback has to lead to. For one that was cut off, the state when it began is in the ledger."""
-    after = snapshot.load(job.ledger, current.id, "after")
-    if current.state == "verified" and after is not None:
+    if job.on_copy:
+        # Nobody else is at work there: all that differs is the attempt's.
+        after = snapshot.load(job.ledger, current.id, "after")
+        return (
+            snapshot_goal(before) if after is None or current.state != "verified" else undo_goal(before, after, after)
+        )
+    if current.state not in ("rolling_back", "rollback_failed"):
         snapshot.save(job.ledger, job.deployment_id, current.id, "undoing", job.guard.read_facts())
-    start = snapshot.load(job.ledger, current.id, "undoing")
-    if after is None or start is None:
-        return snapshot_goal(before)
-    goal = undo_goal(before, after, start)
+    start = snapshot.load(job.ledger, current.id, "undoing") or job.guard.read_facts()
+    after = snapshot.load(job.ledger, current.id, "after") or start
+    done = read_doing(job.ledger, current, _as_deployed(job, current, pinned), before, after)
+    undoing = statements_of(pinned.rollback, current.stem)
+    own_of = replace(done, statements=(*done.statements, *undoing)).own_of
+    goal = undo_goal(before, after, start, done.own(before, after), own_of)
     for line in goal.changed_since:
         job.log.warning("changed since by others: %s", line)
+    _say_changed_by_others(job, goal.others)
     return goal
 
 
+def _say_changed_by_others(job: Job, lines: Sequence[str]) -> None:
+    for line in lines:
+        job.log.warning("changed by others meanwhile, left as it is: %s", line)
+
+
+def _as_deployed(job: Job, current: Attempt, pinned: Pinned) -> Pinned:
+    """The pin of the attempt's own deployment: its SQL is what took effect."""
+    return plan.pinned_version(job.ledger, current.deployment_id, current.version) or pinned
+
+
 def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal) -> int:
-    """Run the rollback where something took effect; returns the number of statements run."""
-    if not _took_effect(job, current, before):
-        history.delete(job.ledger, [current.version])
-        return 0
+    """Run the rollback; returns the number of statements run."""
     text = pinned.rollback if pinned.rollback is not None else _generated(job, current, pinned, goal)
     if not text.strip():
         job.log.info("the database is as before already")
@@ -187,13 +222,14 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
     return sum(len(segment.statements) for segment in todo)
 
 
-def _took_effect(job: Job, current: Attempt, before: Facts) -> bool:
+def _took_effect(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> bool:
     """Whether any segment of the attempt changed anything: the ledger knows transactions, the catalog the rest."""
     if attempts.committed_segments(job.ledger, current.id, "apply"):
         return True
-    if not attempts.began_outside_transaction(job.ledger, current.id, "apply"):
+    if not attempts.begun_outside_transaction(job.ledger, current.id, "apply"):
         return False
-    return bool(compare(before, job.guard.read_facts()))
+    now = job.guard.read_facts()
+    return bool(read_doing(job.ledger, current, _as_deployed(job, current, pinned), before, now).own(before, now))
 
 
 def _generated(job: Job, current: Attempt, pinned: Pinned, goal: Goal) -> str:
@@ -221,28 +257,30 @@ def _refuse_unless(current: Attempt, differences: tuple[str, ...]) -> None:
         raise NoRollbackError(current.stem, ["the generated one does not lead back", *differences[:10]])
 
 
-def _prove(job: Job, current: Attempt, goal: Goal) -> None:
-    """Compare with what has to be; mend what may be mended; fail with the SQL that would mend the rest."""
+def _prove(job: Job, current: Attempt, goal: Goal, before: Facts) -> bool:
+    """Compare with what has to be; mend what may be mended; fail with the SQL that would mend the rest.
+
+    Returns whether the whole catalog is as it was before the attempt.
+    """
     now = job.guard.read_facts()
     now = mend(job, current, goal, now)
     snapshot.save(job.ledger, job.deployment_id, current.id, "rolled_back", now)
     lines = describe(goal.difference(now))
     along = goal.went_along(now)
+    meanwhile = goal.changed_meanwhile(now)
+    others = (*goal.others, *meanwhile)
     sql = mending_sql(goal, now) if lines else ""
+    is_whole = not lines and not compare(before, now)
+    # Of one that was verified, perhaps days ago, the state before is not the measure.
+    is_as_before = current.verified_at is None and not (others or along or goal.changed_since)
     job.record(
         current,
         "rollback proof",
-        "catalog facts as before" if goal.start is None else "its own changes are gone, and no others",
+        "catalog facts as before" if is_as_before else "its own changes are gone, and no others",
         "failed" if lines else "passed",
-        {
-            "differences": list(lines),
-            "facts": len(now.facts),
-            "fingerprint": now.fingerprint,
-            "changed_since": list(goal.changed_since),
-            "went_along": list(along),
-            "mending": sql,
-        },
+        _proof_detail(now, lines, goal.changed_since, others, along, sql),
     )
+    _say_changed_by_others(job, meanwhile)
     for line in along:
         job.log.warning("went with what the migration had made: %s", line)
     if lines:
@@ -252,8 +290,28 @@ def _prove(job: Job, current: Attempt, goal: Goal) -> None:
         for line in sql.splitlines():
             job.log.error("    %s", line)
         raise RollbackNotProvenError(current.stem, lines)
-    what = "equal the snapshot" if goal.start is None else "are as if the migration had not been"
+    what = "equal the snapshot" if is_whole else "are as if the migration had not been"
     job.log.info("  ✓ %d catalog facts %s, fingerprint %s", len(now.facts), what, now.fingerprint[:12])
+    return is_whole
+
+
+def _proof_detail(
+    now: Facts,
+    differences: Sequence[str] = (),
+    changed_since: Sequence[str] = (),
+    others: Sequence[str] = (),
+    along: Sequence[str] = (),
+    mending: str = "",
+) -> dict[str, object]:
+    return {
+        "differences": list(differences),
+        "facts": len(now.facts),
+        "fingerprint": now.fingerprint,
+        "changed_since": list(changed_since),
+        "changed_by_others": list(others),
+        "went_along": list(along),
+        "mending": mending,
+    }
 
 
 Identities = frozenset[tuple[str, str]]

@@ -34,16 +34,33 @@ _THEIRS = (
     "; select pg_catalog.set_config('search_path', coalesce(pg_catalog.current_setting('pg_deploy.search_path', true),"
     " pg_catalog.current_setting('search_path')), false)"
 )
+NETWORK_TIMEOUT_S = 30
+_KEPT_ALIVE: dict[str, str] = {
+    # Silence is asked about; what was sent and not acknowledged is given up. Both are needed: keepalives do not count while
+    # data is on its way.
+    "keepalives": "1",
+    "keepalives_idle": "20",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": str(NETWORK_TIMEOUT_S * 1000),
+}
+KEPT_ALIVE_IN_SERVER = (
+    f"-c tcp_user_timeout={NETWORK_TIMEOUT_S * 1000}"
+    " -c tcp_keepalives_idle=20 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+)
+"""The same on the server's side, as the option of a program that is no session of ours."""
+
 # Whatever a version knows that ends a statement, a transaction or a session after a time, by the server's own list.
 _NO_TIMEOUT = (
     "(select pg_catalog.count(pg_catalog.set_config(s.name, '0', false)) from pg_catalog.pg_settings s"
     " where s.context = 'user' and s.vartype = 'integer' and s.unit in ('ms', 's', 'min') and s.min_val = '0'"
-    " and s.name like '%\\_timeout' and s.name not like '%.%')"
+    " and s.name like '%\\_timeout' and s.name not like '%.%' and s.name <> 'tcp_user_timeout')"
 )
 _SET_UP = (
     f"select {_NO_TIMEOUT},"
     " set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false),"
     " set_config('tcp_keepalives_count', '3', false),"
+    f" set_config('tcp_user_timeout', '{NETWORK_TIMEOUT_S * 1000}', false),"
     # A killed client's statement ends within seconds, and its locks with it; a build says otherwise, see below.
     " case when pg_catalog.version() like '%linux%' and current_setting('server_version_num')::integer >= 140000"
     f" then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"
@@ -100,16 +117,12 @@ class Target:
         """As `connect`, but nothing is set in the session: a transaction pooler would hand the setting to other clients."""
         try:
             return psycopg.connect(
-                self.conninfo,
+                kept_alive(self.conninfo),
                 autocommit=True,
                 application_name=_application_name(purpose),
                 connect_timeout=15,
                 prepare_threshold=None,
                 client_encoding="utf8",
-                # A server that fell over, or a network that was cut, must be noticed within a minute, on both sides.
-                keepalives_idle=20,
-                keepalives_interval=10,
-                keepalives_count=3,
             )
         except psycopg.Error as error:
             raise ConnectionFailedError(self.name, one_line(without_secrets(str(error)))) from None
@@ -148,6 +161,15 @@ THEIR_NAMES = (
     "select pg_catalog.set_config('search_path', pg_catalog.current_setting('pg_deploy.of_the_migration'), true)"
 )
 """And theirs again, as they were: deferred triggers run at the commit."""
+
+
+def kept_alive(conninfo: str) -> str:
+    """`conninfo` such that a lost network is noticed within a minute, where it says nothing else. Pure.
+
+    For every connection, and every program that makes one; on the server's side `connect` sets the same.
+    """
+    given = {name: str(value) for name, value in psycopg.conninfo.conninfo_to_dict(conninfo).items()}
+    return psycopg.conninfo.make_conninfo(**{**_KEPT_ALIVE, **given})
 
 
 def _application_name(purpose: str) -> str:

@@ -60,7 +60,7 @@ def run_dag(
     folder: Path,
     conf: Mapping[str, Any] | None = None,
     *,
-    answer: str | None = None,
+    answer: str | Callable[[Any, Any], None] | None = None,
     answered_by: str = "tester",
     during: Callable[[], None] | None = None,
     when: str | None = None,
@@ -70,7 +70,8 @@ def run_dag(
     """Run the DAG to its end and return what happened.
 
     `answer` (Approve or Reject) is given by `answered_by` to every approval that waits; without it, a waiting approval fails
-    the test.
+    the test. Where it can be called it is, with the waiting task instance and a session of the metadata: for what a person does
+    instead of answering.
     `during` is called once, when a line that matches the pattern
     `when` is logged: for what somebody else does meanwhile. `extra` is
     the target connection's extra. `after_parsing` is called once the DAG is loaded and before it runs: a scheduler parses the
@@ -170,7 +171,7 @@ def _short_pauses(meanwhile: Callable[[], None]) -> Iterator[None]:
         time.sleep = sleep
 
 
-def _answer_all(answer: str | None, by: str) -> None:
+def _answer_all(answer: str | Callable[[Any, Any], None] | None, by: str) -> None:
     """Answer every waiting approval as the API's PATCH …/hitlDetails does: write the response and let the task go on."""
     from airflow.models.hitl import HITLDetail
     from airflow.models.taskinstance import TaskInstance
@@ -188,6 +189,9 @@ def _answer_all(answer: str | None, by: str) -> None:
         for instance in waiting:
             if answer is None:
                 raise AssertionError(f"{instance.task_id} waits for a person, and the test has no answer")
+            if callable(answer):
+                answer(instance, session)
+                continue
             detail = session.scalars(select(HITLDetail).where(HITLDetail.ti_id == instance.id)).one()
             detail.chosen_options = [answer]
             detail.params_input = {}

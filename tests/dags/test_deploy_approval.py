@@ -45,6 +45,7 @@ def test_who_is_asked_follows_the_policy_and_the_connections_floor(
     for stem, detail in database.rows("select name, detail from deploy_ledger.evidence where kind = 'approval'"):
         assert detail == {
             "by": "tester",
+            "by_id": "1",
             "bundle_hash": database.value(
                 "select bundle_hash from deploy_ledger.planned_migration where stem = %s", [stem]
             ),

@@ -190,3 +190,37 @@ def test_a_build_over_a_name_that_is_taken_leaves_that_one_alone(
         _apply(database, tmp_path / "m", "create index concurrently item_k on public.item (k);\n")
 
     assert database.value("select 'public.item_k'::regclass::oid") == first
+
+
+def test_an_index_that_somebody_is_building_is_not_called_left_over(database: Database, tmp_path: Path) -> None:
+    """Else a colleague would be told to drop what another one is building just now."""
+    sleep_per_row(database, 0.02)
+    with psycopg.connect(database.url, autocommit=True) as other:
+        pid = other.info.backend_pid
+        build = threading.Thread(
+            target=other.execute, args=("create index concurrently item_slow on public.item (slow(k))",)
+        )
+        build.start()
+        until(lambda: bool(database.invalid_indexes), "the other build has begun")
+        with pytest.raises(InvalidIndexInTheWayError, match=f"being built by somebody else right now, pid {pid}"):
+            _apply(database, tmp_path / "m", "create index concurrently item_slow on public.item (slow(k));\n")
+        build.join(60)
+
+    assert database.value("select indisvalid from pg_index where indexrelid = 'public.item_slow'::regclass")
+
+
+def test_a_deadlock_of_a_statement_outside_a_transaction_is_tried_again(database: Database, tmp_path: Path) -> None:
+    """Else a rollback would end half way because the application waited for the same rows for a second."""
+    write_migration(tmp_path / "m", STEM, "create index concurrently item_note on public.item (note);\n")
+    with psycopg.connect(database.url) as other, working_on(database.url, tmp_path / "m") as work:
+        other.execute("update public.item set note = note where id = 1")
+        worker = threading.Thread(target=_run, args=(work,))
+        worker.start()
+        until(lambda: database.value("select count(*) from pg_locks where not granted") == 1, "the build waits for us")
+        # The build waits for this transaction; this one now waits for the build.
+        other.execute("lock table public.item in share update exclusive mode")
+        other.commit()
+        worker.join(60)
+
+    assert "chosen as the victim of a deadlock, again in" in work.text
+    assert database.value("select indisvalid from pg_index where indexrelid = 'public.item_note'::regclass")

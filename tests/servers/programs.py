@@ -20,7 +20,8 @@ from pathlib import Path
 
 from demo.server import find_installation
 
-CACHE = Path(os.environ.get("PG_DEPLOY_TEST_SERVERS") or "/var/tmp/pg-deploy-servers")
+_MINE = f"-{os.geteuid()}" if os.geteuid() else ""
+CACHE = Path(os.environ.get("PG_DEPLOY_TEST_SERVERS") or f"/var/tmp/pg-deploy-servers{_MINE}")
 """Where they are kept; may be removed at any time. The setting is PG_DEPLOY_TEST_SERVERS."""
 
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"

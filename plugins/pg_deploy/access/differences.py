@@ -236,8 +236,9 @@ def _memberships(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange
             if now != then:
                 said = f'role "{member}" {"now" if now else "no longer"} {can} "{role}"'
                 yield AccessChange("gained" if now else "lost", member, role, (), said)
-    for key in sorted(had.keys() & has.keys()):
-        if had[key].admin and not has[key].admin:
+    for key in sorted(had):
+        kept = key in has or not had[key].acts
+        if had[key].admin and kept and not (key in has and has[key].admin) and ("role", key[1]) in after.by_key:
             said = f'role "{key[0]}" can no longer make others a member of "{key[1]}"'
             yield AccessChange("lost", key[0], key[1], (), said)
 

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import psycopg.conninfo
 
 from pg_deploy.errors import ProgramFailedError
 from pg_deploy.programs import Programs, ended_with_us
 from pg_deploy.secrecy import without_secrets
+from pg_deploy.session import KEPT_ALIVE_IN_SERVER, kept_alive
 
 _SAY_EVERY_S = 5.0
 _LOCK_WAIT = "60s"
@@ -37,7 +39,7 @@ def credentials(conninfo: str) -> Iterator[tuple[str, dict[str, str]]]:
     A child's command line is for all to read. What has no variable of libpq's goes through a file without a name, which is gone
     with the last process that holds it.
     """
-    parts = {key: str(value) for key, value in psycopg.conninfo.conninfo_to_dict(conninfo).items()}
+    parts = {key: str(value) for key, value in psycopg.conninfo.conninfo_to_dict(kept_alive(conninfo)).items()}
     secret = {name: parts.pop(name) for name in list(parts) if name not in _PUBLIC}
     environment = {
         "PATH": "/usr/bin:/bin",
@@ -47,6 +49,8 @@ def credentials(conninfo: str) -> Iterator[tuple[str, dict[str, str]]]:
     }
     environment |= {key: value for key, value in os.environ.items() if key in ("HOME", "PGSSLROOTCERT", "KRB5CCNAME")}
     environment |= {_VARIABLES[name]: secret.pop(name) for name in list(secret) if name in _VARIABLES}
+    if "PGOPTIONS" not in environment and (options := server_side_options(conninfo)):
+        environment["PGOPTIONS"] = options
     if not secret:
         yield psycopg.conninfo.make_conninfo(**parts), environment
         return
@@ -64,6 +68,20 @@ def handed_down(environment: Mapping[str, str]) -> tuple[int, ...]:
     """The open files that a child with that environment needs."""
     _, _, handle = environment.get("PGSERVICEFILE", "").rpartition("/proc/self/fd/")
     return (int(handle),) if handle else ()
+
+
+def server_side_options(conninfo: str) -> str:
+    """What a program has to ask its server for at the start, so that the server too notices a lost network within a minute.
+
+    Empty where the server does not take that: a session pooler may refuse what it does not know.
+    """
+    try:
+        psycopg.connect(
+            kept_alive(conninfo), options=KEPT_ALIVE_IN_SERVER, connect_timeout=15, application_name="pg_deploy options"
+        ).close()
+    except psycopg.Error:
+        return ""
+    return KEPT_ALIVE_IN_SERVER
 
 
 def dump(

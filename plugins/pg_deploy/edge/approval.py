@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote, urlsplit
 
+from airflow.configuration import conf as airflow_conf
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from pg_deploy.conf import Approval
 from pg_deploy.edge.groups import versions_without_group
 from pg_deploy.edge.notices import send
-from pg_deploy.edge.run import UNKNOWN_ACTOR, Run, log, read_run, told_plainly
+from pg_deploy.edge.run import Run, log, read_run, told_plainly
 from pg_deploy.errors import ApprovalRejectedError, SamePersonError
 from pg_deploy.ledger import deployment, evidence, plan
-from pg_deploy.ledger.plan import Pinned
 from pg_deploy.lock_lint import lock_lint_lines
-from pg_deploy.migrations.migration import Migration
-from pg_deploy.rehearsal.text import rehearsal_text
-from pg_deploy.reporting.plan_text import several_text
+from pg_deploy.permission import APPROVAL, is_somebody_else, judge
+from pg_deploy.rehearsal.text import rehearsal_text, rehearsal_verdict
+from pg_deploy.reporting.plan_text import Asked, several_text
+from pg_deploy.server_identity import Server, writable_session
+from pg_deploy.session import Connection
 from pg_deploy.settings import settings
 
 _WHERE = "Answer it in the Airflow UI, under Required Actions of that run; nobody else can deploy meanwhile."
-_RISKY = ("medium", "high", "unknown")
+ASKED = "approval asked"
+"""The kind of evidence that keeps what was shown to a person, by its hash."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,11 @@ class Question:
     subject: str
     body: str
     about: tuple[tuple[str, str], ...]
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of all that is shown: an answer counts for this and nothing else."""
+        return hashlib.sha256(f"{self.subject}\n{self.body}\n{self.about}".encode()).hexdigest()
 
 
 class AskPerson(ApprovalOperator):
@@ -67,18 +77,24 @@ class AskPerson(ApprovalOperator):
             asked = self.question(run, context)
             if asked is None:
                 return None
-            self.subject, self.body = asked.subject, asked.body
-            with run.target.session("approve") as connection:
-                ownership = run.ownership
-                if ownership is not None:
-                    # Nobody else may take the target while a person thinks.
-                    deployment.renew(
-                        connection,
-                        ownership.deployment_id,
-                        ownership.fence,
-                        f"waiting for the approval of {asked.about[0][0]}",
-                        good_for=settings().approval_timeout,
-                    )
+        return self._ask(run, asked, context)
+
+    def _ask(self, run: Run, asked: Question, context: Any) -> Any:
+        self.subject, self.body = asked.subject, asked.body
+        with told_plainly(), self._ledger(run) as (connection, _):
+            ownership = run.ownership
+            if ownership is not None:
+                # Nobody else may take the target while a person thinks.
+                deployment.renew(
+                    connection,
+                    ownership.deployment_id,
+                    ownership.fence,
+                    f"waiting for the approval of {asked.about[0][0]}",
+                    good_for=settings().approval_timeout,
+                )
+            # What is shown now is what an answer is about: it is asked again where anything of it has changed by then.
+            for stem, bundle_hash in asked.about:
+                self._record(connection, run, ASKED, stem, "waits", {"bundle_hash": bundle_hash, "shown": asked.digest})
         log.info("%s", self.subject)
         for line in self.body.splitlines():
             log.info("%s", line)
@@ -86,31 +102,29 @@ class AskPerson(ApprovalOperator):
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
-        """Write who decided what about which text; a rejection fails the task."""
+        """Write who decided what about which text; a rejection fails the task, and what has changed is asked again."""
         chosen = (event.get("chosen_options") or ["nothing"])[0]
         by = event.get("responded_by_user") or {}
-        name = by.get("name") or by.get("id") or "nobody" if isinstance(by, dict) else str(by)
-        approved = chosen == self.APPROVE
+        person = by if isinstance(by, dict) else {"name": str(by)}
+        name = person.get("name") or person.get("id") or "nobody"
+        approved = chosen == self.APPROVE and "error" not in event
         outcome = "nobody answered" if "error" in event else "approved" if approved else "rejected"
+        answered = {"by": name, "by_id": person.get("id")}
         with told_plainly():
             run = self.run_of(context)
             actor = run.identity.actor
-            alone = outcome == "approved" and run.four_eyes and not _is_somebody_else(by, actor)
+            alone = approved and run.four_eyes and not is_somebody_else(answered, actor)
             if alone:
                 outcome = "refused: approved by who triggered"
             asked = self.question(run, context)
             about = asked.about if asked else ()
-            with run.target.session("approve") as connection:
+            stems = ", ".join(stem for stem, _ in about)
+            with self._ledger(run) as (connection, _):
+                changed = asked is not None and approved and not self._was_shown(connection, run, asked)
+                if changed:
+                    outcome = "not counted: what was shown has changed since"
                 for stem, bundle_hash in about:
-                    evidence.record(
-                        connection,
-                        run.deployment_id,
-                        "approval",
-                        stem,
-                        outcome,
-                        detail={"by": name, "bundle_hash": bundle_hash},
-                        version=stem.split("_", 1)[0],
-                    )
+                    self._record(connection, run, APPROVAL, stem, outcome, {**answered, "bundle_hash": bundle_hash})
                 if run.ownership is not None:
                     deployment.renew(
                         connection,
@@ -121,19 +135,37 @@ class AskPerson(ApprovalOperator):
                     )
         if "error" in event:
             raise AirflowFailException(f"nobody answered in time: {event['error']}")
+        if changed and asked is not None:
+            log.warning("what %s answered to has changed since it was shown: %s is asked about again", name, stems)
+            return self._ask(run, asked, context)
         if alone:
-            raise AirflowFailException(str(SamePersonError(", ".join(stem for stem, _ in about), name, actor)))
+            raise AirflowFailException(str(SamePersonError(stems, str(name), actor)))
         if not approved:
-            raise AirflowFailException(str(ApprovalRejectedError(", ".join(stem for stem, _ in about), name)))
+            raise AirflowFailException(str(ApprovalRejectedError(stems, str(name))))
         log.info("approved by %s", name)
         return {"approved_by": name}
 
+    def _ledger(self, run: Run) -> AbstractContextManager[tuple[Connection, Server]]:
+        return writable_session(run.target, "approve", give_up_after=run.conf.give_up_after, log=log)
 
-def _is_somebody_else(answered: object, actor: str) -> bool:
-    """Whether it is known that who answered is not who triggered; what is not known does not count."""
-    said = answered if isinstance(answered, dict) else {"name": answered}
-    names = {str(said[key]).casefold() for key in ("id", "name") if said.get(key)}
-    return bool(names) and actor != UNKNOWN_ACTOR and actor.casefold() not in names
+    def _was_shown(self, connection: Connection, run: Run, asked: Question) -> bool:
+        """Whether what would be asked now, letter by letter, is what was asked last."""
+        rows = evidence.of_deployment(connection, run.deployment_id, ASKED)
+        newest = {row.name: row.detail.get("shown") for row in rows}
+        return all(newest.get(stem) == asked.digest for stem, _ in asked.about)
+
+    def _record(
+        self, connection: Connection, run: Run, kind: str, stem: str, outcome: str, detail: dict[str, object]
+    ) -> None:
+        version = stem.split("_", 1)[0]
+        evidence.record(connection, run.deployment_id, kind, stem, outcome, detail=detail, version=version)
+
+
+def page_of(context: Any) -> str:
+    """The address of this run's own page."""
+    base = urlsplit(airflow_conf.get("api", "base_url", fallback="/")).path.rstrip("/")
+    dag_run = context["dag_run"]
+    return f"{base}/pg_deploy/runs/{quote(dag_run.dag_id)}/{quote(dag_run.run_id, safe='')}"
 
 
 class ApproveMigrations(AskPerson):
@@ -158,42 +190,26 @@ class ApproveMigrations(AskPerson):
             [self.version] if self.version else versions_without_group(context["dag"], [p.version for p in pinned])
         )
         policy = run.approval
-        wanted = [(each, run.migration(each.version)) for each in pinned if each.version in mine and policy != "none"]
-        said = lock_lint_lines([found.file.sql for _, found in wanted], server_version=server_version)
-        lints = {found.version: lines for (_, found), lines in zip(wanted, said, strict=True)}
-        asked = [
-            (each, found)
-            for each, found in wanted
-            if _must_ask(each.risk, policy) or _is_unprotected(each, found) or lints[found.version][1]
-        ]
-        if not asked:
+        if policy == "none" or not any(each.version in mine for each in pinned):
             log.info("nothing to approve: %s", f"approval is {policy}" if mine else "no migration is without a group")
             return None
-        migrations = [migration for _, migration in asked]
         with run.target.session("approve") as connection:
             rows = evidence.of_deployment(connection, run.deployment_id)
+        wanted = [(each, run.migration(each.version)) for each in pinned if each.version in mine]
+        lints = lock_lint_lines([migration.file.sql for _, migration in wanted], server_version=server_version)
+        asked = []
+        for (each, migration), lint in zip(wanted, lints, strict=True):
+            judged = judge(migration, each, rows, run.demands, lint)
+            if judged.must_ask:
+                reason = f"risk {judged.risk}, and approval is {policy}"
+                text, verdict = rehearsal_text(rows, each.version), rehearsal_verdict(rows, each.version)
+                asked.append(Asked(migration, reason, judged.risk, judged.reasons, text, verdict, judged.lock_lint))
+        if not asked:
+            log.info("nothing to approve: approval is %s", policy)
+            return None
+        hashes = {each.version: each.bundle_hash for each in pinned}
         return Question(
-            f"Deploy {', '.join(migration.stem for migration in migrations)}?",
-            several_text(
-                migrations,
-                [_reason(each, migration, policy, locks=lints[migration.version][1]) for each, migration in asked],
-                {migration.version: rehearsal_text(rows, migration.version) for migration in migrations},
-                {version: lines for version, (lines, _) in lints.items()},
-            ),
-            tuple((each.stem, each.bundle_hash) for each, _ in asked),
+            f"Deploy {', '.join(each.migration.stem for each in asked)}?",
+            several_text(asked, page=page_of(context)),
+            tuple((each.migration.stem, hashes[each.migration.version]) for each in asked),
         )
-
-
-def _is_unprotected(pinned: Pinned, migration: Migration) -> bool:
-    """Whether nothing undoes it, and its author did not declare that."""
-    return pinned.rollback is None and migration.manifest.rollback != "none"
-
-
-def _must_ask(risk: str, policy: Approval) -> bool:
-    return policy == "all" or (policy == "risky" and risk in _RISKY)
-
-
-def _reason(pinned: Pinned, migration: Migration, policy: Approval, *, locks: bool) -> str:
-    unprotected = "no rollback that was proven, " if _is_unprotected(pinned, migration) else ""
-    errors = "errors of the lock lint, " if locks else ""
-    return f"{unprotected}{errors}risk {migration.manifest.risk}, and approval is {policy}"

@@ -10,9 +10,9 @@ from airflow.sdk import get_current_context, task
 from pg_deploy.baseline import adopt as baseline
 from pg_deploy.baseline.report import read_adopted, report_lines
 from pg_deploy.conf import BaselineConf, read_baseline_conf
-from pg_deploy.edge.run import chosen, folder, handed_on, identity, log, ownership_from, told_plainly
+from pg_deploy.edge.run import chosen, folder, handed_on, held_in_ledger, identity, log, ownership_from, told_plainly
 from pg_deploy.edge.target import read_target
-from pg_deploy.errors import NotAdoptedError
+from pg_deploy.errors import NoClaimError, NotAdoptedError
 from pg_deploy.execution.segments import Limits
 from pg_deploy.job import Job
 from pg_deploy.ledger import deployment, plan
@@ -49,9 +49,11 @@ def adopt() -> int:
     context = get_current_context()
     with told_plainly():
         run = _read(context)
-        if run.ownership is None:
+        if run.ownership is None and run.conf.dry_run:
             log.info("nothing to do: a dry run")
             return 0
+        if run.ownership is None:
+            raise NoClaimError(context["dag_run"].run_id)
         limits = Limits(give_up_after=run.conf.give_up_after)
         with working(run.target, run.ownership, "adopt", give_up_after=limits.give_up_after, log=log) as guard:
             job = Job(run.target, guard, limits, log)
@@ -69,18 +71,20 @@ def report() -> None:
     """Say what was adopted on whose word and what was not checked; fail unless everything pinned is adopted."""
     context = get_current_context()
     with told_plainly():
-        owned = ownership_from(context, CHECK)
+        run = _read(context)
+        owned = run.ownership or held_in_ledger(context, run.conf.target)
         if owned is None:
-            if context["ti"].xcom_pull(task_ids=CHECK) is None:
-                raise NotAdoptedError(["check failed, nothing was changed"])
+            if not (run.conf.dry_run and context["ti"].xcom_pull(task_ids=CHECK)):
+                raise NotAdoptedError(["check did not take the target, nothing was changed: read its log"])
             log.info("dry run: the plan is in the log of check, nothing was changed")
             return
-        run = _read(context)
         with run.target.session("baseline report") as connection:
             found = read_adopted(connection, owned.deployment_id)
             for line in report_lines(found):
                 (log.error if line.lstrip().startswith("✗") else log.info)("%s", line)
             failures = [f"{one.stem}" for one in found if not one.is_adopted]
+            if run.ownership is None:
+                failures.append("what check handed on is gone")
             state = "failed" if failures else "deployed"
             deployment.close(connection, owned.deployment_id, owned.fence, state)
         if failures:

@@ -14,11 +14,24 @@ from pg_deploy.edge.assets import TARGET_CHANGED
 from pg_deploy.edge.before import measure_before
 from pg_deploy.edge.groups import group_of, versions_without_group
 from pg_deploy.edge.notices import send
-from pg_deploy.edge.run import PREFLIGHT, Run, chosen, folder, handed_on, log, ownership_from, read_run, told_plainly
+from pg_deploy.edge.run import (
+    PREFLIGHT,
+    Run,
+    chosen,
+    folder,
+    handed_on,
+    held_in_ledger,
+    log,
+    ownership_from,
+    read_conf,
+    read_run,
+    told_plainly,
+)
 from pg_deploy.errors import (
     ConnectionFailedError,
     ConnectionLostError,
     HistoryMismatchError,
+    NoStatementsError,
     NotDeployedError,
     PgDeployError,
 )
@@ -26,10 +39,12 @@ from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan
 from pg_deploy.migrations.migration import Migration
+from pg_deploy.permission import refuse_unless_permitted
 from pg_deploy.planning import Standing
 from pg_deploy.preflight import preflight as run_preflight
 from pg_deploy.reporting.report import read_report, report_lines
 from pg_deploy.rollback import roll_back
+from pg_deploy.server_identity import writable_session
 from pg_deploy.settings import settings
 from pg_deploy.snapshot import take_snapshot
 from pg_deploy.verify import verify as verify_migration
@@ -88,6 +103,8 @@ def gate(stem: str) -> str:
             pinned = plan.pinned_version(connection, run.deployment_id, version)
             held = deployment.deployment(connection, run.deployment_id)
             standing = planning.read_state(connection, [version]).standing(version)
+        if standing is Standing.UNBELIEVED:
+            raise NoStatementsError(stem)
         if standing is Standing.GONE:
             raise HistoryMismatchError(stem, version)
         if standing.is_in_place:
@@ -108,6 +125,7 @@ def snapshot(stem: str) -> None:
         run = read_run(get_current_context())
         migration = run.migration(stem.split("_", 1)[0])
         with run.job(f"snapshot {stem}") as job:
+            refuse_unless_permitted(job.ledger, job.deployment_id, migration, run.demands)
             take_snapshot(job, migration)
 
 
@@ -118,6 +136,7 @@ def apply(stem: str) -> None:
         run = read_run(get_current_context())
         migration = run.migration(stem.split("_", 1)[0])
         with run.job(f"apply {stem}") as job:
+            refuse_unless_permitted(job.ledger, job.deployment_id, migration, run.demands)
             _log_hint_on_failure(job, migration, "apply")
 
 
@@ -134,15 +153,18 @@ def verify(stem: str) -> None:
 @task.branch(trigger_rule="none_skipped")
 def decide(stem: str) -> str | list[str]:
     """Passed, rollback, or neither: where nothing began, or where on_failure says stop."""
-    context = get_current_context()
-    states, group = task_states(context), group_of(stem)
-    if states.get(f"{group}.verify") == "success":
-        return f"{group}.passed"
-    if "failed" not in (states.get(f"{group}.apply"), states.get(f"{group}.verify")):
-        log.info("nothing was begun, so there is nothing to undo")
-        return []
+    group, version = group_of(stem), stem.split("_", 1)[0]
     with told_plainly():
-        if read_run(context).conf.on_failure == "stop":
+        run = read_run(get_current_context())
+        # The ledger says how far it came: the state of a task is a person's to set.
+        with run.target.session(f"decide {version}") as connection:
+            current = attempts.latest(connection, version)
+        if current is not None and current.state == "verified":
+            return f"{group}.passed"
+        if current is None or current.state not in attempts.UNFINISHED:
+            log.info("nothing was begun, so there is nothing to undo")
+            return []
+        if run.conf.on_failure == "stop":
             log.warning("on_failure is stop: %s is left as it is, for a person to look at", stem)
             return []
     return f"{group}.rollback"
@@ -172,7 +194,7 @@ def undo_earlier() -> int:
     """With on_failure rollback_all, and one migration rolled back: undo everything that this run verified, newest first."""
     context = get_current_context()
     if ownership_from(context, PREFLIGHT) is None:
-        log.info("nothing to do: this run changed nothing")
+        log.info("nothing to do: preflight handed on nothing to work with")
         return 0
     with told_plainly():
         run = read_run(context)
@@ -193,19 +215,26 @@ def report() -> None:
     with told_plainly():
         owned = ownership_from(context, PREFLIGHT)
         if owned is None:
-            # What is wrong may be the conf itself, so it is not read here.
-            if failed:
+            # What is wrong may be the conf itself, so it is read only where nothing else says that preflight failed.
+            if "preflight failed" in failed:
                 send(
                     f"{target}: a deployment failed, nothing was changed", f"{', '.join(failed)}: read its log", context
                 )
                 raise NotDeployedError([f"{', '.join(failed)}, nothing was changed: read the log of that task"])
-            log.info("dry run: the plan is in the log of preflight, nothing was changed")
-            return
-        run = read_run(context)
+            if read_conf(context).dry_run and context["ti"].xcom_pull(task_ids=PREFLIGHT):
+                log.info("dry run: the plan is in the log of preflight, nothing was changed")
+                return
+            owned = held_in_ledger(context, target)
+            failed.append("what preflight handed on is gone, or it took no target, whatever its state is")
+            if owned is None:
+                raise NotDeployedError([*failed, "trigger a new run"])
+        run = read_run(context, owned)
         with run.target.session("report") as connection:
             found = read_report(connection, run.deployment_id)
             for line in report_lines(connection, found, contacts=settings().contacts, task_states=failed):
                 (log.error if line.lstrip().startswith("✗") else log.info)("%s", line)
+        # Said before it is written: a ledger that takes no writes must not keep anybody from knowing where this run stands.
+        with writable_session(run.target, "report", give_up_after=run.conf.give_up_after, log=log) as (connection, _):
             evidence.record(
                 connection,
                 run.deployment_id,
@@ -246,6 +275,7 @@ def _deploy_one(run: Run, job: Job, version: str) -> None:
     if planning.read_state(job.ledger, [version]).standing(version).is_in_place:
         log.info("in place already")
         return
+    refuse_unless_permitted(job.ledger, job.deployment_id, migration, run.demands)
     take_snapshot(job, migration)
     try:
         apply_migration(job, migration)

@@ -21,8 +21,10 @@ def retried() -> dict[str, Any]:
         "retry_delay": _DELAY,
         "retry_policy": ExceptionRetryPolicy(
             rules=[
-                RetryRule(exception=name, action=RetryAction.RETRY, retry_delay=_DELAY, reason=_REASON)
-                for name in ("pg_deploy.errors.ConnectionLostError", "pg_deploy.errors.ConnectionFailedError")
+                RetryRule(
+                    exception=f"pg_deploy.errors.{name}", action=RetryAction.RETRY, retry_delay=_DELAY, reason=_REASON
+                )
+                for name in ("ConnectionLostError", "ConnectionFailedError", "NotWritableError", "TwoServersError")
             ],
             default=RetryAction.FAIL,
         ),

@@ -8,13 +8,25 @@ from airflow.sdk import get_current_context, task
 
 from pg_deploy.catalog.drift import keep_state
 from pg_deploy.conf import RollbackConf, read_rollback_conf
-from pg_deploy.edge.approval import AskPerson, Question
+from pg_deploy.edge.approval import AskPerson, Question, page_of
 from pg_deploy.edge.notices import send
-from pg_deploy.edge.run import PREFLIGHT, Run, chosen, handed_on, identity, log, ownership_from, told_plainly
+from pg_deploy.edge.run import (
+    PREFLIGHT,
+    Run,
+    chosen,
+    handed_on,
+    held_in_ledger,
+    identity,
+    log,
+    ownership_from,
+    told_plainly,
+)
 from pg_deploy.edge.target import read_target
-from pg_deploy.errors import NotUndoneError
+from pg_deploy.errors import NoClaimError, NotPermittedError, NotUndoneError
+from pg_deploy.job import Job
 from pg_deploy.ledger import deployment, evidence, plan
-from pg_deploy.reporting.plan_text import fenced
+from pg_deploy.permission import not_approved, undo_hash
+from pg_deploy.reporting.markdown import fenced, plain
 from pg_deploy.settings import settings
 from pg_deploy.undo import undo as core
 
@@ -28,6 +40,8 @@ class ApproveRollback(AskPerson):
 
     def question(self, run: Run, context: Any) -> Question | None:
         """About everything that this run pinned."""
+        if run.ownership is None and not run.conf.dry_run:
+            raise NoClaimError(run.identity.airflow_run)
         if run.ownership is None:
             log.info("nothing to approve: a dry run")
             return None
@@ -44,12 +58,15 @@ class ApproveRollback(AskPerson):
         parts = []
         for each in pinned:
             lines = [line.strip().removeprefix(f"{each.stem}: ") for line in shown.get(each.version, [])]
-            parts.append(f"## {each.stem}\n\n" + "\n".join(f"- {line}" for line in lines))
-            parts.append(fenced(each.rollback or ""))
+            parts.append(f"**This approval holds for the rollback `{undo_hash(each)}` and no other text.**")
+            parts.append(f"## {each.stem}\n\n" + "\n".join(f"- {plain(line)}" for line in lines))
+            parts.append(
+                fenced(each.rollback or "", whole=f"read all of it on [the page of this run]({page_of(context)})")
+            )
         return Question(
             f"Undo {', '.join(each.stem for each in pinned)}?",
             "\n\n".join(parts),
-            tuple((each.stem, each.bundle_hash) for each in pinned),
+            tuple((each.stem, undo_hash(each)) for each in pinned),
         )
 
 
@@ -67,11 +84,15 @@ def preflight() -> dict[str, Any]:
 def undo() -> int:
     """Undo each in reverse order, prove each, stop at the first failure."""
     with told_plainly():
-        _, run = _read(get_current_context())
-        if run.ownership is None:
+        context = get_current_context()
+        conf, run = _read(context)
+        if run.ownership is None and conf.dry_run:
             log.info("nothing to do: a dry run")
             return 0
+        if run.ownership is None:
+            raise NoClaimError(context["dag_run"].run_id)
         with run.job("undo") as job:
+            _refuse_unless_approved(run, job)
             return core.undo(job)
 
 
@@ -80,11 +101,10 @@ def report() -> None:
     """Say what was undone, mended and lost; fail unless everything that was asked for is undone."""
     context = get_current_context()
     with told_plainly():
-        handed = context["ti"].xcom_pull(task_ids=PREFLIGHT)
-        if handed is None:
-            raise NotUndoneError(["preflight failed, nothing was changed: read its log"])
-        _, run = _read(context)
-        owned = run.ownership
+        conf, run = _read(context)
+        owned = run.ownership or held_in_ledger(context, conf.target)
+        if owned is None and not (conf.dry_run and context["ti"].xcom_pull(task_ids=PREFLIGHT)):
+            raise NotUndoneError(["preflight did not take the target, nothing was changed: read its log"])
         if owned is None:
             log.info("dry run: what would be undone is in the log of preflight, nothing was changed")
             return
@@ -92,6 +112,8 @@ def report() -> None:
             lines, failures = core.report_lines(connection, owned.deployment_id)
             for line in lines:
                 (log.error if line.lstrip().startswith("✗") else log.info)("%s", line)
+            if run.ownership is None:
+                failures.append("what preflight handed on is gone")
             if failures:
                 log.error("what to do: read the log of undo, mend what it names, and trigger again with the same conf")
                 log.error("contacts: %s", settings().contacts)
@@ -102,6 +124,17 @@ def report() -> None:
         said = "not everything that was asked for was undone" if failures else "was rolled back as asked"
         send(f"{run.target.name}: {said}", "\n".join(failures or lines), context)
         core.refuse_unless_undone(failures)
+
+
+def _refuse_unless_approved(run: Run, job: Job) -> None:
+    """The ledger must hold a yes to each of these very rollbacks, where one is demanded. Raises NotPermittedError."""
+    if run.approval == "none":
+        return
+    rows = evidence.of_deployment(job.ledger, job.deployment_id)
+    for each in plan.pinned(job.ledger, job.deployment_id):
+        lacking = not_approved(rows, each, run.demands, wanted=undo_hash(each))
+        if lacking:
+            raise NotPermittedError(each.stem, lacking)
 
 
 def _read(context: Any) -> tuple[RollbackConf, Run]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,22 +10,30 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from airflow.configuration import conf as airflow_conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRuntimeError
 
 from pg_deploy.claiming import Identity
 from pg_deploy.conf import Approval, DeployConf, read_deploy_conf, stricter
 from pg_deploy.edge.target import approval_floor, four_eyes_floor, read_target
-from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, PgDeployError, PinnedContentChangedError
+from pg_deploy.errors import (
+    ConnectionFailedError,
+    ConnectionLostError,
+    NoClaimError,
+    PgDeployError,
+    PinnedContentChangedError,
+)
 from pg_deploy.execution.lost import lost_connections_named
 from pg_deploy.execution.old_backends import terminate_all
 from pg_deploy.execution.segments import Limits
 from pg_deploy.execution.stop_rules import StopRules
 from pg_deploy.job import Job
-from pg_deploy.ledger import plan
+from pg_deploy.ledger import deployment, plan, schema
 from pg_deploy.ledger.deployment import Deployment
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.migrations.folder import migrations_dir
 from pg_deploy.migrations.migration import Migration, load, read_version
+from pg_deploy.permission import Demands
 from pg_deploy.preflight import Prepared
 from pg_deploy.secrecy import WithoutSecrets
 from pg_deploy.session import Connection, Target
@@ -56,6 +65,13 @@ class Run:
     def four_eyes(self) -> bool:
         """Whether an approval counts only from somebody else than who triggered the run: the conf's word or the connection's."""
         return self.conf.four_eyes or four_eyes_floor(self.target.name)
+
+    @property
+    def demands(self) -> Demands:
+        """What the ledger must hold before this run changes anything."""
+        return Demands(
+            self.conf.rehearse != "none", self.approval, self.four_eyes, self.identity.actor, self.conf.lock_budget
+        )
 
     @contextmanager
     def job(self, phase: str) -> Iterator[Job]:
@@ -103,10 +119,16 @@ class Run:
         return self.ownership.deployment_id
 
 
-def read_run(context: Any) -> Run:
-    """The run behind an Airflow context. Raises the core's errors for a bad conf or target."""
+def read_run(context: Any, owned: Ownership | None = None) -> Run:
+    """The run behind an Airflow context. Raises the core's errors for a bad conf or target.
+
+    `owned` is what was found elsewhere. Only a dry run has no ownership after preflight: NoClaimError is
+    raised where what it handed on is gone.
+    """
     conf = read_conf(context)
-    ownership = ownership_from(context, PREFLIGHT)
+    ownership = owned or ownership_from(context, PREFLIGHT)
+    if ownership is None and not conf.dry_run and context["ti"].task_id != PREFLIGHT:
+        raise NoClaimError(context["dag_run"].run_id)
     return Run(conf, read_target(conf.target), identity(context), ownership, context["task"])
 
 
@@ -124,16 +146,37 @@ def identity(context: Any) -> Identity:
     """Which run this is and who triggered it."""
     dag_run = context["dag_run"]
     actor = getattr(dag_run, "triggering_user_name", None) or UNKNOWN_ACTOR
-    return Identity(dag_run.dag_id, dag_run.run_id, actor, lambda holder: _is_over(context, holder))
+    began = getattr(dag_run, "run_after", None)
+    origin = f"{installation()}/{began.isoformat() if began else ''}"
+    return Identity(dag_run.dag_id, dag_run.run_id, actor, lambda holder: is_over(context, holder), origin)
 
 
-def _is_over(context: Any, holder: Deployment) -> bool:
-    """Whether this Airflow knows the holder's run as ended; a run of another Airflow is not known here."""
+def installation() -> str:
+    """Which Airflow this is, the same on all its workers: two of them may give their runs the same names."""
+    secret = airflow_conf.get("core", "fernet_key", fallback="") or airflow_conf.get("api", "base_url", fallback="")
+    return hashlib.sha256(f"pg_deploy {secret}".encode()).hexdigest()[:16]
+
+
+def is_over(context: Any, holder: Deployment) -> bool:
+    """Whether this Airflow knows the holder's run as ended, or as deleted; a run of another Airflow is not known here."""
+    ti = context["ti"]
     try:
-        state = context["ti"].get_dagrun_state(holder.dag_id, holder.airflow_run)
+        state = ti.get_dagrun_state(holder.dag_id, holder.airflow_run)
     except (AirflowRuntimeError, AirflowNotFoundException):
-        return False
-    return str(state) in ("success", "failed")
+        ours = holder.origin is not None and holder.origin.split("/")[0] == installation()
+        return ours and ti.get_dr_count(dag_id=holder.dag_id, run_ids=[holder.airflow_run]) == 0
+    # An enumeration prints its own name where its value is meant.
+    return getattr(state, "value", state) in ("success", "failed")
+
+
+def held_in_ledger(context: Any, target: str) -> Ownership | None:
+    """The open deployment of this run as the ledger knows it, whatever became of XComs; None where there is none."""
+    dag_run = context["dag_run"]
+    with read_target(target).session("report") as connection:
+        if not schema.exists(connection):
+            return None
+        held = deployment.of_run(connection, dag_run.dag_id, dag_run.run_id)
+    return Ownership(held.id, held.fence) if held is not None and held.ended_at is None else None
 
 
 def folder() -> Path:

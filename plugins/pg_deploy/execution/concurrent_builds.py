@@ -75,7 +75,7 @@ def refuse_what_is_in_the_way(look: Look, statement: Statement) -> None:
     if state is None:
         return
     if not state.valid:
-        raise InvalidIndexInTheWayError(state.qualified)
+        raise InvalidIndexInTheWayError(state.qualified, state.builder)
     if statement.concurrent is not None and statement.concurrent.if_not_exists:
         _refuse_other_definition(look, statement, wanted, state)
 

@@ -23,7 +23,9 @@ from pg_deploy.errors import (
     StatementFailedError,
 )
 from pg_deploy.execution import concurrent_builds
-from pg_deploy.execution.lost import is_lost
+from pg_deploy.execution.lost import is_lost, is_read_only
+from pg_deploy.execution.server_watch import kept_budget
+from pg_deploy.execution.standby import wait_for_standby
 from pg_deploy.execution.stop_rules import StopRules, wait_until_calm
 from pg_deploy.execution.watch import Observation, Watch
 from pg_deploy.ledger import attempt as attempts
@@ -31,6 +33,7 @@ from pg_deploy.ledger.attempt import StatementRun
 from pg_deploy.ledger.guard import Guard
 from pg_deploy.parsing.statements import Segment, Statement
 from pg_deploy.secrecy import without_secrets
+from pg_deploy.server_identity import server_of
 from pg_deploy.session import (
     CHECK_CLIENT_EVERY,
     OUR_NAMES,
@@ -53,10 +56,13 @@ _SETS_DEFAULTS = {
     "alter extension",
 }
 _MOST_NOTICES, _LONGEST_NOTICE = 100, 500
-_RETRIED = {"55P03", "40P01", "40001"}
+_DEADLOCK = "40P01"
+_RETRIED = {"55P03", _DEADLOCK, "40001"}
 _CANCELLED = "57014"
 # The ledger's rows and the commit itself: aborting over a few milliseconds too many would gain nobody anything.
 _BOOKKEEPING_MS = 200
+# How much longer than the budget the server waits for a client that fell silent: what it has sent may be on its way.
+_GRACE_MS = 250
 # The longest time between two looks of the watch.
 _UNSEEN_S = 0.25
 # Timeouts are whole milliseconds, rounded down: a statement may be ended that much before its deadline.
@@ -141,6 +147,10 @@ class _ServerClock:
         self._at = at
         self._mark = time.monotonic()
 
+    def at(self, monotonic: float) -> datetime:
+        """The server's time at a moment of this machine's monotonic clock."""
+        return self._at + timedelta(seconds=monotonic - self._mark)
+
     def now(self) -> datetime:
         return self._at + timedelta(seconds=time.monotonic() - self._mark)
 
@@ -172,6 +182,8 @@ def run_segments(
                 work.guard.connection, work.limits.stop_rules, give_up_after=work.limits.give_up_after, log=work.log
             )
             if segment.transactional:
+                if segment.strong:
+                    wait_for_standby(connection, give_up_after=work.limits.give_up_after, log=work.log)
                 _transaction_with_retries(work, session, segment, before_commit)
             else:
                 _outside_transaction(work, session, segment, before_commit)
@@ -237,6 +249,17 @@ class _LockTrouble(Exception):
 
 
 def _transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
+    if not any(statement.opaque for statement in segment.statements):
+        _one_transaction(work, session, segment, before_commit)
+        return
+    limits = work.limits
+    with kept_budget(
+        work.target, session.backend, budget=limits.lock_budget, give_up_after=limits.give_up_after, log=work.log
+    ):
+        _one_transaction(work, session, segment, before_commit)
+
+
+def _one_transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
     attempt_try = _begin(work, session, segment)
     connection = session.connection
     runs: list[StatementRun] = []
@@ -247,30 +270,35 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
             if any(claim.mode.strong for claim in statement.locks):
                 budget.start()
             begin = "begin; " if not runs else ""
-            connection.execute(f"{begin}{_timeouts(work, budget.deadline)}".encode())
+            connection.execute(f"{begin}{_timeouts(work, session, budget)}".encode())
             runs.append(_run_statement(work, session, statement, budget))
-        timeouts = _timeouts(work, budget.deadline, at_least_ms=_BOOKKEEPING_MS)
+            if budget.is_over:
+                # Whatever held this process up: nothing more is begun under a lock that somebody waits for.
+                raise _over(work, statement, budget)
+        timeouts = _timeouts(work, session, budget, at_least_ms=_BOOKKEEPING_MS)
         connection.execute(f"{timeouts}; {_AS_OURSELVES}".encode())
         work.observer.before_commit(connection, segment)
         work.guard.hold_fence(connection)
         before_commit(connection, segment)
         attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, runs)
-        connection.execute(f"{THEIR_NAMES}; commit".encode())
+        with Watch(work.target, session.backend, work.log).over("the commit"):
+            connection.execute(f"{THEIR_NAMES}; commit".encode())
     except _StatementTrouble as trouble:
-        _abort(connection)
+        _abort(work, connection, trouble.statement)
         _write_failure(work, segment, attempt_try, trouble.statement, trouble.error, trouble.seen)
         raise _judge(work, trouble, budget) from trouble.error
     except psycopg.Error as error:
-        if is_lost(error, connection):
+        if is_lost(error, connection) or (is_read_only(error) and _takes_no_writes(work)):
+            _abort(work, connection, statement)
             raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
         # Deferred constraints are checked by the commit itself, and so are conflicts between serializable transactions.
-        _abort(connection)
+        _abort(work, connection, statement)
         _write_failure(work, segment, attempt_try, statement, error)
         if error.sqlstate in _RETRIED or (error.sqlstate == _CANCELLED and budget.is_used_up):
             raise _judge(work, _StatementTrouble(statement, error, Observation()), budget) from error
         raise StatementFailedError.from_server(error, work.file, work.text, statement) from error
     except BaseException:
-        _abort(connection)
+        _abort(work, connection, statement)
         raise
 
 
@@ -300,6 +328,11 @@ class _Budget:
             self.deadline = (time.monotonic() if since is None else since) + self.seconds
 
     @property
+    def is_over(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    @property
     def is_used_up(self) -> bool:
         """Whether a cancelled statement met this deadline, not the run's own statement_timeout or a person's cancel."""
         return self.deadline is not None and time.monotonic() > self.deadline - _CLOSE_ENOUGH_S
@@ -323,9 +356,9 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
     started_at, started = session.clock.now(), time.monotonic()
     with watch.over(f"line {statement.line}") as seen:
         try:
-            cursor = connection.execute(statement.sql.encode())
+            cursor = connection.execute(_and_then_hurry(session, statement, budget))
         except psycopg.Error as error:
-            if is_lost(error, connection):
+            if is_lost(error, connection) or (is_read_only(error) and _takes_no_writes(work)):
                 raise
             raise _StatementTrouble(statement, error, seen) from error
         finally:
@@ -352,19 +385,54 @@ def _ended(statement: Statement, started_at: datetime, session: _Session, seen: 
     )
 
 
-def _timeouts(work: Work, deadline: float | None, *, at_least_ms: int = 1) -> str:
-    """What gives the next statement the time that is left. A migration may have set timeouts of its own: said before each one.
+def _timeouts(work: Work, session: _Session, budget: _Budget, *, at_least_ms: int = 1) -> str:
+    """What gives the next statement the time that is left, and the silence after it no more than that.
 
-    Commands, not a query of set_config(): nothing is planned, and no object of the migration's can stand in the way.
+    A migration may have set timeouts of its own, so they are said before each statement. Commands, not a query of
+    set_config(): nothing is planned, and no object of the migration's can stand in the way.
     """
     limits = work.limits
-    lock_ms, statement_ms = 0, int(limits.statement_timeout * 1000)
-    if deadline is not None:
-        left = max(at_least_ms, int((deadline - time.monotonic()) * 1000))
-        lock_ms = left
+    lock_ms, statement_ms, silence_ms = 0, int(limits.statement_timeout * 1000), int(budget.seconds * 1000)
+    if budget.deadline is not None:
+        left = max(at_least_ms, int((budget.deadline - time.monotonic()) * 1000))
+        silence_ms = left
+        # A little sooner than the statement's own end: then the server says itself that it was a lock that was waited for.
+        lock_ms = max(1, left - left // 20)
         # lock_timeout counts for each lock; a statement that waits for two is ended by this one.
         statement_ms = min(left, statement_ms) if statement_ms else left
-    return f"set local lock_timeout = {lock_ms}; set local statement_timeout = {statement_ms}"
+    timeouts = {
+        "lock_timeout": lock_ms,
+        "statement_timeout": statement_ms,
+        # The server's own clock, for a client that was stopped or cut off: it does not ask what this process believes.
+        "idle_in_transaction_session_timeout": silence_ms + _GRACE_MS,
+    }
+    if budget.deadline is not None:
+        # No timeout of a statement ends one that waits to send rows to a client that has stopped reading.
+        timeouts["tcp_user_timeout"] = silence_ms + _GRACE_MS
+        if session.connection.info.server_version >= 170000:
+            timeouts["transaction_timeout"] = silence_ms + _GRACE_MS
+    return "; ".join(f"set local {name} = {value}" for name, value in timeouts.items())
+
+
+def _and_then_hurry(session: _Session, statement: Statement, budget: _Budget) -> bytes:
+    """The statement, and behind it in one message what gives the silence after it only what is left by then.
+
+    Said by the server, which may have to say it after this process was stopped. Before version 17, whose transaction_timeout
+    does the same.
+    """
+    sent = statement.sql.encode()
+    if budget.deadline is None or session.connection.info.server_version >= 170000:
+        return sent
+    until = session.clock.at(budget.deadline) + timedelta(milliseconds=_GRACE_MS)
+    return (
+        sent
+        + (
+            "\n;select pg_catalog.set_config('idle_in_transaction_session_timeout', greatest(1, pg_catalog.ceil("
+            f"pg_catalog.date_part('epoch', '{until.isoformat()}'::pg_catalog.timestamptz "
+            "operator(pg_catalog.-) pg_catalog.clock_timestamp()) operator(pg_catalog.*) '1000'::pg_catalog.float8"
+            ")::pg_catalog.int4)::pg_catalog.text, true)"
+        ).encode()
+    )
 
 
 def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception:
@@ -372,16 +440,22 @@ def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception
     error, seen = trouble.error, trouble.seen
     if error.sqlstate in _RETRIED:
         return _LockTrouble(trouble.statement, _WHY[error.sqlstate], seen.blockers)
-    if error.sqlstate == _CANCELLED and (budget.is_used_up or seen.cancelled):
-        if budget.blocked_s + seen.blocked_s > 0.3 * budget.seconds:
-            return _LockTrouble(trouble.statement, "lock budget used up while waiting", seen.blockers)
-        return LockBudgetExceededError(trouble.statement.summary, work.file, trouble.statement.line, budget.seconds)
+    if error.sqlstate == _CANCELLED and (budget.is_used_up or seen.was_strong_for(budget.seconds - _UNSEEN_S)):
+        budget.blocked_s += seen.blocked_s
+        return _over(work, trouble.statement, budget, seen.blockers)
     return StatementFailedError.from_server(error, work.file, work.text, trouble.statement)
+
+
+def _over(work: Work, statement: Statement, budget: _Budget, blockers: Sequence[str] = ()) -> Exception:
+    """The budget is used up: by waiting for others, which may be tried again, or by the work itself."""
+    if budget.blocked_s > 0.3 * budget.seconds:
+        return _LockTrouble(statement, "lock budget used up while waiting", list(blockers))
+    return LockBudgetExceededError(statement.summary, work.file, statement.line, budget.seconds)
 
 
 _WHY = {
     "55P03": "lock not obtained within the budget",
-    "40P01": "chosen as the victim of a deadlock",
+    _DEADLOCK: "chosen as the victim of a deadlock",
     "40001": "could not be serialized against other transactions",
 }
 
@@ -428,18 +502,30 @@ def _run_alone(
     # No lock_timeout here: a build that it cancels leaves an invalid index behind.
     # It also goes on when this process dies: the next try attaches to it instead of throwing its work away.
     connection.execute(_FOR_A_BUILD)
-    with (
-        work.observer.over_alone(work.target, session.backend, statement),
-        Watch(work.target, session.backend, work.log).over(f"line {statement.line}") as seen,
-    ):
-        try:
-            connection.execute(statement.sql.encode())
-        except psycopg.Error as error:
-            if is_lost(error, connection):
-                raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
-            _write_failure(work, segment, attempt_try, statement, error, seen)
-            keys = concurrent_builds.clear_failed_build(look, statement, error.sqlstate)
-            raise StatementFailedError.from_server(error, work.file, work.text, statement, duplicates=keys) from error
+    started, pause = time.monotonic(), 0.5
+    while True:
+        with (
+            work.observer.over_alone(work.target, session.backend, statement),
+            Watch(work.target, session.backend, work.log).over(f"line {statement.line}") as seen,
+        ):
+            try:
+                connection.execute(statement.sql.encode())
+                break
+            except psycopg.Error as error:
+                if is_lost(error, connection) or (is_read_only(error) and _takes_no_writes(work)):
+                    raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
+                keys = concurrent_builds.clear_failed_build(look, statement, error.sqlstate)
+                given_up = time.monotonic() - started + pause >= work.limits.give_up_after
+                if error.sqlstate != _DEADLOCK or statement.concurrent is None or given_up:
+                    _write_failure(work, segment, attempt_try, statement, error, seen)
+                    raise StatementFailedError.from_server(
+                        error, work.file, work.text, statement, duplicates=keys
+                    ) from error
+        # Nothing is wrong with the statement: two sessions waited for each other, and the server chose this one.
+        delay = pause * random.uniform(0.5, 1.5)
+        work.log.info("    %s, again in %s", _WHY[_DEADLOCK], format_duration(delay))
+        time.sleep(delay)
+        pause = min(pause * 2, work.limits.slowest_pause)
     connection.execute(_AFTER_A_BUILD)
     for notice in session.notices:
         work.log.info("    %s", notice)
@@ -472,6 +558,15 @@ def _holds_strong_lock(work: Work, session: _Session) -> bool:
     return Watch(work.target, session.backend, work.log).holds_strong_lock(work.guard.connection)
 
 
-def _abort(connection: Connection) -> None:
+def _takes_no_writes(work: Work) -> bool:
+    """Whether the server itself refuses writes by now, not the migration its own."""
+    return bool(server_of(work.guard.connection).refuses)
+
+
+def _abort(work: Work, connection: Connection, statement: Statement) -> None:
     if not (connection.closed or connection.broken):
-        connection.execute("rollback")
+        try:
+            connection.execute("rollback")
+        except psycopg.Error as error:
+            # The server has ended the session, and the transaction with it.
+            raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error

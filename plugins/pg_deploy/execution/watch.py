@@ -39,6 +39,10 @@ class Observation:
     _looks: dict[str, int] = field(default_factory=dict)
     _lines: dict[str, str] = field(default_factory=dict)
 
+    def was_strong_for(self, seconds: float) -> bool:
+        """Whether we cancelled it, or it was seen to hold or await a strong lock that long: then the server ended it."""
+        return self.cancelled or (self.strong_since is not None and time.monotonic() - self.strong_since > seconds)
+
     def saw(self, blockers: list[str]) -> None:
         """Remember whom it waits for now: a session that is in the way for a moment must not hide who was there all along."""
         for line in blockers:
@@ -119,12 +123,20 @@ class Watch:
 
     def _say(self, connection: Connection, what: str, blockers: list[str], elapsed: float) -> None:
         progress = build_progress(connection, self.backend.pid)
+        if _waits_for_standby(connection, self.backend.pid):
+            progress = "waiting for a synchronous standby; it holds its locks until that answers or is given up"
         parts = [f"{what}: running for {format_duration(elapsed)}"]
         if progress:
             parts.append(progress)
         if blockers:
             parts.append("waiting for " + "; ".join(blockers))
         self.log.info("%s", ", ".join(parts))
+
+
+def _waits_for_standby(connection: Connection, pid: int) -> bool:
+    """Whether a commit waits for the answer of a standby: no timeout ends that. Reads only."""
+    row = connection.execute("select wait_event = 'SyncRep' from pg_catalog.pg_stat_get_activity(%s)", [pid]).fetchone()
+    return bool(row and row[0])
 
 
 def build_progress(connection: Connection, pid: int) -> str | None:

@@ -158,6 +158,19 @@ def committed_segments(connection: Connection, attempt_id: int, direction: str) 
     return frozenset(row[0] for row in rows)
 
 
+def without_statements(connection: Connection, attempt_ids: Sequence[int]) -> frozenset[int]:
+    """Those of these attempts of which no statement is known to have ended: a state alone is only a row. Reads only."""
+    rows = connection.execute(
+        """select a.id from unnest(%s::bigint[]) as a (id)
+        where not exists (
+            select from deploy_ledger.statement_run s
+            where s.attempt_id = a.id and s.direction = 'apply' and s.ended_at is not null and s.sqlstate is null
+        )""",
+        [list(attempt_ids)],
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
+
+
 def committed_rollback_segments(connection: Connection, attempt_id: int, text: str) -> frozenset[int]:
     """The segments of the rollback `text` that were committed by this attempt or a corrected run of it. Reads only.
 
@@ -178,16 +191,14 @@ def committed_rollback_segments(connection: Connection, attempt_id: int, text: s
     return frozenset(row[0] for row in rows)
 
 
-def began_outside_transaction(connection: Connection, attempt_id: int, direction: str) -> bool:
-    """Whether a statement that no transaction protects was begun: only the catalog says what it left. Reads only."""
-    row = connection.execute(
-        """select exists (
-            select from deploy_ledger.statement_run
-            where attempt_id = %s and direction = %s and not transactional
-        )""",
+def begun_outside_transaction(connection: Connection, attempt_id: int, direction: str) -> frozenset[int]:
+    """The segments that no transaction protects and that were begun: only the catalog says what they left. Reads only."""
+    rows = connection.execute(
+        """select distinct segment from deploy_ledger.statement_run
+        where attempt_id = %s and direction = %s and not transactional""",
         [attempt_id, direction],
-    ).fetchone()
-    return bool(row and row[0])
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
 
 
 def was_begun(connection: Connection, attempt_id: int, direction: str, segment: Segment) -> bool:

@@ -10,14 +10,18 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from pg_deploy.errors import DeploymentLostError, TargetBusyError
+from pg_deploy.errors import DeploymentLostError, OtherServerError, RunOverError, TargetBusyError
+from pg_deploy.ledger import evidence
+from pg_deploy.server_identity import server_of
 from pg_deploy.session import Connection, this_host
 
 # The session advisory lock under which a task works; a lock cannot span tasks, which are processes of their own.
 LOCK_KEY = "pg_catalog.hashtextextended('deploy_ledger deployment', 0)"
 
 _COLUMNS = """id, dag_id, airflow_run, host, actor, conf, folder, folder_versions, fence, good_until, phase, state,
-    started_at, ended_at"""
+    started_at, ended_at, (
+        select nullif(e.name, '') from deploy_ledger.evidence e where e.deployment_id = deployment.id and e.kind = 'claim' limit 1
+    ) as origin"""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Deployment:
     state: str
     started_at: datetime
     ended_at: datetime | None
+    origin: str | None = None
+    """Which Airflow's run it is, and when that was made; None where it was not said."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class Claim:
     conf: dict[str, object]
     folder: str
     folder_versions: tuple[str, ...]
+    origin: str = ""
 
 
 def deployment(connection: Connection, deployment_id: int) -> Deployment | None:
@@ -70,12 +77,13 @@ def claim(
     A retry of the run that holds it takes it again under a higher fence. An expired holder is marked abandoned once the
     deploy lock is free, so its tasks refuse from then on; so is one whose run `is_over`, whatever time it was given: an
     approval that nobody will answer must not hold the target for a day. Raises TargetBusyError, with holder and phase, while another
-    run holds it.
+    run holds it, and RunOverError for a run that has reported.
     """
     with connection.transaction():
+        _refuse_after_its_report(connection, wanted)
         holder = _one(connection, "where ended_at is null for update", ())
         if holder is not None:
-            if (holder.dag_id, holder.airflow_run) == (wanted.dag_id, wanted.airflow_run):
+            if _is_same_run(holder, wanted):
                 return _reclaim(connection, holder.id, wanted, good_for)
             if not ((_expired(connection, holder.id) or is_over(holder)) and lock_is_free(connection)):
                 raise TargetBusyError(holder.airflow_run, holder.host, holder.phase, holder.good_until)
@@ -103,9 +111,37 @@ def claim(
                 ).fetchone()
         except psycopg.errors.UniqueViolation:
             raise TargetBusyError("another run", "unknown", "just claimed it", None) from None
+        if row is not None:
+            system = server_of(connection).system
+            evidence.record(connection, row.id, "claim", wanted.origin, "taken", detail={"system": system})
     if row is None:
         raise DeploymentLostError(None, "its row is gone")
     return row
+
+
+def refuse_other_server(connection: Connection, deployment_id: int, system: str, target: str) -> None:
+    """Raise OtherServerError where the deployment began on another cluster than `system`. Reads only.
+
+    A standby that was promoted is the same cluster; a copy that was restored elsewhere is not.
+    """
+    for claim in evidence.of_deployment(connection, deployment_id, "claim"):
+        began = claim.detail.get("system")
+        if began and began != system:
+            raise OtherServerError(target, str(began), system)
+
+
+def _is_same_run(holder: Deployment, wanted: Claim) -> bool:
+    same = (holder.dag_id, holder.airflow_run) == (wanted.dag_id, wanted.airflow_run)
+    return same and (holder.origin is None or not wanted.origin or holder.origin == wanted.origin)
+
+
+def _refuse_after_its_report(connection: Connection, wanted: Claim) -> None:
+    """A run that has reported is over: a task of it that is cleared alone would open what nobody closes."""
+    last = of_run(connection, wanted.dag_id, wanted.airflow_run)
+    if last is None or last.ended_at is None or not _is_same_run(last, wanted):
+        return
+    if evidence.of_deployment(connection, last.id, "report"):
+        raise RunOverError(wanted.airflow_run, last.id, last.state)
 
 
 def renew(connection: Connection, deployment_id: int, fence: int, phase: str, *, good_for: float) -> None:

@@ -18,8 +18,9 @@ import psycopg
 
 from pg_deploy.catalog.objects import Which
 from pg_deploy.catalog.reader import Facts, read_facts
-from pg_deploy.errors import LockNotFreeError
+from pg_deploy.errors import LockNotFreeError, TwoServersError
 from pg_deploy.ledger import deployment as deployments
+from pg_deploy.server_identity import Server, server_of, writable_session
 from pg_deploy.session import Connection, Target
 
 _HEARTBEAT_S = 30.0
@@ -42,6 +43,8 @@ class Guard:
     connection: Connection
     ownership: Ownership
     target: Target
+    server: Server | None = None
+    """Which server the lock is held on; every other session has to be on the same one."""
     _kept: list[Connection] = field(default_factory=list, repr=False, compare=False)
     _reader: list[Connection] = field(default_factory=list, repr=False, compare=False)
 
@@ -56,20 +59,29 @@ class Guard:
         """
         kept = self._kept.pop() if self._kept else None
         is_new = kept is not None and self.target.made_new(kept, purpose, theirs=theirs)
-        connection = kept if kept is not None and is_new else self.target.connect(purpose, theirs=theirs)
+        connection = kept if kept is not None and is_new else self._connect(purpose, theirs=theirs)
         with _lent(connection, self._kept if keep else None):
             yield connection
+
+    def _connect(self, purpose: str, *, theirs: bool = False) -> Connection:
+        """A new session on the server that the lock is held on. Raises TwoServersError where the address led elsewhere."""
+        connection = self.target.connect(purpose, theirs=theirs)
+        found = server_of(connection)
+        if self.server is not None and found != self.server:
+            connection.close()
+            raise TwoServersError(str(self.server), str(found))
+        return connection
 
     def read_facts(self, objects: Which = "none") -> Facts:
         """All catalog facts, in a session that serves nothing else: it has its plan ready, and no migration ran in it.
 
         Raises as `catalog.reader.read_facts`.
         """
-        connection = self._reader.pop() if self._reader else self.target.connect("catalog")
+        connection = self._reader.pop() if self._reader else self._connect("catalog")
         if not _is_quiet(connection):
             # The server was restarted, or somebody ended the session: a new one is as good.
             connection.close()
-            connection = self.target.connect("catalog")
+            connection = self._connect("catalog")
         with _lent(connection, self._reader):
             return read_facts(connection, keep_plan=True, objects=objects)
 
@@ -119,10 +131,12 @@ def working(
     """Take the deploy lock, check the fence, and keep the deployment alive until the block ends.
 
     Never waits inside the server: a waiting session would hold a snapshot that an index build waits for, so the lock is
-    polled in autocommit. Raises LockNotFreeError after `give_up_after` seconds, DeploymentLostError when the fence was
-    raised.
+    polled in autocommit. A server that takes no writes is waited for as long: in a failover the address leads to a standby.
+    Raises LockNotFreeError after `give_up_after` seconds, NotWritableError, OtherServerError, and DeploymentLostError when the
+    fence was raised.
     """
-    with target.session(f"guard {phase}") as connection:
+    with writable_session(target, f"guard {phase}", give_up_after=give_up_after, log=log) as (connection, server):
+        deployments.refuse_other_server(connection, ownership.deployment_id, server.system, target.name)
         _take_lock(connection, give_up_after=give_up_after, log=log)
         deployments.renew(connection, ownership.deployment_id, ownership.fence, phase, good_for=ownership.good_for)
         # The guard's session belongs to one server process as long as it lives (the lock sees to that), and says the same few
@@ -133,7 +147,7 @@ def working(
             target=_keep_alive, args=(connection, ownership, phase, stop, log), name="pg_deploy heartbeat", daemon=True
         )
         beat.start()
-        guard = Guard(connection, ownership, target)
+        guard = Guard(connection, ownership, target, server)
         try:
             yield guard
         finally:

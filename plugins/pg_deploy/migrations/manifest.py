@@ -101,6 +101,7 @@ class Manifest(BaseModel):
     after_rollback: str = ""
     rollback: Literal["none"] | None = None
     rollback_reason: str = ""
+    touches_ledger: str | None = Field(default=None, min_length=3)
     hints: Hints = Hints()
     benchmarks: dict[str, BenchmarkTerms] = {}
     criteria: dict[CriterionName, tuple[str, ...]] = {}

@@ -19,6 +19,7 @@ from pg_deploy.errors import (
     NotUtf8Error,
     OrphanCompanionError,
     PgDeployError,
+    TouchesLedgerError,
     UnknownBenchmarkError,
     UnknownDirectiveError,
     UnknownMigrationError,
@@ -26,6 +27,7 @@ from pg_deploy.errors import (
 )
 from pg_deploy.migrations.folder import stems
 from pg_deploy.migrations.manifest import UNPROTECTED, BenchmarkTerms, Manifest, read_manifest
+from pg_deploy.migrations.touches import touched
 from pg_deploy.parsing.statements import Segment, Statement, segments, split, split_check
 
 _DIRECTIVES = {"check": ("writes", "rehearsal"), "benchmark": ("writes",)}
@@ -237,6 +239,8 @@ def load(file: MigrationFile) -> Migration:
         statements = split(file.sql, file=file.path.name)
     companion = file.companion
     if not companion.is_dir():
+        if not faults:
+            faults += _naming_ours(file.path.name, statements)
         if faults:
             raise InvalidMigrationsError(faults)
         return Migration(file, statements, UNPROTECTED, False, (), (), None)
@@ -257,7 +261,11 @@ def load(file: MigrationFile) -> Migration:
     if (companion / "rollback.sql").is_file():
         with _noting(faults):
             rollback = read_text(companion / "rollback.sql")
-            split(rollback, file=f"{file.stem}/rollback.sql")
+            undoing = split(rollback, file=f"{file.stem}/rollback.sql")
+            if manifest.touches_ledger is None:
+                faults += _naming_ours(f"{file.stem}/rollback.sql", undoing)
+    if not faults and manifest.touches_ledger is None:
+        faults += _naming_ours(file.path.name, statements)
     if faults:
         raise InvalidMigrationsError(faults)
     return Migration(
@@ -271,6 +279,10 @@ def load(file: MigrationFile) -> Migration:
         _hash_companion(companion),
         access=access,
     )
+
+
+def _naming_ours(file: str, statements: tuple[Statement, ...]) -> list[PgDeployError]:
+    return [TouchesLedgerError(file, line, schema) for line, schema in touched(statements)]
 
 
 @contextmanager

@@ -15,13 +15,16 @@ import psycopg
 import psycopg.conninfo
 from psycopg import sql
 
+from pg_deploy.access.written import WRITTEN, from_details
 from pg_deploy.access_step import ACCESS, AccessOutcome, equal_by_catalog, may_change_access, prove_on_copy
 from pg_deploy.apply import apply
+from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.claiming import never_over
 from pg_deploy.errors import AccessDiffersError, PgDeployError, RehearsalFailedError, VerificationFailedError
 from pg_deploy.execution.segments import Observer
 from pg_deploy.inverse.generate import generate_rollback
+from pg_deploy.inverse.names import parts
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan, schema, snapshot
@@ -39,6 +42,8 @@ from pg_deploy.rollback import roll_back
 from pg_deploy.session import Target
 from pg_deploy.snapshot import take_snapshot
 from pg_deploy.undo.losses import count_losses, rows_that_stay
+from pg_deploy.undo.own import names_of_changes
+from pg_deploy.undo.witnesses import CHANGES
 from pg_deploy.verify import verify
 
 ObserverOver = Callable[[Migration, Observer], Observer]
@@ -76,6 +81,12 @@ class Rehearsed:
     not_rehearsed: list[str] = field(default_factory=list)
     generated: str | None = None
     """A rollback that was generated, run and proven here, for a migration that brings none."""
+    changes: dict[str, list[list[str]]] = field(default_factory=dict)
+    """The keys of all facts that the migration changed: nobody else is at work on the copy, so all of it is its own."""
+    written: list[str] = field(default_factory=list)
+    """The tables of which it wrote rows, triggers and functions included, and that were there before."""
+    bundle_hash: str = ""
+    """What was rehearsed: an apply asks for a rehearsal of exactly its own bundle."""
     error: str | None = None
     access: AccessOutcome | None = None
 
@@ -101,6 +112,9 @@ class Rehearsed:
             "lost": self.lost,
             "generated_rollback": self.generated,
             "not_rehearsed": self.not_rehearsed,
+            CHANGES: self.changes,
+            "written": self.written,
+            "bundle_hash": self.bundle_hash,
             "error": self.error,
             "access": self.access.as_detail() if self.access else None,
         }
@@ -116,6 +130,7 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
     for number, migration in enumerate(migrations, start=1):
         job.log.info("::group::rehearsal %d of %d: %s", number, len(migrations), migration.stem)
         found = Rehearsed(migration.stem, migration.version, not_rehearsed=_notes_on(stage, migration))
+        found.bundle_hash = migration.bundle_hash
         try:
             if standings.standing(migration.version) is Standing.UNFINISHED:
                 _leave_out(found, "an earlier run left it unfinished, so the copy holds part of it")
@@ -132,6 +147,7 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
                     # It counts from now on: the approval is given for it as well.
                     proven = migration.with_generated(found.generated)
                     plan.add_generated(job.ledger, proven, job.deployment_id, proven=True)
+                    found.bundle_hash = proven.bundle_hash
         finally:
             _record(job, stage, found)
             for line in rehearsal_lines(found.outcome, found.as_detail()):
@@ -230,6 +246,8 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
         step = "verify"
         failures = _verify(job, migration)
         before, after = _both_sides(job, first)
+        found.changes = names_of_changes(before, after)
+        found.written = _written(job, first, before)
         rounds = [first]
         # A finding of a check or a lint must not hide what the proof has to say.
         step = step if failures else "the access proof"
@@ -337,6 +355,17 @@ def _both_sides(job: Job, attempt: Attempt) -> tuple[Facts, Facts]:
     if before is None or after is None:
         raise RehearsalFailedError(attempt.stem, "verify", "its snapshots are missing")
     return before, after
+
+
+def _written(job: Job, attempt: Attempt, before: Facts) -> list[str]:
+    rows = evidence.of_attempt(job.ledger, attempt.id, WRITTEN)
+    tables = {each.table for each in from_details(row.detail for row in rows)}
+    there = {
+        ".".join(map(unquoted, parts(identity)))
+        for kind, identity in before.by_key
+        if kind in ("table", "materialized view")
+    }
+    return sorted(tables & there)
 
 
 def _keep_checks(job: Job, attempt: Attempt, found: Rehearsed) -> None:

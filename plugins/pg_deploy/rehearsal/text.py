@@ -8,6 +8,7 @@ from typing import Any
 from pg_deploy.access_step import shortened
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.reporting.markdown import plain
 
 REHEARSAL = "rehearsal"
 
@@ -56,4 +57,11 @@ def rehearsal_text(rows: Iterable[Evidence], version: str) -> str:
         return "Not rehearsed: durations, locks and the rollback are not proven for this run."
     last = found[-1]
     lines = rehearsal_lines(last.outcome, last.detail)
-    return "\n".join([f"On a {last.detail.get('place', 'copy')}:", "", *(f"- {line.strip()}" for line in lines)])
+    place = plain(str(last.detail.get("place", "copy")))
+    return "\n".join([f"On a {place}:", "", *(f"- {plain(line)}" for line in lines)])
+
+
+def rehearsal_verdict(rows: Iterable[Evidence], version: str) -> str:
+    """How the newest rehearsal of that version ended, in two words."""
+    found = [row.outcome for row in rows if row.kind == REHEARSAL and row.version == version]
+    return {"passed": "✓ passed", "failed": "✗ failed"}.get(found[-1], found[-1]) if found else "not rehearsed"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.statements import Segment, Statement
+from pg_deploy.reporting.markdown import fenced, plain
 
 
 def plan_lines(migration: Migration, lock_lint: Sequence[str] = ()) -> tuple[str, ...]:
@@ -36,28 +38,51 @@ def header(manifest: Manifest) -> str:
     return "  " + ", ".join(parts)
 
 
-def approval_text(migration: Migration, reason: str, rehearsal: str = "", lock_lint: Sequence[str] = ()) -> str:
-    """What a person needs to decide, as Markdown: title, risk, SQL, locks, what undoes it, what it is bound to."""
+@dataclass(frozen=True)
+class Asked:
+    """One migration as a person is asked about it: the risk in force with its reasons, and what the rehearsal showed."""
+
+    migration: Migration
+    reason: str
+    risk: str
+    raised: tuple[str, ...] = ()
+    rehearsal: str = ""
+    verdict: str = "not rehearsed"
+    lock_lint: tuple[str, ...] = ()
+
+
+def approval_text(asked: Asked, *, page: str) -> str:
+    """What a person needs to decide, as Markdown; `page` is where the whole text is.
+
+    What it is bound to and the verdicts stand first. Texts of the author and names of the database are shown letter by letter.
+    """
+    migration = asked.migration
     manifest = migration.manifest
+    declared = "" if asked.risk == manifest.risk else f" (its author says {manifest.risk})"
+    whole = f"read all of it on [the page of this run]({page})"
     parts = [
-        f"## {migration.title}",
-        f"`{migration.stem}`: {reason}",
-        f"**Risk:** {manifest.risk}. **Impact:** {manifest.impact or 'not stated'}. "
-        f"**Expected duration:** {manifest.expected_duration or 'not stated'}. **Access:** {manifest.access}.",
+        f"**This approval holds for bundle `{migration.bundle_hash}` and no other text.**",
+        f"**Risk:** {asked.risk}{declared}. **Rehearsal:** {asked.verdict}. **Access:** {manifest.access}.",
     ]
-    parts += [f"**Unprotected:** {sentence}." for sentence in migration.unprotected]
+    parts += [f"**Why the risk is high:** {plain(reason)}." for reason in asked.raised]
+    parts += [
+        f"## {plain(migration.title)}",
+        f"`{migration.stem}`: {plain(asked.reason)}",
+        f"**Impact:** {plain(manifest.impact) or 'not stated'}. "
+        f"**Expected duration:** {plain(manifest.expected_duration or '') or 'not stated'}.",
+    ]
+    parts += [f"**Unprotected:** {plain(sentence)}." for sentence in migration.unprotected]
     parts += [
         "### Locks",
-        "\n".join(f"- {line}" for line in lock_lines(migration.statements)) or "None on what exists.",
+        "\n".join(f"- {plain(line)}" for line in lock_lines(migration.statements)) or "None on what exists.",
     ]
-    parts += ["### Lock lint", "\n".join(f"- {finding}" for finding in lock_lint)] if lock_lint else []
-    parts += ["### Rehearsal", rehearsal] if rehearsal else []
-    parts += ["### SQL", fenced(migration.file.sql)]
+    parts += ["### Lock lint", "\n".join(f"- {plain(each)}" for each in asked.lock_lint)] if asked.lock_lint else []
+    parts += ["### Rehearsal", asked.rehearsal] if asked.rehearsal else []
+    parts += ["### SQL", fenced(migration.file.sql, whole=whole)]
     parts += [
         "### What undoes it (generated, proven in the rehearsal)" if migration.is_generated else "### What undoes it",
-        fenced(migration.rollback) if migration.rollback is not None else "Nothing.",
+        fenced(migration.rollback, whole=whole) if migration.rollback is not None else "Nothing.",
     ]
-    parts.append(f"This approval holds for bundle `{migration.bundle_hash}` and no other text.")
     return "\n\n".join(parts)
 
 
@@ -76,30 +101,9 @@ def lock_lines(statements: Iterable[Statement]) -> tuple[str, ...]:
     )
 
 
-def several_text(
-    migrations: Sequence[Migration],
-    reasons: Iterable[str],
-    rehearsals: Mapping[str, str] | None = None,
-    lock_lints: Mapping[str, Sequence[str]] | None = None,
-) -> str:
-    """One approval for several older migrations, as Markdown.
-
-    `rehearsals` says by version what its rehearsal showed, `lock_lints` what the lock lint found.
-    """
-    shown, found = rehearsals or {}, lock_lints or {}
-    return "\n\n---\n\n".join(
-        approval_text(migration, reason, shown.get(migration.version, ""), found.get(migration.version, ()))
-        for migration, reason in zip(migrations, reasons, strict=True)
-    )
-
-
-def fenced(sql: str, most: int = 20_000) -> str:
-    """`sql` as a code block that its own back-ticks cannot end; cut after `most` characters, and says so."""
-    fence = "````"
-    while fence in sql:
-        fence += "`"
-    cut = f"\n-- … {len(sql) - most} more characters: see the file" if len(sql) > most else ""
-    return f"{fence}sql\n{sql[:most].rstrip()}{cut}\n{fence}"
+def several_text(asked: Sequence[Asked], *, page: str) -> str:
+    """One approval for several older migrations, as Markdown."""
+    return "\n\n---\n\n".join(approval_text(each, page=page) for each in asked)
 
 
 def _segment_title(segment: Segment) -> str:

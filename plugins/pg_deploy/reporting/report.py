@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pg_deploy.access_step import ACCESS
@@ -77,6 +77,7 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
     seen = {one.id: one for one in attempts.of_deployment(connection, deployment_id)}
     rows = evidence.of_deployment(connection, deployment_id)
     rehearsed = [row for row in rows if row.location == "rehearsal"]
+    unbelieved = attempts.without_statements(connection, [one.id for one in seen.values() if one.state == "verified"])
     outcomes = []
     for pinned in plan.pinned(connection, deployment_id):
         newest = [one for one in seen.values() if one.version == pinned.version]
@@ -86,7 +87,7 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
                 pinned,
                 plan.manifest_of(connection, deployment_id, pinned.version),
                 attempt,
-                _state(attempt, pinned.version in recorded, rows, pinned),
+                _state(attempt, pinned.version in recorded, rows, pinned, unbelieved),
                 evidence.of_attempt(connection, attempt.id) if attempt else (),
                 tuple(row for row in rehearsed if row.version == pinned.version),
             )
@@ -132,7 +133,7 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
     took = ""
     attempt = outcome.attempt
     if attempt is not None and attempt.ended_at is not None:
-        took = f" in {format_duration((attempt.ended_at - attempt.started_at).total_seconds())}"
+        took = f" in {format_duration(max(0.0, (attempt.ended_at - attempt.started_at).total_seconds()))}"
     lines = [f"{mark} {outcome.pinned.stem}: {outcome.state}{took} - {outcome.pinned.title}"]
     checks = [row for row in outcome.evidence if row.kind == "check"]
     if checks:
@@ -158,8 +159,9 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
             lines += [f"      {note}" for note in row.detail.get("notes", ())]
             lines += [f"      ✗ {sentence}" for sentence in row.detail.get("against", ())]
         elif row.kind == "rollback proof":
-            proof = "the database is as it was before" if row.outcome == "passed" else "NOT as it was before"
+            proof = row.name if row.outcome == "passed" else "its own changes are NOT gone"
             lines.append(f"    rollback: {proof} ({row.detail.get('facts')} catalog facts compared)")
+            lines += [f"      changed by others, left: {line}" for line in row.detail.get("changed_by_others", ())]
         elif row.kind == "approval":
             lines.append(f"    approval: {row.outcome} by {row.detail.get('by')}")
     if attempt is not None and attempt.error:
@@ -215,7 +217,9 @@ def _because(found: str) -> str:
     return f" ({found})" if found else ""
 
 
-def _state(attempt: Attempt | None, recorded: bool, rows: Sequence[Evidence], pinned: Pinned) -> str:
+def _state(
+    attempt: Attempt | None, recorded: bool, rows: Sequence[Evidence], pinned: Pinned, unbelieved: Collection[int]
+) -> str:
     if attempt is None:
         # A rejected approval comes before any attempt.
         mine = {(row.kind, row.outcome) for row in rows if row.version == pinned.version}
@@ -223,6 +227,8 @@ def _state(attempt: Attempt | None, recorded: bool, rows: Sequence[Evidence], pi
             return "rejected"
         failed = (REHEARSAL, "failed") in mine
         return "failed in the rehearsal, the target was not touched" if failed else NOT_REACHED
+    if attempt.id in unbelieved:
+        return "not believed, the ledger calls it verified and none of its statements ended"
     if attempt.state == "verified":
         return "deployed" if recorded else "verified, but gone from the history"
     words = {

@@ -10,7 +10,7 @@ import psycopg
 from pg_deploy.errors import PageUnreadableError
 from pg_deploy.ledger import schema
 from pg_deploy.secrecy import without_secrets
-from pg_deploy.session import Connection, Target, one_line
+from pg_deploy.session import Connection, Target, kept_alive, one_line
 
 CONNECT_S = 4
 STATEMENT_TIMEOUT = "5s"
@@ -25,7 +25,7 @@ def reading(target: Target) -> Iterator[Connection]:
     """
     try:
         connection = psycopg.connect(
-            target.conninfo,
+            kept_alive(target.conninfo),
             autocommit=True,
             application_name="pg_deploy page",
             connect_timeout=CONNECT_S,

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from pg_deploy.duration import format_duration
 from pg_deploy.monitor.page import size
-from pg_deploy.reporting.plan_text import fenced
+from pg_deploy.reporting.markdown import fenced
 from pg_deploy.secrecy import without_secrets
 
 _FOLDER = Path(__file__).resolve().parent

@@ -8,7 +8,7 @@ snapshots, and to leave all else as it was when the rollback began.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from pg_deploy.catalog.diff import Difference, compare, describe
@@ -17,6 +17,8 @@ from pg_deploy.inverse.grants import parse_grant
 from pg_deploy.inverse.model import RELATIONS, Key
 from pg_deploy.inverse.names import owner_of
 from pg_deploy.inverse.order import mentions, relation_of
+
+OwnOf = Callable[[Difference, Facts], frozenset[Key]]
 
 _CARRIERS = (*RELATIONS, "type", "function", "procedure", "schema")
 
@@ -32,19 +34,40 @@ class Goal:
     """One line for each object of the migration that somebody changed after it."""
     added: frozenset[Key] = frozenset()
     start: Facts | None = None
+    own: frozenset[Key] | None = None
+    """What the attempt did itself; None where nobody else is at work, so that all of it is."""
+    own_of: OwnOf | None = None
+    """Which part of a difference that came about during the rollback is the rollback's."""
+    others: tuple[str, ...] = ()
+    """One line for each thing that others changed while the attempt was at work: it is left as it is."""
 
     def difference(self, now: Facts) -> Difference:
-        """What is not as it has to be; empty when the rollback is proven."""
+        """What is not as it has to be; empty when the rollback is proven. What others did meanwhile is no part of it."""
         if self.start is None:
             return compare(self.expected, now)
+        found = self._found(now)
+        ours = self._ours(found)
+        return _part(found, lambda key: key not in self.tolerated and key in ours)
+
+    def changed_meanwhile(self, now: Facts) -> tuple[str, ...]:
+        """What others changed while the rollback was at work; one line each."""
+        if self.start is None:
+            return ()
+        found = self._found(now)
+        ours = self._ours(found)
+        return describe(_part(found, lambda key: key not in self.tolerated and key not in ours))
+
+    def _found(self, now: Facts) -> Difference:
         moved = self._moved_tables()
         found = compare(_without_positions(self.expected, moved), _without_positions(now, moved))
         removed = tuple(fact for fact in found.removed if not self._went_along(fact, now))
-        return Difference(
-            tuple(fact for fact in found.added if _key(fact) not in self.tolerated),
-            tuple(fact for fact in removed if _key(fact) not in self.tolerated),
-            tuple((old, new) for old, new in found.changed if _key(old) not in self.tolerated),
-        )
+        return Difference(found.added, removed, found.changed)
+
+    def _ours(self, found: Difference) -> frozenset[Key]:
+        every = {_key(fact) for fact in (*found.added, *found.removed, *(new for _, new in found.changed))}
+        if self.own is None or self.own_of is None:
+            return frozenset(every)
+        return self.own | self.own_of(found, self.expected)
 
     def went_along(self, now: Facts) -> tuple[str, ...]:
         """What others had made on objects of the migration, and what went with them; one line each."""
@@ -66,9 +89,13 @@ def snapshot_goal(before: Facts) -> Goal:
     return Goal(before, frozenset(before.by_key))
 
 
-def undo_goal(before: Facts, after: Facts, start: Facts) -> Goal:
-    """The state at `start` without the difference between `before` and `after`."""
+def undo_goal(
+    before: Facts, after: Facts, start: Facts, own: frozenset[Key] | None = None, own_of: OwnOf | None = None
+) -> Goal:
+    """The state at `start` without the difference between `before` and `after`; of that only what is in `own`, where given."""
+    whole, after = after, after if own is None else only_own(before, after, own)
     did = compare(before, after)
+    others = describe(compare(after, whole))
     added = frozenset(map(_key, did.added))
     restored = {_key(fact): fact for fact in (*did.removed, *(old for old, _ in did.changed))}
     expected = {key: fact for key, fact in start.by_key.items() if key not in added} | restored
@@ -76,7 +103,13 @@ def undo_goal(before: Facts, after: Facts, start: Facts) -> Goal:
     since = [key for key in touched if start.by_key.get(key) != after.by_key.get(key)]
     protected = frozenset(start.by_key.keys() - added - parts_of(start.facts, added))
     lines = describe(compare(_only(after, since), _only(start, since)))
-    return Goal(_facts(expected, start), protected, frozenset(since), lines, added, start)
+    return Goal(_facts(expected, start), protected, frozenset(since), lines, added, start, own, own_of, others)
+
+
+def only_own(before: Facts, after: Facts, own: frozenset[Key]) -> Facts:
+    """What `after` would be had nobody else been at work: `before` with that part of the difference which is in `own`. Pure."""
+    kept = {key: fact for key, fact in before.by_key.items() if key not in own}
+    return _facts(kept | {key: after.by_key[key] for key in own if key in after.by_key}, after)
 
 
 def parts_of(facts: Iterable[Fact], carriers: Iterable[Key]) -> frozenset[Key]:
@@ -110,6 +143,14 @@ def _is_part(
         text = f"{relation}\n{fact.properties['definition']}"
         return any(mentions(text, key) for key in columns)
     return False
+
+
+def _part(found: Difference, wanted: Callable[[Key], bool]) -> Difference:
+    return Difference(
+        tuple(fact for fact in found.added if wanted(_key(fact))),
+        tuple(fact for fact in found.removed if wanted(_key(fact))),
+        tuple((old, new) for old, new in found.changed if wanted(_key(old))),
+    )
 
 
 def _only(facts: Facts, keys: Iterable[Key]) -> Facts:

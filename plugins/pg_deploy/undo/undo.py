@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.drift import Drift, drift_lines, read_drift, record_drift
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.claiming import Identity, claimed
@@ -25,7 +26,8 @@ from pg_deploy.session import Connection, Target
 from pg_deploy.undo.losses import Lost, built_on, count_losses
 from pg_deploy.undo.plan import choose, refuse_needed_by_later
 from pg_deploy.undo.policies import read_policies, restore_policies
-from pg_deploy.undo.proof import undo_goal
+from pg_deploy.undo.proof import only_own, undo_goal
+from pg_deploy.undo.witnesses import read_doing
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,9 @@ def _look_at(connection: Connection, current: Attempt, now: Facts) -> Undoing:
         raise NothingToUndoError(
             current.stem, "has no text or no snapshot in the ledger", "undo it with a new migration"
         )
+    own = read_doing(connection, current, pinned, before, after).own(before, after)
+    others = describe(compare(only_own(before, after, own), after))
+    after = only_own(before, after, own)
     remarks: tuple[str, ...] = ()
     if pinned.rollback is None:
         text, remarks = _generate(connection, pinned, before, after)
@@ -203,7 +208,7 @@ def _look_at(connection: Connection, current: Attempt, now: Facts) -> Undoing:
         current,
         pinned,
         count_losses(connection, before, after, now),
-        goal.changed_since,
+        (*goal.changed_since, *(f"{line}, while it was deployed" for line in others)),
         built_on(before, after, now),
         remarks,
     )

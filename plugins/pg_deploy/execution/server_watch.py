@@ -1,0 +1,71 @@
+"""The lock budget of what cannot be read from a statement's text, kept by the server itself.
+
+A do block or a function takes its locks when it likes, so its deadline cannot be set beforehand. A second session looks every
+tenth of a second and ends what held a strong lock for too long. The looking is one statement in the server: this process may be
+stopped, or cut off, and it goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import sql
+
+from pg_deploy.errors import ConnectionFailedError, NotWatchedError
+from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.session import Backend, Connection, Target
+
+_LOOP = (PROJECT / "sql" / "watch" / "keep_budget.sql").read_text()
+_PAUSE_S = 0.5
+
+
+@contextmanager
+def kept_budget(
+    target: Target, backend: Backend, *, budget: float, give_up_after: float, log: logging.Logger
+) -> Iterator[None]:
+    """While the block runs, the server ends what `backend` does once it held or awaited a strong lock for `budget` seconds.
+
+    The session is there before the block begins. Raises NotWatchedError where none could be had within `give_up_after` s.
+    """
+    connection = _connect(target, give_up_after, log)
+    loop = (
+        sql.SQL(_LOOP)
+        .format(
+            pid=sql.Literal(backend.pid), started=sql.Literal(backend.started_at.isoformat()), limit=sql.Literal(budget)
+        )
+        .as_bytes(connection)
+    )
+    # Sent, and not waited for: it ends with the transaction that it looks at.
+    connection.pgconn.send_query(loop)
+    connection.pgconn.flush()
+    try:
+        yield
+    finally:
+        threading.Thread(target=_end, args=(connection,), name="pg_deploy watch ends", daemon=True).start()
+
+
+def _connect(target: Target, give_up_after: float, log: logging.Logger) -> Connection:
+    started = time.monotonic()
+    while True:
+        try:
+            return target.connect("budget")
+        except (ConnectionFailedError, psycopg.Error) as error:
+            if time.monotonic() - started + _PAUSE_S >= give_up_after:
+                raise NotWatchedError(str(error)) from error
+            log.info("    no session for watching what it locks: %s; again in %g s", error, _PAUSE_S)
+            time.sleep(_PAUSE_S)
+
+
+def _end(connection: Connection) -> None:
+    """Without the cancel the server would find out within seconds, and the session be seen for as long."""
+    try:
+        connection.cancel_safe(timeout=5)
+    except psycopg.Error:
+        pass
+    finally:
+        connection.close()

@@ -1,0 +1,29 @@
+"""A synchronous standby that is gone: no timeout of the primary ends a commit that waits for it, so it is looked for before."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from pg_deploy.errors import StandbyGoneError
+from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.session import Connection
+
+_STANDBY = (PROJECT / "sql" / "watch" / "synchronous_standby.sql").read_bytes()
+_PAUSE_S = 1.0
+
+
+def wait_for_standby(connection: Connection, *, give_up_after: float, log: logging.Logger) -> None:
+    """Return once a commit of this session waits for nobody who is away. Reads only. Raises StandbyGoneError."""
+    started = time.monotonic()
+    said = False
+    while (row := connection.execute(_STANDBY).fetchone()) is not None:
+        waited = time.monotonic() - started
+        if waited + _PAUSE_S >= give_up_after:
+            raise StandbyGoneError(str(row[0]), waited)
+        if not said:
+            log.info(
+                "paused before a strong lock: no synchronous standby of (%s) is connected, a commit would hang", row[0]
+            )
+            said = True
+        time.sleep(_PAUSE_S)

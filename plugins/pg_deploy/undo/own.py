@@ -1,0 +1,146 @@
+"""What an attempt did itself: only that is taken back. Whatever else differs was done by others meanwhile.
+
+Three witnesses say what was done, the most exact first: the difference that a rehearsal of the same text made on a copy where
+nobody else works; the transactions that wrote the rows of the catalog; and the text of the statements that took effect.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pg_deploy.catalog.diff import Difference, compare
+from pg_deploy.catalog.identities import unquoted
+from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.inverse.grants import parse_grant
+from pg_deploy.inverse.model import ON_RELATION, Key
+from pg_deploy.inverse.names import own_name, owner_of
+from pg_deploy.inverse.order import dependents, relation_of
+from pg_deploy.parsing.statements import Statement
+from pg_deploy.undo.proof import parts_of
+
+_IDENTIFIER = re.compile(r'"(?:[^"]|"")*"|[\w$]+')
+_UNNAMED_CONSTRAINT = frozenset({"references", "unique", "primary", "check", "exclude", "foreign", "null"})
+# Words of a statement's kind by which it can touch a fact of that kind; a kind that is not here may be touched by any.
+_TOUCHED_BY = {
+    "table": ("table",),
+    "column": ("table", "view", "type"),
+    "constraint": ("table", "domain"),
+    "index": ("index", "table"),
+    "statistics": ("statistics",),
+    "policy": ("policy",),
+    "trigger": ("trigger", "table"),
+    "rule": ("rule", "table"),
+    "view": ("view", "table"),
+    "materialized view": ("view", "table"),
+    "sequence": ("sequence", "table"),
+    "function": ("function", "routine"),
+    "procedure": ("procedure", "routine"),
+    "type": ("type", "domain"),
+    "grant": ("grant", "revoke"),
+    "default grant": ("alter default privileges",),
+    "comment": ("comment",),
+    "membership": ("grant", "revoke", "role", "group", "user"),
+    "role": ("role", "group", "user"),
+    "setting": ("role", "database", "user"),
+}
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What is known of an attempt's effects: the keys that its rehearsal changed, and those that its transactions wrote,
+    where there are any, and its statements."""
+
+    statements: Sequence[Statement]
+    rehearsed: frozenset[Key] = frozenset()
+    written: frozenset[Key] = frozenset()
+
+    def own(self, before: Facts, after: Facts) -> frozenset[Key]:
+        """The keys of that part of the difference which is the attempt's. Pure."""
+        return self.own_of(compare(before, after), before)
+
+    def own_of(self, found: Difference, before: Facts) -> frozenset[Key]:
+        """As `own`, of a difference that `before` leads away from. Pure."""
+        every = [*found.added, *found.removed, *(new for _, new in found.changed)]
+        certain = self.rehearsed | self.written
+        own = {_key(fact) for fact in every if _key(fact) in certain or self._names(fact)}
+        own |= {("index", identity) for kind, identity in _beside(own) if kind == "index"} & set(map(_key, every))
+        own |= parts_of(found.added, own) | parts_of(found.removed, own)
+        # What a cascade took along names what was dropped; what names a thing by its new name was changed by the renaming.
+        gone = {_key(fact) for fact in found.removed} & own
+        along = dependents(before.by_key, gone)
+        own |= along & {_key(fact) for fact in (*found.removed, *(old for old, _ in found.changed))}
+        return frozenset(own)
+
+    def _names(self, fact: Fact) -> bool:
+        return any(_is_named(fact, statement, _tokens(statement.sql)) for statement in self.statements)
+
+
+def names_of_changes(before: Facts, after: Facts) -> dict[str, list[list[str]]]:
+    """The keys of a difference by what became of them, for the evidence of a rehearsal. Pure."""
+    found = compare(before, after)
+    return {
+        "added": [[fact.kind, fact.identity] for fact in found.added],
+        "removed": [[fact.kind, fact.identity] for fact in found.removed],
+        "changed": [[fact.kind, fact.identity] for _, fact in found.changed],
+    }
+
+
+def _is_named(fact: Fact, statement: Statement, tokens: frozenset[str]) -> bool:
+    if not _may_touch(fact, statement, tokens):
+        return False
+    if fact.kind == "cron job":
+        return fact.identity.split(" #")[0] in statement.sql or any(
+            text in statement.sql for text in map(str, fact.properties.values()) if len(text) > 8
+        )
+    if fact.kind == "grant":
+        return _names_grant(fact, tokens)
+    if fact.kind == "constraint" and _plain(owner_of(fact.identity)) in tokens:
+        return _plain(fact.identity) in tokens or bool(_UNNAMED_CONSTRAINT & tokens)
+    if fact.kind in ON_RELATION:
+        return {_plain(fact.identity), _plain(owner_of(fact.identity))} <= tokens
+    if fact.kind == "index" and statement.kind.startswith("create index") and not statement.creates:
+        return _plain(relation_of(fact) or "") in tokens
+    if fact.kind in ("membership", "setting", "default grant"):
+        words = _tokens(fact.identity) - {"to", "in", "on", "of", "for", "role", "database", "made", "by", "schema"}
+        return bool(words & tokens)
+    return _plain(fact.identity) in tokens
+
+
+def _names_grant(fact: Fact, tokens: frozenset[str]) -> bool:
+    kind, name, grantee = parse_grant(fact.identity)
+    holder = unquoted(grantee).lower()
+    if kind == "column" and _plain(owner_of(name)) not in tokens:
+        return False
+    named = _plain(name) in tokens or {"all", "in", "schema"} <= tokens
+    return named and (holder in tokens or "owner" in tokens)
+
+
+def _may_touch(fact: Fact, statement: Statement, tokens: frozenset[str]) -> bool:
+    words = _TOUCHED_BY.get(fact.kind)
+    if words is None or statement.opaque or (fact.kind == "grant" and "owner" in tokens):
+        return True
+    return any(word in statement.kind for word in words)
+
+
+def _beside(own: Iterable[Key]) -> Iterable[Key]:
+    """A constraint's index has its name, in its table's schema."""
+    for kind, identity in own:
+        if kind == "constraint":
+            schema = owner_of(owner_of(identity))
+            yield "index", f"{schema}.{own_name(identity)}" if schema else own_name(identity)
+
+
+def _plain(identity: str) -> str:
+    """The last part of a name, without what it takes as arguments, as `_tokens` has it."""
+    bare = identity if identity.endswith('"') else identity.split("(", 1)[0]
+    return unquoted(own_name(bare)).lower() if bare else ""
+
+
+def _tokens(sql: str) -> frozenset[str]:
+    return frozenset(unquoted(token).lower() for token in _IDENTIFIER.findall(sql))
+
+
+def _key(fact: Fact) -> Key:
+    return (fact.kind, fact.identity)

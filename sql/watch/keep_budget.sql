@@ -1,0 +1,40 @@
+do $watch$
+declare
+    work record;
+    since timestamptz;
+    seen boolean := false;
+begin
+    loop
+        select a.xact_start, a.state, a.wait_event into work
+        from pg_catalog.pg_stat_get_activity({pid}) as a
+        where a.backend_start = {started}::pg_catalog.timestamptz;
+        exit when not found or (seen and work.xact_start is null);
+        seen := seen or work.xact_start is not null;
+        if not exists (
+            select
+            from pg_catalog.pg_locks as l
+            join pg_catalog.pg_class as c on c.oid = l.relation
+            where l.pid = {pid}
+                and l.locktype = 'relation'
+                and l.database = (
+                    select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database()
+                )
+                and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+        ) then
+            since := null;
+        elsif since is null then
+            since := pg_catalog.clock_timestamp();
+        elsif pg_catalog.clock_timestamp() > since + pg_catalog.make_interval(secs => {limit} + 0.35)
+            -- A commit that waits for its standby has happened here already.
+            and work.wait_event is distinct from 'SyncRep' then
+            -- It did not end when it was cancelled, or its client fell silent between two statements.
+            perform pg_catalog.pg_terminate_backend({pid});
+        elsif pg_catalog.clock_timestamp() > since + pg_catalog.make_interval(secs => {limit} + 0.15) and work.state = 'active' then
+            perform pg_catalog.pg_cancel_backend({pid});
+        end if;
+        -- A snapshot that was held meanwhile would hold back vacuum.
+        commit;
+        perform pg_catalog.pg_sleep(0.1);
+    end loop;
+end
+$watch$
