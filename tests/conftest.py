@@ -19,6 +19,7 @@ from demo.server import next_free_port
 PREFIX = "pg-deploy-test-"
 # Also where a machine grants no namespaces (a chroot, for who is not root): what the tests restore is their own.
 os.environ.setdefault("PG_DEPLOY_WITHOUT_WALL", "target_db")
+os.environ.setdefault("PG_DEPLOY_WALL", "on")
 
 
 def _is_mine(path: Path) -> bool:
