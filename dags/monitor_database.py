@@ -4,11 +4,11 @@
 (`make monitor`), or with `refresh` = all to refresh the materialized views (`make refresh`).
 
 **What it does:** `measure` reads what SQL can see, in a few short read-only queries. `measure_outside` asks the application's
-endpoints, Redis and Prometheus, where the connections `<target>_api`, `<target>_redis`, `<target>_prometheus` exist. A materialized view
-that is too old goes through `refresh_stale_views` and `measure_again`. `report` opens and ends alerts, tells each once when it begins,
-once when it ends and once a day in between, and writes the page.
+endpoints, Redis and Prometheus, where the connections `<target>_api`, `<target>_redis`, `<target>_prometheus` exist. `report` opens and
+ends alerts, tells each once when it begins, once when it ends and once a day in between, and writes the page. Only then, and only where
+`refresh` or the setting `views.refresh` says so, stale views go through `refresh_stale_views` and `measure_again`.
 
-**Params:** `target`, and `refresh`: the views that are refreshed (stale, all, none).
+**Params:** `target`, and `refresh`: the views that are refreshed (none, stale, all).
 
 **Red means:** something could not be measured, above all: the target cannot be reached. An open alert does not make a run red.
 
@@ -45,7 +45,6 @@ with DAG(
     doc_md=__doc__,
     tags=["database", "monitor"],
 ) as dag:
-    measured, decided, reported = measure(), find_stale(), report()
-    measured >> measure_outside() >> reported
-    measured >> decided >> Label("fresh") >> reported
-    chain(decided, Label("stale"), refresh_stale_views(), measure_again(), reported)
+    measured, reported = measure(), report()
+    chain(measured, measure_outside(), reported)
+    chain(measured, reported, find_stale(), Label("stale"), refresh_stale_views(), measure_again())

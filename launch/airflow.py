@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import httpx
 
@@ -17,7 +18,7 @@ from launch.api import Api
 from launch.errors import PortTakenError, RunningElsewhereError, StartError
 from launch.settings import Place, digest, prepare
 
-START_SECONDS = 180
+START_SECONDS = 360
 HEALTHY = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 PORT_LOST = "its port belongs to another program"
 
@@ -158,23 +159,35 @@ def _end(where: Place, running: Running) -> None:
 
 
 def _leftovers(where: Place) -> bool:
-    """End what is left of a session whose leader is gone; True where there was something.
+    """End what runs of Airflow on our home, whoever started it, and is not the session that `find` finds; True if there was any.
 
-    A number in an old state file may name somebody else's session by now: only who works in our home is ours.
+    The home says whose it is. A remembered number does not: it may name somebody else's session by now, and what was started
+    by hand, or whose state file was lost, was never remembered. Other programs that only work in the home are left alone.
     """
     stale = _recorded(where)
-    if stale is None:
-        return False
-    ours = [
-        process
+    of_session = {
+        process.pid
         for process in processes.everybody()
-        if process.session == stale.pid
+        if stale is not None
+        and process.session == stale.pid
         and process.started >= stale.started
         and processes.working_folder(process.pid) == where.home
-    ]
-    components.end(ours)
+    }
+    by_home = {
+        process.pid
+        for process in processes.everybody()
+        if components.is_component(process.pid) and _home_of(process.pid) == where.home
+    }
+    members = {member.pid: member for pid in of_session | by_home for member in processes.family(pid)}
+    components.end(list(members.values()))
     where.state.unlink(missing_ok=True)
-    return bool(ours)
+    return bool(members)
+
+
+def _home_of(pid: int) -> Path | None:
+    """The home that a component serves: the one it was given, or else the folder that it works in."""
+    given = processes.variable(pid, "AIRFLOW_HOME")
+    return Path(given) if given else processes.working_folder(pid)
 
 
 @contextlib.contextmanager

@@ -50,6 +50,12 @@ def end(members: list[processes.Process]) -> None:
     processes.end(first, others, patience=PATIENCE_SECONDS, grace=GRACE_SECONDS)
 
 
+def is_component(pid: int) -> bool:
+    """Whether the process is one of Airflow's own, or the shell that starts them: by its title, or by the program it is."""
+    words = processes.command_line(pid).split()
+    return any(Path(word).name in {"airflow", SCRIPT.name} for word in words[:2])
+
+
 def last_words(where: Place) -> str:
     """The last lines of each component's log."""
     shown = []

@@ -6,7 +6,7 @@
 #
 # The root holds Debian's minimal system, python3, make, git and certificates: no venv, no PostgreSQL, no browser. Each call begins from that
 # again, and what the commands did is thrown away (KEEP=1 keeps it and prints where). ENV='DEMO_SCALE=0.1 X=y' is set for the commands.
-# Needs root, debootstrap and some 4 GB below FRESH_DIR (/var/tmp/fresh); FRESH_MIRROR is where Debian is. Exit code: that of the first
+# Needs root, apt and some 4 GB below FRESH_DIR (/var/tmp/fresh); FRESH_MIRROR is where Debian is. Exit code: that of the first
 # command that failed. It shares the network with this machine, and has process ids of its own: what was left running ends with it.
 set -euo pipefail
 release=${1:?which Debian: bookworm or trixie}; shift
@@ -15,8 +15,8 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 stop() { echo "error: $*" >&2; exit 1; }
 case $release in bookworm | trixie) ;; *) stop "RELEASE is \"$release\": bookworm and trixie are what is tried" ;; esac
 [ "$(id -u)" = 0 ] || stop "a clean root takes root: run it as root, or with sudo"
-command -v debootstrap >/dev/null || stop "debootstrap is missing: run \"apt-get install debootstrap debian-archive-keyring\""
 [ $# -gt 0 ] || stop "no command was given: for example 'make deploy' 'make test'"
+sh "$top/launch/packages.sh" fresh
 mkdir -p "$home"
 exec 9>"$home/$release.lock"
 flock 9

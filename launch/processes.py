@@ -87,6 +87,16 @@ def command_line(pid: int) -> str:
         return ""
 
 
+def variable(pid: int, name: str) -> str | None:
+    """A variable of the environment that the process was started with, or None where that cannot be seen. Reads only."""
+    try:
+        entries = (PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    start = f"{name}=".encode()
+    return next((entry[len(start) :].decode(errors="replace") for entry in entries if entry.startswith(start)), None)
+
+
 def _alive(process: Process) -> bool:
     now = read(process.pid)
     return now is not None and now.started == process.started

@@ -145,7 +145,7 @@ class MonitorConf(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     target: str = "target_db"
-    refresh: Literal["stale", "all", "none"] = "stale"
+    refresh: Literal["none", "stale", "all"] = "none"
     thresholds: dict[str, object] = {}
 
 

@@ -9,6 +9,7 @@ from pg_deploy.errors import InvalidDurationError
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONG = {"second": "s", "seconds": "s", "sec": "s", "minute": "min", "minutes": "min", "hour": "h", "hours": "h"}
 _LONG |= {"milliseconds": "ms", "day": "d", "days": "d"}
+_HOURS, _DAYS = 48, 60
 _PATTERN = re.compile(r"^<?\s*(?:\d+(?:\.\d+)?\s*-\s*)?(\d+(?:\.\d+)?)\s*([a-z]+)$")
 
 
@@ -22,7 +23,7 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """`seconds` for a reader: `12 ms`, `3.4 s`, `2 min 5 s`, `1 h 2 min`."""
+    """`seconds` for a reader: `12 ms`, `3.4 s`, `2 min 5 s`, `1 h 2 min`, `3 days 4 h`, `11 months`."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
@@ -31,4 +32,9 @@ def format_duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min"
+    if hours <= _HOURS:
+        return f"{hours} h {minutes} min"
+    days, hours = divmod(hours, 24)
+    if days < _DAYS:
+        return f"{days} days {hours} h" if hours and days < 14 else f"{days} days"
+    return f"{days / 30.44:.0f} months" if days < 730 else f"{days / 365.25:.1f} years"

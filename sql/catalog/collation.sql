@@ -11,8 +11,8 @@ select
         'collencoding', k.collencoding,
         'collcollate', k.collcollate,
         'collctype', k.collctype,
-        'colliculocale', to_jsonb(k) ->> 'colliculocale',
-        'colllocale', to_jsonb(k) ->> 'colllocale',
+        -- under the older of its two names, so that a move to 17 is no change
+        'colliculocale', coalesce(to_jsonb(k) ->> 'colllocale', to_jsonb(k) ->> 'colliculocale'),
         'collicurules', to_jsonb(k) ->> 'collicurules'
     ) as definition
 from pg_catalog.pg_collation k

@@ -3,7 +3,7 @@ with known as (
     select
         i.indexrelid,
         i.indrelid,
-        i.indisunique or i.indisprimary as needed,
+        i.indisunique or i.indisprimary or i.indisreplident or i.indisclustered as needed,
         (i.indrelid, c.relam, i.indkey::text, i.indclass::text, i.indcollation::text, i.indoption::text,
             coalesce(pg_get_expr(i.indexprs, i.indrelid), ''), coalesce(pg_get_expr(i.indpred, i.indrelid), ''))::text as shape
     from pg_catalog.pg_index i

@@ -3,6 +3,7 @@
 with recursive waiting as materialized (
     select
         a.pid,
+        a.query_id::text as query_id,
         coalesce(l.waitstart, a.state_change) as since,
         coalesce(l.relation::regclass::text, 'a ' || l.locktype) as what,
         pg_blocking_pids(a.pid) as blockers
@@ -34,6 +35,16 @@ select
     's' as unit,
     jsonb_build_object(
         'sessions', count(*),
+        'query_ids', jsonb_agg(distinct w.query_id) filter (where w.query_id is not null),
+        'do', case
+            when h.by = 0 then 'end it with commit prepared or rollback prepared'
+            when min(b.state) like 'idle in transaction%'
+                then format('ask its owner to end the transaction; it sits idle, so pg_terminate_backend(%s) ends no work', h.by)
+            when min(b.application_name) ~ '^(pg_cron|pg_deploy|pg_dump|pg_restore)'
+                or min(b.query) ~* '^\s*(refresh|create|alter|reindex|vacuum|cluster|drop|copy|select\s+cron)'
+                then format('pid %s is at work on what was asked of it: let it end, and let it do so at a quieter hour', h.by)
+            else format('see what pid %s does, and ask its owner; pg_cancel_backend(%s) ends its statement and undoes its work', h.by, h.by)
+        end,
         'waiting', (array_agg(w.pid order by w.since))[:20],
         'cause', format(
             '%s since %s UTC for %s, held by %s%s%s',

@@ -5,6 +5,8 @@ with transaction as (
         format('pid %s', a.pid) as object,
         a.usename::text as role,
         a.application_name as application,
+        a.application_name ~ '^(pg_cron|pg_deploy|pg_dump|pg_restore)'
+            or a.query ~* '^\s*(refresh|create|alter|reindex|vacuum|cluster|copy)' as works,
         a.xact_start as began,
         case when a.state like 'idle in transaction%' then a.state_change else clock_timestamp() end as worked_until,
         'runs' as does
@@ -18,6 +20,7 @@ with transaction as (
         format('prepared transaction %s', p.gid),
         p.owner::text,
         '',
+        false,
         p.prepared,
         clock_timestamp(),
         'waits for COMMIT PREPARED or ROLLBACK PREPARED'
@@ -31,6 +34,11 @@ select
     jsonb_build_object(
         'role', t.role,
         'application', t.application,
+        'do', case
+            when t.object like 'prepared%' then 'end it with commit prepared or rollback prepared'
+            when t.works then 'it is at work on what was asked of it: let it end, and see why it takes so long'
+            else 'see what it does in pg_stat_activity, and ask its owner; pg_cancel_backend ends its statement and undoes its work'
+        end,
         'cause', format(
             'a transaction of %s%s %s since %s UTC: its locks are held, and vacuum waits for it',
             t.role,

@@ -470,6 +470,7 @@ def test_options_of_the_server_are_left_out_wherever_they_are_kept() -> None:
         {"options": ["pg_something=1"], "toast options": ["fillfactor=70", "pg_x=2"], "definition": "pg_x=2", "n": 0}
     )
     assert json.loads(found) == {"toast options": ["fillfactor=70"], "definition": "pg_x=2", "n": 0}
+    assert as_worded_today('{"colllocale": "de", "owner": "a"}') == '{"colliculocale": "de", "owner": "a"}'
     assert as_worded_today(json.dumps({"options": ["pg_x=2"], "owner": "a"}, sort_keys=True)) == '{"owner": "a"}'
 
 

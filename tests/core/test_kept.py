@@ -24,6 +24,7 @@ from pg_deploy.catalog.drift import read_drift
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import snapshot
 from pg_deploy.monitor.access_drift import measure_access_drift
+from pg_deploy.monitor.measures import Measured, Row
 from pg_deploy.programs import server_programs
 from pg_deploy.rehearsal.copy import fact_differences
 from pg_deploy.rehearsal.outside import make_extension
@@ -107,7 +108,7 @@ def test_a_kept_ledger_and_its_snapshots_are_read_and_are_no_drift(connection: C
     assert drift is not None
     assert drift.lines == ()
     found = measure_access_drift(connection)
-    assert (found.problem, found.rows) == (None, ())
+    assert (found.problem, _alerts(found)) == (None, [])
 
 
 def test_what_a_newer_server_wrote_into_a_kept_snapshot_is_no_drift(connection: Connection) -> None:
@@ -138,7 +139,7 @@ def test_what_a_newer_server_wrote_into_a_kept_snapshot_is_no_drift(connection: 
         connection.execute(change, [hashes, snapshot_id])
     assert drift is not None
     assert drift.lines == ()
-    assert access.rows == ()
+    assert _alerts(access) == []
 
 
 def test_what_a_newer_server_wrote_into_a_kept_backup_is_no_fact(tmp_path: Path) -> None:
@@ -165,6 +166,11 @@ def _as_a_newer_server_writes_it(kind: str, identity: str, definition: str, scop
     for key in {"column": ["options"], "table": ["options", "toast options"]}.get(kind, []):
         properties[key] = sorted([*properties.get(key, []), SERVERS_OWN])
     return kind, identity, json.dumps(properties, sort_keys=True, ensure_ascii=False), scope
+
+
+def _alerts(found: Measured) -> list[Row]:
+    """Not the row that says that the server was upgraded, where it has another major than the one that was kept."""
+    return [row for row in found.rows if row.detail.get("alert", True)]
 
 
 def _key(kind: str, identity: str, definition: str, scope: str) -> str:

@@ -70,17 +70,24 @@ def test_an_alert_leaves_the_run_green_and_is_told_once_in_two_runs_and_once_whe
     assert "1 ended" in notices(third)[0]
 
 
-def test_a_stale_view_is_refreshed_and_measured_again(database: Database, monitor: Monitor) -> None:
-    """Else dashboards show old figures until somebody looks (the guide's refresh script)."""
+def test_a_stale_view_is_told_first_and_refreshed_only_where_the_conf_says_so(
+    database: Database, monitor: Monitor
+) -> None:
+    """Else dashboards show old figures until somebody looks, or the monitor does what nobody asked for."""
     database.run("create materialized view public.v as select now() as materialized_at, 1 as id with no data")
 
-    result = monitor()
+    told = monitor()
+    assert not database.value("select relispopulated from pg_class where oid = 'public.v'::regclass")
+    result = monitor({"refresh": "stale"})
 
-    assert result.state == "success"
+    assert (told.state, result.state) == ("success", "success")
+    assert told.tasks["refresh_stale_views"] == "skipped"
+    assert [line.split(":")[0] for line in alert_lines(told)] == ["ALERT view_freshness public.v"]
     assert result.tasks["refresh_stale_views"] == result.tasks["measure_again"] == "success"
     assert database.value("select count(*) from public.v") == 1
-    assert "refreshed for the first time" in result.text
-    assert [line.split(":")[0] for line in alert_lines(result)] == ["ALERT view_freshness public.v"]
+    refreshing = next(place for place, line in enumerate(result.log) if "refreshed it for the first time" in line)
+    telling = next(place for place, line in enumerate(result.log) if line.startswith("ALERT"))
+    assert telling < refreshing
 
 
 def test_a_target_that_is_down_is_one_alert_told_once_and_a_red_run(database: Database, monitor: Monitor) -> None:

@@ -149,39 +149,12 @@ def test_a_changed_expression_is_undone_down_to_nothing(place: Place, tmp_path: 
     assert place.schema() == before
 
 
-def test_a_validated_not_null_whose_check_fails_is_undone_and_proven(place: Place, tmp_path: Path) -> None:
-    """Else a failed check leaves the database between two states, on the server that everybody moves to."""
-    result = place.deploy("m-validate")
-
-    assert result.state == "failed"
-    assert "between two states" not in result.text
-    database = Database(place.url)
-    assert database.attempts == [
-        ("20260104000001", "verified"),
-        ("20260104000002", "verified"),
-        ("20260104000003", "rolled_back"),
-    ]
-    assert database.value("select convalidated from pg_constraint where conname = 'messages_language_there'") is False
-
-
 def test_both_spellings_of_security_invoker_read_with_the_rights_of_the_caller(place: Place) -> None:
     """Else a view that is safe is said to be open, or the other way round."""
     result = place.deploy("m-invoker-new")
 
     assert result.state == "success", result.text
     assert "reads with the rights of its owner" not in result.text
-
-
-def test_a_view_made_anew_is_rolled_back_and_proven(place: Place, tmp_path: Path) -> None:
-    """Else what the server keeps for itself (pg_attver) makes a right rollback look wrong for ever."""
-    before = place.schema()
-
-    result = place.deploy("m-view")
-
-    assert result.state == "success", result.text
-    undone = place.undo(tmp_path)
-    assert undone.state == "success", undone.text
-    assert place.schema() == before
 
 
 def test_the_manifest_of_a_backup_says_who_took_it(place: Place) -> None:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -156,6 +157,55 @@ def test_one_that_lost_its_leader_is_replaced_and_stop_leaves_nothing(
     assert not [one for one in family if (one.pid, one.started) in alive]
     assert airflow.stop(launcher.where) is False
     assert airflow.stop(replace(launcher.where, home=launcher.where.home / "absent")) is False
+
+
+@pytest.mark.acceptance
+def test_one_that_nothing_remembers_is_known_by_its_home(launcher: Launcher) -> None:
+    """Two Airflows on one metadata database would each run the same tasks."""
+    first = airflow.start(launcher.where, launcher.variables)
+    forgotten = processes.family(first.pid)
+    launcher.where.state.unlink()
+    second = airflow.start(launcher.where, launcher.variables)
+    assert airflow.problem(second) is None
+    alive = {(one.pid, one.started) for one in processes.everybody()}
+    assert not [one for one in forgotten if (one.pid, one.started) in alive]
+    launcher.where.state.unlink()
+    assert airflow.stop(launcher.where) is True
+    assert not [one for one in processes.everybody() if processes.working_folder(one.pid) == launcher.where.home]
+
+
+def test_only_what_is_airflows_and_serves_this_home_is_ended(launcher: Launcher, tmp_path: Path) -> None:
+    """`make down` would end the editor of whoever looks at the logs, or another clone's Airflow."""
+    where = replace(launcher.where, home=tmp_path / "home")
+    other = tmp_path / "other"
+    where.home.mkdir()
+    other.mkdir()
+    program = tmp_path / "airflow"
+    program.symlink_to("/bin/sleep")
+
+    def started(*command: str, cwd: Path, home: Path | None = None) -> subprocess.Popen[bytes]:
+        variables = {"AIRFLOW_HOME": str(home)} if home else {}
+        return subprocess.Popen(command, cwd=cwd, env={"PATH": "/usr/bin:/bin", **variables}, start_new_session=True)
+
+    ours = [started(str(program), "60", cwd=where.home), started(str(program), "60", cwd=other, home=where.home)]
+    foreign = [
+        started("sleep", "60", cwd=where.home, home=where.home),
+        started(str(program), "60", cwd=other),
+        started(str(program), "60", cwd=where.home, home=other),
+    ]
+    reapers = [threading.Thread(target=each.wait, daemon=True) for each in ours]
+    for reaper in reapers:
+        reaper.start()
+    try:
+        assert airflow.stop(where) is True
+        assert [each.poll() is None for each in foreign] == [True, True, True]
+        for reaper in reapers:
+            reaper.join(10)
+        assert [each.poll() is not None for each in ours] == [True, True]
+        assert airflow.stop(where) is False
+    finally:
+        for each in (*ours, *foreign):
+            each.kill()
 
 
 def test_a_port_lost_to_another_program_while_starting_is_left_for_the_next(

@@ -29,6 +29,7 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 USERS = {"admin": "admin", "viewer": "viewer", "nobody": "nobody"}
+SCRAPERS_TOKEN = "a token of the tests only"
 _START_S = 180.0
 
 
@@ -134,6 +135,7 @@ def _environment(home: Path, port: int) -> dict[str, str]:
         **{f"AIRFLOW__{name}": value for name, value in ours.items()},
         "AIRFLOW_HOME": str(home),
         "BACKUP_URI": f"file://{home}/backups",
+        "PG_DEPLOY_METRICS_TOKEN": SCRAPERS_TOKEN,
         "PYTHONPATH": f"{PROJECT}{os.pathsep}{PROJECT / 'plugins'}",
         "SCARF_ANALYTICS": "false",
     }

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _OF_THE_SERVER = "pg_"
+_RENAMED = {"colllocale": "colliculocale"}
+"""What commit f1aec9f took whole from a server of version 17 or later, and its name in older ones, which is the one we keep."""
 
 
 def definition_of(properties: Mapping[str, Any]) -> str:
@@ -31,7 +33,9 @@ def definition_of(properties: Mapping[str, Any]) -> str:
 
 def as_worded_today(kept: str) -> str:
     """A definition that was kept, by this version or an older one, as it would be read from the same object now."""
-    return definition_of(json.loads(kept)) if f'"{_OF_THE_SERVER}' in kept else kept
+    if not any(f'"{name}' in kept for name in (_OF_THE_SERVER, *_RENAMED)):
+        return kept
+    return definition_of({_RENAMED.get(name, name): value for name, value in json.loads(kept).items()})
 
 
 def _without_the_servers(options: list[str]) -> list[str]:

@@ -16,11 +16,12 @@ def monitor_params() -> dict[str, Param]:
             description="The Airflow connection of the database to measure.",
         ),
         "refresh": Param(
-            "stale",
+            "none",
             type="string",
-            enum=["stale", "all", "none"],
+            enum=["none", "stale", "all"],
             title="Refresh",
-            description="Which materialized views are refreshed: those found stale, all of them, or none.",
+            description="Which materialized views are refreshed after all was told: none (unless the setting views.refresh"
+            " says stale), those found stale, or all of them.",
         ),
         "thresholds": Param(
             {},

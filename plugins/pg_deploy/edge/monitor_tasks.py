@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -23,16 +24,20 @@ from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.refreshing import refresh_views
 from pg_deploy.monitor.take import add, all_views, look_again_at_views, stale_views, take_sample
 from pg_deploy.monitor.thresholds import Thresholds, read_thresholds
+from pg_deploy.monitor.views import MEASURE as VIEWS
 from pg_deploy.session import Target
 from pg_deploy.settings import settings
 
 MEASURE = "measure"
 REFRESH = "refresh_stale_views"
 REPORT = "report"
+OUTSIDE = "measure_outside"
 _WHY = "why"
 _REMIND = timedelta(hours=24)
 # The sum of all deadlines of a look is far below it.
 _ANSWERS_WITHIN = timedelta(minutes=5)
+_RED = "something could not be measured: the task report says what"
+_NAMED = 20
 
 
 @task(execution_timeout=_ANSWERS_WITHIN)
@@ -75,19 +80,26 @@ def measure_outside() -> int:
         return len(measured)
 
 
-@task.branch
-def find_stale() -> str:
-    """Go on to the refresh where a materialized view is older than it may be."""
+@task.branch(trigger_rule="all_done")
+def find_stale() -> str | None:
+    """After all was told: go on to the refresh, where a setting or the conf asks for one and there is something to refresh."""
     context = get_current_context()
     with told_plainly():
+        states = _states(context)
+        if states.get(MEASURE) == "skipped":
+            return None
+        if states.get(MEASURE) != "success" or (states.get(REPORT) != "success" and _wanted(context) != "all"):
+            raise AirflowFailException(_RED)
         names = _to_refresh(context)
-    log.info("to refresh: %s", ", ".join(names) or "nothing")
-    return REFRESH if names else REPORT
+        log.info("to refresh: %s", _listed(names) or "nothing")
+        if not names and states.get(REPORT) != "success":
+            raise AirflowFailException(_RED)
+    return REFRESH if names else None
 
 
 @task
 def refresh_stale_views() -> dict[str, str]:
-    """Refresh what is stale, without stalling its readers."""
+    """Refresh what is stale, without stalling its readers or its jobs."""
     context = get_current_context()
     with told_plainly():
         target, _ = _target(context)
@@ -102,7 +114,9 @@ def measure_again() -> int:
         target, sample_id = _target(context)
         refreshed: dict[str, str] = context["ti"].xcom_pull(task_ids=REFRESH)
         still = look_again_at_views(target, _limits(context), sample_id, refreshed)
-        log.info("still stale: %s", ", ".join(still) or "none")
+        log.info("still stale: %s", _listed(still) or "none")
+        if _states(context).get(REPORT) != "success":
+            raise AirflowFailException(_RED)
         return len(still)
 
 
@@ -131,7 +145,7 @@ def report() -> dict[str, int]:
             contacts=settings().contacts,
             log=log,
         )
-        failed = [f"the task {name} failed" for name, state in states.items() if state == "failed"]
+        failed = [f"the task {name} failed" for name in (MEASURE, OUTSIDE) if states.get(name) == "failed"]
         if found.problems or failed:
             raise NotMeasuredError([*found.problems, *failed])
     return {"open": found.open, "started": found.started}
@@ -187,12 +201,30 @@ def _target(context: Any) -> tuple[Target, int]:
     return read_target(_conf(context).target), int(context["ti"].xcom_pull(task_ids=MEASURE))
 
 
+def _wanted(context: Any) -> str:
+    """What is to be refreshed: what the run's conf says, else what the limits' file says."""
+    conf = _conf(context).refresh
+    return conf if conf != "none" else _limits(context).views.refresh
+
+
 def _to_refresh(context: Any) -> tuple[str, ...]:
     target, sample_id = _target(context)
-    wanted = _conf(context).refresh
+    wanted = _wanted(context)
     if wanted == "none":
         return ()
-    return all_views(target) if wanted == "all" else stale_views(target, sample_id)
+    if wanted == "all":
+        return all_views(target)
+    limits = _limits(context)
+    left_alone = limits.of(VIEWS)
+    return tuple(
+        name
+        for name in stale_views(target, sample_id)
+        if not left_alone.ignores(name) and name not in limits.views.refreshed_elsewhere
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
 def _states(context: Any) -> dict[str, str]:

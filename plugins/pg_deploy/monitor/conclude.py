@@ -14,6 +14,9 @@ from pg_deploy.monitor.thresholds import Thresholds
 from pg_deploy.monitor.watch import watch_deployment
 from pg_deploy.session import Target
 
+# A notice is read on a telephone.
+_TOLD = 20
+
 
 @dataclass(frozen=True)
 class Conclusion:
@@ -32,10 +35,11 @@ def conclude(
     tell: Callable[[str, str], bool],
     contacts: str,
     log: logging.Logger,
+    link: str = "",
 ) -> Conclusion:
     """Judge a sample, write the page into the log, tell the news through `tell` (subject, text).
 
-    What `tell` could not deliver (it answers false) is told by the next run.
+    `link` is the address of the page that shows all of it. What `tell` could not deliver (it answers false) is told by the next run.
     """
     with monitor_session(target, "monitor report") as connection:
         sample, measured = samples.load(connection, sample_id)
@@ -44,7 +48,7 @@ def conclude(
             measured.append(watched.measured)
             samples.put(connection, sample, [watched.measured])
         findings = judge(measured, thresholds)
-        sync(connection, findings, measured)
+        sync(connection, findings, measured, link)
         fresh = news(connection, thresholds.remind_after)
         alerts = open_alerts(connection)
         lines = page_lines(
@@ -80,8 +84,10 @@ def _worded(target: str, fresh: News) -> tuple[str, str]:
     counts = ", ".join(f"{len(alerts)} {word}" for word, alerts in groups if alerts)
     lines = []
     for word, alerts in groups:
-        for alert in alerts:
+        for alert in alerts[:_TOLD]:
             lines.append(f"{word}: {alert.line}")
             if alert.ended_at is None:
                 lines.append(f"  what to do: {alert.what_to_do}")
+        if len(alerts) > _TOLD:
+            lines.append(f"{word}: {len(alerts) - _TOLD} more, which stand in the log and on the page")
     return f"{target}: alerts, {counts}", "\n".join(lines)

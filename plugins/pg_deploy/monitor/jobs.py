@@ -1,166 +1,172 @@
-"""The jobs of pg_cron that refresh materialized views, and what is wrong with one."""
+"""What is wrong with a job of pg_cron, and since when a run of it is missing."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-
-import psycopg
-from psycopg.rows import class_row, tuple_row
+from datetime import datetime, timedelta, timezone
 
 from pg_deploy.duration import format_duration
-from pg_deploy.monitor.measures import DIRECTORY, bounded
+from pg_deploy.monitor.cron import Cron, Job
+from pg_deploy.monitor.runs import JobRuns, OpenRun
+from pg_deploy.monitor.schedules import Schedule, read_schedule
+from pg_deploy.monitor.thresholds import Views
 from pg_deploy.secrecy import without_secrets
-from pg_deploy.session import Connection, one_line
-
-_NAMED = re.compile(
-    r"""refresh\s+materialized\s+view\s+(?:concurrently\s+)?((?:"(?:[^"]|"")+"|[\w$]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$]+))?)""",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job of pg_cron with what it runs; how long ago it last ran and last succeeded, in seconds."""
-
-    jobid: int
-    name: str
-    schedule: str
-    command: str
-    active: bool
-    status: str | None
-    message: str | None
-    ran_s: float | None
-    succeeded_s: float | None
-
-
-@dataclass(frozen=True)
-class KeptJob:
-    """A job as the last deployment left it."""
-
-    name: str
-    schedule: str
-    command: str
-
-
-@dataclass(frozen=True)
-class Cron:
-    """What can be seen of pg_cron: its jobs, or why there are none; and those of the last deployment."""
-
-    jobs: tuple[Job, ...]
-    missing: str | None = None
-    kept: tuple[KeptJob, ...] = ()
-    stopped: bool = False
-    own_only: bool = False
-
-    def job_of(self, schema: str, relation: str) -> Job | None:
-        """The job that refreshes that view, an active one before others."""
-        naming = [job for job in self.jobs if refreshes(job.command, schema, relation)]
-        return min(naming, key=lambda job: not job.active, default=None)
-
-    def kept_job_of(self, schema: str, relation: str) -> KeptJob | None:
-        """The job of the last deployment that refreshed that view."""
-        return next((job for job in self.kept if refreshes(job.command, schema, relation)), None)
-
-
-def refreshes(command: str, schema: str, relation: str) -> bool:
-    """Whether a command refreshes that view."""
-    for found in _NAMED.finditer(command):
-        parts = [_folded(part) for part in re.findall(r'"(?:[^"]|"")+"|[\w$]+', found[1])]
-        if parts in ([relation], [schema, relation]):
-            return True
-    return False
-
-
-def read_cron(connection: Connection) -> Cron:
-    """The jobs of this database. Reads only."""
-    try:
-        with connection.transaction():
-            bounded(connection)
-            with connection.cursor(row_factory=class_row(KeptJob)) as cursor:
-                kept = tuple(cursor.execute((DIRECTORY / "views" / "kept_jobs.sql").read_bytes()).fetchall())
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-        kept = ()
-    try:
-        with connection.transaction():
-            bounded(connection)
-            with connection.cursor(row_factory=class_row(Job)) as cursor:
-                jobs = tuple(cursor.execute((DIRECTORY / "views" / "jobs.sql").read_bytes()).fetchall())
-            with connection.cursor(row_factory=tuple_row) as settings:
-                row = settings.execute(
-                    "select coalesce(current_setting('cron.launch_active_jobs', true), 'on') in ('off', 'false', 'no', '0'),"
-                    " row_security_active('cron.job')"
-                ).fetchone()
-            return Cron(jobs, None, kept, bool(row and row[0]), bool(row and row[1]))
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-        return Cron((), "the extension pg_cron is missing in this database", kept)
-    except psycopg.errors.InsufficientPrivilege:
-        return Cron((), "this role may not read the jobs of pg_cron", kept)
+from pg_deploy.session import one_line
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong with the job that should refresh a view, and what to do about it."""
+    """What is wrong, what to do about it, and the moment after which another job's success makes it harmless."""
 
     cause: str
     remedy: str
+    since: datetime | None = None
 
 
-def trouble_of(job: Job | None, cron: Cron, known_job: str | None) -> Trouble | None:
-    """What is wrong with the job of a view; `known_job` is the one that refreshed it until now."""
-    if job is None:
-        return _trouble_of_none(cron, known_job)
-    if not job.active:
-        return Trouble(
-            f"its job {job.name} of pg_cron is disabled", f"select cron.alter_job({job.jobid}, active := true)"
-        )
-    if job.status == "failed":
-        return Trouble(
-            f"its job {job.name} of pg_cron fails: {_message(job)}",
-            f"correct what the message says, or the command with cron.alter_job({job.jobid}, command := …)",
-        )
-    if cron.stopped:
-        return Trouble(
-            f"pg_cron starts no jobs, and so not its job {job.name}: cron.launch_active_jobs is off",
-            "switch cron.launch_active_jobs on",
-        )
-    return None
+@dataclass(frozen=True)
+class Known:
+    """A job with its runs, and since when its schedule is known to be in force."""
+
+    job: Job
+    runs: JobRuns
+    since: datetime
+
+    @property
+    def base(self) -> datetime:
+        """From when on a run of it was due: its newest start, or when this schedule was first seen."""
+        return max(self.runs.started, self.since) if self.runs.started else self.since
 
 
-def _trouble_of_none(cron: Cron, known_job: str | None) -> Trouble:
-    again = "schedule its refresh again with cron.schedule, or list it under refreshed_by_monitor in thresholds.yaml"
-    if cron.missing:
-        gone = f": its job {known_job} is gone with it" if known_job else ""
-        return Trouble(cron.missing + gone, f"create extension pg_cron (or ask for the right to see it) and {again}")
-    changed = next((one for one in cron.jobs if one.name == known_job), None)
-    if changed:
-        said = f"; its last run failed: {_message(changed)}" if changed.status == "failed" else ""
-        return Trouble(
-            f"its job {known_job} of pg_cron does not name it any more: the command was changed{said}",
-            f"correct the command with cron.alter_job({changed.jobid}, command := …)",
-        )
-    if known_job:
-        return Trouble(f"its job {known_job} of pg_cron was deleted", again)
-    seen = " that this role can see (it sees only its own)" if cron.own_only else ""
-    return Trouble(f"no job of pg_cron{seen} refreshes it", again)
+@dataclass(frozen=True)
+class Due:
+    """A moment at which a run was due, and how long it may be late."""
+
+    at: datetime
+    grace_s: float
 
 
-def overdue(job: Job | None, age_s: float | None, limit_s: float) -> Trouble | None:
-    """A job that should have run by now, and did not; `limit_s` is more than its schedule."""
-    if job is None or not job.active:
+def at(moment: datetime, now: datetime | None = None) -> str:
+    """A moment for a sentence, in UTC."""
+    moment = moment.astimezone(timezone.utc)
+    today = now is not None and moment.date() == now.astimezone(timezone.utc).date()
+    return f"{moment:%H:%M} UTC" if today else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def next_due(known: Known, cron: Cron, limits: Views) -> Due | None:
+    """The first moment after its newest start at which it was, or is, due; None where nobody can know."""
+    schedule = read_schedule(known.job.schedule)
+    if schedule is None or cron.zone is None:
         return None
-    look = f"look at cron.job_run_details of job {job.jobid} and at pg_cron's launcher in pg_stat_activity"
-    if job.ran_s is not None:
-        said = f"its job {job.name} of pg_cron last ran {format_duration(job.ran_s)} ago"
-        return Trouble(said, look) if job.ran_s > limit_s else None
-    # A new job has no runs yet either: only the view's age tells that one is missing.
-    never = Trouble(f"its job {job.name} of pg_cron never ran", look)
-    return never if age_s is not None and age_s > limit_s else None
+    due = schedule.after(known.base, cron.zone, cron.both_days)
+    return None if due is None else Due(due, _grace(schedule, due, cron, limits))
 
 
-def _message(job: Job) -> str:
-    return without_secrets(one_line(job.message or "it left no message"))
+def pause_s(job: Job, now: datetime, cron: Cron) -> float | None:
+    """The time between its runs as of now, in seconds."""
+    schedule = read_schedule(job.schedule)
+    if schedule is None or cron.zone is None:
+        return None
+    if schedule.every is not None:
+        return float(schedule.every)
+    last, coming = (step(now, cron.zone, cron.both_days) for step in (schedule.until, schedule.after))
+    return (coming - last).total_seconds() if last and coming else None
 
 
-def _folded(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
+def allowed_s(job: Job, now: datetime, cron: Cron, limits: Views) -> float | None:
+    """How old what it refreshes may be now, in seconds: what was due, grace included, has to be in it."""
+    schedule = read_schedule(job.schedule)
+    if schedule is None or cron.zone is None:
+        return None
+    if schedule.every is not None:
+        return schedule.every + limits.grace
+    due = schedule.until(now - timedelta(seconds=limits.grace), cron.zone, cron.both_days)
+    while due is not None and now < due + timedelta(seconds=_grace(schedule, due, cron, limits)):
+        due = schedule.until(due - timedelta(minutes=1), cron.zone, cron.both_days)
+    return (now - due).total_seconds() if due else None
+
+
+def _grace(schedule: Schedule, due: datetime, cron: Cron, limits: Views) -> float:
+    if schedule.every is not None or cron.zone is None:
+        return limits.grace
+    earlier = schedule.until(due - timedelta(minutes=1), cron.zone, cron.both_days)
+    later = schedule.after(due, cron.zone, cron.both_days)
+    pauses = [abs((each - due).total_seconds()) for each in (earlier, later) if each is not None]
+    return max(limits.grace, min(min(pauses, default=0.0) / 2, limits.grace_at_most))
+
+
+def trouble_of(known: Known, cron: Cron, now: datetime, limits: Views) -> Trouble | None:
+    """What is wrong with a job; None for one that does what it should, as far as can be seen."""
+    job, runs = known.job, known.runs
+    name = f"its job {job.name} of pg_cron"
+    if not job.active:
+        return Trouble(f"{name} is disabled", f"select cron.alter_job({job.jobid}, active := true)")
+    schedule = read_schedule(job.schedule)
+    if schedule is not None and not schedule.is_ever_due and not job.schedule.strip().lower().startswith("@re"):
+        return Trouble(
+            f"{name} is never started by pg_cron: its schedule is {job.schedule}", "write the schedule in five fields"
+        )
+    work = runs.at_work
+    if runs.hanging is not None and work is None:
+        return _hangs(name, runs.hanging, now)
+    if runs.status == "failed" and (work is None or runs.failed > 1):
+        return Trouble(
+            f"{name} fails: {message(runs)}",
+            f"correct what the message says, or the command with cron.alter_job({job.jobid}, command := …)",
+            runs.finished,
+        )
+    due = next_due(known, cron, limits)
+    late = due is not None and now >= due.at + timedelta(seconds=due.grace_s)
+    if due is not None and runs.ended is not None and runs.ended > due.at:
+        # What came due while it was at work begins when that has ended.
+        late = late and now >= runs.ended + timedelta(seconds=limits.grace)
+    if work is not None:
+        pause = pause_s(job, now, cron)
+        too_long = late and pause is not None and now - work.since > timedelta(seconds=pause + limits.grace)
+        return _works_too_long(name, work, now, pause or 0.0) if too_long else None
+    if cron.stopped:
+        cause = f"pg_cron starts no jobs, and so not {name}: cron.launch_active_jobs is off"
+        return Trouble(cause, "switch cron.launch_active_jobs on")
+    if due is None or not late or cron.keeps_no_runs:
+        return None
+    return _missed(known, due, cron, now, name)
+
+
+def _missed(known: Known, due: Due, cron: Cron, now: datetime, name: str) -> Trouble:
+    said = f"{name} did not begin its run of {at(due.at, now)}"
+    said += f": it last began {at(known.runs.started, now)}" if known.runs.started else ": it never ran"
+    remedy = f"look at cron.job_run_details of job {known.job.jobid} and at the server's log of that time"
+    if cron.server_start is not None and cron.server_start > due.at:
+        said += f"; the server was started {at(cron.server_start, now)}, and what was due before is not made up for"
+        remedy = "where that cannot wait for the next run, refresh it with make refresh"
+    elif cron.launched is False:
+        said += "; pg_cron's launcher does not run"
+        remedy = "look at the server's log for why pg_cron's launcher ended; a restart of the server starts it again"
+    return Trouble(said, remedy, due.at)
+
+
+def _hangs(name: str, run: OpenRun, now: datetime) -> Trouble:
+    who = (
+        f"pid {run.pid}, which is gone"
+        if run.pid is not None
+        else "no session works on it, and no pid was written down"
+    )
+    return Trouble(
+        f"{name} has a run in status {run.status} since {at(run.since, now)} ({who})",
+        "look at the server's log of that time for how its session ended; there is nothing to terminate",
+        run.since,
+    )
+
+
+def _works_too_long(name: str, run: OpenRun, now: datetime, pause: float) -> Trouble:
+    said = f"{name} has been at work since {at(run.since, now)} (pid {run.pid}), longer than its interval of {format_duration(pause)}"
+    if run.waits_for:
+        who = ", ".join(f"pid {pid}" for pid in run.waits_for)
+        return Trouble(f"{said}; it waits for a lock of {who}", f"see in pg_stat_activity what {who} does", run.since)
+    return Trouble(
+        said, "let it end: it is what refreshes the view; then make it quicker, or its interval longer", run.since
+    )
+
+
+def message(runs: JobRuns) -> str:
+    """What the last run said, for a sentence."""
+    return without_secrets(one_line(runs.message or "it left no message"))

@@ -118,7 +118,9 @@ def monitor_session(target: Target, purpose: str = "monitor") -> Iterator[Connec
         connection.execute(
             "select set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),"
             # A busy database must not wait for the compilation of our queries.
-            " set_config('jit', 'off', false)",
+            " set_config('jit', 'off', false),"
+            # All times that are written are UTC, wherever the database lives.
+            " set_config('TimeZone', 'UTC', false)",
             [STATEMENT_TIMEOUT, LOCK_TIMEOUT],
         )
         yield connection

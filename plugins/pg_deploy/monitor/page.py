@@ -17,7 +17,11 @@ from pg_deploy.session import one_line
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 # Parts of their own, or only worth a line when they are beyond a limit.
-_ELSEWHERE = frozenset({VIEWS, TOP, NEW_VIEWS, DEPLOYED, "table_sizes", "unused_indexes", "duplicate_indexes", "watch"})
+_ELSEWHERE = frozenset(
+    {VIEWS, "cron_history", TOP, NEW_VIEWS, DEPLOYED, "table_sizes", "unused_indexes", "duplicate_indexes", "watch"}
+)
+# The page is read by people, and goes into a log.
+_VIEWS = 25
 NOT_VISIBLE = "server logs and audit logs are not visible from SQL: read them at your provider"
 
 
@@ -69,18 +73,33 @@ def _alerts(alerts: Sequence[Alert], now: datetime, contacts: str) -> Iterator[s
 
 
 def _views(by_name: Mapping[str, Measured]) -> Iterator[str]:
-    for row in _rows(by_name, VIEWS):
-        detail = row.detail
-        mark = "✗" if detail.get("alert") else "·" if detail.get("stale") else "✓"
-        age = f"{format_duration(row.value)} old" if row.value is not None else "age unknown"
-        held = size(detail["bytes"]) if detail["bytes"] is not None else "size unknown"
-        rows = f"about {detail['rows']} rows" if detail.get("rows") is not None else "rows unknown"
-        job = f"job {detail['job']} ({detail['schedule']})" if detail.get("job") else "no job"
-        if detail.get("job") and not detail.get("has_job"):
-            job += ", which is gone"
-        yield f"{mark} {row.object}: {age} ({format_duration(detail['limit_s'])} allowed), {held}, {rows}, {job}"
-        if detail.get("refreshed"):
-            yield f"    {detail['refreshed']}"
+    rows = _rows(by_name, VIEWS)
+    shown = sorted(rows, key=lambda row: (not row.detail.get("alert"), not row.detail.get("cause")))[:_VIEWS]
+    for row in [row for row in rows if row in shown]:
+        yield from _view(row)
+    left = [row for row in rows if row not in shown]
+    more = sum(int(row.detail.get("more", 1)) for row in left)
+    if more:
+        unknown = sum(int(row.detail.get("unknown_of_them", bool(row.detail.get("unknown")))) for row in left)
+        yield f"and {more} more" + (f", {unknown} of them of an age that cannot be known" if unknown else "")
+
+
+def _view(row: Row) -> Iterator[str]:
+    detail = row.detail
+    if "more" in detail:
+        return
+    mark = "✗" if detail.get("alert") else "·" if detail.get("stale") or detail.get("unknown") else "✓"
+    age = f"{format_duration(row.value)} old" if row.value is not None else "age unknown"
+    limit = f" ({format_duration(detail['limit_s'])} allowed)" if detail.get("limit_s") is not None else ""
+    held = size(detail["bytes"]) if detail["bytes"] is not None else "size unknown"
+    rows = f"about {detail['rows']} rows" if detail.get("rows") is not None else "rows unknown"
+    job = f"job {detail['job']}" if detail.get("job") else "no job"
+    job += f" ({detail['schedule']})" if detail.get("schedule") else ", which is gone" if detail.get("job") else ""
+    yield f"{mark} {row.object}: {age}{limit}, {held}, {rows}, {job}"
+    if detail.get("cause") and not detail.get("alert"):
+        yield f"    {one_line(detail['cause'])}"
+    elif detail.get("refreshed"):
+        yield f"    the monitor: {detail['refreshed']}"
 
 
 def _queries(by_name: Mapping[str, Measured], which: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Collection
 from contextlib import suppress
@@ -12,11 +13,15 @@ import psycopg
 from psycopg import sql
 
 from pg_deploy.duration import format_duration
+from pg_deploy.monitor.freshness import LOCKED
 from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.thresholds import Views
-from pg_deploy.monitor.views import LOCKED, View, holders, read_views
+from pg_deploy.monitor.views import View, holders, read_views, workers
 from pg_deploy.secrecy import without_secrets
 from pg_deploy.session import Connection, Target, one_line
+
+# Whoever waits for a refresh waits no longer than this.
+_LOOKS_EVERY_S = 0.25
 
 
 def deployment_is_open(connection: Connection) -> bool:
@@ -28,11 +33,13 @@ def deployment_is_open(connection: Connection) -> bool:
 def refresh_views(target: Target, limits: Views, names: Collection[str], log: logging.Logger) -> dict[str, str]:
     """Refresh the named views one after the other; what happened to each, in words.
 
-    CONCURRENTLY where a unique index allows. Waits for a lock no longer than `lock_budget`, then lets others pass and tries
+    CONCURRENTLY where a unique index allows. Leaves alone what somebody works on, gives way to whoever waits for it, and is
+    over within `refresh_timeout` for all. Waits for a lock no longer than `lock_budget`, then lets others pass and tries
     again until `give_up_after`. Without such an index a refresh keeps readers out, so after its lock it gets no more than
     `lock_budget` again (a view that nobody can read yet gets the whole time). Writes each into deploy_ledger.refresh.
     """
     done: dict[str, str] = {}
+    until = time.monotonic() + limits.refresh_timeout
     with target.session("refresh", theirs=True) as connection, monitor_session(target, "refresh, watching") as watching:
         views = [view for view in read_views(watching) if view.name in names]
         for view in views:
@@ -40,30 +47,39 @@ def refresh_views(target: Target, limits: Views, names: Collection[str], log: lo
                 done[view.name] = "not refreshed: a deployment to this database is under way"
             elif not view.mine:
                 done[view.name] = f"not refreshed: this role may not, its owner is {view.owner}"
+            elif at_work := workers(watching, view):
+                done[view.name] = f"not refreshed: {at_work} works on it"
+            elif time.monotonic() >= until:
+                done[view.name] = f"not refreshed: the {format_duration(limits.refresh_timeout)} of this run are over"
             else:
-                done[view.name] = _refresh(connection, watching, view, limits, log)
+                done[view.name] = _refresh(connection, watching, view, limits, until, log)
             log.info("%s: %s", view.name, done[view.name])
     return done
 
 
-def _refresh(connection: Connection, watching: Connection, view: View, limits: Views, log: logging.Logger) -> str:
+def _refresh(
+    connection: Connection, watching: Connection, view: View, limits: Views, until: float, log: logging.Logger
+) -> str:
     concurrently = view.concurrently and view.populated
-    timeout = limits.refresh_timeout if concurrently or not view.populated else 2 * limits.lock_budget
     began = time.monotonic()
     pause = 0.5
     while True:
         started = time.monotonic()
+        left = max(until - started, 1.0)
+        timeout = left if concurrently or not view.populated else min(2 * limits.lock_budget, left)
         problem: str | None = None
+        way = _GivesWay(watching, connection.info.backend_pid)
         try:
             connection.execute(
                 "select pg_catalog.set_config('lock_timeout', %s, false), pg_catalog.set_config('statement_timeout', %s, false)",
                 [_ms(limits.lock_budget), _ms(timeout)],
             )
-            connection.execute(
-                sql.SQL("refresh materialized view {}{}").format(
-                    sql.SQL("concurrently " if concurrently else ""), view.identifier
+            with way:
+                connection.execute(
+                    sql.SQL("refresh materialized view {}{}").format(
+                        sql.SQL("concurrently " if concurrently else ""), view.identifier
+                    )
                 )
-            )
         except psycopg.errors.LockNotAvailable:
             by = holders(watching, view, readers=not concurrently) or "a session that is gone by now"
             problem = f"not refreshed: {LOCKED} {by}"
@@ -74,6 +90,8 @@ def _refresh(connection: Connection, watching: Connection, view: View, limits: V
                 continue
         except psycopg.errors.QueryCanceled:
             problem = f"not refreshed: it took longer than {format_duration(timeout)}"
+            if way.gave_way_to:
+                problem = f"not refreshed: it gave way to {way.gave_way_to}"
             if not concurrently and view.populated:
                 problem += ", and without a unique index its readers wait meanwhile: create one"
         except psycopg.Error as error:
@@ -91,7 +109,42 @@ def _refresh(connection: Connection, watching: Connection, view: View, limits: V
             [view.name, took, took * 1000, concurrently, problem],
         )
         how = "concurrently" if concurrently else "while its readers waited" if view.populated else "for the first time"
-        return problem or f"refreshed {how} in {format_duration(took)}"
+        return problem or f"refreshed it {how} in {format_duration(took)}"
+
+
+class _GivesWay:
+    """Cancels the refresh of a session as soon as anybody waits for it; `gave_way_to` is who, in words."""
+
+    def __init__(self, watching: Connection, pid: int) -> None:
+        self.gave_way_to: str | None = None
+        self._watching, self._pid = watching, pid
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(_LOOKS_EVERY_S):
+            try:
+                row = self._watching.execute(
+                    """select format('pid %%s (%%s%%s)', a.pid, a.usename, coalesce(', ' || nullif(a.application_name, ''), ''))
+                    from pg_catalog.pg_stat_activity a
+                    where a.wait_event_type = 'Lock' and %(pid)s = any (pg_catalog.pg_blocking_pids(a.pid))
+                    limit 1""",
+                    {"pid": self._pid},
+                ).fetchone()
+                if row and not self._over.is_set():
+                    self.gave_way_to = row[0]
+                    self._watching.execute("select pg_catalog.pg_cancel_backend(%s)", [self._pid])
+                    return
+            except psycopg.Error:
+                # The refresh has a deadline of its own.
+                return
 
 
 def _ms(seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from psycopg.types.json import Jsonb
 
@@ -14,7 +15,9 @@ from pg_deploy.session import Connection
 
 COUNTERS = "statement_counters"
 WINDOWS = "statement_windows"
-_NOT_ROWS = (COUNTERS, WINDOWS)
+VIEWS_MEMORY = "views_memory"
+STATEMENTS_MEMORY = "statements_memory"
+_NOT_ROWS = (COUNTERS, WINDOWS, VIEWS_MEMORY, STATEMENTS_MEMORY)
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def put(connection: Connection, sample: Sample, measured: Sequence[Measured]) ->
 def put_statements(connection: Connection, sample: Sample, counters: Counters, found: Mapping[str, Window]) -> None:
     """Write the statements of a sample; the counters of earlier ones are not needed any more. Commits once."""
     with connection.transaction():
-        connection.execute("delete from deploy_ledger.measurement where measure = %s", [COUNTERS])
+        _forget(connection, COUNTERS)
         connection.execute(
             "insert into deploy_ledger.measurement (sample_id, measure, rows) values (%s, %s, %s), (%s, %s, %s)",
             [
@@ -89,6 +92,35 @@ def put_statements(connection: Connection, sample: Sample, counters: Counters, f
                 ),
             ],
         )
+
+
+def read_memory(connection: Connection, name: str) -> dict[str, Any]:
+    """What the newest look that remembered something under that name knew; empty where none did. Reads only."""
+    row = connection.execute(
+        "select rows from deploy_ledger.measurement where measure = %s order by sample_id desc limit 1", [name]
+    ).fetchone()
+    return dict(row[0]) if row else {}
+
+
+def put_memory(connection: Connection, sample: Sample, name: str, value: Mapping[str, Any]) -> None:
+    """Remember something for the next look. Commits once."""
+    with connection.transaction():
+        _forget(connection, name)
+        connection.execute(
+            """insert into deploy_ledger.measurement (sample_id, measure, rows) values (%s, %s, %s)
+            on conflict (sample_id, measure) do update set rows = excluded.rows""",
+            [sample.id, name, Jsonb(value)],
+        )
+
+
+def _forget(connection: Connection, name: str) -> None:
+    """Remove all but the newest of what is kept once: a run that is tried again begins with what the one before knew."""
+    connection.execute(
+        """delete from deploy_ledger.measurement m
+        where m.measure = %(name)s
+            and m.sample_id < (select max(n.sample_id) from deploy_ledger.measurement n where n.measure = %(name)s)""",
+        {"name": name},
+    )
 
 
 def load(connection: Connection, sample_id: int) -> tuple[Sample, list[Measured]]:
@@ -117,6 +149,12 @@ def before(connection: Connection) -> dict[str, tuple[Row, ...]]:
         [list(_NOT_ROWS)],
     ).fetchall()
     return {row[0]: from_json(row[1]) for row in rows}
+
+
+def server_start(connection: Connection, sample: Sample) -> datetime | None:
+    """When the server had started that the sample saw. Reads only."""
+    row = connection.execute("select server_start from deploy_ledger.sample where id = %s", [sample.id]).fetchone()
+    return row[0] if row else None
 
 
 def taken_before(connection: Connection, sample: Sample) -> datetime | None:

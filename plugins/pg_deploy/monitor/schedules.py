@@ -1,33 +1,154 @@
-"""pg_cron's schedules as intervals."""
+"""When pg_cron starts a job: its own reading of a schedule, minute by minute of absolute time in `cron.timezone`.
+
+A local minute that a clock change leaves out has no run, one that comes twice has two. Where both a day of the month and a
+day of the week are given, either is enough, unless one of the two begins with `*`, or `cron.match_dom_and_dow` is on.
+"""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
-from itertools import pairwise
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from itertools import product
 
-from croniter import croniter  # type: ignore[import-untyped]
-from croniter.croniter import CroniterError  # type: ignore[import-untyped]
+_SECONDS = re.compile(r"^\s*(\d+)\s*seconds?\s*$", re.IGNORECASE)
+_FIELDS = ((0, 59, ""), (0, 23, ""), (1, 31, ""), (1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"))
+_WEEKDAYS = (0, 7, "sun mon tue wed thu fri sat sun")
+_SHORT = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+}
+# Its start starts the last two; for @yearly pg_cron sets no month, so it never starts one.
+_NEVER = ("@yearly", "@annually", "@reboot", "@restart")
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+# Long enough for a 29 February that has to be a Monday.
+_FURTHEST = 366 * 29
+_LAST_DAYS = 28
 
-_SECONDS = re.compile(r"^\s*(\d+)\s+seconds?\s*$", re.IGNORECASE)
-# Long enough to see a whole week's pattern, short enough to be computed in a blink for a job of every minute.
-_FIRINGS = 200
-_SPAN = timedelta(days=40)
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule as pg_cron reads it; `every` is an interval in seconds, and then nothing else counts."""
+
+    minutes: tuple[int, ...] = ()
+    hours: tuple[int, ...] = ()
+    days: frozenset[int] = frozenset()
+    months: frozenset[int] = frozenset()
+    weekdays: frozenset[int] = frozenset()
+    last_day: bool = False
+    both_days: bool = False
+    every: int | None = None
+
+    @property
+    def is_ever_due(self) -> bool:
+        """Whether the clock starts it at all: @reboot is started by the server's start."""
+        return self.every is not None or bool(self.months)
+
+    def after(self, moment: datetime, zone: tzinfo, both: bool = False) -> datetime | None:
+        """The first minute after `moment` at which it is due, in UTC; None where there is none."""
+        return next(self._dues(moment, zone, 1, both), None) if self.is_ever_due else None
+
+    def until(self, moment: datetime, zone: tzinfo, both: bool = False) -> datetime | None:
+        """The last minute at or before `moment` at which it was due, in UTC; None where there was none."""
+        return next(self._dues(moment, zone, -1, both), None) if self.is_ever_due else None
+
+    def _dues(self, moment: datetime, zone: tzinfo, step: int, both: bool) -> Iterator[datetime]:
+        moment = moment.astimezone(timezone.utc)
+        if self.every is not None:
+            yield moment + timedelta(seconds=self.every) * (step > 0)
+            return
+        start = moment.astimezone(zone).date()
+        for number in range(-1, _FURTHEST):
+            day = start + _DAY * number * step
+            if day.month in self.months and self._is_day(day, day.day >= _LAST_DAYS, both):
+                dues = _of_day(self, day, zone, both)
+                place = bisect_right(dues, moment)
+                yield from dues[place:] if step > 0 else reversed(dues[:place])
+
+    def _is_day(self, day: date, is_last: bool, both: bool) -> bool:
+        of_month = day.day in self.days or (self.last_day and is_last)
+        of_week = day.isoweekday() % 7 in self.weekdays
+        return (of_month and of_week) if both or self.both_days else (of_month or of_week)
+
+    def of_day(self, day: date, zone: tzinfo, both: bool) -> Iterator[datetime]:
+        """The minutes of a local day at which it is due, in UTC, the earliest first."""
+        midnights = [
+            datetime(each.year, each.month, each.day, tzinfo=zone) for each in (day, day + _DAY, day + 2 * _DAY)
+        ]
+        begin, end, later = (each.astimezone(timezone.utc) for each in midnights)
+        if end - begin == _DAY and later - end == _DAY:
+            if self._is_day(day, (day + _DAY).day == 1, both):
+                for hour, minute in product(self.hours, self.minutes):
+                    yield begin + timedelta(hours=hour, minutes=minute)
+            return
+        # A clock change is near: each minute is asked what it is called, as pg_cron does.
+        for number in range(int((end - begin) / _MINUTE)):
+            at = begin + _MINUTE * number
+            local, tomorrow = at.astimezone(zone), (at + _DAY).astimezone(zone)
+            is_minute = local.date() == day and local.hour in self.hours and local.minute in self.minutes
+            if is_minute and self._is_day(day, tomorrow.day == 1, both):
+                yield at
 
 
-def interval(schedule: str) -> float | None:
-    """The longest pause between two runs, in seconds; None for a schedule that cannot be read."""
-    seconds = _SECONDS.match(schedule)
+@lru_cache(maxsize=512)
+def _of_day(schedule: Schedule, day: date, zone: tzinfo, both: bool) -> tuple[datetime, ...]:
+    return tuple(schedule.of_day(day, zone, both))
+
+
+@lru_cache(maxsize=4096)
+def read_schedule(text: str) -> Schedule | None:
+    """The schedule of a text; None for one that pg_cron could not read either."""
+    seconds = _SECONDS.match(text)
     if seconds:
-        return float(seconds[1])
-    start = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    try:
-        # pg_cron writes $ for the last day of a month.
-        times = croniter(schedule.replace("$", "L"), start)
-        firings = [times.get_next(datetime)]
-        while len(firings) < _FIRINGS and firings[-1] - start < _SPAN:
-            firings.append(times.get_next(datetime))
-    except (CroniterError, ValueError, KeyError):
+        return Schedule(every=int(seconds[1]))
+    word = text.strip().lower()
+    if word in _NEVER:
+        return Schedule()
+    fields = _SHORT.get(word, word).split()
+    if len(fields) < 5:
         return None
-    pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(firings)]
-    return max(pauses) if pauses else None
+    last_day = fields[2] == "$"
+    sets = [
+        _numbers(field, *known) for field, known in zip(fields, (*_FIELDS, _WEEKDAYS), strict=False) if field != "$"
+    ]
+    if None in sets or len(sets) != 5 - last_day:
+        return None
+    minutes, hours, *days, months, weekdays = (found or frozenset() for found in sets)
+    return Schedule(
+        tuple(sorted(minutes)),
+        tuple(sorted(hours)),
+        days[0] if days else frozenset(),
+        months,
+        frozenset(number % 7 for number in weekdays),
+        last_day,
+        # Its @daily has no star, but names all days twice.
+        "*" in (fields[2][0], fields[4][0]),
+    )
+
+
+def _numbers(field: str, low: int, high: int, names: str) -> frozenset[int] | None:
+    found: set[int] = set()
+    for part in field.split(","):
+        match = re.fullmatch(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?", part)
+        if match is None or (match[3] and match[1] and not match[2]):
+            return None
+        first = low if match[1] is None else _number(match[1], low, names)
+        last = high if match[1] is None else first if match[2] is None else _number(match[2], low, names)
+        step = int(match[3] or 1)
+        if first is None or last is None or not (low <= first <= high and low <= last <= high and 0 < step <= high):
+            return None
+        found.update(range(first, last + 1, step))
+    return frozenset(found)
+
+
+def _number(word: str, low: int, names: str) -> int | None:
+    if word.isdigit():
+        return int(word)
+    known = names.split()
+    return known.index(word) + low if word in known else None

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from pg_deploy.duration import format_duration
 from pg_deploy.monitor.measures import Row
 from pg_deploy.monitor.slow import Slow, is_still_slow
 from pg_deploy.monitor.statements import Window, shown
 from pg_deploy.monitor.thresholds import Statements
+
+# From this share of all time on it was that one call.
+_MOST_OF_IT = 0.5
 
 
 @dataclass(frozen=True)
@@ -21,20 +25,42 @@ class Standing:
     since: datetime
     called: datetime
     said: str
+    suspect: str | None = None
 
 
-def slow_row(slow: Slow, now: datetime, since: datetime, suspect: str | None, text: str | None) -> Row:
-    """The alert's row for a query that is slow now."""
+def slow_row(
+    slow: Slow, now: datetime, since: datetime, suspect: str | None, text: str | None, waited: str | None = None
+) -> Row:
+    """The alert's row for a query that is slow now; `waited` is the lock that it was seen to wait for."""
     calls = f"{slow.now.calls:.0f} calls since the last look"
     if slow.before_ms is None:
         said = f"new and slow, {slow.now.mean_ms:.0f} ms a call, {calls}"
     else:
         times = slow.now.mean_ms / max(slow.before_ms, 0.001)
         said = f"{slow.before_ms:.3g} ms before, {slow.now.mean_ms:.3g} ms now ({times:.0f} times), {calls}"
-        if slow.before_blocks is not None and slow.now.mean_blocks > slow.before_blocks * 1.5 + 10:
-            said += f", reading {slow.now.mean_blocks:.0f} blocks a call instead of {slow.before_blocks:.0f}"
+        if slow.reads_more:
+            said += f", reading {slow.now.mean_blocks:.0f} blocks a call instead of {slow.before_blocks or 0:.0f}"
+        else:
+            said += f"; {_no_more_blocks(slow, waited)}"
     said = "; ".join([said, *([suspect] if suspect else []), shown(text)])
-    return _row(Standing(slow, since, now, said), said)
+    return _row(Standing(slow, since, now, said, suspect), said, _advice(slow, suspect))
+
+
+def _no_more_blocks(slow: Slow, waited: str | None) -> str:
+    said = "its blocks do not explain it: it reads no more than before, so it waited (for a lock, for the disk) or the processors were busy"
+    slowest = slow.now.slowest_ms
+    if slowest is not None and slow.now.total_ms > 0 and slowest > _MOST_OF_IT * slow.now.total_ms:
+        said += f"; one call of {slow.now.calls:.0f} took {format_duration(slowest / 1000)}"
+    return f"{said}; seen: {waited}" if waited else said
+
+
+def _advice(slow: Slow, suspect: str | None) -> str:
+    if slow.before_ms is not None and not slow.reads_more:
+        return "look at lock_waits and at what else ran then; its plan reads what it always read"
+    look = "look at its plan with explain"
+    if suspect and suspect.startswith("deployment"):
+        return f"{look}; add what is missing, or trigger rollback_migrations for that deployment"
+    return f"{look}, and add what is missing"
 
 
 def carried_on(
@@ -57,21 +83,32 @@ def carried_on(
             if kept.slow.before_ms is not None and now - kept.called <= timedelta(seconds=limits.not_called):
                 waiting.append(_row(kept, f"{kept.said}; hardly called since {kept.called:%Y-%m-%d %H:%M} UTC"))
         elif is_still_slow(kept.slow, window, limits):
-            slow = Slow(kept.slow.key, window, kept.slow.before_ms, kept.slow.before_blocks, kept.slow.reads_more)
-            still[slow.key] = Standing(slow, kept.since, now, kept.said)
+            slow = replace(kept.slow, now=window)
+            still[slow.key] = Standing(slow, kept.since, now, kept.said, kept.suspect)
     return still, waiting
 
 
 def _standing(row: Row) -> Standing:
     detail: Mapping[str, Any] = row.detail
     window = Window(0, row.value or 0.0, 0)
-    slow = Slow(detail["key"], window, detail["before_ms"], detail["before_blocks"], detail["reads_more"])
+    slow = Slow(
+        detail["key"],
+        window,
+        detail["before_ms"],
+        detail["before_blocks"],
+        detail["reads_more"],
+        detail.get("role", ""),
+    )
     return Standing(
-        slow, datetime.fromisoformat(detail["since"]), datetime.fromisoformat(detail["called"]), detail["said"]
+        slow,
+        datetime.fromisoformat(detail["since"]),
+        datetime.fromisoformat(detail["called"]),
+        detail["said"],
+        detail.get("suspect"),
     )
 
 
-def _row(standing: Standing, cause: str) -> Row:
+def _row(standing: Standing, cause: str, advice: str | None = None) -> Row:
     slow = standing.slow
     return Row(
         slow.object,
@@ -80,6 +117,9 @@ def _row(standing: Standing, cause: str) -> Row:
         {
             "alert": True,
             "cause": cause,
+            "do": advice or _advice(slow, standing.suspect),
+            "suspect": standing.suspect,
+            "role": slow.role,
             "key": slow.key,
             "said": standing.said,
             "since": standing.since.isoformat(),

@@ -23,13 +23,14 @@ from pg_deploy.session import Connection, one_line
 class Counter:
     """What one statement of one role has cost since it was first counted; time in ms, blocks of shared buffers.
 
-    `fastest_ms` is its quickest call, 0 where the server does not tell; it is not kept.
+    `fastest_ms` is its quickest call and `slowest_ms` its slowest, 0 where the server does not tell; the quickest is not kept.
     """
 
     calls: float
     total_ms: float
     blocks: float
     fastest_ms: float = 0.0
+    slowest_ms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,10 @@ class Counters:
             "evictions": self.evictions,
             "problem": self.problem,
             "role": self.role,
-            "counters": {key: [one.calls, round(one.total_ms, 3), one.blocks] for key, one in self.by_key.items()},
+            "counters": {
+                key: [one.calls, round(one.total_ms, 3), one.blocks, 0.0, round(one.slowest_ms, 1)]
+                for key, one in self.by_key.items()
+            },
         }
 
     @classmethod
@@ -71,11 +75,15 @@ class Counters:
 
 @dataclass(frozen=True)
 class Window:
-    """What one statement cost between two runs: calls, and for each call ms and blocks."""
+    """What one statement cost between two runs: calls, and for each call ms and blocks.
+
+    `slowest_ms` is the slowest of its calls, where that was the slowest ever; else nobody knows.
+    """
 
     calls: float
     mean_ms: float
     mean_blocks: float
+    slowest_ms: float | None = None
 
     @property
     def total_ms(self) -> float:
@@ -110,10 +118,11 @@ def _read(connection: Connection, server: Mapping[str, Any]) -> Counters:
         return Counters(problem="this version of pg_stat_statements tells no times")
     schema = str(server["schema"])
     fastest = next((name for name in ("min_exec_time", "min_time") if name in columns), None)
+    slowest = next((name for name in ("max_exec_time", "max_time") if name in columns), None)
     rows = connection.execute(
         sql.SQL(
             """select s.queryid || '/' || s.userid, sum(s.calls)::float8, sum(s.{time})::float8,
-                sum(s.shared_blks_hit + s.shared_blks_read)::float8, min({fastest})::float8
+                sum(s.shared_blks_hit + s.shared_blks_read)::float8, min({fastest})::float8, max({slowest})::float8
             from {function}(false) s
             where s.dbid = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
                 and s.queryid is not null
@@ -121,6 +130,7 @@ def _read(connection: Connection, server: Mapping[str, Any]) -> Counters:
         ).format(
             time=sql.Identifier(time),
             fastest=sql.Identifier(fastest) if fastest else sql.SQL("0"),
+            slowest=sql.Identifier(slowest) if slowest else sql.SQL("0"),
             function=sql.Identifier(schema, "pg_stat_statements"),
         )
     ).fetchall()
@@ -153,7 +163,10 @@ def windows(before: Counters, now: Counters) -> dict[str, Window]:
         calls = counter.calls - old.calls
         if calls > 0:
             found[key] = Window(
-                calls, max(0.0, counter.total_ms - old.total_ms) / calls, max(0.0, counter.blocks - old.blocks) / calls
+                calls,
+                max(0.0, counter.total_ms - old.total_ms) / calls,
+                max(0.0, counter.blocks - old.blocks) / calls,
+                counter.slowest_ms if counter.slowest_ms > old.slowest_ms + 0.1 else None,
             )
     return found
 

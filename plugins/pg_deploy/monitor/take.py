@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from datetime import datetime
 
 import psycopg
 from psycopg.rows import dict_row
@@ -19,20 +19,23 @@ from pg_deploy.monitor.lints import MEASURE as LINTS
 from pg_deploy.monitor.lints import measure_lints
 from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, measure_files, monitor_session, run_measure, told
 from pg_deploy.monitor.queries import NEW_VIEWS, SLOW, measure_statements
-from pg_deploy.monitor.samples import Deployed
+from pg_deploy.monitor.remembered import as_json, from_json
+from pg_deploy.monitor.samples import Deployed, Sample
 from pg_deploy.monitor.thresholds import Thresholds
 from pg_deploy.monitor.views import MEASURE as VIEWS
-from pg_deploy.monitor.views import measure_views
+from pg_deploy.monitor.views import look_at_views, read_views
 from pg_deploy.session import Connection, Target
 
 DEPLOYED = "deployed"
 GONE = "dropped_by_hand"
-FAILURES = "cron_failures"
 
 
-def take_sample(target: Target, thresholds: Thresholds, airflow_run: str, log: logging.Logger) -> int:
+def take_sample(
+    target: Target, thresholds: Thresholds, airflow_run: str, log: logging.Logger, *, now: datetime | None = None
+) -> int:
     """Measure the target and keep it; the sample's id. Makes the ledger where there is none.
 
+    Views and jobs are judged as of `now`, the server's clock unless given.
     Never changes anything but the ledger. Raises ConnectionFailedError when the target cannot be reached.
     """
     began = time.monotonic()
@@ -42,10 +45,7 @@ def take_sample(target: Target, thresholds: Thresholds, airflow_run: str, log: l
         before = samples.before(connection)
         sample = samples.begin(connection, airflow_run)
         measured = [run_measure(connection, file, before.get(file.stem, ())) for file in measure_files()]
-        measured += _guarded(
-            connection, VIEWS, lambda: [measure_views(connection, thresholds.views, before.get(VIEWS, ()))]
-        )
-        measured = _without_told_jobs(measured)
+        measured += _guarded(connection, VIEWS, lambda: _look_at_views(connection, sample, thresholds, now=now))
         measured += _guarded(connection, DRIFT, lambda: [measure_access_drift(connection)])
         measured += _guarded(connection, LINTS, lambda: [measure_lints(connection, before.get(LINTS))])
         deployed = samples.last_deployment(connection)
@@ -65,6 +65,7 @@ def take_sample(target: Target, thresholds: Thresholds, airflow_run: str, log: l
                 ],
                 gone=[row for one in measured if one.measure == GONE for row in one.rows],
                 views_before=before.get(NEW_VIEWS, ()),
+                lock_waits=[row for one in measured if one.measure == "lock_waits" for row in one.rows],
             ),
         )
         samples.put(connection, sample, measured)
@@ -81,19 +82,32 @@ def look_again_at_views(
 ) -> tuple[str, ...]:
     """Measure the views once more after a refresh, in the same sample; those that are still stale. Commits once."""
     with monitor_session(target) as connection:
-        sample, measured = samples.load(connection, sample_id)
-        first = next((one.rows for one in measured if one.measure == VIEWS), ())
-        second = measure_views(connection, thresholds.views, first, stale_at_first=refreshed)
-        samples.put(connection, sample, [second])
-    return tuple(row.object for row in second.rows if row.detail["stale"])
+        sample, _ = samples.load(connection, sample_id)
+        measured = _look_at_views(connection, sample, thresholds, refreshed)
+        samples.put(connection, sample, measured)
+    return tuple(row.object for row in measured[0].rows if row.detail.get("stale"))
 
 
 def stale_views(target: Target, sample_id: int) -> tuple[str, ...]:
-    """The views that the sample saw as stale. Reads only."""
+    """The views that the sample saw as stale, that no live job and no other session works on. Reads only."""
     with monitor_session(target) as connection:
         _, measured = samples.load(connection, sample_id)
     rows = next((one.rows for one in measured if one.measure == VIEWS), ())
-    return tuple(row.object for row in rows if row.detail["stale"])
+    return tuple(row.object for row in rows if row.detail.get("stale") and not row.detail.get("at_work"))
+
+
+def _look_at_views(
+    connection: Connection,
+    sample: Sample,
+    thresholds: Thresholds,
+    refreshed: dict[str, str] | None = None,
+    *,
+    now: datetime | None = None,
+) -> list[Measured]:
+    memory = from_json(samples.read_memory(connection, samples.VIEWS_MEMORY))
+    looked = look_at_views(connection, thresholds.views, memory, refreshed=refreshed, now=now)
+    samples.put_memory(connection, sample, samples.VIEWS_MEMORY, as_json(looked.memory))
+    return list(looked.measured)
 
 
 def add(target: Target, sample_id: int, measured: list[Measured]) -> None:
@@ -105,8 +119,6 @@ def add(target: Target, sample_id: int, measured: list[Measured]) -> None:
 
 def all_views(target: Target) -> tuple[str, ...]:
     """The names of all materialized views. Reads only; makes the ledger where there is none."""
-    from pg_deploy.monitor.views import read_views
-
     with target.session("monitor ledger") as connection:
         schema.ensure(connection)
     with monitor_session(target) as connection:
@@ -121,18 +133,6 @@ def _guarded(connection: Connection, measure: str, step: Callable[[], list[Measu
         if connection.closed or connection.broken:
             raise
         return [told(measure, error)]
-
-
-def _without_told_jobs(measured: list[Measured]) -> list[Measured]:
-    """A failing job that refreshes a view is told with its view, and not once more."""
-    views = [row.detail for one in measured if one.measure == VIEWS for row in one.rows]
-    told_with_view = {detail.get("jobid") for detail in views if detail["alert"]}
-    return [
-        replace(one, rows=tuple(row for row in one.rows if row.detail.get("jobid") not in told_with_view))
-        if one.measure == FAILURES
-        else one
-        for one in measured
-    ]
 
 
 def _deployed(connection: Connection, deployed: Deployed | None, before: Sequence[Row]) -> Measured:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -58,10 +58,13 @@ class Limit(_Strict):
 class Views(_Strict):
     """Materialized views; durations in seconds."""
 
-    times_schedule: Positive = 1.5
+    grace: Seconds = 900.0
+    grace_at_most: Seconds = 21600.0
     without_schedule: Seconds = 86400.0
     limits: dict[str, Seconds] = {}
+    refreshed_elsewhere: tuple[str, ...] = ()
     refreshed_by_monitor: tuple[str, ...] = ()
+    refresh: Literal["none", "stale"] = "none"
     refresh_timeout: Seconds = 600.0
     lock_budget: Seconds = 2.0
     give_up_after: Seconds = 20.0
@@ -81,6 +84,7 @@ class Statements(_Strict):
     new_total: Seconds = 2.0
     not_called: Seconds = 3600.0
     accepted_after: Seconds = 604800.0
+    known_for: Seconds = 1209600.0
     windows: Count = 96
     kept: Count = 150
     top: Count = 5

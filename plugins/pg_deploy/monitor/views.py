@@ -1,24 +1,36 @@
-"""Materialized views: how old each is, how old it may be, and why it is older."""
+"""Materialized views: reading them and pg_cron's jobs, and how fresh each is."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row, dict_row, tuple_row
 
 from pg_deploy.duration import format_duration
-from pg_deploy.monitor.jobs import Cron, Job, Trouble, overdue, read_cron, trouble_of
+from pg_deploy.monitor.commands import read_command
+from pg_deploy.monitor.cron import Cron, read_cron
+from pg_deploy.monitor.cron_measures import cron_measures
+from pg_deploy.monitor.freshness import Holder, Look, Seen, judge_view
+from pg_deploy.monitor.jobs import Known, next_due
 from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, bounded, told
-from pg_deploy.monitor.schedules import interval
+from pg_deploy.monitor.placed import ask_each, zone_of
+from pg_deploy.monitor.refreshers import Names, Refreshes, Routines, refreshed_by, split_path
+from pg_deploy.monitor.remembered import KnownView, Memory, rules_of
+from pg_deploy.monitor.runs import Runs, read_runs
 from pg_deploy.monitor.thresholds import Views
 from pg_deploy.session import Connection
 
 MEASURE = "view_freshness"
-LOCKED = "its lock is held by"
+MORE = "and others"
+_TOGETHER = 100
+# The rows of a sample are kept for days: of thousands of views those that say something, and the largest.
+_KEPT = 300
 
 
 @dataclass(frozen=True)
@@ -32,18 +44,33 @@ class View:
     populated: bool
     bytes: int | None
     rows: int | None
-    tells_its_time: bool
+    time_type: str | None
     concurrently: bool
     mine: bool
     readable: bool
     owner: str
     refreshed_s: float | None
     refresh_problem: str | None
+    mark: str
+    written: int
 
     @property
     def identifier(self) -> sql.Identifier:
         """Its name, quoted."""
         return sql.Identifier(self.schema, self.relation)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a look at views and jobs found, and what the next one has to know."""
+
+    measured: tuple[Measured, ...]
+    memory: Memory
+
+    @property
+    def views(self) -> Measured:
+        """The measure of the views."""
+        return self.measured[0]
 
 
 def read_views(connection: Connection) -> tuple[View, ...]:
@@ -52,180 +79,216 @@ def read_views(connection: Connection) -> tuple[View, ...]:
         return tuple(cursor.execute((DIRECTORY / "views" / "views.sql").read_bytes()).fetchall())
 
 
-def measure_views(
+def look_at_views(
     connection: Connection,
     limits: Views,
-    before: Sequence[Row] = (),
+    memory: Memory,
     *,
-    stale_at_first: Mapping[str, str] | None = None,
-) -> Measured:
-    """One row a view: its age in seconds, its limit, whether that is an alert, and the cause. Reads only.
+    refreshed: Mapping[str, str] | None = None,
+    now: datetime | None = None,
+) -> Looked:
+    """One row a view: its age in seconds, its limit, whether that is an alert, and the cause; then pg_cron's own. Reads only.
 
-    `before` are the rows of the run before: a job that was there and is gone is named. `stale_at_first` says that this is
-    the second look of the run, and what happened to each view that was refreshed in between.
+    `refreshed` says what happened to the views that this run refreshed. `now` is the server's clock unless given.
     """
-    try:
-        views = read_views(connection)
-    except psycopg.Error as error:
-        if connection.closed or connection.broken:
-            raise
-        return told(MEASURE, error)
-    cron = read_cron(connection)
-    earlier = {row.object: row.detail for row in before}
-    rows = [
-        _judge(
-            view,
-            cron,
-            limits,
-            earlier.get(view.name, {}),
-            _told_time(connection, view),
-            (stale_at_first or {}).get(view.name),
-        )
-        for view in views
-    ]
-    return Measured(MEASURE, tuple(rows))
-
-
-@dataclass(frozen=True)
-class _Time:
-    """What the view itself says of its age, in seconds; `locked_by` where it could not be asked."""
-
-    age_s: float | None = None
-    locked_by: str | None = None
-    being_refreshed: str | None = None
-
-
-def _told_time(connection: Connection, view: View) -> _Time:
-    if not (view.populated and view.tells_its_time and view.readable):
-        # Its size was not asked, because somebody keeps everybody out.
-        return _locked(connection, view) if view.bytes is None else _Time()
     try:
         with connection.transaction():
             bounded(connection)
-            row = connection.execute(
-                sql.SQL(
-                    "select extract(epoch from clock_timestamp() - v.materialized_at)::float8 from {} v limit 1"
-                ).format(view.identifier)
-            ).fetchone()
-    except psycopg.errors.LockNotAvailable:
-        return _locked(connection, view)
+            views = read_views(connection)
+        cron, clock = read_cron(connection)
+        now = now or clock
+        jobids = [job.jobid for job in cron.jobs]
+        runs = memory.runs if cron.missing else _runs(connection, memory, jobids, now)
+        refreshes, names = _refreshes(connection, cron, views)
+    except psycopg.Error as error:
+        if connection.closed or connection.broken:
+            raise
+        return Looked((told(MEASURE, error),), memory)
+    known = memory.known(cron, runs, now)
+    look = Look(now, cron, known, refreshes, limits, {view.oid: view.name for view in views}, runs.problem)
+    of_views = {view.oid: _known_view(view, memory, now) for view in views}
+    seen = _seen(connection, views, of_views, look, names)
+    tried = {view.name: view.refresh_problem for view in views if view.refresh_problem}
+    rows = [judge_view(each, look, (refreshed or {}).get(each.name), tried.get(each.name)) for each in seen]
+    after = Memory(
+        now,
+        runs,
+        {job.jobid: (rules_of(job, cron), known[job.jobid].since) for job in cron.jobs},
+        {view.oid: _with_jobs(of_views[view.oid], view, refreshes, known) for view in views},
+        {jobid: _due(each, cron, limits) for jobid, each in known.items() if each.job.active},
+    )
+    told_jobs = {row.detail["jobid"] for row in rows if row.detail["alert"]}
+    more = cron_measures(connection, look, told_jobs) if not cron.missing else ()
+    return Looked((Measured(MEASURE, _shortened(rows)), *more), after)
+
+
+def _runs(connection: Connection, memory: Memory, jobids: Sequence[int], now: datetime) -> Runs:
+    try:
+        return read_runs(connection, memory.runs, jobids, now)
     except psycopg.errors.UndefinedTable:
-        return _Time()
-    return _Time(row[0]) if row else _Time()
+        return replace(memory.runs, problem="pg_cron keeps no runs here")
 
 
-def _locked(connection: Connection, view: View) -> _Time:
-    found = _holders(connection, view, readers=False)
-    who = ", ".join(_holder(row) for row in found) or "somebody"
-    return _Time(being_refreshed=who) if any(row["refreshing"] for row in found) else _Time(locked_by=who)
+def _refreshes(
+    connection: Connection, cron: Cron, views: Sequence[View]
+) -> tuple[dict[int, Refreshes], Mapping[tuple[str, str], str | None]]:
+    """What each job of this database refreshes, and the settings by which its role reads names and times."""
+    roles = sorted({job.role for job in cron.jobs if job.here})
+    with connection.transaction():
+        bounded(connection)
+        with connection.cursor(row_factory=tuple_row) as cursor:
+            rows = cursor.execute((DIRECTORY / "views" / "paths.sql").read_bytes(), {"roles": roles}).fetchall()
+        settings = {(role, setting): value for role, setting, value in rows}
+        paths = {
+            role: split_path(value, role) for (role, name), value in settings.items() if name == "search_path" and value
+        }
+        names = Names({(view.schema, view.relation): view.oid for view in views}, paths)
+        routines = Routines(connection)
+        found = {job.jobid: refreshed_by(job.command, job.role, names, routines) for job in cron.jobs if job.here}
+    return found, settings
+
+
+def _known_view(view: View, memory: Memory, now: datetime) -> KnownView:
+    before = memory.views.get(view.oid, KnownView(view.name))
+    return before.seen(view.mark, view.written, memory.looked_at, now)
+
+
+def _due(known: Known, cron: Cron, limits: Views) -> tuple[str, datetime | None]:
+    due = next_due(known, cron, limits)
+    return known.job.name, due.at if due else None
+
+
+def _with_jobs(
+    before: KnownView, view: View, refreshes: Mapping[int, Refreshes], known: Mapping[int, Known]
+) -> KnownView:
+    """The view with the jobs that surely refresh it now; where there are none any more, those of before with its old name."""
+    jobs = {jobid: known[jobid].job.name for jobid, each in refreshes.items() if view.oid in each.surely}
+    return replace(before, jobs=jobs or before.jobs, name=view.name if jobs or not before.jobs else before.name)
+
+
+def _seen(
+    connection: Connection,
+    views: Sequence[View],
+    of_views: Mapping[int, KnownView],
+    look: Look,
+    settings: Mapping[tuple[str, str], str | None],
+) -> list[Seen]:
+    zones = {view.oid: _zone_of(connection, view, look, settings) for view in views if view.time_type and view.readable}
+    asked = [
+        (view.oid, view.identifier, zones[view.oid])
+        for view in views
+        if view.populated and view.bytes is not None and view.oid in zones and zones[view.oid] != ""
+    ]
+    told_s: dict[int, float | None] = {}
+    for start in range(0, len(asked), _TOGETHER):
+        told_s |= ask_each(connection, asked[start : start + _TOGETHER])
+    kept = {view.oid: name for view in views for name in _kept_job(view, look.cron)}
+    found = []
+    for view in views:
+        badly = (
+            "its materialized_at has no time zone, and its definition does not tell one"
+            if zones.get(view.oid) == ""
+            else None
+        )
+        if view.oid in told_s and told_s[view.oid] is None:
+            badly = "its materialized_at lies in the future, or is empty"
+        found.append(
+            Seen(
+                view.oid,
+                view.name,
+                view.populated,
+                view.concurrently,
+                view.mine,
+                view.owner,
+                view.bytes,
+                view.rows,
+                view.refreshed_s,
+                told_s.get(view.oid),
+                badly,
+                # Its size was not asked, because somebody keeps everybody out.
+                _holders(connection, view, readers=False) if view.bytes is None else (),
+                # The name of the last look tells a view that was renamed.
+                of_views[view.oid],
+                kept.get(view.oid),
+            )
+        )
+    return found
+
+
+def _zone_of(
+    connection: Connection, view: View, look: Look, settings: Mapping[tuple[str, str], str | None]
+) -> str | None:
+    """The zone of a time without one: "" where it cannot be placed; None for a type that has its own."""
+    if view.time_type == "timestamp with time zone":
+        return None
+    if view.bytes is None:
+        return ""
+    try:
+        with connection.transaction():
+            bounded(connection)
+            named = zone_of(connection, view.oid)
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedTable):
+        return ""
+    if named != "":
+        return named or ""
+    roles = {look.known[jobid].job.role for jobid, each in look.refreshes.items() if view.oid in each.surely}
+    of_roles = {settings.get((role, "TimeZone")) for role in roles}
+    return (of_roles.pop() or "") if len(of_roles) == 1 else ""
+
+
+def _kept_job(view: View, cron: Cron) -> list[str]:
+    names = Names({(view.schema, view.relation): view.oid}, {})
+    path = (view.schema,)
+    return [
+        job.name
+        for job in cron.kept
+        if any(names.view(*each, path) is not None for each in read_command(job.command).refreshes)
+    ]
 
 
 def holders(connection: Connection, view: View, *, readers: bool) -> str | None:
     """Who holds a lock on the view, in words; with `readers`, also those who only read it. Reads only."""
-    return ", ".join(_holder(row) for row in _holders(connection, view, readers=readers)) or None
+    return ", ".join(each.words for each in _holders(connection, view, readers=readers)) or None
 
 
-def _holders(connection: Connection, view: View, *, readers: bool) -> list[dict[str, Any]]:
+def workers(connection: Connection, view: View) -> str | None:
+    """Who works on the view now: holds a lock on it that keeps others from it, and does not sit idle. Reads only."""
+    found = [each.words for each in _holders(connection, view, readers=False) if not each.idle]
+    return ", ".join(found) or None
+
+
+def _holders(connection: Connection, view: View, *, readers: bool) -> tuple[Holder, ...]:
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
+        rows = cursor.execute(
             (DIRECTORY / "views" / "holders.sql").read_bytes(), {"oid": view.oid, "readers": readers}
         ).fetchall()
+    return tuple(Holder(row["pid"], _holder(row), row["idle"]) for row in rows)
 
 
 def _holder(row: Mapping[str, Any]) -> str:
     application = f", {row['application']}" if row["application"] else ""
-    return f"pid {row['pid']} ({row['role']}{application}; {row['mode']} for {format_duration(row['age_s'])})"
+    idle = ", idle in its transaction" if row["idle"] else ""
+    return f"pid {row['pid']} ({row['role']}{application}; {row['mode']} for {format_duration(row['age_s'])}{idle})"
 
 
-def _judge(
-    view: View, cron: Cron, limits: Views, earlier: Mapping[str, Any], told_time: _Time, refreshed: str | None
-) -> Row:
-    job = cron.job_of(view.schema, view.relation)
-    kept = cron.kept_job_of(view.schema, view.relation)
-    age, source = _age(view, job, told_time)
-    # A job that was deleted still says how fresh its view has to be.
-    schedule = job.schedule if job else earlier.get("schedule") or (kept.schedule if kept else None)
-    pause = interval(schedule) if schedule else None
-    limit = limits.limits.get(view.name) or (
-        pause * limits.times_schedule if pause is not None else limits.without_schedule
+def _shortened(rows: Sequence[Row]) -> tuple[Row, ...]:
+    if len(rows) <= _KEPT:
+        return tuple(rows)
+    ranked = sorted(
+        rows, key=lambda row: (not row.detail["alert"], not row.detail.get("worth_a_look"), not row.detail["stale"])
     )
-    known_job = earlier.get("job") or (kept.name if kept else None)
-    alone = view.name in limits.refreshed_by_monitor
-    stale = told_time.being_refreshed is None and (
-        told_time.locked_by is not None or not view.populated or age is None or age > limit
-    )
-    # Fresh, but only thanks to this monitor: whoever should refresh it does not.
-    ours = view.refreshed_s is not None and age is not None and abs(view.refreshed_s - age) < 5 + 0.1 * age
-    late = overdue(job, age, max(limit, (pause or 0) * limits.times_schedule))
-    if late is None and earlier.get("overdue") and ours and job and job.ran_s is None:
-        late = Trouble(str(earlier["overdue"]), str(earlier["do"]))
-    trouble = None if alone else trouble_of(job, cron, known_job) or late
-    broken = trouble is not None and (job is not None or known_job is not None or ours or stale)
-    may_be_refreshed = view.mine and told_time.locked_by is None
-    alert = broken or (stale and (refreshed is not None or not may_be_refreshed))
-    return Row(
-        view.name,
-        age,
-        "s",
-        {
-            "populated": view.populated,
-            "bytes": view.bytes,
-            "rows": view.rows,
-            "limit_s": limit,
-            "source": source,
-            "stale": stale,
-            "alert": alert,
-            "job": job.name if job else (known_job if trouble and not alone else None),
-            "schedule": schedule if job or trouble else None,
-            "has_job": job is not None,
-            "overdue": late.cause if late else None,
-            "jobid": job.jobid if job else None,
-            "refreshed": refreshed,
-            "cause": _cause(view, age, limit, trouble.cause if trouble else None, told_time, refreshed),
-            "do": _remedy(view, trouble, told_time, refreshed),
-        },
-    )
-
-
-def _age(view: View, job: Job | None, told_time: _Time) -> tuple[float | None, str]:
-    if not view.populated:
-        return None, "not populated"
-    if told_time.age_s is not None:
-        return told_time.age_s, "materialized_at"
-    candidates = [
-        (age, source)
-        for age, source in ((job.succeeded_s if job else None, "pg_cron"), (view.refreshed_s, "this monitor"))
-        if age is not None
-    ]
-    return min(candidates) if candidates else (None, "nothing tells")
-
-
-def _remedy(view: View, trouble: Trouble | None, told_time: _Time, refreshed: str | None) -> str:
-    if told_time.locked_by or (refreshed and LOCKED in refreshed):
-        said = "ask whoever holds the lock to end the transaction, or end it with pg_terminate_backend(pid)"
-        return f"{said}; then {trouble.remedy}" if trouble else said
-    if trouble:
-        return trouble.remedy
-    if not view.mine:
-        return f"let its owner, {view.owner}, refresh it, or make it a job of pg_cron"
-    return "look at why its refresh does not help: its definition, or what the message says; make refresh tries again"
-
-
-def _cause(
-    view: View, age: float | None, limit: float, trouble: str | None, told_time: _Time, refreshed: str | None
-) -> str:
-    if not view.populated:
-        state = "it was never populated"
-    elif told_time.locked_by:
-        # A refresh that was tried says by whom.
-        state = "it is locked" if refreshed and LOCKED in refreshed else f"it is locked by {told_time.locked_by}"
-    elif age is None:
-        state = "it was never refreshed as far as can be seen"
-    elif age > limit:
-        state = f"it is {format_duration(age)} old, {format_duration(limit)} are allowed"
-    else:
-        state = f"it is {format_duration(age)} old"
-    parts = [state, *([trouble] if trouble else []), *([refreshed] if refreshed else [])]
-    if not view.mine and refreshed is None:
-        parts.append(f"this role may not refresh it (its owner is {view.owner})")
-    return "; ".join(parts)
+    alerts = [row for row in rows if row.detail["alert"]]
+    kept = {row.object for row in ranked[:_KEPT]}
+    # What is one alert is kept whole as far as it has to be told apart.
+    kept |= {row.object for row in alerts if not row.detail.get("group")}
+    left = [row for row in rows if row.object not in kept]
+    unknown = sum(bool(row.detail["unknown"]) for row in left)
+    more = {"alert": False, "stale": False, "more": len(left), "unknown_of_them": unknown}
+    groups = Counter(row.detail["group"] for row in left if row.detail.get("group"))
+    found = []
+    for row in rows:
+        if row.object in kept:
+            # The first of an alert's objects carries the number of those that are not kept.
+            left_out = groups.pop(row.detail.get("group"), 0)
+            found.append(replace(row, detail={**row.detail, "left_out": left_out}) if left_out else row)
+    return (*found, Row(MORE, None, "s", more))

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from airflow.api_fastapi.core_api.security import requires_access_dag, requires_authenticated
-from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from airflow.api_fastapi.core_api.security import bearer_scheme, get_user, requires_access_dag, requires_authenticated
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.security import HTTPAuthorizationCredentials
 
-from pg_deploy.ui import database_page
+from pg_deploy.errors import PgDeployError
+from pg_deploy.ui import database_page, numbers
 from pg_deploy.ui.airflow_side import DEPLOY, MONITOR, ROLLBACK, base_path, origin, read_run, run_path, targets
 from pg_deploy.ui.rendering import STATIC, markdown, pages, static_text
 from pg_deploy.ui.run_page import RunPage, read_page
@@ -29,21 +32,38 @@ may_read_database = [
 
 
 def make_app() -> FastAPI:
-    """The app with all its routes; nothing of it is served to somebody who is not logged in."""
+    """The app with all its routes; nothing of it is served to somebody who is not logged in, but numbers to a scraper with
+    its token.
+    """
     app = FastAPI(
         title="pg_deploy",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        dependencies=[Depends(requires_authenticated())],
     )
     app.middleware("http")(_harden)
-    app.get("/static/{name:path}")(static)
+    pages_for_users = APIRouter(dependencies=[Depends(requires_authenticated())])
+    pages_for_users.get("/static/{name:path}")(static)
     for path, page in (("", run_page), ("/live", run_live), ("/report.html", run_report), ("/report.md", run_markdown)):
-        app.get(f"/runs/{{dag_id}}/{{run_id}}{path}", dependencies=[may_read_run], response_class=HTMLResponse)(page)
-    app.get("/database", dependencies=may_read_database, response_class=HTMLResponse)(database)
-    app.get("/database/series", dependencies=may_read_database)(database_series)
+        pages_for_users.get(
+            f"/runs/{{dag_id}}/{{run_id}}{path}", dependencies=[may_read_run], response_class=HTMLResponse
+        )(page)
+    pages_for_users.get("/database", dependencies=may_read_database, response_class=HTMLResponse)(database)
+    pages_for_users.get("/database/series", dependencies=may_read_database)(database_series)
+    app.include_router(pages_for_users)
+    app.get("/metrics", dependencies=[Depends(may_scrape)])(metrics)
     return app
+
+
+async def may_scrape(
+    request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
+) -> None:
+    """A scraper with the token of the installation, or a user who may read the DAGs that the numbers are about."""
+    if numbers.is_scraper(request.headers.get("Authorization")):
+        return
+    user = await get_user(request, None, bearer)
+    for dag_id in (DEPLOY, ROLLBACK, MONITOR):
+        await run_in_threadpool(requires_access_dag("GET", DagAccessEntity.RUN, dag_id), request, user)
 
 
 async def _harden(request: Request, call_next: Callable[[Request], Any]) -> Response:
@@ -118,6 +138,16 @@ def database(
 def database_series(target: Chosen = None, hours: Hours = 168) -> JSONResponse:
     """The charts' figures."""
     return JSONResponse(database_page.series(_known(target, targets()), hours))
+
+
+def metrics(target: Chosen = None) -> Response:
+    """What the monitor knows of a target, in OpenMetrics' text format."""
+    try:
+        text = numbers.exposed(_known(target, targets()))
+    except PgDeployError as error:
+        # A scraper tells a target that is down from one that is well by the status alone.
+        raise HTTPException(503, str(error)) from None
+    return Response(text, media_type=numbers.CONTENT_TYPE)
 
 
 def _known(target: str | None, known: tuple[str, ...]) -> str:

@@ -39,7 +39,8 @@ def reading(target: Target) -> Iterator[Connection]:
         connection.execute("begin transaction isolation level repeatable read, read only; set local search_path to ''")
         connection.execute(
             "select set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),"
-            " set_config('idle_in_transaction_session_timeout', '30s', true), set_config('jit', 'off', true)",
+            " set_config('idle_in_transaction_session_timeout', '30s', true), set_config('jit', 'off', true),"
+            " set_config('TimeZone', 'UTC', true)",
             [STATEMENT_TIMEOUT, LOCK_TIMEOUT],
         )
         yield connection

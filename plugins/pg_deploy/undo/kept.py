@@ -39,6 +39,11 @@ select c.oid::bigint, c.relfilenode::bigint, c.oid::regclass::text, pg_catalog.p
 from pg_catalog.pg_class c
 where c.oid = any (%s::bigint[]::oid[])
   and c.relkind = 'r'
+  -- What an extension's functions write into its own tables (cron.unschedule into cron.job) is known by facts of their own.
+  and not exists (
+      select from pg_catalog.pg_depend d
+      where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+  )
 """
 _WRITTEN = """
 select s.relid::bigint, s.n_tup_upd, s.n_tup_del, s.n_tup_ins

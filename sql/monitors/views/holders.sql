@@ -1,4 +1,4 @@
--- Who holds or waits for a lock on one relation that keeps others from it.
+-- Who holds a lock on one relation that keeps others from it, and whether that session is at work or sits idle.
 select
     l.pid,
     -- The strongest of those that one session holds.
@@ -6,13 +6,7 @@ select
     coalesce(a.usename::text, 'unknown') as role,
     coalesce(a.application_name, '') as application,
     coalesce(extract(epoch from clock_timestamp() - a.xact_start), 0)::float8 as age_s,
-    -- A refresh at work is no trouble; one that sits in its transaction is.
-    coalesce(
-        a.state = 'active'
-            and a.query ~* '^\s*refresh\s+materialized\s'
-            and a.xact_start > clock_timestamp() - interval '10 minutes',
-        false
-    ) as refreshing
+    coalesce(a.state, '') like 'idle in transaction%%' as idle
 from pg_catalog.pg_locks l
 left join pg_catalog.pg_stat_activity a on a.pid = l.pid
 where l.relation = %(oid)s::bigint::oid
@@ -20,6 +14,6 @@ where l.relation = %(oid)s::bigint::oid
     and l.granted
     and l.pid <> pg_backend_pid()
     and (l.mode <> 'AccessShareLock' or %(readers)s)
-group by l.pid, a.usename, a.application_name, a.xact_start, a.state, a.query
+group by l.pid, a.usename, a.application_name, a.xact_start, a.state
 order by a.xact_start
 limit 3

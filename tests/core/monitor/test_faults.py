@@ -239,22 +239,33 @@ def test_evicted_statements_are_told_with_the_setting_to_raise(monitor: Monitor,
     assert f"pg_stat_statements.max = {most}" in first.lines[0]
 
 
-def test_a_slow_query_names_the_deployment_in_between_as_the_suspect(monitor: Monitor) -> None:
-    """Else whoever reads the alert does not think of what was deployed an hour ago."""
+@pytest.mark.parametrize(("touched", "is_suspect"), [("orders", True), ("other", False)])
+def test_a_slow_query_names_a_deployment_in_between_that_touched_what_it_reads(
+    monitor: Monitor, touched: str, is_suspect: bool
+) -> None:
+    """Else whoever reads the alert does not think of what was deployed an hour ago, or takes back what did no harm."""
+    limits = {"new_fastest": 0.1, "new_total": 0.1, "windows": 2, "not_called": 0.0}
     monitor.thresholds = monitor.thresholds.model_copy(
-        update={"statements": monitor.thresholds.statements.model_copy(update={"new_fastest": 0.1, "new_total": 0.1})}
+        update={"statements": monitor.thresholds.statements.model_copy(update=limits)}
     )
+    monitor.database.run("create table public.orders as select 1 as id; create table public.other as select 1 as id")
     monitor.run()
     monitor.run()
-    keep_deployed_state(monitor, stem="20250101000000_orders")
-    with psycopg.connect(monitor.database.url, autocommit=True) as connection:
-        # Another role than the deploying one: that one's new statements are the deployment's own checks.
-        connection.execute("set role service_role")
-        connection.execute("select pg_sleep(0.3) as of_the_new_release")
-    first = monitor.run()
+    keep_deployed_state(monitor, stem="20250101000000_orders", change=f"create index by_id on public.{touched} (id)")
 
-    assert "deployment 1 (20250101000000_orders) ended" in first.lines[0]
-    assert "is the suspect" in first.lines[0]
+    def release() -> str:
+        with psycopg.connect(monitor.database.url, autocommit=True) as connection:
+            # Another role than the deploying one: that one's new statements are the deployment's own checks.
+            connection.execute("set role service_role")
+            for _ in range(3):
+                connection.execute("select pg_sleep(0.3) as of_the_new_release from public.orders")
+        return next(iter(monitor.run().causes("slow_queries").values()))
+
+    causes = [release() for _ in range(5)]
+
+    # Also when the windows that are kept begin after the deployment.
+    assert [("deployment 1 (20250101000000_orders) ended" in cause) for cause in causes] == [is_suspect] * 5
+    assert [("is the suspect" in cause) for cause in causes] == [is_suspect] * 5
 
 
 def test_an_alert_that_could_not_be_measured_again_stays_open(monitor: Monitor) -> None:
@@ -275,7 +286,7 @@ def test_an_alert_that_could_not_be_measured_again_stays_open(monitor: Monitor) 
 
 def test_an_alert_that_stands_is_told_again_after_a_day(monitor: Monitor) -> None:
     """Else a trouble that everybody forgot stays forgotten."""
-    monitor.database.run("create materialized view public.v as select 1 as id")
+    monitor.database.run("create materialized view public.v as select now() - interval '2 days' as materialized_at")
     monitor.run()
     monitor.run()
     assert monitor.reminders == 0
@@ -300,29 +311,53 @@ def test_a_security_finding_that_appears_is_told_and_those_of_the_first_look_are
     assert second.started == []
 
 
-def test_a_view_that_nobody_refreshes_is_refreshed_and_told(monitor: Monitor) -> None:
-    """Else a dashboard shows the figures of its first day."""
-    monitor.database.run("create materialized view public.v as select 1 as id")
+def refreshing(monitor: Monitor, **limits: object) -> None:
+    """From now on the monitor refreshes what is stale."""
+    views = monitor.thresholds.views.model_copy(update={"refresh": "stale", **limits})
+    monitor.thresholds = monitor.thresholds.model_copy(update={"views": views})
+
+
+def test_a_view_that_nobody_ever_filled_is_told_and_refreshed_only_where_a_setting_says_so(monitor: Monitor) -> None:
+    """Else a dashboard shows an error, or the monitor does what nobody asked it to."""
+    monitor.database.run("create materialized view public.v as select 1 as id with no data")
 
     first, second = monitor.run(), monitor.run()
+    assert not monitor.database.value("select relispopulated from pg_class where oid = 'public.v'::regclass")
+    refreshing(monitor)
+    third, fourth = monitor.run(), monitor.run()
 
-    told_once(first, second, "view_freshness public.v")
-    assert "pg_cron is missing" in first.lines[0]
-    assert "refreshed" in first.page
+    # The lints speak of it as well; here the view's age counts.
+    assert [alert for alert in first.started if alert.startswith("view_freshness")] == ["view_freshness public.v"]
+    assert second.started == []
+    assert "it was never populated; no job refreshes it" in first.causes("view_freshness")["public.v"]
+    assert "refreshed it for the first time" in third.page
+    assert "view_freshness public.v" in fourth.ended
+
+
+def test_an_age_that_cannot_be_known_is_no_alert(monitor: Monitor) -> None:
+    """Else each view of an application is an alert, forever."""
+    monitor.database.run("create materialized view public.v as select 1 as id")
+    refreshing(monitor)
+
+    outcome = monitor.run()
+
+    assert outcome.started == []
+    assert "how old it is cannot be known" in outcome.page
+    assert monitor.database.value("select count(*) from deploy_ledger.refresh") == 0
 
 
 def test_a_stale_view_that_a_long_reader_locks_is_told_with_who_locks_it(monitor: Monitor) -> None:
     """Else "still stale" leaves whoever reads it searching."""
-    monitor.database.run("create materialized view public.v as select 1 as id")
-    monitor.thresholds = monitor.thresholds.model_copy(
-        update={"views": monitor.thresholds.views.model_copy(update={"lock_budget": 0.2, "give_up_after": 0.5})}
+    monitor.database.run(
+        "create materialized view public.v as select now() - interval '2 days' as materialized_at, 1 as id"
     )
+    refreshing(monitor, lock_budget=0.2, give_up_after=0.5)
     with session(monitor.database.url, "select * from public.v", application="a long reader") as reader:
         pid = reader.info.backend_pid
         first, second = monitor.run(), monitor.run()
 
     told_once(first, second, "view_freshness public.v")
-    assert f"pid {pid} (postgres, a long reader; AccessShareLock" in first.lines[0]
+    assert f"pid {pid} (postgres, a long reader; AccessShareLock" in second.lines[0]
 
 
 def test_a_jobs_trouble_is_named(cron_monitor: Monitor) -> None:
@@ -403,8 +438,8 @@ def admin_url(monitor: Monitor, cluster: Cluster) -> str:
     return cluster.admin_url(monitor.database.url.rsplit("/", 1)[1])
 
 
-def keep_deployed_state(monitor: Monitor, stem: str | None = None) -> None:
-    """What the report of a deployment does at its end."""
+def keep_deployed_state(monitor: Monitor, stem: str | None = None, change: str | None = None) -> None:
+    """What the report of a deployment does at its end; `change` is what it did, between two snapshots."""
     from pg_deploy.catalog.drift import keep_state
 
     with psycopg.connect(monitor.database.url, autocommit=True) as connection:
@@ -413,6 +448,11 @@ def keep_deployed_state(monitor: Monitor, stem: str | None = None) -> None:
             " good_until, phase, state, ended_at) values ('deploy_migrations', 'r', 'h', 'a', '{}', '', '{}', now(), 'report',"
             " 'deployed', now()) returning id"
         ).fetchone()
+        if change:
+            for moment, statement in (("before", "select 1"), ("after", change)):
+                connection.execute(statement.encode())
+                keep_state(connection, row[0] if row else 0)
+                connection.execute("update deploy_ledger.snapshot set moment = %s where moment = 'deployed'", [moment])
         keep_state(connection, row[0] if row else 0)
         if stem:
             connection.execute(

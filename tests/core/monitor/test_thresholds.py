@@ -11,7 +11,6 @@ from pg_deploy.errors import NewMonitorRefused, ThresholdsError
 from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.monitor.measures import measure_files, run_measure
 from pg_deploy.monitor.scaffold import new_monitor
-from pg_deploy.monitor.schedules import interval
 from pg_deploy.monitor.thresholds import read_thresholds
 from pg_deploy.session import Target
 
@@ -58,15 +57,6 @@ def test_a_fault_in_the_file_is_named(tmp_path: Path, text: str, said: str) -> N
     with pytest.raises(ThresholdsError, match=r"thresholds\.yaml") as refused:
         read_thresholds(file)
     assert said in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("schedule", "seconds"),
-    [("0 * * * *", 3600), ("*/15 * * * *", 900), ("30 seconds", 30), ("0 6 * * 1-5", 3 * 86400), ("nonsense", None)],
-)
-def test_a_schedule_is_read_as_its_longest_pause(schedule: str, seconds: float | None) -> None:
-    """Else a view refreshed on working days would be stale every Monday."""
-    assert interval(schedule) == seconds
 
 
 def test_a_new_measure_runs_as_it_is_written(tmp_path: Path, empty_database: str) -> None:

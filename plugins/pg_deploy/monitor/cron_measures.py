@@ -1,0 +1,73 @@
+"""What pg_cron's own tables say beyond the views: failing jobs of every database, and a record of runs that only grows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+import psycopg
+
+from pg_deploy.monitor.freshness import Look
+from pg_deploy.monitor.jobs import at, message
+from pg_deploy.monitor.measures import Measured, Row, bounded, told
+from pg_deploy.session import Connection
+
+FAILURES = "cron_failures"
+HISTORY = "cron_history"
+_PURGES = re.compile(
+    r"delete\s+from\s+cron\.job_run_details|truncate\s.*cron\.job_run_details", re.IGNORECASE | re.DOTALL
+)
+
+
+def cron_measures(connection: Connection, look: Look, told_jobs: Collection[int | None]) -> tuple[Measured, ...]:
+    """Failing jobs but those that are told with a view, and the size of cron.job_run_details. Reads only."""
+    rows = []
+    for jobid, known in look.known.items():
+        job, runs = known.job, known.runs
+        if not job.active or runs.status != "failed" or jobid in told_jobs:
+            continue
+        where = "" if job.here else f" (database {job.database})"
+        when = f" of {at(runs.finished, look.now)}" if runs.finished else ""
+        cause = f"the last run{when} of job {jobid} failed: {message(runs)[:200]}"
+        names = [look.names[oid] for oid in look.refreshes[jobid].perhaps] if jobid in look.refreshes else []
+        if names:
+            cause += f"; it may refresh {', '.join(names[:3])}" + (
+                f" and {len(names) - 3} more" if len(names) > 3 else ""
+            )
+        rows.append(
+            Row(f"{job.name}{where}", max(runs.failed, 1), "failed runs in a row", {"jobid": jobid, "cause": cause})
+        )
+    problem = look.runs_problem
+    return (Measured(FAILURES, tuple(rows)), _history(connection, look, problem))
+
+
+def _history(connection: Connection, look: Look, problem: str | None) -> Measured:
+    try:
+        with connection.transaction():
+            bounded(connection)
+            row = connection.execute(
+                "select count(*) filter (where place = 1), max(runid) - min(runid) + 1, min(start_time), pg_relation_size(%s::regclass)"
+                " from ((select 1 as place, runid, start_time from cron.job_run_details order by runid limit 1)"
+                " union all (select 2, runid, null from cron.job_run_details order by runid desc limit 1)) r",
+                ["cron.job_run_details"],
+            ).fetchone()
+    except psycopg.Error as error:
+        if connection.closed or connection.broken:
+            raise
+        return told(HISTORY, error)
+    if row is None or not row[0]:
+        return Measured(HISTORY, problem=problem)
+    _, rows, first, size = row
+    purged = next((known.job.name for known in look.known.values() if _PURGES.search(known.job.command)), None)
+    since = f" since {at(first)}" if first else ""
+    megabytes = f"{size / 1e6:.0f} MB"
+    if purged:
+        cause = f"about {rows} runs{since} in {megabytes}, though job {purged} purges them"
+        do = f"let job {purged} purge more often, or keep less"
+    else:
+        cause = f"about {rows} runs{since} in {megabytes}: nothing purges them, and every look at them takes longer"
+        do = (
+            "select cron.schedule('purge-job-run-details', '30 3 * * *',"
+            " $$delete from cron.job_run_details where end_time < now() - interval '14 days'$$)"
+        )
+    return Measured(HISTORY, (Row("cron.job_run_details", rows, "runs", {"cause": cause, "do": do}),), problem)

@@ -1,0 +1,96 @@
+"""The statements that were ever seen, for as long as samples are kept: the server forgets rare ones, and all of them at a reset."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Any
+
+import psycopg
+
+from pg_deploy.monitor.statements import read_texts
+from pg_deploy.session import Connection
+
+_DAY = 86400
+_MOST, _TEXTS, _LONGEST = 20_000, 500, 2_000
+# The server reads all texts whole, whatever is asked for: where that takes long it is not asked for again on that day.
+_TOO_LONG_S = 2.0
+
+
+@dataclass(frozen=True)
+class KnownStatements:
+    """Keys by the day on which they were last counted, those that may be new, and the texts that were shown.
+
+    `counted` is how many keys were known when all texts were last searched; `no_texts_on` the day on which reading them took
+    too long.
+    """
+
+    known: Mapping[str, int] = field(default_factory=dict)
+    pending: frozenset[str] = frozenset()
+    texts: dict[str, str] = field(default_factory=dict)
+    server_start: datetime | None = None
+    searched: dict[str, int] = field(default_factory=dict)
+
+    def after(
+        self, counted: Iterable[str], pending: Collection[str], now: datetime, for_s: float, started: datetime | None
+    ) -> KnownStatements:
+        """The same after another look, without what was not counted for `for_s` seconds."""
+        today = _day(now)
+        known = {key: day for key, day in self.known.items() if day >= today - for_s / _DAY}
+        known.update(dict.fromkeys((key for key in counted if key not in pending), today))
+        if len(known) > _MOST:
+            known = dict(sorted(known.items(), key=lambda item: item[1])[-_MOST:])
+        return replace(self, known=known, pending=frozenset(pending), server_start=started)
+
+    def texts_of(
+        self, connection: Connection, keys: Collection[str], naming: Collection[str], counted: Collection[str]
+    ) -> dict[str, str]:
+        """The texts of these statements, and of all that name one of `naming`; asks the server only for what is not known,
+        once at most, and not at all on a day on which that took long. Reads only.
+        """
+        today = _day(datetime.now(timezone.utc))
+        new = len(counted) != self.searched.get("counted") and bool(naming)
+        if (new or not self.texts.keys() >= set(keys)) and self.searched.get("too long on") != today:
+            began = time.monotonic()
+            try:
+                found = read_texts(connection, keys, naming)
+            except psycopg.errors.QueryCanceled:
+                found = {}
+            if time.monotonic() - began > _TOO_LONG_S:
+                self.searched["too long on"] = today
+            self.searched["counted"] = len(counted)
+            kept = {key: text[:_LONGEST] for key, text in found.items()}
+            merged = {**self.texts, **kept}
+            self.texts.clear()
+            self.texts.update(list(merged.items())[-_TEXTS:])
+        return dict(self.texts)
+
+    def as_json(self) -> dict[str, Any]:
+        """For the ledger."""
+        return {
+            "known": dict(self.known),
+            "pending": sorted(self.pending),
+            "texts": self.texts,
+            "server_start": self.server_start.isoformat() if self.server_start else None,
+            "searched": self.searched,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> KnownStatements:
+        """Back from the ledger."""
+        if not value:
+            return cls()
+        started = value["server_start"]
+        return cls(
+            value["known"],
+            frozenset(value["pending"]),
+            dict(value["texts"]),
+            datetime.fromisoformat(started) if started else None,
+            dict(value["searched"]),
+        )
+
+
+def _day(moment: datetime) -> int:
+    return int(moment.timestamp() // _DAY)

@@ -1,0 +1,114 @@
+"""What the monitor remembers of jobs and views from look to look, by identity: pg_cron's job ids and the views' oids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from pg_deploy.monitor.cron import Cron, Job
+from pg_deploy.monitor.jobs import Known
+from pg_deploy.monitor.runs import JobRuns, Runs
+from pg_deploy.monitor.runs import as_json as runs_as_json
+from pg_deploy.monitor.runs import from_json as runs_from_json
+
+
+@dataclass(frozen=True)
+class KnownView:
+    """A view as the last looks saw it: its jobs by id and name, its marks, and what the marks say of refreshes.
+
+    `quiet_since` is the first look that saw these marks; `changed` the two looks between which they changed last.
+    """
+
+    name: str
+    jobs: Mapping[int, str] = field(default_factory=dict)
+    mark: str = ""
+    written: int = 0
+    quiet_since: datetime | None = None
+    changed: tuple[datetime, datetime] | None = None
+
+    def seen(self, mark: str, written: int, before: datetime | None, now: datetime) -> KnownView:
+        """The same after another look; `before` is when the one before it was."""
+        if self.quiet_since is None:
+            return replace(self, mark=mark, written=written, quiet_since=now)
+        if (mark, written) == (self.mark, self.written):
+            return self
+        return replace(self, mark=mark, written=written, quiet_since=now, changed=(before, now) if before else None)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What was known after the last look; `looked_at` is None before the first. `due` is for who asks: each job's name, and
+    when it is due next.
+    """
+
+    looked_at: datetime | None = None
+    runs: Runs = field(default_factory=Runs)
+    schedules: Mapping[int, tuple[str, datetime]] = field(default_factory=dict)
+    views: Mapping[int, KnownView] = field(default_factory=dict)
+    due: Mapping[int, tuple[str, datetime | None]] = field(default_factory=dict)
+
+    def known(self, cron: Cron, runs: Runs, now: datetime) -> dict[int, Known]:
+        """Each job with its runs, and since when its schedule is known: nothing counts as missed before that."""
+        return {
+            job.jobid: Known(job, runs.of(job.jobid), self._since(job, cron, runs.of(job.jobid), now))
+            for job in cron.jobs
+        }
+
+    def _since(self, job: Job, cron: Cron, runs: JobRuns, now: datetime) -> datetime:
+        rules, since = self.schedules.get(job.jobid, (None, now))
+        if rules == rules_of(job, cron):
+            return since
+        # At the first look the last run tells that it was scheduled then, unless the job was changed after it.
+        changed = runs.started_age is None or job.changed_age < runs.started_age
+        return now if self.looked_at is not None or runs.started is None or changed else runs.started
+
+
+def rules_of(job: Job, cron: Cron) -> str:
+    """All that decides when a job is due."""
+    return f"{job.schedule} {job.active} {job.database} {cron.names_of_rules}"
+
+
+def as_json(memory: Memory) -> dict[str, Any]:
+    """For the ledger."""
+    return {
+        "looked_at": memory.looked_at.isoformat() if memory.looked_at else None,
+        "runs": runs_as_json(memory.runs),
+        "schedules": {str(jobid): [rules, since.isoformat()] for jobid, (rules, since) in memory.schedules.items()},
+        "due": {str(jobid): [name, at.isoformat() if at else None] for jobid, (name, at) in memory.due.items()},
+        "views": {
+            str(oid): [
+                view.name,
+                {str(jobid): name for jobid, name in view.jobs.items()},
+                view.mark,
+                view.written,
+                view.quiet_since.isoformat() if view.quiet_since else None,
+                [each.isoformat() for each in view.changed] if view.changed else None,
+            ]
+            for oid, view in memory.views.items()
+        },
+    }
+
+
+def from_json(value: Mapping[str, Any]) -> Memory:
+    """Back from the ledger; an empty one is a first look."""
+    if not value:
+        return Memory()
+    return Memory(
+        datetime.fromisoformat(value["looked_at"]) if value["looked_at"] else None,
+        runs_from_json(value["runs"]),
+        {int(jobid): (rules, datetime.fromisoformat(since)) for jobid, (rules, since) in value["schedules"].items()},
+        {int(oid): _view(*each) for oid, each in value["views"].items()},
+    )
+
+
+def _view(name: str, jobs: Mapping[str, str], mark: str, written: int, quiet: str | None, changed: Any) -> KnownView:
+    return KnownView(
+        name,
+        {int(jobid): job for jobid, job in jobs.items()},
+        mark,
+        written,
+        datetime.fromisoformat(quiet) if quiet else None,
+        (datetime.fromisoformat(changed[0]), datetime.fromisoformat(changed[1])) if changed else None,
+    )

@@ -1,0 +1,46 @@
+"""Whether the last deployment can be why a query reads more: only where the query reads something that it touched."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from pg_deploy.monitor.commands import Said, read_command
+from pg_deploy.monitor.measures import DIRECTORY
+from pg_deploy.monitor.refreshers import Routines
+from pg_deploy.session import Connection
+
+_DEPTH = 4
+
+
+def touched_by(connection: Connection, deployment_id: int) -> frozenset[str]:
+    """The relations that a deployment touched, and all that reads one of them through views: `schema.name`. Reads only."""
+    rows = connection.execute(
+        (DIRECTORY / "statements" / "touched.sql").read_bytes(), {"deployment": deployment_id}
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
+
+
+def reads_one_of(connection: Connection, text: str, relations: Collection[str]) -> bool:
+    """Whether a statement reads one of these relations, itself or through the functions that it calls. Reads only."""
+    bare = {name.rpartition(".")[2] for name in relations}
+    routines = Routines(connection)
+    level: list[Said] = [read_command(text)]
+    seen: set[int] = set()
+    for _ in range(_DEPTH):
+        if any(_is_one(said.relations, relations, bare) for said in level):
+            return True
+        routines.read(name for said in level for _, name, _ in said.calls)
+        below = []
+        for said in level:
+            for schema, name, given in said.calls:
+                every = [row["schema"] for row in routines.by_name.get(name, ())]
+                for row in routines.called(schema, name, given, every):
+                    if row["oid"] not in seen:
+                        seen.add(row["oid"])
+                        below.append(routines.body(row))
+        level = below
+    return False
+
+
+def _is_one(named: Iterable[tuple[str, str]], relations: Collection[str], bare: Collection[str]) -> bool:
+    return any(f"{schema}.{name}" in relations if schema else name in bare for schema, name in named)

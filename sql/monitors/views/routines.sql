@@ -1,0 +1,17 @@
+-- The routines of these names: how many arguments each takes, its body, and what is set while it runs.
+select
+    p.oid::bigint as oid,
+    n.nspname::text as schema,
+    p.proname::text as name,
+    l.lanname::text as language,
+    coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) as body,
+    p.proconfig as settings,
+    pg_catalog.pg_get_userbyid(p.proowner)::text as owner,
+    p.pronargs - p.pronargdefaults as least,
+    case when p.provariadic <> 0 then 100 else p.pronargs end as most
+from pg_catalog.pg_proc p
+join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+join pg_catalog.pg_language l on l.oid = p.prolang
+where p.proname = any (%(names)s)
+    and n.nspname not in ('pg_catalog', 'information_schema')
+    and l.lanname not in ('c', 'internal')

@@ -1,0 +1,16 @@
+-- Single runs of pg_cron, with whether the session that ran each is there still, and whom that one waits for.
+select
+    d.runid,
+    d.jobid,
+    d.job_pid as pid,
+    d.status::text as status,
+    left(btrim(d.return_message), 300) as message,
+    d.start_time as started,
+    d.end_time as ended,
+    age(d.xmin) as changed_age,
+    a.pid is not null and (a.backend_start is null or d.start_time is null or a.backend_start <= d.start_time + interval '1 second')
+        as alive,
+    case when a.wait_event_type = 'Lock' then pg_blocking_pids(a.pid) else '{}' end as waits_for
+from cron.job_run_details d
+left join pg_catalog.pg_stat_activity a on a.pid = d.job_pid and d.status not in ('succeeded', 'failed')
+where d.runid = any (%(runs)s)

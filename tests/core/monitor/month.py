@@ -1,0 +1,139 @@
+"""A month of pg_cron's work, made up: what forty healthy jobs and forty faulty ones write into cron.job_run_details."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tests.core.monitor.minutes import Minute, dues
+
+EVERY = timedelta(minutes=15)
+# Far from any real process.
+GONE = 4_000_000
+
+SCHEDULES = (
+    "* * * * *", "*/2 * * * *", "*/5 * * * *", "*/10 * * * *", "*/15 * * * *", "7 * * * *", "0 */2 * * *", "30 2 * * *",
+    "30 1 * * *", "0 3 * * *", "15 0 * * *", "59 23 * * *", "* 9-17 * * 1-5", "*/5 9-17 * * 1-5", "*/10 9-17 * * 0-4",
+    "0 6 * * 1-5", "0 22 * * sat,sun", "0 3 * * 0", "0 4 * * 7", "0 5 * * wed", "0 3 1 * *", "0 3 15 * *", "0 3 $ * *",
+    "0 0 1 1 *", "0 3 1 4,10 *", "0 12 13 * 5", "0 12 */2 * 1", "0 0,12 * * *", "20 1-3 * * *", "*/30 0-3 * * *",
+    "45 2 * * 0", "5 2 28-31 3,10 *", "30 seconds", "10 8,20 * * *", "0 7-19/3 * * *", "1 1 1,11,21 * *", "0 16 * * fri",
+    "40 */4 * * *", "3,33 * * * *", "0 1 * * *",
+)  # fmt: skip
+FAULTS = ("missed", "hanging", "failing", "disabled", "unscheduled", "renamed", "wrong owner", "other database")
+WORDS = {
+    "missed": "did not begin its run of",
+    "hanging": "has a run in status running since",
+    "failing": "fails: ERROR: division by zero",
+    "disabled": "is disabled",
+    "unscheduled": "was deleted",
+    "renamed": "until it was renamed",
+    "wrong owner": "fails: ERROR: must be owner of materialized view",
+    "other database": "works in the database postgres now",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A row of cron.job_run_details."""
+
+    job: str
+    start: datetime
+    end: datetime | None
+    status: str
+    message: str
+
+
+@dataclass
+class MadeUp:
+    """A job with its runs; `fault` begins at `since`, and `seen_by` is when an alert has to stand, by another reckoning."""
+
+    name: str
+    schedule: str
+    runs: list[Run] = field(default_factory=list)
+    fault: str | None = None
+    since: datetime | None = None
+    seen_by: datetime | None = None
+
+    @property
+    def view(self) -> str:
+        """The view that it refreshes."""
+        return f"month.v_{self.name}"
+
+
+def healthy(number: int, schedule: str, minutes: Sequence[Minute], chance: random.Random) -> MadeUp:
+    """A job that does what it should: quick, slow, or now and then longer than its interval."""
+    made = MadeUp(f"good_{number}", schedule)
+    made.runs = list(_runs(made.name, _dues(schedule, minutes), number, chance))
+    return made
+
+
+def faulty(
+    number: int, schedule: str, minutes: Sequence[Minute], chance: random.Random, begin: datetime, change: datetime
+) -> MadeUp:
+    """A job with a fault from some moment on; each eighth from the clock change on."""
+    fault = FAULTS[number % len(FAULTS)]
+    known = _dues(schedule, minutes)
+    made = MadeUp(f"bad_{number}", schedule, fault=fault)
+    end = minutes[-1].at
+    since = (
+        change - timedelta(hours=1) if number % 8 == number // 8 else begin + (end - begin) * chance.uniform(0.1, 0.6)
+    )
+    made.since = since = since.replace(second=17, microsecond=0)
+    runs = list(_runs(made.name, known, 0, chance))
+    made.runs = [run for run in runs if run.start < since]
+    later = [run for run in runs if run.start >= since]
+    if fault == "missed":
+        made.seen_by = _missed_by(schedule, [due for due in known if due >= since], known)
+    elif fault in ("disabled", "unscheduled", "other database"):
+        # Of a job that never ran here nothing is known but that it is there.
+        made.seen_by = since
+    elif fault == "renamed":
+        made.seen_by = since
+    elif later:
+        first = later[0]
+        if fault == "hanging":
+            made.runs.append(Run(made.name, first.start, None, "running", ""))
+            made.seen_by = first.start
+        else:
+            said = WORDS[fault].removeprefix("fails: ") + (" v" if fault == "wrong owner" else "")
+            made.runs += [Run(made.name, run.start, run.start + timedelta(seconds=1), "failed", said) for run in later]
+            made.seen_by = made.runs[-len(later)].end
+    return made
+
+
+def _dues(schedule: str, minutes: Sequence[Minute]) -> list[datetime]:
+    if schedule.endswith("seconds"):
+        step = timedelta(seconds=int(schedule.split(maxsplit=1)[0]))
+        count = int((minutes[-1].at - minutes[0].at) / step)
+        return [minutes[0].at + step * number for number in range(count)]
+    return dues(schedule, minutes)
+
+
+def _runs(name: str, known: Sequence[datetime], kind: int, chance: random.Random) -> Iterator[Run]:
+    """One run after the other, as pg_cron queues them: what is due while one is at work begins when that has ended."""
+    free = datetime.min.replace(tzinfo=known[0].tzinfo) if known else datetime.min
+    for place, due in enumerate(known):
+        pause = (known[place + 1] - due).total_seconds() if place + 1 < len(known) else 3600.0
+        share = {0: 0.02, 1: 0.7, 2: 1.4 if place % 3 == 0 else 0.1}[kind % 3]
+        took = max(0.2, min(pause * share, 5400.0) * chance.uniform(0.8, 1.1))
+        start = max(due + timedelta(seconds=chance.uniform(0.05, 2.0)), free + timedelta(seconds=0.2))
+        free = start + timedelta(seconds=took)
+        yield Run(name, start, free, "succeeded", "1 row")
+
+
+def _missed_by(schedule: str, missed: Sequence[datetime], known: Sequence[datetime]) -> datetime | None:
+    if not missed:
+        return None
+    if schedule.endswith("seconds"):
+        return missed[0] + timedelta(minutes=16)
+    place = known.index(missed[0])
+    beside = [abs(known[other] - missed[0]) for other in (place - 1, place + 1) if 0 <= other < len(known)]
+    half = min(beside, default=timedelta(days=9)) / 2
+    return missed[0] + max(timedelta(minutes=15), min(half, timedelta(hours=6)))
+
+
+def events(jobs: Iterable[MadeUp]) -> list[Run]:
+    """All runs in the order of their starts."""
+    return sorted((run for job in jobs for run in job.runs), key=lambda run: run.start)

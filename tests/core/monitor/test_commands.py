@@ -1,0 +1,93 @@
+"""What a job's command refreshes, however it is spelled: names as the job's role resolves them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from pg_deploy.monitor.refreshers import Names, Refreshes, Routines, refreshed_by
+from pg_deploy.session import Connection
+
+VIEWS = {("public", "v"): 1, ("mon", "v"): 2, ("mon", "V w"): 3, ("mon", "late"): 4}
+ROUTINES = """
+create schema mon;
+create function mon.plain() returns void language plpgsql as $$ begin refresh materialized view mon.v; end $$;
+create function mon.counted() returns int language plpgsql as $$ begin refresh materialized view mon.v; return 1; end $$;
+create function mon.rows() returns setof int language plpgsql as
+    $$ begin refresh materialized view mon.v; return query select 1; end $$;
+create function mon.set_path() returns void language plpgsql set search_path = mon as
+    $$ begin refresh materialized view v; end $$;
+create procedure mon.outer_one() language plpgsql as $$ begin perform "mon".PLAIN(); commit; end $$;
+create function mon.in_sql() returns void language sql as $$ select mon.plain() $$;
+create function mon.overloaded(int) returns void language plpgsql as $$ begin refresh materialized view mon.v; end $$;
+create function mon.overloaded(int, int) returns void language plpgsql as $$ begin null; end $$;
+create function mon.constant() returns void language plpgsql as $$ begin execute 'refresh materialized view mon.v'; end $$;
+create function mon.built() returns void language plpgsql as
+    $$ declare r record; begin for r in select 'mon.v'::regclass as v loop
+    execute format('refresh materialized view concurrently %s', r.v); end loop; end $$;
+create function mon.any_of_them() returns void language plpgsql as
+    $$ declare r record; begin for r in select schemaname, matviewname from pg_matviews loop
+    execute format('refresh materialized view %I.%I', r.schemaname, r.matviewname); end loop; end $$;
+create function mon.commented() returns void language plpgsql as
+    $$ begin -- refresh materialized view mon.v
+    raise notice 'nothing'; end $$;
+create function public.plain() returns void language plpgsql as $$ begin null; end $$;
+"""
+
+
+@pytest.fixture(scope="module")
+def database(demo_cluster: object) -> Iterator[Connection]:
+    """A database with these routines."""
+    from demo import cluster
+
+    url = cluster.empty(demo_cluster, "commands")  # type: ignore[arg-type]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(ROUTINES)
+        yield connection
+    cluster.drop(demo_cluster, "commands")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("command", "surely"),
+    [
+        ("refresh materialized view v", {1}),
+        ("REFRESH  MATERIALIZED VIEW Concurrently Mon.V", {2}),
+        ('refresh materialized view mon."V w"', {3}),
+        ("set search_path = mon; refresh materialized view v", {2}),
+        ("/* refresh materialized view public.v */ refresh materialized view mon.v -- and public.v", {2}),
+        ("refresh materialized view public.v; refresh materialized view mon.late", {1, 4}),
+        ("select 'refresh materialized view mon.v'", set()),
+        ("refresh materialized view other.v", set()),
+        ("SELECT MON.PLAIN()", {2}),
+        ('select "mon" . "plain" ( )', {2}),
+        ("select plain()", set()),
+        ("select mon.counted()", {2}),
+        ("select * from mon.rows()", {2}),
+        ("select mon.set_path()", {2}),
+        ("call mon.outer_one()", {2}),
+        ("select mon.in_sql()", {2}),
+        ("select mon.overloaded(1)", {2}),
+        ("select mon.overloaded(1, 2)", set()),
+        ("select mon.constant()", {2}),
+        ("do $$ begin refresh materialized view mon.v; end $$", {2}),
+        ("do $$ begin perform mon.plain(); end $$", {2}),
+        ("select mon.commented()", set()),
+        ("select now(", set()),
+    ],
+)
+def test_a_job_is_that_of_the_views_that_it_refreshes(database: Connection, command: str, surely: set[int]) -> None:
+    """Else a job that works is told to be scheduled, or a view is called fresh because of a namesake or a comment."""
+    assert read(database, command).surely == surely
+
+
+def test_what_is_built_at_run_time_is_only_perhaps(database: Connection) -> None:
+    """Else a guess is told as a fact."""
+    assert read(database, "select mon.built()") == Refreshes(frozenset(), (2,), False, False)
+    assert read(database, "select mon.any_of_them()") == Refreshes(frozenset(), (), True, False)
+
+
+def read(connection: Connection, command: str) -> Refreshes:
+    """What a job of the deploying role refreshes."""
+    return refreshed_by(command, "postgres", Names(VIEWS, {"postgres": ("postgres", "public")}), Routines(connection))

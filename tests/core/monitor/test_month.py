@@ -1,0 +1,198 @@
+"""A month of looks every quarter of an hour: nothing of forty healthy jobs, everything of forty faulty ones, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+
+from pg_deploy.ledger import schema
+from pg_deploy.monitor import views
+from pg_deploy.monitor.cron import Cron, read_cron
+from pg_deploy.monitor.judge import judge
+from pg_deploy.monitor.remembered import Memory, as_json, from_json
+from pg_deploy.monitor.thresholds import read_thresholds
+from pg_deploy.session import Connection, Target
+from tests.core.monitor.cases import launcher_stopped, prepare
+from tests.core.monitor.minutes import clock
+from tests.core.monitor.month import EVERY, GONE, SCHEDULES, WORDS, MadeUp, Run, events, faulty, healthy
+
+BERLIN = ZoneInfo("Europe/Berlin")
+SPRING, AUTUMN = (datetime(2027, *day, 1, tzinfo=timezone.utc) for day in ((3, 28), (10, 31)))
+
+
+@pytest.mark.parametrize(
+    ("change", "before", "after"),
+    [
+        pytest.param(SPRING, timedelta(hours=3), timedelta(hours=4), id="a night in spring"),
+        pytest.param(
+            AUTUMN, timedelta(hours=36), timedelta(hours=18), id="days in autumn", marks=pytest.mark.acceptance
+        ),
+        pytest.param(
+            SPRING, timedelta(days=24), timedelta(days=7), id="a month in spring", marks=pytest.mark.acceptance
+        ),
+        pytest.param(
+            AUTUMN, timedelta(days=24), timedelta(days=7), id="a month in autumn", marks=pytest.mark.acceptance
+        ),
+    ],
+)
+def test_a_month_of_healthy_and_faulty_jobs_is_told_as_it_was(
+    demo_url: str,
+    demo_admin_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    change: datetime,
+    before: timedelta,
+    after: timedelta,
+) -> None:
+    """Else a missed run is found by a customer, or nights and clock changes wake somebody for nothing."""
+    begin, end = change - before, change + after
+    minutes = clock(BERLIN, begin - timedelta(days=8), end)
+    chance = random.Random(str(change))
+    jobs = [healthy(number, text, minutes, chance) for number, text in enumerate(SCHEDULES)]
+    within = [minute for minute in minutes if minute.at >= begin]
+    jobs += [faulty(number, text, minutes, chance, begin, change) for number, text in enumerate(SCHEDULES)]
+    assert within[0].at == begin
+    monkeypatch.setattr(views, "read_cron", in_berlin)
+    with launcher_stopped(demo_admin_url), playing(demo_admin_url, demo_url, jobs, begin) as stage:
+        first_told: dict[str, tuple[datetime, str]] = {}
+        wrong: list[str] = []
+        unknown: set[str] = set()
+        memory, at = Memory(), begin
+        by_view = {job.view: job for job in jobs}
+        while at < end:
+            stage.until(at)
+            looked = views.look_at_views(stage.connection, stage.limits.views, memory, now=at)
+            assert [one.problem for one in looked.measured] == [None] * len(looked.measured)
+            memory = from_json(json.loads(json.dumps(as_json(looked.memory))))
+            unknown |= {
+                row.object for row in looked.views.rows if row.detail["unknown"] and at > begin + timedelta(days=2)
+            }
+            for finding in judge(looked.measured, stage.limits):
+                for name in (finding.object, *finding.more) if finding.is_alert else ():
+                    job = by_view.get(name.replace("_renamed", ""))
+                    if job is None or job.since is None or at < job.since or finding.measure != "view_freshness":
+                        wrong.append(f"{at} {finding.measure} {name}: {finding.cause}")
+                    elif job.view not in first_told:
+                        first_told[job.view] = (at, finding.cause)
+            at += EVERY
+
+    assert not wrong, "\n".join(wrong[:50])
+    late = [
+        f"{job.name} ({job.schedule}), {job.fault} since {job.since}, by {job.seen_by}: {first_told.get(job.view)}"
+        for job in jobs
+        if job.seen_by is not None
+        and job.since is not None
+        and job.since > begin + EVERY
+        and job.seen_by < end - 2 * EVERY
+        if job.view not in first_told or first_told[job.view][0] > job.seen_by + EVERY
+    ]
+    assert not late, "\n".join(late)
+    untrue = [
+        f"{job.name} ({job.schedule}), {job.fault}: {first_told[job.view][1]}"
+        for job in jobs
+        if job.fault and job.view in first_told and WORDS[job.fault] not in first_told[job.view][1]
+    ]
+    assert not untrue, "\n".join(untrue)
+    assert len(first_told) >= 5
+    assert unknown <= {"month.v_dynamic", "month.v_application", *never_ran(jobs, begin)}
+
+
+def never_ran(jobs: list[MadeUp], begin: datetime) -> set[str]:
+    """The views whose jobs were never due in the time that was made up."""
+    return {job.view for job in jobs if not any(run.start < begin for run in job.runs)}
+
+
+def in_berlin(connection: Connection) -> tuple[Cron, datetime]:
+    """pg_cron as the server shows it, but for a setting that 1.4 does not have."""
+    cron, now = read_cron(connection)
+    return replace(cron, zone=BERLIN), now
+
+
+class Stage:
+    """The database, with all that was written by the moment of the last call of `until`."""
+
+    def __init__(self, admin: psycopg.Connection, connection: Connection, jobs: list[MadeUp], worker: int) -> None:
+        self.connection, self.limits = connection, read_thresholds()
+        self._admin, self._worker = admin, worker
+        self._coming: list[Run] = list(reversed(events(jobs)))
+        self._open: list[Run] = []
+        self._faults = sorted((job for job in jobs if job.since), key=lambda job: str(job.since), reverse=True)
+        self._ids = dict(admin.execute("select jobname, jobid from cron.job").fetchall())
+        self._refreshed = datetime.min.replace(tzinfo=timezone.utc)
+
+    def until(self, now: datetime) -> None:
+        """Write what pg_cron would have written since, and do what was done by hand."""
+        ended = [run for run in self._open if run.end is not None and run.end <= now]
+        self._open = [run for run in self._open if run not in ended]
+        new = []
+        while self._coming and self._coming[-1].start <= now:
+            new.append(self._coming.pop())
+        with self._admin.transaction(), self._admin.cursor() as cursor:
+            for run in ended:
+                cursor.execute(
+                    "update cron.job_run_details set status = %s, return_message = %s, end_time = %s"
+                    " where jobid = %s and start_time = %s",
+                    [run.status, run.message, run.end, self._ids[run.job], run.start],
+                )
+            with cursor.copy(
+                "copy cron.job_run_details (jobid, job_pid, database, username, command, status, return_message, start_time,"
+                " end_time) from stdin"
+            ) as copy:
+                for run in new:
+                    over = run.end is not None and run.end <= now
+                    pid = GONE if run.end is None else self._worker
+                    said = (run.status, run.message, run.start, run.end) if over else ("running", None, run.start, None)
+                    copy.write_row([self._ids[run.job], pid, "demo", "postgres", "refresh", *said])
+            self._open += [run for run in new if run.end is None or run.end > now]
+            while self._faults and self._faults[-1].since and self._faults[-1].since <= now:
+                self._plant(cursor, self._faults.pop())
+            if now - self._refreshed > timedelta(hours=12):
+                cursor.execute("refresh materialized view month.v_application")
+                self._refreshed = now
+
+    def _plant(self, cursor: psycopg.Cursor, job: MadeUp) -> None:
+        if job.fault == "disabled":
+            cursor.execute("update cron.job set active = false where jobname = %s", [job.name])
+        elif job.fault == "unscheduled":
+            cursor.execute("delete from cron.job where jobname = %s", [job.name])
+        elif job.fault == "other database":
+            cursor.execute("update cron.job set database = 'postgres' where jobname = %s", [job.name])
+        elif job.fault == "renamed":
+            cursor.execute(f"alter materialized view {job.view} rename to {job.view.split('.')[1]}_renamed".encode())
+
+
+@contextmanager
+def playing(admin_url: str, url: str, jobs: list[MadeUp], begin: datetime) -> Iterator[Stage]:
+    """The views and jobs, with what had run before the first look."""
+    prepare(admin_url)
+    with (
+        psycopg.connect(admin_url, autocommit=True) as admin,
+        psycopg.connect(url, autocommit=True, application_name="pg_cron") as worker,
+        Target("target_db", url).session("monitor") as connection,
+    ):
+        admin.execute(
+            "delete from cron.job; create schema month authorization postgres; grant all on schema month to public"
+        )
+        for job in jobs:
+            admin.execute("call mon.view(%s)", [job.view])
+            admin.execute(
+                "select mon.job(%s, %s, %s)",
+                [job.name, job.schedule, f"REFRESH MATERIALIZED VIEW CONCURRENTLY {job.view} -- {jobs[0].view}"],
+            )
+        admin.execute(
+            "call mon.view('month.v_dynamic'); call mon.view('month.v_application');"
+            " create function month.refresh() returns void language plpgsql as $$ declare v text := 'month.v_dynamic';"
+            " begin execute 'refresh materialized view ' || v; end $$;"
+            " select mon.job('dynamic', '*/5 * * * *', 'select month.refresh()')"
+        )
+        schema.ensure(connection)
+        stage = Stage(admin, connection, jobs, worker.info.backend_pid)
+        stage.until(begin)
+        yield stage
