@@ -168,7 +168,10 @@ def run_segments(
         return
     purpose = f"{work.guard.ownership.deployment_id} {work.direction} {work.file}"
     with (
-        work.guard.session(purpose, keep=not any(map(_changes_sessions_to_come, todo)), theirs=True) as connection,
+        # A rollback is judged by what the server counts of its transaction, and a used session counts earlier, aborted ones in.
+        work.guard.session(
+            purpose, keep=not any(map(_changes_sessions_to_come, todo)), theirs=True, new=work.direction != "apply"
+        ) as connection,
         _noted(connection) as notices,
     ):
         backend, now = backend_and_time(connection)

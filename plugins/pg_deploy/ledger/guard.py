@@ -49,15 +49,18 @@ class Guard:
     _reader: list[Connection] = field(default_factory=list, repr=False, compare=False)
 
     @contextmanager
-    def session(self, purpose: str, *, keep: bool = True, theirs: bool = False) -> Iterator[Connection]:
+    def session(
+        self, purpose: str, *, keep: bool = True, theirs: bool = False, new: bool = False
+    ) -> Iterator[Connection]:
         """A second session, as new, for working on the target; kept for whoever comes next, closed with the guard.
 
+        With `new` no session is used again: what the server counts of a transaction begins at none.
         With `theirs` names mean what they mean to role and database, see `Target.connect`.
 
         Not kept after a failure, nor where `keep` is false: what a role's or a database's settings begin a session with is
         read when it connects.
         """
-        kept = self._kept.pop() if self._kept else None
+        kept = self._kept.pop() if self._kept and not new else None
         is_new = kept is not None and self.target.made_new(kept, purpose, theirs=theirs)
         connection = kept if kept is not None and is_new else self._connect(purpose, theirs=theirs)
         with _lent(connection, self._kept if keep else None):
