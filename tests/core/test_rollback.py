@@ -187,3 +187,18 @@ def test_a_failed_rollback_keeps_the_first_error_and_the_last(database: Database
     assert first == "the check found something"
     assert len(rest) == 1
     assert 'table "absent" does not exist' in rest[0]
+
+
+def test_a_cron_job_of_the_migration_may_be_unscheduled(demo_url: str, tmp_path: Path) -> None:
+    """Its row is deleted from a table that was there before: else no migration that schedules a job could be undone."""
+    write_migration(
+        tmp_path / "m",
+        STEM,
+        "select cron.schedule('made_by_migration', '0 5 * * *', 'select 1');",
+        rollback="select cron.unschedule(j.jobid) from cron.job j where j.jobname = 'made_by_migration';",
+    )
+    with working_on(demo_url, tmp_path / "m") as work:
+        take_snapshot(work.job, work.migrations[0])
+        apply(work.job, work.migrations[0])
+        undone = roll_back(work.job, VERSION)
+    assert undone.sentence == "rolled back, the database is as before"

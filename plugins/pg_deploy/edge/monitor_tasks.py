@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import quote
 
+from airflow.configuration import conf
 from airflow.sdk import Variable, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
@@ -45,13 +47,13 @@ def measure() -> int:
     """Measure what SQL can see, and keep it as a sample; its id."""
     context = get_current_context()
     with told_plainly():
-        conf = _conf(context)
+        named = _conf(context).target
         try:
-            target = read_target(conf.target)
+            target = read_target(named)
         except UnknownTargetError:
             if _by_itself(context):
                 # A schedule must not be red for a target that nobody has set up yet.
-                raise AirflowSkipException(f'there is no connection "{conf.target}": nothing to monitor') from None
+                raise AirflowSkipException(f'there is no connection "{named}": nothing to monitor') from None
             raise
         try:
             return take_sample(target, _limits(context), context["dag_run"].run_id, log)
@@ -125,18 +127,18 @@ def report() -> dict[str, int]:
     """Open and end alerts, tell them once, write the page; fail only where something could not be measured."""
     context = get_current_context()
     with told_plainly():
-        conf = _conf(context)
+        named = _conf(context).target
         states = _states(context)
         if states.get(MEASURE) == "skipped":
             raise AirflowSkipException("nothing was measured")
         why = context["ti"].xcom_pull(task_ids=MEASURE, key=_WHY)
         if why:
-            _target_is_down(conf.target, str(why), context)
+            _target_is_down(named, str(why), context)
             raise NotMeasuredError([str(why)])
         if states.get(MEASURE) != "success":
             raise NotMeasuredError(["the task measure failed"])
         target, sample_id = _target(context)
-        _target_is_back(conf.target, context)
+        _target_is_back(named, context)
         found = conclude(
             target,
             _limits(context),
@@ -144,6 +146,7 @@ def report() -> dict[str, int]:
             tell=lambda subject, text: send(subject, text, context),
             contacts=settings().contacts,
             log=log,
+            link=_page_of(target.name),
         )
         failed = [f"the task {name} failed" for name in (MEASURE, OUTSIDE) if states.get(name) == "failed"]
         if found.problems or failed:
@@ -181,10 +184,10 @@ def _target_is_back(target: str, context: Any) -> None:
 
 def _conf(context: Any) -> MonitorConf:
     """The conf of the run; after a deployment, about the database that was deployed to."""
-    conf = read_monitor_conf(chosen(context))
+    given = read_monitor_conf(chosen(context))
     events = (context.get("triggering_asset_events") or {}).get(TARGET_CHANGED, ())
     targets = [event.extra["target"] for event in events if "target" in (event.extra or {})]
-    return conf.model_copy(update={"target": targets[-1]}) if targets else conf
+    return given.model_copy(update={"target": targets[-1]}) if targets else given
 
 
 def _limits(context: Any) -> Thresholds:
@@ -201,10 +204,16 @@ def _target(context: Any) -> tuple[Target, int]:
     return read_target(_conf(context).target), int(context["ti"].xcom_pull(task_ids=MEASURE))
 
 
+def _page_of(target: str) -> str:
+    """The address of the target's page, where Airflow knows its own."""
+    base = conf.get("api", "base_url", fallback="").rstrip("/")
+    return f"{base}/pg-deploy/database?target={quote(target)}" if base.startswith("http") else ""
+
+
 def _wanted(context: Any) -> str:
     """What is to be refreshed: what the run's conf says, else what the limits' file says."""
-    conf = _conf(context).refresh
-    return conf if conf != "none" else _limits(context).views.refresh
+    chosen_here = _conf(context).refresh
+    return chosen_here if chosen_here != "none" else _limits(context).views.refresh
 
 
 def _to_refresh(context: Any) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from collections.abc import Collection
 
 import psycopg
 
-from pg_deploy.monitor.freshness import Look
 from pg_deploy.monitor.jobs import at, message
 from pg_deploy.monitor.measures import Measured, Row, bounded, told
+from pg_deploy.monitor.verdicts import Look
 from pg_deploy.session import Connection
 
 FAILURES = "cron_failures"

@@ -18,7 +18,18 @@ from pg_deploy.session import one_line
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 # Parts of their own, or only worth a line when they are beyond a limit.
 _ELSEWHERE = frozenset(
-    {VIEWS, "cron_history", TOP, NEW_VIEWS, DEPLOYED, "table_sizes", "unused_indexes", "duplicate_indexes", "watch"}
+    {
+        VIEWS,
+        "cron_history",
+        "same_database",
+        TOP,
+        NEW_VIEWS,
+        DEPLOYED,
+        "table_sizes",
+        "unused_indexes",
+        "duplicate_indexes",
+        "watch",
+    }
 )
 # The page is read by people, and goes into a log.
 _VIEWS = 25

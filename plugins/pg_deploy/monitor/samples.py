@@ -17,7 +17,8 @@ COUNTERS = "statement_counters"
 WINDOWS = "statement_windows"
 VIEWS_MEMORY = "views_memory"
 STATEMENTS_MEMORY = "statements_memory"
-_NOT_ROWS = (COUNTERS, WINDOWS, VIEWS_MEMORY, STATEMENTS_MEMORY)
+IDENTITY = "identity"
+_NOT_ROWS = (COUNTERS, WINDOWS, VIEWS_MEMORY, STATEMENTS_MEMORY, IDENTITY)
 
 
 @dataclass(frozen=True)

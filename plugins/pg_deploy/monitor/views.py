@@ -16,7 +16,7 @@ from pg_deploy.duration import format_duration
 from pg_deploy.monitor.commands import read_command
 from pg_deploy.monitor.cron import Cron, read_cron
 from pg_deploy.monitor.cron_measures import cron_measures
-from pg_deploy.monitor.freshness import Holder, Look, Seen, judge_view
+from pg_deploy.monitor.freshness import judge_view
 from pg_deploy.monitor.jobs import Known, next_due
 from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, bounded, told
 from pg_deploy.monitor.placed import ask_each, zone_of
@@ -24,6 +24,7 @@ from pg_deploy.monitor.refreshers import Names, Refreshes, Routines, refreshed_b
 from pg_deploy.monitor.remembered import KnownView, Memory, rules_of
 from pg_deploy.monitor.runs import Runs, read_runs
 from pg_deploy.monitor.thresholds import Views
+from pg_deploy.monitor.verdicts import Holder, Look, Seen
 from pg_deploy.session import Connection
 
 MEASURE = "view_freshness"

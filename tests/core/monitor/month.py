@@ -62,9 +62,11 @@ class MadeUp:
         return f"month.v_{self.name}"
 
 
-def healthy(number: int, schedule: str, minutes: Sequence[Minute], chance: random.Random) -> MadeUp:
+def healthy(
+    number: int, schedule: str, minutes: Sequence[Minute], chance: random.Random, name: str | None = None
+) -> MadeUp:
     """A job that does what it should: quick, slow, or now and then longer than its interval."""
-    made = MadeUp(f"good_{number}", schedule)
+    made = MadeUp(name or f"good_{number}", schedule)
     made.runs = list(_runs(made.name, _dues(schedule, minutes), number, chance))
     return made
 

@@ -58,9 +58,10 @@ def test_a_month_of_healthy_and_faulty_jobs_is_told_as_it_was(
     jobs = [healthy(number, text, minutes, chance) for number, text in enumerate(SCHEDULES)]
     within = [minute for minute in minutes if minute.at >= begin]
     jobs += [faulty(number, text, minutes, chance, begin, change) for number, text in enumerate(SCHEDULES)]
+    dynamic = healthy(0, "*/5 * * * *", minutes, chance, "dynamic")
     assert within[0].at == begin
     monkeypatch.setattr(views, "read_cron", in_berlin)
-    with launcher_stopped(demo_admin_url), playing(demo_admin_url, demo_url, jobs, begin) as stage:
+    with launcher_stopped(demo_admin_url), playing(demo_admin_url, demo_url, jobs, dynamic, begin) as stage:
         first_told: dict[str, tuple[datetime, str]] = {}
         wrong: list[str] = []
         unknown: set[str] = set()
@@ -169,7 +170,7 @@ class Stage:
 
 
 @contextmanager
-def playing(admin_url: str, url: str, jobs: list[MadeUp], begin: datetime) -> Iterator[Stage]:
+def playing(admin_url: str, url: str, jobs: list[MadeUp], dynamic: MadeUp, begin: datetime) -> Iterator[Stage]:
     """The views and jobs, with what had run before the first look."""
     prepare(admin_url)
     with (
@@ -193,6 +194,6 @@ def playing(admin_url: str, url: str, jobs: list[MadeUp], begin: datetime) -> It
             " select mon.job('dynamic', '*/5 * * * *', 'select month.refresh()')"
         )
         schema.ensure(connection)
-        stage = Stage(admin, connection, jobs, worker.info.backend_pid)
+        stage = Stage(admin, connection, [*jobs, dynamic], worker.info.backend_pid)
         stage.until(begin)
         yield stage

@@ -1,0 +1,54 @@
+"""Whether this is the database of the last look: after an upgrade or a restore nothing is compared with what another one was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pg_deploy.monitor import samples
+from pg_deploy.monitor.measures import Measured, Row
+from pg_deploy.monitor.samples import Sample
+from pg_deploy.session import Connection
+
+MEASURE = "same_database"
+_NAME = samples.IDENTITY
+
+
+def is_another(connection: Connection) -> tuple[dict[str, Any], Measured]:
+    """What this database is known by, and, where that differs from the last look, the one sentence about it. Reads only."""
+    now = _read(connection)
+    before: Mapping[str, Any] = samples.read_memory(connection, _NAME)
+    if not before or before == now:
+        return now, Measured(MEASURE)
+    if before["major"] != now["major"]:
+        said = f"the server was upgraded from PostgreSQL {before['major']} to {now['major']}"
+    else:
+        said = "the database was restored, or moved to another server"
+    cause = f"{said} since the last look: what is compared with earlier looks begins anew"
+    detail = {
+        "cause": cause,
+        "alert": False,
+        "worth_a_look": True,
+        "do": "let the monitor look for a day before it is relied on",
+    }
+    return now, Measured(MEASURE, (Row("the database", 1, "changed", detail),))
+
+
+def keep(connection: Connection, sample: Sample, known_by: Mapping[str, Any]) -> None:
+    """Remember it for the next look. Commits once."""
+    samples.put_memory(connection, sample, _NAME, known_by)
+
+
+def _read(connection: Connection) -> dict[str, Any]:
+    row = connection.execute(
+        """select current_setting('server_version_num')::integer / 10000, d.oid::bigint,
+            has_function_privilege('pg_catalog.pg_control_system()', 'execute')
+        from pg_catalog.pg_database d where d.datname = current_database()"""
+    ).fetchone()
+    major, oid, may_ask = row or (0, 0, False)
+    system = (
+        connection.execute("select system_identifier::text from pg_catalog.pg_control_system()").fetchone()
+        if may_ask
+        else None
+    )
+    return {"major": major, "oid": oid, "system": system[0] if system else None}

@@ -1,0 +1,159 @@
+"""Views that no job is known to refresh: what became of the one that did, what may refresh them, and what is not known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pg_deploy.duration import format_duration
+from pg_deploy.monitor.jobs import Known, Trouble, allowed_s, message, trouble_of
+from pg_deploy.monitor.verdicts import Look, Seen, Verdict
+
+_AGAIN = (
+    "schedule its refresh again with cron.schedule, or name it in thresholds.yaml: under refreshed_elsewhere where the"
+    " application or another scheduler looks after it, under refreshed_by_monitor where this monitor should"
+)
+_ABOUT_TO_S = 3600.0
+
+
+def judge_without(
+    view: Seen, perhaps: Sequence[Known], age: float | None, limit: float | None, beyond: bool, old: str, look: Look
+) -> Verdict:
+    """A view that no job is known to refresh."""
+    if perhaps:
+        return _judge_perhaps(view, perhaps, look)
+    gone = _lost_job(view, look)
+    if gone is not None:
+        return Verdict(f"{old}; {gone.cause}" if beyond else gone.cause, gone.remedy, beyond, True, group=gone.cause)
+    if view.holders:
+        return Verdict(f"it is locked by {view.holders[0].words}, which is at work")
+    nobody = _nobody(look)
+    alone = view.name in look.limits.refreshed_by_monitor
+    remedy = "make refresh refreshes it now; " + ("see why this monitor could not" if alone else _AGAIN)
+    if not view.mine:
+        remedy = f"let its owner, {view.owner}, refresh it; {_AGAIN}"
+    if not view.populated:
+        return Verdict(
+            "it was never populated" + ("" if alone else f"; {nobody}"), remedy, True, True, group="never populated"
+        )
+    anything = [
+        each.job.name
+        for jobid, each in look.known.items()
+        if jobid in look.refreshes and look.refreshes[jobid].anything
+    ]
+    quiet = (look.now - view.known.quiet_since).total_seconds() if view.known.quiet_since else 0.0
+    limit = limit if limit is not None else look.limits.without_schedule
+    if age is None and quiet > limit and not anything:
+        said = f"nobody has refreshed it for {format_duration(quiet)} at least, {format_duration(limit)} are allowed"
+        return Verdict(f"{said}; {nobody}", remedy, True, True, group="nobody refreshes it")
+    if beyond:
+        said = old if alone else f"{old}; {nobody}"
+        if alone and look.limits.refresh == "none":
+            said += "; the setting views.refresh keeps the monitor from refreshing it"
+        # What the monitor is about to refresh, as it should, is no alert yet.
+        soon = alone and look.limits.refresh == "stale" and age is not None and age < limit + _ABOUT_TO_S
+        return Verdict(said, remedy, True, not soon, group="nobody refreshes it")
+    if age is not None:
+        return Verdict("")
+    if anything:
+        return Verdict(
+            f"may be refreshed by job {anything[0]}, which builds its SQL at run time: how old it is cannot be known"
+        )
+    said = view.told_badly or nobody
+    return Verdict(f"{said}: how old it is cannot be known")
+
+
+def _judge_perhaps(view: Seen, perhaps: Sequence[Known], look: Look) -> Verdict:
+    for each in perhaps:
+        stuck = _stops_before(view, each, look)
+        if stuck:
+            do = "let the job's role own that view, or take it out of the loop"
+            return Verdict(stuck, do, True, True, group=f"job {each.job.jobid}", job=each)
+    bad = [
+        (each, trouble)
+        for each in perhaps
+        if (trouble := trouble_of(each, look.cron, look.now, look.limits)) is not None
+    ]
+    if bad and len(bad) == len(perhaps) and bad[0][0].runs.status != "failed":
+        known, trouble = bad[0]
+        cause = trouble.cause.replace("its job ", "job ", 1).replace(" of pg_cron", ", which may refresh it,", 1)
+        return Verdict(cause, trouble.remedy, True, True, group=f"job {known.job.jobid}", job=known)
+    job = perhaps[0]
+    said = f"may be refreshed by job {job.job.name}, which builds its SQL at run time"
+    if view.told_s is None:
+        return Verdict(f"{said}: how old it is cannot be known", job=job)
+    allowed = [
+        found for each in perhaps if (found := allowed_s(each.job, look.now, look.cron, look.limits)) is not None
+    ]
+    limit = min(allowed, default=look.limits.without_schedule)
+    was_due = any((look.now - each.since).total_seconds() >= limit for each in perhaps)
+    if view.told_s <= limit or not was_due:
+        return Verdict(said, job=job)
+    old = f"it is {format_duration(view.told_s)} old, {format_duration(limit)} are allowed"
+    return Verdict(f"{old}; it {said}", "see whether that job comes to this view", True, True, job=job)
+
+
+def _stops_before(view: Seen, known: Known, look: Look) -> str | None:
+    """Why a loop that fails does not come to that view, if so; what it committed before it stopped is refreshed."""
+    if known.runs.status != "failed" or known.runs.at_work is not None:
+        return None
+    found = look.refreshes[known.job.jobid]
+    stopped = [oid for oid in found.perhaps if _is_named(look.names.get(oid, ""), known.runs.message)]
+    place = found.perhaps.index(view.oid)
+    if found.in_parts and (not stopped or place < found.perhaps.index(stopped[0])):
+        return None
+    where = f" at {look.names[stopped[0]]}" if stopped and stopped[0] != view.oid else ""
+    return f"its job {known.job.name} of pg_cron stops{where} and does not refresh it: {message(known.runs)}"
+
+
+def _is_named(name: str, text: str) -> bool:
+    bare = name.rpartition(".")[2].strip('"')
+    return bool(bare) and re.search(rf"(?<![\w$]){re.escape(bare)}(?![\w$])", text) is not None
+
+
+def _lost_job(view: Seen, look: Look) -> Trouble | None:
+    """The job that refreshed it until now, and what became of it."""
+    cron = look.cron
+    for jobid, name in view.known.jobs.items():
+        job = next((each for each in cron.jobs if each.jobid == jobid), None)
+        if cron.missing:
+            create = "create extension pg_cron, and " if cron.may_be_created_here else ""
+            return Trouble(f"{cron.missing}: its job {name} is gone with it", create + _AGAIN)
+        if job is None and cron.own_only:
+            return None
+        if job is None:
+            same = next((each for each in cron.jobs if each.name == name and each.here), None)
+            return (
+                _changed(view, look, same.jobid) if same else Trouble(f"its job {name} of pg_cron was deleted", _AGAIN)
+            )
+        if not job.here:
+            said = f"its job {name} of pg_cron works in the database {job.database} now, not in this one"
+            return Trouble(said, f"select cron.alter_job({jobid}, database := '{cron.settings['here']}')")
+        return _changed(view, look, jobid)
+    if view.kept_job is not None and not view.known.jobs and not cron.own_only:
+        same = next((each for each in cron.jobs if each.name == view.kept_job), None)
+        if cron.missing:
+            create = "create extension pg_cron, and " if cron.may_be_created_here else ""
+            return Trouble(f"{cron.missing}: its job {view.kept_job} is gone with it", create + _AGAIN)
+        if same is not None:
+            return _changed(view, look, same.jobid)
+        return Trouble(f"its job {view.kept_job} of pg_cron was deleted", _AGAIN)
+    return None
+
+
+def _changed(view: Seen, look: Look, jobid: int) -> Trouble:
+    known = look.known[jobid]
+    said = f"; its last run failed: {message(known.runs)}" if known.runs.status == "failed" else ""
+    renamed = view.known.name and view.known.name != view.name
+    why = f"the view was {view.known.name} until it was renamed" if renamed else "the command was changed"
+    return Trouble(
+        f"its job {known.job.name} of pg_cron does not name it any more: {why}{said}",
+        f"correct the command with cron.alter_job({jobid}, command := …)",
+    )
+
+
+def _nobody(look: Look) -> str:
+    if look.cron.missing:
+        return f"no job refreshes it that can be seen here ({look.cron.missing})"
+    seen = " that this role can see (it sees only its own)" if look.cron.own_only else ""
+    return f"no job of pg_cron{seen} refreshes it"
