@@ -69,26 +69,27 @@ def _add_membership(draft: Draft, key: Key) -> None:
         # It goes with the role.
         return
     old, new = (facts[key].properties if key in facts else {} for facts in (draft.before, draft.after))
-    membership = f"{identifier(group)} {{}} {identifier(member)}"
+    # Put together, not formatted: a name may hold braces.
+    taken, given = (f"{identifier(group)} {word} {identifier(member)}" for word in ("from", "to"))
     if draft.server_version < _BY_GRANTOR:
         if new:
-            draft.add(Phase.CLUSTER, f"revoke {membership.format('from')}")
+            draft.add(Phase.CLUSTER, f"revoke {taken}")
         for option in set(map(str, old.values())):
             tail = " with admin option" if option.startswith("admin") else ""
-            draft.add(Phase.CLUSTER, f"grant {membership.format('to')}{tail}")
+            draft.add(Phase.CLUSTER, f"grant {given}{tail}")
         return
     for grantor in sorted(old.keys() | new.keys()):
         if old.get(grantor) == new.get(grantor):
             continue
         by = f" granted by {identifier(grantor.removeprefix('by '))}"
         if grantor in new:
-            draft.add(Phase.CLUSTER, f"revoke {membership.format('from')}{by}")
+            draft.add(Phase.CLUSTER, f"revoke {taken}{by}")
         if grantor in old:
             # All three, said: what is not said follows the attribute INHERIT of the member.
             words = ", ".join(
                 f"{word} {str(word in str(old[grantor]).split(', ')).lower()}" for word in ("admin", "inherit", "set")
             )
-            draft.add(Phase.CLUSTER, f"grant {membership.format('to')} with {words}{by}")
+            draft.add(Phase.CLUSTER, f"grant {given} with {words}{by}")
 
 
 def _add_role(draft: Draft, key: Key) -> None:
