@@ -1095,6 +1095,19 @@ class NoRollbackError(PgDeployError):
         )
 
 
+class UndoableDownToError(PgDeployError):
+    """Of a set that was to be undone, how far down that can be done."""
+
+    def __init__(self, stem: str, version: str, above: Sequence[str]) -> None:
+        self.version = version
+        self.above = tuple(above)
+        if above:
+            message = f'nothing was undone; {len(above)} of them can be, down to "{stem}": give down_to "{version}"'
+        else:
+            message = f'nothing was undone, and nothing can be before "{stem}"'
+        super().__init__(message)
+
+
 class NeededByLaterError(PgDeployError):
     """A version cannot be undone while later ones, which are to stay, build on it."""
 

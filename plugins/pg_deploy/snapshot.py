@@ -52,7 +52,7 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
         known = [list(finding.key) for finding in run_lints(connection)]
         job.record(last, LINT_BEFORE, "findings there already", str(len(known)), {"keys": known})
         if not job.on_copy and may_change_access(migration):
-            sample_target(job, last, connection)
+            sample_target(job, last, connection, facts)
     if job.benchmark and migration.benchmarks:
         with job.guard.session(f"snapshot {migration.version}", theirs=True) as connection:
             job.log.info("benchmarks before")

@@ -37,7 +37,7 @@ ALLOWED = BUDGET + 0.5 + 0.7
 
 LOCK = "alter table public.item add column more integer;\n"
 SILENT_AT = {
-    "a statement under the lock": (LOCK + "select pg_sleep(0.7);\nselect 1;\n", "line 2: select pg_sleep"),
+    "a statement under the lock": (LOCK + "select pg_sleep(0.4);\nselect 1;\n", "INFO   line 2: select pg_sleep"),
     "a do block that took the lock": (
         "do $$ begin execute 'alter table public.item add column more integer'; perform pg_sleep(60); end $$;\n",
         "line 1: do",

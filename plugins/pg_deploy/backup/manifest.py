@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pg_deploy.catalog.kept import as_read_today
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.errors import BackupDamagedError
 
@@ -186,5 +187,5 @@ def read_facts_file(manifest: BackupManifest, folder: Path) -> Facts:
         raise BackupDamagedError(manifest.name, f"{FACTS} cannot be read ({error})") from None
     if Facts(written, manifest.server_version, manifest.taken_at).fingerprint != manifest.fingerprint:
         raise BackupDamagedError(manifest.name, f"{FACTS} is not what the manifest says")
-    facts = frozenset(Fact.kept(each.kind, each.identity, each.definition, each.scope) for each in written)
+    facts = as_read_today((each.kind, each.identity, each.definition, each.scope) for each in written)
     return Facts(facts, manifest.server_version, manifest.taken_at)

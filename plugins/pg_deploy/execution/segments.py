@@ -61,6 +61,8 @@ _RETRIED = {"55P03", _DEADLOCK, "40001"}
 _CANCELLED = "57014"
 # The ledger's rows and the commit itself: aborting over a few milliseconds too many would gain nobody anything.
 _BOOKKEEPING_MS = 200
+# Statements that took less of their budget than this did not use it up: this process, or the machine, did.
+_MOSTLY = 0.8
 # How much longer than the budget the server waits for a client that fell silent: what it has sent may be on its way.
 _GRACE_MS = 250
 # The longest time between two looks of the watch.
@@ -265,6 +267,9 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
 def _one_transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
     attempt_try = _begin(work, session, segment)
     connection = session.connection
+    if work.direction == "rollback" and connection.info.server_version >= 150000:
+        # Or what this session wrote a moment ago counts as written in this transaction.
+        connection.execute("select pg_catalog.pg_stat_force_next_flush()")
     runs: list[StatementRun] = []
     budget = _Budget(work.limits)
     statement = segment.statements[0]
@@ -276,7 +281,9 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
             connection.execute(f"{begin}{_timeouts(work, session, budget)}".encode())
             runs.append(_run_statement(work, session, statement, budget))
             if budget.is_over:
-                # Whatever held this process up: nothing more is begun under a lock that somebody waits for.
+                # Nothing more is begun under a lock that somebody waits for.
+                if budget.worked_s < _MOSTLY * budget.seconds:
+                    raise _LockTrouble(statement, "this process was held up while it held a lock", [])
                 raise _over(work, statement, budget)
         timeouts = _timeouts(work, session, budget, at_least_ms=_BOOKKEEPING_MS)
         connection.execute(f"{timeouts}; {_AS_OURSELVES}".encode())
@@ -318,12 +325,13 @@ def _begin(work: Work, session: _Session, segment: Segment) -> int:
 
 
 class _Budget:
-    """The one deadline of a segment, from its first strong lock, and how much of it went by in waiting."""
+    """The one deadline of a segment, from its first strong lock, and how much of it went by in waiting and in statements."""
 
     def __init__(self, limits: Limits) -> None:
         self.seconds = limits.lock_budget
         self.deadline: float | None = None
         self.blocked_s = 0.0
+        self.worked_s = 0.0
 
     def start(self, since: float | None = None) -> None:
         """`since`: the monotonic time at which the lock was seen first, where it was taken a while ago."""
@@ -367,6 +375,8 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
         finally:
             took = time.monotonic() - started
     budget.blocked_s += seen.blocked_s
+    if budget.deadline is not None:
+        budget.worked_s += took
     if statement.opaque and budget.deadline is None and _holds_strong_lock(work, session):
         # Not seen by the watch: taken since its last look.
         budget.start(seen.strong_since or max(started, time.monotonic() - _UNSEEN_S))

@@ -43,7 +43,7 @@ _MADE_BY_DEFAULT = {
 def add_grants(draft: Draft) -> None:
     """Rights as they were: on what is made again in full, elsewhere the difference only."""
     before, after = _by_object(draft.before), _follow_owners(draft)
-    for target in sorted(before.keys() | after.keys()):
+    for target in sorted(before.keys() | after.keys(), key=lambda each: (each[0] == "column", each)):
         kind, name = target
         if _goes(draft, kind, name):
             continue
@@ -65,6 +65,9 @@ def add_default_grants(draft: Draft, keys: set[Key]) -> None:
             draft.refuse(key, "its name is not understood")
             continue
         old, new = (_default_rights(draft, facts.get(key), found) for facts in (draft.before, draft.after))
+        if found["schema"] and ("schema", found["schema"]) not in draft.before:
+            # It goes with its schema.
+            continue
         within = f" in schema {found['schema']}" if found["schema"] else ""
         start = f"alter default privileges for role {role(str(found['maker']))}{within}"
         for grantee in sorted(old.keys() | new.keys()):

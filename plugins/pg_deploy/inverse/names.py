@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from pglast.keywords import COL_NAME_KEYWORDS, RESERVED_KEYWORDS, TYPE_FUNC_NAME_KEYWORDS
 
@@ -15,11 +16,13 @@ _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 _KEYWORDS = frozenset(RESERVED_KEYWORDS) | frozenset(COL_NAME_KEYWORDS) | frozenset(TYPE_FUNC_NAME_KEYWORDS)
 
 
+@lru_cache(65_536)
 def parts(identity: str) -> tuple[str, ...]:
     """The parts of a qualified name, each still quoted as it was."""
     return tuple(_PART.findall(identity))
 
 
+@lru_cache(65_536)
 def owner_of(identity: str) -> str:
     """The relation of a column, policy, trigger, rule or constraint."""
     return ".".join(parts(identity)[:-1])

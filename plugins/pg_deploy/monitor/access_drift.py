@@ -12,6 +12,7 @@ from psycopg.rows import tuple_row
 
 from pg_deploy.catalog.diff import Difference, compare, describe
 from pg_deploy.catalog.identities import of_grant
+from pg_deploy.catalog.kept import as_read_today
 from pg_deploy.catalog.majors import upgraded
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, read_kinds
@@ -105,7 +106,7 @@ def _kept(connection: Connection) -> tuple[int, Facts] | None:
         where s.id = %s and f.kind = any (%s)""",
         [head[0], [*_WHOLE, *_RELATIONS]],
     ).fetchall()
-    return head[3], Facts(_deciding(Fact.kept(*row) for row in rows), head[1], head[2])
+    return head[3], Facts(_deciding(as_read_today(rows)), head[1], head[2])
 
 
 def _now(connection: Connection) -> Facts:

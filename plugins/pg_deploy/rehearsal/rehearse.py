@@ -21,7 +21,13 @@ from pg_deploy.apply import apply
 from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.claiming import never_over
-from pg_deploy.errors import AccessDiffersError, PgDeployError, RehearsalFailedError, VerificationFailedError
+from pg_deploy.errors import (
+    AccessDiffersError,
+    NoRollbackError,
+    PgDeployError,
+    RehearsalFailedError,
+    VerificationFailedError,
+)
 from pg_deploy.execution.segments import Observer
 from pg_deploy.inverse.generate import generate_rollback
 from pg_deploy.inverse.names import parts
@@ -41,6 +47,8 @@ from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
 from pg_deploy.rollback import roll_back
 from pg_deploy.session import Target
 from pg_deploy.snapshot import take_snapshot
+from pg_deploy.undo.contents import read_contents
+from pg_deploy.undo.early import CANNOT
 from pg_deploy.undo.losses import count_losses, rows_that_stay
 from pg_deploy.undo.own import names_of_changes
 from pg_deploy.undo.witnesses import CHANGES
@@ -79,6 +87,8 @@ class Rehearsed:
     benchmarks: list[BenchmarkOutcome] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     not_rehearsed: list[str] = field(default_factory=list)
+    cannot_be_undone: str | None = None
+    """Why no rollback leads back, where none was brought and none could be generated and proven here."""
     generated: str | None = None
     """A rollback that was generated, run and proven here, for a migration that brings none."""
     changes: dict[str, list[list[str]]] = field(default_factory=dict)
@@ -112,6 +122,7 @@ class Rehearsed:
             "lost": self.lost,
             "generated_rollback": self.generated,
             "not_rehearsed": self.not_rehearsed,
+            CANNOT: self.cannot_be_undone,
             CHANGES: self.changes,
             "written": self.written,
             "bundle_hash": self.bundle_hash,
@@ -241,6 +252,8 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
     step = "snapshot"
     try:
         first = take_snapshot(job, migration)
+        with job.target.session("contents") as connection:
+            job = replace(job, contents=read_contents(connection, migration.file.sql))
         step = "apply"
         found.apply_s = _apply(job, stage, migration, found)
         step = "verify"
@@ -263,7 +276,7 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
         if migration.rollback is None:
             found.rollback_s = _generated(job, migration, before, after, found)
         else:
-            found.rollback_s = _roll_back(job, migration)
+            found.rollback_s = _roll_back(job, migration, found)
         if found.rollback_s is not None:
             found.lost += lost
             step = "snapshot after the rollback"
@@ -316,33 +329,36 @@ def _apply(job: Job, stage: Stage, migration: Migration, found: Rehearsed) -> fl
     return sum(each.seconds for each in observer.seen)
 
 
-def _roll_back(job: Job, migration: Migration) -> float:
+def _roll_back(job: Job, migration: Migration, found: Rehearsed) -> float:
     observer = LockObserver(known_relations(job.ledger))
-    roll_back(replace(job, observer=observer), migration.version)
+    undone = roll_back(replace(job, observer=observer), migration.version)
+    found.lost += undone.lost
     return sum(each.seconds for each in observer.seen)
 
 
 def _generated(job: Job, migration: Migration, before: Facts, after: Facts, found: Rehearsed) -> float | None:
     """Generate a rollback, run it and prove it; None, with the reason in `found`, where there is none that leads back."""
     if migration.manifest.rollback == "none":
-        found.not_rehearsed.append(f"rollback: it cannot be undone: {migration.manifest.rollback_reason}")
+        found.cannot_be_undone = migration.manifest.rollback_reason
         return None
-    made = generate_rollback(before, after, migration_sql=migration.file.sql)
+    made = generate_rollback(before, after, migration_sql=migration.file.sql, compared=job.contents is not None)
     if made.refusals or not made.sql:
-        reasons = "; ".join(map(str, made.refusals)) or "nothing in the catalog differs"
-        found.not_rehearsed.append(f"rollback: there is none, and none can be generated: {reasons}")
+        found.cannot_be_undone = "; ".join(map(str, made.refusals)) or "nothing in the catalog differs"
         return None
     on_copy = migration.with_generated(made.sql)
     plan.add_generated(job.ledger, on_copy, job.deployment_id, proven=False)
     current = attempts.latest(job.ledger, migration.version)
     try:
-        seconds = _roll_back(job, migration)
+        seconds = _roll_back(job, migration, found)
     except PgDeployError as error:
         if current is None or attempts.committed_segments(job.ledger, current.id, "rollback"):
             raise
         # Nothing of it was committed: the copy is as it was, and the migration has no rollback.
         attempts.take_back(job.ledger, current)
-        found.not_rehearsed.append(f"rollback: the generated one does not lead back: {error}")
+        reasons = (
+            error.reasons if isinstance(error, NoRollbackError) else (f"the generated one does not lead back: {error}",)
+        )
+        found.cannot_be_undone = "; ".join(reasons)
         return None
     found.generated = made.sql
     job.log.info("a rollback was generated, run and proven: it is part of what this run deploys")

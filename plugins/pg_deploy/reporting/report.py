@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from pg_deploy.access_step import ACCESS
+from pg_deploy.access_step import ACCESS, mark_of
 from pg_deploy.backup.evidence import how_to_restore
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger import attempt as attempts
@@ -22,6 +22,7 @@ from pg_deploy.session import Connection
 
 NOT_REACHED = "not reached"
 _BETWEEN = ("rollback failed", "left")
+_WHOLE = "in place whole: it was not undone"
 _MARKS = {"met": "✓", "not met": "✗"}
 
 
@@ -87,7 +88,9 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
                 pinned,
                 plan.manifest_of(connection, deployment_id, pinned.version),
                 attempt,
-                _state(attempt, pinned.version in recorded, rows, pinned, unbelieved),
+                _WHOLE
+                if attempt is not None and _is_in_place_whole(connection, attempt)
+                else _state(attempt, pinned.version in recorded, rows, pinned, unbelieved),
                 evidence.of_attempt(connection, attempt.id) if attempt else (),
                 tuple(row for row in rehearsed if row.version == pinned.version),
             )
@@ -155,7 +158,9 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
             mark = "✗" if row.outcome == "breached" else "✓"
             lines.append(f"    {mark} benchmark {row.name}: {row.detail.get('sentence')}")
         elif row.kind == ACCESS:
-            lines.append(f"    {'✗' if row.detail.get('against') else '✓'} access: {row.detail.get('verdict')}")
+            lines.append(
+                f"    {mark_of(row.outcome, str(row.detail.get('verdict')))} access: {row.detail.get('verdict')}"
+            )
             lines += [f"      {note}" for note in row.detail.get("notes", ())]
             lines += [f"      ✗ {sentence}" for sentence in row.detail.get("against", ())]
         elif row.kind == "rollback proof":
@@ -215,6 +220,16 @@ def _what_to_do(report: Report, conf: dict[str, object], contacts: str, task_sta
 
 def _because(found: str) -> str:
     return f" ({found})" if found else ""
+
+
+def _is_in_place_whole(connection: Connection, attempt: Attempt) -> bool:
+    """Whether all of it took effect and nothing of its rollback did."""
+    return (
+        attempt.state == "rollback_failed"
+        and attempt.applied_at is not None
+        and not attempts.committed_segments(connection, attempt.id, "rollback")
+        and not attempts.begun_outside_transaction(connection, attempt.id, "rollback")
+    )
 
 
 def _state(

@@ -44,6 +44,10 @@ def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts
     Each count has 30 seconds.
     """
     added = {(fact.kind, fact.identity) for fact in compare(before, after).added} & now.by_key.keys()
+    if before.objects is not None and after.objects is not None and before.objects.is_of(after.objects):
+        # What was there before under another name is not lost: it gets that name again.
+        older = before.objects.keys
+        added = {key for key in added if after.objects.addresses.get(key) not in older}
     found = [
         Lost(kind, name, _count(connection, name, None))
         for kind in ("table", "materialized view")
