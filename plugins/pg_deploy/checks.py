@@ -16,7 +16,8 @@ from psycopg.rows import TupleRow
 
 from pg_deploy.duration import format_duration
 from pg_deploy.migrations.folder import PROJECT
-from pg_deploy.migrations.migration import Query, read_text
+from pg_deploy.migrations.migration import Query
+from pg_deploy.migrations.reading import read_text
 from pg_deploy.parsing.statements import Statement, split_check
 from pg_deploy.secrecy import is_secret_name, without_secrets
 from pg_deploy.session import LOCK_TIMEOUT_S, Connection, aborted_transaction, one_line

@@ -246,6 +246,12 @@ def _took_effect(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> b
         return True
     if not attempts.begun_outside_transaction(job.ledger, current.id, "apply"):
         return False
+    pinned_then = plan.pinned_version(job.ledger, current.deployment_id, current.version)
+    begun = attempts.begun_segments(job.ledger, current.id, "apply")
+    parts = segments(split(pinned_then.sql, file=current.stem)) if pinned_then else ()
+    if any(each.commits for part in parts if part.ordinal in begun for each in part.statements):
+        # What it committed before it failed may be rows, which no catalog shows.
+        return True
     now = job.guard.read_facts()
     return bool(read_doing(job.ledger, current, _as_deployed(job, current, pinned), before, now).own(before, now))
 

@@ -22,11 +22,11 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
     A snapshot is taken once an attempt: one that was begun already keeps the facts and benchmarks from before it began.
     """
     last = attempts.latest(job.ledger, migration.version)
-    if last is not None and last.state == "verified" and last.sql_hash == migration.file.sql_hash:
+    if last is not None and last.state == "verified" and migration.file.is_text_of(last.sql_hash):
         job.log.info("deployed and verified already: nothing to keep")
         return last
     if last is not None and last.state in attempts.UNFINISHED:
-        if last.state not in ("applying", "applied") or last.sql_hash == migration.file.sql_hash:
+        if last.state not in ("applying", "applied") or migration.file.is_text_of(last.sql_hash):
             job.log.info("attempt %d was left in state %s: going on with it and its snapshot", last.id, last.state)
             return last
         # A file that failed may be corrected as long as nothing of it is in the database.

@@ -24,6 +24,7 @@ from pg_deploy.errors import (
 )
 from pg_deploy.execution import concurrent_builds
 from pg_deploy.execution.lost import is_lost, is_read_only
+from pg_deploy.execution.remedies import remedy
 from pg_deploy.execution.server_watch import kept_budget
 from pg_deploy.execution.standby import wait_for_standby
 from pg_deploy.execution.stop_rules import StopRules, wait_until_calm
@@ -110,6 +111,10 @@ class Observer:
 
     def after_statement(self, connection: Connection, statement: Statement, seconds: float) -> None:
         """A statement of an open transaction has ended; its locks are still held."""
+
+    def around_statement(self, connection: Connection, statement: Statement) -> AbstractContextManager[None]:
+        """Around a statement of an open transaction."""
+        return nullcontext()
 
     def before_commit(self, connection: Connection, segment: Segment) -> None:
         """A segment's transaction is about to commit."""
@@ -306,7 +311,7 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
         _write_failure(work, segment, attempt_try, statement, error)
         if error.sqlstate in _RETRIED or (error.sqlstate == _CANCELLED and budget.is_used_up):
             raise _judge(work, _StatementTrouble(statement, error, Observation()), budget) from error
-        raise StatementFailedError.from_server(error, work.file, work.text, statement) from error
+        raise _refused(work, error, statement) from error
     except BaseException:
         _abort(work, connection, statement)
         raise
@@ -367,7 +372,8 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
     started_at, started = session.clock.now(), time.monotonic()
     with watch.over(f"line {statement.line}") as seen:
         try:
-            cursor = connection.execute(_and_then_hurry(session, statement, budget))
+            with work.observer.around_statement(connection, statement):
+                cursor = connection.execute(_and_then_hurry(session, statement, budget))
         except psycopg.Error as error:
             if is_lost(error, connection) or (is_read_only(error) and _takes_no_writes(work)):
                 raise
@@ -456,7 +462,7 @@ def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception
     if error.sqlstate == _CANCELLED and (budget.is_used_up or seen.was_strong_for(budget.seconds - _UNSEEN_S)):
         budget.blocked_s += seen.blocked_s
         return _over(work, trouble.statement, budget, seen.blockers)
-    return StatementFailedError.from_server(error, work.file, work.text, trouble.statement)
+    return _refused(work, error, trouble.statement)
 
 
 def _over(work: Work, statement: Statement, budget: _Budget, blockers: Sequence[str] = ()) -> Exception:
@@ -531,9 +537,7 @@ def _run_alone(
                 given_up = time.monotonic() - started + pause >= work.limits.give_up_after
                 if error.sqlstate != _DEADLOCK or statement.concurrent is None or given_up:
                     _write_failure(work, segment, attempt_try, statement, error, seen)
-                    raise StatementFailedError.from_server(
-                        error, work.file, work.text, statement, duplicates=keys
-                    ) from error
+                    raise _refused(work, error, statement, keys) from error
         # Nothing is wrong with the statement: two sessions waited for each other, and the server chose this one.
         delay = pause * random.uniform(0.5, 1.5)
         work.log.info("    %s, again in %s", _WHY[_DEADLOCK], format_duration(delay))
@@ -543,6 +547,13 @@ def _run_alone(
     for notice in session.notices:
         work.log.info("    %s", notice)
     return seen
+
+
+def _refused(
+    work: Work, error: psycopg.Error, statement: Statement, duplicates: Sequence[str] = ()
+) -> StatementFailedError:
+    todo = remedy(error.sqlstate, error.diag.message_primary or "", statement.sql)
+    return StatementFailedError.from_server(error, work.file, work.text, statement, duplicates, todo)
 
 
 def _write_failure(

@@ -23,6 +23,8 @@ from pg_deploy.catalog.reader import Facts
 from pg_deploy.claiming import never_over
 from pg_deploy.errors import (
     AccessDiffersError,
+    ConnectionFailedError,
+    ConnectionLostError,
     NoRollbackError,
     PgDeployError,
     RehearsalFailedError,
@@ -43,7 +45,9 @@ from pg_deploy.planning import Standing, read_state
 from pg_deploy.rehearsal.comparison import BenchmarkOutcome, compare_rounds
 from pg_deploy.rehearsal.copy import NO_JOB_RUNS
 from pg_deploy.rehearsal.locks import LockObserver, StatementLocks, known_relations
+from pg_deploy.rehearsal.provider import ProviderObserver
 from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
+from pg_deploy.rights.provider import ProviderGrants, provider_grants
 from pg_deploy.rollback import roll_back
 from pg_deploy.session import Target
 from pg_deploy.snapshot import take_snapshot
@@ -69,6 +73,8 @@ class Stage:
     observer_over: ObserverOver | None = None
     twin: Callable[[str], tuple[Target, Target]] | None = None
     """Makes a second database from the copy as it is, for a proof that looks at both sides; see `Copy.twin`."""
+    grants: ProviderGrants = field(default_factory=ProviderGrants)
+    """What the target's provider lets the deploying role do on tables of others."""
 
 
 @dataclass
@@ -137,6 +143,7 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
     Raises RehearsalFailedError at the first migration that fails; its evidence and that of those before it is written.
     """
     done: list[Rehearsed] = []
+    stage = replace(stage, grants=provider_grants(job.ledger))
     standings = read_state(job.ledger, [each.version for each in migrations])
     for number, migration in enumerate(migrations, start=1):
         job.log.info("::group::rehearsal %d of %d: %s", number, len(migrations), migration.stem)
@@ -213,7 +220,8 @@ class _copy_job:
             stage.target, Ownership(held.id, held.fence, 3600), "rehearsal", give_up_after=60, log=_QUIET
         )
         guard = self.guarded.__enter__()
-        return Job(stage.target, guard, job.limits, job.log, benchmark=job.benchmark, on_copy=True)
+        observer = _lent(stage, Observer())
+        return Job(stage.target, guard, job.limits, job.log, benchmark=job.benchmark, on_copy=True, observer=observer)
 
     def __exit__(self, *error: Any) -> None:
         self.guarded.__exit__(*error)
@@ -274,9 +282,9 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
             lost += rows_that_stay(migration.file.sql)
         step = "rollback"
         if migration.rollback is None:
-            found.rollback_s = _generated(job, migration, before, after, found)
+            found.rollback_s = _generated(job, stage, migration, before, after, found)
         else:
-            found.rollback_s = _roll_back(job, migration, found)
+            found.rollback_s = _roll_back(job, stage, migration, found)
         if found.rollback_s is not None:
             found.lost += lost
             step = "snapshot after the rollback"
@@ -295,7 +303,8 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
             _keep_checks(job, current, found)
         for line in str(error).splitlines():
             job.log.error("%s", line)
-        raise RehearsalFailedError(migration.stem, step, str(error)) from error
+        unreachable = isinstance(error, (psycopg.OperationalError, ConnectionLostError, ConnectionFailedError))
+        raise RehearsalFailedError(migration.stem, step, str(error), of_the_copy=unreachable) from error
 
 
 def _verify(job: Job, migration: Migration) -> tuple[str, ...]:
@@ -324,19 +333,28 @@ def _prove_access(
 def _apply(job: Job, stage: Stage, migration: Migration, found: Rehearsed) -> float:
     observer = LockObserver(known_relations(job.ledger))
     looked_on = stage.observer_over(migration, observer) if stage.observer_over else observer
-    apply(replace(job, observer=looked_on), migration)
+    apply(replace(job, observer=_lent(stage, looked_on)), migration)
     found.statements = observer.seen
     return sum(each.seconds for each in observer.seen)
 
 
-def _roll_back(job: Job, migration: Migration, found: Rehearsed) -> float:
+def _lent(stage: Stage, observer: Observer) -> Observer:
+    """`observer`, with what the provider lets the role do on the target."""
+    if stage.admin is None or stage.grants == ProviderGrants():
+        return observer
+    return ProviderObserver(observer, stage.admin, stage.grants)
+
+
+def _roll_back(job: Job, stage: Stage, migration: Migration, found: Rehearsed) -> float:
     observer = LockObserver(known_relations(job.ledger))
-    undone = roll_back(replace(job, observer=observer), migration.version)
+    undone = roll_back(replace(job, observer=_lent(stage, observer)), migration.version)
     found.lost += undone.lost
     return sum(each.seconds for each in observer.seen)
 
 
-def _generated(job: Job, migration: Migration, before: Facts, after: Facts, found: Rehearsed) -> float | None:
+def _generated(
+    job: Job, stage: Stage, migration: Migration, before: Facts, after: Facts, found: Rehearsed
+) -> float | None:
     """Generate a rollback, run it and prove it; None, with the reason in `found`, where there is none that leads back."""
     if migration.manifest.rollback == "none":
         found.cannot_be_undone = migration.manifest.rollback_reason
@@ -349,7 +367,7 @@ def _generated(job: Job, migration: Migration, before: Facts, after: Facts, foun
     plan.add_generated(job.ledger, on_copy, job.deployment_id, proven=False)
     current = attempts.latest(job.ledger, migration.version)
     try:
-        seconds = _roll_back(job, migration, found)
+        seconds = _roll_back(job, stage, migration, found)
     except PgDeployError as error:
         if current is None or attempts.committed_segments(job.ledger, current.id, "rollback"):
             raise

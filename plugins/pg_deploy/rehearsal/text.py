@@ -9,14 +9,16 @@ from pg_deploy.access_step import mark_of, shortened
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.reporting.markdown import plain
+from pg_deploy.reporting.marks import of_rehearsal, sign
 
 REHEARSAL = "rehearsal"
 
 
 def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
     """What a rehearsal showed, from the detail of its evidence, one line each."""
-    mark = {"passed": "✓", "failed": "✗"}.get(outcome, "–")
-    lines = [f"{mark} rehearsal {outcome}" + (f" {detail['error']}" if detail.get("error") else "")]
+    lines = [
+        f"{sign(of_rehearsal(outcome))} rehearsal {outcome}" + (f" {detail['error']}" if detail.get("error") else "")
+    ]
     if detail.get("apply_s") is not None:
         lines.append(f"  applied in {format_duration(detail['apply_s'])}")
     if detail.get("generated_rollback"):
@@ -45,7 +47,7 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
         lines += [f"    {shortened(sentence)}" for sentence in access["shown"]]
     for benchmark in detail.get("benchmarks", ()):
         lines.append(
-            f"  {'✗' if benchmark['breached'] else '✓'} benchmark {benchmark['name']}: {benchmark['sentence']}"
+            f"  {sign('bad' if benchmark['breached'] else 'good')} benchmark {benchmark['name']}: {benchmark['sentence']}"
         )
     lines += [f"  a rollback would lose: {each}" for each in detail.get("lost", ())]
     lines += [f"  not rehearsed: {each}" for each in detail.get("not_rehearsed", ())]
