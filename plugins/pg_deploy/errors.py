@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pg_deploy.secrecy import without_secrets
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -421,7 +423,7 @@ class StatementFailedError(PgDeployError):
         message = (
             f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}; {then}{caret}'
         )
-        return cls(message, file=file, line=line, sqlstate=error.sqlstate)
+        return cls(without_secrets(message), file=file, line=line, sqlstate=error.sqlstate)
 
 
 class ProcedureCommitsError(PgDeployError):
@@ -995,6 +997,18 @@ class ProgramFailedError(PgDeployError):
         self.program = program
         self.said = said
         super().__init__(f'"{program}" failed: {said}; correct that and trigger a new run, nothing was deployed')
+
+
+class NoWallError(PgDeployError):
+    """Nothing would stand between the target's code in a copy and this worker."""
+
+    def __init__(self, target: str, setting: str) -> None:
+        self.target = target
+        super().__init__(
+            f'no rehearsal of "{target}" on this worker: nothing would stand between the code in the copy and the worker\'s files, '
+            "network and secrets; install bubblewrap and let this account make namespaces (docs/security.md), choose rehearse: "
+            f"clone or none, or accept it for this target by its name with {setting}={target} in the environment of Airflow"
+        )
 
 
 class DiskTooSmallError(PgDeployError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pg_deploy import planning
-from pg_deploy.backup.readiness import doubts, dumps, not_ready
+from pg_deploy.backup.readiness import doubts, dumps, not_ready, wall_lines
 from pg_deploy.catalog.drift import drift_lines, read_drift, record_drift
 from pg_deploy.claiming import Identity, claimed
 from pg_deploy.conf import DeployConf
@@ -71,7 +71,7 @@ def preflight(
         connection.execute("set default_transaction_read_only = on")
         found = _plan(connection, files, conf)
         drift = read_drift(connection)
-        migrations = _judge(connection, state, found, conf, log)
+        migrations = _judge(connection, target.name, state, found, conf, log)
         for line in drift_lines(drift):
             log.warning("%s", line)
         _print_plan(found, migrations, state.version_num, elsewhere_findings(connection, migrations), log)
@@ -140,7 +140,7 @@ def _plan(connection: Connection, files: Folder, conf: DeployConf) -> Plan:
 
 
 def _judge(
-    connection: Connection, state: ServerState, found: Plan, conf: DeployConf, log: logging.Logger
+    connection: Connection, target: str, state: ServerState, found: Plan, conf: DeployConf, log: logging.Logger
 ) -> tuple[Migration, ...]:
     """Every fault of files, plan and server at once; logs the state before."""
     _print_state(state, found, log)
@@ -152,7 +152,10 @@ def _judge(
         required_extensions=_extensions_to_find(migrations, state, all_known=not faults),
         must_read_everything=bool(migrations) and dumps(conf),
     )
-    faults += not_ready(connection, conf, migrations)
+    faults += not_ready(connection, target, conf, migrations)
+    if migrations and conf.rehearse == "full":
+        for line in wall_lines(state.version_num // 10000):
+            log.info("%s", line)
     faults += calls_that_commit(connection, migrations)
     lacking = missing_rights(connection, statements)
     if lacking:

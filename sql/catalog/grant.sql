@@ -170,7 +170,7 @@ with object as (
 right_held as (
     select
         o.type || ' ' || o.name || ' to '
-            || case x.grantee when 0 then 'public' else pg_get_userbyid(x.grantee)::text end as identity,
+            || case x.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end as identity,
         o.scope,
         'by ' || pg_get_userbyid(x.grantor) as grantor,
         string_agg(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pg_deploy.access.change import AccessChange
 from pg_deploy.access.closure import text_of
 from pg_deploy.access.moved import OURS
+from pg_deploy.catalog.identities import of_grant
 from pg_deploy.catalog.reader import Fact, Facts
 
 # They decide nothing about rows, wherever they are.
@@ -59,7 +60,7 @@ def _belongs(fact: Fact, objects: set[str], names: set[str]) -> bool:
     if fact.kind == "sequence":
         return True
     if fact.kind == "grant":
-        target = fact.identity.rsplit(" to ", 1)[0]
+        target = of_grant(fact.identity)[0]
         kind = next((kind for kind in ("column ", "sequence ") if target.startswith(kind)), None)
         if kind is None:
             return target in objects

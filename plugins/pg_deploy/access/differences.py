@@ -12,6 +12,7 @@ from pg_deploy.access.functions import is_definer
 from pg_deploy.access.opened import bypasses, reached_commands
 from pg_deploy.access.policies import policy_changes
 from pg_deploy.access.rights import PUBLIC, held_rights, membership_kinds, memberships, reachable_roles
+from pg_deploy.catalog.identities import of_setting
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.catalog.switches import is_on
 
@@ -419,7 +420,7 @@ def _others(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
     for key in sorted(rows_before.keys() | rows_after.keys()):
         old, new = rows_before.get(key), rows_after.get(key)
         if old != new and not (key[0] == "schema" and (old is None or new is None)):
-            role = key[1].split(": ")[0].split(" in ")[0].removeprefix("role ") if key[0] == "setting" else PUBLIC
+            role = ((of_setting(key[1]) or {}).get("role") if key[0] == "setting" else None) or PUBLIC
             yield AccessChange(
                 "changed",
                 role if role in {fact.identity for fact in after.facts if fact.kind == "role"} else PUBLIC,

@@ -11,6 +11,7 @@ from pg_deploy.access.api import SUPABASE, Api
 from pg_deploy.access.functions import called_by, is_definer, policy_texts
 from pg_deploy.access.rights import held_rights, reachable_roles
 from pg_deploy.access.triggers import returns_trigger
+from pg_deploy.catalog.identities import of_setting
 from pg_deploy.catalog.reader import Fact, Facts
 
 _ALWAYS = frozenset({"policy", "membership", "default grant", "rule", "publication", "publication schema"})
@@ -90,7 +91,8 @@ def _decides(fact: Fact, functions: frozenset[Fact], api: Api) -> bool:
     if fact.kind == "grant":
         return fact.identity.startswith(_GRANTS)
     if fact.kind == "setting":
-        return _HARMLESS_SETTINGS.fullmatch(fact.identity.split(": ", 1)[-1].lower()) is None
+        name = str((of_setting(fact.identity) or {}).get("name"))
+        return _HARMLESS_SETTINGS.fullmatch(name.lower()) is None
     return fact in functions
 
 

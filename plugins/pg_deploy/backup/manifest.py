@@ -90,7 +90,6 @@ class BackupManifest:
     database_fingerprint: str
     cluster_fingerprint: str
     fact_count: int
-    expected_errors: tuple[ExpectedError, ...]
     pending: tuple[str, ...]
     files: Mapping[str, Stored]
     format: int = FORMAT
@@ -111,6 +110,8 @@ def read_backup_manifest(name: str, content: bytes) -> BackupManifest:
     """The manifest of the backup `name` from its bytes. Raises BackupDamagedError."""
     try:
         values: dict[str, Any] = json.loads(content)
+        # Older versions wrote down which errors mean nothing: a file does not excuse itself.
+        values.pop("expected_errors", None)
         if values["format"] != FORMAT:
             raise BackupDamagedError(name, f"its format is {values['format']!r}, which this version does not know")
         server = values["server"]
@@ -125,7 +126,6 @@ def read_backup_manifest(name: str, content: bytes) -> BackupManifest:
                     Extension(**{**each, "schemas": tuple(each["schemas"])}) for each in values["extensions"]
                 ),
                 "globals": tuple(values["globals"]),
-                "expected_errors": tuple(ExpectedError(**each) for each in values["expected_errors"]),
                 "pending": tuple(values["pending"]),
                 "files": {path: Stored(**each) for path, each in values["files"].items()},
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from pg_deploy.catalog.identities import of_grant
 from pg_deploy.catalog.reader import Fact, Scope
 
 _CONSTRUCTOR = re.compile(r"\n LANGUAGE internal\b.*\$(multi)?range_constructor\d\$", re.DOTALL)
@@ -28,5 +29,5 @@ def _is_part(fact: Fact, own: set[str]) -> bool:
     if fact.kind == "constraint":
         return fact.definition_text.startswith("TRIGGER")
     if fact.kind == "grant" and fact.identity.startswith("function "):
-        return fact.identity.removeprefix("function ").rpartition(" to ")[0] in own
+        return of_grant(fact.identity.removeprefix("function "))[0] in own
     return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from pg_deploy.catalog.identities import of_user_mapping
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.columns import add_column, add_view_column
 from pg_deploy.inverse.creates import create
@@ -72,7 +73,7 @@ def add_changed(draft: Draft, key: Key) -> None:
 def _add_options(draft: Draft, old: Fact, new: Fact) -> None:
     before, after = dict(old.properties), dict(new.properties)
     options = option_changes(before.pop("options", []), after.pop("options", []))
-    user, _, server = old.identity.partition(" on server ")
+    user, server = of_user_mapping(old.identity)
     what = f"user mapping for {role(user)} server {server}" if server else f"{old.kind} {old.identity}"
     version = before.pop("version", None), after.pop("version", None)
     before.pop("owner", None), after.pop("owner", None)

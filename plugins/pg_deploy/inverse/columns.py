@@ -9,7 +9,7 @@ from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.definitions import option_changes
 from pg_deploy.inverse.drops import attached
 from pg_deploy.inverse.model import Draft, Phase
-from pg_deploy.inverse.names import identifier, own_name, owner_of
+from pg_deploy.inverse.names import identifier, own_name, owner_of, storage_options
 from pg_deploy.inverse.sequences import position, sequence_options
 
 _SET_EXPRESSION = 170000
@@ -84,9 +84,9 @@ def add_column_options(draft: Draft, alter: str, old: Fact, new: Fact, differs: 
     if "options" in differs:
         kept, found = before.get("options", []), after.get("options", [])
         if found:
-            draft.add(Phase.ALTER, f"{alter} reset ({', '.join(option.split('=')[0] for option in found)})")
+            draft.add(Phase.ALTER, f"{alter} reset ({storage_options(option.split('=')[0] for option in found)})")
         if kept:
-            draft.add(Phase.ALTER, f"{alter} set ({', '.join(kept)})")
+            draft.add(Phase.ALTER, f"{alter} set ({storage_options(kept)})")
     if "server options" in differs:
         options = option_changes(before.get("server options", []), after.get("server options", []))
         if options is None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.columns import add_generated_column, add_view_columns
 from pg_deploy.inverse.definitions import create_more, create_range
 from pg_deploy.inverse.drops import attached, backing_constraint
 from pg_deploy.inverse.model import ByKey, Draft, Phase
-from pg_deploy.inverse.names import identifier, literal, own_name, owner_of, role, unquoted
+from pg_deploy.inverse.names import identifier, literal, own_name, owner_of, role, storage_options
 from pg_deploy.inverse.order import needed_first, relation_of
 from pg_deploy.inverse.sequences import add_sequence
 
@@ -173,7 +174,7 @@ def create_index(fact: Fact) -> tuple[str, ...]:
 def view_statement(fact: Fact, verb: str = "create") -> str:
     """The view or materialized view as it was, filled where it was filled."""
     p = fact.properties
-    options = f" with ({', '.join(p['options'])})" if p.get("options") else ""
+    options = f" with ({storage_options(p['options'])})" if p.get("options") else ""
     body = str(p["definition"]).rstrip().rstrip(";")
     if fact.kind == "materialized view":
         filled = "" if p.get("populated") else "\nwith no data"

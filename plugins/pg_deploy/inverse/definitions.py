@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pg_deploy.catalog.identities import of_user_mapping
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.model import ByKey
 from pg_deploy.inverse.names import identifier, literal, own_name, owner_of
@@ -200,7 +201,7 @@ def _server(fact: Fact, _: ByKey) -> tuple[str, ...]:
 
 
 def _mapping(fact: Fact, _: ByKey) -> tuple[str, ...]:
-    user, _word, server = fact.identity.partition(" on server ")
+    user, server = of_user_mapping(fact.identity)
     options = options_of(fact.properties.get("options", []))
     who = user if user == "public" else identifier(user)
     return (f"create user mapping for {who} server {server}{options}",) if options is not None else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pg_deploy.catalog.identities import of_user_mapping
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.model import RELATIONS, ByKey, Draft, Key, Loss, Phase
 from pg_deploy.inverse.names import identifier, own_name, owner_of
@@ -90,7 +91,7 @@ def _drop(fact: Fact, facts: ByKey) -> str | None:
     if kind == "subscription":
         return f"drop subscription {identity}" if "slot" not in fact.properties else None
     if kind == "user mapping":
-        user, _, server = identity.partition(" on server ")
+        user, server = of_user_mapping(identity)
         return f"drop user mapping for {user if user == 'public' else identifier(user)} server {server}"
     return None
 

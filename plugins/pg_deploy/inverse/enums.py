@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pg_deploy.catalog.identities import unquoted
 from pg_deploy.inverse.creates import create_type
 from pg_deploy.inverse.model import Draft, Key, Phase
-from pg_deploy.inverse.names import identifier, own_name, owner_of, role, unquoted
+from pg_deploy.inverse.names import identifier, own_name, owner_of, role
 
 
 def add_type_made_anew(draft: Draft, key: Key) -> None:

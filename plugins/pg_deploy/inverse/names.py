@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from pglast.keywords import COL_NAME_KEYWORDS, RESERVED_KEYWORDS, TYPE_FUNC_NAME_KEYWORDS
+
+HERE = "\0"
+"""Stands for the database at hand in a statement: no name holds it."""
 
 _PART = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
@@ -41,15 +45,28 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def unquoted(part: str) -> str:
-    """One part of a name as the catalog stores it."""
-    return part[1:-1].replace('""', '"') if part.startswith('"') else part
-
-
 def literal(text: str) -> str:
     """A text as a string constant, whatever standard_conforming_strings says."""
     quoted = "'" + text.replace("'", "''") + "'"
     return "E" + quoted.replace("\\", "\\\\") if "\\" in quoted else quoted
+
+
+def in_this_database(statement: str) -> str:
+    """A statement about the database at hand, whose name differs on a copy; `HERE` stands for it, once."""
+    before, after = (part.replace("%", "%%") for part in statement.split(HERE))
+    body = f" begin execute pg_catalog.format({literal(f'{before}%I{after}')}, pg_catalog.current_database()); end "
+    tag = "rollback"
+    while f"${tag}$" in body:
+        tag += "_"
+    return f"do ${tag}${body}${tag}$"
+
+
+def storage_options(listed: Iterable[str], prefix: str = "") -> str:
+    """Storage options as the catalog keeps them (`fillfactor=70`) for SET or WITH: each value as a string constant."""
+    return ", ".join(
+        f"{prefix}{identifier(name)} = {literal(value)}" if equals else prefix + identifier(name)
+        for name, equals, value in (option.partition("=") for option in listed)
+    )
 
 
 def role(name: str) -> str:

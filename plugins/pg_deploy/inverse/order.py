@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
+from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.model import ON_RELATION, RELATIONS, ByKey, Key, strings_of
-from pg_deploy.inverse.names import own_name, owner_of, schema_of, unquoted
+from pg_deploy.inverse.names import own_name, owner_of, schema_of
 
 _BODY = re.compile(r"\nAS (\$\w*\$).*\1\s*\Z|\nAS '.*'\s*\Z", re.DOTALL)
 _INDEX_ON = re.compile(r" ON (?:ONLY )?(\S+?|\".*?\"\.\S+?|\S+?\.\".*?\") USING ")

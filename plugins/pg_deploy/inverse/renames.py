@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.objects import Address, Objects
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.inverse.drops import backing_constraint
 from pg_deploy.inverse.model import ON_RELATION, RELATIONS, Key
-from pg_deploy.inverse.names import identifier, own_name, owner_of, parts, schema_of, unquoted
+from pg_deploy.inverse.names import identifier, own_name, owner_of, parts, schema_of
 from pg_deploy.inverse.wording import Wording
 
 _RELATION_LIKE = (*RELATIONS, "sequence", "index")

@@ -9,7 +9,7 @@ from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.creates import view_statement
 from pg_deploy.inverse.definitions import option_changes
 from pg_deploy.inverse.model import Draft, Phase
-from pg_deploy.inverse.names import role
+from pg_deploy.inverse.names import role, storage_options
 
 _HANDLED = frozenset({
     "owner", "row level security", "force row level security", "options", "toast options", "persistence", "definition",
@@ -67,9 +67,9 @@ def _on(properties: Mapping[str, Any], name: str) -> str:
 def _add_options(draft: Draft, alter: str, before: list[str], after: list[str], prefix: str) -> None:
     names = sorted({option.split("=")[0] for option in after} - {option.split("=")[0] for option in before})
     if names:
-        draft.add(Phase.ALTER, f"{alter} reset ({', '.join(prefix + name for name in names)})")
+        draft.add(Phase.ALTER, f"{alter} reset ({storage_options(names, prefix)})")
     if wanted := [option for option in before if option not in after]:
-        draft.add(Phase.ALTER, f"{alter} set ({', '.join(prefix + option for option in wanted)})")
+        draft.add(Phase.ALTER, f"{alter} set ({storage_options(wanted, prefix)})")
 
 
 def _add_parents(draft: Draft, old: Fact, new: Fact) -> None:

@@ -18,6 +18,7 @@ from psycopg import sql
 from pg_deploy.access.written import WRITTEN, from_details
 from pg_deploy.access_step import ACCESS, AccessOutcome, equal_by_catalog, may_change_access, prove_on_copy
 from pg_deploy.apply import apply
+from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.claiming import never_over
 from pg_deploy.errors import (
@@ -31,7 +32,7 @@ from pg_deploy.errors import (
 )
 from pg_deploy.execution.segments import Observer
 from pg_deploy.inverse.generate import generate_rollback
-from pg_deploy.inverse.names import parts, unquoted
+from pg_deploy.inverse.names import parts
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan, schema, snapshot

@@ -13,6 +13,7 @@ from pg_deploy.rights.provider import provider_grants
 from pg_deploy.rights.walk import needs_of
 from pg_deploy.rights.words import FUNCTION_RIGHTS, RELATION_RIGHTS, TYPE_RIGHTS, Need, Right
 from pg_deploy.server.queries import rows
+from pg_deploy.session import their_names
 
 _Row = dict[str, Any]
 
@@ -182,7 +183,11 @@ class _Answers:
 
     def _function(self, signature: str) -> _Row | None:
         try:
-            found = rows(self.connection, "rights_function", signature)
+            with their_names(self.connection):
+                row = self.connection.execute(
+                    "select pg_catalog.to_regprocedure(%s)::pg_catalog.oid", [signature]
+                ).fetchone()
+            found = rows(self.connection, "rights_function", row[0] if row else None)
         except psycopg.Error:
             return None  # a type that does not exist yet, or a schema that the role may not use
         return found[0] if found else None

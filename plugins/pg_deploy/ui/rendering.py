@@ -14,7 +14,7 @@ from pg_deploy.duration import format_duration
 from pg_deploy.monitor.page import size
 from pg_deploy.reporting.markdown import fenced
 from pg_deploy.reporting.marks import of_criterion
-from pg_deploy.session import without_secrets
+from pg_deploy.secrecy import without_secrets
 
 _FOLDER = Path(__file__).resolve().parent
 STATIC = _FOLDER / "static"

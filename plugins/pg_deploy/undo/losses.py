@@ -8,8 +8,9 @@ import psycopg
 from psycopg import sql
 
 from pg_deploy.catalog.diff import compare
+from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Facts
-from pg_deploy.inverse.names import own_name, owner_of, parts, unquoted
+from pg_deploy.inverse.names import own_name, owner_of, parts
 from pg_deploy.inverse.order import dependents
 from pg_deploy.inverse.rows import read_row_changes
 from pg_deploy.job import Job

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pg_deploy.catalog.diff import Difference, compare
+from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.inverse.grants import parse_grant
 from pg_deploy.inverse.model import ON_RELATION, Key
-from pg_deploy.inverse.names import own_name, owner_of, unquoted
+from pg_deploy.inverse.names import own_name, owner_of
 from pg_deploy.inverse.order import dependents, relation_of
 from pg_deploy.inverse.renames import take_back_names
 from pg_deploy.parsing.statements import Statement

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pg_deploy.catalog.diff import compare
+from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.errors import PgDeployError
 from pg_deploy.inverse.model import ON_RELATION, Key
-from pg_deploy.inverse.names import own_name, owner_of, unquoted
+from pg_deploy.inverse.names import own_name, owner_of
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import Attempt
