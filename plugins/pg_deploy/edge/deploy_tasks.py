@@ -156,7 +156,9 @@ def decide(stem: str) -> str | list[str]:
     context, group, version = get_current_context(), group_of(stem), stem.split("_", 1)[0]
     with told_plainly():
         if ownership_from(context, PREFLIGHT) is None:
-            log.info("preflight handed on nothing to work with, so there is nothing to decide: the report judges the run")
+            log.info(
+                "preflight handed on nothing to work with, so there is nothing to decide: the report judges the run"
+            )
             return []
         run = read_run(context)
         # The ledger says how far it came: the state of a task is a person's to set.
