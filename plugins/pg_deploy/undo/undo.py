@@ -196,8 +196,10 @@ def _look_at(connection: Connection, current: Attempt, now: Facts) -> Undoing:
         raise NothingToUndoError(
             current.stem, "has no text or no snapshot in the ledger", "undo it with a new migration"
         )
-    own = read_doing(connection, current, pinned, before, after).own(before, after)
-    others = describe(compare(only_own(before, after, own), after))
+    doing = read_doing(connection, current, pinned, before, after)
+    own, doubtful = doing.own(before, after), frozenset(doing.doubtful(before, after))
+    others = describe(compare(only_own(before, after, own | doubtful), after))
+    in_doubt = describe(compare(only_own(before, after, own), only_own(before, after, own | doubtful)))
     after = only_own(before, after, own)
     remarks: tuple[str, ...] = ()
     if pinned.rollback is None:
@@ -208,7 +210,11 @@ def _look_at(connection: Connection, current: Attempt, now: Facts) -> Undoing:
         current,
         pinned,
         count_losses(connection, before, after, now),
-        (*goal.changed_since, *(f"{line}, while it was deployed" for line in others)),
+        (
+            *goal.changed_since,
+            *(f"{line}, while it was deployed" for line in others),
+            *(f"{line}, while it was deployed, or by the migration: nothing tells which" for line in in_doubt),
+        ),
         built_on(before, after, now),
         remarks,
     )
