@@ -37,7 +37,7 @@ _NOTHING_LEFT = "rolled back already by an earlier try"
 _NOTHING_TAKEN = "nothing had taken effect, nothing was run"
 _OWN_ONLY = "rolled back: its own changes are gone, and what others changed is as they left it"
 _NOT_BEGUN = "nothing had been begun, nothing was run"
-_IN_DOUBT = " (this migration's or another's doing, nothing tells which: put it as it was, and roll back again)"
+_IN_DOUBT = " (this migration's doing or another's, nothing tells which)"
 _THEN = "\nthen the rollback failed: "
 
 

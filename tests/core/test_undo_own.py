@@ -139,7 +139,10 @@ def test_a_table_that_it_made_and_its_rollback_forgot_is_still_red(database: Dat
 @pytest.mark.parametrize(
     ("sql", "left"),
     [
-        ("alter table public.keyed add constraint keyed_pkey primary key using index keyed_id;", "column public.keyed.id"),
+        (
+            "alter table public.keyed add constraint keyed_pkey primary key using index keyed_id;",
+            "column public.keyed.id",
+        ),
         ("alter table public.parent alter column id set not null;", "column public.child.id"),
         ("create index on public.parent (id);", "index public.child_id_idx"),
         ("do $$ begin execute 'drop view public.old' || '_view'; end $$;", "removed view public.old_view"),
@@ -168,12 +171,15 @@ def test_what_its_statements_changed_without_a_name_is_not_the_work_of_others(
 
 def test_what_may_be_others_work_is_never_taken_back(database: Database, fail: Fail) -> None:
     """Else doubt would give back the grant that a security fix had revoked: it is named, and left."""
-    with pytest.raises(RollbackNotProvenError, match=r"removed grant on .*public\.secret.*nothing tells which"):
+    with pytest.raises(
+        RollbackNotProvenError, match=r"removed grant table public\.secret to anon.*nothing tells which"
+    ) as said:
         fail("do $$ begin perform 1; end $$;", None, verified=True)
 
     assert not database.value("select has_table_privilege('anon', 'public.secret', 'select')")
     assert database.has("public.orders_2026_12")
     assert database.value("select public.who()") == "mended"
+    assert "orders_2026_12" not in str(said.value), "its row was written by somebody older"
 
 
 def test_a_verified_attempt_is_measured_alike(database: Database, fail: Fail) -> None:

@@ -95,7 +95,7 @@ class Doing:
         above = _parents([*before.facts, *found.added, *(new for _, new in found.changed)])
         every = [*found.added, *found.removed, *(new for _, new in found.changed)]
         may = {_key(fact) for fact in every if unseen or (not self.rehearsed and self._may_have_changed(fact, above))}
-        return frozenset(may) - self.own_of(found, before) - self.others
+        return frozenset(may) - self.own_of(found, before) - self.others - parts_of(found.added, self.others)
 
     def _names(self, fact: Fact, above: Mapping[str, frozenset[str]]) -> bool:
         return any(_is_named(fact, statement, _tokens(statement.sql), above) for statement in self.statements)
