@@ -7,7 +7,7 @@ ARG POSTGRES_MAJORS="14 15 16 17 18"
 USER root
 RUN set -eu; \
     apt-get update -qq; \
-    apt-get install -qq -y --no-install-recommends ca-certificates curl postgresql-common; \
+    apt-get install -qq -y --no-install-recommends bubblewrap ca-certificates curl postgresql-common; \
     mkdir -p /etc/postgresql-common/createcluster.d; \
     echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/no-main-cluster.conf; \
     /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y; \

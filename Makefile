@@ -68,6 +68,15 @@ explain-access: venv ## why a user may or may not touch a row: make explain-acce
 	@url="$$TARGET_URL"; [ -n "$$url" ] || url=$$($(python) -m demo url) || exit 1; \
 	TARGET_URL="$$url" $(python) -m pg_deploy.access.explain
 
+.PHONY: access-cases
+access-cases: private export CASES := $(value CASES)
+access-cases: demo-packages ## run the access proof on a folder of cases: make access-cases CASES=tests/cases/access
+	@$(python) -m tests.core.access.cases "$${CASES:-tests/cases/access}"
+
+.PHONY: mutants
+mutants: demo-packages test-packages ## break the access proof in one line at a time, and see the tests go red
+	@$(python) -m tests.core.access.mutants
+
 .PHONY: up
 up: venv ## start Airflow with its UI, and the demo target
 	@$(python) -m launch up

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from launch.target import DEMO_CONNECTION
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 LOGIN = "admin"
 PASSWORD = "admin"
@@ -145,6 +147,12 @@ def process_environment(where: Place, port: int, variables: Mapping[str, str]) -
         kept[name] = f"{kept[name]},{loopback}" if kept.get(name) else loopback
     kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
     kept["PYTHONUNBUFFERED"] = "1"
+    # The demo target is ours from its first row on; of any other, a copy without a wall is for its owner to accept.
+    accepted = {
+        DEMO_CONNECTION,
+        *(each.strip() for each in kept.get("PG_DEPLOY_WITHOUT_WALL", "").split(",") if each.strip()),
+    }
+    kept["PG_DEPLOY_WITHOUT_WALL"] = ",".join(sorted(accepted))
     return {**kept, **environment(where, port)}
 
 

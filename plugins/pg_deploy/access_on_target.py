@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from pg_deploy.access.api import Api
+from pg_deploy.access.api import Api, api_of
 from pg_deploy.access.change import AccessChange
 from pg_deploy.access.counterfactual import still_valid
 from pg_deploy.access.differences import access_changes
@@ -18,7 +18,7 @@ from pg_deploy.access.live_context import looked_up_by
 from pg_deploy.access.predicates import PHASE_WORDS, read_policies
 from pg_deploy.access.reach import reachable
 from pg_deploy.access.written import WRITTEN, Written, from_details, written_differences
-from pg_deploy.access_step import EXPLAINED, Asked, api_of, may_change_access
+from pg_deploy.access_step import EXPLAINED, Asked, may_change_access
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
 from pg_deploy.job import Job
@@ -31,13 +31,13 @@ LIVE_BEFORE = "access sample"
 LIVE_AFTER = "access sample asked again"
 
 
-def sample_target(job: Job, attempt: Attempt, connection: Connection) -> None:
+def sample_target(job: Job, attempt: Attempt, connection: Connection, facts: Facts) -> None:
     """Ask some subjects about some rows, and keep the answers as evidence; at most half a minute. Changes nothing else.
 
     A sample that cannot be taken is said to be missing and fails nothing.
     """
     try:
-        api = api_of(connection)
+        api = api_of(facts)
         sample = take_sample(connection, api) if api.roles else None
     except psycopg.Error as error:
         job.log.warning("  access could not be sampled: %s", one_line(str(error)))
@@ -66,7 +66,7 @@ def ask_target(
     kept = evidence.of_attempt(job.ledger, attempt.id, LIVE_BEFORE)
     try:
         with job.target.session(f"access {migration.version}") as connection:
-            api = api_of(connection)
+            api = api_of(*facts)
             if not api.roles:
                 return None
             differences: list[RowDifference] = []
@@ -74,7 +74,7 @@ def ask_target(
             pairs = 0
             written = _written(job, attempt)
             if kept:
-                changes = access_changes(*facts)
+                changes = access_changes(*facts, api)
                 sample = LiveSample.from_detail(kept[-1].detail)
                 tables = {each.table for each in written}
                 compared = ask_again(

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import psycopg
 
-from pg_deploy.access.api import SUPABASE, Api
+from pg_deploy.access.api import Api, api_of
+from pg_deploy.access.beside import BUCKETS
 from pg_deploy.access.change import AccessChange
-from pg_deploy.access.decide import Decision, decide
+from pg_deploy.access.decide import Decision, decide, unsettled_of
 from pg_deploy.access.differences import access_changes
 from pg_deploy.access.drilldown import RowDifference
 from pg_deploy.access.explain import explain_difference
 from pg_deploy.access.proof import Proof, prove
+from pg_deploy.access.unsettled import Unsettled
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger.evidence import Evidence
@@ -26,7 +28,6 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.session import Connection, Target, one_line
 
 ACCESS = "access"
-_NO_USERS = "select null::text where false"
 
 # What touches neither rows nor who may reach them.
 _HARMLESS = (
@@ -79,10 +80,12 @@ class AccessOutcome:
         proof = self.proof
         return {
             "verdict": self.verdict,
+            "outcome": self.decision.outcome,
             "against": list(self.decision.against),
             "shown": list(self.decision.shown),
             "notes": list(self.notes),
-            "changes": sorted(change.sentence for change in proof.changes) if proof else [],
+            "changes": sorted(change.sentence for change in proof.changes if change.object != BUCKETS) if proof else [],
+            "unproven": [[each.object, each.sentence] for each in unsettled_of(proof)] if proof else [],
             "subjects": proof.subjects if proof else 0,
             "asked": proof.asked if proof else 0,
             "seconds": round(proof.seconds, 2) if proof else 0.0,
@@ -127,55 +130,46 @@ def prove_on_copy(
     data_may_differ = not all(
         statement.kind.startswith(_NO_ROWS) and not statement.opaque for statement in migration.statements
     )
+    api = api_of(*facts)
+    explained: list[str] = []
     with old.session("access before") as before, new.session("access after") as after:
         try:
-            api = api_of(before)
-            proof = prove(before, after, api=api, data_may_differ=data_may_differ, facts=facts) if api.roles else None
-            explained = [
-                line
-                for difference in (proof.differences if proof else ())[:EXPLAINED]
-                for line in explain_difference(
-                    before if difference.direction == "lost" else after,
-                    api,
-                    difference,
-                    when=_SIDE.get(difference.direction, "after the migration"),
-                )
-            ]
+            proof = prove(before, after, api=api, data_may_differ=data_may_differ, facts=facts)
+            explained = _explained(before, after, api, proof)
         except psycopg.Error as error:
-            # A proof that cannot be made proves nothing, and speaks against nobody.
-            proof = None
-            log.warning("  the rows could not be compared: %s", one_line(str(error)))
-    if proof is None:
-        outcome = _by_catalog(migration, access_changes(*facts), None)
-    else:
-        outcome = AccessOutcome(
-            decide(migration.manifest.access, migration.access, proof),
-            proof.verdict,
-            proof,
-            (*_cross_checked(proof), *explained),
-        )
+            reason = f"the two copies could not be compared: {one_line(str(error))}"
+            proof = Proof("not proved", access_changes(*facts, api), unsettled=(Unsettled("*", reason),))
+    outcome = AccessOutcome(
+        decide(migration.manifest.access, migration.access, proof),
+        proof.verdict,
+        proof,
+        (*_cross_checked(proof), *explained),
+    )
     log_access(outcome, log)
     return outcome
 
 
-def api_of(connection: Connection) -> Api:
-    """Supabase's API as far as this database has it: the roles that exist, and the users where there is such a table."""
-    row = connection.execute(
-        """select array(select rolname::text from pg_catalog.pg_roles where rolname = any (%s)),
-            pg_catalog.to_regclass('auth.users') is not null""",
-        [list(SUPABASE.roles)],
-    ).fetchone()
-    present = set(row[0]) if row else set()
-    # Without the role that users act as there is no API to speak of.
-    roles = tuple(role for role in SUPABASE.roles if role in present) if SUPABASE.signed_in in present else ()
-    return replace(SUPABASE, roles=roles, users=SUPABASE.users if row and row[1] else _NO_USERS)
+def _explained(before: Connection, after: Connection, api: Api, proof: Proof) -> list[str]:
+    """The first differences of rows, step by step."""
+    try:
+        return [
+            line
+            for difference in proof.differences[:EXPLAINED]
+            for line in explain_difference(
+                before if difference.direction == "lost" else after,
+                api,
+                difference,
+                when=_SIDE.get(difference.direction, "after the migration"),
+            )
+        ]
+    except psycopg.Error:
+        # what was found stays found where it cannot be explained
+        return []
 
 
 def equal_by_catalog(migration: Migration) -> AccessOutcome:
     """For a migration that touches neither rows nor rights."""
-    return AccessOutcome(
-        decide(migration.manifest.access, migration.access, Proof("equal by catalog")), "equal by catalog"
-    )
+    return AccessOutcome(decide(migration.manifest.access, migration.access, Proof("equal")), "equal", Proof("equal"))
 
 
 def judge_target(
@@ -191,7 +185,7 @@ def judge_target(
     After a proof on the copy exactly the changes that were seen there may be found here; anything else was done by somebody
     else meanwhile, and counts. Without one, what only rows can tell is sampled, not proven.
     """
-    changes = access_changes(*facts)
+    changes = access_changes(*facts, api_of(*facts))
     if rehearsed is not None:
         seen = set(rehearsed.detail.get("changes", ()))
         unseen = [change for change in changes if change.sentence not in seen]
@@ -208,10 +202,10 @@ def log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
     proof = outcome.proof
     asked = (
         f", {proof.asked} of {proof.subjects} subjects asked in {format_duration(proof.seconds)}"
-        if proof and proof.cells
+        if proof and proof.asked
         else ""
     )
-    mark = "✓" if outcome.decision.passes else "✗"
+    mark = mark_of(outcome.decision.outcome, outcome.verdict)
     (log.info if outcome.decision.passes else log.error)("  %s access: %s%s", mark, outcome.verdict, asked)
     for note in outcome.notes:
         log.info("    %s", note)
@@ -219,6 +213,13 @@ def log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
         log.error("    ✗ %s", sentence)
     for sentence in outcome.decision.shown:
         log.info("    %s", shortened(sentence))
+
+
+def mark_of(outcome: str, verdict: str) -> str:
+    """A cross for what fails, a tick for what is settled or declared, an exclamation mark where nothing decided it."""
+    if outcome == "different":
+        return "✗"
+    return "✓" if outcome == "as declared" or verdict.startswith(("equal", "the same")) else "!"
 
 
 def shortened(sentence: str, most: int = 240) -> str:
@@ -273,15 +274,16 @@ def _by_catalog(migration: Migration, changes: tuple[AccessChange, ...], asked: 
     if asked is None or not asked.pairs:
         verdict = "not proven: catalog facts only, rows were neither compared nor sampled"
     if not may_change_access(migration) and not changes:
-        verdict = "equal by catalog"
+        verdict = "equal"
     proof = Proof(verdict, changes=changes, differences=found)
     notes = asked.notes if asked else ()
-    return AccessOutcome(decide(migration.manifest.access, migration.access, proof), verdict, notes=notes)
+    decision = decide(migration.manifest.access, migration.access, proof, rows_were_asked=False)
+    return AccessOutcome(decision, verdict, proof, notes)
 
 
 def _cross_checked(proof: Proof) -> tuple[str, ...]:
     """What PostgreSQL's own machinery said on samples."""
-    if not proof.cells:
+    if not proof.compared:
         return ()
     said = f"{proof.compared} answers of the real machinery compared with the predicates'"
     return (f"{said}: {len(proof.disagreements) or 'none'} disagree",)

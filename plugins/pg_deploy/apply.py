@@ -99,7 +99,7 @@ def _open_attempt(job: Job, migration: Migration) -> Attempt:
         raise AppliedMeanwhileError(migration.stem)
     if current is None or current.state in ("planned", "rolled_back", "baselined"):
         return take_snapshot(job, migration)
-    if current.state in ("applying", "applied") and current.sql_hash != migration.file.sql_hash:
+    if current.state in ("applying", "applied") and not migration.file.is_text_of(current.sql_hash):
         raise EditedAfterDeploymentError(migration.stem)
     return current
 

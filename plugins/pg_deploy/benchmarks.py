@@ -190,7 +190,9 @@ class _Once:
 
 def _once(connection: Connection, query: Query, timeout_s: float) -> _Once:
     *scene, timed = query.statements
-    with aborted_transaction(connection, writes=query.writes, timeout_s=timeout_s, lock_timeout_s=LOCK_TIMEOUT_S):
+    with aborted_transaction(
+        connection, writes=query.writes, timeout_s=timeout_s, lock_timeout_s=LOCK_TIMEOUT_S, theirs=True
+    ):
         for statement in scene:
             connection.execute(statement.sql.encode())
         if timed.kind.startswith(_EXPLAINABLE):

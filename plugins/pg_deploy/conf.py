@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from pg_deploy.duration import parse_duration
 from pg_deploy.errors import InvalidConfError, PgDeployError, PreflightError, UnknownConfError
 from pg_deploy.execution.segments import Limits
-from pg_deploy.session import without_secrets
+from pg_deploy.secrecy import without_secrets
 
 
 def _seconds(value: object) -> object:

@@ -6,10 +6,13 @@ for callers that want to act on them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pg_deploy.secrecy import without_secrets
 
 if TYPE_CHECKING:
     import psycopg
@@ -25,33 +28,123 @@ class PgDeployError(Exception):
 
 
 class MigrationNameError(PgDeployError):
-    """A file whose name is off the pattern."""
+    """A file whose name is off the pattern; `problem` says how, and what to do."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, problem: str) -> None:
+        self.file = file
+        super().__init__(f'"{file}" is not named like a migration: {problem}')
+
+
+class ManyNamesError(PgDeployError):
+    """Many files with the same fault in their names, and the command that mends all."""
+
+    def __init__(self, files: Sequence[str], problem: str, command: str) -> None:
+        self.files = tuple(files)
+        super().__init__(
+            f'"{files[0]}", "{files[1]}" and {len(files) - 2} more are not named like migrations: {problem}; rename all of them, in '
+            f"the folder, by `{command}`, which changes neither version nor order"
+        )
+
+
+class UnreadableFileError(PgDeployError):
+    """A file that cannot be read at all."""
+
+    def __init__(self, file: str, problem: str) -> None:
         self.file = file
         super().__init__(
-            f'"{file}" is not named like a migration; rename it to <14 digits>_<name>.sql, as `make new-migration` does,'
-            " or move it out of the folder"
+            f'"{file}" cannot be read: {problem}; bring the file back (a submodule, a share or a checkout that is not complete), '
+            "or take the name out of the folder"
+        )
+
+
+class ForeignFileError(PgDeployError):
+    """A file of another migration tool, whose way back would be run as a change.
+
+    `back` is the line and the mark after which it stands; `is_back`: the whole file is one; `dump`: a schema as a whole;
+    `named`: known by its name.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        line: int,
+        tool: str,
+        mark: str,
+        *,
+        back: tuple[int, str] | None = None,
+        is_back: bool = False,
+        dump: bool = False,
+        named: bool = False,
+    ) -> None:
+        self.file = file
+        self.line = line
+        self.tool = tool
+        stem = file.removesuffix(".sql")
+        if named and is_back:
+            what = f'"{file}" is named like the way back of a migration of {tool}, which would be run here as a change'
+            todo = "move its text into the folder of the migration that it undoes, <14 digits>_<name>/rollback.sql"
+        elif named:
+            what = f'"{file}" is named like a migration of {tool}, which keeps its way back and its history elsewhere'
+            todo = "rename it to <14 digits>_<name>.sql in the same order, and put its way back into <14 digits>_<name>/rollback.sql"
+        elif dump:
+            what = (
+                f'"{file}" line {line} ("{mark}") is the end of a schema as {tool} dumps it: the whole database, and what that '
+                "tool remembers as done"
+            )
+            todo = "leave it out of the folder and write what is to change into a file of its own"
+        else:
+            what = f'"{file}" line {line} ("{mark}") is a file of {tool}'
+            if back is not None:
+                what += (
+                    f': what follows line {back[0]} ("{back[1]}") is its way back, and would be run here as a change'
+                )
+                todo = f'move what follows line {back[0]} into {stem}/rollback.sql and delete the lines "-- …" that mark the parts'
+            else:
+                what += ", which keeps its own history, and its way back where it is not looked for here"
+                todo = f"delete the lines that mark it, and put its way back, if it has one, into {stem}/rollback.sql"
+        super().__init__(
+            f"{what}; {todo} (for what {'the tool' if ' ' in tool else tool} has applied already, `make baseline` adopts it "
+            "instead of running it), or go on deploying this folder with that tool: nothing was run"
+        )
+
+
+class ForeignFolderError(PgDeployError):
+    """A folder of another migration tool."""
+
+    def __init__(self, folder: str, tool: str, evidence: str, todo: str) -> None:
+        self.folder = folder
+        self.tool = tool
+        super().__init__(
+            f'"{folder}" is a folder of {tool}: {evidence}; {todo}, or go on deploying it with that tool: nothing was run'
         )
 
 
 class DuplicateVersionError(PgDeployError):
-    """Two files of one version."""
+    """Several files of one version. `renames`: to which version each but one is renamed, which leaves the order as it is."""
 
-    def __init__(self, version: str, files: Sequence[str]) -> None:
+    def __init__(self, version: str, files: Sequence[str], renames: Mapping[str, str]) -> None:
         self.version = version
         self.files = tuple(files)
         quoted = " and ".join(f'"{file}"' for file in files)
-        super().__init__(f"{quoted} have the same version {version}; give one of them a later time stamp")
+        said = ", ".join(
+            f'"{old}" to "{free}_{old.removesuffix(".sql").split("_", 1)[1]}.sql"' for old, free in renames.items()
+        )
+        conf = json.dumps({"migrations": list(renames.values())})
+        super().__init__(
+            f"{quoted} have the same version {version}, and the history keeps a version once; rename, for example, {said} "
+            "(with their companion folders), and where their change is in the database already, adopt it before you deploy: "
+            f"make baseline CONF='{conf}', or baseline_migrations with that conf"
+        )
 
 
 class NotUtf8Error(PgDeployError):
-    """A file that is not UTF-8."""
+    """A file that is not UTF-8: what it is instead, and how it becomes UTF-8. `caret_text` shows the place, where there is one."""
 
-    def __init__(self, file: str, line: int) -> None:
+    def __init__(self, file: str, line: int, what: str, todo: str, *, column: int = 1, caret_text: str = "") -> None:
         self.file = file
         self.line = line
-        super().__init__(f'"{file}" is not UTF-8 from line {line} on; save it as UTF-8')
+        shown = f":\n{caret_text}" if caret_text else ""
+        super().__init__(f'"{file}" line {line}, column {column} is not UTF-8, {what}; {todo}{shown}')
 
 
 class OrphanCompanionError(PgDeployError):
@@ -299,9 +392,15 @@ class StatementFailedError(PgDeployError):
 
     @classmethod
     def from_server(
-        cls, error: psycopg.Error, file: str, text: str, statement: Statement, duplicates: Sequence[str] = ()
+        cls,
+        error: psycopg.Error,
+        file: str,
+        text: str,
+        statement: Statement,
+        duplicates: Sequence[str] = (),
+        todo: str = "",
     ) -> StatementFailedError:
-        """The server's words with the file, the line and, where the server says the place, a caret."""
+        """The server's words with the file, the line and, where the server says the place, a caret; `todo`: the way out."""
         diag = error.diag
         line, caret = statement.line, ""
         start = text.find(statement.sql)
@@ -320,11 +419,25 @@ class StatementFailedError(PgDeployError):
         if duplicates:
             extra += f"; keys that occur more than once: {', '.join(duplicates)}"
         primary = " ".join((diag.message_primary or str(error)).split())
+        then = f"{todo}\n  then trigger a new run" if todo else "correct the file and trigger a new run"
         message = (
-            f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}; '
-            f"correct the file and trigger a new run{caret}"
+            f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}; {then}{caret}'
         )
-        return cls(message, file=file, line=line, sqlstate=error.sqlstate)
+        return cls(without_secrets(message), file=file, line=line, sqlstate=error.sqlstate)
+
+
+class ProcedureCommitsError(PgDeployError):
+    """A CALL, in a transaction, of a procedure that commits."""
+
+    def __init__(self, file: str, line: int, procedure: str, summary: str) -> None:
+        self.file = file
+        self.line = line
+        self.procedure = procedure
+        super().__init__(
+            f'"{file}" line {line}: procedure "{procedure}" commits, which no transaction lets it do, and this part of the file is '
+            f"one; let the call run alone, by this comment right before it (it is then not repeated by itself):\n"
+            f"    -- pg_deploy: outside a transaction\n    {summary};"
+        )
 
 
 class LockNotObtainedError(PgDeployError):
@@ -631,7 +744,7 @@ class SqlSyntaxError(SqlError):
         self.column = column
         self.caret_text = caret_text
         self.reason = reason
-        super().__init__(file, line, f'"{file}" line {line}, column {column}: {reason}, correct it:\n{caret_text}')
+        super().__init__(file, line, f'"{file}" line {line}, column {column}: {reason}:\n{caret_text}')
 
 
 class EmptyMigrationError(PgDeployError):
@@ -654,12 +767,12 @@ class TransactionControlError(SqlError):
 class PsqlCommandError(SqlError):
     """A file holds a command of psql, which no server understands."""
 
-    def __init__(self, file: str, line: int, command: str) -> None:
+    def __init__(self, file: str, line: int, command: str, instead: str) -> None:
         self.command = command
         super().__init__(
             file,
             line,
-            f'"{file}" line {line}: "{command}" is a command of psql that no server understands, replace it by SQL',
+            f'"{file}" line {line}: "{command}" is a command of psql that no server understands; {instead}',
         )
 
 
@@ -886,6 +999,18 @@ class ProgramFailedError(PgDeployError):
         super().__init__(f'"{program}" failed: {said}; correct that and trigger a new run, nothing was deployed')
 
 
+class NoWallError(PgDeployError):
+    """Nothing would stand between the target's code in a copy and this worker."""
+
+    def __init__(self, target: str, setting: str) -> None:
+        self.target = target
+        super().__init__(
+            f'no rehearsal of "{target}" on this worker: nothing would stand between the code in the copy and the worker\'s files, '
+            "network and secrets; install bubblewrap and let this account make namespaces (docs/security.md), choose rehearse: "
+            f"clone or none, or accept it for this target by its name with {setting}={target} in the environment of Airflow"
+        )
+
+
 class DiskTooSmallError(PgDeployError):
     """Not enough room for the backup or the copy; sizes in bytes."""
 
@@ -975,14 +1100,16 @@ class MaskingFailedError(PgDeployError):
 class RehearsalFailedError(PgDeployError):
     """A migration that failed on the copy."""
 
-    def __init__(self, stem: str, step: str, reason: str) -> None:
+    def __init__(self, stem: str, step: str, reason: str, *, of_the_copy: bool = False) -> None:
         self.stem = stem
         self.step = step
         self.reason = reason
-        super().__init__(
-            f'"{stem}" failed in the rehearsal, at {step}: {reason}; production was not touched, correct the migration and '
-            "trigger a new run"
-        )
+        said = f'"{stem}" failed in the rehearsal, at {step}, and production was not touched: {reason}'
+        if of_the_copy:
+            said += "; the copy or the connection to it is at fault, not the migration: trigger a new run"
+        elif "trigger a new run" not in reason:
+            said += "; correct the migration and trigger a new run"
+        super().__init__(said)
 
 
 class ChangesWholeServerError(PgDeployError):
@@ -1079,6 +1206,19 @@ class NoRollbackError(PgDeployError):
             f'"{stem}" brings no rollback.sql and none can be generated, so it was not undone ({"; ".join(reasons)}); '
             "mend it with a new migration, or restore what is lost from the backup"
         )
+
+
+class UndoableDownToError(PgDeployError):
+    """Of a set that was to be undone, how far down that can be done."""
+
+    def __init__(self, stem: str, version: str, above: Sequence[str]) -> None:
+        self.version = version
+        self.above = tuple(above)
+        if above:
+            message = f'nothing was undone; {len(above)} of them can be, down to "{stem}": give down_to "{version}"'
+        else:
+            message = f'nothing was undone, and nothing can be before "{stem}"'
+        super().__init__(message)
 
 
 class NeededByLaterError(PgDeployError):

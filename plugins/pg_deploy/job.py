@@ -12,6 +12,7 @@ from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.guard import Guard
 from pg_deploy.session import Connection, Target
+from pg_deploy.undo.contents import Contents
 
 # On the target a benchmark may not disturb: all runs of one query together get this long.
 BENCHMARK_S = 30.0
@@ -28,6 +29,8 @@ class Job:
     benchmark: bool = True
     on_copy: bool = False
     observer: Observer = field(default_factory=Observer)
+    contents: Contents | None = None
+    """What was in the copy's tables before the migration: an undo is compared with it before it counts."""
 
     @property
     def ledger(self) -> Connection:

@@ -54,7 +54,6 @@ def run_lints(connection: Connection, *, timeout_s: float = 30.0) -> tuple[Findi
     """
     found: list[Finding] = []
     with aborted_transaction(connection, timeout_s=timeout_s):
-        connection.execute("set local search_path = ''")
         for name, answer in _answers(connection, lint_names()):
             if isinstance(answer, psycopg.Error):
                 said = f"could not run: {one_line(str(answer))}"

@@ -9,13 +9,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from pg_deploy.errors import LockLintError
+from pg_deploy.errors import LockLintError, PgDeployError
+from pg_deploy.lock_finding import LockFinding
+from pg_deploy.parsing.statements import split
+from pg_deploy.transaction_lint import transaction_findings
 
 TIMEOUT_S = 60.0
 MOST_LINES = 12
+_READ_UP_TO = 5_000_000
+"""Characters of a text that is read once more for what its statements do to each other; a bulk insert does nothing of that."""
 AT_ONCE = 500
 """Texts that one call of squawk is given, at most."""
 # The engine gives every statement a deadline, and none to CONCURRENTLY, where one would leave an invalid index behind. It
@@ -42,26 +46,7 @@ _ERRORS = frozenset(
         "require-concurrent-index-deletion",
     }
 )
-_CREATED = re.compile(
-    r"\bcreate\s+(?:unlogged\s+|temp(?:orary)?\s+)?(?:table|materialized\s+view)\s+(?:if\s+not\s+exists\s+)?([\w.\"$]+)",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True)
-class LockFinding:
-    """One finding: squawk's rule, its level (`error` needs an approval, `warning` is shown), the line (from 1) and what to do."""
-
-    rule: str
-    level: str
-    line: int
-    message: str
-    help: str
-
-    @property
-    def sentence(self) -> str:
-        """For people."""
-        return f"line {self.line}: {self.message} ({self.rule})" + (f"; {self.help}" if self.help else "")
+_MADE_KINDS = frozenset({"table", "foreign table", "materialized view"})
 
 
 def lint_locks(sql: str, *, server_version: int) -> tuple[LockFinding, ...]:
@@ -78,8 +63,17 @@ def lint_all(texts: Sequence[str], *, server_version: int) -> tuple[tuple[LockFi
     for start in range(0, len(texts), AT_ONCE):
         part = texts[start : start + AT_ONCE]
         by_name = _asked(part, server_version)
-        found += [tuple(_kept(by_name[_name(number)], text)) for number, text in enumerate(part)]
+        found += [(*_kept(by_name[_name(number)], text), *_of_transactions(text)) for number, text in enumerate(part)]
     return tuple(found)
+
+
+def _of_transactions(sql: str) -> tuple[LockFinding, ...]:
+    if len(sql) > _READ_UP_TO:
+        return ()
+    try:
+        return tuple(transaction_findings(sql))
+    except PgDeployError:
+        return ()  # what cannot be read is told elsewhere
 
 
 def _asked(texts: Sequence[str], server_version: int) -> dict[str, list[dict[str, object]]]:
@@ -114,13 +108,18 @@ def _squawk() -> str:
     return found
 
 
-def lock_lint_lines(texts: Sequence[str], *, server_version: int) -> list[tuple[tuple[str, ...], bool]]:
+def lock_lint_lines(
+    texts: Sequence[str], *, server_version: int, also: Sequence[Sequence[LockFinding]] = ()
+) -> list[tuple[tuple[str, ...], bool]]:
     """What the plan and the approval show of each text, one line a finding, and whether any needs an approval.
+
+    `also`: what was found otherwise, for each text.
 
     A linter that does not answer is said in a line, and needs no approval: it decides nothing by itself.
     """
     try:
-        return [_lines(found) for found in lint_all(texts, server_version=server_version)]
+        found = lint_all(texts, server_version=server_version)
+        return [_lines((*each, *more)) for each, more in zip(found, also or [()] * len(texts), strict=True)]
     except LockLintError as error:
         return [((str(error),), False) for _ in texts]
 
@@ -134,25 +133,50 @@ def _lines(found: Sequence[LockFinding]) -> tuple[tuple[str, ...], bool]:
 
 
 def _kept(found: list[dict[str, object]], sql: str) -> Iterator[LockFinding]:
+    if not found:
+        return
     lines = sql.splitlines()
+    made = _made(sql)
     for item in found:
         rule = str(item["rule_name"])
         first, last = int(str(item["line"])), int(str(item.get("line_end") or item["line"]))
         if rule in _ENGINE_SEES_TO:
             continue
-        before = "\n".join(lines[:first])
-        if _on_what_is_new("\n".join(lines[first : last + 1]), before):
+        above = [name for line, name in made if line <= first]
+        if _on_what_is_new("\n".join(lines[first : last + 1]), above):
             continue  # nobody else knows it yet
         level = "error" if rule in _ERRORS else str(item["level"]).lower()
         yield LockFinding(rule, level, first + 1, str(item["message"]), str(item.get("help") or ""))
 
 
-def _on_what_is_new(statement: str, before: str) -> bool:
+def _made(sql: str) -> list[tuple[int, str]]:
+    """The relations that the file surely makes, with their lines: not those that IF NOT EXISTS may have found there."""
+    try:
+        statements = split(sql, file="")
+    except PgDeployError:
+        return []
+    return [
+        (each.line, created.name)
+        for each in statements
+        if not each.may_find_it_there
+        for created in each.creates
+        if created.kind in _MADE_KINDS
+    ]
+
+
+def _on_what_is_new(statement: str, above: Sequence[str]) -> bool:
     """Whether a statement speaks of a relation that the same file has made above it."""
-    for name in _CREATED.findall(before):
-        last = re.escape(name.rsplit(".", 1)[-1].strip('"'))
+    for name in above:
+        schema, _, last = name.rpartition(".")
+        before = rf'(?:"?{re.escape(schema.strip(chr(34)))}"?\.)' if schema else ""
+        # Without a schema the search_path decides, which is public but for those who set it.
+        qualified = f"{before}?" if schema in ("", "public") else before
+        qualified = qualified if schema else r"(?:public\.)?"
+        bare = re.escape(last.strip('"'))
         if re.search(
-            rf'\b(?:on|table)\s+(?:only\s+|if\s+exists\s+)*(?:[\w"$]+\.)?"?{last}"?(?![\w$])', statement, re.IGNORECASE
+            rf'\b(?:on|table|view)\s+(?:only\s+|if\s+exists\s+)*{qualified}"?{bare}"?(?![\w$.])',
+            statement,
+            re.IGNORECASE,
         ):
             return True
     return False

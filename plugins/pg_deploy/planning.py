@@ -21,6 +21,7 @@ from pg_deploy.ledger.attempt import UNFINISHED, Attempt
 from pg_deploy.migrations import history
 from pg_deploy.migrations.history import HistoryRow
 from pg_deploy.migrations.migration import MigrationFile
+from pg_deploy.migrations.names import order
 from pg_deploy.session import Connection
 
 
@@ -83,7 +84,8 @@ class State:
 class Plan:
     """The migrations of a folder against a target: all standings, the pending ones chosen, and every fault.
 
-    `settled` says in sentences which unusable files need not be used: their versions are applied.
+    `settled` says in sentences which files differ or are unusable and need not be used: their versions are applied.
+    `passed_over` are names that no run takes up.
     """
 
     standings: Mapping[str, Standing]
@@ -91,6 +93,7 @@ class Plan:
     left_out: tuple[MigrationFile, ...]
     faults: tuple[PgDeployError, ...]
     settled: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
 
 
 def read_state(connection: Connection, versions: Sequence[str]) -> State:
@@ -115,6 +118,7 @@ def make_plan(
     """
     standings = {file.version: state.standing(file.version) for file in files}
     faults: list[PgDeployError] = []
+    settled: list[str] = []
     for file in files:
         attempt = state.attempts.get(file.version)
         standing = standings[file.version]
@@ -127,7 +131,12 @@ def make_plan(
             and standing in (Standing.DEPLOYED, Standing.BASELINED)
             and attempt.sql_hash != file.sql_hash
         ):
-            faults.append(EditedAfterDeploymentError(file.stem))
+            if file.is_text_of(attempt.sql_hash):
+                settled.append(
+                    f'"{file.path.name}" differs from what was deployed only in line ends or in a byte-order mark: it counts as unedited'
+                )
+            else:
+                faults.append(EditedAfterDeploymentError(file.stem))
     known = [(file.version, file.stem) for file in files] + [(stem.split("_", 1)[0], stem) for stem in faulty]
     missing = sorted(set(state.history) - {version for version, _ in known})
     if missing:
@@ -138,8 +147,12 @@ def make_plan(
     chosen = [file for file in pending if not wanted or {file.version, file.stem} & set(wanted)]
     taken = {file.version for file in chosen}
     left_out = [file for file in pending if file.version not in taken]
-    newest = max((version for version in state.history if version in standings), default="")
-    late = [f.stem for f in chosen if f.version < newest and standings[f.version] is Standing.PENDING]
+    newest = max((version for version in state.history if version in standings), key=order, default="")
+    late = [
+        f.stem
+        for f in chosen
+        if newest and order(f.version) < order(newest) and standings[f.version] is Standing.PENDING
+    ]
     if late and not out_of_order:
         faults.append(OutOfOrderError(late, newest))
-    return Plan(standings, tuple(chosen), tuple(left_out), tuple(faults))
+    return Plan(standings, tuple(chosen), tuple(left_out), tuple(faults), tuple(settled))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pg_deploy import planning
-from pg_deploy.backup.readiness import doubts, dumps, not_ready
+from pg_deploy.backup.readiness import doubts, dumps, not_ready, wall_lines
 from pg_deploy.catalog.drift import drift_lines, read_drift, record_drift
 from pg_deploy.claiming import Identity, claimed
 from pg_deploy.conf import DeployConf
@@ -19,19 +19,22 @@ from pg_deploy.errors import (
     PgDeployError,
     PreflightError,
 )
-from pg_deploy.ledger import plan
+from pg_deploy.ledger import evidence, plan
 from pg_deploy.ledger.guard import Ownership
+from pg_deploy.lock_finding import LockFinding
 from pg_deploy.lock_lint import lock_lint_lines
 from pg_deploy.migrations.folder import stamp
 from pg_deploy.migrations.migration import Folder, Migration, load, load_usable, scan_folder
 from pg_deploy.parsing.syntax import in_file
 from pg_deploy.parsing.tree import unquoted
 from pg_deploy.planning import Plan, Standing
-from pg_deploy.reporting.plan_text import plan_lines
+from pg_deploy.reporting.plan_text import PASSED_OVER, passed_over_line, plan_lines
 from pg_deploy.rights.missing import missing_rights
+from pg_deploy.server.committing_calls import calls_that_commit
 from pg_deploy.server.index_estimate import disk_needed, index_estimates
 from pg_deploy.server.judgement import describe, refusals, warnings
 from pg_deploy.server.pooler import refuse_pooler_before
+from pg_deploy.server.readers_elsewhere import elsewhere_findings
 from pg_deploy.server.state import ServerState, read_server_state
 from pg_deploy.session import Connection, Target
 
@@ -68,10 +71,10 @@ def preflight(
         connection.execute("set default_transaction_read_only = on")
         found = _plan(connection, files, conf)
         drift = read_drift(connection)
-        migrations = _judge(connection, state, found, conf, log)
+        migrations = _judge(connection, target.name, state, found, conf, log)
         for line in drift_lines(drift):
             log.warning("%s", line)
-        _print_plan(found, migrations, state.version_num, log)
+        _print_plan(found, migrations, state.version_num, elsewhere_findings(connection, migrations), log)
     if conf.dry_run:
         log.info("dry run: nothing was changed, no ledger was made, nothing is pinned")
         return Prepared(None, 0)
@@ -94,6 +97,10 @@ def preflight(
         pinned = tuple(known.get(file) or load(file) for file in now.chosen)
         plan.pin(connection, held.id, pinned)
         record_drift(connection, held.id, drift)
+        if now.passed_over:
+            evidence.record(
+                connection, held.id, PASSED_OVER, "files", "passed over", detail={"names": list(now.passed_over)}
+            )
         if pinned:
             measure_before(held.id)
     log.info("deployment %d holds the target, %d migrations pinned", held.id, len(pinned))
@@ -127,11 +134,13 @@ def _plan(connection: Connection, files: Folder, conf: DeployConf) -> Plan:
         files.files, state, wanted=conf.migrations, out_of_order=conf.out_of_order, faulty=files.faulty
     )
     faults, settled = files.judged(state.elsewhere)
-    return replace(found, faults=(*faults, *found.faults), settled=settled)
+    return replace(
+        found, faults=(*faults, *found.faults), settled=(*settled, *found.settled), passed_over=files.passed_over
+    )
 
 
 def _judge(
-    connection: Connection, state: ServerState, found: Plan, conf: DeployConf, log: logging.Logger
+    connection: Connection, target: str, state: ServerState, found: Plan, conf: DeployConf, log: logging.Logger
 ) -> tuple[Migration, ...]:
     """Every fault of files, plan and server at once; logs the state before."""
     _print_state(state, found, log)
@@ -143,7 +152,11 @@ def _judge(
         required_extensions=_extensions_to_find(migrations, state, all_known=not faults),
         must_read_everything=bool(migrations) and dumps(conf),
     )
-    faults += not_ready(connection, conf, migrations)
+    faults += not_ready(connection, target, conf, migrations)
+    if migrations and conf.rehearse == "full":
+        for line in wall_lines(state.version_num // 10000):
+            log.info("%s", line)
+    faults += calls_that_commit(connection, migrations)
     lacking = missing_rights(connection, statements)
     if lacking:
         faults.append(MissingRightsError(role=state.role, sentences=tuple(each.sentence for each in lacking)))
@@ -175,6 +188,8 @@ def _extensions_to_find(migrations: Sequence[Migration], state: ServerState, *, 
 
 
 def _print_state(state: ServerState, found: Plan, log: logging.Logger) -> None:
+    if found.passed_over:
+        log.warning("%s", passed_over_line(found.passed_over))
     log.info("::group::the target before")
     for line in describe(state):
         log.info("%s", line)
@@ -189,16 +204,26 @@ def _print_state(state: ServerState, found: Plan, log: logging.Logger) -> None:
             log.info("%d %s", count, standing.value)
 
 
-def _print_plan(found: Plan, migrations: Sequence[Migration], version_num: int, log: logging.Logger) -> None:
-    elsewhere = [version for version, standing in found.standings.items() if standing is Standing.ELSEWHERE]
-    if elsewhere:
-        log.info("::group::applied elsewhere, not verified by us")
-        for version in elsewhere:
+def _print_plan(
+    found: Plan,
+    migrations: Sequence[Migration],
+    version_num: int,
+    elsewhere: Mapping[str, Sequence[LockFinding]],
+    log: logging.Logger,
+) -> None:
+    applied = [version for version, standing in found.standings.items() if standing is Standing.ELSEWHERE]
+    if applied:
+        log.info("::group::applied applied, not verified by us")
+        for version in applied:
             log.info("%s", version)
         log.info("::endgroup::")
     if not migrations:
         log.info("nothing is pending")
-    lints = lock_lint_lines([migration.file.sql for migration in migrations], server_version=version_num)
+    lints = lock_lint_lines(
+        [migration.file.sql for migration in migrations],
+        server_version=version_num,
+        also=[elsewhere.get(migration.version, ()) for migration in migrations],
+    )
     for migration, (lock_lint, _) in zip(migrations, lints, strict=True):
         log.info("::group::plan of %s", migration.stem)
         for line in plan_lines(migration, lock_lint):

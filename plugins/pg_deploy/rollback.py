@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
-from pg_deploy.catalog.diff import compare, describe
-from pg_deploy.catalog.reader import Facts, read_facts_in_transaction
+from pg_deploy.catalog.diff import Difference, compare, describe
+from pg_deploy.catalog.reader import Fact, Facts, read_facts_in_transaction
 from pg_deploy.errors import (
     ConnectionLostError,
     NoRollbackError,
@@ -26,10 +26,12 @@ from pg_deploy.ledger.plan import Pinned
 from pg_deploy.migrations import history
 from pg_deploy.parsing.statements import Segment, segments, split
 from pg_deploy.session import Connection
+from pg_deploy.undo.early import refuse_without_way_back
 from pg_deploy.undo.kept import kept_of
 from pg_deploy.undo.losses import say_what_stays
 from pg_deploy.undo.mending import mend, mending_sql
 from pg_deploy.undo.proof import Goal, snapshot_goal, undo_goal
+from pg_deploy.undo.whole_set import going, made_by, older_of_run
 from pg_deploy.undo.witnesses import read_doing, statements_of
 
 _PROPERTIES = ("grant", "comment", "default grant", "setting", "membership", "security label")
@@ -48,6 +50,8 @@ class Undone:
     attempt: Attempt
     statements_run: int
     sentence: str
+    lost: tuple[str, ...] = ()
+    """On a copy: what of its contents is not as it was, with numbers."""
 
 
 def roll_back(job: Job, version: str) -> Undone:
@@ -78,7 +82,7 @@ def roll_back(job: Job, version: str) -> Undone:
     if current.state != "rolling_back":
         current = attempts.move(job.ledger, current, "rolling_back")
     try:
-        statements_run = _undo(job, current, pinned, before, goal)
+        statements_run, lost = _undo(job, current, pinned, before, goal)
         is_whole = _prove(job, current, goal, before)
     except ConnectionLostError:
         # Neither undone nor failed: the next try goes on from where the ledger says it stopped.
@@ -90,10 +94,12 @@ def roll_back(job: Job, version: str) -> Undone:
         raise
     undone = attempts.move(job.ledger, attempts.by_id(job.ledger, current.id), "rolled_back")
     sentence = "rolled back, the database is as before" if is_whole else _OWN_ONLY
+    if lost:
+        sentence += f" but for {'; '.join(lost)}"
     job.log.info("%s", sentence)
     if statements_run:
         say_what_stays(job, current, pinned)
-    return Undone(undone, statements_run, sentence)
+    return Undone(undone, statements_run, sentence, lost)
 
 
 def _nothing_to_undo(job: Job, current: Attempt, before: Facts) -> Undone:
@@ -157,6 +163,7 @@ def _goal(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> Goal:
     done = read_doing(job.ledger, current, _as_deployed(job, current, pinned), before, after)
     undoing = statements_of(pinned.rollback, current.stem)
     both = replace(done, statements=(*done.statements, *undoing))
+    made = made_by(job.ledger, older_of_run(job.ledger, job.deployment_id, current))
     goal = undo_goal(
         before,
         after,
@@ -165,6 +172,7 @@ def _goal(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> Goal:
         both.own_of,
         done.doubtful(before, after),
         replace(done, statements=undoing, rehearsed=frozenset()).doubtful_of,
+        going=going(made, before.facts),
     )
     for line in goal.changed_since:
         job.log.warning("changed since by others: %s", line)
@@ -182,13 +190,13 @@ def _as_deployed(job: Job, current: Attempt, pinned: Pinned) -> Pinned:
     return plan.pinned_version(job.ledger, current.deployment_id, current.version) or pinned
 
 
-def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal) -> int:
-    """Run the rollback; returns the number of statements run."""
+def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal) -> tuple[int, tuple[str, ...]]:
+    """Run the rollback; returns the number of statements run, and on a copy what of its contents is not as before."""
     text = pinned.rollback if pinned.rollback is not None else _generated(job, current, pinned, goal)
     if not text.strip():
         job.log.info("the database is as before already")
         history.delete(job.ledger, [current.version])
-        return 0
+        return 0, ()
     is_generated = pinned.rollback is None or pinned.rollback_source == "generated"
     file = f"{current.stem}/{'generated rollback' if is_generated else 'rollback.sql'}"
     todo = segments(split(text, file=file))
@@ -196,21 +204,31 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
     at_start = job.guard.read_facts("held")
     present_at_start = _identities(at_start)
     with job.guard.session("what was there") as connection:
-        kept = kept_of(connection, before.objects, at_start.objects)
+        kept = kept_of(connection, before, at_start.objects)
     if kept.by_name:
         job.log.info(
             "the snapshot is older than addresses: what was there is known by name, and no table with rows is dropped"
         )
 
+    last_transaction = max((each.ordinal for each in todo if each.transactional), default=-1)
+    lost: list[str] = []
+
     def before_commit(connection: Connection, segment: Segment) -> None:
         if segment.transactional:
             now = read_facts_in_transaction(connection)
-            lost = [*kept.violations(connection, segment), *_lost(present_at_start, _identities(now), goal)]
-            if lost:
-                raise RollbackRefusedError(current.stem, lost)
-            if is_generated and segment.ordinal == last and not pinned.rollback_proven:
+            dropped = [*kept.violations(connection, segment), *_lost(present_at_start, _identities(now), goal)]
+            if dropped:
+                raise RollbackRefusedError(current.stem, dropped)
+            if is_generated and segment.ordinal == last_transaction and not pinned.rollback_proven:
                 # Nobody has rehearsed it: it is not committed unless it leads where it has to.
-                _refuse_unless(current, describe(goal.difference(now)))
+                difference = goal.difference(now)
+                _refuse_unless(
+                    current, describe(difference if segment.ordinal == last else _but_for_indexes(difference))
+                )
+            if job.contents is not None and segment.ordinal == last_transaction:
+                lost.extend(job.contents.lost(connection))
+                if is_generated and lost:
+                    raise NoRollbackError(current.stem, lost)
         if segment.ordinal == last:
             history.delete(connection, [current.version])
 
@@ -228,7 +246,7 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
         before_commit,
         done=[segment for segment in todo if segment.ordinal in done],
     )
-    return sum(len(segment.statements) for segment in todo)
+    return sum(len(segment.statements) for segment in todo), tuple(lost)
 
 
 def _took_effect(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> bool:
@@ -237,6 +255,12 @@ def _took_effect(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> b
         return True
     if not attempts.begun_outside_transaction(job.ledger, current.id, "apply"):
         return False
+    pinned_then = plan.pinned_version(job.ledger, current.deployment_id, current.version)
+    begun = attempts.begun_segments(job.ledger, current.id, "apply")
+    parts = segments(split(pinned_then.sql, file=current.stem)) if pinned_then else ()
+    if any(each.commits for part in parts if part.ordinal in begun for each in part.statements):
+        # What it committed before it failed may be rows, which no catalog shows.
+        return True
     now = job.guard.read_facts()
     return bool(read_doing(job.ledger, current, _as_deployed(job, current, pinned), before, now).own(before, now))
 
@@ -246,8 +270,11 @@ def _generated(job: Job, current: Attempt, pinned: Pinned, goal: Goal) -> str:
     manifest = plan.manifest_of(job.ledger, pinned.deployment_id, pinned.version)
     if manifest.rollback == "none":
         raise NoRollbackError(current.stem, [f"it declares that it cannot be undone: {manifest.rollback_reason}"])
-    now = job.guard.read_facts()
-    found = generate_rollback(goal.expected, now, migration_sql=pinned.sql)
+    as_deployed = plan.pinned_version(job.ledger, current.deployment_id, current.version)
+    if as_deployed is not None and not job.on_copy:
+        refuse_without_way_back(job.ledger, as_deployed)
+    now = job.guard.read_facts("all")
+    found = generate_rollback(goal.expected, now, migration_sql=pinned.sql, compared=job.contents is not None)
     if found.refusals:
         raise NoRollbackError(current.stem, [str(refusal) for refusal in found.refusals])
     job.log.warning(
@@ -264,6 +291,19 @@ def _generated(job: Job, current: Attempt, pinned: Pinned, goal: Goal) -> str:
 def _refuse_unless(current: Attempt, differences: tuple[str, ...]) -> None:
     if differences:
         raise NoRollbackError(current.stem, ["the generated one does not lead back", *differences[:10]])
+
+
+def _but_for_indexes(difference: Difference) -> Difference:
+    """Without what the steps outside of a transaction are still to build or drop."""
+
+    def counts(fact: Fact) -> bool:
+        return fact.kind != "index" and not (fact.kind == "comment" and fact.identity.startswith("index "))
+
+    return Difference(
+        tuple(filter(counts, difference.added)),
+        tuple(filter(counts, difference.removed)),
+        tuple(pair for pair in difference.changed if counts(pair[0])),
+    )
 
 
 def _prove(job: Job, current: Attempt, goal: Goal, before: Facts) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from pg_deploy.errors import ConnectionFailedError
+from pg_deploy.secrecy import without_secrets
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -23,6 +23,17 @@ CHECK_CLIENT_EVERY = "5s"
 LOCK_TIMEOUT_S = 2.0
 """For what only looks, beside the application: to wait longer for a lock would hold its statements up as well."""
 
+# Whoever may create objects where a name is looked up decides what it means (CVE-2018-1058): in what is ours nothing is
+# looked up but in pg_catalog. What role and database choose is kept, for names in files that were written for it.
+_REMEMBER = (
+    "select pg_catalog.set_config('pg_deploy.search_path', pg_catalog.current_setting('search_path'), false),"
+    " pg_catalog.set_config('pg_deploy.schemas', pg_catalog.current_schemas(true)::pg_catalog.text, false);"
+    " set search_path to ''; "
+)
+_THEIRS = (
+    "; select pg_catalog.set_config('search_path', coalesce(pg_catalog.current_setting('pg_deploy.search_path', true),"
+    " pg_catalog.current_setting('search_path')), false)"
+)
 NETWORK_TIMEOUT_S = 30
 _KEPT_ALIVE: dict[str, str] = {
     # Silence is asked about; what was sent and not acknowledged is given up. Both are needed: keepalives do not count while
@@ -51,7 +62,7 @@ _SET_UP = (
     " set_config('tcp_keepalives_count', '3', false),"
     f" set_config('tcp_user_timeout', '{NETWORK_TIMEOUT_S * 1000}', false),"
     # A killed client's statement ends within seconds, and its locks with it; a build says otherwise, see below.
-    " case when version() like '%linux%' and current_setting('server_version_num')::integer >= 140000"
+    " case when pg_catalog.version() like '%linux%' and current_setting('server_version_num')::integer >= 140000"
     f" then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"
 )
 
@@ -77,24 +88,25 @@ class Target:
     name: str
     conninfo: str = field(repr=False)
 
-    def connect(self, purpose: str) -> Connection:
-        """A new autocommit connection whose application_name is `pg_deploy <purpose>`.
+    def connect(self, purpose: str, *, theirs: bool = False) -> Connection:
+        """A new autocommit connection whose application_name is `pg_deploy <purpose>`; its search_path is empty.
+
+        With `theirs` names are looked up as role and database say: for migrations and checks, as under psql.
 
         Role and database may carry timeouts of their own (Supabase: two minutes for postgres): the engine sets each
         deadline itself, so they start at none. Raises ConnectionFailedError, without the password.
         """
         connection = self.connect_plain(purpose)
-        connection.execute(_SET_UP)
+        connection.execute(_set_up(theirs).encode())
         return connection
 
-    def made_new(self, connection: Connection, purpose: str) -> bool:
+    def made_new(self, connection: Connection, purpose: str, *, theirs: bool = False) -> bool:
         """Whether an idle connection could be put back to what `connect` gives; it is closed where it could not."""
         try:
             if not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
                 name = sql.Literal(_application_name(purpose)).as_bytes(connection)
-                connection.execute(
-                    b"%s; %s, set_config('application_name', %s, false)" % (_DISCARD_ALL, _SET_UP.encode(), name)
-                )
+                named = b"; select pg_catalog.set_config('application_name', %s, false)" % name
+                connection.execute(b"%s; %s%s" % (_DISCARD_ALL, _set_up(theirs).encode(), named))
                 return True
         except psycopg.Error:
             pass
@@ -116,13 +128,39 @@ class Target:
             raise ConnectionFailedError(self.name, one_line(without_secrets(str(error)))) from None
 
     @contextmanager
-    def session(self, purpose: str) -> Iterator[Connection]:
+    def session(self, purpose: str, *, theirs: bool = False) -> Iterator[Connection]:
         """`connect`, closed at the end whatever happened."""
-        connection = self.connect(purpose)
+        connection = self.connect(purpose, theirs=theirs)
         try:
             yield connection
         finally:
             connection.close()
+
+
+def _set_up(theirs: bool) -> str:
+    return _REMEMBER + _SET_UP + (_THEIRS if theirs else "")
+
+
+@contextmanager
+def their_names(connection: Connection) -> Iterator[None]:
+    """While it lasts a session of ours looks names up as role and database say: ask for nothing but what a name means."""
+    connection.execute(_THEIRS.removeprefix("; ").encode())
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("set search_path to ''")
+
+
+OUR_NAMES = (
+    "select pg_catalog.set_config('pg_deploy.of_the_migration', pg_catalog.current_setting('search_path'), true);"
+    " set local search_path to ''"
+)
+"""In an open transaction of a migration's session: from here on names are ours."""
+THEIR_NAMES = (
+    "select pg_catalog.set_config('search_path', pg_catalog.current_setting('pg_deploy.of_the_migration'), true)"
+)
+"""And theirs again, as they were: deferred triggers run at the commit."""
 
 
 def kept_alive(conninfo: str) -> str:
@@ -152,14 +190,21 @@ def backend_and_time(connection: Connection) -> tuple[Backend, datetime]:
 
 @contextmanager
 def aborted_transaction(
-    connection: Connection, *, writes: bool = False, timeout_s: float | None = None, lock_timeout_s: float | None = None
+    connection: Connection,
+    *,
+    writes: bool = False,
+    timeout_s: float | None = None,
+    lock_timeout_s: float | None = None,
+    theirs: bool = False,
 ) -> Iterator[None]:
-    """A transaction that is always aborted; read only unless `writes`.
+    """A transaction that is always aborted; read only unless `writes`, with an empty search_path unless it is `theirs`.
 
     `timeout_s` is for each statement and `lock_timeout_s` for each lock, in seconds; None leaves what the session has.
     """
     # One round trip: a check of a trivial migration takes less than each of these words by itself.
     begin = ["begin" if writes else "begin read only"]
+    if not theirs:
+        begin.append("set local search_path to ''")
     if timeout_s is not None:
         begin.append(f"set local statement_timeout = {int(timeout_s * 1000)}")
     if lock_timeout_s is not None:
@@ -170,12 +215,6 @@ def aborted_transaction(
     finally:
         if not connection.closed:
             connection.execute("rollback")
-
-
-def without_secrets(text: str) -> str:
-    """`text` with passwords in URLs and key=value pairs masked."""
-    text = re.sub(r"(://[^:/@\s]*:)\S+@", r"\1***@", text)
-    return re.sub(r"(?i)\b(password\s*=\s*)('[^']*'|\S+)", r"\1***", text)
 
 
 def host_and_port(target: Target) -> tuple[str, int]:

@@ -22,11 +22,11 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
     A snapshot is taken once an attempt: one that was begun already keeps the facts and benchmarks from before it began.
     """
     last = attempts.latest(job.ledger, migration.version)
-    if last is not None and last.state == "verified" and last.sql_hash == migration.file.sql_hash:
+    if last is not None and last.state == "verified" and migration.file.is_text_of(last.sql_hash):
         job.log.info("deployed and verified already: nothing to keep")
         return last
     if last is not None and last.state in attempts.UNFINISHED:
-        if last.state not in ("applying", "applied") or last.sql_hash == migration.file.sql_hash:
+        if last.state not in ("applying", "applied") or migration.file.is_text_of(last.sql_hash):
             job.log.info("attempt %d was left in state %s: going on with it and its snapshot", last.id, last.state)
             return last
         # A file that failed may be corrected as long as nothing of it is in the database.
@@ -47,13 +47,14 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
     job.log.info("snapshot of %d catalog facts, fingerprint %s", len(facts.facts), facts.fingerprint[:12])
     with job.guard.session(f"snapshot {migration.version}") as connection:
         for check in built_in_checks():
-            result = run_check(connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s)
+            result = run_check(connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s, theirs=False)
             job.record_check(last, result, kind="check before")
         known = [list(finding.key) for finding in run_lints(connection)]
         job.record(last, LINT_BEFORE, "findings there already", str(len(known)), {"keys": known})
         if not job.on_copy and may_change_access(migration):
-            sample_target(job, last, connection)
-        if job.benchmark and migration.benchmarks:
+            sample_target(job, last, connection, facts)
+    if job.benchmark and migration.benchmarks:
+        with job.guard.session(f"snapshot {migration.version}", theirs=True) as connection:
             job.log.info("benchmarks before")
             for name, measurement in benchmarks.measure_all(
                 connection,

@@ -33,7 +33,7 @@ def verify(job: Job, migration: Migration) -> Attempt:
     Every check runs, also after the first failure. Raises VerificationFailedError naming all that failed.
     """
     current = attempts.latest(job.ledger, migration.version)
-    if current is not None and current.state == "verified" and current.sql_hash == migration.file.sql_hash:
+    if current is not None and current.state == "verified" and migration.file.is_text_of(current.sql_hash):
         # A try that was killed between this commit and its report; failing here would undo a good migration.
         job.log.info("verified already by an earlier try")
         return current
@@ -41,7 +41,7 @@ def verify(job: Job, migration: Migration) -> Attempt:
         raise VerificationFailedError(migration.stem, ["it is not in state applied"])
     failures: list[str] = []
     before = evidence.of_attempt(job.ledger, current.id, "check before", "benchmark before", LINT_BEFORE)
-    with job.guard.session(f"verify {migration.version}") as connection:
+    with job.guard.session(f"verify {migration.version}", theirs=True) as connection:
         failures += _verify_checks(job, connection, current, migration, before)
         if job.benchmark:
             failures += _verify_benchmarks(job, connection, current, migration, before)
@@ -67,7 +67,7 @@ def _verify_checks(
     }
     failures = []
     for check in built_in_checks():
-        result = run_check(connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s)
+        result = run_check(connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s, theirs=False)
         result = _without_known(result, known.get(check.name, set()))
         log_result(result, job.log)
         job.record_check(current, result)

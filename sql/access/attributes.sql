@@ -9,12 +9,13 @@ declare
     value text;
 begin
     for subject in
-        select s.sid, s.claims
+        select s.sid, s.claims, s.settings
         from access_proof.subject s
         where s.role = of_role
         order by s.sid
     loop
         perform set_config(claims_name, subject.claims, true), set_config(sub_name, '', true);
+        perform set_config(each.key, each.value, true) from jsonb_each_text(subject.settings) each;
         sid := subject.sid;
         texts := '{}';
         errors := '{}';

@@ -3,6 +3,9 @@ select
     a.attname::text as name,
     format_type(a.atttypid, a.atttypmod) as type,
     t.typcategory::text as category,
+    a.attnotnull as required,
+    -- Values without an order cannot be grouped or indexed: they are told apart by their digests.
+    not (t.typname in ('json', 'xml', 'jsonpath', 'txid_snapshot') or t.typcategory = 'G') as ordered,
     (t.typtype = 'e'
         or t.typname in ('uuid', 'int2', 'int4', 'int8', 'bool', 'date', 'timestamp', 'timestamptz')
         or (t.typname in ('text', 'varchar') and l.collisdeterministic)) as exact,

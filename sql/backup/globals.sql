@@ -118,12 +118,25 @@ statement as (
             ),
             case
                 when split_part(entry, '=', 1) ~* '(passw|secret|token|credential|apikey|api_key|private)' then quote_literal('hidden')
-                -- A list keeps its elements quoted by the server itself.
+                -- Element by element, each quoted: SET … FROM CURRENT keeps a list's text of that moment, whatever stands in it.
                 when split_part(entry, '=', 1) in (
                     'search_path', 'temp_tablespaces', 'session_preload_libraries', 'local_preload_libraries'
-                ) then replace(
-                    coalesce(nullif(substr(entry, strpos(entry, '=') + 1), ''), quote_literal('')), '""', quote_literal('')
-                )
+                ) then coalesce((
+                    select string_agg(quote_literal(element.name), ', ' order by part.place)
+                    from regexp_matches(
+                        substr(entry, strpos(entry, '=') + 1), '"(?:[^"]|"")*"|[^,[:space:]]+', 'g'
+                    ) with ordinality part (found, place)
+                    cross join lateral (
+                        select case
+                            when pg_catalog.starts_with(part.found[1], '"')
+                                then replace(substr(part.found[1], 2, length(part.found[1]) - 2), '""', '"')
+                            when split_part(entry, '=', 1) in ('search_path', 'temp_tablespaces')
+                                then lower(part.found[1] collate "C")
+                            else part.found[1]
+                        end as name
+                    ) element
+                    where element.name <> ''
+                ), quote_literal(''))
                 else quote_literal(substr(entry, strpos(entry, '=') + 1))
             end
         )

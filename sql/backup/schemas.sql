@@ -16,7 +16,7 @@ select
             join pg_catalog.pg_proc p on p.oid = t.evtfoid
             where p.pronamespace = n.oid
         )
-        or n.nspname = any (pg_catalog.current_schemas(false)) as always
+        or n.nspname = any (coalesce(nullif(current_setting('pg_deploy.schemas', true), ''), current_schemas(true)::text)::name[]) as always
 from pg_catalog.pg_namespace n
 where not pg_catalog.starts_with(n.nspname::text, 'pg_')
     and n.nspname <> 'information_schema'

@@ -15,3 +15,10 @@ where k.oid >= 16384
     where e.classid = 'pg_catalog.pg_cast'::regclass
       and e.objid = k.oid
 )
+  and not exists (
+    select
+    from pg_catalog.pg_depend d
+    where d.classid = 'pg_catalog.pg_cast'::regclass
+      and d.objid = k.oid
+      and d.deptype = 'i'
+)

@@ -22,7 +22,8 @@ join included_schema s on s.oid = k.connamespace
 left join pg_catalog.pg_class c on c.oid = k.conrelid
 left join pg_catalog.pg_type t on t.oid = k.contypid
 where (k.conrelid <> 0 or k.contypid <> 0)
-  and k.contype <> 'n'
+  -- a constraint trigger shows as a trigger
+  and k.contype not in ('t', 'n')
   and not exists (
     select
     from extension_member e

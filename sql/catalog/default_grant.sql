@@ -3,7 +3,7 @@ select
     'default grant' as kind,
     case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
         when 'T' then 'types' when 'n' then 'schemas' when 'L' then 'large objects' else d.defaclobjtype::text end
-        || ' made by ' || pg_get_userbyid(d.defaclrole)
+        || ' made by ' || quote_ident(pg_get_userbyid(d.defaclrole))
         || coalesce(' in schema ' || quote_ident(s.nspname), '') as identity,
     'database' as scope,
     jsonb_build_object('present', true) || coalesce((

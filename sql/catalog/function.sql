@@ -36,3 +36,11 @@ where not exists (
     where e.classid = 'pg_catalog.pg_proc'::regclass
       and e.objid = p.oid
 )
+  -- a range type's own come and go with it
+  and not exists (
+    select
+    from pg_catalog.pg_depend d
+    where d.classid = 'pg_catalog.pg_proc'::regclass
+      and d.objid = p.oid
+      and d.deptype = 'i'
+)

@@ -47,8 +47,15 @@ with object as (
     from pg_catalog.pg_proc p
     join pg_catalog.pg_namespace n on n.oid = p.pronamespace
     left join included_schema s on s.oid = n.oid
-    where s.oid is not null
-       or (p.proacl is not null and n.nspname = 'pg_catalog')
+    where (s.oid is not null or (p.proacl is not null and n.nspname = 'pg_catalog'))
+      -- a range type's own come and go with it
+      and not exists (
+        select
+        from pg_catalog.pg_depend d
+        where d.classid = 'pg_catalog.pg_proc'::regclass
+          and d.objid = p.oid
+          and d.deptype = 'i'
+    )
     union all
     select
         'type',
@@ -145,11 +152,25 @@ with object as (
         'cluster',
         false
     from pg_catalog.pg_tablespace b
+    union all
+    -- Without an ACL of its own it is its owner's alone.
+    select
+        'large object',
+        l.oid::text,
+        'pg_catalog.pg_largeobject'::regclass,
+        l.oid,
+        0,
+        l.lomacl,
+        '{}'::aclitem[],
+        'database',
+        false
+    from pg_catalog.pg_largeobject_metadata l
+    where l.lomacl is not null
 ),
 right_held as (
     select
         o.type || ' ' || o.name || ' to '
-            || case x.grantee when 0 then 'public' else pg_get_userbyid(x.grantee)::text end as identity,
+            || case x.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end as identity,
         o.scope,
         'by ' || pg_get_userbyid(x.grantor) as grantor,
         string_agg(

@@ -1,7 +1,7 @@
 -- From version 16 on a membership has options of its own, and one more for each grantor: hence jsonb, and the list.
 select
     'membership' as kind,
-    format('%s in %s', pg_get_userbyid(m.member), pg_get_userbyid(m.roleid)) as identity,
+    format('%I in %I', pg_get_userbyid(m.member), pg_get_userbyid(m.roleid)) as identity,
     'cluster' as scope,
     jsonb_object_agg(
         'by ' || pg_get_userbyid(m.grantor),

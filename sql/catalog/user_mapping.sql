@@ -1,7 +1,7 @@
 -- Through the view, which everybody may read; of the options only their names, and the value of "user".
 select
     'user mapping' as kind,
-    format('%s on server %I', case m.umuser when 0 then 'public' else m.usename::text end, m.srvname) as identity,
+    format('%s on server %I', case m.umuser when 0 then 'public' else quote_ident(m.usename) end, m.srvname) as identity,
     'database' as scope,
     jsonb_build_object('options', (
         select jsonb_agg(

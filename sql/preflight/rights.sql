@@ -5,7 +5,15 @@ select
     r.rolcreaterole as can_create_role,
     has_database_privilege(current_database(), 'create') as can_create_schema,
     current_database()::text as database,
-    current_schema()::text as default_schema,
+    (
+        -- As current_schema(): the first that is there and is neither pg_catalog nor temporary, unless they are named.
+        select s.name
+        from unnest(coalesce(nullif(current_setting('pg_deploy.schemas', true), ''), current_schemas(true)::text)::text[]) with ordinality s (name, place)
+        where s.name <> 'pg_catalog'
+            and not starts_with(s.name, 'pg_temp')
+        order by s.place
+        limit 1
+    ) as default_schema,
     current_setting('server_version_num')::int as version_num,
     (
         exists (

@@ -4,4 +4,4 @@ select
     pg_has_role(n.nspowner, 'usage') as schema_owned
 from pg_catalog.pg_proc p
 join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-where p.oid = to_regprocedure(%s)
+where p.oid = %s::oid

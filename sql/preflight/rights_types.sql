@@ -12,10 +12,10 @@ cross join lateral (
     join pg_catalog.pg_namespace n on n.oid = y.typnamespace
     where y.typname = w.name
         and case
-            when w.schema is null then n.nspname = any (current_schemas(true))
+            when w.schema is null then n.nspname = any (coalesce(nullif(current_setting('pg_deploy.schemas', true), ''), current_schemas(true)::text)::name[])
             else n.nspname = w.schema
         end
-    order by array_position(current_schemas(true), n.nspname)
+    order by array_position(coalesce(nullif(current_setting('pg_deploy.schemas', true), ''), current_schemas(true)::text)::name[], n.nspname)
     limit 1
 ) y
 join pg_catalog.pg_namespace n on n.oid = y.typnamespace

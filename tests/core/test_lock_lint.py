@@ -63,3 +63,24 @@ def test_each_of_many_texts_keeps_its_own_findings() -> None:
             assert {finding.line for finding in findings} == {2}
         else:
             assert rules == set()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "create table if not exists public.a (id int);",
+        "-- create table public.a (id int);\nselect 1;",
+        "create function f() returns void language sql as 'create table public.a (id int)';",
+        "create table other.a (id int);",
+    ],
+)
+def test_what_may_have_been_there_is_dropped_with_its_rows(made: str) -> None:
+    """`create table if not exists`, then `drop table`: green, and a table of fifty rows was gone."""
+    found = lint_locks(f"{made}\ndrop table public.a;", server_version=150018)
+    assert "ban-drop-table" in {finding.rule for finding in found}
+
+
+def test_what_was_surely_made_above_may_be_dropped() -> None:
+    """A table that only helps along is nobody's."""
+    found = lint_locks("create table public.a (id int);\ndrop table public.a;", server_version=150018)
+    assert "ban-drop-table" not in {finding.rule for finding in found}

@@ -38,21 +38,24 @@ GOOD = "create table public.{name} (id int primary key);\n"
 Files = Mapping[str, str | bytes]
 CASES: dict[str, tuple[Files, dict[str, Any], list[str]]] = {
     "a name off the pattern": (
-        {"2026_a.sql": GOOD, "20260101000000.sql": GOOD},
+        {"2026-a.sql": GOOD, "20260101000000.sql": GOOD},
         {},
-        ['"20260101000000.sql" is not named like a migration; rename it', '"2026_a.sql" is not named like'],
+        ['"2026-a.sql" is not named like a migration: after the digits', '"20260101000000.sql" is not named like'],
     ),
     "two files of one version": (
         {f"{A}.sql": GOOD, "20260101000000_b.sql": GOOD},
         {},
-        [f'"{A}.sql" and "20260101000000_b.sql" have the same version 20260101000000; give one of them a later'],
+        [
+            f'"{A}.sql" and "20260101000000_b.sql" have the same version 20260101000000, and the history keeps',
+            "make baseline CONF",
+        ],
     ),
     "an empty file": ({f"{A}.sql": " \n"}, {}, [f'"{A}.sql" holds no SQL statement']),
     "a file of comments": ({f"{A}.sql": "-- to do\n/* later */ ;\n"}, {}, [f'"{A}.sql" holds no SQL statement']),
     "a file that is not UTF-8": (
         {f"{A}.sql": b"select 1;\n-- caf\xe9\n"},
         {},
-        [f'"{A}.sql" is not UTF-8 from line 2 on; save it as UTF-8'],
+        [f'"{A}.sql" line 2, column 7 is not UTF-8, byte 0xE9', "iconv -f WINDOWS-1252 -t UTF-8"],
     ),
     "a syntax error": (
         {f"{A}.sql": "create table public.t (\n    id int,\n    nane txt,,\n);\n"},
@@ -147,7 +150,7 @@ CASES: dict[str, tuple[Files, dict[str, Any], list[str]]] = {
     ),
     "many faults at once": (
         {
-            "2026_a.sql": GOOD,
+            "2026-a.sql": GOOD,
             f"{A}.sql": "selekt 1;\n",
             f"{A}/migration.yaml": "riks: low\n",
             f"{A}/verify/x.sql": "commit;\n",
@@ -156,7 +159,7 @@ CASES: dict[str, tuple[Files, dict[str, Any], list[str]]] = {
         },
         {"migrations": [A, B, "20991231000000"]},
         [
-            '"2026_a.sql" is not named like a migration',
+            '"2026-a.sql" is not named like a migration',
             '"20991231000000" was not found',
             f'"{A}.sql" line 1, column 1: syntax error',
             "unknown key 'riks'",
@@ -324,13 +327,13 @@ def test_a_value_of_the_wrong_type_starts_no_run(empty_database: str, tmp_path: 
 
 def test_an_unreachable_target_is_named_with_what_to_look_at(empty_database: str, tmp_path: Path) -> None:
     """The most common fault of a new installation must not look like a bug of ours."""
-    write(tmp_path, {f"{A}.sql": GOOD, "2026_a.sql": GOOD})
+    write(tmp_path, {f"{A}.sql": GOOD, "2026-a.sql": GOOD})
     with unchanged(empty_database):
         result = deploy(with_port(empty_database, free_port()), tmp_path)
     refused_before_anything(result, A)
     assert 'cannot connect to target "target_db": ' in result.text
     assert "check the host, port, user and password of the Airflow connection" in result.text
-    assert '"2026_a.sql" is not named like a migration' in result.text
+    assert '"2026-a.sql" is not named like a migration' in result.text
 
 
 def test_a_wrong_password_is_refused_and_printed_nowhere(

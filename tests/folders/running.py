@@ -153,8 +153,9 @@ def _with_psql(at: Cluster, case: Case, steps: int) -> tuple[str, Look | None]:
                     command, capture_output=True, check=False, env={**os.environ, "PGCLIENTENCODING": "UTF8"}
                 )
                 if ran.returncode:
-                    first = ran.stderr.decode(errors="replace").strip().splitlines() or ["failed"]
-                    return first[0].rsplit("migrations/", 1)[-1], None
+                    said = ran.stderr.decode(errors="replace").strip().splitlines()
+                    first = next((line for line in said if "ERROR" in line), "failed")
+                    return first.rsplit("migrations/", 1)[-1], None
         return "accepts", look(at.bindir, at.admin_url(name))
 
 

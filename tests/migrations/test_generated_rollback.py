@@ -17,9 +17,9 @@ from tests.migrations.runner import FOLDER, STEMS, apply
 def test_a_generated_rollback_leaves_nothing_behind(copy: Copy, stem: str) -> None:
     """The hardest cases that we ship: helpers that policies call, views over telemetry, a cron job, concurrent indexes."""
     with Target("copy", copy.url).session("test") as connection:
-        state, before = copy.state(), read_facts(connection)
+        state, before = copy.state(), read_facts(connection, objects="all")
         apply(copy.connection, stem)
-        after = read_facts(connection)
+        after = read_facts(connection, objects="all")
         generated = generate_rollback(before, after, migration_sql=(FOLDER / f"{stem}.sql").read_text())
         assert not generated.refusals
         assert not generated.losses

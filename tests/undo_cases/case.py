@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pg_deploy.apply import apply
 from pg_deploy.errors import NoRollbackError, PgDeployError, RollbackRefusedError
 from pg_deploy.rollback import roll_back
 from pg_deploy.snapshot import take_snapshot
+from pg_deploy.undo.contents import read_contents
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.undo_cases.filling import fill
@@ -86,15 +87,17 @@ def _judge(server: Server, case: Case, database: str, url: str, folder: Path, be
 
     with working_on(url, folder) as work:
         try:
-            take_snapshot(work.job, work.migrations[0])
+            take_snapshot(replace(work.job, on_copy=True), work.migrations[0])
         except Exception as error:
             return outcome("wrong", f"the snapshot fails: {error!r}")
         try:
+            with work.job.target.session("contents") as connection:
+                job = replace(work.job, on_copy=True, contents=read_contents(connection, case.migration))
             apply(work.job, work.migrations[0])
         except PgDeployError as error:
             return outcome("not applied", error)
         try:
-            undone = roll_back(work.job, _VERSION)
+            undone = roll_back(job, _VERSION)
         except (NoRollbackError, RollbackRefusedError) as error:
             if "does not lead back" in str(error) or isinstance(error, RollbackRefusedError):
                 return outcome("wrong", error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -31,7 +32,15 @@ order by a.attnum
 
 
 def fill(connection: psycopg.Connection[Any]) -> None:
-    """Two rows for each empty table that takes them, three steps for each sequence. Commits."""
+    """Two rows for each empty table that takes them, three steps for each sequence; views that hold rows are refreshed. Commits.
+
+    Nothing where a view cannot hold what the rows would give it.
+    """
+    with suppress(psycopg.Error), connection.transaction():
+        _fill_all(connection)
+
+
+def _fill_all(connection: psycopg.Connection[Any]) -> None:
     connection.execute("set search_path = ''")
     for _ in range(2):
         # Twice: a table may need one that comes later.
@@ -46,6 +55,10 @@ def fill(connection: psycopg.Connection[Any]) -> None:
     ).fetchall():
         for _ in range(3):
             _try(connection, sql.SQL("select nextval({})").format(sql.Literal(name)))
+    for (name,) in connection.execute(
+        "select c.oid::regclass::text from pg_catalog.pg_class c where relkind = 'm' and relispopulated order by c.oid"
+    ).fetchall():
+        connection.execute(f"refresh materialized view {name}".encode())
 
 
 def _fill(connection: psycopg.Connection[Any], oid: int, table: sql.Identifier) -> None:
@@ -93,7 +106,8 @@ def _value(column: tuple[Any, ...], number: int) -> sql.Composable:
 
 def _try(connection: psycopg.Connection[Any], statement: sql.Composable) -> bool:
     try:
-        connection.execute(statement)
+        with connection.transaction():
+            connection.execute(statement)
     except psycopg.Error:
         return False
     return True

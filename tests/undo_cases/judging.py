@@ -61,9 +61,14 @@ def _dump(server: Server, database: str) -> tuple[str, ...]:
     )
     if done.returncode:
         return (f"pg_dump failed: {done.stderr}",)
-    lines = [line for line in done.stdout.splitlines() if not re.match(r"\\(un)?restrict |--|$", line)]
+    lines = [_ordered(line) for line in done.stdout.splitlines() if not re.match(r"\\(un)?restrict |--|$", line)]
     rights = [line for line in lines if re.match(r"(GRANT|REVOKE|ALTER DEFAULT PRIVILEGES) ", line)]
     return tuple([line for line in lines if line not in rights] + sorted(rights))
+
+
+def _ordered(line: str) -> str:
+    """Storage parameters are a set, which the server keeps in the order in which they were given."""
+    return re.sub(r"WITH \(([^()]*)\)", lambda found: f"WITH ({', '.join(sorted(found[1].split(', ')))})", line)
 
 
 def _contents(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, str]]:

@@ -5,22 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pg_deploy.access.api import Api
 from pg_deploy.access.change import AccessChange
-from pg_deploy.access.facts import deciding_functions
-from pg_deploy.access.functions import called_by, policy_texts
+from pg_deploy.access.closure import text_of
 from pg_deploy.access.moved import OURS
+from pg_deploy.catalog.identities import of_grant
 from pg_deploy.catalog.reader import Fact, Facts
 
 # They decide nothing about rows, wherever they are.
-_HARMLESS = frozenset({"index", "comment", "statistics", "cron job"})
+_HARMLESS = frozenset({"index", "comment", "statistics", "cron job", "extension"})
 # They decide about rows of what they belong to, which has to be new as well.
 _PARTS = ("column", "constraint", "trigger", "policy", "grant", "sequence")
 _OBJECTS = ("table", "view", "materialized view", "function", "procedure", "aggregate", "type", "schema")
+_SPEAKING = (
+    "policy",
+    "view",
+    "materialized view",
+    "function",
+    "procedure",
+    "trigger",
+    "constraint",
+    "rule",
+    "operator",
+    "cast",
+)
 _WORD = re.compile(r'"(?:[^"]|"")+"|[a-z_][\w$]*', re.IGNORECASE)
 
 
-def only_adds(before: Facts, after: Facts, changes: Iterable[AccessChange], api: Api) -> bool:
+def only_adds(before: Facts, after: Facts, changes: Iterable[AccessChange]) -> bool:
     """Whether nothing that decides access to what existed before differs: every difference is a new object or harmless.
 
     An object whose name any policy, view or function that they call mentions is no mere addition: a body that leaves its
@@ -33,11 +44,13 @@ def only_adds(before: Facts, after: Facts, changes: Iterable[AccessChange], api:
     new = [fact for fact in after.facts - before.facts if fact.kind not in _HARMLESS]
     if not all(fact.kind in _OBJECTS or fact.kind in _PARTS for fact in new):
         return False
+    if any(fact.properties.get("inherits") for fact in new if fact.kind in ("table", "foreign table")):
+        return False
     objects = {f"{fact.kind} {fact.identity}" for fact in new if fact.kind in _OBJECTS}
     names = {_plain(fact.identity) for fact in new if fact.kind in _OBJECTS}
     if not all(_belongs(fact, objects, names) for fact in new if fact.kind in _PARTS):
         return False
-    said = _words(_texts(before, api))
+    said = _words(_texts(before))
     last = {name.rsplit(".", 1)[-1].strip('"').lower() for name in names}
     return not said & (last | set(OURS) | {"cron"})
 
@@ -47,7 +60,7 @@ def _belongs(fact: Fact, objects: set[str], names: set[str]) -> bool:
     if fact.kind == "sequence":
         return True
     if fact.kind == "grant":
-        target = fact.identity.rsplit(" to ", 1)[0]
+        target = of_grant(fact.identity)[0]
         kind = next((kind for kind in ("column ", "sequence ") if target.startswith(kind)), None)
         if kind is None:
             return target in objects
@@ -60,15 +73,11 @@ def _plain(identity: str) -> str:
     return identity.split("(", 1)[0]
 
 
-def _texts(facts: Facts, api: Api) -> Iterable[str]:
-    views = [
-        str(fact.properties.get("definition", "")) for fact in facts.facts if fact.kind in ("view", "materialized view")
-    ]
-    policies = policy_texts(facts)
-    yield from policies
-    yield from views
-    for function in called_by([*policies, *views], facts) | deciding_functions(facts, api):
-        yield str(function.properties.get("definition", ""))
+def _texts(facts: Facts) -> Iterable[str]:
+    """All SQL that something of before is made of: any of it could take a new object for another."""
+    for fact in facts.facts:
+        if fact.kind in _SPEAKING or (fact.kind == "column" and "default" in fact.properties):
+            yield text_of(fact)
 
 
 def _words(texts: Iterable[str]) -> set[str]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from pg_deploy.access.rights import PUBLIC, held_rights, memberships, reachable_roles
+from pg_deploy.catalog.reader import Facts
+
+NO_USERS = "select null::text where false"
 
 
 @dataclass(frozen=True)
@@ -31,3 +37,56 @@ class Api:
 
 
 SUPABASE = Api()
+
+
+@lru_cache(maxsize=8)
+def api_of(*sides: Facts) -> Api:
+    """Every role that can log in, or be set to by one that can, and has rights that policies may hold back; Supabase's first.
+
+    Superusers, and roles that only use what they own or bypass every policy, are nobody whom a policy could let in. The
+    people are those of auth.users, where there is such a table and a role that they act as.
+    """
+    found: dict[str, None] = {}
+    for facts in sides:
+        there = {fact.identity for fact in facts.facts if fact.kind == "role"}
+        found.update(dict.fromkeys(role for role in SUPABASE.roles if role in there))
+    for facts in sides:
+        found.update(dict.fromkeys(sorted(_asking(facts))))
+    users = any(("table", "auth.users") in facts.by_key for facts in sides) and SUPABASE.signed_in in found
+    return replace(SUPABASE, roles=tuple(found), users=SUPABASE.users if users else NO_USERS)
+
+
+def _asking(facts: Facts) -> set[str]:
+    roles = {fact.identity: fact.properties for fact in facts.facts if fact.kind == "role"}
+    logins = [name for name, properties in roles.items() if properties.get("login") and not properties.get("superuser")]
+    members = memberships(facts)
+    settable = set(logins)
+    waiting = list(logins)
+    while waiting:
+        for role in members.get(waiting.pop(), ()):
+            if role not in settable:
+                settable.add(role)
+                waiting.append(role)
+    owners = {
+        f"{fact.kind} {fact.identity}": fact.properties
+        for fact in facts.facts
+        if fact.kind in ("table", "view", "materialized view", "foreign table")
+    }
+    granted: set[str] = set()
+    for (target, role), held in held_rights(facts).items():
+        schema = target.split(" ")[-1].split(".", 1)[0].strip('"')
+        if not held or schema in SUPABASE.ignored_schemas:
+            continue
+        owner = owners.get(target)
+        if target.startswith("column ") or (
+            owner is not None and (owner.get("owner") != role or owner.get("force row level security"))
+        ):
+            granted.add(role)
+    return {
+        name
+        for name in settable
+        if name in roles
+        and not roles[name].get("superuser")
+        and not roles[name].get("bypass row level security")
+        and (reachable_roles(facts, [name]) - {PUBLIC}) & granted
+    }

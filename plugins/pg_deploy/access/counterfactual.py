@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 from pg_deploy.access.facts import RELATIONS
 from pg_deploy.access.functions import routines
 from pg_deploy.access.policies import table_of
+from pg_deploy.catalog.identities import of_grant
 from pg_deploy.catalog.reader import Fact, Facts
 
 _WORD = re.compile(r"[a-z_][\w$]*", re.IGNORECASE)
@@ -47,7 +48,7 @@ def _concerns(fact: Fact, tables: Collection[str], itself: str) -> bool:
     if fact.kind == "column":
         return fact.identity.replace('"', "").rsplit(".", 1)[0] in tables
     if fact.kind == "grant":
-        target = fact.identity.rsplit(" to ", 1)[0].replace('"', "")
+        target = of_grant(fact.identity)[0].replace('"', "")
         return any(target == f"{kind} {name}" for kind in ("table", "schema") for name in tables)
     return False
 

@@ -43,9 +43,16 @@ class DataChange:
         return f'data of "{self.table}" differs: ' + ("; ".join(parts) or otherwise)
 
 
-def compare_rows(old: Side, new: Side, table: str, universe: Universe) -> DataChange:
-    """The keys that differ; leaves new rows out of the new side's weights, so that these speak of rows that existed before."""
+def compare_rows(
+    old: Side, new: Side, table: str, universe: Universe, new_columns: Universe | None = None
+) -> DataChange:
+    """The keys that differ; leaves new rows out of the new side's weights, so that these speak of rows that existed before.
+
+    Where the columns themselves are others (`new_columns` is then the new side's universe), only keys are compared.
+    """
     columns = tuple(column.name for column in universe.columns)
+    if new_columns is not None:
+        return _by_key(old, new, table, columns, new_columns)
     before, after = _weights(old, table, universe), _weights(new, table, universe)
     gone = {key for key, value in before.items() if after.get(key) != value}
     come = {key for key, value in after.items() if before.get(key) != value}
@@ -62,12 +69,27 @@ def compare_rows(old: Side, new: Side, table: str, universe: Universe) -> DataCh
     return DataChange(table, columns, added, removed, moved, places=places)
 
 
+def _by_key(old: Side, new: Side, table: str, columns: tuple[str, ...], new_columns: Universe) -> DataChange:
+    keys = []
+    for side in (old, new):
+        rows = side.connection.execute(
+            f"select {key_text(side, table)} from {side.relations[table].quoted} t limit {MOST_ROWS + 1}".encode()
+        ).fetchall()
+        keys.append({row[0] for row in rows})
+    if max(map(len, keys)) > MOST_ROWS:
+        return DataChange(table, columns, (), (), (), complete=False)
+    added, removed = tuple(sorted(keys[1] - keys[0])), tuple(sorted(keys[0] - keys[1]))
+    if added:
+        _leave_out(new, table, new_columns, added)
+    return DataChange(table, columns, added, removed, ())
+
+
 def key_text(side: Side, table: str) -> str:
     """The key of a row `t` as text: the only column of a plain key, else the row of all of them."""
     key = side.relations[table].key
     if len(key) == 1:
         return f"t.{quote(key[0])}::text"
-    return f"row({', '.join('t.' + quote(part) for part in key)})::text" if key else "t::text"
+    return f"row({', '.join('t.' + quote(part) for part in key)})::text" if key else side.row_text(table)
 
 
 def _weights(side: Side, table: str, universe: Universe) -> dict[tuple[int, int], tuple[int, int, int]]:
@@ -101,14 +123,15 @@ def _keys(
 
 def _leave_out(side: Side, table: str, universe: Universe, keys: tuple[str, ...]) -> None:
     relation = side.relations[table]
-    if not relation.key:
-        return
     connection = side.connection
     hashed = f"row({', '.join('t.' + quote(part) for part in relation.key)})"
+    first, second = f"hash_record_extended({hashed}, 11)", f"hash_record_extended({hashed}, 23)"
+    if not relation.key:
+        first, second = (f"hashtextextended({side.row_text(table)}, {seed})" for seed in (11, 23))
     weight = weight_name(relation.id)
     connection.execute(
-        f"with gone as (select q.tid, count(*) as n, bit_xor(hash_record_extended({hashed}, 11)) as x1,"
-        f" bit_xor(hash_record_extended({hashed}, 23)) as x2 from {relation.quoted} t join {universe.name} q"
+        f"with gone as (select q.tid, count(*) as n, bit_xor({first}) as x1,"
+        f" bit_xor({second}) as x2 from {relation.quoted} t join {universe.name} q"
         f" on {matched(universe)} where {key_text(side, table)} = any (%s) group by q.tid)"
         f" update {weight} w set n = w.n - g.n, x1 = w.x1 # g.x1, x2 = w.x2 # g.x2 from gone g where g.tid = w.tid".encode(),
         [list(keys)],

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pg_deploy.access.change import AccessChange, words
 from pg_deploy.access.drilldown import RowDifference
 from pg_deploy.access.proof import Proof
+from pg_deploy.access.unsettled import Unsettled
 from pg_deploy.errors import InvalidAccessFileError
 from pg_deploy.migrations.manifest import Access
 
@@ -28,6 +29,8 @@ class Declared(BaseModel):
     role: tuple[str, ...]
     target: str = Field(alias="object")
     command: tuple[str, ...]
+    direction: Literal["gained", "lost", "both"] | None = None
+    """Which way; without it an entry speaks of both, and a warning says so."""
     why: str = Field(min_length=3)
 
     @field_validator("role", "command", mode="before")
@@ -35,21 +38,32 @@ class Declared(BaseModel):
     def _listed(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
 
-    def covers(self, role: str, named: str, command: str) -> bool:
-        """Whether this entry speaks of that command of that role on that object."""
+    def covers(self, role: str, named: str, command: str, direction: str = "changed") -> bool:
+        """Whether this entry speaks of that command of that role on that object, in that direction."""
         return (
             self.target == named
+            and (self.direction in (None, "both") or direction == self.direction)
             and ("*" in self.role or role in self.role)
             and ("*" in self.command or command.lower() in {word.lower() for word in self.command})
         )
 
 
+class Unproven(BaseModel):
+    """What is deployed though nothing could settle it: the object, and why that is acceptable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    target: str = Field(alias="object")
+    why: str = Field(min_length=3)
+
+
 class AccessFile(BaseModel):
-    """access.yaml: new objects that the API reaches (`opened`) and, for `access: changed`, every difference (`changed`)."""
+    """access.yaml: new objects that the API reaches (`opened`), for `access: changed` every difference (`changed`), and
+    what may stay `unproven`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     opened: tuple[Declared, ...] = ()
     changed: tuple[Declared, ...] = ()
+    unproven: tuple[Unproven, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,71 +95,118 @@ def read_access_file(companion: Path | None) -> AccessFile:
         raise InvalidAccessFileError(path, f"'{place}': {fault['msg']}") from error
 
 
-def decide(access: Access, declared: AccessFile, proof: Proof) -> Decision:
+def decide(access: Access, declared: AccessFile, proof: Proof, *, rows_were_asked: bool = True) -> Decision:
     """What a migration's `access` makes of what was found.
 
     `unchanged`: nothing may differ on what existed before, and what is opened must be declared. `changed`: the
-    differences must be those declared, each of them, and each declared one must be found. `undeclared`: shown only.
+    differences must be those declared, each of them, and each declared one must be found. Under both, whatever is not
+    settled must be declared as `unproven`; where rows could not be asked (`rows_were_asked` is false) it is shown only.
+    `undeclared`: shown only, first.
     """
-    shown = tuple(
-        dict.fromkeys(
-            [
-                *(disagreement.sentence for disagreement in proof.disagreements),
-                *(change.sentence for change in proof.changes if not change.decides),
-                *proof.labels,
-            ]
-        )
-    )
+    unsettled = unsettled_of(proof)
+    shown = tuple(dict.fromkeys([*(change.sentence for change in proof.changes if not change.decides), *proof.notes]))
+    open_ones = [each for each in unsettled if each.object not in {entry.target for entry in declared.unproven}]
     opened = [said for change in proof.opened for said in _undeclared(change, declared.opened, "opened")]
     if access == "undeclared":
-        everything = (*(found.sentence for found in (*proof.found, *proof.opened)), *shown)
-        return Decision(True, "undeclared" if proof.found or proof.opened else "unchanged", (), everything)
-    if access == "unchanged":
-        against = [*(found.sentence for found in proof.found), *opened]
-        against += _to_declare(proof.opened, declared.opened, "opened", "")
-        against += _to_declare(proof.found, (), "changed", "access: changed in migration.yaml, and ")
-        outcome: Outcome = "different" if against else "as declared" if proof.opened else "unchanged"
-        return Decision(not against, outcome, tuple(dict.fromkeys(against)), shown)
-    against = [said for found in proof.found for said in _undeclared(found, declared.changed, "changed")]
+        everything = (
+            *(found.sentence for found in (*proof.found, *proof.opened)),
+            *(each.sentence for each in unsettled),
+            *shown,
+        )
+        counts = proof.found or proof.opened or unsettled
+        return Decision(True, "undeclared" if counts else "unchanged", (), tuple(dict.fromkeys(everything)))
+    found = proof.found if access == "unchanged" else ()
+    against = [each.sentence for each in found]
+    if access == "changed":
+        against += [said for each in proof.found for said in _undeclared(each, declared.changed, "changed")]
     against += opened
-    against += [
-        f'{FILE} declares that {words(entry.role)} can {words(entry.command)} "{entry.target}" differently, and nothing of it was found'
-        for entry in declared.changed
-        if not any(_concerns(entry, found) for found in proof.found)
-    ]
+    if access == "changed":
+        against += [
+            f'{FILE} declares that {words(entry.role)} can {words(entry.command)} "{entry.target}" differently, and nothing of it was found'
+            for entry in declared.changed
+            if not any(_concerns(entry, each) for each in proof.found)
+        ]
+    if rows_were_asked:
+        against += [each.sentence for each in open_ones]
+    else:
+        shown = (*(each.sentence for each in open_ones), *shown)
     against += _to_declare(proof.opened, declared.opened, "opened", "")
-    against += _to_declare(proof.found, declared.changed, "changed", "")
-    outcome = "different" if against else "as declared" if proof.found or proof.opened else "unchanged"
-    return Decision(not against, outcome, tuple(dict.fromkeys(against)), (*(f.sentence for f in proof.found), *shown))
+    if access == "unchanged":
+        against += _to_declare(proof.found, (), "changed", "access: changed in migration.yaml, and ")
+    else:
+        against += _to_declare(proof.found, declared.changed, "changed", "")
+    if rows_were_asked:
+        against += _unproven_to_declare(open_ones)
+    declares = proof.opened or (proof.found and access == "changed") or (unsettled and rows_were_asked)
+    outcome: Outcome = "different" if against else "as declared" if declares else "unchanged"
+    accepted = [f"declared as unproven: {each.sentence}" for each in unsettled if each not in open_ones]
+    warned = _without_direction(declared.changed)
+    told = [each.sentence for each in proof.found] if access == "changed" else []
+    return Decision(not against, outcome, tuple(dict.fromkeys(against)), (*accepted, *told, *warned, *shown))
+
+
+def unsettled_of(proof: Proof) -> tuple[Unsettled, ...]:
+    """What is not settled, an answer of the real machinery that disagrees with the predicates included."""
+    disagreeing = [Unsettled(each.cell.table, each.sentence) for each in proof.disagreements]
+    return tuple(dict.fromkeys([*proof.unsettled, *disagreeing]))
+
+
+def _without_direction(entries: Sequence[Declared]) -> list[str]:
+    """A warning for entries that speak of gains and losses alike."""
+    names = dict.fromkeys(entry.target for entry in entries if entry.direction is None)
+    if not names:
+        return []
+    return [
+        f"warning: {FILE} does not say in which direction {words(names)} changes, so it covers gains and losses;"
+        " add `direction: gained` or `direction: lost`"
+    ]
+
+
+def _unproven_to_declare(unsettled: Sequence[Unsettled]) -> list[str]:
+    if not unsettled:
+        return []
+    listed = [
+        {"object": name, "why": "say why this is acceptable"} for name in dict.fromkeys(e.object for e in unsettled)
+    ]
+    text = yaml.safe_dump({"unproven": listed}, default_flow_style=True, sort_keys=False, width=10_000).strip()
+    return [f"if that is acceptable unproven, write into {FILE} beside migration.yaml: {text}"]
 
 
 def _undeclared(found: Found, entries: Sequence[Declared], section: str) -> list[str]:
     pairs = _pairs(found)
-    missing = [pair for pair in pairs if not any(entry.covers(*pair) for entry in entries)]
+    missing = [pair for pair in pairs if not any(entry.covers(*pair, found.direction) for entry in entries)]
     if not missing:
         return []
     commands = words(dict.fromkeys(command for _, _, command in missing))
     role, named, _ = missing[0]
+    which = f", direction {found.direction}" if section == "changed" and found.direction in ("gained", "lost") else ""
     return [
-        f"{found.sentence}; {FILE} does not declare it under `{section}` (role {role}, object {named}, command {commands})"
+        f"{found.sentence}; {FILE} does not declare it under `{section}`"
+        f" (role {role}, object {named}, command {commands}{which})"
     ]
 
 
 def _to_declare(found: Sequence[Found], entries: Sequence[Declared], section: str, before: str) -> list[str]:
     """One sentence with what to paste into access.yaml, if that is meant; none where nothing is missing."""
-    missing: dict[tuple[str, tuple[str, ...]], dict[str, None]] = {}
+    missing: dict[tuple[str, tuple[str, ...], str], dict[str, None]] = {}
     for each in found:
         commands: dict[tuple[str, str], dict[str, None]] = {}
         for role, named, command in _pairs(each):
-            if not any(entry.covers(role, named, command) for entry in entries):
+            if not any(entry.covers(role, named, command, each.direction) for entry in entries):
                 commands.setdefault((role, named), {})[command] = None
         for (role, named), told in commands.items():
-            missing.setdefault((named, tuple(told)), {})[role] = None
+            missing.setdefault((named, tuple(told), each.direction), {})[role] = None
     if not missing:
         return []
     listed = [
-        {"role": list(roles), "object": named, "command": list(commands), "why": "say why this is meant"}
-        for (named, commands), roles in missing.items()
+        {
+            "role": list(roles),
+            "object": named,
+            "command": list(commands),
+            **({"direction": direction if direction in ("gained", "lost") else "both"} if section == "changed" else {}),
+            "why": "say why this is meant",
+        }
+        for (named, commands, direction), roles in missing.items()
     ]
     text = yaml.safe_dump({section: listed}, default_flow_style=True, sort_keys=False, width=10_000).strip()
     return [f"if that is meant, write {before}into {FILE} beside migration.yaml: {text}"]
@@ -162,4 +223,4 @@ def _command(command: str) -> str:
 
 
 def _concerns(entry: Declared, found: Found) -> bool:
-    return any(entry.covers(*pair) for pair in _pairs(found))
+    return any(entry.covers(*pair, found.direction) for pair in _pairs(found))

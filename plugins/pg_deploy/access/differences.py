@@ -12,11 +12,13 @@ from pg_deploy.access.functions import is_definer
 from pg_deploy.access.opened import bypasses, reached_commands
 from pg_deploy.access.policies import policy_changes
 from pg_deploy.access.rights import PUBLIC, held_rights, membership_kinds, memberships, reachable_roles
+from pg_deploy.catalog.identities import of_setting
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.catalog.switches import is_on
 
 _DATA_RIGHTS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"})
 _OBJECTS = (*RELATIONS, "column", "function", "procedure", "schema", "sequence")
+_OTHER_OBJECTS = ("large object", "foreign data wrapper", "server", "this", "language", "tablespace")
 _RIGHTS_OF = {
     **dict.fromkeys((*RELATIONS, "column"), _DATA_RIGHTS),
     "materialized view": frozenset({"SELECT"}),
@@ -34,12 +36,20 @@ _ATTRIBUTES = {
 @lru_cache(maxsize=2)
 def access_changes(before: Facts, after: Facts, api: Api = SUPABASE) -> tuple[AccessChange, ...]:
     """Every difference in access facts, one sentence each; empty when they are equal."""
-    if access_facts(before, api).fingerprint == access_facts(after, api).fingerprint:
-        return ()
     return tuple(
         dict.fromkeys(
             change
-            for part in (_grants, _relations, policy_changes, _roles, _memberships, _defaults, _functions, _others)
+            for part in (
+                _grants,
+                _relations,
+                policy_changes,
+                _roles,
+                _memberships,
+                _defaults,
+                _functions,
+                _publications,
+                _others,
+            )
             for change in part(before, after, api)
         )
     )
@@ -57,12 +67,22 @@ def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
     for target, role in sorted(old.keys() | new.keys()):
         kind = next((kind for kind in sorted(_OBJECTS, key=len, reverse=True) if target.startswith(kind + " ")), None)
         had, has = old.get((target, role), frozenset()), new.get((target, role), frozenset())
-        if kind is None or had == has:
+        if had == has:
             continue
+        if kind is None:
+            kind = next((each for each in _OTHER_OBJECTS if target.startswith(each + " ")), target.split(" ", 1)[0])
         name = target[len(kind) + 1 :]
+        if kind not in _OBJECTS:
+            # what is new of these kinds is its maker's, and no way to anybody's rows
+            if kind in _OTHER_OBJECTS or any(key[0] == target for key in old):
+                yield from _changed_rights(before, after, api, target, kind, name, role, had, has)
+            continue
         if target not in objects_after and (kind != "column" or _table_of(name) not in _names(objects_after)):
             continue  # it is gone: said once for the object
         if target not in objects_before:
+            fact = objects_after.get(target)
+            if fact is not None and fact.kind in ("function", "procedure") and _moved_to(fact, after, before):
+                continue  # whether its answers differ where it is now, the engines tell
             opened = role in reached and (kind in RELATIONS or kind == "column" or target in definers)
             rights = sorted(has & _RIGHTS_OF.get(kind, has))
             if opened and rights:
@@ -78,14 +98,55 @@ def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
         owner = objects_after[target].properties.get("owner") if target in objects_after else None
         if role == owner:
             continue  # an owner gives itself what it likes
-        if gained := sorted(has - had):
-            can = tuple(right.lower() for right in gained)
-            yield AccessChange("gained", role, name, can, f'{role} could not {words(can)} {kind} "{name}" and can now')
-        if lost := sorted(had - has):
-            could = tuple(right.lower() for right in lost)
-            yield AccessChange(
-                "lost", role, name, could, f'{role} could {words(could)} {kind} "{name}" and can no longer'
-            )
+        yield from _changed_rights(before, after, api, target, kind, name, role, had, has)
+
+
+def _changed_rights(
+    before: Facts,
+    after: Facts,
+    api: Api,
+    target: str,
+    kind: str,
+    name: str,
+    role: str,
+    had: frozenset[str],
+    has: frozenset[str],
+) -> Iterator[AccessChange]:
+    members = _concerned(role, api, before, after)
+    gained = sorted(right for right in has - had if any(not _can(before, target, m, right) for m in members))
+    lost = sorted(right for right in had - has if any(not _can(after, target, m, right) for m in members))
+    handed = [right for right in gained if right.endswith(_GRANTABLE)]
+    if handed:
+        may = ", ".join(right.removesuffix(_GRANTABLE).lower() for right in handed)
+        said = f'{role} may now grant others to {may} {kind} "{name}"'
+        yield AccessChange("gained", role, name, ("grant",), said)
+    if plain := [right for right in gained if not right.endswith(_GRANTABLE)]:
+        can = tuple(right.lower() for right in plain)
+        said = f'{role} could not {_verbs(can)} {kind} "{name}" and can now'
+        yield AccessChange("gained", role, name, can, said)
+    if plain := [right for right in lost if not right.endswith(_GRANTABLE)]:
+        could = tuple(right.lower() for right in plain)
+        said = f'{role} could {_verbs(could)} {kind} "{name}" and can no longer'
+        yield AccessChange("lost", role, name, could, said)
+
+
+_GRANTABLE = " with grant option"
+
+
+def _verbs(rights: tuple[str, ...]) -> str:
+    return words("use" if right == "usage" else right for right in rights)
+
+
+def _concerned(role: str, api: Api, before: Facts, after: Facts) -> tuple[str, ...]:
+    """Whose rights a grant to `role` may change: its own, or for PUBLIC those of every role that asks."""
+    return api.roles if role == PUBLIC else (role,)
+
+
+def _can(facts: Facts, target: str, role: str, right: str) -> bool:
+    """Whether a role has a right, by itself, through a group or PUBLIC; a right that may be handed on is one too."""
+    rights = held_rights(facts)
+    wanted = {right, f"{right}{_GRANTABLE}"}
+    return any(wanted & rights.get((target, each), frozenset()) for each in reachable_roles(facts, [role]))
 
 
 def _table_of(column: str) -> str:
@@ -131,10 +192,10 @@ def _relations(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
                         f'{kind} "{fact.identity}" is gone: {words(who)} could use it',
                     )
                 continue
-            yield from _same_relation(kind, fact, now, ", ".join(who))
+            yield from _same_relation(kind, fact, now, ", ".join(who), after)
 
 
-def _same_relation(kind: str, old: Fact, new: Fact, who: str) -> Iterator[AccessChange]:
+def _same_relation(kind: str, old: Fact, new: Fact, who: str, facts: Facts) -> Iterator[AccessChange]:
     before, after, name = old.properties, new.properties, old.identity
     if before.get("owner") != after.get("owner"):
         yield AccessChange(
@@ -160,7 +221,9 @@ def _same_relation(kind: str, old: Fact, new: Fact, who: str) -> Iterator[Access
             (),
             f'row level security of "{name}" is enabled: {who or "every role"} had every row and now has what policies allow',
         )
-    if before.get("force row level security") != after.get("force row level security"):
+    if before.get("force row level security") != after.get("force row level security") and not bypasses(
+        str(after.get("owner")), facts
+    ):
         forced = after.get("force row level security")
         yield AccessChange(
             "lost" if forced else "gained",
@@ -181,12 +244,42 @@ def _same_relation(kind: str, old: Fact, new: Fact, who: str) -> Iterator[Access
             yield AccessChange(
                 "lost" if invoker else "gained", who, name, ("select",), f'view "{name}" now reads {reads}'
             )
+        yield from _view_options(name, who, before.get("options") or [], after.get("options") or [])
     if kind in ("view", "materialized view") and before.get("definition") != after.get("definition"):
         yield AccessChange("changed", who, name, ("select",), f'{kind} "{name}" is defined differently', decides=False)
     if before.get("inherits") != after.get("inherits"):
         yield AccessChange(
             "changed", who, name, (), f'"{name}" is part of other tables than before: {after.get("inherits", "none")}'
         )
+
+
+def _view_options(name: str, who: str, was: list[str], is_now: list[str]) -> Iterator[AccessChange]:
+    had, has = (dict(option.split("=", 1) for option in options) for options in (was, is_now))
+    if is_on(was, "security_barrier") and not is_on(is_now, "security_barrier"):
+        said = (
+            f'view "{name}" is no security barrier any more: a condition of the asker may see rows that the view hides'
+        )
+        yield AccessChange("gained", who, name, ("select",), said)
+    if had.get("check_option") and has.get("check_option") != had["check_option"]:
+        said = f'view "{name}" no longer checks what is written through it: rows that it does not show can be written'
+        yield AccessChange("gained", who, name, ("insert", "update"), said)
+
+
+def _publications(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
+    """What a publication sends goes to every subscriber, whatever a table's policies say of its readers."""
+    for kind in ("publication", "publication schema"):
+        for fact in sorted(fact for fact in after.facts if fact.kind == kind):
+            old = before.by_key.get((kind, fact.identity))
+            if old == fact:
+                continue
+            had = set(old.properties.get("tables") or ()) if old else set()
+            sent = sorted(set(fact.properties.get("tables") or ()) - had)
+            for table in sent:
+                said = f'publication "{fact.identity}" now sends rows of "{table}" to its subscribers'
+                yield AccessChange("gained", "subscribers", table.split(" ", 1)[0], ("select",), said)
+            if not sent:
+                said = f'{kind} "{fact.identity}" is {"new" if old is None else "another one"}: {fact.definition}'
+                yield AccessChange("changed", "subscribers", fact.identity, ("select",), said)
 
 
 def _roles(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
@@ -280,34 +373,57 @@ def _functions(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
                     name,
                     ("execute",),
                     f'{fact.kind} "{name}" is gone: {words(who)} could execute it',
-                    decides=bool(fact in definers),
+                    # where only policies called it, the engines have asked them without it
+                    decides=bool(fact in definers) and not _moved_to(fact, before, after),
                 )
             continue
         if now == fact or not {fact, now} & deciding:
             continue
-        by_itself = bool({fact, now} & definers)
+        # whether its answers differ is asked
+        by_itself = is_definer(now) != is_definer(fact) or fact.properties.get("owner") != now.properties.get("owner")
         if is_definer(now) and not is_definer(fact):
             said = f'{fact.kind} "{name}" now runs with the rights of its owner {now.properties.get("owner")}; {words(who)} can execute it'
+        elif by_itself and is_definer(fact) and not is_definer(now):
+            said = f'{fact.kind} "{name}" no longer runs with the rights of its owner {now.properties.get("owner")}'
         elif by_itself:
-            said = (
-                f'{fact.kind} "{name}", which runs with the rights of its owner {now.properties.get("owner")} '
-                f"and which {words(who)} can execute, is defined differently"
-            )
+            was, owner = fact.properties.get("owner"), now.properties.get("owner")
+            said = f'{fact.kind} "{name}" belonged to {was} and belongs to {owner} now'
+        elif {fact, now} & definers:
+            said = f'{fact.kind} "{name}", which runs with the rights of its owner {now.properties.get("owner")}, is defined differently'
+
         else:
             said = f'{fact.kind} "{name}", on which policies rest, is defined differently'
         yield AccessChange("changed", ", ".join(who), name, ("execute",), said, decides=by_itself)
 
 
+def _moved_to(fact: Fact, before: Facts, after: Facts) -> bool:
+    """Whether a function of the same name, arguments and owner came in another schema, and is callable by nobody else."""
+    last = fact.identity.split(".", 1)[-1]
+    return any(
+        other.kind == fact.kind
+        and (other.kind, other.identity) not in before.by_key
+        and other.identity.split(".", 1)[-1] == last
+        and _body(other) == _body(fact)
+        and other.properties.get("owner") == fact.properties.get("owner")
+        for other in after.facts
+    )
+
+
+def _body(fact: Fact) -> str:
+    return str(fact.properties.get("definition", "")).partition("\n")[2]
+
+
 def _others(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
-    kinds = ("rule", "setting", "schema")
+    kinds = ("setting", "schema")
     rows_before = {row[:2]: row[2] for row in access_facts(before, api).rows if row[0] in kinds}
     rows_after = {row[:2]: row[2] for row in access_facts(after, api).rows if row[0] in kinds}
     for key in sorted(rows_before.keys() | rows_after.keys()):
         old, new = rows_before.get(key), rows_after.get(key)
         if old != new and not (key[0] == "schema" and (old is None or new is None)):
+            role = ((of_setting(key[1]) or {}).get("role") if key[0] == "setting" else None) or PUBLIC
             yield AccessChange(
                 "changed",
-                PUBLIC,
+                role if role in {fact.identity for fact in after.facts if fact.kind == "role"} else PUBLIC,
                 key[1],
                 (),
                 f'{key[0]} "{key[1]}" was {old or "not there"} and is {new or "gone"} now',

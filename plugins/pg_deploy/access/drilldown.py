@@ -7,20 +7,17 @@ from dataclasses import dataclass
 
 import psycopg
 
-from pg_deploy.access.api import Api
 from pg_deploy.access.change import AccessChange, words
 from pg_deploy.access.datachanges import DataChange, key_text
-from pg_deploy.access.measure import Measured
+from pg_deploy.access.measure import Measured, same_meaning
 from pg_deploy.access.predicates import PHASE_WORDS, PHASES, READING
 from pg_deploy.access.real import Cell
-from pg_deploy.access.rowsets import acting_as, read, view_digest
+from pg_deploy.access.rowsets import acting_as
 from pg_deploy.access.subjects import Subject
 from pg_deploy.access.universe import matched, weight_name
 
 SHOWN = 5
 MOST_TUPLES = 300_000
-VIEW_S = 8.0
-"""How long one subject may read one view, in seconds: as long as the API lets a statement run."""
 
 
 @dataclass(frozen=True)
@@ -201,9 +198,7 @@ class Drill:
             else:
                 yield f'role "{cell.role}" now has {after.kind} and had {before.kind} (its attributes, memberships or ownership)'
             return
-        compiled = self.old.symbols.compiled[cell], self.new.symbols.compiled[cell]
-        same_meaning = not compiled[0].refused and compiled[0].text == compiled[1].text
-        if before != after and not same_meaning:
+        if before != after and not same_meaning(self.old, self.new, cell):
             for name in sorted({*before.by, *after.by}):
                 if name not in before.by:
                     yield f'policy "{name}" now applies'
@@ -244,7 +239,7 @@ def _tuples(one: Measured, cell: Cell, subject: Subject) -> dict[tuple[int, int]
         f"select q.h1, q.h2, q.tid, {shown or chr(39) + 'any values' + chr(39)} from {universe.name} q"
         f" where q.tid in ({engine.statement(engine.cells[cell], 'tids')}) limit {MOST_TUPLES + 1}"
     )
-    with acting_as(one.side.connection, engine.api, subject.role, subject.claims):
+    with acting_as(one.side.connection, engine.api, subject.role, subject.claims, subject.settings):
         try:
             with one.side.connection.transaction():
                 rows = one.side.connection.execute(query.encode()).fetchall()
@@ -268,50 +263,6 @@ def _keys(one: Measured, cell: Cell, tids: list[int]) -> tuple[int, tuple[str, .
         [tids],
     ).fetchall()
     return (row[0] if row else 0), tuple(key[0] for key in keys)
-
-
-def view_differences(
-    old: Measured, new: Measured, api: Api, subjects: Sequence[Subject]
-) -> tuple[list[RowDifference], list[str]]:
-    """Views and materialized views that both sides have, as these subjects read them; and which took too long to be read."""
-    found = []
-    labels = []
-    for name in sorted(old.side.relations.keys() & new.side.relations.keys()):
-        before, after = old.side.relations[name], new.side.relations[name]
-        if before.is_table or after.is_table:
-            continue
-        concerned = []
-        unread = False
-        for subject in subjects:
-            rights = [relation.rights.get(subject.role, {}) for relation in (before, after)]
-            if all(right.get("select") and right.get("schema") for right in rights):
-                was = read(old.side.connection, api, subject, before, view_digest(before), seconds=VIEW_S)
-                now = read(new.side.connection, api, subject, after, view_digest(after), seconds=VIEW_S)
-                if was is None or now is None:
-                    unread = True
-                    # the next subject would wait as long
-                    break
-                if was != now:
-                    concerned.append((subject, was, now))
-        if unread:
-            labels.append(f'view "{name}" takes over {VIEW_S:g} s to be read: what it shows was not compared')
-        if concerned:
-            subject, was, now = concerned[0]
-            difference = RowDifference(
-                table=name,
-                role=subject.role,
-                commands=("select",),
-                direction="gained" if now.allowed > was.allowed else "lost" if now.allowed < was.allowed else "changed",
-                subjects=tuple(found[0].label for found in concerned[:SHOWN]),
-                how_many=len(concerned),
-                rows=abs(now.allowed - was.allowed),
-                keys=(),
-                because=(),
-                sentence=f'{subject.label} reads {now.error or now.allowed} rows of view "{name}" where it was {was.error or was.allowed}'
-                f" ({len(concerned)} of {len(subjects)} sampled subjects)",
-            )
-            found.append(difference)
-    return found, labels
 
 
 def _clause(one: Measured, cell: Cell, name: str) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from pg_deploy.access.api import SUPABASE, Api
 from pg_deploy.access.functions import called_by, is_definer, policy_texts
 from pg_deploy.access.rights import held_rights, reachable_roles
+from pg_deploy.access.triggers import returns_trigger
+from pg_deploy.catalog.identities import of_setting
 from pg_deploy.catalog.reader import Fact, Facts
 
-_ALWAYS = frozenset({"policy", "membership", "default grant", "rule"})
+_ALWAYS = frozenset({"policy", "membership", "default grant", "rule", "publication", "publication schema"})
 RELATIONS = ("table", "view", "materialized view", "foreign table")
 """The kinds of facts that hold rows, or stand for them."""
 _GRANTS = (
@@ -33,7 +36,13 @@ _ACCESS_PROPERTIES = {
     "role": ("superuser", "inherit", "create role", "login", "replication", "bypass row level security"),
     "schema": ("owner",),
 }
-_ROLE_SETTINGS = ("role", "row_security", "search_path", "session_authorization", "request.")
+_HARMLESS_SETTINGS = re.compile(
+    r"(?:statement_timeout|lock_timeout|idle_\w+|transaction_timeout|deadlock_timeout|work_mem|maintenance_work_mem|temp_\w+"
+    r"|log_\w+|auto_explain\.\w+|pg_stat_statements\.\w+|track_\w+|jit\w*|max_parallel\w*|parallel_\w+|random_page_cost"
+    r"|seq_page_cost|cpu_\w+|effective_\w+|enable_\w+|default_statistics_target|client_min_messages|application_name"
+    r"|synchronous_commit|tcp_\w+|commit_delay|commit_siblings|geqo\w*|gin_\w+|hash_mem_multiplier|plan_cache_mode)"
+)
+"""Settings that decide how long and how a statement runs, never what it may see."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,7 @@ def definer_functions(facts: Facts, api: Api = SUPABASE) -> frozenset[Fact]:
         for fact in facts.facts
         if fact.kind in ("function", "procedure")
         and is_definer(fact)
-        and "trigger" not in str(fact.properties.get("definition", "")).split("LANGUAGE", 1)[0].rsplit("RETURNS", 1)[-1]
+        and not returns_trigger(fact)
         and any("EXECUTE" in rights.get((f"{fact.kind} {fact.identity}", role), frozenset()) for role in roles)
     )
 
@@ -82,8 +91,8 @@ def _decides(fact: Fact, functions: frozenset[Fact], api: Api) -> bool:
     if fact.kind == "grant":
         return fact.identity.startswith(_GRANTS)
     if fact.kind == "setting":
-        name = fact.identity.split(": ", 1)[-1]
-        return name.startswith(_ROLE_SETTINGS) and any(f"role {role}" in fact.identity for role in api.roles)
+        name = str((of_setting(fact.identity) or {}).get("name"))
+        return _HARMLESS_SETTINGS.fullmatch(name.lower()) is None
     return fact in functions
 
 

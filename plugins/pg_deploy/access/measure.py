@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import psycopg
+
 from pg_deploy.access.api import Api
 from pg_deploy.access.bodies import Refuse
 from pg_deploy.access.real import Answer, Answers, Cell, RealEngine
@@ -13,6 +15,7 @@ from pg_deploy.access.sides import Side, prepare_scratch
 from pg_deploy.access.subjects import Subject
 from pg_deploy.access.symbolic import SymbolicEngine
 from pg_deploy.access.universe import RowMap, Universe, build_universe
+from pg_deploy.session import one_line
 
 SAMPLE = 8
 """Users in a sample; everybody who is no user is in it too."""
@@ -32,19 +35,31 @@ class Measured:
     timings: dict[str, float]
     asked_all: bool = False
 
+    @property
+    def when(self) -> str:
+        """The side, for people."""
+        return "before" if self.side.name == "old" else "after"
+
 
 def build(
     side: Side, subjects: tuple[Subject, ...], universes: Sequence[Universe]
-) -> tuple[dict[str, Universe], dict[str, RowMap]]:
-    """Make the scratch schema, the universes and the row maps; both by table."""
+) -> tuple[dict[str, Universe], dict[str, RowMap], dict[str, str]]:
+    """Make the scratch schema, the universes and the row maps; both by table. Tables for which that fails, with the reason."""
     prepare_scratch(side, subjects)
     by_table: dict[str, Universe] = {}
     maps: dict[str, RowMap] = {}
+    failed: dict[str, str] = {}
     for universe in universes:
-        made, found = build_universe(side, universe)
+        try:
+            made, found = build_universe(side, universe)
+        except psycopg.Error as error:
+            if side.connection.closed:
+                raise
+            failed.update(dict.fromkeys(universe.tables, one_line(str(error))))
+            continue
         maps.update(found)
         by_table.update(dict.fromkeys(universe.tables, made))
-    return by_table, maps
+    return by_table, maps, failed
 
 
 def measure(
@@ -97,3 +112,13 @@ def rows_of_samples(one: Measured, chosen: Sequence[Subject]) -> tuple[RealEngin
     engine.compile(set(one.engine.universes))
     answers, _ = engine.run(chosen)
     return engine, answers
+
+
+def same_meaning(old: Measured, new: Measured, cell: Cell) -> bool:
+    """Whether both sides' predicates were read to the same form, with the same expressions in it."""
+    before, after = old.symbols.compiled[cell], new.symbols.compiled[cell]
+    return not before.refused and before.text == after.text and _values(old, cell) == _values(new, cell)
+
+
+def _values(one: Measured, cell: Cell) -> list[tuple[str, str]]:
+    return sorted((attribute.role, attribute.text) for attribute in one.symbols.compiled[cell].attributes)

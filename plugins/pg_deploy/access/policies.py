@@ -38,15 +38,19 @@ def commands_of(policy: Fact) -> tuple[str, ...]:
     return COMMANDS if command == "all" else (command,)
 
 
-def shown(policy: Fact) -> str:
-    """`permissive, for select, to anon, authenticated, using (…), with check (…)`."""
+def shown(policy: Fact, *, whole: bool = False) -> str:
+    """`permissive, for select, to anon, authenticated, using (…), with check (…)`; long predicates cut, but for `whole`."""
     properties = policy.properties
     parts = [
         "restrictive" if properties.get("restrictive") else "permissive",
         f"for {properties['command']}",
         "to " + ", ".join(str(role) for role in properties.get("roles", [])),
     ]
-    parts += [f"{part} ({_flat(properties[part])})" for part in ("using", "with check") if part in properties]
+    parts += [
+        f"{part} ({' '.join(str(properties[part]).split()) if whole else _flat(properties[part])})"
+        for part in ("using", "with check")
+        if part in properties
+    ]
     return ", ".join(parts)
 
 
@@ -67,9 +71,26 @@ def _one(key: tuple[str, str], old: Fact | None, new: Fact | None) -> AccessChan
         return AccessChange(
             "changed", roles, table, commands_of(fact), f"{where} is gone: {shown(fact)}", decides=False
         )
-    return AccessChange(
-        "changed", roles, table, commands_of(fact), f"{where} was {shown(old)}; it is now {shown(new)}", decides=False
-    )
+    was, is_now = where_they_differ(shown(old, whole=True), shown(new, whole=True))
+    said = f"{where} was {was}; it is now {is_now}"
+    return AccessChange("changed", roles, table, commands_of(fact), said, decides=False)
+
+
+def where_they_differ(one: str, other: str, most: int = 300) -> tuple[str, str]:
+    """Two texts, long ones cut to what differs and some of what stands around it."""
+    if max(len(one), len(other)) <= most:
+        return one, other
+    shorter = min(len(one), len(other))
+    first = next((place for place in range(shorter) if one[place] != other[place]), shorter)
+    last = next((place for place in range(shorter - first) if one[-1 - place] != other[-1 - place]), shorter - first)
+    return _window(one, first, last, most), _window(other, first, last, most)
+
+
+def _window(text: str, first: int, last: int, most: int) -> str:
+    around = 80
+    start, end = max(0, first - around), min(len(text), max(first, len(text) - last) + around)
+    end = min(end, start + most)
+    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
 
 
 def _grown(
@@ -107,7 +128,39 @@ def _grown(
             f'more policies than before let {role} {" and ".join(commands)} rows of "{table}": '
             f"{_quoted(added or names)}{' is new' if len(added) == 1 else ' apply now'}{beside}; "
             "was an old policy left behind, or its role list widened?",
+            decides=_by_itself(table, role, commands, added, counted_before, old, new),
         )
+
+
+def _by_itself(
+    table: str,
+    role: str,
+    commands: list[str],
+    added: list[str],
+    counted: Counter[tuple[str, str, str]],
+    old: dict[tuple[str, str], Fact],
+    new: dict[tuple[str, str], Fact],
+) -> bool:
+    """Whether more policies are a difference whatever rows say: unless one of before was split, and none says the same twice."""
+    if any(not counted[table, role, command] for command in commands):
+        return True
+    rewritten = [key for key, fact in old.items() if (key[0] == table and key not in new) or fact != new.get(key, fact)]
+    if not [key for key in rewritten if key[0] == table]:
+        return True
+    return any(
+        _says_the_same(fact, other)
+        for (where, name), fact in new.items()
+        if where == table and name in added
+        for (elsewhere, another), other in new.items()
+        if elsewhere == table and another != name
+    )
+
+
+def _says_the_same(one: Fact, other: Fact) -> bool:
+    """Whether two policies have a command in common and one and the same predicate."""
+    parts = ("using", "with check")
+    alike = all(one.properties.get(part) == other.properties.get(part) for part in parts)
+    return alike and bool(set(commands_of(one)) & set(commands_of(other)))
 
 
 def _counted(policies: dict[tuple[str, str], Fact], facts: Facts, api: Api) -> Counter[tuple[str, str, str]]:

@@ -31,6 +31,16 @@ _DYNAMIC = re.compile(r"\bexecute\s+(?!function\b|procedure\b)", re.IGNORECASE)
 _NAME = re.compile(r"\b([a-z_][\w$]*)\.([a-z_][\w$]*)\s*\(", re.IGNORECASE)
 
 
+def is_untrustworthy(reason: str) -> bool:
+    """Whether a refusal means that the same question may be answered otherwise next time, or reads what no text names."""
+    return any(word in reason for word in ("volatile", "dynamic SQL", "is written in"))
+
+
+def is_whole_claims(text: str) -> bool:
+    """Whether an expression reads the claims, and no path of them."""
+    return bool(re.search(r"\bjwt\(\)|request\.jwt", text)) and not re.search(r"->|#>", text)
+
+
 def require_plain(node: ast.Node, functions: Functions) -> None:
     """Refuse a condition that holds anything but columns, constants and operators that cannot raise."""
     for part in nodes(node):

@@ -59,6 +59,8 @@ class Column:
     name: str
     type: str
     category: str
+    required: bool
+    ordered: bool
     exact: bool
     parent: list[str] | None
 

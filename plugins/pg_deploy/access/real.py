@@ -48,7 +48,7 @@ class Answer(NamedTuple):
 class Question:
     """One statement; several cells may share it. `weight` names the rows by tuple where rows are digested, not tuples."""
 
-    universe: int
+    universe: str
     arms: tuple[str, ...]
     weight: str | None = None
     digest: str | None = None
@@ -92,15 +92,15 @@ class RealEngine:
                     arms = arms_of(found, relation.name, self.inliner.predicate)
                     digest = None
                     if self.use_stand_ins and len(arms) == 1 and weight is None and found.kind == "policies":
-                        digest = self.stand_ins.digest(universe, arms[0])
-                    self.cells[cell] = Question(universe.number, arms, weight, digest)
+                        digest = self.stand_ins.digest(universe, arms[0], universe.read_by(phase))
+                    self.cells[cell] = Question(universe.read_by(phase), arms, weight, digest)
 
     def statement(self, question: Question, columns: str = "digest") -> str:
         """The SQL of a question: its digest, or the allowed tuples' numbers."""
         if columns == "digest" and question.digest is not None:
             return question.digest
         arms = " union ".join(
-            f"select tid, h1, h2 from access_proof.q{question.universe} as {ROW} where {arm}" for arm in question.arms
+            f"select tid, h1, h2 from {question.universe} as {ROW} where {arm}" for arm in question.arms
         )
         if columns != "digest":
             return f"select tid from ({arms}) x"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pg_deploy.catalog.identities import of_grant, of_membership
 from pg_deploy.catalog.reader import Facts
 
 PUBLIC = "public"
@@ -18,7 +19,7 @@ def held_rights(facts: Facts) -> Mapping[tuple[str, str], frozenset[str]]:
     found: dict[tuple[str, str], frozenset[str]] = {}
     for fact in facts.facts:
         if fact.kind == "grant":
-            target, role = fact.identity.rsplit(" to ", 1)
+            target, role = of_grant(fact.identity)
             rights = {right.strip() for privileges in fact.properties.values() for right in str(privileges).split(",")}
             found[target, role] = frozenset(rights)
     return found
@@ -48,7 +49,7 @@ def membership_kinds(facts: Facts) -> Mapping[tuple[str, str], Membership]:
     found: dict[tuple[str, str], Membership] = {}
     for fact in facts.facts:
         if fact.kind == "membership":
-            member, role = fact.identity.split(" in ", 1)
+            member, role = of_membership(fact.identity)
             options = [set(str(each).split(", ")) for each in fact.properties.values()]
             known = any(each & {"set", "no set"} for each in options)
             found[member, role] = Membership(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pg_deploy.access.api import Api
 from pg_deploy.access.predicates import Effective, Phase, Policy, effective, read_policies
 from pg_deploy.access.reach import Column, Relation, columns, reachable
 from pg_deploy.access.subjects import Subject, load_subjects
-from pg_deploy.access.text import statement
+from pg_deploy.access.text import quote, statement
 from pg_deploy.session import Connection
 
 
@@ -22,10 +22,18 @@ class Side:
     relations: dict[str, Relation]
     policies: tuple[Policy, ...]
     columns: dict[str, dict[str, Column]]
+    shared: dict[str, frozenset[str]] = field(default_factory=dict)
+    """The columns of each table that the other side has too, once both are known."""
 
     def effective(self, table: str, phase: Phase, role: str) -> Effective:
         """The effective predicate of a role on a table of this side."""
         return effective(self.relations[table], self.policies, phase, role)
+
+    def row_text(self, table: str) -> str:
+        """A row `t` of a table as text, for one that has no key: of the columns that both sides have."""
+        shared = self.shared.get(table)
+        listed = [name for name in self.columns[table] if shared is None or name in shared]
+        return f"row({', '.join('t.' + quote(name) for name in listed)})::text"
 
     def referenced(self, table: str) -> set[str]:
         """The columns of a table that its policies read; a policy that takes the whole row reads all of them."""
@@ -61,6 +69,7 @@ def prepare_scratch(side: Side, subjects: tuple[Subject, ...]) -> None:
     side.connection.execute("drop schema if exists access_proof cascade; create schema access_proof")
     side.connection.execute("grant usage on schema access_proof to public")
     load_subjects(side.connection, subjects)
+    side.connection.execute(statement("castable"))
     side.connection.execute(statement("loop"))
 
 

@@ -50,7 +50,7 @@ class StandIns:
         found = reachable(self.side.connection, self.api, everything=True)
         return {(relation.schema, relation.name): relation for relation in found}
 
-    def digest(self, universe: Universe, arm: str) -> str | None:
+    def digest(self, universe: Universe, arm: str, source: str) -> str | None:
         """A query for the digest (count and two hashes) of the tuples that `arm` allows, by way of a stand-in.
 
         None where the arm is no single look-up by a unique key, or a stand-in would not save anything.
@@ -66,9 +66,9 @@ class StandIns:
         wanted = self._columns(relation, lookup, universe)
         if wanted is None:
             return None
-        key = (universe.number, relation.id, lookup.column, lookup.key, wanted, view.owner if view else None)
+        key = (source, relation.id, lookup.column, lookup.key, wanted, view.owner if view else None)
         if key not in self._found:
-            self._found[key] = self._make(universe, relation, lookup, wanted, view.owner if view else None)
+            self._found[key] = self._make(universe, source, relation, lookup, wanted, view.owner if view else None)
         name = self._found[key]
         if name is None:
             return None
@@ -97,7 +97,13 @@ class StandIns:
         return tuple(sorted(decisive))
 
     def _make(
-        self, universe: Universe, relation: Relation, lookup: Lookup, wanted: Sequence[str], owner: str | None
+        self,
+        universe: Universe,
+        source: str,
+        relation: Relation,
+        lookup: Lookup,
+        wanted: Sequence[str],
+        owner: str | None,
     ) -> str | None:
         connection = self.side.connection
         self.made += 1
@@ -107,7 +113,7 @@ class StandIns:
         connection.execute(
             f"drop schema if exists {schema} cascade; create schema {schema};"
             f" create unlogged table {name} as select {listed}count(*) as {_COUNT}, bit_xor(q.h1) as {_FIRST},"
-            f" bit_xor(q.h2) as {_SECOND} from {relation.quoted} t join {universe.name} q"
+            f" bit_xor(q.h2) as {_SECOND} from {relation.quoted} t join {source} q"
             f" on q.{quote(lookup.column)} = t.{quote(lookup.key)}"
             f" group by {', '.join(str(place + 1) for place in range(len(wanted))) or '()'}".encode()
         )

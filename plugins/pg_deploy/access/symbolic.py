@@ -195,7 +195,7 @@ class SymbolicEngine:
     def _digests(
         self, compiled: Compiled, question: Question, role: str, forced: Mapping[str, bool]
     ) -> tuple[tuple[frozenset[int], Answer], Answer, dict[int, Answer]]:
-        universe = f"access_proof.q{question.universe}"
+        universe = question.universe
         source = self._forced(forced)
         of_all = [d for d in compiled.disjuncts if not d.uses(ROW)]
         of_tuples = [d for d in compiled.disjuncts if d.uses(ROW) and not d.uses(SUBJECT)]

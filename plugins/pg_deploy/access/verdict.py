@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from pg_deploy.access.api import Api
 from pg_deploy.access.drilldown import Suspect
-from pg_deploy.access.measure import Measured
-from pg_deploy.access.predicates import PHASES, READING
+from pg_deploy.access.measure import Measured, same_meaning
+from pg_deploy.access.purity import is_untrustworthy, is_whole_claims
 from pg_deploy.access.real import Answer, Cell
-from pg_deploy.access.subjects import Subject
+from pg_deploy.access.subjects import MADE, WITHOUT, Subject
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class CellVerdict:
     verdict: str
     labels: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def judge(
@@ -41,7 +42,11 @@ def judge(
             return set()
         key = (id(one), id(other))
         if key not in seen:
-            seen[key] = {sid for sid in one.keys() & other.keys() if not _same(one[sid], other[sid])}
+            seen[key] = {
+                sid
+                for sid in one.keys() & other.keys()
+                if not _same(one[sid], other[sid]) and not _is_malformed(names[sid], one[sid], other[sid])
+            }
         return seen[key]
 
     for cell in sorted(old.engine.cells.keys() & new.engine.cells.keys()):
@@ -50,8 +55,8 @@ def judge(
         own = {one.side.name: differing(one.real[cell], one.symbolic.get(cell)) for one in (old, new)}
         labels = _labels(old, new, cell, api, roles[cell.role])
         labels += [
-            f'the two engines disagree about {len(sids)} subjects of "{cell.table}" ({cell.phase}, {cell.role}) on the '
-            f"{side} side, such as {names[min(sids)].label}: not proved"
+            f"the two engines disagree about {len(sids)} subjects ({cell.phase}, {cell.role}) on the {side} side, such as"
+            f" {names[min(sids)].label}"
             for side, sids in own.items()
             if sids
         ]
@@ -62,8 +67,14 @@ def judge(
                 suspects.append(Suspect(cell, sids, direction, real=bool(real)))
         verdict = "different" if different else "equal" if labels else "proved"
         kinds = tuple(sorted({names[sid].kind for sid in different}))
-        verdicts.append(CellVerdict(cell, verdict, tuple(labels), kinds))
+        verdicts.append(CellVerdict(cell, verdict, tuple(labels), kinds, _notes(old, new, cell)))
     return tuple(verdicts), tuple(suspects)
+
+
+def _is_malformed(subject: Subject, one: Answer, other: Answer) -> bool:
+    """Whether a session that nobody had was made in such a way that a value is none of the type that a policy makes of it."""
+    errors = [answer.error for answer in (one, other) if answer.error]
+    return subject.kind in (MADE, WITHOUT) and any(error.startswith("22") for error in errors)
 
 
 def _same(one: Answer, other: Answer) -> bool:
@@ -82,41 +93,31 @@ def _direction(old: Measured, new: Measured, cell: Cell, sid: int) -> int:
 
 
 def _labels(old: Measured, new: Measured, cell: Cell, api: Api, sids: frozenset[int]) -> list[str]:
-    where = f'"{cell.table}" ({cell.phase}, {cell.role})'
     labels = []
     for one in (old, new):
-        if cell in one.refused:
-            labels.append(
-                f"{where}: one opinion only, the {one.side.name} predicate is not read symbolically: {one.refused[cell]}"
-            )
+        if cell in one.refused and is_untrustworthy(one.refused[cell]):
+            labels.append(f"its policies {one.when} cannot be asked twice with one answer: {one.refused[cell]}")
         if not one.asked_all and not sids <= one.asked:
-            labels.append(
-                f"{where}: sampled, {len(sids & one.asked)} of {len(sids)} subjects of {cell.role} were asked"
-            )
+            labels.append(f"only {len(sids & one.asked)} of {len(sids)} subjects of {cell.role} were asked in time")
     before, after = old.symbols.compiled[cell], new.symbols.compiled[cell]
-    identical = not before.refused and before.text == after.text and _values(old, cell) == _values(new, cell)
-    if identical:
+    if same_meaning(old, new, cell):
         return labels
     for attribute in sorted(before.attributes | after.attributes, key=lambda found: found.text):
         if "time" in attribute.flags:
-            labels.append(f"{where}: time-dependent, `{attribute.text}` is proved for this instant only")
-        if "trusted" in attribute.flags and attribute.text not in api.user_expressions:
-            labels.append(f"{where}: `{attribute.text}` is trusted to be as stable as it is labelled")
-        if attribute.text not in api.user_expressions:
-            kind = old.symbols.types.get(attribute.name) or new.symbols.types.get(attribute.name)
-            if kind != "boolean" and not attribute.flags:
-                labels.append(
-                    f"{where}: claims-dependent, `{attribute.text}` was asked with the claims of each user's request only"
-                )
-    universe = new.engine.universes[cell.table]
-    if cell.phase in PHASES and cell.phase not in READING and not universe.complete:
-        columns = ", ".join(column.name for column in universe.columns)
-        labels.append(f"{where}: of ({columns}) only combinations that exist were asked")
+            labels.append(f"`{attribute.text}` depends on the time: it was asked for this instant only")
+        if attribute.text not in api.user_expressions and is_whole_claims(attribute.text):
+            labels.append(f"`{attribute.text}` reads the claims as a whole: it was asked with a few only")
     return labels
 
 
-def _values(one: Measured, cell: Cell) -> list[tuple[str, str]]:
-    return sorted((attribute.role, attribute.text) for attribute in one.symbols.compiled[cell].attributes)
+def _notes(old: Measured, new: Measured, cell: Cell) -> tuple[str, ...]:
+    """Where only one engine answered, every subject though: said, and no reason to doubt."""
+    reasons = dict.fromkeys(one.refused[cell] for one in (old, new) if cell in one.refused)
+    return tuple(
+        f'"{cell.table}": one engine asked everybody, the other cannot read its policies: {reason}'
+        for reason in reasons
+        if not is_untrustworthy(reason)
+    )
 
 
 def _sids_by_role(subjects: tuple[Subject, ...]) -> dict[str, frozenset[int]]:

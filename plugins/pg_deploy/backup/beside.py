@@ -15,11 +15,12 @@ from psycopg import sql
 from pg_deploy.backup.manifest import BackupManifest, ExpectedError, Extension, read_facts_file
 from pg_deploy.backup.restore import Made, create_database, restore, restore_login_triggers
 from pg_deploy.backup.settings import BackupSettings
-from pg_deploy.backup.store import Store, checked
-from pg_deploy.backup.take import count_rows
+from pg_deploy.backup.store import Store, checked, of_target, refuse_other_manifest
+from pg_deploy.backup.take import count_rows, owner_of
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.errors import DatabaseTakenError, NoBackupError, RestoreFailedError
+from pg_deploy.ledger import schema
 from pg_deploy.programs import server_programs
 from pg_deploy.session import Connection, Target, one_line
 
@@ -45,16 +46,23 @@ class Beside:
     steps: tuple[str, ...]
 
 
-def choose_backup(store: Store, target: str, wanted: str) -> str:
-    """The name of the wanted backup: itself, or the target's newest for "last". Raises NoBackupError. Reads only."""
+def choose_backup(store: Store, target: Target, wanted: str, settings: BackupSettings) -> str:
+    """The name of the wanted backup: itself, or for "last" the newest that this installation took of this database.
+
+    Raises NoBackupError where there is none, also where only others took some: which of them is meant is for a person to say.
+    """
     names = store.names()
     if wanted != "last":
         if wanted.rstrip("/").rsplit("/", 1)[-1] in names:
             return wanted.rstrip("/").rsplit("/", 1)[-1]
         raise NoBackupError(wanted, store.uri, names)
-    mine = [name for name in names if name.rsplit("-", 1)[0] == target or name.startswith(f"{target}-")]
+    with target.session("choose backup") as connection:
+        owner = owner_of(connection, settings.installation)
+    named_so = of_target(names, target.name)
+    # Of an installation that took some before names said whose they are, and none since, those are the ones.
+    mine = [name for name, whose in named_so if whose == owner] or [name for name, whose in named_so if not whose]
     if not mine:
-        raise NoBackupError(target, store.uri, names)
+        raise NoBackupError(target.name, store.uri, [name for name, _ in named_so] or names)
     return mine[-1]
 
 
@@ -74,8 +82,9 @@ def restore_beside(
     """
     workdir = Path(settings.workdir or tempfile.gettempdir())
     with checked(store, name, workdir) as (manifest, folder):
-        log.info("backup %s is complete, every file has its sha256", name)
+        log.info("backup %s is complete, every file has the sha256 that its manifest names", name)
         with target.session("restore beside") as connection:
+            compared = _compare_with_ledger(connection, store, name, log)
             taken = connection.execute("select from pg_catalog.pg_database where datname = %s", [database]).fetchone()
             if taken is not None:
                 raise DatabaseTakenError(database)
@@ -100,8 +109,26 @@ def restore_beside(
             with target.session("restore beside") as connection:
                 connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
             raise
-    notes = (*restored.notes, *([note] if note else []), *dict.fromkeys(restored.expected_errors))
+    notes = (*compared, *restored.notes, *([note] if note else []), *dict.fromkeys(restored.expected_errors))
     return Beside(database, differences, notes, _steps(target, database, manifest))
+
+
+def _compare_with_ledger(connection: Connection, store: Store, name: str, log: logging.Logger) -> tuple[str, ...]:
+    """A sentence where the ledger does not know this backup. Raises BackupDamagedError where it knows another manifest."""
+    recorded = None
+    if schema.exists(connection):
+        recorded = connection.execute(
+            """select detail ->> 'manifest_sha256' from deploy_ledger.evidence
+            where kind = 'backup' and detail ->> 'name' = %s order by id desc limit 1""",
+            [name],
+        ).fetchone()
+    if recorded is None or recorded[0] is None:
+        sentence = f"the manifest of {name} was not compared: the ledger of this target does not know that backup"
+        log.warning("%s", sentence)
+        return (sentence,)
+    refuse_other_manifest(store, name, str(recorded[0]))
+    log.info("its manifest is the one that the ledger recorded when it was taken")
+    return ()
 
 
 def _make_extension(connection: Connection, extension: Extension) -> Made:

@@ -16,17 +16,31 @@ import psycopg.conninfo
 
 from pg_deploy.errors import ProgramFailedError
 from pg_deploy.programs import Programs, ended_with_us
-from pg_deploy.session import KEPT_ALIVE_IN_SERVER, kept_alive, without_secrets
+from pg_deploy.secrecy import without_secrets
+from pg_deploy.session import KEPT_ALIVE_IN_SERVER, kept_alive
 
 _SAY_EVERY_S = 5.0
 _LOCK_WAIT = "60s"
+_VARIABLES = {"password": "PGPASSWORD", "options": "PGOPTIONS"}
+# Says where and who, and nothing that opens a door.
+_PUBLIC = frozenset({
+    "host", "hostaddr", "port", "dbname", "user", "sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir", "sslsni",
+    "sslcompression", "ssl_min_protocol_version", "ssl_max_protocol_version", "sslnegotiation", "sslcertmode", "connect_timeout",
+    "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "target_session_attrs",
+    "gssencmode", "krbsrvname", "gsslib", "gssdelegation", "channel_binding", "require_auth", "client_encoding",
+    "application_name", "fallback_application_name", "load_balance_hosts", "requirepeer", "replication",
+})  # fmt: skip
 
 
 @contextmanager
 def credentials(conninfo: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """`conninfo` without its password, and the environment of a child that holds it."""
+    """`conninfo` without what is secret or may be, and the environment of a child that holds that: see `handed_down`.
+
+    A child's command line is for all to read. What has no variable of libpq's goes through a file without a name, which is gone
+    with the last process that holds it.
+    """
     parts = {key: str(value) for key, value in psycopg.conninfo.conninfo_to_dict(kept_alive(conninfo)).items()}
-    password = parts.pop("password", None)
+    secret = {name: parts.pop(name) for name in list(parts) if name not in _PUBLIC}
     environment = {
         "PATH": "/usr/bin:/bin",
         "LC_ALL": "C.UTF-8",
@@ -34,11 +48,26 @@ def credentials(conninfo: str) -> Iterator[tuple[str, dict[str, str]]]:
         "PGCONNECT_TIMEOUT": "15",
     }
     environment |= {key: value for key, value in os.environ.items() if key in ("HOME", "PGSSLROOTCERT", "KRB5CCNAME")}
-    if "options" not in parts and (options := server_side_options(conninfo)):
+    environment |= {_VARIABLES[name]: secret.pop(name) for name in list(secret) if name in _VARIABLES}
+    if "PGOPTIONS" not in environment and (options := server_side_options(conninfo)):
         environment["PGOPTIONS"] = options
-    plain = psycopg.conninfo.make_conninfo(**parts)
-    # The environment, not a file: nothing stays behind when this process is killed.
-    yield plain, environment if password is None else {**environment, "PGPASSWORD": password}
+    if not secret:
+        yield psycopg.conninfo.make_conninfo(**parts), environment
+        return
+    handle = os.memfd_create("pg_deploy service")
+    try:
+        lines = ["[pg_deploy]", *(f"{name}={value}" for name, value in secret.items())]
+        os.write(handle, ("\n".join(lines) + "\n").encode())
+        environment["PGSERVICEFILE"] = f"/proc/self/fd/{handle}"
+        yield psycopg.conninfo.make_conninfo(**parts, service="pg_deploy"), environment
+    finally:
+        os.close(handle)
+
+
+def handed_down(environment: Mapping[str, str]) -> tuple[int, ...]:
+    """The open files that a child with that environment needs."""
+    _, _, handle = environment.get("PGSERVICEFILE", "").rpartition("/proc/self/fd/")
+    return (int(handle),) if handle else ()
 
 
 def server_side_options(conninfo: str) -> str:
@@ -127,6 +156,7 @@ def follow(command: Sequence[str], environment: Mapping[str, str], progress: Lis
         text=True,
         errors="replace",
         env=dict(environment),
+        pass_fds=handed_down(environment),
         cwd="/",
     )
     try:

@@ -50,9 +50,11 @@ def judge_backup(rows: Sequence[Evidence]) -> tuple[str, str]:
     restored = [row for row in rows if row.kind == RESTORED and row.name == last.detail.get("name")]
     if restored and restored[-1].outcome == "equal":
         return "met", f"{last.name}, restored and compared: {_figures(last.detail)}"
+    if restored:
+        return "not met", f"{last.name} did not restore: {restored[-1].detail.get('error', restored[-1].outcome)}"
     if doubt := last.detail.get("doubt"):
         return "not proven", f"{last.name} was not restored by this run, and {doubt}"
-    return "met", f"{last.name}, {_figures(last.detail)}, each file with its sha256; not restored by this run"
+    return "not proven", f"{last.name}, {_figures(last.detail)}, each file with its sha256; not restored by this run"
 
 
 def _figures(detail: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pg_deploy.catalog.kept import as_read_today
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.errors import BackupDamagedError
 
@@ -89,7 +90,6 @@ class BackupManifest:
     database_fingerprint: str
     cluster_fingerprint: str
     fact_count: int
-    expected_errors: tuple[ExpectedError, ...]
     pending: tuple[str, ...]
     files: Mapping[str, Stored]
     format: int = FORMAT
@@ -110,6 +110,8 @@ def read_backup_manifest(name: str, content: bytes) -> BackupManifest:
     """The manifest of the backup `name` from its bytes. Raises BackupDamagedError."""
     try:
         values: dict[str, Any] = json.loads(content)
+        # Older versions wrote down which errors mean nothing: a file does not excuse itself.
+        values.pop("expected_errors", None)
         if values["format"] != FORMAT:
             raise BackupDamagedError(name, f"its format is {values['format']!r}, which this version does not know")
         server = values["server"]
@@ -124,7 +126,6 @@ def read_backup_manifest(name: str, content: bytes) -> BackupManifest:
                     Extension(**{**each, "schemas": tuple(each["schemas"])}) for each in values["extensions"]
                 ),
                 "globals": tuple(values["globals"]),
-                "expected_errors": tuple(ExpectedError(**each) for each in values["expected_errors"]),
                 "pending": tuple(values["pending"]),
                 "files": {path: Stored(**each) for path, each in values["files"].items()},
             }
@@ -186,5 +187,5 @@ def read_facts_file(manifest: BackupManifest, folder: Path) -> Facts:
         raise BackupDamagedError(manifest.name, f"{FACTS} cannot be read ({error})") from None
     if Facts(written, manifest.server_version, manifest.taken_at).fingerprint != manifest.fingerprint:
         raise BackupDamagedError(manifest.name, f"{FACTS} is not what the manifest says")
-    facts = frozenset(Fact.kept(each.kind, each.identity, each.definition, each.scope) for each in written)
+    facts = as_read_today((each.kind, each.identity, each.definition, each.scope) for each in written)
     return Facts(facts, manifest.server_version, manifest.taken_at)

@@ -26,23 +26,27 @@ class Masked:
     rows: int
 
 
-def mask(admin: Connection, patterns: Sequence[str], log: logging.Logger) -> tuple[Masked, ...]:
-    """Replace what the columns named like `patterns` (with * for anything) hold. Commits; fires no trigger where a superuser asks.
+def mask(
+    admin: Connection, patterns: Sequence[str], log: logging.Logger, *, by: Connection | None = None
+) -> tuple[Masked, ...]:
+    """Replace what the columns named like `patterns` (with * for anything) hold. Commits; fires no trigger where that is allowed.
 
+    `by` writes the rows, which evaluates the target's expressions; without it `admin` does, who fills the views again.
     Nulls and empty texts stay, equal values need not: a unique index still holds. Raises MaskingFailedError.
     """
     likes = [_like(pattern) for pattern in patterns]
     salt = secrets.token_hex(8)
     done = []
     views: set[tuple[str, str]] = set()
-    with admin.transaction():
-        with suppress(psycopg.errors.InsufficientPrivilege), admin.transaction():
-            admin.execute("set local session_replication_role = replica")
+    writer = by or admin
+    with writer.transaction():
+        with suppress(psycopg.errors.InsufficientPrivilege), writer.transaction():
+            writer.execute("set local session_replication_role = replica")
         for schema, table, column, kind, length, relkind in admin.execute(_COLUMNS, {"patterns": likes}).fetchall():
             if relkind == "m":
                 views.add((schema, table))
                 continue
-            rows = _mask_column(admin, (schema, table, column), kind, length, salt)
+            rows = _mask_column(writer, (schema, table, column), kind, length, salt)
             if rows:
                 done.append(Masked(f"{schema}.{table}.{column}", rows))
                 log.info("  masked %s.%s.%s in %d rows", schema, table, column, rows)

@@ -11,6 +11,7 @@ from pg_deploy.errors import PgDeployError, UnreadableTablesError
 from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.programs import client_programs, server_programs
+from pg_deploy.rehearsal.wall import refuse_without_wall, wall_of
 from pg_deploy.session import Connection
 
 _UNREADABLE = (PROJECT / "sql" / "backup" / "unreadable.sql").read_bytes()
@@ -21,7 +22,9 @@ def dumps(conf: DeployConf) -> bool:
     return conf.backup in ("full", "schema") or conf.rehearse in ("full", "on_target")
 
 
-def not_ready(connection: Connection, conf: DeployConf, migrations: Sequence[Migration]) -> list[PgDeployError]:
+def not_ready(
+    connection: Connection, target: str, conf: DeployConf, migrations: Sequence[Migration]
+) -> list[PgDeployError]:
     """Every reason why backup or rehearsal of these migrations cannot work; empty when there is none. Reads only."""
     if not migrations:
         return []
@@ -36,8 +39,16 @@ def not_ready(connection: Connection, conf: DeployConf, migrations: Sequence[Mig
             role = str((connection.execute("select current_user").fetchone() or [""])[0])
             found.append(UnreadableTablesError(role, hidden))
     if conf.rehearse == "full":
-        found += _fault_of(lambda: server_programs(major))
+        found += _fault_of(lambda: refuse_without_wall(target, wall_of(server_programs(major))))
     return found
+
+
+def wall_lines(major: int) -> tuple[str, ...]:
+    """What would stand between a copy of the target and this worker, in a sentence; none where no server is here."""
+    try:
+        return (f"between a copy of the target and this worker: {wall_of(server_programs(major)).sentence}",)
+    except PgDeployError:
+        return ()
 
 
 def doubts(connection: Connection, conf: DeployConf, migrations: Sequence[Migration]) -> list[str]:

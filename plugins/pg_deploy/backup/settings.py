@@ -26,6 +26,8 @@ class BackupSettings:
     workdir: Path | None
     masked: tuple[str, ...]
     on_target_limit: int
+    installation: str = ""
+    """What tells this Airflow from another that keeps its backups in the same place; never written as it is."""
 
 
 def backup_settings() -> BackupSettings:
@@ -40,6 +42,7 @@ def backup_settings() -> BackupSettings:
         jobs=_number("PG_DEPLOY_BACKUP_JOBS", max(2, min(8, os.cpu_count() or 2))),
         workdir=Path(workdir) if workdir else None,
         masked=(*MASKED, *more),
+        installation=os.environ.get("PG_DEPLOY_INSTALLATION") or os.environ.get("AIRFLOW__CORE__FERNET_KEY") or home,
         on_target_limit=_number("PG_DEPLOY_ON_TARGET_LIMIT_MB", 1024) * 1024 * 1024,
     )
 

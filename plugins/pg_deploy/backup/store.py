@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -16,7 +17,7 @@ from pg_deploy.backup.manifest import MANIFEST, BackupManifest, check_files, rea
 from pg_deploy.errors import BackupDamagedError
 from pg_deploy.temporary import owned_folder
 
-_NAME = re.compile(r"^(?P<target>.+)-(?P<time>\d{8}T\d{6}Z)(?:-\d+)?$")
+_NAME = re.compile(r"^(?P<target>.+?)(?:-(?P<owner>[0-9a-f]{10}))?-(?P<time>\d{8}T\d{6}Z)(?:-\d+)?$")
 PARTIAL = ".partial"
 
 
@@ -105,14 +106,29 @@ def _older_than_a_day(path: Path) -> bool:
         return False
 
 
-def new_name(target: str, at: datetime, taken: list[str]) -> str:
-    """`<target>-<UTC time>`, with a number after it where that is taken."""
-    plain = f"{re.sub(r'[^A-Za-z0-9_.]+', '_', target)}-{at.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}"
+def new_name(target: str, owner: str, at: datetime, taken: list[str]) -> str:
+    """`<target>-<owner>-<UTC time>`, with a number after it where that is taken.
+
+    `owner` is of ten hexadecimal digits, and another for each installation and database: see `take.owner_of`.
+    """
+    plain = f"{_plain(target)}-{owner}-{at.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}"
     name, number = plain, 1
     while name in taken:
         number += 1
         name = f"{plain}-{number}"
     return name
+
+
+def _plain(target: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", target)
+
+
+def of_target(names: Sequence[str], target: str) -> list[tuple[str, str]]:
+    """Those backups of a target of that name, as (name, owner), oldest first; the owner of older ones is empty."""
+    # Until they had an owner, names had no hyphen.
+    spelled = {_plain(target), re.sub(r"[^A-Za-z0-9_.]+", "_", target)}
+    found = [(match, name) for name in names if (match := _NAME.match(name)) and match["target"] in spelled]
+    return [(name, match["owner"] or "") for match, name in sorted(found, key=lambda each: (each[0]["time"], each[1]))]
 
 
 def uri_of(store: Store, name: str) -> str:
@@ -128,6 +144,15 @@ def manifest_of(store: Store, name: str) -> BackupManifest:
     return read_backup_manifest(name, content)
 
 
+def refuse_other_manifest(store: Store, name: str, manifest_sha256: str) -> None:
+    """Raise BackupDamagedError unless the manifest is the one that the ledger knows."""
+    content = store.read(name, MANIFEST)
+    if content is None:
+        raise BackupDamagedError(name, f"there is no {MANIFEST} in it")
+    if hashlib.sha256(content).hexdigest() != manifest_sha256:
+        raise BackupDamagedError(name, f"its {MANIFEST} is not the one that the ledger recorded")
+
+
 @contextmanager
 def checked(store: Store, name: str, workdir: Path | None) -> Iterator[tuple[BackupManifest, Path]]:
     """The backup as a local folder, every file compared with its sha256. Raises BackupDamagedError; touches nothing."""
@@ -138,14 +163,16 @@ def checked(store: Store, name: str, workdir: Path | None) -> Iterator[tuple[Bac
         yield manifest, folder
 
 
-def apply_retention(store: Store, target: str, *, keep_count: int, keep_age: float, log: logging.Logger) -> list[str]:
-    """Remove the target's backups beyond the newest `keep_count`, and those older than `keep_age` seconds.
+def apply_retention(
+    store: Store, target: str, owner: str, *, keep_count: int, keep_age: float, log: logging.Logger
+) -> list[str]:
+    """Remove the owner's backups of the target beyond the newest `keep_count`, and those older than `keep_age` seconds.
 
-    The newest one with a readable manifest always stays. Returns the names removed.
+    What another installation, or an older version, put beside them is left alone. The newest one with a readable manifest
+    always stays. Returns the names removed.
     """
     store.remove_partial()
-    prefix = new_name(target, datetime.now(timezone.utc), []).rsplit("-", 1)[0]
-    mine = [name for name in store.names() if (match := _NAME.match(name)) and match["target"] == prefix]
+    mine = [name for name, whose in of_target(store.names(), target) if whose == owner]
     newest_first = sorted(mine, key=lambda name: (_taken_at(name), name), reverse=True)
     good = next((name for name in newest_first if _is_readable(store, name)), None)
     now = datetime.now(timezone.utc)

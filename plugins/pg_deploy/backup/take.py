@@ -23,7 +23,6 @@ from pg_deploy.backup.manifest import (
     FACTS,
     MANIFEST,
     BackupManifest,
-    ExpectedError,
     Extension,
     Server,
     describe_files,
@@ -41,6 +40,8 @@ from pg_deploy.session import Connection, Target, one_line
 from pg_deploy.temporary import owned_folder
 
 _SQL = PROJECT / "sql" / "backup"
+# Whatever the session of who runs the file is set to, its bytes mean the same.
+_BEFORE_GLOBALS = ("set client_encoding to 'UTF8'", "set standard_conforming_strings to on", "set search_path to ''")
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ def take_backup(
         closure = find_closure(connection, migrations)
         connection.execute("begin transaction isolation level repeatable read, read only")
         moment = _read_moment(connection, closure)
-        name = new_name(target.name, moment.taken_at, store.names())
+        owner = owner_of(connection, settings.installation)
+        name = new_name(target.name, owner, moment.taken_at, store.names())
         log.info("backup %s of schemas %s", name, ", ".join(closure.included))
         if closure.left_out:
             log.info("  left out, as nothing here depends on them: %s", ", ".join(closure.left_out))
@@ -127,8 +129,19 @@ def take_backup(
         "  published %s: %.1f MB, %d tables, %s rows, %d catalog facts, %s", uri, manifest.size / 2**20, len(rows),
         f"{sum(rows.values()):,}", manifest.fact_count, format_duration(took),
     )  # fmt: skip
-    apply_retention(store, target.name, keep_count=settings.keep_count, keep_age=settings.keep_age, log=log)
+    apply_retention(store, target.name, owner, keep_count=settings.keep_count, keep_age=settings.keep_age, log=log)
     return Backup(manifest, uri, hashlib.sha256(manifest.as_bytes()).hexdigest(), took)
+
+
+def owner_of(connection: Connection, installation: str) -> str:
+    """Ten hexadecimal digits for this installation's backups of this database of this server. Reads only."""
+    try:
+        row = connection.execute("select system_identifier::text from pg_catalog.pg_control_system()").fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        row = None
+    return hashlib.sha256(f"{installation}\0{row[0] if row else ''}\0{connection.info.dbname}".encode()).hexdigest()[
+        :10
+    ]
 
 
 def _read_moment(connection: Connection, closure: Closure) -> _Moment:
@@ -244,15 +257,9 @@ def _write(
     schema_only: bool,
 ) -> BackupManifest:
     write_facts(moment.facts, folder / FACTS)
-    (folder / "globals.sql").write_text("".join(f"{line};\n" for line in moment.globals), encoding="utf-8")
+    text = "".join(f"{line};\n" for line in (*_BEFORE_GLOBALS, *moment.globals))
+    (folder / "globals.sql").write_text(text, encoding="utf-8")
     server_version = moment.facts.server_version
-    expected = []
-    if programs.major > server_version // 10000:
-        expected.append(
-            ExpectedError(
-                r'unrecognized configuration parameter "transaction_timeout"', "pg_dump is newer than the server"
-            )
-        )
     manifest = BackupManifest(
         name=name,
         target=target.name,
@@ -272,7 +279,6 @@ def _write(
         database_fingerprint=moment.facts.database_fingerprint,
         cluster_fingerprint=moment.facts.cluster_fingerprint,
         fact_count=len(moment.facts.facts),
-        expected_errors=tuple(expected),
         pending=tuple(migration.stem for migration in migrations),
         files=describe_files(folder),
     )

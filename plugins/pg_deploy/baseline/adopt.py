@@ -96,7 +96,7 @@ def adopt(job: Job, migration: Migration, conf: BaselineConf, actor: str) -> boo
         if unfinished is not None and unfinished.state in UNFINISHED:
             # Its server process may still be at work.
             settle(job.ledger, unfinished.id, log=job.log, patience_s=0)
-        results = _run_checks(job, connection, migration) if conf.run_checks else ()
+        results = _run_checks(job, migration) if conf.run_checks else ()
         with connection.transaction():
             # The fence is checked, and held, by the transaction that writes.
             owner = job.guard.ownership
@@ -166,10 +166,11 @@ def _recorded_text(connection: Connection, migration: Migration) -> str:
     return "the file's" if recorded == history_statements(migration.file.sql) else "another text"
 
 
-def _run_checks(job: Job, connection: Connection, migration: Migration) -> tuple[CheckResult, ...]:
+def _run_checks(job: Job, migration: Migration) -> tuple[CheckResult, ...]:
     if not migration.checks:
         return ()
-    return run_checks(connection, migration.checks, on_copy=False, timeout_s=job.check_timeout_s, log=job.log)
+    with job.target.session(f"check {migration.version}", theirs=True) as connection:
+        return run_checks(connection, migration.checks, on_copy=False, timeout_s=job.check_timeout_s, log=job.log)
 
 
 def _checks_sentence(migration: Migration, results: Sequence[CheckResult], *, ran: bool) -> str:

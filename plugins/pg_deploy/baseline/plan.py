@@ -16,6 +16,7 @@ from pg_deploy.errors import (
 )
 from pg_deploy.migrations.manifest import UNPROTECTED
 from pg_deploy.migrations.migration import Folder, Migration, MigrationFile, load
+from pg_deploy.migrations.names import order
 from pg_deploy.planning import Standing, State
 
 
@@ -43,7 +44,7 @@ def plan_adoption(folder: Folder, state: State, conf: BaselineConf) -> Adoption:
         file
         for file in folder.files
         if (not named or {file.version, file.stem} & named)
-        and (not conf.up_to or file.version <= conf.up_to.split("_", 1)[0])
+        and (not conf.up_to or order(file.version) <= order(conf.up_to.split("_", 1)[0]))
     ]
     adopt: list[Migration] = []
     lines: list[str] = []
@@ -84,7 +85,7 @@ def _fault(
     if (
         standing in (Standing.DEPLOYED, Standing.BASELINED)
         and attempt is not None
-        and attempt.sql_hash != file.sql_hash
+        and not file.is_text_of(attempt.sql_hash)
     ):
         return EditedAfterDeploymentError(file.stem)
     return None
@@ -103,9 +104,12 @@ def load_applied(file: MigrationFile) -> tuple[Migration, tuple[str, ...]]:
 
 def _gaps(folder: Folder, state: State, adopted: list[str]) -> list[str]:
     """Pending migrations that would stand before an adopted one: a deployment takes them only out of order."""
-    newest = max(adopted, default="")
+    newest = max(adopted, key=order, default="")
     return [
         f"{file.stem} is older than {newest} and stays pending: to deploy it later needs out_of_order"
         for file in folder.files
-        if file.version < newest and file.version not in adopted and state.standing(file.version) is Standing.PENDING
+        if newest
+        and order(file.version) < order(newest)
+        and file.version not in adopted
+        and state.standing(file.version) is Standing.PENDING
     ]

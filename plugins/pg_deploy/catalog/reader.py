@@ -50,6 +50,11 @@ class Fact:
         """The fact of a ledger, a snapshot or a backup, in today's wording: older versions of ours kept what is no fact."""
         return cls(kind, identity, as_worded_today(definition), scope)
 
+    @property
+    def definition_text(self) -> str:
+        """The server's own text of it, where there is one."""
+        return str(self.properties.get("definition", ""))
+
     @cached_property
     def hash(self) -> str:
         """The sha256 of the four fields, in hexadecimal: the key under which a fact is stored once."""

@@ -136,6 +136,9 @@ def _normal(kind: str, identity: str, definition: str) -> str:
         raise ObjectDroppedError(f"{kind} {identity} was dropped while the catalog was read")
     if kind not in _VERBATIM_KINDS:
         for name in properties.keys() & _NEVER_NULL:
+            if not isinstance(properties[name], str):
+                # An operator class is the default one.
+                continue
             properties[name] = _VARCHAR_ARRAY.sub(_elements_as_text, properties[name])
     return definition_of(properties)
 

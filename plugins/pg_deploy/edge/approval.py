@@ -22,7 +22,8 @@ from pg_deploy.ledger import deployment, evidence, plan
 from pg_deploy.lock_lint import lock_lint_lines
 from pg_deploy.permission import APPROVAL, is_somebody_else, judge
 from pg_deploy.rehearsal.text import rehearsal_text, rehearsal_verdict
-from pg_deploy.reporting.plan_text import Asked, several_text
+from pg_deploy.reporting.plan_text import PASSED_OVER, Asked, several_text
+from pg_deploy.server.readers_elsewhere import elsewhere_findings
 from pg_deploy.server_identity import Server, writable_session
 from pg_deploy.session import Connection
 from pg_deploy.settings import settings
@@ -196,7 +197,13 @@ class ApproveMigrations(AskPerson):
         with run.target.session("approve") as connection:
             rows = evidence.of_deployment(connection, run.deployment_id)
         wanted = [(each, run.migration(each.version)) for each in pinned if each.version in mine]
-        lints = lock_lint_lines([migration.file.sql for _, migration in wanted], server_version=server_version)
+        with run.target.session("approve") as connection:
+            elsewhere = elsewhere_findings(connection, [migration for _, migration in wanted])
+        lints = lock_lint_lines(
+            [migration.file.sql for _, migration in wanted],
+            server_version=server_version,
+            also=[elsewhere[migration.version] for _, migration in wanted],
+        )
         asked = []
         for (each, migration), lint in zip(wanted, lints, strict=True):
             judged = judge(migration, each, rows, run.demands, lint)
@@ -210,6 +217,10 @@ class ApproveMigrations(AskPerson):
         hashes = {each.version: each.bundle_hash for each in pinned}
         return Question(
             f"Deploy {', '.join(each.migration.stem for each in asked)}?",
-            several_text(asked, page=page_of(context)),
+            several_text(
+                asked,
+                page=page_of(context),
+                passed_over=[name for row in rows if row.kind == PASSED_OVER for name in row.detail["names"]],
+            ),
             tuple((each.migration.stem, hashes[each.migration.version]) for each in asked),
         )

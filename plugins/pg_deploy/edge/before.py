@@ -8,7 +8,8 @@ from pg_deploy.duration import format_duration
 from pg_deploy.edge.outside_connections import measure_outside
 from pg_deploy.edge.run import log
 from pg_deploy.monitor.before import is_known, keep_before
-from pg_deploy.session import Target, one_line, without_secrets
+from pg_deploy.secrecy import without_secrets
+from pg_deploy.session import Target, one_line
 
 
 def measure_before(target: Target, deployment_id: int) -> None:

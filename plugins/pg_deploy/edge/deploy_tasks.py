@@ -153,9 +153,14 @@ def verify(stem: str) -> None:
 @task.branch(trigger_rule="none_skipped")
 def decide(stem: str) -> str | list[str]:
     """Passed, rollback, or neither: where nothing began, or where on_failure says stop."""
-    group, version = group_of(stem), stem.split("_", 1)[0]
+    context, group, version = get_current_context(), group_of(stem), stem.split("_", 1)[0]
     with told_plainly():
-        run = read_run(get_current_context())
+        if ownership_from(context, PREFLIGHT) is None:
+            log.info(
+                "preflight handed on nothing to work with, so there is nothing to decide: the report judges the run"
+            )
+            return []
+        run = read_run(context)
         # The ledger says how far it came: the state of a task is a person's to set.
         with run.target.session(f"decide {version}") as connection:
             current = attempts.latest(connection, version)

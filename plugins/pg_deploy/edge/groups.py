@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pg_deploy.migrations.folder import migrations_dir, stems
-from pg_deploy.migrations.migration import NAME
+from pg_deploy.migrations.names import NAME, order
 from pg_deploy.settings import GROUPS
 
 
 def group_stems() -> tuple[str, ...]:
     """The newest well-named migrations of the folder, in order. Never raises."""
     named = [stem for stem in stems(migrations_dir()) if NAME.fullmatch(stem)]
+    named.sort(key=lambda stem: (order(stem.split("_", 1)[0]), stem))
     return tuple(named[-GROUPS:])
 
 

@@ -18,7 +18,8 @@ from airflow.sdk import Connection as AirflowConnection
 
 from pg_deploy.edge.outside_connections import bearer, find, http_url
 from pg_deploy.edge.run import log
-from pg_deploy.session import one_line, without_secrets
+from pg_deploy.secrecy import without_secrets
+from pg_deploy.session import one_line
 from pg_deploy.settings import settings
 
 SETTING = "PG_DEPLOY_NOTICES"

@@ -45,7 +45,7 @@ def restore() -> str:
         conf = read_restore_conf(chosen(get_current_context()))
         target, configured = read_target(conf.target), backup_settings()
         store = open_store(configured.uri)
-        name = choose_backup(store, target.name, conf.backup)
+        name = choose_backup(store, target, conf.backup, configured)
         database = conf.database or new_database_name(target)
         log.info('restoring %s into the new database "%s"; the target is left alone', name, database)
         made = restore_beside(target, store, name, database, configured, log=log)

@@ -35,10 +35,12 @@ from pg_deploy.migrations.folder import migrations_dir
 from pg_deploy.migrations.migration import Migration, load, read_version
 from pg_deploy.permission import Demands
 from pg_deploy.preflight import Prepared
+from pg_deploy.secrecy import WithoutSecrets
 from pg_deploy.session import Connection, Target
 from pg_deploy.settings import settings
 
 log = logging.getLogger("pg_deploy")
+log.addFilter(WithoutSecrets())
 
 PREFLIGHT = "preflight"
 UNKNOWN_ACTOR = "unknown"

@@ -11,7 +11,8 @@ from psycopg import pq
 
 from pg_deploy.conf import Approval
 from pg_deploy.errors import InvalidConfError, UnknownTargetError
-from pg_deploy.session import Target, without_secrets
+from pg_deploy.secrecy import without_secrets
+from pg_deploy.session import Target
 
 # What libpq itself knows may stand in the connection's extra (sslmode, sslrootcert, options, …); the rest is ours.
 _LIBPQ = {default.keyword.decode() for default in pq.Conninfo.get_defaults()}

@@ -68,7 +68,7 @@ def refuse_what_is_in_the_way(look: Look, statement: Statement) -> None:
 
     Raises InvalidIndexInTheWayError or OtherDefinitionError. Changes nothing.
     """
-    wanted = _wanted(look.names, statement)
+    wanted = _wanted(look, statement)
     if wanted is None:
         return
     state = index_state(look.catalog, wanted.index)
@@ -127,7 +127,7 @@ def _reconcile_detach(look: Look, statement: Statement) -> bool:
 
 def confirm(look: Look, statement: Statement) -> None:
     """Raise InvalidIndexError unless the index that `statement` made can be used. Reads only."""
-    wanted = _wanted(look.names, statement)
+    wanted = _wanted(look, statement)
     state = index_state(look.catalog, wanted.index) if wanted else None
     if state is not None and not state.valid:
         raise InvalidIndexError(state.qualified)
@@ -140,7 +140,7 @@ def clear_failed_build(look: Look, statement: Statement, sqlstate: str | None) -
     """
     if sqlstate == _EXISTS_ALREADY:
         return ()
-    wanted = _wanted(look.names, statement)
+    wanted = _wanted(look, statement)
     state = index_state(look.catalog, wanted.index) if wanted else None
     if wanted is None or state is None or state.valid or state.builder is not None:
         return ()
@@ -166,7 +166,7 @@ class _Wanted:
 
 
 def _reconcile_create(look: Look, statement: Statement) -> bool:
-    wanted = _wanted(look.names, statement)
+    wanted = _wanted(look, statement)
     if wanted is None:
         raise UncertainStatementError(statement.summary, statement.line)
     started, said = time.monotonic(), -60.0
@@ -199,7 +199,7 @@ def _drop_invalid(look: Look, wanted: _Wanted) -> None:
 def _refuse_other_definition(look: Look, statement: Statement, wanted: _Wanted, state: IndexState) -> None:
     # On a connection of its own: the heartbeat would write into the transaction that is aborted here.
     path = look.names.execute("select pg_catalog.current_setting('search_path')").fetchone()
-    with look.target.session("compare index") as connection:
+    with look.target.session("compare index", theirs=True) as connection:
         connection.execute("select pg_catalog.set_config('search_path', %s, false)", [path[0] if path else ""])
         asked = wanted_definition(connection, statement.sql, wanted.table)
         found = present_definition(connection, wanted.index)
@@ -207,17 +207,19 @@ def _refuse_other_definition(look: Look, statement: Statement, wanted: _Wanted, 
         raise OtherDefinitionError(state.qualified, found, asked)
 
 
-def _wanted(names: Connection, statement: Statement) -> _Wanted | None:
-    """The index that `statement` makes: `names` is its own session, whose search_path says which table is meant."""
+def _wanted(look: Look, statement: Statement) -> _Wanted | None:
+    """The index that `statement` makes: `look.names` is its own session, whose search_path says which table is meant."""
     index = statement.concurrent
     if index is None or index.action != "create" or index.name is None:
         return None
     table = f"{_quoted(index.schema)}.{_quoted(index.table)}" if index.schema else _quoted(index.table)
-    row = names.execute(
-        """select n.nspname, pg_catalog.format('%%I.%%I', n.nspname, c.relname)
+    # Under their search_path nothing is asked but what the name means.
+    found = look.names.execute("select pg_catalog.to_regclass(%s)::pg_catalog.oid", [table]).fetchone()
+    row = look.catalog.execute(
+        """select n.nspname, format('%%I.%%I', n.nspname, c.relname)
         from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-        where c.oid = pg_catalog.to_regclass(%s)""",
-        [table],
+        where c.oid = %s::oid""",
+        [found[0] if found else None],
     ).fetchone()
     return _Wanted(row[0], index.name, row[1]) if row else None
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import psycopg
 
 from pg_deploy.errors import ConnectionLostError, ServerRefusedError
-from pg_deploy.session import Connection, one_line, without_secrets
+from pg_deploy.secrecy import without_secrets
+from pg_deploy.session import Connection, one_line
 
 # The server ends, or a person ends our session: an error that arrives before the connection itself is seen to be gone.
 _ENDED = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"})

@@ -24,6 +24,7 @@ from pg_deploy.errors import (
 )
 from pg_deploy.execution import concurrent_builds
 from pg_deploy.execution.lost import is_lost, is_read_only
+from pg_deploy.execution.remedies import remedy
 from pg_deploy.execution.server_watch import kept_budget
 from pg_deploy.execution.standby import wait_for_standby
 from pg_deploy.execution.stop_rules import StopRules, wait_until_calm
@@ -32,8 +33,18 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger.attempt import StatementRun
 from pg_deploy.ledger.guard import Guard
 from pg_deploy.parsing.statements import Segment, Statement
+from pg_deploy.secrecy import without_secrets
 from pg_deploy.server_identity import server_of
-from pg_deploy.session import CHECK_CLIENT_EVERY, Backend, Connection, Target, backend_and_time, one_line
+from pg_deploy.session import (
+    CHECK_CLIENT_EVERY,
+    OUR_NAMES,
+    THEIR_NAMES,
+    Backend,
+    Connection,
+    Target,
+    backend_and_time,
+    one_line,
+)
 
 # What may change the settings that a session begins with.
 _SETS_DEFAULTS = {
@@ -45,6 +56,7 @@ _SETS_DEFAULTS = {
     "create extension",
     "alter extension",
 }
+_MOST_NOTICES, _LONGEST_NOTICE = 100, 500
 _DEADLOCK = "40P01"
 _RETRIED = {"55P03", _DEADLOCK, "40001"}
 _CANCELLED = "57014"
@@ -59,17 +71,19 @@ _UNSEEN_S = 0.25
 # Timeouts are whole milliseconds, rounded down: a statement may be ended that much before its deadline.
 _CLOSE_ENOUGH_S = 0.05
 
-_FOR_A_BUILD = """select set_config('lock_timeout', '0', false), set_config('statement_timeout', '0', false),
-    case when current_setting('client_connection_check_interval', true) is not null
-        then set_config('client_connection_check_interval', '0', false) end"""
-_AFTER_A_BUILD = f"""select case when current_setting('client_connection_check_interval', true) is not null
-    and version() like '%linux%'
-    then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"""
+# In the migration's session, whose search_path is its own: nothing here is looked up in it.
+_FOR_A_BUILD = """select pg_catalog.set_config('lock_timeout', '0', false),
+    pg_catalog.set_config('statement_timeout', '0', false),
+    case when pg_catalog.current_setting('client_connection_check_interval', true) is not null
+        then pg_catalog.set_config('client_connection_check_interval', '0', false) end"""
+_AFTER_A_BUILD = f"""select case when pg_catalog.current_setting('client_connection_check_interval', true) is not null
+    and pg_catalog.version() operator(pg_catalog.~~) '%linux%'
+    then pg_catalog.set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"""
 
 # The ledger is written as the deploying role and read as we expect it, whatever role, encoding or style of dates the
 # migration chose; its own choice is back after the commit.
 _AS_OURSELVES = (
-    "set local role none; set local client_encoding = 'UTF8';"
+    f"{OUR_NAMES}; set local role none; set local client_encoding = 'UTF8';"
     " set local datestyle = 'ISO'; set local intervalstyle = 'postgres'"
 )
 
@@ -97,6 +111,10 @@ class Observer:
 
     def after_statement(self, connection: Connection, statement: Statement, seconds: float) -> None:
         """A statement of an open transaction has ended; its locks are still held."""
+
+    def around_statement(self, connection: Connection, statement: Statement) -> AbstractContextManager[None]:
+        """Around a statement of an open transaction."""
+        return nullcontext()
 
     def before_commit(self, connection: Connection, segment: Segment) -> None:
         """A segment's transaction is about to commit."""
@@ -157,7 +175,10 @@ def run_segments(
         return
     purpose = f"{work.guard.ownership.deployment_id} {work.direction} {work.file}"
     with (
-        work.guard.session(purpose, keep=not any(map(_changes_sessions_to_come, todo))) as connection,
+        # A rollback is judged by what the server counts of its transaction, and a used session counts earlier, aborted ones in.
+        work.guard.session(
+            purpose, keep=not any(map(_changes_sessions_to_come, todo)), theirs=True, new=work.direction != "apply"
+        ) as connection,
         _noted(connection) as notices,
     ):
         backend, now = backend_and_time(connection)
@@ -188,7 +209,14 @@ def _noted(connection: Connection) -> Iterator[list[str]]:
     notices: list[str] = []
 
     def note(said: psycopg.errors.Diagnostic) -> None:
-        notices.append(f"{said.severity}: {one_line(said.message_primary or '')}")
+        # A loop over a million rows may say a million things, and each may be as long as a row.
+        if len(notices) < _MOST_NOTICES:
+            text = without_secrets(one_line(said.message_primary or ""))
+            notices.append(
+                f"{said.severity}: {text if len(text) <= _LONGEST_NOTICE else text[:_LONGEST_NOTICE] + ' …'}"
+            )
+        elif len(notices) == _MOST_NOTICES:
+            notices.append(f"and more: the first {_MOST_NOTICES} are shown and kept")
 
     connection.add_notice_handler(note)
     try:
@@ -244,6 +272,9 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
 def _one_transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
     attempt_try = _begin(work, session, segment)
     connection = session.connection
+    if work.direction == "rollback" and connection.info.server_version >= 150000:
+        # Or what this session wrote a moment ago counts as written in this transaction.
+        connection.execute("select pg_catalog.pg_stat_force_next_flush()")
     runs: list[StatementRun] = []
     budget = _Budget(work.limits)
     statement = segment.statements[0]
@@ -266,7 +297,7 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
         before_commit(connection, segment)
         attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, runs)
         with Watch(work.target, session.backend, work.log).over("the commit"):
-            connection.execute("commit")
+            connection.execute(f"{THEIR_NAMES}; commit".encode())
     except _StatementTrouble as trouble:
         _abort(work, connection, trouble.statement)
         _write_failure(work, segment, attempt_try, trouble.statement, trouble.error, trouble.seen)
@@ -280,7 +311,7 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
         _write_failure(work, segment, attempt_try, statement, error)
         if error.sqlstate in _RETRIED or (error.sqlstate == _CANCELLED and budget.is_used_up):
             raise _judge(work, _StatementTrouble(statement, error, Observation()), budget) from error
-        raise StatementFailedError.from_server(error, work.file, work.text, statement) from error
+        raise _refused(work, error, statement) from error
     except BaseException:
         _abort(work, connection, statement)
         raise
@@ -341,7 +372,8 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
     started_at, started = session.clock.now(), time.monotonic()
     with watch.over(f"line {statement.line}") as seen:
         try:
-            cursor = connection.execute(_and_then_hurry(session, statement, budget))
+            with work.observer.around_statement(connection, statement):
+                cursor = connection.execute(_and_then_hurry(session, statement, budget))
         except psycopg.Error as error:
             if is_lost(error, connection) or (is_read_only(error) and _takes_no_writes(work)):
                 raise
@@ -430,7 +462,7 @@ def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception
     if error.sqlstate == _CANCELLED and (budget.is_used_up or seen.was_strong_for(budget.seconds - _UNSEEN_S)):
         budget.blocked_s += seen.blocked_s
         return _over(work, trouble.statement, budget, seen.blockers)
-    return StatementFailedError.from_server(error, work.file, work.text, trouble.statement)
+    return _refused(work, error, trouble.statement)
 
 
 def _over(work: Work, statement: Statement, budget: _Budget, blockers: Sequence[str] = ()) -> Exception:
@@ -505,9 +537,7 @@ def _run_alone(
                 given_up = time.monotonic() - started + pause >= work.limits.give_up_after
                 if error.sqlstate != _DEADLOCK or statement.concurrent is None or given_up:
                     _write_failure(work, segment, attempt_try, statement, error, seen)
-                    raise StatementFailedError.from_server(
-                        error, work.file, work.text, statement, duplicates=keys
-                    ) from error
+                    raise _refused(work, error, statement, keys) from error
         # Nothing is wrong with the statement: two sessions waited for each other, and the server chose this one.
         delay = pause * random.uniform(0.5, 1.5)
         work.log.info("    %s, again in %s", _WHY[_DEADLOCK], format_duration(delay))
@@ -517,6 +547,13 @@ def _run_alone(
     for notice in session.notices:
         work.log.info("    %s", notice)
     return seen
+
+
+def _refused(
+    work: Work, error: psycopg.Error, statement: Statement, duplicates: Sequence[str] = ()
+) -> StatementFailedError:
+    todo = remedy(error.sqlstate, error.diag.message_primary or "", statement.sql)
+    return StatementFailedError.from_server(error, work.file, work.text, statement, duplicates, todo)
 
 
 def _write_failure(
@@ -535,7 +572,7 @@ def _write_failure(
         attempt_try,
         statement.ordinal,
         sqlstate=error.sqlstate or "?????",
-        error=one_line(str(error)),
+        error=without_secrets(one_line(str(error))),
         waited_s=round(seen.blocked_s, 3) if seen else 0.0,
         blockers=seen.blockers if seen else (),
     )

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
+from pg_deploy.catalog.identities import of_user_mapping
 from pg_deploy.catalog.reader import Fact
-from pg_deploy.inverse.columns import add_column
+from pg_deploy.inverse.columns import add_column, add_view_column
 from pg_deploy.inverse.creates import create
+from pg_deploy.inverse.definitions import option_changes
 from pg_deploy.inverse.model import RELATIONS, Draft, Key, Phase
 from pg_deploy.inverse.names import identifier, literal, own_name, owner_of, role
 from pg_deploy.inverse.order import relation_of
+from pg_deploy.inverse.publications import add_publication
 from pg_deploy.inverse.tables import add_relation
 
 _FIRES = {"never": "disable", "on replica": "enable replica", "always": "enable always", "normally": "enable"}
-REPLACEABLE = frozenset({
-    "view", "materialized view", "function", "procedure", "policy", "trigger", "rule", "index", "constraint", "statistics",
-    "event trigger",
-})  # fmt: skip
-
-
-def must_be_replaced(draft: Draft, key: Key) -> bool:
-    """Whether a changed object cannot be altered into what it was, only dropped and made again."""
-    old, new = draft.before[key], draft.after[key]
-    before, after = old.properties, new.properties
-    if key[0] in ("function", "procedure"):
-        return _head(old) != _head(new)
-    if key[0] == "view":
-        return before["definition"] != after["definition"] and _columns(draft, key[1], True) != _columns(
-            draft, key[1], False
-        )
-    if key[0] == "policy":
-        lost = ("using" in after and "using" not in before) or ("with check" in after and "with check" not in before)
-        return lost or (before["command"], before.get("restrictive")) != (after["command"], after.get("restrictive"))
-    if key[0] in ("materialized view", "trigger", "rule", "statistics", "constraint", "index"):
-        return before["definition"] != after["definition"] or bool(before.get("invalid")) != bool(after.get("invalid"))
-    if key[0] == "event trigger":
-        return {**before, "fires": "", "owner": ""} != {**after, "fires": "", "owner": ""}
-    return False
 
 
 def add_changed(draft: Draft, key: Key) -> None:
@@ -45,8 +26,11 @@ def add_changed(draft: Draft, key: Key) -> None:
     if kind in RELATIONS:
         add_relation(draft, old, new)
     elif kind == "column":
-        if draft.relation_kind(owner_of(identity), draft.before) not in ("view", "materialized view"):
+        relation = (draft.relation_kind(owner_of(identity), draft.before) or "", owner_of(identity))
+        if relation[0] not in ("view", "materialized view"):
             add_column(draft, old, new)
+        elif relation not in draft.made:
+            add_view_column(draft, old, new)
     elif kind in ("function", "procedure"):
         if before["definition"] != after["definition"]:
             draft.add(Phase.IN_PLACE, *create(old, draft.before))
@@ -71,6 +55,10 @@ def add_changed(draft: Draft, key: Key) -> None:
     elif kind == "statistics" and {**before, "target": 0, "owner": 0} == {**after, "target": 0, "owner": 0}:
         draft.add(Phase.ALTER, f"alter statistics {identity} set statistics {before.get('target', -1)}")
         _add_owner(draft, old, new)
+    elif kind == "publication":
+        add_publication(draft, old, new)
+    elif kind in ("server", "foreign data wrapper", "user mapping"):
+        _add_options(draft, old, new)
     elif kind == "extension" and before["version"] == after["version"]:
         if before["schema"] != after["schema"]:
             draft.add(Phase.ALTER, f"alter extension {identity} set schema {role(str(before['schema']))}")
@@ -82,16 +70,21 @@ def add_changed(draft: Draft, key: Key) -> None:
         draft.refuse(key, "it changed, and there is no statement here that changes it back")
 
 
-def _head(fact: Fact) -> str:
-    """Name, arguments, defaults and result of a function: what `create or replace` cannot change."""
-    return str(fact.properties["definition"]).split("\n LANGUAGE ", 1)[0]
-
-
-def _columns(draft: Draft, relation: str, before: bool) -> set[tuple[str, str]]:
-    facts = draft.before if before else draft.after
-    return {
-        (key[1], fact.definition) for key, fact in facts.items() if key[0] == "column" and owner_of(key[1]) == relation
-    }
+def _add_options(draft: Draft, old: Fact, new: Fact) -> None:
+    before, after = dict(old.properties), dict(new.properties)
+    options = option_changes(before.pop("options", []), after.pop("options", []))
+    user, server = of_user_mapping(old.identity)
+    what = f"user mapping for {role(user)} server {server}" if server else f"{old.kind} {old.identity}"
+    version = before.pop("version", None), after.pop("version", None)
+    before.pop("owner", None), after.pop("owner", None)
+    if options is None or before != after:
+        draft.refuse((old.kind, old.identity), "an option that is a secret, or what it was made with, changed")
+        return
+    if version[0] != version[1]:
+        draft.add(Phase.ALTER, f"alter {what} version {literal(str(version[0] or ''))}")
+    if options:
+        draft.add(Phase.ALTER, f"alter {what}{options}")
+    _add_owner(draft, old, new)
 
 
 def _add_owner(draft: Draft, old: Fact, new: Fact) -> None:
@@ -129,16 +122,43 @@ def _add_type(draft: Draft, old: Fact, new: Fact) -> None:
             names = " to ".join(identifier(str(each["not null constraint"])) for each in (after, before))
             draft.add(Phase.ALTER, f"alter domain {identity} rename constraint {names}")
     elif before.get("composite") != after.get("composite"):
-        kept = before.get("composite", [])
-        added = [each for each in after.get("composite", []) if each not in kept]
-        if [each for each in after.get("composite", []) if each in kept] != kept:
-            draft.refuse(key, "an attribute was dropped or changed, with its values")
-        else:
-            for each in added:
-                draft.add(Phase.ALTER, f"alter type {identity} drop attribute {_first_word(each)}")
+        _add_composite(draft, key, before.get("composite", []), after.get("composite", []))
     elif {**before, "owner": 0} != {**after, "owner": 0}:
         draft.refuse(key, "it changed, and there is no statement that changes it back")
     _add_owner(draft, old, new)
+
+
+def _add_composite(draft: Draft, key: Key, before: list[str], after: list[str]) -> None:
+    """Attributes as they were; values of columns of this type are refused."""
+    used = any(one[0] in ("column", "table") for one in draft.needs_after.by.get(key, ()))
+    alter = f"alter type {key[1]}"
+    if [each for each in after if each in before] == before:
+        for each in after:
+            if each not in before:
+                draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}")
+        return
+    renamed = [(old, new) for old, new in zip(before, after, strict=False) if old != new]
+    if len(before) == len(after) and all(_type_of(old) == _type_of(new) for old, new in renamed):
+        for old, new in renamed:
+            draft.add(Phase.ALTER, f"{alter} rename attribute {_first_word(new)} to {_first_word(old)}")
+        return
+    if used:
+        draft.refuse(key, "an attribute was dropped or changed, with its values")
+        return
+    common = 0
+    while common < min(len(before), len(after)) and _first_word(before[common]) == _first_word(after[common]):
+        common += 1
+    for each in reversed(after[common:]):
+        draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}")
+    for old, new in zip(before[:common], after[:common], strict=True):
+        if old != new:
+            draft.add(Phase.ALTER, f"{alter} alter attribute {_first_word(old)} type {_type_of(old)}")
+    for each in before[common:]:
+        draft.add(Phase.ALTER, f"{alter} add attribute {each}")
+
+
+def _type_of(attribute: str) -> str:
+    return attribute[len(_first_word(attribute)) :].strip()
 
 
 def _first_word(attribute: str) -> str:
@@ -147,11 +167,13 @@ def _first_word(attribute: str) -> str:
 
 def _add_enum(draft: Draft, key: Key, before: list[str], after: list[str]) -> None:
     renamed = [(old, new) for old, new in zip(before, after, strict=False) if old != new]
-    if len(before) == len(after) and len(renamed) == 1:
-        draft.add(Phase.ALTER, f"alter type {key[1]} rename value {literal(renamed[0][1])} to {literal(renamed[0][0])}")
+    if len(before) != len(after) or {old for old, _ in renamed} & {new for _, new in renamed}:
+        added = [label for label in after if label not in before]
+        draft.refuse(key, f"an enum value cannot be removed ({', '.join(added) or 'its values changed'})")
         return
-    added = [label for label in after if label not in before]
-    draft.refuse(key, f"an enum value cannot be removed ({', '.join(added) or 'its values changed'})")
+    # First of all: definitions that are made again speak of the old labels.
+    for old, new in renamed:
+        draft.add(Phase.RENAME, f"alter type {key[1]} rename value {literal(new)} to {literal(old)}")
 
 
 def _add_sequence(draft: Draft, old: Fact, new: Fact) -> None:
@@ -169,8 +191,18 @@ def _add_sequence(draft: Draft, old: Fact, new: Fact) -> None:
     if "cycle" in differs:
         clauses.append("cycle" if before.get("cycle") else "no cycle")
     identity = str(before.get("owned by", "") or after.get("owned by", "")).endswith(" (identity)")
+    if (
+        "owned by" in differs
+        and not identity
+        and (
+            ("table", owner_of(str(after.get("owned by", "")))) in draft.gone
+            or ("column", str(after.get("owned by", ""))) in draft.gone
+        )
+    ):
+        # First, or it goes with what owns it now.
+        draft.add(Phase.COMMENT_OFF, f"alter sequence {old.identity} owned by none")
     if "owned by" in differs and not identity:
-        clauses.append(f"owned by {before.get('owned by', 'none')}")
+        draft.add(Phase.DEFAULT_ON, f"alter sequence {old.identity} owned by {before.get('owned by', 'none')}")
     if clauses:
         draft.add(Phase.ALTER, f"alter sequence {old.identity} {' '.join(clauses)}")
     if "persistence" in differs:
@@ -188,6 +220,8 @@ def _add_index(draft: Draft, old: Fact, new: Fact) -> None:
         draft.add(Phase.ALTER, f"alter table {relation} {wanted}")
     if before.get("replica identity") and not after.get("replica identity"):
         draft.add(Phase.ALTER, f"alter table {relation} replica identity using index {name}")
+    if before["definition"] != after["definition"]:
+        _add_storage(draft, old.identity, str(before["definition"]), str(after["definition"]))
     was, now = before.get("statistics targets", {}), after.get("statistics targets", {})
     for column in sorted(was.keys() | now.keys()):
         if was.get(column) != now.get(column):
@@ -199,6 +233,20 @@ def _add_index(draft: Draft, old: Fact, new: Fact) -> None:
         draft.add(Phase.ALTER, f"alter index {old.identity} set tablespace {target}")
     if before.get("attached to") and not after.get("attached to"):
         draft.add(Phase.CONCURRENTLY, f"alter index {before['attached to']} attach partition {old.identity}")
+
+
+def _add_storage(draft: Draft, index: str, before: str, after: str) -> None:
+    was, now = _storage(before), _storage(after)
+    if names := sorted(now.keys() - was.keys()):
+        draft.add(Phase.ALTER, f"alter index {index} reset ({', '.join(names)})")
+    if wanted := [f"{name} = {value}" for name, value in was.items() if now.get(name) != value]:
+        draft.add(Phase.ALTER, f"alter index {index} set ({', '.join(wanted)})")
+
+
+def _storage(definition: str) -> dict[str, str]:
+    found = re.search(r" WITH \((.*?)\)", definition)
+    pairs = (each.split("=", 1) for each in found[1].split(", ")) if found else ()
+    return {name.strip(): value.strip() for name, value in pairs}
 
 
 def _add_constraint(draft: Draft, old: Fact, new: Fact) -> None:

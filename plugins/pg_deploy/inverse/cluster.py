@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
+from pg_deploy.catalog.identities import elements, of_membership, of_setting
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.model import Draft, Key, Phase
-from pg_deploy.inverse.names import identifier, literal
+from pg_deploy.inverse.names import HERE, identifier, in_this_database, literal
 
-_SETTING = re.compile(
-    r"(?:(?P<every>every role)|(?:role (?P<role>.+?))?(?: in )?(?P<here>this database)?): (?P<name>[^:]+)", re.DOTALL
-)
-# Their value is kept as a list of quoted names, and is given as one.
+# Their value is a list of names, and is given as one.
 _LISTS = ("search_path", "session_preload_libraries", "local_preload_libraries", "temp_tablespaces")
 _BY_GRANTOR = 160000
 """From here on each grantor's membership is one of its own, with options of its own."""
@@ -37,69 +33,63 @@ def add_cluster(draft: Draft, keys: set[Key]) -> None:
             _add_role(draft, key)
         elif key == ("database", "this database") and _only_owner(draft, key):
             owner = identifier(str(draft.before[key].properties["owner"]))
-            draft.add(Phase.CLUSTER, _here(f"alter database %I owner to {owner}"))
+            draft.add(Phase.CLUSTER, in_this_database(f"alter database {HERE} owner to {owner}"))
         else:
             draft.refuse(key, "it belongs to the server, and is not changed back from here")
 
 
 def _add_setting(draft: Draft, key: Key) -> None:
-    found = _SETTING.fullmatch(key[1])
+    found = of_setting(key[1])
     if found is None:
         draft.refuse(key, "its name is not understood")
         return
-    old, name = draft.before.get(key), ".".join(identifier(part) for part in found["name"].split("."))
+    old, name = draft.before.get(key), ".".join(map(identifier, str(found["name"]).split(".")))
     if old is not None and old.properties["value"] == "(hidden)":
         draft.refuse(key, "its value is a secret, which the facts do not hold")
         return
-    end = f"reset {name}" if old is None else f"set {name} to {_value(found['name'], old)}"
+    end = f"reset {name}" if old is None else f"set {name} to {_value(str(found['name']), old)}"
     if found["role"] or found["every"]:
         who = identifier(found["role"]) if found["role"] else "all"
         if found["here"]:
-            draft.add(Phase.CLUSTER, _here(f"alter role {who} in database %I {end}"))
+            draft.add(Phase.CLUSTER, in_this_database(f"alter role {who} in database {HERE} {end}"))
         else:
             draft.add(Phase.CLUSTER, f"alter role {who} {end}")
     else:
-        draft.add(Phase.CLUSTER, _here(f"alter database %I {end}"))
+        draft.add(Phase.CLUSTER, in_this_database(f"alter database {HERE} {end}"))
 
 
 def _value(name: str, fact: Fact) -> str:
     value = str(fact.properties["value"])
-    return (value.replace('""', "''") or "''") if name.lower() in _LISTS else literal(value)
-
-
-def _here(statement: str) -> str:
-    """A statement about the database at hand, whose name differs on a copy; `%I` stands for it."""
-    before, after = statement.split("%I")
-    quoted = literal(f"{before.replace('%', '%%')}%I{after.replace('%', '%%')}")
-    return f"do $rollback$ begin execute format({quoted}, current_database()); end $rollback$"
+    return (", ".join(map(literal, elements(value))) or "''") if name.lower() in _LISTS else literal(value)
 
 
 def _add_membership(draft: Draft, key: Key) -> None:
-    member, _, group = key[1].partition(" in ")
+    member, group = of_membership(key[1])
     if ("role", member) in draft.gone or ("role", group) in draft.gone:
         # It goes with the role.
         return
     old, new = (facts[key].properties if key in facts else {} for facts in (draft.before, draft.after))
-    membership = f"{identifier(group)} {{}} {identifier(member)}"
+    # Put together, not formatted: a name may hold braces.
+    taken, given = (f"{identifier(group)} {word} {identifier(member)}" for word in ("from", "to"))
     if draft.server_version < _BY_GRANTOR:
         if new:
-            draft.add(Phase.CLUSTER, f"revoke {membership.format('from')}")
+            draft.add(Phase.CLUSTER, f"revoke {taken}")
         for option in set(map(str, old.values())):
             tail = " with admin option" if option.startswith("admin") else ""
-            draft.add(Phase.CLUSTER, f"grant {membership.format('to')}{tail}")
+            draft.add(Phase.CLUSTER, f"grant {given}{tail}")
         return
     for grantor in sorted(old.keys() | new.keys()):
         if old.get(grantor) == new.get(grantor):
             continue
         by = f" granted by {identifier(grantor.removeprefix('by '))}"
         if grantor in new:
-            draft.add(Phase.CLUSTER, f"revoke {membership.format('from')}{by}")
+            draft.add(Phase.CLUSTER, f"revoke {taken}{by}")
         if grantor in old:
             # All three, said: what is not said follows the attribute INHERIT of the member.
             words = ", ".join(
                 f"{word} {str(word in str(old[grantor]).split(', ')).lower()}" for word in ("admin", "inherit", "set")
             )
-            draft.add(Phase.CLUSTER, f"grant {membership.format('to')} with {words}{by}")
+            draft.add(Phase.CLUSTER, f"grant {given} with {words}{by}")
 
 
 def _add_role(draft: Draft, key: Key) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Fact
-from pg_deploy.inverse.drops import backing_constraint
+from pg_deploy.inverse.columns import add_generated_column, add_view_columns
+from pg_deploy.inverse.definitions import create_more, create_range
+from pg_deploy.inverse.drops import attached, backing_constraint
 from pg_deploy.inverse.model import ByKey, Draft, Phase
-from pg_deploy.inverse.names import identifier, literal, own_name, owner_of, role
+from pg_deploy.inverse.names import identifier, literal, own_name, owner_of, role, storage_options
 from pg_deploy.inverse.order import needed_first, relation_of
+from pg_deploy.inverse.sequences import add_sequence
 
-_ROWS = {
-    "table": "it was dropped with its rows (or renamed in a way that the text of the migration does not show)",
-    "foreign table": "it was dropped; the facts do not hold all of its options",
+_LOST = {
+    "table": "it was dropped with its rows",
     "column": "it was dropped with its values",
-    "sequence": "it was dropped, and how far it had come is not known",
-    "extension": "it was dropped with everything that belonged to it",
 }
 _FIRES = {
     "never": "disable",
@@ -25,10 +26,17 @@ _FIRES = {
 def add_creates(draft: Draft) -> None:
     """Make again what is missing or replaced, what is needed first."""
     made = [draft.before[key] for key in draft.made]
-    for fact in needed_first(fact for fact in made if not _comes_with_another(fact, draft)):
+    for fact in needed_first((each for each in made if not _comes_with_another(each, draft)), draft.needs_before.of):
         key = (fact.kind, fact.identity)
-        if fact.kind in _ROWS:
-            draft.refuse(key, _ROWS[fact.kind])
+        draft.subject = key
+        if fact.kind == "column" and (statement := add_generated_column(fact, draft)):
+            draft.add(Phase.CREATE, statement, makes=True)
+            continue
+        if fact.kind in _LOST:
+            draft.refuse(key, _LOST[fact.kind])
+            continue
+        if fact.kind == "sequence":
+            add_sequence(draft, fact)
             continue
         statements = create(fact, draft.before)
         if not statements:
@@ -37,14 +45,52 @@ def add_creates(draft: Draft) -> None:
         phase = Phase.CREATE
         if fact.kind == "index" and _may_build_concurrently(fact, draft):
             phase = Phase.CONCURRENTLY
+            draft.apart.add(key)
             statements = (statements[0].replace(" INDEX ", " INDEX CONCURRENTLY ", 1), *statements[1:])
         elif fact.kind == "index":
             draft.remarks.append(f"index {fact.identity} is built while writes to {relation_of(fact)} wait")
-        draft.add(phase, *statements)
+        draft.add(phase, *statements, makes=True)
         owner = fact.properties.get("owner")
-        if owner and fact.kind not in ("extension",):
+        if owner and fact.kind not in ("extension", "user mapping"):
             word = "domain" if "domain over" in fact.properties else fact.kind
             draft.add(Phase.OWNER, f"alter {word} {fact.identity} owner to {role(str(owner))}")
+        if fact.kind in ("view", "materialized view"):
+            add_view_columns(draft, fact)
+        if fact.kind == "constraint":
+            _add_marks(draft, fact)
+    draft.subject = None
+
+
+def _add_marks(draft: Draft, fact: Fact) -> None:
+    """What stands on the index that comes with a constraint: cluster, replica identity, the names in partitions."""
+    index = draft.before.get(("index", f"{owner_of(owner_of(fact.identity))}.{own_name(fact.identity)}"))
+    if index is None or relation_of(index) != owner_of(fact.identity):
+        return
+    draft.add(Phase.CREATE, *create_index(index)[1:])
+    # A partition's own constraint comes with the parent's, under a name that the server chooses.
+    for key, part in sorted(draft.before.items()):
+        if key[0] == "index" and part.properties.get("attached to") == index.identity:
+            named = draft.before.get(("constraint", f"{relation_of(part)}.{own_name(part.identity)}"))
+            chosen = own_name(chosen_name(relation_of(part) or "", fact))
+            if named is not None and chosen != own_name(part.identity):
+                table = owner_of(named.identity)
+                draft.add(
+                    Phase.CREATE,
+                    f"alter table {table} rename constraint {chosen} to {own_name(named.identity)}",
+                    makes=True,
+                )
+
+
+def chosen_name(table: str, constraint: Fact) -> str:
+    """What the server calls the constraint that a partition gets with its parent's."""
+    definition = str(constraint.properties["definition"])
+    if definition.startswith("PRIMARY KEY"):
+        return f"{owner_of(table)}.{identifier(unquoted(own_name(table)) + '_pkey')}"
+    columns = "_".join(
+        unquoted(each.strip()) for each in definition[definition.index("(") + 1 : definition.index(")")].split(",")
+    )
+    end = "excl" if definition.startswith("EXCLUDE") else "key"
+    return f"{owner_of(table)}.{identifier(f'{unquoted(own_name(table))}_{columns}_{end}')}"
 
 
 def create(fact: Fact, facts: ByKey) -> tuple[str, ...]:
@@ -56,7 +102,7 @@ def create(fact: Fact, facts: ByKey) -> tuple[str, ...]:
     if kind in ("function", "procedure"):
         return (str(p["definition"]),)
     if kind == "type":
-        return create_type(fact)
+        return create_range(fact) or create_type(fact)
     if kind in ("view", "materialized view"):
         return (view_statement(fact),)
     if kind == "index":
@@ -74,6 +120,9 @@ def create(fact: Fact, facts: ByKey) -> tuple[str, ...]:
     if kind == "statistics":
         target = (f"alter statistics {identity} set statistics {p['target']}",) if "target" in p else ()
         return (str(p["definition"]), *target)
+    more = create_more(fact, facts)
+    if more:
+        return more
     if kind == "event trigger":
         tags = f" when tag in ({', '.join(literal(tag) for tag in p['tags'])})" if p.get("tags") else ""
         made = [f"create event trigger {identity} on {p['event']}{tags} execute function {p['function']}"]
@@ -86,6 +135,8 @@ def create(fact: Fact, facts: ByKey) -> tuple[str, ...]:
 def create_type(fact: Fact) -> tuple[str, ...]:
     """An enum, a domain without its constraints (facts of their own), or a composite type."""
     p = fact.properties
+    if "range over" in p or "input" in p or p.get("shell"):
+        return ()
     if "enum" in p or not set(p) - {"owner"}:
         labels = ", ".join(literal(label) for label in p.get("enum", []))
         return (f"create type {fact.identity} as enum ({labels})",)
@@ -123,7 +174,7 @@ def create_index(fact: Fact) -> tuple[str, ...]:
 def view_statement(fact: Fact, verb: str = "create") -> str:
     """The view or materialized view as it was, filled where it was filled."""
     p = fact.properties
-    options = f" with ({', '.join(p['options'])})" if p.get("options") else ""
+    options = f" with ({storage_options(p['options'])})" if p.get("options") else ""
     body = str(p["definition"]).rstrip().rstrip(";")
     if fact.kind == "materialized view":
         filled = "" if p.get("populated") else "\nwith no data"
@@ -146,14 +197,28 @@ def policy_statement(fact: Fact) -> str:
 def _comes_with_another(fact: Fact, draft: Draft) -> bool:
     relation = relation_of(fact)
     kind = draft.relation_kind(relation, draft.before) if relation else None
-    if kind in ("table", "foreign table") and (kind, relation) in draft.missing:
+    if kind == "table" and (kind, relation) in draft.missing:
         # Its table is refused already.
+        return True
+    if fact.kind == "column" and kind == "foreign table" and (kind, relation) in draft.made:
         return True
     if fact.kind == "column" and kind in ("view", "materialized view"):
         return True
     if fact.kind in ("column", "constraint") and fact.properties.get("inherited") == "only":
         return True
     if fact.kind == "index" and backing_constraint(fact, draft.before) in draft.made:
+        return True
+    if fact.kind == "operator family" and ("operator class", fact.identity) in draft.made:
+        return True
+    if (fact.kind, fact.identity) in draft.needs_before.clones and fact.kind in ("trigger", "constraint"):
+        return True
+    if fact.kind == "index" and "attached to" in fact.properties:
+        if ("index", str(fact.properties["attached to"])) in draft.made and backing_constraint(fact, draft.before):
+            return True
+        if attached(draft, relation or ""):
+            # ATTACH PARTITION takes the index that is there, or makes one.
+            return bool(backing_constraint(fact, draft.before))
+    if fact.kind == "sequence" and str(fact.properties.get("owned by", "")).endswith(" (identity)"):
         return True
     if fact.kind == "trigger" and kind == "table":
         table = draft.before[kind, relation or ""]

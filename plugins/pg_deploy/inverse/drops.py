@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pg_deploy.catalog.identities import of_user_mapping
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.model import RELATIONS, ByKey, Draft, Key, Loss, Phase
 from pg_deploy.inverse.names import identifier, own_name, owner_of
@@ -10,7 +11,7 @@ from pg_deploy.inverse.order import need_each_other, needed_first, rank_kind, re
 _PLAIN = frozenset({
     "table", "foreign table", "view", "materialized view", "sequence", "function", "procedure", "aggregate",
     "schema", "extension", "statistics", "publication", "event trigger", "collation", "conversion", "operator",
-    "operator class", "operator family", "text search configuration", "text search dictionary", "text search parser",
+    "text search configuration", "text search dictionary", "text search parser",
     "text search template", "foreign data wrapper", "server", "language", "access method",
 })  # fmt: skip
 # Dropped one by one where tables and what they call need each other.
@@ -23,6 +24,16 @@ def add_drops(draft: Draft) -> None:
     dropped = {key: draft.after[key] for key in draft.dropped}
     nodes = [fact for fact in dropped.values() if not _goes_with_another(fact, draft)]
     for fact in nodes:
+        parent = ("index", str(fact.properties.get("attached to", "")))
+        if (
+            fact.kind == "index"
+            and parent in draft.before
+            and parent not in draft.dropped
+            and not detached(draft, relation_of(fact) or "")
+        ):
+            draft.refuse(
+                (fact.kind, fact.identity), f"it is attached to index {parent[1]}, which stays, and cannot go alone"
+            )
         if _drop(fact, draft.after) is None:
             draft.refuse((fact.kind, fact.identity), "there is no statement here that drops it")
     alone = _only_plain_indexes(draft)
@@ -33,7 +44,8 @@ def add_drops(draft: Draft) -> None:
             return ()
         return tuple(part for part in parts if relation_of(part) == fact.identity)
 
-    if need_each_other(nodes, parts_of):
+    needs = draft.needs_after.of
+    if need_each_other(nodes, needs, parts_of):
         apart = [
             part
             for part in parts
@@ -43,16 +55,18 @@ def add_drops(draft: Draft) -> None:
         ]
         nodes += apart
         parts = [part for part in parts if part not in apart]
-    for fact in reversed(needed_first(nodes, parts_of)):
+    for fact in reversed(needed_first(nodes, needs, parts_of)):
         statement = _drop(fact, draft.after)
         if statement is None:
             continue
+        draft.subject = (fact.kind, fact.identity)
         if alone:
             draft.add(Phase.CONCURRENTLY, statement.replace("drop index", "drop index concurrently", 1))
             continue
         draft.add(Phase.DROP, statement)
         if (fact.kind, fact.identity) in draft.gone and fact.kind in ("table", "column"):
             draft.losses.add(Loss(fact.kind, fact.identity))
+    draft.subject = None
 
 
 def _drop(fact: Fact, facts: ByKey) -> str | None:
@@ -72,8 +86,12 @@ def _drop(fact: Fact, facts: ByKey) -> str | None:
         return f"alter {table} {owner_of(identity)} drop constraint {own_name(identity)}"
     if kind == "cast":
         return f"drop cast ({identity})"
+    if kind in ("operator class", "operator family"):
+        return f"drop {kind} {identity}"
+    if kind == "subscription":
+        return f"drop subscription {identity}" if "slot" not in fact.properties else None
     if kind == "user mapping":
-        user, _, server = identity.partition(" on server ")
+        user, server = of_user_mapping(identity)
         return f"drop user mapping for {user if user == 'public' else identifier(user)} server {server}"
     return None
 
@@ -85,7 +103,11 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
         if relation and (draft.is_dropped_relation(relation) or ("type", relation) in draft.dropped):
             return True
     properties = fact.properties
+    key = (fact.kind, fact.identity)
     if fact.kind in ("column", "constraint") and properties.get("inherited") == "only":
+        # What a partition got when it was attached stays with it when it is detached again.
+        return not (fact.kind == "constraint" and detached(draft, owner_of(fact.identity)) and key in draft.gone)
+    if fact.kind == "operator family" and ("operator class", fact.identity) in draft.dropped:
         return True
     if fact.kind == "column" and draft.relation_kind(owner_of(fact.identity), draft.after) in (
         "view",
@@ -93,6 +115,8 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
     ):
         return True
     if fact.kind == "index":
+        if "attached to" in properties and detached(draft, relation or "") and key in draft.gone:
+            return bool(backing_constraint(fact, draft.after))
         return bool(backing_constraint(fact, draft.after)) or ("index", properties.get("attached to")) in draft.dropped
     if fact.kind == "trigger":
         return _is_clone(fact, draft)
@@ -118,8 +142,28 @@ def backing_constraint(index: Fact, facts: ByKey) -> Key | None:
     return key
 
 
+def detached(draft: Draft, relation: str) -> bool:
+    """Whether the rollback takes that partition away from its parent."""
+    key = ("table", relation)
+    if key not in draft.before or key not in draft.after:
+        return False
+    old, new = draft.before[key].properties, draft.after[key].properties
+    return "partition bound" in new and old.get("partition bound") != new["partition bound"]
+
+
+def attached(draft: Draft, relation: str) -> bool:
+    """Whether the rollback gives that partition back to its parent."""
+    key = ("table", relation)
+    if key not in draft.before or key not in draft.after:
+        return False
+    old, new = draft.before[key].properties, draft.after[key].properties
+    return "partition bound" in old and old["partition bound"] != new.get("partition bound")
+
+
 def _is_clone(trigger: Fact, draft: Draft) -> bool:
     """Whether a partition has the trigger from its parent, which loses it in the same rollback."""
+    if (trigger.kind, trigger.identity) in draft.needs_after.clones:
+        return True
     table = draft.after.get(("table", owner_of(trigger.identity))) if trigger.kind == "trigger" else None
     if table is None or "partition bound" not in table.properties:
         return False

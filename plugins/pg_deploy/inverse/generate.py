@@ -6,24 +6,40 @@ a rehearsal has run it and found the facts equal; until then it is "unproven".
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pg_deploy.catalog.diff import compare
-from pg_deploy.catalog.reader import Facts
-from pg_deploy.inverse.alters import REPLACEABLE, add_changed, must_be_replaced
+from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.inverse.alters import add_changed
 from pg_deploy.inverse.cluster import add_cluster
-from pg_deploy.inverse.comments import add_comments
+from pg_deploy.inverse.comments import add_comments, add_dependencies_on_extensions
 from pg_deploy.inverse.creates import add_creates
 from pg_deploy.inverse.cron import add_cron
 from pg_deploy.inverse.drops import add_drops
+from pg_deploy.inverse.enums import add_type_made_anew
 from pg_deploy.inverse.grants import add_default_grants, add_grants
 from pg_deploy.inverse.model import Draft, Key, Loss, Phase, Refusal
-from pg_deploy.inverse.order import dependents, depends_on
-from pg_deploy.inverse.renames import read_renames, undo_names
+from pg_deploy.inverse.names import owner_of
+from pg_deploy.inverse.needs import needs_of
+from pg_deploy.inverse.publications import add_publication_schemas
+from pg_deploy.inverse.renames import Renaming, take_back_names
+from pg_deploy.inverse.replacing import find_replaced
 from pg_deploy.inverse.rows import add_row_refusals
+from pg_deploy.inverse.steps import in_order
 
 _APART = frozenset(
-    {"comment", "grant", "default grant", "cron job", "security label", "unreadable", "publication schema"}
+    {
+        "comment",
+        "grant",
+        "default grant",
+        "cron job",
+        "security label",
+        "unreadable",
+        "publication schema",
+        "dependency on extension",
+    }
 )
 
 
@@ -40,47 +56,91 @@ class GeneratedRollback:
     remarks: tuple[str, ...]
 
 
-def generate_rollback(before: Facts, after: Facts, *, migration_sql: str = "") -> GeneratedRollback:
+def generate_rollback(
+    before: Facts,
+    after: Facts,
+    *,
+    migration_sql: str = "",
+    compared: bool = False,
+    goes: Callable[[Iterable[Fact]], AbstractSet[Key]] | None = None,
+) -> GeneratedRollback:
     """The SQL that leads from `after` back to `before`, what it cannot do, and what it would remove. Pure.
 
-    From `migration_sql`, the text that led from `before` to `after`, it knows renames and changes of rows.
+    Renames are known by the addresses of the facts, changes of rows from `migration_sql`, the text that led from `before` to
+    `after`. With `compared`, values are compared before the answer counts, so types are changed back that may lose some.
+    What `goes` says of the facts before goes next, with what an older migration of the same set made: nothing is done for it.
     """
-    renames = read_renames(migration_sql, before.by_key, after.by_key)
-    now = undo_names(after.by_key, renames)
-    draft = Draft(before.by_key, now, after.server_version)
-    for rename in renames:
-        draft.add(Phase.RENAME, rename.back)
-    difference = compare(before, Facts(frozenset(now.values()), after.server_version, after.read_at))
+    renaming = take_back_names(before, after)
+    draft = Draft(before.by_key, renaming.facts, after.server_version, compared=compared)
+    draft.add(Phase.RENAME, *renaming.statements)
+    difference = compare(before, Facts(frozenset(renaming.facts.values()), after.server_version, after.read_at))
     differing: set[Key] = {(fact.kind, fact.identity) for fact in (*difference.added, *difference.removed)}
     differing |= {(old.kind, old.identity) for old, _ in difference.changed}
+    going = goes(before.facts) if goes is not None else frozenset()
+    differing -= going
     apart = {key for key in differing if key[0] in _APART or _scope(draft, key) == "cluster"}
     draft.gone = {key for key in differing if key not in draft.before}
     draft.missing = {key for key in differing if key not in draft.after}
     draft.changed = differing - draft.gone - draft.missing - apart
     by_kind = {kind: {key for key in apart if key[0] == kind} for kind in _APART}
-    add_row_refusals(draft, migration_sql)
+    add_row_refusals(draft, migration_sql, going)
     objects_gone, objects_missing = draft.gone - apart, draft.missing - apart
     cluster_gone, cluster_missing = draft.gone & apart, draft.missing & apart
     draft.gone, draft.missing = objects_gone, objects_missing
-    _find_replaced(draft)
+    _read_objects(draft, before, after, renaming)
+    find_replaced(draft)
     add_drops(draft)
     for key in sorted(draft.changed - draft.replaced):
+        draft.subject = key
         add_changed(draft, key)
     add_creates(draft)
+    draft.subject = None
     add_grants(draft)
     add_default_grants(draft, by_kind["default grant"])
     add_comments(draft, by_kind["comment"])
+    add_dependencies_on_extensions(draft, by_kind["dependency on extension"])
     add_cron(draft, by_kind["cron job"])
+    add_publication_schemas(draft, by_kind["publication schema"])
     draft.gone, draft.missing = cluster_gone, cluster_missing
     add_cluster(draft, {key for key in apart if _scope(draft, key) == "cluster"} - _handled(by_kind))
-    for kind in ("security label", "publication schema"):
-        for key in by_kind[kind]:
-            draft.refuse(key, "this kind is not written here")
+    for key in by_kind["security label"]:
+        draft.refuse(key, "security labels are not written here")
     for key in by_kind["unreadable"]:
         draft.refuse(key, "it could not be read on both sides")
     return GeneratedRollback(
         _text(draft), tuple(sorted(draft.refusals)), tuple(sorted(draft.losses)), tuple(draft.remarks)
     )
+
+
+def _read_objects(draft: Draft, before: Facts, after: Facts, renaming: Renaming) -> None:
+    """Who needs whom on both sides; what is another object under an old name."""
+    gone_or_changed = draft.gone | draft.changed
+    draft.needs_before = needs_of(before, before.by_key, Renaming([], {}), draft.missing | draft.changed)
+    draft.needs_after = needs_of(after, renaming.facts, renaming, gone_or_changed)
+    if before.objects is None or after.objects is None or not before.objects.is_of(after.objects):
+        return
+    draft.positions = {name: (value, called) for name, value, called in before.objects.positions}
+    was = before.objects.addresses
+    for key, address in after.objects.addresses.items():
+        then = renaming.key(key)
+        if then in was and was[then] != address and key[0] in ("table", "column", "sequence", "type"):
+            draft.remade.add(then)
+    tables = {key[1] for key in draft.remade if key[0] == "table"}
+    for key in sorted(draft.remade):
+        if key[0] == "sequence":
+            draft.changed.add(key)
+        elif key[0] == "type":
+            # Columns that had one that was dropped were dropped with it, unless they were given another before.
+            if key in draft.changed and "enum" in draft.before[key].properties:
+                draft.changed.discard(key)
+                add_type_made_anew(draft, key)
+        elif key[0] == "table":
+            draft.refuse(key, "it was dropped with its rows, and another one was made under its name")
+        elif owner_of(key[1]) not in tables and draft.relation_kind(owner_of(key[1]), draft.before) == "table":
+            if "generated" in draft.before[key].properties:
+                draft.changed.add(key)
+            else:
+                draft.refuse(key, "it was dropped with its values, and another one was made under its name")
 
 
 def _scope(draft: Draft, key: Key) -> str:
@@ -91,44 +151,13 @@ def _handled(by_kind: dict[str, set[Key]]) -> set[Key]:
     return by_kind["grant"] | by_kind["comment"] | by_kind["security label"]
 
 
-def _find_replaced(draft: Draft) -> None:
-    """Objects that have to be dropped and made again: what cannot be altered, and all that depends on those."""
-    draft.replaced = {key for key in draft.changed if must_be_replaced(draft, key)}
-    retyped = {
-        key
-        for key in draft.changed
-        if key[0] == "column" and draft.before[key].properties["type"] != draft.after[key].properties["type"]
-    }
-    while True:
-        more = {
-            key
-            for key in dependents(draft.after, draft.replaced)
-            if key in draft.before and key[0] in REPLACEABLE and key not in draft.replaced
-        }
-        more |= {
-            key
-            for key in dependents(draft.after, retyped)
-            if key in draft.before and key[0] in ("view", "materialized view", "policy", "trigger", "rule")
-        }
-        # Altered in place before others are made, it must not need one of those.
-        made = [draft.before[key] for key in draft.made]
-        more |= {
-            key
-            for key in draft.changed
-            if key[0] in REPLACEABLE and any(depends_on(draft.before[key], other) for other in made)
-        }
-        if more <= draft.replaced:
-            return
-        draft.replaced |= more
-
-
 def _text(draft: Draft) -> str:
-    steps = sorted(draft.steps, key=lambda step: step[0])
+    steps = in_order(draft)
     if not steps:
         return ""
     lines = []
-    if any(phase is not Phase.CONCURRENTLY for phase, _ in steps):
+    if any(step.phase is not Phase.CONCURRENTLY for step in steps):
         # As pg_dump does: the definitions are qualified, and a body may name what comes later.
         lines += ["set local check_function_bodies = off;", "set local search_path = '';", ""]
-    lines += [f"{statement};" for _, statement in steps]
+    lines += [f"{step.sql};" for step in steps]
     return "\n".join(lines) + "\n"

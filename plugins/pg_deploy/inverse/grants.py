@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
+from pg_deploy.catalog.identities import of_default_grant, of_grant
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.model import RELATIONS, ByKey, Draft, Key, Phase
-from pg_deploy.inverse.names import own_name, owner_of, role, schema_of, unquoted
+from pg_deploy.inverse.names import HERE, in_this_database, own_name, owner_of, role, schema_of
 
 Rights = dict[str, bool]
 """Privileges, and whether each may be handed on."""
@@ -33,7 +33,6 @@ _ALL: dict[str, tuple[str, ...]] = {
 }
 _SINCE = {"MAINTAIN": 170000}
 _OWN = {"functions": {"EXECUTE": False}, "types": {"USAGE": False}}
-_DEFAULT = re.compile(r"(?P<what>[a-z ]+?) made by (?P<maker>.+?)(?: in schema (?P<schema>.+))?")
 _MADE_BY_DEFAULT = {
     "table": "tables", "view": "tables", "materialized view": "tables", "foreign table": "tables",
     "sequence": "sequences", "function": "functions", "procedure": "functions", "aggregate": "functions", "type": "types",
@@ -44,7 +43,7 @@ _MADE_BY_DEFAULT = {
 def add_grants(draft: Draft) -> None:
     """Rights as they were: on what is made again in full, elsewhere the difference only."""
     before, after = _by_object(draft.before), _follow_owners(draft)
-    for target in sorted(before.keys() | after.keys()):
+    for target in sorted(before.keys() | after.keys(), key=lambda each: (each[0] == "column", each)):
         kind, name = target
         if _goes(draft, kind, name):
             continue
@@ -61,13 +60,16 @@ def add_grants(draft: Draft) -> None:
 def add_default_grants(draft: Draft, keys: set[Key]) -> None:
     """Default privileges as they were."""
     for key in sorted(keys):
-        found = _DEFAULT.fullmatch(key[1])
+        found = of_default_grant(key[1])
         if found is None:
             draft.refuse(key, "its name is not understood")
             continue
         old, new = (_default_rights(draft, facts.get(key), found) for facts in (draft.before, draft.after))
+        if found["schema"] and ("schema", found["schema"]) not in draft.before:
+            # It goes with its schema.
+            continue
         within = f" in schema {found['schema']}" if found["schema"] else ""
-        start = f"alter default privileges for role {role(found['maker'])}{within}"
+        start = f"alter default privileges for role {role(str(found['maker']))}{within}"
         for grantee in sorted(old.keys() | new.keys()):
             was, now = old.get(grantee, {}), new.get(grantee, {})
             for verb, names, option in _steps(was, now):
@@ -81,7 +83,7 @@ def add_default_grants(draft: Draft, keys: set[Key]) -> None:
 
 def parse_grant(identity: str) -> tuple[str, str, str]:
     """Type, name and grantee of a grant's identity; "this" and "database" for the database itself."""
-    head, _, grantee = identity.rpartition(" to ")
+    head, grantee = of_grant(identity)
     if head == "this database":
         return "this", "database", grantee
     kind = next((each for each in _TYPES if head.startswith(each + " ")), "")
@@ -172,7 +174,7 @@ def _default_grantees(draft: Draft, kind: str, name: str) -> Iterator[str]:
     what = _MADE_BY_DEFAULT.get(kind)
     for facts in (draft.before, draft.after):
         for key, fact in facts.items():
-            found = _DEFAULT.fullmatch(key[1]) if key[0] == "default grant" else None
+            found = of_default_grant(key[1]) if key[0] == "default grant" else None
             if found and found["what"] == what and found["schema"] in (None, schema_of(name)):
                 yield from (each.removeprefix("to ") for each in fact.properties if each.startswith("to "))
 
@@ -193,7 +195,7 @@ def _add_difference(
     if not statements:
         return
     if kind == "this":
-        statements = [_in_this_database(each) for each in statements]
+        statements = [in_this_database(each) for each in statements]
     if owner and grantor != owner:
         # The server records the owner as the grantor, unless another holder of the right grants.
         statements = [f"set local role {role(grantor)}", *statements, "reset role"]
@@ -215,14 +217,10 @@ def _named(verb: str, privileges: list[str], option: bool) -> Iterator[tuple[str
 
 def _on(kind: str, name: str) -> str:
     if kind == "this":
-        return "database %I"
+        return f"database {HERE}"
     if kind == "column":
         return f"table {owner_of(name)}"
     return f"{_WORDS.get(kind, kind)} {name}"
-
-
-def _in_this_database(statement: str) -> str:
-    return f"do $$ begin execute format('{statement.replace(chr(39), chr(39) * 2)}', current_database()); end $$"
 
 
 def _all_rights(draft: Draft, word: str) -> tuple[str, ...]:
@@ -230,12 +228,13 @@ def _all_rights(draft: Draft, word: str) -> tuple[str, ...]:
     return tuple(right for right in _ALL.get(word, ()) if draft.server_version >= _SINCE.get(right, 0))
 
 
-def _default_rights(draft: Draft, fact: Fact | None, found: re.Match[str]) -> dict[str, Rights]:
+def _default_rights(draft: Draft, fact: Fact | None, found: Mapping[str, str | None]) -> dict[str, Rights]:
     if fact is not None:
         return {name.removeprefix("to "): _rights(held) for name, held in fact.properties.items() if name != "present"}
     if found["schema"]:
         return {}
+    what = str(found["what"])
     # Without an entry the built-in defaults hold; none of ours needs the owner's.
-    public = {"public": dict(_OWN[found["what"]])} if found["what"] in _OWN else {}
-    own = {name: False for name in _all_rights(draft, found["what"].removesuffix("s"))}
-    return {unquoted(found["maker"]): own, **public}
+    public = {"public": dict(_OWN[what])} if what in _OWN else {}
+    own = {name: False for name in _all_rights(draft, what.removesuffix("s"))}
+    return {str(found["maker"]): own, **public}

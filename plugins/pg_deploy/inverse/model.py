@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pg_deploy.catalog.reader import Fact
+from pg_deploy.inverse.names import owner_of
+
+if TYPE_CHECKING:
+    from pg_deploy.inverse.needs import Needs
 
 Key = tuple[str, str]
 ByKey = Mapping[Key, Fact]
@@ -54,6 +60,22 @@ class Loss:
     identity: str
 
 
+@dataclass(frozen=True)
+class Step:
+    """One statement; `subject` is the object that it is about, `makes` says that it makes it."""
+
+    phase: Phase
+    sql: str
+    subject: Key | None = None
+    makes: bool = False
+
+
+def _no_needs() -> Needs:
+    from pg_deploy.inverse.needs import Needs
+
+    return Needs(())
+
+
 @dataclass
 class Draft:
     """The statements so far, and what stands against them. `before` is the state to reach, `after` the state that is."""
@@ -72,11 +94,28 @@ class Draft:
     refusals: set[Refusal] = field(default_factory=set)
     losses: set[Loss] = field(default_factory=set)
     remarks: list[str] = field(default_factory=list)
-    steps: list[tuple[Phase, str]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    needs_before: Needs = field(default_factory=_no_needs)
+    needs_after: Needs = field(default_factory=_no_needs)
 
-    def add(self, phase: Phase, *statements: str) -> None:
+    subject: Key | None = None
+    """What the statements that are added now are about."""
+    remade: set[Key] = field(default_factory=set)
+    """In both by name, but another object: the migration dropped the one and made the other."""
+    positions: Mapping[str, tuple[int, bool]] = field(default_factory=dict)
+    """How far each sequence had come before."""
+    retyped: set[Key] = field(default_factory=set)
+    """Columns that get another type."""
+    made_anew: set[Key] = field(default_factory=set)
+    """What has to be dropped and made again for a type that is made anew."""
+    apart: set[Key] = field(default_factory=set)
+    """Indexes that are built outside of the transaction."""
+    compared: bool = False
+    """Whether the values are compared before this counts: then a change of type may be tried that could lose some."""
+
+    def add(self, phase: Phase, *statements: str, makes: bool = False) -> None:
         """Append statements to a phase, each without its semicolon."""
-        self.steps += [(phase, statement.strip().rstrip(";").rstrip()) for statement in statements]
+        self.steps += [Step(phase, each.strip().rstrip(";").rstrip(), self.subject, makes) for each in statements]
 
     def refuse(self, key: Key, reason: str) -> None:
         """Say that this object cannot be brought back."""
@@ -91,6 +130,15 @@ class Draft:
     def made(self) -> set[Key]:
         """Everything that is made again."""
         return self.missing | self.replaced
+
+    @cached_property
+    def columns_before(self) -> Mapping[str, list[Fact]]:
+        """The columns that each relation had, in their order."""
+        found: dict[str, list[Fact]] = {}
+        for key, fact in self.before.items():
+            if key[0] == "column":
+                found.setdefault(owner_of(key[1]), []).append(fact)
+        return {name: sorted(facts, key=lambda fact: int(fact.properties["position"])) for name, facts in found.items()}
 
     def is_made_relation(self, identity: str) -> bool:
         """Whether that relation is made again."""

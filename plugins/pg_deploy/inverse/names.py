@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 
 from pglast.keywords import COL_NAME_KEYWORDS, RESERVED_KEYWORDS, TYPE_FUNC_NAME_KEYWORDS
+
+HERE = "\0"
+"""Stands for the database at hand in a statement: no name holds it."""
 
 _PART = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 _KEYWORDS = frozenset(RESERVED_KEYWORDS) | frozenset(COL_NAME_KEYWORDS) | frozenset(TYPE_FUNC_NAME_KEYWORDS)
 
 
+@lru_cache(65_536)
 def parts(identity: str) -> tuple[str, ...]:
     """The parts of a qualified name, each still quoted as it was."""
     return tuple(_PART.findall(identity))
 
 
+@lru_cache(65_536)
 def owner_of(identity: str) -> str:
     """The relation of a column, policy, trigger, rule or constraint."""
     return ".".join(parts(identity)[:-1])
@@ -38,15 +45,28 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def unquoted(part: str) -> str:
-    """One part of a name as the catalog stores it."""
-    return part[1:-1].replace('""', '"') if part.startswith('"') else part
-
-
 def literal(text: str) -> str:
     """A text as a string constant, whatever standard_conforming_strings says."""
     quoted = "'" + text.replace("'", "''") + "'"
     return "E" + quoted.replace("\\", "\\\\") if "\\" in quoted else quoted
+
+
+def in_this_database(statement: str) -> str:
+    """A statement about the database at hand, whose name differs on a copy; `HERE` stands for it, once."""
+    before, after = (part.replace("%", "%%") for part in statement.split(HERE))
+    body = f" begin execute pg_catalog.format({literal(f'{before}%I{after}')}, pg_catalog.current_database()); end "
+    tag = "rollback"
+    while f"${tag}$" in body:
+        tag += "_"
+    return f"do ${tag}${body}${tag}$"
+
+
+def storage_options(listed: Iterable[str], prefix: str = "") -> str:
+    """Storage options as the catalog keeps them (`fillfactor=70`) for SET or WITH: each value as a string constant."""
+    return ", ".join(
+        f"{prefix}{identifier(name)} = {literal(value)}" if equals else prefix + identifier(name)
+        for name, equals, value in (option.partition("=") for option in listed)
+    )
 
 
 def role(name: str) -> str:

@@ -6,13 +6,16 @@ makes no dependency, neither here nor in the server.
 
 from __future__ import annotations
 
+import heapq
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
+from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.model import ON_RELATION, RELATIONS, ByKey, Key, strings_of
-from pg_deploy.inverse.names import own_name, owner_of, schema_of, unquoted
+from pg_deploy.inverse.names import own_name, owner_of, schema_of
 
 _BODY = re.compile(r"\nAS (\$\w*\$).*\1\s*\Z|\nAS '.*'\s*\Z", re.DOTALL)
 _INDEX_ON = re.compile(r" ON (?:ONLY )?(\S+?|\".*?\"\.\S+?|\S+?\.\".*?\") USING ")
@@ -72,7 +75,7 @@ def mentions(text: str, key: Key) -> bool:
         return _word(identity.split("(", 1)[0]).search(text) is not None
     if kind == "column":
         found = _word(owner_of(identity)).search(text) is not None
-        return found and _word(own_name(identity)).search(text) is not None
+        return found and re.search(rf"(?<![\w\"$]){re.escape(own_name(identity))}(?![\w\"$])", text) is not None
     if kind == "schema":
         return re.search(rf"(?<![\w.\"$]){re.escape(identity)}\.", text) is not None
     if kind == "server":
@@ -101,39 +104,70 @@ def rank_kind(fact: Fact) -> str:
     return fact.kind
 
 
-def needed_first(facts: Iterable[Fact], parts_of: PartsOf | None = None) -> list[Fact]:
+def needed_first(
+    facts: Iterable[Fact], needs: Mapping[Key, AbstractSet[Key]], parts_of: PartsOf | None = None
+) -> list[Fact]:
     """`facts` so that each comes after those that it needs; where they need each other, by kind."""
-    return _sorted(facts, parts_of)[0]
+    return _sorted(facts, needs, parts_of)[0]
 
 
-def need_each_other(facts: Iterable[Fact], parts_of: PartsOf | None = None) -> bool:
+def need_each_other(
+    facts: Iterable[Fact], needs: Mapping[Key, AbstractSet[Key]], parts_of: PartsOf | None = None
+) -> bool:
     """Whether there is a circle among `facts`, so that none of it can come first."""
-    return _sorted(facts, parts_of)[1]
+    return _sorted(facts, needs, parts_of)[1]
 
 
-def _sorted(facts: Iterable[Fact], parts_of: PartsOf | None) -> tuple[list[Fact], bool]:
-    waiting = sorted(facts, key=lambda fact: (_RANK.get(rank_kind(fact), 3), fact.identity))
-    whole = {fact: (fact, *(parts_of(fact) if parts_of else ())) for fact in waiting}
-    needs = {
-        fact: {
+def _sorted(
+    facts: Iterable[Fact], needs: Mapping[Key, AbstractSet[Key]], parts_of: PartsOf | None
+) -> tuple[list[Fact], bool]:
+    waiting = sorted(facts, key=lambda fact: (_RANK.get(rank_kind(fact), 3), fact.kind, fact.identity))
+    of_key: dict[Key, set[int]] = {}
+    whole = [(fact, *(parts_of(fact) if parts_of else ())) for fact in waiting]
+    for number, group in enumerate(whole):
+        for part in group:
+            of_key.setdefault((part.kind, part.identity), set()).add(number)
+    first: list[set[int]] = [
+        {
             other
-            for other in waiting
-            if other is not fact and any(depends_on(part, other) for part in whole[fact] if part is not other)
+            for part in group
+            for key in needs.get((part.kind, part.identity), ())
+            for other in of_key.get(key, ())
+            if other != number
         }
-        for fact in waiting
-    }
+        for number, group in enumerate(whole)
+    ]
+    later: dict[int, set[int]] = {}
+    for number, others in enumerate(first):
+        for other in others:
+            later.setdefault(other, set()).add(number)
+    waits = [len(others) for others in first]
+    ready = [number for number, count in enumerate(waits) if count == 0]
+    left = set(range(len(waiting)))
     ordered: list[Fact] = []
     circle = False
-    while waiting:
-        ready = next((fact for fact in waiting if not needs[fact] & set(waiting)), None)
-        circle = circle or ready is None
-        ordered.append(ready or waiting[0])
-        waiting.remove(ordered[-1])
+    heapq.heapify(ready)
+    while left:
+        circle = circle or not ready
+        number = heapq.heappop(ready) if ready else min(left)
+        if number not in left:
+            continue
+        left.remove(number)
+        ordered.append(waiting[number])
+        for other in later.get(number, ()):
+            waits[other] -= 1
+            if waits[other] == 0:
+                heapq.heappush(ready, other)
     return ordered, circle
 
 
 def dependents(facts: ByKey, keys: Iterable[Key]) -> set[Key]:
     """The objects in `facts` that name one of `keys`."""
+    return {one for one, _, _ in text_edges(facts, keys)}
+
+
+def text_edges(facts: ByKey, keys: Iterable[Key]) -> Iterator[tuple[Key, Key, str]]:
+    """Who names one of `keys` in its definition, and which."""
     by_name: dict[str, set[Fact]] = {}
     odd: set[Fact] = set()
     for key in keys:
@@ -144,13 +178,12 @@ def dependents(facts: ByKey, keys: Iterable[Key]) -> set[Key]:
                 odd.add(facts[key])
             else:
                 by_name.setdefault(name, set()).add(facts[key])
-    found = set()
     for key, fact in facts.items():
         # Reading each text for each name would take minutes on a large schema.
         likely = {other for name in _tokens(fact) & by_name.keys() for other in by_name[name]}
-        if any(other is not fact and depends_on(fact, other) for other in likely | odd):
-            found.add(key)
-    return found
+        for other in likely | odd:
+            if other is not fact and depends_on(fact, other):
+                yield key, (other.kind, other.identity), "n"
 
 
 def _names_of(fact: Fact) -> set[str]:

@@ -1,204 +1,324 @@
-"""Renames: the catalog shows one object gone and another there; only the text of the migration says that they are the same."""
+"""Names taken back: what the migration renamed or moved is known by its address, in whatever way that was done.
+
+Renames run first, in an order that frees each name before it is given; what is new and has taken an old name steps aside
+until it is dropped. All that follows is worked out on the facts as they will read by then.
+"""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
-from pg_deploy.catalog.reader import Fact
+from pg_deploy.catalog.identities import unquoted
+from pg_deploy.catalog.objects import Address, Objects
+from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.inverse.drops import backing_constraint
-from pg_deploy.inverse.model import ON_RELATION, RELATIONS, ByKey, Key, strings_of
-from pg_deploy.inverse.names import identifier, owner_of, schema_of
-from pg_deploy.parsing.cutting import parse
-from pg_deploy.parsing.tree import fields, list_items, opened, strings, text
+from pg_deploy.inverse.model import ON_RELATION, RELATIONS, Key
+from pg_deploy.inverse.names import identifier, own_name, owner_of, parts, schema_of
+from pg_deploy.inverse.wording import Wording
 
-_RELATIONS = (
-    "OBJECT_TABLE",
-    "OBJECT_VIEW",
-    "OBJECT_MATVIEW",
-    "OBJECT_INDEX",
-    "OBJECT_SEQUENCE",
-    "OBJECT_FOREIGN_TABLE",
-)
-_PARTS = {
-    "OBJECT_COLUMN": "column",
-    "OBJECT_TABCONSTRAINT": "constraint",
-    "OBJECT_POLICY": "policy",
-    "OBJECT_TRIGGER": "trigger",
-}
-_ANY_RELATION = (*RELATIONS, "index", "sequence")
+_RELATION_LIKE = (*RELATIONS, "sequence", "index")
+_ROUTINES = ("function", "procedure", "aggregate")
+_USING = ("operator class", "operator family")
+_GLOBAL = ("schema", "extension", "foreign data wrapper", "server", "event trigger", "publication")
+_PLAIN = (
+    "type", "collation", "conversion", "statistics", "text search configuration", "text search dictionary",
+)  # fmt: skip
+_NEVER = ("operator", "cast", "extension")
+"""Their names do not change, or an extension decides them."""
 
 
-@dataclass(frozen=True)
-class Rename:
-    """An object that the migration renamed: what it is called now, and the statement that gives back the old name."""
+@dataclass
+class Renaming:
+    """The statements that give back the old names, and the facts and keys as they read after those."""
 
-    kind: str
-    now: str
-    was: str
-    back: str
-    twin: Rename | None = None
+    statements: list[str]
+    facts: dict[Key, Fact]
+    keys: dict[Key, Key] = field(default_factory=dict)
+    """By the key of now, for what is called differently then."""
 
-
-def read_renames(sql: str, before: ByKey, after: ByKey) -> tuple[Rename, ...]:
-    """The renames in a migration's text that the facts confirm, the last one first."""
-    found: list[Rename] = []
-    for raw in reversed(parse(sql, file="migration") if sql.strip() else ()):
-        name, stmt = opened(raw.tree)
-        if name != "RenameStmt":
-            continue
-        rename = _read(stmt, before, after)
-        if rename is not None:
-            found.append(rename)
-            after = undo_names(after, [rename])
-    return tuple(found)
+    def key(self, key: Key) -> Key:
+        """What the object of that key is called then."""
+        return self.keys.get(key, key)
 
 
-def undo_names(facts: ByKey, renames: Iterable[Rename]) -> dict[Key, Fact]:
-    """The facts as they will be once each rename was taken back."""
-    current = dict(facts)
-    for rename in renames:
-        current = dict(_renamed(fact, rename) for fact in current.values())
-    return current
+def take_back_names(before: Facts, after: Facts) -> Renaming:
+    """What leads to the old names of all that is there on both sides. Nothing where the addresses are not known. Pure."""
+    if before.objects is None or after.objects is None or not before.objects.is_of(after.objects):
+        return Renaming([], dict(after.by_key))
+    return _Names(before, after).taken_back()
 
 
-def _read(stmt: dict[str, object], before: ByKey, after: ByKey) -> Rename | None:
-    what, new = text(stmt.get("renameType")), identifier(text(stmt.get("newname")))
-    old = identifier(text(stmt.get("subname")))
-    range_var = fields(stmt.get("relation"))
-    table = _found(range_var, after)
-    if what in _PARTS and table:
-        kind = _PARTS[what]
-        now, was = f"{table}.{new}", f"{table}.{old}"
-        if (kind, now) not in after or (kind, was) not in before:
-            return None
-        if kind in ("column", "constraint"):
-            twin = _twin(kind, now, was, after)
-            return Rename(kind, now, was, f"alter table {table} rename {kind} {new} to {old}", twin)
-        return Rename(kind, now, was, f"alter {kind} {new} on {table} rename to {old}")
-    if what in _RELATIONS:
-        old = identifier(text(range_var.get("relname")))
-        for kind in _ANY_RELATION:
-            for schema in _schemas(range_var, after):
-                now, was = f"{schema}.{new}", f"{schema}.{old}"
-                if (kind, now) in after and (kind, was) in before and (kind, was) not in after:
-                    back = f"alter {kind} {now} rename to {old}"
-                    return Rename(kind, now, was, back, _twin(kind, now, was, after))
+class _Names:
+    def __init__(self, before: Facts, after: Facts) -> None:
+        self.before, self.after = before, after
+        was, now = _objects(before), _objects(after)
+        pairs = {address: (now.keys[address], was.keys[address]) for address in now.keys.keys() & was.keys.keys()}
+        # Both sides know what it is; a view that became a table has another address.
+        self.pairs = {a: p for a, p in pairs.items() if p[0][0] == p[1][0] and p[0][0] not in _NEVER}
+        self.now: dict[Address, Key] = dict(now.keys)
+        """What each object is called at the moment."""
+        self.called: dict[str, set[Address]] = {}
+        for address, key in self.now.items():
+            self.called.setdefault(key[1], set()).add(address)
+        self.statements: list[str] = []
+        self.temporary = 0
+        self.clones = {
+            (one[0], one[1], 0)
+            for *one, _, _, _, _, why in now.edges
+            if why in "PS" and one[0] == _class_of(now, "trigger")
+        }
+        self.children: dict[str, list[str]] = {}
+        for key, fact in sorted(after.by_key.items()):
+            for parent in fact.properties.get("inherits", ()) if key[0] == "table" else ():
+                self.children.setdefault(str(parent), []).append(key[1])
+
+    def taken_back(self) -> Renaming:
+        for kinds in (("schema",), _RELATION_LIKE, (*_PLAIN, *_USING, *_GLOBAL[2:]), _ROUTINES):
+            self._level(kinds)
+        for kind in ON_RELATION:
+            self._level((kind,))
+        if not self.statements:
+            return Renaming([], dict(self.after.by_key))
+        first = _objects(self.after).keys
+        was = _objects(self.before).keys
+        for address, key in first.items():
+            # Its name holds those of types, which are the old ones again.
+            if key[0] in (*_ROUTINES, "operator", "cast") and address in was and was[address][0] == key[0]:
+                self.now[address] = was[address]
+        changed = {first[address]: key for address, key in self.now.items() if first[address] != key}
+        wording = Wording(changed, self.after)
+        facts, keys = {}, dict(changed)
+        for key, fact in self.after.by_key.items():
+            renamed = wording.fact(fact, changed.get(key))
+            facts[renamed.kind, renamed.identity] = renamed
+            if (renamed.kind, renamed.identity) != key:
+                keys[key] = (renamed.kind, renamed.identity)
+        return Renaming(self.statements, facts, keys)
+
+    def _level(self, kinds: Iterable[str]) -> None:
+        """Schema and name of everything of these kinds; first what goes to a name that is free."""
+        todo = self._different(tuple(kinds))
+        while todo:
+            ready = next((address for address in todo if self._occupant(address) is None), None)
+            if ready is None:
+                occupant = self._occupant(todo[0])
+                if occupant is not None:
+                    self._step_aside(occupant)
+                continue
+            self._move(ready)
+            # What was renamed with it is done too.
+            todo = [each for each in todo if each != ready and self.now[each] != self.pairs[each][1]]
+
+    def _different(self, kinds: tuple[str, ...]) -> list[Address]:
+        return sorted(
+            (
+                address
+                for address, (_, was) in self.pairs.items()
+                if was[0] in kinds and self.now[address] != was and self._plainly(address)
+            ),
+            key=lambda address: (self._is_inherited(address), self.pairs[address][1], address),
+        )
+
+    def _is_inherited(self, address: Address) -> bool:
+        """Whether it is renamed with its parent's."""
+        return bool(self._fact(address).properties.get("inherited")) or address in self.clones
+
+    def _heirs(self, address: Address) -> Iterator[Address]:
+        """The same part of the tables that inherit it, and of those that inherit from them."""
+        kind, identity = _objects(self.after).keys[address]
+        for child in self.children.get(owner_of(identity), ()):
+            heir = _objects(self.after).addresses.get((kind, f"{child}.{own_name(identity)}"))
+            if heir is not None and self._is_inherited(heir):
+                yield heir
+                yield from self._heirs(heir)
+
+    def _plainly(self, address: Address) -> bool:
+        """Whether schema or name differ, and not only the arguments' types."""
+        now, was = self.now[address], self.pairs[address][1]
+        return _own(now) != _own(was) or _within(now) != _within(was)
+
+    def _move(self, address: Address) -> None:
+        was = self.pairs[address][1]
+        if was[0] not in ON_RELATION and was[0] not in _GLOBAL and _within(self.now[address]) != _within(was):
+            self._set_schema(address, schema_of(was[1]))
+        if _own(self.now[address]) != _own(was):
+            self._rename(address, own=_own(was))
+
+    def _set_schema(self, address: Address, schema: str) -> None:
+        kind, identity = self.now[address]
+        owner = str(self._fact(address).properties.get("owned by", "")) if kind == "sequence" else ""
+        if kind != "index" and not owner:
+            self.statements.append(f"alter {_words(kind, identity, self._fact(address))} set schema {schema}")
+        self._call(address, (kind, f"{schema}.{'.'.join(_split(identity)[1:])}"))
+        if kind in RELATIONS:
+            # Its indexes and what its columns own go with it.
+            moved = self.after.by_key
+            for other, key in list(self.now.items()):
+                fact = moved.get(_objects(self.after).keys[other])
+                if fact is None or key[0] not in ("index", "sequence") or other == address:
+                    continue
+                if self._belongs(fact, address):
+                    self._call(other, (key[0], f"{schema}.{own_name(key[1])}"))
+
+    def _belongs(self, fact: Fact, relation: Address) -> bool:
+        from pg_deploy.inverse.order import relation_of
+
+        first = _objects(self.after).keys[relation][1]
+        owned = str(fact.properties.get("owned by", "")).removesuffix(" (identity)")
+        return relation_of(fact) == first or (bool(owned) and owner_of(owned) == first)
+
+    def _rename(self, address: Address, own: str) -> None:
+        kind, identity = self.now[address]
+        fact = self._fact(address)
+        if kind in _ROUTINES and address in self.pairs:
+            # Its arguments' types have their old names again.
+            identity = f"{identity.split('(', 1)[0]}({self.pairs[address][1][1].split('(', 1)[1]}"
+        of_domain = ("type", owner_of(_objects(self.after).keys[address][1])) in self.after.by_key
+        self.statements.append(f"alter {_renaming(kind, identity, own, fact, of_domain)}")
+        heirs = tuple(self._heirs(address)) if kind in ("column", "constraint", "trigger") else ()
+        for each in (address, *heirs):
+            for other in (each, self._twin(each)):
+                if other is not None:
+                    self._call(other, (self.now[other][0], _with_own(*self.now[other], own)))
+
+    def _twin(self, address: Address) -> Address | None:
+        """What is renamed with it: a constraint's index, an index's constraint."""
+        first = _objects(self.after).keys[address]
+        addresses = _objects(self.after).addresses
+        if first[0] == "index" and first in self.after.by_key:
+            backed = backing_constraint(self.after.by_key[first], self.after.by_key)
+            return addresses.get(backed) if backed else None
+        if first[0] == "constraint" and first in self.after.by_key:
+            definition = str(self.after.by_key[first].properties.get("definition", ""))
+            if definition.startswith(("PRIMARY KEY", "UNIQUE", "EXCLUDE")):
+                return addresses.get(("index", f"{owner_of(owner_of(first[1]))}.{own_name(first[1])}"))
         return None
-    if what in ("OBJECT_TYPE", "OBJECT_DOMAIN"):
-        names = strings(list_items(stmt.get("object")))
-        schemas = [identifier(names[0])] if len(names) > 1 else ["public"]
-        now, was = f"{schemas[0]}.{new}", f"{schemas[0]}.{identifier(names[-1])}" if names else ""
-        if ("type", now) in after and ("type", was) in before:
-            word = "domain" if what == "OBJECT_DOMAIN" else "type"
-            return Rename("type", now, was, f"alter {word} {now} rename to {identifier(names[-1])}")
-    if what in ("OBJECT_FUNCTION", "OBJECT_PROCEDURE"):
-        names = strings(fields(fields(stmt.get("object")).get("ObjectWithArgs")).get("objname"))
-        schema = identifier(names[0]) if len(names) > 1 else "public"
-        for key in after:
-            if key[0] in ("function", "procedure") and key[1].startswith(f"{schema}.{new}("):
-                was = f"{schema}.{identifier(names[-1])}({key[1].split('(', 1)[1]}"
-                if (key[0], was) in before and (key[0], was) not in after:
-                    return Rename(key[0], key[1], was, f"alter {key[0]} {key[1]} rename to {identifier(names[-1])}")
-    if what == "OBJECT_SCHEMA" and ("schema", new) in after and ("schema", old) in before:
-        return Rename("schema", new, old, f"alter schema {new} rename to {old}")
-    return None
 
+    def _call(self, address: Address, key: Key) -> None:
+        """It is called so from now on, and what belongs to it follows."""
+        old = self.now[address]
+        self._set(address, key)
+        if key[0] not in (*RELATIONS, "type", "schema"):
+            return
+        for other, (kind, identity) in list(self.now.items()):
+            if kind in ON_RELATION and key[0] in (*RELATIONS, "type") and owner_of(identity) == old[1]:
+                self._set(other, (kind, f"{key[1]}.{own_name(identity)}"))
+            elif key[0] == "schema" and kind not in _GLOBAL and kind != "cast" and parts(identity)[:1] == (old[1],):
+                self._set(other, (kind, key[1] + identity[len(old[1]) :]))
 
-def _schemas(range_var: dict[str, object], facts: ByKey) -> list[str]:
-    written = text(range_var.get("schemaname"))
-    if written:
-        return [identifier(written)]
-    return sorted({schema_of(key[1]) for key in facts if key[0] in _ANY_RELATION}, key=lambda name: name != "public")
+    def _set(self, address: Address, key: Key) -> None:
+        self.called[self.now[address][1]].discard(address)
+        self.now[address] = key
+        self.called.setdefault(key[1], set()).add(address)
 
-
-def _found(range_var: dict[str, object], facts: ByKey) -> str | None:
-    name = identifier(text(range_var.get("relname")))
-    for schema in _schemas(range_var, facts):
-        if any((kind, f"{schema}.{name}") in facts for kind in RELATIONS):
-            return f"{schema}.{name}"
-    return None
-
-
-def _renamed(fact: Fact, rename: Rename) -> tuple[Key, Fact]:
-    kind, identity = fact.kind, fact.identity
-    if rename.twin is not None and (kind, identity) == (rename.twin.kind, rename.twin.now):
-        rename = rename.twin
-    if (kind, identity) == (rename.kind, rename.now):
-        identity = rename.was
-        properties = dict(fact.properties)
-        if kind in ("index", "trigger", "function", "procedure", "statistics") and "definition" in properties:
-            properties["definition"] = _in_definition(str(properties["definition"]), rename)
-        if kind in _ANY_RELATION:
-            properties = _everywhere(properties, rename)
-        fact = Fact(kind, identity, json.dumps(properties, sort_keys=True, ensure_ascii=False), fact.scope)
-        return (kind, identity), fact
-    if rename.kind in ("constraint", "policy", "trigger"):
-        identity = _comment_of_part(fact, rename)
-        return (kind, identity), Fact(kind, identity, fact.definition, fact.scope)
-    identity = _word_in(identity, rename)
-    definition = fact.definition
-    if kind not in ("function", "procedure", "comment") and any(
-        rename.now.split("(")[0] in each or _last(rename.now) in each for each in strings_of(dict(fact.properties))
-    ):
-        definition = json.dumps(_everywhere(dict(fact.properties), rename, fact), sort_keys=True, ensure_ascii=False)
-    return (kind, identity), Fact(kind, identity, definition, fact.scope)
-
-
-def _twin(kind: str, now: str, was: str, facts: ByKey) -> Rename | None:
-    """What is renamed with it: a constraint's index, an index's constraint."""
-    if kind == "constraint":
-        schema = owner_of(owner_of(now))
-        return Rename("index", f"{schema}.{_last(now)}", f"{schema}.{_last(was)}", "")
-    backed = backing_constraint(facts[kind, now], facts) if kind == "index" else None
-    if backed is None:
+    def _occupant(self, address: Address) -> Address | None:
+        """What has the name that this one is to get."""
+        wanted = self.pairs[address][1]
+        for other in sorted(self.called.get(wanted[1], ())):
+            if other != address and _same_place(wanted, self.now[other]) and other != self._twin(address):
+                return other
         return None
-    return Rename("constraint", backed[1], f"{owner_of(backed[1])}.{_last(was)}", "")
+
+    def _step_aside(self, address: Address) -> None:
+        self.temporary += 1
+        kind, identity = self.now[address]
+        taken = {own for key in self.now.values() if (own := _own(key))}
+        own = identifier(f"{unquoted(_own((kind, identity)))[:40]}_undo_{self.temporary}")
+        while own in taken:
+            self.temporary += 1
+            own = identifier(f"{unquoted(_own((kind, identity)))[:40]}_undo_{self.temporary}")
+        self._rename(address, own=own)
+
+    def _fact(self, address: Address) -> Fact:
+        first = _objects(self.after).keys[address]
+        return self.after.by_key.get(first, Fact(*first, "{}", "database"))
 
 
-def _last(name: str) -> str:
-    return name.rsplit(".", 1)[-1].split("(", maxsplit=1)[0]
+def _class_of(objects: Objects, kind: str) -> int:
+    return next((classid for of, _, classid, _, _ in objects.rows if of == kind), -1)
 
 
-def _in_definition(definition: str, rename: Rename) -> str:
-    head, new, old = definition, _last(rename.now), _last(rename.was)
-    return re.sub(rf"(?<![\w\"]){re.escape(new)}(?![\w\"])", lambda _: old, head, count=1)
+def _objects(facts: Facts) -> Objects:
+    if facts.objects is None:
+        raise ValueError("the facts were read without their objects")
+    return facts.objects
 
 
-def _word_in(value: str, rename: Rename) -> str:
-    if rename.kind == "schema":
-        return re.sub(rf"(?<![\w.\"$]){re.escape(rename.now)}(?=\.)", lambda _: rename.was, value)
-    now, was = rename.now.split("(")[0], rename.was.split("(")[0]
-    return re.sub(rf"(?<![\w.\"$]){re.escape(now)}(?![\w\"$])", lambda _: was, value)
+def _split(identity: str) -> list[str]:
+    head, paren, rest = identity.partition("(") if not identity.endswith('"') else (identity, "", "")
+    found = list(parts(head))
+    if paren:
+        found[-1] += paren + rest
+    return found
 
 
-def _everywhere(properties: dict[str, object], rename: Rename, fact: Fact | None = None) -> dict[str, object]:
-    def replaced(value: object) -> object:
-        if isinstance(value, str):
-            value = _word_in(value, rename)
-            if rename.kind == "column" and fact is not None and _speaks_of(fact, owner_of(rename.now)):
-                new, old = _last(rename.now), _last(rename.was)
-                value = re.sub(rf"(?<![\w\"$]){re.escape(new)}(?![\w\"$])", lambda _: old, value)
-            return value
-        if isinstance(value, list):
-            return [replaced(item) for item in value]
-        if isinstance(value, dict):
-            return {name: replaced(item) for name, item in value.items()}
-        return value
-
-    return {name: replaced(value) for name, value in properties.items()}
+def _own(key: Key) -> str:
+    kind, identity = key
+    if kind in _ROUTINES:
+        return own_name(identity.split("(", 1)[0])
+    if kind in _USING:
+        return own_name(identity.split(" using ", 1)[0])
+    return own_name(identity)
 
 
-def _speaks_of(fact: Fact, table: str) -> bool:
-    if fact.kind in ON_RELATION and owner_of(fact.identity) == table:
-        return True
-    return any(table in each for each in strings_of(dict(fact.properties)))
+def _within(key: Key) -> str:
+    kind, identity = key
+    if kind in _GLOBAL:
+        return ""
+    return owner_of(identity) if kind in ON_RELATION else schema_of(identity)
 
 
-def _comment_of_part(fact: Fact, rename: Rename) -> str:
-    if fact.kind != "comment":
-        return fact.identity
-    new, old, table = _last(rename.now), _last(rename.was), owner_of(rename.now)
-    return re.sub(rf" {re.escape(new)} on {re.escape(table)}$", lambda _: f" {old} on {table}", fact.identity)
+def _with_own(kind: str, identity: str, own: str) -> str:
+    if kind in _ROUTINES:
+        return f"{schema_of(identity)}.{own}({identity.split('(', 1)[1]}"
+    if kind in _USING:
+        return f"{schema_of(identity)}.{own} using {identity.split(' using ', 1)[1]}"
+    if kind in _GLOBAL:
+        return own
+    return f"{owner_of(identity)}.{own}"
+
+
+def _same_place(wanted: Key, other: Key) -> bool:
+    """Whether two objects cannot have these names at once."""
+    if wanted[0] in (*_RELATION_LIKE, "type") and other[0] in (*_RELATION_LIKE, "type"):
+        same_namespace = (wanted[0] == "type") == (other[0] == "type") or "index" not in (wanted[0], other[0])
+        return wanted[1] == other[1] and same_namespace
+    if wanted[0] in _ROUTINES and other[0] in _ROUTINES:
+        return wanted[1] == other[1]
+    return wanted == other
+
+
+def _words(kind: str, identity: str, fact: Fact) -> str:
+    if kind == "type" and "domain over" in fact.properties:
+        return f"domain {identity}"
+    return f"{kind} {identity}"
+
+
+def _renaming(kind: str, identity: str, own: str, fact: Fact, of_domain: bool) -> str:
+    if kind in ("column", "constraint"):
+        table = "domain" if kind == "constraint" and of_domain else "table"
+        return f"{table} {owner_of(identity)} rename {kind} {own_name(identity)} to {own}"
+    if kind in ("trigger", "policy", "rule"):
+        return f"{kind} {own_name(identity)} on {owner_of(identity)} rename to {own}"
+    return f"{_words(kind, identity, fact)} rename to {own}"
+
+
+def renamed_edges(objects: Objects, renaming: Renaming) -> Iterator[tuple[Key, Key, str]]:
+    """Who needs whom, by the keys as they will be; see `Objects.edges`."""
+    members = {
+        (classid, oid): renaming.key(objects.keys[refclass, refoid, 0])
+        for classid, oid, _, refclass, refoid, _, why in objects.edges
+        if why == "e" and (refclass, refoid, 0) in objects.keys
+    }
+
+    def key_at(classid: int, oid: int, number: int) -> Key | None:
+        if (classid, oid) in members:
+            return members[classid, oid]
+        found = objects.keys.get((classid, oid, number)) or objects.keys.get((classid, oid, 0))
+        return renaming.key(found) if found else None
+
+    for classid, oid, number, refclass, refoid, refnumber, why in objects.edges:
+        one, other = key_at(classid, oid, number), key_at(refclass, refoid, refnumber)
+        if one is not None and other is not None and one != other:
+            yield one, other, why

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pg_deploy.inverse.model import Draft, Key, Refusal
-from pg_deploy.inverse.names import identifier
+from pg_deploy.inverse.names import identifier, own_name
 from pg_deploy.parsing.cutting import parse
-from pg_deploy.parsing.statements import Statement, split
+from pg_deploy.parsing.statements import split
 from pg_deploy.parsing.tree import fields, items, opened, text
 
 
@@ -21,9 +22,13 @@ class RowChange:
     table: str
 
 
-def read_row_changes(sql: str, made: Iterable[Key] = ()) -> tuple[RowChange, ...]:
-    """The statements that write rows of tables and columns which are not among those that the migration `made`."""
+def read_row_changes(sql: str, made: Iterable[Key] = (), there: Iterable[Key] = ()) -> tuple[RowChange, ...]:
+    """The statements that write rows of tables and columns which are not among those that the migration `made`.
+
+    A bare name means the one table of that name that is `there`, where the file moves its search_path.
+    """
     made = set(made)
+    tables = {key[1] for key in (*there, *made) if key[0] == "table"}
     found = []
     for statement, raw in zip(split(sql, file="migration"), _inner(sql), strict=True):
         if not statement.writes_rows:
@@ -31,6 +36,9 @@ def read_row_changes(sql: str, made: Iterable[Key] = ()) -> tuple[RowChange, ...
         name, stmt = opened(raw)
         target = fields(stmt.get("relation"))
         table = _qualified(text(target.get("schemaname")), text(target.get("relname")))
+        alike = [each for each in tables if own_name(each) == identifier(text(target.get("relname")))]
+        if not text(target.get("schemaname")) and table not in tables and len(alike) == 1:
+            table = alike[0]
         if ("table", table) in made:
             continue
         if name == "UpdateStmt":
@@ -41,28 +49,18 @@ def read_row_changes(sql: str, made: Iterable[Key] = ()) -> tuple[RowChange, ...
     return tuple(found)
 
 
-def add_row_refusals(draft: Draft, sql: str) -> None:
+def add_row_refusals(draft: Draft, sql: str, going: AbstractSet[Key] = frozenset()) -> None:
     """Refuse what changed rows, and what was dropped and made again; remark on what cannot be read."""
     if not sql.strip():
         return
-    for change in read_row_changes(sql, draft.gone):
+    for change in read_row_changes(sql, draft.gone | going, draft.before):
         draft.refusals.add(
             Refusal(f"rows of {change.table or 'tables'}", f"line {change.line} changed them: {change.summary}")
         )
     for statement in split(sql, file="migration"):
-        _add_dropped_and_made(draft, statement)
         unread = statement.kind in ("do", "call", "execute") or (statement.opaque and statement.kind == "select")
         if unread and "cron." not in statement.sql:
             draft.remarks.append(f"what line {statement.line} did to rows cannot be read from it: {statement.summary}")
-
-
-def _add_dropped_and_made(draft: Draft, statement: Statement) -> None:
-    for dropped in statement.drops:
-        if dropped.kind not in ("table", "sequence"):
-            continue
-        key = (dropped.kind, dropped.name if "." in dropped.name else f"public.{dropped.name}")
-        if key in draft.before and key in draft.after and key not in draft.missing:
-            draft.refuse(key, f"line {statement.line} dropped it, and its rows, before it was made again")
 
 
 def _qualified(schema: str, name: str) -> str:

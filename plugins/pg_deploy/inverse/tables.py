@@ -7,12 +7,13 @@ from typing import Any
 
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.creates import view_statement
+from pg_deploy.inverse.definitions import option_changes
 from pg_deploy.inverse.model import Draft, Phase
-from pg_deploy.inverse.names import role
+from pg_deploy.inverse.names import role, storage_options
 
 _HANDLED = frozenset({
     "owner", "row level security", "force row level security", "options", "toast options", "persistence", "definition",
-    "populated", "replica identity", "tablespace", "inherits", "partition bound",
+    "populated", "replica identity", "tablespace", "inherits", "partition bound", "of type", "server options",
 })  # fmt: skip
 
 
@@ -45,6 +46,14 @@ def add_relation(draft: Draft, old: Fact, new: Fact) -> None:
         draft.add(Phase.CREATE, f"refresh materialized view {old.identity}{emptied}")
     if "tablespace" in differs:
         draft.add(Phase.ALTER, f"{alter} set tablespace {role(str(before.get('tablespace', 'pg_default')))}")
+    if "of type" in differs:
+        draft.add(Phase.ALTER, f"{alter} of {before['of type']}" if before.get("of type") else f"{alter} not of")
+    if "server options" in differs:
+        options = option_changes(before.get("server options", []), after.get("server options", []))
+        if options is None:
+            draft.refuse(key, "an option that is a secret changed")
+        else:
+            draft.add(Phase.ALTER, f"{alter}{options}")
     if "replica identity" in differs and before.get("replica identity") != "index":
         draft.add(Phase.ALTER, f"{alter} replica identity {before.get('replica identity', 'default')}")
     if differs & {"inherits", "partition bound"}:
@@ -58,9 +67,9 @@ def _on(properties: Mapping[str, Any], name: str) -> str:
 def _add_options(draft: Draft, alter: str, before: list[str], after: list[str], prefix: str) -> None:
     names = sorted({option.split("=")[0] for option in after} - {option.split("=")[0] for option in before})
     if names:
-        draft.add(Phase.ALTER, f"{alter} reset ({', '.join(prefix + name for name in names)})")
+        draft.add(Phase.ALTER, f"{alter} reset ({storage_options(names, prefix)})")
     if wanted := [option for option in before if option not in after]:
-        draft.add(Phase.ALTER, f"{alter} set ({', '.join(prefix + option for option in wanted)})")
+        draft.add(Phase.ALTER, f"{alter} set ({storage_options(wanted, prefix)})")
 
 
 def _add_parents(draft: Draft, old: Fact, new: Fact) -> None:
@@ -68,7 +77,7 @@ def _add_parents(draft: Draft, old: Fact, new: Fact) -> None:
     was, now = before.get("inherits", []), after.get("inherits", [])
     if "partition bound" in after and before.get("partition bound") != after["partition bound"]:
         # First, so that what came with the parent can be dropped.
-        draft.add(Phase.IN_PLACE, f"alter table {now[0]} detach partition {old.identity}")
+        draft.add(Phase.DEFAULT_OFF, f"alter table {now[0]} detach partition {old.identity}")
     if "partition bound" in before and before["partition bound"] != after.get("partition bound"):
         bound = str(before["partition bound"])
         draft.add(Phase.CREATE, f"alter table {was[0]} attach partition {old.identity} {bound}")

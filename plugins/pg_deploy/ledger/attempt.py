@@ -201,6 +201,15 @@ def begun_outside_transaction(connection: Connection, attempt_id: int, direction
     return frozenset(row[0] for row in rows)
 
 
+def begun_segments(connection: Connection, attempt_id: int, direction: str) -> frozenset[int]:
+    """The segments of which any statement was begun. Reads only."""
+    rows = connection.execute(
+        "select distinct segment from deploy_ledger.statement_run where attempt_id = %s and direction = %s",
+        [attempt_id, direction],
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
+
+
 def was_begun(connection: Connection, attempt_id: int, direction: str, segment: Segment) -> bool:
     """Whether an earlier try wrote down that it begins this segment. Reads only."""
     row = connection.execute(

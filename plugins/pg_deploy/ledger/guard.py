@@ -49,21 +49,26 @@ class Guard:
     _reader: list[Connection] = field(default_factory=list, repr=False, compare=False)
 
     @contextmanager
-    def session(self, purpose: str, *, keep: bool = True) -> Iterator[Connection]:
+    def session(
+        self, purpose: str, *, keep: bool = True, theirs: bool = False, new: bool = False
+    ) -> Iterator[Connection]:
         """A second session, as new, for working on the target; kept for whoever comes next, closed with the guard.
+
+        With `new` no session is used again: what the server counts of a transaction begins at none.
+        With `theirs` names mean what they mean to role and database, see `Target.connect`.
 
         Not kept after a failure, nor where `keep` is false: what a role's or a database's settings begin a session with is
         read when it connects.
         """
-        kept = self._kept.pop() if self._kept else None
-        is_new = kept is not None and self.target.made_new(kept, purpose)
-        connection = kept if kept is not None and is_new else self._connect(purpose)
+        kept = self._kept.pop() if self._kept and not new else None
+        is_new = kept is not None and self.target.made_new(kept, purpose, theirs=theirs)
+        connection = kept if kept is not None and is_new else self._connect(purpose, theirs=theirs)
         with _lent(connection, self._kept if keep else None):
             yield connection
 
-    def _connect(self, purpose: str) -> Connection:
+    def _connect(self, purpose: str, *, theirs: bool = False) -> Connection:
         """A new session on the server that the lock is held on. Raises TwoServersError where the address led elsewhere."""
-        connection = self.target.connect(purpose)
+        connection = self.target.connect(purpose, theirs=theirs)
         found = server_of(connection)
         if self.server is not None and found != self.server:
             connection.close()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pg_deploy.catalog.kept import as_read_today
 from pg_deploy.catalog.objects import from_text
-from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.catalog.reader import Facts
 from pg_deploy.session import Connection
 
 # A ledger that an older version of the engine made, and that is only read, has no such column: then the name finds the null.
@@ -94,4 +95,4 @@ def _facts(
         where s.id = %s""",
         [snapshot_id],
     ).fetchall()
-    return Facts(frozenset(Fact.kept(*row) for row in rows), server_version, taken_at, from_text(objects))
+    return Facts(as_read_today(rows), server_version, taken_at, from_text(objects))

@@ -9,6 +9,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from pg_deploy.migrations.names import looks_like_sql
+
 PROJECT = Path(__file__).resolve().parents[3]
 # The stamp is read in the trigger form, where more would be cut off; each migration's own hash is recorded whole.
 _DIGITS = 16
@@ -31,12 +33,17 @@ def migrations_dir() -> Path:
     return Path(configured) if configured else PROJECT / "sql" / "migrations"
 
 
-def stems(directory: Path) -> tuple[str, ...]:
-    """The stems of all `.sql` files directly in `directory`, sorted; empty when the folder cannot be read. Never raises."""
+def sql_names(directory: Path) -> tuple[str, ...]:
+    """The names of all files directly in `directory` that are meant as SQL, also links that lead nowhere. Never raises."""
     try:
-        return tuple(sorted(entry.name[:-4] for entry in os.scandir(directory) if _is_migration(entry)))
+        return tuple(sorted(entry.name for entry in os.scandir(directory) if _is_sql(entry)))
     except OSError:
         return ()
+
+
+def stems(directory: Path) -> tuple[str, ...]:
+    """The stems of those that are named `.sql`, sorted; empty when the folder cannot be read. Never raises."""
+    return tuple(sorted(name[:-4] for name in sql_names(directory) if name.endswith(".sql")))
 
 
 def stamp(directory: Path) -> str:
@@ -56,8 +63,8 @@ def stamp(directory: Path) -> str:
     return f"{directory}@sha256:{digest.hexdigest()[:_DIGITS]}"
 
 
-def _is_migration(entry: os.DirEntry[str]) -> bool:
-    return entry.name.endswith(".sql") and not entry.name.startswith(".") and entry.is_file()
+def _is_sql(entry: os.DirEntry[str]) -> bool:
+    return looks_like_sql(entry.name) and not entry.is_dir()
 
 
 def _files(directory: Path) -> list[Path]:

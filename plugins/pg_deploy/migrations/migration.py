@@ -15,8 +15,6 @@ from pg_deploy.errors import (
     DuplicateVersionError,
     EmptyMigrationError,
     InvalidMigrationsError,
-    MigrationNameError,
-    NotUtf8Error,
     OrphanCompanionError,
     PgDeployError,
     TouchesLedgerError,
@@ -24,14 +22,19 @@ from pg_deploy.errors import (
     UnknownDirectiveError,
     UnknownMigrationError,
     UnknownProofError,
+    UnreadableFileError,
 )
-from pg_deploy.migrations.folder import stems
+from pg_deploy.migrations.dialects import foreign_folder, promises, refuse_other_names, refuse_other_tools
+from pg_deploy.migrations.folder import sql_names, stems
 from pg_deploy.migrations.manifest import UNPROTECTED, BenchmarkTerms, Manifest, read_manifest
+from pg_deploy.migrations.names import NAME, is_passed_over, many_dashes, order, refuse_bad_name
+from pg_deploy.migrations.reading import read_text
 from pg_deploy.migrations.touches import touched
 from pg_deploy.parsing.statements import Segment, Statement, segments, split, split_check
 
 _DIRECTIVES = {"check": ("writes", "rehearsal"), "benchmark": ("writes",)}
-NAME = re.compile(r"(?P<version>\d{14})_(?P<name>[A-Za-z0-9_-][A-Za-z0-9_.-]*)")
+_BOM = "\ufeff"
+_ONLY_A_PATH = re.compile(r"\s*[\w./-]*[\w-]+\.sql\s*")
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,16 @@ class MigrationFile:
         """`<version>_<name>`, also the id of the task group."""
         return self.path.stem
 
+    def is_text_of(self, sql_hash: str) -> bool:
+        """Whether that hash is of this text, or of one that differs in line ends or a byte-order mark only: git may change these."""
+        return sql_hash == self.sql_hash or sql_hash in self._hashes_of_other_forms
+
+    @cached_property
+    def _hashes_of_other_forms(self) -> frozenset[str]:
+        unix = self.sql.removeprefix(_BOM).replace("\r\n", "\n")
+        forms = (unix, unix.replace("\n", "\r\n"))
+        return frozenset(_hash(mark + form) for mark in ("", _BOM) for form in forms)
+
     @property
     def companion(self) -> Path:
         """The folder of the same stem beside the file; it need not exist."""
@@ -94,7 +107,7 @@ class Migration:
 
     @property
     def version(self) -> str:
-        """The 14 digits that order migrations."""
+        """The digits that order migrations."""
         return self.file.version
 
     @property
@@ -124,6 +137,15 @@ class Migration:
         """The migration with the rollback that a rehearsal generated and proved."""
         return replace(self, rollback=rollback, is_generated=True)
 
+    @cached_property
+    def promises(self) -> tuple[str, ...]:
+        """The comments that ask another tool for something, each as a sentence: nobody here honours them."""
+        return tuple(
+            f'line {line}: "{comment}" is a word to another tool, which nobody here honours: what cannot run in a transaction '
+            "runs alone, the statements between two such share one"
+            for line, comment in promises(self.file.sql)
+        )
+
     @property
     def unprotected(self) -> tuple[str, ...]:
         """What protection is missing, in plain words; empty when nothing is."""
@@ -150,6 +172,8 @@ class Folder:
     faults: tuple[PgDeployError, ...] = ()
     faulty: tuple[str, ...] = ()
     unusable: Mapping[str, PgDeployError] = field(default_factory=dict)
+    passed_over: tuple[str, ...] = ()
+    """Names that the Supabase CLI passes over, and so do we: no digits come first."""
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -194,24 +218,43 @@ def scan_folder(directory: Path) -> Folder:
     unusable: dict[str, PgDeployError] = {}
     if not directory.is_dir():
         raise InvalidMigrationsError((UnknownMigrationError(str(directory), ()),))
-    for stem in stems(directory):
+    whole = tuple(foreign_folder(directory))
+    names = sql_names(directory)
+    passed_over = []
+    for name in names:
         try:
-            files.append(_read_file(directory / f"{stem}.sql"))
+            refuse_other_names(name, names)
+            if is_passed_over(name):
+                passed_over.append(name)
+            else:
+                files.append(_read_file(directory / name))
         except PgDeployError as fault:
-            unusable[stem] = fault
+            unusable[name[:-4]] = fault
     by_version: dict[str, list[str]] = {}
     for file in files:
         by_version.setdefault(file.version, []).append(file.path.name)
     twice = {version: names for version, names in by_version.items() if len(names) > 1}
-    faults = [*unusable.values(), *(DuplicateVersionError(version, tuple(names)) for version, names in twice.items())]
+    taken = set(by_version)
+    repeated = [_repeated(version, found, taken) for version, found in twice.items()]
+    together = many_dashes(list(names))
+    named = {name[:-4] for name in together.files} if together else set()
+    alone = [fault for stem, fault in unusable.items() if stem not in named]
+    faults = [*whole, *([together] if together else []), *alone, *repeated]
     faulty = [*unusable, *(file.stem for file in files if file.version in twice)]
-    known = {file.stem for file in files}
-    named = set(stems(directory))
-    for entry in sorted(directory.iterdir()):
-        if entry.is_dir() and NAME.fullmatch(entry.name) and entry.name not in known | named:
-            faults.append(OrphanCompanionError(entry.name))
-    usable = sorted((file for file in files if file.version not in twice), key=lambda file: file.version)
-    return Folder(tuple(usable), tuple(faults), tuple(faulty), unusable)
+    known = {file.stem for file in files} | set(stems(directory))
+    if not whole:
+        orphans = [path for path in sorted(directory.iterdir()) if path.is_dir() and NAME.fullmatch(path.name)]
+        faults += [OrphanCompanionError(path.name) for path in orphans if path.name not in known]
+    usable = sorted((file for file in files if file.version not in twice), key=lambda file: order(file.version))
+    return Folder(tuple(usable), tuple(faults), tuple(faulty), unusable, tuple(passed_over))
+
+
+def _repeated(version: str, files: list[str], taken: set[str]) -> DuplicateVersionError:
+    """The fault, with renames that leave the order as it is: a second later each, or the first ones a digit longer."""
+    later = [f"{int(version) + number:0{len(version)}d}" for number in range(1, len(files))]
+    if not taken & set(later):
+        return DuplicateVersionError(version, files, dict(zip(files[1:], later, strict=True)))
+    return DuplicateVersionError(version, files, {name: f"{version}{n}" for n, name in enumerate(files[:-1])})
 
 
 def load_all(files: tuple[MigrationFile, ...]) -> tuple[Migration, ...]:
@@ -236,6 +279,7 @@ def load(file: MigrationFile) -> Migration:
     """`file` parsed, with its companion. Reads files only; raises InvalidMigrationsError naming every fault."""
     faults: list[PgDeployError] = []
     with _noting(faults):
+        refuse_other_tools(file.sql, file=file.path.name)
         statements = split(file.sql, file=file.path.name)
     companion = file.companion
     if not companion.is_dir():
@@ -296,25 +340,20 @@ def _noting(faults: list[PgDeployError]) -> Iterator[None]:
         faults.append(fault)
 
 
-def read_text(path: Path) -> str:
-    """The file as text, byte for byte. Raises NotUtf8Error."""
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise NotUtf8Error(path.name, line) from error
-
-
 def _read_file(path: Path) -> MigrationFile:
-    match = NAME.fullmatch(path.stem)
-    if match is None:
-        raise MigrationNameError(path.name)
+    match = refuse_bad_name(path.name)
     sql = read_text(path)
     if not sql.strip():
         raise EmptyMigrationError(path.name)
-    digest = hashlib.sha256(sql.encode()).hexdigest()
-    return MigrationFile(match["version"], match["name"], path, sql, digest)
+    if _ONLY_A_PATH.fullmatch(sql):
+        raise UnreadableFileError(
+            path.name, f"it holds only the path {sql.strip()}: a link that was checked out as a file"
+        )
+    return MigrationFile(match["version"], match["name"], path, sql, _hash(sql))
+
+
+def _hash(sql: str) -> str:
+    return hashlib.sha256(sql.encode()).hexdigest()
 
 
 def _read_query(path: Path, *, directive: str) -> Query:

@@ -11,6 +11,8 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from pg_deploy.catalog.diff import Difference, compare, describe
+from pg_deploy.catalog.identities import of_grant
+from pg_deploy.catalog.kept import as_read_today
 from pg_deploy.catalog.majors import upgraded
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, read_kinds
@@ -82,7 +84,7 @@ def _rows(before: Facts, now: Facts, deployment_id: int) -> Iterator[Row]:
 def _object_of(fact: Fact) -> str:
     """What a fact is about, in one spelling for all kinds: `table public.orders` of its grants and policies as well."""
     if fact.kind == "grant":
-        named = fact.identity.rpartition(" to ")[0]
+        named = of_grant(fact.identity)[0]
         kind, _, name = named.partition(" ")
         return f"table {name.rpartition('.')[0]}" if kind == "column" else named
     if fact.kind == "policy":
@@ -104,7 +106,7 @@ def _kept(connection: Connection) -> tuple[int, Facts] | None:
         where s.id = %s and f.kind = any (%s)""",
         [head[0], [*_WHOLE, *_RELATIONS]],
     ).fetchall()
-    return head[3], Facts(_deciding(Fact.kept(*row) for row in rows), head[1], head[2])
+    return head[3], Facts(_deciding(as_read_today(rows)), head[1], head[2])
 
 
 def _now(connection: Connection) -> Facts:

@@ -10,7 +10,8 @@ from pg_deploy.monitor.cron import Cron, Job
 from pg_deploy.monitor.runs import JobRuns, OpenRun
 from pg_deploy.monitor.schedules import Schedule, read_schedule
 from pg_deploy.monitor.thresholds import Views
-from pg_deploy.session import one_line, without_secrets
+from pg_deploy.secrecy import without_secrets
+from pg_deploy.session import one_line
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 
 from pg_deploy.monitor.measures import Measured, Row
-from pg_deploy.session import one_line, without_secrets
+from pg_deploy.secrecy import without_secrets
+from pg_deploy.session import one_line
 
 LATENCY, STATUS = "api_latency", "api_status"
 REDIS, REDIS_HITS = "redis", "redis_hit_rate"

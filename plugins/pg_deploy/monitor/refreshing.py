@@ -17,7 +17,8 @@ from pg_deploy.monitor.freshness import LOCKED
 from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.thresholds import Views
 from pg_deploy.monitor.views import View, holders, read_views, workers
-from pg_deploy.session import Connection, Target, one_line, without_secrets
+from pg_deploy.secrecy import without_secrets
+from pg_deploy.session import Connection, Target, one_line
 
 # Whoever waits for a refresh waits no longer than this.
 _LOOKS_EVERY_S = 0.25
@@ -39,7 +40,7 @@ def refresh_views(target: Target, limits: Views, names: Collection[str], log: lo
     """
     done: dict[str, str] = {}
     until = time.monotonic() + limits.refresh_timeout
-    with target.session("refresh") as connection, monitor_session(target, "refresh, watching") as watching:
+    with target.session("refresh", theirs=True) as connection, monitor_session(target, "refresh, watching") as watching:
         views = [view for view in read_views(watching) if view.name in names]
         for view in views:
             if deployment_is_open(watching):
@@ -70,7 +71,7 @@ def _refresh(
         way = _GivesWay(watching, connection.info.backend_pid)
         try:
             connection.execute(
-                "select set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)",
+                "select pg_catalog.set_config('lock_timeout', %s, false), pg_catalog.set_config('statement_timeout', %s, false)",
                 [_ms(limits.lock_budget), _ms(timeout)],
             )
             with way:

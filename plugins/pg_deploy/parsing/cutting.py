@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pglast import parser
 
 from pg_deploy.errors import CopyDataError, EmptyMigrationError, PsqlCommandError, SqlSyntaxError
+from pg_deploy.parsing.characters import suspect, visible
 from pg_deploy.parsing.newer import newer_syntax
+from pg_deploy.parsing.remnants import explained, instead_of
 from pg_deploy.parsing.summary import shown_line, summary_of
 from pg_deploy.parsing.tree import fields, items, opened
 
@@ -18,6 +20,7 @@ _BOM = "\ufeff"
 _COPY_FROM_CLIENT = re.compile(r"\bcopy\b[^;]*\bfrom\s+(?:stdin|pstdin)\b[^;]*;[^;]*\Z", re.IGNORECASE)
 # The parser repeats the string at fault, which may be a password; line and caret show the place.
 _QUOTING_A_STRING = re.compile(r""" at or near "(?:[^"]*['$]|(?=.*\n)|.{60}).*\Z""", re.DOTALL)
+_RESTRICT = re.compile(r"\\(?:un)?restrict[ \t]+\w+[ \t]*(?=\r?\n|\Z)")
 _DEEPEST = 20_000  # nested expressions, e.g. a chain of thousands of `||`
 _FRAMES_A_LEVEL = 4
 
@@ -39,11 +42,12 @@ def parse(text: str, *, file: str) -> tuple[RawStatement, ...]:
     """
     text = text.removeprefix(_BOM)
     if (nul := text.find("\0")) >= 0:  # the parser would stop there and silently lose what follows
-        raise _syntax_error(text, nul, "a NUL character", file)
+        raise _syntax_error(text, nul, "a NUL character: delete it", file)
+    text, tree = _parsed(text, file)
     data = text.encode()
     statements: list[RawStatement] = []
     line, counted, after_previous = 1, 0, 0
-    for node in items(_tree(text, file).get("stmts")):
+    for node in items(tree.get("stmts")):
         start, length = _number(node.get("stmt_location")), _number(node.get("stmt_len"))
         end = start + length if length else len(data)
         before = _after_last_semicolon(data[after_previous:start].decode())
@@ -64,11 +68,28 @@ def _number(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _tree(text: str, file: str) -> dict[str, object]:
-    try:
-        encoded = parser.parse_sql_json(text)
-    except parser.ParseError as error:
-        raise _refused(text, error, file) from None
+def _parsed(text: str, file: str) -> tuple[str, dict[str, object]]:
+    """The text as it is cut, without psql's two lines of a dump, and its tree. Raises what is wrong with it."""
+    if (found := suspect(text)) is not None:
+        raise _syntax_error(text, found.place, found.reason, file)
+    while True:
+        try:
+            return text, _tree(parser.parse_sql_json(text))
+        except parser.ParseError as error:
+            blanked = _without_restrict(text, error)
+            if blanked is None:
+                raise _refused(text, error, file) from None
+            text = blanked
+
+
+def _without_restrict(text: str, error: parser.ParseError) -> str | None:
+    """The text with the line at fault blanked, where it is one that every dump holds since 15.14 and 17.6; else None."""
+    place = error.args[1] if len(error.args) > 1 else None
+    line = _RESTRICT.match(text, place) if isinstance(place, int) else None
+    return f"{text[: line.start()]}{' ' * len(line.group())}{text[line.end() :]}" if line else None
+
+
+def _tree(encoded: str) -> dict[str, object]:
     try:
         return fields(json.loads(encoded))
     except RecursionError:
@@ -119,11 +140,15 @@ def _refused(text: str, error: parser.ParseError, file: str) -> Exception:
     line = text.count("\n", 0, place) + 1
     if text.startswith("\\", place):
         command = text[place:].split("\n", 1)[0].strip()
-        return PsqlCommandError(file, line, shown_line(command[:60]))
+        return PsqlCommandError(file, line, shown_line(command[:60]), instead_of(command))
     if copy := _COPY_FROM_CLIENT.search(text, max(0, place - 2000), place):
         begin = text.count("\n", 0, copy.start()) + 1
         return CopyDataError(file, begin, shown_line(" ".join(copy.group().split(";")[0].split())))
-    return _syntax_error(text, place, newer_syntax(text, place) or reason, file)
+    if (newer := newer_syntax(text, place)) is not None:
+        return _syntax_error(text, place, newer, file)
+    if (known := explained(text, place)) is not None:
+        return _syntax_error(text, *known, file)
+    return _syntax_error(text, place, f"{reason}, correct it", file)
 
 
 def _syntax_error(text: str, place: int, reason: str, file: str) -> SqlSyntaxError:
@@ -132,7 +157,7 @@ def _syntax_error(text: str, place: int, reason: str, file: str) -> SqlSyntaxErr
     column = place - begin
     shown = shown_line(source, context=text[max(0, begin - 500) : begin])
     first = max(0, column - 80)  # a minified file can be one line of a million characters
-    window = shown[first : first + 120]
-    padding = "".join("\t" if char == "\t" else " " for char in window[: column - first])
+    window = visible(shown[first : first + 120])
+    padding = "".join("\t" if char == "\t" else " " for char in visible(shown[first:column]))
     line = text.count("\n", 0, place) + 1
     return SqlSyntaxError(file, line, column + 1, f"{window}\n{padding}^", reason)

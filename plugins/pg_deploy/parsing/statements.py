@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pg_deploy.errors import TransactionControlError
+from pg_deploy.parsing.committing import alone
 from pg_deploy.parsing.cutting import RawStatement, parse
 from pg_deploy.parsing.kinds import (
     ConcurrentIndex,
@@ -48,8 +49,9 @@ class Statement:
 
     `sql` is the file's own text without the `;`; `line` (from 1) is where its first token stands. `locks` are those on
     relations that existed before the statement's transaction. `opaque`: what it locks cannot be read. `unseen`: it may
-    change objects that it does not name. `session_state`: it leaves a setting or a lock in the session. `summary` is one
-    line for logs, without comments and secrets.
+    change objects that it does not name. `session_state`: it leaves a setting or a lock in the session. `commits`: it
+    ends transactions itself, so it runs in none. `may_find_it_there`: what it creates may have been there before.
+    `summary` is one line for logs, without comments and secrets.
     """
 
     ordinal: int
@@ -62,6 +64,8 @@ class Statement:
     unseen: bool
     writes_rows: bool
     session_state: bool
+    commits: bool
+    may_find_it_there: bool
     concurrent: ConcurrentIndex | None
     creates: tuple[ObjectName, ...]
     drops: tuple[ObjectName, ...]
@@ -94,7 +98,7 @@ def split(text: str, *, file: str) -> tuple[Statement, ...]:
     TransactionControlError, PsqlCommandError or CopyDataError.
     """
     parsed = _without_outer_transaction(parse(text, file=file), file)
-    return _classified(parsed)
+    return _classified(parsed, alone([(raw.sql, raw.tree) for raw in parsed]))
 
 
 def split_check(text: str, *, file: str) -> tuple[Statement, ...]:
@@ -103,7 +107,7 @@ def split_check(text: str, *, file: str) -> tuple[Statement, ...]:
     for raw in parsed:
         if _is_transaction_control(raw):
             raise TransactionControlError(file, raw.line, summary_of(raw.sql), _REMEDY_CHECK)
-    return _classified(parsed)
+    return _classified(parsed, [False] * len(parsed))
 
 
 def segments(statements: Iterable[Statement]) -> tuple[Segment, ...]:
@@ -117,18 +121,20 @@ def segments(statements: Iterable[Statement]) -> tuple[Segment, ...]:
     return tuple(Segment(number, tuple(group), group[0].transactional) for number, group in enumerate(groups, start=1))
 
 
-def _statement(ordinal: int, raw: RawStatement) -> Statement:
+def _statement(ordinal: int, raw: RawStatement, *, commits: bool) -> Statement:
     return Statement(
         ordinal=ordinal,
         sql=raw.sql,
         line=raw.line,
         kind=kind_of(raw.tree),
-        transactional=runs_in_transaction(raw.tree),
+        transactional=runs_in_transaction(raw.tree) and not commits,
         locks=lock_claims(raw.tree),
         opaque=is_opaque(raw.tree),
         unseen=changes_unseen(raw.tree),
         writes_rows=writes_rows(raw.tree),
         session_state=changes_session(raw.tree),
+        commits=commits,
+        may_find_it_there=_may_find_it_there(raw),
         concurrent=concurrent_index(raw.tree),
         creates=created_objects(raw.tree),
         drops=dropped_objects(raw.tree),
@@ -143,10 +149,11 @@ def _is_transaction_control(raw: RawStatement) -> bool:
 def _without_outer_transaction(parsed: tuple[RawStatement, ...], file: str) -> tuple[RawStatement, ...]:
     inner = parsed[1:-1] if _encloses(parsed) else parsed
     enclosed = inner is not parsed
-    for raw in inner:
+    by_itself = alone([(raw.sql, raw.tree) for raw in inner])
+    for raw, commits in zip(inner, by_itself, strict=True):
         if _is_transaction_control(raw):
             raise TransactionControlError(file, raw.line, summary_of(raw.sql), _REMEDY)
-        if enclosed and not runs_in_transaction(raw.tree):
+        if enclosed and (commits or not runs_in_transaction(raw.tree)):
             remedy = f"remove it and its end: {kind_of(raw.tree)} in line {raw.line} cannot run in a transaction"
             raise TransactionControlError(file, parsed[0].line, summary_of(parsed[0].sql), remedy)
     if not inner:
@@ -168,17 +175,17 @@ def _plain(raw: RawStatement) -> str:
     return text(stmt.get("kind")).removeprefix("TRANS_STMT_")
 
 
-def _classified(parsed: tuple[RawStatement, ...]) -> tuple[Statement, ...]:
+def _classified(parsed: tuple[RawStatement, ...], by_itself: Sequence[bool]) -> tuple[Statement, ...]:
     """Classify each; claims on relations that the same transaction created are left out: nobody else sees them yet."""
     new: set[str] = set()
     result: list[Statement] = []
-    for number, raw in enumerate(parsed, start=1):
-        statement = _statement(number, raw)
+    for number, (raw, commits) in enumerate(zip(parsed, by_itself, strict=True), start=1):
+        statement = _statement(number, raw, commits=commits)
         if not statement.transactional or statement.session_state or statement.opaque:
             new.clear()  # committed, so visible to others; or the search_path, and so a name's meaning, may differ
         kept = tuple(claim for claim in statement.locks if claim.relation not in new)
         result.append(replace(statement, locks=kept))
-        if not _may_find_it_there(raw):
+        if not statement.may_find_it_there:
             new.update(created.name for created in statement.creates if created.kind in _RELATION_KINDS)
     return tuple(result)
 

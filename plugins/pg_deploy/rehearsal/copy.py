@@ -16,6 +16,7 @@ from psycopg import sql
 
 from pg_deploy.backup.manifest import BackupManifest, read_facts_file
 from pg_deploy.backup.masking import Masked, mask
+from pg_deploy.backup.plain_role import plain_role
 from pg_deploy.backup.restore import (
     Restored,
     analyze,
@@ -33,6 +34,7 @@ from pg_deploy.errors import CopyDiffersError, RestoreFailedError
 from pg_deploy.programs import server_programs
 from pg_deploy.rehearsal.outside import cut_off, make_extension
 from pg_deploy.rehearsal.private_cluster import PrivateCluster, private_cluster
+from pg_deploy.rehearsal.wall import refuse_without_wall, wall_of
 from pg_deploy.session import Connection, Target, one_line
 
 NO_JOB_RUNS = "cron jobs are scheduled in the copy and none is run"
@@ -91,6 +93,7 @@ def private_copy(
     started = time.monotonic()
     server = manifest.server
     programs = server_programs(manifest.server_version // 10000)
+    refuse_without_wall(manifest.target, wall_of(programs))
     with private_cluster(
         programs,
         superuser=server.bootstrap_role,
@@ -103,9 +106,9 @@ def private_copy(
         log=log,
     ) as cluster:
         log.info(
-            "  private cluster on 127.0.0.1:%d, ready after %s",
-            cluster.port,
+            "  private cluster, ready after %s; between it and this worker: %s",
             format_duration(time.monotonic() - started),
+            cluster.wall.sentence,
         )
         with cluster.target(_other_database(server.database)).session("create") as connection:
             connection.execute(
@@ -165,7 +168,11 @@ def _finish(
         f"{sum(manifest.rows.values()):,}", len(manifest.rows),
     )  # fmt: skip
     with admin.session("mask") as connection:
-        return mask(connection, settings.masked, log)
+        if connection.info.server_version < 150000:
+            # Nobody else may keep triggers from firing.
+            return mask(connection, settings.masked, log)
+        with plain_role(admin) as (plain, _), plain.session("mask") as masking:
+            return mask(connection, settings.masked, log, by=masking)
 
 
 def _deploying_role(cluster: PrivateCluster, manifest: BackupManifest) -> Target:

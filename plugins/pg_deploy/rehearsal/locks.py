@@ -14,7 +14,7 @@ from pg_deploy.execution.segments import Observer
 from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.parsing.lock_modes import Lock, lock_of
 from pg_deploy.parsing.statements import Segment, Statement
-from pg_deploy.session import Backend, Connection, Target
+from pg_deploy.session import OUR_NAMES, THEIR_NAMES, Backend, Connection, Target
 
 _HELD = (PROJECT / "sql" / "rehearsal" / "locks_held.sql").read_bytes()
 _LOOK_EVERY_S = 0.05
@@ -74,7 +74,9 @@ class LockObserver(Observer):
         if self._open and statement.ordinal <= self._open[-1].statement.ordinal:
             # The transaction was aborted and began again.
             self._open, self._held = [], set()
+        connection.execute(OUR_NAMES.encode())
         now = self._locks_of(connection, connection.info.backend_pid)
+        connection.execute(THEIR_NAMES)
         new = [each for each in now if each not in self._held]
         self._held.update(new)
         self._open.append(_Open(statement, seconds, time.monotonic() - seconds, new))

@@ -20,7 +20,7 @@ from pg_deploy.backup.manifest import BackupManifest, ExpectedError, Extension, 
 from pg_deploy.backup.masking import mask
 from pg_deploy.backup.restore import Made, create_database, restore
 from pg_deploy.backup.settings import BackupSettings
-from pg_deploy.backup.store import Store, checked
+from pg_deploy.backup.store import Store, checked, refuse_other_manifest
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, read_facts
 from pg_deploy.errors import ChangesWholeServerError, CopyDiffersError, UnfitCloneError
 from pg_deploy.execution.segments import Observer
@@ -30,7 +30,6 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.statements import Segment, Statement
 from pg_deploy.programs import client_programs
 from pg_deploy.rehearsal.outside import CALLERS, make_extension
-from pg_deploy.rehearsal.private import refuse_other_manifest
 from pg_deploy.rehearsal.rehearse import Stage, rehearse
 from pg_deploy.session import Backend, Connection, Target
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 
 from pg_deploy.backup.evidence import RESTORED
-from pg_deploy.backup.manifest import MANIFEST
 from pg_deploy.backup.settings import BackupSettings
-from pg_deploy.backup.store import Store, checked
+from pg_deploy.backup.store import Store, checked, refuse_other_manifest
 from pg_deploy.duration import format_duration
-from pg_deploy.errors import BackupDamagedError, PgDeployError
+from pg_deploy.errors import PgDeployError
 from pg_deploy.job import Job
 from pg_deploy.ledger import evidence
 from pg_deploy.migrations.migration import Migration
@@ -47,15 +45,6 @@ def on_private_copy(
     sentence = f"rehearsed {len(migrations)} on a private copy in {format_duration(time.monotonic() - started)}"
     job.log.info("%s", sentence)
     return sentence
-
-
-def refuse_other_manifest(store: Store, name: str, manifest_sha256: str) -> None:
-    """Raise BackupDamagedError unless the manifest is the one that the ledger knows."""
-    content = store.read(name, MANIFEST)
-    if content is None:
-        raise BackupDamagedError(name, f"there is no {MANIFEST} in it")
-    if hashlib.sha256(content).hexdigest() != manifest_sha256:
-        raise BackupDamagedError(name, f"its {MANIFEST} is not the one that the ledger recorded")
 
 
 def _record_copy(job: Job, name: str, copy: Copy) -> None:

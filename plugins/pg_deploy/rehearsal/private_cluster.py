@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster of our own for one rehearsal: loopback only, random password, runs no job, reaches nothing, leaves nothing.
+"""A PostgreSQL cluster of our own for one rehearsal: behind a wall, on a socket that only this task reaches, runs no job, leaves nothing.
 
 Its folder holds a marker with the pid and the start of the process that owns it: what a killed one left behind is
 removed by the next. The server itself is told by the kernel when its owner dies.
@@ -12,10 +12,10 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -24,18 +24,24 @@ from pathlib import Path
 
 import psycopg.conninfo
 
+from pg_deploy.duration import format_duration
 from pg_deploy.errors import DiskTooSmallError, ProgramFailedError
-from pg_deploy.programs import Programs, ended_with_us, run_program, unprivileged_account
+from pg_deploy.programs import Programs, run_program, unprivileged_account
+from pg_deploy.rehearsal.wall import Wall, behind, wall_of
 from pg_deploy.session import Target
 from pg_deploy.temporary import PREFIX, is_alive, mark, owner_of, process_start
 
 _START_S = 60.0
-_PORT_TRIES = 5
+_PORT = 5432
+# The longest path of a socket, with its name.
+_SOCKET_PATH = 107 - len("/.s.PGSQL.5432.lock")
+_LOOK_EVERY_S = 2.0
 
 # Nothing here has to survive a power cut, and nothing but our own connections comes in.
 _SETTINGS = {
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
+    "listen_addresses": "",
+    # Files of the folder, not of /dev/shm: what is written counts for the disk.
+    "dynamic_shared_memory_type": "mmap",
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -68,7 +74,8 @@ class PrivateCluster:
 
     directory: Path
     programs: Programs
-    port: int
+    socket: Path
+    wall: Wall
     superuser: str
     password: str = field(repr=False)
     preloaded: tuple[str, ...] = ()
@@ -76,8 +83,8 @@ class PrivateCluster:
     def target(self, database: str, *, role: str | None = None, password: str | None = None, name: str = "") -> Target:
         """How to connect to one of its databases; as the superuser unless another role is given."""
         conninfo = psycopg.conninfo.make_conninfo(
-            host="127.0.0.1",
-            port=self.port,
+            host=str(self.socket),
+            port=_PORT,
             dbname=database,
             user=role or self.superuser,
             password=password or self.password,
@@ -95,9 +102,12 @@ def private_cluster(
     settings: Mapping[str, str],
     workdir: Path | None,
     needed_bytes: int = 0,
+    most_s: float = 12 * 3600.0,
     log: logging.Logger,
 ) -> Iterator[PrivateCluster]:
     """Make and start a cluster, and remove it at the end whatever happened. Raises DiskTooSmallError, ProgramFailedError.
+
+    It is ended, and the log says so, after `most_s` seconds, and where it has nearly filled its disk.
 
     `preload` is what the target preloads: of that, what is installed here and reaches nothing is preloaded too.
     """
@@ -109,6 +119,8 @@ def private_cluster(
         raise DiskTooSmallError(str(area), needed_bytes, free, "copy")
     directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=area))
     process: subprocess.Popen[bytes] | None = None
+    socket = directory / "socket"
+    over = threading.Event()
     try:
         mark(directory)
         # The server's account must pass through.
@@ -117,12 +129,23 @@ def private_cluster(
         _initdb(programs, directory, account, superuser, password)
         preloaded = tuple(each for each in _HARMLESS_LIBRARIES if each in preload and _has_library(programs, each))
         _configure(directory, account, {**settings, **_SETTINGS}, preloaded, cron_database)
-        process, port = _start(programs, directory, account)
-        yield PrivateCluster(directory, programs, port, superuser, password, preloaded)
+        socket = _socket_folder(directory, account)
+        wall = wall_of(programs)
+        process = _start(wall, programs, directory, socket, account)
+        limits = threading.Thread(
+            target=_keep_limits,
+            args=(process, directory, most_s, over, log),
+            name="pg_deploy copy's limits",
+            daemon=True,
+        )
+        limits.start()
+        yield PrivateCluster(directory, programs, socket, wall, superuser, password, preloaded)
     finally:
+        over.set()
         if process is not None:
             _stop(process)
-        shutil.rmtree(directory, ignore_errors=True)
+        for folder in {directory, socket}:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_abandoned(area: Path, log: logging.Logger) -> list[Path]:
@@ -186,30 +209,35 @@ def _configure(
             file.write(f"{name} = '{escaped}'\n")
 
 
+def _socket_folder(directory: Path, account: pwd.struct_passwd | None) -> Path:
+    """Where the server listens: a folder that only its account and root may enter."""
+    folder = directory / "socket"
+    if len(str(folder)) > _SOCKET_PATH:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))
+        mark(folder)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if account is not None:
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    return folder
+
+
 def _start(
-    programs: Programs, directory: Path, account: pwd.struct_passwd | None
-) -> tuple[subprocess.Popen[bytes], int]:
-    for _ in range(_PORT_TRIES):
-        port = _free_port()
-        process = _spawn(programs, directory, account, port)
-        if _await_start(process, directory, port):
-            return process, port
-        said = _tail(directory / "server.log")
-        _stop(process)
-        if "could not bind" not in said and "Address already in use" not in said:
-            raise ProgramFailedError("postgres", said)
-    raise ProgramFailedError("postgres", "no free port was found on 127.0.0.1")
+    wall: Wall, programs: Programs, directory: Path, socket: Path, account: pwd.struct_passwd | None
+) -> subprocess.Popen[bytes]:
+    process = _spawn(wall, programs, directory, socket, account)
+    if _await_start(process, directory):
+        return process
+    _stop(process)
+    raise ProgramFailedError("postgres", _tail(directory / "server.log"))
 
 
 def _spawn(
-    programs: Programs, directory: Path, account: pwd.struct_passwd | None, port: int
+    wall: Wall, programs: Programs, directory: Path, socket: Path, account: pwd.struct_passwd | None
 ) -> subprocess.Popen[bytes]:
-    command = [programs.path("postgres"), "-D", str(directory / "data"), "-p", str(port)]
-    identity = (
-        [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"] if account is not None else []
-    )
+    data = directory / "data"
+    command = [programs.path("postgres"), "-D", str(data), "-p", str(_PORT), "-k", str(socket)]
     # The kernel ends the server when its owner is killed: nobody has to wait for the next run.
-    tied = ended_with_us(command, "QUIT", identity)
+    tied = behind(wall, programs, (data, socket), command)
     if tied is not None:
         command, account = tied, None
     with (directory / "server.log").open("ab") as output:
@@ -228,13 +256,30 @@ def _spawn(
         )
 
 
-def _await_start(process: subprocess.Popen[bytes], directory: Path, port: int) -> bool:
+def _keep_limits(
+    process: subprocess.Popen[bytes], directory: Path, most_s: float, over: threading.Event, log: logging.Logger
+) -> None:
+    """End the server where it has been at work for too long, or leaves the disk too little for others."""
+    deadline = time.monotonic() + most_s
+    while not over.wait(_LOOK_EVERY_S):
+        disk = shutil.disk_usage(directory)
+        if time.monotonic() > deadline:
+            log.error("the copy is ended: it has been at work for %s", format_duration(most_s))
+        elif disk.free < min(256 * 2**20, disk.total // 50):
+            log.error("the copy is ended: only %.0f MB of its disk are left", disk.free / 2**20)
+        else:
+            continue
+        process.kill()
+        return
+
+
+def _await_start(process: subprocess.Popen[bytes], directory: Path) -> bool:
     """Whether it is ready: its pid file says so in the last line, before anybody could connect in vain."""
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError):
             lines = (directory / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-            if len(lines) >= 8 and lines[3] == str(port) and lines[7].strip() == "ready":
+            if len(lines) >= 8 and lines[7].strip() == "ready":
                 return True
         time.sleep(0.05)
     return False
@@ -249,12 +294,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _has_library(programs: Programs, name: str) -> bool:

@@ -18,12 +18,21 @@ from psycopg import sql
 from pg_deploy.access.written import WRITTEN, from_details
 from pg_deploy.access_step import ACCESS, AccessOutcome, equal_by_catalog, may_change_access, prove_on_copy
 from pg_deploy.apply import apply
+from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.claiming import never_over
-from pg_deploy.errors import AccessDiffersError, PgDeployError, RehearsalFailedError, VerificationFailedError
+from pg_deploy.errors import (
+    AccessDiffersError,
+    ConnectionFailedError,
+    ConnectionLostError,
+    NoRollbackError,
+    PgDeployError,
+    RehearsalFailedError,
+    VerificationFailedError,
+)
 from pg_deploy.execution.segments import Observer
 from pg_deploy.inverse.generate import generate_rollback
-from pg_deploy.inverse.names import parts, unquoted
+from pg_deploy.inverse.names import parts
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan, schema, snapshot
@@ -36,10 +45,14 @@ from pg_deploy.planning import Standing, read_state
 from pg_deploy.rehearsal.comparison import BenchmarkOutcome, compare_rounds
 from pg_deploy.rehearsal.copy import NO_JOB_RUNS
 from pg_deploy.rehearsal.locks import LockObserver, StatementLocks, known_relations
+from pg_deploy.rehearsal.provider import ProviderObserver
 from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
+from pg_deploy.rights.provider import ProviderGrants, provider_grants
 from pg_deploy.rollback import roll_back
 from pg_deploy.session import Target
 from pg_deploy.snapshot import take_snapshot
+from pg_deploy.undo.contents import read_contents
+from pg_deploy.undo.early import CANNOT
 from pg_deploy.undo.losses import count_losses, rows_that_stay
 from pg_deploy.undo.own import names_of_changes
 from pg_deploy.undo.witnesses import CHANGES
@@ -60,6 +73,8 @@ class Stage:
     observer_over: ObserverOver | None = None
     twin: Callable[[str], tuple[Target, Target]] | None = None
     """Makes a second database from the copy as it is, for a proof that looks at both sides; see `Copy.twin`."""
+    grants: ProviderGrants = field(default_factory=ProviderGrants)
+    """What the target's provider lets the deploying role do on tables of others."""
 
 
 @dataclass
@@ -78,6 +93,8 @@ class Rehearsed:
     benchmarks: list[BenchmarkOutcome] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     not_rehearsed: list[str] = field(default_factory=list)
+    cannot_be_undone: str | None = None
+    """Why no rollback leads back, where none was brought and none could be generated and proven here."""
     generated: str | None = None
     """A rollback that was generated, run and proven here, for a migration that brings none."""
     changes: dict[str, list[list[str]]] = field(default_factory=dict)
@@ -111,6 +128,7 @@ class Rehearsed:
             "lost": self.lost,
             "generated_rollback": self.generated,
             "not_rehearsed": self.not_rehearsed,
+            CANNOT: self.cannot_be_undone,
             CHANGES: self.changes,
             "written": self.written,
             "bundle_hash": self.bundle_hash,
@@ -125,6 +143,7 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
     Raises RehearsalFailedError at the first migration that fails; its evidence and that of those before it is written.
     """
     done: list[Rehearsed] = []
+    stage = replace(stage, grants=provider_grants(job.ledger))
     standings = read_state(job.ledger, [each.version for each in migrations])
     for number, migration in enumerate(migrations, start=1):
         job.log.info("::group::rehearsal %d of %d: %s", number, len(migrations), migration.stem)
@@ -201,7 +220,8 @@ class _copy_job:
             stage.target, Ownership(held.id, held.fence, 3600), "rehearsal", give_up_after=60, log=_QUIET
         )
         guard = self.guarded.__enter__()
-        return Job(stage.target, guard, job.limits, job.log, benchmark=job.benchmark, on_copy=True)
+        observer = _lent(stage, Observer())
+        return Job(stage.target, guard, job.limits, job.log, benchmark=job.benchmark, on_copy=True, observer=observer)
 
     def __exit__(self, *error: Any) -> None:
         self.guarded.__exit__(*error)
@@ -240,6 +260,8 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
     step = "snapshot"
     try:
         first = take_snapshot(job, migration)
+        with job.target.session("contents") as connection:
+            job = replace(job, contents=read_contents(connection, migration.file.sql))
         step = "apply"
         found.apply_s = _apply(job, stage, migration, found)
         step = "verify"
@@ -260,9 +282,9 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
             lost += rows_that_stay(migration.file.sql)
         step = "rollback"
         if migration.rollback is None:
-            found.rollback_s = _generated(job, migration, before, after, found)
+            found.rollback_s = _generated(job, stage, migration, before, after, found)
         else:
-            found.rollback_s = _roll_back(job, migration)
+            found.rollback_s = _roll_back(job, stage, migration, found)
         if found.rollback_s is not None:
             found.lost += lost
             step = "snapshot after the rollback"
@@ -281,7 +303,8 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
             _keep_checks(job, current, found)
         for line in str(error).splitlines():
             job.log.error("%s", line)
-        raise RehearsalFailedError(migration.stem, step, str(error)) from error
+        unreachable = isinstance(error, (psycopg.OperationalError, ConnectionLostError, ConnectionFailedError))
+        raise RehearsalFailedError(migration.stem, step, str(error), of_the_copy=unreachable) from error
 
 
 def _verify(job: Job, migration: Migration) -> tuple[str, ...]:
@@ -310,38 +333,50 @@ def _prove_access(
 def _apply(job: Job, stage: Stage, migration: Migration, found: Rehearsed) -> float:
     observer = LockObserver(known_relations(job.ledger))
     looked_on = stage.observer_over(migration, observer) if stage.observer_over else observer
-    apply(replace(job, observer=looked_on), migration)
+    apply(replace(job, observer=_lent(stage, looked_on)), migration)
     found.statements = observer.seen
     return sum(each.seconds for each in observer.seen)
 
 
-def _roll_back(job: Job, migration: Migration) -> float:
+def _lent(stage: Stage, observer: Observer) -> Observer:
+    """`observer`, with what the provider lets the role do on the target."""
+    if stage.admin is None or stage.grants == ProviderGrants():
+        return observer
+    return ProviderObserver(observer, stage.admin, stage.grants)
+
+
+def _roll_back(job: Job, stage: Stage, migration: Migration, found: Rehearsed) -> float:
     observer = LockObserver(known_relations(job.ledger))
-    roll_back(replace(job, observer=observer), migration.version)
+    undone = roll_back(replace(job, observer=_lent(stage, observer)), migration.version)
+    found.lost += undone.lost
     return sum(each.seconds for each in observer.seen)
 
 
-def _generated(job: Job, migration: Migration, before: Facts, after: Facts, found: Rehearsed) -> float | None:
+def _generated(
+    job: Job, stage: Stage, migration: Migration, before: Facts, after: Facts, found: Rehearsed
+) -> float | None:
     """Generate a rollback, run it and prove it; None, with the reason in `found`, where there is none that leads back."""
     if migration.manifest.rollback == "none":
-        found.not_rehearsed.append(f"rollback: it cannot be undone: {migration.manifest.rollback_reason}")
+        found.cannot_be_undone = migration.manifest.rollback_reason
         return None
-    made = generate_rollback(before, after, migration_sql=migration.file.sql)
+    made = generate_rollback(before, after, migration_sql=migration.file.sql, compared=job.contents is not None)
     if made.refusals or not made.sql:
-        reasons = "; ".join(map(str, made.refusals)) or "nothing in the catalog differs"
-        found.not_rehearsed.append(f"rollback: there is none, and none can be generated: {reasons}")
+        found.cannot_be_undone = "; ".join(map(str, made.refusals)) or "nothing in the catalog differs"
         return None
     on_copy = migration.with_generated(made.sql)
     plan.add_generated(job.ledger, on_copy, job.deployment_id, proven=False)
     current = attempts.latest(job.ledger, migration.version)
     try:
-        seconds = _roll_back(job, migration)
+        seconds = _roll_back(job, stage, migration, found)
     except PgDeployError as error:
         if current is None or attempts.committed_segments(job.ledger, current.id, "rollback"):
             raise
         # Nothing of it was committed: the copy is as it was, and the migration has no rollback.
         attempts.take_back(job.ledger, current)
-        found.not_rehearsed.append(f"rollback: the generated one does not lead back: {error}")
+        reasons = (
+            error.reasons if isinstance(error, NoRollbackError) else (f"the generated one does not lead back: {error}",)
+        )
+        found.cannot_be_undone = "; ".join(reasons)
         return None
     found.generated = made.sql
     job.log.info("a rollback was generated, run and proven: it is part of what this run deploys")

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pg_deploy.access_step import shortened
+from pg_deploy.access_step import mark_of, shortened
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.reporting.markdown import plain
+from pg_deploy.reporting.marks import of_rehearsal, sign
 
 REHEARSAL = "rehearsal"
 
 
 def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
     """What a rehearsal showed, from the detail of its evidence, one line each."""
-    mark = {"passed": "✓", "failed": "✗"}.get(outcome, "–")
-    lines = [f"{mark} rehearsal {outcome}" + (f" {detail['error']}" if detail.get("error") else "")]
+    lines = [
+        f"{sign(of_rehearsal(outcome))} rehearsal {outcome}" + (f" {detail['error']}" if detail.get("error") else "")
+    ]
     if detail.get("apply_s") is not None:
         lines.append(f"  applied in {format_duration(detail['apply_s'])}")
     if detail.get("generated_rollback"):
@@ -25,6 +27,8 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
         lines.append(
             f"  rolled back in {format_duration(detail['rollback_s'])}, catalog facts as before, and applied again"
         )
+    if detail.get("cannot_be_undone"):
+        lines.append(f"  ✗ cannot be undone: {detail['cannot_be_undone']}")
     for statement in detail.get("statements", ()):
         locks = ", ".join(
             f"{lock['mode']} on {lock['relation']} for {format_duration(lock['held_s'])}" for lock in statement["locks"]
@@ -36,14 +40,14 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
         lines.append(f"  {checks.count('passed')} of {len(checks)} checks passed on the copy")
     access = detail.get("access")
     if access:
-        asked = f", {access['asked']} of {access['subjects']} subjects asked" if access["cells"] else ""
-        lines.append(f"  {'✗' if access['against'] else '✓'} access: {access['verdict']}{asked}")
+        asked = f", {access['asked']} of {access['subjects']} subjects asked" if access["asked"] else ""
+        lines.append(f"  {mark_of(access['outcome'], access['verdict'])} access: {access['verdict']}{asked}")
         lines += [f"    {shortened(note)}" for note in access.get("notes", ())]
         lines += [f"    ✗ {sentence}" for sentence in access["against"]]
         lines += [f"    {shortened(sentence)}" for sentence in access["shown"]]
     for benchmark in detail.get("benchmarks", ()):
         lines.append(
-            f"  {'✗' if benchmark['breached'] else '✓'} benchmark {benchmark['name']}: {benchmark['sentence']}"
+            f"  {sign('bad' if benchmark['breached'] else 'good')} benchmark {benchmark['name']}: {benchmark['sentence']}"
         )
     lines += [f"  a rollback would lose: {each}" for each in detail.get("lost", ())]
     lines += [f"  not rehearsed: {each}" for each in detail.get("not_rehearsed", ())]

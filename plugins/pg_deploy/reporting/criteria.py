@@ -12,6 +12,7 @@ from pg_deploy.access_step import ACCESS
 from pg_deploy.backup.evidence import judge_backup
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.migrations.manifest import CriterionName, Manifest
+from pg_deploy.reporting.marks import is_settled, undeclared
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,17 @@ class Criterion:
     evidence: str
 
 
-Judged = Sequence[tuple[Manifest, bool, tuple[Evidence, ...]]]
+@dataclass(frozen=True)
+class Judged:
+    """One migration of the run: whether it is deployed, whether anything of it was begun, and its evidence."""
 
+    manifest: Manifest
+    is_deployed: bool
+    was_begun: bool
+    evidence: tuple[Evidence, ...]
+
+
+NOT_REACHED = "not reached"
 _FROM_EVIDENCE: tuple[tuple[CriterionName, str], ...] = (
     ("indexes_visible_and_used", "new indexes visible and being used"),
     ("metadata_function_works", "metadata update function working"),
@@ -36,10 +46,11 @@ _FROM_EVIDENCE: tuple[tuple[CriterionName, str], ...] = (
 )
 
 
-def judge_criteria(migrations: Judged, deployment_evidence: Sequence[Evidence]) -> tuple[Criterion, ...]:
+def judge_criteria(migrations: Sequence[Judged], deployment_evidence: Sequence[Evidence]) -> tuple[Criterion, ...]:
     """All twelve in the guide's order. Pure."""
-    deployed = sum(is_deployed for _, is_deployed, _ in migrations)
-    whole = "met" if deployed == len(migrations) else "not met"
+    deployed = sum(each.is_deployed for each in migrations)
+    begun = any(each.was_begun for each in migrations)
+    whole = "met" if deployed == len(migrations) else "not met" if begun else NOT_REACHED
     judged = [
         Criterion(
             "all migrations applied without errors", whole, f"{deployed} of {len(migrations)} applied and verified"
@@ -55,11 +66,14 @@ def judge_criteria(migrations: Judged, deployment_evidence: Sequence[Evidence]) 
     return tuple(judged)
 
 
-def _from_evidence(name: CriterionName, title: str, migrations: Judged) -> Criterion:
+def _from_evidence(name: CriterionName, title: str, migrations: Sequence[Judged]) -> Criterion:
     proofs: list[tuple[str, bool | None]] = []
-    for manifest, is_deployed, rows in migrations:
-        for wanted in manifest.criteria.get(name, ()):
-            proofs.append((wanted, _holds(wanted, rows) and is_deployed))
+    about = [each for each in migrations if each.manifest.criteria.get(name)]
+    for each in about:
+        for wanted in each.manifest.criteria[name]:
+            proofs.append((wanted, _holds(wanted, each.evidence) and each.is_deployed))
+    if about and not any(each.was_begun for each in about):
+        return Criterion(title, NOT_REACHED, "nothing that it is about was applied by this run")
     if not proofs:
         return Criterion(title, "not applicable", "no migration of this run is about it")
     failed = [wanted for wanted, holds in proofs if not holds]
@@ -87,17 +101,25 @@ def _passed(row: Evidence) -> bool:
     return row.outcome == "passed"
 
 
-def _access(migrations: Judged) -> Criterion:
+def _access(migrations: Sequence[Judged]) -> Criterion:
     title = "no unauthorized data access"
     by_checks = _from_evidence("no_unauthorized_access", title, migrations)
-    proofs = [row for _, _, rows in migrations for row in rows if row.kind == ACCESS]
+    proofs = [row for each in migrations for row in each.evidence if row.kind == ACCESS]
     against = [sentence for row in proofs for sentence in row.detail.get("against", ())]
     if against:
         return Criterion(title, "not met", f"{against[0]}" + (f", and {len(against) - 1} more" if against[1:] else ""))
-    if by_checks.verdict != "not applicable":
+    nobody = [sentence for row in proofs for sentence in undeclared(row.detail, row.outcome)]
+    if nobody:
+        more = f", and {len(nobody) - 1} more" if nobody[1:] else ""
+        return Criterion(title, "not declared", f"nobody said that this is meant: {nobody[0]}{more}")
+    if by_checks.verdict in ("not met", NOT_REACHED):
         return by_checks
     said = dict.fromkeys(str(row.detail.get("verdict")) for row in proofs)
+    if migrations and not any(each.was_begun for each in migrations):
+        return Criterion(title, NOT_REACHED, "nothing was applied by this run")
     if not said:
+        if by_checks.verdict != "not applicable":
+            return by_checks
         return Criterion(title, "not applicable", "no migration of this run was asked about access")
-    unproven = any("not prove" in verdict for verdict in said)
-    return Criterion(title, "not proven" if unproven else "met", "; ".join(said))
+    settled = all(is_settled(verdict) for verdict in said)
+    return Criterion(title, "met" if settled else "not proven", "; ".join(said))

@@ -22,8 +22,21 @@ def plan_lines(migration: Migration, lock_lint: Sequence[str] = ()) -> tuple[str
     )
     lines.append("  rollback: " + ("rollback.sql" if migration.rollback is not None else "none"))
     lines += [f"  lock lint, {finding}" for finding in lock_lint]
+    lines += [f"  not honoured, {sentence}" for sentence in migration.promises]
     lines += [f"  unprotected: {sentence}" for sentence in migration.unprotected]
     return tuple(lines)
+
+
+PASSED_OVER = "passed over"
+
+
+def passed_over_line(names: Sequence[str]) -> str:
+    """What is no migration by its name, in a sentence: the first thing that plan, approval and report say."""
+    shown = ", ".join(f'"{name}"' for name in names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    return (
+        f"passed over, as the Supabase CLI does, because no digits come first in the name: {shown}; what is to be deployed is "
+        "named <14 digits>_<name>.sql"
+    )
 
 
 def header(manifest: Manifest) -> str:
@@ -72,6 +85,7 @@ def approval_text(asked: Asked, *, page: str) -> str:
         f"**Expected duration:** {plain(manifest.expected_duration or '') or 'not stated'}.",
     ]
     parts += [f"**Unprotected:** {plain(sentence)}." for sentence in migration.unprotected]
+    parts += [f"**Not honoured:** {plain(sentence)}." for sentence in migration.promises]
     parts += [
         "### Locks",
         "\n".join(f"- {plain(line)}" for line in lock_lines(migration.statements)) or "None on what exists.",
@@ -101,9 +115,10 @@ def lock_lines(statements: Iterable[Statement]) -> tuple[str, ...]:
     )
 
 
-def several_text(asked: Sequence[Asked], *, page: str) -> str:
-    """One approval for several older migrations, as Markdown."""
-    return "\n\n---\n\n".join(approval_text(each, page=page) for each in asked)
+def several_text(asked: Sequence[Asked], *, page: str, passed_over: Sequence[str] = ()) -> str:
+    """One approval for several migrations, as Markdown; `passed_over` names the files of the folder that no run takes up."""
+    first = f"{plain(passed_over_line(passed_over))}\n\n" if passed_over else ""
+    return first + "\n\n---\n\n".join(approval_text(each, page=page) for each in asked)
 
 
 def _segment_title(segment: Segment) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from pg_deploy.access_step import ACCESS
+from pg_deploy.access_step import ACCESS, mark_of, shortened
 from pg_deploy.backup.evidence import how_to_restore
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger import attempt as attempts
@@ -16,13 +16,16 @@ from pg_deploy.ledger.plan import Pinned
 from pg_deploy.migrations import history
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
-from pg_deploy.reporting.criteria import Criterion, judge_criteria
+from pg_deploy.reporting.causes import advice
+from pg_deploy.reporting.criteria import Criterion, Judged, judge_criteria
+from pg_deploy.reporting.marks import of_benchmark, of_criterion, sign, undeclared
+from pg_deploy.reporting.plan_text import PASSED_OVER, passed_over_line
 from pg_deploy.reporting.timeline import Step, read_steps
 from pg_deploy.session import Connection
 
 NOT_REACHED = "not reached"
 _BETWEEN = ("rollback failed", "left")
-_MARKS = {"met": "✓", "not met": "✗"}
+_WHOLE = "in place whole: it was not undone"
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,9 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
                 pinned,
                 plan.manifest_of(connection, deployment_id, pinned.version),
                 attempt,
-                _state(attempt, pinned.version in recorded, rows, pinned, unbelieved),
+                _WHOLE
+                if attempt is not None and _is_in_place_whole(connection, attempt)
+                else _state(attempt, pinned.version in recorded, rows, pinned, unbelieved),
                 evidence.of_attempt(connection, attempt.id) if attempt else (),
                 tuple(row for row in rehearsed if row.version == pinned.version),
             )
@@ -95,7 +100,10 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
     return Report(
         deployment_id,
         tuple(outcomes),
-        judge_criteria([(o.manifest, o.is_deployed, (*o.evidence, *o.rehearsal)) for o in outcomes], rows),
+        judge_criteria(
+            [Judged(o.manifest, o.is_deployed, o.attempt is not None, (*o.evidence, *o.rehearsal)) for o in outcomes],
+            rows,
+        ),
         read_steps(connection, deployment_id),
         any(row.kind == "undone earlier" for row in rows),
         rows,
@@ -107,7 +115,7 @@ def report_lines(
 ) -> list[str]:
     """The report for the task log, in order: what happened, evidence, criteria, timeline, and on red what to do."""
     held = deployment.deployment(connection, report.deployment_id)
-    lines = []
+    lines = [passed_over_line(row.detail["names"]) for row in report.evidence if row.kind == PASSED_OVER]
     if held is not None:
         lines.append(f"deployment {held.id} by {held.actor}, run {held.airflow_run}")
     if not report.outcomes:
@@ -116,7 +124,9 @@ def report_lines(
         lines += _outcome_lines(outcome)
     if report.outcomes:
         lines += ["::group::success criteria"]
-        lines += [f"{_MARKS.get(c.verdict, '–')} {c.title}: {c.verdict}{_because(c.evidence)}" for c in report.criteria]
+        lines += [
+            f"{sign(of_criterion(c.verdict))} {c.title}: {c.verdict}{_because(c.evidence)}" for c in report.criteria
+        ]
         lines += ["::endgroup::"]
     if report.steps:
         lines += ["::group::duration of each step beside the guide's timeline"]
@@ -152,10 +162,12 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
             lines.append(f"    ✗ check {row.name.replace('_', ' ')}: {said}")
     for row in outcome.evidence:
         if row.kind == "benchmark":
-            mark = "✗" if row.outcome == "breached" else "✓"
-            lines.append(f"    {mark} benchmark {row.name}: {row.detail.get('sentence')}")
+            lines.append(f"    {sign(of_benchmark(row.outcome))} benchmark {row.name}: {row.detail.get('sentence')}")
         elif row.kind == ACCESS:
-            lines.append(f"    {'✗' if row.detail.get('against') else '✓'} access: {row.detail.get('verdict')}")
+            lines.append(
+                f"    {mark_of(row.outcome, str(row.detail.get('verdict')))} access: {row.detail.get('verdict')}"
+            )
+            lines += [f"      nobody declared: {shortened(each)}" for each in undeclared(row.detail, row.outcome)]
             lines += [f"      {note}" for note in row.detail.get("notes", ())]
             lines += [f"      ✗ {sentence}" for sentence in row.detail.get("against", ())]
         elif row.kind == "rollback proof":
@@ -197,9 +209,8 @@ def _what_to_do(report: Report, conf: dict[str, object], contacts: str, task_sta
     stopped = [o for o in report.outcomes if not o.is_deployed]
     lines += [f"  - {state}" for state in task_states]
     first = next((o for o in stopped if o.state != NOT_REACHED), stopped[0])
-    lines.append(
-        f"  - read the log of the failed task of {first.pinned.stem}, correct the migration, trigger a new run"
-    )
+    error = first.attempt.error or "" if first.attempt else ""
+    lines.append(f"  - {advice(first.pinned.stem, first.state, error, task_states, report.evidence)}")
     between = [o.pinned.stem for o in stopped if o.state.startswith(_BETWEEN)]
     if between:
         lines.append(f"  - the database is between two states for {', '.join(between)}: mend that before anything else")
@@ -215,6 +226,16 @@ def _what_to_do(report: Report, conf: dict[str, object], contacts: str, task_sta
 
 def _because(found: str) -> str:
     return f" ({found})" if found else ""
+
+
+def _is_in_place_whole(connection: Connection, attempt: Attempt) -> bool:
+    """Whether all of it took effect and nothing of its rollback did."""
+    return (
+        attempt.state == "rollback_failed"
+        and attempt.applied_at is not None
+        and not attempts.committed_segments(connection, attempt.id, "rollback")
+        and not attempts.begun_outside_transaction(connection, attempt.id, "rollback")
+    )
 
 
 def _state(

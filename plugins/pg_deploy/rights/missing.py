@@ -9,9 +9,11 @@ from typing import Any
 import psycopg
 
 from pg_deploy.parsing.syntax import SqlStatement
+from pg_deploy.rights.provider import provider_grants
 from pg_deploy.rights.walk import needs_of
 from pg_deploy.rights.words import FUNCTION_RIGHTS, RELATION_RIGHTS, TYPE_RIGHTS, Need, Right
 from pg_deploy.server.queries import rows
+from pg_deploy.session import their_names
 
 _Row = dict[str, Any]
 
@@ -73,6 +75,7 @@ class _Answers:
 
     def __init__(self, connection: psycopg.Connection, role: _Row, wanted: Sequence[Need]) -> None:
         self.connection = connection
+        self.provider = provider_grants(connection)
         self.role = role
         by = {right: [need for need in wanted if need.right is right] for right in Right}
         relations = list(dict.fromkeys((need.schema, need.name) for need in wanted if need.right in RELATION_RIGHTS))
@@ -136,6 +139,8 @@ class _Answers:
         privileges = row["privileges"]
         fits = {
             Right.OWNER: False,
+            Right.POLICIES: self.provider.covers(need.right, name),
+            Right.DROP_TRIGGER: self.provider.covers(need.right, name),
             Right.REPLACED: False,
             Right.OWNER_OR_SCHEMA: row["schema_owned"],
             Right.OWNER_OR_MAINTAIN: "maintain" in privileges,
@@ -143,7 +148,14 @@ class _Answers:
         }.get(need.right, need.right.value.lower() in privileges)
         if fits:
             return None
-        if need.right in {Right.OWNER, Right.REPLACED, Right.OWNER_OR_SCHEMA, Right.OWNER_OR_MAINTAIN}:
+        if need.right in {
+            Right.OWNER,
+            Right.POLICIES,
+            Right.DROP_TRIGGER,
+            Right.REPLACED,
+            Right.OWNER_OR_SCHEMA,
+            Right.OWNER_OR_MAINTAIN,
+        }:
             return self._not_owner(f'"{name}"', row["owner"], need.right)
         right = need.right.value if need.right is not Right.ANY else "ALL … WITH GRANT OPTION"
         return _Lack(
@@ -171,7 +183,11 @@ class _Answers:
 
     def _function(self, signature: str) -> _Row | None:
         try:
-            found = rows(self.connection, "rights_function", signature)
+            with their_names(self.connection):
+                row = self.connection.execute(
+                    "select pg_catalog.to_regprocedure(%s)::pg_catalog.oid", [signature]
+                ).fetchone()
+            found = rows(self.connection, "rights_function", row[0] if row else None)
         except psycopg.Error:
             return None  # a type that does not exist yet, or a schema that the role may not use
         return found[0] if found else None

@@ -11,6 +11,7 @@ from pglast.stream import RawStream
 from pg_deploy.parsing.syntax import found, names
 from pg_deploy.rights.words import FUNCTIONS, ON_RELATION, RELATIONS, TYPES, Need, Right
 
+DROPPED_FROM = {ObjectType.OBJECT_POLICY: Right.POLICIES, ObjectType.OBJECT_TRIGGER: Right.DROP_TRIGGER}
 _WRITES = {"InsertStmt": Right.INSERT, "UpdateStmt": Right.UPDATE, "DeleteStmt": Right.DELETE}
 
 
@@ -120,13 +121,19 @@ def _drop(kind: ObjectType, each: Any) -> Iterator[Need]:
     if kind in RELATIONS and parts:
         yield Need(Right.OWNER_OR_SCHEMA, parts[-1], parts[-2] if len(parts) > 1 else None)
     elif kind in ON_RELATION and len(parts) > 1:
-        yield Need(Right.OWNER, parts[-2], parts[-3] if len(parts) > 2 else None)
+        yield on_its_table(kind, each)
     elif kind in FUNCTIONS:
         yield from _function(Right.FUNCTION_OWNER_OR_SCHEMA, each)
     elif kind in TYPES and parts:
         yield _type(Right.TYPE_OWNER_OR_SCHEMA, parts)
     elif kind == ObjectType.OBJECT_SCHEMA and parts:
         yield Need(Right.SCHEMA_OWNER, parts[-1])
+
+
+def on_its_table(kind: ObjectType, each: Any) -> Need:
+    """What dropping a policy, trigger, rule or constraint needs on its table."""
+    parts = names(each)
+    return Need(DROPPED_FROM.get(kind, Right.OWNER), parts[-2], parts[-3] if len(parts) > 2 else None)
 
 
 def _on_a_table(node: Any) -> Iterator[Need]:
@@ -226,8 +233,8 @@ def _one(need: Callable[[Any], Need]) -> Callable[[Any], Iterator[Need]]:
 _KINDS: dict[str, Callable[[Any], Iterator[Need]]] = {
     "AlterTableStmt": _alter,
     "IndexStmt": _one(lambda node: _on(Right.OWNER, node.relation)),
-    "AlterPolicyStmt": _one(lambda node: _on(Right.OWNER, node.table)),
-    "CreatePolicyStmt": _one(lambda node: _on(Right.OWNER, node.table)),
+    "AlterPolicyStmt": _one(lambda node: _on(Right.POLICIES, node.table)),
+    "CreatePolicyStmt": _one(lambda node: _on(Right.POLICIES, node.table)),
     "CreateTrigStmt": _one(lambda node: _on(Right.TRIGGER, node.relation)),
     "RuleStmt": _one(lambda node: _on(Right.OWNER, node.relation)),
     "RefreshMatViewStmt": _one(lambda node: _on(Right.OWNER_OR_MAINTAIN, node.relation)),

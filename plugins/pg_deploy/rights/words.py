@@ -12,6 +12,8 @@ class Right(Enum):
     """What can be missing; the value is the word for people."""
 
     OWNER = "ownership"
+    POLICIES = "ownership (or the provider's leave to make policies)"
+    DROP_TRIGGER = "ownership (or the provider's leave to drop triggers)"
     OWNER_OR_SCHEMA = "ownership of it or of its schema"
     OWNER_OR_MAINTAIN = "ownership or MAINTAIN"
     SELECT = "SELECT"
@@ -43,6 +45,7 @@ class Right(Enum):
 
 RELATION_RIGHTS = frozenset(
     {
+        Right.POLICIES, Right.DROP_TRIGGER,
         Right.OWNER, Right.OWNER_OR_SCHEMA, Right.OWNER_OR_MAINTAIN, Right.SELECT, Right.INSERT, Right.UPDATE,
         Right.DELETE, Right.TRUNCATE, Right.REFERENCES, Right.TRIGGER, Right.ANY, Right.REPLACED,
     }

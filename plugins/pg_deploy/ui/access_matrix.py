@@ -20,7 +20,7 @@ _OF_PHASE = {
 # The worst of the phases that one command has decides its mark.
 _ORDER = ("proved", "equal", "different")
 WORDS = {
-    "proved": "proved unchanged",
+    "proved": "the same",
     "equal": "no difference found, not proved",
     "different": "different",
     "not asked": "not asked",

@@ -16,6 +16,7 @@ from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.parsing.summary import shown_line
 from pg_deploy.rehearsal.text import REHEARSAL
 from pg_deploy.reporting.criteria import Criterion
+from pg_deploy.reporting.marks import Tone, of_access, of_check
 from pg_deploy.reporting.report import NOT_REACHED, Outcome, Report
 from pg_deploy.reporting.timeline import Step
 from pg_deploy.ui.access_matrix import Matrix, make_matrix
@@ -61,10 +62,8 @@ class CheckLine:
     @property
     def tone(self) -> str:
         """bad where it failed anywhere, good where it held anywhere else, or plain."""
-        outcomes = {check.outcome for check in self.places}
-        if outcomes & {"failed", "error"}:
-            return "bad"
-        return "good" if "passed" in outcomes else "plain"
+        tones = {of_check(check.outcome) for check in self.places}
+        return "bad" if "bad" in tones else "good" if "good" in tones else "plain"
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Access:
 
     place: str
     verdict: str
-    passes: bool
+    tone: Tone
     against: tuple[str, ...]
     shown: tuple[str, ...]
     matrix: Matrix | None
@@ -304,7 +303,7 @@ def _access(row: Evidence) -> Access:
     return Access(
         place="on the copy" if row.location == "rehearsal" else "on the target",
         verdict=str(detail.get("verdict") or row.outcome),
-        passes=not detail.get("against"),
+        tone=of_access(detail, row.outcome),
         against=tuple(map(str, detail.get("against") or ())),
         shown=tuple(map(str, detail.get("shown") or ())),
         matrix=make_matrix(detail),

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from pg_deploy.errors import PgDeployError
 from pg_deploy.migrations.folder import migrations_dir
-from pg_deploy.migrations.migration import scan_folder
+from pg_deploy.migrations.migration import MigrationFile, scan_folder
+from pg_deploy.migrations.names import order
 from pg_deploy.planning import Standing, State, read_state
 from pg_deploy.session import Connection
 
@@ -66,10 +67,10 @@ def read_history(connection: Connection, *, has_ledger: bool) -> History:
         unseen = "the folder of migrations is not visible to Airflow's API server, so pending ones are not listed."
     known, runs = _attempted(connection) if has_ledger else ({}, {})
     state = read_state(connection, sorted({*files, *known}))
-    versions = sorted({*files, *known, *state.history}, reverse=True)
+    versions = sorted({*files, *known, *state.history}, key=order, reverse=True)
     rows = []
     for version in versions:
-        standing, tone = _standing(state, version, files[version].sql_hash if version in files else None)
+        standing, tone = _standing(state, version, files.get(version))
         attempt = state.attempts.get(version)
         run = runs.get(attempt.deployment_id) if attempt else None
         if run and run[2] and standing == _TONES[Standing.UNFINISHED][0]:
@@ -93,13 +94,13 @@ def read_history(connection: Connection, *, has_ledger: bool) -> History:
     return History(tuple(rows), unseen)
 
 
-def _standing(state: State, version: str, sql_hash: str | None) -> tuple[str, str]:
+def _standing(state: State, version: str, file: MigrationFile | None) -> tuple[str, str]:
     standing = state.standing(version)
     attempt = state.attempts.get(version)
     in_place = standing in (Standing.DEPLOYED, Standing.BASELINED)
-    if in_place and attempt is not None and sql_hash is not None and attempt.sql_hash != sql_hash:
+    if in_place and attempt is not None and file is not None and not file.is_text_of(attempt.sql_hash):
         return "drifted: its file was edited after it was deployed", "bad"
-    if standing is Standing.PENDING and sql_hash is None:
+    if standing is Standing.PENDING and file is None:
         return "attempted, no file any more", "plain"
     return _TONES[standing]
 

@@ -9,7 +9,8 @@ import psycopg
 
 from pg_deploy.errors import PageUnreadableError
 from pg_deploy.ledger import schema
-from pg_deploy.session import Connection, Target, kept_alive, one_line, without_secrets
+from pg_deploy.secrecy import without_secrets
+from pg_deploy.session import Connection, Target, kept_alive, one_line
 
 CONNECT_S = 4
 STATEMENT_TIMEOUT = "5s"
@@ -35,7 +36,7 @@ def reading(target: Target) -> Iterator[Connection]:
         raise PageUnreadableError(target.name, _said(error)) from None
     try:
         # Set in the transaction, not in the session: behind a pooler the session is somebody else's a moment later.
-        connection.execute("begin transaction isolation level repeatable read, read only")
+        connection.execute("begin transaction isolation level repeatable read, read only; set local search_path to ''")
         connection.execute(
             "select set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),"
             " set_config('idle_in_transaction_session_timeout', '30s', true), set_config('jit', 'off', true),"

@@ -13,7 +13,8 @@ from markupsafe import Markup
 from pg_deploy.duration import format_duration
 from pg_deploy.monitor.page import size
 from pg_deploy.reporting.markdown import fenced
-from pg_deploy.session import without_secrets
+from pg_deploy.reporting.marks import of_criterion
+from pg_deploy.secrecy import without_secrets
 
 _FOLDER = Path(__file__).resolve().parent
 STATIC = _FOLDER / "static"
@@ -33,6 +34,7 @@ def pages() -> Environment:
     made.autoescape = True
     made.finalize = _without_secrets
     made.filters["breakable"] = _breakable
+    made.filters["criterion_tone"] = of_criterion
     return made
 
 

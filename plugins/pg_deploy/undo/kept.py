@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from pg_deploy.catalog.objects import Address, Objects
+from pg_deploy.catalog.reader import Facts
 from pg_deploy.parsing.statements import Segment
 from pg_deploy.session import Connection
 
@@ -96,8 +97,9 @@ class Kept:
         ]
 
     def _overwritten(self, connection: Connection, segment: Segment) -> list[str]:
-        if any(statement.writes_rows for statement in segment.statements):
-            # It says itself which rows it writes, and was read and approved; the rehearsal compares what it leaves.
+        if connection.info.server_version < 150000 or any(each.writes_rows for each in segment.statements):
+            # Version 14 counts what the session wrote before, too. And a statement that says which rows it writes was
+            # read and approved; the rehearsal compares what it leaves.
             return []
         found = connection.execute(_WRITTEN, [list(self.files)]).fetchall()
         return [
@@ -107,12 +109,18 @@ class Kept:
         ]
 
 
-def kept_of(connection: Connection, before: Objects | None, here: Objects | None) -> Kept:
-    """What a rollback that begins now has to keep. `before` of another database, or None, is known by name only. Reads only."""
-    if before is None or here is None or not before.is_of(here):
+def kept_of(connection: Connection, before: Facts, here: Objects | None) -> Kept:
+    """What a rollback that begins now has to keep. Of another database, or without addresses, what has rows. Reads only."""
+    was = before.objects
+    if was is None or here is None or not was.is_of(here):
         return _with_rows(connection)
     still = set(here.keys)
-    names = {address: f"{key[0]} {key[1]}" for key, address in before.addresses.items() if key[0] in _HOLDS}
+    names = {
+        address: f"{key[0]} {key[1]}"
+        for key, address in was.addresses.items()
+        # What is generated follows from the other columns.
+        if key[0] in _HOLDS and not (key in before.by_key and "generated" in before.by_key[key].properties)
+    }
     names = {address: name for address, name in names.items() if address in still}
     return Kept(names, _files(connection, [oid for _, oid, number in names if number == 0]))
 

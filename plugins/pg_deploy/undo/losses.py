@@ -8,8 +8,9 @@ import psycopg
 from psycopg import sql
 
 from pg_deploy.catalog.diff import compare
+from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Facts
-from pg_deploy.inverse.names import own_name, owner_of, parts, unquoted
+from pg_deploy.inverse.names import own_name, owner_of, parts
 from pg_deploy.inverse.order import dependents
 from pg_deploy.inverse.rows import read_row_changes
 from pg_deploy.job import Job
@@ -43,6 +44,10 @@ def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts
     Each count has 30 seconds.
     """
     added = {(fact.kind, fact.identity) for fact in compare(before, after).added} & now.by_key.keys()
+    if before.objects is not None and after.objects is not None and before.objects.is_of(after.objects):
+        # What was there before under another name is not lost: it gets that name again.
+        older = before.objects.keys
+        added = {key for key in added if after.objects.addresses.get(key) not in older}
     found = [
         Lost(kind, name, _count(connection, name, None))
         for kind in ("table", "materialized view")

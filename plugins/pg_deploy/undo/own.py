@@ -12,11 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pg_deploy.catalog.diff import Difference, compare
+from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.inverse.grants import parse_grant
 from pg_deploy.inverse.model import ON_RELATION, RELATIONS, Key
-from pg_deploy.inverse.names import own_name, owner_of, unquoted
+from pg_deploy.inverse.names import own_name, owner_of
 from pg_deploy.inverse.order import dependents, relation_of
+from pg_deploy.inverse.renames import take_back_names
 from pg_deploy.parsing.statements import Statement
 from pg_deploy.undo.proof import parts_of
 
@@ -66,7 +68,9 @@ class Doing:
 
     def own(self, before: Facts, after: Facts) -> frozenset[Key]:
         """The keys of that part of the difference which is the attempt's. Pure."""
-        return self.own_of(compare(before, after), before)
+        found = compare(before, after)
+        own = self.own_of(found, before)
+        return own | _renamed_along(before, after, found, own) | _moved_up(found, own)
 
     def own_of(self, found: Difference, before: Facts) -> frozenset[Key]:
         """As `own`, of a difference that `before` leads away from. Pure."""
@@ -87,7 +91,7 @@ class Doing:
 
     def doubtful(self, before: Facts, after: Facts) -> frozenset[Key]:
         """The keys of that part of the difference which may be the attempt's or another's: no witness decides. Pure."""
-        return self.doubtful_of(compare(before, after), before)
+        return self.doubtful_of(compare(before, after), before) - self.own(before, after)
 
     def doubtful_of(self, found: Difference, before: Facts) -> frozenset[Key]:
         """As `doubtful`, of a difference that `before` leads away from. Pure."""
@@ -108,6 +112,29 @@ class Doing:
         return any(
             _changes_parts(fact, statement) and bool(names & _tokens(statement.sql)) for statement in self.statements
         )
+
+
+def _moved_up(found: Difference, own: frozenset[Key]) -> frozenset[Key]:
+    """Columns that have another position only because one before them went or came."""
+    tables = {owner_of(identity) for kind, identity in own if kind == "column"}
+    return frozenset(
+        _key(old)
+        for old, new in found.changed
+        if old.kind == "column"
+        and owner_of(old.identity) in tables
+        and {**old.properties, "position": 0} == {**new.properties, "position": 0}
+    )
+
+
+def _renamed_along(before: Facts, after: Facts, found: Difference, own: frozenset[Key]) -> frozenset[Key]:
+    """What reads otherwise only because the attempt renamed something: known by the addresses, where they are kept."""
+    renaming = take_back_names(before, after)
+    if not any(now in own or then in own for now, then in renaming.keys.items()):
+        return frozenset()
+    names = {key for pair in renaming.keys.items() for key in pair}
+    every = {_key(fact) for fact in (*found.added, *found.removed, *(new for _, new in found.changed))}
+    same = {_key(old) for old, _ in found.changed if renaming.facts.get(_key(old)) == old}
+    return frozenset((names & every) | same)
 
 
 def names_of_changes(before: Facts, after: Facts) -> dict[str, list[list[str]]]:

@@ -15,6 +15,7 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import snapshot
 from pg_deploy.ledger.attempt import UNFINISHED, Attempt
 from pg_deploy.migrations import history
+from pg_deploy.migrations.names import order
 from pg_deploy.session import Connection
 
 UNDOABLE = ("verified", *UNFINISHED)
@@ -102,7 +103,10 @@ def _down_to(connection: Connection, keep: str, log: logging.Logger) -> tuple[At
     everything = keep == "0"
     if not everything and keep not in recorded:
         raise NothingToUndoError(keep, "is not deployed here", 'name the version to keep, or "0" for none')
-    above = sorted(version for version in recorded.keys() | newest.keys() if everything or version > keep)
+    above = sorted(
+        (version for version in recorded.keys() | newest.keys() if everything or order(version) > order(keep)),
+        key=order,
+    )
     wanted, faults = [], []
     for version in above:
         found = newest.get(version)

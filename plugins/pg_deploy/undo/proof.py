@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pg_deploy.catalog.diff import Difference, compare, describe
 from pg_deploy.catalog.reader import Fact, Facts
@@ -113,20 +113,27 @@ def undo_goal(
     own_of: OwnOf | None = None,
     doubtful: frozenset[Key] = frozenset(),
     doubtful_of: OwnOf | None = None,
+    *,
+    going: frozenset[Key] = frozenset(),
 ) -> Goal:
-    """The state at `start` without the difference between `before` and `after`; of that only what is in `own`, where given."""
+    """The state at `start` without the difference between `before` and `after`; of that only what is in `own`, where given.
+
+    What is `going` next, with what an older migration of the same set made, stays as it is.
+    """
     whole, after = after, after if own is None else only_own(before, after, own)
     did = compare(before, after)
     others = describe(_part(compare(after, whole), lambda key: key not in doubtful))
     added = frozenset(map(_key, did.added))
-    restored = {_key(fact): fact for fact in (*did.removed, *(old for old, _ in did.changed))}
+    restored = {
+        _key(fact): fact for fact in (*did.removed, *(old for old, _ in did.changed)) if _key(fact) not in going
+    }
     expected = {key: fact for key, fact in start.by_key.items() if key not in added} | restored
     touched = added | restored.keys()
     since = [key for key in touched if start.by_key.get(key) != after.by_key.get(key)]
     protected = frozenset(start.by_key.keys() - added - doubtful - parts_of(start.facts, added | doubtful))
     lines = describe(compare(_only(after, since), _only(start, since)))
     return Goal(
-        _facts(expected, start),
+        replace(_facts(expected, start), objects=before.objects),
         protected,
         frozenset(since) | doubtful,
         lines,
@@ -193,7 +200,7 @@ def _only(facts: Facts, keys: Iterable[Key]) -> Facts:
 
 
 def _facts(by_key: Mapping[Key, Fact], like: Facts) -> Facts:
-    return Facts(frozenset(by_key.values()), like.server_version, like.read_at)
+    return Facts(frozenset(by_key.values()), like.server_version, like.read_at, like.objects)
 
 
 def _without_positions(facts: Facts, tables: frozenset[str]) -> Facts:

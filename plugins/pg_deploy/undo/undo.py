@@ -11,8 +11,16 @@ from pg_deploy.catalog.drift import Drift, drift_lines, read_drift, record_drift
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.claiming import Identity, claimed
 from pg_deploy.conf import RollbackConf
-from pg_deploy.errors import NothingToUndoError, NotUndoneError, PgDeployError, PreflightError
+from pg_deploy.errors import (
+    NoRollbackError,
+    NothingToUndoError,
+    NotUndoneError,
+    PgDeployError,
+    PreflightError,
+    UndoableDownToError,
+)
 from pg_deploy.inverse.generate import generate_rollback
+from pg_deploy.inverse.model import Key
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan, schema, snapshot
@@ -23,10 +31,12 @@ from pg_deploy.preflight import Prepared
 from pg_deploy.rollback import roll_back
 from pg_deploy.server.pooler import refuse_pooler_before
 from pg_deploy.session import Connection, Target
+from pg_deploy.undo.early import refuse_without_way_back
 from pg_deploy.undo.losses import Lost, built_on, count_losses
 from pg_deploy.undo.plan import choose, refuse_needed_by_later
 from pg_deploy.undo.policies import read_policies, restore_policies
 from pg_deploy.undo.proof import only_own, undo_goal
+from pg_deploy.undo.whole_set import going, made_by
 from pg_deploy.undo.witnesses import read_doing
 
 
@@ -113,11 +123,20 @@ def look(connection: Connection, conf: RollbackConf, log: logging.Logger) -> tup
     refuse_needed_by_later(connection, chosen)
     found: list[Undoing] = []
     faults: list[PgDeployError] = []
-    for current in chosen:
+    at_turn = now
+    for number, current in enumerate(chosen):
         try:
-            found.append(_look_at(connection, current, now))
+            made = made_by(connection, chosen[number + 1 :])
+            each, at_turn = _look_at(connection, current, at_turn, made)
+            found.append(each)
         except PgDeployError as fault:
             faults.append(fault)
+    if faults and len(chosen) > 1:
+        # The newest that has no way back stays, and what was deployed before it with it.
+        stays = next(each for each in chosen if each.version not in {one.attempt.version for one in found})
+        faults.append(
+            UndoableDownToError(stays.stem, stays.version, [each.stem for each in chosen if each.id > stays.id])
+        )
     if len(faults) == 1:
         raise faults[0]
     if faults:
@@ -188,7 +207,8 @@ def refuse_unless_undone(failures: Sequence[str]) -> None:
         raise NotUndoneError(failures)
 
 
-def _look_at(connection: Connection, current: Attempt, now: Facts) -> Undoing:
+def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozenset[Key]) -> tuple[Undoing, Facts]:
+    """What undoing it means where the catalog is as `now`, and what it will be then."""
     pinned = plan.pinned_version(connection, current.deployment_id, current.version)
     before = snapshot.load(connection, current.id, "before")
     after = snapshot.load(connection, current.id, "after") or now
@@ -203,10 +223,10 @@ def _look_at(connection: Connection, current: Attempt, now: Facts) -> Undoing:
     after = only_own(before, after, own)
     remarks: tuple[str, ...] = ()
     if pinned.rollback is None:
-        text, remarks = _generate(connection, pinned, before, after)
+        text, remarks = _generate(connection, pinned, before, after, made)
         pinned = replace(pinned, rollback=text, rollback_source="generated")
-    goal = undo_goal(before, after, now)
-    return Undoing(
+    goal = undo_goal(before, after, now, going=going(made, before.facts))
+    undoing = Undoing(
         current,
         pinned,
         count_losses(connection, before, after, now),
@@ -218,15 +238,24 @@ def _look_at(connection: Connection, current: Attempt, now: Facts) -> Undoing:
         built_on(before, after, now),
         remarks,
     )
+    # What goes next counts as it was before this one changed it: nobody else did.
+    after_it = {**goal.expected.by_key, **{key: before.by_key[key] for key in going(made, before.facts)}}
+    return undoing, replace(goal.expected, facts=frozenset(after_it.values()))
 
 
-def _generate(connection: Connection, pinned: Pinned, before: Facts, after: Facts) -> tuple[str, tuple[str, ...]]:
-    from pg_deploy.errors import NoRollbackError
+def _generate(
+    connection: Connection, pinned: Pinned, before: Facts, after: Facts, made: frozenset[Key]
+) -> tuple[str, tuple[str, ...]]:
 
     manifest = plan.manifest_of(connection, pinned.deployment_id, pinned.version)
     if manifest.rollback == "none":
         raise NoRollbackError(pinned.stem, [f"it declares that it cannot be undone: {manifest.rollback_reason}"])
-    found = generate_rollback(before, after, migration_sql=pinned.sql)
+    found = generate_rollback(
+        before, after, migration_sql=pinned.sql, goes=(lambda facts: going(made, facts)) if made else None
+    )
+    if not made or not going(made, before.facts):
+        # On its own it is what the rehearsal looked at.
+        refuse_without_way_back(connection, pinned)
     if found.refusals:
         raise NoRollbackError(pinned.stem, [str(refusal) for refusal in found.refusals])
     return found.sql, found.remarks

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pg_deploy.catalog.diff import compare
+from pg_deploy.catalog.identities import unquoted
+from pg_deploy.catalog.objects import place
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.errors import PgDeployError
 from pg_deploy.inverse.model import ON_RELATION, Key
-from pg_deploy.inverse.names import own_name, owner_of, unquoted
+from pg_deploy.inverse.names import own_name, owner_of
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import Attempt
@@ -62,10 +64,10 @@ def _took_effect(connection: Connection, current: Attempt, pinned: Pinned) -> tu
 def _written(
     connection: Connection, current: Attempt, before: Facts, after: Facts
 ) -> tuple[frozenset[Key], frozenset[Key], frozenset[Key]]:
-    """What the attempt's transactions wrote last, what others wrote before it began, and after; nothing where the catalog
-    is another database's by now: a restored one was written by whoever restored it."""
-    if before.objects is None or after.objects is None or not before.objects.is_of(after.objects):
-        return frozenset(), frozenset(), frozenset()
+    """What the attempt's transactions wrote last, what others wrote before it began, and after.
+
+    Nothing is others' where it may be another database by now: a restored one was written by whoever restored it.
+    """
     found = compare(before, after)
     keys: Sequence[Key] = [(f.kind, f.identity) for f in (*found.added, *(new for _, new in found.changed))]
     rows = connection.execute(
@@ -82,4 +84,8 @@ def _written(
     for kind, identity, whom in rows:
         by_whom.setdefault((kind, identity), set()).add(whom)
     written, later = (frozenset(key for key, found in by_whom.items() if whom in found) for whom in ("own", "later"))
+    with connection.cursor() as cursor:
+        here = place(cursor)
+    if before.objects is None or (before.objects.system, before.objects.database) != here:
+        return written, frozenset(), frozenset()
     return written, frozenset(by_whom) - written - later, later - written

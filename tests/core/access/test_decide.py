@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from pg_deploy.access.drilldown import RowDifference
 from pg_deploy.access.proof import Proof
 from pg_deploy.access.real import Cell
 from pg_deploy.access.rowsets import Disagreement
+from pg_deploy.access.unsettled import Unsettled
 from pg_deploy.errors import InvalidAccessFileError
+from pg_deploy.migrations.manifest import Access
 
 OPENED = AccessChange(
     "gained", "anon", "public.v", ("select",), 'view "public.v" is new: anon can select it', opened=True
@@ -35,7 +38,7 @@ CHANGED = {"role": ["authenticated"], "object": "public.t", "command": ["select"
 
 def test_an_opened_object_must_be_declared_with_a_reason() -> None:
     """A view that the default privileges gave to anon is the leak that nobody wrote."""
-    proof = Proof("proved unchanged", changes=(OPENED,))
+    proof = Proof("the same", changes=(OPENED,))
     assert not decide("unchanged", AccessFile(), proof).passes
     assert decide("unchanged", AccessFile.model_validate({"opened": [ENTRY]}), proof).passes
     other = AccessFile.model_validate({"opened": [{**ENTRY, "role": "authenticated"}]})
@@ -50,7 +53,7 @@ def test_changed_must_be_what_is_declared_and_all_of_it() -> None:
     assert not decide(
         "changed", AccessFile.model_validate({"changed": [{**CHANGED, "command": "select"}]}), proof
     ).passes
-    nothing = decide("changed", AccessFile.model_validate({"changed": [CHANGED]}), Proof("proved unchanged"))
+    nothing = decide("changed", AccessFile.model_validate({"changed": [CHANGED]}), Proof("the same"))
     assert not nothing.passes
     assert "nothing of it was found" in nothing.against[0]
 
@@ -82,11 +85,11 @@ def test_no_access_file_declares_nothing(tmp_path: Path) -> None:
 def test_what_to_declare_can_be_pasted(tmp_path: Path) -> None:
     """Whoever is told that something is undeclared wants the lines, and the lines must be right."""
     view = AccessChange("gained", "service_role", "public.v", ("select",), "service_role can select it", opened=True)
-    against = decide("unchanged", AccessFile(), Proof("proved unchanged", changes=(OPENED, view))).against
+    against = decide("unchanged", AccessFile(), Proof("the same", changes=(OPENED, view))).against
     pasted = against[-1].split("beside migration.yaml: ", 1)[1]
     (tmp_path / "access.yaml").write_text(pasted)
     declared = read_access_file(tmp_path)
-    assert decide("unchanged", declared, Proof("proved unchanged", changes=(OPENED, view))).outcome == "as declared"
+    assert decide("unchanged", declared, Proof("the same", changes=(OPENED, view))).outcome == "as declared"
     changed = decide("unchanged", AccessFile(), Proof("different", differences=(LOST,))).against[-1]
     (tmp_path / "access.yaml").write_text(changed.split("beside migration.yaml: ", 1)[1])
     assert (
@@ -94,8 +97,49 @@ def test_what_to_declare_can_be_pasted(tmp_path: Path) -> None:
     )
 
 
-def test_two_opinions_that_disagree_are_shown() -> None:
+def test_two_opinions_that_disagree_count_against() -> None:
     """A disagreement is a mistake of ours or a policy that is not what it seems: nobody may be left in the belief of a proof."""
     found = Disagreement("new", Cell("public.t", "select", "authenticated"), "user 1", "3 rows", "4 rows")
     decision = decide("unchanged", AccessFile(), Proof("not proved", disagreements=(found,)))
-    assert any("really gets 4 rows" in sentence for sentence in decision.shown)
+    assert not decision.passes
+    assert any("really gets 4 rows" in sentence for sentence in decision.against)
+
+
+TRIGGER = Unsettled("public.t", 'trigger "public.t.guard" is gone, and it takes part in every write there')
+
+
+@pytest.mark.parametrize("access", ["unchanged", "changed"])
+def test_what_is_not_settled_fails_until_it_is_named(access: Access, tmp_path: Path) -> None:
+    """Forty harmful changes passed under the words "not proved": a word that stops nothing is read by nobody."""
+    proof = Proof("not proved", unsettled=(TRIGGER,))
+    refused = decide(access, AccessFile(), proof)
+    assert not refused.passes
+    (tmp_path / "access.yaml").write_text(refused.against[-1].split("beside migration.yaml: ", 1)[1])
+    accepted = decide(access, read_access_file(tmp_path), proof)
+    assert accepted.passes
+    assert accepted.shown[0].startswith("declared as unproven: ")
+    other = AccessFile.model_validate({"unproven": [{"object": "public.other", "why": "another table"}]})
+    assert not decide(access, other, proof).passes
+
+
+def test_without_a_companion_what_is_not_settled_is_shown_before_all_else() -> None:
+    """Nothing is promised there, and whoever approves must still read it first."""
+    change = AccessChange("changed", "anon", "public.t", ("select",), "a policy is new", decides=False)
+    decision = decide("undeclared", AccessFile(), Proof("not proved", changes=(change,), unsettled=(TRIGGER,)))
+    assert (decision.passes, decision.outcome) == (True, "undeclared")
+    assert decision.shown[0] == TRIGGER.sentence
+
+
+def test_a_declared_loss_covers_no_gain() -> None:
+    """`members lose old rows` let everybody gain every row, because an entry had no direction."""
+    gained = replace(LOST, direction="gained", sentence="user 1 gained 2 rows")
+    lost_only = AccessFile.model_validate({"changed": [{**CHANGED, "direction": "lost"}]})
+    assert decide("changed", lost_only, Proof("different", differences=(LOST,))).passes
+    refused = decide("changed", lost_only, Proof("different", differences=(LOST, gained)))
+    assert not refused.passes
+    assert "direction gained" in refused.against[0]
+    old_form = decide(
+        "changed", AccessFile.model_validate({"changed": [CHANGED]}), Proof("different", differences=(LOST,))
+    )
+    assert old_form.passes
+    assert any(sentence.startswith("warning: ") for sentence in old_form.shown)

@@ -12,12 +12,24 @@ import psycopg
 import pytest
 
 from pg_deploy.backup import dump as dumping
+from pg_deploy.backup.beside import choose_backup, restore_beside
 from pg_deploy.backup.closure import find_closure
 from pg_deploy.backup.manifest import check_files, read_facts_file
-from pg_deploy.backup.store import LocalStore, apply_retention, checked, manifest_of
-from pg_deploy.errors import BackupDamagedError, BackupFailedError, DiskTooSmallError, ProgramTooOldError
+from pg_deploy.backup.store import LocalStore, apply_retention, checked, manifest_of, of_target
+from pg_deploy.claiming import never_over
+from pg_deploy.errors import (
+    BackupDamagedError,
+    BackupFailedError,
+    DiskTooSmallError,
+    NoBackupError,
+    ProgramTooOldError,
+    RestoreFailedError,
+)
+from pg_deploy.ledger import deployment, evidence, schema
+from pg_deploy.ledger.deployment import Claim
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.programs import client_programs
+from pg_deploy.rehearsal.copy import private_copy
 from tests.core.backup.conftest import LOG, Place
 
 
@@ -175,7 +187,8 @@ def test_retention_keeps_the_newest_good_one_whatever_its_age(place: Place) -> N
 
     newest = max(place.store.names())
     (place.store.root / newest / "manifest.json").write_text("damaged")
-    apply_retention(place.store, "target_db", keep_count=1, keep_age=0.0, log=LOG)
+    ((_, owner),) = of_target([newest], "target_db")
+    apply_retention(place.store, "target_db", owner, keep_count=1, keep_age=0.0, log=LOG)
     (left,) = place.store.names()
     assert left != newest
     assert manifest_of(place.store, left).name == left
@@ -187,5 +200,59 @@ def test_another_targets_backups_are_left_alone(place: Place) -> None:
     place.take()
     kept = replace(place, settings=replace(place.settings, keep_count=1, keep_age=0.0))
     kept.take()
-    assert [name for name in place.store.names() if name.startswith("target_db_2-")]
+    assert [name for name in place.store.names() if name.startswith("target_db-2-")]
     assert len(place.store.names()) == 2
+
+
+def test_another_installations_backups_of_the_same_name_are_left_alone(place: Place) -> None:
+    """Two Airflows call their target "target_db" and share a bucket: eleven of staging's removed production's (seen)."""
+    production = replace(place, settings=replace(place.settings, installation="production")).take()
+    for _ in range(2):
+        replace(place, settings=replace(place.settings, installation="staging", keep_count=1)).take()
+    assert production.manifest.name in place.store.names()
+    assert len(place.store.names()) == 2
+
+
+def test_the_newest_backup_of_a_connection_with_a_hyphen_is_found_by_last(place: Place) -> None:
+    """Or restore_backup says that prod-eu has none, in the worst hour."""
+    mine = replace(place, target=replace(place.target, name="prod-eu"))
+    replace(place, target=replace(place.target, name="prod")).take()
+    taken = mine.take()
+    assert choose_backup(place.store, mine.target, "last", place.settings) == taken.manifest.name
+
+
+def test_last_is_never_another_installations_backup(place: Place) -> None:
+    """Or staging's rows are restored beside production."""
+    replace(place, settings=replace(place.settings, installation="staging")).take()
+    with pytest.raises(NoBackupError):
+        choose_backup(place.store, place.target, "last", replace(place.settings, installation="production"))
+
+
+def test_a_backup_whose_manifest_is_not_the_ledgers_is_not_restored(place: Place) -> None:
+    """A row was changed in the dump, and sizes and sums in the manifest with it: the ledger knows better."""
+    taken = place.take()
+    with place.target.session("tests") as connection:
+        schema.ensure(connection)
+        claim = Claim("tests", "one", "tester", {}, "", ())
+        held = deployment.claim(connection, claim, good_for=600, is_over=never_over)
+        evidence.record(connection, held.id, "backup", taken.uri, "taken", detail=taken.as_detail())
+    path = place.store.root / taken.manifest.name / "manifest.json"
+    path.write_text(path.read_text().replace('"lsn": "', '"lsn": "F'))
+    with pytest.raises(BackupDamagedError, match="not the one that the ledger recorded"):
+        restore_beside(place.target, place.store, taken.manifest.name, "beside", place.settings, log=LOG)
+
+
+def test_a_manifest_does_not_excuse_errors_of_its_own_restore(place: Place) -> None:
+    """Or whoever may write the backup decides which part of it may be missing."""
+    taken = place.take()
+    path = place.store.root / taken.manifest.name / "manifest.json"
+    values = json.loads(path.read_bytes())
+    values["expected_errors"] = [{"pattern": ".*", "why": "whatever"}]
+    values["globals"] = [*values["globals"], "alter role nobody_knows superuser"]
+    path.write_text(json.dumps(values))
+    with (
+        checked(place.store, taken.manifest.name, None) as (manifest, folder),
+        pytest.raises(RestoreFailedError, match="nobody_knows"),
+        private_copy(manifest, folder, place.settings, log=LOG),
+    ):
+        pass

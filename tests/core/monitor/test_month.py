@@ -102,7 +102,12 @@ def test_a_month_of_healthy_and_faulty_jobs_is_told_as_it_was(
     ]
     assert not untrue, "\n".join(untrue)
     assert len(first_told) >= 5
-    assert unknown <= {"month.v_dynamic", "month.v_application", *never_ran(jobs, begin)}
+    # Of a view whose job was taken away nothing is known any more, which is part of its alert.
+    assert {view for view in unknown if ".v_bad_" not in view} <= {
+        "month.v_dynamic",
+        "month.v_application",
+        *never_ran(jobs, begin),
+    }
 
 
 def never_ran(jobs: list[MadeUp], begin: datetime) -> set[str]:

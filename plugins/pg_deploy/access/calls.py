@@ -1,0 +1,164 @@
+"""Functions whose closure differs, asked as functions: as everybody who may execute them, with arguments that exist."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+
+import psycopg
+
+from pg_deploy.access.api import Api
+from pg_deploy.access.drilldown import SHOWN, RowDifference
+from pg_deploy.access.rowsets import acting_as
+from pg_deploy.access.sides import Side
+from pg_deploy.access.subjects import Subject
+from pg_deploy.access.text import literal, statement
+from pg_deploy.access.unsettled import Unsettled
+from pg_deploy.session import Connection
+
+ARGUMENTS = 40
+"""Combinations of arguments that a function is called with, at most."""
+CALL_MS = 2000
+
+
+@dataclass(frozen=True)
+class _Call:
+    name: str
+    types: tuple[str, ...]
+    returns: str
+    """`set` for a function of rows, `condition` for a boolean, `value` for any other one."""
+
+    def sql(self, arguments: Sequence[str]) -> str:
+        given = ", ".join(f"{value}::{kind}" for value, kind in zip(arguments, self.types, strict=True))
+        # a condition that is unknown lets nothing through, as one that is false
+        answer = "(f is true)" if self.returns == "condition" else "f"
+        return (
+            f"select count(*)::text, coalesce(bit_xor(hashtextextended({answer}::text, 11)), 0)::text"
+            f" from {self.name}({given}) f"
+        )
+
+
+def call_differences(
+    old: Side,
+    new: Side,
+    api: Api,
+    identities: Collection[str],
+    subjects: Sequence[Subject],
+    values: Mapping[str, Sequence[str]],
+    *,
+    seconds: float,
+) -> tuple[list[RowDifference], list[Unsettled], int]:
+    """What these functions answer these subjects on both sides; what could not be asked, and how many answers were compared.
+
+    `values` are some that occur, by type. Every call is rolled back. A function that is on one side only is left to
+    whoever tells of that.
+    """
+    found: list[RowDifference] = []
+    unsettled: list[Unsettled] = []
+    asked = 0
+    deadline = time.monotonic() + seconds
+    for identity in sorted(identities):
+        before, after = _call(old.connection, identity), _call(new.connection, identity)
+        if before is None or after is None:
+            continue
+        given = _arguments(before, values)
+        if given is None:
+            unsettled.append(Unsettled(identity, f"there are no values of {', '.join(before.types)} to call it with"))
+            continue
+        statements = [before.sql(arguments) for arguments in given]
+        differing: dict[str, list[tuple[Subject, str, str, str]]] = {}
+        answered = False
+        for subject in subjects:
+            if time.monotonic() > deadline:
+                unsettled.append(Unsettled(identity, f"it could not be called for everybody in {seconds:g} s"))
+                break
+            was = _answers(old.connection, api, subject, statements)
+            now = _answers(new.connection, api, subject, statements)
+            asked += len(statements)
+            answered = answered or any(not answer.startswith("!") for answer in was)
+            for text, one, other in zip(statements, was, now, strict=True):
+                if one != other:
+                    differing.setdefault(subject.role, []).append((subject, text, one, other))
+                    break
+        if differing:
+            found += [_told(identity, role, cases, len(subjects)) for role, cases in differing.items()]
+        elif not answered:
+            unsettled.append(
+                Unsettled(identity, "every call of it ended in an error, so that its answers are not known")
+            )
+    return found, unsettled, asked
+
+
+def _call(connection: Connection, identity: str) -> _Call | None:
+    row = connection.execute(statement("call"), {"identity": identity}).fetchone()
+    return _Call(row[0], tuple(row[1]), row[2]) if row else None
+
+
+def _arguments(call: _Call, values: Mapping[str, Sequence[str]]) -> list[list[str]] | None:
+    if not call.types:
+        return [[]]
+    each = []
+    for kind in call.types:
+        listed = [literal(value) for value in values.get(kind, ())]
+        if kind == "boolean":
+            listed = ["true", "false"]
+        if not listed:
+            return None
+        each.append(["null", *listed])
+    if len(each) == 1:
+        return [[value] for value in each[0][:ARGUMENTS]]
+    return [list(some) for some in islice(_spread(each), ARGUMENTS)]
+
+
+def _spread(each: Sequence[Sequence[str]]) -> Iterator[tuple[str, ...]]:
+    """Combinations of arguments, those first in which every argument is one that occurs."""
+    yield from islice(product(*(listed[1:8] for listed in each)), ARGUMENTS - 1)
+    yield tuple("null" for _ in each)
+
+
+def _answers(connection: Connection, api: Api, subject: Subject, statements: Sequence[str]) -> list[str]:
+    found = []
+    with acting_as(connection, api, subject.role, subject.claims, subject.settings):
+        connection.execute("select set_config('statement_timeout', %s, true)", [f"{CALL_MS}ms"])
+        for text in statements:
+            try:
+                with connection.transaction(force_rollback=True):
+                    row = connection.execute(text.encode()).fetchone()
+                found.append(" ".join(row) if row else "")
+            except psycopg.Error as error:
+                found.append(f"!{error.sqlstate}")
+    return found
+
+
+def _told(identity: str, role: str, cases: list[tuple[Subject, str, str, str]], of: int) -> RowDifference:
+    subject, text, one, other = cases[0]
+    others = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
+    rows = [answer.split(" ")[0] for answer in (one, other)]
+    call = text.partition(" from ")[2].removesuffix(" f")
+    numbers = not any(answer.startswith("!") for answer in (one, other)) and rows[0] != rows[1]
+    what = (
+        f"gets {rows[1]} rows from it where it was {rows[0]}"
+        if numbers
+        else f"gets another answer than before{_error(one, other)}"
+    )
+    return RowDifference(
+        table=identity,
+        role=role,
+        commands=("execute",),
+        direction="changed",
+        subjects=tuple(case[0].label for case in cases[:SHOWN]),
+        how_many=len(cases),
+        rows=0,
+        keys=(),
+        because=(),
+        sentence=f"{subject.label}{others} ({role}) {what}, called as {call[:160]}:"
+        f' function "{identity}" ({len(cases)} of {of} who were asked)',
+    )
+
+
+def _error(one: str, other: str) -> str:
+    if other.startswith("!"):
+        return f" (error {other[1:]})"
+    return f" (until now error {one[1:]})" if one.startswith("!") else ""

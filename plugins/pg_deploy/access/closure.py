@@ -1,0 +1,220 @@
+"""The closure: everything that what a role reaches rests on, found in the catalog's facts by the names in their texts.
+
+One reader for all: which tables need no engine, which differences are in anybody's way, what a trigger or a view reads.
+It errs on the side of one too many: a name counts for every object that is called so, wherever it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+from pg_deploy.catalog.reader import Fact, Facts
+
+Node = tuple[str, str]
+"""A fact's kind and identity."""
+
+RELATIONS = ("table", "view", "materialized view", "foreign table")
+ROUTINES = ("function", "procedure", "aggregate")
+_PARTS = ("column", "constraint", "trigger", "policy", "rule")
+"""What belongs to a relation, by the beginning of its identity."""
+_WRITING = frozenset({"trigger", "rule", "constraint"})
+_WORD = re.compile(r"[^\W\d][\w$]*")
+_QUOTED = re.compile(r'"((?:[^"]|"")+)"')
+_SYMBOL = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
+_DYNAMIC = re.compile(r"\bexecute\s+(?!on\b|function\b|procedure\b)", re.IGNORECASE)
+_BUILT_IN = frozenset(
+    [
+        "integer",
+        "bigint",
+        "smallint",
+        "text",
+        "boolean",
+        "numeric",
+        "uuid",
+        "json",
+        "jsonb",
+        "date",
+        "timestamp",
+        "time",
+        "interval",
+        "character",
+        "varying",
+        "double",
+        "precision",
+        "real",
+        "bytea",
+        "inet",
+        "name",
+        "oid",
+        "xml",
+        "point",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Closure:
+    """What of one side's facts rests on what. `before` and `after` are compared by whoever asks, node by node."""
+
+    facts: Facts
+    _seen: dict[tuple[Node, bool], frozenset[Node]] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def _named(self) -> Mapping[str, tuple[Node, ...]]:
+        """Objects by the last part of their name, in lower case."""
+        found: dict[str, list[Node]] = defaultdict(list)
+        for fact in self.facts.facts:
+            if fact.kind in (*RELATIONS, *ROUTINES, "type", "sequence"):
+                found[_last(fact.identity)].append((fact.kind, fact.identity))
+        return {name: tuple(nodes) for name, nodes in found.items()}
+
+    @cached_property
+    def parts(self) -> Mapping[str, tuple[Fact, ...]]:
+        """Columns, constraints, triggers, policies and rules by the relation or domain that they belong to."""
+        found: dict[str, list[Fact]] = defaultdict(list)
+        for fact in self.facts.facts:
+            if fact.kind in _PARTS:
+                found[owner_of(fact)].append(fact)
+        return {name: tuple(facts) for name, facts in found.items()}
+
+    @cached_property
+    def _children(self) -> Mapping[str, tuple[Node, ...]]:
+        found: dict[str, list[Node]] = defaultdict(list)
+        for fact in self.facts.facts:
+            if fact.kind in RELATIONS:
+                for parent in fact.properties.get("inherits") or ():
+                    found[str(parent)].append((fact.kind, fact.identity))
+        return {name: tuple(nodes) for name, nodes in found.items()}
+
+    @cached_property
+    def _operators(self) -> Mapping[str, tuple[Node, ...]]:
+        found: dict[str, list[Node]] = defaultdict(list)
+        for fact in self.facts.facts:
+            if fact.kind == "operator":
+                symbols = _SYMBOL.findall(fact.identity.split("(", 1)[0])
+                found[symbols[-1] if symbols else ""].append((fact.kind, fact.identity))
+        return {name: tuple(nodes) for name, nodes in found.items()}
+
+    @cached_property
+    def _casts(self) -> Mapping[str, tuple[Node, ...]]:
+        """Casts by the types that they speak of; under no name those between types of the server's own."""
+        found: dict[str, list[Node]] = defaultdict(list)
+        for fact in self.facts.facts:
+            if fact.kind == "cast":
+                names = {word for word in words_of(fact.identity) if word not in _BUILT_IN} - {"as", "public"}
+                for name in names or {""}:
+                    found[name].append((fact.kind, fact.identity))
+        return {name: tuple(nodes) for name, nodes in found.items()}
+
+    def of(self, node: Node, *, writing: bool = False) -> frozenset[Node]:
+        """All that a fact rests on, itself included; with `writing` also what fires where a relation is written to."""
+        key = (node, writing)
+        if key not in self._seen:
+            found = {node}
+            waiting = [node]
+            while waiting:
+                for other in self._next(waiting.pop(), node, writing):
+                    if other not in found:
+                        found.add(other)
+                        waiting.append(other)
+            self._seen[key] = frozenset(found)
+        return self._seen[key]
+
+    @cached_property
+    def dynamic(self) -> frozenset[Node]:
+        """Functions that compose statements when they run: what these read is in no text."""
+        return frozenset(
+            (fact.kind, fact.identity)
+            for fact in self.facts.facts
+            if fact.kind in ROUTINES and _DYNAMIC.search(text_of(fact))
+        )
+
+    @cached_property
+    def _direct(self) -> dict[Node, tuple[Node, ...]]:
+        return {}
+
+    def _next(self, node: Node, root: Node, writing: bool) -> Iterator[Node]:
+        if node not in self._direct:
+            self._direct[node] = tuple(dict.fromkeys(self._reading(node)))
+        yield from self._direct[node]
+        if writing and (node == root or node[0] in ("trigger", "rule")) and root[0] in RELATIONS:
+            for part in self.parts.get(root[1], ()):
+                if part.kind in _WRITING or (part.kind == "column" and "default" in part.properties):
+                    yield part.kind, part.identity
+
+    def _reading(self, node: Node) -> Iterator[Node]:
+        fact = self.facts.by_key.get(node)
+        if fact is None:
+            return
+        if fact.kind in RELATIONS:
+            for part in self.parts.get(fact.identity, ()):
+                if part.kind == "policy":
+                    yield part.kind, part.identity
+                elif part.kind == "column":
+                    yield from self._named_in(str(part.properties.get("type", "")), ("type",))
+            yield from self._children.get(fact.identity, ())
+            if fact.kind == "table":
+                return
+        if fact.kind == "type":
+            for part in self.parts.get(fact.identity, ()):
+                yield part.kind, part.identity
+            yield from self._casts.get(_last(fact.identity), ())
+        yield from self._named_in(text_of(fact))
+
+    def _named_in(self, text: str, kinds: tuple[str, ...] = ()) -> Iterator[Node]:
+        for word in words_of(text):
+            for node in self._named.get(word, ()):
+                if not kinds or node[0] in kinds:
+                    yield node
+            yield from self._casts.get(word, ())
+        yield from self._casts.get("", ())
+        if self._operators:
+            for symbol in set(_SYMBOL.findall(text)):
+                yield from self._operators.get(symbol, ())
+
+
+@lru_cache(maxsize=4)
+def closure_of(facts: Facts) -> Closure:
+    """The closure's reader over these facts."""
+    return Closure(facts)
+
+
+def words_of(text: str) -> set[str]:
+    """Every name in a text, in lower case and without quotes."""
+    quoted = (name.replace('""', '"').lower() for name in _QUOTED.findall(text))
+    return {word.lower() for word in _WORD.findall(text)} | set(quoted)
+
+
+def text_of(fact: Fact) -> str:
+    """All that a fact says in SQL, without the names that we give its properties."""
+    if fact.kind in ROUTINES and "definition" in fact.properties:
+        return str(fact.properties["definition"])
+    return "\n".join(_values(fact.properties))
+
+
+def _values(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _values(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _values(inner)
+    elif isinstance(value, str):
+        yield value
+
+
+def owner_of(fact: Fact) -> str:
+    """The relation or domain that a column, constraint, trigger, policy or rule belongs to, as the catalog writes it."""
+    identity = fact.identity
+    cut = identity[:-1].rfind('."') if identity.endswith('"') else identity.rfind(".")
+    return identity[:cut]
+
+
+def _last(identity: str) -> str:
+    name = identity.split("(", 1)[0]
+    cut = name[:-1].rfind('."') if name.endswith('"') else name.rfind(".")
+    return name[cut + 1 :].strip('"').lower()

@@ -1,0 +1,387 @@
+"""Which differences of the catalog are settled, and by whom; whatever nobody has thought of is not settled.
+
+A difference is harmless by its kind, or told by itself (a grant, a role), or it lies in the closure of something that roles
+reach: of a table's policies (the engines answer), of a view (it is read), of a function (it is called), of a write.
+Nothing here asks the database.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from pglast import ast, parse_sql
+from pglast.parser import ParseError
+
+from pg_deploy.access.api import Api
+from pg_deploy.access.closure import RELATIONS, ROUTINES, Closure, Node, closure_of, text_of, words_of
+from pg_deploy.access.functions import is_definer
+from pg_deploy.access.rights import held_rights, reachable_roles
+from pg_deploy.access.triggers import is_bystander, returns_trigger
+from pg_deploy.access.unsettled import Unsettled
+from pg_deploy.catalog.reader import Fact, Facts
+
+HARMLESS = frozenset({"index", "comment", "statistics"})
+"""They decide nothing about rows, wherever they are."""
+_TOLD = frozenset({"grant", "role", "membership", "default grant", "setting", "policy", "parameter grant"})
+"""access_changes tells each difference of these, or the engines ask for what they decide."""
+_BY_CLOSURE = frozenset(
+    {
+        *RELATIONS,
+        *ROUTINES,
+        "type",
+        "column",
+        "constraint",
+        "trigger",
+        "rule",
+        "operator",
+        "operator class",
+        "operator family",
+        "cast",
+        "schema",
+        "sequence",
+    }
+)
+_NO_MATTER = re.compile(r" (?:STABLE|VOLATILE|PARALLEL (?:SAFE|RESTRICTED|UNSAFE)|COST [\d.]+|ROWS [\d.]+)(?=\s)")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One fact before and after; None where it is not there."""
+
+    node: Node
+    old: Fact | None
+    new: Fact | None
+
+    @property
+    def said(self) -> str:
+        """`function "f()" is defined differently`, for people."""
+        kind, identity = self.node
+        became = "is new" if self.old is None else "is gone" if self.new is None else "is defined differently"
+        return f'{kind} "{identity}" {became}'
+
+
+@dataclass(frozen=True)
+class Roots:
+    """What roles reach on one side: relations with a grant, and functions that they may execute, in schemas that they may use."""
+
+    tables: frozenset[str]
+    views: frozenset[str]
+    functions: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """The differences, and what has to be asked because of them; `unsettled` is what nothing can be asked about."""
+
+    differences: tuple[Difference, ...]
+    tables: frozenset[str]
+    views: frozenset[str]
+    functions: frozenset[str]
+    unsettled: tuple[Unsettled, ...]
+    views_with_other_rows: frozenset[str] = frozenset()
+    """Of `views` those that read a table whose rows the migration wrote."""
+    views_defined_otherwise: frozenset[str] = frozenset()
+    """Of `views` those that rest on something of the catalog that differs."""
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether nothing that could decide anything differs."""
+        return not self.differences and not self.tables and not self.views and not self.functions and not self.unsettled
+
+
+@lru_cache(maxsize=4)
+def roots_of(facts: Facts, api: Api) -> Roots:
+    """What the roles of the API reach on this side."""
+    rights = held_rights(facts)
+    roles = reachable_roles(facts, api.roles)
+    usable = {
+        target.removeprefix("schema ")
+        for (target, role), held in rights.items()
+        if role in roles and target.startswith("schema ") and "USAGE" in held
+    }
+    found: dict[str, set[str]] = defaultdict(set)
+    schemas = {schema.strip('"') for schema in usable}
+    for (target, role), held in rights.items():
+        if role not in roles or not held:
+            continue
+        granted = next((each for each in (*RELATIONS, "column", *ROUTINES) if target.startswith(f"{each} ")), None)
+        if granted is None:
+            continue
+        name = target[len(granted) + 1 :]
+        kind = granted
+        if granted == "column":
+            name = name.rsplit(".", 1)[0]
+            kind = next((each for each in RELATIONS if (each, name) in facts.by_key), "table")
+        if name.split(".", 1)[0].strip('"') in schemas:
+            what = "table" if kind in ("table", "foreign table") else "view" if kind in RELATIONS else "function"
+            found[what].add(name)
+    return Roots(frozenset(found["table"]), frozenset(found["view"]), frozenset(found["function"]))
+
+
+def differences(before: Facts, after: Facts) -> tuple[Difference, ...]:
+    """All facts that differ, without those that decide nothing by their kind, or differ only in what decides nothing."""
+    keys = {(fact.kind, fact.identity) for fact in before.facts ^ after.facts}
+    found = []
+    for key in sorted(keys):
+        old, new = before.by_key.get(key), after.by_key.get(key)
+        if key[0] not in HARMLESS and (old is None or new is None or _meaning(old) != _meaning(new)):
+            found.append(Difference(key, old, new))
+    return tuple(found)
+
+
+def _meaning(fact: Fact) -> object:
+    """What of a fact can decide anything: a function's costs and a column's place in its table cannot."""
+    properties = dict(fact.properties)
+    if fact.kind in ROUTINES and "definition" in properties:
+        head, mark, body = str(properties["definition"]).partition("\nAS ")
+        properties["definition"] = " ".join(_NO_MATTER.sub("", head + " \n").split()) + mark + body
+    if fact.kind == "column":
+        for name in ("position", "storage", "compression", "statistics target", "options"):
+            properties.pop(name, None)
+    if fact.kind in ("table", "materialized view"):
+        for name in ("options", "toast options", "tablespace", "access method", "populated", "replica identity"):
+            properties.pop(name, None)
+    if fact.kind == "sequence":
+        return properties.get("owner")
+    return properties
+
+
+def settle(before: Facts, after: Facts, api: Api, moved: Collection[str]) -> Settlement:
+    """Sort all differences of the catalog, and the tables whose rows `moved`, by what has to be asked about them."""
+    return _Settling(before, after, api, frozenset(moved)).settlement()
+
+
+@dataclass(frozen=True)
+class _Settling:
+    before: Facts
+    after: Facts
+    api: Api
+    moved: frozenset[str]
+
+    @cached_property
+    def _differences(self) -> tuple[Difference, ...]:
+        return differences(self.before, self.after)
+
+    @cached_property
+    def _new(self) -> frozenset[str]:
+        """Relations, functions and the like that only came: nobody had them before."""
+        return frozenset(each.node[1] for each in self._differences if each.old is None)
+
+    def settlement(self) -> Settlement:
+        tables: set[str] = set()
+        views: set[str] = set()
+        other_rows: set[str] = set()
+        defined: set[str] = set()
+        functions: set[str] = set()
+        unsettled: dict[Unsettled, None] = {}
+        nodes = {each.node: each for each in self._differences if each.node[0] not in ("grant", "default grant")}
+        rows = {node for name in self.moved for node in _tables_called(name, self.before, self.after)}
+        was_there = bool(rows) or any(each.old is not None for each in nodes.values())
+        for facts in (self.before, self.after):
+            closure, roots = closure_of(facts), roots_of(facts, self.api)
+            touched = frozenset(nodes) | rows
+            for name in roots.tables - self._new:
+                if self._lies(closure, _relation(name, facts), touched, was_there=was_there):
+                    tables.add(name)
+            for name in roots.views - self._new:
+                if self._lies(closure, _relation(name, facts), touched, was_there=was_there):
+                    views.add(name)
+                    found = closure.of(_relation(name, facts))
+                    if not found.isdisjoint(rows):
+                        other_rows.add(name)
+                    if not found.isdisjoint(nodes):
+                        defined.add(name)
+            for name in roots.functions - self._new:
+                if self._lies(closure, _routine(name, facts), touched, was_there=was_there):
+                    functions.add(name)
+            for name in (roots.tables | roots.views) - self._new:
+                for each in self._writing(closure, _relation(name, facts), nodes, rows, name):
+                    unsettled[each] = None
+        for difference in self._differences:
+            if (reason := self._by_kind(difference)) is not None:
+                unsettled[Unsettled(difference.node[1], reason)] = None
+        callable_ = {name for name in functions if not _is_trigger(name, self.before, self.after)}
+        return Settlement(
+            self._differences,
+            frozenset(tables),
+            frozenset(views),
+            frozenset(callable_),
+            tuple(unsettled),
+            frozenset(other_rows),
+            frozenset(defined),
+        )
+
+    @staticmethod
+    def _lies(closure: Closure, root: Node, touched: frozenset[Node], *, was_there: bool) -> bool:
+        """Whether anything differs that a root rests on; a dynamic function may read whatever was there and differs."""
+        found = closure.of(root)
+        return not found.isdisjoint(touched) or (was_there and not found.isdisjoint(closure.dynamic))
+
+    def _writing(
+        self, closure: Closure, root: Node, nodes: Mapping[Node, Difference], rows: set[Node], name: str
+    ) -> Iterator[Unsettled]:
+        """What fires where a relation is written to, and differs or reads what differs, and no predicate tells."""
+        read = self._read_columns(name)
+        for part in closure.parts.get(name, ()):
+            node = (part.kind, part.identity)
+            if part.kind == "column" and "default" not in part.properties:
+                continue
+            if part.kind not in ("trigger", "rule", "constraint", "column"):
+                continue
+            below = closure.of(node) - {root}
+            differing = sorted(below & nodes.keys())
+            if part.kind == "trigger" and (differing or below & rows):
+                bodies = [closure.facts.by_key[each] for each in below if each[0] in ROUTINES]
+                if all(is_bystander(body, read) for body in bodies if returns_trigger(body)) and not [
+                    each for each in differing if each[0] not in ("trigger", *ROUTINES)
+                ]:
+                    continue
+            for each in differing:
+                if each[0] in ("trigger", "rule"):
+                    yield Unsettled(name, f"{nodes[each].said}, and it takes part in every write there")
+                elif each[0] == "constraint":
+                    if reason := self._constraint(nodes[each], read, name):
+                        yield Unsettled(name, reason)
+                elif each[0] == "column":
+                    if reason := self._column(nodes[each], read):
+                        yield Unsettled(name, reason)
+                elif each[0] in (*ROUTINES, "operator", "cast", "type", *RELATIONS):
+                    what = f'{part.kind} "{part.identity.removeprefix(name + ".")}"'
+                    if part.kind != "constraint" or nodes[each].old is not None:
+                        yield Unsettled(name, f"{nodes[each].said}, and {what} rests on it when rows are written")
+            moved = sorted(below & rows)
+            if moved and part.kind == "trigger":
+                yield Unsettled(
+                    name, f'the migration changes rows of "{moved[0][1]}", which trigger "{part.identity}" may read'
+                )
+
+    def _read_columns(self, name: str) -> frozenset[str]:
+        """Names of columns of a relation that any policy, view or function of either side may read: by word."""
+        return _words_that_decide(self.before) | _words_that_decide(self.after)
+
+    def _constraint(self, each: Difference, read: frozenset[str], name: str) -> str | None:
+        definition = str((each.new or each.old or _nothing()).properties.get("definition", ""))
+        old = str(each.old.properties.get("definition", "")) if each.old else ""
+        acts = _acts(definition) - _acts(old) if each.new is not None else frozenset()
+        if each.old is None or each.new is not None:
+            if acts and definition.startswith("FOREIGN KEY"):
+                if each.old is None and _columns_are_new(definition, name, self.before):
+                    return None
+                parent = definition.split("REFERENCES ", 1)[-1].split("(", 1)[0]
+                return f'{each.said}: {_and(acts)} of a row of "{parent}" now changes rows of "{name}", whatever its policies say'
+            if each.old is None or definition.startswith(("FOREIGN KEY", "PRIMARY KEY", "UNIQUE")):
+                return None
+            return f"{each.said}, and it decides which rows can be written" if words_of(old) & read else None
+        if old.startswith("CHECK") and words_of(old) & read:
+            return f"{each.said}, and rows can be written that it refused"
+        return None
+
+    def _column(self, each: Difference, read: frozenset[str]) -> str | None:
+        column = each.node[1].rsplit(".", 1)[-1].strip('"').lower()
+        old, new = (dict(fact.properties) if fact else {} for fact in (each.old, each.new))
+        if each.old is None or each.new is None:
+            return None
+        if old.get("default") != new.get("default"):
+            if old.get("generated") or new.get("generated"):
+                return f"{each.said}, and it shows other values than before"
+            if column in read:
+                return f'the default of column "{column}", which policies or functions read, is another one'
+        return None
+
+    def _by_kind(self, each: Difference) -> str | None:
+        kind = each.node[0]
+        if kind in _TOLD or kind in _BY_CLOSURE:
+            return None
+        if kind == "cron job":
+            return _of_job(each)
+        if kind == "extension":
+            schema = str((each.new or each.old or _nothing()).properties.get("schema", ""))
+            if schema in self.api.ignored_schemas or schema.startswith("pg_"):
+                return None
+            return f'{each.said}: its functions in schema "{schema}" may be executed by everybody'
+        if kind in ("publication", "publication schema"):
+            return None  # told by access_changes
+        return f"{each.said}, and nobody has said what a {kind} decides"
+
+
+def _nothing() -> Fact:
+    return Fact("", "", "{}", "database")
+
+
+def _tables_called(name: str, *sides: Facts) -> Iterator[Node]:
+    """The nodes of a relation that is named without quotes."""
+    for facts in sides:
+        for kind in ("table", "materialized view", "foreign table"):
+            if (kind, name) in facts.by_key:
+                yield kind, name
+                return
+    for facts in sides:
+        for fact in facts.facts:
+            if fact.kind in RELATIONS and fact.identity.replace('"', "") == name:
+                yield fact.kind, fact.identity
+
+
+def _relation(name: str, facts: Facts) -> Node:
+    return next(((kind, name) for kind in RELATIONS if (kind, name) in facts.by_key), ("table", name))
+
+
+def _routine(name: str, facts: Facts) -> Node:
+    return next(((kind, name) for kind in ROUTINES if (kind, name) in facts.by_key), ("function", name))
+
+
+def _is_trigger(name: str, *sides: Facts) -> bool:
+    facts = [facts.by_key[node] for facts in sides if (node := _routine(name, facts)) in facts.by_key]
+    return all(returns_trigger(fact) for fact in facts)
+
+
+@lru_cache(maxsize=4)
+def _words_that_decide(facts: Facts) -> frozenset[str]:
+    """Every word of policies and what they call, of definer functions, and of what views filter and join by.
+
+    Among them are all columns that decide anything about rows.
+    """
+    closure = closure_of(facts)
+    found: set[str] = set()
+    reached: set[Node] = set()
+    for fact in facts.facts:
+        if fact.kind == "policy":
+            reached |= closure.of((fact.kind, fact.identity))
+        elif fact.kind in ("view", "materialized view"):
+            found |= words_of(text_of(fact).partition("FROM")[2])
+        elif fact.kind in ROUTINES and is_definer(fact) and not returns_trigger(fact):
+            found |= words_of(text_of(fact))
+    for node in reached:
+        fact_there = facts.by_key.get(node)
+        if fact_there is not None and node[0] in ("policy", *ROUTINES):
+            found |= words_of(text_of(fact_there))
+    return frozenset(found)
+
+
+def _acts(definition: str) -> frozenset[str]:
+    return frozenset(re.findall(r"ON (DELETE|UPDATE) (?:CASCADE|SET NULL|SET DEFAULT)", definition))
+
+
+def _and(words: Collection[str]) -> str:
+    return " or ".join(sorted(word.lower() for word in words))
+
+
+def _columns_are_new(definition: str, name: str, before: Facts) -> bool:
+    listed = definition.split("(", 1)[-1].split(")", 1)[0]
+    return all(("column", f"{name}.{column.strip()}") not in before.by_key for column in listed.split(","))
+
+
+def _of_job(each: Difference) -> str | None:
+    if each.new is None:
+        return None
+    command = str(each.new.properties.get("command", ""))
+    try:
+        statements = [raw.stmt for raw in parse_sql(command)]
+    except ParseError:
+        statements = [None]
+    if all(isinstance(node, (ast.RefreshMatViewStmt, ast.VacuumStmt)) for node in statements):
+        return None
+    return f"{each.said}: what it runs later ({' '.join(command.split())[:80]}) is not rehearsed"

@@ -1,0 +1,62 @@
+"""A role of a copy that runs the target's code without a superuser's rights: its CHECKs, domains and generated columns.
+
+It is all roles at once but for those that are more than the application: superusers, whoever may become one, and whoever
+may run programs or read and write files of the server.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from pg_deploy.session import Connection, Target
+
+# Superusers, the roles for programs and files, and what is a member of either, however indirectly.
+_OTHERS = """
+with recursive excluded (oid) as (
+    select oid from pg_catalog.pg_roles where rolsuper
+        or rolname in ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
+    union
+    select m.member from pg_catalog.pg_auth_members m join excluded e on e.oid = m.roleid
+)
+select r.rolname::text from pg_catalog.pg_roles r
+where r.oid not in (select oid from excluded)
+    and (r.rolname in ('pg_read_all_data', 'pg_write_all_data') or not starts_with(r.rolname::text, 'pg_'))
+    and r.rolname <> %s
+"""
+
+
+@contextmanager
+def plain_role(admin: Target) -> Iterator[tuple[Target, frozenset[str]]]:
+    """`admin`'s database as that role, and the roles that it is; gone at the end, with whatever it came to own. Commits."""
+    name, password = f"deploy_plain_{secrets.token_hex(6)}", secrets.token_urlsafe(24)
+    role = sql.Identifier(name)
+    with admin.session("plain role") as connection:
+        connection.execute(
+            sql.SQL("create role {} login nosuperuser bypassrls password {}").format(role, sql.Literal(password))
+        )
+        others = [row[0] for row in connection.execute(_OTHERS, [name])]
+        try:
+            if others:
+                connection.execute(
+                    sql.SQL("grant {} to {}").format(sql.SQL(", ").join(map(sql.Identifier, others)), role)
+                )
+            if connection.info.server_version >= 150000:
+                connection.execute(sql.SQL("grant set on parameter session_replication_role to {}").format(role))
+            yield (
+                Target(f"{admin.name}, plain role", make_conninfo(admin.conninfo, user=name, password=password)),
+                frozenset(others),
+            )
+        finally:
+            with suppress(psycopg.Error):
+                _drop(connection, role)
+
+
+def _drop(connection: Connection, role: sql.Identifier) -> None:
+    connection.execute(sql.SQL("drop owned by {} cascade").format(role))
+    connection.execute(sql.SQL("drop role {}").format(role))

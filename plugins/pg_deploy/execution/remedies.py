@@ -1,0 +1,236 @@
+"""What to write instead, where PostgreSQL refuses a statement because of how a file is run, or where the way out is well known.
+
+Each remedy is chosen by SQLSTATE and the server's English words; the objects that it names come from them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pg_deploy.parsing.committing import MARK
+from pg_deploy.parsing.summary import summary_of
+
+_Say = Callable[[re.Match[str], str], str]
+
+
+@dataclass(frozen=True)
+class _Remedy:
+    sqlstate: str
+    words: re.Pattern[str]
+    say: _Say
+
+
+_ALL: list[_Remedy] = []
+
+
+def _when(sqlstate: str, words: str) -> Callable[[_Say], _Say]:
+    def keep(say: _Say) -> _Say:
+        _ALL.append(_Remedy(sqlstate, re.compile(words, re.DOTALL), say))
+        return say
+
+    return keep
+
+
+def remedy(sqlstate: str | None, message: str, sql: str) -> str:
+    """The cause and the way out, with the lines to paste; empty where nothing is known."""
+    for each in _ALL:
+        if each.sqlstate == sqlstate and (found := each.words.search(message)) is not None:
+            return each.say(found, sql)
+    return ""
+
+
+def _pasted(*lines: str) -> str:
+    return "".join(f"\n    {line}" for line in lines)
+
+
+@_when("2D000", r"invalid transaction termination|transaction commands")
+def _commit_inside(_: re.Match[str], sql: str) -> str:
+    if re.search(r"^\s*(?:--[^\n]*\n\s*)*(?:call|do)\b", sql, re.IGNORECASE):
+        return (
+            "the block or procedure commits, and this part of the file runs in one transaction: let it run alone, by this comment "
+            f"right before it:{_pasted(MARK, summary_of(sql) + ';')}\n  it is then not repeated by itself: write it so that it can go "
+            "on where it stopped"
+        )
+    return (
+        "a function cannot commit or roll back, under psql neither: take COMMIT and ROLLBACK out, or make it a procedure and "
+        f"call it:{_pasted('create procedure … language plpgsql as $$ … commit; … $$;', 'call …;')}"
+    )
+
+
+@_when("55P04", r'unsafe use of new value "?(.*?)"? of enum type "?([^"]+?)"?$')
+def _enum(found: re.Match[str], _: str) -> str:
+    return (
+        f"an enum value can be used only after the transaction that added it, and a file is one: leave `alter type {found[2]} add "
+        f"value '{found[1]}';` alone in this file and put what uses it into a migration of its own, with a later version: "
+        "`make new-migration NAME=…`"
+    )
+
+
+@_when("55006", r'cannot (.+?) "(.+?)" because it has pending trigger events')
+def _pending(found: re.Match[str], sql: str) -> str:
+    return (
+        f'rows of "{found[2]}" that this transaction changed still wait for a deferred check: let it be made before this line, '
+        f"or put this line into a migration of its own:{_pasted('set constraints all immediate;', summary_of(sql) + ';')}"
+    )
+
+
+@_when("55006", r'cannot (.+?) "(.+?)" because it is being used by active queries')
+def _in_use(found: re.Match[str], sql: str) -> str:
+    return (
+        f'a cursor or a loop of this very statement still reads "{found[2]}": take the command out of the loop, into a '
+        "statement of its own after it"
+    )
+
+
+@_when("0A000", r'cannot create index on partitioned table "(.+?)" concurrently')
+def _partitioned_index(found: re.Match[str], sql: str) -> str:
+    made = re.search(
+        r"create\s+(unique\s+)?index\s+concurrently\s+(?:if\s+not\s+exists\s+)?([\w.\"$]+)?\s*on\s+(?:only\s+)?([\w.\"$]+)\s*(.*)",
+        sql,
+        re.IGNORECASE | re.DOTALL,
+    )
+    unique, name, table, rest = made.groups() if made else ("", "", found[1], "(…)")
+    name, unique, rest = name or "…", unique or "", " ".join(rest.split())
+    schema = f"{table.rsplit('.', 1)[0]}." if "." in table else ""
+    return (
+        "it takes three steps: the index on the parent alone (not valid yet, at once), one on each partition concurrently, then "
+        "each is attached, and the last attachment makes the parent's valid:"
+        + _pasted(
+            f"create {unique}index {name} on only {table} {rest};",
+            f"create {unique}index concurrently {name}_<partition> on {schema}<partition> {rest};",
+            f"alter index {schema}{name} attach partition {schema}{name}_<partition>;",
+        )
+        + "\n  the second and third line for each partition, all in this order"
+    )
+
+
+@_when("0A000", r'cannot drop partitioned index "(.+?)" concurrently')
+def _drop_partitioned(found: re.Match[str], sql: str) -> str:
+    return f"an index of a partitioned table goes with those of its partitions in one step:{_pasted(f'drop index {found[1]};')}"
+
+
+@_when("0A000", r"CONCURRENTLY cannot be used when the materialized view is not populated")
+def _unpopulated(_: re.Match[str], sql: str) -> str:
+    plain = re.sub(r"\s+concurrently\b", "", summary_of(sql), flags=re.IGNORECASE)
+    return f"the first time it is filled without CONCURRENTLY, nobody reads it yet:{_pasted(plain + ';')}"
+
+
+@_when("55000", r'cannot refresh materialized view "(.+?)" concurrently')
+def _refresh(found: re.Match[str], _: str) -> str:
+    return (
+        "CONCURRENTLY compares rows by a unique index over whole columns, without WHERE, which it lacks:"
+        f"{_pasted(f'create unique index … on {found[1]} (…);')}"
+    )
+
+
+@_when("25001", r"(.+?) cannot be executed from a function")
+def _from_function(found: re.Match[str], _: str) -> str:
+    return (
+        f"{found[1]} runs in no transaction, and a function or DO block is always in one: write it as a statement of the file by "
+        f"itself, one for each object, where it runs alone:{_pasted(f'{found[1].lower()} …;')}"
+    )
+
+
+@_when("25001", r"(.+?) cannot run inside a (?:transaction block|subtransaction)")
+def _in_block(found: re.Match[str], sql: str) -> str:
+    if re.match(r"REINDEX|CLUSTER", found[1]):
+        concurrently = (
+            "reindex table concurrently …;" if found[1].startswith("REINDEX") else "cluster <partition> using …;"
+        )
+        return f"of a partitioned table it is many transactions: name each partition, or use CONCURRENTLY:{_pasted(concurrently)}"
+    if "PREPARED" in found[1]:
+        return "a transaction that somebody prepared is ended by hand, in psql: it is no change of a migration"
+    return f"{found[1]} runs in no transaction: put it into a migration of its own:{_pasted(summary_of(sql) + ';')}"
+
+
+@_when(
+    "25001", r"SET TRANSACTION ISOLATION LEVEL must (?:be called before any query|not be called in a subtransaction)"
+)
+def _isolation(_: re.Match[str], __: str) -> str:
+    return (
+        "each file's transaction has read its first rows already: delete the line, or make it the first one of the file"
+    )
+
+
+@_when("25P01", r"(.+?) can only be used in transaction blocks")
+def _needs_block(found: re.Match[str], _: str) -> str:
+    return f"{found[1]} lasts as long as its transaction, and this part runs outside one: put it beside what it is for"
+
+
+@_when(
+    "42501",
+    r"permission denied to set parameter|must be superuser to execute ALTER SYSTEM|permission denied.*system|must be superuser",
+)
+def _superuser(_: re.Match[str], sql: str) -> str:
+    if re.search(r"\balter\s+system\b", sql, re.IGNORECASE):
+        return (
+            "ALTER SYSTEM is a superuser's and changes the whole server: set it for this database or a role, or at the provider "
+            "(Supabase: `supabase postgres-config update --config name=value`):"
+            + _pasted("alter database <database> set … = …;", "alter role <role> set … = …;")
+        )
+    return "only a superuser may do this: let an administrator do it outside the migrations, and take the line out"
+
+
+@_when("42501", r"permission denied to create database|must be owner of database")
+def _database(_: re.Match[str], __: str) -> str:
+    return "a migration changes one database; another one is made once, by an administrator: take the line out"
+
+
+@_when("0A000", r"cannot alter type of a column used (?:by|in) (?:a |an )?(.+)")
+def _column_type(found: re.Match[str], _: str) -> str:
+    kind = next(
+        (
+            each
+            for each in ("view", "policy", "generated column", "trigger", "publication", "function")
+            if each in found[1]
+        ),
+        "view",
+    )
+    return (
+        f"the {kind} names the column's type: take the {kind} away and make it again in the same file, which is one transaction:"
+        f"{_pasted(f'drop {kind} …;', 'alter table … alter column … type …;', f'create {kind} …;')}"
+    )
+
+
+@_when("42P16", r"cannot (?:change|drop).+view|cannot change name of view column")
+def _view(_: re.Match[str], __: str) -> str:
+    return (
+        "CREATE OR REPLACE VIEW only adds columns at the end: make it anew in the same file, with its grants:"
+        f"{_pasted('drop view …;', 'create view … as …;', 'grant select on … to …;')}"
+    )
+
+
+@_when("42P13", r"cannot change (?:return type|name of input parameter)|cannot remove parameter defaults")
+def _function(_: re.Match[str], __: str) -> str:
+    return (
+        "CREATE OR REPLACE keeps result and parameters as they are: make the function anew in the same file, with its grants and "
+        f"what uses it:{_pasted('drop function …(…);', 'create function … ;', 'grant execute on function … to …;')}"
+    )
+
+
+@_when("2BP01", r"cannot drop (.+?) because other objects depend on it")
+def _depends(found: re.Match[str], _: str) -> str:
+    return (
+        f"name what depends on {found[1]} and drop or change it first, in this file; CASCADE would take it along without being "
+        "asked about, rows and policies included"
+    )
+
+
+@_when("23502", r'column "(.+?)" of relation "(.+?)" contains null values')
+def _nulls(found: re.Match[str], _: str) -> str:
+    return f"fill them first, in this file:{_pasted(f'update {found[2]} set {found[1]} = … where {found[1]} is null;')}"
+
+
+@_when("0A000", r"cannot truncate a table referenced in a foreign key constraint")
+def _truncate(_: re.Match[str], __: str) -> str:
+    return f"truncate all of them in one statement, or delete rows instead:{_pasted('truncate …, …;')}"
+
+
+@_when("42704", r'unrecognized configuration parameter "(.+?)"')
+def _setting(found: re.Match[str], _: str) -> str:
+    return (
+        f'"{found[1]}" is a setting of another version of PostgreSQL (pg_dump writes those of its own), or of an extension that is '
+        "not loaded: delete the line"
+    )

@@ -1,0 +1,145 @@
+"""How definitions read once objects have other names: the server deparses each name qualified, so names can be told from words."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.inverse.model import ON_RELATION, RELATIONS, Key
+from pg_deploy.inverse.names import own_name, owner_of, parts
+from pg_deploy.inverse.order import relation_of
+
+_NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
+_TOKEN = re.compile(rf"(?P<body>\$(\w*)\$.*?\$\2\$)|(?P<literal>'(?:[^']|'')*')|{_NAME}(?:\.{_NAME})*", re.DOTALL)
+_ON = re.compile(r"(?P<kind>policy|trigger|rule|table constraint|domain constraint) (?P<name>.+) on (?P<of>.+)")
+_ALIAS = re.compile(rf"({_NAME})\.({_NAME}) AS \2(?![\w\"])")
+_ROUTINES = ("function", "procedure", "aggregate")
+
+
+class Wording:
+    """Texts in new names, from a mapping of the keys that change."""
+
+    def __init__(self, changed: Mapping[Key, Key], after: Facts) -> None:
+        self.changed = changed
+        self.schemas = {now: then for (kind, now), (_, then) in changed.items() if kind == "schema"}
+        self.named: dict[str, str] = {}
+        self.columns: dict[str, dict[str, str]] = {}
+        self.heads: dict[str, str] = {}
+        for (kind, now), (_, then) in changed.items():
+            if kind == "column":
+                if own_name(now) != own_name(then):
+                    self.columns.setdefault(owner_of(now), {})[own_name(now)] = own_name(then)
+            elif kind in _ROUTINES:
+                self.named.setdefault(now.split("(")[0], then.split("(")[0])
+            elif kind not in ON_RELATION and kind != "schema":
+                self.named[now.split(" using ")[0]] = then.split(" using ")[0]
+                if kind in RELATIONS and own_name(now) != own_name(then):
+                    self.heads[now] = own_name(then)
+        self.near: dict[Key, set[str]] = {}
+        if after.objects is not None and (self.columns or self.heads):
+            keys = after.objects.keys
+            for classid, oid, number, refclass, refoid, _, _ in after.objects.edges:
+                one = keys.get((classid, oid, number)) or keys.get((classid, oid, 0))
+                other = keys.get((refclass, refoid, 0))
+                if one and other and other[0] in RELATIONS:
+                    self.near.setdefault(one, set()).add(other[1])
+
+    def fact(self, fact: Fact, key: Key | None) -> Fact:
+        """The fact in new names; `key` is its own new one, where that is known."""
+        identity = key[1] if key else self._identity(fact)
+        near = self._near(fact)
+        properties = {
+            self.text(name, near) if fact.kind == "index" and "." in name else name: self._value(name, value, near)
+            for name, value in fact.properties.items()
+        }
+        if key is not None and "definition" in properties:
+            properties["definition"] = self._own_name(fact, key, str(properties["definition"]))
+        if fact.kind in ("view", "materialized view"):
+            properties["definition"] = _ALIAS.sub(r"\1.\2", str(properties["definition"]))
+        definition = json.dumps(properties, sort_keys=True, ensure_ascii=False)
+        return Fact(fact.kind, identity, definition, fact.scope)
+
+    def _near(self, fact: Fact) -> set[str]:
+        key = (fact.kind, fact.identity)
+        own = relation_of(fact)
+        found = set(self.near.get(key, ()))
+        if fact.kind in RELATIONS:
+            found.add(fact.identity)
+        return found | ({own} if own else set())
+
+    def _identity(self, fact: Fact) -> str:
+        identity = fact.identity
+        if fact.kind == "comment" and (found := _ON.fullmatch(identity)):
+            kind = "constraint" if "constraint" in found["kind"] else found["kind"]
+            now = (kind, f"{found['of']}.{found['name']}")
+            then = self.changed.get(now)
+            if then:
+                return f"{found['kind']} {own_name(then[1])} on {owner_of(then[1])}"
+        if fact.kind in ON_RELATION:
+            return f"{self.text(owner_of(identity), set())}.{own_name(identity)}"
+        if fact.kind in ("grant", "comment", "default grant", "publication schema"):
+            for old, new in self.schemas.items():
+                identity = re.sub(rf"(?<=schema ){re.escape(old)}(?![\w\"])", new.replace("\\", "\\\\"), identity)
+                if fact.kind == "publication schema" and identity.startswith(f"{old} of "):
+                    identity = new + identity[len(old) :]
+        return self.text(identity, set())
+
+    def _value(self, name: str, value: object, near: set[str]) -> object:
+        if name in ("owner", "text", "enum", "roles", "options", "tags", "label"):
+            return value
+        if name == "schema" and isinstance(value, str):
+            return self.schemas.get(value, value)
+        if isinstance(value, str):
+            return self.text(value, near)
+        if isinstance(value, list):
+            return [self._value("", each, near) for each in value]
+        return value
+
+    def text(self, text: str, near: set[str]) -> str:
+        """The text in new names; columns of the relations `near` by it are meant also where they stand alone."""
+        columns = {now: then for relation in sorted(near) for now, then in self.columns.get(relation, {}).items()}
+        heads = {own_name(relation): self.heads[relation] for relation in near if relation in self.heads}
+
+        def new(found: re.Match[str]) -> str:
+            token = found[0]
+            if found["body"]:
+                return token
+            if found["literal"]:
+                inner = token[1:-1]
+                return f"'{self._qualified(inner) or inner}'"
+            qualified = self._qualified(token)
+            if qualified is not None:
+                return qualified
+            pieces = list(parts(token))
+            if len(pieces) > 2 or text[: found.start()].endswith(" AS "):
+                return token
+            pieces[-1] = columns.get(pieces[-1], pieces[-1])
+            if len(pieces) == 2:
+                pieces[0] = heads.get(pieces[0], pieces[0])
+            return ".".join(pieces)
+
+        return _TOKEN.sub(new, text)
+
+    def _qualified(self, token: str) -> str | None:
+        pieces = parts(token)
+        if len(pieces) < 2:
+            return None
+        name = f"{pieces[0]}.{pieces[1]}"
+        rest = list(pieces[2:])
+        known = name in self.named or name in self.columns
+        if rest:
+            rest[0] = self.columns.get(name, {}).get(rest[0], rest[0])
+        if known:
+            return ".".join([self.named.get(name, name), *rest])
+        if pieces[0] in self.schemas:
+            return ".".join([self.schemas[pieces[0]], *pieces[1:]])
+        return None
+
+    def _own_name(self, fact: Fact, key: Key, definition: str) -> str:
+        """The name that a definition gives its own object, where it stands unqualified."""
+        new, old = own_name(key[1].split("(")[0]), own_name(fact.identity.split("(")[0])
+        if new == old or fact.kind not in ("index", "trigger", "rule"):
+            return definition
+        return re.sub(rf"(?<![\w\".]){re.escape(old)}(?![\w\"])", lambda _: new, definition, count=1)

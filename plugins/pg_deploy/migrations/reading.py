@@ -1,0 +1,56 @@
+"""Reading a file as text, or saying what it is instead and how it becomes UTF-8."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pg_deploy.errors import NotUtf8Error, UnreadableFileError
+
+_MARKS = (
+    (b"\xff\xfe\x00\x00", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+    (b"\x1f\x8b", "gzip"),
+    (b"PK\x03\x04", "zip"),
+)
+_ARCHIVES = {"gzip": "gunzip < {0} > new.sql", "zip": "unzip {0}"}
+
+
+def read_text(path: Path) -> str:
+    """The file as text, byte for byte. Raises NotUtf8Error or UnreadableFileError."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        why = (
+            f"it is a link to {os.readlink(path)}, which is not there"
+            if path.is_symlink()
+            else (error.strerror or str(error))
+        )
+        raise UnreadableFileError(path.name, why) from error
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path.name, content, error.start) from error
+
+
+def _not_utf8(name: str, content: bytes, at: int) -> NotUtf8Error:
+    known = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), "")
+    if not known and b"\0" in content[:200]:
+        known = "UTF-16"
+    if known in _ARCHIVES:
+        return NotUtf8Error(name, 1, f"it is a {known} archive", f"unpack it: `{_ARCHIVES[known].format(name)}`")
+    if known:
+        return NotUtf8Error(name, 1, f"it is {known}", _iconv(known, name))
+    begin = content.rfind(b"\n", 0, at) + 1
+    end = content.find(b"\n", at)
+    before, rest = content[begin:at].decode("utf-8", "replace"), content[at : end if end >= 0 else None]
+    shown = rest.rstrip(b"\r").decode("cp1252", "replace")
+    line = content[:begin].count(b"\n") + 1
+    what = f'byte 0x{content[at]:02X} is no character (in Windows-1252 it is "{shown[:1]}")'
+    window = f"{before[-60:]}{shown[:60]}\n{' ' * len(before[-60:])}^"
+    return NotUtf8Error(name, line, what, _iconv("WINDOWS-1252", name), column=len(before) + 1, caret_text=window)
+
+
+def _iconv(encoding: str, name: str) -> str:
+    return f"save it as UTF-8, for example `iconv -f {encoding} -t UTF-8 {name} > new.sql && mv new.sql {name}`"

@@ -1,0 +1,82 @@
+"""Characters that look like something else, or like nothing: no-break and zero-width ones, curly quotes, dashes.
+
+PostgreSQL takes each for a letter of a name, so the error comes elsewhere, or never: `(<U+00A0>id int)` makes a column
+whose name begins with U+00A0.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pglast import parser
+
+_INVISIBLE = (
+    "\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufffc\ufffd"
+)
+_LOOKALIKES = {
+    "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201b": "'", "\u2032": "'", "\u00b4": "'", "\uff07": "'",
+    "\u201c": '"', "\u201d": '"', "\u201e": '"', "\u201f": '"', "\u00ab": '"', "\u00bb": '"', "\uff02": '"',
+    "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": "-", "\u2212": "-", "\uff0d": "-",
+    "\uff1b": ";", "\u037e": ";", "\uff0c": ",", "\uff08": "(", "\uff09": ")", "\uff1d": "=", "\u2026": "...",
+}  # fmt: skip
+_SUSPECT = re.compile(f"[{_INVISIBLE}{''.join(_LOOKALIKES)}]")
+_SCANNED_UP_TO = 2_000_000  # characters; the tokens of a bulk insert would take more memory than this is worth
+_HIDDEN = re.compile(f"[{_INVISIBLE}]")
+# Where any character may stand: somebody's text, or a name in quotes.
+_FREE = frozenset({"SCONST", "USCONST", "XCONST", "BCONST", "SQL_COMMENT", "C_COMMENT", "UIDENT"})
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A character where SQL has none of its kind: where it stands, and what to write instead."""
+
+    place: int
+    reason: str
+
+
+def suspect(text: str) -> Suspect | None:
+    """The first such character outside strings, comments and quoted names; None where there is none."""
+    found = list(_SUSPECT.finditer(text)) if len(text) <= _SCANNED_UP_TO else []
+    if not found:
+        return None
+    try:
+        tokens = [(each.start, each.end) for each in parser.scan(text) if _is_free(text, each.name, each.start)]
+    except parser.ParseError:
+        # A quote that is not closed: what is meant to close it is often one of these.
+        return _said(text, found[0].start())
+    at = 0
+    for each in found:
+        while at < len(tokens) and tokens[at][1] < each.start():
+            at += 1
+        if not (at < len(tokens) and tokens[at][0] <= each.start()):
+            return _said(text, each.start())
+    return None
+
+
+def _is_free(text: str, token: str, start: int) -> bool:
+    return token in _FREE or text.startswith('"', start)
+
+
+def _said(text: str, place: int) -> Suspect:
+    char = text[place]
+    code = f"U+{ord(char):04X}"
+    if char in _LOOKALIKES:
+        return Suspect(
+            place,
+            f"{char} ({code}) is not {_LOOKALIKES[char]}, though it looks like it (a word processor wrote it): type {_LOOKALIKES[char]}",
+        )
+    what = {"\u00a0": "a no-break space", "\u200b": "a zero-width space", "\ufeff": "a byte-order mark"}.get(
+        char, "a character that is not seen"
+    )
+    instead = "type a plain space" if char.isspace() or char == "\u00a0" else "delete it"
+    return Suspect(
+        place,
+        f"{what} ({code}) stands where SQL has a plain space or nothing (copied from a page or a document): {instead}",
+    )
+
+
+def visible(line: str) -> str:
+    """`line` with what is not seen shown by its number."""
+    return _HIDDEN.sub(lambda found: f"<U+{ord(found.group()):04X}>", line)

@@ -1,0 +1,66 @@
+"""On a private copy, what the provider's own rules let the deploying role do on the target: the copy's server has none of them.
+
+A policy or a trigger belongs to its table and to nobody else, so it makes no difference who wrote it. The role owns the table
+for the length of that one statement, and the other rights on it stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from pg_deploy.execution.segments import Observer
+from pg_deploy.parsing.statements import Segment, Statement
+from pg_deploy.rights.provider import ProviderGrants
+from pg_deploy.session import Backend, Connection, Target
+
+_OWNED = """update pg_catalog.pg_class c set relowner = o.oid
+from pg_catalog.pg_roles o
+where c.oid = pg_catalog.to_regclass(%s) and o.rolname = %s"""
+_OWNER = (
+    "select pg_catalog.pg_get_userbyid(relowner)::text from pg_catalog.pg_class where oid = pg_catalog.to_regclass(%s)"
+)
+
+# Within a transaction a session hears of other sessions' changes to the catalog when it takes a lock that it does not hold.
+_SEES_WHAT_OTHERS_CHANGED = "select pg_catalog.pg_relation_size('pg_catalog.pg_ts_parser')"
+
+
+class ProviderObserver(Observer):
+    """Lets `inner` look on, and lends the deploying role the tables that a statement needs the provider's leave for."""
+
+    def __init__(self, inner: Observer, admin: Target, grants: ProviderGrants) -> None:
+        self.inner = inner
+        self.admin = admin
+        self.grants = grants
+
+    def after_statement(self, connection: Connection, statement: Statement, seconds: float) -> None:
+        """As `inner`."""
+        self.inner.after_statement(connection, statement, seconds)
+
+    def before_commit(self, connection: Connection, segment: Segment) -> None:
+        """As `inner`."""
+        self.inner.before_commit(connection, segment)
+
+    def over_alone(self, target: Target, backend: Backend, statement: Statement) -> AbstractContextManager[None]:
+        """As `inner`."""
+        return self.inner.over_alone(target, backend, statement)
+
+    @contextmanager
+    def around_statement(self, connection: Connection, statement: Statement) -> Iterator[None]:
+        """The tables belong to the role while the statement runs."""
+        tables = sorted(self.grants.tables_of(statement.sql))
+        if not tables:
+            yield
+            return
+        role = str((connection.execute("select session_user::text").fetchone() or [""])[0])
+        with self.admin.session("provider") as admin:
+            admin.execute("set lock_timeout = '5s'")
+            owners = [(table, str((admin.execute(_OWNER, [table]).fetchone() or [""])[0])) for table in tables]
+            for table, _ in owners:
+                admin.execute(_OWNED, [table, role])
+            connection.execute(_SEES_WHAT_OTHERS_CHANGED)
+            try:
+                yield
+            finally:
+                for table, owner in owners:
+                    admin.execute(_OWNED, [table, owner])

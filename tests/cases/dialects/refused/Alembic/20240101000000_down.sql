@@ -1,0 +1,4 @@
+begin;
+-- Running downgrade 1975ea83b712 ->
+drop table account;
+commit;

@@ -1,0 +1,4 @@
+-- // a
+create table a (id int);
+-- //@UNDO
+drop table a;

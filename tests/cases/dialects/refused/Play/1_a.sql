@@ -1,0 +1,4 @@
+# --- !Ups
+create table a (id int);
+# --- !Downs
+drop table a;

@@ -1,0 +1,4 @@
+-- Deploy shop:a to pg
+begin;
+create table a (id int);
+commit;

@@ -1,0 +1,4 @@
+create table shops (id int);
+
+-- === ROLLBACK ===
+drop table if exists shops;

@@ -1,0 +1,4 @@
+-- @UP
+alter table clients add column phone text;
+-- @DOWN
+alter table clients drop column phone;

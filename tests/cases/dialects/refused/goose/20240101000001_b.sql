@@ -1,0 +1,5 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+create index concurrently b on a (id);
+-- +goose Down
+drop index b;

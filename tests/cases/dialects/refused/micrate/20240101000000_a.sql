@@ -1,0 +1,4 @@
+-- +micrate Up
+create table a (id int);
+-- +micrate Down
+drop table a;

@@ -1,0 +1,4 @@
+-- Up Migration
+create table a (id int);
+-- Down Migration
+drop table a;

@@ -1,0 +1,4 @@
+-- ==== UP ====
+create table a (id int);
+-- ==== DOWN ====
+drop table a;

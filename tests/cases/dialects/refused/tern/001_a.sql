@@ -1,0 +1,3 @@
+create table a (id int);
+---- create above / drop below ----
+drop table a;

@@ -1,0 +1,2 @@
+-- atlas:txmode none
+create index concurrently a_id on a (id);

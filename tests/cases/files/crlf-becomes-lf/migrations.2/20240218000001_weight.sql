@@ -1,0 +1,1 @@
+alter table public.parts add column weight numeric;

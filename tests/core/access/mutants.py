@@ -1,0 +1,166 @@
+"""Deliberate breaks of the access proof, one line each: applied, tested, taken back. A net that nothing holds is none.
+
+`make mutants` prints a line a break, and ends with 1 where one stays green.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+ACCESS = ROOT / "plugins" / "pg_deploy" / "access"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A break: in which file what becomes what, and the test that has to see it."""
+
+    name: str
+    file: str
+    was: str
+    becomes: str
+    test: str
+
+
+_NET = "tests/core/access/test_nets.py"
+MUTANTS = (
+    Mutant(
+        "engine R is ignored",
+        "verdict.py",
+        "different = real | symbolic",
+        "different = symbolic",
+        f"{_NET}::test_what_one_engine_sees_alone_is_a_difference[real]",
+    ),
+    Mutant(
+        "engine S is ignored",
+        "verdict.py",
+        "different = real | symbolic",
+        "different = real",
+        f"{_NET}::test_what_one_engine_sees_alone_is_a_difference[symbolic]",
+    ),
+    Mutant(
+        "the engines' disagreement is ignored",
+        "verdict.py",
+        "            if sids\n        ]",
+        "            if False\n        ]",
+        f"{_NET}::test_engines_that_disagree_prove_nothing",
+    ),
+    Mutant(
+        "the reading cross-check is silent",
+        "proof.py",
+        "return read + written, reads + writes",
+        "return written, reads + writes",
+        f"{_NET}::test_the_real_machinery_has_the_last_word[select]",
+    ),
+    Mutant(
+        "the writing cross-check is silent",
+        "proof.py",
+        "return read + written, reads + writes",
+        "return read, reads + writes",
+        f"{_NET}::test_the_real_machinery_has_the_last_word[delete]",
+    ),
+    Mutant(
+        "no witness is made of rows",
+        "universe.py",
+        "    if not given:\n        return",
+        "    if given is not None:\n        return",
+        f"{_NET}::test_a_row_that_nobody_has_yet_tells_two_policies_apart",
+    ),
+    Mutant(
+        "no witness is made of claims",
+        "subjects.py",
+        "return list(found.values())[:MOST_MADE]",
+        "return list(found.values())[:0]",
+        f"{_NET}::test_claims_that_nobody_has_yet_tell_two_policies_apart",
+    ),
+    Mutant(
+        "an unknown kind of fact is settled",
+        "settle.py",
+        'return f"{each.said}, and nobody has said',
+        'return None and f"{each.said}, and nobody has said',
+        f"{_NET}::test_a_kind_of_fact_that_nobody_has_thought_of_is_not_settled",
+    ),
+    Mutant(
+        "what is not settled passes",
+        "decide.py",
+        "against += [each.sentence for each in open_ones]",
+        "against += []",
+        "tests/core/access/test_decide.py",
+    ),
+    Mutant(
+        "the closure forgets operators",
+        "closure.py",
+        "if self._operators:",
+        "if False:",
+        f"{_NET}::test_the_closure_follows_every_kind_of_edge",
+    ),
+    Mutant(
+        "the closure forgets casts",
+        "closure.py",
+        "            yield from self._casts.get(word, ())",
+        "            yield from ()",
+        f"{_NET}::test_the_closure_follows_every_kind_of_edge",
+    ),
+    Mutant(
+        "the closure forgets children",
+        "closure.py",
+        "            yield from self._children.get(fact.identity, ())",
+        "            yield from ()",
+        f"{_NET}::test_the_closure_follows_every_kind_of_edge",
+    ),
+    Mutant(
+        "the closure forgets what texts name",
+        "closure.py",
+        "            for node in self._named.get(word, ()):",
+        "            for node in ():",
+        f"{_NET}::test_the_closure_follows_every_kind_of_edge",
+    ),
+    Mutant(
+        "every tuple counts as determined",
+        "cuts.py",
+        "            return known >= {alias for alias, _ in tuple_side.tables}",
+        "            return True",
+        f"{_NET}::test_a_harmless_rewrite_is_the_same",
+    ),
+)
+
+
+def _is_red(mutant: Mutant) -> bool:
+    path = ACCESS / mutant.file
+    text = path.read_text(encoding="utf-8")
+    if text.count(mutant.was) != 1:
+        raise SystemExit(
+            f'mutant "{mutant.name}": its line is not once in {mutant.file}; mend tests/core/access/mutants.py'
+        )
+    try:
+        path.write_text(text.replace(mutant.was, mutant.becomes), encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", mutant.test],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        path.write_text(text, encoding="utf-8")
+    if done.returncode not in (0, 1):
+        raise SystemExit(f'mutant "{mutant.name}": the tests could not be run:\n{done.stdout[-2000:]}')
+    return done.returncode == 1
+
+
+def main() -> int:
+    """Run all; the exit code."""
+    green = 0
+    for mutant in MUTANTS:
+        red = _is_red(mutant)
+        green += not red
+        print(f"{'✓ red' if red else '✗ GREEN'}  {mutant.name}", flush=True)
+    print(f"{len(MUTANTS) - green} of {len(MUTANTS)} breaks are seen")
+    return 1 if green else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

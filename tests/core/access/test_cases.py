@@ -1,0 +1,58 @@
+"""The cases of tests/cases/access, each as a rehearsal runs it: nothing harmful passes unnamed, nothing harmless is called different."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from demo import cluster
+from tests.core.access.cases import Case, Templates, read_cases, run_case, templates_of
+
+FOLDER = Path(__file__).resolve().parents[2] / "cases" / "access"
+CASES = {case.name: case for case in read_cases(FOLDER)}
+
+QUICK = (
+    "a02_aal2_to_aal1",
+    "a09_check_text_value_not_yet_there",
+    "b03_guard_trigger_dropped",
+    "b07_view_check_option_dropped",
+    "b11_helper_of_a_definer_rpc",
+    "b12_owner_view_opens_for_one_user",
+    "b16_operator_function_under_policy",
+    "c06_custom_jwt_role_widened",
+    "c10_realtime_publication_adds_table",
+    "c11_bucket_made_public",
+    "c17_large_object_granted",
+    "q00_noop_alter",
+    "q04_definer_helper_parallel_safe_cost",
+    "q21_revoke_public_grant_explicit",
+    "w1_harm_using_true",
+    "w5_quiet_view_rewrite",
+    "x01b_policy_on_json_column_harm",
+)
+"""One of each kind; the others take `make acceptance` their time."""
+
+
+@pytest.fixture(scope="module")
+def templates(demo_cluster: cluster.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    directory = tmp_path_factory.mktemp("access-cases")
+    for part in (directory, *directory.parents[:2]):
+        os.chmod(part, 0o755)
+    return templates_of(demo_cluster, directory)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=name, marks=() if name in QUICK else (pytest.mark.acceptance,))
+        for name, case in CASES.items()
+    ],
+)
+def test_a_case_is_what_it_must_be(case: Case, templates: Templates) -> None:
+    """Each was a way to open rows, or a false alarm, that the proof's words once hid."""
+    ran = run_case(case, templates)
+    assert not ran.wrong, "\n".join([ran.line, *ran.told])
+    if case.expect == "caught":
+        assert ran.objects

@@ -1,0 +1,231 @@
+"""What the proof's words rest on, each net held by itself: `make mutants` breaks them one by one, and this must go red."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from psycopg import sql
+
+from demo import cluster
+from pg_deploy.access import proof as proving
+from pg_deploy.access.api import SUPABASE, api_of
+from pg_deploy.access.closure import closure_of
+from pg_deploy.access.measure import Measured
+from pg_deploy.access.proof import Proof, prove
+from pg_deploy.access.real import Answer
+from pg_deploy.access.settle import settle
+from pg_deploy.access.sides import Side
+from pg_deploy.catalog.reader import Fact, Facts, read_facts
+from pg_deploy.session import Connection
+from tests.core.access.conftest import connect
+
+USER = "00000000-0000-4000-8000-00000000000{}"
+BASE = f"""
+    insert into auth.users (id) select ('00000000-0000-4000-8000-00000000000' || n)::uuid from generate_series(1, 3) n;
+    create table public.docs (id int primary key, owner uuid not null, status text not null default 'private');
+    insert into public.docs select n, ('00000000-0000-4000-8000-00000000000' || 1 + n % 3)::uuid, 'private'
+    from generate_series(1, 9) n;
+    create table public.shares (doc_id int, reader uuid);
+    insert into public.shares values (1, '{USER.format(3)}'), (1, '{USER.format(3)}'), (2, '{USER.format(1)}');
+    alter table public.docs enable row level security;
+    alter table public.shares enable row level security;
+    create policy mine on public.shares for select to authenticated using (reader = (select auth.uid()));
+    create policy own on public.docs to authenticated using (owner = (select auth.uid()));
+    create policy shared on public.docs for select to authenticated
+    using (exists (select from public.shares s where s.doc_id = docs.id and s.reader = (select auth.uid())));
+    create policy public_ones on public.docs for select to anon using (status = 'public');
+    create policy strong on public.docs as restrictive for delete to authenticated
+    using ((select auth.jwt() ->> 'aal') = 'aal2');
+    grant select, insert, update, delete on public.docs, public.shares to anon, authenticated
+"""
+REWRITTEN = "alter policy own on public.docs using ((select auth.uid()) = owner)"
+
+
+@dataclass
+class Two:
+    """Two small databases of one template: superuser connections."""
+
+    old: Connection
+    new: Connection
+
+    def prove(self, *statements: str, **options: Any) -> Proof:
+        for statement in statements:
+            self.new.execute(statement.encode())
+        return prove(self.old, self.new, **{"cross_check_s": 5.0, **options})
+
+
+@pytest.fixture
+def two(demo_cluster: cluster.Cluster) -> Iterator[Two]:
+    old, new = f"nets_old_{secrets.token_hex(4)}", f"nets_new_{secrets.token_hex(4)}"
+    cluster.empty(demo_cluster, old)
+    try:
+        with connect(demo_cluster.admin_url(old)) as connection:
+            connection.execute(BASE.encode())
+        with connect(demo_cluster.admin_url("postgres")) as admin:
+            admin.execute(
+                sql.SQL("create database {} owner postgres template {}").format(
+                    sql.Identifier(new), sql.Identifier(old)
+                )
+            )
+        with connect(demo_cluster.admin_url(old)) as one, connect(demo_cluster.admin_url(new)) as other:
+            yield Two(one, other)
+    finally:
+        cluster.drop(demo_cluster, old)
+        cluster.drop(demo_cluster, new)
+
+
+def test_a_harmless_rewrite_is_the_same(two: Two) -> None:
+    """Without this the tests below could be red for any reason; two shares of one document are one reader."""
+    proof = two.prove(REWRITTEN)
+    assert (proof.verdict, proof.found, proof.unsettled, proof.disagreements) == ("the same", (), (), ())
+    assert proof.asked == proof.subjects > 100
+
+
+def _tampering(monkeypatch: pytest.MonkeyPatch, engines: tuple[str, ...], sides: tuple[str, ...]) -> None:
+    """As if an engine were wrong about the first user's documents: one more is counted."""
+    real_measure = proving.measure
+
+    def measure(*arguments: Any) -> Measured:
+        found = real_measure(*arguments)
+        if found.side.name not in sides:
+            return found
+        for engine in engines:
+            answers = {cell: dict(of) for cell, of in getattr(found, engine).items()}
+            for cell, of in answers.items():
+                if (cell.table, cell.phase, cell.role) == ("public.docs", "select", "authenticated"):
+                    of[1] = Answer(of[1].allowed + 1, 7, 7)
+            found = replace(found, **{engine: answers})
+        return found
+
+    monkeypatch.setattr(proving, "measure", measure)
+
+
+@pytest.mark.parametrize("engine", ["real", "symbolic"])
+def test_what_one_engine_sees_alone_is_a_difference(two: Two, monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    """Each engine has its blind spots: a difference that one of them sees may not be outvoted."""
+    _tampering(monkeypatch, (engine,), ("new",))
+    assert two.prove(REWRITTEN).verdict == "different"
+
+
+def test_engines_that_disagree_prove_nothing(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wrong in the same way on both sides, an engine shows no difference; only the other one tells."""
+    _tampering(monkeypatch, ("real",), ("old", "new"))
+    proof = two.prove(REWRITTEN, cross_check_s=0.0)
+    assert proof.verdict == "not proved"
+    assert any("engines disagree" in each.reason for each in proof.unsettled)
+
+
+@pytest.mark.parametrize("phase", ["select", "delete"])
+def test_the_real_machinery_has_the_last_word(two: Two, monkeypatch: pytest.MonkeyPatch, phase: str) -> None:
+    """Both engines take the effective predicate from one place: only PostgreSQL itself can say that it is wrong there."""
+    effective = Side.effective
+
+    def wrong(self: Side, table: str, asked: Any, role: str) -> Any:
+        found = effective(self, table, asked, role)
+        if (table, asked, role) == ("public.docs", phase, "authenticated"):
+            return replace(found, permissive=(*found.permissive, "true"), restrictive=())
+        return found
+
+    monkeypatch.setattr(Side, "effective", wrong)
+    proof = two.prove(REWRITTEN)
+    assert proof.verdict == "not proved"
+    assert {each.cell.phase for each in proof.disagreements} == {phase}
+
+
+def test_a_row_that_nobody_has_yet_tells_two_policies_apart(two: Two) -> None:
+    """No document is public or unlisted today: the first one that is would be open to everybody."""
+    proof = two.prove("alter policy public_ones on public.docs using (status in ('public', 'unlisted'))")
+    assert proof.verdict == "different"
+    assert {found.role for found in proof.found} == {"anon"}
+
+
+def test_claims_that_nobody_has_yet_tell_two_policies_apart(two: Two) -> None:
+    """Signing in with a password alone was enough to delete, and the proof said that nothing had changed."""
+    proof = two.prove("alter policy strong on public.docs using ((select auth.jwt() ->> 'aal') = 'aal1')")
+    assert proof.verdict == "different"
+    said = "\n".join(found.sentence for found in proof.found)
+    assert "aal = 'aal1'" in said
+    assert "can now delete" in said
+
+
+def test_a_kind_of_fact_that_nobody_has_thought_of_is_not_settled(two: Two) -> None:
+    """The next version's next kind of object decides something, or it does not: until somebody says so, it is not proved."""
+    before = read_facts(two.old)
+    invented = Fact("row mask", "public.docs.owner", '{"shows": "everything"}', "database")
+    after = Facts(before.facts | {invented}, before.server_version, before.read_at)
+    found = settle(before, after, SUPABASE, frozenset())
+    assert [each.object for each in found.unsettled] == ["public.docs.owner"]
+    proof = prove(two.old, two.new, facts=(before, after))
+    assert proof.verdict == "not proved"
+
+
+RESTS: dict[str, tuple[str, tuple[str, str]]] = {
+    "a function by name": (
+        "create function public.f(t text) returns boolean language sql stable as 'select true';"
+        " create policy p on public.docs using (public.f(status))",
+        ("function", "public.f(text)"),
+    ),
+    "a function behind an operator": (
+        "create function public.same(a uuid, b uuid) returns boolean language sql stable as 'select a = b';"
+        " create operator public.=== (leftarg = uuid, rightarg = uuid, function = public.same);"
+        " create policy p on public.docs using (owner operator(public.===) auth.uid())",
+        ("function", "public.same(uuid,uuid)"),
+    ),
+    "a function behind a cast": (
+        "create type public.mood as enum ('open'); create function public.to_mood(t text) returns public.mood"
+        " language plpgsql stable as 'begin return null; end'; create cast (text as public.mood) with function"
+        " public.to_mood(text); create policy p on public.docs using (status::public.mood = 'open')",
+        ("function", "public.to_mood(text)"),
+    ),
+    "a table that inherits": (
+        "create table public.more () inherits (public.docs); create policy p on public.docs using (true)",
+        ("table", "public.more"),
+    ),
+    "a function of a view that a policy reads": (
+        "create function public.live(r uuid) returns boolean language sql stable as 'select true';"
+        " create view public.live_shares as select * from public.shares where public.live(reader);"
+        " create policy p on public.docs using (id in (select doc_id from public.live_shares))",
+        ("function", "public.live(uuid)"),
+    ),
+    "a function of a domain's constraint": (
+        "create function public.good(t text) returns boolean language sql immutable as 'select true';"
+        " create domain public.word as text check (public.good(value));"
+        " create policy p on public.docs using (status::public.word = 'x')",
+        ("function", "public.good(text)"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RESTS)
+def test_the_closure_follows_every_kind_of_edge(two: Two, name: str) -> None:
+    """Each was a way to replace what a policy rests on, and to be told "equal"."""
+    statements, node = RESTS[name]
+    two.new.execute(statements.encode())
+    closure = closure_of(read_facts(two.new))
+    assert node in closure.of(("table", "public.docs"))
+
+
+def test_a_role_that_can_be_set_to_is_asked(two: Two, demo_cluster: cluster.Cluster) -> None:
+    """A role of a project's own, named in a token, was nobody: `using (true)` for it was "proved unchanged"."""
+    name = f"support_{secrets.token_hex(4)}"
+    with connect(demo_cluster.admin_url("postgres")) as admin:
+        admin.execute(f"create role {name} nologin; grant {name} to authenticator".encode())
+        try:
+            two.new.execute(f"grant select on public.docs to {name}".encode())
+            assert name in api_of(read_facts(two.new)).roles
+        finally:
+            two.new.execute(f"revoke all on public.docs from {name}".encode())
+            admin.execute(f"drop role {name}".encode())
+
+
+def test_an_open_transaction_of_the_proof_is_its_own(two: Two) -> None:
+    """What the proof makes for itself is gone afterwards: the copy goes on to be rolled back and compared."""
+    before = read_facts(two.old).database_fingerprint
+    two.prove(REWRITTEN)
+    assert read_facts(two.old).database_fingerprint == before
+    row = two.new.execute("select to_regnamespace('access_proof') is null").fetchone()
+    assert row == (True,)

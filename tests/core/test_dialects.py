@@ -1,0 +1,60 @@
+"""Folders of other tools: refused by name, and plain SQL taken, whoever wrote it. Each is a folder of tests/cases/dialects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pg_deploy.errors import ForeignFileError, ForeignFolderError
+from pg_deploy.migrations.migration import load, load_usable, scan_folder
+
+CASES = Path(__file__).resolve().parents[1] / "cases" / "dialects"
+
+
+def named(part: str) -> list[str]:
+    return sorted(path.name for path in (CASES / part).iterdir())
+
+
+@pytest.mark.parametrize("tool", named("refused"))
+def test_a_file_of_another_tool_is_refused_by_name(tool: str) -> None:
+    """Else its way back is run as a change, right after the way there: green, and the table is gone."""
+    folder = scan_folder(CASES / "refused" / tool)
+    _, faults = load_usable(folder.files)
+    said = [fault for fault in (*folder.faults, *faults) if isinstance(fault, (ForeignFileError, ForeignFolderError))]
+    assert said
+    text = "\n".join(map(str, said))
+    known = {
+        "sqlx": "golang-migrate",
+        "postgrator": "golang-migrate",
+        "MyBatis": "MyBatis Migrations",
+        "Play": "Play evolutions",
+    }
+    assert known.get(tool, tool) in text
+    assert "nothing was run" in text
+
+
+@pytest.mark.parametrize("case", named("taken"))
+def test_plain_sql_is_taken_whoever_wrote_it(case: str) -> None:
+    """Else a project whose tool writes plain SQL, or who writes the way back as a comment, cannot deploy at all."""
+    folder = scan_folder(CASES / "taken" / case)
+    assert folder.faults == ()
+    loaded, faults = load_usable(folder.files)
+    assert faults == ()
+    assert loaded
+
+
+def test_what_follows_the_mark_of_the_way_back_is_said_with_its_line() -> None:
+    """Else a person does not see what would have happened, nor where to cut."""
+    (file, _) = scan_folder(CASES / "refused" / "goose").files
+    _, (fault,) = load_usable((file,))
+    assert 'line 1 ("-- +goose Up") is a file of goose' in str(fault)
+    assert 'what follows line 3 ("-- +goose Down") is its way back, and would be run here as a change' in str(fault)
+    assert "20240101000000_a/rollback.sql" in str(fault)
+
+
+def test_a_comment_that_asks_another_tool_for_something_is_named() -> None:
+    """Else its author believes that it is honoured."""
+    (file,) = scan_folder(CASES / "taken" / "atlas").files
+    (sentence,) = load(file).promises
+    assert '"-- atlas:txmode none" is a word to another tool, which nobody here honours' in sentence

@@ -1,0 +1,84 @@
+"""Undoing several migrations in one go: what the older ones made goes with them, and what has no way back is known before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pg_deploy.apply import apply
+from pg_deploy.conf import RollbackConf
+from pg_deploy.errors import PreflightError
+from pg_deploy.ledger import plan
+from pg_deploy.rollback import roll_back
+from pg_deploy.snapshot import take_snapshot
+from pg_deploy.undo.undo import look
+from pg_deploy.verify import verify
+from tests.building import write_migration
+from tests.core.working import working_on
+from tests.looking import Database
+
+FIRST, SECOND, THIRD = "20250101000000", "20250102000000", "20250103000000"
+
+
+@pytest.fixture
+def database(empty_database: str) -> Database:
+    """A target with an older table that has rows."""
+    found = Database(empty_database)
+    found.give_nothing_new_to_the_api()
+    found.run("create table public.old (id int, email text)")
+    found.run("insert into public.old values (1, 'a'), (2, 'b')")
+    return found
+
+
+def _deploy(database: Database, folder: Path, **migrations: str) -> None:
+    for version, sql in migrations.items():
+        write_migration(folder, f"{version[1:]}_change", sql)
+    with working_on(database.url, folder, ends="deployed") as work:
+        for migration in work.migrations:
+            take_snapshot(work.job, migration)
+            apply(work.job, migration)
+            verify(work.job, migration)
+
+
+def test_a_whole_set_needs_no_way_back_for_what_goes_with_what_it_made(database: Database, tmp_path: Path) -> None:
+    """Else a set cannot be undone because it dropped a column of its own table, or added a value to its own type."""
+    before = database.facts
+    _deploy(
+        database,
+        tmp_path / "m",
+        **{
+            f"v{FIRST}": "create type public.plan as enum ('free'); create table public.plans (id int, label text, p public.plan);",
+            f"v{SECOND}": "alter table public.plans drop column label; alter type public.plan add value 'paid';",
+        },
+    )
+    (tmp_path / "empty").mkdir()
+    with working_on(database.url, tmp_path / "empty") as work:
+        found = look(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
+        plan.pin_undo(work.job.ledger, work.job.deployment_id, [each.pinned for each in found])
+        assert not any(each.changed_since for each in found), "what the set itself changed is nobody else's"
+        for each in found:
+            roll_back(work.job, each.pinned.version)
+
+    assert database.facts == before
+
+
+def test_what_has_no_way_back_is_known_before_anything_is_undone(database: Database, tmp_path: Path) -> None:
+    """Else the newest is undone, the next one fails, and the database is somewhere in between."""
+    _deploy(
+        database,
+        tmp_path / "m",
+        **{
+            f"v{FIRST}": "create table public.one (id int);",
+            f"v{SECOND}": "alter table public.old drop column email;",
+            f"v{THIRD}": "create table public.three (id int);",
+        },
+    )
+    (tmp_path / "empty").mkdir()
+    with (
+        working_on(database.url, tmp_path / "empty") as work,
+        pytest.raises(PreflightError, match=f'(?s)column public.old.email: it was dropped.*down_to "{SECOND}"'),
+    ):
+        look(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
+
+    assert database.has("public.three")
