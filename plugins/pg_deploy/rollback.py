@@ -39,6 +39,7 @@ _NOTHING_LEFT = "rolled back already by an earlier try"
 _NOTHING_TAKEN = "nothing had taken effect, nothing was run"
 _OWN_ONLY = "rolled back: its own changes are gone, and what others changed is as they left it"
 _NOT_BEGUN = "nothing had been begun, nothing was run"
+_IN_DOUBT = " (this migration's doing or another's, nothing tells which)"
 _THEN = "\nthen the rollback failed: "
 
 
@@ -161,10 +162,18 @@ def _goal(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> Goal:
     after = snapshot.load(job.ledger, current.id, "after") or start
     done = read_doing(job.ledger, current, _as_deployed(job, current, pinned), before, after)
     undoing = statements_of(pinned.rollback, current.stem)
-    own_of = replace(done, statements=(*done.statements, *undoing)).own_of
+    both = replace(done, statements=(*done.statements, *undoing))
     made = made_by(job.ledger, older_of_run(job.ledger, job.deployment_id, current))
-    next_ones = going(made, before.facts)
-    goal = undo_goal(before, after, start, done.own(before, after), own_of, going=next_ones)
+    goal = undo_goal(
+        before,
+        after,
+        start,
+        done.own(before, after),
+        both.own_of,
+        done.doubtful(before, after),
+        replace(done, statements=undoing, rehearsed=frozenset()).doubtful_of,
+        going=going(made, before.facts),
+    )
     for line in goal.changed_since:
         job.log.warning("changed since by others: %s", line)
     _say_changed_by_others(job, goal.others)
@@ -305,7 +314,7 @@ def _prove(job: Job, current: Attempt, goal: Goal, before: Facts) -> bool:
     now = job.guard.read_facts()
     now = mend(job, current, goal, now)
     snapshot.save(job.ledger, job.deployment_id, current.id, "rolled_back", now)
-    lines = describe(goal.difference(now))
+    lines = (*describe(goal.difference(now)), *(f"{line}{_IN_DOUBT}" for line in goal.in_doubt(now)))
     along = goal.went_along(now)
     meanwhile = goal.changed_meanwhile(now)
     others = (*goal.others, *meanwhile)

@@ -1,16 +1,25 @@
--- Which of these objects have a row in the catalog that a transaction of the attempt wrote last: the ledger's rows of its
--- statements were written by the very same transactions. Later writers hide earlier ones; a row that is gone is not found.
+-- Who wrote, since the snapshot before the attempt, the catalog's rows of these objects: "own" are the attempt's transactions
+-- (the ledger's rows of its statements were written by the very same ones), "others" those that had begun before it, "later"
+-- the rest. Later writers hide earlier ones; a row that is gone is not found. Ages, not numbers: those come round again.
 with wanted as (
     select k.kind, k.identity, k.relation, k.name
     from unnest(%(kinds)s::text[], %(identities)s::text[], %(relations)s::text[], %(names)s::text[])
         as k (kind, identity, relation, name)
 ),
 own as (
-    select distinct s.xmin as xid
+    select s.xmin as xid, age(s.xmin) as age, s.ended_at is not null as committed
     from deploy_ledger.statement_run s
     where s.attempt_id = %(attempt)s
       and s.direction = 'apply'
-      and s.ended_at is not null
+),
+since as (
+    select age(s.xmin) as age
+    from deploy_ledger.snapshot s
+    where s.attempt_id = %(attempt)s
+      and s.moment = 'before'
+      and s.location = 'target'
+    order by s.id
+    limit 1
 ),
 written as (
     select w.kind, w.identity, c.xmin as xid
@@ -38,6 +47,19 @@ written as (
     join pg_catalog.pg_attribute a on a.attrelid = pg_catalog.to_regclass(w.relation) and a.attname = w.name
     where w.kind = 'column'
     union all
+    select w.kind, w.identity, d.xmin
+    from wanted w
+    join pg_catalog.pg_attribute a on a.attrelid = pg_catalog.to_regclass(w.relation) and a.attname = w.name
+    join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where w.kind = 'column'
+    union all
+    -- NOT NULL, which is said with the column
+    select w.kind, w.identity, c.xmin
+    from wanted w
+    join pg_catalog.pg_attribute a on a.attrelid = pg_catalog.to_regclass(w.relation) and a.attname = w.name
+    join pg_catalog.pg_constraint c on c.conrelid = a.attrelid and c.contype = 'n' and c.conkey = array[a.attnum]
+    where w.kind = 'column'
+    union all
     select w.kind, w.identity, p.xmin
     from wanted w
     join pg_catalog.pg_policy p on p.polrelid = pg_catalog.to_regclass(w.relation) and p.polname = w.name
@@ -53,6 +75,14 @@ written as (
     join pg_catalog.pg_trigger t on t.tgrelid = pg_catalog.to_regclass(w.relation) and t.tgname = w.name
     where w.kind = 'trigger'
 )
-select distinct w.kind, w.identity
+select distinct
+    w.kind,
+    w.identity,
+    case
+        when exists (select from own o where o.committed and o.xid = w.xid) then 'own'
+        when age(w.xid) > (select max(o.age) from own o) then 'others'
+        else 'later'
+    end
 from written w
-join own o on o.xid = w.xid
+where age(w.xid) < (select s.age from since s)
+   or exists (select from own o where o.committed and o.xid = w.xid)

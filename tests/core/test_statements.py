@@ -361,6 +361,24 @@ def test_what_cannot_be_read_from_the_text_is_opaque(sql: str, opaque: bool) -> 
 
 
 @pytest.mark.parametrize(
+    ("sql", "unseen"),
+    [
+        ("select cron.schedule('j', '* * * * *', $$select public.work()$$)", False),
+        ("select cron.unschedule(jobid) from cron.job where jobname = 'j'", False),
+        ("select cron.schedule('j', '* * * * *', 'select 1'), public.work()", True),
+        ("do $$ begin end $$", True),
+        ("call public.work()", True),
+        ("create extension citext", True),
+        ("select max(id) from public.t", False),
+        ("alter table public.t add column c int", False),
+    ],
+)
+def test_what_may_change_objects_that_it_does_not_name_is_told(sql: str, unseen: bool) -> None:
+    """Else what a function did would be called the work of others, or every cron job would cast doubt on the rest."""
+    assert one(sql).unseen is unseen
+
+
+@pytest.mark.parametrize(
     ("sql", "writes"),
     [
         ("insert into t values (1)", True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -133,6 +134,52 @@ def test_a_table_that_it_made_and_its_rollback_forgot_is_still_red(database: Dat
 
     assert database.attempts == [(VERSION, "rollback_failed")]
     assert database.has("public.orders_2026_12")
+
+
+@pytest.mark.parametrize(
+    ("sql", "left"),
+    [
+        (
+            "alter table public.keyed add constraint keyed_pkey primary key using index keyed_id;",
+            "column public.keyed.id",
+        ),
+        ("alter table public.parent alter column id set not null;", "column public.child.id"),
+        ("create index on public.parent (id);", "index public.child_id_idx"),
+        ("do $$ begin execute 'drop view public.old' || '_view'; end $$;", "removed view public.old_view"),
+        (
+            "do $$ begin execute 'create table public.' || 'hidden (id int)'; exception when others then null; end $$;",
+            "added table public.hidden",
+        ),
+    ],
+)
+def test_what_its_statements_changed_without_a_name_is_not_the_work_of_others(
+    database: Database, fail: Fail, sql: str, left: str
+) -> None:
+    """Else "rolled back" would stand beside a change of its own that no text names, and nobody would look for it."""
+    database.run("""
+        create table public.keyed (id int);
+        create unique index keyed_id on public.keyed (id);
+        create table public.parent (id int) partition by range (id);
+        create table public.child partition of public.parent for values from (0) to (9);
+    """)
+
+    with pytest.raises(RollbackNotProvenError, match=re.escape(left)):
+        fail(sql, "select 1;", meanwhile="comment on table public.secret is 'looked at'", verified=True)
+
+    assert database.attempts == [(VERSION, "rollback_failed")]
+
+
+def test_what_may_be_others_work_is_never_taken_back(database: Database, fail: Fail) -> None:
+    """Else doubt would give back the grant that a security fix had revoked: it is named, and left."""
+    with pytest.raises(
+        RollbackNotProvenError, match=r"removed grant table public\.secret to anon.*nothing tells which"
+    ) as said:
+        fail("do $$ begin perform 1; end $$;", None, verified=True)
+
+    assert not database.value("select has_table_privilege('anon', 'public.secret', 'select')")
+    assert database.has("public.orders_2026_12")
+    assert database.value("select public.who()") == "mended"
+    assert "orders_2026_12" not in str(said.value), "its row was written by somebody older"
 
 
 def test_a_verified_attempt_is_measured_alike(database: Database, fail: Fail) -> None:

@@ -269,7 +269,7 @@ def test_a_target_without_a_ledger_is_refused(database: Database, rollback: Roll
 def test_a_migration_that_declares_that_it_cannot_be_undone_is_refused_with_its_reason(
     database: Database, deploy: Deploy, rollback: Rollback, tmp_path: Path
 ) -> None:
-    """Its author knew better than any generator; and nobody is asked twice about it while it is deployed."""
+    """Its author knew better than any generator; a person has approved of it as of anything that cannot be undone."""
     folder = tmp_path / "final"
     write_migration(
         folder,
@@ -277,7 +277,7 @@ def test_a_migration_that_declares_that_it_cannot_be_undone_is_refused_with_its_
         "create table public.notes (id integer);",
         manifest="risk: low\nrollback: none\nrollback_reason: letters were sent\n",
     )
-    assert deploy(folder, {"approval": "risky"}).state == "success"
+    assert deploy(folder, {"approval": "risky"}, answer="Approve").state == "success"
 
     refused = rollback({"version": NOTES})
 

@@ -38,9 +38,9 @@ def undone_as_it_was(name: str, *cases: str) -> None:
                 assert state(server.url(), server.bindir) == before
 
 
-def test_a_view_made_anew_is_undone_and_proven_on_18() -> None:
-    """Else a right rollback looks wrong on the server that everybody moves to."""
-    undone_as_it_was("18-wheel", "m-view")
+def test_a_validated_not_null_and_a_view_made_anew_are_undone_and_proven_on_18() -> None:
+    """Else a failed check leaves the database "between two states" on the server that everybody moves to."""
+    undone_as_it_was("18-wheel", "m-validate", "m-view")
 
 
 @pytest.mark.acceptance

@@ -21,6 +21,22 @@ from pg_deploy.session import Connection
 ARGUMENTS = 40
 """Combinations of arguments that a function is called with, at most."""
 CALL_MS = 2000
+_AT = ("2000-01-01", "2100-01-01")
+_MADE = {
+    "boolean": ("true", "false"),
+    "jsonb": ("{}",),
+    "json": ("{}",),
+    "date": _AT,
+    "timestamp with time zone": _AT,
+    "timestamp without time zone": _AT,
+    "time without time zone": ("12:00",),
+    "interval": ("1 day", "100 years"),
+    "numeric": ("0", "1", "1000000"),
+    "double precision": ("0", "1", "1000000"),
+    "real": ("0", "1", "1000000"),
+    "bytea": ("",),
+}
+"""Arguments of types whose values choose no row by themselves: beside an id that occurs, they need not occur."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +81,8 @@ def call_differences(
             continue
         given = _arguments(before, values)
         if given is None:
-            unsettled.append(Unsettled(identity, f"there are no values of {', '.join(before.types)} to call it with"))
+            missing = ", ".join(kind for kind in before.types if not _values(kind, values))
+            unsettled.append(Unsettled(identity, f"there are no values of {missing} to call it with"))
             continue
         statements = [before.sql(arguments) for arguments in given]
         differing: dict[str, list[tuple[Subject, str, str, str]]] = {}
@@ -101,15 +118,17 @@ def _arguments(call: _Call, values: Mapping[str, Sequence[str]]) -> list[list[st
         return [[]]
     each = []
     for kind in call.types:
-        listed = [literal(value) for value in values.get(kind, ())]
-        if kind == "boolean":
-            listed = ["true", "false"]
+        listed = [literal(value) for value in _values(kind, values)]
         if not listed:
             return None
         each.append(["null", *listed])
     if len(each) == 1:
         return [[value] for value in each[0][:ARGUMENTS]]
     return [list(some) for some in islice(_spread(each), ARGUMENTS)]
+
+
+def _values(kind: str, occurring: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    return occurring.get(kind) or _MADE.get(kind) or (("{}",) if kind.endswith("[]") else ())
 
 
 def _spread(each: Sequence[Sequence[str]]) -> Iterator[tuple[str, ...]]:

@@ -74,7 +74,7 @@ def read_objects(cursor: psycopg.Cursor[TupleRow], which: Which) -> Objects | No
     if which == "none":
         return None
     included = (_SQL / "included.sql").read_text(encoding="utf-8")
-    system, database = _place(cursor)
+    system, database = place(cursor)
     if which == "held":
         row = cursor.execute((included + (_SQL / "held.sql").read_text(encoding="utf-8")).encode()).fetchone()
         return Objects(system, database, _tuples(json.loads(row[0]) if row else ()))
@@ -83,7 +83,8 @@ def read_objects(cursor: psycopg.Cursor[TupleRow], which: Which) -> Objects | No
     return Objects(system, database, tuple(rows), True, tuple(edges), tuple(_positions(cursor)))
 
 
-def _place(cursor: psycopg.Cursor[TupleRow]) -> tuple[str, int]:
+def place(cursor: psycopg.Cursor[TupleRow]) -> tuple[str, int]:
+    """The server and the database that a session is in. Reads only."""
     row = cursor.execute(
         """select (select system_identifier from pg_catalog.pg_control_system())::text, b.oid::bigint
         from pg_catalog.pg_database b where b.datname = current_database()"""

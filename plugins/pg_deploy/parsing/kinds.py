@@ -114,6 +114,7 @@ _HARMLESS_PREFIXES = (
     *("array_", "current_", "date_", "has_", "hashtext", "json_", "jsonb_", "make_", "pg_advisory_", "pg_get_"),
     *("pg_notify", "pg_try_advisory_", "quote_", "regexp_", "string_", "to_"),
 )
+_OF_JOBS = frozenset({"cron.schedule", "cron.schedule_in_database", "cron.unschedule", "cron.alter_job"})
 _SESSION_FUNCTIONS = re.compile(r"(pg_catalog\.)?(pg_advisory_lock(_shared)?|pg_try_advisory_lock(_shared)?)")
 
 
@@ -245,6 +246,15 @@ def is_opaque(node: object) -> bool:
     if name == "ExplainStmt":
         return switched_on(options(stmt.get("options")), "analyze") and is_opaque(stmt.get("query"))
     return name == "SelectStmt" and any(not _is_harmless(function) for function, _ in called(node))
+
+
+def changes_unseen(node: object) -> bool:
+    """Tell whether the statement may change objects that its text does not name: one that is opaque, unless all that it
+    calls are pg_cron's functions, which change jobs only."""
+    name, _ = opened(node)
+    if not is_opaque(node) or name != "SelectStmt":
+        return is_opaque(node)
+    return any(not _is_harmless(function) and function not in _OF_JOBS for function, _ in called(node))
 
 
 def _is_harmless(function: str) -> bool:

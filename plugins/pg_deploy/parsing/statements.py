@@ -12,6 +12,7 @@ from pg_deploy.parsing.kinds import (
     ConcurrentIndex,
     ObjectName,
     changes_session,
+    changes_unseen,
     concurrent_index,
     is_opaque,
     kind_of,
@@ -47,10 +48,10 @@ class Statement:
     """One statement of a file, as it is sent, and what its text says about it.
 
     `sql` is the file's own text without the `;`; `line` (from 1) is where its first token stands. `locks` are those on
-    relations that existed before the statement's transaction. `opaque`: what it locks cannot be read. `session_state`:
-    it leaves a setting or a lock in the session. `commits`: it ends transactions itself, so it runs in none.
-    `may_find_it_there`: what it creates may have been there before. `summary` is one line for logs, without comments
-    and secrets.
+    relations that existed before the statement's transaction. `opaque`: what it locks cannot be read. `unseen`: it may
+    change objects that it does not name. `session_state`: it leaves a setting or a lock in the session. `commits`: it
+    ends transactions itself, so it runs in none. `may_find_it_there`: what it creates may have been there before.
+    `summary` is one line for logs, without comments and secrets.
     """
 
     ordinal: int
@@ -60,6 +61,7 @@ class Statement:
     transactional: bool
     locks: tuple[LockClaim, ...]
     opaque: bool
+    unseen: bool
     writes_rows: bool
     session_state: bool
     commits: bool
@@ -128,6 +130,7 @@ def _statement(ordinal: int, raw: RawStatement, *, commits: bool) -> Statement:
         transactional=runs_in_transaction(raw.tree) and not commits,
         locks=lock_claims(raw.tree),
         opaque=is_opaque(raw.tree),
+        unseen=changes_unseen(raw.tree),
         writes_rows=writes_rows(raw.tree),
         session_state=changes_session(raw.tree),
         commits=commits,

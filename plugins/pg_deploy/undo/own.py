@@ -1,20 +1,21 @@
-"""What an attempt did itself: only that is taken back. Whatever else differs was done by others meanwhile.
+"""What an attempt did itself: only that is taken back. What it cannot have done was done by others meanwhile.
 
 Three witnesses say what was done, the most exact first: the difference that a rehearsal of the same text made on a copy where
-nobody else works; the transactions that wrote the rows of the catalog; and the text of the statements that took effect.
+nobody else works; the transactions that wrote the rows of the catalog; and the text of the statements that took effect. What
+a statement may have changed, and no witness gives to others, is never theirs: it is the attempt's, or in doubt.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pg_deploy.catalog.diff import Difference, compare
 from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.inverse.grants import parse_grant
-from pg_deploy.inverse.model import ON_RELATION, Key
+from pg_deploy.inverse.model import ON_RELATION, RELATIONS, Key
 from pg_deploy.inverse.names import own_name, owner_of
 from pg_deploy.inverse.order import dependents, relation_of
 from pg_deploy.inverse.renames import take_back_names
@@ -46,16 +47,24 @@ _TOUCHED_BY = {
     "role": ("role", "group", "user"),
     "setting": ("role", "database", "user"),
 }
+# What commands on a table change without naming it: NOT NULL by a key's index or a validated constraint, what comes with
+# a partition, a parent or a type.
+_CHANGED_WITH_TABLE = ("column", "constraint", "index", "trigger", "rule", "statistics")
+_FOLLOWING = ("column", "constraint", "index", "trigger")
+"""What partitions and children get, change and lose together with their parent."""
 
 
 @dataclass(frozen=True)
 class Doing:
-    """What is known of an attempt's effects: the keys that its rehearsal changed, and those that its transactions wrote,
-    where there are any, and its statements."""
+    """What is known of an attempt's effects: the keys that its rehearsal changed, those that its transactions wrote, where
+    there are any, and its statements. `others`: keys that others wrote, and the attempt not after them; `later`: those that
+    others wrote after it had begun, which may hide that it wrote them too."""
 
     statements: Sequence[Statement]
     rehearsed: frozenset[Key] = frozenset()
     written: frozenset[Key] = frozenset()
+    others: frozenset[Key] = frozenset()
+    later: frozenset[Key] = frozenset()
 
     def own(self, before: Facts, after: Facts) -> frozenset[Key]:
         """The keys of that part of the difference which is the attempt's. Pure."""
@@ -67,7 +76,11 @@ class Doing:
         """As `own`, of a difference that `before` leads away from. Pure."""
         every = [*found.added, *found.removed, *(new for _, new in found.changed)]
         certain = self.rehearsed | self.written
-        own = {_key(fact) for fact in every if _key(fact) in certain or self._names(fact)}
+        above = _parents([*before.facts, *found.added, *(new for _, new in found.changed)])
+        own = {_key(fact) for fact in every if _key(fact) in certain or self._names(fact, above)}
+        if not self.rehearsed:
+            may = {_key(fact) for fact in every if self._may_have_changed(fact, above)}
+            own |= may - self.others - self.later
         own |= {("index", identity) for kind, identity in _beside(own) if kind == "index"} & set(map(_key, every))
         own |= parts_of(found.added, own) | parts_of(found.removed, own)
         # What a cascade took along names what was dropped; what names a thing by its new name was changed by the renaming.
@@ -76,8 +89,29 @@ class Doing:
         own |= along & {_key(fact) for fact in (*found.removed, *(old for old, _ in found.changed))}
         return frozenset(own)
 
-    def _names(self, fact: Fact) -> bool:
-        return any(_is_named(fact, statement, _tokens(statement.sql)) for statement in self.statements)
+    def doubtful(self, before: Facts, after: Facts) -> frozenset[Key]:
+        """The keys of that part of the difference which may be the attempt's or another's: no witness decides. Pure."""
+        return self.doubtful_of(compare(before, after), before) - self.own(before, after)
+
+    def doubtful_of(self, found: Difference, before: Facts) -> frozenset[Key]:
+        """As `doubtful`, of a difference that `before` leads away from. Pure."""
+        unseen = any(statement.unseen or _takes_along(statement) for statement in self.statements)
+        above = _parents([*before.facts, *found.added, *(new for _, new in found.changed)])
+        every = [*found.added, *found.removed, *(new for _, new in found.changed)]
+        may = {_key(fact) for fact in every if unseen or (not self.rehearsed and self._may_have_changed(fact, above))}
+        return frozenset(may) - self.own_of(found, before) - self.others - parts_of(found.added, self.others)
+
+    def _names(self, fact: Fact, above: Mapping[str, frozenset[str]]) -> bool:
+        return any(_is_named(fact, statement, _tokens(statement.sql), above) for statement in self.statements)
+
+    def _may_have_changed(self, fact: Fact, above: Mapping[str, frozenset[str]]) -> bool:
+        relation = relation_of(fact)
+        if fact.kind not in _CHANGED_WITH_TABLE or relation is None:
+            return False
+        names = {_plain(each) for each in (relation, *above.get(relation, ()))}
+        return any(
+            _changes_parts(fact, statement) and bool(names & _tokens(statement.sql)) for statement in self.statements
+        )
 
 
 def _moved_up(found: Difference, own: frozenset[Key]) -> frozenset[Key]:
@@ -113,7 +147,46 @@ def names_of_changes(before: Facts, after: Facts) -> dict[str, list[list[str]]]:
     }
 
 
-def _is_named(fact: Fact, statement: Statement, tokens: frozenset[str]) -> bool:
+def _changes_parts(fact: Fact, statement: Statement) -> bool:
+    """Whether it may change a part of a relation that it does not name."""
+    if fact.kind == "index" and statement.kind == "create index":
+        return True  # one on each partition
+    return statement.kind in (
+        "alter table",
+        "alter foreign table",
+        "alter view",
+        "alter materialized view",
+        "create table",
+    )
+
+
+def _takes_along(statement: Statement) -> bool:
+    """Whether it may change, or drop, what it does not name and what names nothing of it."""
+    return statement.kind.startswith(("drop owned", "reassign owned", "import foreign schema", "drop schema"))
+
+
+def _parents(facts: Iterable[Fact]) -> Mapping[str, frozenset[str]]:
+    """All that each table inherits from, or is a partition of, at any distance."""
+    direct: dict[str, set[str]] = {}
+    for fact in facts:
+        if fact.kind in RELATIONS:
+            direct.setdefault(fact.identity, set()).update(
+                str(parent).removesuffix(" (detach pending)") for parent in fact.properties.get("inherits") or ()
+            )
+    found: dict[str, frozenset[str]] = {}
+    for relation in (each for each, parents in direct.items() if parents):
+        seen: set[str] = set()
+        waiting = list(direct[relation])
+        while waiting:
+            parent = waiting.pop()
+            if parent not in seen:
+                seen.add(parent)
+                waiting.extend(direct.get(parent, ()))
+        found[relation] = frozenset(seen)
+    return found
+
+
+def _is_named(fact: Fact, statement: Statement, tokens: frozenset[str], above: Mapping[str, frozenset[str]]) -> bool:
     if not _may_touch(fact, statement, tokens):
         return False
     if fact.kind == "cron job":
@@ -125,7 +198,9 @@ def _is_named(fact: Fact, statement: Statement, tokens: frozenset[str]) -> bool:
     if fact.kind == "constraint" and _plain(owner_of(fact.identity)) in tokens:
         return _plain(fact.identity) in tokens or bool(_UNNAMED_CONSTRAINT & tokens)
     if fact.kind in ON_RELATION:
-        return {_plain(fact.identity), _plain(owner_of(fact.identity))} <= tokens
+        relation = owner_of(fact.identity)
+        parents = above.get(relation, ()) if fact.kind in _FOLLOWING else ()
+        return _plain(fact.identity) in tokens and any(_plain(each) in tokens for each in (relation, *parents))
     if fact.kind == "index" and statement.kind.startswith("create index") and not statement.creates:
         return _plain(relation_of(fact) or "") in tokens
     if fact.kind in ("membership", "setting", "default grant"):

@@ -38,6 +38,11 @@ class Goal:
     """What the attempt did itself; None where nobody else is at work, so that all of it is."""
     own_of: OwnOf | None = None
     """Which part of a difference that came about during the rollback is the rollback's."""
+    doubtful: frozenset[Key] = frozenset()
+    """What may be the attempt's or another's: it is not undone, and a reason for red while it differs from `before`."""
+    doubtful_of: OwnOf | None = None
+    """As `doubtful`, of a difference that came about during the rollback."""
+    before: Facts | None = None
     others: tuple[str, ...] = ()
     """One line for each thing that others changed while the attempt was at work: it is left as it is."""
 
@@ -49,13 +54,24 @@ class Goal:
         ours = self._ours(found)
         return _part(found, lambda key: key not in self.tolerated and key in ours)
 
+    def in_doubt(self, now: Facts) -> tuple[str, ...]:
+        """What differs, and may be the attempt's, its rollback's or another's; one line each."""
+        if self.start is None or self.before is None:
+            return ()
+        kept = describe(_part(compare(self.before, now), lambda key: key in self.doubtful))
+        return tuple(dict.fromkeys((*kept, *describe(self._theirs(now, doubtful=True)))))
+
     def changed_meanwhile(self, now: Facts) -> tuple[str, ...]:
         """What others changed while the rollback was at work; one line each."""
         if self.start is None:
             return ()
+        return describe(self._theirs(now, doubtful=False))
+
+    def _theirs(self, now: Facts, *, doubtful: bool) -> Difference:
         found = self._found(now)
-        ours = self._ours(found)
-        return describe(_part(found, lambda key: key not in self.tolerated and key not in ours))
+        ours = self._ours(found) | self.tolerated
+        doubts = self.doubtful_of(found, self.expected) if self.doubtful_of else frozenset()
+        return _part(found, lambda key: key not in ours and (key in doubts) is doubtful)
 
     def _found(self, now: Facts) -> Difference:
         moved = self._moved_tables()
@@ -95,6 +111,8 @@ def undo_goal(
     start: Facts,
     own: frozenset[Key] | None = None,
     own_of: OwnOf | None = None,
+    doubtful: frozenset[Key] = frozenset(),
+    doubtful_of: OwnOf | None = None,
     *,
     going: frozenset[Key] = frozenset(),
 ) -> Goal:
@@ -104,7 +122,7 @@ def undo_goal(
     """
     whole, after = after, after if own is None else only_own(before, after, own)
     did = compare(before, after)
-    others = describe(compare(after, whole))
+    others = describe(_part(compare(after, whole), lambda key: key not in doubtful))
     added = frozenset(map(_key, did.added))
     restored = {
         _key(fact): fact for fact in (*did.removed, *(old for old, _ in did.changed)) if _key(fact) not in going
@@ -112,17 +130,20 @@ def undo_goal(
     expected = {key: fact for key, fact in start.by_key.items() if key not in added} | restored
     touched = added | restored.keys()
     since = [key for key in touched if start.by_key.get(key) != after.by_key.get(key)]
-    protected = frozenset(start.by_key.keys() - added - parts_of(start.facts, added))
+    protected = frozenset(start.by_key.keys() - added - doubtful - parts_of(start.facts, added | doubtful))
     lines = describe(compare(_only(after, since), _only(start, since)))
     return Goal(
         replace(_facts(expected, start), objects=before.objects),
         protected,
-        frozenset(since),
+        frozenset(since) | doubtful,
         lines,
         added,
         start,
         own,
         own_of,
+        doubtful,
+        doubtful_of,
+        before,
         others,
     )
 

@@ -216,8 +216,10 @@ def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozens
         raise NothingToUndoError(
             current.stem, "has no text or no snapshot in the ledger", "undo it with a new migration"
         )
-    own = read_doing(connection, current, pinned, before, after).own(before, after)
-    others = describe(compare(only_own(before, after, own), after))
+    doing = read_doing(connection, current, pinned, before, after)
+    own, doubtful = doing.own(before, after), frozenset(doing.doubtful(before, after))
+    others = describe(compare(only_own(before, after, own | doubtful), after))
+    in_doubt = describe(compare(only_own(before, after, own), only_own(before, after, own | doubtful)))
     after = only_own(before, after, own)
     remarks: tuple[str, ...] = ()
     if pinned.rollback is None:
@@ -228,7 +230,11 @@ def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozens
         current,
         pinned,
         count_losses(connection, before, after, now),
-        (*goal.changed_since, *(f"{line}, while it was deployed" for line in others)),
+        (
+            *goal.changed_since,
+            *(f"{line}, while it was deployed" for line in others),
+            *(f"{line}, while it was deployed, or by the migration: nothing tells which" for line in in_doubt),
+        ),
         built_on(before, after, now),
         remarks,
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pg_deploy.catalog.diff import compare
 from pg_deploy.catalog.identities import unquoted
+from pg_deploy.catalog.objects import place
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.errors import PgDeployError
 from pg_deploy.inverse.model import ON_RELATION, Key
@@ -34,10 +35,8 @@ def read_doing(connection: Connection, current: Attempt, pinned: Pinned, before:
     )
     by_kind = rehearsed.detail.get(CHANGES) or {} if rehearsed is not None else {}
     changes = [key for keys in by_kind.values() for key in keys]
-    written: frozenset[Key] = frozenset()
-    if not changes and any(statement.opaque for statement in statements):
-        written = _written(connection, current, before, after)
-    return Doing(statements, frozenset((kind, identity) for kind, identity in changes), written)
+    written, others, later = _written(connection, current, before, after)
+    return Doing(statements, frozenset((kind, identity) for kind, identity in changes), written, others, later)
 
 
 def statements_of(text: str | None, file: str) -> tuple[Statement, ...]:
@@ -62,7 +61,13 @@ def _took_effect(connection: Connection, current: Attempt, pinned: Pinned) -> tu
     )
 
 
-def _written(connection: Connection, current: Attempt, before: Facts, after: Facts) -> frozenset[Key]:
+def _written(
+    connection: Connection, current: Attempt, before: Facts, after: Facts
+) -> tuple[frozenset[Key], frozenset[Key], frozenset[Key]]:
+    """What the attempt's transactions wrote last, what others wrote before it began, and after.
+
+    Nothing is others' where it may be another database by now: a restored one was written by whoever restored it.
+    """
     found = compare(before, after)
     keys: Sequence[Key] = [(f.kind, f.identity) for f in (*found.added, *(new for _, new in found.changed))]
     rows = connection.execute(
@@ -75,4 +80,12 @@ def _written(connection: Connection, current: Attempt, before: Facts, after: Fac
             "names": [unquoted(own_name(identity)) if kind in ON_RELATION else None for kind, identity in keys],
         },
     ).fetchall()
-    return frozenset((row[0], row[1]) for row in rows)
+    by_whom: dict[Key, set[str]] = {}
+    for kind, identity, whom in rows:
+        by_whom.setdefault((kind, identity), set()).add(whom)
+    written, later = (frozenset(key for key, found in by_whom.items() if whom in found) for whom in ("own", "later"))
+    with connection.cursor() as cursor:
+        here = place(cursor)
+    if before.objects is None or (before.objects.system, before.objects.database) != here:
+        return written, frozenset(), frozenset()
+    return written, frozenset(by_whom) - written - later, later - written

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 import pytest
 
+from demo import cluster
 from pg_deploy.access.decide import decide, read_access_file
 from pg_deploy.access.differences import access_changes
 from pg_deploy.access.facts import access_facts
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.lints import FAILING, added, run_lints
 from pg_deploy.parsing.statements import split_check
-from tests.core.access.conftest import Pair
+from tests.core.access.conftest import Pair, connect
 
 FOLDER = Path(__file__).resolve().parents[3] / "sql" / "migrations"
 STEMS = sorted(path.stem for path in FOLDER.glob("*.sql"))
@@ -34,6 +36,23 @@ def test_a_migration_is_what_it_declares(pair: Pair, stem: str) -> None:
     assert proof.verdict in ("equal", "the same")
     new = added(lints_before, run_lints(pair.new))
     assert [finding.sentence for finding in new if finding.level in FAILING] == []
+
+
+def test_each_is_what_it_declares_after_those_before_it(demo_cluster: cluster.Cluster) -> None:
+    """Else a set passes one by one and fails together: a function of the first reads what the second's policies guard."""
+    names = [f"access_{side}_{secrets.token_hex(4)}" for side in ("before", "after")]
+    urls = [cluster.clone(demo_cluster, name) for name in names]
+    try:
+        with connect(demo_cluster.admin_url(names[0])) as old, connect(demo_cluster.admin_url(names[1])) as new:
+            before, after = Pair(old, old, urls[0], urls[0]), Pair(old, new, urls[1], urls[0])
+            for stem in STEMS:
+                after.deploy(*statements(stem))
+                proof = after.prove()
+                assert decide("unchanged", read_access_file(FOLDER / stem), proof).against == ()
+                before.deploy(*statements(stem))
+    finally:
+        for name in names:
+            cluster.drop(demo_cluster, name)
 
 
 def test_after_all_four_the_advisor_finds_no_more_than_before(pair: Pair) -> None:
