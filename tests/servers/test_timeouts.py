@@ -67,9 +67,12 @@ def _be_slow(connection: psycopg.Connection[tuple[object, ...]]) -> None:
 def test_many_short_looks_before_the_commit_are_no_lost_connection(newer: Server, tmp_path: Path) -> None:
     """Else a busy machine, which takes long for what the engine reads before the commit, ends the session from 17 on."""
     write_migration(tmp_path / "m", STEM, "lock table public.looked_at;")
-    with psycopg.connect(newer.url(), autocommit=True) as connection:
+    url = newer.url("looking")
+    with psycopg.connect(newer.admin_url(), autocommit=True) as admin:
+        admin.execute("create database looking owner postgres")
+    with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create table public.looked_at (id int)")
-    with working_on(newer.url(), tmp_path / "m", Limits(lock_budget=0.5)) as work:
+    with working_on(url, tmp_path / "m", Limits(lock_budget=0.5)) as work:
 
         class Looking(type(work.job.observer)):  # type: ignore[misc]
             def before_commit(self, connection: psycopg.Connection[tuple[object, ...]], segment: object) -> None:
@@ -79,4 +82,4 @@ def test_many_short_looks_before_the_commit_are_no_lost_connection(newer: Server
         take_snapshot(work.job, work.migrations[0])
         apply(replace(work.job, observer=Looking()), work.migrations[0])
 
-    assert Database(newer.url()).attempts[-1][1] == "applied"
+    assert Database(url).attempts[-1][1] == "applied"
