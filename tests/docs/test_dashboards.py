@@ -20,7 +20,7 @@ def test_promtool_is_content_with_the_rules() -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.fail(
-            "promtool is not installed: `make test` installs it, or run `apt-get install prometheus`", pytrace=False
+            "promtool is not installed: `make test` installs Debian's package prometheus, which holds it", pytrace=False
         )
     done = subprocess.run(
         [promtool, "test", "rules", str(DASHBOARDS / "rules_test.yaml")], capture_output=True, text=True, check=False

@@ -23,10 +23,10 @@ def listed(*parts: str) -> list[str]:
     return [line[1] for line in lines if line[0] in parts]
 
 
-def signs() -> set[str]:
-    """What the list looks for: programs and files."""
+def signs(*parts: str) -> set[str]:
+    """What the list looks for, of these parts or of all: programs and files."""
     lines = [line.split() for line in LIST.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    return {sign for line in lines for sign in line[2:]}
+    return {sign for line in lines if not parts or line[0] in parts for sign in line[2:]}
 
 
 def files() -> list[Path]:
@@ -60,7 +60,19 @@ def test_every_program_that_is_looked_for_is_in_the_list() -> None:
     """A test that needs a program which nothing installs fails on every machine but its author's."""
     looks = re.compile(r'shutil\.which\("([\w-]+)"|Path\("/usr/s?bin/([\w-]+)"\)|= _program\("([\w-]+)"')
     # In every Debian, in the lock, or looked for because it may be absent.
-    elsewhere = {"apt-get", "sudo", "setpriv", "useradd", "squawk", "pg_dump", "runuser", "unshare", "git", "make"}
+    elsewhere = {
+        "apt-get",
+        "sudo",
+        "setpriv",
+        "useradd",
+        "squawk",
+        "pg_dump",
+        "runuser",
+        "unshare",
+        "prlimit",
+        "git",
+        "make",
+    }
     wanted = {
         next(filter(None, match.groups())): path.name
         for path in files()
@@ -124,7 +136,7 @@ def test_without_apt_it_says_so(machine: Path) -> None:
 
 def test_where_nothing_lacks_nothing_is_said_and_nothing_is_run(machine: Path) -> None:
     """It runs before every command, also for somebody without root."""
-    for name in ("chromium", "redis-server", "prometheus-node-exporter", "pgbouncer"):
+    for name in signs("test"):
         _program(machine / name, "exit 0")
     done = _run(machine, "test")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
