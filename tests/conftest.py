@@ -15,8 +15,11 @@ import pytest
 from demo import cluster
 from demo.errors import DemoError
 from demo.server import next_free_port
+from tests import airflow_home
 
 PREFIX = "pg-deploy-test-"
+# Before any test module is imported: one that imports Airflow first would fix the home of whoever runs the tests.
+airflow_home.set_up()
 # Also where a machine grants no namespaces (a chroot, for who is not root): what the tests restore is their own.
 os.environ.setdefault("PG_DEPLOY_WITHOUT_WALL", "target_db")
 os.environ.setdefault("PG_DEPLOY_WALL", "on")

@@ -42,6 +42,8 @@ _NOT_BEGUN = "nothing had been begun, nothing was run"
 _IN_DOUBT = " (this migration's doing or another's, nothing tells which)"
 _THEN = "\nthen the rollback failed: "
 
+_COMPARING_S = 600.0
+
 
 @dataclass(frozen=True)
 class Undone:
@@ -240,6 +242,9 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
     declared = plan.manifest_of(job.ledger, pinned.deployment_id, pinned.version).holds_lock_seconds
     # Undoing takes the same locks; what was declared, and approved, for the change holds for its undoing too.
     limits = replace(job.limits, lock_budget=max(declared or 0.0, job.limits.lock_budget))
+    if job.contents is not None and job.contents.is_read:
+        # On a copy nobody waits, and all that was in its tables is compared before the commit.
+        limits = replace(limits, lock_budget=max(limits.lock_budget, _COMPARING_S))
     run_segments(
         Work(job.target, job.guard, current.id, "rollback", file, text, limits, job.log, job.observer),
         [segment for segment in todo if segment.ordinal not in done],

@@ -1,4 +1,4 @@
-"""Airflow's home for the tests in this folder: set before Airflow is imported for the first time."""
+"""What the tests of whole runs share: Airflow's metadata, and a target to deploy to."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from tests.looking import Database
 from tests.servers import table
 
 Deploy = Callable[..., Result]
-
-airflow_home.set_up()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -11,7 +11,7 @@ from tests.folders.case import cases_in
 from tests.folders.running import run_case
 
 FOLDERS = Path(__file__).resolve().parents[1] / "cases" / "files"
-# What takes longer than some seconds: its expect.yaml says so.
+# What takes long, or takes a while to show what a quicker folder of its kind shows too: its expect.yaml says so.
 LONG = {path.parent.name for path in FOLDERS.glob("*/expect.yaml") if "long: true" in path.read_text()}
 
 

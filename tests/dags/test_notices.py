@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.building import write_migration
@@ -96,11 +97,19 @@ def mail_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
     server.server_close()
 
 
+def leave_an_invalid_index(database: Database) -> None:
+    """One alert that is there from the first look on."""
+    database.run("create table public.t (a int)")
+    database.run("insert into public.t values (1), (1)")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        database.run("create unique index concurrently broken on public.t (a)")
+
+
 def test_an_alert_reaches_a_mailbox_once_through_airflows_own_notifier(
     database: Database, mail_server: MailServer, tmp_path: Path
 ) -> None:
     """Else whoever has only mail hears nothing."""
-    database.run("create materialized view public.v as select 1 as id")
+    leave_an_invalid_index(database)
 
     for _ in range(2):
         assert run_dag("monitor_database", database.url, tmp_path).state == "success"
@@ -110,7 +119,7 @@ def test_an_alert_reaches_a_mailbox_once_through_airflows_own_notifier(
     message = email.message_from_bytes(raw)
     assert message["Subject"] == "target_db: alerts, 1 began"
     body = "".join(str(part.get_payload(decode=True)) for part in message.walk() if not part.is_multipart())
-    assert "began: view_freshness public.v: " in body
+    assert "began: invalid_indexes public.broken: " in body
 
 
 def test_the_variable_wins_over_the_environment_so_that_a_running_airflow_can_be_told(
@@ -119,7 +128,7 @@ def test_the_variable_wins_over_the_environment_so_that_a_running_airflow_can_be
     """Else who is told can only be changed by starting Airflow anew."""
     monkeypatch.setenv("PG_DEPLOY_NOTICES", "no_such_connection")
     monkeypatch.setenv("AIRFLOW_VAR_PG_DEPLOY_NOTICES", "ops_channel")
-    database.run("create materialized view public.v as select 1 as id")
+    leave_an_invalid_index(database)
 
     run_dag("monitor_database", database.url, tmp_path)
 
@@ -130,14 +139,14 @@ def test_an_alert_reaches_the_channel_once_with_what_to_do_and_whom_to_call(
     database: Database, channel: Channel, tmp_path: Path
 ) -> None:
     """Else somebody has to look at a page to learn that something is wrong."""
-    database.run("create materialized view public.v as select 1 as id")
+    leave_an_invalid_index(database)
 
     for _ in range(2):
         assert run_dag("monitor_database", database.url, tmp_path).state == "success"
 
     (told,) = channel.heard
-    assert told.startswith("target_db: alerts, 1 began\nbegan: view_freshness public.v: ")
-    assert "what to do: create extension pg_cron" in told
+    assert told.startswith("target_db: alerts, 1 began\nbegan: invalid_indexes public.broken: ")
+    assert "what to do: drop index concurrently" in told
     assert "contacts: " in told
 
 
@@ -145,7 +154,7 @@ def test_a_channel_that_is_down_is_told_later_and_makes_no_run_red(
     database: Database, channel: Channel, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Else an alert is lost with one failed request, or a broken webhook looks like a broken database."""
-    database.run("create materialized view public.v as select 1 as id")
+    leave_an_invalid_index(database)
     channel.status = 500
     first = run_dag("monitor_database", database.url, tmp_path)
     channel.status = 200

@@ -78,6 +78,7 @@ def place(server_18: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
                 admin.execute(f"drop role if exists {role}")
 
 
+@pytest.mark.acceptance
 def test_a_chain_of_grantors_restores_as_a_backup_and_by_psql(place: Place, tmp_path: Path) -> None:
     """Else no backup of a database with delegated roles restores, and the file that red reports name neither."""
     place.setup("setup-chain.sql", "postgres")
@@ -101,6 +102,7 @@ def test_a_chain_of_grantors_restores_as_a_backup_and_by_psql(place: Place, tmp_
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.acceptance
 def test_a_login_trigger_does_not_fire_in_the_copy_and_is_named(place: Place, tmp_path: Path) -> None:
     """Else every rehearsal fails by the rows that its own connections write."""
     place.setup("setup-login-trigger.sql", "supabase_admin")
@@ -124,6 +126,7 @@ def test_a_login_trigger_does_not_fire_in_the_copy_and_is_named(place: Place, tm
             admin.execute("drop database if exists with_trigger with (force)")
 
 
+@pytest.mark.acceptance
 def test_a_new_role_whose_maker_may_only_hand_it_on_changes_no_access(place: Place, tmp_path: Path) -> None:
     """Else `create role` is refused for an access that nobody got."""
     before = place.schema()
@@ -149,6 +152,7 @@ def test_a_changed_expression_is_undone_down_to_nothing(place: Place, tmp_path: 
     assert place.schema() == before
 
 
+@pytest.mark.acceptance
 def test_both_spellings_of_security_invoker_read_with_the_rights_of_the_caller(place: Place) -> None:
     """Else a view that is safe is said to be open, or the other way round."""
     result = place.deploy("m-invoker-new")

@@ -14,7 +14,9 @@ MAP = CHECKOUT / "docs" / "guide-map.md"
 
 
 # Beside what is in blocks: tests/docs/test_commands.py begins with two of them, the others are or make the tests.
-RUN_OTHERWISE = frozenset({"reset", "help", "acceptance", "faults", "bench", "assets", "screenshots", "undo-cases"})
+RUN_OTHERWISE = frozenset(
+    {"reset", "help", "acceptance", "faults", "bench", "assets", "screenshots", "undo-cases", "access-cases", "mutants"}
+)
 _COMMAND = re.compile(r"^(?:    )? *(?:make|psql|docker|docker-compose|createdb|pg_restore|cp|airflow) ", re.MULTILINE)
 
 

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from pg_deploy.apply import apply
+from pg_deploy.execution.segments import Limits
 from pg_deploy.session import Target
+from pg_deploy.snapshot import take_snapshot
+from tests.building import write_migration
+from tests.core.working import working_on
+from tests.looking import Database
 from tests.servers.server import Server
+
+STEM = "20250101000000_look"
 
 
 @pytest.fixture
@@ -52,3 +62,24 @@ def _be_slow(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     connection.execute("commit")
     time.sleep(0.25)
     connection.execute("select 1")
+
+
+def test_many_short_looks_before_the_commit_are_no_lost_connection(newer: Server, tmp_path: Path) -> None:
+    """Else a busy machine, which takes long for what the engine reads before the commit, ends the session from 17 on."""
+    write_migration(tmp_path / "m", STEM, "lock table public.looked_at;")
+    url = newer.url("looking")
+    with psycopg.connect(newer.admin_url(), autocommit=True) as admin:
+        admin.execute("create database looking owner postgres")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create table public.looked_at (id int)")
+    with working_on(url, tmp_path / "m", Limits(lock_budget=0.5)) as work:
+
+        class Looking(type(work.job.observer)):  # type: ignore[misc]
+            def before_commit(self, connection: psycopg.Connection[tuple[object, ...]], segment: object) -> None:
+                for _ in range(9):
+                    connection.execute("select pg_sleep(0.1)")
+
+        take_snapshot(work.job, work.migrations[0])
+        apply(replace(work.job, observer=Looking()), work.migrations[0])
+
+    assert Database(url).attempts[-1][1] == "applied"

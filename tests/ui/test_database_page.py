@@ -218,7 +218,7 @@ def test_alerts_say_what_to_do_and_hostile_text_stays_text(
 
 @pytest.fixture(scope="module")
 def storied(site: Site, new_target: Callable[[str], str]) -> str:
-    """A target to which two of three migrations were deployed, and one by somebody else; the run's id."""
+    """A target to which two of three migrations were deployed, one by somebody else, and one by nobody; the run's id."""
     url = new_target("storied")
     run_id, state = site.do(
         "run",
@@ -231,6 +231,13 @@ def storied(site: Site, new_target: Callable[[str], str]) -> str:
     with psycopg.connect(url) as connection:
         connection.execute(
             "insert into supabase_migrations.schema_migrations (version, name) values ('20240101000000', 'by_hand')"
+        )
+        connection.execute(
+            """insert into deploy_ledger.attempt
+                (deployment_id, version, stem, sql_hash, state, started_at, applied_at, verified_at, ended_at)
+            select deployment_id, '20240102000000', '20240102000000_only_told', sql_hash, state,
+                started_at, applied_at, verified_at, ended_at
+            from deploy_ledger.attempt where version = '20250101000000'"""
         )
     return str(run_id)
 
@@ -256,10 +263,11 @@ def test_the_history_tells_pending_applied_unverified_and_drifted_apart(
         "20250103000000_write_as_another_role": "pending",
         "20250102000000_index_orders": "drifted: its file was edited after it was deployed",
         "20250101000000_create_orders": "applied and verified",
+        "20240102000000_only_told": "drifted: verified, but none of its statements ran",
         "20240101000000_by_hand": "applied elsewhere, not verified, no file",
     }
     heading = page.locator("#history").inner_text()
-    for words in ("1 pending", "1 verified", "1 unverified", "1 drifted"):
+    for words in ("1 pending", "1 verified", "1 unverified", "2 drifted"):
         assert words in heading
     link = page.locator("section[aria-labelledby=history] a", has_text="deployment 1").first
     assert quote(storied) in (link.get_attribute("href") or "")

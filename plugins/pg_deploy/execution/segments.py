@@ -66,6 +66,7 @@ _BOOKKEEPING_MS = 200
 _MOSTLY = 0.8
 # How much longer than the budget the server waits for a client that fell silent: what it has sent may be on its way.
 _GRACE_MS = 250
+_UNLOCKED_SILENCE_S = 60.0
 # The longest time between two looks of the watch.
 _UNSEEN_S = 0.25
 # Timeouts are whole milliseconds, rounded down: a statement may be ended that much before its deadline.
@@ -276,7 +277,7 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
         # Or what this session wrote a moment ago counts as written in this transaction.
         connection.execute("select pg_catalog.pg_stat_force_next_flush()")
     runs: list[StatementRun] = []
-    budget = _Budget(work.limits)
+    budget = _Budget(work.limits, is_opaque=any(each.opaque for each in segment.statements))
     statement = segment.statements[0]
     try:
         for statement in segment.statements:
@@ -332,9 +333,12 @@ def _begin(work: Work, session: _Session, segment: Segment) -> int:
 class _Budget:
     """The one deadline of a segment, from its first strong lock, and how much of it went by in waiting and in statements."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, is_opaque: bool) -> None:
         self.seconds = limits.lock_budget
         self.deadline: float | None = None
+        # Before any strong lock nobody waits, and what is looked at before the commit may take its time. An opaque
+        # statement may hold a lock that its text does not show.
+        self.silence_s = self.seconds if is_opaque else max(self.seconds, _UNLOCKED_SILENCE_S)
         self.blocked_s = 0.0
         self.worked_s = 0.0
 
@@ -411,7 +415,7 @@ def _timeouts(work: Work, session: _Session, budget: _Budget, *, at_least_ms: in
     set_config(): nothing is planned, and no object of the migration's can stand in the way.
     """
     limits = work.limits
-    lock_ms, statement_ms, silence_ms = 0, int(limits.statement_timeout * 1000), int(budget.seconds * 1000)
+    lock_ms, statement_ms, silence_ms = 0, int(limits.statement_timeout * 1000), int(budget.silence_s * 1000)
     if budget.deadline is not None:
         left = max(at_least_ms, int((budget.deadline - time.monotonic()) * 1000))
         silence_ms = left
@@ -429,7 +433,8 @@ def _timeouts(work: Work, session: _Session, budget: _Budget, *, at_least_ms: in
         # No timeout of a statement ends one that waits to send rows to a client that has stopped reading.
         timeouts["tcp_user_timeout"] = silence_ms + _GRACE_MS
         if session.connection.info.server_version >= 170000:
-            timeouts["transaction_timeout"] = silence_ms + _GRACE_MS
+            # Our own statements before the commit end by themselves: a busy machine is no lost connection.
+            timeouts["transaction_timeout"] = 0 if at_least_ms > 1 else silence_ms + _GRACE_MS
     return "; ".join(f"set local {name} = {value}" for name, value in timeouts.items())
 
 

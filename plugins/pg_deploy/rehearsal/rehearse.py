@@ -261,7 +261,7 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
     try:
         first = take_snapshot(job, migration)
         with job.target.session("contents") as connection:
-            job = replace(job, contents=read_contents(connection, migration.file.sql))
+            job = replace(job, contents=read_contents(connection, migration.file.sql, migration.rollback or ""))
         step = "apply"
         found.apply_s = _apply(job, stage, migration, found)
         step = "verify"
