@@ -187,9 +187,10 @@ def closure_of(facts: Facts) -> Closure:
 
 
 def words_of(text: str) -> set[str]:
-    """Every name in a text, in lower case and without quotes."""
+    """Every name in a text, in lower case and without quotes; a dollar quote that touches a name is no part of it."""
     quoted = (name.replace('""', '"').lower() for name in _QUOTED.findall(text))
-    return {word.lower() for word in _WORD.findall(text)} | set(quoted)
+    words = {word.lower() for word in _WORD.findall(text)}
+    return words | {part for word in words if "$" in word for part in word.split("$") if part} | set(quoted)
 
 
 def text_of(fact: Fact) -> str:

@@ -181,6 +181,11 @@ RESTS: dict[str, tuple[str, tuple[str, str]]] = {
         " public.to_mood(text); create policy p on public.docs using (status::public.mood = 'open')",
         ("function", "public.to_mood(text)"),
     ),
+    "a name at the end of a body": (
+        "create function public.last() returns bigint language sql stable as 'select count(*) from public.shares';"
+        " drop policy shared on public.docs; create policy p on public.docs using (public.last() > 0)",
+        ("table", "public.shares"),
+    ),
     "a table that inherits": (
         "create table public.more () inherits (public.docs); create policy p on public.docs using (true)",
         ("table", "public.more"),
