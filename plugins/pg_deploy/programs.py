@@ -16,6 +16,7 @@ from pg_deploy.errors import ProgramFailedError, ProgramMissingError, ProgramToo
 
 _INSTALLATIONS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
 _SERVER_USER = "postgres"
+_FOR_A_COPY = ("pg_restore", "vacuumdb")
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,15 @@ def client_programs(server_major: int) -> Programs:
 
 
 def server_programs(server_major: int) -> Programs:
-    """The initdb and postgres of exactly that major version. Raises ProgramMissingError."""
-    for each in _installations("postgres", "initdb", "pg_restore"):
+    """All programs that make a copy, of exactly that major version. Raises ProgramMissingError for one that is not there."""
+    missing = "initdb"
+    for each in _installations("postgres", "initdb"):
         if each.major == server_major:
-            return each
-    raise ProgramMissingError("initdb", server_major)
+            lacks = [name for name in _FOR_A_COPY if not Path(each.path(name)).exists()]
+            if not lacks:
+                return each
+            missing = lacks[0]
+    raise ProgramMissingError(missing, server_major)
 
 
 def unprivileged_account() -> pwd.struct_passwd | None:

@@ -123,7 +123,7 @@ class Npm:
             short = link.with_name(".".join(link.name.split(".")[:3]))
             if not short.exists():
                 short.symlink_to(link.name)
-        for program in ("pg_dump", "pg_restore", "psql"):
+        for program in ("pg_dump", "pg_restore", "psql", "vacuumdb"):
             (native / "bin" / program).symlink_to(programs(self.clients) / program)
         return native / "bin"
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from pg_deploy.access.change import AccessChange
-from pg_deploy.access.closure import text_of
+from pg_deploy.access.closure import text_of, words_of
 from pg_deploy.access.moved import OURS
 from pg_deploy.catalog.identities import of_grant
 from pg_deploy.catalog.reader import Fact, Facts
@@ -28,7 +27,6 @@ _SPEAKING = (
     "operator",
     "cast",
 )
-_WORD = re.compile(r'"(?:[^"]|"")+"|[a-z_][\w$]*', re.IGNORECASE)
 
 
 def only_adds(before: Facts, after: Facts, changes: Iterable[AccessChange]) -> bool:
@@ -81,4 +79,4 @@ def _texts(facts: Facts) -> Iterable[str]:
 
 
 def _words(texts: Iterable[str]) -> set[str]:
-    return {word.strip('"').lower() for text in texts for word in _WORD.findall(text)}
+    return {word for text in texts for word in words_of(text)}

@@ -35,8 +35,18 @@ _MADE = {
     "double precision": ("0", "1", "1000000"),
     "real": ("0", "1", "1000000"),
     "bytea": ("",),
+    "text": ("", "a"),
+    "character varying": ("", "a"),
 }
 """Arguments of types whose values choose no row by themselves: beside an id that occurs, they need not occur."""
+_KIN = {
+    "text": ("character varying",),
+    "character varying": ("text",),
+    "bigint": ("integer", "smallint"),
+    "integer": ("bigint", "smallint"),
+    "smallint": ("integer", "bigint"),
+}
+"""Types whose values a function may compare an argument with, as they occur."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +89,10 @@ def call_differences(
         before, after = _call(old.connection, identity), _call(new.connection, identity)
         if before is None or after is None:
             continue
-        given = _arguments(before, values)
+        taken = {kind: _values(old.connection, kind, values) for kind in before.types}
+        given = _arguments(before, taken)
         if given is None:
-            missing = ", ".join(kind for kind in before.types if not _values(kind, values))
+            missing = ", ".join(kind for kind in before.types if not taken[kind])
             unsettled.append(Unsettled(identity, f"there are no values of {missing} to call it with"))
             continue
         statements = [before.sql(arguments) for arguments in given]
@@ -118,7 +129,7 @@ def _arguments(call: _Call, values: Mapping[str, Sequence[str]]) -> list[list[st
         return [[]]
     each = []
     for kind in call.types:
-        listed = [literal(value) for value in _values(kind, values)]
+        listed = [literal(value) for value in values[kind]]
         if not listed:
             return None
         each.append(["null", *listed])
@@ -127,8 +138,21 @@ def _arguments(call: _Call, values: Mapping[str, Sequence[str]]) -> list[list[st
     return [list(some) for some in islice(_spread(each), ARGUMENTS)]
 
 
-def _values(kind: str, occurring: Mapping[str, Sequence[str]]) -> Sequence[str]:
-    return occurring.get(kind) or _MADE.get(kind) or (("{}",) if kind.endswith("[]") else ())
+def _values(connection: Connection, kind: str, occurring: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """Values of a type that occur, or of its kin; else all of an enumeration, or some made of the type."""
+    kin = (value for other in _KIN.get(kind, ()) for value in occurring.get(other, ()) if _fits(value, kind))
+    found = occurring.get(kind) or list(kin)
+    if not found:
+        labels = (
+            "select enumlabel::text from pg_catalog.pg_enum where enumtypid = to_regtype(%s) order by enumsortorder"
+        )
+        found = [label for (label,) in connection.execute(labels, [kind]).fetchall()]
+    return found or _MADE.get(kind) or (("{}",) if kind.endswith("[]") else ())
+
+
+def _fits(value: str, kind: str) -> bool:
+    bits = {"integer": 31, "smallint": 15}.get(kind)
+    return bits is None or -(2**bits) <= int(value) < 2**bits
 
 
 def _spread(each: Sequence[Sequence[str]]) -> Iterator[tuple[str, ...]]:

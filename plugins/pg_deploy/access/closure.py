@@ -61,7 +61,7 @@ class Closure:
     """What of one side's facts rests on what. `before` and `after` are compared by whoever asks, node by node."""
 
     facts: Facts
-    _seen: dict[tuple[Node, bool], frozenset[Node]] = field(default_factory=dict, repr=False, compare=False)
+    _seen: dict[tuple[Node, bool, bool], frozenset[Node]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def _named(self) -> Mapping[str, tuple[Node, ...]]:
@@ -110,15 +110,18 @@ class Closure:
                     found[name].append((fact.kind, fact.identity))
         return {name: tuple(nodes) for name, nodes in found.items()}
 
-    def of(self, node: Node, *, writing: bool = False) -> frozenset[Node]:
-        """All that a fact rests on, itself included; with `writing` also what fires where a relation is written to."""
-        key = (node, writing)
+    def of(self, node: Node, *, writing: bool = False, policies: bool = True) -> frozenset[Node]:
+        """All that a fact rests on, itself included; with `writing` also what fires where a relation is written to.
+
+        Without `policies` those of tables, and what only they rest on, are left out.
+        """
+        key = (node, writing, policies)
         if key not in self._seen:
             found = {node}
             waiting = [node]
             while waiting:
                 for other in self._next(waiting.pop(), node, writing):
-                    if other not in found:
+                    if other not in found and (policies or other[0] != "policy"):
                         found.add(other)
                         waiting.append(other)
             self._seen[key] = frozenset(found)
@@ -184,9 +187,10 @@ def closure_of(facts: Facts) -> Closure:
 
 
 def words_of(text: str) -> set[str]:
-    """Every name in a text, in lower case and without quotes."""
+    """Every name in a text, in lower case and without quotes; a dollar quote that touches a name is no part of it."""
     quoted = (name.replace('""', '"').lower() for name in _QUOTED.findall(text))
-    return {word.lower() for word in _WORD.findall(text)} | set(quoted)
+    words = {word.lower() for word in _WORD.findall(text)}
+    return words | {part for word in words if "$" in word for part in word.split("$") if part} | set(quoted)
 
 
 def text_of(fact: Fact) -> str:

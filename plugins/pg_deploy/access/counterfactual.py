@@ -6,16 +6,15 @@ they read, not the functions that they call, not a role, and no row by the migra
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 
+from pg_deploy.access.closure import words_of
 from pg_deploy.access.facts import RELATIONS
 from pg_deploy.access.functions import routines
 from pg_deploy.access.policies import table_of
 from pg_deploy.catalog.identities import of_grant
 from pg_deploy.catalog.reader import Fact, Facts
 
-_WORD = re.compile(r"[a-z_][\w$]*", re.IGNORECASE)
 _GENERAL = ("role", "membership", "setting", "rule", "operator", "cast", "type")
 
 
@@ -70,7 +69,7 @@ def _rests_on(table: str, predicate: str, facts: Facts) -> tuple[set[str], set[F
     tables, functions = {table}, set[Fact]()
     waiting = [predicate]
     while waiting:
-        words = {word.lower() for word in _WORD.findall(waiting.pop())}
+        words = words_of(waiting.pop())
         for name in {name for word in words for name in relations.get(word, ())} - tables:
             tables.add(name)
             waiting += policies.get(name, [])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from pg_deploy.access.closure import words_of
 from pg_deploy.catalog.reader import Fact, Facts
 
 _CALL = re.compile(r'((?:(?:"(?:[^"]|"")+"|[a-z_][\w$]*)\.)?(?:"(?:[^"]|"")+"|[a-z_][\w$]*))\s*\(', re.IGNORECASE)
 _HEADER = re.compile(r"\A(.*?)^\s*(?:AS\s+\$|BEGIN ATOMIC|RETURN\s)", re.DOTALL | re.MULTILINE)
-_WORD = re.compile(r"[a-z_][\w$]*", re.IGNORECASE)
 _ROUTINES = ("function", "procedure", "aggregate")
 
 
@@ -70,4 +70,4 @@ def policy_words(facts: Facts) -> frozenset[str]:
     """Every word in the predicates of all policies and in the functions that they call: among them the columns that they read."""
     texts = policy_texts(facts)
     bodies = [str(function.properties.get("definition", "")) for function in called_by(texts, facts)]
-    return frozenset(word.lower() for text in (*texts, *bodies) for word in _WORD.findall(text))
+    return frozenset(word for text in (*texts, *bodies) for word in words_of(text))

@@ -230,7 +230,9 @@ def _prove_rows(
     )
     chosen = choose_subjects(old, subjects, measured[0].real, SAMPLE)
     asking = [*chosen, *(subject for subject in subjects if subject.kind == MADE)]
-    of_calls, uncalled, called = call_differences(old, new, api, settlement.functions, asking, pool, seconds=VIEWS_S)
+    doubts = [each.object for each in unsettled + unwritten] + [each.cell.table for each in disagreements]
+    functions = _to_be_called(settlement, cells, doubts)
+    of_calls, uncalled, called = call_differences(old, new, api, functions, asking, pool, seconds=VIEWS_S)
     timings["views and functions"] = time.monotonic() - mark
     unsettled += [*_of_cells(cells), *unread, *uncalled, *unwritten]
     notes = _notes(cells)
@@ -262,6 +264,13 @@ def _prove_rows(
         },
     )
     return _with_verdict(proof, time.monotonic() - started)
+
+
+def _to_be_called(settlement: Settlement, cells: Sequence[CellVerdict], doubts: Iterable[str]) -> frozenset[str]:
+    """All functions but those that answer as their tables do, where both engines answered about each of these tables."""
+    doubted = _plain(doubts) | {cell.cell.table for cell in cells if cell.verdict == "equal"}
+    answered = {cell.cell.table for cell in cells} - doubted
+    return settlement.functions - {name for name, read in settlement.carried.items() if _plain(read) <= answered}
 
 
 def _texts(names: Iterable[tuple[str, str]], facts: Facts) -> list[str]:

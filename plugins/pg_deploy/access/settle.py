@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from pglast import ast, parse_sql
 from pglast.parser import ParseError
 
 from pg_deploy.access.api import Api
+from pg_deploy.access.carriers import carried_tables
 from pg_deploy.access.closure import RELATIONS, ROUTINES, Closure, Node, closure_of, text_of, words_of
 from pg_deploy.access.functions import is_definer
 from pg_deploy.access.rights import held_rights, reachable_roles
@@ -86,6 +87,8 @@ class Settlement:
     """Of `views` those that read a table whose rows the migration wrote."""
     views_defined_otherwise: frozenset[str] = frozenset()
     """Of `views` those that rest on something of the catalog that differs."""
+    carried: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Of `functions` those that answer as tables do, with these tables: to be called only where a table is not settled."""
 
     @property
     def is_equal(self) -> bool:
@@ -177,6 +180,7 @@ class _Settling:
         other_rows: set[str] = set()
         defined: set[str] = set()
         functions: set[str] = set()
+        carried: dict[str, frozenset[str] | None] = {}
         unsettled: dict[Unsettled, None] = {}
         nodes = {each.node: each for each in self._differences if each.node[0] not in ("grant", "default grant")}
         rows = {node for name in self.moved for node in _tables_called(name, self.before, self.after)}
@@ -198,13 +202,20 @@ class _Settling:
             for name in roots.functions - self._new:
                 if self._lies(closure, _routine(name, facts), touched, was_there=was_there):
                     functions.add(name)
+                    one = carried_tables(closure, _routine(name, facts), touched, dynamic=was_there)
+                    other = carried.get(name, frozenset())
+                    carried[name] = None if one is None or other is None else one | other
             for name in (roots.tables | roots.views) - self._new:
                 for each in self._writing(closure, _relation(name, facts), nodes, rows, name):
                     unsettled[each] = None
         for difference in self._differences:
             if (reason := self._by_kind(difference)) is not None:
                 unsettled[Unsettled(difference.node[1], reason)] = None
-        callable_ = {name for name in functions if not _is_trigger(name, self.before, self.after)}
+        callable_ = {
+            name
+            for name in functions
+            if carried[name] != frozenset() and not _is_trigger(name, self.before, self.after)
+        }
         return Settlement(
             self._differences,
             frozenset(tables),
@@ -213,6 +224,7 @@ class _Settling:
             tuple(unsettled),
             frozenset(other_rows),
             frozenset(defined),
+            {name: read for name in callable_ if (read := carried[name]) is not None and read <= tables},
         )
 
     @staticmethod

@@ -181,6 +181,11 @@ RESTS: dict[str, tuple[str, tuple[str, str]]] = {
         " public.to_mood(text); create policy p on public.docs using (status::public.mood = 'open')",
         ("function", "public.to_mood(text)"),
     ),
+    "a name at the end of a body": (
+        "create function public.last() returns bigint language sql stable as 'select count(*) from public.shares';"
+        " drop policy shared on public.docs; create policy p on public.docs using (public.last() > 0)",
+        ("table", "public.shares"),
+    ),
     "a table that inherits": (
         "create table public.more () inherits (public.docs); create policy p on public.docs using (true)",
         ("table", "public.more"),
@@ -229,3 +234,112 @@ def test_an_open_transaction_of_the_proof_is_its_own(two: Two) -> None:
     assert read_facts(two.old).database_fingerprint == before
     row = two.new.execute("select to_regnamespace('access_proof') is null").fetchone()
     assert row == (True,)
+
+
+READS = "create function public.how_many(wanted int) returns bigint language sql stable"
+COUNT = "as 'select count(*) from public.docs where id >= wanted'"
+
+
+def _carried(two: Two, *before: str, change: str = REWRITTEN) -> tuple[frozenset[str], frozenset[str]]:
+    """The functions that are asked about, and of them those that answer as their tables do."""
+    for statement in before:
+        two.old.execute(statement.encode())
+        two.new.execute(statement.encode())
+    two.new.execute(change.encode())
+    found = settle(read_facts(two.old), read_facts(two.new), SUPABASE, frozenset())
+    return found.functions, frozenset(found.carried)
+
+
+def test_a_function_of_its_caller_answers_as_the_tables_do(two: Two) -> None:
+    """It has no values to be called with, or raises for all of them: what the tables give its caller is proved without it."""
+    functions, carried = _carried(
+        two,
+        "create type public.mood as (word text)",
+        "create function public.f(mood public.mood) returns bigint language sql as 'select count(*) from public.docs'",
+    )
+    assert functions == carried == {"public.f(public.mood)"}
+    proof = two.prove()
+    assert (proof.verdict, proof.unsettled) == ("the same", ())
+
+
+def test_where_its_table_differs_the_table_says_so(two: Two) -> None:
+    """Without a sentence of the table nobody would know: the function is not asked."""
+    _carried(two, f"{READS} {COUNT}", change="alter policy own on public.docs using (true)")
+    proof = two.prove()
+    assert proof.verdict == "different"
+    assert {found.table for found in proof.differences} == {"public.docs"}
+
+
+def test_where_its_table_is_not_settled_it_is_called(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines that disagree about a table say nothing of a function either."""
+    _carried(two, f"{READS} {COUNT}")
+    asked: list[str] = []
+    monkeypatch.setattr(proving, "call_differences", lambda *a, **_: (asked.extend(a[3]), ([], [], 0))[1])
+    two.prove(cross_check_s=0.0)
+    assert asked == []
+    _tampering(monkeypatch, ("real",), ("old", "new"))
+    two.prove(cross_check_s=0.0)
+    assert asked == ["public.how_many(integer)"]
+
+
+CALLED = {
+    "its owner is held back": (
+        "do $$ begin if to_regrole('held_{r}') is null then create role held_{r}; end if; end $$;"
+        " grant usage, create on schema public to held_{r}; {reads} security definer {count};"
+        " alter function public.how_many(int) owner to held_{r}"
+    ),
+    "it acts with other claims": (
+        "create function public.how_many(wanted int) returns bigint language plpgsql as $$ begin perform"
+        " set_config('request.jwt.claims', '', true); return (select count(*) from public.docs); end $$"
+    ),
+    "it has a setting of its own": "{reads} set app.tenant = 'x' {count}",
+    "it composes statements": (
+        "create function public.how_many(wanted int) returns bigint language plpgsql as $$ declare n bigint; begin execute"
+        " 'select count(*) from public.docs' into n; return n; end $$ -- docs"
+    ),
+    "a helper of it acts so": (
+        "create function public.helper() returns text language sql as 'select set_config(''a.b'', ''c'', true)';"
+        " create function public.how_many(wanted int) returns bigint language sql as 'select count(public.helper()) from public.docs'"
+    ),
+    "it reads the policies": (
+        "create function public.how_many(wanted int) returns bigint language sql"
+        " as 'select count(*) from public.docs, pg_policies'"
+    ),
+}
+
+
+@pytest.mark.parametrize("why", CALLED)
+def test_a_function_that_may_answer_otherwise_is_called(two: Two, why: str) -> None:
+    """The engines asked somebody else's question there."""
+    role = secrets.token_hex(4)
+    try:
+        functions, carried = _carried(two, CALLED[why].format(r=role, reads=READS, count=COUNT))
+        assert ("public.how_many(integer)" in functions, carried) == (True, frozenset())
+    finally:
+        for connection in (two.old, two.new):
+            connection.execute(
+                f"do $$ begin if to_regrole('held_{role}') is not null then drop owned by held_{role}; end if; end $$".encode()
+            )
+        two.old.execute(f"drop role if exists held_{role}".encode())
+
+
+@pytest.mark.parametrize("change", ["own text", "a helper", "row security is off"])
+def test_a_function_whose_own_closure_differs_is_called(two: Two, change: str) -> None:
+    """Only policies are left to the engines."""
+    changes = {
+        "own text": f"{REWRITTEN}; create or replace {READS.removeprefix('create ')} as 'select 1 from public.docs'",
+        "a helper": f"{REWRITTEN}; create or replace function public.helper() returns int language sql as 'select 2'",
+        "row security is off": "alter table public.docs disable row level security",
+    }
+    functions, carried = _carried(
+        two,
+        "create function public.helper() returns int language sql as 'select 1'",
+        f"{READS} as 'select count(*) from public.docs where id > public.helper()'",
+        change=changes[change],
+    )
+    assert ("public.how_many(integer)" in functions, carried) == (True, frozenset())
+
+
+def test_a_function_whose_owner_no_policy_holds_back_answers_as_before(two: Two) -> None:
+    functions, _ = _carried(two, f"{READS} security definer {COUNT}")
+    assert functions == frozenset()

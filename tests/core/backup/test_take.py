@@ -22,13 +22,14 @@ from pg_deploy.errors import (
     BackupFailedError,
     DiskTooSmallError,
     NoBackupError,
+    ProgramMissingError,
     ProgramTooOldError,
     RestoreFailedError,
 )
 from pg_deploy.ledger import deployment, evidence, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.migrations.migration import Migration
-from pg_deploy.programs import client_programs
+from pg_deploy.programs import client_programs, server_programs
 from pg_deploy.rehearsal.copy import private_copy
 from tests.core.backup.conftest import LOG, Place
 
@@ -172,6 +173,20 @@ def test_a_pg_dump_older_than_the_server_is_refused_by_name(
         place.take()
     with pytest.raises(ProgramTooOldError):
         client_programs(15)
+
+
+def test_a_server_without_all_programs_of_a_copy_is_refused_by_the_name_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the rehearsal ends in a traceback, after the copy was made."""
+    for program in ("postgres", "initdb", "pg_restore"):
+        path = tmp_path / program
+        path.write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 15.3'\n")
+        path.chmod(0o755)
+    monkeypatch.setenv("PG_DEPLOY_BINDIR", str(tmp_path))
+
+    with pytest.raises(ProgramMissingError, match='"vacuumdb" of PostgreSQL 15 was not found'):
+        server_programs(15)
 
 
 def test_retention_keeps_the_newest_good_one_whatever_its_age(place: Place) -> None:
