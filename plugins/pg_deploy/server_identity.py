@@ -20,7 +20,7 @@ _WHERE = """
         (select s.system_identifier::text from pg_catalog.pg_control_system() as s),
         case when pg_catalog.pg_is_in_recovery() then ''
             else pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8) end,
-        pg_catalog.pg_postmaster_start_time()::text
+        extract(epoch from pg_catalog.pg_postmaster_start_time())::text  -- the same text in any time zone and date style
 """
 
 

@@ -50,11 +50,6 @@ class Case:
     admin: str
     steps: tuple[Step, ...] = field(default=())
 
-    @property
-    def is_long(self) -> bool:
-        """Whether it takes more than some seconds."""
-        return any(step.expected is not None and step.expected.long for step in self.steps)
-
 
 def cases_in(folder: Path, *, scratch: Path) -> Iterator[Case]:
     """The case that `folder` is, or those in it: a case, a project, a bare folder of migrations, or a folder of such folders."""
