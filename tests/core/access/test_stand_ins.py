@@ -28,7 +28,7 @@ def answers(pair: Pair, *, use_stand_ins: bool) -> tuple[dict[int, object], bool
     side = open_side("new", pair.new, SUPABASE)
     try:
         subjects = read_subjects([pair.new], SUPABASE)
-        built, _ = build(side, subjects, plan_universes(side, side)[0])
+        built, _, _ = build(side, subjects, plan_universes(side, side)[0])
         engine = RealEngine(side, SUPABASE, built, use_stand_ins=use_stand_ins)
         engine.compile(set())
         found, asked = engine.run(subjects)
