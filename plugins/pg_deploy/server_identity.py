@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pg_deploy.errors import ConnectionFailedError, NotWritableError
 from pg_deploy.session import Connection, Target
@@ -16,11 +16,11 @@ _SAY_EVERY_S = 10.0
 
 _WHERE = """
     select pg_catalog.pg_is_in_recovery(),
-        pg_catalog.current_setting('transaction_read_only')::boolean,
-        (select s.system_identifier::text from pg_catalog.pg_control_system() as s),
+        pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool,
+        (select s.system_identifier::pg_catalog.text from pg_catalog.pg_control_system() as s),
         case when pg_catalog.pg_is_in_recovery() then ''
             else pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8) end,
-        extract(epoch from pg_catalog.pg_postmaster_start_time())::text  -- the same text in any time zone and date style
+        extract(epoch from pg_catalog.pg_postmaster_start_time())::pg_catalog.text  -- the same text in any time zone and date style
 """
 
 
@@ -31,7 +31,8 @@ class Server:
     system: str
     timeline: str
     started: str
-    refuses: str = ""
+    # Whether it takes writes now is no part of which server it is: the disk may fill in the middle of a run.
+    refuses: str = field(default="", compare=False)
 
 
 def server_of(connection: Connection) -> Server:

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-# The engine's own commit of a change, as a simple query: what psycopg sends for connection.transaction() is upper case.
-COMMIT = b"Q\x00\x00\x00\x0bcommit\x00"
+# The engine's own commit of a change ends a simple query: what psycopg sends for connection.transaction() is upper case.
+COMMIT = b"; commit\x00"
 
 
 class Proxy:

@@ -7,7 +7,7 @@ import time
 
 from pg_deploy.errors import StandbyGoneError
 from pg_deploy.migrations.folder import PROJECT
-from pg_deploy.session import Connection
+from pg_deploy.session import OUR_NAMES, Connection
 
 _STANDBY = (PROJECT / "sql" / "watch" / "synchronous_standby.sql").read_bytes()
 _PAUSE_S = 1.0
@@ -17,7 +17,7 @@ def wait_for_standby(connection: Connection, *, give_up_after: float, log: loggi
     """Return once a commit of this session waits for nobody who is away. Reads only. Raises StandbyGoneError."""
     started = time.monotonic()
     said = False
-    while (row := connection.execute(_STANDBY).fetchone()) is not None:
+    while (row := _away(connection)) is not None:
         waited = time.monotonic() - started
         if waited + _PAUSE_S >= give_up_after:
             raise StandbyGoneError(str(row[0]), waited)
@@ -27,3 +27,10 @@ def wait_for_standby(connection: Connection, *, give_up_after: float, log: loggi
             )
             said = True
         time.sleep(_PAUSE_S)
+
+
+def _away(connection: Connection) -> tuple[object, ...] | None:
+    # The session is the migration's, as its settings decide what a commit waits for; the names of our query are ours.
+    with connection.transaction():
+        connection.execute(OUR_NAMES)
+        return connection.execute(_STANDBY).fetchone()
