@@ -118,15 +118,14 @@ def undo_goal(
 ) -> Goal:
     """The state at `start` without the difference between `before` and `after`; of that only what is in `own`, where given.
 
-    What is `going` next, with what an older migration of the same set made, stays as it is.
+    What is `going` next, with what an older migration of the same set made, may stay as it is or come back.
     """
     whole, after = after, after if own is None else only_own(before, after, own)
     did = compare(before, after)
     others = describe(_part(compare(after, whole), lambda key: key not in doubtful))
     added = frozenset(map(_key, did.added))
-    restored = {
-        _key(fact): fact for fact in (*did.removed, *(old for old, _ in did.changed)) if _key(fact) not in going
-    }
+    were = {_key(fact): fact for fact in (*did.removed, *(old for old, _ in did.changed))}
+    restored = {key: fact for key, fact in were.items() if key not in going}
     expected = {key: fact for key, fact in start.by_key.items() if key not in added} | restored
     touched = added | restored.keys()
     since = [key for key in touched if start.by_key.get(key) != after.by_key.get(key)]
@@ -135,7 +134,7 @@ def undo_goal(
     return Goal(
         replace(_facts(expected, start), objects=before.objects),
         protected,
-        frozenset(since) | doubtful,
+        frozenset(since) | doubtful | (were.keys() & going),
         lines,
         added,
         start,
