@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -326,14 +327,23 @@ def test_folders_of_the_living_and_of_others_are_left_alone(tmp_path: Path) -> N
 
 
 def _postmaster(directory: Path) -> int:
-    return int((directory / "data" / "postmaster.pid").read_text().splitlines()[0])
+    """The oldest process that serves this folder, as this machine counts: behind a wall its own number is another one."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = each.read_bytes().split(b"\0")
+            if str(directory).encode() in b" ".join(words) and b"-c" not in words[1:2]:
+                found.append(int(each.parent.name))
+    return min(found)
 
 
 def test_the_server_listens_on_the_loopback_interface_alone(place: Place) -> None:
     """A copy of production with its rows in clear must not be on the network."""
     with copied(place) as copy, copy.admin.session("tests") as there:
         shown = {name: there.execute(f"show {name}").fetchone() for name in ("listen_addresses", "fsync", "jit")}
-        assert shown == {"listen_addresses": ("127.0.0.1",), "fsync": ("off",), "jit": ("off",)}
+        # Behind a wall it listens on a socket only.
+        assert shown.pop("listen_addresses") in {("127.0.0.1",), ("",)}
+        assert shown == {"fsync": ("off",), "jit": ("off",)}
         assert copy.cluster is not None
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
             psycopg.connect(re.sub(r"password=\S+", "password=guessed", copy.admin.conninfo))
