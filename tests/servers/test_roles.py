@@ -36,13 +36,13 @@ def test_memberships_are_made_again_in_the_order_of_who_may_grant(newer: Server)
     """Else a chain of delegated roles, in the order of names, restores nowhere."""
     chain = ("zoe", "mia", "ann", "bob")
     with psycopg.connect(newer.admin_url(), autocommit=True) as admin:
-        admin.execute("create role lead")
+        admin.execute("create role chief")
         for name in chain:
             admin.execute(f"create role {name}")
-        admin.execute("grant lead to zoe with admin option")
+        admin.execute("grant chief to zoe with admin option")
         for grantor, member in pairwise(chain):
-            admin.execute(f"grant lead to {member} with admin option granted by {grantor}")
-        admin.execute("grant lead to bob with inherit false granted by zoe")
+            admin.execute(f"grant chief to {member} with admin option granted by {grantor}")
+        admin.execute("grant chief to bob with inherit false granted by zoe")
         try:
             statements = [row[0] for row in admin.execute(GLOBALS).fetchall()]
             wanted = _memberships(admin)
@@ -53,7 +53,7 @@ def test_memberships_are_made_again_in_the_order_of_who_may_grant(newer: Server)
                         connection.execute(statement.encode())
                     assert _memberships(connection) == wanted
         finally:
-            admin.execute("drop role lead")
+            admin.execute("drop role chief")
             for name in chain:
                 admin.execute(f"drop role {name}")
 
