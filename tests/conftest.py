@@ -22,7 +22,6 @@ PREFIX = "pg-deploy-test-"
 airflow_home.set_up()
 # Also where a machine grants no namespaces (a chroot, for who is not root): what the tests restore is their own.
 os.environ.setdefault("PG_DEPLOY_WITHOUT_WALL", "target_db")
-os.environ.setdefault("PG_DEPLOY_WALL", "on")
 
 
 def _is_mine(path: Path) -> bool:
