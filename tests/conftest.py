@@ -15,6 +15,7 @@ import pytest
 from demo import cluster
 from demo.errors import DemoError
 from demo.server import next_free_port
+from pg_deploy.temporary import process_start
 from tests import airflow_home
 
 PREFIX = "pg-deploy-test-"
@@ -38,7 +39,7 @@ def demo_directory() -> Iterator[Path]:
     area = Path(tempfile.gettempdir())
     for left in {path.with_suffix("") for path in area.glob(f"{PREFIX}*") if _is_mine(path)}:
         pid = re.fullmatch(rf"{PREFIX}(\d+)(-half)?", left.name)
-        if pid and not Path(f"/proc/{pid[1]}").exists():
+        if pid and not process_start(int(pid[1])):
             cluster.destroy(left)
     directory = area / f"{PREFIX}{os.getpid()}"
     yield directory
