@@ -78,12 +78,9 @@ def add_column(draft: Draft, old: Fact, new: Fact) -> None:
 def _parent_differs(draft: Draft, column: Fact, name: str) -> bool:
     """Whether a column that this one is inherited from differs in that, too: then this one follows it."""
     table = draft.before[draft.relation_kind(owner_of(column.identity), draft.before) or "", owner_of(column.identity)]
-    for parent in table.properties.get("inherits", ()):
-        key = ("column", f"{parent}.{own_name(column.identity)}")
-        if key in draft.before and key in draft.after:
-            if draft.before[key].properties.get(name) != draft.after[key].properties.get(name):
-                return True
-    return False
+    keys = [("column", f"{parent}.{own_name(column.identity)}") for parent in table.properties.get("inherits", ())]
+    both = [key for key in keys if key in draft.before and key in draft.after]
+    return any(draft.before[key].properties.get(name) != draft.after[key].properties.get(name) for key in both)
 
 
 def add_column_options(draft: Draft, alter: str, old: Fact, new: Fact, differs: set[str]) -> None:
