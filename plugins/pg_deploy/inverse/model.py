@@ -140,6 +140,15 @@ class Draft:
                 found.setdefault(owner_of(key[1]), []).append(fact)
         return {name: sorted(facts, key=lambda fact: int(fact.properties["position"])) for name, facts in found.items()}
 
+    @cached_property
+    def heirs(self) -> Mapping[str, list[str]]:
+        """By table, those that inherit it or are its partitions, now."""
+        found: dict[str, list[str]] = {}
+        for key, fact in sorted(self.after.items()):
+            for parent in fact.properties.get("inherits", ()) if key[0] in ("table", "foreign table") else ():
+                found.setdefault(str(parent), []).append(key[1])
+        return found
+
     def is_made_relation(self, identity: str) -> bool:
         """Whether that relation is made again."""
         return any((kind, identity) in self.made for kind in RELATIONS)
