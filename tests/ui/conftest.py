@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from demo import cluster
 from demo.server import next_free_port
+from pg_deploy.addresses import run_page
 
 PROJECT = Path(__file__).resolve().parents[2]
 FLAGS = [
@@ -84,7 +85,7 @@ class Site:
 
     def run_page(self, run_id: str, dag_id: str = "deploy_migrations") -> str:
         """The path of a run's page."""
-        return f"/pg-deploy/runs/{dag_id}/{run_id}"
+        return run_page(dag_id, run_id)
 
 
 @pytest.fixture(scope="package")
