@@ -20,6 +20,7 @@ from pg_deploy.errors import (
     UncertainStatementError,
 )
 from pg_deploy.execution.segments import Limits, Observer
+from pg_deploy.ledger.deployment import LOCK_KEY
 from pg_deploy.parsing.statements import Segment
 from pg_deploy.session import Connection
 from pg_deploy.snapshot import take_snapshot
@@ -100,6 +101,23 @@ def test_what_is_looked_at_for_too_long_each_time_is_said_as_ours(database: Data
         _apply_looked_at(database, tmp_path / "m", 1000)
 
     assert database.rows("select * from public.t where id = 1") == [(1, "a")]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select pg_catalog.pg_advisory_lock(KEY);\n",
+        "do $$ begin perform pg_catalog.pg_advisory_xact_lock(KEY); end $$;\n",
+        "alter table public.t add column more int;\nselect pg_catalog.pg_advisory_xact_lock(KEY);\n",
+    ],
+    ids=["alone", "in a DO block", "under a lock"],
+)
+def test_a_wait_for_our_own_lock_is_said_and_ended(database: Database, tmp_path: Path, sql: str) -> None:
+    """Else the deployment waits for itself for ever, and names itself as the blocker to be ended."""
+    key = database.value(f"select {LOCK_KEY}")
+
+    with pytest.raises(StatementFailedError, match=r"under which this deployment works.* take another key"):
+        _apply(database, tmp_path / "m", sql.replace("KEY", str(key)))
 
 
 def test_the_runs_own_statement_timeout_is_not_blamed_on_the_lock_budget(database: Database, tmp_path: Path) -> None:

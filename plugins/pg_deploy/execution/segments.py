@@ -473,6 +473,8 @@ def _and_then_hurry(session: _Session, statement: Statement, budget: _Budget) ->
 def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception:
     """What a failed statement of a transaction means: try again later, held for too long, or simply wrong."""
     error, seen = trouble.error, trouble.seen
+    if seen.waits_for_us:
+        return _waits_for_us(work, trouble.statement, error)
     if error.sqlstate in _RETRIED:
         return _LockTrouble(trouble.statement, _WHY[error.sqlstate], seen.blockers)
     if error.sqlstate == _CANCELLED and (budget.is_used_up or seen.was_strong_for(budget.seconds - _UNSEEN_S)):
@@ -549,6 +551,9 @@ def _run_alone(
             except psycopg.Error as error:
                 if is_lost(error, connection) or (is_read_only(error) and _takes_no_writes(work)):
                     raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
+                if seen.waits_for_us:
+                    _write_failure(work, segment, attempt_try, statement, error, seen)
+                    raise _waits_for_us(work, statement, error) from error
                 keys = concurrent_builds.clear_failed_build(look, statement, error.sqlstate)
                 given_up = time.monotonic() - started + pause >= work.limits.give_up_after
                 if error.sqlstate != _DEADLOCK or statement.concurrent is None or given_up:
@@ -563,6 +568,16 @@ def _run_alone(
     for notice in session.notices:
         work.log.info("    %s", notice)
     return seen
+
+
+def _waits_for_us(work: Work, statement: Statement, error: psycopg.Error) -> StatementFailedError:
+    return StatementFailedError(
+        f'"{statement.summary}" ({work.file} line {statement.line}) waits for the advisory lock under which this deployment '
+        "works, and would wait for ever: take another key",
+        file=work.file,
+        line=statement.line,
+        sqlstate=error.sqlstate,
+    )
 
 
 def _refused(
