@@ -102,6 +102,9 @@ PLACES: Mapping[str, str] = {
         "'i', 'I'",
         "not exists (select from pg_catalog.pg_constraint k where k.conindid = c.oid) and not c.relispartition",
     ),
+    "single_index": _relations(
+        "'i'", "not exists (select from pg_catalog.pg_constraint k where k.conindid = c.oid) and not c.relispartition"
+    ),
     "sequence": _relations("'S'"),
     "column": _columns("table"),
     "other": _columns("table", "quote_ident(a.attname) <> %(column)s"),
@@ -237,7 +240,7 @@ CREATE INDEX CONCURRENTLY | create index concurrently {new} on {plain} ({plain_c
 ALTER INDEX RENAME | alter index {index} rename to {spare}
 ALTER INDEX SET | alter index {index} set (fillfactor = 80)
 DROP INDEX | drop index {free_index}
-DROP INDEX CONCURRENTLY | drop index concurrently {free_index}
+DROP INDEX CONCURRENTLY | drop index concurrently {single_index}
 CREATE VIEW | create view {schema}.{new} as select * from {readable}
 CREATE VIEW | create view {freed} as select * from {readable}
 CREATE VIEW | create view {schema}.{spare} with (security_barrier) as select {column} as x, {other} as y from {table}

@@ -34,6 +34,9 @@ class Wording:
     def __init__(self, changed: Mapping[Key, Key], after: Facts) -> None:
         self.changed = changed
         self.called = _called(changed, after)
+        self.alike: dict[str, list[Key]] = {}
+        for key in (each for keys in self.called.values() if len(keys) > 1 for each in keys):
+            self.alike.setdefault(key[1], []).append(key)
         self.needs: dict[Key, set[Key]] = {}
         self.schemas = {now: then for (kind, now), (_, then) in changed.items() if kind == "schema"}
         self.columns: dict[str, dict[str, str]] = {}
@@ -96,12 +99,17 @@ class Wording:
                 identity = re.sub(rf"(?<=schema ){re.escape(old)}(?![\w\"])", new.replace("\\", "\\\\"), identity)
                 if fact.kind == "publication schema" and identity.startswith(f"{old} of "):
                     identity = new + identity[len(old) :]
-        # "statistics object shop.both": the kind comes first.
-        alike = (key for keys in self.called.values() if len(keys) > 1 for key in keys)
-        about = next(
-            (key for key in alike if identity.startswith(key[0]) and identity.endswith(f" {key[1]}")), ("", "")
-        )
-        return self.text(identity, set(), about)
+        return self.text(identity, set(), self._about(identity))
+
+    def _about(self, identity: str) -> Key:
+        """Whose comment it is, where several have the name: "statistics object shop.both", the kind comes first."""
+        rest = identity
+        while " " in rest:
+            rest = rest.split(" ", 1)[1]
+            for key in self.alike.get(rest, ()):
+                if identity.startswith(key[0]):
+                    return key
+        return ("", "")
 
     def _value(self, name: str, value: object, near: set[str], own: Key) -> object:
         if name in ("owner", "text", "enum", "roles", "options", "tags", "label"):
