@@ -38,6 +38,7 @@ from pg_deploy.access.unsettled import Unsettled
 from pg_deploy.access.verdict import CellVerdict, judge
 from pg_deploy.access.views import view_differences
 from pg_deploy.access.witnesses import Constants, constants_of
+from pg_deploy.access.writes import write_differences
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.session import Connection, one_line
 
@@ -123,7 +124,7 @@ def prove(
     if _tells_for_all(changes):
         every = frozenset(fact.identity for fact in before.facts if fact.kind in RELATIONS)
         settlement = replace(settlement, tables=settlement.tables | every)
-    if not (settlement.tables or settlement.views or settlement.functions):
+    if not (settlement.tables or settlement.views or settlement.functions or settlement.written):
         proof = Proof("", changes, unsettled=settlement.unsettled)
         return _with_verdict(proof, time.monotonic() - started, otherwise=EQUAL)
     sides = both(lambda part: open_side(part[0], part[1], api), ("old", old), ("new", new))
@@ -231,11 +232,15 @@ def _prove_rows(
     chosen = choose_subjects(old, subjects, measured[0].real, SAMPLE)
     asking = [*chosen, *(subject for subject in subjects if subject.kind == MADE)]
     doubts = [each.object for each in unsettled + unwritten] + [each.cell.table for each in disagreements]
-    functions = _to_be_called(settlement, cells, doubts)
-    of_calls, uncalled, called = call_differences(old, new, api, functions, asking, pool, seconds=VIEWS_S)
+    of_calls, uncalled, called = call_differences(
+        old, new, api, _to_be_called(settlement, cells, doubts), asking, pool, seconds=VIEWS_S
+    )
     timings["views and functions"] = time.monotonic() - mark
+    mark = time.monotonic()
+    # Where the migration wrote rows, two outcomes would differ by the rows.
+    of_writes = write_differences(old, new, api, _plain(settlement.written) - moved, chosen)
+    timings["writes for real"] = time.monotonic() - mark
     unsettled += [*_of_cells(cells), *unread, *uncalled, *unwritten]
-    notes = _notes(cells)
     cells += tuple(
         CellVerdict(Cell(table, phase, role), "proved")
         for table in sorted(settled)
@@ -247,12 +252,12 @@ def _prove_rows(
     proof = Proof(
         verdict="",
         changes=changes,
-        differences=tuple(dict.fromkeys([*differences, *of_views, *of_calls])),
+        differences=tuple(dict.fromkeys([*differences, *of_views, *of_calls, *of_writes])),
         data=data,
         cells=cells,
         disagreements=tuple(disagreements),
         unsettled=tuple(dict.fromkeys(unsettled)),
-        notes=tuple(notes),
+        notes=tuple(_notes(cells)),
         subjects=len(subjects),
         asked=asked,
         compared=compared,

@@ -91,6 +91,9 @@ class Settlement:
     carried: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Of `functions` those that answer as tables do, with these tables: to be called only where a table is not settled."""
 
+    written: frozenset[str] = frozenset()
+    """Relations whose writes rest on something that differs, and that no predicate tells."""
+
     @property
     def is_equal(self) -> bool:
         """Whether nothing that could decide anything differs."""
@@ -183,6 +186,7 @@ class _Settling:
         functions: set[str] = set()
         carried: dict[str, frozenset[str] | None] = {}
         unsettled: dict[Unsettled, None] = {}
+        written: set[str] = set()
         nodes = {each.node: each for each in self._differences if each.node[0] not in ("grant", "default grant")}
         rows = {node for name in self.moved for node in _tables_called(name, self.before, self.after)}
         was_there = bool(rows) or any(each.old is not None for each in nodes.values())
@@ -209,6 +213,7 @@ class _Settling:
             for name in (roots.tables | roots.views) - self._new:
                 for each in self._writing(closure, _relation(name, facts), nodes, rows, name):
                     unsettled[each] = None
+                    written.add(name)
         for difference in self._differences:
             if (reason := self._by_kind(difference)) is not None:
                 unsettled[Unsettled(difference.node[1], reason)] = None
@@ -226,6 +231,7 @@ class _Settling:
             frozenset(other_rows),
             frozenset(defined),
             {name: read for name in callable_ if (read := carried[name]) is not None and read <= tables},
+            frozenset(written),
         )
 
     @staticmethod

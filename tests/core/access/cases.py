@@ -51,6 +51,8 @@ class Case:
     base_admin_after: tuple[str, ...] = ()
     manifest: str = _DEFAULT_MANIFEST
     access: str = ""
+    verdict: str = ""
+    """Where more is asked than that it does not pass: the verdict itself."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ def _case(path: Path) -> Case:
         base_admin=_listed(found.get("base_admin")),
         base_admin_after=_listed(found.get("base_admin_after")),
         manifest=str(found.get("manifest", _DEFAULT_MANIFEST)),
+        verdict=str(found.get("verdict", "")),
         access=str(found.get("access", "")),
     )
 
@@ -220,6 +223,8 @@ def _judged(case: Case, outcome: AccessOutcome, seconds: float) -> Ran:
         wrong = "it passes"
     elif case.expect == "quiet" and verdict == "different" and not passes:
         wrong = "called different"
+    elif case.verdict not in ("", verdict):
+        wrong = f"it has to be {case.verdict}"
     told = (*outcome.decision.against, *outcome.decision.shown)
     if proof and proof.timings:
         told = (*told, "; ".join(f"{name} {value:.1f} s" for name, value in proof.timings.items() if value > 0.05))

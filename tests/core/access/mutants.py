@@ -26,7 +26,29 @@ class Mutant:
 
 
 _NET = "tests/core/access/test_nets.py"
+_CASES = "tests/core/access/test_cases.py::test_a_case_is_what_it_must_be"
 MUTANTS = (
+    Mutant(
+        "what writes for real come to is not compared",
+        "writes.py",
+        "return one.counts != other.counts",
+        "return False",
+        f"{_CASES}[c22_rule_insert_also]",
+    ),
+    Mutant(
+        "a write that was refused and is not any more is nothing",
+        "writes.py",
+        "return (not one.sqlstate or not other.sqlstate) and not is_new",
+        "return False",
+        f"{_CASES}[b03_guard_trigger_dropped]",
+    ),
+    Mutant(
+        "what a call writes is not compared",
+        "calls.py",
+        'written = _written(connection) if count else ""',
+        'written = ""',
+        f"{_CASES}[e02_function_answers_alike_and_deletes_more]",
+    ),
     Mutant(
         "engine R is ignored",
         "verdict.py",
