@@ -133,6 +133,9 @@ def templates_of(made: cluster.Cluster, directory: Path) -> Templates:
         data.mkdir()
         os.chown(data, server.server_account().pw_uid, server.server_account().pw_gid)
         server.run(made.bindir, "initdb", "-D", str(data), "-U", "admin", "-A", "trust", "-E", "UTF8", "--no-sync")
+        with (data / "postgresql.conf").open("a", encoding="utf-8") as conf:
+            # Debian's own folder for sockets is closed to an ordinary user.
+            conf.write("listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\n")
         port = server.start_from(made.bindir, data, 21000 + secrets.randbelow(9000))
         with psycopg.connect(f"postgresql://admin@127.0.0.1:{port}/postgres", autocommit=True) as admin:
             admin.execute("create role app_owner login createrole")
