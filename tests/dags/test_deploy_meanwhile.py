@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.edge import groups
+from pg_deploy.edge import deploy_tasks, groups
 from tests.building import fixture, write_migration
 from tests.dags.conftest import Deploy
 from tests.dags.harness import PROJECT
@@ -102,6 +102,30 @@ def test_of_forty_pending_the_oldest_fifteen_go_through_earlier(
     order = [version for version, state in database.attempts if state == "verified"]
     assert order == sorted(order)
     assert len(order) == 40
+
+
+def test_of_a_long_set_what_needs_no_group_goes_through_earlier_up_to_the_first_that_needs_one(
+    database: Database, deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a hundred small files would take seven tasks each; what a person must see is not passed by."""
+    monkeypatch.setattr(deploy_tasks, "SHOWN_SINGLY", 3)
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    files = {
+        "20250101000000_a": "create table public.a (id int primary key, old int);",
+        "20250102000000_b": "create table public.b (id int primary key);",
+        "20250103000000_c": "alter table public.a drop column old;",
+        "20250104000000_d": "create table public.d (id int primary key);",
+    }
+    for stem, text in files.items():
+        (folder / f"{stem}.sql").write_text(text)
+
+    result = deploy(folder, {"approval": "risky"}, answer="Approve")
+
+    assert result.state == "success", result.text
+    assert [result.group(stem) for stem in files] == [NOTHING_TO_DO, NOTHING_TO_DO, DEPLOYED, DEPLOYED]
+    assert database.evidence("approval") == [("20250103000000_c", "approved")]
+    assert [version for version, state in database.attempts if state == "verified"] == [stem[:14] for stem in files]
 
 
 def test_with_stop_earlier_leaves_the_failed_one_for_a_person(
