@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -104,28 +105,26 @@ def test_of_forty_pending_the_oldest_fifteen_go_through_earlier(
     assert len(order) == 40
 
 
+@pytest.mark.parametrize(("approval", "in_earlier"), [("none", 2), ("all", 0)])
 def test_of_a_long_set_what_needs_no_group_goes_through_earlier_up_to_the_first_that_needs_one(
-    database: Database, deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, approval: str, in_earlier: int
 ) -> None:
     """Else a hundred small files would take seven tasks each; what a person must see is not passed by."""
     monkeypatch.setattr(deploy_tasks, "SHOWN_SINGLY", 3)
     folder = tmp_path / "migrations"
-    folder.mkdir()
-    files = {
-        "20250101000000_a": "create table public.a (id int primary key, old int);",
-        "20250102000000_b": "create table public.b (id int primary key);",
-        "20250103000000_c": "alter table public.a drop column old;",
-        "20250104000000_d": "create table public.d (id int primary key);",
-    }
-    for stem, text in files.items():
-        (folder / f"{stem}.sql").write_text(text)
+    stems = [f"2025010{number}000000_{name}" for number, name in enumerate("abcd", start=1)]
+    for stem in stems:
+        _table(folder, stem)
+    for stem in (stems[0], stems[1], stems[3]):
+        shutil.rmtree(folder / stem)
 
-    result = deploy(folder, {"approval": "risky"}, answer="Approve")
+    result = deploy(folder, {"approval": approval}, answer="Approve")
 
     assert result.state == "success", result.text
-    assert [result.group(stem) for stem in files] == [NOTHING_TO_DO, NOTHING_TO_DO, DEPLOYED, DEPLOYED]
-    assert database.evidence("approval") == [("20250103000000_c", "approved")]
-    assert [version for version, state in database.attempts if state == "verified"] == [stem[:14] for stem in files]
+    states = [result.group(stem) for stem in stems]
+    assert states == [NOTHING_TO_DO] * in_earlier + [DEPLOYED] * (4 - in_earlier)
+    assert len(database.evidence("approval")) == (4 if approval == "all" else 0)
+    assert [version for version, state in database.attempts if state == "verified"] == [stem[:14] for stem in stems]
 
 
 def test_with_stop_earlier_leaves_the_failed_one_for_a_person(
