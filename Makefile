@@ -16,6 +16,8 @@ override FOLDERS := $(value FOLDERS)
 export CONF COMMANDS TARGET_URL MIGRATIONS_DIR NAME AIRFLOW_PORT DEMO_PORT DEMO_SCALE PYTHON
 # What make would hand to its own children holds the command line, and so TARGET_URL.
 unexport MAKEFLAGS MFLAGS MAKEOVERRIDES
+# Airflow is a thousand modules, and a process a task: compiled anew by each of them they would cost more than the work.
+unexport PYTHONDONTWRITEBYTECODE
 
 python := env PYTHONPATH=plugins .venv/bin/python
 

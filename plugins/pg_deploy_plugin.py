@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
-PREFIX = "/pg-deploy"
+from pg_deploy.addresses import PREFIX
+
 log = logging.getLogger(__name__)
 
 

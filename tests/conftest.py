@@ -15,6 +15,7 @@ import pytest
 from demo import cluster
 from demo.errors import DemoError
 from demo.server import next_free_port
+from pg_deploy.temporary import process_start
 from tests import airflow_home
 
 PREFIX = "pg-deploy-test-"
@@ -22,7 +23,6 @@ PREFIX = "pg-deploy-test-"
 airflow_home.set_up()
 # Also where a machine grants no namespaces (a chroot, for who is not root): what the tests restore is their own.
 os.environ.setdefault("PG_DEPLOY_WITHOUT_WALL", "target_db")
-os.environ.setdefault("PG_DEPLOY_WALL", "on")
 
 
 def _is_mine(path: Path) -> bool:
@@ -39,7 +39,7 @@ def demo_directory() -> Iterator[Path]:
     area = Path(tempfile.gettempdir())
     for left in {path.with_suffix("") for path in area.glob(f"{PREFIX}*") if _is_mine(path)}:
         pid = re.fullmatch(rf"{PREFIX}(\d+)(-half)?", left.name)
-        if pid and not Path(f"/proc/{pid[1]}").exists():
+        if pid and not process_start(int(pid[1])):
             cluster.destroy(left)
     directory = area / f"{PREFIX}{os.getpid()}"
     yield directory

@@ -11,12 +11,23 @@ _WORD = (
     r"|(?:api|private|access|client|server)[_\- ]?key)[a-z0-9_]*)"
 )
 _VALUE = r"""(?:'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^\s,;)}\]'"]+)"""
+_NOT_AFTER_KIND = "".join(
+    rf"(?<!\b{kind} )"
+    for kind in ("column", "table", "view", "function", "index", "policy", "trigger", "sequence", "type")
+)
+# The word begins here, and the one before it names no kind of object; or its quoted last part does.
+_NO_OBJECT = rf"""(?:(?<![\w.\-"']){_NOT_AFTER_KIND}|(?<=\.)(?=["']))"""
 _PATTERNS = (
     # postgresql://user:password@host
     (re.compile(r"(://[^:/@\s]*:)\S+@"), rf"\1{_HIDDEN}@"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=\-]{6,}"), rf"\1 {_HIDDEN}"),
     # password=x, "api_key": "x", token => 'x'
-    (re.compile(rf"""(?i)(["']?\b{_WORD}["']?\s*(?:=>|:=|=|:(?!:))\s*)(?!\*\*\*){_VALUE}"""), rf"\1{_HIDDEN}"),
+    (re.compile(rf"""(?i)(["']?\b{_WORD}["']?\s*(?:=>|:=|=)\s*)(?!\*\*\*){_VALUE}"""), rf"\1{_HIDDEN}"),
+    # token: x, but not what is said of an object of that name: "column public.users.token: 3 values"
+    (
+        re.compile(rf"""(?i)({_NO_OBJECT}["']?{_WORD}["']?\s*:(?!:)\s*)(?!\*\*\*){_VALUE}"""),
+        rf"\1{_HIDDEN}",
+    ),
     # the api key is x
     (
         re.compile(

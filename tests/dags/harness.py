@@ -82,7 +82,7 @@ def run_dag(
     from airflow.dag_processing.dagbag import DagBag
 
     # Loaded anew for each run: dag.test() writes the run's conf into the DAG object.
-    bag = DagBag(str(PROJECT / "dags"), bundle_name="dags-folder")
+    bag = DagBag(str(PROJECT / "dags" / f"{dag_id}.py"), bundle_name="dags-folder")
     if bag.import_errors:
         raise AssertionError(bag.import_errors)
     dag = bag.dags[dag_id]

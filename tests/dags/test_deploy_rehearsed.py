@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pg_deploy.temporary import process_start
 from tests.building import fixture, write_migration
 from tests.dags.conftest import Deploy
 from tests.dags.harness import Result, run_dag
@@ -53,7 +54,7 @@ def _all_alive() -> bool:
 
     for marker in Path("/tmp").glob("pg-deploy-rehearsal-*/owner.json"):
         pid = json.loads(marker.read_text())["pid"]
-        if pid == os.getpid() or not Path(f"/proc/{pid}").exists():
+        if pid == os.getpid() or not process_start(pid):
             return False
     return True
 

@@ -153,6 +153,32 @@ def test_a_changed_expression_is_undone_down_to_nothing(place: Place, tmp_path: 
 
 
 @pytest.mark.acceptance
+def test_a_view_that_was_grown_is_deployed_and_undone(place: Place, tmp_path: Path) -> None:
+    """Else what the server writes for itself makes a right rollback look wrong, or a harmless view an opened one."""
+    before = place.schema()
+
+    result = place.deploy("m-view")
+
+    assert result.state == "success", result.text
+    undone = place.undo(tmp_path)
+    assert undone.state == "success", undone.text
+    assert place.schema() == before
+
+
+@pytest.mark.acceptance
+def test_a_check_that_fails_on_the_target_only_undoes_what_18_keeps_as_a_constraint(place: Place) -> None:
+    """Else a failed check leaves the database "between two states" where NOT NULL is column and constraint."""
+    result = place.deploy("m-validate")
+
+    assert result.state == "failed", result.text
+    assert Database(place.url).attempts[-1] == ("20260104000003", "rolled_back")
+    assert "between two states" not in result.text
+    assert Database(place.url).value(
+        "select not convalidated from pg_constraint where conname = 'messages_language_there'"
+    )
+
+
+@pytest.mark.acceptance
 def test_both_spellings_of_security_invoker_read_with_the_rights_of_the_caller(place: Place) -> None:
     """Else a view that is safe is said to be open, or the other way round."""
     result = place.deploy("m-invoker-new")

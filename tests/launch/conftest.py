@@ -46,7 +46,7 @@ class Launcher:
         return process.returncode, output
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     """A launcher whose Airflow is stopped at the end, whatever happened."""
     root = tmp_path_factory.mktemp("launch")
@@ -67,7 +67,7 @@ def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     assert not [one for one in processes.everybody() if processes.working_folder(one.pid) == where.home]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(launcher: Launcher) -> airflow.Running:
     """The tests' Airflow, up."""
     return airflow.start(launcher.where, launcher.variables)

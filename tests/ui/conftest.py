@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from demo import cluster
 from demo.server import next_free_port
+from pg_deploy.addresses import run_page
 
 PROJECT = Path(__file__).resolve().parents[2]
 FLAGS = [
@@ -84,10 +85,10 @@ class Site:
 
     def run_page(self, run_id: str, dag_id: str = "deploy_migrations") -> str:
         """The path of a run's page."""
-        return f"/pg-deploy/runs/{dag_id}/{run_id}"
+        return run_page(dag_id, run_id)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory, demo_cluster: cluster.Cluster) -> Iterator[Site]:
     """One API server for all tests of pages; both processes are ended at the end."""
     home = tmp_path_factory.mktemp("airflow")
@@ -173,7 +174,7 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.wait(timeout=20)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Debian's Chromium with a fresh profile."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -233,7 +234,7 @@ def visit(site: Site, chromium: Browser) -> Iterator[Callable[..., Visit]]:
         assert not one.problems, "the browser complained"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def new_target(site: Site, demo_cluster: cluster.Cluster) -> Iterator[Callable[[str], str]]:
     """Make an empty database and Airflow's connection to it, by that name; its URL."""
     made: list[str] = []

@@ -79,6 +79,14 @@ def test_a_reviewer_sees_all_evidence_of_a_good_deployment(site: Site, good: Dep
     assert page.locator(".live").count() == 0
 
 
+def test_nobody_else_writes_down_where_a_page_is() -> None:
+    """The link in an approval led nowhere, where a person wanted to read all of a long SQL: the pages' tests asked another address."""
+    written = re.compile(r"""["'/}]/?pg[-_]deploy/(?:runs|database|static)""")
+    plugins = PROJECT / "plugins"
+    found = [str(path.relative_to(plugins)) for path in plugins.rglob("*.py") if written.search(path.read_text())]
+    assert found == []
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_nobody_is_shut_out_of_the_page_of_a_run(site: Site, good: Deployed, visit: Open, dark: bool) -> None:
     """Somebody with a screen reader, or who needs contrast, has to sign as well."""

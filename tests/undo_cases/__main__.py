@@ -5,12 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import date
+from itertools import islice
 from pathlib import Path
 
-from tests.undo_cases.case import Outcome, read_case
-from tests.undo_cases.pool import run_all
+from tests.undo_cases.case import Case, Outcome, read_case
+from tests.undo_cases.drawing import draw_all
+from tests.undo_cases.grammar import RULES
+from tests.undo_cases.pool import run_all, run_sequences
+from tests.undo_cases.sequence import Found
 from tests.undo_cases.server import binaries
+
+_MANY = 1000
+"""From so many sequences on, each kind must have been drawn."""
 
 
 def table(outcomes: Iterable[Outcome]) -> list[str]:
@@ -29,6 +37,37 @@ def table(outcomes: Iterable[Outcome]) -> list[str]:
     return lines
 
 
+def summary(found: Sequence[Found]) -> tuple[str, list[str]]:
+    """How many came out how, and what is not as it must be: wrong ones, too few that apply, too many refused, kinds not drawn."""
+    counts = Counter(each.outcome.verdict for each in found)
+    applied = len(found) - counts["not applied"]
+    refused = counts["refused"] + counts["undone but for"]
+    missing = sorted({rule.kind for rule in RULES} - {kind for each in found for kind in each.statements.kinds})
+    faults = [f"{counts['wrong']} wrong"] if counts["wrong"] else []
+    if applied < 0.8 * len(found):
+        faults.append(f"only {applied} of {len(found)} apply")
+    if refused > 0.15 * applied:
+        faults.append(f"{refused} of {applied} are refused")
+    if needless := [
+        each.outcome.name for each in found if each.outcome.verdict == "refused" and not each.statements.loses
+    ]:
+        faults.append("refused without a loss: " + ", ".join(needless))
+    if missing and len(found) >= _MANY:
+        faults.append("never drawn: " + ", ".join(missing))
+    return f"{len(found)} sequences: " + ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items())), faults
+
+
+def _sequences(cases: Sequence[Case], seed: str, first: int, count: int, bindir: Path, workers: int) -> int:
+    found = []
+    drawn = islice(draw_all([case for case in cases if not case.superuser], seed, first + count), first, None)
+    for each in run_sequences(drawn, bindir, workers=workers):
+        found.append(each)
+        print(each.line, flush=True)
+    line, faults = summary(found)
+    print("\n".join((f"seed {seed}; {line}", *faults)))
+    return 1 if faults else 0
+
+
 def main() -> int:
     """As the module says."""
     options = argparse.ArgumentParser()
@@ -37,10 +76,18 @@ def main() -> int:
     options.add_argument("--only", default="")
     options.add_argument("--table", type=Path)
     options.add_argument("--verbose", action="store_true")
+    options.add_argument("--workers", type=int, default=2)
+    options.add_argument(
+        "--sequences", type=int, default=0, help="draw that many instead, from the cases and a grammar"
+    )
+    options.add_argument("--seed", default=f"{date.today():%Y%m%d}")
+    options.add_argument("--first", type=int, default=0, help="the number of the first sequence")
     given = options.parse_args()
-    paths = [path for path in sorted(given.folder.glob("*.yaml")) if given.only in path.stem]
+    cases = [read_case(path) for path in sorted(given.folder.glob("*.yaml")) if given.only in path.stem]
+    if given.sequences:
+        return _sequences(cases, given.seed, given.first, given.sequences, binaries(given.server), given.workers)
     found = []
-    for each in run_all(map(read_case, paths), binaries(given.server)):
+    for each in run_all(cases, binaries(given.server), workers=given.workers):
         found.append(each)
         print(each.line, flush=True)
         if given.verbose:

@@ -13,6 +13,7 @@ import yaml
 
 from pg_deploy.apply import apply
 from pg_deploy.errors import NoRollbackError, PgDeployError, RollbackRefusedError
+from pg_deploy.execution.segments import Limits
 from pg_deploy.rollback import roll_back
 from pg_deploy.snapshot import take_snapshot
 from pg_deploy.undo.contents import read_contents
@@ -23,6 +24,8 @@ from tests.undo_cases.judging import State, read_state
 from tests.undo_cases.server import Server
 
 _VERSION = "20250101000000"
+_LIMITS = Limits(lock_budget=300, give_up_after=900)
+"""What a busy machine takes its time for is not what is asked here."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,25 @@ class Case:
     before: str
     migration: str
     superuser: bool = False
+    loses: bool = False
+    """Whether something of the state before is gone for good, so that refusing is right."""
+
+    @property
+    def role(self) -> str:
+        """Who makes it, changes it and undoes it."""
+        return "admin" if self.superuser else "deployer"
 
 
 def read_case(path: Path) -> Case:
     """The case of a file."""
     found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return Case(
-        path.stem, found["kind"], found["before"], found["migration"], "superuser" in (found.get("needs") or ())
+        path.stem,
+        found["kind"],
+        found["before"],
+        found["migration"],
+        "superuser" in (found.get("needs") or ()),
+        "loses" in found,
     )
 
 
@@ -68,24 +83,29 @@ def run_case(server: Server, case: Case) -> Outcome:
 
 
 def _run(server: Server, case: Case, *, filled: bool) -> Outcome:
-    role = "admin" if case.superuser else "deployer"
     name = "case_" + re.sub(r"\W", "_", case.name)[:50]
-    with server.database(name), tempfile.TemporaryDirectory() as folder:
-        with psycopg.connect(server.url(role, name), autocommit=True) as connection:
+    with server.database(name):
+        with psycopg.connect(server.url(case.role, name), autocommit=True) as connection:
             connection.execute(case.before.encode())
         if filled:
             with psycopg.connect(server.url("admin", name), autocommit=True) as connection:
                 fill(connection)
-        before = read_state(server, name)
+        return judge(server, case, name)
+
+
+def judge(server: Server, case: Case, database: str) -> Outcome:
+    """Change a database by the case's migration, as the engine does, undo it, and compare what others see."""
+    before = read_state(server, database)
+    with tempfile.TemporaryDirectory() as folder:
         write_migration(Path(folder), f"{_VERSION}_change", case.migration, rollback=None)
-        return _judge(server, case, name, server.url(role, name), Path(folder), before)
+        return _judge(server, case, database, Path(folder), before)
 
 
-def _judge(server: Server, case: Case, database: str, url: str, folder: Path, before: State) -> Outcome:
+def _judge(server: Server, case: Case, database: str, folder: Path, before: State) -> Outcome:
     def outcome(verdict: str, said: object = "") -> Outcome:
         return Outcome(case.name, case.kind, verdict, " | ".join(str(said).splitlines()), work.text)
 
-    with working_on(url, folder) as work:
+    with working_on(server.url(case.role, database), folder, _LIMITS) as work:
         try:
             take_snapshot(replace(work.job, on_copy=True), work.migrations[0])
         except Exception as error:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.util
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 from tests.undo_cases.case import Case, Outcome, run_case
+from tests.undo_cases.drawing import Drawn, Statements
+from tests.undo_cases.sequence import Found, run_sequence
 from tests.undo_cases.server import Server, started
 
 _WORKERS = 2
+Given = TypeVar("Given")
+Answer = TypeVar("Answer")
 _servers: list[Server] = []
 
 
@@ -28,9 +33,25 @@ def _run(case: Case) -> Outcome:
         return Outcome(case.name, case.kind, "wrong", f"the case itself fails: {error!r}")
 
 
-def run_all(cases: Iterable[Case], bindir: Path, *, workers: int = _WORKERS) -> Iterable[Outcome]:
+def _run_sequence(drawn: Drawn) -> Found:
+    try:
+        return run_sequence(_servers[-1], drawn)
+    except Exception as error:
+        return Found(Outcome(drawn.name, "", "wrong", f"it could not be drawn: {error!r}"), Statements((), (), False))
+
+
+def run_all(cases: Iterable[Case], bindir: Path, *, workers: int = _WORKERS) -> Iterator[Outcome]:
     """The outcomes in the cases' order, as they come."""
+    return _each(_run, cases, bindir, workers)
+
+
+def run_sequences(drawn: Iterable[Drawn], bindir: Path, *, workers: int = _WORKERS) -> Iterator[Found]:
+    """What came of each, in their order, as it comes."""
+    return _each(_run_sequence, drawn, bindir, workers)
+
+
+def _each(run: Callable[[Given], Answer], given: Iterable[Given], bindir: Path, workers: int) -> Iterator[Answer]:
     with multiprocessing.get_context("spawn").Pool(workers, _open, [bindir]) as pool:
-        yield from pool.imap(_run, cases)
+        yield from pool.imap(run, given)
         pool.close()
         pool.join()

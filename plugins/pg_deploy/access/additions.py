@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pg_deploy.access.change import AccessChange
 from pg_deploy.access.closure import text_of, words_of
 from pg_deploy.access.moved import OURS
-from pg_deploy.catalog.identities import of_grant
+from pg_deploy.catalog.identities import of_grant, of_part, unquoted
 from pg_deploy.catalog.reader import Fact, Facts
 
 # They decide nothing about rows, wherever they are.
@@ -49,7 +49,7 @@ def only_adds(before: Facts, after: Facts, changes: Iterable[AccessChange]) -> b
     if not all(_belongs(fact, objects, names) for fact in new if fact.kind in _PARTS):
         return False
     said = _words(_texts(before))
-    last = {name.rsplit(".", 1)[-1].strip('"').lower() for name in names}
+    last = {unquoted(of_part(name)[1]).lower() for name in names}
     return not said & (last | set(OURS) | {"cron"})
 
 
@@ -62,7 +62,7 @@ def _belongs(fact: Fact, objects: set[str], names: set[str]) -> bool:
         kind = next((kind for kind in ("column ", "sequence ") if target.startswith(kind)), None)
         if kind is None:
             return target in objects
-        return kind == "sequence " or _plain(target.removeprefix(kind)).rsplit(".", 1)[0] in names
+        return kind == "sequence " or of_part(_plain(target.removeprefix(kind)))[0] in names
     return any(fact.identity.startswith(f"{name}.") for name in names)
 
 

@@ -1,4 +1,7 @@
-"""Functions whose closure differs, asked as functions: as everybody who may execute them, with arguments that exist."""
+"""Functions and procedures whose closure differs, called as everybody who may execute them, with arguments that exist.
+
+Their answers are compared, and how many rows of which tables they wrote.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
+from typing import NamedTuple
 
 import psycopg
 
@@ -21,6 +25,12 @@ from pg_deploy.session import Connection
 ARGUMENTS = 40
 """Combinations of arguments that a function is called with, at most."""
 CALL_MS = 2000
+# The counters go on through what is rolled back, so a call that writes otherwise shows in its own line at first.
+_WRITTEN = """
+select pg_catalog.concat(schemaname, '.', relname), n_tup_ins, n_tup_upd, n_tup_del
+from pg_catalog.pg_stat_xact_user_tables
+where n_tup_ins + n_tup_upd + n_tup_del > 0
+order by 1"""
 _AT = ("2000-01-01", "2100-01-01")
 _MADE = {
     "boolean": ("true", "false"),
@@ -49,21 +59,44 @@ _KIN = {
 """Types whose values a function may compare an argument with, as they occur."""
 
 
+class _Answer(NamedTuple):
+    said: str
+    """How many rows and a digest; what a procedure returns; an error as !SQLSTATE."""
+    written: str = ""
+    """By table how many rows were written, in this call and those before it."""
+
+    @property
+    def is_error(self) -> bool:
+        return self.said.startswith("!")
+
+
 @dataclass(frozen=True)
 class _Call:
     name: str
     types: tuple[str, ...]
     returns: str
-    """`set` for a function of rows, `condition` for a boolean, `value` for any other one."""
+    """`set` for a function of rows, `condition` for a boolean, `value` for any other; `procedure`; `other` cannot be called by itself."""
+    may_write: bool
+
+    @property
+    def kind(self) -> str:
+        """For people."""
+        return "procedure" if self.returns == "procedure" else "function"
 
     def sql(self, arguments: Sequence[str]) -> str:
         given = ", ".join(f"{value}::{kind}" for value, kind in zip(arguments, self.types, strict=True))
+        if self.returns == "procedure":
+            return f"call {self.name}({given})"
         # a condition that is unknown lets nothing through, as one that is false
         answer = "(f is true)" if self.returns == "condition" else "f"
         return (
             f"select count(*)::text, coalesce(bit_xor(hashtextextended({answer}::text, 11)), 0)::text"
             f" from {self.name}({given}) f"
         )
+
+
+_Case = tuple[Subject, str, _Answer, _Answer]
+"""Who called, the statement, and the answers before and after."""
 
 
 def call_differences(
@@ -89,6 +122,9 @@ def call_differences(
         before, after = _call(old.connection, identity), _call(new.connection, identity)
         if before is None or after is None:
             continue
+        if "other" in (before.returns, after.returns):
+            unsettled.append(Unsettled(identity, "it is no function or procedure that can be called by itself"))
+            continue
         taken = {kind: _values(old.connection, kind, values) for kind in before.types}
         given = _arguments(before, taken)
         if given is None:
@@ -96,22 +132,22 @@ def call_differences(
             unsettled.append(Unsettled(identity, f"there are no values of {missing} to call it with"))
             continue
         statements = [before.sql(arguments) for arguments in given]
-        differing: dict[str, list[tuple[Subject, str, str, str]]] = {}
+        differing: dict[str, list[_Case]] = {}
         answered = False
         for subject in subjects:
             if time.monotonic() > deadline:
                 unsettled.append(Unsettled(identity, f"it could not be called for everybody in {seconds:g} s"))
                 break
-            was = _answers(old.connection, api, subject, statements)
-            now = _answers(new.connection, api, subject, statements)
+            was = _answers(old.connection, api, subject, statements, count=before.may_write)
+            now = _answers(new.connection, api, subject, statements, count=before.may_write)
             asked += len(statements)
-            answered = answered or any(not answer.startswith("!") for answer in was)
+            answered = answered or any(not answer.is_error for answer in was)
             for text, one, other in zip(statements, was, now, strict=True):
                 if one != other:
                     differing.setdefault(subject.role, []).append((subject, text, one, other))
                     break
         if differing:
-            found += [_told(identity, role, cases, len(subjects)) for role, cases in differing.items()]
+            found += [_told(identity, before.kind, role, cases, len(subjects)) for role, cases in differing.items()]
         elif not answered:
             unsettled.append(
                 Unsettled(identity, "every call of it ended in an error, so that its answers are not known")
@@ -121,7 +157,7 @@ def call_differences(
 
 def _call(connection: Connection, identity: str) -> _Call | None:
     row = connection.execute(statement("call"), {"identity": identity}).fetchone()
-    return _Call(row[0], tuple(row[1]), row[2]) if row else None
+    return _Call(row[0], tuple(row[1]), *row[2:]) if row else None
 
 
 def _arguments(call: _Call, values: Mapping[str, Sequence[str]]) -> list[list[str]] | None:
@@ -161,31 +197,46 @@ def _spread(each: Sequence[Sequence[str]]) -> Iterator[tuple[str, ...]]:
     yield tuple("null" for _ in each)
 
 
-def _answers(connection: Connection, api: Api, subject: Subject, statements: Sequence[str]) -> list[str]:
+def _answers(
+    connection: Connection, api: Api, subject: Subject, statements: Sequence[str], *, count: bool
+) -> list[_Answer]:
+    """What each call answers, and with `count` what was written."""
     found = []
     with acting_as(connection, api, subject.role, subject.claims, subject.settings):
         connection.execute("select set_config('statement_timeout', %s, true)", [f"{CALL_MS}ms"])
         for text in statements:
             try:
                 with connection.transaction(force_rollback=True):
-                    row = connection.execute(text.encode()).fetchone()
-                found.append(" ".join(row) if row else "")
+                    cursor = connection.execute(text.encode())
+                    row = cursor.fetchone() if cursor.description else None
+                    written = _written(connection) if count else ""
+                found.append(_Answer(" ".join(map(str, row or ())), written))
             except psycopg.Error as error:
-                found.append(f"!{error.sqlstate}")
+                found.append(_Answer(f"!{error.sqlstate}"))
     return found
 
 
-def _told(identity: str, role: str, cases: list[tuple[Subject, str, str, str]], of: int) -> RowDifference:
+def _written(connection: Connection) -> str:
+    verbs = ("inserted", "updated", "deleted")
+    return "; ".join(
+        f"{table}: {', '.join(f'{number} {verb}' for number, verb in zip(numbers, verbs, strict=True) if number)}"
+        for table, *numbers in connection.execute(_WRITTEN).fetchall()
+    )
+
+
+def _told(identity: str, kind: str, role: str, cases: list[_Case], of: int) -> RowDifference:
     subject, text, one, other = cases[0]
     others = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
-    rows = [answer.split(" ")[0] for answer in (one, other)]
-    call = text.partition(" from ")[2].removesuffix(" f")
-    numbers = not any(answer.startswith("!") for answer in (one, other)) and rows[0] != rows[1]
-    what = (
-        f"gets {rows[1]} rows from it where it was {rows[0]}"
-        if numbers
-        else f"gets another answer than before{_error(one, other)}"
-    )
+    rows = [answer.said.split(" ")[0] for answer in (one, other)]
+    if one.is_error or other.is_error or (kind == "procedure" and one.said != other.said):
+        what = f"gets another answer than before{_error(one, other)}"
+    elif one.said == other.said:
+        what = f"writes with it {other.written or 'nothing'} where it was {one.written or 'nothing'}"
+    elif rows[0] != rows[1]:
+        what = f"gets {rows[1]} rows from it where it was {rows[0]}"
+    else:
+        what = "gets another answer than before"
+    call = text.removeprefix("call ") if kind == "procedure" else text.partition(" from ")[2].removesuffix(" f")
     return RowDifference(
         table=identity,
         role=role,
@@ -197,11 +248,11 @@ def _told(identity: str, role: str, cases: list[tuple[Subject, str, str, str]], 
         keys=(),
         because=(),
         sentence=f"{subject.label}{others} ({role}) {what}, called as {call[:160]}:"
-        f' function "{identity}" ({len(cases)} of {of} who were asked)',
+        f' {kind} "{identity}" ({len(cases)} of {of} who were asked)',
     )
 
 
-def _error(one: str, other: str) -> str:
-    if other.startswith("!"):
-        return f" (error {other[1:]})"
-    return f" (until now error {one[1:]})" if one.startswith("!") else ""
+def _error(one: _Answer, other: _Answer) -> str:
+    if other.is_error:
+        return f" (error {other.said[1:]})"
+    return f" (until now error {one.said[1:]})" if one.is_error else ""

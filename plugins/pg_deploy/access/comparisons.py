@@ -10,11 +10,12 @@ from pglast.parser import ParseError
 
 from pg_deploy.access.arms import parse_predicate, printed
 from pg_deploy.access.trees import call_name, calls, nodes
+from pg_deploy.catalog.identities import of_part, unquoted
 
 
 def compared(text: str, table: str, bodies: Sequence[str]) -> Mapping[str, list[str]]:
     """By column of `table`: the conditions that name it, and `bodies` where it is handed to a function of somebody's own."""
-    name = table.rsplit(".", 1)[-1].strip('"')
+    name = unquoted(of_part(table)[1])
     found: dict[str, list[str]] = {}
     try:
         leaves = list(_leaves(parse_predicate(text)))

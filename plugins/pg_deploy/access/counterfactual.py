@@ -12,7 +12,7 @@ from pg_deploy.access.closure import words_of
 from pg_deploy.access.facts import RELATIONS
 from pg_deploy.access.functions import routines
 from pg_deploy.access.policies import table_of
-from pg_deploy.catalog.identities import of_grant
+from pg_deploy.catalog.identities import of_grant, of_part, unquoted
 from pg_deploy.catalog.reader import Fact, Facts
 
 _GENERAL = ("role", "membership", "setting", "rule", "operator", "cast", "type")
@@ -31,7 +31,7 @@ def still_valid(table: str, predicate: str, before: Facts, after: Facts, written
         return False
     # a new function of a name that is called could be found in its place
     known = {fact.identity for fact in functions}
-    called = {name.split("(", 1)[0].rsplit(".", 1)[-1] for name in known}
+    called = {_last(name) for name in known}
     if any(_last(fact.identity) in called for fact in changed if fact.kind in ("function", "procedure", "aggregate")):
         return False
     return not any(_concerns(fact, tables, table) for fact in changed)
@@ -45,7 +45,7 @@ def _concerns(fact: Fact, tables: Collection[str], itself: str) -> bool:
     if fact.kind in RELATIONS:
         return fact.identity.replace('"', "") in tables
     if fact.kind == "column":
-        return fact.identity.replace('"', "").rsplit(".", 1)[0] in tables
+        return of_part(fact.identity)[0].replace('"', "") in tables
     if fact.kind == "grant":
         target = of_grant(fact.identity)[0].replace('"', "")
         return any(target == f"{kind} {name}" for kind in ("table", "schema") for name in tables)
@@ -88,4 +88,4 @@ def _definitions(facts: Facts, name: str) -> Iterable[str]:
 
 
 def _last(identity: str) -> str:
-    return identity.split("(", 1)[0].rsplit(".", 1)[-1].strip('"').lower()
+    return unquoted(of_part(identity)[1].split("(", 1)[0]).lower()

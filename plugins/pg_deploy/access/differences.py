@@ -12,7 +12,7 @@ from pg_deploy.access.functions import is_definer
 from pg_deploy.access.opened import bypasses, reached_commands
 from pg_deploy.access.policies import policy_changes
 from pg_deploy.access.rights import PUBLIC, held_rights, membership_kinds, memberships, reachable_roles
-from pg_deploy.catalog.identities import of_setting
+from pg_deploy.catalog.identities import of_part, of_setting
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.catalog.switches import is_on
 
@@ -150,7 +150,7 @@ def _can(facts: Facts, target: str, role: str, right: str) -> bool:
 
 
 def _table_of(column: str) -> str:
-    return column.rsplit(".", 1)[0]
+    return of_part(column)[0]
 
 
 def _names(objects: dict[str, Fact]) -> set[str]:
@@ -398,11 +398,11 @@ def _functions(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
 
 def _moved_to(fact: Fact, before: Facts, after: Facts) -> bool:
     """Whether a function of the same name, arguments and owner came in another schema, and is callable by nobody else."""
-    last = fact.identity.split(".", 1)[-1]
+    last = of_part(fact.identity)[1]
     return any(
         other.kind == fact.kind
         and (other.kind, other.identity) not in before.by_key
-        and other.identity.split(".", 1)[-1] == last
+        and of_part(other.identity)[1] == last
         and _body(other) == _body(fact)
         and other.properties.get("owner") == fact.properties.get("owner")
         for other in after.facts

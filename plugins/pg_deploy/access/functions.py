@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from pg_deploy.access.closure import words_of
+from pg_deploy.catalog.identities import of_part
 from pg_deploy.catalog.reader import Fact, Facts
 
 _CALL = re.compile(r'((?:(?:"(?:[^"]|"")+"|[a-z_][\w$]*)\.)?(?:"(?:[^"]|"")+"|[a-z_][\w$]*))\s*\(', re.IGNORECASE)
@@ -30,7 +31,7 @@ def called_by(texts: Iterable[str], facts: Facts) -> frozenset[Fact]:
     by_name = routines(facts)
     by_last: dict[str, set[str]] = {}
     for name in by_name:
-        by_last.setdefault(name.rsplit(".", 1)[-1], set()).add(name)
+        by_last.setdefault(of_part(name)[1], set()).add(name)
     found: set[Fact] = set()
     waiting = list(texts)
     while waiting:

@@ -153,12 +153,14 @@ def ask_again(
         if sample.people.get(sid) != now.people.get(sid):
             moved += len(set(before) ^ set(after))
             continue
-        failed = tuple(text[1:] for text in after if text.startswith("!") and text not in before)
+        # A row's key may begin with "!" as well: what was sampled is no error.
+        sampled = frozenset(sample.keys.get(table, ()))
+        failed = tuple(text[1:] for text in after if text not in sampled and text not in before)
         if failed:
             differences.setdefault((table, "error", failed), {}).setdefault(sid, {})[command] = None
             continue
         for direction, other in (("gained", set(after) - set(before)), ("lost", set(before) - set(after))):
-            still = [key for key in sorted(other) if not key.startswith("!")]
+            still = sorted(other & sampled)
             fixed = [key for key in still if sample.rows.get(f"{table} {key}") == now.rows.get(f"{table} {key}")]
             moved += len(still) - len(fixed)
             if fixed:

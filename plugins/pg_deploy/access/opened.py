@@ -10,6 +10,7 @@ from pg_deploy.access.arms import parse_predicate
 from pg_deploy.access.policies import commands_of, table_of
 from pg_deploy.access.rights import reachable_roles
 from pg_deploy.access.trees import call_name, is_bare, is_equality
+from pg_deploy.catalog.identities import of_part
 from pg_deploy.catalog.reader import Fact, Facts
 
 NOT_SIGNED_IN = "anon"
@@ -25,7 +26,7 @@ def bypasses(role: str, facts: Facts) -> bool:
 
 def reached_commands(role: str, commands: tuple[str, ...], kind: str, name: str, facts: Facts) -> tuple[str, ...]:
     """Of the granted commands those that reach rows: behind row level security only what a permissive policy speaks of."""
-    table = facts.by_key.get(("table", name if kind == "table" else name.rsplit(".", 1)[0]))
+    table = facts.by_key.get(("table", name if kind == "table" else of_part(name)[0]))
     if kind not in ("table", "column") or table is None or not table.properties.get("row level security"):
         return commands
     owns = table.properties.get("owner") == role and not table.properties.get("force row level security")

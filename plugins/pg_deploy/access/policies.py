@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pg_deploy.access.api import Api
 from pg_deploy.access.change import AccessChange
 from pg_deploy.access.rights import PUBLIC, reachable_roles
+from pg_deploy.catalog.identities import of_part
 from pg_deploy.catalog.reader import Fact, Facts
 
 COMMANDS = ("select", "insert", "update", "delete")
@@ -27,9 +28,7 @@ def policy_changes(before: Facts, after: Facts, api: Api) -> Iterator[AccessChan
 
 def table_of(policy: Fact) -> tuple[str, str]:
     """The table and the name in a policy's identity."""
-    identity = policy.identity
-    cut = identity[:-1].rfind('."') if identity.endswith('"') else identity.rfind(".")
-    return identity[:cut], identity[cut + 1 :]
+    return of_part(policy.identity)
 
 
 def commands_of(policy: Fact) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from pg_deploy.access.functions import is_definer
 from pg_deploy.access.rights import held_rights, reachable_roles
 from pg_deploy.access.triggers import is_bystander, returns_trigger
 from pg_deploy.access.unsettled import Unsettled
+from pg_deploy.catalog.identities import of_part, unquoted
 from pg_deploy.catalog.reader import Fact, Facts
 
 HARMLESS = frozenset({"index", "comment", "statistics"})
@@ -117,7 +118,7 @@ def roots_of(facts: Facts, api: Api) -> Roots:
         name = target[len(granted) + 1 :]
         kind = granted
         if granted == "column":
-            name = name.rsplit(".", 1)[0]
+            name = of_part(name)[0]
             kind = next((each for each in RELATIONS if (each, name) in facts.by_key), "table")
         if name.split(".", 1)[0].strip('"') in schemas:
             what = "table" if kind in ("table", "foreign table") else "view" if kind in RELATIONS else "function"
@@ -293,7 +294,7 @@ class _Settling:
         return None
 
     def _column(self, each: Difference, read: frozenset[str]) -> str | None:
-        column = each.node[1].rsplit(".", 1)[-1].strip('"').lower()
+        column = unquoted(of_part(each.node[1])[1]).lower()
         old, new = (dict(fact.properties) if fact else {} for fact in (each.old, each.new))
         if each.old is None or each.new is None:
             return None

@@ -17,6 +17,11 @@ _SETTING = re.compile(
 )
 _DEFAULT = re.compile(rf"(?P<what>[a-z ]+?) made by (?P<maker>{_ROLE})(?: in schema (?P<schema>{_ROLE}))?")
 _MAPPING = re.compile(rf"(?P<user>{_ROLE}) on server (?P<server>{_ROLE})")
+# `public.orders.total`, `public."a.b"."Allow v1.2"`, `public.f(integer, extensions.citext)`.
+_PARTS = re.compile(
+    r'(?:(?P<whole>(?:(?:"(?:[^"]|"")*"|[^".(]+)\.)*(?:"(?:[^"]|"")*"|[^".(]+))\.)?(?P<last>(?:"(?:[^"]|"")*"|[^".(]+)(?:\(.*)?)',
+    re.DOTALL,
+)
 # An element of a list setting, as the server splits it.
 _ELEMENT = re.compile(r'"(?:[^"]|"")*"|[^\s,]+')
 
@@ -24,6 +29,15 @@ _ELEMENT = re.compile(r'"(?:[^"]|"")*"|[^\s,]+')
 def unquoted(part: str) -> str:
     """One part of a name as the catalog stores it."""
     return part[1:-1].replace('""', '"') if part.startswith('"') else part
+
+
+def of_part(identity: str) -> tuple[str, str]:
+    """What a thing is in, and its own name, both as identifiers: the table of a column or policy, the schema of a table.
+
+    A quoted name may hold dots. Arguments stay with a function's name; empty where it is in nothing.
+    """
+    found = _PARTS.fullmatch(identity)
+    return (found["whole"] or "", found["last"]) if found else ("", identity)
 
 
 def of_grant(identity: str) -> tuple[str, str]:

@@ -8,12 +8,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from airflow.configuration import conf as airflow_conf
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from pg_deploy.addresses import run_page
 from pg_deploy.edge.groups import versions_without_group
 from pg_deploy.edge.notices import send
 from pg_deploy.edge.run import Run, log, read_run, told_plainly
@@ -164,7 +165,7 @@ def page_of(context: Any) -> str:
     """The address of this run's own page."""
     base = urlsplit(airflow_conf.get("api", "base_url", fallback="/")).path.rstrip("/")
     dag_run = context["dag_run"]
-    return f"{base}/pg_deploy/runs/{quote(dag_run.dag_id)}/{quote(dag_run.run_id, safe='')}"
+    return base + run_page(dag_run.dag_id, dag_run.run_id)
 
 
 class ApproveMigrations(AskPerson):

@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
-from urllib.parse import quote
 
 from airflow.configuration import conf
 from airflow.sdk import Variable, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
+from pg_deploy.addresses import database_page
 from pg_deploy.conf import MonitorConf, read_monitor_conf
 from pg_deploy.duration import format_duration
 from pg_deploy.edge import outside_connections
@@ -207,7 +207,7 @@ def _target(context: Any) -> tuple[Target, int]:
 def _page_of(target: str) -> str:
     """The address of the target's page, where Airflow knows its own."""
     base = conf.get("api", "base_url", fallback="").rstrip("/")
-    return f"{base}/pg-deploy/database?target={quote(target)}" if base.startswith("http") else ""
+    return base + database_page(target) if base.startswith("http") else ""
 
 
 def _wanted(context: Any) -> str:

@@ -27,8 +27,11 @@ def add_column(draft: Draft, old: Fact, new: Fact) -> None:
     table, name = owner_of(old.identity), own_name(old.identity)
     kind = draft.relation_kind(table, draft.before) or "table"
     alter = f"alter {kind} {table} alter column {name}"
+    # What a heir has of its own stays its own: each is altered by itself.
+    alter_alone = f"alter {kind} only {table} alter column {name}" if table in draft.heirs else alter
     differs = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
-    if "inherited" in before and before["inherited"] == "only" and after.get("inherited") == "only":
+    inherits = bool(before.get("inherited") and after.get("inherited"))
+    if inherits and ("generated" in before or "generated" in after):
         return
     if before.get("inherited") == "only" and "inherited" in differs and not attached(draft, table):
         draft.refuse(key, f"{table} no longer inherited it and holds it by itself since: no statement takes that back")
@@ -42,7 +45,7 @@ def add_column(draft: Draft, old: Fact, new: Fact) -> None:
         return
     retyped = bool(differs & {"type", "collation"})
     generated = "generated" in before
-    if "type" in differs:
+    if "type" in differs and not inherits:
         reason = why_lossy(str(before["type"]), str(after["type"]))
         if reason and not draft.compared and not (generated and draft.server_version >= _SET_EXPRESSION):
             draft.refuse(key, reason)
@@ -53,23 +56,31 @@ def add_column(draft: Draft, old: Fact, new: Fact) -> None:
         )
     changes_default = "default" in differs or (retyped and not generated)
     if "default" in after and changes_default and not generated:
-        draft.add(Phase.DEFAULT_OFF, f"{alter} drop default")
+        draft.add(Phase.DEFAULT_OFF, f"{alter_alone} drop default")
     if "default" in before and changes_default and not generated:
-        draft.add(Phase.DEFAULT_ON, f"{alter} set default {before['default']}")
-    if retyped:
+        draft.add(Phase.DEFAULT_ON, f"{alter_alone} set default {before['default']}")
+    if retyped and not inherits:
         collate = f" collate {before['collation']}" if "collation" in before else ""
         using = f" using {name}::{before['type']}" if "type" in differs and kind == "table" and not generated else ""
         draft.add(Phase.ALTER, f"{alter} type {before['type']}{collate}{using}")
     if generated and (changes_default or (retyped and draft.server_version >= _SET_EXPRESSION)):
         # The values are computed anew: what the type of the migration cut off comes back.
         draft.add(Phase.DEFAULT_ON, f"{alter} set expression as ({before['default']})")
-    if "identity" in differs:
+    if "identity" in differs and not inherits:
         _add_identity(draft, old, new, alter)
-    if differs & {"not null", "not null constraint"}:
+    if differs & {"not null", "not null constraint"} and not (inherits and _parent_differs(draft, old, "not null")):
         _add_not_null(draft, old, new, alter)
     if retyped and before["type"] != after["type"]:
         differs |= {each for each in ("statistics target", "options") if each in before}
-    add_column_options(draft, alter, old, new, differs)
+    add_column_options(draft, alter_alone, old, new, differs)
+
+
+def _parent_differs(draft: Draft, column: Fact, name: str) -> bool:
+    """Whether a column that this one is inherited from differs in that, too: then this one follows it."""
+    table = draft.before[draft.relation_kind(owner_of(column.identity), draft.before) or "", owner_of(column.identity)]
+    keys = [("column", f"{parent}.{own_name(column.identity)}") for parent in table.properties.get("inherits", ())]
+    both = [key for key in keys if key in draft.before and key in draft.after]
+    return any(draft.before[key].properties.get(name) != draft.after[key].properties.get(name) for key in both)
 
 
 def add_column_options(draft: Draft, alter: str, old: Fact, new: Fact, differs: set[str]) -> None:

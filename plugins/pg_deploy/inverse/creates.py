@@ -234,8 +234,4 @@ def _may_build_concurrently(fact: Fact, draft: Draft) -> bool:
         return False
     if ("index", fact.identity) in draft.replaced or fact.properties.get("invalid"):
         return False
-    needed = any(
-        key[0] == "constraint" and f"REFERENCES {relation}(" in str(draft.before[key].properties["definition"])
-        for key in draft.made
-    )
-    return not needed
+    return relation not in draft.referred_again

@@ -37,24 +37,27 @@ def add_drops(draft: Draft) -> None:
         if _drop(fact, draft.after) is None:
             draft.refuse((fact.kind, fact.identity), "there is no statement here that drops it")
     alone = _only_plain_indexes(draft)
-    parts = [fact for fact in dropped.values() if relation_of(fact) and fact not in nodes]
+    alone_dropped = {(fact.kind, fact.identity) for fact in nodes}
+    parts: dict[str, list[Fact]] = {}
+    for key, fact in dropped.items():
+        if key not in alone_dropped and (relation := relation_of(fact)):
+            parts.setdefault(relation, []).append(fact)
 
     def parts_of(fact: Fact) -> tuple[Fact, ...]:
-        if fact.kind not in RELATIONS:
-            return ()
-        return tuple(part for part in parts if relation_of(part) == fact.identity)
+        return tuple(parts.get(fact.identity, ())) if fact.kind in RELATIONS else ()
 
     needs = draft.needs_after.of
     if need_each_other(nodes, needs, parts_of):
-        apart = [
-            part
-            for part in parts
-            if rank_kind(part) in _CIRCULAR
-            and part.properties.get("inherited") != "only"
-            and not _is_clone(part, draft)
-        ]
-        nodes += apart
-        parts = [part for part in parts if part not in apart]
+        for relation, of_relation in parts.items():
+            apart = [
+                part
+                for part in of_relation
+                if rank_kind(part) in _CIRCULAR
+                and part.properties.get("inherited") != "only"
+                and not _is_clone(part, draft)
+            ]
+            nodes += apart
+            parts[relation] = [part for part in of_relation if part not in apart]
     for fact in reversed(needed_first(nodes, needs, parts_of)):
         statement = _drop(fact, draft.after)
         if statement is None:

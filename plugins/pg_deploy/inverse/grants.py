@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from pg_deploy.catalog.identities import of_default_grant, of_grant
 from pg_deploy.catalog.reader import Fact
@@ -43,6 +43,7 @@ _MADE_BY_DEFAULT = {
 def add_grants(draft: Draft) -> None:
     """Rights as they were: on what is made again in full, elsewhere the difference only."""
     before, after = _by_object(draft.before), _follow_owners(draft)
+    revoked: dict[tuple[str, tuple[str, str]], list[tuple[list[str], bool]]] = {}
     for target in sorted(before.keys() | after.keys(), key=lambda each: (each[0] == "column", each)):
         kind, name = target
         if _goes(draft, kind, name):
@@ -54,7 +55,12 @@ def add_grants(draft: Draft) -> None:
             _add_reset(draft, kind, name, owner, old)
             old = {holder: rights for holder, rights in old.items() if holder[0] != owner}
         for holder in sorted(old.keys() | new.keys()):
-            _add_difference(draft, kind, name, owner, holder, old.get(holder, {}), new.get(holder, {}))
+            was, now = old.get(holder, {}), new.get(holder, {})
+            if kind == "column":
+                now = _left(now, revoked.get((owner_of(name), holder), ()))
+            elif kind in RELATIONS:
+                revoked[name, holder] = _revoked(was, now)
+            _add_difference(draft, kind, name, owner, holder, was, now)
 
 
 def add_default_grants(draft: Draft, keys: set[Key]) -> None:
@@ -208,6 +214,22 @@ def _steps(old: Rights, new: Rights) -> Iterator[tuple[str, str, bool]]:
     yield from _named("revoke", [p for p in new if new[p] and p in old and not old[p]], True)
     yield from _named("grant", [p for p in old if not old[p] and p not in new], False)
     yield from _named("grant", [p for p in old if old[p] and not new.get(p)], True)
+
+
+def _revoked(old: Rights, new: Rights) -> list[tuple[list[str], bool]]:
+    return [(names.upper().split(", "), option) for verb, names, option in _steps(old, new) if verb == "revoke"]
+
+
+def _left(rights: Rights, revoked: Iterable[tuple[list[str], bool]]) -> Rights:
+    """What is left of a column's rights: what is revoked on a table is revoked on its columns, too."""
+    left = dict(rights)
+    for names, option in revoked:
+        for name in filter(left.__contains__, names):
+            if option:
+                left[name] = False
+            else:
+                del left[name]
+    return left
 
 
 def _named(verb: str, privileges: list[str], option: bool) -> Iterator[tuple[str, str, bool]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -134,23 +135,48 @@ class Draft:
     @cached_property
     def columns_before(self) -> Mapping[str, list[Fact]]:
         """The columns that each relation had, in their order."""
-        found: dict[str, list[Fact]] = {}
-        for key, fact in self.before.items():
-            if key[0] == "column":
-                found.setdefault(owner_of(key[1]), []).append(fact)
-        return {name: sorted(facts, key=lambda fact: int(fact.properties["position"])) for name, facts in found.items()}
+        return _columns(self.before)
+
+    @cached_property
+    def columns_after(self) -> Mapping[str, list[Fact]]:
+        """The columns that each relation has, in their order."""
+        return _columns(self.after)
+
+    @cached_property
+    def referred_again(self) -> frozenset[str]:
+        """The tables that a foreign key refers to which is made again; asked once all that is made again is known."""
+        definitions = (str(self.before[key].properties["definition"]) for key in self.made if key[0] == "constraint")
+        found = (re.search(r" REFERENCES (.+?)\(", each) for each in definitions)
+        return frozenset(each[1] for each in found if each)
+
+    @cached_property
+    def heirs(self) -> Mapping[str, list[str]]:
+        """By table, those that inherit it or are its partitions, now."""
+        found: dict[str, list[str]] = {}
+        for key, fact in sorted(self.after.items()):
+            for parent in fact.properties.get("inherits", ()) if key[0] in ("table", "foreign table") else ():
+                found.setdefault(str(parent), []).append(key[1])
+        return found
 
     def is_made_relation(self, identity: str) -> bool:
         """Whether that relation is made again."""
-        return any((kind, identity) in self.made for kind in RELATIONS)
+        return any((kind, identity) in self.missing or (kind, identity) in self.replaced for kind in RELATIONS)
 
     def is_dropped_relation(self, identity: str) -> bool:
         """Whether that relation is dropped, for good or to be made again."""
-        return any((kind, identity) in self.dropped for kind in RELATIONS)
+        return any((kind, identity) in self.gone or (kind, identity) in self.replaced for kind in RELATIONS)
 
     def relation_kind(self, identity: str, facts: ByKey) -> str | None:
         """What kind of relation that name is in `facts`, if any."""
         return next((kind for kind in RELATIONS if (kind, identity) in facts), None)
+
+
+def _columns(facts: ByKey) -> dict[str, list[Fact]]:
+    found: dict[str, list[Fact]] = {}
+    for key, fact in facts.items():
+        if key[0] == "column":
+            found.setdefault(owner_of(key[1]), []).append(fact)
+    return {name: sorted(columns, key=lambda fact: int(fact.properties["position"])) for name, columns in found.items()}
 
 
 def strings_of(value: object) -> Iterable[str]:

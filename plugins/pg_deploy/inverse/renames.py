@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.objects import Address, Objects
@@ -59,8 +60,11 @@ class _Names:
         self.now: dict[Address, Key] = dict(now.keys)
         """What each object is called at the moment."""
         self.called: dict[str, set[Address]] = {}
+        self.parts: dict[str, set[Address]] = {}
+        """By the name of a relation or domain, its columns, constraints, policies, triggers and rules."""
         for address, key in self.now.items():
-            self.called.setdefault(key[1], set()).add(address)
+            self._put(address, key)
+        self.taken = {_own(key) for objects in (was, now) for key in objects.addresses}
         self.statements: list[str] = []
         self.temporary = 0
         self.clones = {
@@ -97,18 +101,25 @@ class _Names:
         return Renaming(self.statements, facts, keys)
 
     def _level(self, kinds: Iterable[str]) -> None:
-        """Schema and name of everything of these kinds; first what goes to a name that is free."""
+        """Schema and name of everything of these kinds; what stands in the way goes first, or aside where it stays or waits too."""
         todo = self._different(tuple(kinds))
-        while todo:
-            ready = next((address for address in todo if self._occupant(address) is None), None)
-            if ready is None:
-                occupant = self._occupant(todo[0])
-                if occupant is not None:
+        waiting = set(todo)
+        for first in todo:
+            chain = [first]
+            while chain:
+                address = chain[-1]
+                occupant = self._occupant(address)
+                if address not in waiting or self.now[address] == self.pairs[address][1]:
+                    # Done already, with what it was renamed with.
+                    chain.pop()
+                elif occupant is None:
+                    self._move(address)
+                    waiting.discard(address)
+                    chain.pop()
+                elif occupant in waiting and occupant not in chain:
+                    chain.append(occupant)
+                else:
                     self._step_aside(occupant)
-                continue
-            self._move(ready)
-            # What was renamed with it is done too.
-            todo = [each for each in todo if each != ready and self.now[each] != self.pairs[each][1]]
 
     def _different(self, kinds: tuple[str, ...]) -> list[Address]:
         return sorted(
@@ -153,20 +164,22 @@ class _Names:
         self._call(address, (kind, f"{schema}.{'.'.join(_split(identity)[1:])}"))
         if kind in RELATIONS:
             # Its indexes and what its columns own go with it.
-            moved = self.after.by_key
-            for other, key in list(self.now.items()):
-                fact = moved.get(_objects(self.after).keys[other])
-                if fact is None or key[0] not in ("index", "sequence") or other == address:
-                    continue
-                if self._belongs(fact, address):
-                    self._call(other, (key[0], f"{schema}.{own_name(key[1])}"))
+            for other in self.belongings.get(_objects(self.after).keys[address][1], ()):
+                key = self.now[other]
+                self._call(other, (key[0], f"{schema}.{own_name(key[1])}"))
 
-    def _belongs(self, fact: Fact, relation: Address) -> bool:
+    @cached_property
+    def belongings(self) -> dict[str, list[Address]]:
+        """By the name that a relation had first, its indexes and the sequences of its columns."""
         from pg_deploy.inverse.order import relation_of
 
-        first = _objects(self.after).keys[relation][1]
-        owned = str(fact.properties.get("owned by", "")).removesuffix(" (identity)")
-        return relation_of(fact) == first or (bool(owned) and owner_of(owned) == first)
+        found: dict[str, list[Address]] = {}
+        for key, address in _objects(self.after).addresses.items():
+            fact = self.after.by_key.get(key) if key[0] in ("index", "sequence") else None
+            if fact is not None:
+                owned = str(fact.properties.get("owned by", "")).removesuffix(" (identity)")
+                found.setdefault(relation_of(fact) or (owner_of(owned) if owned else ""), []).append(address)
+        return found
 
     def _rename(self, address: Address, own: str) -> None:
         kind, identity = self.now[address]
@@ -201,16 +214,27 @@ class _Names:
         self._set(address, key)
         if key[0] not in (*RELATIONS, "type", "schema"):
             return
-        for other, (kind, identity) in list(self.now.items()):
-            if kind in ON_RELATION and key[0] in (*RELATIONS, "type") and owner_of(identity) == old[1]:
+        if key[0] != "schema":
+            for other in sorted(self.parts.get(old[1], ())):
+                kind, identity = self.now[other]
                 self._set(other, (kind, f"{key[1]}.{own_name(identity)}"))
-            elif key[0] == "schema" and kind not in _GLOBAL and kind != "cast" and parts(identity)[:1] == (old[1],):
+            return
+        for other, (kind, identity) in list(self.now.items()):
+            if kind not in _GLOBAL and kind != "cast" and parts(identity)[:1] == (old[1],):
                 self._set(other, (kind, key[1] + identity[len(old[1]) :]))
 
     def _set(self, address: Address, key: Key) -> None:
-        self.called[self.now[address][1]].discard(address)
+        kind, identity = self.now[address]
+        self.called[identity].discard(address)
+        if kind in ON_RELATION:
+            self.parts[owner_of(identity)].discard(address)
         self.now[address] = key
+        self._put(address, key)
+
+    def _put(self, address: Address, key: Key) -> None:
         self.called.setdefault(key[1], set()).add(address)
+        if key[0] in ON_RELATION:
+            self.parts.setdefault(owner_of(key[1]), set()).add(address)
 
     def _occupant(self, address: Address) -> Address | None:
         """What has the name that this one is to get."""
@@ -223,9 +247,8 @@ class _Names:
     def _step_aside(self, address: Address) -> None:
         self.temporary += 1
         kind, identity = self.now[address]
-        taken = {own for key in self.now.values() if (own := _own(key))}
         own = identifier(f"{unquoted(_own((kind, identity)))[:40]}_undo_{self.temporary}")
-        while own in taken:
+        while own in self.taken:
             self.temporary += 1
             own = identifier(f"{unquoted(_own((kind, identity)))[:40]}_undo_{self.temporary}")
         self._rename(address, own=own)

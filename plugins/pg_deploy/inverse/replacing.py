@@ -165,9 +165,5 @@ def _head(fact: Fact) -> str:
 
 
 def _columns(draft: Draft, relation: str, *, before: bool) -> set[tuple[str, str, object]]:
-    facts = draft.before if before else draft.after
-    return {
-        (key[1], str(fact.properties["type"]), fact.properties["position"])
-        for key, fact in facts.items()
-        if key[0] == "column" and owner_of(key[1]) == relation
-    }
+    columns = (draft.columns_before if before else draft.columns_after).get(relation, ())
+    return {(fact.identity, str(fact.properties["type"]), fact.properties["position"]) for fact in columns}

@@ -16,6 +16,16 @@ _TOKEN = re.compile(rf"(?P<body>\$(\w*)\$.*?\$\2\$)|(?P<literal>'(?:[^']|'')*')|
 _ON = re.compile(r"(?P<kind>policy|trigger|rule|table constraint|domain constraint) (?P<name>.+) on (?P<of>.+)")
 _ALIAS = re.compile(rf"({_NAME})\.({_NAME}) AS \2(?![\w\"])")
 _ROUTINES = ("function", "procedure", "aggregate")
+_UNNAMED = (
+    "schema",
+    "comment",
+    "grant",
+    "default grant",
+    "publication schema",
+    "cast",
+    "operator",
+    "dependency on extension",
+)
 
 
 class Wording:
@@ -23,26 +33,28 @@ class Wording:
 
     def __init__(self, changed: Mapping[Key, Key], after: Facts) -> None:
         self.changed = changed
+        self.called = _called(changed, after)
+        self.alike: dict[str, list[Key]] = {}
+        for key in (each for keys in self.called.values() if len(keys) > 1 for each in keys):
+            self.alike.setdefault(key[1], []).append(key)
+        self.needs: dict[Key, set[Key]] = {}
         self.schemas = {now: then for (kind, now), (_, then) in changed.items() if kind == "schema"}
-        self.named: dict[str, str] = {}
         self.columns: dict[str, dict[str, str]] = {}
         self.heads: dict[str, str] = {}
         for (kind, now), (_, then) in changed.items():
             if kind == "column":
                 if own_name(now) != own_name(then):
                     self.columns.setdefault(owner_of(now), {})[own_name(now)] = own_name(then)
-            elif kind in _ROUTINES:
-                self.named.setdefault(now.split("(")[0], then.split("(")[0])
-            elif kind not in ON_RELATION and kind != "schema":
-                self.named[now.split(" using ")[0]] = then.split(" using ")[0]
-                if kind in RELATIONS and own_name(now) != own_name(then):
-                    self.heads[now] = own_name(then)
+            elif kind in RELATIONS and own_name(now) != own_name(then):
+                self.heads[now] = own_name(then)
         self.near: dict[Key, set[str]] = {}
-        if after.objects is not None and (self.columns or self.heads):
+        if after.objects is not None:
             keys = after.objects.keys
             for classid, oid, number, refclass, refoid, _, _ in after.objects.edges:
                 one = keys.get((classid, oid, number)) or keys.get((classid, oid, 0))
                 other = keys.get((refclass, refoid, 0))
+                if one and other:
+                    self.needs.setdefault(one, set()).add(other)
                 if one and other and other[0] in RELATIONS:
                     self.near.setdefault(one, set()).add(other[1])
 
@@ -50,8 +62,11 @@ class Wording:
         """The fact in new names; `key` is its own new one, where that is known."""
         identity = key[1] if key else self._identity(fact)
         near = self._near(fact)
+        own = (fact.kind, fact.identity)
         properties = {
-            self.text(name, near) if fact.kind == "index" and "." in name else name: self._value(name, value, near)
+            self.text(name, near, own) if fact.kind == "index" and "." in name else name: self._value(
+                name, value, near, own
+            )
             for name, value in fact.properties.items()
         }
         if key is not None and "definition" in properties:
@@ -84,21 +99,31 @@ class Wording:
                 identity = re.sub(rf"(?<=schema ){re.escape(old)}(?![\w\"])", new.replace("\\", "\\\\"), identity)
                 if fact.kind == "publication schema" and identity.startswith(f"{old} of "):
                     identity = new + identity[len(old) :]
-        return self.text(identity, set())
+        return self.text(identity, set(), self._about(identity))
 
-    def _value(self, name: str, value: object, near: set[str]) -> object:
+    def _about(self, identity: str) -> Key:
+        """Whose comment it is, where several have the name: "statistics object shop.both", the kind comes first."""
+        rest = identity
+        while " " in rest:
+            rest = rest.split(" ", 1)[1]
+            for key in self.alike.get(rest, ()):
+                if identity.startswith(key[0]):
+                    return key
+        return ("", "")
+
+    def _value(self, name: str, value: object, near: set[str], own: Key) -> object:
         if name in ("owner", "text", "enum", "roles", "options", "tags", "label"):
             return value
         if name == "schema" and isinstance(value, str):
             return self.schemas.get(value, value)
         if isinstance(value, str):
-            return self.text(value, near)
+            return self.text(value, near, own)
         if isinstance(value, list):
-            return [self._value("", each, near) for each in value]
+            return [self._value("", each, near, own) for each in value]
         return value
 
-    def text(self, text: str, near: set[str]) -> str:
-        """The text in new names; columns of the relations `near` by it are meant also where they stand alone."""
+    def text(self, text: str, near: set[str], own: Key = ("", "")) -> str:
+        """The text of `own` in new names; columns of the relations `near` by it are meant also where they stand alone."""
         columns = {now: then for relation in sorted(near) for now, then in self.columns.get(relation, {}).items()}
         heads = {own_name(relation): self.heads[relation] for relation in near if relation in self.heads}
 
@@ -108,8 +133,8 @@ class Wording:
                 return token
             if found["literal"]:
                 inner = token[1:-1]
-                return f"'{self._qualified(inner) or inner}'"
-            qualified = self._qualified(token)
+                return f"'{self._qualified(inner, own) or inner}'"
+            qualified = self._qualified(token, own, called=text[found.end() :].startswith("("))
             if qualified is not None:
                 return qualified
             pieces = list(parts(token))
@@ -122,20 +147,36 @@ class Wording:
 
         return _TOKEN.sub(new, text)
 
-    def _qualified(self, token: str) -> str | None:
+    def _qualified(self, token: str, own: Key, *, called: bool = False) -> str | None:
         pieces = parts(token)
         if len(pieces) < 2:
             return None
         name = f"{pieces[0]}.{pieces[1]}"
         rest = list(pieces[2:])
-        known = name in self.named or name in self.columns
         if rest:
             rest[0] = self.columns.get(name, {}).get(rest[0], rest[0])
-        if known:
-            return ".".join([self.named.get(name, name), *rest])
+        meant = self._meant(name, own, called)
+        if meant is not None:
+            return ".".join([_base(self.changed.get(meant, meant)), *rest])
+        if name in self.columns:
+            return ".".join([name, *rest])
         if pieces[0] in self.schemas:
             return ".".join([self.schemas[pieces[0]], *pieces[1:]])
         return None
+
+    def _meant(self, name: str, own: Key, called: bool) -> Key | None:
+        """Who is meant where several have a name, as a function and a table may: itself, what it needs, what is called."""
+        keys = self.called.get(name, ())
+        if len(keys) > 1:
+            needed = self.needs.get(own, set())
+            for fits in (
+                lambda key: key == own,
+                lambda key: key in needed,
+                lambda key: (key[0] in _ROUTINES) == called,
+                lambda key: key[0] in RELATIONS,
+            ):
+                keys = tuple(filter(fits, keys)) or keys
+        return keys[0] if keys else None
 
     def _own_name(self, fact: Fact, key: Key, definition: str) -> str:
         """The name that a definition gives its own object, where it stands unqualified."""
@@ -143,3 +184,22 @@ class Wording:
         if new == old or fact.kind not in ("index", "trigger", "rule"):
             return definition
         return re.sub(rf"(?<![\w\".]){re.escape(old)}(?![\w\"])", lambda _: new, definition, count=1)
+
+
+def _base(key: Key) -> str:
+    """The qualified name alone, without arguments or access method."""
+    return key[1].split("(")[0] if key[0] in _ROUTINES else key[1].split(" using ")[0]
+
+
+def _called(changed: Mapping[Key, Key], after: Facts) -> dict[str, tuple[Key, ...]]:
+    """Each name that changes for somebody, and all who have it."""
+    names = {_base(key) for key in changed if _has_name(key)}
+    found: dict[str, list[Key]] = {}
+    for key in sorted({*after.by_key, *changed}):
+        if _has_name(key) and _base(key) in names:
+            found.setdefault(_base(key), []).append(key)
+    return {name: tuple(keys) for name, keys in found.items()}
+
+
+def _has_name(key: Key) -> bool:
+    return key[0] not in (*ON_RELATION, *_UNNAMED)

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from pg_deploy.catalog.diff import Difference, compare, describe
-from pg_deploy.catalog.identities import of_grant
+from pg_deploy.catalog.identities import of_grant, of_part
 from pg_deploy.catalog.kept import as_read_today
 from pg_deploy.catalog.majors import upgraded
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
@@ -86,9 +86,9 @@ def _object_of(fact: Fact) -> str:
     if fact.kind == "grant":
         named = of_grant(fact.identity)[0]
         kind, _, name = named.partition(" ")
-        return f"table {name.rpartition('.')[0]}" if kind == "column" else named
+        return f"table {of_part(name)[0]}" if kind == "column" else named
     if fact.kind == "policy":
-        return f"table {fact.identity.rpartition('.')[0]}"
+        return f"table {of_part(fact.identity)[0]}"
     return f"{fact.kind} {fact.identity}"
 
 

@@ -58,12 +58,12 @@ NAMESPACES = Wall(
     True,
 )
 NONE = Wall("none", "nothing: it runs as the worker's own account", False)
-OFF = Wall("off", f"nothing: {SWITCH} is not on", True)
+OFF = Wall("off", f"nothing: {SWITCH} is off on this worker", True)
 
 
 def wall_of(programs: Programs) -> Wall:
-    """The strongest wall that stands on this worker, tried with the server's own program; OFF where nobody asked for one."""
-    if os.environ.get(SWITCH, "off") != "on":
+    """The strongest wall that stands on this worker, tried with the server's own program; OFF where somebody took it down."""
+    if os.environ.get(SWITCH) == "off":
         return OFF
     return _wall_of(str(programs.bindir))
 

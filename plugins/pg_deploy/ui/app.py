@@ -12,6 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials
 
+from pg_deploy.addresses import PREFIX
 from pg_deploy.errors import PgDeployError
 from pg_deploy.ui import database_page, numbers
 from pg_deploy.ui.airflow_side import DEPLOY, MONITOR, ROLLBACK, base_path, origin, read_run, run_path, targets
@@ -128,7 +129,7 @@ def database(
             hours=hours,
             ranges=database_page.RANGES,
             base=base_path(),
-            pages=f"{base_path()}/pg-deploy",
+            pages=f"{base_path()}{PREFIX}",
             run_path=run_path,
         )
     )
@@ -172,7 +173,7 @@ def _html(name: str, page: RunPage, **more: object) -> str:
             run=page.run,
             view=page.view,
             base=base_path(),
-            pages=f"{base_path()}/pg-deploy",
+            pages=f"{base_path()}{PREFIX}",
             run_path=run_path,
             **{"origin": "", "standalone": False, **more},
         )

@@ -74,6 +74,8 @@ class Contents:
     buckets: Mapping[Name, Mapping[str, Buckets]]
     positions: Mapping[Name, int]
     texts: tuple[str, ...] = ()
+    may_touch: bool = False
+    """Whether any statement of the texts may change rows."""
 
     @property
     def is_read(self) -> bool:
@@ -139,7 +141,10 @@ def read_contents(connection: Connection, *texts: str, before: Contents | None =
     values: dict[Name, dict[str, Counter[int]]] = {}
     large: dict[Name, Standing] = {}
     buckets: dict[Name, dict[str, Buckets]] = {}
-    may_touch = any(_touches(statement) for text in texts for statement in statements_of(text, "the migration"))
+    if before is not None:
+        may_touch = before.may_touch
+    else:
+        may_touch = any(_touches(statement) for text in texts for statement in statements_of(text, "the migration"))
     for namespace, name, size, columns in connection.execute(_TABLES).fetchall() if may_touch else ():
         table = (namespace, name)
         if size <= _EXACT and (before is None or table not in before.large):
@@ -154,7 +159,7 @@ def read_contents(connection: Connection, *texts: str, before: Contents | None =
         is_named = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for text in texts)
         if is_named and (before is None or before.large.get(table) != standing):
             buckets[table] = {column: _buckets(connection, table, column) for column in columns}
-    return Contents(rows, values, large, buckets, _positions(connection), texts)
+    return Contents(rows, values, large, buckets, _positions(connection), texts, may_touch)
 
 
 def _touches(statement: Statement) -> bool:

@@ -25,6 +25,7 @@ QUICK = (
     "c10_realtime_publication_adds_table",
     "c11_bucket_made_public",
     "c17_large_object_granted",
+    "e02_function_answers_alike_and_deletes_more",
     "q00_noop_alter",
     "q04_definer_helper_parallel_safe_cost",
     "q21_revoke_public_grant_explicit",

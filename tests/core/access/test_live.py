@@ -130,3 +130,20 @@ def test_an_old_policy_whose_ground_was_changed_is_no_witness(pair: Pair) -> Non
         assert not still_valid("public.conversations", predicate, before, before, {"public.organization_members"})
         pair.deploy("alter function access_checks.check_domain_access() cost 7")
         assert not still_valid("public.conversations", predicate, before, read_facts(target), ())
+
+
+def test_a_row_whose_key_looks_like_an_error_is_a_row(pair: Pair) -> None:
+    """Else whoever chooses keys chooses which rows may come and go unseen."""
+    with connect(pair.url) as target:
+        target.execute(
+            "create table public.notes (id text primary key, open boolean not null);"
+            " insert into public.notes select '!' || n, n > 5 from generate_series(1, 10) n;"
+            " alter table public.notes enable row level security;"
+            " create policy opened on public.notes for select to authenticated using (open)"
+        )
+        sample = take_sample(target, seconds=20)
+        assert sample.keys["public.notes"][0].startswith("!")
+        pair.deploy("alter policy opened on public.notes using (true)")
+        assert any("can now select 5" in said for said in _said(ask_again(target, sample, seconds=30)))
+        pair.deploy("alter policy opened on public.notes using (false)")
+        assert any("can no longer select 5" in said for said in _said(ask_again(target, sample, seconds=30)))

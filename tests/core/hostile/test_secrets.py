@@ -34,6 +34,10 @@ SECRET = "hunter2-Zq9"
         f"secret := '{SECRET}'",
         f"app.settings.jwt_secret='{SECRET}'",
         f"DETAIL: Failing row contains (access_token={SECRET}).",
+        f"app.token: {SECRET}",
+        f'{{"user": {{"password":"{SECRET}"}}}}',
+        f"public.\"token\": '{SECRET}'",
+        f"column token = '{SECRET}'",
     ],
 )
 def test_what_follows_a_word_for_a_secret_is_masked(text: str) -> None:
@@ -50,6 +54,8 @@ def test_what_follows_a_word_for_a_secret_is_masked(text: str) -> None:
         "alter table public.api_keys add column secret_name text",
         "select token::text from public.t",
         "password is not set",
+        "does not come back: column public.accounts.tokens: 200,000 values",
+        'table "api_keys": 3 rows; view public.my_secrets: gone',
     ],
 )
 def test_what_holds_no_secret_is_shown_as_it_is(text: str) -> None:

@@ -168,6 +168,12 @@ UNDONE: dict[str, str] = {
         alter table shop.customers force row level security;
         alter table shop.events enable row level security;
     """,
+    "rights on a table whose columns have rights, a name of two kinds, a partition's own column": """
+        grant all on shop.customers to authenticated;
+        alter function helpers.stamp() set schema shop;
+        alter function shop.stamp() rename to orders;
+        alter table shop.events_2024 alter value set statistics 200, alter value set default 4;
+    """,
     "grants": """
         grant select, insert on shop.orders to anon;
         revoke select on shop.customers from anon;

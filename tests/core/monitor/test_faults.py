@@ -113,6 +113,18 @@ def test_a_policy_changed_by_hand_is_told_with_what_changed(monitor: Monitor) ->
     assert "using false -> true" in first.lines[0]
 
 
+def test_a_policy_added_by_hand_is_told_whatever_its_name_holds(monitor: Monitor) -> None:
+    """Else a dot in a policy's name makes it a thing of its own, which nobody had access to before."""
+    monitor.database.run("create table public.t (a int); alter table public.t enable row level security")
+    monitor.run()
+    keep_deployed_state(monitor)
+
+    monitor.database.run('create policy "read v1.2" on public.t for select to authenticated using (true)')
+    first = monitor.run()
+
+    assert [line for line in first.lines if 'access_drift policy public.t."read v1.2"' in line], first.lines
+
+
 def test_a_query_made_slow_by_a_dropped_index_is_told_with_before_and_after(monitor: Monitor) -> None:
     """Else the deployment that dropped it looks harmless until customers call."""
     monitor.database.run(

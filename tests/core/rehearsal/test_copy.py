@@ -26,7 +26,7 @@ from pg_deploy.errors import CopyDiffersError, DiskTooSmallError, RestoreFailedE
 from pg_deploy.rehearsal.copy import Copy, private_copy
 from pg_deploy.rehearsal.outside import make_extension
 from pg_deploy.rehearsal.private_cluster import remove_abandoned
-from pg_deploy.temporary import PREFIX
+from pg_deploy.temporary import PREFIX, process_start
 from tests.core.backup.conftest import LOG, Place
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -256,13 +256,13 @@ def test_the_cluster_is_gone_after_success_and_after_failure(place: Place) -> No
         directory, pid = copy.cluster.directory, _postmaster(copy.cluster.directory)
         assert directory.exists()
     assert not directory.exists()
-    assert not Path(f"/proc/{pid}").exists()
+    assert not process_start(pid)
     stopped: list[tuple[Path, int]] = []
     with pytest.raises(KeyboardInterrupt):
         _interrupted(place, stopped)
     ((directory, pid),) = stopped
     assert not directory.exists()
-    assert not Path(f"/proc/{pid}").exists()
+    assert not process_start(pid)
 
 
 def _interrupted(place: Place, stopped: list[tuple[Path, int]]) -> None:
@@ -302,9 +302,9 @@ with checked(store, {name!r}, store.root) as (manifest, folder):
 
     assert not directory.exists()
     deadline = time.monotonic() + 30
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+    while process_start(pid) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not Path(f"/proc/{pid}").exists()
+    assert not process_start(pid)
 
 
 def test_folders_of_the_living_and_of_others_are_left_alone(tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""One drawn sequence: the small schema, perhaps a case beside it, rows, the statements by the engine, undone, judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+
+from tests.undo_cases.case import Case, Outcome, judge
+from tests.undo_cases.drawing import Drawn, Statements, draw
+from tests.undo_cases.filling import fill
+from tests.undo_cases.grammar import SCHEMA
+from tests.undo_cases.server import Server
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of a sequence."""
+
+    outcome: Outcome
+    statements: Statements
+
+    @property
+    def line(self) -> str:
+        """One line of the answer; all its statements where it is wrong."""
+        if self.outcome.verdict == "undone" or (self.outcome.verdict == "refused" and self.statements.loses):
+            return self.outcome.line
+        return "\n    ".join((self.outcome.line, *self.statements.texts))
+
+
+def run_sequence(server: Server, drawn: Drawn) -> Found:
+    """Draw it and undo it, in a database of its own."""
+    name = "drawn_" + drawn.name.replace("-", "_")
+    url = server.url("deployer", name)
+    with server.database(name):
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(SCHEMA)
+            case = drawn.case if drawn.case is not None and _made(connection, drawn.case) else None
+        with psycopg.connect(server.url("admin", name), autocommit=True) as connection:
+            fill(connection)
+        with psycopg.connect(url, autocommit=True) as connection:
+            statements = draw(connection, drawn, case)
+        kinds = ", ".join(statements.kinds)
+        return Found(judge(server, Case(drawn.name, kinds, "", ";\n".join(statements.texts) + ";\n"), name), statements)
+
+
+def _made(connection: psycopg.Connection[tuple[object, ...]], case: Case) -> bool:
+    try:
+        connection.execute(case.before.encode())
+    except psycopg.Error:
+        return False
+    return True

@@ -1,0 +1,70 @@
+"""What nobody thought of: drawn sequences of statements are undone, or refused because they lost something."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from tests.undo_cases.__main__ import summary
+from tests.undo_cases.case import Case, Outcome, read_case
+from tests.undo_cases.drawing import Statements, draw_all
+from tests.undo_cases.grammar import PLACES, RULES
+from tests.undo_cases.pool import run_sequences
+from tests.undo_cases.sequence import Found
+from tests.undo_cases.server import binaries
+
+FOLDER = Path(__file__).resolve().parents[1] / "cases" / "ddl"
+_COUNT = 2000
+
+
+def _found(verdict: str, kind: str = "GRANT", loses: bool = False) -> Found:
+    return Found(Outcome("1-0", kind, verdict), Statements(("select 1",), (kind,), loses))
+
+
+def test_the_same_seed_draws_the_same_and_each_case_before_any_comes_again() -> None:
+    """Else what was found once could not be looked at again, and some kinds would hardly come."""
+    cases = [Case(str(number), "", "", "") for number in range(10)]
+    drawn = list(draw_all(cases, "7", 40))
+
+    assert drawn == list(draw_all(cases, "7", 40))
+    assert drawn != list(draw_all(cases, "8", 40))
+    with_case = [each.case for each in drawn if each.case is not None]
+    assert len(with_case) == 20
+    assert set(with_case[:10]) == set(with_case[10:]) == set(cases)
+
+
+def test_each_place_of_a_line_is_known() -> None:
+    """Else a line is never drawn, or the drawing fails in the middle of a search."""
+    named = {place for rule in RULES for place in re.findall(r"\{(\w+)\}", rule.text)}
+    needed = {place for query in PLACES.values() for place in re.findall(r"%\((\w+)\)s", query)}
+
+    assert named | needed == PLACES.keys()
+
+
+def test_what_a_search_must_reach() -> None:
+    """Wrong ones, too few that apply, needless refusals and kinds that never came are faults."""
+    good = [_found("undone", rule.kind) for rule in RULES] * 10
+    assert summary(good)[1] == []
+    assert summary([*good, _found("wrong")])[1] == ["1 wrong"]
+    assert summary(good[:90] + [_found("refused", loses=True)] * 30)[1] == ["30 of 120 are refused"]
+    assert summary([_found("undone")] * 70 + [_found("not applied")] * 30)[1] == ["only 70 of 100 apply"]
+    assert summary([*good, _found("refused")])[1] == ["refused without a loss: 1-0"]
+    (missing,) = summary([_found("undone")] * 1000)[1]
+    assert missing.startswith("never drawn: ALTER ")
+
+
+@pytest.mark.acceptance
+def test_drawn_sequences_are_undone_or_truly_refused() -> None:
+    """Else a mixture of changes that no case holds is undone only in part."""
+    cases = [case for path in sorted(FOLDER.glob("*.yaml")) if not (case := read_case(path)).superuser]
+    seed = f"{date.today():%Y%m%d}"
+    found = list(run_sequences(draw_all(cases, seed, _COUNT), binaries("")))
+
+    line, faults = summary(found)
+    print(f"seed {seed}; {line}")
+    assert (faults, [each.line for each in found if each.outcome.verdict == "wrong"]) == ([], []), (
+        f"seed {seed}; {line}"
+    )
