@@ -5,8 +5,8 @@
 **What it does:** `preflight` prints the state before, refuses what cannot work and pins what this run deploys. `backup` keeps what
 the deployment touches, `rehearse` runs all of it first on a private copy restored from that backup: what fails there ends the run
 before the target was touched. Then each migration, in order: `gate` (is there anything to do?), `approve` (for risk medium and up),
-`snapshot`, `apply`, `verify`, `decide`: `passed` or `rollback`. Older pending ones than the newest 25 are applied by `earlier`.
-`report` judges the run.
+`snapshot`, `apply`, `verify`, `decide`: `passed` or `rollback`. Older pending ones than the newest 25 are applied by `earlier`, and of
+more than ten also those that nobody is asked about and that bring no companion. `report` judges the run.
 
 **Params:** choose nothing to deploy everything pending to `target_db`. `dry_run` shows the plan and changes nothing. `on_failure` says
 what is undone when a check fails.

@@ -25,6 +25,7 @@ from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.migrations.migration import Migration
+from pg_deploy.reporting.marks import of_access, sign
 from pg_deploy.session import Connection, Target, one_line
 
 ACCESS = "access"
@@ -205,7 +206,9 @@ def log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
         if proof and proof.asked
         else ""
     )
-    mark = mark_of(outcome.decision.outcome, outcome.verdict)
+    decision = outcome.decision
+    said = {"verdict": outcome.verdict, "against": decision.against, "shown": decision.shown}
+    mark = sign(of_access(said, decision.outcome))
     (log.info if outcome.decision.passes else log.error)("  %s access: %s%s", mark, outcome.verdict, asked)
     for note in outcome.notes:
         log.info("    %s", note)
@@ -213,13 +216,6 @@ def log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
         log.error("    ✗ %s", sentence)
     for sentence in outcome.decision.shown:
         log.info("    %s", shortened(sentence))
-
-
-def mark_of(outcome: str, verdict: str) -> str:
-    """A cross for what fails, a tick for what is settled or declared, an exclamation mark where nothing decided it."""
-    if outcome == "different":
-        return "✗"
-    return "✓" if outcome == "as declared" or verdict.startswith(("equal", "the same")) else "!"
 
 
 def shortened(sentence: str, most: int = 240) -> str:

@@ -6,11 +6,13 @@ import logging
 from dataclasses import asdict, dataclass, field
 
 from pg_deploy.benchmarks import RUNS
+from pg_deploy.catalog.reader import Facts
 from pg_deploy.checks import CheckResult
 from pg_deploy.execution.segments import Limits, Observer
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.guard import Guard
+from pg_deploy.lints import Finding, run_lints
 from pg_deploy.session import Connection, Target
 from pg_deploy.undo.contents import Contents
 
@@ -51,6 +53,15 @@ class Job:
     def check_timeout_s(self) -> float:
         """How long one check may run, in seconds."""
         return self.limits.statement_timeout or 600.0
+
+    def lints(self, connection: Connection, facts: Facts) -> tuple[Finding, ...]:
+        """The lints' findings, of a quiet database once for the same facts: they look at nothing else. Reads only."""
+        quiet = self.guard.quiet
+        if quiet is None:
+            return run_lints(connection)
+        if facts.fingerprint not in quiet.findings:
+            quiet.findings[facts.fingerprint] = run_lints(connection)
+        return quiet.findings[facts.fingerprint]
 
     def record_check(self, attempt: Attempt, result: CheckResult, *, kind: str = "check") -> None:
         """Write what a check said as evidence of `attempt`. Commits once."""

@@ -20,6 +20,7 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.planning import read_state
 from pg_deploy.rehearsal.text import REHEARSAL
 from pg_deploy.risk import ASKED, raised_risk, risk_in_force
+from pg_deploy.server.readers_elsewhere import elsewhere_findings
 from pg_deploy.session import Connection
 
 APPROVAL = "approval"
@@ -55,7 +56,8 @@ def judge(
 ) -> Judged:
     """The risk in force and whether the policy asks about it. Pure.
 
-    `rows` is the deployment's evidence, `lint` what the lock lint shows of the text, and whether that needs an approval.
+    `rows` is the deployment's evidence, or what it has of this migration; `lint` what the lock lint shows of the text, and
+    whether that needs an approval.
     """
     lines, has_errors = lint
     rehearsed = _rehearsal(rows, migration.version)
@@ -70,12 +72,31 @@ def judge(
     return Judged(risk, must_ask, reasons, tuple(lines))
 
 
+def judge_all(
+    connection: Connection, deployment_id: int, wanted: Sequence[tuple[Pinned, Migration]], demands: Demands
+) -> list[Judged]:
+    """Each as it has to be judged now, by its text, its rehearsal, and who reads its tables elsewhere. Reads only."""
+    if demands.approval == "none":
+        return [Judged(pinned.risk, False, (), ()) for pinned, _ in wanted]
+    migrations = [migration for _, migration in wanted]
+    elsewhere = elsewhere_findings(connection, migrations)
+    lints = lock_lint_lines(
+        [migration.file.sql for migration in migrations],
+        server_version=connection.info.server_version,
+        also=[elsewhere[migration.version] for migration in migrations],
+    )
+    return [
+        judge(migration, pinned, evidence.of_version(connection, deployment_id, pinned.version), demands, lint)
+        for (pinned, migration), lint in zip(wanted, lints, strict=True)
+    ]
+
+
 def refuse_unless_permitted(connection: Connection, deployment_id: int, migration: Migration, demands: Demands) -> None:
     """Raise NotPermittedError unless the ledger holds what `demands` asks for. Reads only."""
     pinned = plan.pinned_version(connection, deployment_id, migration.version)
     if pinned is None:
         raise NotPermittedError(migration.stem, ["it is not among what this run pinned"])
-    rows = evidence.of_deployment(connection, deployment_id)
+    rows = evidence.of_version(connection, deployment_id, migration.version)
     lacking = _not_in_place(connection, deployment_id, pinned)
     if demands.rehearse:
         lacking += _not_rehearsed(rows, pinned)

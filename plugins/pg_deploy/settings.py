@@ -13,6 +13,8 @@ T = TypeVar("T")
 
 # The newest migrations get a task group each; the UI's graph stays usable up to about fifty.
 GROUPS = 25
+# Of more than this many pending ones, those that need no group of their own share one task: see docs/decisions/0270.
+SHOWN_SINGLY = 10
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pg_deploy.job import BENCHMARK_S, Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import snapshot
 from pg_deploy.ledger.attempt import Attempt
-from pg_deploy.lints import LINT_BEFORE, run_lints
+from pg_deploy.lints import LINT_BEFORE
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.rollback import give_up
 
@@ -49,7 +49,7 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
         for check in built_in_checks():
             result = run_check(connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s, theirs=False)
             job.record_check(last, result, kind="check before")
-        known = [list(finding.key) for finding in run_lints(connection)]
+        known = [list(finding.key) for finding in job.lints(connection, facts)]
         job.record(last, LINT_BEFORE, "findings there already", str(len(known)), {"keys": known})
         if not job.on_copy and may_change_access(migration):
             sample_target(job, last, connection, facts)

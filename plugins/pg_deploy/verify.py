@@ -19,7 +19,7 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import evidence, snapshot
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.evidence import Evidence
-from pg_deploy.lints import FAILING, LINT_BEFORE, run_lints
+from pg_deploy.lints import FAILING, LINT_BEFORE, Finding
 from pg_deploy.migrations.migration import Benchmark, Migration
 from pg_deploy.session import Connection
 
@@ -45,8 +45,9 @@ def verify(job: Job, migration: Migration) -> Attempt:
         failures += _verify_checks(job, connection, current, migration, before)
         if job.benchmark:
             failures += _verify_benchmarks(job, connection, current, migration, before)
-        failures += _verify_lints(job, connection, current, migration, before)
-    after = job.guard.read_facts("all" if job.on_copy or migration.rollback is None else "held")
+        after = job.guard.read_facts("all" if job.on_copy or migration.rollback is None else "held")
+        found = job.lints(connection, after)
+    failures += _verify_lints(job, current, migration, found, before)
     snapshot.save(job.ledger, job.deployment_id, current.id, "after", after)
     if not job.on_copy:
         # In a rehearsal the whole proof is made instead, of two databases.
@@ -81,12 +82,12 @@ def _verify_checks(
 
 
 def _verify_lints(
-    job: Job, connection: Connection, current: Attempt, migration: Migration, before: Sequence[Evidence]
+    job: Job, current: Attempt, migration: Migration, now: Sequence[Finding], before: Sequence[Evidence]
 ) -> list[str]:
     """Findings that came with the migration: all are shown; those of level error or warn fail it where it has a companion."""
     known = {(key[0], key[1]) for row in before if row.kind == LINT_BEFORE for key in row.detail["keys"]}
     known |= {(allowed.lint, allowed.object) for allowed in migration.manifest.allow}
-    found = [finding for finding in run_lints(connection) if finding.key not in known]
+    found = [finding for finding in now if finding.key not in known]
     failures = []
     for finding in found:
         counts = finding.level in FAILING and migration.has_companion

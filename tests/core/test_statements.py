@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,10 @@ from pg_deploy.errors import (
     SqlSyntaxError,
     TransactionControlError,
 )
+from pg_deploy.parsing import cutting
 from pg_deploy.parsing.statements import ConcurrentIndex, Lock, ObjectName, Statement, segments, split, split_check
+
+FOREIGN = Path(__file__).resolve().parents[1] / "fixtures" / "foreign_project" / "supabase" / "migrations"
 
 
 def one(sql: str) -> Statement:
@@ -528,3 +532,38 @@ def test_a_summary_is_one_short_line_without_comments() -> None:
     """Else the log of a long migration cannot be read."""
     assert one("-- é\nselect /* x */ 1,\n\t'a -- b'  ;").summary == "select 1, 'a -- b'"
     assert len(one("select " + "abcdefgh, " * 50 + "1").summary) == 100
+
+
+def test_a_large_text_is_cut_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its trees are made one at a time, or fifty megabytes of rows would take gigabytes; what comes out is the same."""
+    texts = [path.read_text() for path in sorted(FOREIGN.glob("*.sql"))]
+    whole = [split(text, file="f") for text in texts]
+    monkeypatch.setattr(cutting, "_WHOLE_UP_TO", 0)
+    apart: list[bool] = []
+    one_by_one = cutting._one_by_one
+
+    def watched(text: str) -> list[cutting.RawStatement] | None:
+        found = one_by_one(text)
+        apart.append(found is not None)
+        return found
+
+    monkeypatch.setattr(cutting, "_one_by_one", watched)
+
+    assert [split(text, file="f") for text in texts] == whole
+    # A body in standard SQL is cut by the parser alone.
+    assert apart.count(False) == 1
+    assert apart.count(True) == len(texts) - 1
+
+
+def test_of_many_rows_of_constants_one_is_kept_in_the_tree_and_what_calls_a_function_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The tree is thirty times as large as the text, and each row says the same as the first, unless it calls something."""
+    monkeypatch.setattr(cutting, "_WHOLE_UP_TO", 0)
+    text = "insert into t values (1, 'first;'), (2, null), (3, 'third');\ninsert into t values (1, 'a'), (2, clock());"
+
+    bulk, calls = (str(each.tree) for each in cutting.parse(text, file="f"))
+
+    assert "first;" in bulk
+    assert "third" not in bulk
+    assert "clock" in calls

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ FILES = {
     SECOND: "-- names\nalter table public.tag add column name text;\nalter table public.tag add column note text;\n",
     THIRD: "create table public.label (id int primary key);\n",
 }
+CASES = Path(__file__).resolve().parents[1] / "cases" / "files"
 UNCHECKED = "adopted as it is, not verified"
 
 
@@ -261,3 +265,29 @@ def test_a_gap_is_named_before_it_becomes_out_of_order(by_hand: str, folder: Pat
     assert (
         f"{FIRST} is older than 20260102000000 and stays pending: to deploy it later needs out_of_order" in result.text
     )
+
+
+def test_the_way_out_of_a_doubled_version_that_is_applied_leads_to_a_green_run(
+    empty_database: str, tmp_path: Path
+) -> None:
+    """The message names a rename and a command: whoever follows them to the letter must get to a deployment."""
+    case = CASES / "same-version-twice-and-applied"
+    folder = Path(shutil.copytree(case / "migrations", tmp_path / "migrations"))
+    with psycopg.connect(empty_database) as connection:
+        connection.execute((case / "before.sql").read_bytes())
+
+    said = deploy(empty_database, folder).text
+    renames = re.findall(r'"(\d+_\w+\.sql)" to "(\d+_\w+\.sql)"', said)
+    command = re.search(r"make baseline CONF='(.*?)'", said)
+    assert renames
+    assert command
+    for old, new in renames:
+        (folder / old).rename(folder / new)
+    adopted = run(empty_database, folder, **json.loads(command[1]))
+    deployed = deploy(empty_database, folder)
+
+    assert adopted.state == "success", adopted.text
+    assert deployed.state == "success", deployed.text
+    assert recorded(empty_database).keys() == {"20240112000000", "20240112000001", "20240205000000"}
+    with psycopg.connect(empty_database) as connection:
+        assert connection.execute("select to_regclass('public.newest') is not null").fetchone() == (True,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.edge import groups
+from pg_deploy.edge import deploy_tasks, groups
 from tests.building import fixture, write_migration
 from tests.dags.conftest import Deploy
 from tests.dags.harness import PROJECT
@@ -102,6 +103,28 @@ def test_of_forty_pending_the_oldest_fifteen_go_through_earlier(
     order = [version for version, state in database.attempts if state == "verified"]
     assert order == sorted(order)
     assert len(order) == 40
+
+
+@pytest.mark.parametrize(("approval", "in_earlier"), [("none", 2), ("all", 0)])
+def test_of_a_long_set_what_needs_no_group_goes_through_earlier_up_to_the_first_that_needs_one(
+    database: Database, deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, approval: str, in_earlier: int
+) -> None:
+    """Else a hundred small files would take seven tasks each; what a person must see is not passed by."""
+    monkeypatch.setattr(deploy_tasks, "SHOWN_SINGLY", 3)
+    folder = tmp_path / "migrations"
+    stems = [f"2025010{number}000000_{name}" for number, name in enumerate("abcd", start=1)]
+    for stem in stems:
+        _table(folder, stem)
+    for stem in (stems[0], stems[1], stems[3]):
+        shutil.rmtree(folder / stem)
+
+    result = deploy(folder, {"approval": approval}, answer="Approve")
+
+    assert result.state == "success", result.text
+    states = [result.group(stem) for stem in stems]
+    assert states == [NOTHING_TO_DO] * in_earlier + [DEPLOYED] * (4 - in_earlier)
+    assert len(database.evidence("approval")) == (4 if approval == "all" else 0)
+    assert [version for version, state in database.attempts if state == "verified"] == [stem[:14] for stem in stems]
 
 
 def test_with_stop_earlier_leaves_the_failed_one_for_a_person(

@@ -20,11 +20,9 @@ from pg_deploy.edge.notices import send
 from pg_deploy.edge.run import Run, log, read_run, told_plainly
 from pg_deploy.errors import ApprovalRejectedError, SamePersonError
 from pg_deploy.ledger import deployment, evidence, plan
-from pg_deploy.lock_lint import lock_lint_lines
-from pg_deploy.permission import APPROVAL, is_somebody_else, judge
+from pg_deploy.permission import APPROVAL, is_somebody_else, judge_all
 from pg_deploy.rehearsal.text import rehearsal_text, rehearsal_verdict
 from pg_deploy.reporting.plan_text import PASSED_OVER, Asked, several_text
-from pg_deploy.server.readers_elsewhere import elsewhere_findings
 from pg_deploy.server_identity import Server, writable_session
 from pg_deploy.session import Connection
 from pg_deploy.settings import settings
@@ -187,7 +185,6 @@ class ApproveMigrations(AskPerson):
             return None
         with run.target.session("approve") as connection:
             pinned = plan.pinned(connection, run.deployment_id)
-            server_version = connection.info.server_version
         mine: Sequence[str] = (
             [self.version] if self.version else versions_without_group(context["dag"], [p.version for p in pinned])
         )
@@ -199,15 +196,9 @@ class ApproveMigrations(AskPerson):
             rows = evidence.of_deployment(connection, run.deployment_id)
         wanted = [(each, run.migration(each.version)) for each in pinned if each.version in mine]
         with run.target.session("approve") as connection:
-            elsewhere = elsewhere_findings(connection, [migration for _, migration in wanted])
-        lints = lock_lint_lines(
-            [migration.file.sql for _, migration in wanted],
-            server_version=server_version,
-            also=[elsewhere[migration.version] for _, migration in wanted],
-        )
+            found = judge_all(connection, run.deployment_id, wanted, run.demands)
         asked = []
-        for (each, migration), lint in zip(wanted, lints, strict=True):
-            judged = judge(migration, each, rows, run.demands, lint)
+        for (each, migration), judged in zip(wanted, found, strict=True):
             if judged.must_ask:
                 reason = f"risk {judged.risk}, and approval is {policy}"
                 text, verdict = rehearsal_text(rows, each.version), rehearsal_verdict(rows, each.version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from airflow.sdk import get_current_context, task
@@ -39,13 +40,13 @@ from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan
 from pg_deploy.migrations.migration import Migration
-from pg_deploy.permission import refuse_unless_permitted
+from pg_deploy.permission import judge_all, refuse_unless_permitted
 from pg_deploy.planning import Standing
 from pg_deploy.preflight import preflight as run_preflight
 from pg_deploy.reporting.report import read_report, report_lines
 from pg_deploy.rollback import roll_back
 from pg_deploy.server_identity import writable_session
-from pg_deploy.settings import settings
+from pg_deploy.settings import SHOWN_SINGLY, settings
 from pg_deploy.snapshot import take_snapshot
 from pg_deploy.verify import verify as verify_migration
 
@@ -69,25 +70,22 @@ def preflight() -> dict[str, Any]:
 
 @task
 def earlier() -> int:
-    """Apply the pending migrations that are too old for a group, in order, stopping at the first failure."""
+    """Apply the pending migrations that have no group, or need none, in order, stopping at the first failure."""
     context = get_current_context()
     with told_plainly():
         run = read_run(context)
         if run.ownership is None:
             log.info("nothing to do: a dry run")
             return 0
-        with run.target.session("earlier") as connection:
-            pinned = plan.pinned(connection, run.deployment_id)
-        versions = versions_without_group(context["dag"], [each.version for each in pinned])
-        if not versions:
-            log.info("nothing to do: every pending migration has a group of its own")
-            return 0
+        number = 0
         with run.job("earlier") as job:
-            for number, version in enumerate(versions, start=1):
-                log.info("::group::%d of %d: %s", number, len(versions), version)
+            for number, version in enumerate(_without_group(run, job, context["dag"]), start=1):
+                log.info("::group::%d: %s", number, version)
                 _deploy_one(run, job, version)
                 log.info("::endgroup::")
-        return len(versions)
+        if not number:
+            log.info("nothing to do: every pending migration has a group of its own")
+        return number
 
 
 @task.branch
@@ -272,6 +270,28 @@ def _log_hint_on_failure(job: Job, migration: Migration, verb: str) -> None:
         if hint:
             log.error("hint: %s", " ".join(hint.split()))
         raise
+
+
+def _without_group(run: Run, job: Job, dag: Any) -> Iterator[str]:
+    """What has no group, and of a long set what comes next, up to the first that needs one: a person, or a companion's proof.
+
+    Each is judged when its turn comes, as at a gate of its own.
+    """
+    pinned = plan.pinned(job.ledger, run.deployment_id)
+    old = versions_without_group(dag, [each.version for each in pinned])
+    yield from old
+    if len(pinned) <= SHOWN_SINGLY:
+        return
+    for each in pinned:
+        if each.version in old:
+            continue
+        migration = run.migration_by(job.ledger, each.version)
+        if migration.has_companion:
+            return
+        (judged,) = judge_all(job.ledger, run.deployment_id, [(each, migration)], run.demands)
+        if judged.must_ask:
+            return
+        yield each.version
 
 
 def _deploy_one(run: Run, job: Job, version: str) -> None:

@@ -182,6 +182,7 @@ def run_segments(
             purpose, keep=not any(map(_changes_sessions_to_come, todo)), theirs=True, new=work.direction != "apply"
         ) as connection,
         _noted(connection) as notices,
+        _forgotten(work.guard),
     ):
         backend, now = backend_and_time(connection)
         session = _Session(connection, backend, _ServerClock(now), notices)
@@ -199,6 +200,15 @@ def run_segments(
                 _transaction_with_retries(work, session, segment, before_commit)
             else:
                 _outside_transaction(work, session, segment, before_commit)
+
+
+@contextmanager
+def _forgotten(guard: Guard) -> Iterator[None]:
+    guard.forget()
+    try:
+        yield
+    finally:
+        guard.forget()
 
 
 def _changes_sessions_to_come(segment: Segment) -> bool:

@@ -30,10 +30,11 @@ def read_row_changes(sql: str, made: Iterable[Key] = (), there: Iterable[Key] = 
     made = set(made)
     tables = {key[1] for key in (*there, *made) if key[0] == "table"}
     found = []
-    for statement, raw in zip(split(sql, file="migration"), _inner(sql), strict=True):
+    for statement in split(sql, file="migration"):
         if not statement.writes_rows:
             continue
-        name, stmt = opened(raw)
+        (raw,) = parse(statement.sql, file="migration")
+        name, stmt = opened(raw.tree)
         target = fields(stmt.get("relation"))
         table = _qualified(text(target.get("schemaname")), text(target.get("relname")))
         alike = [each for each in tables if own_name(each) == identifier(text(target.get("relname")))]
@@ -65,10 +66,3 @@ def add_row_refusals(draft: Draft, sql: str, going: AbstractSet[Key] = frozenset
 
 def _qualified(schema: str, name: str) -> str:
     return f"{identifier(schema or 'public')}.{identifier(name)}" if name else ""
-
-
-def _inner(sql: str) -> list[object]:
-    """The trees of the statements that split() returns: one transaction around the whole file is left out."""
-    trees = [raw.tree for raw in parse(sql, file="migration")]
-    wrapped = len(trees) != len(split(sql, file="migration"))
-    return trees[1:-1] if wrapped else list(trees)

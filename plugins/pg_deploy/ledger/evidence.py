@@ -63,6 +63,11 @@ def of_deployment(connection: Connection, deployment_id: int, kind: str | None =
     return _select(connection, "deployment_id = %s and (%s::text is null or kind = %s)", [deployment_id, kind, kind])
 
 
+def of_version(connection: Connection, deployment_id: int, version: str) -> tuple[Evidence, ...]:
+    """The evidence that a deployment has of one migration, oldest first. Reads only."""
+    return _select(connection, "deployment_id = %s and version = %s", [deployment_id, version])
+
+
 def latest_of_version(
     connection: Connection, deployment_id: int, kind: str, *, version: str, location: str
 ) -> Evidence | None:

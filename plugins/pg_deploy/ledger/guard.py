@@ -20,6 +20,7 @@ from pg_deploy.catalog.objects import Which
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.errors import LockNotFreeError, TwoServersError
 from pg_deploy.ledger import deployment as deployments
+from pg_deploy.lints import Finding
 from pg_deploy.server_identity import Server, server_of, writable_session
 from pg_deploy.session import Connection, Target
 
@@ -36,6 +37,17 @@ class Ownership:
     good_for: float = 600.0
 
 
+@dataclass
+class Quiet:
+    """What was read of a database where nobody else is at work: it holds until something is run there.
+
+    `findings` are the lints' by the fingerprint of the facts that they look at.
+    """
+
+    facts: Facts | None = None
+    findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Guard:
     """Held while a task works: an autocommit connection that has the lock and writes the ledger's own rows."""
@@ -45,6 +57,8 @@ class Guard:
     target: Target
     server: Server | None = None
     """Which server the lock is held on; every other session has to be on the same one."""
+    quiet: Quiet | None = None
+    """Of a private copy; None where others may be at work."""
     _kept: list[Connection] = field(default_factory=list, repr=False, compare=False)
     _reader: list[Connection] = field(default_factory=list, repr=False, compare=False)
 
@@ -78,8 +92,20 @@ class Guard:
     def read_facts(self, objects: Which = "none") -> Facts:
         """All catalog facts, in a session that serves nothing else: it has its plan ready, and no migration ran in it.
 
-        Raises as `catalog.reader.read_facts`.
+        Of a quiet database they are read once, and again after something was run. Raises as `catalog.reader.read_facts`.
         """
+        if self.quiet is None:
+            return self._read_facts(objects)
+        if self.quiet.facts is None:
+            self.quiet.facts = self._read_facts("all")
+        return self.quiet.facts
+
+    def forget(self) -> None:
+        """To be called before and after anything is run that may change what there is."""
+        if self.quiet is not None:
+            self.quiet.facts = None
+
+    def _read_facts(self, objects: Which) -> Facts:
         connection = self._reader.pop() if self._reader else self._connect("catalog")
         if not _is_quiet(connection):
             # The server was restarted, or somebody ended the session: a new one is as good.
@@ -129,7 +155,13 @@ def _lent(connection: Connection, kept: list[Connection] | None) -> Iterator[Non
 
 @contextmanager
 def working(
-    target: Target, ownership: Ownership, phase: str, *, give_up_after: float, log: logging.Logger
+    target: Target,
+    ownership: Ownership,
+    phase: str,
+    *,
+    give_up_after: float,
+    log: logging.Logger,
+    quiet: Quiet | None = None,
 ) -> Iterator[Guard]:
     """Take the deploy lock, check the fence, and keep the deployment alive until the block ends.
 
@@ -150,7 +182,7 @@ def working(
             target=_keep_alive, args=(connection, ownership, phase, stop, log), name="pg_deploy heartbeat", daemon=True
         )
         beat.start()
-        guard = Guard(connection, ownership, target, server)
+        guard = Guard(connection, ownership, target, server, quiet)
         try:
             yield guard
         finally:

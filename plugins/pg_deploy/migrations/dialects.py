@@ -63,6 +63,7 @@ _HEADING = re.compile(
     r"(?:downs?|roll[ -]?back|undo|revert|downgrade|backwards?)(?:[\W_]+(?:migration|section|script|sql|here))?[\W_]*$",
     re.IGNORECASE | re.MULTILINE,
 )
+_REMARK = re.compile(r"^[ \t]*(?:--|#)", re.MULTILINE)
 _COMMENT = re.compile(r"\s*(?:--[^\n]*\n?|/\*.*?\*/)", re.DOTALL)
 _MADE = re.compile(
     r"""\b(?:create\s+(?:unlogged\s+|unique\s+|or\s+replace\s+|materialized\s+)*(?:table|view|index|type|function|schema|
@@ -79,10 +80,12 @@ _DROPPED = re.compile(
 
 def refuse_other_tools(text: str, *, file: str) -> None:
     """Raise ForeignFileError where the text is another tool's file, whose way back would be run as a change."""
+    # Looked for once: a text may have half a million lines, and there are many tools.
+    lines = [found.start() for found in _REMARK.finditer(text)]
     for tool in _TOOLS:
-        if (mark := _comment_at(tool.mark, text)) is None:
+        if (mark := _comment_at(tool.mark, text, lines)) is None:
             continue
-        back = _comment_at(tool.back, text) if tool.back else None
+        back = _comment_at(tool.back, text, lines) if tool.back else None
         raise ForeignFileError(file, _number(text, mark), tool.name, _shown(mark), back=_place(text, back))
     if (dump := _DUMP.search(text)) is not None and dump.start() > len(text) // 2 and "create table" in text.lower():
         line = text.count("\n", 0, dump.start()) + 1
@@ -110,8 +113,9 @@ def _last(name: str) -> str:
     return name.rsplit(".", 1)[-1].strip('"').lower()
 
 
-def _comment_at(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    return next((found for found in pattern.finditer(text) if _is_comment(text, found)), None)
+def _comment_at(pattern: re.Pattern[str], text: str, lines: Sequence[int]) -> re.Match[str] | None:
+    found = (pattern.match(text, line) for line in lines)
+    return next((each for each in found if each and _is_comment(text, each)), None)
 
 
 def _is_comment(text: str, found: re.Match[str]) -> bool:

@@ -23,6 +23,12 @@ _QUOTING_A_STRING = re.compile(r""" at or near "(?:[^"]*['$]|(?=.*\n)|.{60}).*\Z
 _RESTRICT = re.compile(r"\\(?:un)?restrict[ \t]+\w+[ \t]*(?=\r?\n|\Z)")
 _DEEPEST = 20_000  # nested expressions, e.g. a chain of thousands of `||`
 _FRAMES_A_LEVEL = 4
+_WHOLE_UP_TO = 20_000
+"""Characters of a text that is parsed in one go."""
+_VALUES = re.compile(r"\bvalues\s*(?=\()", re.IGNORECASE)
+_CONSTANT = r"(?:[-+]?\d+(?:\.\d+)?|'(?:[^']|'')*'|null|true|false)"
+_ROW = rf"\(\s*{_CONSTANT}(?:\s*,\s*{_CONSTANT})*\s*\)"
+_ROWS = re.compile(rf"(?P<first>{_ROW})(?:\s*,\s*{_ROW})+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,21 @@ def parse(text: str, *, file: str) -> tuple[RawStatement, ...]:
     text = text.removeprefix(_BOM)
     if (nul := text.find("\0")) >= 0:  # the parser would stop there and silently lose what follows
         raise _syntax_error(text, nul, "a NUL character: delete it", file)
-    text, tree = _parsed(text, file)
+    if (found := suspect(text)) is not None:
+        raise _syntax_error(text, found.place, found.reason, file)
+    statements = (_one_by_one(text) if len(text) > _WHOLE_UP_TO else None) or _as_a_whole(text, file)
+    if not statements:
+        raise EmptyMigrationError(file)
+    for raw in statements:
+        _refuse_client_data(raw, file)
+    return tuple(statements)
+
+
+def _as_a_whole(text: str, file: str) -> list[RawStatement]:
+    try:
+        text, tree = _tree_of(text)
+    except parser.ParseError as error:
+        raise _refused(text, error, file) from None
     data = text.encode()
     statements: list[RawStatement] = []
     line, counted, after_previous = 1, 0, 0
@@ -56,29 +76,59 @@ def parse(text: str, *, file: str) -> tuple[RawStatement, ...]:
         line += data.count(b"\n", counted, first)
         counted = first
         after_previous = end + 1
-        raw = RawStatement(sql, line, node.get("stmt"))
-        _refuse_client_data(raw, file)
-        statements.append(raw)
-    if not statements:
-        raise EmptyMigrationError(file)
-    return tuple(statements)
+        statements.append(RawStatement(sql, line, node.get("stmt")))
+    return statements
+
+
+def _one_by_one(text: str) -> list[RawStatement] | None:
+    """The same of a large text, a tree at a time and without bulk rows; None where the scanner cuts otherwise than the parser.
+
+    A tree is thirty times as large as its text.
+    """
+    statements: list[RawStatement] = []
+    line, counted = 1, 0
+    try:
+        # Where the scanner takes a semicolon inside of a body for an end, its piece is no statement.
+        for piece in parser.split(text, with_parser=False, only_slices=True):
+            sql, tree = _bulk(text[piece]) or _tree_of(text[piece])
+            nodes = items(tree.get("stmts"))
+            if len(nodes) > 1:
+                return None
+            for node in nodes:
+                data = sql.encode()
+                first = piece.start + len(data[: _first_token(data, _number(node.get("stmt_location")))].decode())
+                line += text.count("\n", counted, first)
+                counted = first
+                statements.append(RawStatement(sql.strip(), line, node.get("stmt")))
+    except parser.ParseError:
+        return None
+    return statements
+
+
+def _bulk(sql: str) -> tuple[str, dict[str, object]] | None:
+    """The text and tree of an INSERT of many constant rows, in the tree the first alone: the others say nothing more of what it does."""
+    values = _VALUES.search(sql)
+    rows = _ROWS.match(sql, values.end()) if values else None
+    if rows is None:
+        return None
+    tree = _tree(parser.parse_sql_json(f"{sql[: rows.end('first')]}{sql[rows.end() :]}"))
+    kinds = [opened(node.get("stmt"))[0] for node in items(tree.get("stmts"))]
+    return (sql, tree) if kinds == ["InsertStmt"] else None
 
 
 def _number(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _parsed(text: str, file: str) -> tuple[str, dict[str, object]]:
-    """The text as it is cut, without psql's two lines of a dump, and its tree. Raises what is wrong with it."""
-    if (found := suspect(text)) is not None:
-        raise _syntax_error(text, found.place, found.reason, file)
+def _tree_of(text: str) -> tuple[str, dict[str, object]]:
+    """The text as it is cut, without psql's two lines of a dump, and its tree. Raises parser.ParseError."""
     while True:
         try:
             return text, _tree(parser.parse_sql_json(text))
         except parser.ParseError as error:
             blanked = _without_restrict(text, error)
             if blanked is None:
-                raise _refused(text, error, file) from None
+                raise
             text = blanked
 
 

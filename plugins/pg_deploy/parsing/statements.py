@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from pg_deploy.errors import TransactionControlError
+from pg_deploy.errors import PgDeployError, TransactionControlError
 from pg_deploy.parsing.committing import alone
 from pg_deploy.parsing.cutting import RawStatement, parse
 from pg_deploy.parsing.kinds import (
@@ -97,6 +98,20 @@ def split(text: str, *, file: str) -> tuple[Statement, ...]:
     One `begin` … `commit` around the whole file is accepted and left out. Raises SqlSyntaxError, EmptyMigrationError,
     TransactionControlError, PsqlCommandError or CopyDataError.
     """
+    known = _known(text)
+    return _split(text, file) if known is None else known
+
+
+@lru_cache(maxsize=16)
+def _known(text: str) -> tuple[Statement, ...] | None:
+    """None where it is refused, which names the file."""
+    try:
+        return _split(text, "")
+    except PgDeployError:
+        return None
+
+
+def _split(text: str, file: str) -> tuple[Statement, ...]:
     parsed = _without_outer_transaction(parse(text, file=file), file)
     return _classified(parsed, alone([(raw.sql, raw.tree) for raw in parsed]))
 

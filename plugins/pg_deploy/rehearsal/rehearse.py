@@ -38,7 +38,7 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan, schema, snapshot
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.deployment import Claim
-from pg_deploy.ledger.guard import Ownership, working
+from pg_deploy.ledger.guard import Ownership, Quiet, working
 from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.planning import Standing, read_state
@@ -144,6 +144,9 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
     """
     done: list[Rehearsed] = []
     stage = replace(stage, grants=provider_grants(job.ledger))
+    # Only in a cluster of its own is nobody else at work.
+    quiet = Quiet() if stage.twin is not None else None
+    _let_make_ledger(stage)
     standings = read_state(job.ledger, [each.version for each in migrations])
     for number, migration in enumerate(migrations, start=1):
         job.log.info("::group::rehearsal %d of %d: %s", number, len(migrations), migration.stem)
@@ -158,7 +161,7 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
                 # The twin is made while nobody is connected: the copy is its template.
                 with (
                     _as_before(stage, migration, number) as before,
-                    _copy_job(job, stage, [migration]) as on_copy,
+                    _copy_job(job, stage, migration, quiet) as on_copy,
                 ):
                     _one(on_copy, stage, migration, found, before)
                 if found.generated is not None:
@@ -193,15 +196,14 @@ def _as_before(stage: Stage, migration: Migration, number: int) -> Iterator[Targ
 class _copy_job:
     """The engine's job on the copy: a ledger, a claim and a guard of the copy's own."""
 
-    def __init__(self, job: Job, stage: Stage, migrations: Sequence[Migration]) -> None:
+    def __init__(self, job: Job, stage: Stage, migration: Migration, quiet: Quiet | None) -> None:
         self.job = job
         self.stage = stage
-        self.migrations = migrations
+        self.migration = migration
+        self.quiet = quiet
 
     def __enter__(self) -> Job:
         job, stage = self.job, self.stage
-        if stage.admin is not None:
-            _let_make_ledger(stage)
         with stage.target.session("rehearsal") as connection:
             schema.ensure(connection)
             history.ensure(connection)
@@ -211,13 +213,18 @@ class _copy_job:
                 "pg_deploy",
                 {},
                 "",
-                tuple(each.version for each in self.migrations),
+                (self.migration.version,),
             )
             held = deployment.claim(connection, claim, good_for=3600, is_over=never_over)
-            plan.pin(connection, held.id, self.migrations)
+            plan.pin(connection, held.id, [self.migration])
         self.held = held
         self.guarded = working(
-            stage.target, Ownership(held.id, held.fence, 3600), "rehearsal", give_up_after=60, log=_QUIET
+            stage.target,
+            Ownership(held.id, held.fence, 3600),
+            "rehearsal",
+            give_up_after=60,
+            log=_QUIET,
+            quiet=self.quiet,
         )
         guard = self.guarded.__enter__()
         observer = _lent(stage, Observer())
@@ -234,16 +241,17 @@ _QUIET = logging.getLogger("pg_deploy.rehearsal")
 
 def _let_make_ledger(stage: Stage) -> None:
     """On the target somebody may have made the ledger's schema for a role that cannot; here that is us."""
+    if stage.admin is None:
+        return
     with stage.target.session("rehearsal") as connection:
         role = str((connection.execute("select current_user").fetchone() or [""])[0])
-    if stage.admin is not None:
-        with stage.admin.session("rehearsal") as connection:
-            for name in ("deploy_ledger", "supabase_migrations"):
-                connection.execute(
-                    sql.SQL("create schema if not exists {} authorization {}").format(
-                        sql.Identifier(name), sql.Identifier(role)
-                    )
+    with stage.admin.session("rehearsal") as connection:
+        for name in ("deploy_ledger", "supabase_migrations"):
+            connection.execute(
+                sql.SQL("create schema if not exists {} authorization {}").format(
+                    sql.Identifier(name), sql.Identifier(role)
                 )
+            )
 
 
 def _notes_on(stage: Stage, migration: Migration) -> list[str]:
@@ -260,7 +268,7 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
     step = "snapshot"
     try:
         first = take_snapshot(job, migration)
-        with job.target.session("contents") as connection:
+        with job.guard.session("contents") as connection:
             job = replace(job, contents=read_contents(connection, migration.file.sql, migration.rollback or ""))
         step = "apply"
         found.apply_s = _apply(job, stage, migration, found)
@@ -277,7 +285,7 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
             raise VerificationFailedError(migration.stem, [*failures, *(f"access: {each}" for each in against)])
         if against:
             raise AccessDiffersError(migration.stem, against)
-        with job.target.session("losses") as connection:
+        with job.guard.session("losses") as connection:
             lost = [str(each) for each in count_losses(connection, before, after, after)]
             lost += rows_that_stay(migration.file.sql)
         step = "rollback"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pg_deploy.access_step import mark_of, shortened
+from pg_deploy.access_step import shortened
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.reporting.markdown import plain
-from pg_deploy.reporting.marks import of_rehearsal, sign
+from pg_deploy.reporting.marks import of_access, of_rehearsal, sign
 
 REHEARSAL = "rehearsal"
 
@@ -41,7 +41,7 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
     access = detail.get("access")
     if access:
         asked = f", {access['asked']} of {access['subjects']} subjects asked" if access["asked"] else ""
-        lines.append(f"  {mark_of(access['outcome'], access['verdict'])} access: {access['verdict']}{asked}")
+        lines.append(f"  {sign(of_access(access, access['outcome']))} access: {access['verdict']}{asked}")
         lines += [f"    {shortened(note)}" for note in access.get("notes", ())]
         lines += [f"    ✗ {sentence}" for sentence in access["against"]]
         lines += [f"    {shortened(sentence)}" for sentence in access["shown"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from pg_deploy.access_step import ACCESS, mark_of, shortened
+from pg_deploy.access_step import ACCESS, shortened
 from pg_deploy.backup.evidence import how_to_restore
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger import attempt as attempts
@@ -18,7 +18,7 @@ from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
 from pg_deploy.reporting.causes import advice
 from pg_deploy.reporting.criteria import Criterion, Judged, judge_criteria
-from pg_deploy.reporting.marks import of_benchmark, of_criterion, sign, undeclared
+from pg_deploy.reporting.marks import of_access, of_benchmark, of_criterion, sign, undeclared
 from pg_deploy.reporting.plan_text import PASSED_OVER, passed_over_line
 from pg_deploy.reporting.timeline import Step, read_steps
 from pg_deploy.session import Connection
@@ -164,9 +164,8 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
         if row.kind == "benchmark":
             lines.append(f"    {sign(of_benchmark(row.outcome))} benchmark {row.name}: {row.detail.get('sentence')}")
         elif row.kind == ACCESS:
-            lines.append(
-                f"    {mark_of(row.outcome, str(row.detail.get('verdict')))} access: {row.detail.get('verdict')}"
-            )
+            mark = sign(of_access(row.detail, row.outcome))
+            lines.append(f"    {mark} access: {row.detail.get('verdict')}")
             lines += [f"      nobody declared: {shortened(each)}" for each in undeclared(row.detail, row.outcome)]
             lines += [f"      {note}" for note in row.detail.get("notes", ())]
             lines += [f"      ✗ {sentence}" for sentence in row.detail.get("against", ())]

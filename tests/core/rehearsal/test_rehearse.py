@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pg_deploy import job as jobs
 from pg_deploy.backup.store import checked
 from pg_deploy.claiming import never_over
 from pg_deploy.errors import CopyDiffersError, RehearsalFailedError, UnfitCloneError
@@ -17,6 +19,7 @@ from pg_deploy.execution.segments import Limits
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan, schema
+from pg_deploy.ledger import guard as guards
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.migrations import history
@@ -235,6 +238,38 @@ def test_a_clone_is_compared_before_it_is_used(place: Place, written: Callable[.
             there.execute("drop role of_the_clone")
         assert "which is changed now" in on_clone(stands.job, clone, migrations)
         assert stands.evidence() == [("20250101000000_add_a", "passed", "rehearsal")]
+
+
+def test_of_a_private_copy_the_catalog_is_read_again_only_after_something_was_run(
+    place: Place, written: Callable[..., tuple[Migration, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what a migration costs grows with what is there; and a proof that does not look again proves nothing."""
+    migrations = written(
+        ("20250101000000_a", "alter table public.messages add column seen boolean;", None),
+        ("20250102000000_b", "create index messages_role on public.messages (role);", None),
+        ("20250103000000_c", "alter table public.messages add column read boolean;", "select 1;"),
+    )
+    read = Counter[str]()
+
+    def counted(module: Any, name: str) -> None:
+        original = getattr(module, name)
+
+        def count(*arguments: Any, **named: Any) -> Any:
+            read[name] += 1
+            return original(*arguments, **named)
+
+        monkeypatch.setattr(module, name, count)
+
+    with on_a_copy(place, migrations) as stands:
+        stage = Stage(stands.copy.target, "private cluster", stands.copy.admin, (), twin=stands.copy.twin)
+        counted(guards, "read_facts")
+        counted(jobs, "run_lints")
+        first, second = rehearse(stands.job, stage, migrations[:2])
+        # Before the first; then after the change, after its rollback, and after the change again.
+        assert read == {"read_facts": 1 + 3 * 2, "run_lints": 1 + 2}
+        assert all(each.generated for each in (first, second))
+        with pytest.raises(RehearsalFailedError, match=r"column public\.messages\.read"):
+            rehearse(stands.job, stage, migrations[2:])
 
 
 def test_a_backup_other_than_the_recorded_one_is_not_rehearsed_on(

@@ -1,0 +1,143 @@
+"""A long folder on an empty database: a hundred small migrations as a project has them, a whole deployment with backup and rehearsal.
+
+Goals: under four minutes from the trigger to the end of the run, and under one of it for the rehearsal, in an Airflow as `make up`
+starts it. Beside it psql, and the Supabase CLI where it is installed, with the same files.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import psycopg
+
+from demo import cluster
+from demo.server import next_free_port
+from launch import airflow, deploy, ports
+from launch.api import Api
+from launch.settings import place
+
+DAG = "deploy_migrations"
+MIGRATIONS = 100
+ALLOWED_S = 240.0
+ALLOWED_REHEARSAL_S = 60.0
+
+# What ten files in a row of a project do; {n} is the number of the ten.
+_KINDS = (
+    """create table public.list_{n} (
+    id bigint generated always as identity primary key, owner uuid not null references auth.users (id) on delete cascade,
+    title text not null check (length(title) > 2), created_at timestamptz not null default now());
+alter table public.list_{n} enable row level security;""",
+    """create policy "own rows are read" on public.list_{n} for select to authenticated using (owner = (select auth.uid()));
+create policy "own rows are made" on public.list_{n} for insert to authenticated with check (owner = (select auth.uid()));""",
+    "create index list_{n}_owner on public.list_{n} (owner);",
+    "alter table public.list_{n} add column done boolean not null default false, add column note text;",
+    """create function public.lists_{n}() returns bigint language sql stable security invoker set search_path = ''
+as $$ select count(*) from public.list_{n} $$;""",
+    """create function public.touch_{n}() returns trigger language plpgsql set search_path = ''
+as $$ begin new.note := coalesce(new.note, ''); return new; end $$;
+create trigger touch before insert on public.list_{n} for each row execute function public.touch_{n}();""",
+    "create view public.open_list_{n} with (security_invoker = true) as select id, title from public.list_{n} where not done;",
+    """create type public.kind_{n} as enum ('small', 'large');
+create table public.kind_of_{n} (list bigint primary key references public.list_{n} (id), kind public.kind_{n} not null);
+alter table public.kind_of_{n} enable row level security;""",
+    """drop policy "own rows are read" on public.list_{n};
+create policy "own rows are read" on public.list_{n} for select to authenticated using (owner = (select auth.uid()) or not done);""",
+    """comment on table public.list_{n} is 'what is to be done';
+grant select on public.kind_of_{n} to service_role;""",
+)
+
+
+def write_all(folder: Path, count: int) -> None:
+    """`count` files without companions, as a Supabase project has them."""
+    folder.mkdir()
+    for number in range(count):
+        text = _KINDS[number % len(_KINDS)].replace("{n}", str(number // len(_KINDS)))
+        (folder / f"202501{1 + number // 100:02}{number % 100:04}00_step_{number}.sql").write_text(f"{text}\n")
+
+
+def with_psql(url: str, folder: Path, bindir: Path) -> float:
+    """Seconds that psql takes for the same files, a call each, in one transaction each."""
+    began = time.perf_counter()
+    for path in sorted(folder.glob("*.sql")):
+        subprocess.run(
+            [str(bindir / "psql"), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", str(path), url], check=True
+        )
+    return time.perf_counter() - began
+
+
+def with_cli(url: str, folder: Path) -> float | None:
+    """Seconds of `supabase db push` with the same files; None where it is not installed."""
+    if shutil.which("supabase") is None:
+        return None
+    with tempfile.TemporaryDirectory() as name:
+        shutil.copytree(folder, Path(name) / "supabase" / "migrations")
+        began = time.perf_counter()
+        subprocess.run(
+            ["supabase", "db", "push", "--yes", "--db-url", url], cwd=name, stdout=subprocess.DEVNULL, check=True
+        )
+        return time.perf_counter() - began
+
+
+def with_us(url: str, folder: Path, home: Path) -> tuple[float, dict[str, float]]:
+    """Seconds of `make deploy` on a running Airflow, from its call to the end of the run; and of each task in it."""
+    variables = {
+        "LAUNCH_HOME": str(home),
+        "AIRFLOW_PORT": str(ports.choose(None, "AIRFLOW_PORT", first=8900)),
+        "PATH": os.environ["PATH"],
+        "TARGET_URL": url,
+        "MIGRATIONS_DIR": str(folder),
+        "BACKUP_URI": f"file://{home}/backups",
+    }
+    where = place(variables)
+    try:
+        running = airflow.start(where, variables)
+        began = time.perf_counter()
+        with redirect_stdout(io.StringIO()) as said:
+            deployed = deploy.run(DAG, where, variables)
+        took = time.perf_counter() - began
+        if not deployed:
+            raise RuntimeError(f"the run failed:\n{said.getvalue()[-4000:]}")
+        with psycopg.connect(url) as connection:
+            row = connection.execute("select max(airflow_run) from deploy_ledger.deployment").fetchone()
+        tasks = Api(running.url).tasks(DAG, str(row[0]) if row else "")
+        return took, {each.task_id: each.duration for each in tasks if each.duration}
+    finally:
+        airflow.stop(where)
+
+
+def main() -> int:
+    """The exit code: 1 where a goal is missed. A number as the argument stands for the hundred; then nothing is promised."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else MIGRATIONS
+    directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "migrations"
+        write_all(folder, count)
+        try:
+            server = cluster.ensure(directory, scale=0.001, port=next_free_port(20000 + secrets.randbelow(10000)))
+            psql = with_psql(cluster.empty(server, "with_psql"), folder, server.bindir)
+            cli = with_cli(cluster.empty(server, "with_cli"), folder)
+            ours, tasks = with_us(cluster.empty(server, "with_us"), folder, Path(name) / "airflow")
+        finally:
+            cluster.destroy(directory)
+    print(f"{count} small migrations on an empty database, s:")
+    print(f"  make deploy, backup and rehearsal in it {ours:7.1f} (goal for {MIGRATIONS}: under {ALLOWED_S:.0f})")
+    for task in ("preflight", "backup", "rehearse", "earlier", "report"):
+        goal = f" (goal for {MIGRATIONS}: under {ALLOWED_REHEARSAL_S:.0f})" if task == "rehearse" else ""
+        print(f"    of it {task:<32}  {tasks.get(task, 0):7.1f}{goal}")
+    print(f"    tasks that had a process of their own    {len(tasks):5}")
+    print(f"  psql -1, a call each                    {psql:7.1f}")
+    print(f"  supabase db push                        {f'{cli:7.1f}' if cli is not None else ' not installed'}")
+    return int(count >= MIGRATIONS and (ours >= ALLOWED_S or tasks["rehearse"] >= ALLOWED_REHEARSAL_S))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
