@@ -23,8 +23,9 @@ _MANY = 1000
 
 _HEAD = """# Which kinds of change lead back
 
-Written by `make undo-cases CASES=tests/cases/ddl ARGS='--table docs/undo-cases.md'`: each case is applied to filled tables, undone without a rollback.sql, and
-judged by pg_dump, the rows and the sequences' positions. A case that is undone in full leaves no line under "why".
+Written by `make undo-cases CASES=tests/cases/ddl ARGS='--table docs/undo-cases.md'`: each case is applied to filled tables, undone
+without a rollback.sql, and judged by pg_dump, the rows and the sequences' positions. A case that is undone in full leaves no line under
+"why".
 """
 
 
