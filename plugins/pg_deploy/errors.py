@@ -464,6 +464,17 @@ class LockBudgetExceededError(PgDeployError):
         )
 
 
+class HeldUpError(PgDeployError):
+    """A transaction whose statements were quick, and that was never committed within the budget because of what we do beside them."""
+
+    def __init__(self, file: str, line: int, budget_s: float, waited_s: float) -> None:
+        super().__init__(
+            f"{file} line {line}: its statements were quick, but what is looked at before the commit took longer than the rest of "
+            f"the lock budget of {budget_s:g} s, in each of the tries of {waited_s:.0f} s: nothing of this transaction took effect; "
+            "trigger again when worker and server are less busy, or with a longer `lock_budget`"
+        )
+
+
 class InvalidIndexError(PgDeployError):
     """An index that was built and cannot be used."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -11,13 +12,17 @@ import pytest
 
 from pg_deploy.apply import apply
 from pg_deploy.errors import (
+    HeldUpError,
     InvalidIndexInTheWayError,
     LockBudgetExceededError,
     LockNotObtainedError,
     StatementFailedError,
     UncertainStatementError,
 )
-from pg_deploy.execution.segments import Limits
+from pg_deploy.execution.segments import Limits, Observer
+from pg_deploy.ledger.deployment import LOCK_KEY
+from pg_deploy.parsing.statements import Segment
+from pg_deploy.session import Connection
 from pg_deploy.snapshot import take_snapshot
 from tests.building import write_migration
 from tests.core.working import working_on
@@ -59,6 +64,60 @@ def test_a_transaction_that_holds_a_strong_lock_too_long_is_aborted(database: Da
     assert database.history == []
     # Not retried: it would hold the lock as long the next time.
     assert {row[0] for row in database.statements(VERSION)} == {1}
+
+
+class _Slow(Observer):
+    """Looks at what is there before the commit, and needs too long for it, so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def before_commit(self, connection: Connection, segment: Segment) -> None:
+        self.times -= 1
+        if self.times >= 0:
+            connection.execute("select pg_catalog.pg_sleep(5)")
+
+
+def _apply_looked_at(database: Database, folder: Path, times: int) -> str:
+    write_migration(folder, STEM, "alter table public.t add column more int;\n", manifest="risk: low\n")
+    with working_on(database.url, folder, SHORT) as work:
+        job = replace(work.job, observer=_Slow(times))
+        take_snapshot(job, work.migrations[0])
+        apply(job, work.migrations[0])
+        return work.text
+
+
+def test_what_is_looked_at_before_the_commit_is_no_fault_of_the_statements(database: Database, tmp_path: Path) -> None:
+    """Else a busy worker fails a good migration, or its rollback, and says that it should be split."""
+    said = _apply_looked_at(database, tmp_path / "m", 1)
+
+    assert "what we look at before the commit took too long while a lock was held; aborted" in said
+    assert database.attempts == [(VERSION, "applied")]
+
+
+def test_what_is_looked_at_for_too_long_each_time_is_said_as_ours(database: Database, tmp_path: Path) -> None:
+    """Else the engineer on call looks for a blocker, or for a fault in the file, and there is none."""
+    with pytest.raises(HeldUpError, match=r"its statements were quick.* a longer `lock_budget`"):
+        _apply_looked_at(database, tmp_path / "m", 1000)
+
+    assert database.rows("select * from public.t where id = 1") == [(1, "a")]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select pg_catalog.pg_advisory_lock(KEY);\n",
+        "do $$ begin perform pg_catalog.pg_advisory_xact_lock(KEY); end $$;\n",
+        "alter table public.t add column more int;\nselect pg_catalog.pg_advisory_xact_lock(KEY);\n",
+    ],
+    ids=["alone", "in a DO block", "under a lock"],
+)
+def test_a_wait_for_our_own_lock_is_said_and_ended(database: Database, tmp_path: Path, sql: str) -> None:
+    """Else the deployment waits for itself for ever, and names itself as the blocker to be ended."""
+    key = database.value(f"select {LOCK_KEY}")
+
+    with pytest.raises(StatementFailedError, match=r"under which this deployment works.* take another key"):
+        _apply(database, tmp_path / "m", sql.replace("KEY", str(key)))
 
 
 def test_the_runs_own_statement_timeout_is_not_blamed_on_the_lock_budget(database: Database, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import psycopg
 from pg_deploy.duration import format_duration
 from pg_deploy.errors import (
     ConnectionLostError,
+    HeldUpError,
     LockBudgetExceededError,
     LockNotObtainedError,
     StatementFailedError,
@@ -238,6 +239,8 @@ def _transaction_with_retries(work: Work, session: _Session, segment: Segment, b
             for blocker in trouble.blockers:
                 work.log.info("    blocked by %s", blocker)
             if waited + pause >= work.limits.give_up_after:
+                if trouble.is_ours:
+                    raise HeldUpError(work.file, trouble.statement.line, work.limits.lock_budget, waited) from None
                 raise LockNotObtainedError(
                     trouble.statement.summary, work.file, trouble.statement.line, waited, tuple(trouble.blockers)
                 ) from None
@@ -252,11 +255,13 @@ def _transaction_with_retries(work: Work, session: _Session, segment: Segment, b
 class _LockTrouble(Exception):
     """A transaction that was aborted over a lock, and may be tried again."""
 
-    def __init__(self, statement: Statement, why: str, blockers: list[str]) -> None:
+    def __init__(self, statement: Statement, why: str, blockers: list[str], *, is_ours: bool = False) -> None:
         super().__init__(why)
         self.statement = statement
         self.why = why
         self.blockers = blockers
+        self.is_ours = is_ours
+        """Whether its statements were quick, and what we did beside them was not."""
 
 
 def _transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
@@ -279,6 +284,7 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
     runs: list[StatementRun] = []
     budget = _Budget(work.limits, is_opaque=any(each.opaque for each in segment.statements))
     statement = segment.statements[0]
+    is_committing = False
     try:
         for statement in segment.statements:
             if any(claim.mode.strong for claim in statement.locks):
@@ -289,7 +295,7 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
             if budget.is_over:
                 # Nothing more is begun under a lock that somebody waits for.
                 if budget.worked_s < _MOSTLY * budget.seconds:
-                    raise _LockTrouble(statement, "this process was held up while it held a lock", [])
+                    raise _LockTrouble(statement, "this process was held up while it held a lock", [], is_ours=True)
                 raise _over(work, statement, budget)
         timeouts = _timeouts(work, session, budget, at_least_ms=_BOOKKEEPING_MS)
         connection.execute(f"{timeouts}; {_AS_OURSELVES}".encode())
@@ -297,6 +303,8 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
         work.guard.hold_fence(connection)
         before_commit(connection, segment)
         attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, runs)
+        # Deferred constraints are checked by the commit itself: that is their work, not ours.
+        is_committing = True
         with Watch(work.target, session.backend, work.log).over("the commit"):
             connection.execute(f"{THEIR_NAMES}; commit".encode())
     except _StatementTrouble as trouble:
@@ -307,9 +315,12 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
         if is_lost(error, connection) or (is_read_only(error) and _takes_no_writes(work)):
             _abort(work, connection, statement)
             raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
-        # Deferred constraints are checked by the commit itself, and so are conflicts between serializable transactions.
         _abort(work, connection, statement)
         _write_failure(work, segment, attempt_try, statement, error)
+        was_quick = budget.worked_s < _MOSTLY * budget.seconds and not is_committing
+        if error.sqlstate == _CANCELLED and budget.is_used_up and was_quick:
+            why = "what we look at before the commit took too long while a lock was held"
+            raise _LockTrouble(statement, why, [], is_ours=True) from error
         if error.sqlstate in _RETRIED or (error.sqlstate == _CANCELLED and budget.is_used_up):
             raise _judge(work, _StatementTrouble(statement, error, Observation()), budget) from error
         raise _refused(work, error, statement) from error
@@ -462,6 +473,8 @@ def _and_then_hurry(session: _Session, statement: Statement, budget: _Budget) ->
 def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception:
     """What a failed statement of a transaction means: try again later, held for too long, or simply wrong."""
     error, seen = trouble.error, trouble.seen
+    if seen.waits_for_us:
+        return _waits_for_us(work, trouble.statement, error)
     if error.sqlstate in _RETRIED:
         return _LockTrouble(trouble.statement, _WHY[error.sqlstate], seen.blockers)
     if error.sqlstate == _CANCELLED and (budget.is_used_up or seen.was_strong_for(budget.seconds - _UNSEEN_S)):
@@ -538,6 +551,9 @@ def _run_alone(
             except psycopg.Error as error:
                 if is_lost(error, connection) or (is_read_only(error) and _takes_no_writes(work)):
                     raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
+                if seen.waits_for_us:
+                    _write_failure(work, segment, attempt_try, statement, error, seen)
+                    raise _waits_for_us(work, statement, error) from error
                 keys = concurrent_builds.clear_failed_build(look, statement, error.sqlstate)
                 given_up = time.monotonic() - started + pause >= work.limits.give_up_after
                 if error.sqlstate != _DEADLOCK or statement.concurrent is None or given_up:
@@ -552,6 +568,16 @@ def _run_alone(
     for notice in session.notices:
         work.log.info("    %s", notice)
     return seen
+
+
+def _waits_for_us(work: Work, statement: Statement, error: psycopg.Error) -> StatementFailedError:
+    return StatementFailedError(
+        f'"{statement.summary}" ({work.file} line {statement.line}) waits for the advisory lock under which this deployment '
+        "works, and would wait for ever: take another key",
+        file=work.file,
+        line=statement.line,
+        sqlstate=error.sqlstate,
+    )
 
 
 def _refused(

@@ -13,12 +13,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pg_deploy.duration import format_duration
+from pg_deploy.ledger.deployment import LOCK_KEY
 from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.session import Backend, Connection, Target, one_line
 
 _BLOCKERS = (PROJECT / "sql" / "watch" / "blockers.sql").read_bytes()
 _STRONG_LOCKS = (PROJECT / "sql" / "watch" / "strong_locks.sql").read_bytes()
 _PROGRESS = (PROJECT / "sql" / "watch" / "index_progress.sql").read_bytes()
+
+_WAITS_FOR_US = f"""select from pg_catalog.pg_locks l
+where l.pid = %s and not l.granted and l.locktype = 'advisory' and l.objsubid = 1
+    and (l.classid::bigint << 32 | l.objid::bigint) = {LOCK_KEY}"""
 
 # Trivial statements end before the first look, and cost no connection.
 _FIRST_LOOK_S = 0.15
@@ -36,6 +41,8 @@ class Observation:
     blockers: list[str] = field(default_factory=list)
     strong_since: float | None = None
     cancelled: bool = False
+    waits_for_us: bool = False
+    """Whether it waited for the lock under which this deployment works, and was cancelled: it would have waited for ever."""
     _looks: dict[str, int] = field(default_factory=dict)
     _lines: dict[str, str] = field(default_factory=dict)
 
@@ -93,6 +100,9 @@ class Watch:
             if blockers:
                 seen.blocked_s += now - last
                 seen.saw(blockers)
+                if connection.execute(_WAITS_FOR_US, [self.backend.pid]).fetchone() is not None:
+                    seen.waits_for_us = True
+                    self._cancel(connection)
             last = now
             self._enforce(connection, seen, now)
             if now - said >= _SAY_EVERY_S:
@@ -115,11 +125,14 @@ class Watch:
             seen.strong_since = now
         elif now - seen.strong_since > self.strong_limit:
             seen.cancelled = True
-            connection.execute(
-                """select pg_catalog.pg_cancel_backend(pid) from pg_catalog.pg_stat_activity
-                where pid = %s and backend_start = %s""",
-                [self.backend.pid, self.backend.started_at],
-            )
+            self._cancel(connection)
+
+    def _cancel(self, connection: Connection) -> None:
+        connection.execute(
+            """select pg_catalog.pg_cancel_backend(pid) from pg_catalog.pg_stat_activity
+            where pid = %s and backend_start = %s""",
+            [self.backend.pid, self.backend.started_at],
+        )
 
     def _say(self, connection: Connection, what: str, blockers: list[str], elapsed: float) -> None:
         progress = build_progress(connection, self.backend.pid)
