@@ -225,7 +225,7 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
                 # Nobody has rehearsed it: it is not committed unless it leads where it has to.
                 difference = goal.difference(now)
                 _refuse_unless(
-                    current, describe(difference if segment.ordinal == last else _but_for_indexes(difference))
+                    current, describe(difference if segment.ordinal == last else _but_for_steps_apart(difference))
                 )
             if job.contents is not None and segment.ordinal == last_transaction:
                 lost.extend(job.contents.lost(connection))
@@ -298,11 +298,12 @@ def _refuse_unless(current: Attempt, differences: tuple[str, ...]) -> None:
         raise NoRollbackError(current.stem, ["the generated one does not lead back", *differences[:10]])
 
 
-def _but_for_indexes(difference: Difference) -> Difference:
+def _but_for_steps_apart(difference: Difference) -> Difference:
     """Without what the steps outside of a transaction are still to build or drop."""
 
     def counts(fact: Fact) -> bool:
-        return fact.kind != "index" and not (fact.kind == "comment" and fact.identity.startswith("index "))
+        about = fact.identity.split(" ", 1)[0] if fact.kind == "comment" else fact.kind
+        return about not in ("index", "subscription")
 
     return Difference(
         tuple(filter(counts, difference.added)),

@@ -21,6 +21,14 @@ _MANY = 1000
 """From so many sequences on, each kind must have been drawn."""
 
 
+_HEAD = """# Which kinds of change lead back
+
+Written by `make undo-cases CASES=tests/cases/ddl ARGS='--table docs/undo-cases.md'`: each case is applied to filled tables, undone
+without a rollback.sql, and judged by pg_dump, the rows and the sequences' positions. A case that is undone in full leaves no line under
+"why".
+"""
+
+
 def table(outcomes: Iterable[Outcome]) -> list[str]:
     """Markdown: kind, how many undone, how many refused and why."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -95,7 +103,7 @@ def main() -> int:
     counts = Counter(each.verdict for each in found)
     print(f"{len(found)} cases: " + ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())))
     if given.table:
-        given.table.write_text("\n".join(table(found)) + "\n", encoding="utf-8")
+        given.table.write_text("\n".join((_HEAD, *table(found))) + "\n", encoding="utf-8")
     return 1 if counts["wrong"] or counts["not applied"] else 0
 
 

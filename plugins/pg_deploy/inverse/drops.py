@@ -66,7 +66,8 @@ def add_drops(draft: Draft) -> None:
         if alone:
             draft.add(Phase.CONCURRENTLY, statement.replace("drop index", "drop index concurrently", 1))
             continue
-        draft.add(Phase.DROP, statement)
+        # No transaction takes the drop of a subscription.
+        draft.add(Phase.CONCURRENTLY if fact.kind == "subscription" else Phase.DROP, statement)
         if (fact.kind, fact.identity) in draft.gone and fact.kind in ("table", "column"):
             draft.losses.add(Loss(fact.kind, fact.identity))
     draft.subject = None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pg_deploy.inverse.model import Draft, Key, Refusal
-from pg_deploy.inverse.names import identifier, own_name
+from pg_deploy.inverse.names import identifier, own_name, owner_of
 from pg_deploy.parsing.cutting import parse
-from pg_deploy.parsing.statements import split
-from pg_deploy.parsing.tree import fields, items, opened, text
+from pg_deploy.parsing.statements import Statement, split
+from pg_deploy.parsing.tree import Fields, fields, items, opened, text
 
 
 @dataclass(frozen=True)
@@ -25,43 +25,97 @@ class RowChange:
 def read_row_changes(sql: str, made: Iterable[Key] = (), there: Iterable[Key] = ()) -> tuple[RowChange, ...]:
     """The statements that write rows of tables and columns which are not among those that the migration `made`.
 
-    A bare name means the one table of that name that is `there`, where the file moves its search_path.
+    A bare name means the one table of that name that is `there`, where the file moves its search_path. Of a name that was
+    there before and is one of what was made, too, the text decides: it is the new one's from the statement on that made it.
     """
-    made = set(made)
+    return _changes(sql, split(sql, file="migration"), set(made), set(there))
+
+
+def _changes(sql: str, statements: Sequence[Statement], made: set[Key], there: set[Key]) -> tuple[RowChange, ...]:
     tables = {key[1] for key in (*there, *made) if key[0] == "table"}
+    new = _New(made, there)
     found = []
-    for statement in split(sql, file="migration"):
-        if not statement.writes_rows:
-            continue
+    for statement in statements:
         (raw,) = parse(statement.sql, file="migration")
         name, stmt = opened(raw.tree)
+        if not statement.writes_rows:
+            new.read(name, stmt)
+            continue
         target = fields(stmt.get("relation"))
-        table = _qualified(text(target.get("schemaname")), text(target.get("relname")))
+        table = _name(target)
         alike = [each for each in tables if own_name(each) == identifier(text(target.get("relname")))]
         if not text(target.get("schemaname")) and table not in tables and len(alike) == 1:
             table = alike[0]
-        if ("table", table) in made:
+        if ("table", table) in new:
             continue
         if name == "UpdateStmt":
             columns = [text(fields(each.get("ResTarget")).get("name")) for each in items(stmt.get("targetList"))]
-            if columns and all(("column", f"{table}.{identifier(column)}") in made for column in columns):
+            if columns and all(("column", f"{table}.{identifier(column)}") in new for column in columns):
                 continue
         found.append(RowChange(statement.line, statement.summary, table))
     return tuple(found)
+
+
+class _New:
+    """The tables and columns that a text made up to a point, by the names that they have there."""
+
+    def __init__(self, made: set[Key], there: set[Key]) -> None:
+        self.made, self.there = made, there
+        self.created: set[Key] = set()
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self.created or (key in self.made and key not in self.there)
+
+    def read(self, kind: str, stmt: Fields) -> None:
+        """Follow what a statement makes, and what it calls differently."""
+        if kind == "CreateStmt":
+            self._create(("table", _name(stmt.get("relation"))), bool(stmt.get("if_not_exists")))
+        elif kind == "CreateTableAsStmt":
+            self._create(("table", _name(fields(stmt.get("into")).get("rel"))), bool(stmt.get("if_not_exists")))
+        elif kind == "AlterTableStmt":
+            for command in (fields(each.get("AlterTableCmd")) for each in items(stmt.get("cmds"))):
+                if command.get("subtype") == "AT_AddColumn":
+                    column = text(fields(fields(command.get("def")).get("ColumnDef")).get("colname"))
+                    key = ("column", f"{_name(stmt.get('relation'))}.{identifier(column)}")
+                    self._create(key, bool(command.get("missing_ok")))
+        elif kind == "RenameStmt" and stmt.get("renameType") in ("OBJECT_TABLE", "OBJECT_COLUMN"):
+            table, called = _name(stmt.get("relation")), identifier(text(stmt.get("newname")))
+            if stmt["renameType"] == "OBJECT_TABLE":
+                self._call(table, f"{owner_of(table)}.{called}")
+            else:
+                self._call(f"{table}.{identifier(text(stmt.get('subname')))}", f"{table}.{called}")
+        elif kind == "AlterObjectSchemaStmt" and stmt.get("objectType") == "OBJECT_TABLE":
+            table = _name(stmt.get("relation"))
+            self._call(table, f"{identifier(text(stmt.get('newschema')))}.{own_name(table)}")
+
+    def _create(self, key: Key, if_not_exists: bool) -> None:
+        if not if_not_exists or key not in self.there:
+            self.created.add(key)
+
+    def _call(self, old: str, new: str) -> None:
+        moved = {key for key in self.created if key[1] == old or key[1].startswith(f"{old}.")}
+        self.created -= moved
+        self.created |= {(kind, new + identity[len(old) :]) for kind, identity in moved}
 
 
 def add_row_refusals(draft: Draft, sql: str, going: AbstractSet[Key] = frozenset()) -> None:
     """Refuse what changed rows, and what was dropped and made again; remark on what cannot be read."""
     if not sql.strip():
         return
-    for change in read_row_changes(sql, draft.gone | going, draft.before):
+    statements = split(sql, file="migration")
+    for change in _changes(sql, statements, draft.gone | going, set(draft.before)):
         draft.refusals.add(
             Refusal(f"rows of {change.table or 'tables'}", f"line {change.line} changed them: {change.summary}")
         )
-    for statement in split(sql, file="migration"):
+    for statement in statements:
         unread = statement.kind in ("do", "call", "execute") or (statement.opaque and statement.kind == "select")
         if unread and "cron." not in statement.sql:
             draft.remarks.append(f"what line {statement.line} did to rows cannot be read from it: {statement.summary}")
+
+
+def _name(range_var: object) -> str:
+    content = fields(range_var)
+    return _qualified(text(content.get("schemaname")), text(content.get("relname")))
 
 
 def _qualified(schema: str, name: str) -> str:

@@ -46,9 +46,18 @@ class _Side:
         return Facts(frozenset(self.facts), 150000, _AT, objects)
 
 
-def many(count: int) -> tuple[Facts, Facts]:
-    """Before and after: each table is swapped, and what hangs on it changed."""
+def many(count: int, beside: int = 0) -> tuple[Facts, Facts]:
+    """Before and after: each of `count` tables is swapped, and what hangs on it changed; `beside` others stay as they are."""
     before, after = _Side(), _Side()
+    for number in range(beside):
+        for side in (before, after):
+            oid = 1_000_000 + 20 * number
+            side.table(f"beside_{number}", oid, ("a", "b", "c", "d", "e", "f"))
+            on = f"ON shop.beside_{number} USING btree (a)"
+            side.add("index", f"shop.beside_{number}_a", oid + 1, definition=f"CREATE INDEX beside_{number}_a {on}")
+            side.need("index", oid + 1, oid, 1, "a")
+            side.add("comment", f"table shop.beside_{number}", 0, text="stays")
+            side.add("grant", f"table shop.beside_{number} to reader", 0, **{"by deployer": "SELECT"})
     for number in range(count):
         oid = 100_000 + 20 * number
         before.table(f"t_{number}", oid, ("a", "b"))

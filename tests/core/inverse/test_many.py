@@ -9,6 +9,7 @@ import sys
 from types import FrameType
 from typing import Any
 
+from pg_deploy.catalog.diff import compare
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.inverse.generate import generate_rollback
 from tests.core.inverse.many import CHANGED_EACH, many
@@ -38,7 +39,11 @@ def test_the_same_input_gives_the_same_bytes_in_another_process() -> None:
 
 def test_all_that_changed_is_taken_back() -> None:
     """Else the measure below is one of nothing."""
-    made = generate_rollback(*many(3))
+    before, after = many(3)
+    difference = compare(before, after)
+    made = generate_rollback(before, after)
+
+    assert len((*difference.added, *difference.removed, *difference.changed)) >= 3 * CHANGED_EACH
 
     assert made.refusals == ()
     for number in range(3):
