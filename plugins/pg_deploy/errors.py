@@ -58,10 +58,10 @@ class UnreadableFileError(PgDeployError):
 
 
 class ForeignFileError(PgDeployError):
-    """A file of another migration tool, whose way back would be run as a change.
+    """A file of another migration tool, whose rollback would be run as a change.
 
     `back` is the line and the mark after which it stands; `is_back`: the whole file is one; `dump`: a schema as a whole;
-    `named`: known by its name.
+    `place`: what it would be called here, where it is known by its name.
     """
 
     def __init__(
@@ -74,18 +74,20 @@ class ForeignFileError(PgDeployError):
         back: tuple[int, str] | None = None,
         is_back: bool = False,
         dump: bool = False,
-        named: bool = False,
+        place: str = "",
     ) -> None:
         self.file = file
         self.line = line
         self.tool = tool
         stem = file.removesuffix(".sql")
-        if named and is_back:
-            what = f'"{file}" is named like the way back of a migration of {tool}, which would be run here as a change'
-            todo = "move its text into the folder of the migration that it undoes, <14 digits>_<name>/rollback.sql"
-        elif named:
-            what = f'"{file}" is named like a migration of {tool}, which keeps its way back and its history elsewhere'
-            todo = "rename it to <14 digits>_<name>.sql in the same order, and put its way back into <14 digits>_<name>/rollback.sql"
+        if place and is_back:
+            what = f'"{file}" is named like the rollback of a migration of {tool}, which would be run here as a change'
+            todo = f"move it to {place}/rollback.sql, beside the migration that it undoes"
+        elif place:
+            what = f'"{file}" is named like a migration of {tool}, which keeps its rollback and its history elsewhere'
+            todo = f"rename it to {place}.sql, and put its rollback into {place}/rollback.sql; the order must stay as it is"
+            if file[:3].lower() == "r__":
+                todo += ", and it is run once here, not after each change"
         elif dump:
             what = (
                 f'"{file}" line {line} ("{mark}") is the end of a schema as {tool} dumps it: the whole database, and what that '
@@ -96,15 +98,26 @@ class ForeignFileError(PgDeployError):
             what = f'"{file}" line {line} ("{mark}") is a file of {tool}'
             if back is not None:
                 what += (
-                    f': what follows line {back[0]} ("{back[1]}") is its way back, and would be run here as a change'
+                    f': what follows line {back[0]} ("{back[1]}") is its rollback, and would be run here as a change'
                 )
-                todo = f'move what follows line {back[0]} into {stem}/rollback.sql and delete the lines "-- …" that mark the parts'
+                todo = f'move what follows line {back[0]} into {stem}/rollback.sql and delete the lines like "{mark}", which mark the parts'
+                if tool == "Liquibase":
+                    # There the rollback stands in the mark itself, and what follows is the next change.
+                    what = what.partition(": what follows")[0] + (
+                        f': line {back[0]} ("{back[1]}") says in a comment how it is rolled back, and nobody here reads it'
+                    )
+                    todo = (
+                        'write a file <14 digits>_<name>.sql for each changeset, and what its lines "--rollback …" say, without '
+                        "that word, into <14 digits>_<name>/rollback.sql"
+                    )
+                if "no transaction" in mark.lower():
+                    todo += "; what cannot run in a transaction runs outside of one here without being told"
             else:
-                what += ", which keeps its own history, and its way back where it is not looked for here"
-                todo = f"delete the lines that mark it, and put its way back, if it has one, into {stem}/rollback.sql"
+                what += ", which keeps its own history, and its rollback where nobody here looks for it"
+                todo = f"delete the lines that mark it, and put its rollback, if it has one, into {stem}/rollback.sql"
         super().__init__(
             f"{what}; {todo} (for what {'the tool' if ' ' in tool else tool} has applied already, `make baseline` adopts it "
-            "instead of running it), or go on deploying this folder with that tool: nothing was run"
+            "instead of running it); or go on deploying this folder with that tool. For now nothing was run"
         )
 
 
@@ -115,7 +128,7 @@ class ForeignFolderError(PgDeployError):
         self.folder = folder
         self.tool = tool
         super().__init__(
-            f'"{folder}" is a folder of {tool}: {evidence}; {todo}, or go on deploying it with that tool: nothing was run'
+            f'"{folder}" is a folder of {tool}: {evidence}; {todo}; or go on deploying it with that tool. For now nothing was run'
         )
 
 

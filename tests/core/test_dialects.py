@@ -49,7 +49,7 @@ def test_what_follows_the_mark_of_the_way_back_is_said_with_its_line() -> None:
     (file, _) = scan_folder(CASES / "refused" / "goose").files
     _, (fault,) = load_usable((file,))
     assert 'line 1 ("-- +goose Up") is a file of goose' in str(fault)
-    assert 'what follows line 3 ("-- +goose Down") is its way back, and would be run here as a change' in str(fault)
+    assert 'what follows line 3 ("-- +goose Down") is its rollback, and would be run here as a change' in str(fault)
     assert "20240101000000_a/rollback.sql" in str(fault)
 
 
@@ -58,3 +58,37 @@ def test_a_comment_that_asks_another_tool_for_something_is_named() -> None:
     (file,) = scan_folder(CASES / "taken" / "atlas").files
     (sentence,) = load(file).promises
     assert '"-- atlas:txmode none" is a word to another tool, which nobody here honours' in sentence
+
+
+def said_of(tool: str) -> str:
+    folder = scan_folder(CASES / "refused" / tool)
+    _, faults = load_usable(folder.files)
+    return "\n".join(map(str, (*folder.faults, *faults)))
+
+
+@pytest.mark.parametrize(
+    ("tool", "words"),
+    [
+        ("Liquibase", 'line 4 ("--rollback drop table a;") says in a comment how it is rolled back'),
+        ("Prisma", "move each <name>/migration.sql to <name>.sql, and remove the empty folders"),
+        ("sqlx", "move it to 20240101000000_a/rollback.sql"),
+        ("golang-migrate", "rename it to 000001_a.sql, and put its rollback into 000001_a/rollback.sql"),
+        ("Flyway", "it is run once here, not after each change"),
+        ("goose", "what cannot run in a transaction runs outside of one here"),
+    ],
+)
+def test_what_to_do_is_right_when_it_is_done_to_the_letter(tool: str, words: str) -> None:
+    """A stranger did what was said: Liquibase's rollback was lost, and Prisma's folder was refused again with the same words."""
+    assert words in said_of(tool)
+
+
+def test_doing_what_is_said_of_a_folder_of_prisma_has_it_taken(tmp_path: Path) -> None:
+    """Else the same sentence comes again."""
+    (tmp_path / "20240101000000_init").mkdir()
+    inside = tmp_path / "20240101000000_init" / "migration.sql"
+    inside.write_text("create table public.a (id int);\n")
+    (tmp_path / "migration_lock.toml").write_text('provider = "postgresql"\n')
+    assert scan_folder(tmp_path).faults
+    inside.rename(tmp_path / "20240101000000_init.sql")
+    inside.parent.rmdir()
+    assert scan_folder(tmp_path).faults == ()

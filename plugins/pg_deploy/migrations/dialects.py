@@ -150,7 +150,8 @@ def _shown(found: re.Match[str]) -> str:
 _PROMISES = _line(
     r"--[ \t]*(?:supabase:|atlas:|pgroll:|squawk-disable-transaction|disable[_ -]ddl[_ -]transaction|no[_ -]transaction\b"
     r"|transaction:[ \t]*(?:false|none|no)|execute-in-transaction|flyway:|runInTransaction|endDelimiter|splitStatements"
-    r"|disable-transaction|sqlx:|\+?prisma:|pgmigrate:|migration:|refinery:)"
+    r"|disable-transaction|rollback[ \t]+(?:drop|alter|delete|update|revoke|grant|insert)\b"
+    r"|sqlx:|\+?prisma:|pgmigrate:|migration:|refinery:)"
 )
 
 
@@ -173,20 +174,30 @@ _DIRECTION = re.compile(
 _CODE = re.compile(r"(?:V?\d+|[0-9a-f]{12})[_.-].*\.(?:[cm]?[jt]s|py|rb|php|exs?|go|xml|ya?ml|json|java|kt|cs)")
 
 
+def _own_place(file: str) -> str:
+    """What a migration of another tool would be called here: its own digits, where it has any, and its name."""
+    stem = re.sub(r"(?i)^[vubr](?=\d)|[._-](?:up|down|do|undo|rollback|revert|downgrade)(?=\.sql$)|\.sql$", "", file)
+    stem = re.sub(r"(?i)\.sql$|^R__", "", stem)
+    found = re.fullmatch(r"(\d+)[._]*_*(.*)", stem)
+    if found is None or not found[2]:
+        return f"<14 digits>_{stem if found is None else '<name>'}"
+    return f"{found[1]}_{found[2].lstrip('_')}"
+
+
 def refuse_other_names(name: str, others: Sequence[str]) -> None:
     """Raise ForeignFileError where the file's name is another tool's; `others` are the names beside it."""
     if _FLYWAY.fullmatch(name):
         undoes = name[:1] in "Uu"
-        raise ForeignFileError(name, 0, "Flyway (or refinery, Evolve)", name, is_back=undoes, named=True)
+        raise ForeignFileError(name, 0, "Flyway (or refinery, Evolve)", name, is_back=undoes, place=_own_place(name))
     if (way := _DIRECTION.fullmatch(name)) is not None:
         is_back = (way["way"] or way["alone"] or way["first"]).lower().rsplit(".", 1)[-1] not in ("up", "do")
         raise ForeignFileError(
-            name, 0, "golang-migrate, sqlx, postgrator or the like", name, is_back=is_back, named=True
+            name, 0, "golang-migrate, sqlx, postgrator or the like", name, is_back=is_back, place=_own_place(name)
         )
     if (back := _BACK_NAME.fullmatch(name)) is not None:
         beside = [f"{back['stem']}.sql", *(f"{back['stem']}{mark}up.sql" for mark in "._-")]
         if any(other in others for other in beside):
-            raise ForeignFileError(name, 0, "another tool", name, is_back=True, named=True)
+            raise ForeignFileError(name, 0, "another tool", name, is_back=True, place=_own_place(name))
 
 
 def foreign_folder(directory: Path) -> Iterator[ForeignFolderError]:
@@ -197,26 +208,28 @@ def foreign_folder(directory: Path) -> Iterator[ForeignFolderError]:
         yield ForeignFolderError(
             str(directory),
             "Sqitch",
-            "it has a sqitch.plan, which holds the order, and revert/, which holds the way back",
+            "it has a sqitch.plan, which holds the order, and revert/, which holds the rollbacks",
             "write one file <14 digits>_<name>.sql for each line of the plan from deploy/<change>.sql, and put"
             " revert/<change>.sql into <14 digits>_<name>/rollback.sql",
         )
     for inside, tool in (("migration.sql", "Prisma"), ("up.sql", "Hasura or Diesel")):
         mine = [name for name in folders if (directory / name / inside).is_file()]
         if mine:
-            back = " and the way back from down.sql to <name>/rollback.sql" if inside == "up.sql" else ""
+            back = (
+                ", and its down.sql to <name>/rollback.sql" if inside == "up.sql" else ", and remove the empty folders"
+            )
             yield ForeignFolderError(
                 str(directory),
                 tool,
                 f"each of its {len(mine)} migrations is a folder with a {inside} ({mine[0]}/{inside})",
-                f"copy each <name>/{inside} to <name>.sql{back}",
+                f"move each <name>/{inside} to <name>.sql{back}",
             )
     if "structure.sql" in names:
         yield ForeignFolderError(
             str(directory),
             "Rails",
             "structure.sql is the whole schema as a dump, no change of it",
-            "take it out of the folder; the changes are in db/migrate, in Ruby: `rails db:migrate` runs them",
+            "take it out of the folder: the changes are in db/migrate, in Ruby, and only Rails runs them",
         )
     changelogs = [name for name in names if re.fullmatch(r".*changelog.*\.(?:xml|ya?ml|json)", name, re.IGNORECASE)]
     if changelogs:

@@ -8,7 +8,7 @@ _PSQL = (
     (r"i|ir|include|include_relative", "put the text of that file here"),
     (
         r"set|unset|gset|getenv|setenv|prompt",
-        "write the value itself where :name stands, or use a do block with variables",
+        "delete it, and write the value itself where its :variable stands (or use a do block with variables)",
     ),
     (r"c|connect|conninfo", "delete it: the run's target decides the database, and another database is another run"),
     (r"copy", "write the rows as an insert"),
@@ -117,7 +117,8 @@ def _missing_semicolon(text: str, place: int) -> tuple[int, str] | None:
     if not before or before.endswith(";"):
         return None
     line = before.count("\n") + 1
+    where = "before the comment in" if "--" in text.splitlines()[line - 1] else "at the end of"
     return (
         place,
-        f'"{word.group()}" begins a new statement here, and the one before it has no end: put a ; at the end of line {line}',
+        f'"{word.group()}" begins a new statement here, and the one before it has no end: put a ; {where} line {line}',
     )
