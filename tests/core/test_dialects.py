@@ -92,3 +92,12 @@ def test_doing_what_is_said_of_a_folder_of_prisma_has_it_taken(tmp_path: Path) -
     inside.rename(tmp_path / "20240101000000_init.sql")
     inside.parent.rmdir()
     assert scan_folder(tmp_path).faults == ()
+
+
+@pytest.mark.parametrize(("name", "taken"), [("01_größe.sql", "01_grosse.sql"), ("01_upper.SQL", "01_upper.sql")])
+def test_a_name_that_is_proposed_is_free(tmp_path: Path, name: str, taken: str) -> None:
+    """Else who renames as told writes over another migration, and nothing says so."""
+    for each in (name, taken):
+        (tmp_path / each).write_text("select 1;\n")
+    (fault,) = scan_folder(tmp_path).faults
+    assert f"rename it to {taken[:-4]}_2.sql" in str(fault)

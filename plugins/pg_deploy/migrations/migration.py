@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -227,7 +227,7 @@ def scan_folder(directory: Path) -> Folder:
             if is_passed_over(name):
                 passed_over.append(name)
             else:
-                files.append(_read_file(directory / name))
+                files.append(_read_file(directory / name, names))
         except PgDeployError as fault:
             unusable[name[:-4]] = fault
     by_version: dict[str, list[str]] = {}
@@ -340,8 +340,8 @@ def _noting(faults: list[PgDeployError]) -> Iterator[None]:
         faults.append(fault)
 
 
-def _read_file(path: Path) -> MigrationFile:
-    match = refuse_bad_name(path.name)
+def _read_file(path: Path, others: Sequence[str] = ()) -> MigrationFile:
+    match = refuse_bad_name(path.name, others)
     sql = read_text(path)
     if not sql.strip():
         raise EmptyMigrationError(path.name)

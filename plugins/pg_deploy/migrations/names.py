@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pg_deploy.errors import ManyNamesError, MigrationNameError
 
@@ -27,17 +27,25 @@ def is_passed_over(name: str) -> bool:
     return not name[:1].isdecimal()
 
 
-def refuse_bad_name(name: str) -> re.Match[str]:
-    """The parts of a file's name. Raises MigrationNameError, which says what is wrong with it."""
+def _free(stem: str, others: Collection[str]) -> str:
+    """The stem, or where a file has it, with a number: a rename would write over that file."""
+    taken = (f"{stem}_{number}" for number in range(2, len(others) + 3))
+    return stem if f"{stem}.sql" not in others else next(each for each in taken if f"{each}.sql" not in others)
+
+
+def refuse_bad_name(name: str, others: Collection[str] = ()) -> re.Match[str]:
+    """The parts of a file's name. Raises MigrationNameError, which says what is wrong with it, and a name that none of `others` has."""
     stem, suffix = name[:-4], name[-4:]
     match = NAME.fullmatch(stem)
     if match is not None and suffix == ".sql":
         return match
     if suffix != ".sql":
-        raise MigrationNameError(name, f'its suffix is "{suffix}", and only ".sql" is read: rename it to {stem}.sql')
+        raise MigrationNameError(
+            name, f'its suffix is "{suffix}", and only ".sql" is read: rename it to {_free(stem, others)}.sql'
+        )
     bad = next((char for char in stem if not _ALLOWED.fullmatch(char)), None)
     if bad is not None:
-        better = re.sub(r"_{2,}", "_", "".join(map(_plain, stem))).strip("_")
+        better = _free(re.sub(r"_{2,}", "_", "".join(map(_plain, stem))).strip("_"), others)
         raise MigrationNameError(
             name,
             f"{_described(bad)} is the trouble: a name has only letters a to z, digits, _ - and . in it (it becomes a task's "
