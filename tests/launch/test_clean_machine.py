@@ -66,6 +66,7 @@ def test_every_program_that_is_looked_for_is_in_the_list() -> None:
         "setpriv",
         "useradd",
         "squawk",
+        "supabase",
         "pg_dump",
         "runuser",
         "unshare",
