@@ -21,6 +21,7 @@ from pg_deploy.access.rowsets import acting_as, insertable
 from pg_deploy.access.sides import Side
 from pg_deploy.access.subjects import Subject
 from pg_deploy.access.text import quote
+from pg_deploy.access.written import COUNTS
 from pg_deploy.session import Connection, one_line
 
 SECONDS = 15.0
@@ -38,13 +39,7 @@ _FRESH = {
     "bigint": "900000000000000000{n}",
     "integer": "200000000{n}",
 }
-_COUNTED = """select pg_catalog.concat(n.nspname, '.', c.relname), s.inserted, s.updated, s.deleted
-    from pg_catalog.pg_class c
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    cross join lateral (select pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),
-        pg_catalog.pg_stat_get_xact_tuples_updated(c.oid), pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)
-    ) s (inserted, updated, deleted)
-    where c.oid = any (%s::oid[])"""
+_COUNTED = f"{COUNTS} where c.oid = any (%s::oid[])"
 _UNIQUE = """select a.attname::text
     from pg_catalog.pg_index i
     join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]

@@ -18,12 +18,14 @@ WRITTEN = "rows written"
 """The kind of evidence that holds it, one a segment."""
 
 # What pg_stat_xact_user_tables shows, without its scans of indexes, which cost more than all of this.
-_COUNTED = """select n.nspname || '.' || c.relname, s.inserted, s.updated, s.deleted
+COUNTS = """select n.nspname || '.' || c.relname, s.inserted, s.updated, s.deleted
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     cross join lateral (select pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),
         pg_catalog.pg_stat_get_xact_tuples_updated(c.oid), pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)
-    ) s (inserted, updated, deleted)
+    ) s (inserted, updated, deleted)"""
+"""`schema.name`, inserted, updated, deleted of each relation `c`, in the open transaction; a condition follows."""
+_COUNTED = f"""{COUNTS}
     where c.relkind in ('r', 'm', 'p')
       and n.nspname <> all (array['deploy_ledger', 'supabase_migrations', 'cron', 'pg_catalog', 'information_schema'])
       and s.inserted + s.updated + s.deleted > 0
