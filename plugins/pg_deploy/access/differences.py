@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -14,7 +15,7 @@ from pg_deploy.access.policies import policy_changes
 from pg_deploy.access.rights import PUBLIC, held_rights, membership_kinds, memberships, reachable_roles
 from pg_deploy.catalog.identities import of_part, of_setting
 from pg_deploy.catalog.reader import Fact, Facts
-from pg_deploy.catalog.switches import is_on
+from pg_deploy.catalog.switches import is_on, means_true
 
 _DATA_RIGHTS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"})
 _OBJECTS = (*RELATIONS, "column", "function", "procedure", "schema", "sequence")
@@ -413,13 +414,19 @@ def _body(fact: Fact) -> str:
     return str(fact.properties.get("definition", "")).partition("\n")[2]
 
 
+def _ends_read_only(kind: str, identity: str, value: str | None) -> bool:
+    """Whether sessions may write again by default: each may set that itself, and a platform sets it while a disk is full."""
+    name = (of_setting(identity) or {}).get("name") if kind == "setting" else None
+    return name == "default_transaction_read_only" and (value is None or not means_true(json.loads(value)["value"]))
+
+
 def _others(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
     kinds = ("setting", "schema")
     rows_before = {row[:2]: row[2] for row in access_facts(before, api).rows if row[0] in kinds}
     rows_after = {row[:2]: row[2] for row in access_facts(after, api).rows if row[0] in kinds}
     for key in sorted(rows_before.keys() | rows_after.keys()):
         old, new = rows_before.get(key), rows_after.get(key)
-        if old != new and not (key[0] == "schema" and (old is None or new is None)):
+        if old != new and not (key[0] == "schema" and (old is None or new is None)) and not _ends_read_only(*key, new):
             role = ((of_setting(key[1]) or {}).get("role") if key[0] == "setting" else None) or PUBLIC
             yield AccessChange(
                 "changed",

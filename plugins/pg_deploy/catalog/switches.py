@@ -11,10 +11,10 @@ _OFF = ("false", "no", "off")
 def is_on(options: Iterable[str], name: str) -> bool:
     """Whether the option is given and means true. Of several with that name the last one counts."""
     given = [value for each, _, value in (option.partition("=") for option in options) if each == name]
-    return bool(given) and _means_true(given[-1])
+    return bool(given) and means_true(given[-1])
 
 
-def _means_true(value: str) -> bool:
+def means_true(value: str) -> bool:
     """PostgreSQL's boolean: 1, or any beginning of true, yes or on that is no beginning of another word; in any case."""
     word = value.strip().lower()
     return word == "1" or (bool(word) and _begins(word, _ON) and not _begins(word, _OFF))

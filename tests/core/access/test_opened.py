@@ -37,3 +37,13 @@ def test_a_new_table_that_no_policy_opens_needs_no_declaration(pair: Pair) -> No
     found = opened(pair, TABLE, RLS)
     assert {role for role, _, decides in found if decides} == set()
     assert {role for role, _, decides in found if not decides} == {"service_role"}
+
+
+def test_only_a_default_that_takes_writes_away_is_a_change_of_access(pair: Pair) -> None:
+    """Else what a platform sets while a disk is full, and takes back, would roll back the migration that ran meanwhile."""
+    read_only = f'alter database "{pair.new.info.dbname}" set default_transaction_read_only = true'
+    before = read_facts(pair.old)
+    pair.plant(read_only)
+    after = read_facts(pair.new)
+    assert [each.sentence for each in access_changes(before, after) if "read_only" in each.sentence] != []
+    assert [each.sentence for each in access_changes(after, before) if "read_only" in each.sentence] == []
