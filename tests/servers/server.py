@@ -68,7 +68,6 @@ def running(name: str) -> Iterator[Server]:
             **SETTINGS,
             "shared_buffers": "64MB",
             "fsync": "off",
-            "cron.launch_active_jobs": "off",
             "shared_preload_libraries": "pg_cron,pg_stat_statements" if has_cron(name) else "pg_stat_statements",
         }
         with (data / "postgresql.conf").open("a", encoding="utf-8") as conf:
