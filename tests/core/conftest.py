@@ -13,11 +13,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.installed import installed
+
 
 @pytest.fixture(scope="session")
 def catalog_binaries() -> Path:
     """The folder of the programs of the newest installed server, or of the one that PG_DEPLOY_BINDIR names."""
-    return _server_binaries()
+    return installed().bindir
 
 
 @pytest.fixture(scope="session")
@@ -68,13 +70,3 @@ def _run(as_postgres: bool, *command: str | Path) -> None:
     )
     if done.returncode:
         raise RuntimeError(f'"{Path(command[0]).name}" failed with {done.returncode}: {done.stderr}')
-
-
-def _server_binaries() -> Path:
-    configured = os.environ.get("PG_DEPLOY_BINDIR")
-    if configured:
-        return Path(configured)
-    found = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "initdb").exists()]
-    if not found:
-        pytest.fail("no PostgreSQL server is installed: run `make test-packages`")
-    return max(found, key=lambda path: int(path.parent.name))

@@ -1,6 +1,6 @@
 """The lock that is claimed for each statement, against pg_locks of a real PostgreSQL.
 
-Starts a private cluster with Debian's newest server binaries, on a port that the system chose.
+Starts a private cluster with the server that is installed, on a port that the system chose.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import psycopg
 import pytest
 
 from pg_deploy.parsing.statements import Lock, split
+from tests.installed import installed
 
 SCHEMA = """
 create role app;
@@ -218,9 +219,7 @@ def unprivileged() -> list[str]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    binaries = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    if not binaries:
-        pytest.fail("no PostgreSQL server binaries: run `make test-packages`")
+    binaries = installed().bindir
     home = pathlib.Path(tempfile.mkdtemp(prefix="pg_deploy_locks_", dir="/tmp"))
     if os.geteuid() == 0:
         shutil.chown(home, "postgres")
@@ -233,12 +232,12 @@ def server() -> Iterator[str]:
     )
     run = unprivileged()
     subprocess.run(
-        [*run, binaries[-1] / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"],
+        [*run, binaries / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"],
         check=True,
         cwd=home,
         stdout=subprocess.DEVNULL,
     )
-    start = [*run, binaries[-1] / "pg_ctl", "-D", data, "-o", settings, "-l", home / "log", "-w", "start"]
+    start = [*run, binaries / "pg_ctl", "-D", data, "-o", settings, "-l", home / "log", "-w", "start"]
     subprocess.run(start, check=True, cwd=home, stdout=subprocess.DEVNULL)
     url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
     try:
@@ -248,7 +247,7 @@ def server() -> Iterator[str]:
         yield url
     finally:
         subprocess.run(
-            [*run, binaries[-1] / "pg_ctl", "-D", data, "-m", "immediate", "stop"],
+            [*run, binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"],
             check=True,
             cwd=home,
             stdout=subprocess.DEVNULL,
@@ -281,7 +280,9 @@ def claimed(sql: str) -> tuple[dict[str, Lock], Lock | None]:
 
 def compare(sql: str, held: dict[str, Lock]) -> None:
     named, unnamed = claimed(sql)
-    elsewhere = {name: lock for name, lock in held.items() if name not in named}
+    # 18 locks what it grants on, in a mode that holds nobody up.
+    least = Lock.ACCESS_SHARE if sql.startswith(("grant ", "revoke ")) else 0
+    elsewhere = {name: lock for name, lock in held.items() if name not in named and lock > least}
     assert all(unnamed is not None and lock <= unnamed for lock in elsewhere.values()), f"not claimed: {elsewhere}"
     if not sql.startswith(tuple(STRONGER_CLAIM)):
         assert named == {name: lock for name, lock in held.items() if name in named}

@@ -192,7 +192,7 @@ def _alone(name: str) -> Iterator[None]:
 
 
 def _use_own_libraries(root: Path, bindir: Path) -> None:
-    """Make each program start with the loader and the libraries below `root`; what it loads later finds them too."""
+    """Make each program start with the loader and the libraries below `root`, and find these for what it loads later."""
     loader = next(root.rglob("ld-linux-*.so.*"))
     libraries = ":".join(
         str(folder)
@@ -200,15 +200,16 @@ def _use_own_libraries(root: Path, bindir: Path) -> None:
         if folder.is_dir()
     )
     patch = (str(loader), "--library-path", libraries, str(root / "usr/bin/patchelf"))
-    for program in sorted(bindir.iterdir()):
+    for program in sorted([*bindir.iterdir(), *bindir.parent.glob("lib/*.so")]):
         if program.is_symlink() or not program.read_bytes().startswith(b"\x7fELF"):
             continue
-        with tempfile.NamedTemporaryFile(dir=bindir, delete=False) as changed:
+        with tempfile.NamedTemporaryFile(dir=program.parent, delete=False) as changed:
             pass
         # DT_RPATH, not DT_RUNPATH: it holds for libraries of libraries too, and for what dlopen asks for.
         _run(
             *patch,
-            *("--set-interpreter", str(loader), "--force-rpath", "--set-rpath", libraries),
+            *(() if program.suffix == ".so" else ("--set-interpreter", str(loader))),
+            *("--force-rpath", "--set-rpath", libraries),
             *("--output", changed.name, str(program)),
         )
         os.chmod(changed.name, 0o755)

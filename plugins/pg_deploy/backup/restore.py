@@ -10,7 +10,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -325,7 +325,7 @@ def _run(
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            env={**environment, "PGAPPNAME": "pg_deploy restore"},
+            env=_ours(environment),
             pass_fds=handed_down(environment),
             cwd="/",
             check=False,
@@ -352,6 +352,12 @@ def _expected(text: str, errors: Iterable[ExpectedError]) -> bool:
     return any(re.match(error.pattern, text) for error in errors)
 
 
+def _ours(environment: Mapping[str, str]) -> dict[str, str]:
+    """Not every program empties its search_path: vacuumdb of 18 would take an operator that somebody put into public."""
+    options = f"{environment.get('PGOPTIONS', '')} -c search_path=".strip()
+    return {**environment, "PGAPPNAME": "pg_deploy restore", "PGOPTIONS": options}
+
+
 def analyze(admin: Target, programs: Programs, jobs: int) -> None:
     """Give the planner what it has on the target: statistics and visibility of all tables."""
     with credentials(admin.conninfo) as (plain, environment):
@@ -361,7 +367,7 @@ def analyze(admin: Target, programs: Programs, jobs: int) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env={**environment, "PGAPPNAME": "pg_deploy restore"},
+            env=_ours(environment),
             pass_fds=handed_down(environment),
             cwd="/",
             check=False,

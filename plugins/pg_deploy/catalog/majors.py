@@ -19,6 +19,14 @@ from pg_deploy.catalog.reader import Fact, Facts
 PROPERTIES_SINCE: Mapping[tuple[str, str], int] = {
     ("column", "not null constraint"): 18,
     ("type", "not null constraint"): 17,
+    ("publication", "pubgencols"): 18,
+    ("subscription", "failover"): 17,
+    ("collation", "collicurules"): 16,
+    ("subscription", "origin"): 16,
+    ("subscription", "password required"): 16,
+    ("subscription", "run as owner"): 16,
+    ("subscription", "two phase"): 15,
+    ("subscription", "disable on error"): 15,
     ("database", "locale provider"): 15,
     ("database", "locale"): 15,
 }
@@ -26,6 +34,7 @@ PROPERTIES_SINCE: Mapping[tuple[str, str], int] = {
 RIGHTS_SINCE: Mapping[str, int] = {"MAINTAIN": 17}
 _OPTIONS_OF_MEMBERSHIPS_SINCE = 16
 _ONE_RELATION_UNQUALIFIED_SINCE = 16
+_STREAMING_HAS_THREE_VALUES_SINCE = 16
 _COMES_WITH_THE_SERVER: Mapping[str, tuple[str, ...]] = {"extension": ("version",)}
 
 
@@ -76,6 +85,8 @@ def _known(fact: Fact, older: int, newer: int) -> Fact:
         # Before, one grantor was kept, whoever had granted besides; a restore by another role made it that one.
         admin = any(str(options).split(", ")[0] == "admin" for options in properties.values())
         properties = {"options": "admin" if admin else "no admin"}
+    if fact.kind == "subscription" and older < _STREAMING_HAS_THREE_VALUES_SINCE:
+        properties["streaming"] = properties.get("streaming") not in ("false", "f")
     if "definition" in properties and older < _ONE_RELATION_UNQUALIFIED_SINCE <= newer:
         worded = _WORDED_ANEW.get(fact.kind)
         properties["definition"] = worded(str(properties["definition"])) if worded else properties["definition"]

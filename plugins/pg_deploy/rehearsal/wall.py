@@ -54,8 +54,8 @@ class Wall:
 SANDBOX = Wall("sandbox", "a file system, processes and a network of its own (bubblewrap)", True)
 NAMESPACES = Wall(
     "namespaces",
-    "an account, processes and a network of its own, and the worker's file system as that account sees it",
-    True,
+    "an account, processes and a network of its own, and the worker's programs and files as that account sees them",
+    False,
 )
 NONE = Wall("none", "nothing: it runs as the worker's own account", False)
 OFF = Wall("off", f"nothing: {SWITCH} is off on this worker", True)
@@ -154,7 +154,8 @@ def _needed(programs: Programs) -> tuple[str, ...]:
     said = subprocess.run(
         [_program("ldd") or "ldd", *objects], capture_output=True, text=True, check=False, env={"PATH": _PATH}
     ).stdout
-    linked = set(re.findall(r"(?:=> |^\s+)(/\S+) \(0x", said, re.MULTILINE))
+    # What stands before an arrow is the loader, as the program names it.
+    linked = set(re.findall(r"(?:=> |^\s+)(/\S+) (?:\(0x|=> )", said, re.MULTILINE))
     setpriv = _program("setpriv") if os.geteuid() == 0 else None
     if setpriv:
         also = subprocess.run(["ldd", setpriv], capture_output=True, text=True, check=False, env={"PATH": _PATH}).stdout

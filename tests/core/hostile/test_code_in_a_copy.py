@@ -22,7 +22,7 @@ from pg_deploy.rehearsal.private_cluster import PrivateCluster, private_cluster
 from pg_deploy.rehearsal.wall import ACCEPT, NAMESPACES, NONE, SANDBOX, refuse_without_wall, wall_of
 from pg_deploy.session import Target
 from tests.building import write_migration
-from tests.core.hostile.test_texts_of_the_catalog import newest_programs
+from tests.installed import installed_programs
 
 LOG = logging.getLogger("tests")
 # Each entry point says as whom it was run, where a superuser's rights would be of use.
@@ -80,7 +80,13 @@ refresh materialized view shop.many;
 def home() -> Iterator[PrivateCluster]:
     """A server whose database "postgres" belongs to nobody in particular."""
     with private_cluster(
-        newest_programs(), superuser="admin", cron_database="postgres", preload=(), settings={}, workdir=None, log=LOG
+        installed_programs(),
+        superuser="admin",
+        cron_database="postgres",
+        preload=(),
+        settings={},
+        workdir=None,
+        log=LOG,
     ) as cluster:
         yield cluster
 
@@ -158,8 +164,8 @@ def test_a_superuser_of_the_copy_reaches_nothing_of_the_worker(
 
 def test_the_strongest_wall_is_the_one_that_is_tried_first_and_said(home: PrivateCluster) -> None:
     """Or a worker that could shut a copy in does not, and nobody knows."""
-    assert home.wall == wall_of(newest_programs())
-    assert [SANDBOX.is_whole, NAMESPACES.is_whole, NONE.is_whole] == [True, True, False]
+    assert home.wall == wall_of(installed_programs())
+    assert [SANDBOX.is_whole, NAMESPACES.is_whole, NONE.is_whole] == [True, False, False]
 
 
 def test_without_a_wall_a_rehearsal_is_refused_unless_the_target_is_accepted_by_its_name(

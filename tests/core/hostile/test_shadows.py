@@ -29,9 +29,9 @@ from pg_deploy.ui.charts import read_series
 from pg_deploy.ui.reading import reading
 from tests.building import write_migration
 from tests.core.hostile.shadows import WORD, plant
-from tests.core.hostile.test_texts_of_the_catalog import newest_programs
 from tests.core.working import working_on
 from tests.faults.deployer import DEPLOYED, Order, deploy
+from tests.installed import installed_programs
 
 LOG = logging.getLogger("tests")
 BASE = """
@@ -56,7 +56,13 @@ reset role;
 def shadowed() -> Iterator[tuple[PrivateCluster, Target]]:
     """A server whose database "app" looks names up in a schema full of shadows first, and the deploying role's target."""
     with private_cluster(
-        newest_programs(), superuser="admin", cron_database="postgres", preload=(), settings={}, workdir=None, log=LOG
+        installed_programs(),
+        superuser="admin",
+        cron_database="postgres",
+        preload=(),
+        settings={},
+        workdir=None,
+        log=LOG,
     ) as cluster:
         with psycopg.connect(cluster.target("postgres").conninfo, autocommit=True) as connection:
             for statement in BASE.strip().split(";\n"):

@@ -19,9 +19,9 @@ from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.inverse.generate import generate_rollback
 from pg_deploy.parsing.statements import segments, split
-from pg_deploy.programs import Programs, server_programs
 from pg_deploy.rehearsal.private_cluster import PrivateCluster, private_cluster
 from pg_deploy.session import Connection
+from tests.installed import installed_programs
 
 LOG = logging.getLogger("tests")
 RISE = "alter role lowly superuser"
@@ -59,18 +59,10 @@ PIECES = (
 )
 
 
-def newest_programs() -> Programs:
-    """Of the newest server that is installed here."""
-    return server_programs(max(int(each.parts[-3]) for each in Path("/usr/lib/postgresql").glob("*/bin/initdb")))
-
-
 @pytest.fixture(scope="module")
 def two_clusters() -> Iterator[tuple[PrivateCluster, PrivateCluster]]:
-    """Both empty, of the newest version that is here, with the superuser "admin"."""
-    versions = [
-        int(each.parent.name) for each in Path("/usr/lib/postgresql").glob("*/bin") if (each / "initdb").exists()
-    ]
-    programs = server_programs(max(versions))
+    """Both empty, with the superuser "admin"."""
+    programs = installed_programs()
     with ExitStack() as stack:
         made = [
             stack.enter_context(

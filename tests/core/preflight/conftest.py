@@ -1,4 +1,4 @@
-"""A throwaway PostgreSQL cluster for preflight's tests; PG_BIN may name the folder of its programs."""
+"""A throwaway PostgreSQL cluster for preflight's tests."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.installed import installed
 
 SETTINGS = """
 listen_addresses = '127.0.0.1'
@@ -78,16 +80,6 @@ class Server:
         )
 
 
-def programs_folder() -> Path:
-    """PG_BIN, or the newest server installed; the test fails where there is none."""
-    if "PG_BIN" in os.environ:
-        return Path(os.environ["PG_BIN"])
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda each: int(each.parts[4]))
-    if not installed:
-        pytest.fail("PostgreSQL's programs are missing: run `make test-packages`")
-    return installed[-1].parent
-
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -130,7 +122,7 @@ def directory() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def server(directory: Path) -> Iterator[Server]:
-    programs = programs_folder()
+    programs = installed().bindir
     data = directory / "data"
     made = as_postgres([str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres", "--no-sync"])
     if made.wait(60):

@@ -15,7 +15,8 @@ import pytest
 
 from pg_deploy.server.judgement import describe, refusals, warnings
 from pg_deploy.server.state import LockWait, PreparedTransaction, Replica, ServerState, Slot, mask, read_server_state
-from tests.core.preflight.conftest import Server, as_postgres, free_port, programs_folder, wait_for
+from tests.core.preflight.conftest import Server, as_postgres, free_port, wait_for
+from tests.installed import installed
 from tests.servers.table import MATRIX
 
 
@@ -295,7 +296,7 @@ def test_a_standby_is_refused_and_shows_on_its_primary(server: Server, directory
     copy = directory / "standby"
     port = free_port()
     command = [
-        str(programs_folder() / "pg_basebackup"),
+        str(installed().bindir / "pg_basebackup"),
         "-D",
         str(copy),
         "-R",
@@ -309,7 +310,7 @@ def test_a_standby_is_refused_and_shows_on_its_primary(server: Server, directory
     ]
     if as_postgres(command).wait(60):
         pytest.fail("pg_basebackup failed")
-    standby = as_postgres([str(programs_folder() / "postgres"), "-D", str(copy), "-p", str(port)])
+    standby = as_postgres([str(installed().bindir / "postgres"), "-D", str(copy), "-p", str(port)])
     try:
         wait_for(server.url(port=port), standby)
         with server.connect("deployer", port=port) as connection:
