@@ -99,9 +99,10 @@ demo-url: venv ## print the demo target's URL for the deploying role
 demo-admin-url: venv ## print the demo target's URL for the superuser
 	@$(python) -m demo admin-url
 
+# One more than there are cores: a test waits for its server a fifth of its time.
 .PHONY: test
 test: test-packages demo-packages ## run the tests
-	@$(python) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	@$(python) -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
 
 .PHONY: acceptance
 acceptance: private export FOLDERS := $(FOLDERS)
