@@ -6,7 +6,7 @@ Their answers are compared, and how many rows of which tables they wrote.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 from typing import NamedTuple
@@ -20,17 +20,12 @@ from pg_deploy.access.sides import Side
 from pg_deploy.access.subjects import Subject
 from pg_deploy.access.text import literal, statement
 from pg_deploy.access.unsettled import Unsettled
+from pg_deploy.access.written import Written, grown, written_here
 from pg_deploy.session import Connection
 
 ARGUMENTS = 40
 """Combinations of arguments that a function is called with, at most."""
 CALL_MS = 2000
-# The counters go on through what is rolled back, so a call that writes otherwise shows in its own line at first.
-_WRITTEN = """
-select pg_catalog.concat(schemaname, '.', relname), n_tup_ins, n_tup_upd, n_tup_del
-from pg_catalog.pg_stat_xact_user_tables
-where n_tup_ins + n_tup_upd + n_tup_del > 0
-order by 1"""
 _AT = ("2000-01-01", "2100-01-01")
 _MADE = {
     "boolean": ("true", "false"),
@@ -207,21 +202,22 @@ def _answers(
         for text in statements:
             try:
                 with connection.transaction(force_rollback=True):
+                    before = written_here(connection) if count else ()
                     cursor = connection.execute(text.encode())
                     row = cursor.fetchone() if cursor.description else None
-                    written = _written(connection) if count else ""
+                    written = _said(grown(before, written_here(connection))) if count else ""
                 found.append(_Answer(" ".join(map(str, row or ())), written))
             except psycopg.Error as error:
                 found.append(_Answer(f"!{error.sqlstate}"))
     return found
 
 
-def _written(connection: Connection) -> str:
-    verbs = ("inserted", "updated", "deleted")
-    return "; ".join(
-        f"{table}: {', '.join(f'{number} {verb}' for number, verb in zip(numbers, verbs, strict=True) if number)}"
-        for table, *numbers in connection.execute(_WRITTEN).fetchall()
-    )
+def _said(written: Iterable[Written]) -> str:
+    def numbers(each: Written) -> str:
+        counted = {"inserted": each.inserted, "updated": each.updated, "deleted": each.deleted}
+        return ", ".join(f"{number} {verb}" for verb, number in counted.items() if number)
+
+    return "; ".join(f"{each.table}: {numbers(each)}" for each in written)
 
 
 def _told(identity: str, kind: str, role: str, cases: list[_Case], of: int) -> RowDifference:

@@ -43,8 +43,23 @@ class Written:
 
 
 def written_here(connection: Connection) -> tuple[Written, ...]:
-    """What the open transaction wrote, triggers and cascades included. Reads only."""
+    """What the open transaction wrote, triggers and cascades included; and what its session wrote just before.
+
+    See `execution.counting.count_from_none`, or compare two looks by `grown`. Reads only.
+    """
     return tuple(Written(*row) for row in connection.execute(_COUNTED).fetchall())
+
+
+def grown(before: Iterable[Written], after: Iterable[Written]) -> tuple[Written, ...]:
+    """What was written between two looks into one transaction, those of a savepoint that is gone included."""
+    was = {each.table: each for each in before}
+    found = []
+    for each in after:
+        old = was.get(each.table, Written(each.table, 0, 0, 0))
+        more = (each.inserted - old.inserted, each.updated - old.updated, each.deleted - old.deleted)
+        if any(more):
+            found.append(Written(each.table, *more))
+    return tuple(found)
 
 
 def as_detail(written: Iterable[Written]) -> dict[str, object]:

@@ -24,6 +24,7 @@ from pg_deploy.errors import (
     StatementFailedError,
 )
 from pg_deploy.execution import concurrent_builds
+from pg_deploy.execution.counting import count_from_none
 from pg_deploy.execution.lost import is_lost, is_read_only
 from pg_deploy.execution.remedies import remedy
 from pg_deploy.execution.server_watch import kept_budget
@@ -288,9 +289,8 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
 def _one_transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
     attempt_try = _begin(work, session, segment)
     connection = session.connection
-    if work.direction == "rollback" and connection.info.server_version >= 150000:
-        # Or what this session wrote a moment ago counts as written in this transaction.
-        connection.execute("select pg_catalog.pg_stat_force_next_flush()")
+    # Or what a benchmark wrote in this session a moment ago, and rolled back, counts as written by the migration.
+    count_from_none(connection)
     runs: list[StatementRun] = []
     budget = _Budget(work.limits, is_opaque=any(each.opaque for each in segment.statements))
     statement = segment.statements[0]

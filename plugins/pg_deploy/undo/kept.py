@@ -97,9 +97,8 @@ class Kept:
         ]
 
     def _overwritten(self, connection: Connection, segment: Segment) -> list[str]:
-        if connection.info.server_version < 150000 or any(each.writes_rows for each in segment.statements):
-            # Version 14 counts what the session wrote before, too. And a statement that says which rows it writes was
-            # read and approved; the rehearsal compares what it leaves.
+        if any(each.writes_rows for each in segment.statements):
+            # A statement that says which rows it writes was read and approved; the rehearsal compares what it leaves.
             return []
         found = connection.execute(_WRITTEN, [list(self.files)]).fetchall()
         return [
