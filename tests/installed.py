@@ -1,6 +1,12 @@
-"""The PostgreSQL server that the tests run on: this machine's newest with pg_cron, or that of PG_DEPLOY_BINDIR."""
+"""The PostgreSQL server that the tests run on, this machine's newest with pg_cron or that of PG_DEPLOY_BINDIR, and where it may work."""
 
 from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +22,17 @@ def installed() -> Installation:
             "no PostgreSQL server with pg_cron is installed: run `make test`, which installs one", pytrace=False
         )
     return found
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A new folder that every account may enter and fill; gone afterwards. Pytest's own are closed to a server's account."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-deploy-open-"))
+    folder.chmod(0o777)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def installed_programs() -> Programs:

@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -16,6 +15,7 @@ from pg_deploy.execution.stop_rules import StopRules
 from tests.faults.deployer import DEPLOYED, NOT_DEPLOYED
 from tests.faults.killing import Bench, Case
 from tests.faults.server import Server, until
+from tests.installed import open_folder
 
 
 def test_too_few_free_connections_pause_it_until_some_are_closed(bench: Bench) -> None:
@@ -70,40 +70,38 @@ def _pour(url: str, stop: threading.Event) -> None:
 
 
 @pytest.fixture
-def standby(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def standby(server: Server) -> Iterator[Server]:
     """A real standby of the server, streaming."""
-    directory = Path(tmp_path_factory.mktemp("standby", numbered=True))
-    for folder in (directory, *directory.parents[:3]):
-        folder.chmod(0o755)
-    account = programs.server_account()
-    if os.geteuid() == 0:
-        os.chown(directory, account.pw_uid, account.pw_gid)
-    made = Server(server.bindir, directory / "data", server.port + 1)
-    source = f"host=127.0.0.1 port={server.port} user=admin"
-    programs.run(
-        server.bindir,
-        "pg_basebackup",
-        "-D",
-        str(made.data),
-        "-R",
-        "-c",
-        "fast",
-        "--no-sync",
-        "-X",
-        "stream",
-        "-d",
-        source,
-    )
-    made.port = programs.start_from(
-        made.bindir,
-        made.data,
-        made.port,
-        {"listen_addresses": "127.0.0.1", "fsync": "off", "unix_socket_directories": ""},
-    )
-    try:
-        yield made
-    finally:
-        made.stop("immediate")
+    with open_folder() as directory:
+        account = programs.server_account()
+        if os.geteuid() == 0:
+            os.chown(directory, account.pw_uid, account.pw_gid)
+        made = Server(server.bindir, directory / "data", server.port + 1)
+        source = f"host=127.0.0.1 port={server.port} user=admin"
+        programs.run(
+            server.bindir,
+            "pg_basebackup",
+            "-D",
+            str(made.data),
+            "-R",
+            "-c",
+            "fast",
+            "--no-sync",
+            "-X",
+            "stream",
+            "-d",
+            source,
+        )
+        made.port = programs.start_from(
+            made.bindir,
+            made.data,
+            made.port,
+            {"listen_addresses": "127.0.0.1", "fsync": "off", "unix_socket_directories": ""},
+        )
+        try:
+            yield made
+        finally:
+            made.stop("immediate")
 
 
 def test_a_replica_that_falls_behind_pauses_it_until_it_has_caught_up(bench: Bench, standby: Server) -> None:

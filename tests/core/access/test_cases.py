@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from demo import cluster
 from tests.core.access.cases import Case, Templates, read_cases, run_case, templates_of
+from tests.installed import open_folder
 
 FOLDER = Path(__file__).resolve().parents[2] / "cases" / "access"
 CASES = {case.name: case for case in read_cases(FOLDER)}
@@ -38,11 +39,9 @@ QUICK = (
 
 
 @pytest.fixture(scope="module")
-def templates(demo_cluster: cluster.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Templates:
-    directory = tmp_path_factory.mktemp("access-cases")
-    for part in (directory, *directory.parents[:2]):
-        os.chmod(part, 0o755)
-    return templates_of(demo_cluster, directory)
+def templates(demo_cluster: cluster.Cluster) -> Iterator[Templates]:
+    with open_folder() as folder:
+        yield templates_of(demo_cluster, folder)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from pg_deploy.rehearsal.private_cluster import PrivateCluster, private_cluster
 from pg_deploy.rehearsal.wall import ACCEPT, NAMESPACES, NONE, SANDBOX, refuse_without_wall, wall_of
 from pg_deploy.session import Target
 from tests.building import write_migration
-from tests.installed import installed_programs
+from tests.installed import installed_programs, open_folder
 
 LOG = logging.getLogger("tests")
 # Each entry point says as whom it was run, where a superuser's rights would be of use.
@@ -135,21 +135,17 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_a_superuser_of_the_copy_reaches_nothing_of_the_worker(
-    home: PrivateCluster, tmp_path: Path, attack: str
-) -> None:
+def test_a_superuser_of_the_copy_reaches_nothing_of_the_worker(home: PrivateCluster, attack: str) -> None:
     """Or who may write a migration for a database reads Airflow's keys, and goes on from the worker."""
-    secret, file = tmp_path / "secret", tmp_path / "written"
-    secret.write_text("the key")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o777)
-    secret.chmod(0o644)
     if not home.wall.is_whole:
         # Nothing to try: such a worker makes no copy of anybody's database.
         with pytest.raises(NoWallError):
             refuse_without_wall("shop", home.wall)
         return
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with open_folder() as folder, socket.create_server(("127.0.0.1", 0)) as listening:
+        secret, file = folder / "secret", folder / "written"
+        secret.write_text("the key")
+        secret.chmod(0o644)
         listening.settimeout(0.2)
         values = {"file": file, "secret": secret, "pid": os.getpid(), "port": listening.getsockname()[1]}
         with psycopg.connect(home.target("postgres").conninfo, autocommit=True) as connection:
@@ -159,7 +155,7 @@ def test_a_superuser_of_the_copy_reaches_nothing_of_the_worker(
                 connection.execute(ATTACKS[attack].format(**values).encode())
         with pytest.raises(TimeoutError):
             listening.accept()
-    assert not file.exists()
+        assert not file.exists()
 
 
 def test_the_strongest_wall_is_the_one_that_is_tried_first_and_said(home: PrivateCluster) -> None:
