@@ -123,6 +123,9 @@ class _Answers:
             Right.MEMBER: self._member,
             Right.CREATEROLE: self._createrole,
             Right.SUPERUSER: self._superuser,
+            Right.RESERVED_ROLE: self._reserved,
+            Right.RESERVED_SETTINGS: self._reserved,
+            Right.RESERVED_MEMBERSHIP: self._reserved,
         }.get(need.right)
         return answer(need) if answer is not None else None
 
@@ -235,9 +238,14 @@ class _Answers:
 
     def _extension(self, need: Need) -> _Lack | None:
         row = self.extensions.get(need.name)
-        if row is None or self.role["privileged_by_provider"]:
+        if row is None or need.name in self.provider.extensions:
             return None
         if row["superuser_only"]:
+            if self.provider.extensions:
+                why = "the provider makes those of supautils.privileged_extensions only"
+                return self._super(f'extension "{need.name}"', why, need.right)
+            if self.role["privileged_by_provider"]:
+                return None
             return self._super(f'extension "{need.name}"', "it is not a trusted extension", need.right)
         if self.role["can_create_schema"]:
             return None
@@ -279,6 +287,15 @@ class _Answers:
         if self.role["privileged_by_provider"]:
             return None
         return self._super(need.name, "only a superuser makes one", need.right)
+
+    def _reserved(self, need: Need) -> _Lack | None:
+        setting = self.provider.reserved_by(need.right, need.name)
+        if setting is None:
+            return None
+        return _Lack(
+            f'role "{need.name}"', f'role "{need.name}" is reserved by the provider ({setting}), no migration changes it',
+            "leave it out of the file", need.right.value,
+        )  # fmt: skip
 
     def _super(self, name: str, why: str, right: Right) -> _Lack:
         return _Lack(

@@ -226,6 +226,13 @@ def _targets(node: Any, targets: dict[int, Right]) -> None:
         _targets(each.ctequery, targets)
 
 
+def _reserved(right: Right, roles: Iterable[Any]) -> Iterator[Need]:
+    """One for each role that is named; ALL and CURRENT_USER name none."""
+    for role in roles:
+        if role is not None and role.roletype == RoleSpecType.ROLESPEC_CSTRING:
+            yield Need(right, role.rolename)
+
+
 def _one(need: Callable[[Any], Need]) -> Callable[[Any], Iterator[Need]]:
     return lambda node: iter((need(node),))
 
@@ -271,7 +278,13 @@ _KINDS: dict[str, Callable[[Any], Iterator[Need]]] = {
     "VariableSetStmt": _set,
     "AlterDatabaseSetStmt": _one(lambda node: Need(Right.DATABASE_OWNER, node.dbname)),
     "AlterDefaultPrivilegesStmt": _default_privileges,
-    "CreateRoleStmt": _one(lambda node: Need(Right.CREATEROLE, node.role)),
+    "CreateRoleStmt": lambda node: iter((Need(Right.CREATEROLE, node.role), Need(Right.RESERVED_ROLE, node.role))),
+    "AlterRoleStmt": lambda node: _reserved(Right.RESERVED_ROLE, [node.role]),
+    "AlterRoleSetStmt": lambda node: _reserved(Right.RESERVED_SETTINGS, [node.role]),
+    "DropRoleStmt": lambda node: _reserved(Right.RESERVED_ROLE, node.roles),
+    "GrantRoleStmt": lambda node: (
+        Need(Right.RESERVED_MEMBERSHIP, each.priv_name) for each in node.granted_roles if node.is_grant
+    ),
     "GrantStmt": _grant,
     "TruncateStmt": lambda node: (_on(Right.TRUNCATE, each) for each in node.relations),
     "CopyStmt": _copy,

@@ -41,6 +41,9 @@ class Right(Enum):
     MEMBER = "membership of the role"
     CREATEROLE = "CREATEROLE"
     SUPERUSER = "superuser"
+    RESERVED_ROLE = "the provider's leave to change the role"
+    RESERVED_SETTINGS = "the provider's leave to change the role's settings"
+    RESERVED_MEMBERSHIP = "the provider's leave to grant the role"
 
 
 RELATION_RIGHTS = frozenset(

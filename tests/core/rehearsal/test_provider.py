@@ -10,7 +10,9 @@ import pytest
 from demo.cluster import Cluster
 from pg_deploy.execution.segments import Observer
 from pg_deploy.parsing.statements import split
+from pg_deploy.parsing.syntax import in_file
 from pg_deploy.rehearsal.provider import ProviderObserver
+from pg_deploy.rights.missing import missing_rights
 from pg_deploy.rights.provider import provider_grants
 from pg_deploy.session import Target
 
@@ -57,3 +59,85 @@ def test_a_setting_that_is_no_json_grants_nothing(empty_database: str) -> None:
     with psycopg.connect(empty_database, autocommit=True) as connection:
         connection.execute("set supautils.policy_grants = 'nonsense'")
         assert provider_grants(connection).policies == frozenset()
+
+
+def test_what_the_provider_runs_as_its_superuser_runs_on_the_copy_and_nothing_after_it(
+    demo_cluster: Cluster, hosted: str
+) -> None:
+    """Else an extension that hosted Supabase makes is refused by the rehearsal; or what follows it is a superuser's too."""
+    with psycopg.connect(demo_cluster.admin_url(hosted), autocommit=True) as admin_connection:
+        admin_connection.execute(f"alter database {hosted} set supautils.privileged_extensions = 'pageinspect, dblink'")
+        admin_connection.execute(
+            """create table public.fired (by text); grant all on public.fired to public;
+            create function public.fires() returns event_trigger language plpgsql
+                as $$ begin insert into public.fired values (current_user); end $$;
+            alter function public.fires() owner to authenticated;
+            create event trigger fires on ddl_command_end execute function public.fires()"""
+        )
+    target = Target("copy", demo_cluster.url(database=hosted))
+    create = "create extension pageinspect with schema public"
+    with target.session("test") as connection:
+        grants = provider_grants(connection)
+        assert grants.is_run_as_superuser(create)
+        assert not grants.is_run_as_superuser("create extension pg_buffercache")
+        assert not grants.is_run_as_superuser(
+            "create event trigger e on ddl_command_end execute function public.fires()"
+        )
+        observer = ProviderObserver(Observer(), Target("admin", demo_cluster.admin_url(hosted)), grants)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(create)
+        (statement,) = split(create, file="f")
+        connection.execute("begin")
+        with observer.around_statement(connection, statement):
+            connection.execute(create)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
+            connection.execute("create extension pg_buffercache with schema public")
+        connection.execute("commit")
+        assert connection.execute("select count(*) from public.fired").fetchone() == (0,)
+        connection.execute("create table public.after ()")
+        assert connection.execute("select count(*) from public.fired").fetchone() == (1,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("select pg_read_file('/etc/hostname')")
+
+
+RESERVED = {
+    "supautils.reserved_roles": "authenticator*, pgbouncer",
+    "supautils.reserved_memberships": "pg_read_server_files",
+    "supautils.privileged_role": "deployers",
+    "supautils.privileged_extensions": "dblink",
+}
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        (
+            "alter role authenticator nologin",
+            'role "authenticator" is reserved by the provider (supautils.reserved_roles)',
+        ),
+        ("drop role if exists pgbouncer", 'role "pgbouncer" is reserved'),
+        ("alter role pgbouncer set statement_timeout = 0", 'role "pgbouncer" is reserved'),
+        ("alter role authenticator set statement_timeout = 0", ""),
+        ("alter role anon set statement_timeout = 0", ""),
+        ("grant pg_read_server_files to anon", "(supautils.reserved_memberships)"),
+        ("revoke pg_read_server_files from anon", ""),
+        ("create extension dblink", ""),
+        ("create extension file_fdw", "the provider makes those of supautils.privileged_extensions only"),
+    ],
+)
+def test_what_the_provider_reserves_is_refused_before_anything_runs(
+    demo_cluster: Cluster, empty_database: str, sql: str, words: str
+) -> None:
+    """Else the migration fails on the target alone: no copy has the provider's library."""
+    name = empty_database.rsplit("/", 1)[-1]
+    with psycopg.connect(demo_cluster.admin_url(name), autocommit=True) as admin:
+        admin.execute("create role deployers; grant deployers to postgres")
+        try:
+            for setting, value in RESERVED.items():
+                admin.execute(f"alter database {name} set {setting} = '{value}'")
+            with psycopg.connect(empty_database, autocommit=True) as connection:
+                found = missing_rights(connection, in_file("f.sql", split(sql, file="f.sql")))
+        finally:
+            admin.execute("drop role deployers")
+    assert bool(found) == bool(words), found
+    assert words in " ".join(each.sentence for each in found)
