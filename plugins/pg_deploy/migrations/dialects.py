@@ -171,6 +171,24 @@ _DOWN = r"down|undo|rollback|revert|tx\.down"
 _DIRECTION = re.compile(
     rf"(?:.+\.(?P<way>{_UP}|{_DOWN})|(?P<alone>up|down)|\d+\.(?P<first>{_UP}|{_DOWN})\..+)\.sql", re.IGNORECASE
 )
+_READ = 20_000
+_IN_CODE = {
+    "Alembic": (r"\balembic\b", "`alembic upgrade <from>:<to> --sql` prints it"),
+    "Django": (r"\bdjango\.db\b", "`python manage.py sqlmigrate <app> <number>` prints it"),
+    "Laravel": (r"Illuminate\\Database\\Migrations", "`php artisan migrate --pretend` prints it"),
+    "Doctrine": (r"Doctrine\\Migrations", "`doctrine-migrations migrate --write-sql` writes it"),
+    "Phinx": (r"Phinx\\Migration", "`phinx migrate --dry-run` prints it"),
+    "Entity Framework": (r"EntityFrameworkCore\.Migrations", "`dotnet ef migrations script` prints it"),
+    "Ecto": (r"use Ecto\.Migration", "`mix ecto.migrate --log-migrations-sql` logs it, run on a copy"),
+    "Rails": (
+        r"ActiveRecord::Migration",
+        "run it on a copy, and take what it logs (`ActiveRecord::Base.logger = Logger.new($stdout)`)",
+    ),
+    "TypeORM": (r"\bMigrationInterface\b", "it stands in its `queryRunner.query(…)`"),
+    "Sequelize": (r"\bqueryInterface\b", "run it on a copy with `logging: console.log`, and take what it logs"),
+    "Knex": (r"\bknex\b", "`console.log(knex.schema.createTable(…).toString())` in its up() prints it"),
+}
+"""Tools whose migrations are code, by what stands in them."""
 _CODE = re.compile(r"(?:V?\d+|[0-9a-f]{12})[_.-].*\.(?:[cm]?[jt]s|py|rb|php|exs?|go|xml|ya?ml|json|java|kt|cs)")
 
 
@@ -198,6 +216,17 @@ def refuse_other_names(name: str, others: Sequence[str]) -> None:
         beside = [f"{back['stem']}.sql", *(f"{back['stem']}{mark}up.sql" for mark in "._-")]
         if any(other in others for other in beside):
             raise ForeignFileError(name, 0, "another tool", name, is_back=True, place=_own_place(name))
+
+
+def _written_in_code(text: str) -> tuple[str, str]:
+    """The tool that a migration in code is for, and how to come by its SQL."""
+    for tool, (mark, sql) in _IN_CODE.items():
+        if re.search(mark, text):
+            return tool, sql
+    return (
+        "a tool whose migrations are code",
+        "most such tools can print what they would run, or log what they run on a copy",
+    )
 
 
 def foreign_folder(directory: Path) -> Iterator[ForeignFolderError]:
@@ -241,10 +270,10 @@ def foreign_folder(directory: Path) -> Iterator[ForeignFolderError]:
         )
     code = [name for name in names if _CODE.fullmatch(name)]
     if code and not any(name.lower().endswith(".sql") for name in names):
+        tool, sql = _written_in_code((directory / code[0]).read_text(encoding="utf-8", errors="replace")[:_READ])
         yield ForeignFolderError(
             str(directory),
-            "a tool that is written in code (Knex, TypeORM, Alembic, Django, Rails …)",
+            tool,
             f"it holds no .sql and {len(code)} files like {code[0]}",
-            "let that tool write its SQL (for example `alembic upgrade --sql`, `manage.py sqlmigrate`) into a file"
-            " <14 digits>_<name>.sql",
+            f"put the SQL of each into a file <14 digits>_<name>.sql: {sql}",
         )
