@@ -145,7 +145,8 @@ class DuplicateVersionError(PgDeployError):
         conf = json.dumps({"migrations": list(renames.values())})
         super().__init__(
             f"{quoted} have the same version {version}, and the history keeps a version once; rename, for example, {said} "
-            "(with their companion folders), and where their change is in the database already, adopt it before you deploy: "
+            "(and the folder of the same name beside each, where there is one), and where their change is in the database "
+            "already, adopt it before you deploy: "
             f"make baseline CONF='{conf}', or baseline_migrations with that conf"
         )
 

@@ -16,6 +16,7 @@ from pg_deploy.errors import (
     TransactionControlError,
 )
 from pg_deploy.parsing import cutting
+from pg_deploy.parsing.characters import suspect
 from pg_deploy.parsing.statements import ConcurrentIndex, Lock, ObjectName, Statement, segments, split, split_check
 
 FOREIGN = Path(__file__).resolve().parents[1] / "fixtures" / "foreign_project" / "supabase" / "migrations"
@@ -567,3 +568,12 @@ def test_of_many_rows_of_constants_one_is_kept_in_the_tree_and_what_calls_a_func
     assert "first;" in bulk
     assert "third" not in bulk
     assert "clock" in calls
+
+
+def test_a_look_alike_names_those_that_follow_it() -> None:
+    """Else the person who mends the opening quote is told of the closing one by the next run."""
+    found = suspect("select \u2018a\u2019;\nselect \u201cb\u201d, '\u2019';")
+    assert found is not None
+    assert found.place == 7
+    assert "3 more like it: \u2019 (U+2019), \u201c (U+201C), \u201d (U+201D) in lines 1, 2" in found.reason
+    assert "more" not in str(suspect("select \u2018a'"))

@@ -7,6 +7,7 @@ whose name begins with U+00A0.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pglast import parser
@@ -23,6 +24,7 @@ _LOOKALIKES = {
 }  # fmt: skip
 _SUSPECT = re.compile(f"[{_INVISIBLE}{''.join(_LOOKALIKES)}]")
 _SCANNED_UP_TO = 2_000_000  # characters; the tokens of a bulk insert would take more memory than this is worth
+_SHOWN = 20
 _HIDDEN = re.compile(f"[{_INVISIBLE}]")
 # Where any character may stand: somebody's text, or a name in quotes.
 _FREE = frozenset({"SCONST", "USCONST", "XCONST", "BCONST", "SQL_COMMENT", "C_COMMENT", "UIDENT"})
@@ -37,7 +39,7 @@ class Suspect:
 
 
 def suspect(text: str) -> Suspect | None:
-    """The first such character outside strings, comments and quoted names; None where there is none."""
+    """The first such character outside strings, comments and quoted names, and which follow; None where there is none."""
     found = list(_SUSPECT.finditer(text)) if len(text) <= _SCANNED_UP_TO else []
     if not found:
         return None
@@ -45,21 +47,37 @@ def suspect(text: str) -> Suspect | None:
         tokens = [(each.start, each.end) for each in parser.scan(text) if _is_free(text, each.name, each.start)]
     except parser.ParseError:
         # A quote that is not closed: what is meant to close it is often one of these.
-        return _said(text, found[0].start())
+        return _said(text, [each.start() for each in found])
     at = 0
+    places = []
     for each in found:
         while at < len(tokens) and tokens[at][1] < each.start():
             at += 1
         if not (at < len(tokens) and tokens[at][0] <= each.start()):
-            return _said(text, each.start())
-    return None
+            places.append(each.start())
+    return _said(text, places) if places else None
 
 
 def _is_free(text: str, token: str, start: int) -> bool:
     return token in _FREE or text.startswith('"', start)
 
 
-def _said(text: str, place: int) -> Suspect:
+def _said(text: str, places: Sequence[int]) -> Suspect:
+    first = _first(text, places[0])
+    more = sorted({text[place] for place in places[1:]})
+    if not more:
+        return first
+    shown = ", ".join(f"{f'{char} ' if char in _LOOKALIKES else ''}(U+{ord(char):04X})" for char in more)
+    lines = sorted({text.count("\n", 0, place) + 1 for place in places[1:_SHOWN]})
+    where = (
+        f"line {lines[0]}"
+        if len(lines) == 1
+        else f"lines {', '.join(map(str, lines[:5]))}{' …' if len(lines) > 5 or len(places) > _SHOWN else ''}"
+    )
+    return Suspect(first.place, f"{first.reason}; {len(places) - 1} more like it: {shown} in {where}")
+
+
+def _first(text: str, place: int) -> Suspect:
     char = text[place]
     code = f"U+{ord(char):04X}"
     if char in _LOOKALIKES:
