@@ -213,11 +213,9 @@ def _answers(
 
 
 def _said(written: Iterable[Written]) -> str:
-    def numbers(each: Written) -> str:
-        counted = {"inserted": each.inserted, "updated": each.updated, "deleted": each.deleted}
-        return ", ".join(f"{number} {verb}" for verb, number in counted.items() if number)
-
-    return "; ".join(f"{each.table}: {numbers(each)}" for each in written)
+    return "; ".join(
+        f"{each.table}: {', '.join(f'{number} {verb}' for verb, number in each.by_verb.items())}" for each in written
+    )
 
 
 def _told(identity: str, kind: str, role: str, cases: list[_Case], of: int) -> RowDifference:

@@ -21,7 +21,7 @@ from pg_deploy.access.rowsets import acting_as, insertable
 from pg_deploy.access.sides import Side
 from pg_deploy.access.subjects import Subject
 from pg_deploy.access.text import quote
-from pg_deploy.access.written import COUNTS
+from pg_deploy.access.written import COUNTS, Written, grown
 from pg_deploy.session import Connection, one_line
 
 SECONDS = 15.0
@@ -39,7 +39,7 @@ _FRESH = {
     "bigint": "900000000000000000{n}",
     "integer": "200000000{n}",
 }
-_COUNTED = f"{COUNTS} where c.oid = any (%s::oid[])"
+_COUNTED = f"{COUNTS} where c.oid = any (%s::oid[]) order by 1"
 _UNIQUE = """select a.attname::text
     from pg_catalog.pg_index i
     join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
@@ -62,7 +62,7 @@ class _Outcome(NamedTuple):
     error: str = ""
     sqlstate: str = ""
     constraint: str = ""
-    counts: tuple[tuple[str, int, int, int], ...] = ()
+    counts: tuple[Written, ...] = ()
 
 
 _Case = tuple[Subject, _Attempt, _Outcome, _Outcome]
@@ -213,28 +213,15 @@ def _outcomes(
                     before = _counts(connection, watched)
                     connection.execute(attempt.sql.encode(), attempt.values)
                     after = _counts(connection, watched)
-                found.append(_Outcome(counts=_grown(before, after)))
+                found.append(_Outcome(counts=grown(before, after)))
             except psycopg.Error as error:
                 said, broken = one_line(str(error).splitlines()[0]), error.diag.constraint_name or ""
                 found.append(_Outcome(said, error.sqlstate or "?????", broken))
     return found
 
 
-_Counts = Mapping[str, tuple[int, int, int]]
-
-
-def _counts(connection: Connection, watched: Sequence[int]) -> _Counts:
-    return {row[0]: row[1:] for row in connection.execute(_COUNTED, [list(watched)]).fetchall()}
-
-
-def _grown(before: _Counts, after: _Counts) -> tuple[tuple[str, int, int, int], ...]:
-    found = []
-    for name, (inserted, updated, deleted) in after.items():
-        was = before[name]
-        grown = (name, inserted - was[0], updated - was[1], deleted - was[2])
-        if any(grown[1:]):
-            found.append(grown)
-    return tuple(sorted(found))
+def _counts(connection: Connection, watched: Sequence[int]) -> list[Written]:
+    return [Written(*row) for row in connection.execute(_COUNTED, [list(watched)]).fetchall()]
 
 
 def _told(name: str, role: str, command: str, cases: Sequence[_Case]) -> RowDifference:
@@ -263,11 +250,5 @@ def _told(name: str, role: str, command: str, cases: Sequence[_Case]) -> RowDiff
 
 
 def _shown(outcome: _Outcome) -> str:
-    verbs = ("inserted", "updated", "deleted")
-    said = [
-        f"{number} {verb} in {name}"
-        for name, *numbers in outcome.counts
-        for number, verb in zip(numbers, verbs, strict=True)
-        if number
-    ]
+    said = [f"{number} {verb} in {each.table}" for each in outcome.counts for verb, number in each.by_verb.items()]
     return ", ".join(said) or "nothing written"

@@ -41,6 +41,12 @@ class Written:
     updated: int
     deleted: int
 
+    @property
+    def by_verb(self) -> dict[str, int]:
+        """The numbers that are not zero, by "inserted", "updated", "deleted"."""
+        numbers = {"inserted": self.inserted, "updated": self.updated, "deleted": self.deleted}
+        return {verb: number for verb, number in numbers.items() if number}
+
 
 def written_here(connection: Connection) -> tuple[Written, ...]:
     """What the open transaction wrote, triggers and cascades included; and what its session wrote just before.

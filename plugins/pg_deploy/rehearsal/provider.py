@@ -87,9 +87,9 @@ class ProviderObserver(Observer):
         with self.admin.session("provider") as admin:
             admin.execute("set lock_timeout = '5s'")
             silenced = admin.execute(_SILENCED).fetchall()
-            admin.execute(_SUPERUSER, [True, role])
-            connection.execute(_SEES_WHAT_OTHERS_CHANGED)
             try:
+                admin.execute(_SUPERUSER, [True, role])
+                connection.execute(_SEES_WHAT_OTHERS_CHANGED)
                 yield
             finally:
                 admin.execute(_SUPERUSER, [False, role])
