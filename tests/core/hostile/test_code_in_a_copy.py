@@ -18,10 +18,11 @@ from pg_deploy.backup.take import take_backup
 from pg_deploy.errors import NoWallError
 from pg_deploy.migrations.migration import load_all, scan_folder
 from pg_deploy.rehearsal.copy import private_copy
-from pg_deploy.rehearsal.private_cluster import PrivateCluster, private_cluster
+from pg_deploy.rehearsal.private_cluster import PrivateCluster
 from pg_deploy.rehearsal.wall import ACCEPT, NAMESPACES, NONE, SANDBOX, refuse_without_wall, wall_of
 from pg_deploy.session import Target
 from tests.building import write_migration
+from tests.core.hostile.cluster import bare_cluster
 from tests.installed import installed_programs, open_folder
 
 LOG = logging.getLogger("tests")
@@ -79,15 +80,7 @@ refresh materialized view shop.many;
 @pytest.fixture(scope="module")
 def home() -> Iterator[PrivateCluster]:
     """A server whose database "postgres" belongs to nobody in particular."""
-    with private_cluster(
-        installed_programs(),
-        superuser="admin",
-        cron_database="postgres",
-        preload=(),
-        settings={},
-        workdir=None,
-        log=LOG,
-    ) as cluster:
+    with bare_cluster() as cluster:
         yield cluster
 
 

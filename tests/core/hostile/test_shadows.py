@@ -19,7 +19,7 @@ from pg_deploy.migrations.migration import load_all, scan_folder
 from pg_deploy.monitor.take import take_sample
 from pg_deploy.monitor.thresholds import read_thresholds
 from pg_deploy.rehearsal.copy import private_copy
-from pg_deploy.rehearsal.private_cluster import PrivateCluster, private_cluster
+from pg_deploy.rehearsal.private_cluster import PrivateCluster
 from pg_deploy.rehearsal.rehearse import Stage, rehearse
 from pg_deploy.reporting.report import read_report
 from pg_deploy.rollback import roll_back
@@ -28,10 +28,10 @@ from pg_deploy.ui import database_page
 from pg_deploy.ui.charts import read_series
 from pg_deploy.ui.reading import reading
 from tests.building import write_migration
+from tests.core.hostile.cluster import bare_cluster
 from tests.core.hostile.shadows import WORD, plant
 from tests.core.working import working_on
 from tests.faults.deployer import DEPLOYED, Order, deploy
-from tests.installed import installed_programs
 
 LOG = logging.getLogger("tests")
 BASE = """
@@ -55,15 +55,7 @@ reset role;
 @pytest.fixture
 def shadowed() -> Iterator[tuple[PrivateCluster, Target]]:
     """A server whose database "app" looks names up in a schema full of shadows first, and the deploying role's target."""
-    with private_cluster(
-        installed_programs(),
-        superuser="admin",
-        cron_database="postgres",
-        preload=(),
-        settings={},
-        workdir=None,
-        log=LOG,
-    ) as cluster:
+    with bare_cluster() as cluster:
         with psycopg.connect(cluster.target("postgres").conninfo, autocommit=True) as connection:
             for statement in BASE.strip().split(";\n"):
                 connection.execute(statement.encode())

@@ -19,9 +19,9 @@ from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.inverse.generate import generate_rollback
 from pg_deploy.parsing.statements import segments, split
-from pg_deploy.rehearsal.private_cluster import PrivateCluster, private_cluster
+from pg_deploy.rehearsal.private_cluster import PrivateCluster
 from pg_deploy.session import Connection
-from tests.installed import installed_programs
+from tests.core.hostile.cluster import bare_cluster
 
 LOG = logging.getLogger("tests")
 RISE = "alter role lowly superuser"
@@ -62,22 +62,8 @@ PIECES = (
 @pytest.fixture(scope="module")
 def two_clusters() -> Iterator[tuple[PrivateCluster, PrivateCluster]]:
     """Both empty, with the superuser "admin"."""
-    programs = installed_programs()
     with ExitStack() as stack:
-        made = [
-            stack.enter_context(
-                private_cluster(
-                    programs,
-                    superuser="admin",
-                    cron_database="postgres",
-                    preload=("pg_cron",),
-                    settings={},
-                    workdir=None,
-                    log=LOG,
-                )
-            )
-            for _ in range(2)
-        ]
+        made = [stack.enter_context(bare_cluster("pg_cron")) for _ in range(2)]
         yield made[0], made[1]
 
 
