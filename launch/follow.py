@@ -13,6 +13,8 @@ from launch.settings import LOGIN, PASSWORD
 MARKS = {"success": "✓", "failed": "✗", "upstream_failed": "·", "removed": "·"}
 WORDS = {"upstream_failed": "not run, because an earlier task failed", "removed": "removed from the DAG"}
 REPORT = "report"
+_PAUSE_S = 0.7
+_SHARE = 8
 # The frame that Airflow's own loggers put around what the task says.
 _RETURNED = "Done. Returned value was:"
 _FRAME = ("py.warnings", "airflow.dag_processing.", "airflow.sdk.")
@@ -23,13 +25,15 @@ def follow(api: Api, dag_id: str, run_id: str) -> bool:
     began = time.monotonic()
     told: set[tuple[str, int, str, int]] = set()
     while True:
+        asked_at = time.monotonic()
         # The state is read first, so that the tasks read after it are complete when it is final.
         state = api.run(dag_id, run_id).state
         tasks = api.tasks(dag_id, run_id)
         _tell(api, dag_id, run_id, tasks, told)
         if state in {"success", "failed"}:
             break
-        time.sleep(0.7)
+        # Watching a run of hundreds of tasks must not take the processor that it needs.
+        time.sleep(max(_PAUSE_S, _SHARE * (time.monotonic() - asked_at)))
     skipped = sum(task.state == "skipped" for task in tasks)
     if skipped:
         print(f"- {skipped} tasks had nothing to do", flush=True)
@@ -75,6 +79,8 @@ def _tell(api: Api, dag_id: str, run_id: str, tasks: list[TaskAnswer], told: set
         task
         for task in tasks
         if task.state in {*MARKS, "up_for_retry", "awaiting_input"}
+        # What the scheduler judged by itself is no news.
+        and (task.state != "success" or task.try_number)
         and (task.task_id, task.map_index, task.state, task.try_number) not in told
     ]
     for task in sorted(fresh, key=lambda task: task.end_date.timestamp() if task.end_date else float("inf")):

@@ -114,7 +114,7 @@ def environment(where: Place, port: int) -> dict[str, str]:
         "API__SECRET_KEY": keys["api_secret_key"],
         "API__INSTANCE_NAME": f"pg_deploy in {where.checkout.name}",
         "API_AUTH__JWT_SECRET": keys["jwt_secret"],
-        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         # A task whose worker is gone is noticed after this many seconds; until then its run stays open.
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": where.heartbeat_timeout,
         # Parsing costs seconds of processor time; `make deploy` asks for it by itself when the folder has changed.

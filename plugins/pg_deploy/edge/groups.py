@@ -22,7 +22,17 @@ def group_of(stem: str) -> str:
     return stem.replace(".", "_")
 
 
+def tasks_of(dag: Any, group: str) -> Sequence[str]:
+    """The tasks of a group of this DAG, by id."""
+    return [task_id for task_id in dag.task_ids if task_id.startswith(f"{group}.")]
+
+
+def groups_in(dag: Any) -> Sequence[str]:
+    """The migrations' groups of this DAG, by id, in the order of the file."""
+    return [task_id.removesuffix(".gate") for task_id in dag.task_ids if task_id.endswith(".gate")]
+
+
 def versions_without_group(dag: Any, versions: Iterable[str]) -> Sequence[str]:
     """Those of `versions` for which this DAG has no group: the task `earlier` takes them."""
-    grouped = {task_id.split("_", 1)[0] for task_id in dag.task_ids if task_id.endswith(".gate")}
+    grouped = {group.split("_", 1)[0] for group in groups_in(dag)}
     return [version for version in versions if version not in grouped]

@@ -79,6 +79,14 @@ def pinned(connection: Connection, deployment_id: int) -> tuple[Pinned, ...]:
         )
 
 
+def pinned_versions(connection: Connection, deployment_id: int) -> frozenset[str]:
+    """The versions of a deployment's set, without their texts. Reads only."""
+    rows = connection.execute(
+        "select version from deploy_ledger.planned_migration where deployment_id = %s", [deployment_id]
+    ).fetchall()
+    return frozenset(version for (version,) in rows)
+
+
 def pinned_version(connection: Connection, deployment_id: int, version: str) -> Pinned | None:
     """The pinned migration of that version, if the run has it. Reads only."""
     with connection.cursor(row_factory=class_row(Pinned)) as cursor:
