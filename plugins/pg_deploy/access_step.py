@@ -60,6 +60,25 @@ _NO_ROWS = (
     "set",
 )
 
+ALONE = (
+    *_NO_ROWS,
+    "create table",
+    "alter table",
+    "drop table",
+    "create trigger",
+    "drop trigger",
+    "alter trigger",
+    "create type",
+    "alter type",
+    "drop type",
+    "create domain",
+    "drop domain",
+    "create sequence",
+    "alter view",
+    "drop view",
+    "alter schema",
+)
+"""What is done in one database and nowhere else, the same each time: no role, no server, no job, no program of an extension."""
 
 EXPLAINED = 2
 """Differences that are explained step by step, at most."""

@@ -9,7 +9,7 @@ from pg_deploy.benchmarks import RUNS
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.checks import CheckResult
 from pg_deploy.execution.segments import Limits, Observer
-from pg_deploy.ledger import evidence
+from pg_deploy.ledger import evidence, snapshot
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.guard import Guard
 from pg_deploy.lints import Finding, run_lints
@@ -62,6 +62,19 @@ class Job:
         if facts.fingerprint not in quiet.findings:
             quiet.findings[facts.fingerprint] = run_lints(connection)
         return quiet.findings[facts.fingerprint]
+
+    def keep_snapshot(self, attempt: Attempt, moment: str, facts: Facts) -> None:
+        """Keep the facts of a moment of `attempt`, see `ledger.snapshot.save`; of a quiet database in memory. Commits once."""
+        if self.guard.quiet is not None:
+            self.guard.quiet.snapshots[attempt.id, moment] = facts
+        else:
+            snapshot.save(self.ledger, self.deployment_id, attempt.id, moment, facts)
+
+    def snapshot_of(self, attempt: Attempt, moment: str) -> Facts | None:
+        """The facts that `keep_snapshot` kept last of that moment, if it did. Reads only."""
+        if self.guard.quiet is not None:
+            return self.guard.quiet.snapshots.get((attempt.id, moment))
+        return snapshot.load(self.ledger, attempt.id, moment)
 
     def record_check(self, attempt: Attempt, result: CheckResult, *, kind: str = "check") -> None:
         """Write what a check said as evidence of `attempt`. Commits once."""

@@ -20,7 +20,7 @@ from pg_deploy.execution.segments import Work, run_segments
 from pg_deploy.inverse.generate import generate_rollback
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
-from pg_deploy.ledger import plan, snapshot
+from pg_deploy.ledger import plan
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.plan import Pinned
 from pg_deploy.migrations import history
@@ -73,7 +73,7 @@ def roll_back(job: Job, version: str) -> Undone:
         job.log.info("%s", sentence)
         return Undone(current, 0, sentence)
     pinned = _rollback_in_force(job, current)
-    before = snapshot.load(job.ledger, current.id, "before")
+    before = job.snapshot_of(current, "before")
     if pinned is None or before is None:
         raise RollbackMissingError(current.stem)
     settle(job.ledger, current.id, log=job.log, patience_s=0)
@@ -111,7 +111,7 @@ def _nothing_to_undo(job: Job, current: Attempt, before: Facts) -> Undone:
     if current.state != "rolling_back":
         current = attempts.move(job.ledger, current, "rolling_back")
     history.delete(job.ledger, [current.version])
-    snapshot.save(job.ledger, job.deployment_id, current.id, "rolled_back", now)
+    job.keep_snapshot(current, "rolled_back", now)
     _say_changed_by_others(job, others)
     name = "nothing of it took effect" if others else "catalog facts as before"
     job.record(current, "rollback proof", name, "passed", _proof_detail(now, others=others))
@@ -127,7 +127,7 @@ def give_up(job: Job, current: Attempt) -> bool:
     """
     settle(job.ledger, current.id, log=job.log, patience_s=job.limits.reattach)
     current = attempts.by_id(job.ledger, current.id)
-    before = snapshot.load(job.ledger, current.id, "before")
+    before = job.snapshot_of(current, "before")
     pinned = plan.pinned_version(job.ledger, current.deployment_id, current.version)
     if current.state != "applying" or before is None or pinned is None or _took_effect(job, current, pinned, before):
         return False
@@ -154,14 +154,14 @@ def _goal(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> Goal:
     """What this rollback has to lead to. For one that was cut off, the state when it began is in the ledger."""
     if job.on_copy:
         # Nobody else is at work there: all that differs is the attempt's.
-        after = snapshot.load(job.ledger, current.id, "after")
+        after = job.snapshot_of(current, "after")
         return (
             snapshot_goal(before) if after is None or current.state != "verified" else undo_goal(before, after, after)
         )
     if current.state not in ("rolling_back", "rollback_failed"):
-        snapshot.save(job.ledger, job.deployment_id, current.id, "undoing", job.guard.read_facts())
-    start = snapshot.load(job.ledger, current.id, "undoing") or job.guard.read_facts()
-    after = snapshot.load(job.ledger, current.id, "after") or start
+        job.keep_snapshot(current, "undoing", job.guard.read_facts())
+    start = job.snapshot_of(current, "undoing") or job.guard.read_facts()
+    after = job.snapshot_of(current, "after") or start
     done = read_doing(job.ledger, current, _as_deployed(job, current, pinned), before, after)
     undoing = statements_of(pinned.rollback, current.stem)
     both = replace(done, statements=(*done.statements, *undoing))
@@ -319,7 +319,7 @@ def _prove(job: Job, current: Attempt, goal: Goal, before: Facts) -> bool:
     """
     now = job.guard.read_facts()
     now = mend(job, current, goal, now)
-    snapshot.save(job.ledger, job.deployment_id, current.id, "rolled_back", now)
+    job.keep_snapshot(current, "rolled_back", now)
     lines = (*describe(goal.difference(now)), *(f"{line}{_IN_DOUBT}" for line in goal.in_doubt(now)))
     along = goal.went_along(now)
     meanwhile = goal.changed_meanwhile(now)

@@ -137,6 +137,42 @@ class Target:
             connection.close()
 
 
+@dataclass(frozen=True)
+class KeptTarget(Target):
+    """A target whose session is kept, as new, for whoever asks for one next: a new one has to learn the catalog first."""
+
+    _kept: list[Connection] = field(default_factory=list, repr=False, compare=False)
+
+    @contextmanager
+    def session(self, purpose: str, *, theirs: bool = False) -> Iterator[Connection]:
+        """`connect`, or the kept session put back to what that gives; kept unless something was raised."""
+        kept = self._kept.pop() if self._kept else None
+        if kept is None or not self.made_new(kept, purpose, theirs=theirs):
+            kept = self.connect(purpose, theirs=theirs)
+        with lent(kept, self._kept):
+            yield kept
+
+    def close(self) -> None:
+        """End what is kept."""
+        while self._kept:
+            self._kept.pop().close()
+
+
+@contextmanager
+def lent(connection: Connection, kept: list[Connection] | None) -> Iterator[None]:
+    """Put the connection with the kept ones when the block ends; close it where there are none, or whatever was raised."""
+    try:
+        yield
+    except BaseException:
+        # A task that is stopped too must not leave its statement running in a session that is used again.
+        connection.close()
+        raise
+    if kept is None:
+        connection.close()
+    else:
+        kept.append(connection)
+
+
 def _set_up(theirs: bool) -> str:
     return _REMEMBER + _SET_UP + (_THEIRS if theirs else "")
 

@@ -9,7 +9,6 @@ from pg_deploy.checks import built_in_checks, run_check
 from pg_deploy.errors import EditedAfterDeploymentError
 from pg_deploy.job import BENCHMARK_S, Job
 from pg_deploy.ledger import attempt as attempts
-from pg_deploy.ledger import snapshot
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.lints import LINT_BEFORE
 from pg_deploy.migrations.migration import Migration
@@ -43,7 +42,7 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
         )
     # What a rollback is generated from, where nobody has generated and proven one yet, needs all of it.
     facts = job.guard.read_facts("all" if job.on_copy or migration.rollback is None else "held")
-    snapshot.save(job.ledger, job.deployment_id, last.id, "before", facts)
+    job.keep_snapshot(last, "before", facts)
     job.log.info("snapshot of %d catalog facts, fingerprint %s", len(facts.facts), facts.fingerprint[:12])
     with job.guard.session(f"snapshot {migration.version}") as connection:
         for check in built_in_checks():

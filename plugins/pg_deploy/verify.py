@@ -16,7 +16,7 @@ from pg_deploy.checks import CheckResult, built_in_checks, log_result, run_check
 from pg_deploy.errors import VerificationFailedError
 from pg_deploy.job import BENCHMARK_S, Job
 from pg_deploy.ledger import attempt as attempts
-from pg_deploy.ledger import evidence, snapshot
+from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.lints import FAILING, LINT_BEFORE, Finding
@@ -48,7 +48,7 @@ def verify(job: Job, migration: Migration) -> Attempt:
         after = job.guard.read_facts("all" if job.on_copy or migration.rollback is None else "held")
         found = job.lints(connection, after)
     failures += _verify_lints(job, current, migration, found, before)
-    snapshot.save(job.ledger, job.deployment_id, current.id, "after", after)
+    job.keep_snapshot(current, "after", after)
     if not job.on_copy:
         # In a rehearsal the whole proof is made instead, of two databases.
         failures += _verify_access(job, current, migration, after)
@@ -102,7 +102,7 @@ def _verify_lints(
 
 
 def _verify_access(job: Job, current: Attempt, migration: Migration, after: Facts) -> list[str]:
-    before = snapshot.load(job.ledger, current.id, "before")
+    before = job.snapshot_of(current, "before")
     if before is None:
         return ["access cannot be judged, because the snapshot before is missing"]
     proven = evidence.latest_of_version(

@@ -32,7 +32,7 @@ def _marks(connection: Connection) -> dict[str, tuple[int, int] | None]:
     found: dict[str, tuple[int, int] | None] = {}
     for schema, name, kind in connection.execute(
         "select n.nspname::text, c.relname::text, c.relkind::text from pg_catalog.pg_class c"
-        " join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'm', 'f')"
+        " join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'm', 'f') and c.relispopulated"
         " and not starts_with(n.nspname, 'pg_') and n.nspname <> all (%s)",
         [list(OURS)],
     ).fetchall():

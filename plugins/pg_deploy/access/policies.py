@@ -125,7 +125,7 @@ def _grown(
             table,
             tuple(commands),
             f'more policies than before let {role} {" and ".join(commands)} rows of "{table}": '
-            f"{_quoted(added or names)}{' is new' if len(added) == 1 else ' apply now'}{beside}; "
+            f"{_quoted(added or names) or 'those of roles that it is a member of'}{' is new' if len(added) == 1 else ' apply now'}{beside}; "
             "was an old policy left behind, or its role list widened?",
             decides=_by_itself(table, role, commands, added, counted_before, old, new),
         )

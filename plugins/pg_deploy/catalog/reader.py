@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, cast
 
 import psycopg
@@ -196,8 +196,12 @@ def _assemble(rows: Iterable[Row]) -> frozenset[Fact]:
         count = seen[kind, identity]
         # two cron jobs without a name may share their command
         numbered = identity if count == 1 else f"{identity} #{count}"
-        facts.append(Fact(kind, numbered, definition, cast("Scope", scope)))
+        facts.append(_fact(kind, numbered, definition, cast("Scope", scope)))
     return frozenset(facts)
+
+
+# What did not change since the last look has its hash and its properties already.
+_fact = lru_cache(maxsize=50_000)(Fact)
 
 
 def _digest(facts: Iterable[Fact]) -> str:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,7 +107,7 @@ def _unreadable(kind: str, reason: str) -> Row:
 
 
 def _rows_of(cursor: psycopg.Cursor[TupleRow], kinds: Iterable[str], *, keep_plan: bool = False) -> list[Row]:
-    statement = _statement(kinds)
+    statement = _statement(tuple(kinds))
     cursor.execute(_prepared(cursor, statement) if keep_plan else statement, prepare=False)
     return [
         Row(kind, identity, _normal(kind, identity, definition), scope)
@@ -123,13 +124,15 @@ def _prepared(cursor: psycopg.Cursor[TupleRow], statement: bytes) -> bytes:
     return f"execute {name}".encode()
 
 
-def _statement(kinds: Iterable[str]) -> bytes:
+@lru_cache(maxsize=64)
+def _statement(kinds: tuple[str, ...]) -> bytes:
     branches = (f"(\n{(_SQL / f'{kind}.sql').read_text(encoding='utf-8')}) as {kind}_fact" for kind in kinds)
     columns = "select kind::text, identity::text, scope::text, definition::text from "
     included = (_SQL / "common" / "included.sql").read_text(encoding="utf-8")
     return (included + "\nunion all\n".join(columns + branch for branch in branches)).encode()
 
 
+@lru_cache(maxsize=50_000)
 def _normal(kind: str, identity: str, definition: str) -> str:
     properties = json.loads(definition)
     if _NO_LONGER_FOUND.search(identity) or any(properties[name] is None for name in properties.keys() & _NEVER_NULL):

@@ -17,4 +17,9 @@ def count_from_none(connection: Connection) -> None:
     Until a session hands its counts over, which it does once a second at most, they go on through its transactions, also
     through those that were rolled back.
     """
-    connection.execute(_FLUSH if connection.info.server_version >= _FLUSH_SINCE else _WAIT)
+    connection.execute(_FLUSH if hands_counts_over(connection) else _WAIT)
+
+
+def hands_counts_over(connection: Connection) -> bool:
+    """Whether the server hands a session's counts over when it is asked to; else beginning at none takes a new session, or time."""
+    return connection.info.server_version >= _FLUSH_SINCE

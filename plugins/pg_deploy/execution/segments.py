@@ -24,7 +24,7 @@ from pg_deploy.errors import (
     StatementFailedError,
 )
 from pg_deploy.execution import concurrent_builds
-from pg_deploy.execution.counting import count_from_none
+from pg_deploy.execution.counting import count_from_none, hands_counts_over
 from pg_deploy.execution.lost import is_lost, is_read_only
 from pg_deploy.execution.remedies import remedy
 from pg_deploy.execution.server_watch import kept_budget
@@ -180,7 +180,10 @@ def run_segments(
     with (
         # A rollback is judged by what the server counts of its transaction, and a used session counts earlier, aborted ones in.
         work.guard.session(
-            purpose, keep=not any(map(_changes_sessions_to_come, todo)), theirs=True, new=work.direction != "apply"
+            purpose,
+            keep=not any(map(_changes_sessions_to_come, todo)),
+            theirs=True,
+            new=work.direction != "apply" and not hands_counts_over(work.guard.connection),
         ) as connection,
         _noted(connection) as notices,
         _forgotten(work.guard),

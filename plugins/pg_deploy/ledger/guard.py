@@ -22,7 +22,7 @@ from pg_deploy.errors import LockNotFreeError, TwoServersError
 from pg_deploy.ledger import deployment as deployments
 from pg_deploy.lints import Finding
 from pg_deploy.server_identity import Server, server_of, writable_session
-from pg_deploy.session import Connection, Target
+from pg_deploy.session import Connection, Target, lent
 
 _HEARTBEAT_S = 30.0
 _PLANNED_AFTER = 2
@@ -41,11 +41,13 @@ class Ownership:
 class Quiet:
     """What was read of a database where nobody else is at work: it holds until something is run there.
 
-    `findings` are the lints' by the fingerprint of the facts that they look at.
+    `findings` are the lints' by the fingerprint of the facts that they look at, `snapshots` those of attempts, by moment: the
+    copy's ledger goes with the copy, so they are kept nowhere else.
     """
 
     facts: Facts | None = None
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
+    snapshots: dict[tuple[int, str], Facts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Guard:
         kept = self._kept.pop() if self._kept and not new else None
         is_new = kept is not None and self.target.made_new(kept, purpose, theirs=theirs)
         connection = kept if kept is not None and is_new else self._connect(purpose, theirs=theirs)
-        with _lent(connection, self._kept if keep else None):
+        with lent(connection, self._kept if keep else None):
             yield connection
 
     def _connect(self, purpose: str, *, theirs: bool = False) -> Connection:
@@ -111,7 +113,7 @@ class Guard:
             # The server was restarted, or somebody ended the session: a new one is as good.
             connection.close()
             connection = self._connect("catalog")
-        with _lent(connection, self._reader):
+        with lent(connection, self._reader):
             return read_facts(connection, keep_plan=True, objects=objects)
 
     def close(self) -> None:
@@ -136,21 +138,6 @@ def _is_quiet(connection: Connection) -> bool:
     waiting = select.poll()
     waiting.register(connection.fileno(), select.POLLIN)
     return not waiting.poll(0)
-
-
-@contextmanager
-def _lent(connection: Connection, kept: list[Connection] | None) -> Iterator[None]:
-    """Put the connection with the kept ones when the block ends; close it where there are none, or whatever was raised."""
-    try:
-        yield
-    except BaseException:
-        # A task that is stopped too must not leave its statement running in a session that is used again.
-        connection.close()
-        raise
-    if kept is None:
-        connection.close()
-    else:
-        kept.append(connection)
 
 
 @contextmanager

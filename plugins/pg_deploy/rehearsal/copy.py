@@ -39,6 +39,9 @@ from pg_deploy.session import Connection, Target, one_line
 
 NO_JOB_RUNS = "cron jobs are scheduled in the copy and none is run"
 
+_AS_THE_SOURCE = """update pg_catalog.pg_database made set datdba = source.datdba, datacl = source.datacl
+from pg_catalog.pg_database source where made.datname = %s and source.datname = %s"""
+
 
 @dataclass(frozen=True)
 class Copy:
@@ -79,6 +82,8 @@ class Copy:
             finally:
                 connection.execute(sql.SQL("alter database {} allow_connections true").format(source))
             connection.execute(sql.SQL("alter database {} allow_connections true").format(sql.Identifier(name)))
+            # A template gives what is in it, not whose it is and who may make a schema there.
+            connection.execute(_AS_THE_SOURCE, [name, database])
         return _in_database(self.target, name), _in_database(self.admin, name)
 
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
-import psycopg.conninfo
 from psycopg import sql
 
 from pg_deploy.access.written import WRITTEN, from_details
@@ -35,13 +34,14 @@ from pg_deploy.inverse.generate import generate_rollback
 from pg_deploy.inverse.names import parts
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
-from pg_deploy.ledger import deployment, evidence, plan, schema, snapshot
+from pg_deploy.ledger import deployment, evidence, plan, schema
 from pg_deploy.ledger.attempt import Attempt
-from pg_deploy.ledger.deployment import Claim
-from pg_deploy.ledger.guard import Ownership, Quiet, working
+from pg_deploy.ledger.deployment import Claim, Deployment
+from pg_deploy.ledger.guard import Guard, Ownership, Quiet, working
 from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.planning import Standing, read_state
+from pg_deploy.rehearsal.before import Before
 from pg_deploy.rehearsal.comparison import BenchmarkOutcome, compare_rounds
 from pg_deploy.rehearsal.copy import NO_JOB_RUNS
 from pg_deploy.rehearsal.locks import LockObserver, StatementLocks, known_relations
@@ -49,7 +49,7 @@ from pg_deploy.rehearsal.provider import ProviderObserver
 from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
 from pg_deploy.rights.provider import ProviderGrants, provider_grants
 from pg_deploy.rollback import roll_back
-from pg_deploy.session import Target
+from pg_deploy.session import KeptTarget, Target
 from pg_deploy.snapshot import take_snapshot
 from pg_deploy.undo.contents import read_contents
 from pg_deploy.undo.early import CANNOT
@@ -144,98 +144,128 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
     """
     done: list[Rehearsed] = []
     stage = replace(stage, grants=provider_grants(job.ledger))
-    # Only in a cluster of its own is nobody else at work.
-    quiet = Quiet() if stage.twin is not None else None
     _let_make_ledger(stage)
     standings = read_state(job.ledger, [each.version for each in migrations])
-    for number, migration in enumerate(migrations, start=1):
-        job.log.info("::group::rehearsal %d of %d: %s", number, len(migrations), migration.stem)
-        found = Rehearsed(migration.stem, migration.version, not_rehearsed=_notes_on(stage, migration))
-        found.bundle_hash = migration.bundle_hash
-        try:
-            if standings.standing(migration.version) is Standing.UNFINISHED:
-                _leave_out(found, "an earlier run left it unfinished, so the copy holds part of it")
-            elif any(each.outcome == "not rehearsed" for each in done):
-                _leave_out(found, "it builds on one that was not rehearsed")
-            else:
-                # The twin is made while nobody is connected: the copy is its template.
-                with (
-                    _as_before(stage, migration, number) as before,
-                    _copy_job(job, stage, migration, quiet) as on_copy,
-                ):
-                    _one(on_copy, stage, migration, found, before)
-                if found.generated is not None:
-                    # It counts from now on: the approval is given for it as well.
-                    proven = migration.with_generated(found.generated)
-                    plan.add_generated(job.ledger, proven, job.deployment_id, proven=True)
-                    found.bundle_hash = proven.bundle_hash
-        finally:
-            _record(job, stage, found)
-            for line in rehearsal_lines(found.outcome, found.as_detail()):
-                (job.log.error if line.lstrip().startswith("✗") else job.log.info)("%s", line)
-            job.log.info("::endgroup::")
-        done.append(found)
+    with _copy_work(job, stage, migrations) as work:
+        for number, migration in enumerate(migrations, start=1):
+            job.log.info("::group::rehearsal %d of %d: %s", number, len(migrations), migration.stem)
+            found = Rehearsed(migration.stem, migration.version, not_rehearsed=_notes_on(stage, migration))
+            found.bundle_hash = migration.bundle_hash
+            try:
+                if standings.standing(migration.version) is Standing.UNFINISHED:
+                    _leave_out(found, "an earlier run left it unfinished, so the copy holds part of it")
+                elif any(each.outcome == "not rehearsed" for each in done):
+                    _leave_out(found, "it builds on one that was not rehearsed")
+                else:
+                    before = work.before(migration)
+                    _one(work.job(), work.stage, migration, found, before)
+                    work.go_on(migration)
+                    if found.generated is not None:
+                        # It counts from now on: the approval is given for it as well.
+                        proven = migration.with_generated(found.generated)
+                        plan.add_generated(job.ledger, proven, job.deployment_id, proven=True)
+                        found.bundle_hash = proven.bundle_hash
+            finally:
+                _record(job, stage, found)
+                for line in rehearsal_lines(found.outcome, found.as_detail()):
+                    (job.log.error if line.lstrip().startswith("✗") else job.log.info)("%s", line)
+                job.log.info("::endgroup::")
+            done.append(found)
     return tuple(done)
 
 
-@contextmanager
-def _as_before(stage: Stage, migration: Migration, number: int) -> Iterator[Target | None]:
-    """A second database, a superuser's, that stays as the copy is before this migration; None where none is needed or can be."""
-    if stage.twin is None or stage.admin is None or not may_change_access(migration):
-        yield None
-        return
-    _, before = stage.twin(f"before_{number}")
-    try:
-        yield before
-    finally:
-        name = str(psycopg.conninfo.conninfo_to_dict(before.conninfo)["dbname"])
-        with stage.admin.session("twin") as connection:
-            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+class _CopyWork:
+    """The engine at work on the copy: a deployment of the copy's own, with its guard, and the copy as it was before."""
 
+    def __init__(self, job: Job, stage: Stage, held: Deployment) -> None:
+        self._job_on_target = job
+        self._admin = KeptTarget(stage.admin.name, stage.admin.conninfo) if stage.admin else None
+        self.stage = replace(stage, admin=self._admin)
+        self._held = held
+        # Only in a cluster of its own is nobody else at work.
+        self._quiet = Quiet() if stage.twin is not None else None
+        self._before = Before(stage.twin, stage.admin, stage.grants) if stage.twin and stage.admin else None
+        self._guarded: AbstractContextManager[Guard] | None = None
+        self._guard: Guard | None = None
 
-class _copy_job:
-    """The engine's job on the copy: a ledger, a claim and a guard of the copy's own."""
+    def before(self, migration: Migration) -> Target | None:
+        """A superuser's target that stays as the copy is before this migration; None where none is needed or can be."""
+        if self._before is None or not may_change_access(migration):
+            return None
+        if not self._before.is_made:
+            # The copy is its template: nobody may be connected to it.
+            self.leave()
+            self._before.make(self._facts)
+        return self._before.admin
 
-    def __init__(self, job: Job, stage: Stage, migration: Migration, quiet: Quiet | None) -> None:
-        self.job = job
-        self.stage = stage
-        self.migration = migration
-        self.quiet = quiet
-
-    def __enter__(self) -> Job:
-        job, stage = self.job, self.stage
-        with stage.target.session("rehearsal") as connection:
-            schema.ensure(connection)
-            history.ensure(connection)
-            claim = Claim(
-                "rehearsal",
-                f"of deployment {job.deployment_id}",
-                "pg_deploy",
-                {},
-                "",
-                (self.migration.version,),
+    def job(self) -> Job:
+        """The engine's job on the copy. Its sessions last until a side is made anew."""
+        if self._guard is None:
+            owned = Ownership(self._held.id, self._held.fence, _GOOD_FOR_S)
+            self._guarded = working(
+                self.stage.target, owned, "rehearsal", give_up_after=60, log=_QUIET, quiet=self._quiet
             )
-            held = deployment.claim(connection, claim, good_for=3600, is_over=never_over)
-            plan.pin(connection, held.id, [self.migration])
-        self.held = held
-        self.guarded = working(
+            self._guard = self._guarded.__enter__()
+        job, stage = self._job_on_target, self.stage
+        return Job(
             stage.target,
-            Ownership(held.id, held.fence, 3600),
-            "rehearsal",
-            give_up_after=60,
-            log=_QUIET,
-            quiet=self.quiet,
+            self._guard,
+            job.limits,
+            job.log,
+            benchmark=job.benchmark,
+            on_copy=True,
+            observer=_lent(stage, Observer()),
         )
-        guard = self.guarded.__enter__()
-        observer = _lent(stage, Observer())
-        return Job(stage.target, guard, job.limits, job.log, benchmark=job.benchmark, on_copy=True, observer=observer)
 
-    def __exit__(self, *error: Any) -> None:
-        self.guarded.__exit__(*error)
-        with self.stage.target.session("rehearsal") as connection:
-            deployment.close(connection, self.held.id, self.held.fence, "failed" if error[0] else "deployed")
+    def go_on(self, migration: Migration) -> None:
+        """After a migration: take the other side along to the next."""
+        if self._quiet is not None:
+            self._quiet.snapshots.clear()
+        if self._before is not None and self._before.is_made:
+            ledger = self.job().ledger
+            attempt = attempts.latest(ledger, migration.version)
+            wrote = attempt is None or bool(evidence.of_attempt(ledger, attempt.id, WRITTEN))
+            self._before.bring_forward(migration, wrote, self._facts())
+
+    def _facts(self) -> Facts:
+        return self.job().guard.read_facts()
+
+    def leave(self) -> None:
+        """End the sessions on the copy."""
+        guarded, self._guarded, self._guard = self._guarded, None, None
+        if guarded is not None:
+            guarded.__exit__(None, None, None)
+        if self._admin is not None:
+            self._admin.close()
+
+    def end(self) -> None:
+        """End all of it."""
+        self.leave()
+        if self._before is not None:
+            self._before.drop()
 
 
+@contextmanager
+def _copy_work(job: Job, stage: Stage, migrations: Sequence[Migration]) -> Iterator[_CopyWork]:
+    with stage.target.session("rehearsal") as connection:
+        schema.ensure(connection)
+        history.ensure(connection)
+        versions = tuple(each.version for each in migrations)
+        claim = Claim("rehearsal", f"of deployment {job.deployment_id}", "pg_deploy", {}, "", versions)
+        held = deployment.claim(connection, claim, good_for=_GOOD_FOR_S, is_over=never_over)
+        plan.pin(connection, held.id, migrations)
+    work = _CopyWork(job, stage, held)
+    state = "failed"
+    try:
+        yield work
+        state = "deployed"
+    finally:
+        work.end()
+        with stage.target.session("rehearsal") as connection:
+            deployment.close(connection, held.id, held.fence, state)
+
+
+_GOOD_FOR_S = 3600.0
 _QUIET = logging.getLogger("pg_deploy.rehearsal")
 
 
@@ -392,8 +422,8 @@ def _generated(
 
 
 def _both_sides(job: Job, attempt: Attempt) -> tuple[Facts, Facts]:
-    before = snapshot.load(job.ledger, attempt.id, "before")
-    after = snapshot.load(job.ledger, attempt.id, "after")
+    before = job.snapshot_of(attempt, "before")
+    after = job.snapshot_of(attempt, "after")
     if before is None or after is None:
         raise RehearsalFailedError(attempt.stem, "verify", "its snapshots are missing")
     return before, after
