@@ -119,13 +119,14 @@ def _grown(
         added = [name for name in names if (table, name) not in old]
         stayed = [name for name in names if (table, name) in old]
         beside = f", beside {_quoted(stayed)}, which stayed" if stayed and added else ""
+        said = _quoted(added or names) or "those of roles that it is a member of"
         yield AccessChange(
             "gained",
             role,
             table,
             tuple(commands),
             f'more policies than before let {role} {" and ".join(commands)} rows of "{table}": '
-            f"{_quoted(added or names) or 'those of roles that it is a member of'}{' is new' if len(added) == 1 else ' apply now'}{beside}; "
+            f"{said}{' is new' if len(added) == 1 else ' apply now'}{beside}; "
             "was an old policy left behind, or its role list widened?",
             decides=_by_itself(table, role, commands, added, counted_before, old, new),
         )

@@ -49,7 +49,7 @@ def test_the_side_before_is_kept_only_where_the_same_comes_of_the_same(
             return stands.copy.twin(suffix)
 
         stage = Stage(stands.copy.target, "private cluster", stands.copy.admin, (), twin=twin)
-        with pytest.raises(RehearsalFailedError, match="anon.* can now select 10000 rows"):
+        with pytest.raises(RehearsalFailedError, match=r"anon.* can now select 10000 rows"):
             rehearse(stands.job, stage, migrations)
         with stands.copy.admin.session("tests") as connection:
             left = connection.execute("select datname from pg_database where datname like '%before%'").fetchall()
