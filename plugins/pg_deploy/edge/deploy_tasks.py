@@ -93,7 +93,7 @@ def earlier() -> None:
                     log.info("nothing to do: every pending migration has a group of its own")
                 idle = _told_idle(job.ledger, run.deployment_id, groups_in(context["dag"]))
     if idle:
-        raise DownstreamTasksSkipped(
+        raise DownstreamTasksSkipped(  # type: ignore[no-untyped-call]  # Airflow gives it no types
             tasks=[name for group in idle for name in tasks_of(context["dag"], group) if not name.endswith(".passed")]
         )
 
