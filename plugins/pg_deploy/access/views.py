@@ -27,6 +27,9 @@ _CHANGING = re.compile(
     re.IGNORECASE,
 )
 
+_NOT_FILLED = "55000"
+"""Also of a view that reads a materialized view which no REFRESH has filled yet."""
+
 
 @dataclass(frozen=True)
 class _Gain:
@@ -122,11 +125,17 @@ def _changes_by_itself(old: Side, new: Side, relation: Relation) -> bool:
     return False
 
 
+def _answer(answer: Answer) -> str:
+    if (answer.error or "").startswith(_NOT_FILLED):
+        return "not filled"
+    return answer.error or f"{answer.allowed} rows"
+
+
 def _told(name: str, role: str, direction: str, gains: list[_Gain], of: int) -> RowDifference:
     first = gains[0]
     others = f" and {len(gains) - 1} more" if len(gains) > 1 else ""
     if first.now.error or first.was.error:
-        got, had = (answer.error or f"{answer.allowed} rows" for answer in (first.now, first.was))
+        got, had = (_answer(answer) for answer in (first.now, first.was))
         what = f'gets {got} of view "{name}" where it was {had}'
     elif direction == "changed":
         what = f'reads other rows of view "{name}" than before, {first.now.allowed} as then'

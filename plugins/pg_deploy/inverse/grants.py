@@ -44,9 +44,13 @@ def add_grants(draft: Draft) -> None:
     """Rights as they were: on what is made again in full, elsewhere the difference only."""
     before, after = _by_object(draft.before), _follow_owners(draft)
     revoked: dict[tuple[str, tuple[str, str]], list[tuple[list[str], bool]]] = {}
+    extension_goes = any(key[0] == "extension" for key in draft.gone)
     for target in sorted(before.keys() | after.keys(), key=lambda each: (each[0] == "column", each)):
         kind, name = target
         if _goes(draft, kind, name):
+            continue
+        if extension_goes and target not in before and (kind, name) not in draft.after:
+            # What belongs to an extension is no fact of its own, and goes with it.
             continue
         made = _is_made(draft, kind, name)
         old, new = before.get(target, {}), {} if made else after.get(target, {})

@@ -134,6 +134,9 @@ def _count(connection: Connection, relation: str, column: str | None) -> int | N
         row = connection.execute(query).fetchone()
     except (psycopg.errors.QueryCanceled, psycopg.errors.InsufficientPrivilege):
         return None
+    except psycopg.errors.ObjectNotInPrerequisiteState:
+        # A materialized view that was never filled.
+        return 0
     finally:
         connection.execute("select set_config('statement_timeout', '0', false)")
     return int(row[0]) if row else None
