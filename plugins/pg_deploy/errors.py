@@ -413,8 +413,13 @@ class StatementFailedError(PgDeployError):
         statement: Statement,
         duplicates: Sequence[str] = (),
         todo: str = "",
+        *,
+        is_written: bool = True,
     ) -> StatementFailedError:
-        """The server's words with the file, the line and, where the server says the place, a caret; `todo`: the way out."""
+        """The server's words with the file, the line and, where the server says the place, a caret; `todo`: the way out.
+
+        `is_written`: somebody wrote the text, and can correct it.
+        """
         diag = error.diag
         line, caret = statement.line, ""
         start = text.find(statement.sql)
@@ -433,9 +438,11 @@ class StatementFailedError(PgDeployError):
         if duplicates:
             extra += f"; keys that occur more than once: {', '.join(duplicates)}"
         primary = " ".join((diag.message_primary or str(error)).split())
-        then = f"{todo}\n  then trigger a new run" if todo else "correct the file and trigger a new run"
+        then = f"; {todo}\n  then trigger a new run" if todo else "; correct the file and trigger a new run"
+        if not is_written:
+            then = ""
         message = (
-            f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}; {then}{caret}'
+            f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}{then}{caret}'
         )
         return cls(without_secrets(message), file=file, line=line, sqlstate=error.sqlstate)
 

@@ -246,7 +246,18 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
         # On a copy nobody waits, and all that was in its tables is compared before the commit.
         limits = replace(limits, lock_budget=max(limits.lock_budget, _COMPARING_S))
     run_segments(
-        Work(job.target, job.guard, current.id, "rollback", file, text, limits, job.log, job.observer),
+        Work(
+            job.target,
+            job.guard,
+            current.id,
+            "rollback",
+            file,
+            text,
+            limits,
+            job.log,
+            job.observer,
+            is_written=not is_generated,
+        ),
         [segment for segment in todo if segment.ordinal not in done],
         before_commit,
         done=[segment for segment in todo if segment.ordinal in done],

@@ -90,6 +90,7 @@ def restore(
     notes: list[str] = []
     stand_ins: list[str] = []
     expected: list[str] = []
+    lacking: list[str] = []
     with admin.session("restore") as connection:
         if with_globals:
             unexpected += _run_globals(connection, manifest, excused)
@@ -108,6 +109,7 @@ def restore(
             notes += [made.note] if made.note else []
             if not made.is_real:
                 stand_ins.append(extension.name)
+                lacking += [made.note] if made.note else []
     unavailable = tuple(each for each in manifest.extensions if each.name in stand_ins)
     login_triggers = _login_triggers(manifest, folder)
     notes += [
@@ -126,7 +128,7 @@ def restore(
     else:
         _run(excused, programs, folder, admin, rest_of_it, jobs, expected, unexpected)
     if unexpected:
-        raise RestoreFailedError(manifest.name, unexpected, cause=programs.older_than(manifest.server_version))
+        raise RestoreFailedError(manifest.name, [*unexpected, *lacking], cause=programs.older_than(manifest.server_version))
     log.info("  restored in %s", format_duration(time.monotonic() - started))
     return Restored(tuple(notes), tuple(expected), tuple(stand_ins), login_triggers)
 

@@ -129,7 +129,10 @@ class Observer:
 
 @dataclass(frozen=True)
 class Work:
-    """One direction of one attempt: where to run, under which guard, what file the statements come from."""
+    """One direction of one attempt: where to run, under which guard, what file the statements come from.
+
+    `is_written`: somebody wrote that file; else it was generated.
+    """
 
     target: Target
     guard: Guard
@@ -140,6 +143,7 @@ class Work:
     limits: Limits
     log: logging.Logger
     observer: Observer = field(default_factory=Observer)
+    is_written: bool = True
 
 
 @dataclass(frozen=True)
@@ -597,7 +601,9 @@ def _refused(
     work: Work, error: psycopg.Error, statement: Statement, duplicates: Sequence[str] = ()
 ) -> StatementFailedError:
     todo = remedy(error.sqlstate, error.diag.message_primary or "", statement.sql)
-    return StatementFailedError.from_server(error, work.file, work.text, statement, duplicates, todo)
+    return StatementFailedError.from_server(
+        error, work.file, work.text, statement, duplicates, todo, is_written=work.is_written
+    )
 
 
 def _write_failure(

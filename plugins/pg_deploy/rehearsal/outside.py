@@ -60,17 +60,16 @@ def cut_off(connection: Connection) -> tuple[str, ...]:
 
 def _create(connection: Connection, extension: Extension) -> str | None:
     """Create it as its owner's; a sentence where only another version is to be had."""
-    available = connection.execute(
-        "select exists (select from pg_catalog.pg_available_extension_versions where name = %s and version = %s)",
-        [extension.name, extension.version],
-    ).fetchone()
-    exact = bool(available and available[0])
     create = sql.SQL("create extension {} ").format(sql.Identifier(extension.name))
     if not extension.makes_schema:
         create += sql.SQL("schema {} ").format(sql.Identifier(extension.schema))
-    if exact:
-        create += sql.SQL("version {}").format(sql.Literal(extension.version))
-    connection.execute(create)
+    exact = True
+    try:
+        # Asked for and not looked up: the list of versions fails as a whole where any extension of the worker is half installed.
+        connection.execute(create + sql.SQL("version {}").format(sql.Literal(extension.version)))
+    except (psycopg.errors.InvalidParameterValue, psycopg.errors.UndefinedFile):
+        exact = False
+        connection.execute(create)
     # The owner may be a role that could not create it here; in a cluster of our own the catalog can be told.
     if not _is_superuser(connection):
         return None

@@ -24,7 +24,7 @@ from pg_deploy.programs import Programs, ended_with_us, unprivileged_account
 SWITCH = "PG_DEPLOY_WALL"
 ACCEPT = "PG_DEPLOY_WITHOUT_WALL"
 _PATH = "/usr/bin:/bin:/usr/local/bin"
-# Read only, where they are there: locales, time zones, and what procedural languages are made of.
+# Read only, where they are there: locales, time zones, what procedural languages and extensions are made of.
 _SHARED = (
     "/usr/lib/locale",
     "/usr/share/zoneinfo",
@@ -32,9 +32,13 @@ _SHARED = (
     "/usr/share/perl",
     "/usr/share/perl5",
     "/etc/perl",
+    # PostGIS' coordinate systems and formats
+    "/usr/share/proj",
+    "/usr/share/gdal",
 )
 _DATA_GROUPS = ("*/perl", "*/perl5", "*/perl-base")
 _PROBE_S = 20.0
+_MOST_LINKS = 8
 
 
 @dataclass(frozen=True)
@@ -168,8 +172,23 @@ def _needed(programs: Programs) -> tuple[str, ...]:
     )
     # Debian's dictionaries are links to what it made of those that are installed.
     folders.add("/var/cache/postgresql")
+    linked |= _behind_links(library) | _behind_links(share)
     paths = {*linked, *objects[:1], *(path for path in folders if Path(path).exists())}
     return tuple(sorted(path for path in paths if not any(path.startswith(f"{other}/") for other in folders & paths)))
+
+
+def _behind_links(folder: Path) -> set[str]:
+    """Where the links in a folder lead outside of it, step by step: Debian's PostGIS is one of /etc/alternatives."""
+    found = set()
+    for path in folder.rglob("*"):
+        step = path
+        for _ in range(_MOST_LINKS):
+            if not step.is_symlink():
+                break
+            step = Path(os.path.normpath(step.parent / step.readlink()))
+            if step.exists() and not step.is_relative_to(folder):
+                found.add(str(step))
+    return found
 
 
 def _folders(programs: Programs) -> tuple[Path, Path]:
