@@ -14,7 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -87,8 +89,18 @@ def with_cli(url: str, folder: Path) -> float | None:
         return time.perf_counter() - began
 
 
-def with_us(url: str, folder: Path, home: Path) -> tuple[float, dict[str, float]]:
-    """Seconds of `make deploy` on a running Airflow, from its call to the end of the run; and of each task in it."""
+@dataclass(frozen=True)
+class Deployed:
+    """A run of `make deploy`: its id, seconds from its call to its end, and the Airflow that it ran in."""
+
+    run_id: str
+    took: float
+    api: Api
+
+
+@contextmanager
+def deployed(url: str, folder: Path, home: Path) -> Iterator[Deployed]:
+    """A deployment of the folder by an Airflow of its own, which stays until the block ends."""
     variables = {
         "LAUNCH_HOME": str(home),
         "AIRFLOW_PORT": str(ports.choose(None, "AIRFLOW_PORT", first=8900)),
@@ -102,14 +114,13 @@ def with_us(url: str, folder: Path, home: Path) -> tuple[float, dict[str, float]
         running = airflow.start(where, variables)
         began = time.perf_counter()
         with redirect_stdout(io.StringIO()) as said:
-            deployed = deploy.run(DAG, where, variables)
+            went_well = deploy.run(DAG, where, variables)
         took = time.perf_counter() - began
-        if not deployed:
+        if not went_well:
             raise RuntimeError(f"the run failed:\n{said.getvalue()[-4000:]}")
         with psycopg.connect(url) as connection:
             row = connection.execute("select max(airflow_run) from deploy_ledger.deployment").fetchone()
-        tasks = Api(running.url).tasks(DAG, str(row[0]) if row else "")
-        return took, {each.task_id: each.duration for each in tasks if each.duration}
+        yield Deployed(str(row[0]) if row else "", took, Api(running.url))
     finally:
         airflow.stop(where)
 
@@ -125,18 +136,19 @@ def main() -> int:
             server = cluster.ensure(directory, scale=0.001, port=next_free_port(20000 + secrets.randbelow(10000)))
             psql = with_psql(cluster.empty(server, "with_psql"), folder, server.bindir)
             cli = with_cli(cluster.empty(server, "with_cli"), folder)
-            ours, tasks = with_us(cluster.empty(server, "with_us"), folder, Path(name) / "airflow")
+            with deployed(cluster.empty(server, "with_us"), folder, Path(name) / "airflow") as run:
+                tasks = {each.task_id: each.duration for each in run.api.tasks(DAG, run.run_id) if each.duration}
         finally:
             cluster.destroy(directory)
     print(f"{count} small migrations on an empty database, s:")
-    print(f"  make deploy, backup and rehearsal in it {ours:7.1f} (goal for {MIGRATIONS}: under {ALLOWED_S:.0f})")
+    print(f"  make deploy, backup and rehearsal in it {run.took:7.1f} (goal for {MIGRATIONS}: under {ALLOWED_S:.0f})")
     for task in ("preflight", "backup", "rehearse", "earlier", "report"):
         goal = f" (goal for {MIGRATIONS}: under {ALLOWED_REHEARSAL_S:.0f})" if task == "rehearse" else ""
         print(f"    of it {task:<32}  {tasks.get(task, 0):7.1f}{goal}")
     print(f"    tasks that had a process of their own    {len(tasks):5}")
     print(f"  psql -1, a call each                    {psql:7.1f}")
     print(f"  supabase db push                        {f'{cli:7.1f}' if cli is not None else ' not installed'}")
-    return int(count >= MIGRATIONS and (ours >= ALLOWED_S or tasks["rehearse"] >= ALLOWED_REHEARSAL_S))
+    return int(count >= MIGRATIONS and (run.took >= ALLOWED_S or tasks["rehearse"] >= ALLOWED_REHEARSAL_S))
 
 
 if __name__ == "__main__":

@@ -107,7 +107,8 @@ class ForeignFileError(PgDeployError):
                         f': line {back[0]} ("{back[1]}") says in a comment how it is rolled back, and nobody here reads it'
                     )
                     todo = (
-                        'write a file <14 digits>_<name>.sql for each changeset, and what its lines "--rollback …" say, without '
+                        'write a file <14 digits>_<name>.sql for each changeset, without the lines that mark it ("--liquibase …", '
+                        '"--changeset …"), and what its lines "--rollback …" say, without '
                         "that word, into <14 digits>_<name>/rollback.sql"
                     )
                 if "no transaction" in mark.lower():
@@ -441,9 +442,7 @@ class StatementFailedError(PgDeployError):
         then = f"; {todo}\n  then trigger a new run" if todo else "; correct the file and trigger a new run"
         if not is_written:
             then = ""
-        message = (
-            f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}{then}{caret}'
-        )
+        message = f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}{then}{caret}'
         return cls(without_secrets(message), file=file, line=line, sqlstate=error.sqlstate)
 
 

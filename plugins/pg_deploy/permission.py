@@ -17,6 +17,7 @@ from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.ledger.plan import Pinned
 from pg_deploy.lock_lint import lock_lint_lines
 from pg_deploy.migrations.migration import Migration
+from pg_deploy.parsing.bulk import brief
 from pg_deploy.planning import read_state
 from pg_deploy.rehearsal.text import REHEARSAL
 from pg_deploy.risk import ASKED, raised_risk, risk_in_force
@@ -81,7 +82,7 @@ def judge_all(
     migrations = [migration for _, migration in wanted]
     elsewhere = elsewhere_findings(connection, migrations)
     lints = lock_lint_lines(
-        [migration.file.sql for migration in migrations],
+        [brief(migration.file.sql).text for migration in migrations],
         server_version=connection.info.server_version,
         also=[elsewhere[migration.version] for migration in migrations],
     )
@@ -101,7 +102,7 @@ def refuse_unless_permitted(connection: Connection, deployment_id: int, migratio
     if demands.rehearse:
         lacking += _not_rehearsed(rows, pinned)
     if demands.approval != "none":
-        (lint,) = lock_lint_lines([migration.file.sql], server_version=connection.info.server_version)
+        (lint,) = lock_lint_lines([brief(migration.file.sql).text], server_version=connection.info.server_version)
         judged = judge(migration, pinned, rows, demands, lint)
         lacking += not_approved(rows, pinned, demands) if judged.must_ask else []
     if lacking:

@@ -25,6 +25,7 @@ from pg_deploy.lock_finding import LockFinding
 from pg_deploy.lock_lint import lock_lint_lines
 from pg_deploy.migrations.folder import stamp
 from pg_deploy.migrations.migration import Folder, Migration, load, load_usable, scan_folder
+from pg_deploy.parsing.bulk import brief
 from pg_deploy.parsing.syntax import in_file
 from pg_deploy.parsing.tree import unquoted
 from pg_deploy.planning import Plan, Standing
@@ -220,7 +221,7 @@ def _print_plan(
     if not migrations:
         log.info("nothing is pending")
     lints = lock_lint_lines(
-        [migration.file.sql for migration in migrations],
+        [brief(migration.file.sql).text for migration in migrations],
         server_version=version_num,
         also=[elsewhere.get(migration.version, ()) for migration in migrations],
     )

@@ -45,7 +45,7 @@ def raised_risk(
     reasons += _drops(statements, rehearsed)
     if _changes_access(migration, rehearsed):
         reasons.append("it changes who may do what")
-    rewriting = [each for each in statements if each.kind == "cluster" or _REWRITES.search(each.sql)]
+    rewriting = [each for each in statements if each.kind == "cluster" or _REWRITES.search(each.brief)]
     if lock_errors or any(not each.kind.startswith("create") for each in rewriting):
         reasons.append("it rewrites or scans a table under a lock, or breaks clients that run")
     return (*reasons, *_long_locks(migration, rehearsed, lock_budget))
@@ -67,7 +67,9 @@ def _rows(migration: Migration, rehearsed: Mapping[str, Any] | None) -> list[str
     tables = {change.table or "tables" for change in read_row_changes(migration.file.sql, made)}
     tables |= set(rehearsed.get("written", ()) if rehearsed else ())
     if rehearsed is None:
-        tables |= {"tables in code" for each in migration.statements if each.opaque and _ROWS_IN_CODE.search(each.sql)}
+        tables |= {
+            "tables in code" for each in migration.statements if each.opaque and _ROWS_IN_CODE.search(each.brief)
+        }
     restored = {change.table for change in read_row_changes(migration.rollback or "select 1")}
     lost = sorted(tables - restored)
     return [f"it writes or deletes rows of {_named(lost)}, and no rollback brings them back"] if lost else []
@@ -107,7 +109,7 @@ def _changes_access(migration: Migration, rehearsed: Mapping[str, Any] | None) -
     if migration.manifest.access == "changed" or migration.access.opened or migration.access.changed:
         return True
     for each in migration.statements:
-        if any(word in each.kind for word in _ACCESS_KINDS) or _ACCESS_WORDS.search(each.sql):
+        if any(word in each.kind for word in _ACCESS_KINDS) or _ACCESS_WORDS.search(each.brief):
             return True
     changes = (rehearsed or {}).get(CHANGES, {})
     made = {identity for kind, identity in changes.get("added", ()) if kind not in _ACCESS_FACTS}

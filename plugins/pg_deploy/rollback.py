@@ -194,12 +194,13 @@ def _as_deployed(job: Job, current: Attempt, pinned: Pinned) -> Pinned:
 
 def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal) -> tuple[int, tuple[str, ...]]:
     """Run the rollback; returns the number of statements run, and on a copy what of its contents is not as before."""
-    text = pinned.rollback if pinned.rollback is not None else _generated(job, current, pinned, goal)
+    is_generated = pinned.rollback is None or pinned.rollback_source == "generated"
+    as_rehearsed = pinned.rollback is not None and not (is_generated and _went_before(job, current, before))
+    text = pinned.rollback if pinned.rollback is not None and as_rehearsed else _generated(job, current, pinned, goal)
     if not text.strip():
         job.log.info("the database is as before already")
         history.delete(job.ledger, [current.version])
         return 0, ()
-    is_generated = pinned.rollback is None or pinned.rollback_source == "generated"
     file = f"{current.stem}/{'generated rollback' if is_generated else 'rollback.sql'}"
     todo = segments(split(text, file=file))
     last = todo[-1].ordinal
@@ -221,7 +222,7 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
             dropped = [*kept.violations(connection, segment), *_lost(present_at_start, _identities(now), goal)]
             if dropped:
                 raise RollbackRefusedError(current.stem, dropped)
-            if is_generated and segment.ordinal == last_transaction and not pinned.rollback_proven:
+            if is_generated and segment.ordinal == last_transaction and not (as_rehearsed and pinned.rollback_proven):
                 # Nobody has rehearsed it: it is not committed unless it leads where it has to.
                 difference = goal.difference(now)
                 _refuse_unless(
@@ -265,6 +266,15 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
     return sum(len(segment.statements) for segment in todo), tuple(lost)
 
 
+def _went_before(job: Job, current: Attempt, before: Facts) -> bool:
+    """Whether something that the attempt made is not there any more: a newer one of the same set dropped it, and was undone without it."""
+    after = job.snapshot_of(current, "after")
+    if after is None or job.on_copy:
+        return False
+    there = _identities(job.guard.read_facts())
+    return any((fact.kind, fact.identity) not in there for fact in compare(before, after).added)
+
+
 def _took_effect(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> bool:
     """Whether any segment of the attempt changed anything: the ledger knows transactions, the catalog the rest."""
     if attempts.committed_segments(job.ledger, current.id, "apply"):
@@ -294,7 +304,7 @@ def _generated(job: Job, current: Attempt, pinned: Pinned, goal: Goal) -> str:
     if found.refusals:
         raise NoRollbackError(current.stem, [str(refusal) for refusal in found.refusals])
     job.log.warning(
-        "%s brings no rollback.sql: this one is generated from the catalog, unproven, and kept only if it leads back",
+        "%s: this rollback is generated from the catalog as it is now, unproven, and kept only if it leads back",
         current.stem,
     )
     for line in found.sql.splitlines():

@@ -56,7 +56,7 @@ def _constraint_commands(statement: Statement) -> Iterator[tuple[str, str, str]]
     """`(table, add | validate, name)` for each NOT VALID constraint added and each one validated."""
     if statement.kind != "alter table":
         return
-    _, stmt = opened(parse(statement.sql, file="")[0].tree)
+    _, stmt = opened(parse(statement.brief, file="")[0].tree)
     table = relation(stmt.get("relation"))
     for each in items(stmt.get("cmds")):
         command = fields(each.get("AlterTableCmd"))

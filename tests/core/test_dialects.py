@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from pg_deploy.errors import ForeignFileError, ForeignFolderError
+from pg_deploy.errors import DuplicateVersionError, ForeignFileError, ForeignFolderError, PgDeployError
 from pg_deploy.migrations.migration import load, load_usable, scan_folder
+from pg_deploy.migrations.names import order
+from pg_deploy.parsing.statements import split
 
 CASES = Path(__file__).resolve().parents[1] / "cases" / "dialects"
 
@@ -101,3 +104,53 @@ def test_a_name_that_is_proposed_is_free(tmp_path: Path, name: str, taken: str) 
         (tmp_path / each).write_text("select 1;\n")
     (fault,) = scan_folder(tmp_path).faults
     assert f"rename it to {taken[:-4]}_2.sql" in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("select :'x';\nselect 'a: b', 1::int;\n-- :z\nselect :y;", "look at line 4 too"),
+        ("select 1\ngo\nselect 2\nGO\nselect 3\n", "look at line 4 too"),
+        ("select {{ a }};\nselect 1;\nselect {% b %};", "look at line 3 too"),
+        ("begin;\nselect 1;\ncommit;\nbegin;\nselect 2;\ncommit;\nselect 3;", r"\(and those in lines 3, 4, 6\)"),
+        (
+            "savepoint a;\ndelete from t;\nrollback to savepoint a;",
+            "what a rollback takes back is to be removed with it",
+        ),
+        ("\\set ON_ERROR_STOP on\nselect 1;", "a switch of psql's own"),
+        ("s\0e\0l\0e\0c\0t\0 \0001\0;\0", "save it as UTF-8"),
+    ],
+)
+def test_one_run_tells_of_all_that_is_alike(text: str, words: str) -> None:
+    """Else each of them costs a run, and the second message reads like the first."""
+    with pytest.raises(PgDeployError, match=words):
+        split(text, file="20250101000000_x.sql")
+
+
+def test_a_migration_in_code_beside_sql_is_named(tmp_path: Path) -> None:
+    """Else half of a folder is deployed, and the report says that everything is."""
+    (tmp_path / "20250101000000_a.sql").write_text("select 1;")
+    (tmp_path / "20250102000000_add_b.js").write_text("exports.up = (knex) => knex.schema.createTable('b');")
+    assert scan_folder(tmp_path).passed_over == ("20250102000000_add_b.js",)
+
+
+@pytest.mark.parametrize("version", ["9999", "20240101000000", "009"])
+def test_the_renames_of_a_version_that_stands_twice_keep_the_order(tmp_path: Path, version: str) -> None:
+    """Else who does what the message says runs 28 files before those that they build on: "10000_" comes before "9999_"."""
+    names = [f"{version}_{number:02}.sql" for number in range(13)]
+    for name in ("202509281_first.sql", *names):
+        (tmp_path / name).write_text("select 1;")
+    (fault,) = scan_folder(tmp_path).faults
+    assert isinstance(fault, DuplicateVersionError)
+    before = sorted(["202509281_first.sql", *names])
+
+    renamed = dict(re.findall(r'"(\S+)" to "(\S+)"', str(fault)))
+    assert len(renamed) == len(names) - 1
+    after = {name: renamed.get(name, name) for name in before}
+    assert len({new.split("_")[0] for new in after.values()}) == len(before)
+    moved = sorted(before, key=lambda name: order(after[name].split("_")[0]))
+    rest = [name for name in before if name not in names]
+    assert [name in names for name in moved] == [
+        name in names for name in sorted(before, key=lambda n: order(n.split("_")[0]))
+    ]
+    assert [name for name in moved if name in rest] == rest

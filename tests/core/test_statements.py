@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from pg_deploy.errors import (
     SqlSyntaxError,
     TransactionControlError,
 )
-from pg_deploy.parsing import cutting
+from pg_deploy.parsing import bulk, cutting
 from pg_deploy.parsing.characters import suspect
 from pg_deploy.parsing.statements import ConcurrentIndex, Lock, ObjectName, Statement, segments, split, split_check
 
@@ -538,8 +539,8 @@ def test_a_summary_is_one_short_line_without_comments() -> None:
 def test_a_large_text_is_cut_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its trees are made one at a time, or fifty megabytes of rows would take gigabytes; what comes out is the same."""
     texts = [path.read_text() for path in sorted(FOREIGN.glob("*.sql"))]
-    whole = [split(text, file="f") for text in texts]
-    monkeypatch.setattr(cutting, "_WHOLE_UP_TO", 0)
+    whole = [tuple(replace(each, brief="") for each in split(text, file="f")) for text in texts]
+    _nothing_is_short(monkeypatch)
     apart: list[bool] = []
     one_by_one = cutting._one_by_one
 
@@ -550,7 +551,8 @@ def test_a_large_text_is_cut_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(cutting, "_one_by_one", watched)
 
-    assert [split(text, file="f") for text in texts] == whole
+    again = [tuple(replace(each, brief="") for each in split(text, file="f")) for text in texts]
+    assert again == whole
     # A body in standard SQL is cut by the parser alone.
     assert apart.count(False) == 1
     assert apart.count(True) == len(texts) - 1
@@ -560,14 +562,25 @@ def test_of_many_rows_of_constants_one_is_kept_in_the_tree_and_what_calls_a_func
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The tree is thirty times as large as the text, and each row says the same as the first, unless it calls something."""
-    monkeypatch.setattr(cutting, "_WHOLE_UP_TO", 0)
-    text = "insert into t values (1, 'first;'), (2, null), (3, 'third');\ninsert into t values (1, 'a'), (2, clock());"
+    _nothing_is_short(monkeypatch)
+    first = "insert into t values (1, 'first;'), (2, null),\n(3, 'third')"
+    last = "insert into t values (1, 'a'), (2, clock())"
+    text = f"{first} ;\n-- values (1), (2)\n{first}\n;\n{last}"
 
-    bulk, calls = (str(each.tree) for each in cutting.parse(text, file="f"))
+    many, again, calls = cutting.parse(text, file="f")
 
-    assert "first;" in bulk
-    assert "third" not in bulk
-    assert "clock" in calls
+    assert "first;" in str(many.tree)
+    assert "third" not in str(many.tree)
+    assert "clock" in str(calls.tree)
+    assert many.brief == "insert into t values (1, 'first;')"
+    assert [each.sql for each in (many, again, calls)] == [first, f"-- values (1), (2)\n{first}", last]
+    assert [each.line for each in (many, again, calls)] == [1, 4, 7]
+
+
+def _nothing_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    bulk.brief.cache_clear()
+    monkeypatch.setattr(bulk, "SHORT", 0)
+    monkeypatch.setattr(cutting, "SHORT", 0)
 
 
 def test_a_look_alike_names_those_that_follow_it() -> None:

@@ -206,7 +206,7 @@ def test_a_migration_without_a_companion_is_deployed_and_called_unprotected(
     # The second failed between its segments; the catalog says how the first of them is undone.
     assert result.group(indexed)["apply"] == "failed"
     assert result.group(indexed)["rollback"] == "success"
-    assert f"{indexed} brings no rollback.sql: this one is generated from the catalog, unproven" in result.text
+    assert f"{indexed}: this rollback is generated from the catalog as it is now, unproven" in result.text
     assert database.invalid_indexes == []
     assert database.attempts == [("20250101000000", "verified"), ("20250102000000", "rolled_back")]
     assert database.history == ["20250101000000"]

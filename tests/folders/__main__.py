@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 import tempfile
 import time
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="pg-deploy-folders-") as area:
         # Named as the tests' own, so that a killed run's is removed by the next session of tests.
         directory = Path(tempfile.gettempdir()) / f"pg-deploy-test-{os.getpid()}"
-        at = cluster.ensure(directory, scale=0.02, port=next_free_port(20000))
+        at = cluster.ensure(directory, scale=0.02, port=next_free_port(20000 + secrets.randbelow(10000)))
         try:
             for folder in arguments:
                 for case in cases_in(Path(folder).resolve(), scratch=Path(area)):

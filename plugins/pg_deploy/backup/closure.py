@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.migrations.migration import Migration
+from pg_deploy.parsing.bulk import brief
 from pg_deploy.session import Connection
 
 _SQL = PROJECT / "sql" / "backup"
@@ -45,7 +46,7 @@ def find_closure(connection: Connection, migrations: Iterable[Migration]) -> Clo
 
 
 def _texts(migration: Migration) -> list[str]:
-    found = [migration.file.sql, migration.rollback or ""]
+    found = [brief(migration.file.sql).text, migration.rollback or ""]
     found += [check.sql for check in migration.checks]
     for benchmark in migration.benchmarks:
         found += [benchmark.after.sql, benchmark.before.sql if benchmark.before else ""]

@@ -128,7 +128,9 @@ def restore(
     else:
         _run(excused, programs, folder, admin, rest_of_it, jobs, expected, unexpected)
     if unexpected:
-        raise RestoreFailedError(manifest.name, [*unexpected, *lacking], cause=programs.older_than(manifest.server_version))
+        raise RestoreFailedError(
+            manifest.name, [*unexpected, *lacking], cause=programs.older_than(manifest.server_version)
+        )
     log.info("  restored in %s", format_duration(time.monotonic() - started))
     return Restored(tuple(notes), tuple(expected), tuple(stand_ins), login_triggers)
 

@@ -142,6 +142,8 @@ def _in_block(found: re.Match[str], sql: str) -> str:
         return f"of a partitioned table it is many transactions: name each partition, or use CONCURRENTLY:{_pasted(concurrently)}"
     if "PREPARED" in found[1]:
         return "a transaction that somebody prepared is ended by hand, in psql: it is no change of a migration"
+    if re.match(r"\s*(?:select|call|do|perform|with|execute)\b", sql, re.IGNORECASE):
+        return f"no function and no DO block can run {found[1]}: write that statement itself into a migration of its own, without the call"
     return f"{found[1]} runs in no transaction: put it into a migration of its own:{_pasted(summary_of(sql) + ';')}"
 
 

@@ -36,7 +36,7 @@ def _changes(sql: str, statements: Sequence[Statement], made: set[Key], there: s
     new = _New(made, there)
     found = []
     for statement in statements:
-        (raw,) = parse(statement.sql, file="migration")
+        (raw,) = parse(statement.brief, file="migration")
         name, stmt = opened(raw.tree)
         if not statement.writes_rows:
             new.read(name, stmt)
@@ -103,7 +103,8 @@ def add_row_refusals(draft: Draft, sql: str, going: AbstractSet[Key] = frozenset
     if not sql.strip():
         return
     statements = split(sql, file="migration")
-    for change in _changes(sql, statements, draft.gone | going, set(draft.before)):
+    # What goes next, with what an older migration of the set made, takes its rows along.
+    for change in _changes(sql, statements, draft.gone | going, draft.before.keys() - going):
         draft.refusals.add(
             Refusal(f"rows of {change.table or 'tables'}", f"line {change.line} changed them: {change.summary}")
         )

@@ -229,6 +229,11 @@ def _written_in_code(text: str) -> tuple[str, str]:
     )
 
 
+def code_beside(directory: Path) -> tuple[str, ...]:
+    """The files that are migrations in code by their names: nobody here runs them. Reads names only."""
+    return tuple(sorted(entry.name for entry in directory.iterdir() if _CODE.fullmatch(entry.name) and entry.is_file()))
+
+
 def foreign_folder(directory: Path) -> Iterator[ForeignFolderError]:
     """What the folder itself says of another tool. Reads names only."""
     names = sorted(entry.name for entry in directory.iterdir())
@@ -239,7 +244,8 @@ def foreign_folder(directory: Path) -> Iterator[ForeignFolderError]:
             "Sqitch",
             "it has a sqitch.plan, which holds the order, and revert/, which holds the rollbacks",
             "write one file <14 digits>_<name>.sql for each line of the plan from deploy/<change>.sql, and put"
-            " revert/<change>.sql into <14 digits>_<name>/rollback.sql",
+            ' revert/<change>.sql into <14 digits>_<name>/rollback.sql, both without the line "-- Deploy …" or "-- Revert …";'
+            " then take sqitch.plan, deploy/, revert/ and verify/ out of the folder",
         )
     for inside, tool in (("migration.sql", "Prisma"), ("up.sql", "Hasura or Diesel")):
         mine = [name for name in folders if (directory / name / inside).is_file()]
@@ -268,7 +274,7 @@ def foreign_folder(directory: Path) -> Iterator[ForeignFolderError]:
             f"{changelogs[0]} holds what is to run and how it is taken back",
             "let `liquibase update-sql` write the SQL, and put it into a file <14 digits>_<name>.sql",
         )
-    code = [name for name in names if _CODE.fullmatch(name)]
+    code = code_beside(directory)
     if code and not any(name.lower().endswith(".sql") for name in names):
         tool, sql = _written_in_code((directory / code[0]).read_text(encoding="utf-8", errors="replace")[:_READ])
         yield ForeignFolderError(

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from pg_deploy.parsing.bulk import brief
+
 # What JavaScript's String.trim() takes off; Python's str.strip() differs in U+FEFF, U+0085 and U+001C to U+001F.
 _SPACE = (
     "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -55,7 +57,9 @@ class _Place:
     in_parentheses: bool = False
 
 
-def _pieces(text: str) -> list[str]:
+def _pieces(whole: str) -> list[str]:
+    short = brief(whole)
+    text = short.text
     pieces: list[str] = []
     place = _Place()
     start = at = 0
@@ -72,11 +76,11 @@ def _pieces(text: str) -> list[str]:
         elif kind == "semicolon":
             place.begins = at
             if not place.in_parentheses and not place.open_bodies:
-                pieces.append(text[start:at])
+                pieces.append(whole[short.place(start) : short.place(at)])
                 start = at
         else:
             at = _after_literal(text, mark)
-    pieces.append(text[start:])
+    pieces.append(whole[short.place(start) :])
     return pieces
 
 

@@ -24,12 +24,13 @@ from pg_deploy.errors import (
     UnknownProofError,
     UnreadableFileError,
 )
-from pg_deploy.migrations.dialects import foreign_folder, promises, refuse_other_names, refuse_other_tools
+from pg_deploy.migrations.dialects import code_beside, foreign_folder, promises, refuse_other_names, refuse_other_tools
 from pg_deploy.migrations.folder import sql_names, stems
 from pg_deploy.migrations.manifest import UNPROTECTED, BenchmarkTerms, Manifest, read_manifest
 from pg_deploy.migrations.names import NAME, is_passed_over, many_dashes, order, refuse_bad_name
 from pg_deploy.migrations.reading import read_text
 from pg_deploy.migrations.touches import touched
+from pg_deploy.parsing.bulk import brief
 from pg_deploy.parsing.statements import Segment, Statement, segments, split, split_check
 
 _DIRECTIVES = {"check": ("writes", "rehearsal"), "benchmark": ("writes",)}
@@ -143,7 +144,7 @@ class Migration:
         return tuple(
             f'line {line}: "{comment}" is a word to another tool, which nobody here honours: what cannot run in a transaction '
             "runs alone, the statements between two such share one"
-            for line, comment in promises(self.file.sql)
+            for line, comment in promises(brief(self.file.sql).text)
         )
 
     @property
@@ -220,7 +221,7 @@ def scan_folder(directory: Path) -> Folder:
         raise InvalidMigrationsError((UnknownMigrationError(str(directory), ()),))
     whole = tuple(foreign_folder(directory))
     names = sql_names(directory)
-    passed_over = []
+    passed_over = [*code_beside(directory)]
     for name in names:
         try:
             refuse_other_names(name, names)
@@ -252,9 +253,14 @@ def scan_folder(directory: Path) -> Folder:
 def _repeated(version: str, files: list[str], taken: set[str]) -> DuplicateVersionError:
     """The fault, with renames that leave the order as it is: a second later each, or the first ones a digit longer."""
     later = [f"{int(version) + number:0{len(version)}d}" for number in range(1, len(files))]
-    if not taken & set(later):
+    between = [other for other in taken if order(version) < order(other) <= order(later[-1])]
+    if not between and sorted([version, *later], key=order) == [version, *later]:
         return DuplicateVersionError(version, files, dict(zip(files[1:], later, strict=True)))
-    return DuplicateVersionError(version, files, {name: f"{version}{n}" for n, name in enumerate(files[:-1])})
+    width = len(str(len(files)))
+    while any(f"{version}{number:0{width}d}" in taken for number in range(len(files))):
+        width += 1
+    longer = {name: f"{version}{number:0{width}d}" for number, name in enumerate(files[:-1])}
+    return DuplicateVersionError(version, files, longer)
 
 
 def load_all(files: tuple[MigrationFile, ...]) -> tuple[Migration, ...]:
@@ -279,7 +285,7 @@ def load(file: MigrationFile) -> Migration:
     """`file` parsed, with its companion. Reads files only; raises InvalidMigrationsError naming every fault."""
     faults: list[PgDeployError] = []
     with _noting(faults):
-        refuse_other_tools(file.sql, file=file.path.name)
+        refuse_other_tools(brief(file.sql).text, file=file.path.name)
         statements = split(file.sql, file=file.path.name)
     companion = file.companion
     if not companion.is_dir():

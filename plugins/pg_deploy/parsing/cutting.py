@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pglast import parser
 
 from pg_deploy.errors import CopyDataError, EmptyMigrationError, PsqlCommandError, SqlSyntaxError
+from pg_deploy.parsing.bulk import SHORT, brief
 from pg_deploy.parsing.characters import suspect, visible
 from pg_deploy.parsing.newer import newer_syntax
 from pg_deploy.parsing.remnants import explained, instead_of
@@ -23,21 +24,19 @@ _QUOTING_A_STRING = re.compile(r""" at or near "(?:[^"]*['$]|(?=.*\n)|.{60}).*\Z
 _RESTRICT = re.compile(r"\\(?:un)?restrict[ \t]+\w+[ \t]*(?=\r?\n|\Z)")
 _DEEPEST = 20_000  # nested expressions, e.g. a chain of thousands of `||`
 _FRAMES_A_LEVEL = 4
-_WHOLE_UP_TO = 20_000
-"""Characters of a text that is parsed in one go."""
-_VALUES = re.compile(r"\bvalues\s*(?=\()", re.IGNORECASE)
-_CONSTANT = r"(?:[-+]?\d+(?:\.\d+)?|'(?:[^']|'')*'|null|true|false)"
-_ROW = rf"\(\s*{_CONSTANT}(?:\s*,\s*{_CONSTANT})*\s*\)"
-_ROWS = re.compile(rf"(?P<first>{_ROW})(?:\s*,\s*{_ROW})+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class RawStatement:
-    """A statement's text, the line of its first token (from 1), and its syntax tree."""
+    """A statement's text, the line of its first token (from 1), and its syntax tree.
+
+    `brief` is the text that the tree is of: of many constant rows the first alone.
+    """
 
     sql: str
     line: int
     tree: object
+    brief: str
 
 
 def parse(text: str, *, file: str) -> tuple[RawStatement, ...]:
@@ -48,10 +47,12 @@ def parse(text: str, *, file: str) -> tuple[RawStatement, ...]:
     """
     text = text.removeprefix(_BOM)
     if (nul := text.find("\0")) >= 0:  # the parser would stop there and silently lose what follows
-        raise _syntax_error(text, nul, "a NUL character: delete it", file)
+        is_wide = text.count("\0") > len(text) // 4
+        wide = "many NUL characters, as UTF-16 without a byte-order mark has them: save it as UTF-8"
+        raise _syntax_error(text, nul, wide if is_wide else "a NUL character: delete it", file)
     if (found := suspect(text)) is not None:
         raise _syntax_error(text, found.place, found.reason, file)
-    statements = (_one_by_one(text) if len(text) > _WHOLE_UP_TO else None) or _as_a_whole(text, file)
+    statements = (_one_by_one(text) if len(text) > SHORT else None) or _as_a_whole(text, file)
     if not statements:
         raise EmptyMigrationError(file)
     for raw in statements:
@@ -76,7 +77,7 @@ def _as_a_whole(text: str, file: str) -> list[RawStatement]:
         line += data.count(b"\n", counted, first)
         counted = first
         after_previous = end + 1
-        statements.append(RawStatement(sql, line, node.get("stmt")))
+        statements.append(RawStatement(sql, line, node.get("stmt"), sql))
     return statements
 
 
@@ -87,33 +88,26 @@ def _one_by_one(text: str) -> list[RawStatement] | None:
     """
     statements: list[RawStatement] = []
     line, counted = 1, 0
+    short = brief(text)
     try:
         # Where the scanner takes a semicolon inside of a body for an end, its piece is no statement.
-        for piece in parser.split(text, with_parser=False, only_slices=True):
-            sql, tree = _bulk(text[piece]) or _tree_of(text[piece])
+        for piece in parser.split(short.text, with_parser=False, only_slices=True):
+            sql, tree = _tree_of(short.text[piece])
             nodes = items(tree.get("stmts"))
             if len(nodes) > 1:
                 return None
             for node in nodes:
                 data = sql.encode()
                 first = piece.start + len(data[: _first_token(data, _number(node.get("stmt_location")))].decode())
-                line += text.count("\n", counted, first)
+                line += short.text.count("\n", counted, first)
                 counted = first
-                statements.append(RawStatement(sql.strip(), line, node.get("stmt")))
+                whole = text[short.place(piece.start) : short.place(piece.stop)]
+                # Without rows left out it is the same, but for psql's lines.
+                whole = sql if len(whole) == len(sql) else whole
+                statements.append(RawStatement(whole.strip(), line, node.get("stmt"), sql.strip()))
     except parser.ParseError:
         return None
     return statements
-
-
-def _bulk(sql: str) -> tuple[str, dict[str, object]] | None:
-    """The text and tree of an INSERT of many constant rows, in the tree the first alone: the others say nothing more of what it does."""
-    values = _VALUES.search(sql)
-    rows = _ROWS.match(sql, values.end()) if values else None
-    if rows is None:
-        return None
-    tree = _tree(parser.parse_sql_json(f"{sql[: rows.end('first')]}{sql[rows.end() :]}"))
-    kinds = [opened(node.get("stmt"))[0] for node in items(tree.get("stmts"))]
-    return (sql, tree) if kinds == ["InsertStmt"] else None
 
 
 def _number(value: object) -> int:

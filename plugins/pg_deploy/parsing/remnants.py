@@ -30,7 +30,7 @@ _PSQL = (
     ),
 )
 _TEMPLATES = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|\$\{[^}\n]*\}|\$\([^)\n]*\)|%\(\w+\)s|@@?\w+@|\[\[.*?\]\]")
-_VARIABLE = re.compile(r""":(?:'\w+'|"\w+"|\{\?\w+\}|[A-Za-z_]\w*)""")
+_VARIABLE = re.compile(r"""(?<![:\w]):(?:'\w+'|"\w+"|\{\?\w+\}|[A-Za-z_]\w*)""")
 _MERGE = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?\r?$", re.MULTILINE)
 _WORDS = re.compile(r"[A-Za-z]+")
 _BEGIN = (
@@ -40,8 +40,19 @@ _BEGIN = (
 _BEGINNINGS = frozenset(_BEGIN.split())
 
 
+_GO = re.compile(r"^[ \t]*go[ \t]*;?[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_DELIMITER = re.compile(r"^[ \t]*delimiter\b.*$", re.IGNORECASE | re.MULTILINE)
+_SWITCHES = re.compile(
+    r"\\(?:un)?set\s+(?:ON_ERROR_STOP|ON_ERROR_ROLLBACK|AUTOCOMMIT|ECHO\w*|QUIET|VERBOSITY|SHOW_\w+|HIDE_\w+|PROMPT\d|HIST\w+|"
+    r"SINGLE\w+|FETCH_COUNT)\b"
+)
+_MOST_LINES = 12
+
+
 def instead_of(command: str) -> str:
     """What to write instead of a command of psql, given with its backslash."""
+    if _SWITCHES.match(command):
+        return "delete it: it is a switch of psql's own, and here every failed statement stops the file"
     name = re.match(r"\\(\S*)", command)
     word = name.group(1) if name else ""
     return next((todo for pattern, todo in _PSQL if re.fullmatch(pattern, word)), "replace it by SQL, or delete it")
@@ -63,27 +74,29 @@ def explained(text: str, place: int) -> tuple[int, str] | None:
             return (
                 begin + template.start(),
                 f"{template.group()[:40]} is for a template, and files are sent as they are: let your tool write the file, or "
-                "write the value",
+                f"write the value{_also(_TEMPLATES, text, line, begin)}",
             )
     if (variable := _VARIABLE.match(text, place)) or (variable := _VARIABLE.match(text, max(0, place - 1))):
         return (
             variable.start(),
             f"{variable.group()} is a variable of psql, which no server knows: write the value itself (or current_user, or "
-            "current_setting('…') in a do block)",
+            f"current_setting('…') in a do block){_also(_VARIABLE, text, line, begin)}",
         )
     if line.strip().lower().rstrip(";") == "go" or re.search(
         r"^[ \t]*go[ \t]*\r?$", _before(text, place), re.IGNORECASE | re.MULTILINE
     ):
-        found = re.search(r"^[ \t]*go[ \t]*;?[ \t]*\r?$", text, re.IGNORECASE | re.MULTILINE)
+        found = _GO.search(text)
         at = found.start() if found else place
         return (
             at,
-            "GO ends a batch in SQL Server's tools, no statement here: delete it and end the statement before it with ;",
+            "GO ends a batch in SQL Server's tools, no statement here: delete it and end the statement before it with ;"
+            + _also(_GO, text, "", at),
         )
     if re.match(r"[ \t]*delimiter\b", line, re.IGNORECASE):
         return (
             begin,
-            "DELIMITER is a command of MySQL's client: delete it; a function's body stands between $$ and $$ here",
+            "DELIMITER is a command of MySQL's client: delete it and write ; where the delimiter stands; a function's body is "
+            f"between $$ and $$ here{_also(_DELIMITER, text, line, begin)}",
         )
     if text.startswith("`", place) or "`" in line[: place - begin + 1]:
         return begin + line.index("`"), 'a back-tick quotes names in MySQL: write "name", or the bare name'
@@ -99,6 +112,18 @@ def explained(text: str, place: int) -> tuple[int, str] | None:
     if re.match(r"[ \t]*for[ \t]+\w+[ \t]*,", line, re.IGNORECASE):
         return place, "a policy is for one command, or for all: write one policy for each command, or FOR ALL"
     return _missing_semicolon(text, place)
+
+
+def _also(pattern: re.Pattern[str], text: str, line: str, begin: int) -> str:
+    """Where else the same stands, so that one run tells of all of it; lines that only begin a comment are passed over."""
+    lines = dict.fromkeys(
+        text.count("\n", 0, found.start()) + 1
+        for found in pattern.finditer(text)
+        if not begin <= found.start() <= begin + len(line)
+        and not text[text.rfind("\n", 0, found.start()) + 1 : found.start()].lstrip().startswith("--")
+    )
+    named = ", ".join(map(str, list(lines)[:_MOST_LINES])) + (", …" if len(lines) > _MOST_LINES else "")
+    return f"; look at {'line' if len(lines) == 1 else 'lines'} {named} too" if lines else ""
 
 
 def _before(text: str, place: int) -> str:

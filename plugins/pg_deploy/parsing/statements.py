@@ -52,7 +52,7 @@ class Statement:
     relations that existed before the statement's transaction. `opaque`: what it locks cannot be read. `unseen`: it may
     change objects that it does not name. `session_state`: it leaves a setting or a lock in the session. `commits`: it
     ends transactions itself, so it runs in none. `may_find_it_there`: what it creates may have been there before.
-    `summary` is one line for logs, without comments and secrets.
+    `summary` is one line for logs, without comments and secrets. `brief` is `sql` but for bulk rows: of many constant rows the first.
     """
 
     ordinal: int
@@ -71,6 +71,7 @@ class Statement:
     creates: tuple[ObjectName, ...]
     drops: tuple[ObjectName, ...]
     summary: str
+    brief: str
 
     @property
     def strong(self) -> bool:
@@ -154,6 +155,7 @@ def _statement(ordinal: int, raw: RawStatement, *, commits: bool) -> Statement:
         creates=created_objects(raw.tree),
         drops=dropped_objects(raw.tree),
         summary=summary_of(raw.sql),
+        brief=raw.brief,
     )
 
 
@@ -165,9 +167,9 @@ def _without_outer_transaction(parsed: tuple[RawStatement, ...], file: str) -> t
     inner = parsed[1:-1] if _encloses(parsed) else parsed
     enclosed = inner is not parsed
     by_itself = alone([(raw.sql, raw.tree) for raw in inner])
+    if controls := [raw for raw in inner if _is_transaction_control(raw)]:
+        raise TransactionControlError(file, controls[0].line, summary_of(controls[0].sql), _instead_of(controls))
     for raw, commits in zip(inner, by_itself, strict=True):
-        if _is_transaction_control(raw):
-            raise TransactionControlError(file, raw.line, summary_of(raw.sql), _REMEDY)
         if enclosed and (commits or not runs_in_transaction(raw.tree)):
             remedy = f"remove it and its end: {kind_of(raw.tree)} in line {raw.line} cannot run in a transaction"
             raise TransactionControlError(file, parsed[0].line, summary_of(parsed[0].sql), remedy)
@@ -176,6 +178,16 @@ def _without_outer_transaction(parsed: tuple[RawStatement, ...], file: str) -> t
             file, parsed[0].line, summary_of(parsed[0].sql), "there is nothing between it and its end"
         )
     return inner
+
+
+def _instead_of(controls: Sequence[RawStatement]) -> str:
+    """What to do about all of them: one run tells of each."""
+    remedy = _REMEDY
+    if len(controls) > 1:
+        remedy += f" (and those in lines {', '.join(str(raw.line) for raw in controls[1:])})"
+    if any(text(opened(raw.tree)[1].get("kind")).startswith("TRANS_STMT_ROLLBACK") for raw in controls):
+        remedy += "; what a rollback takes back is to be removed with it"
+    return remedy
 
 
 def _encloses(parsed: tuple[RawStatement, ...]) -> bool:

@@ -15,6 +15,19 @@ class Split(Protocol):
     """One statement as a file is cut into them."""
 
     @property
+    def brief(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def summary(self) -> str: ...
+
+
+class SqlStatement(Protocol):
+    """One statement of a migration, without its bulk, and with the name of its file."""
+
+    @property
+    def file(self) -> str: ...
+    @property
     def sql(self) -> str: ...
     @property
     def line(self) -> int: ...
@@ -22,16 +35,9 @@ class Split(Protocol):
     def summary(self) -> str: ...
 
 
-class SqlStatement(Split, Protocol):
-    """One statement of a migration, with the name of its file."""
-
-    @property
-    def file(self) -> str: ...
-
-
 @dataclass(frozen=True)
 class FileStatement:
-    """A statement and the file it stands in: what preflight's readers take."""
+    """A statement, without its bulk, and the file it stands in: what preflight's readers take."""
 
     file: str
     sql: str
@@ -41,7 +47,7 @@ class FileStatement:
 
 def in_file(file: str, statements: Iterable[Split]) -> tuple[FileStatement, ...]:
     """`statements`, as a file was cut into them, with the file's name put to each."""
-    return tuple(FileStatement(file, each.sql, each.line, each.summary) for each in statements)
+    return tuple(FileStatement(file, each.brief, each.line, each.summary) for each in statements)
 
 
 def parsed(sql: str) -> tuple[Any, ...]:

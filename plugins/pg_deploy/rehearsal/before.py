@@ -83,7 +83,7 @@ class Before:
             each.transactional
             and not (each.opaque or each.writes_rows or each.commits)
             and each.kind.startswith(ALONE)
-            and not self._grants.tables_of(each.sql)
+            and not self._grants.tables_of(each.brief)
             for each in migration.statements
         )
 

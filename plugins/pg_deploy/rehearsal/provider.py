@@ -60,11 +60,11 @@ class ProviderObserver(Observer):
     @contextmanager
     def around_statement(self, connection: Connection, statement: Statement) -> Iterator[None]:
         """The tables belong to the role while the statement runs, or it is a superuser."""
-        if self.grants.is_run_as_superuser(statement.sql):
+        if self.grants.is_run_as_superuser(statement.brief):
             with self._as_superuser(connection):
                 yield
             return
-        tables = sorted(self.grants.tables_of(statement.sql))
+        tables = sorted(self.grants.tables_of(statement.brief))
         if not tables:
             yield
             return

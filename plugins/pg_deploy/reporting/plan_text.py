@@ -34,8 +34,8 @@ def passed_over_line(names: Sequence[str]) -> str:
     """What is no migration by its name, in a sentence: the first thing that plan, approval and report say."""
     shown = ", ".join(f'"{name}"' for name in names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     return (
-        f"passed over, as the Supabase CLI does, because no digits come first in the name: {shown}; what is to be deployed is "
-        "named <14 digits>_<name>.sql"
+        f"passed over, as the Supabase CLI does, because of their names: {shown}; what is to be deployed is SQL, in a file named "
+        "<14 digits>_<name>.sql"
     )
 
 

@@ -67,7 +67,7 @@ def _for_subscribers(statement: Statement, published: dict[str, str]) -> Iterato
 def _stopping(statement: Statement) -> str:
     if statement.kind == "truncate":
         return "the subscriber's rows are truncated too"
-    _, stmt = opened(parse(statement.sql, file="")[0].tree)
+    _, stmt = opened(parse(statement.brief, file="")[0].tree)
     if statement.kind == "alter table" and stmt.get("renameType") in ("OBJECT_TABLE", "OBJECT_COLUMN"):
         return "another name, which the subscriber does not know: rename it there at the same time"
     for each in items(stmt.get("cmds")):

@@ -113,12 +113,18 @@ class MigrationView:
     @property
     def sql(self) -> str:
         """The change as it was deployed, strings masked in lines that may hold a secret."""
-        return masked(self.pinned.sql)
+        return _shown(self.pinned.sql, f"{self.pinned.stem}.sql")
 
     @property
     def rollback(self) -> str | None:
         """What undoes it, masked alike."""
-        return None if self.pinned.rollback is None else masked(self.pinned.rollback)
+        return (
+            None if self.pinned.rollback is None else _shown(self.pinned.rollback, f"{self.pinned.stem}/rollback.sql")
+        )
+
+
+_MOST_SHOWN = 200_000
+"""Characters of a text on a page."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +176,14 @@ def _may_miss_data(held: Deployment, report: Report) -> bool:
     """Whether it changed the target and did not end well: where nothing was begun, nothing has to come back."""
     was_begun = any(outcome.attempt is not None for outcome in report.outcomes)
     return was_begun and held.state in ("failed", "rolled_back") and held.dag_id != ROLLBACK_DAG
+
+
+def _shown(sql: str, file: str) -> str:
+    """The beginning of a text, masked, and where the rest of a long one is: a page of fifty megabytes helps nobody."""
+    if len(sql) <= _MOST_SHOWN:
+        return masked(sql)
+    rest = f"{len(sql) - _MOST_SHOWN:,} more characters are not shown here"
+    return f"{masked(sql[:_MOST_SHOWN])}\n\n-- {rest}: see {file}, or deploy_ledger.planned_migration"
 
 
 def masked(sql: str) -> str:

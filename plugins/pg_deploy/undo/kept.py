@@ -15,6 +15,7 @@ from psycopg import sql
 
 from pg_deploy.catalog.objects import Address, Objects
 from pg_deploy.catalog.reader import Facts
+from pg_deploy.inverse.names import owner_of
 from pg_deploy.parsing.statements import Segment
 from pg_deploy.session import Connection
 
@@ -118,7 +119,11 @@ def kept_of(connection: Connection, before: Facts, here: Objects | None) -> Kept
         address: f"{key[0]} {key[1]}"
         for key, address in was.addresses.items()
         # What is generated follows from the other columns.
-        if key[0] in _HOLDS and not (key in before.by_key and "generated" in before.by_key[key].properties)
+        if key[0] in _HOLDS
+        and not (key in before.by_key and "generated" in before.by_key[key].properties)
+        and (
+            key[0] != "column" or any((kind, owner_of(key[1])) in before.by_key for kind in ("table", "foreign table"))
+        )
     }
     names = {address: name for address, name in names.items() if address in still}
     return Kept(names, _files(connection, [oid for _, oid, number in names if number == 0]))

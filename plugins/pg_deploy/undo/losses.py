@@ -134,8 +134,12 @@ def _count(connection: Connection, relation: str, column: str | None) -> int | N
         row = connection.execute(query).fetchone()
     except (psycopg.errors.QueryCanceled, psycopg.errors.InsufficientPrivilege):
         return None
-    except psycopg.errors.ObjectNotInPrerequisiteState:
-        # A materialized view that was never filled.
+    except (
+        psycopg.errors.ObjectNotInPrerequisiteState,  # a materialized view that was never filled
+        # Of a set, a newer migration dropped it, with what was in it: there is nothing left to lose.
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.UndefinedColumn,
+    ):
         return 0
     finally:
         connection.execute("select set_config('statement_timeout', '0', false)")

@@ -102,7 +102,7 @@ class Doing:
         return frozenset(may) - self.own_of(found, before) - self.others - parts_of(found.added, self.others)
 
     def _names(self, fact: Fact, above: Mapping[str, frozenset[str]]) -> bool:
-        return any(_is_named(fact, statement, _tokens(statement.sql), above) for statement in self.statements)
+        return any(_is_named(fact, statement, _tokens(statement.brief), above) for statement in self.statements)
 
     def _may_have_changed(self, fact: Fact, above: Mapping[str, frozenset[str]]) -> bool:
         relation = relation_of(fact)
@@ -110,7 +110,7 @@ class Doing:
             return False
         names = {_plain(each) for each in (relation, *above.get(relation, ()))}
         return any(
-            _changes_parts(fact, statement) and bool(names & _tokens(statement.sql)) for statement in self.statements
+            _changes_parts(fact, statement) and bool(names & _tokens(statement.brief)) for statement in self.statements
         )
 
 

@@ -1,0 +1,1 @@
+create table public.t(a int primary key, b text);

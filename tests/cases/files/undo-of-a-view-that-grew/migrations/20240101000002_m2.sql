@@ -1,0 +1,1 @@
+create or replace view public.v as select t.* from public.t;
