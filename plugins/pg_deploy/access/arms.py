@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from pglast import ast, enums, parse_sql
 from pglast.stream import RawStream
@@ -14,8 +15,9 @@ MOST_ARMS = 24
 ROW = "access_proof_row"
 
 
+@lru_cache(maxsize=4096)
 def parse_predicate(text: str) -> ast.Node:
-    """The syntax tree of a predicate."""
+    """The syntax tree of a predicate. Nobody changes a tree in place: `replaced` makes another."""
     statement = parse_sql(f"select where {text}")[0].stmt
     return statement.whereClause
 
@@ -25,6 +27,7 @@ def printed(node: ast.Node) -> str:
     return str(RawStream()(node))
 
 
+@lru_cache(maxsize=4096)
 def row_tree(text: str, table: str) -> ast.Node:
     """The tree of a policy's predicate whose own row is called access_proof_row.
 
