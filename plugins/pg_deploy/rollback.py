@@ -174,7 +174,7 @@ def _goal(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> Goal:
         both.own_of,
         done.doubtful(before, after),
         replace(done, statements=undoing, rehearsed=frozenset()).doubtful_of,
-        going=going(made, before.facts),
+        going=going(made, before.facts | after.facts),
     )
     for line in goal.changed_since:
         job.log.warning("changed since by others: %s", line)

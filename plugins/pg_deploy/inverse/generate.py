@@ -68,7 +68,7 @@ def generate_rollback(
 
     Renames are known by the addresses of the facts, changes of rows from `migration_sql`, the text that led from `before` to
     `after`. With `compared`, values are compared before the answer counts, so types are changed back that may lose some.
-    What `goes` says of the facts before goes next, with what an older migration of the same set made: nothing is done for it.
+    What `goes` says of the facts of both goes next, with what an older migration of the same set made: nothing is done for it.
     """
     renaming = take_back_names(before, after)
     draft = Draft(before.by_key, renaming.facts, after.server_version, compared=compared)
@@ -76,7 +76,7 @@ def generate_rollback(
     difference = compare(before, Facts(frozenset(renaming.facts.values()), after.server_version, after.read_at))
     differing: set[Key] = {(fact.kind, fact.identity) for fact in (*difference.added, *difference.removed)}
     differing |= {(old.kind, old.identity) for old, _ in difference.changed}
-    going = goes(before.facts) if goes is not None else frozenset()
+    going = goes(before.facts | after.facts) if goes is not None else frozenset()
     differing -= going
     apart = {key for key in differing if key[0] in _APART or _scope(draft, key) == "cluster"}
     draft.gone = {key for key in differing if key not in draft.before}

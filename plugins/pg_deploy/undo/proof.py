@@ -134,7 +134,7 @@ def undo_goal(
     return Goal(
         replace(_facts(expected, start), objects=before.objects),
         protected,
-        frozenset(since) | doubtful | (were.keys() & going),
+        frozenset(since) | doubtful | going,
         lines,
         added,
         start,
