@@ -109,7 +109,7 @@ class ForeignFileError(PgDeployError):
                     todo = (
                         'write a file <14 digits>_<name>.sql for each changeset, without the lines that mark it ("--liquibase …", '
                         '"--changeset …"), and what its lines "--rollback …" say, without '
-                        "that word, into <14 digits>_<name>/rollback.sql"
+                        'that word, into <14 digits>_<name>/rollback.sql (of "empty" and "not required" none)'
                     )
                 if "no transaction" in mark.lower():
                     todo += "; what cannot run in a transaction runs outside of one here without being told"
@@ -134,18 +134,31 @@ class ForeignFolderError(PgDeployError):
 
 
 class DuplicateVersionError(PgDeployError):
-    """Several files of one version. `renames`: to which version each but one is renamed, which leaves the order as it is."""
+    """Several files of one version. `renames`: to which version each but one is renamed, which leaves the order as it is.
 
-    def __init__(self, version: str, files: Sequence[str], renames: Mapping[str, str]) -> None:
+    `taken` are the versions of the folder; `kept`: the file that the history means.
+    """
+
+    def __init__(
+        self,
+        version: str,
+        files: Sequence[str],
+        renames: Mapping[str, str],
+        *,
+        taken: frozenset[str] = frozenset(),
+        kept: str = "",
+    ) -> None:
         self.version = version
         self.files = tuple(files)
+        self.taken = taken
         quoted = " and ".join(f'"{file}"' for file in files)
         said = ", ".join(
             f'"{old}" to "{free}_{old.removesuffix(".sql").split("_", 1)[1]}.sql"' for old, free in renames.items()
         )
         conf = json.dumps({"migrations": list(renames.values())})
+        meant = f', and means "{kept}" by it' if kept else ""
         super().__init__(
-            f"{quoted} have the same version {version}, and the history keeps a version once; rename, for example, {said} "
+            f"{quoted} have the same version {version}, and the history keeps a version once{meant}; rename, for example, {said} "
             "(and the folder of the same name beside each, where there is one), and where their change is in the database "
             "already, adopt it before you deploy: "
             f"make baseline CONF='{conf}', or baseline_migrations with that conf"

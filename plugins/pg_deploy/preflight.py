@@ -14,6 +14,7 @@ from pg_deploy.catalog.drift import drift_lines, read_drift, record_drift
 from pg_deploy.claiming import Identity, claimed
 from pg_deploy.conf import DeployConf
 from pg_deploy.errors import (
+    DuplicateVersionError,
     FolderChangedError,
     MissingRightsError,
     PgDeployError,
@@ -24,7 +25,7 @@ from pg_deploy.ledger.guard import Ownership
 from pg_deploy.lock_finding import LockFinding
 from pg_deploy.lock_lint import lock_lint_lines
 from pg_deploy.migrations.folder import stamp
-from pg_deploy.migrations.migration import Folder, Migration, load, load_usable, scan_folder
+from pg_deploy.migrations.migration import Folder, Migration, load, load_usable, repeated, scan_folder
 from pg_deploy.parsing.bulk import brief
 from pg_deploy.parsing.syntax import in_file
 from pg_deploy.parsing.tree import unquoted
@@ -129,12 +130,20 @@ def beside(faults: Sequence[PgDeployError]) -> Iterator[None]:
         raise PreflightError([*faults, error]) from error
 
 
+def _with_history(fault: PgDeployError, state: planning.State) -> PgDeployError:
+    """Of files that share a version the one that the history means keeps it: another would count as applied."""
+    if not isinstance(fault, DuplicateVersionError) or fault.version not in state.history:
+        return fault
+    return repeated(fault.version, fault.files, fault.taken, applied=state.history[fault.version].name or "")
+
+
 def _plan(connection: Connection, files: Folder, conf: DeployConf) -> Plan:
     state = planning.read_state(connection, files.versions)
     found = planning.make_plan(
         files.files, state, wanted=conf.migrations, out_of_order=conf.out_of_order, faulty=files.faulty
     )
-    faults, settled = files.judged(state.elsewhere)
+    judged, settled = files.judged(state.elsewhere)
+    faults = [_with_history(fault, state) for fault in judged]
     return replace(
         found, faults=(*faults, *found.faults), settled=(*settled, *found.settled), passed_over=files.passed_over
     )

@@ -31,7 +31,7 @@ from pg_deploy.undo.kept import kept_of
 from pg_deploy.undo.losses import say_what_stays
 from pg_deploy.undo.mending import mend, mending_sql
 from pg_deploy.undo.proof import Goal, snapshot_goal, undo_goal
-from pg_deploy.undo.whole_set import going, made_by, older_of_run
+from pg_deploy.undo.whole_set import changed_by, going, made_by, newer_of_run, older_of_run
 from pg_deploy.undo.witnesses import read_doing, statements_of
 
 _PROPERTIES = ("grant", "comment", "default grant", "setting", "membership", "security label")
@@ -175,6 +175,7 @@ def _goal(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> Goal:
         done.doubtful(before, after),
         replace(done, statements=undoing, rehearsed=frozenset()).doubtful_of,
         going=going(made, before.facts | after.facts),
+        of_the_set=changed_by(job.ledger, newer_of_run(job.ledger, job.deployment_id, current)),
     )
     for line in goal.changed_since:
         job.log.warning("changed since by others: %s", line)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pg_deploy.errors import DuplicateVersionError, ForeignFileError, ForeignFolderError, PgDeployError
-from pg_deploy.migrations.migration import load, load_usable, scan_folder
+from pg_deploy.migrations.migration import load, load_usable, repeated, scan_folder
 from pg_deploy.migrations.names import order
 from pg_deploy.parsing.statements import split
 
@@ -154,3 +154,27 @@ def test_the_renames_of_a_version_that_stands_twice_keep_the_order(tmp_path: Pat
         name in names for name in sorted(before, key=lambda n: order(n.split("_")[0]))
     ]
     assert [name for name in moved if name in rest] == rest
+
+
+def test_the_names_that_are_given_keep_the_order_of_the_numbers(tmp_path: Path) -> None:
+    """Here files are sorted as texts: "10_c" would run before "2_b", and where nothing depends on it nobody would see."""
+    for name in ("V1__a.sql", "V2__b.sql", "V10__c.sql", "V1.1__d.sql"):
+        (tmp_path / name).write_text("select 1;")
+    said = " ".join(map(str, scan_folder(tmp_path).faults))
+    assert all(f"rename it to {name}.sql" in said for name in ("01_a", "02_b", "10_c", "<14 digits>_d"))
+
+
+def test_one_byte_that_is_no_utf8_does_not_spoil_the_others(tmp_path: Path) -> None:
+    """Else the line that is given to paste turns every umlaut that is right into two characters."""
+    (tmp_path / "20250101000000_x.sql").write_bytes("select 'Müller';\n".encode() + b"select 'M\xfcller';\n")
+    (fault,) = scan_folder(tmp_path).faults
+    assert "correct this one alone" in str(fault)
+    assert "iconv" not in str(fault)
+
+
+def test_of_files_that_share_a_version_the_one_that_the_history_means_keeps_it() -> None:
+    """Else the other counts as applied, and what it makes is never made."""
+    files = ["20240112000000_trailers.sql", "20240112000000_trucks.sql"]
+    said = str(repeated("20240112000000", files, {"20240112000000"}, applied="trucks"))
+    assert 'means "20240112000000_trucks.sql"' in said
+    assert 'rename, for example, "20240112000000_trailers.sql" to "20240112000001_trailers.sql"' in said

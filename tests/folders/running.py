@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from unittest import mock
 
@@ -71,19 +71,22 @@ def _one(at: Cluster, name: str, step: Step, beside: tuple[str, Look | None], *,
         equal = after.difference(theirs) if ours == "deployed" and theirs is not None else None
         undone, again = "", None
         if undo and ours == "deployed":
-            undone, again = _undo(at, name, after, before)
+            undone, again, undoing = _undo(at, name, after, before)
+            result = replace(result, log=[*result.log, *undoing.log], levels=[*result.levels, *undoing.levels])
     return _judged(step, files, ours, beside[0], equal, undone, again, result)
 
 
-def _undo(at: Cluster, name: str, deployed: Look, before: Look) -> tuple[str, str | None]:
+def _undo(at: Cluster, name: str, deployed: Look, before: Look) -> tuple[str, str | None, Result]:
     with tempfile.TemporaryDirectory() as nothing:
         result = run_dag(
             "rollback_migrations", at.url(database=name), Path(nothing), {"approval": "none", "down_to": "0"}
         )
     now = look(at.bindir, at.admin_url(name))
     if result.state == "success":
-        return "yes", now.difference(before)
-    return ("refused", None) if not now.difference(deployed) else ("failed", now.difference(before))
+        return "yes", now.difference(before), result
+    if not now.difference(deployed):
+        return "refused", None, result
+    return "failed", now.difference(before), result
 
 
 def _judged(

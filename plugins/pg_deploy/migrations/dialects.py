@@ -192,30 +192,44 @@ _IN_CODE = {
 _CODE = re.compile(r"(?:V?\d+|[0-9a-f]{12})[_.-].*\.(?:[cm]?[jt]s|py|rb|php|exs?|go|xml|ya?ml|json|java|kt|cs)")
 
 
-def _own_place(file: str) -> str:
-    """What a migration of another tool would be called here: its own digits, where it has any, and its name."""
+def _own_place(file: str, others: Sequence[str]) -> str:
+    """What a migration of another tool would be called here: its own digits, where it has any, and its name.
+
+    The digits are as many as the longest of `others` has: here files are sorted as texts, and there often as numbers.
+    """
     stem = re.sub(r"(?i)^[vubr](?=\d)|[._-](?:up|down|do|undo|rollback|revert|downgrade)(?=\.sql$)|\.sql$", "", file)
     stem = re.sub(r"(?i)\.sql$|^R__", "", stem)
     found = re.fullmatch(r"(\d+)[._]*_*(.*)", stem)
     if found is None or not found[2]:
         return f"<14 digits>_{stem if found is None else '<name>'}"
-    return f"{found[1]}_{found[2].lstrip('_')}"
+    if re.match(r"(?i)V\d+[._]\d", file):
+        # A version in parts: 1.1 comes between 1 and 2, and none of its digits says so.
+        return f"<14 digits>_{re.sub(r'^[0-9._]+', '', found[2])}"
+    width = max((len(digits[1]) for other in others if (digits := re.match(r"(?i)[vu]?(\d+)", other))), default=0)
+    return f"{found[1].zfill(width)}_{found[2].lstrip('_')}"
 
 
 def refuse_other_names(name: str, others: Sequence[str]) -> None:
     """Raise ForeignFileError where the file's name is another tool's; `others` are the names beside it."""
     if _FLYWAY.fullmatch(name):
         undoes = name[:1] in "Uu"
-        raise ForeignFileError(name, 0, "Flyway (or refinery, Evolve)", name, is_back=undoes, place=_own_place(name))
+        raise ForeignFileError(
+            name, 0, "Flyway (or refinery, Evolve)", name, is_back=undoes, place=_own_place(name, others)
+        )
     if (way := _DIRECTION.fullmatch(name)) is not None:
         is_back = (way["way"] or way["alone"] or way["first"]).lower().rsplit(".", 1)[-1] not in ("up", "do")
         raise ForeignFileError(
-            name, 0, "golang-migrate, sqlx, postgrator or the like", name, is_back=is_back, place=_own_place(name)
+            name,
+            0,
+            "golang-migrate, sqlx, postgrator or the like",
+            name,
+            is_back=is_back,
+            place=_own_place(name, others),
         )
     if (back := _BACK_NAME.fullmatch(name)) is not None:
         beside = [f"{back['stem']}.sql", *(f"{back['stem']}{mark}up.sql" for mark in "._-")]
         if any(other in others for other in beside):
-            raise ForeignFileError(name, 0, "another tool", name, is_back=True, place=_own_place(name))
+            raise ForeignFileError(name, 0, "another tool", name, is_back=True, place=_own_place(name, others))
 
 
 def _written_in_code(text: str) -> tuple[str, str]:

@@ -236,11 +236,11 @@ def scan_folder(directory: Path) -> Folder:
         by_version.setdefault(file.version, []).append(file.path.name)
     twice = {version: names for version, names in by_version.items() if len(names) > 1}
     taken = set(by_version)
-    repeated = [_repeated(version, found, taken) for version, found in twice.items()]
+    shared = [repeated(version, found, taken) for version, found in twice.items()]
     together = many_dashes(list(names))
     named = {name[:-4] for name in together.files} if together else set()
     alone = [fault for stem, fault in unusable.items() if stem not in named]
-    faults = [*whole, *([together] if together else []), *alone, *repeated]
+    faults = [*whole, *([together] if together else []), *alone, *shared]
     faulty = [*unusable, *(file.stem for file in files if file.version in twice)]
     known = {file.stem for file in files} | set(stems(directory))
     if not whole:
@@ -250,17 +250,24 @@ def scan_folder(directory: Path) -> Folder:
     return Folder(tuple(usable), tuple(faults), tuple(faulty), unusable, tuple(passed_over))
 
 
-def _repeated(version: str, files: list[str], taken: set[str]) -> DuplicateVersionError:
-    """The fault, with renames that leave the order as it is: a second later each, or the first ones a digit longer."""
+def repeated(version: str, files: Sequence[str], taken: Collection[str], applied: str = "") -> DuplicateVersionError:
+    """The fault, with renames that leave the order as it is: a second later each, or all but the last a digit longer.
+
+    `applied`: the name that the history has for the version, whose file keeps it.
+    """
+    kept = f"{version}_{applied}.sql"
+    files = [kept, *(file for file in files if file != kept)] if applied and kept in files else list(files)
     later = [f"{int(version) + number:0{len(version)}d}" for number in range(1, len(files))]
     between = [other for other in taken if order(version) < order(other) <= order(later[-1])]
     if not between and sorted([version, *later], key=order) == [version, *later]:
-        return DuplicateVersionError(version, files, dict(zip(files[1:], later, strict=True)))
-    width = len(str(len(files)))
-    while any(f"{version}{number:0{width}d}" in taken for number in range(len(files))):
-        width += 1
-    longer = {name: f"{version}{number:0{width}d}" for number, name in enumerate(files[:-1])}
-    return DuplicateVersionError(version, files, longer)
+        renames = dict(zip(files[1:], later, strict=True))
+    else:
+        width = len(str(len(files)))
+        while any(f"{version}{number:0{width}d}" in taken for number in range(len(files))):
+            width += 1
+        going = files[1:] if files[0] == kept else files[:-1]
+        renames = {name: f"{version}{number:0{width}d}" for number, name in enumerate(going)}
+    return DuplicateVersionError(version, files, renames, taken=frozenset(taken), kept=kept if kept in files else "")
 
 
 def load_all(files: tuple[MigrationFile, ...]) -> tuple[Migration, ...]:

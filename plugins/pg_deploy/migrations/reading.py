@@ -14,6 +14,7 @@ _MARKS = (
     (b"\x1f\x8b", "gzip"),
     (b"PK\x03\x04", "zip"),
 )
+_UNKNOWN = "\ufffd"
 _ARCHIVES = {"gzip": "gunzip < {0} > new.sql", "zip": "unzip {0}"}
 
 
@@ -47,9 +48,16 @@ def _not_utf8(name: str, content: bytes, at: int) -> NotUtf8Error:
     before, rest = content[begin:at].decode("utf-8", "replace"), content[at : end if end >= 0 else None]
     shown = rest.rstrip(b"\r").decode("cp1252", "replace")
     line = content[:begin].count(b"\n") + 1
-    what = f'byte 0x{content[at]:02X} is no character (in Windows-1252 it is "{shown[:1]}")'
+    meant = f'in Windows-1252 it is "{shown[:1]}"' if shown[:1] != _UNKNOWN else "nor is it one in Windows-1252"
+    what = f"byte 0x{content[at]:02X} is no character ({meant})"
     window = f"{before[-60:]}{shown[:60]}\n{' ' * len(before[-60:])}^"
-    return NotUtf8Error(name, line, what, _iconv("WINDOWS-1252", name), column=len(before) + 1, caret_text=window)
+    if any(ord(char) > 127 and char != _UNKNOWN for char in content.decode("utf-8", "replace")):
+        todo = "other characters of the file are UTF-8: correct this one alone, a conversion of the whole file would spoil them"
+    elif shown[:1] == _UNKNOWN:
+        todo = f"{_iconv('<ITS ENCODING>', name)}; whoever wrote it knows which that is (CP850 on old Windows consoles)"
+    else:
+        todo = _iconv("WINDOWS-1252", name)
+    return NotUtf8Error(name, line, what, todo, column=len(before) + 1, caret_text=window)
 
 
 def _iconv(encoding: str, name: str) -> str:

@@ -14,7 +14,10 @@ _PSQL = (
     (r"copy", "write the rows as an insert"),
     (r"\.", "write the rows above it as an insert"),
     (r"if|elif|else|endif", "write `do $$ begin if … then … end if; end $$;`"),
-    (r"gexec", "write `do $$ declare s text; begin for s in <the query> loop execute s; end loop; end $$;`"),
+    (
+        r"gexec",
+        "write `do $do$ declare s text; begin for s in <the query, without its ;> loop execute s; end loop; end $do$;`",
+    ),
     (
         r"g|gx|gdesc|bind|bind_named|parse|sendpipeline|startpipeline|endpipeline|flush|close",
         "end the statement with ;",

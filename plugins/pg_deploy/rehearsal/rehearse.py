@@ -398,8 +398,13 @@ def _generated(
         found.cannot_be_undone = migration.manifest.rollback_reason
         return None
     made = generate_rollback(before, after, migration_sql=migration.file.sql, compared=job.contents is not None)
-    if made.refusals or not made.sql:
-        found.cannot_be_undone = "; ".join(map(str, made.refusals)) or "nothing in the catalog differs"
+    if made.refusals:
+        found.cannot_be_undone = "; ".join(map(str, made.refusals))
+        return None
+    if not made.sql:
+        # Nothing in the catalog differs: there is nothing to undo, or rows alone.
+        if found.written:
+            found.cannot_be_undone = f"it wrote rows of {', '.join(found.written)}, and no rollback brings rows back"
         return None
     on_copy = migration.with_generated(made.sql)
     plan.add_generated(job.ledger, on_copy, job.deployment_id, proven=False)

@@ -115,10 +115,12 @@ def undo_goal(
     doubtful_of: OwnOf | None = None,
     *,
     going: frozenset[Key] = frozenset(),
+    of_the_set: frozenset[Key] = frozenset(),
 ) -> Goal:
     """The state at `start` without the difference between `before` and `after`; of that only what is in `own`, where given.
 
-    What is `going` next, with what an older migration of the same set made, may stay as it is or come back.
+    What is `going` next, with what an older migration of the same set made, may stay as it is or come back. What a newer one of
+    it changed (`of_the_set`) was changed by nobody else.
     """
     whole, after = after, after if own is None else only_own(before, after, own)
     did = compare(before, after)
@@ -130,7 +132,8 @@ def undo_goal(
     touched = added | restored.keys()
     since = [key for key in touched if start.by_key.get(key) != after.by_key.get(key)]
     protected = frozenset(start.by_key.keys() - added - doubtful - parts_of(start.facts, added | doubtful))
-    lines = describe(compare(_only(after, since), _only(start, since)))
+    by_others = [key for key in since if key not in of_the_set]
+    lines = describe(compare(_only(after, by_others), _only(start, by_others)))
     return Goal(
         replace(_facts(expected, start), objects=before.objects),
         protected,

@@ -27,6 +27,19 @@ def made_by(connection: Connection, older: Sequence[Attempt]) -> frozenset[Key]:
     return frozenset(made)
 
 
+def changed_by(connection: Connection, newer: Sequence[Attempt]) -> frozenset[Key]:
+    """The keys of all that these attempts made, changed or dropped. Reads only."""
+    found: set[Key] = set()
+    for each in newer:
+        before = snapshot.load(connection, each.id, "before")
+        after = snapshot.load(connection, each.id, "after")
+        if before is not None and after is not None:
+            did = compare(before, after)
+            pairs = (each for pair in did.changed for each in pair)
+            found |= {(fact.kind, fact.identity) for fact in (*did.added, *did.removed, *pairs)}
+    return frozenset(found)
+
+
 def going(made: frozenset[Key], facts: Iterable[Fact]) -> frozenset[Key]:
     """Those of `facts` that go with what was `made`: its own, and its parts, whoever added them. Pure."""
     every = list(facts)
@@ -35,8 +48,20 @@ def going(made: frozenset[Key], facts: Iterable[Fact]) -> frozenset[Key]:
 
 def older_of_run(connection: Connection, deployment_id: int, current: Attempt) -> tuple[Attempt, ...]:
     """What a run that only undoes will undo after `current`; nothing in a deployment, where what was verified stays. Reads only."""
+    return tuple(each for each in _of_run(connection, deployment_id, current) if each.id < current.id)
+
+
+def newer_of_run(connection: Connection, deployment_id: int, current: Attempt) -> tuple[Attempt, ...]:
+    """What a run that only undoes has undone before `current`. Reads only."""
+    found = _of_run(connection, deployment_id, current, ("rolled_back",))
+    return tuple(each for each in found if each.id > current.id)
+
+
+def _of_run(
+    connection: Connection, deployment_id: int, current: Attempt, states: Sequence[str] = _UNDOABLE
+) -> tuple[Attempt, ...]:
     if current.deployment_id == deployment_id:
         return ()
-    pinned = [each.version for each in plan.pinned(connection, deployment_id)]
+    pinned = sorted(plan.pinned_versions(connection, deployment_id))
     newest = attempts.latest_of(connection, pinned).values()
-    return tuple(each for each in newest if each.id < current.id and each.state in _UNDOABLE)
+    return tuple(each for each in newest if each.state in states)
