@@ -144,7 +144,7 @@ def test_a_failed_migration_without_rollback_is_undone_by_a_generated_one(
     assert ran.state == "failed"
     assert database.facts == before
     assert database.attempts == [(FIRST.split("_", maxsplit=1)[0], "rolled_back")]
-    assert "this one is generated from the catalog, unproven" in ran.text
+    assert "this rollback is generated from the catalog as it is now, unproven" in ran.text
 
 
 def test_a_failed_change_of_rows_without_rollback_stays_and_says_why(
