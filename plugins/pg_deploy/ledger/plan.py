@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from pg_deploy.errors import PinnedContentChangedError
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.migrations.migration import Migration
-from pg_deploy.session import Connection
+from pg_deploy.session import Connection, compress_quickly
 
 _COLUMNS = """deployment_id, position, version, stem, name, title, sql_hash, bundle_hash, sql, rollback, rollback_source,
     rollback_proven, risk, access"""
@@ -41,6 +41,7 @@ def pin(connection: Connection, deployment_id: int, migrations: Sequence[Migrati
     """Fix the set of a deployment; a retry of preflight replaces it. Commits once."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("delete from deploy_ledger.planned_migration where deployment_id = %s", [deployment_id])
+        compress_quickly(connection, max((len(migration.file.sql) for migration in migrations), default=0))
         cursor.executemany(
             """insert into deploy_ledger.planned_migration
                 (deployment_id, position, version, stem, name, title, sql_hash, bundle_hash, sql, rollback,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pg_deploy.session import Connection
+from pg_deploy.session import Connection, compress_quickly
 
 _MAKE = (
     "create schema if not exists supabase_migrations",
@@ -93,6 +93,7 @@ def recorded_statements(connection: Connection, version: str) -> tuple[str, ...]
 
 def insert(connection: Connection, version: str, name: str, statements: Sequence[str]) -> None:
     """Record a version, as part of the caller's transaction."""
+    compress_quickly(connection, sum(map(len, statements)))
     connection.execute(
         """insert into supabase_migrations.schema_migrations (version, name, statements) values (%s, %s, %s)
         on conflict (version) do update set name = excluded.name, statements = excluded.statements""",
