@@ -75,7 +75,7 @@ def main() -> int:
             home = Path(name) / "airflow"
             with Memory() as memory, deployed(cluster.empty(server, "with_us"), folder, home) as run:
                 weights = pages(run.api.url, run.run_id)
-                tasks = {each.task_id: each.duration for each in run.api.tasks(DAG, run.run_id) if each.duration}
+                tasks = run.tasks()
         finally:
             cluster.destroy(directory)
     allowed = 2 * psql + 60

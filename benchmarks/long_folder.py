@@ -97,6 +97,10 @@ class Deployed:
     took: float
     api: Api
 
+    def tasks(self) -> dict[str, float]:
+        """Seconds of each task that had a process, by id."""
+        return {each.task_id: each.duration for each in self.api.tasks(DAG, self.run_id) if each.duration}
+
 
 @contextmanager
 def deployed(url: str, folder: Path, home: Path) -> Iterator[Deployed]:
@@ -137,7 +141,7 @@ def main() -> int:
             psql = with_psql(cluster.empty(server, "with_psql"), folder, server.bindir)
             cli = with_cli(cluster.empty(server, "with_cli"), folder)
             with deployed(cluster.empty(server, "with_us"), folder, Path(name) / "airflow") as run:
-                tasks = {each.task_id: each.duration for each in run.api.tasks(DAG, run.run_id) if each.duration}
+                tasks = run.tasks()
         finally:
             cluster.destroy(directory)
     print(f"{count} small migrations on an empty database, s:")

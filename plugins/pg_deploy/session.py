@@ -113,6 +113,11 @@ class Target:
         connection.close()
         return False
 
+    def again(self, kept: list[Connection], purpose: str, *, theirs: bool = False) -> Connection | None:
+        """One of the `kept` connections, as new; None where there is none, or it could not be put back. It is no longer kept."""
+        found = kept.pop() if kept else None
+        return found if found is not None and self.made_new(found, purpose, theirs=theirs) else None
+
     def connect_plain(self, purpose: str) -> Connection:
         """As `connect`, but nothing is set in the session: a transaction pooler would hand the setting to other clients."""
         try:
@@ -146,11 +151,9 @@ class KeptTarget(Target):
     @contextmanager
     def session(self, purpose: str, *, theirs: bool = False) -> Iterator[Connection]:
         """`connect`, or the kept session put back to what that gives; kept unless something was raised."""
-        kept = self._kept.pop() if self._kept else None
-        if kept is None or not self.made_new(kept, purpose, theirs=theirs):
-            kept = self.connect(purpose, theirs=theirs)
-        with lent(kept, self._kept):
-            yield kept
+        connection = self.again(self._kept, purpose, theirs=theirs) or self.connect(purpose, theirs=theirs)
+        with lent(connection, self._kept):
+            yield connection
 
     def close(self) -> None:
         """End what is kept."""

@@ -590,3 +590,13 @@ def test_a_look_alike_names_those_that_follow_it() -> None:
     assert found.place == 7
     assert "3 more like it: \u2019 (U+2019), \u201c (U+201C), \u201d (U+201D) in lines 1, 2" in found.reason
     assert "more" not in str(suspect("select \u2018a'"))
+
+
+def test_rows_that_no_insert_writes_stay_in_the_brief_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a loop goes through may be the names of tables: the backup would leave out what the migration needs."""
+    _nothing_is_short(monkeypatch)
+    loop = (
+        "do $$ begin for t in select * from (values ('auth.users'), ('storage.objects')) v loop null; end loop; end $$;"
+    )
+    assert bulk.brief(loop).text == loop
+    assert "storage" not in bulk.brief("insert into t (a) values ('auth.users'), ('storage.objects');").text

@@ -91,7 +91,9 @@ def earlier() -> None:
                     log.info("::endgroup::")
                 if not number:
                     log.info("nothing to do: every pending migration has a group of its own")
-                idle = _told_idle(job.ledger, run.deployment_id, groups_in(context["dag"]))
+                groups = groups_in(context["dag"])
+                state = planning.read_state(job.ledger, [group.split("_", 1)[0] for group in groups])
+                idle = _told_idle(job.ledger, run.deployment_id, groups, state)
     if idle:
         raise DownstreamTasksSkipped(  # type: ignore[no-untyped-call]  # Airflow gives it no types
             tasks=[name for group in idle for name in tasks_of(context["dag"], group) if not name.endswith(".passed")]
@@ -108,12 +110,13 @@ def gate(stem: str) -> str:
             log.info("a dry run: nothing is done")
             return f"{group}.passed"
         with run.target.session(f"gate {version}") as connection:
-            standing = planning.read_state(connection, [version]).standing(version)
+            state = planning.read_state(connection, [version])
+            standing = state.standing(version)
             if standing is Standing.UNBELIEVED:
                 raise NoStatementsError(stem)
             if standing is Standing.GONE:
                 raise HistoryMismatchError(stem, version)
-            if _told_idle(connection, run.deployment_id, [stem]):
+            if _told_idle(connection, run.deployment_id, [stem], state):
                 return f"{group}.passed"
         log.info("%s is %s", stem, standing.value)
         return f"{group}.approve"
@@ -264,14 +267,13 @@ def task_states(context: Any) -> dict[str, str]:
     return {name: str(state) for name, state in found.items() if name != ti.task_id}
 
 
-def _told_idle(connection: Connection, deployment_id: int, stems: Sequence[str]) -> list[str]:
-    """Those of `stems` of which this run has nothing to do, each with the reason in the log."""
+def _told_idle(connection: Connection, deployment_id: int, stems: Sequence[str], state: planning.State) -> list[str]:
+    """Those of `stems` of which this run has nothing to do, each with the reason in the log. Reads only."""
     pinned = plan.pinned_versions(connection, deployment_id)
     held = deployment.deployment(connection, deployment_id)
-    versions = {stem: stem.split("_", 1)[0] for stem in stems}
-    state = planning.read_state(connection, list(versions.values()))
     idle = []
-    for stem, version in versions.items():
+    for stem in stems:
+        version = stem.split("_", 1)[0]
         standing = state.standing(version)
         if standing.is_in_place:
             log.info("%s is %s: nothing to do", stem, standing.value)

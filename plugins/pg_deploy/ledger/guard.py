@@ -76,9 +76,8 @@ class Guard:
         Not kept after a failure, nor where `keep` is false: what a role's or a database's settings begin a session with is
         read when it connects.
         """
-        kept = self._kept.pop() if self._kept and not new else None
-        is_new = kept is not None and self.target.made_new(kept, purpose, theirs=theirs)
-        connection = kept if kept is not None and is_new else self._connect(purpose, theirs=theirs)
+        again = None if new else self.target.again(self._kept, purpose, theirs=theirs)
+        connection = again or self._connect(purpose, theirs=theirs)
         with lent(connection, self._kept if keep else None):
             yield connection
 

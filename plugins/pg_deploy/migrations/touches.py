@@ -33,7 +33,8 @@ def touched(statements: Iterable[Statement]) -> tuple[tuple[int, str], ...]:
 def _code(sql: str) -> str:
     """`sql` without its comments, those of bodies in dollar quotes included."""
     # A look for fixed words first: the pattern takes seconds for what may be fifty megabytes of rows.
-    if "\\" not in sql and (all(name not in sql.lower() for name in OURS) or _NAMED.search(sql) is None):
+    lowered = sql.lower()
+    if "\\" not in sql and (all(name not in lowered for name in OURS) or _NAMED.search(sql) is None):
         return ""
     try:
         tokens = [(token.name, sql[token.start : token.end + 1]) for token in scan(sql)]

@@ -9,7 +9,9 @@ from functools import lru_cache
 
 _CONSTANT = r"(?:[-+]?\d+(?:\.\d+)?|'[^']*(?:''[^']*)*'|null|true|false)"
 _ROW = rf"\(\s*{_CONSTANT}(?:\s*,\s*{_CONSTANT})*\s*\)"
-_ROWS = re.compile(rf"(\bvalues\s*{_ROW})((?:\s*,\s*{_ROW})+)", re.IGNORECASE)
+# Of an INSERT alone: rows of constants elsewhere may be what a loop goes through.
+_HEAD = r"\binsert\s+into\b[^;()'$]*(?:\([^;()'$]*\)[^;()'$]*)?\bvalues\s*"
+_ROWS = re.compile(rf"({_HEAD}{_ROW})((?:\s*,\s*{_ROW})+)", re.IGNORECASE)
 SHORT = 20_000
 """Characters of a text that is taken as it is."""
 

@@ -11,28 +11,27 @@ from pglast.parser import ParseError
 from pglast.visitors import Visitor
 
 
-class Split(Protocol):
-    """One statement as a file is cut into them."""
-
-    @property
-    def brief(self) -> str: ...
+class _Told(Protocol):
     @property
     def line(self) -> int: ...
     @property
     def summary(self) -> str: ...
 
 
-class SqlStatement(Protocol):
+class Split(_Told, Protocol):
+    """One statement as a file is cut into them."""
+
+    @property
+    def brief(self) -> str: ...
+
+
+class SqlStatement(_Told, Protocol):
     """One statement of a migration, without its bulk, and with the name of its file."""
 
     @property
     def file(self) -> str: ...
     @property
     def sql(self) -> str: ...
-    @property
-    def line(self) -> int: ...
-    @property
-    def summary(self) -> str: ...
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from pg_deploy.catalog.diff import compare
+from pg_deploy.catalog.diff import Difference, compare
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.model import Key
 from pg_deploy.ledger import attempt as attempts
@@ -18,26 +18,24 @@ _UNDOABLE = ("verified", *UNFINISHED)
 
 def made_by(connection: Connection, older: Sequence[Attempt]) -> frozenset[Key]:
     """The keys of all that these attempts made. Reads only."""
-    made: set[Key] = set()
-    for each in older:
-        before = snapshot.load(connection, each.id, "before")
-        after = snapshot.load(connection, each.id, "after")
-        if before is not None and after is not None:
-            made |= {(fact.kind, fact.identity) for fact in compare(before, after).added}
-    return frozenset(made)
+    return frozenset((fact.kind, fact.identity) for did in _done(connection, older) for fact in did.added)
 
 
 def changed_by(connection: Connection, newer: Sequence[Attempt]) -> frozenset[Key]:
     """The keys of all that these attempts made, changed or dropped. Reads only."""
-    found: set[Key] = set()
-    for each in newer:
+    return frozenset(
+        (fact.kind, fact.identity)
+        for did in _done(connection, newer)
+        for fact in (*did.added, *did.removed, *(old for old, _ in did.changed))
+    )
+
+
+def _done(connection: Connection, these: Sequence[Attempt]) -> Iterator[Difference]:
+    for each in these:
         before = snapshot.load(connection, each.id, "before")
         after = snapshot.load(connection, each.id, "after")
         if before is not None and after is not None:
-            did = compare(before, after)
-            pairs = (each for pair in did.changed for each in pair)
-            found |= {(fact.kind, fact.identity) for fact in (*did.added, *did.removed, *pairs)}
-    return frozenset(found)
+            yield compare(before, after)
 
 
 def going(made: frozenset[Key], facts: Iterable[Fact]) -> frozenset[Key]:
