@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 
+from pg_deploy.catalog.identities import of_grant
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.inverse.model import ON_RELATION, RELATIONS, Key
 from pg_deploy.inverse.names import own_name, owner_of, parts
@@ -99,17 +100,17 @@ class Wording:
                 identity = re.sub(rf"(?<=schema ){re.escape(old)}(?![\w\"])", new.replace("\\", "\\\\"), identity)
                 if fact.kind == "publication schema" and identity.startswith(f"{old} of "):
                     identity = new + identity[len(old) :]
-        return self.text(identity, set(), self._about(identity))
+        return self.text(identity, set(), self._about(fact) or (fact.kind, identity))
 
-    def _about(self, identity: str) -> Key:
-        """Whose comment it is, where several have the name: "statistics object shop.both", the kind comes first."""
-        rest = identity
+    def _about(self, fact: Fact) -> Key | None:
+        """Whose comment or grant it is, where several have the name: "statistics object shop.both", the kind comes first."""
+        identity = rest = of_grant(fact.identity)[0] if fact.kind == "grant" else fact.identity
         while " " in rest:
             rest = rest.split(" ", 1)[1]
             for key in self.alike.get(rest, ()):
-                if identity.startswith(key[0]):
+                if identity.startswith(key[0]) or (identity.startswith("table ") and key[0] in RELATIONS):
                     return key
-        return ("", "")
+        return None
 
     def _value(self, name: str, value: object, near: set[str], own: Key) -> object:
         if name in ("owner", "text", "enum", "roles", "options", "tags", "label"):
@@ -133,8 +134,8 @@ class Wording:
                 return token
             if found["literal"]:
                 inner = token[1:-1]
-                return f"'{self._qualified(inner, own) or inner}'"
-            qualified = self._qualified(token, own, called=text[found.end() :].startswith("("))
+                return f"'{self._qualified(inner, own, is_literal=True) or inner}'"
+            qualified = self._qualified(token, own, text[found.end() :])
             if qualified is not None:
                 return qualified
             pieces = list(parts(token))
@@ -147,7 +148,7 @@ class Wording:
 
         return _TOKEN.sub(new, text)
 
-    def _qualified(self, token: str, own: Key, *, called: bool = False) -> str | None:
+    def _qualified(self, token: str, own: Key, after: str = "", *, is_literal: bool = False) -> str | None:
         pieces = parts(token)
         if len(pieces) < 2:
             return None
@@ -155,7 +156,7 @@ class Wording:
         rest = list(pieces[2:])
         if rest:
             rest[0] = self.columns.get(name, {}).get(rest[0], rest[0])
-        meant = self._meant(name, own, called)
+        meant = self._meant(name, own, after, is_literal)
         if meant is not None:
             return ".".join([_base(self.changed.get(meant, meant)), *rest])
         if name in self.columns:
@@ -164,16 +165,21 @@ class Wording:
             return ".".join([self.schemas[pieces[0]], *pieces[1:]])
         return None
 
-    def _meant(self, name: str, own: Key, called: bool) -> Key | None:
-        """Who is meant where several have a name, as a function and a table may: itself, what it needs, what is called."""
+    def _meant(self, name: str, own: Key, after: str, is_literal: bool) -> Key | None:
+        """Who is meant where several have a name, as a function and a table may: itself, what it needs, what is called with these
+        arguments; a literal holds a relation's name, and a text never an index's, unless it is the index's own."""
         keys = self.called.get(name, ())
         if len(keys) > 1:
             needed = self.needs.get(own, set())
+            called = after.startswith("(")
             for fits in (
                 lambda key: key == own,
                 lambda key: key in needed,
+                lambda key: key[0] in _ROUTINES and after.startswith(key[1][len(name) :]),
                 lambda key: (key[0] in _ROUTINES) == called,
+                lambda key: (key[0] == "sequence") == is_literal,
                 lambda key: key[0] in RELATIONS,
+                lambda key: key[0] != "index",
             ):
                 keys = tuple(filter(fits, keys)) or keys
         return keys[0] if keys else None
