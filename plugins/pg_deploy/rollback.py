@@ -219,7 +219,7 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
 
     def before_commit(connection: Connection, segment: Segment) -> None:
         if segment.transactional:
-            now = read_facts_in_transaction(connection)
+            now = read_facts_in_transaction(connection, keep_plan=True)
             dropped = [*kept.violations(connection, segment), *_lost(present_at_start, _identities(now), goal)]
             if dropped:
                 raise RollbackRefusedError(current.stem, dropped)

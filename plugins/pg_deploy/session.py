@@ -66,11 +66,17 @@ _SET_UP = (
     f" then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"
 )
 
-# DISCARD ALL in its parts (each is documented there): the whole cannot share a round trip with what sets the session up.
+OUR_PLANS = "deploy_catalog_"
+"""How the names of the statements begin that we keep prepared in a session; see catalog.rows."""
+
+# DISCARD ALL in its parts (each is documented there): the whole cannot share a round trip with what sets the session up, and would
+# take our own plans along. The server plans anew what a change of catalog or search_path concerns, so plans are left.
 _DISCARD_ALL = (
-    b"close all; set session authorization default; reset all; deallocate all; unlisten *;"
-    b" select pg_catalog.pg_advisory_unlock_all(); discard plans; discard temp; discard sequences"
-)
+    b"close all; set session authorization default; reset all; unlisten *;"
+    b" do $$ declare it text; begin for it in select name from pg_catalog.pg_prepared_statements"
+    b" where not pg_catalog.starts_with(name, '%s') loop execute pg_catalog.format('deallocate %%I', it); end loop; end $$;"
+    b" select pg_catalog.pg_advisory_unlock_all(); discard temp; discard sequences"
+) % OUR_PLANS.encode()
 
 
 @dataclass(frozen=True)

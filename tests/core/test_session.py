@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from demo.cluster import Cluster
+from pg_deploy.catalog.reader import read_facts
 from pg_deploy.session import Target
 
 STATE = """select current_user::text, session_user::text, current_setting('search_path'), current_setting('datestyle'),
@@ -50,6 +51,20 @@ def test_a_session_lent_again_is_as_a_new_one(target: Target, left: str) -> None
         assert connection.execute(STATE).fetchone() == expected
         assert connection.info.backend_pid == pid
         assert connection.execute("select current_setting('application_name')").fetchone() == ("pg_deploy second",)
+
+
+def test_our_own_plan_stays_and_a_lookalike_is_not_taken_for_it(target: Target) -> None:
+    """Facts are read under a rollback's locks: planning their statement there takes longer than the statement."""
+    names = "select name from pg_catalog.pg_prepared_statements where name like 'deploy%'"
+    with target.session("first") as connection, target.session("other") as fresh:
+        expected = read_facts(connection, keep_plan=True).fingerprint
+        assert target.made_new(connection, "second")
+        found = connection.execute(names).fetchall()
+        assert len(found) == 1
+        fresh.execute(
+            f"prepare {found[0][0]} as select 'table' as kind, 'x' as identity, 'database' as scope, '{{}}' as definition"
+        )
+        assert read_facts(fresh, keep_plan=True).fingerprint == expected
 
 
 def test_sequences_of_a_session_lent_again_are_forgotten(target: Target) -> None:

@@ -129,7 +129,12 @@ def _choose(
     if place == "freed":
         options = sorted(taken - _names(connection))
     else:
-        options = sorted(str(row[0]) for row in connection.execute(PLACES[place].encode(), chosen).fetchall())
+        try:
+            with connection.transaction():
+                options = sorted(str(row[0]) for row in connection.execute(PLACES[place].encode(), chosen).fetchall())
+        except psycopg.errors.InsufficientPrivilege:
+            # A statement before it gave the schema away.
+            return False
     if options:
         chosen[place] = chance.choice(options)
     return bool(options)

@@ -16,6 +16,8 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
+from pg_deploy.catalog.rows import prepared
+
 Key = tuple[str, str]
 Address = tuple[int, int, int]
 """The catalog's oid, the object's, and a column's number or 0."""
@@ -69,17 +71,21 @@ def from_text(text: str | None) -> Objects | None:
     return Objects(system, database, _tuples(rows), is_whole, _tuples(edges), _tuples(positions))
 
 
-def read_objects(cursor: psycopg.Cursor[TupleRow], which: Which) -> Objects | None:
-    """The objects, in the open transaction that `read_rows` has set up. Reads only."""
+def read_objects(cursor: psycopg.Cursor[TupleRow], which: Which, *, keep_plan: bool = False) -> Objects | None:
+    """The objects, in the open transaction that `read_rows` has set up; `keep_plan` as there. Reads only."""
     if which == "none":
         return None
     included = (_SQL / "included.sql").read_text(encoding="utf-8")
+
+    def fetched(file: str) -> list[TupleRow]:
+        statement = (included + (_SQL / file).read_text(encoding="utf-8")).encode()
+        return cursor.execute(prepared(cursor, statement) if keep_plan else statement, prepare=False).fetchall()
+
     system, database = place(cursor)
     if which == "held":
-        row = cursor.execute((included + (_SQL / "held.sql").read_text(encoding="utf-8")).encode()).fetchone()
-        return Objects(system, database, _tuples(json.loads(row[0]) if row else ()))
-    rows = _fetched(cursor, included + (_SQL / "objects.sql").read_text(encoding="utf-8"))
-    edges = _fetched(cursor, included + (_SQL / "dependencies.sql").read_text(encoding="utf-8"))
+        held = fetched("held.sql")
+        return Objects(system, database, _tuples(json.loads(held[0][0]) if held else ()))
+    rows, edges = sorted(fetched("objects.sql")), sorted(fetched("dependencies.sql"))
     return Objects(system, database, tuple(rows), True, tuple(edges), tuple(_positions(cursor)))
 
 
@@ -101,17 +107,11 @@ def _positions(cursor: psycopg.Cursor[TupleRow]) -> list[tuple[str, int, bool]]:
         where case when c.relkind = 'S' and n.nspname <> 'deploy_ledger'
             then pg_catalog.has_sequence_privilege(c.oid, 'select') else false end"""
     ).fetchall()
-    found = []
-    for namespace, name, identity in sequences:
-        query = sql.SQL("select last_value, is_called from {}").format(sql.Identifier(namespace, name))
-        row = cursor.execute(query).fetchone()
-        if row:
-            found.append((str(identity), int(row[0]), bool(row[1])))
-    return found
-
-
-def _fetched(cursor: psycopg.Cursor[TupleRow], statement: str) -> list[Any]:
-    return sorted(cursor.execute(statement.encode()).fetchall())
+    if not sequences:
+        return []
+    each = sql.SQL("select {}, last_value, is_called from {}")
+    queries = [each.format(identity, sql.Identifier(namespace, name)) for namespace, name, identity in sequences]
+    return cursor.execute(sql.SQL(" union all ").join(queries)).fetchall()
 
 
 def _tuples(rows: Iterable[Sequence[Any]]) -> tuple[Any, ...]:

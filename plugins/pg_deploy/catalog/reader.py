@@ -125,15 +125,16 @@ def read_facts_in_transaction(
     connection: psycopg.Connection[Any],
     *,
     ignored_schemas: Iterable[str] = IGNORED_SCHEMAS,
+    keep_plan: bool = False,
     objects: Which = "none",
 ) -> Facts:
-    """All facts as the caller's open transaction sees them, its own uncommitted changes included. Reads only.
+    """All facts as the caller's open transaction sees them, its own uncommitted changes included. Reads only; `keep_plan` as there.
 
     Works under a savepoint that is rolled back, so settings and locks are afterwards what they were. Raises
     CatalogTransactionError without a transaction or in a failed one, CatalogMovedError as read_facts does.
     """
     _require(connection, pq.TransactionStatus.INTRANS)
-    return _retrying(connection, ignored_schemas, _savepoint, objects=objects)
+    return _retrying(connection, ignored_schemas, _savepoint, keep_plan=keep_plan, objects=objects)
 
 
 def _require(connection: psycopg.Connection[Any], expected: pq.TransactionStatus) -> None:
@@ -158,7 +159,7 @@ def _retrying(
             with frame(connection), connection.cursor(row_factory=tuple_row) as cursor:
                 read_at = datetime.now(timezone.utc)
                 rows = read_rows(cursor, ignored, keep_plan=keep_plan)
-                behind = read_objects(cursor, objects)
+                behind = read_objects(cursor, objects, keep_plan=keep_plan)
         except DROPPED_MEANWHILE as error:
             reason = str(error.diag.message_primary or error)
         except ObjectDroppedError as error:

@@ -18,6 +18,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from pg_deploy.catalog.definition import definition_of
+from pg_deploy.session import OUR_PLANS
 
 DROPPED_MEANWHILE = (
     psycopg.errors.InternalError_,  # cache lookup failed, could not open relation
@@ -108,19 +109,30 @@ def _unreadable(kind: str, reason: str) -> Row:
 
 def _rows_of(cursor: psycopg.Cursor[TupleRow], kinds: Iterable[str], *, keep_plan: bool = False) -> list[Row]:
     statement = _statement(tuple(kinds))
-    cursor.execute(_prepared(cursor, statement) if keep_plan else statement, prepare=False)
+    cursor.execute(prepared(cursor, statement) if keep_plan else statement, prepare=False)
     return [
         Row(kind, identity, _normal(kind, identity, definition), scope)
         for kind, identity, scope, definition in cursor.fetchall()
     ]
 
 
-def _prepared(cursor: psycopg.Cursor[TupleRow], statement: bytes) -> bytes:
-    """What executes the statement, which is prepared in the session if it was not. The driver forgets its own at each rollback."""
-    name = f"deploy_catalog_{hashlib.sha256(statement).hexdigest()[:16]}"
-    known = cursor.execute("select from pg_catalog.pg_prepared_statements where name = %s", [name]).fetchone()
+def prepared(cursor: psycopg.Cursor[TupleRow], statement: bytes) -> bytes:
+    """What executes the statement, which is prepared in the session if it was not. The driver forgets its own at each rollback.
+
+    What a migration prepared under our name is not taken for ours: the text is compared. Names mean in it what they mean now, for
+    the server analyses it again where the search_path is another.
+    """
+    name = f"{OUR_PLANS}{hashlib.sha256(statement).hexdigest()[:16]}"
+    prepare = f"prepare {name} as ".encode() + statement
+    known = cursor.execute(
+        "select pg_catalog.sha256(pg_catalog.convert_to(statement, 'UTF8')) from pg_catalog.pg_prepared_statements where name = %s",
+        [name],
+    ).fetchone()
+    if known is not None and known[0] != hashlib.sha256(prepare).digest():
+        cursor.execute(f"deallocate {name}")
+        known = None
     if known is None:
-        cursor.execute(f"prepare {name} as ".encode() + statement)
+        cursor.execute(prepare)
     return f"execute {name}".encode()
 
 
