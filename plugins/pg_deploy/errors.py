@@ -57,6 +57,9 @@ class UnreadableFileError(PgDeployError):
         )
 
 
+_ADOPTED = "; what that tool has applied to this database already is then adopted by `make baseline`, before the first deployment"
+
+
 class ForeignFileError(PgDeployError):
     """A file of another migration tool, whose rollback would be run as a change.
 
@@ -117,8 +120,7 @@ class ForeignFileError(PgDeployError):
                 what += ", which keeps its own history, and its rollback where nobody here looks for it"
                 todo = f"delete the lines that mark it, and put its rollback, if it has one, into {stem}/rollback.sql"
         super().__init__(
-            f"{what}; {todo} (for what {'the tool' if ' ' in tool else tool} has applied already, `make baseline` adopts it "
-            "instead of running it); or go on deploying this folder with that tool. For now nothing was run"
+            f"{what}; {todo}{_ADOPTED}; or go on deploying this folder with that tool. For now nothing was run"
         )
 
 
@@ -129,7 +131,8 @@ class ForeignFolderError(PgDeployError):
         self.folder = folder
         self.tool = tool
         super().__init__(
-            f'"{folder}" is a folder of {tool}: {evidence}; {todo}; or go on deploying it with that tool. For now nothing was run'
+            f'"{folder}" is a folder of {tool}: {evidence}; {todo}{_ADOPTED}; or go on deploying it with that tool. '
+            "For now nothing was run"
         )
 
 
@@ -823,12 +826,12 @@ class PsqlCommandError(SqlError):
 class CopyDataError(SqlError):
     """A file copies from the client, or to it."""
 
-    def __init__(self, file: str, line: int, statement: str) -> None:
+    def __init__(self, file: str, line: int, statement: str, also: str = "") -> None:
         self.statement = statement
         super().__init__(
             file,
             line,
-            f'"{file}" line {line}: "{statement}" exchanges data with psql, write the rows as an insert instead',
+            f'"{file}" line {line}: "{statement}" exchanges data with psql, write the rows as an insert instead{also}',
         )
 
 

@@ -20,6 +20,7 @@ from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.lints import FAILING, LINT_BEFORE, Finding
+from pg_deploy.migrations.manifest import SAY_WHY
 from pg_deploy.migrations.migration import Benchmark, Migration
 from pg_deploy.session import Connection
 
@@ -94,8 +95,11 @@ def _verify_lints(
         (job.log.error if counts else job.log.info)("  %s lint %s", "✗" if counts else "–", finding.sentence)
         job.record(current, "lint", finding.name, finding.level, asdict(finding))
         if counts:
-            entry = f"{{lint: {finding.name}, object: {json.dumps(finding.object)}, why: say why this is meant}}"
-            failures.append(f"lint {finding.sentence}, or if that is meant write into migration.yaml allow: [{entry}]")
+            entry = f"{{lint: {finding.name}, object: {json.dumps(finding.object)}, why: {SAY_WHY} meant}}"
+            failures.append(
+                f"lint {finding.sentence}, or if that is meant write into migration.yaml allow: [{entry}] (it counts because there is a "
+                "companion folder; a plain file is only told of it)"
+            )
     if not found:
         job.log.info("  ✓ no new finding of the security lints")
     return failures

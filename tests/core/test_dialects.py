@@ -103,7 +103,8 @@ def test_a_name_that_is_proposed_is_free(tmp_path: Path, name: str, taken: str) 
     for each in (name, taken):
         (tmp_path / each).write_text("select 1;\n")
     (fault,) = scan_folder(tmp_path).faults
-    assert f"rename it to {taken[:-4]}_2.sql" in str(fault)
+    assert f'"{taken}" has its version already' in str(fault)
+    assert f"<a free version>_{taken[3:]}" in str(fault)
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,8 @@ def test_a_bulk_insert_of_megabytes_is_split_in_seconds() -> None:
         ("select {{ x }}", SqlSyntaxError, "{{ x }} is for a template"),
         ("select 1;\n\\connect other\n", PsqlCommandError, r'line 2: "\connect other" is a command of psql'),
         ("select 1;\ncopy t from stdin;\n1\t2\n\\.\n", CopyDataError, 'line 2: "copy t from stdin"'),
+        ("\\echo a\nselect 1;\n\\i b.sql\n \\if :x\n", PsqlCommandError, "look at lines 3, 4 too"),
+        ("copy t from stdin;\n1\t2\n\\.\ncopy u from stdin;\n\\.\n", CopyDataError, "look at line 4 too"),
         ("copy t from stdin with (format csv);", CopyDataError, "write the rows as an insert"),
         ("copy t to stdout;", CopyDataError, "psql"),
         ("", EmptyMigrationError, "holds no SQL statement"),

@@ -11,7 +11,7 @@ from pglast import ast, parse_plpgsql, parse_sql
 from pglast.parser import ParseError
 from psycopg.rows import class_row
 
-from pg_deploy.access.text import statement
+from pg_deploy.access.text import in_quotes, statement
 from pg_deploy.session import Connection
 
 _ATOMIC = re.compile(r"\A\s*BEGIN ATOMIC\s+(.*?);?\s*END\s*\Z", re.DOTALL | re.IGNORECASE)
@@ -89,12 +89,12 @@ class Functions:
 
     def _resolve(self, function: Function) -> ast.SelectStmt:
         if function.unusual:
-            raise Refuse(f'function "{function.full_name}" has arguments of an unusual kind')
+            raise Refuse(f"function {in_quotes(function.full_name)} has arguments of an unusual kind")
         path = "public, extensions"
         for setting in function.settings:
             name, value = setting.split("=", 1)
             if name != "search_path":
-                raise Refuse(f'function "{function.full_name}" sets "{name}"')
+                raise Refuse(f"function {in_quotes(function.full_name)} sets {in_quotes(name)}")
             path = value
         query = _query_of(function)
         if function.parsed is not None:
@@ -113,7 +113,7 @@ class Functions:
                 ).fetchone()
         except psycopg.Error as error:
             raise Refuse(
-                f'function "{function.full_name}" cannot be read as one query: {error.diag.message_primary}'
+                f"function {in_quotes(function.full_name)} cannot be read as one query: {error.diag.message_primary}"
             ) from None
         return _parsed(str(row[0]) if row else "", function)
 
@@ -126,9 +126,9 @@ def _parsed(text: str, function: Function) -> ast.SelectStmt:
     try:
         tree = parse_sql(body or "")
     except ParseError as error:
-        raise Refuse(f'the body of "{function.full_name}" cannot be parsed: {error}') from None
+        raise Refuse(f"the body of {in_quotes(function.full_name)} cannot be parsed: {error}") from None
     if len(tree) != 1 or not isinstance(tree[0].stmt, ast.SelectStmt):
-        raise Refuse(f'function "{function.full_name}" is not one query')
+        raise Refuse(f"function {in_quotes(function.full_name)} is not one query")
     return tree[0].stmt
 
 
@@ -136,14 +136,14 @@ def _query_of(function: Function) -> str:
     if function.language == "sql":
         return function.source.strip().rstrip(";")
     if function.language != "plpgsql":
-        raise Refuse(f'function "{function.full_name}" is written in {function.language}')
+        raise Refuse(f"function {in_quotes(function.full_name)} is written in {function.language}")
     try:
         tree = parse_plpgsql(function.definition)[0]["PLpgSQL_function"]
     except (ParseError, KeyError, IndexError) as error:
-        raise Refuse(f'function "{function.full_name}" cannot be parsed: {error}') from None
+        raise Refuse(f"function {in_quotes(function.full_name)} cannot be parsed: {error}") from None
     query = _plpgsql_query(tree)
     if query is None:
-        raise Refuse(f'function "{function.full_name}" does more than answer one query')
+        raise Refuse(f"function {in_quotes(function.full_name)} does more than answer one query")
     return query
 
 

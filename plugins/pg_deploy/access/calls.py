@@ -18,7 +18,7 @@ from pg_deploy.access.drilldown import SHOWN, RowDifference
 from pg_deploy.access.rowsets import acting_as
 from pg_deploy.access.sides import Side
 from pg_deploy.access.subjects import Subject
-from pg_deploy.access.text import literal, statement
+from pg_deploy.access.text import in_quotes, literal, many, statement
 from pg_deploy.access.unsettled import Unsettled
 from pg_deploy.access.written import Written, grown, written_here
 from pg_deploy.session import Connection
@@ -220,7 +220,6 @@ def _said(written: Iterable[Written]) -> str:
 
 def _told(identity: str, kind: str, role: str, cases: list[_Case], of: int) -> RowDifference:
     subject, text, one, other = cases[0]
-    others = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
     rows = [answer.said.split(" ")[0] for answer in (one, other)]
     if one.is_error or other.is_error or (kind == "procedure" and one.said != other.said):
         what = f"gets another answer than before{_error(one, other)}"
@@ -241,8 +240,8 @@ def _told(identity: str, kind: str, role: str, cases: list[_Case], of: int) -> R
         rows=0,
         keys=(),
         because=(),
-        sentence=f"{subject.label}{others} ({role}) {what}, called as {call[:160]}:"
-        f' {kind} "{identity}" ({len(cases)} of {of} who were asked)',
+        sentence=f"{many(subject.label, role, len(cases))} {what}, called as {call[:160]}:"
+        f" {kind} {in_quotes(identity)} ({len(cases)} of {of} who were asked)",
     )
 
 

@@ -15,7 +15,7 @@ from pg_deploy.access.drilldown import RowDifference
 from pg_deploy.access.proof import Proof
 from pg_deploy.access.unsettled import Unsettled
 from pg_deploy.errors import InvalidAccessFileError
-from pg_deploy.migrations.manifest import Access
+from pg_deploy.migrations.manifest import SAY_WHY, Access, Reason
 
 FILE = "access.yaml"
 Outcome = Literal["unchanged", "as declared", "undeclared", "different"]
@@ -31,7 +31,7 @@ class Declared(BaseModel):
     command: tuple[str, ...]
     direction: Literal["gained", "lost", "both"] | None = None
     """Which way; without it an entry speaks of both, and a warning says so."""
-    why: str = Field(min_length=3)
+    why: Reason
 
     @field_validator("role", "command", mode="before")
     @classmethod
@@ -53,7 +53,7 @@ class Unproven(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
     target: str = Field(alias="object")
-    why: str = Field(min_length=3)
+    why: Reason
 
 
 class AccessFile(BaseModel):
@@ -92,7 +92,7 @@ def read_access_file(companion: Path | None) -> AccessFile:
     except ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(str(part) for part in fault["loc"])
-        raise InvalidAccessFileError(path, f"'{place}': {fault['msg']}") from error
+        raise InvalidAccessFileError(path, f"'{place}': {fault['msg'].removeprefix('Value error, ')}") from error
 
 
 def decide(access: Access, declared: AccessFile, proof: Proof, *, rows_were_asked: bool = True) -> Decision:
@@ -165,9 +165,7 @@ def _without_direction(entries: Sequence[Declared]) -> list[str]:
 def _unproven_to_declare(unsettled: Sequence[Unsettled]) -> list[str]:
     if not unsettled:
         return []
-    listed = [
-        {"object": name, "why": "say why this is acceptable"} for name in dict.fromkeys(e.object for e in unsettled)
-    ]
+    listed = [{"object": name, "why": f"{SAY_WHY} acceptable"} for name in dict.fromkeys(e.object for e in unsettled)]
     text = yaml.safe_dump({"unproven": listed}, default_flow_style=True, sort_keys=False, width=10_000).strip()
     return [f"if that is acceptable unproven, write into {FILE} beside migration.yaml: {text}"]
 
@@ -204,7 +202,7 @@ def _to_declare(found: Sequence[Found], entries: Sequence[Declared], section: st
             "object": named,
             "command": list(commands),
             **({"direction": direction if direction in ("gained", "lost") else "both"} if section == "changed" else {}),
-            "why": "say why this is meant",
+            "why": f"{SAY_WHY} meant",
         }
         for (named, commands, direction), roles in missing.items()
     ]

@@ -13,6 +13,7 @@ from pg_deploy.access.functions import is_definer
 from pg_deploy.access.opened import bypasses, reached_commands
 from pg_deploy.access.policies import policy_changes
 from pg_deploy.access.rights import PUBLIC, held_rights, membership_kinds, memberships, reachable_roles
+from pg_deploy.access.text import in_quotes
 from pg_deploy.catalog.identities import of_part, of_setting
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.catalog.switches import is_on, means_true
@@ -119,15 +120,15 @@ def _changed_rights(
     handed = [right for right in gained if right.endswith(_GRANTABLE)]
     if handed:
         may = ", ".join(right.removesuffix(_GRANTABLE).lower() for right in handed)
-        said = f'{role} may now grant others to {may} {kind} "{name}"'
+        said = f"{role} may now grant others to {may} {kind} {in_quotes(name)}"
         yield AccessChange("gained", role, name, ("grant",), said)
     if plain := [right for right in gained if not right.endswith(_GRANTABLE)]:
         can = tuple(right.lower() for right in plain)
-        said = f'{role} could not {_verbs(can)} {kind} "{name}" and can now'
+        said = f"{role} could not {_verbs(can)} {kind} {in_quotes(name)} and can now"
         yield AccessChange("gained", role, name, can, said)
     if plain := [right for right in lost if not right.endswith(_GRANTABLE)]:
         could = tuple(right.lower() for right in plain)
-        said = f'{role} could {_verbs(could)} {kind} "{name}" and can no longer'
+        said = f"{role} could {_verbs(could)} {kind} {in_quotes(name)} and can no longer"
         yield AccessChange("lost", role, name, could, said)
 
 
@@ -169,7 +170,7 @@ def _opened(role: str, commands: tuple[str, ...], kind: str, name: str, after: F
         "function": f'; it runs with the rights of its owner "{properties.get("owner")}"',
         "table": "" if properties.get("row level security") else "; without row level security: every row",
     }.get(kind, "")
-    return f'{kind} "{name}" is new: {role} can {words(commands)} it{why}'
+    return f"{kind} {in_quotes(name)} is new: {role} can {words(commands)} it{why}"
 
 
 def _relations(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
@@ -190,7 +191,7 @@ def _relations(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
                         ", ".join(who),
                         fact.identity,
                         (),
-                        f'{kind} "{fact.identity}" is gone: {words(who)} could use it',
+                        f"{kind} {in_quotes(fact.identity)} is gone: {words(who)} could use it",
                     )
                 continue
             yield from _same_relation(kind, fact, now, ", ".join(who), after)
@@ -204,7 +205,7 @@ def _same_relation(kind: str, old: Fact, new: Fact, who: str, facts: Facts) -> I
             str(after.get("owner")),
             name,
             (),
-            f'{kind} "{name}" belonged to {before.get("owner")} and belongs to {after.get("owner")} now',
+            f"{kind} {in_quotes(name)} belonged to {before.get('owner')} and belongs to {after.get('owner')} now",
         )
     if before.get("row level security") and not after.get("row level security"):
         yield AccessChange(
@@ -212,7 +213,8 @@ def _same_relation(kind: str, old: Fact, new: Fact, who: str, facts: Facts) -> I
             who,
             name,
             (),
-            f'row level security of "{name}" is disabled: {who or "every role with a grant"} can now use every row that the grants allow',
+            f"row level security of {in_quotes(name)} is disabled: {who or 'every role with a grant'} "
+            "can now use every row that the grants allow",
         )
     if after.get("row level security") and not before.get("row level security"):
         yield AccessChange(
@@ -220,7 +222,7 @@ def _same_relation(kind: str, old: Fact, new: Fact, who: str, facts: Facts) -> I
             who,
             name,
             (),
-            f'row level security of "{name}" is enabled: {who or "every role"} had every row and now has what policies allow',
+            f"row level security of {in_quotes(name)} is enabled: {who or 'every role'} had every row and now has what policies allow",
         )
     if before.get("force row level security") != after.get("force row level security") and not bypasses(
         str(after.get("owner")), facts
@@ -231,7 +233,7 @@ def _same_relation(kind: str, old: Fact, new: Fact, who: str, facts: Facts) -> I
             str(after.get("owner")),
             name,
             (),
-            f'the owner of "{name}" is {"now" if forced else "no longer"} subject to its policies',
+            f"the owner of {in_quotes(name)} is {'now' if forced else 'no longer'} subject to its policies",
         )
     if kind == "view" and before.get("options") != after.get("options"):
         invoker = is_on(after.get("options", []), "security_invoker")
@@ -243,26 +245,30 @@ def _same_relation(kind: str, old: Fact, new: Fact, who: str, facts: Facts) -> I
                 else f"with the rights of its owner {after.get('owner')}, whom no policy holds back"
             )
             yield AccessChange(
-                "lost" if invoker else "gained", who, name, ("select",), f'view "{name}" now reads {reads}'
+                "lost" if invoker else "gained", who, name, ("select",), f"view {in_quotes(name)} now reads {reads}"
             )
         yield from _view_options(name, who, before.get("options") or [], after.get("options") or [])
     if kind in ("view", "materialized view") and before.get("definition") != after.get("definition"):
-        yield AccessChange("changed", who, name, ("select",), f'{kind} "{name}" is defined differently', decides=False)
+        yield AccessChange(
+            "changed", who, name, ("select",), f"{kind} {in_quotes(name)} is defined differently", decides=False
+        )
     if before.get("inherits") != after.get("inherits"):
         yield AccessChange(
-            "changed", who, name, (), f'"{name}" is part of other tables than before: {after.get("inherits", "none")}'
+            "changed",
+            who,
+            name,
+            (),
+            f"{in_quotes(name)} is part of other tables than before: {after.get('inherits', 'none')}",
         )
 
 
 def _view_options(name: str, who: str, was: list[str], is_now: list[str]) -> Iterator[AccessChange]:
     had, has = (dict(option.split("=", 1) for option in options) for options in (was, is_now))
     if is_on(was, "security_barrier") and not is_on(is_now, "security_barrier"):
-        said = (
-            f'view "{name}" is no security barrier any more: a condition of the asker may see rows that the view hides'
-        )
+        said = f"view {in_quotes(name)} is no security barrier any more: a condition of the asker may see rows that the view hides"
         yield AccessChange("gained", who, name, ("select",), said)
     if had.get("check_option") and has.get("check_option") != had["check_option"]:
-        said = f'view "{name}" no longer checks what is written through it: rows that it does not show can be written'
+        said = f"view {in_quotes(name)} no longer checks what is written through it: rows that it does not show can be written"
         yield AccessChange("gained", who, name, ("insert", "update"), said)
 
 
@@ -276,10 +282,12 @@ def _publications(before: Facts, after: Facts, api: Api) -> Iterator[AccessChang
             had = set(old.properties.get("tables") or ()) if old else set()
             sent = sorted(set(fact.properties.get("tables") or ()) - had)
             for table in sent:
-                said = f'publication "{fact.identity}" now sends rows of "{table}" to its subscribers'
+                said = f"publication {in_quotes(fact.identity)} now sends rows of {in_quotes(table)} to its subscribers"
                 yield AccessChange("gained", "subscribers", table.split(" ", 1)[0], ("select",), said)
             if not sent:
-                said = f'{kind} "{fact.identity}" is {"new" if old is None else "another one"}: {fact.definition}'
+                said = (
+                    f"{kind} {in_quotes(fact.identity)} is {'new' if old is None else 'another one'}: {fact.definition}"
+                )
                 yield AccessChange("changed", "subscribers", fact.identity, ("select",), said)
 
 
@@ -373,7 +381,7 @@ def _functions(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
                     ", ".join(who),
                     name,
                     ("execute",),
-                    f'{fact.kind} "{name}" is gone: {words(who)} could execute it',
+                    f"{fact.kind} {in_quotes(name)} is gone: {words(who)} could execute it",
                     # where only policies called it, the engines have asked them without it
                     decides=bool(fact in definers) and not _moved_to(fact, before, after),
                 )
@@ -383,17 +391,21 @@ def _functions(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
         # whether its answers differ is asked
         by_itself = is_definer(now) != is_definer(fact) or fact.properties.get("owner") != now.properties.get("owner")
         if is_definer(now) and not is_definer(fact):
-            said = f'{fact.kind} "{name}" now runs with the rights of its owner {now.properties.get("owner")}; {words(who)} can execute it'
+            said = (
+                f"{fact.kind} {in_quotes(name)} now runs with the rights of its owner {now.properties.get('owner')}; "
+                f"{words(who)} can execute it"
+            )
         elif by_itself and is_definer(fact) and not is_definer(now):
-            said = f'{fact.kind} "{name}" no longer runs with the rights of its owner {now.properties.get("owner")}'
+            said = f"{fact.kind} {in_quotes(name)} no longer runs with the rights of its owner {now.properties.get('owner')}"
         elif by_itself:
             was, owner = fact.properties.get("owner"), now.properties.get("owner")
-            said = f'{fact.kind} "{name}" belonged to {was} and belongs to {owner} now'
+            said = f"{fact.kind} {in_quotes(name)} belonged to {was} and belongs to {owner} now"
         elif {fact, now} & definers:
-            said = f'{fact.kind} "{name}", which runs with the rights of its owner {now.properties.get("owner")}, is defined differently'
+            owner = now.properties.get("owner")
+            said = f"{fact.kind} {in_quotes(name)}, which runs with the rights of its owner {owner}, is defined differently"
 
         else:
-            said = f'{fact.kind} "{name}", on which policies rest, is defined differently'
+            said = f"{fact.kind} {in_quotes(name)}, on which policies rest, is defined differently"
         yield AccessChange("changed", ", ".join(who), name, ("execute",), said, decides=by_itself)
 
 

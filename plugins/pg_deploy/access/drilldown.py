@@ -14,6 +14,7 @@ from pg_deploy.access.predicates import PHASE_WORDS, PHASES, READING
 from pg_deploy.access.real import Cell
 from pg_deploy.access.rowsets import acting_as
 from pg_deploy.access.subjects import Subject
+from pg_deploy.access.text import in_quotes, many
 from pg_deploy.access.universe import matched, weight_name
 
 SHOWN = 5
@@ -131,20 +132,19 @@ class Drill:
         table, role = cells[0].table, cells[0].role
         cells = sorted(cells, key=lambda cell: PHASES.index(cell.phase))
         commands = tuple(dict.fromkeys(PHASE_WORDS[cell.phase] for cell in cells))
-        others = f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""
-        who = subjects[0].label + others
+        who = many(subjects[0].label, role, len(subjects))
         why = f", because {words(because)}" if because else ""
         writing = cells[0].phase not in READING
         if direction == "error":
-            sentence = f'{who} ({role}) now get an error where they could {words(commands)} "{table}": {keys[0]}{why}'
+            sentence = f"{who} now get an error where they could {words(commands)} {in_quotes(table)}: {keys[0]}{why}"
         elif direction == "changed":
-            sentence = f'{who} ({role}) can {words(commands)} other rows of "{table}" than before{why}'
+            sentence = f"{who} can {words(commands)} other rows of {in_quotes(table)} than before{why}"
         elif writing:
             can = "can now" if direction == "gained" else "can no longer"
-            sentence = f'{who} ({role}) {can} {words(commands)} rows of "{table}" with {words(keys[:3])}{_more(number, 3)}{why}'
+            sentence = f"{who} {can} {words(commands)} rows of {in_quotes(table)} with {words(keys[:3])}{_more(number, 3)}{why}"
         else:
             can = "can now" if direction == "gained" else "can no longer"
-            sentence = f'{who} ({role}) {can} {words(commands)} {number} rows of "{table}" ({", ".join(keys)}{_more(number, SHOWN)}){why}'
+            sentence = f"{who} {can} {words(commands)} {number} rows of {in_quotes(table)} ({', '.join(keys)}{_more(number, SHOWN)}){why}"
         return RowDifference(
             table=table,
             role=role,
@@ -201,11 +201,11 @@ class Drill:
         if before != after and not same_meaning(self.old, self.new, cell):
             for name in sorted({*before.by, *after.by}):
                 if name not in before.by:
-                    yield f'policy "{name}" now applies'
+                    yield f"policy {in_quotes(name)} now applies"
                 elif name not in after.by:
-                    yield f'policy "{name}" no longer applies'
+                    yield f"policy {in_quotes(name)} no longer applies"
                 elif _clause(self.old, cell, name) != _clause(self.new, cell, name):
-                    yield f'policy "{name}" now says {_flat(_clause(self.new, cell, name))}'
+                    yield f"policy {in_quotes(name)} now says {_flat(_clause(self.new, cell, name))}"
             return
         told = [
             change.sentence

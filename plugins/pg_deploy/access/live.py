@@ -24,7 +24,7 @@ from pg_deploy.access.predicates import PHASE_WORDS, PHASES, Policy, effective, 
 from pg_deploy.access.reach import Relation, reachable
 from pg_deploy.access.rowsets import acting_as
 from pg_deploy.access.subjects import Subject
-from pg_deploy.access.text import quote
+from pg_deploy.access.text import in_quotes, many, quote
 from pg_deploy.session import Connection, one_line
 
 SECONDS = 30.0
@@ -220,14 +220,14 @@ def _told(
 ) -> RowDifference:
     found = sorted(found, key=lambda pair: (-len(pair[1]), pair[0].sid))
     subject, keys = found[0]
-    who = f"{subject.label} ({role})" + (f" and {len(found) - 1} more" if len(found) > 1 else "")
+    who = many(subject.label, role, len(found))
     why = f", because {words(because[:2])}" if because else ""
     if direction == "error":
-        sentence = f'{who} now get an error where they could {words(commands)} "{table}": {keys[0]}{why}'
+        sentence = f"{who} now get an error where they could {words(commands)} {in_quotes(table)}: {keys[0]}{why}"
     else:
         can = "can now" if direction == "gained" else "can no longer"
         shown = ", ".join(keys[:SHOWN]) + (", …" if len(keys) > SHOWN else "")
-        sentence = f'{who} {can} {words(commands)} {len(keys)} of the sampled rows of "{table}" ({shown}){why}'
+        sentence = f"{who} {can} {words(commands)} {len(keys)} of the sampled rows of {in_quotes(table)} ({shown}){why}"
     return RowDifference(
         table=table,
         role=role,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pg_deploy.access.api import Api
 from pg_deploy.access.change import AccessChange
 from pg_deploy.access.rights import PUBLIC, reachable_roles
+from pg_deploy.access.text import in_quotes
 from pg_deploy.catalog.identities import of_part
 from pg_deploy.catalog.reader import Fact, Facts
 
@@ -61,9 +62,9 @@ def _one(key: tuple[str, str], old: Fact | None, new: Fact | None) -> AccessChan
     table, name = key
     fact = new or old
     if fact is None:
-        raise ValueError(f'policy "{name}" is on neither side')
+        raise ValueError(f"policy {in_quotes(name)} is on neither side")
     roles = ", ".join(str(role) for role in fact.properties.get("roles", []))
-    where = f'policy "{name}" on "{table}"'
+    where = f"policy {in_quotes(name)} on {in_quotes(table)}"
     if old is None:
         return AccessChange("changed", roles, table, commands_of(fact), f"{where} is new: {shown(fact)}", decides=False)
     if new is None:
@@ -125,7 +126,7 @@ def _grown(
             role,
             table,
             tuple(commands),
-            f'more policies than before let {role} {" and ".join(commands)} rows of "{table}": '
+            f"more policies than before let {role} {' and '.join(commands)} rows of {in_quotes(table)}: "
             f"{said}{' is new' if len(added) == 1 else ' apply now'}{beside}; "
             "was an old policy left behind, or its role list widened?",
             decides=_by_itself(table, role, commands, added, counted_before, old, new),
@@ -176,7 +177,7 @@ def _counted(policies: dict[tuple[str, str], Fact], facts: Facts, api: Api) -> C
 
 
 def _quoted(names: list[str]) -> str:
-    return " and ".join(f'"{name}"' for name in names)
+    return " and ".join(f"{in_quotes(name)}" for name in names)
 
 
 def _flat(text: object) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pglast import ast, enums
 
 from pg_deploy.access.bodies import Function, Functions, Refuse
+from pg_deploy.access.text import in_quotes
 from pg_deploy.access.trees import call_name, calls, nodes
 
 _OPERATORS = frozenset(
@@ -51,7 +52,7 @@ def require_plain(node: ast.Node, functions: Functions) -> None:
         elif isinstance(part, ast.FuncCall):
             schema, name = call_name(part)
             if schema not in ("", "pg_catalog") or name not in _FUNCTIONS:
-                raise Refuse(f'function "{name}" is called for each row')
+                raise Refuse(f"function {in_quotes(name)} is called for each row")
         elif isinstance(part, ast.TypeCast):
             target = part.typeName.names[-1].sval
             if target not in _CASTS or (target not in ("text", "varchar") and not isinstance(part.arg, ast.A_Const)):
@@ -106,15 +107,15 @@ def _function_flags(function: Function, functions: Functions, seen: set[int]) ->
         return set()
     seen.add(function.id)
     if function.volatility == "v":
-        raise Refuse(f'function "{function.full_name}" is volatile')
+        raise Refuse(f"function {in_quotes(function.full_name)} is volatile")
     source = function.parsed or function.source
     if _VOLATILE.search(source):
-        raise Refuse(f'function "{function.full_name}" is labelled stable and calls a volatile function')
+        raise Refuse(f"function {in_quotes(function.full_name)} is labelled stable and calls a volatile function")
     if _DYNAMIC.search(source):
-        raise Refuse(f'function "{function.full_name}" runs dynamic SQL')
+        raise Refuse(f"function {in_quotes(function.full_name)} runs dynamic SQL")
     found = {"time"} if _TIME.search(source) else set()
     if function.language not in ("sql", "plpgsql"):
-        raise Refuse(f'function "{function.full_name}" is written in {function.language}')
+        raise Refuse(f"function {in_quotes(function.full_name)} is written in {function.language}")
     if function.language == "plpgsql":
         found.add("trusted")
     for inner in _inner(source, functions):

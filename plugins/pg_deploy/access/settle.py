@@ -21,6 +21,7 @@ from pg_deploy.access.carriers import carried_tables
 from pg_deploy.access.closure import RELATIONS, ROUTINES, Closure, Node, closure_of, text_of, words_of
 from pg_deploy.access.functions import is_definer
 from pg_deploy.access.rights import held_rights, reachable_roles
+from pg_deploy.access.text import in_quotes
 from pg_deploy.access.triggers import is_bystander, returns_trigger
 from pg_deploy.access.unsettled import Unsettled
 from pg_deploy.catalog.identities import of_part, unquoted
@@ -291,7 +292,8 @@ class _Settling:
                 if each.old is None and _columns_are_new(definition, name, self.before):
                     return None
                 parent = definition.split("REFERENCES ", 1)[-1].split("(", 1)[0]
-                return f'{each.said}: {_and(acts)} of a row of "{parent}" now changes rows of "{name}", whatever its policies say'
+                changed = f"{_and(acts)} of a row of {in_quotes(parent)} now changes rows of {in_quotes(name)}"
+                return f"{each.said}: {changed}, whatever its policies say"
             if each.old is None or definition.startswith(("FOREIGN KEY", "PRIMARY KEY", "UNIQUE")):
                 return None
             return f"{each.said}, and it decides which rows can be written" if words_of(old) & read else None

@@ -16,7 +16,7 @@ from pg_deploy.access.real import Answer
 from pg_deploy.access.rowsets import read
 from pg_deploy.access.sides import Side
 from pg_deploy.access.subjects import Subject
-from pg_deploy.access.text import quote
+from pg_deploy.access.text import in_quotes, many, quote
 from pg_deploy.access.unsettled import Unsettled
 
 VIEW_S = 8.0
@@ -133,14 +133,13 @@ def _answer(answer: Answer) -> str:
 
 def _told(name: str, role: str, direction: str, gains: list[_Gain], of: int) -> RowDifference:
     first = gains[0]
-    others = f" and {len(gains) - 1} more" if len(gains) > 1 else ""
     if first.now.error or first.was.error:
         got, had = (_answer(answer) for answer in (first.now, first.was))
-        what = f'gets {got} of view "{name}" where it was {had}'
+        what = f"gets {got} of view {in_quotes(name)} where it was {had}"
     elif direction == "changed":
-        what = f'reads other rows of view "{name}" than before, {first.now.allowed} as then'
+        what = f"reads other rows of view {in_quotes(name)} than before, {first.now.allowed} as then"
     else:
-        what = f'reads {first.now.allowed} rows of view "{name}" where it was {first.was.allowed}'
+        what = f"reads {first.now.allowed} rows of view {in_quotes(name)} where it was {first.was.allowed}"
     return RowDifference(
         table=name,
         role=role,
@@ -151,5 +150,5 @@ def _told(name: str, role: str, direction: str, gains: list[_Gain], of: int) -> 
         rows=abs(first.now.allowed - first.was.allowed),
         keys=(),
         because=(),
-        sentence=f"{first.subject.label}{others} ({role}) {what} ({len(gains)} of {of} who may read it)",
+        sentence=f"{many(first.subject.label, role, len(gains))} {what} ({len(gains)} of {of} who may read it)",
     )

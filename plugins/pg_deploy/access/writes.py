@@ -20,7 +20,7 @@ from pg_deploy.access.reach import Relation
 from pg_deploy.access.rowsets import acting_as, insertable
 from pg_deploy.access.sides import Side
 from pg_deploy.access.subjects import Subject
-from pg_deploy.access.text import quote
+from pg_deploy.access.text import in_quotes, many, quote
 from pg_deploy.access.written import COUNTS, Written, grown
 from pg_deploy.session import Connection, one_line
 
@@ -227,7 +227,6 @@ def _counts(connection: Connection, watched: Sequence[int]) -> list[Written]:
 def _told(name: str, role: str, command: str, cases: Sequence[_Case]) -> RowDifference:
     subject, attempt, one, other = cases[0]
     labels = tuple(dict.fromkeys(case[0].label for case in cases))
-    others = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
     if one.sqlstate:
         direction, what = "gained", f"{attempt.said}, which was refused until now ({one.sqlstate} {one.error})"
     elif other.sqlstate:
@@ -245,7 +244,7 @@ def _told(name: str, role: str, command: str, cases: Sequence[_Case]) -> RowDiff
         rows=0,
         keys=(),
         because=(),
-        sentence=f'written for real, {subject.label}{others} ({role}) in "{name}" {what}',
+        sentence=f"written for real, {many(subject.label, role, len(labels))} in {in_quotes(name)} {what}",
     )
 
 

@@ -10,6 +10,7 @@ from pglast import ast
 from pg_deploy.access.drilldown import RowDifference
 from pg_deploy.access.predicates import Policy
 from pg_deploy.access.reach import Relation
+from pg_deploy.access.text import in_quotes
 from pg_deploy.access.trees import nodes
 from pg_deploy.parsing.syntax import parsed
 from pg_deploy.session import Connection
@@ -111,10 +112,14 @@ def written_differences(
         why = f"which the policies of {', '.join(used_by[:3])} look up" if used_by else ""
         if each.deleted:
             reach = why or "which roles of the API can reach"
-            found.append(_difference(each.table, "lost", f'deletes {each.deleted} rows of "{each.table}", {reach}'))
+            found.append(
+                _difference(each.table, "lost", f"deletes {each.deleted} rows of {in_quotes(each.table)}, {reach}")
+            )
         if each.updated and (resting or (used_by and named is None)):
             on = " and ".join(part for part in (resting and f"whose {', '.join(resting)} policies read", why) if part)
-            found.append(_difference(each.table, "changed", f'updates {each.updated} rows of "{each.table}", {on}'))
+            found.append(
+                _difference(each.table, "changed", f"updates {each.updated} rows of {in_quotes(each.table)}, {on}")
+            )
     return tuple(found)
 
 

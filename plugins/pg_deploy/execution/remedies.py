@@ -5,6 +5,7 @@ Each remedy is chosen by SQLSTATE and the server's English words; the objects th
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +40,19 @@ def remedy(sqlstate: str | None, message: str, sql: str) -> str:
         if each.sqlstate == sqlstate and (found := each.words.search(message)) is not None:
             return each.say(found, sql)
     return ""
+
+
+THERE_ALREADY = ("42P07", "42701", "42710", "42723", "42P06")
+"""A table, column, object, function or schema of that name exists."""
+
+
+def adopt_instead(file: str) -> str:
+    """What to do where the change of a file is in the database already: made by hand, or by another tool."""
+    conf = json.dumps({"migrations": [file.split("_", 1)[0]]})
+    return (
+        "where all that this file does is in the database already, adopt it instead of running it: "
+        f"make baseline CONF='{conf}'; else say in the file what is to become of the one that is there"
+    )
 
 
 def _pasted(*lines: str) -> str:
@@ -153,6 +167,14 @@ def _in_block(found: re.Match[str], sql: str) -> str:
 def _isolation(_: re.Match[str], __: str) -> str:
     return (
         "each file's transaction has read its first rows already: delete the line, or make it the first one of the file"
+    )
+
+
+@_when("0A000", r"can only reindex the currently open database")
+def _reindex_database(_: re.Match[str], __: str) -> str:
+    return (
+        "a migration works on one database, and this names another: leave the name out where PostgreSQL is 16 or newer, or name "
+        f"the tables:{_pasted('reindex table concurrently …;')}"
     )
 
 

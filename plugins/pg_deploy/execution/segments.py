@@ -26,7 +26,7 @@ from pg_deploy.errors import (
 from pg_deploy.execution import concurrent_builds
 from pg_deploy.execution.counting import count_from_none, hands_counts_over
 from pg_deploy.execution.lost import is_lost, is_read_only
-from pg_deploy.execution.remedies import remedy
+from pg_deploy.execution.remedies import THERE_ALREADY, adopt_instead, remedy
 from pg_deploy.execution.server_watch import kept_budget
 from pg_deploy.execution.standby import wait_for_standby
 from pg_deploy.execution.stop_rules import StopRules, wait_until_calm
@@ -601,6 +601,8 @@ def _refused(
     work: Work, error: psycopg.Error, statement: Statement, duplicates: Sequence[str] = ()
 ) -> StatementFailedError:
     todo = remedy(error.sqlstate, error.diag.message_primary or "", statement.sql)
+    if not todo and error.sqlstate in THERE_ALREADY and work.is_written and work.direction == "apply":
+        todo = adopt_instead(work.file)
     return StatementFailedError.from_server(
         error, work.file, work.text, statement, duplicates, todo, is_written=work.is_written
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from pg_deploy.duration import parse_duration
@@ -26,6 +26,19 @@ CriterionName = Literal[
     "analytics_faster",
     "no_unauthorized_access",
 ]
+
+SAY_WHY = "say why this is"
+"""How the reasons begin that our own messages give to be pasted: they wait for the author's."""
+
+
+def _is_given(why: str) -> str:
+    if why.lower().startswith(SAY_WHY):
+        raise ValueError(f'write the reason itself instead of "{why}"')
+    return why
+
+
+Reason = Annotated[str, Field(min_length=3), AfterValidator(_is_given)]
+"""One sentence of the author's own."""
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
@@ -67,7 +80,7 @@ class AllowedFinding(BaseModel):
     model_config = _STRICT
     lint: str
     object: str
-    why: str = Field(min_length=3)
+    why: Reason
 
 
 class BenchmarkTerms(BaseModel):

@@ -27,10 +27,21 @@ def is_passed_over(name: str) -> bool:
     return not name[:1].isdecimal()
 
 
-def _free(stem: str, others: Collection[str]) -> str:
-    """The stem, or where a file has it, with a number: a rename would write over that file."""
-    taken = (f"{stem}_{number}" for number in range(2, len(others) + 3))
-    return stem if f"{stem}.sql" not in others else next(each for each in taken if f"{each}.sql" not in others)
+def _version(name: str) -> str:
+    found = re.match(r"(\d+)_", name, re.ASCII)
+    return found[1] if found else ""
+
+
+def _renamed(name: str, better: str, others: Collection[str]) -> str:
+    """What the file is to be called, as far as no other has that version: a rename would write over it, or be refused the next time."""
+    version = _version(better)
+    twin = next((other for other in sorted(others) if other != name and version and _version(other) == version), "")
+    if not twin:
+        return f"rename it to {better}.sql, which changes neither its version nor its order"
+    return (
+        f'and "{twin}" has its version already: where both are the same change delete one, else rename this one to '
+        f"<a free version>_{better.partition('_')[2]}.sql, between the files before and after it"
+    )
 
 
 def refuse_bad_name(name: str, others: Collection[str] = ()) -> re.Match[str]:
@@ -41,15 +52,15 @@ def refuse_bad_name(name: str, others: Collection[str] = ()) -> re.Match[str]:
         return match
     if suffix != ".sql":
         raise MigrationNameError(
-            name, f'its suffix is "{suffix}", and only ".sql" is read: rename it to {_free(stem, others)}.sql'
+            name, f'its suffix is "{suffix}", and only ".sql" is read; {_renamed(name, stem, others)}'
         )
     bad = next((char for char in stem if not _ALLOWED.fullmatch(char)), None)
     if bad is not None:
-        better = _free(re.sub(r"_{2,}", "_", "".join(map(_plain, stem))).strip("_"), others)
+        better = re.sub(r"_{2,}", "_", "".join(map(_plain, stem))).strip("_")
         raise MigrationNameError(
             name,
             f"{_described(bad)} is the trouble: a name has only letters a to z, digits, _ - and . in it (it becomes a task's "
-            f"name in Airflow); rename it to {better}.sql, which changes neither its version nor its order",
+            f"name in Airflow); {_renamed(name, better, others)}",
         )
     if re.match(r"\d+_?$", stem):
         raise MigrationNameError(name, f"it has no name after its version: rename it to {stem.rstrip('_')}_<name>.sql")

@@ -13,7 +13,7 @@ from pg_deploy.errors import CopyDataError, EmptyMigrationError, PsqlCommandErro
 from pg_deploy.parsing.bulk import SHORT, brief
 from pg_deploy.parsing.characters import suspect, visible
 from pg_deploy.parsing.newer import newer_syntax
-from pg_deploy.parsing.remnants import explained, instead_of
+from pg_deploy.parsing.remnants import explained, instead_of, other_commands, other_copies
 from pg_deploy.parsing.summary import shown_line, summary_of
 from pg_deploy.parsing.tree import fields, items, opened
 
@@ -184,10 +184,11 @@ def _refused(text: str, error: parser.ParseError, file: str) -> Exception:
     line = text.count("\n", 0, place) + 1
     if text.startswith("\\", place):
         command = text[place:].split("\n", 1)[0].strip()
-        return PsqlCommandError(file, line, shown_line(command[:60]), instead_of(command))
+        return PsqlCommandError(file, line, shown_line(command[:60]), instead_of(command) + other_commands(text, place))
     if copy := _COPY_FROM_CLIENT.search(text, max(0, place - 2000), place):
         begin = text.count("\n", 0, copy.start()) + 1
-        return CopyDataError(file, begin, shown_line(" ".join(copy.group().split(";")[0].split())))
+        also = other_copies(text, copy.start())
+        return CopyDataError(file, begin, shown_line(" ".join(copy.group().split(";")[0].split())), also)
     if (newer := newer_syntax(text, place)) is not None:
         return _syntax_error(text, place, newer, file)
     if (known := explained(text, place)) is not None:

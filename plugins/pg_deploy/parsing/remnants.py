@@ -52,6 +52,22 @@ _SWITCHES = re.compile(
 _MOST_LINES = 12
 
 
+_COMMAND = re.compile(r"^[ \t]*\\(?!\.[ \t]*\r?$|(?:un)?restrict\b)(?:[A-Za-z]\w*|[!?])[^\n]*", re.MULTILINE)
+_COPY = re.compile(r"^[ \t]*copy\b[^;]*?\bfrom\s+stdin\b", re.IGNORECASE | re.MULTILINE)
+
+
+def other_commands(text: str, place: int) -> str:
+    """Where else commands of psql stand, each of which has its own replacement; empty where there is none."""
+    line = text[place:].split("\n", 1)[0]
+    return _also(_COMMAND, text, line, text.rfind("\n", 0, place) + 1)
+
+
+def other_copies(text: str, place: int) -> str:
+    """Where else rows are copied from psql."""
+    begin = text.rfind("\n", 0, place) + 1
+    return _also(_COPY, text, text[begin:].split("\n", 1)[0], begin)
+
+
 def instead_of(command: str) -> str:
     """What to write instead of a command of psql, given with its backslash."""
     if _SWITCHES.match(command):

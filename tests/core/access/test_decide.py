@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from pg_deploy.access.change import AccessChange
 from pg_deploy.access.decide import AccessFile, decide, read_access_file
@@ -15,7 +16,7 @@ from pg_deploy.access.real import Cell
 from pg_deploy.access.rowsets import Disagreement
 from pg_deploy.access.unsettled import Unsettled
 from pg_deploy.errors import InvalidAccessFileError
-from pg_deploy.migrations.manifest import Access
+from pg_deploy.migrations.manifest import SAY_WHY, Access
 
 OPENED = AccessChange(
     "gained", "anon", "public.v", ("select",), 'view "public.v" is new: anon can select it', opened=True
@@ -82,16 +83,20 @@ def test_no_access_file_declares_nothing(tmp_path: Path) -> None:
     assert read_access_file(None) == AccessFile()
 
 
+def pasted(sentence: str) -> str:
+    """The lines of a message, with a reason of the author's own."""
+    return sentence.split("beside migration.yaml: ", 1)[1].replace(SAY_WHY, "it was agreed that it is")
+
+
 def test_what_to_declare_can_be_pasted(tmp_path: Path) -> None:
     """Whoever is told that something is undeclared wants the lines, and the lines must be right."""
     view = AccessChange("gained", "service_role", "public.v", ("select",), "service_role can select it", opened=True)
     against = decide("unchanged", AccessFile(), Proof("the same", changes=(OPENED, view))).against
-    pasted = against[-1].split("beside migration.yaml: ", 1)[1]
-    (tmp_path / "access.yaml").write_text(pasted)
+    (tmp_path / "access.yaml").write_text(pasted(against[-1]))
     declared = read_access_file(tmp_path)
     assert decide("unchanged", declared, Proof("the same", changes=(OPENED, view))).outcome == "as declared"
     changed = decide("unchanged", AccessFile(), Proof("different", differences=(LOST,))).against[-1]
-    (tmp_path / "access.yaml").write_text(changed.split("beside migration.yaml: ", 1)[1])
+    (tmp_path / "access.yaml").write_text(pasted(changed))
     assert (
         decide("changed", read_access_file(tmp_path), Proof("different", differences=(LOST,))).outcome == "as declared"
     )
@@ -114,7 +119,7 @@ def test_what_is_not_settled_fails_until_it_is_named(access: Access, tmp_path: P
     proof = Proof("not proved", unsettled=(TRIGGER,))
     refused = decide(access, AccessFile(), proof)
     assert not refused.passes
-    (tmp_path / "access.yaml").write_text(refused.against[-1].split("beside migration.yaml: ", 1)[1])
+    (tmp_path / "access.yaml").write_text(pasted(refused.against[-1]))
     accepted = decide(access, read_access_file(tmp_path), proof)
     assert accepted.passes
     assert accepted.shown[0].startswith("declared as unproven: ")
@@ -143,3 +148,9 @@ def test_a_declared_loss_covers_no_gain() -> None:
     )
     assert old_form.passes
     assert any(sentence.startswith("warning: ") for sentence in old_form.shown)
+
+
+def test_a_reason_that_our_own_message_proposed_is_none() -> None:
+    """Pasted as it was printed, it would declare a breach for no reason at all."""
+    with pytest.raises(ValidationError, match="write the reason itself"):
+        AccessFile.model_validate({"changed": [{**ENTRY, "why": f"{SAY_WHY} meant"}]})

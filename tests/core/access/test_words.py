@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pg_deploy.access.policies import where_they_differ
+from pg_deploy.access.text import in_quotes, many
 
 
 def test_a_long_predicate_is_shown_where_it_differs() -> None:
@@ -17,3 +18,15 @@ def test_a_long_predicate_is_shown_where_it_differs() -> None:
 def test_short_predicates_are_shown_whole() -> None:
     """Nothing is gained by cutting what fits on a line."""
     assert where_they_differ("using (true)", "using (false)") == ("using (true)", "using (false)")
+
+
+def test_an_identifier_in_quotation_marks_gets_no_second_pair() -> None:
+    """`"public."Users""` is nothing that anybody can search for."""
+    assert in_quotes("public.users") == '"public.users"'
+    assert in_quotes('public."Users"') == 'public."Users"'
+
+
+def test_a_role_is_not_said_twice() -> None:
+    """ "anon and 1 more (anon)" was read as two roles."""
+    assert many("anon", "anon", 2) == "anon and 1 more of that role"
+    assert many("user a", "authenticated", 1) == "user a (authenticated)"
