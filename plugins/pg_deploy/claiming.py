@@ -7,14 +7,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pg_deploy.conf import BaselineConf, DeployConf, RollbackConf
 from pg_deploy.errors import TargetBusyError
 from pg_deploy.ledger import deployment, schema
 from pg_deploy.ledger.deployment import Claim
+from pg_deploy.ledger.guard import Ownership
 from pg_deploy.migrations import history
 from pg_deploy.session import Connection, Target
 
+_Taken = TypeVar("_Taken")
 IsOver = Callable[[deployment.Deployment], bool]
 WritingConf = DeployConf | BaselineConf | RollbackConf
 
@@ -92,11 +95,30 @@ def claim_target(
 
     `is_over` tells of a holder whether its run has ended without closing its deployment, e.g. by a person's hand.
     """
+    return _once_free(
+        lambda: deployment.claim(connection, wanted, good_for=good_for, is_over=is_over),
+        give_up_after=give_up_after,
+        log=log,
+    )
+
+
+def take_back(
+    connection: Connection, held: Ownership, phase: str, *, give_up_after: float, log: logging.Logger
+) -> None:
+    """Hold the target again that was lent while a person was asked, see `deployment.take_back`; waits as `claim_target` does."""
+    _once_free(
+        lambda: deployment.take_back(connection, held.deployment_id, held.fence, phase, good_for=held.good_for),
+        give_up_after=give_up_after,
+        log=log,
+    )
+
+
+def _once_free(take: Callable[[], _Taken], *, give_up_after: float, log: logging.Logger) -> _Taken:
     started = time.monotonic()
     said = -60.0
     while True:
         try:
-            return deployment.claim(connection, wanted, good_for=good_for, is_over=is_over)
+            return take()
         except TargetBusyError as busy:
             waited = time.monotonic() - started
             if waited >= give_up_after:

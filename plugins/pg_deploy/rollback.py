@@ -31,7 +31,7 @@ from pg_deploy.undo.kept import kept_of
 from pg_deploy.undo.losses import say_what_stays
 from pg_deploy.undo.mending import mend, mending_sql
 from pg_deploy.undo.proof import Goal, snapshot_goal, undo_goal
-from pg_deploy.undo.whole_set import changed_by, going, made_by, newer_of_run, older_of_run
+from pg_deploy.undo.whole_set import changed_by, made_by, newer_of_run, older_of_run
 from pg_deploy.undo.witnesses import read_doing, statements_of
 
 _PROPERTIES = ("grant", "comment", "default grant", "setting", "membership", "security label")
@@ -174,7 +174,7 @@ def _goal(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> Goal:
         both.own_of,
         done.doubtful(before, after),
         replace(done, statements=undoing, rehearsed=frozenset()).doubtful_of,
-        going=going(made, before.facts | after.facts),
+        made=made,
         of_the_set=changed_by(job.ledger, newer_of_run(job.ledger, job.deployment_id, current)),
     )
     for line in goal.changed_since:
@@ -307,7 +307,10 @@ def _generated(job: Job, current: Attempt, pinned: Pinned, goal: Goal) -> str:
     if as_deployed is not None and not job.on_copy:
         refuse_without_way_back(job.ledger, as_deployed)
     now = job.guard.read_facts("all")
-    found = generate_rollback(goal.expected, now, migration_sql=pinned.sql, compared=job.contents is not None)
+    goes = goal.going if goal.made else None
+    found = generate_rollback(
+        goal.reachable(now), now, migration_sql=pinned.sql, compared=job.contents is not None, goes=goes
+    )
     if found.refusals:
         raise NoRollbackError(current.stem, [str(refusal) for refusal in found.refusals])
     job.log.warning(

@@ -258,7 +258,7 @@ def _same_relation(kind: str, old: Fact, new: Fact, who: str, facts: Facts) -> I
             who,
             name,
             (),
-            f"{in_quotes(name)} is part of other tables than before: {after.get('inherits', 'none')}",
+            f"{in_quotes(name)} is part of other tables than before: {' and '.join(map(str, after.get('inherits') or ())) or 'no table'}",
         )
 
 

@@ -18,6 +18,9 @@ from pg_deploy.session import Connection
 _SQL = PROJECT / "sql" / "backup"
 OURS = ("deploy_ledger", "supabase_migrations")
 _NAMED = re.compile(r'(?:"((?:[^"]|"")+)"|([a-zA-Z_][a-zA-Z0-9_$]*))\.(?=["a-zA-Z_])')
+# Where schemas stand alone: `alter schema a rename to b`, `all tables in schema a, b`, `set schema 'a'`, `set search_path = a, b`.
+_LISTED = re.compile(r"\b(?:schema|search_path)\b([^;]{0,300})", re.IGNORECASE)
+_WORD = re.compile(r'"((?:[^"]|"")+)"|([a-zA-Z_][a-zA-Z0-9_$]*)')
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,10 @@ def _texts(migration: Migration) -> list[str]:
 
 
 def _mentioned(text: str) -> set[str]:
-    """Every name that a dot follows: a schema, or something that is none and drops out later."""
-    return {quoted.replace('""', '"') if quoted else plain.lower() for quoted, plain in _NAMED.findall(text)}
+    """Every name that a dot follows, or that stands where schemas do: a schema, or something that is none and drops out later."""
+    found = _NAMED.findall(text)
+    found += [word for listed in _LISTED.findall(text) for word in _WORD.findall(listed)]
+    return {quoted.replace('""', '"') if quoted else plain.lower() for quoted, plain in found}
 
 
 def _reach(start: Iterable[str], edges: Mapping[str, Iterable[str]], known: set[str]) -> set[str]:

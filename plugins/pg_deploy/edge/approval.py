@@ -15,19 +15,25 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from pg_deploy.addresses import run_page
+from pg_deploy.edge.backup_tasks import rehearse_pinned, take_backup_of
 from pg_deploy.edge.groups import versions_without_group
 from pg_deploy.edge.notices import send
 from pg_deploy.edge.run import Run, log, read_run, told_plainly
-from pg_deploy.errors import ApprovalRejectedError, SamePersonError
-from pg_deploy.ledger import deployment, evidence, plan
+from pg_deploy.errors import AppliedMeanwhileError, ApprovalRejectedError, SamePersonError
+from pg_deploy.ledger import evidence, plan
+from pg_deploy.lending import lend, regain
 from pg_deploy.permission import APPROVAL, is_somebody_else, judge_all
+from pg_deploy.planning import read_state
 from pg_deploy.rehearsal.text import rehearsal_text, rehearsal_verdict
 from pg_deploy.reporting.plan_text import PASSED_OVER, Asked, several_text
 from pg_deploy.server_identity import Server, writable_session
 from pg_deploy.session import Connection
 from pg_deploy.settings import settings
 
-_WHERE = "Answer it in the Airflow UI, under Required Actions of that run; nobody else can deploy meanwhile."
+_WHERE = (
+    "Answer it in the Airflow UI, under Required Actions of that run. Others may deploy meanwhile: what is not as it was by then "
+    "is said, rehearsed and asked about again."
+)
 ASKED = "approval asked"
 """The kind of evidence that keeps what was shown to a person, by its hash."""
 
@@ -66,6 +72,9 @@ class AskPerson(ApprovalOperator):
         """The question, or None where there is nothing to ask; it says so in the log."""
         raise NotImplementedError
 
+    def prepare_again(self, run: Run, context: Any) -> None:
+        """What a new question rests on, where the database is not what it was when the last one was asked."""
+
     def run_of(self, context: Any) -> Run:
         """The run behind an Airflow context."""
         return read_run(context)
@@ -82,19 +91,12 @@ class AskPerson(ApprovalOperator):
     def _ask(self, run: Run, asked: Question, context: Any) -> Any:
         self.subject, self.body = asked.subject, asked.body
         with told_plainly(), self._ledger(run) as (connection, _):
-            ownership = run.ownership
-            if ownership is not None:
-                # Nobody else may take the target while a person thinks.
-                deployment.renew(
-                    connection,
-                    ownership.deployment_id,
-                    ownership.fence,
-                    f"waiting for the approval of {asked.about[0][0]}",
-                    good_for=settings().approval_timeout,
-                )
             # What is shown now is what an answer is about: it is asked again where anything of it has changed by then.
             for stem, bundle_hash in asked.about:
                 self._record(connection, run, ASKED, stem, "waits", {"bundle_hash": bundle_hash, "shown": asked.digest})
+            if run.ownership is not None:
+                # A person may think for a day: whoever else has something to deploy does not wait for that.
+                lend(connection, run.target, run.ownership, f"waiting for the approval of {asked.about[0][0]}")
         log.info("%s", self.subject)
         for line in self.body.splitlines():
             log.info("%s", line)
@@ -116,34 +118,48 @@ class AskPerson(ApprovalOperator):
             alone = approved and run.four_eyes and not is_somebody_else(answered, actor)
             if alone:
                 outcome = "refused: approved by who triggered"
+            elsewhere = self._regain(run, outcome) if approved and not alone else ()
             asked = self.question(run, context)
             about = asked.about if asked else ()
             stems = ", ".join(stem for stem, _ in about)
             with self._ledger(run) as (connection, _):
-                changed = asked is not None and approved and not self._was_shown(connection, run, asked)
+                changed = approved and (
+                    bool(elsewhere) or (asked is not None and not self._was_shown(connection, run, asked))
+                )
                 if changed:
-                    outcome = "not counted: what was shown has changed since"
+                    what = "the database" if elsewhere else "what was shown"
+                    outcome = f"not counted: {what} has changed since"
                 for stem, bundle_hash in about:
                     self._record(connection, run, APPROVAL, stem, outcome, {**answered, "bundle_hash": bundle_hash})
-                if run.ownership is not None:
-                    deployment.renew(
-                        connection,
-                        run.ownership.deployment_id,
-                        run.ownership.fence,
-                        outcome,
-                        good_for=run.ownership.good_for,
-                    )
         if "error" in event:
             raise AirflowFailException(f"nobody answered in time: {event['error']}")
-        if changed and asked is not None:
-            log.warning("what %s answered to has changed since it was shown: %s is asked about again", name, stems)
-            return self._ask(run, asked, context)
+        if changed:
+            return self._ask_again(run, elsewhere, stems, str(name), context)
         if alone:
             raise AirflowFailException(str(SamePersonError(stems, str(name), actor)))
         if not approved:
             raise AirflowFailException(str(ApprovalRejectedError(stems, str(name))))
         log.info("approved by %s", name)
         return {"approved_by": name}
+
+    def _regain(self, run: Run, phase: str) -> tuple[str, ...]:
+        if run.ownership is None:
+            return ()
+        give_up_after = run.conf.give_up_after
+        with self._ledger(run) as (connection, _):
+            return regain(connection, run.target, run.ownership, phase, give_up_after=give_up_after, log=log)
+
+    def _ask_again(self, run: Run, elsewhere: Sequence[str], stems: str, name: str, context: Any) -> Any:
+        with told_plainly():
+            if elsewhere:
+                log.warning("the database is not what it was when %s was asked:", name)
+                for line in elsewhere:
+                    log.warning("  %s", line)
+                self.prepare_again(run, context)
+            else:
+                log.warning("what %s answered to has changed since it was shown: %s is asked about again", name, stems)
+            asked = self.question(run, context)
+        return None if asked is None else self._ask(run, asked, context)
 
     def _ledger(self, run: Run) -> AbstractContextManager[tuple[Connection, Server]]:
         return writable_session(run.target, "approve", give_up_after=run.conf.give_up_after, log=log)
@@ -178,8 +194,20 @@ class ApproveMigrations(AskPerson):
         super().__init__(**kwargs)
         self.version = version
 
+    def prepare_again(self, run: Run, context: Any) -> None:
+        """A backup of what is there now, and a rehearsal of what is left to do on a copy made from it.
+
+        Raises AppliedMeanwhileError where nothing is left of what this task asks about.
+        """
+        with run.target.session("approve") as connection:
+            if self.version and read_state(connection, [self.version]).standing(self.version).is_in_place:
+                pinned = plan.pinned_version(connection, run.deployment_id, self.version)
+                raise AppliedMeanwhileError(pinned.stem if pinned else self.version)
+        take_backup_of(run)
+        rehearse_pinned(run)
+
     def question(self, run: Run, context: Any) -> Question | None:
-        """About the pinned migrations of this task that the policy asks about."""
+        """About the pinned migrations of this task that the policy asks about, as far as nobody has deployed them meanwhile."""
         if run.ownership is None:
             log.info("nothing to approve: a dry run")
             return None
@@ -194,7 +222,13 @@ class ApproveMigrations(AskPerson):
             return None
         with run.target.session("approve") as connection:
             rows = evidence.of_deployment(connection, run.deployment_id)
-        wanted = [(each, run.migration(each.version)) for each in pinned if each.version in mine]
+        with run.target.session("approve") as connection:
+            state = read_state(connection, [each.version for each in pinned])
+        wanted = [
+            (each, run.migration(each.version))
+            for each in pinned
+            if each.version in mine and not state.standing(each.version).is_in_place
+        ]
         with run.target.session("approve") as connection:
             found = judge_all(connection, run.deployment_id, wanted, run.demands)
         asked = []

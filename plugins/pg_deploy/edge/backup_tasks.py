@@ -17,6 +17,7 @@ from pg_deploy.edge.target import read_target
 from pg_deploy.job import Job
 from pg_deploy.ledger import evidence, plan
 from pg_deploy.migrations.migration import Migration
+from pg_deploy.planning import read_state
 from pg_deploy.rehearsal.clone import on_clone
 from pg_deploy.rehearsal.on_target import on_target_server
 from pg_deploy.rehearsal.private import on_private_copy
@@ -29,41 +30,47 @@ REHEARSAL_CONNECTION = "rehearsal_db"
 def backup() -> str:
     """Take the backup that the run's conf asks for, and record it; return at once where nothing is pending."""
     with told_plainly():
-        run = read_run(get_current_context())
-        reason = _nothing_to_do(run, run.conf.backup, "backup")
-        if reason is not None:
-            log.info("%s", reason)
-            return reason
-        configured = backup_settings()
-        migrations = _pinned(run)
-        with run.job(BACKUP) as job:
-            if run.conf.backup == "external":
-                point = read_point(run.target)
-                record_backup(job, "external", point.sentence, point.as_detail())
-                log.info("%s", point.sentence)
-                return point.sentence
-            store = open_store(configured.uri)
-            taken = take_backup(
-                run.target, migrations, store, configured, schema_only=run.conf.backup == "schema", log=log
-            )
-            record_backup(job, "taken", taken.uri, taken.as_detail())
-        return taken.uri
+        return take_backup_of(read_run(get_current_context()))
 
 
 @task
 def rehearse() -> str:
     """Run the whole pending deployment on a copy first; fails before the target was touched."""
     with told_plainly():
-        run = read_run(get_current_context())
-        reason = _nothing_to_do(run, run.conf.rehearse, "rehearsal")
-        if reason is not None:
-            log.info("%s", reason)
-            return reason
-        started = time.monotonic()
-        with run.job("rehearse") as job:
-            sentence = _rehearse(run, job, _pinned(run))
-            record_rehearsal(job, sentence, time.monotonic() - started)
-        return sentence
+        return rehearse_pinned(read_run(get_current_context()))
+
+
+def take_backup_of(run: Run) -> str:
+    """As the task `backup`: where the backup is, or why there is none."""
+    reason = _nothing_to_do(run, run.conf.backup, "backup")
+    if reason is not None:
+        log.info("%s", reason)
+        return reason
+    configured = backup_settings()
+    migrations = _pinned(run)
+    with run.job(BACKUP) as job:
+        if run.conf.backup == "external":
+            point = read_point(run.target)
+            record_backup(job, "external", point.sentence, point.as_detail())
+            log.info("%s", point.sentence)
+            return point.sentence
+        store = open_store(configured.uri)
+        taken = take_backup(run.target, migrations, store, configured, schema_only=run.conf.backup == "schema", log=log)
+        record_backup(job, "taken", taken.uri, taken.as_detail())
+    return taken.uri
+
+
+def rehearse_pinned(run: Run) -> str:
+    """As the task `rehearse`: what came of it in a sentence, or why there is none."""
+    reason = _nothing_to_do(run, run.conf.rehearse, "rehearsal")
+    if reason is not None:
+        log.info("%s", reason)
+        return reason
+    started = time.monotonic()
+    with run.job("rehearse") as job:
+        sentence = _rehearse(run, job, _pinned(run))
+        record_rehearsal(job, sentence, time.monotonic() - started)
+    return sentence
 
 
 def _rehearse(run: Run, job: Job, migrations: tuple[Migration, ...]) -> str:
@@ -100,6 +107,8 @@ def _nothing_to_do(run: Run, choice: str, what: str) -> str | None:
 
 
 def _pinned(run: Run) -> tuple[Migration, ...]:
+    """What this run pinned and is not in place: a part of it may be, where it is asked about again."""
     with run.target.session("read the pinned set") as connection:
         versions = [each.version for each in plan.pinned(connection, run.deployment_id)]
-    return tuple(run.migration(version) for version in versions)
+        state = read_state(connection, versions)
+    return tuple(run.migration(version) for version in versions if not state.standing(version).is_in_place)

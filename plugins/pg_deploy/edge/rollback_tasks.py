@@ -38,6 +38,12 @@ class ApproveRollback(AskPerson):
         """The rollback run behind an Airflow context."""
         return _read(context)[1]
 
+    def prepare_again(self, run: Run, context: Any) -> None:
+        """What would be lost now, of the same rollbacks."""
+        conf, _ = _read(context)
+        with run.target.session("rollback preflight") as connection:
+            core.look_again(connection, run.deployment_id, conf, log)
+
     def question(self, run: Run, context: Any) -> Question | None:
         """About everything that this run pinned."""
         if run.ownership is None and not run.conf.dry_run:

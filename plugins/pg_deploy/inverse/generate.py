@@ -87,7 +87,7 @@ def generate_rollback(
     objects_gone, objects_missing = draft.gone - apart, draft.missing - apart
     cluster_gone, cluster_missing = draft.gone & apart, draft.missing & apart
     draft.gone, draft.missing = objects_gone, objects_missing
-    _read_objects(draft, before, after, renaming)
+    _read_objects(draft, before, after, renaming, going)
     find_replaced(draft)
     add_drops(draft)
     for key in sorted(draft.changed - draft.replaced):
@@ -112,8 +112,8 @@ def generate_rollback(
     )
 
 
-def _read_objects(draft: Draft, before: Facts, after: Facts, renaming: Renaming) -> None:
-    """Who needs whom on both sides; what is another object under an old name."""
+def _read_objects(draft: Draft, before: Facts, after: Facts, renaming: Renaming, going: AbstractSet[Key]) -> None:
+    """Who needs whom on both sides; what is another object under an old name, and does not go next."""
     gone_or_changed = draft.gone | draft.changed
     draft.needs_before = needs_of(before, before.by_key, Renaming([], {}), draft.missing | draft.changed)
     draft.needs_after = needs_of(after, renaming.facts, renaming, gone_or_changed)
@@ -123,7 +123,8 @@ def _read_objects(draft: Draft, before: Facts, after: Facts, renaming: Renaming)
     was = before.objects.addresses
     for key, address in after.objects.addresses.items():
         then = renaming.key(key)
-        if then in was and was[then] != address and key[0] in ("table", "column", "sequence", "type"):
+        is_another = then in was and was[then] != address and then not in going
+        if is_another and key[0] in ("table", "column", "sequence", "type"):
             draft.remade.add(then)
     tables = {key[1] for key in draft.remade if key[0] == "table"}
     for key in sorted(draft.remade):

@@ -159,6 +159,46 @@ def renew(connection: Connection, deployment_id: int, fence: int, phase: str, *,
         raise DeploymentLostError(deployment_id, _why_lost(connection, deployment_id))
 
 
+def lend(connection: Connection, deployment_id: int, fence: int, phase: str) -> None:
+    """Let others take the target until `take_back`: a person is asked, and nobody knows for how long. Commits once.
+
+    Raises DeploymentLostError as `renew` does.
+    """
+    renew(connection, deployment_id, fence, phase, good_for=0)
+
+
+def take_back(connection: Connection, deployment_id: int, fence: int, phase: str, *, good_for: float) -> None:
+    """Hold the target again under the same fence, also where somebody had it meanwhile. Commits once.
+
+    What they did is for the caller to look at. Raises TargetBusyError while another run has it, and DeploymentLostError where this
+    deployment was ended by its own run.
+    """
+    with connection.transaction():
+        mine = _one(connection, "where id = %s for update", (deployment_id,))
+        if mine is None or mine.fence != fence or mine.state not in ("running", "abandoned"):
+            raise DeploymentLostError(deployment_id, _why_lost(connection, deployment_id))
+        holder = _one(connection, "where ended_at is null and id <> %s", (deployment_id,))
+        if holder is not None:
+            raise TargetBusyError(holder.airflow_run, holder.host, holder.phase, holder.good_until)
+        try:
+            connection.execute(
+                """update deploy_ledger.deployment set state = 'running', ended_at = null, phase = %s, host = %s,
+                    good_until = clock_timestamp() + make_interval(secs => %s)
+                where id = %s""",
+                [phase, this_host(), good_for, deployment_id],
+            )
+        except psycopg.errors.UniqueViolation:
+            raise TargetBusyError("another run", "unknown", "just claimed it", None) from None
+
+
+def others_since(connection: Connection, deployment_id: int) -> tuple[str, ...]:
+    """The runs that took the target after this deployment did, as `dag run`. Reads only."""
+    rows = connection.execute(
+        "select dag_id || ' ' || airflow_run from deploy_ledger.deployment where id > %s order by id", [deployment_id]
+    ).fetchall()
+    return tuple(str(row[0]) for row in rows)
+
+
 _HOLDS = "select from deploy_ledger.deployment where id = %s and fence = %s and ended_at is null"
 
 

@@ -23,7 +23,7 @@ def save(
     *,
     location: str = "target",
 ) -> None:
-    """Store `facts` as the snapshot of a moment (before, after, undoing, rolled_back, deployed). Commits once.
+    """Store `facts` as the snapshot of a moment (before, after, undoing, rolled_back, deployed, asked). Commits once.
 
     It does not wait for the disk: the attempt's next state, which does, takes this with it.
     """
@@ -71,6 +71,16 @@ def load(connection: Connection, attempt_id: int, moment: str, *, location: str 
         f"""select id, server_version, taken_at, {_OBJECTS} from deploy_ledger.snapshot s {_MISSING}
         where attempt_id = %s and moment = %s and location = %s order by id desc limit 1""",
         [attempt_id, moment, location],
+    ).fetchone()
+    return _facts(connection, *head) if head else None
+
+
+def load_of(connection: Connection, deployment_id: int, moment: str) -> Facts | None:
+    """The newest snapshot that a deployment itself, and none of its attempts, has of that moment. Reads only."""
+    head = connection.execute(
+        f"""select id, server_version, taken_at, {_OBJECTS} from deploy_ledger.snapshot s {_MISSING}
+        where deployment_id = %s and attempt_id is null and moment = %s order by id desc limit 1""",
+        [deployment_id, moment],
     ).fetchone()
     return _facts(connection, *head) if head else None
 

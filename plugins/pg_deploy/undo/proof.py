@@ -45,6 +45,25 @@ class Goal:
     before: Facts | None = None
     others: tuple[str, ...] = ()
     """One line for each thing that others changed while the attempt was at work: it is left as it is."""
+    made: frozenset[Key] = frozenset()
+    """What older migrations of the same set made, which goes next."""
+
+    def reachable(self, now: Facts) -> Facts:
+        """What a rollback written now leads to: `expected` without what goes along with what the attempt made, and with what is
+        still there of what goes next, as it was called."""
+        if self.start is None or self.before is None:
+            return self.expected
+        along = parts_of(self.expected.facts, self.added) - self.before.by_key.keys()
+        kept = {key: fact for key, fact in self.expected.by_key.items() if key not in along}
+        was, there = self.before.objects, now.objects
+        if self.made and was is not None and there is not None:
+            going = self.going(self.before.facts)
+            kept |= {key: self.before.by_key[key] for key in going if was.addresses.get(key) in there.keys}
+        return _facts(kept, self.expected)
+
+    def going(self, facts: Iterable[Fact]) -> frozenset[Key]:
+        """Those of `facts` that go next, with what an older migration of the same set made: its own, and its parts."""
+        return going_with(self.made, facts)
 
     def difference(self, now: Facts) -> Difference:
         """What is not as it has to be; empty when the rollback is proven. What others did meanwhile is no part of it."""
@@ -114,14 +133,15 @@ def undo_goal(
     doubtful: frozenset[Key] = frozenset(),
     doubtful_of: OwnOf | None = None,
     *,
-    going: frozenset[Key] = frozenset(),
+    made: frozenset[Key] = frozenset(),
     of_the_set: frozenset[Key] = frozenset(),
 ) -> Goal:
     """The state at `start` without the difference between `before` and `after`; of that only what is in `own`, where given.
 
-    What is `going` next, with what an older migration of the same set made, may stay as it is or come back. What a newer one of
+    What goes next, with what older migrations of the same set `made`, may stay as it is or come back. What a newer one of
     it changed (`of_the_set`) was changed by nobody else.
     """
+    going = going_with(made, before.facts | after.facts) if made else frozenset()
     whole, after = after, after if own is None else only_own(before, after, own)
     did = compare(before, after)
     others = describe(_part(compare(after, whole), lambda key: key not in doubtful))
@@ -147,7 +167,14 @@ def undo_goal(
         doubtful_of,
         before,
         others,
+        made,
     )
+
+
+def going_with(made: frozenset[Key], facts: Iterable[Fact]) -> frozenset[Key]:
+    """Those of `facts` that go with what was `made`: its own, and its parts, whoever added them. Pure."""
+    every = list(facts)
+    return parts_of(every, made) | {_key(fact) for fact in every if _key(fact) in made}
 
 
 def only_own(before: Facts, after: Facts, own: frozenset[Key]) -> Facts:

@@ -35,8 +35,8 @@ from pg_deploy.undo.early import refuse_without_way_back
 from pg_deploy.undo.losses import Lost, built_on, count_losses
 from pg_deploy.undo.plan import choose, refuse_needed_by_later
 from pg_deploy.undo.policies import read_policies, restore_policies
-from pg_deploy.undo.proof import only_own, undo_goal
-from pg_deploy.undo.whole_set import going, made_by
+from pg_deploy.undo.proof import going_with, only_own, undo_goal
+from pg_deploy.undo.whole_set import made_by
 from pg_deploy.undo.witnesses import read_doing
 
 
@@ -99,18 +99,30 @@ def preflight(
         found = look(connection, conf, log)
         plan.pin_undo(connection, held.id, [each.pinned for each in found])
         record_drift(connection, held.id, drift)
-        for each in found:
-            evidence.record(
-                connection,
-                held.id,
-                "would be lost",
-                each.pinned.stem,
-                "shown",
-                detail={"lines": each.lines},
-                version=each.pinned.version,
-            )
+        _keep_shown(connection, held.id, found)
     log.info("deployment %d holds the target, %d migrations to undo", held.id, len(found))
     return Prepared(Ownership(held.id, held.fence, good_for), len(found))
+
+
+def look_again(connection: Connection, deployment_id: int, conf: RollbackConf, log: logging.Logger) -> None:
+    """Say anew what would be undone and lost, where the database has changed since that was shown, and keep it.
+
+    Raises NotUndoneError where that is no longer what this deployment pinned, and what `preflight` raises.
+    """
+    found = look(connection, conf, log)
+    pinned = [(each.version, each.sql, each.rollback) for each in plan.pinned(connection, deployment_id)]
+    if pinned != [(each.pinned.version, each.pinned.sql, each.pinned.rollback) for each in found]:
+        raise NotUndoneError(["what there is to undo is no longer what was shown and pinned: trigger a new run"])
+    _keep_shown(connection, deployment_id, found)
+
+
+def _keep_shown(connection: Connection, deployment_id: int, found: Sequence[Undoing]) -> None:
+    for each in found:
+        detail = {"lines": each.lines}
+        version = each.pinned.version
+        evidence.record(
+            connection, deployment_id, "would be lost", each.pinned.stem, "shown", detail=detail, version=version
+        )
 
 
 def look(connection: Connection, conf: RollbackConf, log: logging.Logger) -> tuple[Undoing, ...]:
@@ -225,7 +237,7 @@ def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozens
     if pinned.rollback is None:
         text, remarks = _generate(connection, pinned, before, after, made)
         pinned = replace(pinned, rollback=text, rollback_source="generated")
-    goal = undo_goal(before, after, now, going=going(made, before.facts))
+    goal = undo_goal(before, after, now, made=made)
     undoing = Undoing(
         current,
         pinned,
@@ -239,7 +251,7 @@ def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozens
         remarks,
     )
     # What goes next counts as it was before this one changed it: nobody else did.
-    after_it = {**goal.expected.by_key, **{key: before.by_key[key] for key in going(made, before.facts)}}
+    after_it = {**goal.expected.by_key, **{key: before.by_key[key] for key in going_with(made, before.facts)}}
     return undoing, replace(goal.expected, facts=frozenset(after_it.values()))
 
 
@@ -250,11 +262,14 @@ def _generate(
     manifest = plan.manifest_of(connection, pinned.deployment_id, pinned.version)
     if manifest.rollback == "none":
         raise NoRollbackError(pinned.stem, [f"it declares that it cannot be undone: {manifest.rollback_reason}"])
-    found = generate_rollback(
-        before, after, migration_sql=pinned.sql, goes=(lambda facts: going(made, facts)) if made else None
+    alone = generate_rollback(before, after, migration_sql=pinned.sql)
+    found = (
+        generate_rollback(before, after, migration_sql=pinned.sql, goes=lambda facts: going_with(made, facts))
+        if made
+        else alone
     )
-    if not made or not going(made, before.facts):
-        # On its own it is what the rehearsal looked at.
+    if (found.sql, found.refusals) == (alone.sql, alone.refusals):
+        # Nothing of the set makes a difference: it is what the rehearsal looked at.
         refuse_without_way_back(connection, pinned)
     if found.refusals:
         raise NoRollbackError(pinned.stem, [str(refusal) for refusal in found.refusals])

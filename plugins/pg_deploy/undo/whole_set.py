@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from weakref import WeakKeyDictionary
 
 from pg_deploy.catalog.diff import Difference, compare
-from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.model import Key
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import plan, snapshot
 from pg_deploy.ledger.attempt import UNFINISHED, Attempt
 from pg_deploy.session import Connection
-from pg_deploy.undo.proof import parts_of
 
 _UNDOABLE = ("verified", *UNFINISHED)
 
@@ -30,18 +29,20 @@ def changed_by(connection: Connection, newer: Sequence[Attempt]) -> frozenset[Ke
     )
 
 
+_known: WeakKeyDictionary[Connection, dict[int, Difference | None]] = WeakKeyDictionary()
+"""What attempts did, as long as one session to the ledger lasts: each is asked for with every other of its set."""
+
+
 def _done(connection: Connection, these: Sequence[Attempt]) -> Iterator[Difference]:
+    known = _known.setdefault(connection, {})
     for each in these:
-        before = snapshot.load(connection, each.id, "before")
-        after = snapshot.load(connection, each.id, "after")
-        if before is not None and after is not None:
-            yield compare(before, after)
-
-
-def going(made: frozenset[Key], facts: Iterable[Fact]) -> frozenset[Key]:
-    """Those of `facts` that go with what was `made`: its own, and its parts, whoever added them. Pure."""
-    every = list(facts)
-    return parts_of(every, made) | {(fact.kind, fact.identity) for fact in every if (fact.kind, fact.identity) in made}
+        if each.id not in known:
+            before = snapshot.load(connection, each.id, "before")
+            after = snapshot.load(connection, each.id, "after")
+            known[each.id] = compare(before, after) if before is not None and after is not None else None
+        did = known[each.id]
+        if did is not None:
+            yield did
 
 
 def older_of_run(connection: Connection, deployment_id: int, current: Attempt) -> tuple[Attempt, ...]:

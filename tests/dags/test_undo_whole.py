@@ -1,0 +1,177 @@
+"""Whole runs of changes that are hard to undo: after a failed check, and by the rollback DAG, the state is the one before, rows too."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import psycopg
+import pytest
+
+from demo import cluster
+from demo.cluster import Cluster
+from tests.building import write_migration
+from tests.dags.harness import Result, run_dag
+from tests.folders.looks import Look, look
+from tests.folders.running import WHOLE
+
+STEM = "20250101000000_change"
+UNDECLARED = "risk: low\naccess: undeclared\n"
+"""Access is another test's."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is there before, and the migration. `lost`: what no undo brings back, which has to be said before anything is applied."""
+
+    before: str
+    migration: str
+    lost: str = ""
+
+
+CHANGES = {
+    "swap with rows": Change(
+        "create table public.t (id int primary key, note text); insert into public.t values (1, 'precious'), (2, null);"
+        " create index t_note on public.t (note); alter table public.t enable row level security;",
+        "create table public.t_new (id bigint primary key, note text, seen boolean);\n"
+        "alter table public.t_new enable row level security;\n"
+        "insert into public.t_new select id, note, false from public.t;\n"
+        "alter table public.t rename to t_old;\nalter table public.t_new rename to t;",
+    ),
+    "column dropped and added again": Change(
+        "create table public.t (id int primary key, note text); insert into public.t values (1, 'precious');",
+        "alter table public.t drop column note;\nalter table public.t add column note varchar(20);",
+        lost="column public.t.note",
+    ),
+    "type changed with USING": Change(
+        "create table public.t (id int primary key, price text); insert into public.t values (1, '7'), (2, null);",
+        "alter table public.t alter column price type integer using price::integer;",
+    ),
+    "type changed with USING that loses": Change(
+        "create table public.t (id int primary key, price text); insert into public.t values (1, '007');",
+        "alter table public.t alter column price type integer using price::integer;",
+        lost="column price of public.t",
+    ),
+    "schema renamed": Change(
+        "create schema shop; create table shop.t (id serial primary key, note text default 'x');"
+        " insert into shop.t (note) values ('a'), ('b'); create view shop.v as select note from shop.t;"
+        " create function shop.f() returns bigint language sql stable as 'select count(*) from shop.t';",
+        "alter schema shop rename to store;\nalter table store.t rename column note to remark;",
+    ),
+    "publication of realtime": Change(
+        "create table public.t (id int primary key, note text); insert into public.t values (1, 'a');",
+        "alter publication supabase_realtime add table public.t;\nalter table public.t replica identity full;",
+    ),
+    "range type": Change(
+        "create type public.price_range as range (subtype = numeric);"
+        " create table public.t (id int primary key, price public.price_range); insert into public.t values (1, '[1,2)');",
+        "create type public.age_range as range (subtype = integer);\n"
+        "alter type public.price_range rename to cost_range;\nalter table public.t add column age public.age_range;",
+    ),
+    "constraint trigger": Change(
+        "create table public.t (id int primary key, n int); insert into public.t values (1, 1);"
+        " create function public.check_n() returns trigger language plpgsql as $$ begin return null; end $$;"
+        " create constraint trigger deferred after insert on public.t deferrable initially deferred"
+        " for each row execute function public.check_n();",
+        "drop trigger deferred on public.t;\n"
+        "create constraint trigger at_once after insert or update on public.t for each row execute function public.check_n();",
+    ),
+    "partition attached": Change(
+        "create table public.e (id int not null, at date not null) partition by range (at);"
+        " create table public.e_1 partition of public.e for values from ('2024-01-01') to ('2025-01-01');"
+        " create table public.e_2 (id int not null, at date not null); insert into public.e values (1, '2024-02-02');"
+        " insert into public.e_2 values (2, '2025-02-02');",
+        "alter table public.e attach partition public.e_2 for values from ('2025-01-01') to ('2026-01-01');\n"
+        "create index e_at on public.e (at);",
+    ),
+    "serial to identity": Change(
+        "create table public.t (id serial primary key, note text); insert into public.t (note) values ('a'), ('b');",
+        "alter table public.t alter column id drop default;\ndrop sequence public.t_id_seq;\n"
+        "alter table public.t alter column id add generated by default as identity;\n"
+        "select setval(pg_get_serial_sequence('public.t', 'id'), 2);",
+    ),
+    "extension with a table that uses it": Change(
+        "create table public.t (id int primary key, mail text); insert into public.t values (1, 'A@b');",
+        "create extension citext with schema public;\ncreate table public.u (id int primary key, mail public.citext);\n"
+        "alter table public.u enable row level security;\nalter table public.t alter column mail type public.citext;",
+    ),
+}
+
+
+@pytest.fixture(params=CHANGES.values(), ids=CHANGES)
+def change(request: pytest.FixtureRequest) -> Change:
+    """One of the changes."""
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def place(demo_cluster: Cluster, change: Change) -> str:
+    """The name of a database with the change's state before, its rows and a dozen more."""
+    name = "undo_whole"
+    cluster.drop(demo_cluster, name)
+    cluster.empty(demo_cluster, name)
+    with psycopg.connect(demo_cluster.url(database=name), autocommit=True) as connection:
+        connection.execute(change.before.encode())
+    return name
+
+
+def deploy(at: Cluster, name: str, folder: Path, store: Path) -> Result:
+    """As production does: with a backup, a rehearsal and its defaults."""
+    with mock.patch.dict(os.environ, BACKUP_URI=f"file://{store}"):
+        return run_dag("deploy_migrations", at.url(database=name), folder, WHOLE)
+
+
+def said_before_apply(result: Result, words: str) -> bool:
+    """Whether the run had said it when it began to change the target."""
+    begun = result.text.find("beginning with")
+    found = result.text.find(words)
+    return found >= 0 and (begun < 0 or found < begun)
+
+
+def seen(at: Cluster, name: str) -> Look:
+    """The database as pg_dump and the rows show it."""
+    return look(at.bindir, at.admin_url(name))
+
+
+@pytest.mark.acceptance
+def test_a_failed_check_leads_back(demo_cluster: Cluster, place: str, change: Change, tmp_path: Path) -> None:
+    """A check that fails on the target alone: the rehearsal could not foresee it, and the run goes back by itself."""
+    before = seen(demo_cluster, place)
+    only_here = f"select 'only here' as problem where current_setting('port') = '{demo_cluster.port}';"
+    write_migration(
+        tmp_path / "migrations", STEM, change.migration, checks={"it_holds": only_here}, manifest=UNDECLARED
+    )
+    result = deploy(demo_cluster, place, tmp_path / "migrations", tmp_path / "backups")
+    assert result.state == "failed"
+    assert "it holds" in result.text
+    if change.lost:
+        assert said_before_apply(result, f"cannot be undone: {change.lost}"), result.text[-6000:]
+    else:
+        assert seen(demo_cluster, place).difference(before) == "", result.text[-6000:]
+        assert "rolled back, the database is as before" in result.text
+
+
+@pytest.mark.acceptance
+def test_the_rollback_dag_leads_back(demo_cluster: Cluster, place: str, change: Change, tmp_path: Path) -> None:
+    """Days later, with rows that came since."""
+    before = seen(demo_cluster, place)
+    write_migration(tmp_path / "migrations", STEM, change.migration, manifest=UNDECLARED)
+    result = deploy(demo_cluster, place, tmp_path / "migrations", tmp_path / "backups")
+    assert result.state == "success", result.text[-6000:]
+    deployed = seen(demo_cluster, place)
+    (tmp_path / "nothing").mkdir()
+    undo = run_dag(
+        "rollback_migrations",
+        demo_cluster.url(database=place),
+        tmp_path / "nothing",
+        {"approval": "none", "down_to": "0"},
+    )
+    if change.lost:
+        assert said_before_apply(result, f"cannot be undone: {change.lost}"), result.text[-6000:]
+        assert undo.state == "failed"
+        assert seen(demo_cluster, place).difference(deployed) == ""
+    else:
+        assert undo.state == "success", undo.text[-6000:]
+        assert seen(demo_cluster, place).difference(before) == "", undo.text[-6000:]
