@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 
 from pg_deploy import benchmarks as bench
@@ -48,7 +48,7 @@ def verify(job: Job, migration: Migration) -> Attempt:
             failures += _verify_benchmarks(job, connection, current, migration, before)
         after = job.guard.read_facts("all" if job.on_copy or migration.rollback is None else "held")
         found = job.lints(connection, after)
-    failures += _verify_lints(job, current, migration, found, before)
+    failures += _verify_lints(job, current, migration, found, before, after)
     job.keep_snapshot(current, "after", after)
     if not job.on_copy:
         # In a rehearsal the whole proof is made instead, of two databases.
@@ -83,10 +83,16 @@ def _verify_checks(
 
 
 def _verify_lints(
-    job: Job, current: Attempt, migration: Migration, now: Sequence[Finding], before: Sequence[Evidence]
+    job: Job,
+    current: Attempt,
+    migration: Migration,
+    now: Sequence[Finding],
+    before: Sequence[Evidence],
+    after: Facts,
 ) -> list[str]:
     """Findings that came with the migration: all are shown; those of level error or warn fail it where it has a companion."""
     known = {(key[0], key[1]) for row in before if row.kind == LINT_BEFORE for key in row.detail["keys"]}
+    known |= _renamed(known, job.snapshot_of(current, "before"), after)
     known |= {(allowed.lint, allowed.object) for allowed in migration.manifest.allow}
     found = [finding for finding in now if finding.key not in known]
     failures = []
@@ -103,6 +109,25 @@ def _verify_lints(
     if not found:
         job.log.info("  ✓ no new finding of the security lints")
     return failures
+
+
+def _renamed(known: Iterable[tuple[str, str]], before: Facts | None, after: Facts) -> set[tuple[str, str]]:
+    """The findings by what their objects, or what these are in, are called now: a new name is no new fault."""
+    was, now = before.objects if before else None, after.objects
+    if was is None or now is None or not was.is_of(now):
+        return set()
+    names = {
+        key[1]: now.keys[address][1]
+        for key, address in was.addresses.items()
+        if address in now.keys and now.keys[address][1] != key[1]
+    }
+    found = set()
+    for lint, name in known:
+        within = [each for each in names if name == each or name.startswith(f"{each}.")]
+        if within:
+            old = max(within, key=len)
+            found.add((lint, names[old] + name[len(old) :]))
+    return found
 
 
 def _verify_access(job: Job, current: Attempt, migration: Migration, after: Facts) -> list[str]:
