@@ -66,6 +66,21 @@ def test_a_transaction_that_holds_a_strong_lock_too_long_is_aborted(database: Da
     assert {row[0] for row in database.statements(VERSION)} == {1}
 
 
+NEW = "create table if not exists public.fresh (id int);\nalter table public.fresh owner to current_user;\n"
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_what_if_not_exists_has_made_makes_nobody_wait(database: Database, tmp_path: Path, exists: bool) -> None:
+    """A baseline of a thousand statements on its own new tables took the budget of one lock, and could not be deployed."""
+    if exists:
+        database.run("create table public.fresh (id int)")
+        with pytest.raises(LockBudgetExceededError):
+            _apply(database, tmp_path / "m", NEW + "select pg_catalog.pg_sleep(5);\n")
+        return
+    _apply(database, tmp_path / "m", NEW + "select pg_catalog.pg_sleep(1);\n")
+    assert database.attempts == [(VERSION, "applied")]
+
+
 class _Slow(Observer):
     """Looks at what is there before the commit, and needs too long for it, so many times."""
 

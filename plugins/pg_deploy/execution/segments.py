@@ -302,18 +302,17 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
     budget = _Budget(work.limits, is_opaque=any(each.opaque for each in segment.statements))
     statement = segment.statements[0]
     is_committing = False
+    new: set[str] = set()
     try:
         for statement in segment.statements:
-            if any(claim.mode.strong for claim in statement.locks):
+            if any(claim.mode.strong and claim.relation not in new for claim in statement.locks):
                 budget.start()
             begin = "begin; " if not runs else ""
             connection.execute(f"{begin}{_timeouts(work, session, budget)}".encode())
+            absent = _absent(connection, statement)
             runs.append(_run_statement(work, session, statement, budget))
-            if budget.is_over:
-                # Nothing more is begun under a lock that somebody waits for.
-                if budget.worked_s < _MOSTLY * budget.seconds:
-                    raise _LockTrouble(statement, "this process was held up while it held a lock", [], is_ours=True)
-                raise _over(work, statement, budget)
+            new.update(_made_here(connection, absent))
+            _refuse_to_go_on(work, statement, budget)
         timeouts = _timeouts(work, session, budget, at_least_ms=_BOOKKEEPING_MS)
         connection.execute(f"{timeouts}; {_AS_OURSELVES}".encode())
         work.observer.before_commit(connection, segment)
@@ -346,6 +345,39 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
         raise
 
 
+def _refuse_to_go_on(work: Work, statement: Statement, budget: _Budget) -> None:
+    """Nothing more is begun under a lock that somebody waits for, once the budget is used up."""
+    if not budget.is_over or (work.guard.quiet is not None and budget.worked_s < budget.seconds):
+        return
+    if budget.worked_s < _MOSTLY * budget.seconds:
+        raise _LockTrouble(statement, "this process was held up while it held a lock", [], is_ours=True)
+    raise _over(work, statement, budget)
+
+
+def _absent(connection: Connection, statement: Statement) -> list[str]:
+    """The tables that `if not exists` would find, and that are not there: nobody else will see what it then makes. Reads only."""
+    if not statement.may_find_it_there:
+        return []
+    names = [each.name for each in statement.creates if each.kind == "table"]
+    rows = connection.execute(
+        "select name from pg_catalog.unnest(%s::text[]) as t (name) where pg_catalog.to_regclass(name) is null", [names]
+    )
+    return [str(row[0]) for row in rows.fetchall()]
+
+
+def _made_here(connection: Connection, absent: Sequence[str]) -> list[str]:
+    """Those that this very transaction has made, and nobody who was quicker. Reads only."""
+    if not absent:
+        return []
+    rows = connection.execute(
+        """select t.name from pg_catalog.unnest(%s::text[]) as t (name)
+        join pg_catalog.pg_class c on c.oid operator(pg_catalog.=) pg_catalog.to_regclass(t.name)
+        where c.xmin operator(pg_catalog.=) pg_catalog.pg_current_xact_id()::pg_catalog.xid""",
+        [list(absent)],
+    )
+    return [str(row[0]) for row in rows.fetchall()]
+
+
 def _begin(work: Work, session: _Session, segment: Segment) -> int:
     """Write into the ledger that the segment is begun, by which backend; returns the number of the try."""
     return attempts.begin_segment(
@@ -374,6 +406,11 @@ class _Budget:
         """`since`: the monotonic time at which the lock was seen first, where it was taken a while ago."""
         if self.deadline is None:
             self.deadline = (time.monotonic() if since is None else since) + self.seconds
+
+    def count_work_only(self) -> None:
+        """Where nobody waits, on a private copy: what is left is what the statements themselves have not used."""
+        if self.deadline is not None:
+            self.deadline = time.monotonic() + max(0.0, self.seconds - self.worked_s)
 
     @property
     def is_over(self) -> bool:
@@ -443,6 +480,8 @@ def _timeouts(work: Work, session: _Session, budget: _Budget, *, at_least_ms: in
     set_config(): nothing is planned, and no object of the migration's can stand in the way.
     """
     limits = work.limits
+    if work.guard.quiet is not None:
+        budget.count_work_only()
     lock_ms, statement_ms, silence_ms = 0, int(limits.statement_timeout * 1000), int(budget.silence_s * 1000)
     if budget.deadline is not None:
         left = max(at_least_ms, int((budget.deadline - time.monotonic()) * 1000))

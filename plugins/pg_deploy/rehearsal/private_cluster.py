@@ -285,12 +285,18 @@ def _await_start(process: subprocess.Popen[bytes], directory: Path) -> bool:
     return False
 
 
+_PATIENCE_S = 2.0
+
+
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the server at once: nothing in it is of use any more."""
+    """End the server at once: nothing in it is of use any more.
+
+    Whatever a shell starts in the background ignores SIGQUIT, and so does what it starts: the wall around the server then waits.
+    """
     if process.poll() is None:
         process.send_signal(signal.SIGQUIT)
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=_PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
