@@ -799,7 +799,10 @@ class EmptyMigrationError(PgDeployError):
 
     def __init__(self, file: str) -> None:
         self.file = file
-        super().__init__(f'"{file}" holds no SQL statement, write one or remove the file')
+        super().__init__(
+            f'"{file}" holds no SQL statement, so nothing would show that it ran; write one, `select;` where the file is to keep its '
+            "place in the history, or remove the file"
+        )
 
 
 class TransactionControlError(SqlError):
