@@ -28,7 +28,7 @@ from pg_deploy.parsing.statements import Segment, segments, split
 from pg_deploy.session import Connection
 from pg_deploy.undo.early import refuse_without_way_back
 from pg_deploy.undo.kept import kept_of
-from pg_deploy.undo.losses import say_what_stays
+from pg_deploy.undo.losses import refuse_unless_inserted, say_what_stays
 from pg_deploy.undo.mending import mend, mending_sql
 from pg_deploy.undo.proof import Goal, snapshot_goal, undo_goal
 from pg_deploy.undo.whole_set import changed_by, made_by, newer_of_run, older_of_run
@@ -240,6 +240,8 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
         if segment.ordinal == last:
             history.delete(connection, [current.version])
 
+    if is_generated and not job.on_copy:
+        refuse_unless_inserted(job, current, text)
     for segment in todo:
         _refuse_dropping_what_was_there(current, segment, goal, _moves_search_path(todo))
     done = attempts.committed_rollback_segments(job.ledger, current.id, text)

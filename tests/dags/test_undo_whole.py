@@ -175,3 +175,30 @@ def test_the_rollback_dag_leads_back(demo_cluster: Cluster, place: str, change: 
     else:
         assert undo.state == "success", undo.text[-6000:]
         assert seen(demo_cluster, place).difference(before) == "", undo.text[-6000:]
+
+
+@pytest.mark.acceptance
+def test_a_row_that_somebody_else_was_quicker_to_make_is_not_deleted(demo_cluster: Cluster, tmp_path: Path) -> None:
+    """The rehearsal saw the migration insert it; by then `on conflict do nothing` found it there."""
+    name = "undo_whole"
+    cluster.drop(demo_cluster, name)
+    cluster.empty(demo_cluster, name)
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    (folder / f"{STEM}.sql").write_text(
+        "insert into storage.buckets (id, name) values ('a', 'a') on conflict do nothing;"
+    )
+
+    def meanwhile() -> None:
+        with psycopg.connect(demo_cluster.url(database=name), autocommit=True) as connection:
+            connection.execute("insert into storage.buckets (id, name) values ('a', 'a')")
+
+    with mock.patch.dict(os.environ, BACKUP_URI=f"file://{tmp_path}/backups"):
+        url = demo_cluster.url(database=name)
+        result = run_dag("deploy_migrations", url, folder, WHOLE, when="rehearsal passed", during=meanwhile)
+    assert result.state == "success", result.text[-4000:]
+    (tmp_path / "nothing").mkdir()
+    undo = run_dag("rollback_migrations", url, tmp_path / "nothing", {"approval": "none", "down_to": "0"})
+    assert undo.state == "failed"
+    assert "1 were inserted in the rehearsal, and here none" in undo.text
+    assert seen(demo_cluster, name).rows["storage.buckets"].startswith("1 ")

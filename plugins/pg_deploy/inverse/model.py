@@ -26,20 +26,21 @@ class Phase(IntEnum):
     """The order in which statements run: what hides or depends goes first, what needs others comes last."""
 
     RENAME = 1
-    COMMENT_OFF = 2
-    UNSCHEDULE = 3
-    DEFAULT_OFF = 4
-    IN_PLACE = 5
-    DROP = 6
-    ALTER = 7
-    CREATE = 8
-    DEFAULT_ON = 9
-    OWNER = 10
-    RIGHTS = 11
-    COMMENT_ON = 12
-    CLUSTER = 13
-    SCHEDULE = 14
-    CONCURRENTLY = 15
+    ROWS_OFF = 2
+    COMMENT_OFF = 3
+    UNSCHEDULE = 4
+    DEFAULT_OFF = 5
+    IN_PLACE = 6
+    DROP = 7
+    ALTER = 8
+    CREATE = 9
+    DEFAULT_ON = 10
+    OWNER = 11
+    RIGHTS = 12
+    COMMENT_ON = 13
+    CLUSTER = 14
+    SCHEDULE = 15
+    CONCURRENTLY = 16
 
 
 @dataclass(frozen=True, order=True)

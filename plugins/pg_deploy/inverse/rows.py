@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from pg_deploy.inverse.model import Draft, Key, Refusal
+from pg_deploy.inverse.inserted import deletes_of
+from pg_deploy.inverse.model import Draft, Key, Phase, Refusal
 from pg_deploy.inverse.names import identifier, own_name, owner_of
 from pg_deploy.parsing.cutting import parse
 from pg_deploy.parsing.statements import Statement, split
@@ -20,6 +21,8 @@ class RowChange:
     line: int
     summary: str
     table: str
+    statement: Fields = field(default_factory=dict, compare=False, repr=False)
+    """What it says, where it inserts."""
 
 
 def read_row_changes(sql: str, made: Iterable[Key] = (), there: Iterable[Key] = ()) -> tuple[RowChange, ...]:
@@ -52,7 +55,8 @@ def _changes(sql: str, statements: Sequence[Statement], made: set[Key], there: s
             columns = [text(fields(each.get("ResTarget")).get("name")) for each in items(stmt.get("targetList"))]
             if columns and all(("column", f"{table}.{identifier(column)}") in new for column in columns):
                 continue
-        found.append(RowChange(statement.line, statement.summary, table))
+        inserts = stmt if name == "InsertStmt" else {}
+        found.append(RowChange(statement.line, statement.summary, table, inserts))
     return tuple(found)
 
 
@@ -103,8 +107,15 @@ def add_row_refusals(draft: Draft, sql: str, going: AbstractSet[Key] = frozenset
     if not sql.strip():
         return
     statements = split(sql, file="migration")
-    # What goes next, with what an older migration of the set made, takes its rows along.
-    for change in _changes(sql, statements, draft.gone | going, draft.before.keys() - going):
+    # What goes next, with what an older migration of the set made, takes its rows along. The last inserted may need those before.
+    for change in reversed(_changes(sql, statements, draft.gone | going, draft.before.keys() - going)):
+        deletes = deletes_of(change.table, change.statement, draft) if draft.compared else ()
+        if deletes:
+            draft.add(Phase.ROWS_OFF, *deletes)
+            draft.remarks.append(
+                f"the rows that line {change.line} inserted are deleted, as far as they are as it wrote them"
+            )
+            continue
         draft.refusals.add(
             Refusal(f"rows of {change.table or 'tables'}", f"line {change.line} changed them: {change.summary}")
         )

@@ -317,12 +317,12 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
             raise AccessDiffersError(migration.stem, against)
         with job.guard.session("losses") as connection:
             lost = [str(each) for each in count_losses(connection, before, after, after)]
-            lost += rows_that_stay(migration.file.sql)
         step = "rollback"
         if migration.rollback is None:
             found.rollback_s = _generated(job, stage, migration, before, after, found)
         else:
             found.rollback_s = _roll_back(job, stage, migration, found)
+        lost += rows_that_stay(migration.file.sql, migration.rollback or found.generated)
         if found.rollback_s is not None:
             found.lost += lost
             step = "snapshot after the rollback"

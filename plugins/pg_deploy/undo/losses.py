@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
+from pg_deploy.access.written import WRITTEN, from_details
 from pg_deploy.catalog.diff import compare
 from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Facts
+from pg_deploy.errors import NoRollbackError
 from pg_deploy.inverse.names import own_name, owner_of, parts
 from pg_deploy.inverse.order import dependents
 from pg_deploy.inverse.rows import read_row_changes
@@ -61,13 +64,20 @@ def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts
     return tuple(found)
 
 
-def rows_that_stay(migration_sql: str) -> list[str]:
-    """One sentence for each statement that changed rows which were there before: no rollback brings them back. Pure."""
+def rows_that_stay(migration_sql: str, rollback: str | None) -> list[str]:
+    """One sentence for each statement that changed rows which were there before, and that `rollback` does not take back. Pure."""
+    restored = _restored_by(rollback)
     return [
         f"rows changed by line {change.line} ({change.summary}) stay changed: a rollback restores the schema, only the "
         "backup restores data"
         for change in read_row_changes(migration_sql)
+        if change.table not in restored
     ]
+
+
+def _restored_by(rollback: str | None) -> set[str]:
+    """The tables whose rows a rollback itself writes."""
+    return {change.table for change in read_row_changes(rollback)} if rollback and rollback.strip() else set()
 
 
 def built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
@@ -82,9 +92,32 @@ def built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
     )
 
 
+def refuse_unless_inserted(job: Job, current: Attempt, rollback: str) -> None:
+    """Before a generated rollback deletes rows: the attempt itself must have inserted each of them here, as it did on the copy.
+
+    `on conflict do nothing` leaves a row that somebody else had made meanwhile. Raises NoRollbackError. Reads only.
+    """
+    wanted = Counter(change.table for change in read_row_changes(rollback) if change.summary.startswith("delete"))
+    if not wanted:
+        return
+    rows = evidence.of_attempt(job.ledger, current.id, WRITTEN)
+    here = {each.table: each for each in from_details(row.detail for row in rows)}
+    reasons = []
+    for table, number in sorted(wanted.items()):
+        found = here.get(".".join(map(unquoted, parts(table))))
+        if found is None or (found.inserted, found.updated, found.deleted) != (number, 0, 0):
+            said = ", ".join(f"{count} {verb}" for verb, count in found.by_verb.items()) if found else "none"
+            reasons.append(
+                f"rows of {table}: {number} were inserted in the rehearsal, and here {said}: nothing tells which are its own"
+            )
+    if reasons:
+        raise NoRollbackError(current.stem, reasons)
+
+
 def say_what_stays(job: Job, current: Attempt, pinned: Pinned) -> None:
     """Log, and keep as evidence, which rows stay as the migration changed them, their keys, and where older ones are."""
-    changes = read_row_changes(pinned.sql)
+    restored = _restored_by(pinned.rollback)
+    changes = [change for change in read_row_changes(pinned.sql) if change.table not in restored]
     if not changes:
         return
     with job.target.session(f"rollback {current.version}") as connection:
