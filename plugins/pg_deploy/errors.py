@@ -660,8 +660,8 @@ class OutOfOrderError(PgDeployError):
         self.stems = tuple(stems)
         named = ", ".join(f'"{stem}"' for stem in stems)
         super().__init__(
-            f"{named} is older than the newest applied version {newest}; rename it to a later time stamp, or set "
-            "out_of_order to true to apply it where it stands"
+            f"{named} {'is' if len(self.stems) == 1 else 'are'} older than the newest applied version {newest}; rename to a later time "
+            """stamp, or let the run take what stands there, by CONF='{"out_of_order": true}'"""
         )
 
 
@@ -834,7 +834,8 @@ class CopyDataError(SqlError):
         super().__init__(
             file,
             line,
-            f'"{file}" line {line}: "{statement}" exchanges data with psql, write the rows as an insert instead{also}',
+            f'"{file}" line {line}: "{statement}" exchanges data with psql, write the rows as an insert instead '
+            f"(`pg_dump --inserts` writes them so){also}",
         )
 
 

@@ -72,9 +72,10 @@ OUR_PLANS = "deploy_catalog_"
 # DISCARD ALL in its parts (each is documented there): the whole cannot share a round trip with what sets the session up, and would
 # take our own plans along. The server plans anew what a change of catalog or search_path concerns, so plans are left.
 _DISCARD_ALL = (
-    b"close all; set session authorization default; reset all; unlisten *;"
-    b" do $$ declare it text; begin for it in select name from pg_catalog.pg_prepared_statements"
+    b"close all; set session authorization default; reset all; unlisten *; set search_path = '';"
+    b" do $$ declare it pg_catalog.text; begin for it in select name from pg_catalog.pg_prepared_statements"
     b" where not pg_catalog.starts_with(name, '%s') loop execute pg_catalog.format('deallocate %%I', it); end loop; end $$;"
+    b" reset search_path;"
     b" select pg_catalog.pg_advisory_unlock_all(); discard temp; discard sequences"
 ) % OUR_PLANS.encode()
 

@@ -95,17 +95,19 @@ def _verify_lints(
     known |= _renamed(known, job.snapshot_of(current, "before"), after)
     known |= {(allowed.lint, allowed.object) for allowed in migration.manifest.allow}
     found = [finding for finding in now if finding.key not in known]
-    failures = []
+    failures: list[str] = []
+    entries: list[str] = []
     for finding in found:
         counts = finding.level in FAILING and migration.has_companion
         (job.log.error if counts else job.log.info)("  %s lint %s", "✗" if counts else "–", finding.sentence)
         job.record(current, "lint", finding.name, finding.level, asdict(finding))
         if counts:
-            entry = f"{{lint: {finding.name}, object: {json.dumps(finding.object)}, why: {SAY_WHY} meant}}"
-            failures.append(
-                f"lint {finding.sentence}, or if that is meant write into migration.yaml allow: [{entry}] (it counts because there is a "
-                "companion folder; a plain file is only told of it)"
-            )
+            entries.append(f"{{lint: {finding.name}, object: {json.dumps(finding.object)}, why: {SAY_WHY} meant}}")
+            failures.append(f"lint {finding.sentence}")
+    if entries:
+        failures.append(
+            f"lints count because there is a companion folder; if they are meant write into migration.yaml allow: [{', '.join(entries)}]"
+        )
     if not found:
         job.log.info("  ✓ no new finding of the security lints")
     return failures
@@ -155,8 +157,11 @@ def _without_known(result: CheckResult, known: set[str]) -> CheckResult:
 def _failure(result: CheckResult) -> list[str]:
     if result.is_good:
         return []
-    said = result.error or f"{result.found} found"
-    return [f'check "{result.name.replace("_", " ")}": {said}']
+    name = result.name.replace("_", " ")
+    if result.error:
+        return [f'check "{name}" (verify/{result.name}.sql) fails itself, so correct the check: {result.error}']
+    rows = "1 row" if result.found == 1 else f"{result.found} rows"
+    return [f'check "{name}": {rows} found, and a check returns what is wrong']
 
 
 def _verify_benchmarks(

@@ -179,3 +179,24 @@ def test_of_files_that_share_a_version_the_one_that_the_history_means_keeps_it()
     said = str(repeated("20240112000000", files, {"20240112000000"}, applied="trucks"))
     assert 'means "20240112000000_trucks.sql"' in said
     assert 'rename, for example, "20240112000000_trailers.sql" to "20240112000001_trailers.sql"' in said
+
+
+def test_a_rollback_alone_declares_nothing(tmp_path: Path) -> None:
+    """Moving another tool's way back into rollback.sql, as told, made a plain file answer for its lints and its access."""
+    (tmp_path / "20250101000000_a.sql").write_text("create table public.a (id int);")
+    (tmp_path / "20250101000000_a").mkdir()
+    (tmp_path / "20250101000000_a" / "rollback.sql").write_text("drop table public.a;")
+    (file,) = scan_folder(tmp_path).files
+    migration = load(file)
+    assert (migration.has_companion, migration.manifest.access) == (False, "undeclared")
+    assert migration.rollback == "drop table public.a;"
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    """YAML keeps the second, and the lint that the first one allowed fails again as if nothing had been written."""
+    (tmp_path / "20250101000000_a.sql").write_text("select 1;")
+    (tmp_path / "20250101000000_a").mkdir()
+    (tmp_path / "20250101000000_a" / "migration.yaml").write_text("risk: low\nallow: []\nallow: []\n")
+    (file,) = scan_folder(tmp_path).files
+    with pytest.raises(PgDeployError, match="allow stands twice"):
+        load(file)

@@ -116,7 +116,7 @@ def test_a_bulk_insert_of_megabytes_is_split_in_seconds() -> None:
         ("select {{ x }}", SqlSyntaxError, "{{ x }} is for a template"),
         ("select 1;\n\\connect other\n", PsqlCommandError, r'line 2: "\connect other" is a command of psql'),
         ("select 1;\ncopy t from stdin;\n1\t2\n\\.\n", CopyDataError, 'line 2: "copy t from stdin"'),
-        ("\\echo a\nselect 1;\n\\i b.sql\n \\if :x\n", PsqlCommandError, "look at lines 3, 4 too"),
+        ("\\echo a\nselect 1;\n\\i b.sql\n \\if :x\n", PsqlCommandError, "line 4: \\if :x: write"),
         ("copy t from stdin;\n1\t2\n\\.\ncopy u from stdin;\n\\.\n", CopyDataError, "look at line 4 too"),
         ("copy t from stdin with (format csv);", CopyDataError, "write the rows as an insert"),
         ("copy t to stdout;", CopyDataError, "psql"),
@@ -590,7 +590,7 @@ def test_a_look_alike_names_those_that_follow_it() -> None:
     found = suspect("select \u2018a\u2019;\nselect \u201cb\u201d, '\u2019';")
     assert found is not None
     assert found.place == 7
-    assert "3 more like it: \u2019 (U+2019), \u201c (U+201C), \u201d (U+201D) in lines 1, 2" in found.reason
+    assert '3 more like it: \u2019 (U+2019): \', \u201c (U+201C): ", \u201d (U+201D): " in lines 1, 2' in found.reason
     assert "more" not in str(suspect("select \u2018a'"))
 
 

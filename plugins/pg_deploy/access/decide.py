@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from pg_deploy.access.proof import Proof
 from pg_deploy.access.unsettled import Unsettled
 from pg_deploy.errors import InvalidAccessFileError
 from pg_deploy.migrations.manifest import SAY_WHY, Access, Reason
+from pg_deploy.migrations.strict_yaml import read_yaml
 
 FILE = "access.yaml"
 Outcome = Literal["unchanged", "as declared", "undeclared", "different"]
@@ -85,7 +86,7 @@ def read_access_file(companion: Path | None) -> AccessFile:
     if path is None or not path.is_file():
         return AccessFile()
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = read_yaml(path.read_text(encoding="utf-8"))
         return AccessFile.model_validate(loaded or {})
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidAccessFileError(path, " ".join(str(error).split())) from error
@@ -130,13 +131,14 @@ def decide(access: Access, declared: AccessFile, proof: Proof, *, rows_were_aske
         against += [each.sentence for each in open_ones]
     else:
         shown = (*(each.sentence for each in open_ones), *shown)
-    against += _to_declare(proof.opened, declared.opened, "opened", "")
-    if access == "unchanged":
-        against += _to_declare(proof.found, (), "changed", "access: changed in migration.yaml, and ")
-    else:
-        against += _to_declare(proof.found, declared.changed, "changed", "")
-    if rows_were_asked:
-        against += _unproven_to_declare(open_ones)
+    # One text for the whole file: two that are pasted one below the other are no YAML.
+    entries = {
+        "opened": _to_declare(proof.opened, declared.opened, "opened"),
+        "changed": _to_declare(proof.found, declared.changed if access == "changed" else (), "changed"),
+        "unproven": _unproven_to_declare(open_ones) if rows_were_asked else [],
+    }
+    against += _to_paste({section: listed for section, listed in entries.items() if listed}, access)
+    against += [_NEVER_MEANT] if any(each.direction == "error" for each in proof.found) else []
     declares = proof.opened or (proof.found and access == "changed") or (unsettled and rows_were_asked)
     outcome: Outcome = "different" if against else "as declared" if declares else "unchanged"
     accepted = [f"declared as unproven: {each.sentence}" for each in unsettled if each not in open_ones]
@@ -162,12 +164,23 @@ def _without_direction(entries: Sequence[Declared]) -> list[str]:
     ]
 
 
-def _unproven_to_declare(unsettled: Sequence[Unsettled]) -> list[str]:
-    if not unsettled:
+_NEVER_MEANT = (
+    "an error is hardly ever what is meant, so nothing is proposed to declare it: mend the policy (where two tables' "
+    "policies ask each other, a security definer function that reads one of them breaks the circle)"
+)
+
+
+def _to_paste(entries: Mapping[str, list[dict[str, object]]], access: Access) -> list[str]:
+    """One sentence with what to write into access.yaml, if that is meant; none where nothing is missing."""
+    if not entries:
         return []
-    listed = [{"object": name, "why": f"{SAY_WHY} acceptable"} for name in dict.fromkeys(e.object for e in unsettled)]
-    text = yaml.safe_dump({"unproven": listed}, default_flow_style=True, sort_keys=False, width=10_000).strip()
-    return [f"if that is acceptable unproven, write into {FILE} beside migration.yaml: {text}"]
+    before = "access: changed in migration.yaml, and " if "changed" in entries and access == "unchanged" else ""
+    text = yaml.safe_dump(dict(entries), default_flow_style=True, sort_keys=False, width=10_000).strip()
+    return [f"if that is meant, write {before}into {FILE} beside migration.yaml: {text}"]
+
+
+def _unproven_to_declare(unsettled: Sequence[Unsettled]) -> list[dict[str, object]]:
+    return [{"object": name, "why": f"{SAY_WHY} acceptable"} for name in dict.fromkeys(e.object for e in unsettled)]
 
 
 def _undeclared(found: Found, entries: Sequence[Declared], section: str) -> list[str]:
@@ -184,19 +197,19 @@ def _undeclared(found: Found, entries: Sequence[Declared], section: str) -> list
     ]
 
 
-def _to_declare(found: Sequence[Found], entries: Sequence[Declared], section: str, before: str) -> list[str]:
-    """One sentence with what to paste into access.yaml, if that is meant; none where nothing is missing."""
+def _to_declare(found: Sequence[Found], entries: Sequence[Declared], section: str) -> list[dict[str, object]]:
+    """The entries of access.yaml that are missing. An error that users now get is none: nobody means that."""
     missing: dict[tuple[str, tuple[str, ...], str], dict[str, None]] = {}
     for each in found:
+        if each.direction == "error":
+            continue
         commands: dict[tuple[str, str], dict[str, None]] = {}
         for role, named, command in _pairs(each):
             if not any(entry.covers(role, named, command, each.direction) for entry in entries):
                 commands.setdefault((role, named), {})[command] = None
         for (role, named), told in commands.items():
             missing.setdefault((named, tuple(told), each.direction), {})[role] = None
-    if not missing:
-        return []
-    listed = [
+    return [
         {
             "role": list(roles),
             "object": named,
@@ -206,8 +219,6 @@ def _to_declare(found: Sequence[Found], entries: Sequence[Declared], section: st
         }
         for (named, commands, direction), roles in missing.items()
     ]
-    text = yaml.safe_dump({section: listed}, default_flow_style=True, sort_keys=False, width=10_000).strip()
-    return [f"if that is meant, write {before}into {FILE} beside migration.yaml: {text}"]
 
 
 def _pairs(found: Found) -> list[tuple[str, str, str]]:

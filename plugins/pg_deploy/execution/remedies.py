@@ -190,7 +190,8 @@ def _needs_block(found: re.Match[str], _: str) -> str:
 def _superuser(_: re.Match[str], sql: str) -> str:
     if re.search(r"\balter\s+system\b", sql, re.IGNORECASE):
         return (
-            "ALTER SYSTEM is a superuser's and changes the whole server: set it for this database or a role, or at the provider "
+            "ALTER SYSTEM changes the whole server, and is for a superuser or whom one grants it (from PostgreSQL 15 on: `grant alter "
+            "system on parameter … to …`): set it for this database or a role, or at the provider "
             "(Supabase: `supabase postgres-config update --config name=value`):"
             + _pasted("alter database <database> set … = …;", "alter role <role> set … = …;")
         )
@@ -212,9 +213,42 @@ def _column_type(found: re.Match[str], _: str) -> str:
         ),
         "view",
     )
+    as_it_was = (
+        ("create view … with (security_invoker = …) as …;", "grant … on … to …;", "alter view … owner to …;")
+        if kind == "view"
+        else (f"create {kind} …;",)
+    )
+    also = (
+        "; a view without its security_invoker, if it had one, shows its owner's rows to everybody"
+        if kind == "view"
+        else ""
+    )
     return (
-        f"the {kind} names the column's type: take the {kind} away and make it again in the same file, which is one transaction:"
-        f"{_pasted(f'drop {kind} …;', 'alter table … alter column … type …;', f'create {kind} …;')}"
+        f"the {kind} names the column's type: take the {kind} away and make it again as it was, in the same file, which is one "
+        f"transaction{also}:{_pasted(f'drop {kind} …;', 'alter table … alter column … type …;', *as_it_was)}"
+    )
+
+
+@_when("42501", r"permission denied for (function|procedure) (\S+)")
+def _execute(found: re.Match[str], _: str) -> str:
+    return (
+        f"the file is right, the role may not call it: leave the line out, or let an administrator say once:"
+        f"{_pasted(f'grant execute on {found[1]} {found[2]}(…) to <the deploying role>;')}"
+    )
+
+
+@_when("23514", r'check constraint "(.+?)" of relation "(.+?)" is violated by some row')
+def _violated(found: re.Match[str], _: str) -> str:
+    return (
+        f"rows that are there break it: find them, mend them in a migration before this one, or add it without looking at them:"
+        f"{_pasted(f'select * from {found[2]} where not (…);', f'alter table {found[2]} add constraint {found[1]} check (…) not valid;')}"
+    )
+
+
+@_when("23505", r'could not create unique index "(.+?)"')
+def _not_unique(found: re.Match[str], _: str) -> str:
+    return (
+        "the rows are in the way, not the file: keep one of each in a migration before this one, then trigger a new run"
     )
 
 
@@ -237,19 +271,40 @@ def _function(_: re.Match[str], __: str) -> str:
 @_when("2BP01", r"cannot drop (.+?) because other objects depend on it")
 def _depends(found: re.Match[str], _: str) -> str:
     return (
-        f"name what depends on {found[1]} and drop or change it first, in this file; CASCADE would take it along without being "
-        "asked about, rows and policies included"
+        f"drop or change first, in this file, what the detail says to depend on {found[1]}; CASCADE would take it along "
+        "without being asked about, rows and policies included"
     )
 
 
 @_when("23502", r'column "(.+?)" of relation "(.+?)" contains null values')
-def _nulls(found: re.Match[str], _: str) -> str:
-    return f"fill them first, in this file:{_pasted(f'update {found[2]} set {found[1]} = … where {found[1]} is null;')}"
+def _nulls(found: re.Match[str], sql: str) -> str:
+    table, column = found[2], found[1]
+    if re.search(rf'\badd\s+(?:column\s+)?(?:if\s+not\s+exists\s+)?"?{re.escape(column)}"?\s', sql, re.IGNORECASE):
+        lines = (
+            f"alter table {table} add column {column} …;",
+            f"update {table} set {column} = …;",
+            f"alter table {table} alter column {column} set not null;",
+        )
+        return f"the column is new, and the rows that are there have nothing for it: give it a default, or three lines:{_pasted(*lines)}"
+    return f"fill them first, in this file:{_pasted(f'update {table} set {column} = … where {column} is null;')}"
 
 
 @_when("0A000", r"cannot truncate a table referenced in a foreign key constraint")
 def _truncate(_: re.Match[str], __: str) -> str:
     return f"truncate all of them in one statement, or delete rows instead:{_pasted('truncate …, …;')}"
+
+
+@_when("42704", r'type "(datetime|tinyint|mediumtext|longtext|double|number|varchar2|nvarchar)" does not exist')
+def _foreign_type(found: re.Match[str], _: str) -> str:
+    here = {"datetime": "timestamptz", "tinyint": "smallint", "double": "double precision", "number": "numeric"}
+    return f"{found[1]} is another database's: write {here.get(found[1], 'text')}"
+
+
+@_when("42601", r"syntax error at end of input")
+def _unfinished(_: re.Match[str], sql: str) -> str:
+    if re.match(r"\s*reindex\s+(?:database|system)\s*(?:concurrently\s*)?$", sql, re.IGNORECASE):
+        return "before PostgreSQL 16 this wants the database's name, and a migration does not know it: name the tables instead"
+    return ""
 
 
 @_when("42704", r'unrecognized configuration parameter "(.+?)"')

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from pg_deploy.duration import parse_duration
 from pg_deploy.errors import InvalidManifestError, InvalidMigrationsError
+from pg_deploy.migrations.strict_yaml import read_yaml
 
 Risk = Literal["low", "medium", "high", "unknown"]
 Access = Literal["unchanged", "changed", "undeclared"]
@@ -151,7 +152,7 @@ def read_manifest(path: Path) -> Manifest:
     if not path.is_file():
         return Manifest()
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = read_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidManifestError(path, " ".join(str(error).split())) from error
     if loaded is None:

@@ -98,6 +98,7 @@ class Migration:
     statements: tuple[Statement, ...]
     manifest: Manifest
     has_companion: bool
+    """Whether a folder beside it declares or checks anything; a rollback.sql alone does neither."""
     checks: tuple[Query, ...]
     benchmarks: tuple[Benchmark, ...]
     rollback: str | None
@@ -301,9 +302,12 @@ def load(file: MigrationFile) -> Migration:
         if faults:
             raise InvalidMigrationsError(faults)
         return Migration(file, statements, UNPROTECTED, False, (), (), None)
-    manifest, checks = Manifest(), []
-    with _noting(faults):
-        manifest = read_manifest(companion / "migration.yaml")
+    # A rollback alone declares nothing: it is what moving another tool's way back leads to.
+    declares = any((companion / name).exists() for name in ("migration.yaml", "access.yaml", "verify", "benchmarks"))
+    manifest, checks = Manifest() if declares else UNPROTECTED, []
+    if declares:
+        with _noting(faults):
+            manifest = read_manifest(companion / "migration.yaml")
     for path in sorted((companion / "verify").glob("*.sql")):
         with _noting(faults):
             checks.append(_read_query(path, directive="check"))
@@ -329,7 +333,7 @@ def load(file: MigrationFile) -> Migration:
         file,
         statements,
         manifest,
-        True,
+        declares,
         tuple(checks),
         benchmarks,
         rollback,

@@ -67,7 +67,10 @@ def _said(text: str, places: Sequence[int]) -> Suspect:
     more = sorted({text[place] for place in places[1:]})
     if not more:
         return first
-    shown = ", ".join(f"{f'{char} ' if char in _LOOKALIKES else ''}(U+{ord(char):04X})" for char in more)
+    shown = ", ".join(
+        f"{char} (U+{ord(char):04X}): {_LOOKALIKES[char]}" if char in _LOOKALIKES else f"U+{ord(char):04X}: delete it"
+        for char in more
+    )
     lines = sorted({text.count("\n", 0, place) + 1 for place in places[1:_SHOWN]})
     where = (
         f"line {lines[0]}"
@@ -77,13 +80,18 @@ def _said(text: str, places: Sequence[int]) -> Suspect:
     return Suspect(first.place, f"{first.reason}; {len(places) - 1} more like it: {shown} in {where}")
 
 
+def _typed(char: str) -> str:
+    plain = _LOOKALIKES[char]
+    return f"{plain} (a text takes ', a name takes \")" if plain in ("'", '"') else plain
+
+
 def _first(text: str, place: int) -> Suspect:
     char = text[place]
     code = f"U+{ord(char):04X}"
     if char in _LOOKALIKES:
         return Suspect(
             place,
-            f"{char} ({code}) is not {_LOOKALIKES[char]}, though it looks like it (a word processor wrote it): type {_LOOKALIKES[char]}",
+            f"{char} ({code}) is not {_LOOKALIKES[char]}, though it looks like it (a word processor wrote it): type {_typed(char)}",
         )
     what = {"\u00a0": "a no-break space", "\u200b": "a zero-width space", "\ufeff": "a byte-order mark"}.get(
         char, "a character that is not seen"

@@ -184,7 +184,8 @@ def _instead_of(controls: Sequence[RawStatement]) -> str:
     """What to do about all of them: one run tells of each."""
     remedy = _REMEDY
     if len(controls) > 1:
-        remedy += f" (and those in lines {', '.join(str(raw.line) for raw in controls[1:])})"
+        lines = [str(raw.line) for raw in controls[1:]]
+        remedy += f" (and {'those in lines' if len(lines) > 1 else 'the one in line'} {', '.join(lines)})"
     if any(text(opened(raw.tree)[1].get("kind")).startswith("TRANS_STMT_ROLLBACK") for raw in controls):
         remedy += "; what a rollback takes back is to be removed with it"
     return remedy
