@@ -33,10 +33,12 @@ def compare(before: Facts, after: Facts) -> Difference:
     """
     before, after = known_to_both(before, after)
     old, new = before.by_key, after.by_key
+    # What has not changed is mostly the same object, as it was read from the same row: see reader._fact.
+    changed = [key for key, fact in old.items() if key in new and fact is not new[key] and fact != new[key]]
     return Difference(
         added=tuple(new[key] for key in sorted(new.keys() - old.keys())),
         removed=tuple(old[key] for key in sorted(old.keys() - new.keys())),
-        changed=tuple((old[key], new[key]) for key in sorted(old.keys() & new.keys()) if old[key] != new[key]),
+        changed=tuple((old[key], new[key]) for key in sorted(changed)),
     )
 
 
