@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,7 @@ from pg_deploy.errors import (
     RollbackRefusedError,
 )
 from pg_deploy.execution.old_backends import settle
-from pg_deploy.execution.segments import Work, run_segments
+from pg_deploy.execution.segments import Limits, NotKept, Work, run_segments
 from pg_deploy.inverse.generate import generate_rollback
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
@@ -27,7 +28,7 @@ from pg_deploy.migrations import history
 from pg_deploy.parsing.statements import Segment, segments, split
 from pg_deploy.session import Connection
 from pg_deploy.undo.early import refuse_without_way_back
-from pg_deploy.undo.kept import kept_of
+from pg_deploy.undo.kept import Kept, kept_of
 from pg_deploy.undo.losses import refuse_unless_inserted, say_what_stays
 from pg_deploy.undo.mending import mend, mending_sql
 from pg_deploy.undo.proof import Goal, snapshot_goal, undo_goal
@@ -42,6 +43,9 @@ _NOT_BEGUN = "nothing had been begun, nothing was run"
 _IN_DOUBT = " (this migration's doing or another's, nothing tells which)"
 _THEN = "\nthen the rollback failed: "
 
+_TRIED = "undone in a transaction that led to the state before, and was not kept"
+# What a transaction that is not kept does not take back.
+_STAYS = re.compile(r"\b(?:setval|restart)\b", re.IGNORECASE)
 _COMPARING_S = 600.0
 
 
@@ -54,16 +58,19 @@ class Undone:
     sentence: str
     lost: tuple[str, ...] = ()
     """On a copy: what of its contents is not as it was, with numbers."""
+    is_kept: bool = True
+    """False where it was only tried: its transaction led to the state before, and was taken back."""
 
 
-def roll_back(job: Job, version: str) -> Undone:
+def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
     """Undo the newest attempt at `version`, and prove it: the catalog facts must equal the snapshot taken before.
 
     Of a verified attempt, which may be days old, exactly its own changes must be gone (see undo_proof). Policies, grants,
     functions and cron jobs that the rollback forgot are mended at once. Without a rollback.sql one is generated. Ends an
     old backend of the attempt first. Where no segment took effect nothing is run. Raises RollbackMissingError,
     NoRollbackError, RollbackRefusedError (it would drop what was there before), RollbackNotProvenError or the error of its
-    statement; the attempt is then rollback_failed.
+    statement; the attempt is then rollback_failed. Without `keep`, on a private copy, a generated rollback in one transaction is taken
+    back once it is seen to lead to the state before, and the attempt stays verified.
     """
     current = attempts.latest(job.ledger, version)
     if current is None or current.state == "baselined":
@@ -84,7 +91,10 @@ def roll_back(job: Job, version: str) -> Undone:
     if current.state != "rolling_back":
         current = attempts.move(job.ledger, current, "rolling_back")
     try:
-        statements_run, lost = _undo(job, current, pinned, before, goal)
+        statements_run, lost, is_kept = _undo(job, current, pinned, before, goal, keep=keep)
+        if not is_kept:
+            attempts.take_back(job.ledger, current)
+            return Undone(current, statements_run, _TRIED, is_kept=False)
         is_whole = _prove(job, current, goal, before)
     except ConnectionLostError:
         # Neither undone nor failed: the next try goes on from where the ledger says it stopped.
@@ -193,32 +203,29 @@ def _as_deployed(job: Job, current: Attempt, pinned: Pinned) -> Pinned:
     return plan.pinned_version(job.ledger, current.deployment_id, current.version) or pinned
 
 
-def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal) -> tuple[int, tuple[str, ...]]:
-    """Run the rollback; returns the number of statements run, and on a copy what of its contents is not as before."""
+def _undo(
+    job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal, *, keep: bool
+) -> tuple[int, tuple[str, ...], bool]:
+    """Run the rollback; returns the number of statements run, on a copy what of its contents is not as before, and whether it was kept."""
     is_generated = pinned.rollback is None or pinned.rollback_source == "generated"
     as_rehearsed = pinned.rollback is not None and not (is_generated and _went_before(job, current, before))
     text = pinned.rollback if pinned.rollback is not None and as_rehearsed else _generated(job, current, pinned, goal)
     if not text.strip():
         job.log.info("the database is as before already")
         history.delete(job.ledger, [current.version])
-        return 0, ()
+        return 0, (), True
     file = f"{current.stem}/{'generated rollback' if is_generated else 'rollback.sql'}"
     todo = segments(split(text, file=file))
     last = todo[-1].ordinal
-    at_start = job.guard.read_facts("held")
+    at_start, kept = _what_was_there(job, before)
     present_at_start = _identities(at_start)
-    with job.guard.session("what was there") as connection:
-        kept = kept_of(connection, before, at_start.objects)
-    if kept.by_name:
-        job.log.info(
-            "the snapshot is older than addresses: what was there is known by name, and no table with rows is dropped"
-        )
-
     last_transaction = max((each.ordinal for each in todo if each.transactional), default=-1)
     lost: list[str] = []
     # Where nobody else is at work, and no row is written that a deferred trigger might answer, the commit changes nothing more.
     quiet = job.guard.quiet if not any(s.writes_rows or s.opaque for each in todo for s in each.statements) else None
     at_end: list[Facts] = []
+    is_one = len(todo) == 1 and todo[0].transactional and is_generated and not _STAYS.search(text)
+    is_kept = keep or quiet is None or not is_one
 
     def before_commit(connection: Connection, segment: Segment) -> None:
         if segment.transactional:
@@ -237,6 +244,9 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
                 lost.extend(job.contents.lost(connection))
                 if is_generated and lost:
                     raise NoRollbackError(current.stem, lost)
+        if not is_kept:
+            _refuse_unless(current, describe(goal.difference(at_end[0])))
+            raise NotKept
         if segment.ordinal == last:
             history.delete(connection, [current.version])
 
@@ -247,12 +257,6 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
     done = attempts.committed_rollback_segments(job.ledger, current.id, text)
     if done:
         job.log.info("%d of %d segments of this rollback committed before", len(done), len(todo))
-    declared = plan.manifest_of(job.ledger, pinned.deployment_id, pinned.version).holds_lock_seconds
-    # Undoing takes the same locks; what was declared, and approved, for the change holds for its undoing too.
-    limits = replace(job.limits, lock_budget=max(declared or 0.0, job.limits.lock_budget))
-    if job.contents is not None and job.contents.is_read:
-        # On a copy nobody waits, and all that was in its tables is compared before the commit.
-        limits = replace(limits, lock_budget=max(limits.lock_budget, _COMPARING_S))
     run_segments(
         Work(
             job.target,
@@ -261,7 +265,7 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
             "rollback",
             file,
             text,
-            limits,
+            _limits(job, pinned),
             job.log,
             job.observer,
             is_written=not is_generated,
@@ -271,8 +275,30 @@ def _undo(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal)
         done=[segment for segment in todo if segment.ordinal in done],
     )
     if quiet is not None and at_end and todo[-1].transactional:
-        quiet.facts = at_end[0]
-    return sum(len(segment.statements) for segment in todo), tuple(lost)
+        quiet.facts = at_end[0] if is_kept else at_start
+    return sum(len(segment.statements) for segment in todo), tuple(lost), is_kept
+
+
+def _what_was_there(job: Job, before: Facts) -> tuple[Facts, Kept]:
+    """The catalog as the rollback begins, and what of the state before it has to keep. Reads only."""
+    at_start = job.guard.read_facts("held")
+    with job.guard.session("what was there") as connection:
+        kept = kept_of(connection, before, at_start.objects)
+    if kept.by_name:
+        job.log.info(
+            "the snapshot is older than addresses: what was there is known by name, and no table with rows is dropped"
+        )
+    return at_start, kept
+
+
+def _limits(job: Job, pinned: Pinned) -> Limits:
+    declared = plan.manifest_of(job.ledger, pinned.deployment_id, pinned.version).holds_lock_seconds
+    # Undoing takes the same locks; what was declared, and approved, for the change holds for its undoing too.
+    limits = replace(job.limits, lock_budget=max(declared or 0.0, job.limits.lock_budget))
+    if job.contents is not None and job.contents.is_read:
+        # On a copy nobody waits, and all that was in its tables is compared before the commit.
+        limits = replace(limits, lock_budget=max(limits.lock_budget, _COMPARING_S))
+    return limits
 
 
 def _went_before(job: Job, current: Attempt, before: Facts) -> bool:

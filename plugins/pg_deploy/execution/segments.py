@@ -270,6 +270,10 @@ def _transaction_with_retries(work: Work, session: _Session, segment: Segment, b
             pause = min(pause * 2, work.limits.slowest_pause)
 
 
+class NotKept(Exception):  # no error: what was asked for
+    """Raised before a commit by who only wanted to see where the statements lead: they are taken back, and that is all."""
+
+
 class _LockTrouble(Exception):
     """A transaction that was aborted over a lock, and may be tried again."""
 
@@ -323,6 +327,8 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
         is_committing = True
         with Watch(work.target, session.backend, work.log).over("the commit"):
             connection.execute(f"{THEIR_NAMES}; commit".encode())
+    except NotKept:
+        _abort(work, connection, statement)
     except _StatementTrouble as trouble:
         _abort(work, connection, trouble.statement)
         _write_failure(work, segment, attempt_try, trouble.statement, trouble.error, trouble.seen)

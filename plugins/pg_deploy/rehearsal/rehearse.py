@@ -50,6 +50,7 @@ from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
 from pg_deploy.rights.provider import ProviderGrants, provider_grants
 from pg_deploy.rollback import roll_back
 from pg_deploy.session import KeptTarget, Target
+from pg_deploy.settings import SHOWN_SINGLY
 from pg_deploy.snapshot import take_snapshot
 from pg_deploy.undo.contents import read_contents
 from pg_deploy.undo.early import CANNOT
@@ -95,6 +96,8 @@ class Rehearsed:
     not_rehearsed: list[str] = field(default_factory=list)
     cannot_be_undone: str | None = None
     """Why no rollback leads back, where none was brought and none could be generated and proven here."""
+    only_tried: bool = False
+    """Whether the transaction of its rollback, which led to the state before, was not kept: of a long set, see `rehearse`."""
     generated: str | None = None
     """A rollback that was generated, run and proven here, for a migration that brings none."""
     changes: dict[str, list[list[str]]] = field(default_factory=dict)
@@ -122,6 +125,7 @@ class Rehearsed:
         return {
             "apply_s": self.apply_s,
             "rollback_s": self.rollback_s,
+            "only_tried": self.only_tried,
             "statements": [each.as_detail() for each in self.statements],
             "checks": [list(each) for each in self.checks],
             "benchmarks": [each.as_detail() for each in self.benchmarks],
@@ -140,7 +144,9 @@ class Rehearsed:
 def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[Rehearsed, ...]:
     """Run the deployment of `migrations` on the stage, which is changed; write the evidence into `job`'s ledger.
 
-    Raises RehearsalFailedError at the first migration that fails; its evidence and that of those before it is written.
+    Of a set too long for a group of tasks each, a generated rollback of a plain file is run and proven in a transaction that is not
+    kept: to apply each a second time would cost as much as all that was learned. Raises RehearsalFailedError at the first
+    migration that fails; its evidence and that of those before it is written.
     """
     done: list[Rehearsed] = []
     stage = replace(stage, grants=provider_grants(job.ledger))
@@ -158,7 +164,8 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
                     _leave_out(found, "it builds on one that was not rehearsed")
                 else:
                     before = work.before(migration)
-                    _one(work.job(), work.stage, migration, found, before)
+                    keep = len(migrations) <= SHOWN_SINGLY or migration.has_companion
+                    _one(work.job(), work.stage, migration, found, before, keep=keep)
                     work.go_on(migration)
                     if found.generated is not None:
                         # It counts from now on: the approval is given for it as well.
@@ -294,7 +301,7 @@ def _leave_out(found: Rehearsed, reason: str) -> None:
     found.not_rehearsed.append(reason)
 
 
-def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: Target | None) -> None:
+def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: Target | None, *, keep: bool) -> None:
     step = "snapshot"
     try:
         first = take_snapshot(job, migration)
@@ -319,12 +326,13 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
             lost = [str(each) for each in count_losses(connection, before, after, after)]
         step = "rollback"
         if migration.rollback is None:
-            found.rollback_s = _generated(job, stage, migration, before, after, found)
+            found.rollback_s = _generated(job, stage, migration, before, after, found, keep=keep)
         else:
             found.rollback_s = _roll_back(job, stage, migration, found)
         lost += rows_that_stay(migration.file.sql, migration.rollback or found.generated)
         if found.rollback_s is not None:
             found.lost += lost
+        if found.rollback_s is not None and not found.only_tried:
             step = "snapshot after the rollback"
             rounds.append(take_snapshot(job, migration))
             step = "apply after the rollback"
@@ -383,15 +391,16 @@ def _lent(stage: Stage, observer: Observer) -> Observer:
     return ProviderObserver(observer, stage.admin, stage.grants)
 
 
-def _roll_back(job: Job, stage: Stage, migration: Migration, found: Rehearsed) -> float:
+def _roll_back(job: Job, stage: Stage, migration: Migration, found: Rehearsed, *, keep: bool = True) -> float:
     observer = LockObserver(known_relations(job.ledger))
-    undone = roll_back(replace(job, observer=_lent(stage, observer)), migration.version)
+    undone = roll_back(replace(job, observer=_lent(stage, observer)), migration.version, keep=keep)
     found.lost += undone.lost
+    found.only_tried = not undone.is_kept
     return sum(each.seconds for each in observer.seen)
 
 
 def _generated(
-    job: Job, stage: Stage, migration: Migration, before: Facts, after: Facts, found: Rehearsed
+    job: Job, stage: Stage, migration: Migration, before: Facts, after: Facts, found: Rehearsed, *, keep: bool
 ) -> float | None:
     """Generate a rollback, run it and prove it; None, with the reason in `found`, where there is none that leads back."""
     if migration.manifest.rollback == "none":
@@ -410,7 +419,7 @@ def _generated(
     plan.add_generated(job.ledger, on_copy, job.deployment_id, proven=False)
     current = attempts.latest(job.ledger, migration.version)
     try:
-        seconds = _roll_back(job, stage, migration, found)
+        seconds = _roll_back(job, stage, migration, found, keep=keep)
     except PgDeployError as error:
         if current is None or attempts.committed_segments(job.ledger, current.id, "rollback"):
             raise

@@ -24,9 +24,9 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
     if detail.get("generated_rollback"):
         lines.append("  it brings no rollback.sql; one was generated from the catalog and proven")
     if detail.get("rollback_s") is not None:
-        lines.append(
-            f"  rolled back in {format_duration(detail['rollback_s'])}, catalog facts as before, and applied again"
-        )
+        took = format_duration(detail["rollback_s"])
+        then = "in a transaction that was not kept" if detail.get("only_tried") else "and applied again"
+        lines.append(f"  rolled back in {took}, catalog facts as before, {then}")
     if detail.get("cannot_be_undone"):
         lines.append(f"  ✗ cannot be undone: {detail['cannot_be_undone']}")
     for statement in detail.get("statements", ()):

@@ -24,6 +24,7 @@ from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration, load_all, scan_folder
+from pg_deploy.rehearsal import rehearse as rehearsals
 from pg_deploy.rehearsal.clone import on_clone
 from pg_deploy.rehearsal.copy import Copy, private_copy
 from pg_deploy.rehearsal.private import on_private_copy
@@ -272,6 +273,26 @@ def test_of_a_private_copy_the_catalog_is_read_again_only_after_something_was_ru
         assert first.generated
         with pytest.raises(RehearsalFailedError, match=r"column public\.messages\.read"):
             rehearse(stands.job, stage, migrations[2:])
+
+
+def test_of_a_long_set_an_undo_is_proven_in_a_transaction_that_is_not_kept(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next file builds on what is left; to apply each a second time would cost as much as all that was learned."""
+    monkeypatch.setattr(rehearsals, "SHOWN_SINGLY", 1)
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    (folder / "20250101000000_a.sql").write_text("alter table public.messages add column seen boolean;")
+    (folder / "20250102000000_b.sql").write_text("create view public.seen as select seen from public.messages;")
+    (folder / "20250103000000_c.sql").write_text("alter table public.messages drop column seen cascade;")
+    migrations = load_all(scan_folder(folder).files)
+    with on_a_copy(place, migrations) as stands:
+        stage = Stage(stands.copy.target, "private cluster", stands.copy.admin, (), twin=stands.copy.twin)
+        first, second, third = rehearse(stands.job, stage, migrations)
+    assert [each.only_tried for each in (first, second, third)] == [True, True, False]
+    assert "drop column seen" in str(first.generated)
+    assert "drop view" in str(second.generated)
+    assert "was dropped with its values" in str(third.cannot_be_undone)
 
 
 def test_a_backup_other_than_the_recorded_one_is_not_rehearsed_on(
