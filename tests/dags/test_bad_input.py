@@ -398,7 +398,7 @@ def test_an_older_pending_version_needs_out_of_order(empty_database: str, tmp_pa
     record(empty_database, "20260102000000")
     with unchanged(empty_database), pytest.raises(PreflightError) as caught:
         prepare(empty_database, tmp_path)
-    assert f'"{A}" is older than the newest applied version 20260102000000; rename it' in str(caught.value)
+    assert f'"{A}" is older than the newest applied version 20260102000000; rename to a later' in str(caught.value)
     assert prepare(empty_database, tmp_path, out_of_order=True) == 1
 
 

@@ -58,7 +58,7 @@ def test_a_failed_check_undoes_its_migration_and_the_run_is_red(
     assert "hint: look at the numbers" in result.text
     assert "after this rollback: Tell the painters" in result.text
     error = database.value("select error from deploy_ledger.attempt")
-    assert 'check "no colour has a number": 25 found' in error
+    assert 'check "no colour has a number": 25 rows found' in error
 
 
 def test_a_failure_inside_a_transaction_leaves_nothing_and_runs_no_rollback(
@@ -134,7 +134,7 @@ def test_a_failing_rollback_hides_nothing_and_is_finished_by_the_next_run(
     assert database.deployments == ["failed"]
     assert database.has("public.cities")
     error = database.value("select error from deploy_ledger.attempt")
-    assert 'check "it has rows": 1 found' in error
+    assert 'check "it has rows": 1 row found' in error
     assert 'table "towns" does not exist' in error
     told = "\n".join(first.log[first.log.index("what to do") - 40 :])
     assert "it has rows" in told
