@@ -15,8 +15,9 @@ _NOT_AFTER_KIND = "".join(
     rf"(?<!\b{kind} )"
     for kind in ("column", "table", "view", "function", "index", "policy", "trigger", "sequence", "type")
 )
-# The word begins here, and the one before it names no kind of object; or its quoted last part does. A qualified name in quotes is one.
-_NO_OBJECT = rf"""(?!"[a-z_]\w*\.)(?:(?<![\w.\-"']){_NOT_AFTER_KIND}|(?<=\.)(?=["']))"""
+# The word begins here, and the one before it names no kind of object; or its quoted last part does. A qualified name in quotes is one
+# where a sentence follows it: a value is no lower-case word before another.
+_NO_OBJECT = rf"""(?!"[a-z_]\w*\.\w+":[ ][a-z]+[ ,])(?:(?<![\w.\-"']){_NOT_AFTER_KIND}|(?<=\.)(?=["']))"""
 _PATTERNS = (
     # postgresql://user:password@host
     (re.compile(r"(://[^:/@\s]*:)\S+@"), rf"\1{_HIDDEN}@"),

@@ -73,12 +73,12 @@ def _verify_checks(
         result = _without_known(result, known.get(check.name, set()))
         log_result(result, job.log)
         job.record_check(current, result)
-        failures += _failure(result)
+        failures += _failure(result, "built in")
     for result in run_checks(
         connection, migration.checks, on_copy=job.on_copy, timeout_s=job.check_timeout_s, log=job.log
     ):
         job.record_check(current, result)
-        failures += _failure(result)
+        failures += _failure(result, f"verify/{result.name}.sql")
     return failures
 
 
@@ -154,12 +154,12 @@ def _without_known(result: CheckResult, known: set[str]) -> CheckResult:
     return replace(result, rows=rows, found=max(added, 0), outcome=outcome)
 
 
-def _failure(result: CheckResult) -> list[str]:
+def _failure(result: CheckResult, where: str) -> list[str]:
     if result.is_good:
         return []
     name = result.name.replace("_", " ")
     if result.error:
-        return [f'check "{name}" (verify/{result.name}.sql) fails itself, so correct the check: {result.error}']
+        return [f'check "{name}" ({where}) fails itself, so correct the check: {result.error}']
     rows = "1 row" if result.found == 1 else f"{result.found} rows"
     return [f'check "{name}": {rows} found, and a check returns what is wrong']
 

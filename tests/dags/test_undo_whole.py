@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import psycopg
@@ -17,6 +18,7 @@ from tests.dags.harness import Result, run_dag
 from tests.folders.looks import Look, look
 from tests.folders.running import WHOLE
 
+NAME = "undo_whole"
 STEM = "20250101000000_change"
 UNDECLARED = "risk: low\naccess: undeclared\n"
 """Access is another test's."""
@@ -109,18 +111,28 @@ def change(request: pytest.FixtureRequest) -> Change:
 @pytest.fixture
 def place(demo_cluster: Cluster, change: Change) -> str:
     """The name of a database with the change's state before, its rows and a dozen more."""
-    name = "undo_whole"
-    cluster.drop(demo_cluster, name)
-    cluster.empty(demo_cluster, name)
-    with psycopg.connect(demo_cluster.url(database=name), autocommit=True) as connection:
-        connection.execute(change.before.encode())
-    return name
+    return fresh(demo_cluster, change.before)
 
 
-def deploy(at: Cluster, name: str, folder: Path, store: Path) -> Result:
+def fresh(at: Cluster, before: str) -> str:
+    """A new database in which `before` was run as the deploying role; its name."""
+    cluster.drop(at, NAME)
+    cluster.empty(at, NAME)
+    with psycopg.connect(at.url(database=NAME), autocommit=True) as connection:
+        connection.execute(before.encode())
+    return NAME
+
+
+def deploy(at: Cluster, name: str, folder: Path, store: Path, **how: Any) -> Result:
     """As production does: with a backup, a rehearsal and its defaults."""
     with mock.patch.dict(os.environ, BACKUP_URI=f"file://{store}"):
-        return run_dag("deploy_migrations", at.url(database=name), folder, WHOLE)
+        return run_dag("deploy_migrations", at.url(database=name), folder, WHOLE, **how)
+
+
+def undo_all(at: Cluster, name: str, nothing: Path) -> Result:
+    """By the rollback DAG, from a folder that holds no file."""
+    nothing.mkdir()
+    return run_dag("rollback_migrations", at.url(database=name), nothing, {"approval": "none", "down_to": "0"})
 
 
 def said_before_apply(result: Result, words: str) -> bool:
@@ -161,13 +173,7 @@ def test_the_rollback_dag_leads_back(demo_cluster: Cluster, place: str, change: 
     result = deploy(demo_cluster, place, tmp_path / "migrations", tmp_path / "backups")
     assert result.state == "success", result.text[-6000:]
     deployed = seen(demo_cluster, place)
-    (tmp_path / "nothing").mkdir()
-    undo = run_dag(
-        "rollback_migrations",
-        demo_cluster.url(database=place),
-        tmp_path / "nothing",
-        {"approval": "none", "down_to": "0"},
-    )
+    undo = undo_all(demo_cluster, place, tmp_path / "nothing")
     if change.lost:
         assert said_before_apply(result, f"cannot be undone: {change.lost}"), result.text[-6000:]
         assert undo.state == "failed"
@@ -180,9 +186,7 @@ def test_the_rollback_dag_leads_back(demo_cluster: Cluster, place: str, change: 
 @pytest.mark.acceptance
 def test_a_row_that_somebody_else_was_quicker_to_make_is_not_deleted(demo_cluster: Cluster, tmp_path: Path) -> None:
     """The rehearsal saw the migration insert it; by then `on conflict do nothing` found it there."""
-    name = "undo_whole"
-    cluster.drop(demo_cluster, name)
-    cluster.empty(demo_cluster, name)
+    name = fresh(demo_cluster, "")
     folder = tmp_path / "migrations"
     folder.mkdir()
     (folder / f"{STEM}.sql").write_text(
@@ -193,12 +197,9 @@ def test_a_row_that_somebody_else_was_quicker_to_make_is_not_deleted(demo_cluste
         with psycopg.connect(demo_cluster.url(database=name), autocommit=True) as connection:
             connection.execute("insert into storage.buckets (id, name) values ('a', 'a')")
 
-    with mock.patch.dict(os.environ, BACKUP_URI=f"file://{tmp_path}/backups"):
-        url = demo_cluster.url(database=name)
-        result = run_dag("deploy_migrations", url, folder, WHOLE, when="rehearsal passed", during=meanwhile)
+    result = deploy(demo_cluster, name, folder, tmp_path / "backups", when="rehearsal passed", during=meanwhile)
     assert result.state == "success", result.text[-4000:]
-    (tmp_path / "nothing").mkdir()
-    undo = run_dag("rollback_migrations", url, tmp_path / "nothing", {"approval": "none", "down_to": "0"})
+    undo = undo_all(demo_cluster, name, tmp_path / "nothing")
     assert undo.state == "failed"
     assert "1 were inserted in the rehearsal, and here none" in undo.text
     assert seen(demo_cluster, name).rows["storage.buckets"].startswith("1 ")

@@ -138,7 +138,8 @@ def decide(access: Access, declared: AccessFile, proof: Proof, *, rows_were_aske
         "unproven": _unproven_to_declare(open_ones) if rows_were_asked else [],
     }
     against += _to_paste({section: listed for section, listed in entries.items() if listed}, access)
-    against += [_NEVER_MEANT] if any(each.direction == "error" for each in proof.found) else []
+    if against and any(each.direction == "error" for each in proof.found):
+        against.append(_NEVER_MEANT)
     declares = proof.opened or (proof.found and access == "changed") or (unsettled and rows_were_asked)
     outcome: Outcome = "different" if against else "as declared" if declares else "unchanged"
     accepted = [f"declared as unproven: {each.sentence}" for each in unsettled if each not in open_ones]
@@ -198,7 +199,7 @@ def _undeclared(found: Found, entries: Sequence[Declared], section: str) -> list
 
 
 def _to_declare(found: Sequence[Found], entries: Sequence[Declared], section: str) -> list[dict[str, object]]:
-    """The entries of access.yaml that are missing. An error that users now get is none: nobody means that."""
+    """The entries of access.yaml that are missing. None is proposed for an error that users now get: see _NEVER_MEANT."""
     missing: dict[tuple[str, tuple[str, ...], str], dict[str, None]] = {}
     for each in found:
         if each.direction == "error":

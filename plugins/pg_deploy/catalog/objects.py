@@ -24,6 +24,8 @@ Address = tuple[int, int, int]
 Which = Literal["none", "held", "all"]
 """Nothing; what holds data; everything, with its dependencies and the positions of sequences."""
 
+_AT_ONCE = 100
+"""How many sequences are read by one statement: its parts are nested, and the server's stack has an end."""
 _SQL = Path(__file__).resolve().parents[3] / "sql" / "catalog" / "common"
 
 
@@ -107,11 +109,12 @@ def _positions(cursor: psycopg.Cursor[TupleRow]) -> list[tuple[str, int, bool]]:
         where case when c.relkind = 'S' and n.nspname <> 'deploy_ledger'
             then pg_catalog.has_sequence_privilege(c.oid, 'select') else false end"""
     ).fetchall()
-    if not sequences:
-        return []
     each = sql.SQL("select {}, last_value, is_called from {}")
     queries = [each.format(identity, sql.Identifier(namespace, name)) for namespace, name, identity in sequences]
-    return cursor.execute(sql.SQL(" union all ").join(queries)).fetchall()
+    found: list[tuple[str, int, bool]] = []
+    for first in range(0, len(queries), _AT_ONCE):
+        found += cursor.execute(sql.SQL(" union all ").join(queries[first : first + _AT_ONCE])).fetchall()
+    return found
 
 
 def _tuples(rows: Iterable[Sequence[Any]]) -> tuple[Any, ...]:

@@ -222,7 +222,6 @@ class ApproveMigrations(AskPerson):
             return None
         with run.target.session("approve") as connection:
             rows = evidence.of_deployment(connection, run.deployment_id)
-        with run.target.session("approve") as connection:
             state = read_state(connection, [each.version for each in pinned])
         wanted = [
             (each, run.migration(each.version))

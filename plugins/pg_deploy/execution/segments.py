@@ -362,9 +362,9 @@ def _refuse_to_go_on(work: Work, statement: Statement, budget: _Budget) -> None:
 
 def _absent(connection: Connection, statement: Statement) -> list[str]:
     """The tables that `if not exists` would find, and that are not there: nobody else will see what it then makes. Reads only."""
-    if not statement.may_find_it_there:
+    names = [each.name for each in statement.creates if each.kind == "table"] if statement.may_find_it_there else []
+    if not names:
         return []
-    names = [each.name for each in statement.creates if each.kind == "table"]
     rows = connection.execute(
         "select name from pg_catalog.unnest(%s::text[]) as t (name) where pg_catalog.to_regclass(name) is null", [names]
     )

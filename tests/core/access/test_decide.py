@@ -154,3 +154,14 @@ def test_a_reason_that_our_own_message_proposed_is_none() -> None:
     """Pasted as it was printed, it would declare a breach for no reason at all."""
     with pytest.raises(ValidationError, match="write the reason itself"):
         AccessFile.model_validate({"changed": [{**ENTRY, "why": f"{SAY_WHY} meant"}]})
+
+
+def test_an_error_is_proposed_by_nobody_and_passes_where_the_author_declared_it() -> None:
+    """A breach that is pasted as it was offered is one click; what an author wrote down by hand is a decision."""
+    broken = replace(LOST, direction="error")
+    refused = decide("unchanged", AccessFile(), Proof("different", differences=(broken,)))
+    assert any("hardly ever what is meant" in sentence for sentence in refused.against)
+    assert not any("beside migration.yaml" in sentence for sentence in refused.against)
+    entry = {"role": "authenticated", "object": "public.t", "command": "*", "direction": "both", "why": "it goes"}
+    declared = AccessFile.model_validate({"changed": [entry]})
+    assert decide("changed", declared, Proof("different", differences=(broken,))).passes

@@ -107,3 +107,11 @@ def test_a_command_line_holds_nothing_that_opens_a_door(tmp_path: Path) -> None:
             check=True,
         )
         assert f"sslpassword={SECRET}" in read.stdout
+
+
+def test_a_table_of_that_name_hides_no_sentence_and_a_dotted_key_is_still_one() -> None:
+    """A lint's words were masked behind `"public.secrets":`; a key of JSON with a dot in it has a value all the same."""
+    told = 'lint error: "public.secrets": row level security is off'
+    assert without_secrets(told) == told
+    for key in ('{"auth.token": "abc"}', '"auth.token": abc123'):
+        assert "abc" not in without_secrets(key)
