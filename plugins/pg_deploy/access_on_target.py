@@ -45,7 +45,7 @@ def sample_target(job: Job, attempt: Attempt, connection: Connection, facts: Fac
     if sample is None or not sample.keys:
         return
     job.log.info(
-        "  access: %d subjects asked about %d rows of %d tables in %s",
+        "  access: asked as %d users and roles about %d rows of %d tables in %s",
         len(sample.subjects),
         sum(map(len, sample.keys.values())),
         len(sample.keys),

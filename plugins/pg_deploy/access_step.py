@@ -143,9 +143,7 @@ def may_change_access(migration: Migration) -> bool:
     return not all(statement.kind.startswith(_HARMLESS) for statement in migration.statements)
 
 
-def prove_on_copy(
-    old: Target, new: Target, migration: Migration, facts: tuple[Facts, Facts], *, log: logging.Logger
-) -> AccessOutcome:
+def prove_on_copy(old: Target, new: Target, migration: Migration, facts: tuple[Facts, Facts]) -> AccessOutcome:
     """The whole proof: `old` is the copy as it was before the migration, `new` as it is after; both a superuser's."""
     data_may_differ = not all(
         statement.kind.startswith(_NO_ROWS) and not statement.opaque for statement in migration.statements
@@ -159,14 +157,12 @@ def prove_on_copy(
         except psycopg.Error as error:
             reason = f"the two copies could not be compared: {one_line(str(error))}"
             proof = Proof("not proved", access_changes(*facts, api), unsettled=(Unsettled("*", reason),))
-    outcome = AccessOutcome(
+    return AccessOutcome(
         decide(migration.manifest.access, migration.access, proof),
         proof.verdict,
         proof,
         (*_cross_checked(proof), *explained),
     )
-    log_access(outcome, log)
-    return outcome
 
 
 def _explained(before: Connection, after: Connection, api: Api, proof: Proof) -> list[str]:
@@ -213,15 +209,15 @@ def judge_target(
         outcome = _transferred(migration, rehearsed, unseen, missing, asked)
     else:
         outcome = _by_catalog(migration, changes, asked)
-    log_access(outcome, log)
+    _log_access(outcome, log)
     return outcome
 
 
-def log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
+def _log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
     """The verdict, what counts against the migration, and what is only shown."""
     proof = outcome.proof
     asked = (
-        f", {proof.asked} of {proof.subjects} subjects asked in {format_duration(proof.seconds)}"
+        f", asked as {proof.asked} of {proof.subjects} users and roles in {format_duration(proof.seconds)}"
         if proof and proof.asked
         else ""
     )

@@ -577,10 +577,13 @@ class UncertainStatementError(PgDeployError):
 class VerificationFailedError(PgDeployError):
     """Checks that found something, or limits that were breached."""
 
-    def __init__(self, stem: str, failures: Sequence[str]) -> None:
+    def __init__(self, stem: str, failures: Sequence[str], *, on_copy: bool = False) -> None:
         self.failures = tuple(failures)
+        listed = "".join(f"\n  - {each}" for each in failures)
         super().__init__(
-            f'"{stem}" is applied but not as promised: {"; ".join(failures)}; it is rolled back unless on_failure says stop'
+            f"it ran on the copy, and what it promises does not hold there:{listed}"
+            if on_copy
+            else f'"{stem}" is applied but not as promised:{listed}\nit is rolled back unless on_failure says stop'
         )
 
 
@@ -1159,7 +1162,7 @@ class RehearsalFailedError(PgDeployError):
         if of_the_copy:
             said += "; the copy or the connection to it is at fault, not the migration: trigger a new run"
         elif "trigger a new run" not in reason:
-            said += "; correct the migration and trigger a new run"
+            said += ("\n" if "\n" in reason else "; ") + "correct the migration and trigger a new run"
         super().__init__(said)
 
 
@@ -1387,10 +1390,11 @@ class AccessDiffersError(PgDeployError):
 
     def __init__(self, stem: str, sentences: Sequence[str]) -> None:
         self.sentences = tuple(sentences)
-        more = f"; and {len(sentences) - 10} more" if len(sentences) > 10 else ""
+        more = [f"and {len(sentences) - 10} more"] if len(sentences) > 10 else []
+        listed = "".join(f"\n  - {each}" for each in [*sentences[:10], *more])
         super().__init__(
-            f'"{stem}" changes access in a way that it does not declare: {"; ".join(sentences[:10])}{more}; correct it, or '
-            "declare the difference in access.yaml"
+            f'"{stem}" changes access in a way that it does not declare:{listed}\n'
+            "correct the migration, or declare in access.yaml what is meant, then trigger a new run"
         )
 
 

@@ -146,7 +146,7 @@ def _not_rehearsed(rows: Sequence[Evidence], pinned: Pinned) -> list[str]:
         return ["its rehearsal is demanded, and none has ended"]
     if found.outcome == "failed":
         first, *_ = [*str(found.detail.get("error") or "").splitlines(), ""]
-        return [f"its rehearsal failed {first[:200]}".rstrip()]
+        return [f"its rehearsal failed {first[:200]}".rstrip(" :")]
     if found.detail.get("bundle_hash") != pinned.bundle_hash:
         return ["another text than this was rehearsed"]
     return []

@@ -54,7 +54,7 @@ def verify(job: Job, migration: Migration) -> Attempt:
         # In a rehearsal the whole proof is made instead, of two databases.
         failures += _verify_access(job, current, migration, after)
     if failures:
-        error = VerificationFailedError(migration.stem, failures)
+        error = VerificationFailedError(migration.stem, failures, on_copy=job.on_copy)
         job.ledger.execute("update deploy_ledger.attempt set error = %s where id = %s", [str(error), current.id])
         raise error
     return attempts.move(job.ledger, current, "verified")

@@ -81,6 +81,71 @@ def test_what_if_not_exists_has_made_makes_nobody_wait(database: Database, tmp_p
     assert database.attempts == [(VERSION, "applied")]
 
 
+def _failure(database: Database, folder: Path, sql: str) -> str:
+    with pytest.raises(StatementFailedError) as failed:
+        _apply(database, folder, sql)
+    return str(failed.value)
+
+
+def test_all_that_is_there_already_is_said_at_once(database: Database, tmp_path: Path) -> None:
+    """One object a run is as many runs as there are objects."""
+    database.run("create table public.u (id int); create type public.kind as enum ('a')")
+    sql = (
+        "create table public.t (id int);\ncreate table if not exists public.u (id int);\ncreate type public.kind as enum ('b');\n"
+        "alter table public.t add column email text;\ndrop table public.u;\ncreate table public.u (id int);\ncreate table new (id int);\n"
+    )
+    said = _failure(database, tmp_path / "m", sql)
+    assert (
+        "of the 4 objects that this file makes 3 are there: table public.t (line 1), type public.kind (line 3)" in said
+    )
+    assert "column email on public.t (line 4);" in said
+    assert f"""make baseline CONF='{{"migrations": ["{VERSION}"]}}'""" in said
+
+
+def test_a_file_of_which_all_is_there_is_adopted(database: Database, tmp_path: Path) -> None:
+    """ "Already exists" alone sends a person to edit the file."""
+    said = _failure(database, tmp_path / "m", "create table t (id int, email text);\n")
+    assert f"""adopt it instead of running it: make baseline CONF='{{"migrations": ["{VERSION}"]}}'""" in said
+
+
+def test_the_lines_for_each_partition_name_them(database: Database, tmp_path: Path) -> None:
+    """A person who has forty of them writes none by hand."""
+    database.run("create table public.p (id int) partition by range (id)")
+    for low in (1, 2):
+        database.run(f"create table public.p_{low} partition of public.p for values from ({low}) to ({low + 1})")
+    said = _failure(database, tmp_path / "m", "create index concurrently p_id on public.p (id);\n")
+    lines = [line.strip() for line in said.splitlines()]
+    for line in lines[1:6]:
+        database.run(line)
+    assert lines[1:6:2] == [
+        "create index p_id on only public.p (id);",
+        "alter index public.p_id attach partition public.p_id_p_1;",
+        "alter index public.p_id attach partition public.p_id_p_2;",
+    ]
+    assert database.rows("select indisvalid from pg_index where indexrelid = 'public.p_id'::regclass") == [(True,)]
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        "add constraint t_fk foreign key (id) references public.r (key)",
+        "add column r int default 3 references public.r",
+    ],
+)
+def test_rows_that_refer_to_nothing_are_found_by_the_line_that_is_said(
+    database: Database, tmp_path: Path, added: str
+) -> None:
+    """A foreign key is refused for rows that nobody knows of: the query that lists them is what one needs next."""
+    database.run("create table public.r (key int primary key); insert into public.r values (1)")
+    said = _failure(database, tmp_path / "m", f"alter table public.t {added};\n")
+    looks, adds = (line.strip() for line in said.splitlines()[1:3])
+    if "column" in added:
+        database.run("alter table public.t add column r int default 3")
+        looks = looks.replace("<its key>", "key")
+    assert len(database.rows(looks.rstrip(";"))) == (2 if "column" in added else 1)
+    database.run(adds)
+
+
 class _Slow(Observer):
     """Looks at what is there before the commit, and needs too long for it, so many times."""
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pg_deploy.errors import TransactionControlError
-from pg_deploy.execution.remedies import adopt_instead, remedy
+from pg_deploy.execution.remedies import remedy
 from pg_deploy.parsing.statements import split
 
 LIST = yaml.safe_load((Path(__file__).resolve().parents[1] / "cases" / "guarded_commands.yaml").read_text())
@@ -85,8 +85,3 @@ def test_nothing_is_said_where_nothing_is_known() -> None:
     """A remedy for another error sends a person the wrong way."""
     assert remedy("42601", "syntax error", "select") == ""
     assert remedy("55006", 'database "a" is being accessed by other users', "drop database a") == ""
-
-
-def test_what_is_there_already_is_adopted_by_a_command_that_names_its_version() -> None:
-    """After a rename the old version's adoption is forgotten, and "already exists" alone sends a person to edit the file."""
-    assert """make baseline CONF='{"migrations": ["20250102"]}'""" in adopt_instead("20250102_users.sql")

@@ -191,11 +191,11 @@ def _undeclared(found: Found, entries: Sequence[Declared], section: str) -> list
         return []
     commands = words(dict.fromkeys(command for _, _, command in missing))
     role, named, _ = missing[0]
+    sentence = f"{found.sentence}; {FILE} does not declare it under `{section}`"
+    if role in found.sentence and named in found.sentence:
+        return [sentence]
     which = f", direction {found.direction}" if section == "changed" and found.direction in ("gained", "lost") else ""
-    return [
-        f"{found.sentence}; {FILE} does not declare it under `{section}`"
-        f" (role {role}, object {named}, command {commands}{which})"
-    ]
+    return [f"{sentence} (role {role}, object {named}, command {commands}{which})"]
 
 
 def _to_declare(found: Sequence[Found], entries: Sequence[Declared], section: str) -> list[dict[str, object]]:

@@ -5,9 +5,8 @@ Each remedy is chosen by SQLSTATE and the server's English words; the objects th
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pg_deploy.parsing.committing import MARK
@@ -34,25 +33,24 @@ def _when(sqlstate: str, words: str) -> Callable[[_Say], _Say]:
     return keep
 
 
-def remedy(sqlstate: str | None, message: str, sql: str) -> str:
-    """The cause and the way out, with the lines to paste; empty where nothing is known."""
+def remedy(sqlstate: str | None, message: str, sql: str, partitions: Sequence[str] = ()) -> str:
+    """The cause and the way out, with the lines to paste; empty where nothing is known.
+
+    `partitions`: the names of those of the table that the statement is about, quoted; a line about each is said for all.
+    """
     for each in _ALL:
         if each.sqlstate == sqlstate and (found := each.words.search(message)) is not None:
-            return each.say(found, sql)
+            return _for_each_partition(each.say(found, sql), partitions)
     return ""
 
 
-THERE_ALREADY = ("42P07", "42701", "42710", "42723", "42P06")
-"""A table, column, object, function or schema of that name exists."""
-
-
-def adopt_instead(file: str) -> str:
-    """What to do where the change of a file is in the database already: made by hand, or by another tool."""
-    conf = json.dumps({"migrations": [file.split("_", 1)[0]]})
-    return (
-        "where all that this file does is in the database already, adopt it instead of running it: "
-        f"make baseline CONF='{conf}'; else say in the file what is to become of the one that is there"
-    )
+def _for_each_partition(text: str, partitions: Sequence[str]) -> str:
+    if not partitions or "<partition>" not in text:
+        return text
+    lines = text.split("\n")
+    about = [number for number, line in enumerate(lines) if "<partition>" in line]
+    each = [lines[number].replace("<partition>", name) for name in partitions for number in about]
+    return "\n".join([*lines[: about[0]], *each, *lines[about[-1] + 1 :]])
 
 
 def _pasted(*lines: str) -> str:
@@ -243,6 +241,40 @@ def _violated(found: re.Match[str], _: str) -> str:
         f"rows that are there break it: find them, mend them in a migration before this one, or add it without looking at them:"
         f"{_pasted(f'select * from {found[2]} where not (…);', f'alter table {found[2]} add constraint {found[1]} check (…) not valid;')}"
     )
+
+
+@_when("23503", r'insert or update on table "(.+?)" violates foreign key constraint "(.+?)"')
+def _orphans(found: re.Match[str], sql: str) -> str:
+    altered = _ALTERED_TABLE.match(sql)
+    key = _FOREIGN_KEY.search(sql) or _COLUMN_THAT_REFERS.search(sql)
+    if altered is None or key is None:
+        return "the row that it refers to is not there: the detail names the key; write that row first, or leave this one out"
+    table, own, theirs = altered[1], _columns(key["own"]), _columns(key["theirs"] or "")
+    same = " and ".join(
+        f"p.{their} = t.{mine}" for mine, their in zip(own, theirs or ["<its key>"] * len(own), strict=False)
+    )
+    given = " and ".join(f"t.{mine} is not null" for mine in own)
+    refers = f"references {key['to']}" + (f" ({', '.join(theirs)})" if theirs else "")
+    return (
+        "rows that are there refer to nothing: find them, mend or delete them in a migration before this one, or add the key without "
+        "looking at them, and validate it in a later file:"
+        + _pasted(
+            f"select * from {table} t where {given} and not exists (select from {key['to']} p where {same});",
+            f"alter table {table} add constraint {found[2]} foreign key ({', '.join(own)}) {refers} not valid;",
+        )
+    )
+
+
+_ALTERED_TABLE = re.compile(r"\s*alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?([\w.\"$]+)", re.IGNORECASE)
+_REFERS = r"references\s+(?P<to>[\w.\"$]+)\s*(?:\((?P<theirs>[^)]+)\))?"
+_FOREIGN_KEY = re.compile(rf"foreign\s+key\s*\((?P<own>[^)]+)\)\s*{_REFERS}", re.IGNORECASE)
+_COLUMN_THAT_REFERS = re.compile(
+    rf"add\s+(?:column\s+)?(?:if\s+not\s+exists\s+)?(?P<own>[\w\"]+)\s[^,;]*?{_REFERS}", re.IGNORECASE
+)
+
+
+def _columns(listed: str) -> list[str]:
+    return [each.strip() for each in listed.split(",") if each.strip()]
 
 
 @_when("23505", r'could not create unique index "(.+?)"')

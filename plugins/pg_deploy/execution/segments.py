@@ -17,6 +17,7 @@ import psycopg
 
 from pg_deploy.duration import format_duration
 from pg_deploy.errors import (
+    ConnectionFailedError,
     ConnectionLostError,
     HeldUpError,
     LockBudgetExceededError,
@@ -26,15 +27,16 @@ from pg_deploy.errors import (
 from pg_deploy.execution import concurrent_builds
 from pg_deploy.execution.counting import count_from_none, hands_counts_over
 from pg_deploy.execution.lost import is_lost, is_read_only
-from pg_deploy.execution.remedies import THERE_ALREADY, adopt_instead, remedy
+from pg_deploy.execution.remedies import remedy
 from pg_deploy.execution.server_watch import kept_budget
 from pg_deploy.execution.standby import wait_for_standby
 from pg_deploy.execution.stop_rules import StopRules, wait_until_calm
 from pg_deploy.execution.watch import Observation, Watch
+from pg_deploy.execution.what_is_there import THERE_ALREADY, adopt_or_change, partitions_of
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger.attempt import StatementRun
 from pg_deploy.ledger.guard import Guard
-from pg_deploy.parsing.statements import Segment, Statement
+from pg_deploy.parsing.statements import Segment, Statement, split
 from pg_deploy.secrecy import without_secrets
 from pg_deploy.server_identity import server_of
 from pg_deploy.session import (
@@ -645,9 +647,19 @@ def _waits_for_us(work: Work, statement: Statement, error: psycopg.Error) -> Sta
 def _refused(
     work: Work, error: psycopg.Error, statement: Statement, duplicates: Sequence[str] = ()
 ) -> StatementFailedError:
-    todo = remedy(error.sqlstate, error.diag.message_primary or "", statement.sql)
-    if not todo and error.sqlstate in THERE_ALREADY and work.is_written and work.direction == "apply":
-        todo = adopt_instead(work.file)
+    message = error.diag.message_primary or ""
+    todo = remedy(error.sqlstate, message, statement.sql)
+    try:
+        # A session of the role's own settings: names without a schema mean there what they mean to the file.
+        if "<partition>" in todo:
+            with work.target.session("partitions", theirs=True) as connection:
+                todo = remedy(error.sqlstate, message, statement.sql, partitions_of(connection, statement))
+        elif not todo and error.sqlstate in THERE_ALREADY and work.is_written and work.direction == "apply":
+            with work.target.session("what is there already", theirs=True) as connection:
+                todo = adopt_or_change(connection, work.file, split(work.text, file=work.file))
+    except (psycopg.Error, ConnectionFailedError):
+        # The server's own words are said without it.
+        pass
     return StatementFailedError.from_server(
         error, work.file, work.text, statement, duplicates, todo, is_written=work.is_written
     )

@@ -319,7 +319,8 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
         step = step if failures else "the access proof"
         against = _prove_access(job, stage, twin, migration, (before, after), found)
         if failures:
-            raise VerificationFailedError(migration.stem, [*failures, *(f"access: {each}" for each in against)])
+            found_there = [*failures, *(f"access: {each}" for each in against)]
+            raise VerificationFailedError(migration.stem, found_there, on_copy=True)
         if against:
             raise AccessDiffersError(migration.stem, against)
         with job.guard.session("losses") as connection:
@@ -347,8 +348,6 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
         current = attempts.latest(job.ledger, migration.version)
         if current is not None:
             _keep_checks(job, current, found)
-        for line in str(error).splitlines():
-            job.log.error("%s", line)
         unreachable = isinstance(error, (psycopg.OperationalError, ConnectionLostError, ConnectionFailedError))
         raise RehearsalFailedError(migration.stem, step, str(error), of_the_copy=unreachable) from error
 
@@ -367,7 +366,7 @@ def _prove_access(
 ) -> tuple[str, ...]:
     """Compare access before and after; what counts against the migration, as it does not declare it."""
     if twin is not None and stage.admin is not None:
-        found.access = prove_on_copy(twin, stage.admin, migration, facts, log=job.log)
+        found.access = prove_on_copy(twin, stage.admin, migration, facts)
     elif not may_change_access(migration):
         found.access = equal_by_catalog(migration)
     else:

@@ -16,9 +16,9 @@ REHEARSAL = "rehearsal"
 
 def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
     """What a rehearsal showed, from the detail of its evidence, one line each."""
-    lines = [
-        f"{sign(of_rehearsal(outcome))} rehearsal {outcome}" + (f" {detail['error']}" if detail.get("error") else "")
-    ]
+    told = str(detail.get("error") or "")
+    first, *more = told.splitlines() or [""]
+    lines = [f"{sign(of_rehearsal(outcome))} rehearsal {outcome} {first}".rstrip(), *(f"  {line}" for line in more)]
     if detail.get("apply_s") is not None:
         lines.append(f"  applied in {format_duration(detail['apply_s'])}")
     if detail.get("generated_rollback"):
@@ -40,10 +40,11 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
         lines.append(f"  {checks.count('passed')} of {len(checks)} checks passed on the copy")
     access = detail.get("access")
     if access:
-        asked = f", {access['asked']} of {access['subjects']} subjects asked" if access["asked"] else ""
+        asked = f", asked as {access['asked']} of {access['subjects']} users and roles" if access["asked"] else ""
         lines.append(f"  {sign(of_access(access, access['outcome']))} access: {access['verdict']}{asked}")
         lines += [f"    {shortened(note)}" for note in access.get("notes", ())]
-        lines += [f"    ✗ {sentence}" for sentence in access["against"]]
+        # What the rehearsal failed for stands above, one line each.
+        lines += [f"    ✗ {sentence}" for sentence in access["against"] if sentence not in told]
         lines += [f"    {shortened(sentence)}" for sentence in access["shown"]]
     for benchmark in detail.get("benchmarks", ()):
         lines.append(

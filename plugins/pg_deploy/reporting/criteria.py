@@ -67,13 +67,12 @@ def judge_criteria(migrations: Sequence[Judged], deployment_evidence: Sequence[E
 
 
 def _from_evidence(name: CriterionName, title: str, migrations: Sequence[Judged]) -> Criterion:
-    proofs: list[tuple[str, bool | None]] = []
-    about = [each for each in migrations if each.manifest.criteria.get(name)]
-    for each in about:
-        for wanted in each.manifest.criteria[name]:
-            proofs.append((wanted, _holds(wanted, each.evidence) and each.is_deployed))
-    if about and not any(each.was_begun for each in about):
-        return Criterion(title, NOT_REACHED, "nothing that it is about was applied by this run")
+    about = [(each, wanted) for each in migrations for wanted in each.manifest.criteria.get(name, ())]
+    held = [(wanted, _holds(wanted, each.evidence)) for each, wanted in about]
+    proofs = [(wanted, holds and each.is_deployed) for (each, _), (wanted, holds) in zip(about, held, strict=True)]
+    if about and not any(each.was_begun for each, _ in about):
+        on_copy = "held on the copy; " if all(holds for _, holds in held) else ""
+        return Criterion(title, NOT_REACHED, f"{on_copy}nothing that it is about was applied by this run")
     if not proofs:
         return Criterion(title, "not applicable", "no migration of this run is about it")
     failed = [wanted for wanted, holds in proofs if not holds]

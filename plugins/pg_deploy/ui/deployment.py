@@ -321,5 +321,5 @@ def _access(row: Evidence) -> Access:
         against=tuple(map(str, detail.get("against") or ())),
         shown=tuple(map(str, detail.get("shown") or ())),
         matrix=make_matrix(detail),
-        asked=f"{asked} of {subjects} subjects were asked" if detail.get("cells") else "",
+        asked=f"asked as {asked} of {subjects} users and roles" if detail.get("cells") else "",
     )

@@ -8,7 +8,6 @@ declares. Prints a line a case, and ends with 1 where one is wrong. What a case'
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import secrets
 import sys
@@ -191,7 +190,6 @@ def run_case(case: Case, templates: Templates) -> Ran:
                 Target("after", f"{admin}/app"),
                 migration,
                 (before, after),
-                log=_log(),
             )
         return _judged(case, outcome, time.monotonic() - started)
 
@@ -253,13 +251,6 @@ def _execute(url: str, statements: Sequence[str]) -> None:
         with _connect(url) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
-
-
-def _log() -> logging.Logger:
-    log = logging.getLogger("access-cases")
-    log.propagate = False
-    log.setLevel(logging.CRITICAL)
-    return log
 
 
 def _one(case: Case, templates: Templates) -> Ran:
