@@ -587,6 +587,16 @@ class VerificationFailedError(PgDeployError):
         )
 
 
+class SealedError(PgDeployError):
+    """A text of the ledger that was sealed under a key which this Airflow does not have."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the ledger holds texts with secrets, sealed under another key than this Airflow's: add the key of the Airflow that "
+            "deployed them, behind this one's own, as `[core] fernet_key = <this>,<that>`, then trigger again"
+        )
+
+
 class RollbackMissingError(PgDeployError):
     """A migration took effect and brings nothing that undoes it."""
 

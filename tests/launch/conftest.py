@@ -42,7 +42,7 @@ class Launcher:
         """Exit code and output of a deployment to a database that the toy DAG never opens."""
         given = {"TARGET_URL": NOWHERE, "MIGRATIONS_DIR": str(self.migrations), **variables}
         process = self.start("deploy", **given)
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=300)
         return process.returncode, output
 
 

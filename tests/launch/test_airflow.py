@@ -114,7 +114,7 @@ def test_a_waiting_approval_is_shown_refuses_others_and_survives_ctrl_c(
     assert code == 2
     assert "is still running: wait until it has ended" in refusal
     watcher.send_signal(signal.SIGINT)
-    output, _ = watcher.communicate(timeout=90)
+    output, _ = watcher.communicate(timeout=300)
     assert watcher.returncode == 130
     assert "the run goes on" in output
     api = Api(running.url)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import cast, get_args
 
 import psycopg.conninfo
+from airflow.configuration import conf as airflow_conf
 from airflow.sdk import Connection as AirflowConnection
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from psycopg import pq
 
 from pg_deploy.conf import Approval
 from pg_deploy.errors import InvalidConfError, UnknownTargetError
+from pg_deploy.ledger.sealing import take_keys_from
 from pg_deploy.secrecy import without_secrets
 from pg_deploy.session import Target
+
+take_keys_from(lambda: str(airflow_conf.get("core", "fernet_key", fallback="")))
 
 # What libpq itself knows may stand in the connection's extra (sslmode, sslrootcert, options, …); the rest is ours.
 _LIBPQ = {default.keyword.decode() for default in pq.Conninfo.get_defaults()}

@@ -13,6 +13,7 @@ from datetime import datetime
 from psycopg.rows import class_row
 
 from pg_deploy.errors import AttemptStateError
+from pg_deploy.ledger.sealing import seal
 from pg_deploy.parsing.statements import Segment
 from pg_deploy.session import Backend, Connection
 
@@ -186,7 +187,7 @@ def committed_rollback_segments(connection: Connection, attempt_id: int, text: s
             on first.deployment_id = a.deployment_id and first.version = a.version
         where s.attempt_id = %s and s.direction = 'rollback' and coalesce(mine.rollback, first.rollback) = %s
         group by s.segment, s.try having bool_and(s.ended_at is not null and s.sqlstate is null)""",
-        [attempt_id, text],
+        [attempt_id, seal(text)],
     ).fetchall()
     return frozenset(row[0] for row in rows)
 

@@ -1,14 +1,15 @@
-"""The pinned set: which migrations a run deploys, and exactly which text of them."""
+"""The pinned set: which migrations a run deploys, and exactly which text of them. Texts that hold a secret are kept sealed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from pg_deploy.errors import PinnedContentChangedError
+from pg_deploy.ledger.sealing import opened, seal
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.session import Connection, compress_quickly
@@ -57,8 +58,8 @@ def pin(connection: Connection, deployment_id: int, migrations: Sequence[Migrati
                     migration.title,
                     migration.file.sql_hash,
                     migration.bundle_hash,
-                    migration.file.sql,
-                    migration.rollback,
+                    seal(migration.file.sql),
+                    _sealed(migration.rollback),
                     "written" if migration.rollback is not None else "none",
                     migration.manifest.risk,
                     migration.manifest.access,
@@ -72,12 +73,19 @@ def pin(connection: Connection, deployment_id: int, migrations: Sequence[Migrati
 def pinned(connection: Connection, deployment_id: int) -> tuple[Pinned, ...]:
     """The set of a deployment in order. Reads only."""
     with connection.cursor(row_factory=class_row(Pinned)) as cursor:
-        return tuple(
-            cursor.execute(
-                f"select {_COLUMNS} from deploy_ledger.planned_migration where deployment_id = %s order by position",
-                [deployment_id],
-            ).fetchall()
-        )
+        rows = cursor.execute(
+            f"select {_COLUMNS} from deploy_ledger.planned_migration where deployment_id = %s order by position",
+            [deployment_id],
+        ).fetchall()
+    return tuple(map(_opened, rows))
+
+
+def _opened(row: Pinned) -> Pinned:
+    return replace(row, sql=opened(row.sql), rollback=None if row.rollback is None else opened(row.rollback))
+
+
+def _sealed(rollback: str | None) -> str | None:
+    return None if rollback is None else seal(rollback)
 
 
 def pinned_versions(connection: Connection, deployment_id: int) -> frozenset[str]:
@@ -91,10 +99,11 @@ def pinned_versions(connection: Connection, deployment_id: int) -> frozenset[str
 def pinned_version(connection: Connection, deployment_id: int, version: str) -> Pinned | None:
     """The pinned migration of that version, if the run has it. Reads only."""
     with connection.cursor(row_factory=class_row(Pinned)) as cursor:
-        return cursor.execute(
+        row = cursor.execute(
             f"select {_COLUMNS} from deploy_ledger.planned_migration where deployment_id = %s and version = %s",
             [deployment_id, version],
         ).fetchone()
+    return _opened(row) if row else None
 
 
 def manifest_of(connection: Connection, deployment_id: int, version: str) -> Manifest:
@@ -111,11 +120,12 @@ def add_generated(connection: Connection, migration: Migration, deployment_id: i
 
     Raises PinnedContentChangedError where the pin has another rollback already.
     """
+    rollback = _sealed(migration.rollback)
     done = connection.execute(
         """update deploy_ledger.planned_migration
         set rollback = %s, rollback_source = 'generated', rollback_proven = %s, bundle_hash = %s
         where deployment_id = %s and version = %s and (rollback is null or rollback = %s)""",
-        [migration.rollback, proven, migration.bundle_hash, deployment_id, migration.version, migration.rollback],
+        [rollback, proven, migration.bundle_hash, deployment_id, migration.version, rollback],
     ).rowcount
     if not done:
         raise PinnedContentChangedError(migration.stem)
@@ -133,7 +143,14 @@ def pin_undo(connection: Connection, deployment_id: int, wanted: Sequence[Pinned
                 select %s, %s, version, stem, name, title, sql_hash, bundle_hash, sql, %s, %s, rollback_proven, risk, access,
                     manifest
                 from deploy_ledger.planned_migration where deployment_id = %s and version = %s""",
-                [deployment_id, position, each.rollback, each.rollback_source, each.deployment_id, each.version],
+                [
+                    deployment_id,
+                    position,
+                    _sealed(each.rollback),
+                    each.rollback_source,
+                    each.deployment_id,
+                    each.version,
+                ],
             )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from pg_deploy.catalog.kept import as_read_today
 from pg_deploy.catalog.objects import from_text
-from pg_deploy.catalog.reader import Facts
+from pg_deploy.catalog.reader import Facts, Scope
+from pg_deploy.ledger.sealing import opened, seal_definition
 from pg_deploy.session import Connection
 
 # A ledger that an older version of the engine made, and that is only read, has no such column: then the name finds the null.
@@ -45,7 +47,7 @@ def save(
                 [fact.scope for fact in new],
                 [fact.kind for fact in new],
                 [fact.identity for fact in new],
-                [fact.definition for fact in new],
+                [seal_definition(fact.definition) for fact in new],
             ],
         )
         connection.execute(
@@ -95,6 +97,11 @@ def newest(connection: Connection, moment: str) -> tuple[int, Facts] | None:
     return (head[4], _facts(connection, *head[:4])) if head else None
 
 
+def unsealed(rows: Iterable[tuple[str, str, str, Scope]]) -> list[tuple[str, str, str, Scope]]:
+    """Rows of deploy_ledger.catalog_fact (kind, identity, definition, scope), with what was sealed in them."""
+    return [(kind, identity, opened(definition), scope) for kind, identity, definition, scope in rows]
+
+
 def _facts(
     connection: Connection, snapshot_id: int, server_version: int, taken_at: datetime, objects: str | None
 ) -> Facts:
@@ -105,4 +112,4 @@ def _facts(
         where s.id = %s""",
         [snapshot_id],
     ).fetchall()
-    return Facts(as_read_today(rows), server_version, taken_at, from_text(objects))
+    return Facts(as_read_today(unsealed(rows)), server_version, taken_at, from_text(objects))

@@ -1,10 +1,12 @@
-"""supabase_migrations.schema_migrations, kept exactly as the Supabase CLI keeps it."""
+"""supabase_migrations.schema_migrations, kept as the Supabase CLI keeps it, but for secrets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pg_deploy.parsing.bulk import brief
+from pg_deploy.secrecy import without_secrets
 from pg_deploy.session import Connection, compress_quickly
 
 _MAKE = (
@@ -91,13 +93,20 @@ def recorded_statements(connection: Connection, version: str) -> tuple[str, ...]
     return tuple(row[0]) if row else None
 
 
+def as_kept(statements: Sequence[str]) -> tuple[str, ...]:
+    """The statements as the history has them: a secret in one is masked, as whoever may read the table reads them. Pure."""
+    return tuple(
+        each if (short := brief(each).text) == without_secrets(short) else without_secrets(each) for each in statements
+    )
+
+
 def insert(connection: Connection, version: str, name: str, statements: Sequence[str]) -> None:
-    """Record a version, as part of the caller's transaction."""
+    """Record a version, as part of the caller's transaction; see `as_kept`."""
     compress_quickly(connection, sum(map(len, statements)))
     connection.execute(
         """insert into supabase_migrations.schema_migrations (version, name, statements) values (%s, %s, %s)
         on conflict (version) do update set name = excluded.name, statements = excluded.statements""",
-        [version, name, list(statements)],
+        [version, name, list(as_kept(statements))],
     )
 
 

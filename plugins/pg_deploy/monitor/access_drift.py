@@ -16,6 +16,7 @@ from pg_deploy.catalog.kept import as_read_today
 from pg_deploy.catalog.majors import upgraded
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, read_kinds
+from pg_deploy.ledger.snapshot import unsealed
 from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, bounded, told
 from pg_deploy.monitor.refreshing import deployment_is_open
 from pg_deploy.session import Connection
@@ -106,7 +107,7 @@ def _kept(connection: Connection) -> tuple[int, Facts] | None:
         where s.id = %s and f.kind = any (%s)""",
         [head[0], [*_WHOLE, *_RELATIONS]],
     ).fetchall()
-    return head[3], Facts(_deciding(as_read_today(rows)), head[1], head[2])
+    return head[3], Facts(_deciding(as_read_today(unsealed(rows))), head[1], head[2])
 
 
 def _now(connection: Connection) -> Facts:

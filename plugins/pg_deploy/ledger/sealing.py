@@ -1,0 +1,89 @@
+"""Texts that hold a secret, sealed in the ledger: an undo still has them whole, and who may read the table has not.
+
+Sealed is what the masking place would change; everything else stays as it is, and so do all texts where there is no key. The cipher
+is AES-SIV under a key derived from Airflow's `[core] fernet_key`: the same text gives the same seal, so that texts are compared sealed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from pg_deploy.errors import SealedError
+from pg_deploy.parsing.bulk import brief
+from pg_deploy.secrecy import without_secrets
+
+_SEALED = re.compile(r"~sealed\.([\w\-]+=*)~")
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_source: list[Callable[[], str]] = [lambda: os.environ.get("AIRFLOW__CORE__FERNET_KEY", "")]
+
+
+def take_keys_from(source: Callable[[], str]) -> None:
+    """Let `source` say the keys, as Airflow writes them: the newest first, then older ones, separated by commas."""
+    _source[:] = [source]
+
+
+def seal(text: str) -> str:
+    """`text`, sealed whole where it holds a secret; rows of constants in bulk are the table's contents, and not looked through."""
+    return _sealed(text) if _holds_secret(brief(text).text) else text
+
+
+def seal_definition(definition: str) -> str:
+    """A fact's definition, JSON as the server words it, with each text in it that holds a secret sealed; it stays JSON."""
+    if not _holds_secret(definition):
+        return definition
+    return _STRING.sub(_sealed_string, definition)
+
+
+def opened(text: str) -> str:
+    """What was sealed. Raises SealedError where none of the keys opens it."""
+    return _SEALED.sub(lambda found: _opened(found[1]), text) if "~sealed." in text else text
+
+
+def has_key() -> bool:
+    """Whether secrets are sealed here at all."""
+    return bool(_ciphers(_source[0]()))
+
+
+def _sealed_string(found: re.Match[str]) -> str:
+    content = found[1]
+    return f'"{_sealed(content)}"' if _holds_secret(str(json.loads(found[0]))) else found[0]
+
+
+def _holds_secret(text: str) -> bool:
+    return without_secrets(text) != text
+
+
+def _sealed(text: str) -> str:
+    ciphers = _ciphers(_source[0]())
+    if not ciphers or _SEALED.fullmatch(text):
+        return text
+    return f"~sealed.{base64.urlsafe_b64encode(ciphers[0].encrypt(text.encode(), None)).decode()}~"
+
+
+def _opened(token: str) -> str:
+    sealed = base64.urlsafe_b64decode(token)
+    for cipher in _ciphers(_source[0]()):
+        try:
+            return cipher.decrypt(sealed, None).decode()
+        except InvalidTag:
+            continue
+    raise SealedError
+
+
+@lru_cache(maxsize=4)
+def _ciphers(keys: str) -> tuple[AESSIV, ...]:
+    return tuple(
+        AESSIV(HKDF(SHA256(), 64, None, b"pg_deploy ledger").derive(key.strip().encode()))
+        for key in keys.split(",")
+        if key.strip()
+    )
