@@ -22,6 +22,7 @@ from pg_deploy.errors import (
 )
 from pg_deploy.ledger import evidence, plan
 from pg_deploy.ledger.guard import Ownership
+from pg_deploy.ledger.sealing import how_kept
 from pg_deploy.lock_finding import LockFinding
 from pg_deploy.lock_lint import lock_lint_lines
 from pg_deploy.migrations.folder import stamp
@@ -238,6 +239,8 @@ def _print_plan(
         log.info("::group::plan of %s", migration.stem)
         for line in plan_lines(migration, lock_lint):
             log.info("%s", line)
+        if said := how_kept(f"{migration.file.sql}\n{migration.rollback or ''}"):
+            log.warning("  %s", said)
         log.info("::endgroup::")
     for file in found.left_out:
         log.info("%s is pending and was not chosen; later it needs out_of_order if a newer one is applied", file.stem)

@@ -49,9 +49,12 @@ def opened(text: str) -> str:
     return _SEALED.sub(lambda found: _opened(found[1]), text) if "~sealed." in text else text
 
 
-def has_key() -> bool:
-    """Whether secrets are sealed here at all."""
-    return bool(_ciphers(_source[0]()))
+def how_kept(text: str) -> str | None:
+    """What becomes of a text that holds a secret, for the plan; None where it holds none."""
+    if not _holds_secret(brief(text).text):
+        return None
+    kept = "sealed" if _ciphers(_source[0]()) else "READABLE, as this Airflow has no [core] fernet_key,"
+    return f"it holds what looks like a secret: the text is kept {kept} in the ledger, and masked in the history"
 
 
 def _sealed_string(found: re.Match[str]) -> str:

@@ -89,7 +89,8 @@ def test_what_holds_no_secret_stays_readable_and_so_does_all_without_a_key(keys:
     assert sealing.seal("create table t (id int)") == "create table t (id int)"
     keys.clear()
     assert sealing.seal(CHANGE) == CHANGE
-    assert not sealing.has_key()
+    assert "kept READABLE, as this Airflow has no" in (sealing.how_kept(CHANGE) or "")
+    assert sealing.how_kept("select 1") is None
 
 
 def test_the_history_has_it_masked(empty_database: str) -> None:
