@@ -807,6 +807,18 @@ class SqlSyntaxError(SqlError):
         super().__init__(file, line, f'"{file}" line {line}, column {column}: {reason}:\n{caret_text}')
 
 
+class FileTooLargeError(PgDeployError):
+    """A file is larger than what this worker reads and keeps at once."""
+
+    def __init__(self, file: str, size_mb: float, largest_mb: int) -> None:
+        self.file = file
+        super().__init__(
+            f'"{file}" is {size_mb:.0f} MB, and files above {largest_mb} MB are not read into memory and the ledger: cut it into several '
+            "with later versions, or load the rows outside the migrations with `psql -c '\\copy …'`; a worker with ten bytes of memory for "
+            "each byte of it may take it: PG_DEPLOY_LARGEST_FILE_MB in the environment of Airflow"
+        )
+
+
 class EmptyMigrationError(PgDeployError):
     """A file holds no statement."""
 

@@ -22,7 +22,8 @@ class Settings:
     """Durations in seconds. `contacts` is printed at the end of every red report.
 
     `reattach` is how long a retry waits for a build that an earlier, killed try left running in the server. The three
-    limits pause a deployment between segments (see stop_rules); None = not looked at.
+    limits pause a deployment between segments (see stop_rules); None = not looked at. A migration's file above `largest_file_mb`
+    is refused.
     """
 
     good_for: float
@@ -32,6 +33,7 @@ class Settings:
     max_replica_lag: float | None
     min_free_connections: int | None
     max_wal_mb_per_s: float | None
+    largest_file_mb: int
 
 
 def settings() -> Settings:
@@ -42,6 +44,7 @@ def settings() -> Settings:
         reattach=parse_duration(os.environ.get("PG_DEPLOY_REATTACH", "2 h")),
         max_replica_lag=_optional(os.environ.get("PG_DEPLOY_MAX_REPLICA_LAG"), parse_duration),
         min_free_connections=_optional(os.environ.get("PG_DEPLOY_MIN_FREE_CONNECTIONS"), int),
+        largest_file_mb=int(os.environ.get("PG_DEPLOY_LARGEST_FILE_MB", "64")),
         max_wal_mb_per_s=_optional(os.environ.get("PG_DEPLOY_MAX_WAL_MB_PER_S"), float),
         contacts=os.environ.get("PG_DEPLOY_CONTACTS", "Supabase support: https://supabase.com/support"),
     )

@@ -53,13 +53,14 @@ def stamp(directory: Path) -> str:
     """
     digest = hashlib.sha256()
     for path in _files(directory):
+        name = path.relative_to(directory).as_posix().encode("utf-8", "surrogateescape")
         try:
-            content = path.read_bytes()
+            with path.open("rb") as file:
+                digest.update(b"%d:%s%d:" % (len(name), name, os.fstat(file.fileno()).st_size))
+                while part := file.read(1 << 20):
+                    digest.update(part)
         except OSError:
             continue
-        name = path.relative_to(directory).as_posix().encode("utf-8", "surrogateescape")
-        digest.update(b"%d:%s%d:" % (len(name), name, len(content)))
-        digest.update(content)
     return f"{directory}@sha256:{digest.hexdigest()[:_DIGITS]}"
 
 

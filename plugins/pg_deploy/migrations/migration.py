@@ -14,6 +14,7 @@ from pg_deploy.access.decide import AccessFile, read_access_file
 from pg_deploy.errors import (
     DuplicateVersionError,
     EmptyMigrationError,
+    FileTooLargeError,
     InvalidMigrationsError,
     OrphanCompanionError,
     PgDeployError,
@@ -32,6 +33,7 @@ from pg_deploy.migrations.reading import read_text
 from pg_deploy.migrations.touches import touched
 from pg_deploy.parsing.bulk import brief
 from pg_deploy.parsing.statements import Segment, Statement, segments, split, split_check
+from pg_deploy.settings import settings
 
 _DIRECTIVES = {"check": ("writes", "rehearsal"), "benchmark": ("writes",)}
 _BOM = "\ufeff"
@@ -293,6 +295,9 @@ def load(file: MigrationFile) -> Migration:
     """`file` parsed, with its companion. Reads files only; raises InvalidMigrationsError naming every fault."""
     faults: list[PgDeployError] = []
     with _noting(faults):
+        size_mb, largest_mb = len(file.sql) / 1e6, settings().largest_file_mb
+        if size_mb > largest_mb:
+            raise FileTooLargeError(file.path.name, size_mb, largest_mb)
         refuse_other_tools(brief(file.sql).text, file=file.path.name)
         statements = split(file.sql, file=file.path.name)
     companion = file.companion
