@@ -1,22 +1,30 @@
 -- Two indexes of one definition: the second costs every write and serves no query.
+with pair as materialized (
+    -- Whatever is cheap to compare first: the server words a definition anew each time it is asked for.
+    select i.indexrelid, i.indrelid, same.indexrelid as kept
+    from pg_catalog.pg_index i
+    join pg_catalog.pg_index same on same.indrelid = i.indrelid
+    where i.indexrelid <> same.indexrelid
+      and same.indisvalid
+      and i.indisvalid
+      and not i.indisunique
+      and i.indkey::text = same.indkey::text
+      and i.indclass::text = same.indclass::text
+      and i.indoption::text = same.indoption::text
+      -- of two alike the one that enforces nothing, else the later one, is the duplicate
+      and (same.indisunique or same.indexrelid < i.indexrelid)
+)
 select
     'duplicate_index' as name,
     'warn' as level,
     format('%I.%I', n.nspname, c.relname) as object,
-    'has the same definition as ' || format('%I.%I', n.nspname, kept.relname) || ' on ' || i.indrelid::regclass as detail,
+    'has the same definition as ' || format('%I.%I', n.nspname, kept.relname) || ' on ' || p.indrelid::regclass as detail,
     format('drop index concurrently %I.%I', n.nspname, c.relname) as remedy
-from pg_catalog.pg_index i
-join pg_catalog.pg_class c on c.oid = i.indexrelid
+from pair p
+join pg_catalog.pg_class c on c.oid = p.indexrelid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-join pg_catalog.pg_index same on same.indrelid = i.indrelid
-join pg_catalog.pg_class kept on kept.oid = same.indexrelid
-where i.indexrelid <> same.indexrelid
-  and not starts_with(n.nspname, 'pg_')
-  and same.indisvalid
-  and i.indisvalid
-  and not i.indisunique
-  and regexp_replace(pg_get_indexdef(i.indexrelid), '^CREATE (UNIQUE )?INDEX \S+ ON', '')
-    = regexp_replace(pg_get_indexdef(same.indexrelid), '^CREATE (UNIQUE )?INDEX \S+ ON', '')
-  -- of two alike the one that enforces nothing, else the later one, is the duplicate
-  and (same.indisunique or same.indexrelid < i.indexrelid)
+join pg_catalog.pg_class kept on kept.oid = p.kept
+where not starts_with(n.nspname, 'pg_')
+  and regexp_replace(pg_get_indexdef(p.indexrelid), '^CREATE (UNIQUE )?INDEX \S+ ON', '')
+    = regexp_replace(pg_get_indexdef(p.kept), '^CREATE (UNIQUE )?INDEX \S+ ON', '')
 order by object

@@ -25,7 +25,7 @@ from launch.api import Api
 from launch.deploy import await_dag
 from launch.target import parse
 from tests.building import write_migration
-from tests.distributed.stack import Stack, stack, until
+from tests.distributed.stack import PASSWORD, USER, Stack, stack, until
 from tests.looking import Database
 
 pytestmark = pytest.mark.acceptance
@@ -33,6 +33,7 @@ pytestmark = pytest.mark.acceptance
 OURS = Path(__file__).resolve().parents[2] / "sql" / "migrations"
 FIRST = "20251118000000_add_analytics_composite_indexes"
 DAG = "deploy_migrations"
+ASKED = "20250101000000_make_t"
 
 
 @pytest.fixture(scope="module")
@@ -87,19 +88,9 @@ def test_who_may_trigger_approve_and_read_is_what_the_role_says(running: Stack, 
     """Else docs/security.md promises a separation that the installation does not have."""
     url = empty_database
     for name, role in (("ann", "User"), ("bob", "User"), ("vera", "Viewer")):
-        running.run(
-            "api-server", "airflow", "users", "create", "--username", name, "--password", f"{name}-secret", "--role", role,
-            "--firstname", name, "--lastname", "X", "--email", f"{name}@localhost",
-        )  # fmt: skip
+        _new_user(running, name, role)
     people = {name: _client(running.url, name) for name in ("ann", "bob", "vera")}
-    shutil.rmtree(running.migrations)
-    write_migration(
-        running.migrations,
-        "20250101000000_make_t",
-        "create schema app;\ncreate table app.t (id int);\n",
-        rollback="drop table app.t;\ndrop schema app;\n",
-        manifest="risk: high\n",
-    )
+    _one_that_asks(running)
     admin = Api(running.url)
     target = parse(url)
     admin.keep_connection(target)
@@ -136,9 +127,58 @@ def test_who_may_trigger_approve_and_read_is_what_the_role_says(running: Stack, 
     ]
 
 
-def _client(url: str, name: str) -> httpx.Client:
+def test_who_may_mark_tasks_and_not_approve_cannot_approve_by_marking(running: Stack, empty_database: str) -> None:
+    """FAB asks two rights for the same thing: the one to answer was taken, the one to mark the asking task as done was not."""
+    boss = _client(running.url, USER, PASSWORD)
+    may = boss.get("/auth/fab/v1/roles/User").json()["actions"]
+    answers = {"action": {"name": "can_edit"}, "resource": {"name": "HITL Detail"}}
+    assert answers in may
+    made = boss.post(
+        "/auth/fab/v1/roles", json={"name": "Triggers", "actions": [each for each in may if each != answers]}
+    )
+    assert made.is_success, made.text
+    _new_user(running, "carl", "Triggers")
+    carl, admin, target = _client(running.url, "carl"), Api(running.url), parse(empty_database)
+    _one_that_asks(running)
+    admin.keep_connection(target)
+    served = _folder_param(running)
+    await_dag(admin, DAG, served, seconds=180)
+    conf = {"target": target.connection_id, "backup": "none", "rehearse": "none", "migrations_folder": served}
+    runs = f"/api/v2/dags/{DAG}/dagRuns"
+    assert carl.post(runs, json={"logical_date": None, "conf": conf, "dag_run_id": "by_carl"}).is_success
+    until(lambda: bool(admin.approvals(DAG, "by_carl")), "an approval waits", 240, running)
+    tasks = f"{runs}/by_carl/taskInstances"
+    said = {"chosen_options": ["Approve"], "params_input": {}}
+    assert carl.patch(f"{tasks}/{ASKED}.approve/-1/hitlDetails", json=said).status_code == 403
+    marked = carl.patch(f"{tasks}/{ASKED}.approve", json={"new_state": "success"})
+    assert marked.is_success, marked.text
+    assert _ended(running, admin, "by_carl") == "failed"
+    assert not Database(empty_database).has("app.t")
+    assert Database(empty_database).evidence("approval") == []
+
+
+def _one_that_asks(running: Stack) -> None:
+    shutil.rmtree(running.migrations)
+    write_migration(
+        running.migrations,
+        ASKED,
+        "create schema app;\ncreate table app.t (id int);\n",
+        rollback="drop table app.t;\ndrop schema app;\n",
+        manifest="risk: high\n",
+    )
+
+
+def _new_user(running: Stack, name: str, role: str) -> None:
+    running.run(
+        "api-server", "airflow", "users", "create", "--username", name, "--password", f"{name}-secret", "--role", role,
+        "--firstname", name, "--lastname", "X", "--email", f"{name}@localhost",
+    )  # fmt: skip
+
+
+def _client(url: str, name: str, password: str = "") -> httpx.Client:
     client = httpx.Client(base_url=url, timeout=30, trust_env=False)
-    token = client.post("/auth/token", json={"username": name, "password": f"{name}-secret"}).json()["access_token"]
+    said = {"username": name, "password": password or f"{name}-secret"}
+    token = client.post("/auth/token", json=said).json()["access_token"]
     client.headers["Authorization"] = f"Bearer {token}"
     return client
 
