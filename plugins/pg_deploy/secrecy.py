@@ -24,9 +24,9 @@ _PATTERNS = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=\-]{6,}"), rf"\1 {_HIDDEN}"),
     # password=x, "api_key": "x", token => 'x'
     (re.compile(rf"""(?i)(["']?\b{_WORD}["']?\s*(?:=>|:=|=)\s*)(?!\*\*\*){_VALUE}"""), rf"\1{_HIDDEN}"),
-    # token: x, but not what is said of an object of that name: "column public.users.token: 3 values"
+    # token: x, but not what is said of an object of that name: "column public.users.token: 3 values", or of a migration
     (
-        re.compile(rf"""(?i)({_NO_OBJECT}["']?{_WORD}["']?\s*:(?!:)\s*)(?!\*\*\*){_VALUE}"""),
+        re.compile(rf"""(?i)({_NO_OBJECT}["']?(?!\d+_){_WORD}["']?\s*:(?!:)\s*)(?!\*\*\*){_VALUE}"""),
         rf"\1{_HIDDEN}",
     ),
     # the api key is x

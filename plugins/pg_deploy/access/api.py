@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from pg_deploy.access.rights import PUBLIC, held_rights, memberships, reachable_roles
 from pg_deploy.catalog.reader import Facts
+from pg_deploy.parsing.tree import quoted
 
 NO_USERS = "select null::text where false"
 
@@ -17,7 +19,7 @@ class Api:
 
     `users` is a query whose first column is every user's id as text; `signed_in` is the role that users act as;
     `user_expressions` depend on nothing of the claims but the user. A request sets `claims_setting` to its claims as
-    JSON (`sub` holds the user's id) and `sub_setting` to nothing.
+    JSON (`sub` holds the user's id) and `sub_setting` to nothing. `paths` are the roles' search_path, where they have one of their own.
     """
 
     roles: tuple[str, ...] = ("anon", "authenticated", "service_role")
@@ -34,8 +36,15 @@ class Api:
         "cron",
         "extensions",
     )
+    paths: Mapping[str, str] = field(default_factory=dict, compare=False, hash=False)
+
+    def path_of(self, role: str) -> str:
+        """The search_path that a request of the role begins with: a function that sets none looks its names up there."""
+        return self.paths.get(role, _PATH)
 
 
+_PATH = '"$user", public, extensions'
+"""The server's own, and what PostgREST and Supabase add to it; a schema that is not there is passed over."""
 SUPABASE = Api()
 
 
@@ -53,7 +62,25 @@ def api_of(*sides: Facts) -> Api:
     for facts in sides:
         found.update(dict.fromkeys(sorted(_asking(facts))))
     users = any(("table", "auth.users") in facts.by_key for facts in sides) and SUPABASE.signed_in in found
-    return replace(SUPABASE, roles=tuple(found), users=SUPABASE.users if users else NO_USERS)
+    return replace(
+        SUPABASE,
+        roles=tuple(found),
+        users=SUPABASE.users if users else NO_USERS,
+        paths=_paths(sides[0], found) if sides else {},
+    )
+
+
+def _paths(facts: Facts, roles: Iterable[str]) -> dict[str, str]:
+    """By the settings of role and database, the nearest first; a migration that changes one is a difference by itself."""
+    found = {}
+    for role in roles:
+        name = quoted(role)
+        for whose in (f"role {name} in this database", f"role {name}", "this database", "every role"):
+            fact = facts.by_key.get(("setting", f"{whose}: search_path"))
+            if fact is not None:
+                found[role] = str(fact.properties["value"])
+                break
+    return found
 
 
 def _asking(facts: Facts) -> set[str]:

@@ -202,7 +202,7 @@ def _evaluate(
         f"select coalesce(({clause.replace('%', '%%')}), false) from"
         f" pg_catalog.jsonb_populate_record(null::{relation.quoted}, %s::jsonb) as {quote(relation.name)}"
     )
-    with acting_as(connection, api, role, said):
+    with acting_as(connection, api, role, said, is_copy=False):
         try:
             with connection.transaction():
                 row = connection.execute(query.encode(), [contents]).fetchone()

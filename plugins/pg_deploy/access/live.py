@@ -203,7 +203,7 @@ def _old_now(
             continue
         if table not in texts:
             texts[table] = contents(connection, by_name[table], sample.keys[table])
-        with acting_as(connection, api, subjects[sid].role, subjects[sid].claims):
+        with acting_as(connection, api, subjects[sid].role, subjects[sid].claims, is_copy=False):
             may = _allowed(connection, by_name[table], predicate, texts[table], left)
         if may is not None:
             found[pair] = may
@@ -260,7 +260,7 @@ def _askable(connection: Connection, api: Api) -> Api:
     roles = []
     for role in api.roles:
         try:
-            with acting_as(connection, api, role, ""):
+            with acting_as(connection, api, role, "", is_copy=False):
                 roles.append(role)
         except psycopg.errors.InsufficientPrivilege:
             continue
@@ -292,7 +292,7 @@ def _ask(
                 break
             if subject.role not in relation.rights:
                 continue
-            with acting_as(connection, api, subject.role, subject.claims):
+            with acting_as(connection, api, subject.role, subject.claims, is_copy=False):
                 found = _selected(connection, query, keys[name], left)
                 if found is not None:
                     seen[f"{subject.sid} {name}|select"] = found

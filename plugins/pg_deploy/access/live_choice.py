@@ -114,7 +114,7 @@ def choose_rows(
         for subject in subjects:
             if time.monotonic() > deadline:
                 break
-            with acting_as(connection, api, subject.role, subject.claims):
+            with acting_as(connection, api, subject.role, subject.claims, is_copy=False):
                 keys.update(_tried(connection, f"{head} limit {KEYS}"))
     return {table: tuple(sorted(keys)) for table, keys in found.items()}
 

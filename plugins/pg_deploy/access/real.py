@@ -123,6 +123,7 @@ class RealEngine:
             connection.execute("deallocate all")
             try:
                 connection.execute(f"set role {quote(role)}; set plan_cache_mode = force_generic_plan".encode())
+                connection.execute("select set_config('search_path', %s, false)", [self.api.path_of(role)])
                 distinct, failed = self._prepare(questions)
                 answers: list[dict[int, Answer]] = [{} for _ in failed]
                 shared.update({(role, question): answers[place] for question, place in distinct.items()})
@@ -136,7 +137,7 @@ class RealEngine:
                         for place, error in enumerate(failed):
                             answers[place][sid] = Answer(0, 0, 0, error) if error else found[place]
             finally:
-                connection.execute("reset role; reset plan_cache_mode")
+                connection.execute("reset role; reset plan_cache_mode; set search_path = ''")
         return {cell: shared[cell.role, question] for cell, question in self.cells.items()}, asked
 
     def _prepare(self, questions: Sequence[Question]) -> tuple[dict[Question, int], list[str | None]]:

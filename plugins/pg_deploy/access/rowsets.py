@@ -51,15 +51,26 @@ class Disagreement:
 
 @contextmanager
 def acting_as(
-    connection: Connection, api: Api, role: str, claims: str, settings: Mapping[str, str] | None = None
+    connection: Connection,
+    api: Api,
+    role: str,
+    claims: str,
+    settings: Mapping[str, str] | None = None,
+    *,
+    is_copy: bool = True,
 ) -> Iterator[None]:
-    """Be the subject until the block ends; everything done meanwhile is rolled back."""
+    """Be the subject until the block ends; everything done meanwhile is rolled back.
+
+    On a copy names are looked up as in the role's own sessions. On the target they are ours: what is found there by a name could set
+    the role back to ours.
+    """
     with connection.transaction(force_rollback=True):
         for name, value in (settings or {}).items():
             connection.execute("select set_config(%s, %s, true)", [name, value])
         connection.execute(
-            "select set_config(%s, %s, true), set_config(%s, '', true), set_config('role', %s, true)",
-            [api.claims_setting, claims, api.sub_setting, role],
+            "select set_config(%s, %s, true), set_config(%s, '', true), set_config('role', %s, true),"
+            " set_config('search_path', %s, true)",
+            [api.claims_setting, claims, api.sub_setting, role, api.path_of(role) if is_copy else ""],
         )
         yield
 

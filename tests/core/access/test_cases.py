@@ -28,6 +28,7 @@ QUICK = (
     "c17_large_object_granted",
     "c22_rule_insert_also",
     "e02_function_answers_alike_and_deletes_more",
+    "p02_quiet_rewrite_of_a_helper_that_looks_names_up",
     "q00_noop_alter",
     "q04_definer_helper_parallel_safe_cost",
     "q21_revoke_public_grant_explicit",

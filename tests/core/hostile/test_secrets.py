@@ -56,6 +56,8 @@ def test_what_follows_a_word_for_a_secret_is_masked(text: str) -> None:
         "password is not set",
         "does not come back: column public.accounts.tokens: 200,000 values",
         'table "api_keys": 3 rows; view public.my_secrets: gone',
+        "20250101000001_add_oauth_token: deployed in 3 s",
+        '"20250101000001_reset_password": nothing to do',
     ],
 )
 def test_what_holds_no_secret_is_shown_as_it_is(text: str) -> None:
