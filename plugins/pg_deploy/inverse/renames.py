@@ -128,7 +128,12 @@ class _Names:
                 for address, (_, was) in self.pairs.items()
                 if was[0] in kinds and self.now[address] != was and self._plainly(address)
             ),
-            key=lambda address: (self._is_inherited(address), self.pairs[address][1], address),
+            key=lambda address: (
+                self._is_inherited(address),
+                self._is_carried(address),
+                self.pairs[address][1],
+                address,
+            ),
         )
 
     def _is_inherited(self, address: Address) -> bool:
@@ -151,22 +156,39 @@ class _Names:
 
     def _move(self, address: Address) -> None:
         was = self.pairs[address][1]
+        own = _own(was)
         if was[0] not in ON_RELATION and was[0] not in _GLOBAL and _within(self.now[address]) != _within(was):
-            self._set_schema(address, schema_of(was[1]))
-        if _own(self.now[address]) != _own(was):
-            self._rename(address, own=_own(was))
+            schema = schema_of(was[1])
+            if _own(self.now[address]) != own and self._has(self._in_schema(address, schema), address):
+                # On the way it would have a name that another one has: that of now there, or the old one here.
+                here = (was[0], _with_own(*self.now[address], own))
+                self._rename(address, own=self._free_name(address) if self._has(here, address) else own)
+            self._set_schema(address, schema)
+        if _own(self.now[address]) != own:
+            self._rename(address, own=own)
+
+    def _is_carried(self, address: Address) -> bool:
+        """Whether it is where its relation is: an index, and a sequence that a column owns."""
+        kind = self.now[address][0]
+        return kind == "index" or (kind == "sequence" and bool(self._fact(address).properties.get("owned by", "")))
 
     def _set_schema(self, address: Address, schema: str) -> None:
         kind, identity = self.now[address]
-        owner = str(self._fact(address).properties.get("owned by", "")) if kind == "sequence" else ""
-        if kind != "index" and not owner:
-            self.statements.append(f"alter {_words(kind, identity, self._fact(address))} set schema {schema}")
-        self._call(address, (kind, f"{schema}.{'.'.join(_split(identity)[1:])}"))
-        if kind in RELATIONS:
-            # Its indexes and what its columns own go with it.
-            for other in self.belongings.get(_objects(self.after).keys[address][1], ()):
-                key = self.now[other]
-                self._call(other, (key[0], f"{schema}.{own_name(key[1])}"))
+        if self._is_carried(address):
+            # Its relation has not moved, or cannot: nothing leads there.
+            return
+        carried = self.belongings.get(_objects(self.after).keys[address][1], ()) if kind in RELATIONS else ()
+        for other in carried:
+            if self._has(self._in_schema(other, schema), other):
+                self._step_aside(other)
+        self.statements.append(f"alter {_words(kind, identity, self._fact(address))} set schema {schema}")
+        self._call(address, self._in_schema(address, schema))
+        for other in carried:
+            self._call(other, self._in_schema(other, schema))
+
+    def _in_schema(self, address: Address, schema: str) -> Key:
+        kind, identity = self.now[address]
+        return kind, f"{schema}.{'.'.join(_split(identity)[1:])}"
 
     @cached_property
     def belongings(self) -> dict[str, list[Address]]:
@@ -238,20 +260,26 @@ class _Names:
 
     def _occupant(self, address: Address) -> Address | None:
         """What has the name that this one is to get."""
-        wanted = self.pairs[address][1]
+        return self._has(self.pairs[address][1], address)
+
+    def _has(self, wanted: Key, address: Address) -> Address | None:
+        """What has that name, and is not this one."""
         for other in sorted(self.called.get(wanted[1], ())):
             if other != address and _same_place(wanted, self.now[other]) and other != self._twin(address):
                 return other
         return None
 
     def _step_aside(self, address: Address) -> None:
+        self._rename(address, own=self._free_name(address))
+
+    def _free_name(self, address: Address) -> str:
         self.temporary += 1
         kind, identity = self.now[address]
         own = identifier(f"{unquoted(_own((kind, identity)))[:40]}_undo_{self.temporary}")
         while own in self.taken:
             self.temporary += 1
             own = identifier(f"{unquoted(_own((kind, identity)))[:40]}_undo_{self.temporary}")
-        self._rename(address, own=own)
+        return own
 
     def _fact(self, address: Address) -> Fact:
         first = _objects(self.after).keys[address]
