@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pg_deploy.duration import parse_duration
 from pg_deploy.errors import InvalidDurationError, ThresholdsError
 from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.migrations.strict_yaml import read_yaml
 
 FILE = PROJECT / "sql" / "monitors" / "thresholds.yaml"
 SETTING = "PG_DEPLOY_THRESHOLDS"
@@ -123,7 +124,7 @@ def read_thresholds(file: Path | None = None, changes: Mapping[str, object] | No
     named = os.environ.get(SETTING)
     path = file or (Path(named) if named else FILE)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        values = read_yaml(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
         raise ThresholdsError(str(path), error.strerror or "it cannot be read") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

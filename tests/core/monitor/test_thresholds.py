@@ -47,6 +47,7 @@ def test_the_shipped_limits_find_what_the_guide_fears() -> None:
         ("statements: {calls: many}", "statements.calls"),
         ("- a list", "it holds no mapping"),
         ("a: [", "while parsing"),
+        ("measures: {a: {above: 1}, a: {above: 2}}", "a stands twice"),
     ],
 )
 def test_a_fault_in_the_file_is_named(tmp_path: Path, text: str, said: str) -> None:
