@@ -109,8 +109,8 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
     properties = fact.properties
     key = (fact.kind, fact.identity)
     if fact.kind in ("column", "constraint") and properties.get("inherited") == "only":
-        # What a partition got when it was attached stays with it when it is detached again.
-        return not (fact.kind == "constraint" and detached(draft, owner_of(fact.identity)) and key in draft.gone)
+        # What a table got from its parent, with it or since, stays when it leaves the parent again.
+        return not (_leaves_parent(draft, owner_of(fact.identity)) and key in draft.gone)
     if fact.kind == "operator family" and ("operator class", fact.identity) in draft.dropped:
         return True
     if fact.kind == "column" and draft.relation_kind(owner_of(fact.identity), draft.after) in (
@@ -153,6 +153,16 @@ def detached(draft: Draft, relation: str) -> bool:
         return False
     old, new = draft.before[key].properties, draft.after[key].properties
     return "partition bound" in new and old.get("partition bound") != new["partition bound"]
+
+
+def _leaves_parent(draft: Draft, relation: str) -> bool:
+    """Whether the rollback takes that table away from one that it inherits from, as a partition or not."""
+    old, new = draft.before.get(("table", relation)), draft.after.get(("table", relation))
+    if old is None or new is None:
+        return False
+    return detached(draft, relation) or bool(
+        {*new.properties.get("inherits", ())} - {*old.properties.get("inherits", ())}
+    )
 
 
 def attached(draft: Draft, relation: str) -> bool:

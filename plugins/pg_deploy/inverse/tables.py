@@ -83,7 +83,8 @@ def _add_parents(draft: Draft, old: Fact, new: Fact) -> None:
         draft.add(Phase.CREATE, f"alter table {was[0]} attach partition {old.identity} {bound}")
     if "partition bound" not in before and "partition bound" not in after:
         draft.add(
-            Phase.IN_PLACE, *(f"alter table {old.identity} no inherit {parent}" for parent in now if parent not in was)
+            Phase.DEFAULT_OFF,
+            *(f"alter table {old.identity} no inherit {parent}" for parent in now if parent not in was),
         )
         draft.add(
             Phase.CREATE, *(f"alter table {old.identity} inherit {parent}" for parent in was if parent not in now)
