@@ -101,8 +101,11 @@ def generate_rollback(
     add_dependencies_on_extensions(draft, by_kind["dependency on extension"])
     add_cron(draft, by_kind["cron job"])
     add_publication_schemas(draft, by_kind["publication schema"])
+    objects_gone, objects_missing = draft.gone, draft.missing
     draft.gone, draft.missing = cluster_gone, cluster_missing
     add_cluster(draft, {key for key in apart if _scope(draft, key) == "cluster"} - _handled(by_kind))
+    # The order is that of all of it.
+    draft.gone, draft.missing = objects_gone | cluster_gone, objects_missing | cluster_missing
     for key in by_kind["security label"]:
         draft.refuse(key, "security labels are not written here")
     for key in by_kind["unreadable"]:
