@@ -15,29 +15,17 @@ _NOT_AFTER_KIND = "".join(
     rf"(?<!\b{kind} )"
     for kind in ("column", "table", "view", "function", "index", "policy", "trigger", "sequence", "type")
 )
-# The word begins here, and the one before it names no kind of object; or its quoted last part does. A qualified name in quotes is one
+# The word begins here, and the one before it names no kind of object; or its quoted last part does. A qualified name is one of an object
 # where a sentence follows it: a value is no lower-case word before another.
-_NO_OBJECT = rf"""(?!"[a-z_]\w*\.\w+":[ ][a-z]+[ ,])(?:(?<![\w.\-"']){_NOT_AFTER_KIND}|(?<=\.)(?=["']))"""
-_PATTERNS = (
+_NO_OBJECT = rf"""(?!"?[a-z_]\w*\.\w+"?:[ ][a-z]+[ ,])(?:(?<![\w.\-"']){_NOT_AFTER_KIND}|(?<=\.)(?=["']))"""
+_CERTAIN = (
     # postgresql://user:password@host
     (re.compile(r"(://[^:/@\s]*:)\S+@"), rf"\1{_HIDDEN}@"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=\-]{6,}"), rf"\1 {_HIDDEN}"),
-    # password=x, "api_key": "x", token => 'x'
-    (re.compile(rf"""(?i)(["']?\b{_WORD}["']?\s*(?:=>|:=|=)\s*)(?!\*\*\*){_VALUE}"""), rf"\1{_HIDDEN}"),
-    # token: x, but not what is said of an object of that name: "column public.users.token: 3 values", or of a migration
-    (
-        re.compile(rf"""(?i)({_NO_OBJECT}["']?(?!\d+_){_WORD}["']?\s*:(?!:)\s*)(?!\*\*\*){_VALUE}"""),
-        rf"\1{_HIDDEN}",
-    ),
-    # the api key is x
-    (
-        re.compile(
-            rf"(?i)\b((?:the|this|its|my|our|your|new|a)\s+{_WORD}\s+(?:is|was)\s+)(?!not\b|null\b|distinct\b|missing\b|\*\*\*){_VALUE}"
-        ),
-        rf"\1{_HIDDEN}",
-    ),
     # create role x password 'y'
     (re.compile(r"(?i)\b(password\s+)(?:E)?'(?:[^']|'')*'"), rf"\1'{_HIDDEN}'"),
+    # host=x password=y1234, as libpq reads it
+    (re.compile(r"""(?i)\b((?:pg)?passw(?:or)?d=)(?=[^\s'",;()$]*\d)[^\s'",;()$]{6,}"""), rf"\1{_HIDDEN}"),
     # What looks like nothing else: JSON web tokens, and the keys of some who mark theirs.
     (re.compile(r"\beyJ[\w\-]{8,}\.[\w\-]{4,}(?:\.[\w\-]*)?"), _HIDDEN),
     (
@@ -47,13 +35,43 @@ _PATTERNS = (
         _HIDDEN,
     ),
     (re.compile(r"SCRAM-SHA-256\$\S+"), _HIDDEN),
+    # password = 'x1234567': a literal that looks like nothing that people read
+    (
+        re.compile(
+            rf"""(?i)(["']?\b{_WORD}["']?\s*(?:=>|:=|=|:)\s*)'(?!\*\*\*)(?=[^']*\d)(?=[^']*[a-z])[^'\s]{{8,}}'"""
+        ),
+        rf"\1'{_HIDDEN}'",
+    ),
+)
+_LIKELY = (
+    # password=x, "api_key": "x", token => 'x'
+    (re.compile(rf"""(?i)(["']?\b{_WORD}["']?\s*(?:=>|:=|=)\s*)(?!\*\*\*|'\*\*\*'){_VALUE}"""), rf"\1{_HIDDEN}"),
+    # token: x, but not what is said of an object of that name: "column public.users.token: 3 values", or of a migration
+    (
+        re.compile(rf"""(?i)({_NO_OBJECT}["']?(?!\d+_){_WORD}["']?\s*:(?!:)\s*)(?!\*\*\*|'\*\*\*'){_VALUE}"""),
+        rf"\1{_HIDDEN}",
+    ),
+    # the api key is x
+    (
+        re.compile(
+            rf"(?i)\b((?:the|this|its|my|our|your|new|a)\s+{_WORD}\s+(?:is|was)\s+)(?!not\b|null\b|distinct\b|missing\b|\*\*\*){_VALUE}"
+        ),
+        rf"\1{_HIDDEN}",
+    ),
 )
 _SECRET_NAME = re.compile(rf"(?i)^{_WORD}$")
 
 
 def without_secrets(text: str) -> str:
     """`text` with what follows a word for a secret, and what looks like one, masked."""
-    for pattern, instead in _PATTERNS:
+    for pattern, instead in (*_CERTAIN, *_LIKELY):
+        text = pattern.sub(instead, text)
+    return text
+
+
+def without_certain_secrets(text: str) -> str:
+    """`text`, which others will run, without what can be nothing but a secret: names and comparisons are left."""
+    for pattern, instead in _CERTAIN:
         text = pattern.sub(instead, text)
     return text
 

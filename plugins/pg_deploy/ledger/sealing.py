@@ -54,7 +54,7 @@ def how_kept(text: str) -> str | None:
     if not _holds_secret(brief(text).text):
         return None
     kept = "sealed" if _ciphers(_source[0]()) else "READABLE, as this Airflow has no [core] fernet_key,"
-    return f"it holds what looks like a secret: the text is kept {kept} in the ledger, and masked in the history"
+    return f"it seems to hold a secret, and its text is kept {kept} in the ledger; in the history what is one for certain is masked"
 
 
 def _sealed_string(found: re.Match[str]) -> str:

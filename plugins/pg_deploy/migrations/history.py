@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pg_deploy.parsing.bulk import brief
-from pg_deploy.secrecy import without_secrets
+from pg_deploy.secrecy import without_certain_secrets
 from pg_deploy.session import Connection, compress_quickly
 
 _MAKE = (
@@ -96,7 +96,8 @@ def recorded_statements(connection: Connection, version: str) -> tuple[str, ...]
 def as_kept(statements: Sequence[str]) -> tuple[str, ...]:
     """The statements as the history has them: a secret in one is masked, as whoever may read the table reads them. Pure."""
     return tuple(
-        each if (short := brief(each).text) == without_secrets(short) else without_secrets(each) for each in statements
+        each if (short := brief(each).text) == without_certain_secrets(short) else without_certain_secrets(each)
+        for each in statements
     )
 
 

@@ -57,6 +57,8 @@ def test_what_follows_a_word_for_a_secret_is_masked(text: str) -> None:
         "does not come back: column public.accounts.tokens: 200,000 values",
         'table "api_keys": 3 rows; view public.my_secrets: gone',
         "20250101000001_add_oauth_token: deployed in 3 s",
+        "rows of public.user_oauth_token: line 2 changed them",
+        "it holds ACCESS EXCLUSIVE on public.user_oauth_token: all statements share one transaction",
         '"20250101000001_reset_password": nothing to do',
     ],
 )
