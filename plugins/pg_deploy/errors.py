@@ -446,7 +446,7 @@ class StatementFailedError(PgDeployError):
             line = before.count("\n") + 1
             column = place - (before.rfind("\n") + 1)
             source = text.splitlines()[line - 1] if text.splitlines() else ""
-            caret = f"\n    {source.rstrip()}\n    {' ' * column}^"
+            caret = f"\n    {source.rstrip()}\n    {' ' * column}^\n"
         extra = "".join(
             f"; {label}: {' '.join(value.split())}"
             for label, value in (("detail", diag.message_detail), ("hint", diag.message_hint))
@@ -455,10 +455,10 @@ class StatementFailedError(PgDeployError):
         if duplicates:
             extra += f"; keys that occur more than once: {', '.join(duplicates)}"
         primary = " ".join((diag.message_primary or str(error)).split())
-        then = f"; {todo}\n  then trigger a new run" if todo else "; correct the file and trigger a new run"
-        if not is_written:
-            then = ""
-        message = f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}{then}{caret}'
+        then = f"{todo}\n  then trigger a new run" if todo else "correct the file and trigger a new run"
+        # What to do is read last: below the place, where there is one.
+        then = "" if not is_written else f"  {then}" if caret else f"; {then}"
+        message = f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}{caret}{then}'.rstrip()
         return cls(without_secrets(message), file=file, line=line, sqlstate=error.sqlstate)
 
 
@@ -491,12 +491,23 @@ class LockNotObtainedError(PgDeployError):
 class LockBudgetExceededError(PgDeployError):
     """A transaction would hold a strong lock for longer than the budget."""
 
-    def __init__(self, summary: str, file: str, line: int, budget_s: float) -> None:
+    def __init__(self, summary: str, file: str, line: int, budget_s: float, *, locked_by: int) -> None:
         self.budget_s = budget_s
+        whose = (
+            f'"{summary}" ({file} line {line}) holds a strong lock'
+            if locked_by == line
+            else f"{file} line {locked_by} takes a strong lock, which the transaction holds to its end, and line {line} "
+            f'("{summary}") goes on'
+        )
+        todo = (
+            "split it into steps that do not block"
+            if locked_by == line
+            else f"put line {line} into a file of its own, which is a transaction of its own"
+        )
         super().__init__(
-            f'"{summary}" ({file} line {line}) holds a strong lock for longer than the lock budget of {budget_s:g} s '
-            "without waiting for anybody, so it was aborted before the application stalled: split it into steps that do not "
-            "block, or declare `holds_lock: <duration>` in migration.yaml"
+            f"{whose} for longer than the lock budget of {budget_s:g} s without waiting for anybody, so it was aborted before the "
+            f"application stalled: {todo}; where the application can wait that long, declare `holds_lock: <duration>` in the "
+            "companion's migration.yaml"
         )
 
 
@@ -645,12 +656,14 @@ class HistoryMismatchError(PgDeployError):
 
 
 class EditedAfterDeploymentError(PgDeployError):
-    """A deployed file was changed."""
+    """A deployed file was changed. `differing`: the lines, `-` as deployed and `+` as in the file, where both are known."""
 
-    def __init__(self, stem: str) -> None:
+    def __init__(self, stem: str, differing: Sequence[str] = ()) -> None:
         self.stem = stem
+        shown = "".join(f"\n    {line}" for line in differing)
         super().__init__(
             f'"{stem}.sql" was edited after it was deployed; restore the deployed text and put the change into a new migration'
+            + (f" (- as deployed, + as it is now):{shown}" if shown else "")
         )
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from difflib import unified_diff
 from pathlib import Path
 
 from pg_deploy import planning
@@ -15,10 +16,12 @@ from pg_deploy.claiming import Identity, claimed
 from pg_deploy.conf import DeployConf
 from pg_deploy.errors import (
     DuplicateVersionError,
+    EditedAfterDeploymentError,
     FolderChangedError,
     MissingRightsError,
     PgDeployError,
     PreflightError,
+    SealedError,
 )
 from pg_deploy.ledger import evidence, plan
 from pg_deploy.ledger.guard import Ownership
@@ -26,13 +29,14 @@ from pg_deploy.ledger.sealing import how_kept
 from pg_deploy.lock_finding import LockFinding
 from pg_deploy.lock_lint import lock_lint_lines
 from pg_deploy.migrations.folder import stamp
-from pg_deploy.migrations.migration import Folder, Migration, load, load_usable, repeated, scan_folder
+from pg_deploy.migrations.migration import Folder, Migration, MigrationFile, load, load_usable, repeated, scan_folder
 from pg_deploy.parsing.bulk import brief
 from pg_deploy.parsing.syntax import in_file
 from pg_deploy.parsing.tree import unquoted
 from pg_deploy.planning import Plan, Standing
 from pg_deploy.reporting.plan_text import PASSED_OVER, passed_over_line, plan_lines
 from pg_deploy.rights.missing import missing_rights
+from pg_deploy.secrecy import without_secrets
 from pg_deploy.server.committing_calls import calls_that_commit
 from pg_deploy.server.index_estimate import disk_needed, index_estimates
 from pg_deploy.server.judgement import describe, refusals, warnings
@@ -40,6 +44,8 @@ from pg_deploy.server.pooler import refuse_pooler_before
 from pg_deploy.server.readers_elsewhere import elsewhere_findings
 from pg_deploy.server.state import ServerState, read_server_state
 from pg_deploy.session import Connection, Target
+
+_LINES_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,26 @@ def beside(faults: Sequence[PgDeployError]) -> Iterator[None]:
         raise PreflightError([*faults, error]) from error
 
 
+def _with_lines(
+    fault: PgDeployError, connection: Connection, files: Sequence[MigrationFile], state: planning.State
+) -> PgDeployError:
+    """Of an edited file the lines that differ, as far as its deployed text can be read."""
+    if not isinstance(fault, EditedAfterDeploymentError):
+        return fault
+    file = next(each for each in files if each.stem == fault.stem)
+    attempt = state.attempts[file.version]
+    try:
+        deployed = plan.pinned_version(connection, attempt.deployment_id, file.version)
+    except SealedError:
+        return fault
+    if deployed is None:
+        return fault
+    lines = list(unified_diff(deployed.sql.splitlines(), file.sql.splitlines(), n=0, lineterm=""))[2:]
+    told = [without_secrets(line[:200]) for line in lines if not line.startswith("@@")]
+    more = [f"and {len(told) - _LINES_SHOWN} more lines"] if len(told) > _LINES_SHOWN else []
+    return EditedAfterDeploymentError(fault.stem, [*told[:_LINES_SHOWN], *more])
+
+
 def _with_history(fault: PgDeployError, state: planning.State) -> PgDeployError:
     """Of files that share a version the one that the history means keeps it: another would count as applied."""
     if not isinstance(fault, DuplicateVersionError) or fault.version not in state.history:
@@ -145,9 +171,8 @@ def _plan(connection: Connection, files: Folder, conf: DeployConf) -> Plan:
     )
     judged, settled = files.judged(state.elsewhere)
     faults = [_with_history(fault, state) for fault in judged]
-    return replace(
-        found, faults=(*faults, *found.faults), settled=(*settled, *found.settled), passed_over=files.passed_over
-    )
+    edited = [_with_lines(fault, connection, files.files, state) for fault in found.faults]
+    return replace(found, faults=(*faults, *edited), settled=(*settled, *found.settled), passed_over=files.passed_over)
 
 
 def _judge(

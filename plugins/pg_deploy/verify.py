@@ -12,7 +12,7 @@ from pg_deploy import benchmarks as bench
 from pg_deploy.access_on_target import ask_target
 from pg_deploy.access_step import ACCESS, judge_target
 from pg_deploy.catalog.reader import Facts
-from pg_deploy.checks import CheckResult, built_in_checks, log_result, run_check, run_checks
+from pg_deploy.checks import MOST_ROWS, CheckResult, built_in_checks, log_result, run_check, run_checks
 from pg_deploy.errors import VerificationFailedError
 from pg_deploy.job import BENCHMARK_S, Job
 from pg_deploy.ledger import attempt as attempts
@@ -102,7 +102,9 @@ def _verify_lints(
         (job.log.error if counts else job.log.info)("  %s lint %s", "✗" if counts else "–", finding.sentence)
         job.record(current, "lint", finding.name, finding.level, asdict(finding))
         if counts:
-            entries.append(f"{{lint: {finding.name}, object: {json.dumps(finding.object)}, why: {SAY_WHY} meant}}")
+            entries.append(
+                f"{{lint: {finding.name}, object: {json.dumps(finding.object)}, why: {SAY_WHY} why this is meant>}}"
+            )
             failures.append(f"lint {finding.sentence}")
     if entries:
         failures.append(
@@ -160,8 +162,15 @@ def _failure(result: CheckResult, where: str) -> list[str]:
     name = result.name.replace("_", " ")
     if result.error:
         return [f'check "{name}" ({where}) fails itself, so correct the check: {result.error}']
-    rows = "1 row" if result.found == 1 else f"{result.found} rows"
-    return [f'check "{name}": {rows} found, and a check returns what is wrong']
+    rows = (
+        "1 row"
+        if result.found == 1
+        else f"{result.found} rows"
+        if result.found <= MOST_ROWS
+        else f"more than {MOST_ROWS} rows"
+    )
+    first = f", the first: {', '.join(result.rows[0])}" if result.rows else ""
+    return [f'check "{name}": {rows} found, and a check returns what is wrong{first}']
 
 
 def _verify_benchmarks(

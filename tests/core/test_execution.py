@@ -96,16 +96,17 @@ def test_all_that_is_there_already_is_said_at_once(database: Database, tmp_path:
     )
     said = _failure(database, tmp_path / "m", sql)
     assert (
-        "of the 4 objects that this file makes 3 are there: table public.t (line 1), type public.kind (line 3)" in said
+        "3 are there: table public.t (line 1), type public.kind (line 3), column email on public.t (line 4); and 1 are"
+        in said
     )
-    assert "column email on public.t (line 4);" in said
-    assert f"""make baseline CONF='{{"migrations": ["{VERSION}"]}}'""" in said
+    assert "not: table new (line 7)" in said
+    assert "make baseline" not in said
 
 
 def test_a_file_of_which_all_is_there_is_adopted(database: Database, tmp_path: Path) -> None:
     """ "Already exists" alone sends a person to edit the file."""
     said = _failure(database, tmp_path / "m", "create table t (id int, email text);\n")
-    assert f"""adopt it instead of running it: make baseline CONF='{{"migrations": ["{VERSION}"]}}'""" in said
+    assert f"""make baseline CONF='{{"migrations": ["{VERSION}"]}}'""" in said
 
 
 def test_the_lines_for_each_partition_name_them(database: Database, tmp_path: Path) -> None:
@@ -125,25 +126,44 @@ def test_the_lines_for_each_partition_name_them(database: Database, tmp_path: Pa
     assert database.rows("select indisvalid from pg_index where indexrelid = 'public.p_id'::regclass") == [(True,)]
 
 
-@pytest.mark.parametrize(
-    "added",
-    [
-        "add constraint t_fk foreign key (id) references public.r (key)",
-        "add column r int default 3 references public.r",
-    ],
-)
+@pytest.mark.parametrize("validates", [False, True])
 def test_rows_that_refer_to_nothing_are_found_by_the_line_that_is_said(
-    database: Database, tmp_path: Path, added: str
+    database: Database, tmp_path: Path, validates: bool
 ) -> None:
     """A foreign key is refused for rows that nobody knows of: the query that lists them is what one needs next."""
     database.run("create table public.r (key int primary key); insert into public.r values (1)")
-    said = _failure(database, tmp_path / "m", f"alter table public.t {added};\n")
-    looks, adds = (line.strip() for line in said.splitlines()[1:3])
-    if "column" in added:
-        database.run("alter table public.t add column r int default 3")
-        looks = looks.replace("<its key>", "key")
-    assert len(database.rows(looks.rstrip(";"))) == (2 if "column" in added else 1)
-    database.run(adds)
+    key = "alter table public.t add constraint t_fk foreign key (id) references public.r (key)"
+    if validates:
+        database.run(f"{key} not valid")
+    change = "alter table public.t validate constraint t_fk" if validates else key
+    looks, *more = (line.strip() for line in _failure(database, tmp_path / "m", f"{change};\n").splitlines()[1:])
+    assert len(database.rows(looks.rstrip(";"))) == 1
+    if not validates:
+        database.run(more[0])
+
+
+def test_a_new_column_whose_default_refers_to_nothing_is_told_so(database: Database, tmp_path: Path) -> None:
+    """No query finds its rows: the column is gone with the transaction."""
+    database.run("create table public.r (key int primary key)")
+    said = _failure(database, tmp_path / "m", "alter table public.t add column r int default 3 references public.r;\n")
+    assert "every row gets its default, which public.r does not have" in said
+
+
+def test_the_lines_for_duplicates_keep_one_of_each(database: Database, tmp_path: Path) -> None:
+    """ "Keep one of each" alone is a query that everybody has to look up."""
+    said = _failure(database, tmp_path / "m", "create unique index t_email on public.t (email);\n")
+    shows, deletes = (line.strip() for line in said.splitlines()[1:3])
+    assert database.rows(shows.rstrip(";")) == [("a", 2)]
+    database.run(deletes)
+    assert len(database.rows("select * from public.t")) == 1
+
+
+def test_the_line_that_took_the_lock_is_named_and_the_one_that_went_on(database: Database, tmp_path: Path) -> None:
+    """Whoever reads that an UPDATE holds a strong lock splits the UPDATE."""
+    with pytest.raises(
+        LockBudgetExceededError, match=r"line 1 takes a strong lock.*line 2 .*put line 2 into a file of its own"
+    ):
+        _apply(database, tmp_path / "m", "alter table public.t add column more int;\nselect pg_catalog.pg_sleep(5);\n")
 
 
 class _Slow(Observer):
@@ -386,4 +406,4 @@ def test_an_error_names_the_line_and_points_at_the_place(database: Database, tmp
 
     assert failed.value.line == 4
     assert failed.value.sqlstate == "42703"
-    assert str(failed.value).endswith("\n        nonsense\n        ^")
+    assert str(failed.value).endswith("\n        nonsense\n        ^\n  correct the file and trigger a new run")

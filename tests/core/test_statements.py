@@ -590,7 +590,7 @@ def test_a_look_alike_names_those_that_follow_it() -> None:
     found = suspect("select \u2018a\u2019;\nselect \u201cb\u201d, '\u2019';")
     assert found is not None
     assert found.place == 7
-    assert '3 more like it: \u2019 (U+2019): \', \u201c (U+201C): ", \u201d (U+201D): " in lines 1, 2' in found.reason
+    assert "3 more like it (at line:column 1:10, 2:8, 2:10): \u2019 (U+2019): ' around a text" in found.reason
     assert "more" not in str(suspect("select \u2018a'"))
 
 

@@ -91,9 +91,11 @@ def read_access_file(companion: Path | None) -> AccessFile:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidAccessFileError(path, " ".join(str(error).split())) from error
     except ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(str(part) for part in fault["loc"])
-        raise InvalidAccessFileError(path, f"'{place}': {fault['msg'].removeprefix('Value error, ')}") from error
+        said = [
+            f"'{'.'.join(str(part) for part in fault['loc'])}': {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
+        ]
+        raise InvalidAccessFileError(path, "; ".join(said)) from error
 
 
 def decide(access: Access, declared: AccessFile, proof: Proof, *, rows_were_asked: bool = True) -> Decision:
@@ -177,11 +179,33 @@ def _to_paste(entries: Mapping[str, list[dict[str, object]]], access: Access) ->
         return []
     before = "access: changed in migration.yaml, and " if "changed" in entries and access == "unchanged" else ""
     text = yaml.safe_dump(dict(entries), default_flow_style=True, sort_keys=False, width=10_000).strip()
-    return [f"if that is meant, write {before}into {FILE} beside migration.yaml: {text}"]
+    return [
+        *_to_revoke(entries.get("opened", ())),
+        f"if that is meant, write {before}into {FILE} beside migration.yaml: {text}",
+    ]
+
+
+def _to_revoke(opened: Sequence[Mapping[str, object]]) -> list[str]:
+    """What takes back the rights on new objects, which default privileges often gave: said before what declares them."""
+    lines = []
+    for entry in opened:
+        named, commands, roles = str(entry["object"]), entry["command"], entry["role"]
+        if (
+            isinstance(commands, list)
+            and isinstance(roles, list)
+            and "*" not in roles
+            and "." in named
+            and " " not in named
+        ):
+            lines.append(f"revoke all on {'function ' if named.endswith(')') else ''}{named} from {', '.join(roles)};")
+    return [f"what is not meant is taken back in the migration itself: {' '.join(lines)}"] if lines else []
 
 
 def _unproven_to_declare(unsettled: Sequence[Unsettled]) -> list[dict[str, object]]:
-    return [{"object": name, "why": f"{SAY_WHY} acceptable"} for name in dict.fromkeys(e.object for e in unsettled)]
+    return [
+        {"object": name, "why": f"{SAY_WHY} why this is acceptable>"}
+        for name in dict.fromkeys(e.object for e in unsettled)
+    ]
 
 
 def _undeclared(found: Found, entries: Sequence[Declared], section: str) -> list[str]:
@@ -216,7 +240,7 @@ def _to_declare(found: Sequence[Found], entries: Sequence[Declared], section: st
             "object": named,
             "command": list(commands),
             **({"direction": direction if direction in ("gained", "lost") else "both"} if section == "changed" else {}),
-            "why": f"{SAY_WHY} meant",
+            "why": f"{SAY_WHY} why this is meant>",
         }
         for (named, commands, direction), roles in missing.items()
     ]

@@ -75,8 +75,7 @@ def _commit_inside(_: re.Match[str], sql: str) -> str:
 def _enum(found: re.Match[str], _: str) -> str:
     return (
         f"an enum value can be used only after the transaction that added it, and a file is one: leave the `alter type {found[2]} add "
-        f"value '{found[1]}' …` alone in this file, as it stands with its before or after, and put what uses it into a "
-        "migration of its own, a file beside it with a later version"
+        f"value '{found[1]}' …` alone in this file, and put what uses it into a file of its own with a later version"
     )
 
 
@@ -246,7 +245,16 @@ def _violated(found: re.Match[str], _: str) -> str:
 @_when("23503", r'insert or update on table "(.+?)" violates foreign key constraint "(.+?)"')
 def _orphans(found: re.Match[str], sql: str) -> str:
     altered = _ALTERED_TABLE.match(sql)
+    if altered is not None and re.search(r"\bvalidate\s+constraint\b", sql, re.IGNORECASE):
+        return (
+            "rows that are there refer to nothing: mend or delete them, in a file whose version comes before this one's"
+        )
     key = _FOREIGN_KEY.search(sql) or _COLUMN_THAT_REFERS.search(sql)
+    if altered is not None and key is not None and key.re is _COLUMN_THAT_REFERS:
+        return (
+            f"the column is new, and every row gets its default, which {key['to']} does not have: leave the default out, or write "
+            f"that row of {key['to']} first"
+        )
     if altered is None or key is None:
         return "the row that it refers to is not there: the detail names the key; write that row first, or leave this one out"
     table, own, theirs = altered[1], _columns(key["own"]), _columns(key["theirs"] or "")
@@ -256,8 +264,8 @@ def _orphans(found: re.Match[str], sql: str) -> str:
     given = " and ".join(f"t.{mine} is not null" for mine in own)
     refers = f"references {key['to']}" + (f" ({', '.join(theirs)})" if theirs else "")
     return (
-        "rows that are there refer to nothing: find them, mend or delete them in a migration before this one, or add the key without "
-        "looking at them, and validate it in a later file:"
+        "rows that are there refer to nothing: find them, mend or delete them in a file whose version comes before this one's, or add "
+        "the key without looking at them, and validate it in a later file:"
         + _pasted(
             f"select * from {table} t where {given} and not exists (select from {key['to']} p where {same});",
             f"alter table {table} add constraint {found[2]} foreign key ({', '.join(own)}) {refers} not valid;",
@@ -278,10 +286,33 @@ def _columns(listed: str) -> list[str]:
 
 
 @_when("23505", r'could not create unique index "(.+?)"')
-def _not_unique(found: re.Match[str], _: str) -> str:
+def _not_unique(_: re.Match[str], sql: str) -> str:
+    said = "the rows are in the way, not the file: keep one of each, in a file whose version comes before this one's"
+    on = _UNIQUE_INDEX.search(sql) or _UNIQUE_CONSTRAINT.search(sql)
+    columns = _columns(on["columns"]) if on else []
+    if on is None or not all(re.fullmatch(r'\w+|"[^"]+"', each) for each in columns):
+        return said
+    same = " and ".join(f"a.{each} = b.{each}" for each in columns)
+    listed, table = ", ".join(columns), on["table"]
     return (
-        "the rows are in the way, not the file: keep one of each in a migration before this one, then trigger a new run"
+        said
+        + "; these lines show them, and keep the first of each:"
+        + _pasted(
+            f"select {listed}, count(*) from {table} group by {listed} having count(*) > 1;",
+            f"delete from {table} a using {table} b where {same} and a.ctid > b.ctid;",
+        )
     )
+
+
+_UNIQUE_INDEX = re.compile(
+    r"\bunique\s+index\b.*?\bon\s+(?:only\s+)?(?P<table>[\w.\"$]+)\s*(?:using\s+\w+\s*)?\((?P<columns>[^()]+)\)\s*;?\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_UNIQUE_CONSTRAINT = re.compile(
+    r"alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?(?P<table>[\w.\"$]+)\s+add\s+(?:constraint\s+\S+\s+)?(?:unique|primary\s+key)\s*"
+    r"\((?P<columns>[^()]+)\)",
+    re.IGNORECASE,
+)
 
 
 @_when("42P16", r"cannot (?:change|drop).+view|cannot change name of view column")

@@ -32,7 +32,7 @@ from pg_deploy.execution.server_watch import kept_budget
 from pg_deploy.execution.standby import wait_for_standby
 from pg_deploy.execution.stop_rules import StopRules, wait_until_calm
 from pg_deploy.execution.watch import Observation, Watch
-from pg_deploy.execution.what_is_there import THERE_ALREADY, adopt_or_change, partitions_of
+from pg_deploy.execution.what_is_there import THERE_ALREADY, adopt_or_change, partitions_of, rows_that_break
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger.attempt import StatementRun
 from pg_deploy.ledger.guard import Guard
@@ -50,6 +50,7 @@ from pg_deploy.session import (
     one_line,
 )
 
+_REFERS_TO_NOTHING = "23503"
 # What may change the settings that a session begins with.
 _SETS_DEFAULTS = {
     "alter role",
@@ -312,7 +313,7 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
     try:
         for statement in segment.statements:
             if any(claim.mode.strong and claim.relation not in new for claim in statement.locks):
-                budget.start()
+                budget.start(statement)
             begin = "begin; " if not runs else ""
             connection.execute(f"{begin}{_timeouts(work, session, budget)}".encode())
             absent = _absent(connection, statement)
@@ -409,10 +410,12 @@ class _Budget:
         self.silence_s = self.seconds if is_opaque else max(self.seconds, _UNLOCKED_SILENCE_S)
         self.blocked_s = 0.0
         self.worked_s = 0.0
+        self.locked_by: Statement | None = None
 
-    def start(self, since: float | None = None) -> None:
-        """`since`: the monotonic time at which the lock was seen first, where it was taken a while ago."""
+    def start(self, statement: Statement, since: float | None = None) -> None:
+        """`statement` takes the lock; `since`: the monotonic time at which it was seen first, where it was taken a while ago."""
         if self.deadline is None:
+            self.locked_by = statement
             self.deadline = (time.monotonic() if since is None else since) + self.seconds
 
     def count_work_only(self) -> None:
@@ -462,7 +465,7 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
         budget.worked_s += took
     if statement.opaque and budget.deadline is None and _holds_strong_lock(work, session):
         # Not seen by the watch: taken since its last look.
-        budget.start(seen.strong_since or max(started, time.monotonic() - _UNSEEN_S))
+        budget.start(statement, seen.strong_since or max(started, time.monotonic() - _UNSEEN_S))
     work.observer.after_statement(connection, statement, took)
     for notice in session.notices:
         work.log.info("    %s", notice)
@@ -551,7 +554,8 @@ def _over(work: Work, statement: Statement, budget: _Budget, blockers: Sequence[
     """The budget is used up: by waiting for others, which may be tried again, or by the work itself."""
     if budget.blocked_s > 0.3 * budget.seconds:
         return _LockTrouble(statement, "lock budget used up while waiting", list(blockers))
-    return LockBudgetExceededError(statement.summary, work.file, statement.line, budget.seconds)
+    locked_by = budget.locked_by.line if budget.locked_by else statement.line
+    return LockBudgetExceededError(statement.summary, work.file, statement.line, budget.seconds, locked_by=locked_by)
 
 
 _WHY = {
@@ -654,6 +658,10 @@ def _refused(
         if "<partition>" in todo:
             with work.target.session("partitions", theirs=True) as connection:
                 todo = remedy(error.sqlstate, message, statement.sql, partitions_of(connection, statement))
+        elif error.sqlstate == _REFERS_TO_NOTHING and work.is_written and "\n" not in todo:
+            with work.target.session("rows that break a constraint") as connection:
+                if query := rows_that_break(connection, error):
+                    todo += f"; this shows them:\n    {query}"
         elif not todo and error.sqlstate in THERE_ALREADY and work.is_written and work.direction == "apply":
             with work.target.session("what is there already", theirs=True) as connection:
                 todo = adopt_or_change(connection, work.file, split(work.text, file=work.file))

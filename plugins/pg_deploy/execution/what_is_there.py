@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import psycopg
 
@@ -37,21 +37,28 @@ def adopt_or_change(connection: Connection, file: str, statements: Iterable[Stat
 
     `connection` is in autocommit, and sees the state before the file. What cannot be looked up is left out.
     """
-    made, there = _looked_up(connection, statements)
+    there, missing = _looked_up(connection, statements)
+    made = len(there) + len(missing)
     conf = json.dumps({"migrations": [file.split("_", 1)[0]]})
-    adopt = f"make baseline CONF='{conf}'"
-    if made and len(there) == made:
-        return f"all {made} objects that this file makes are in the database already: adopt it instead of running it: {adopt}"
-    more = f", and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
-    listed = (
-        f"of the {made} objects that this file makes {len(there)} are there: {', '.join(there[:_SHOWN])}{more}; "
-        if len(there) > 1
-        else ""
+    adopt = (
+        "adopt the file instead of running it, with the conf of this run's target: baseline_migrations, or the same TARGET_URL and "
+        f"MIGRATIONS_DIR before\n    make baseline CONF='{conf}'"
     )
+    if made and not missing:
+        return (
+            f"names that this file makes are all in the database already ({_listed(there)}); where they are also what the file makes "
+            f"them (their columns, rights and policies are not compared here), {adopt}"
+        )
     return (
-        f"{listed}where all that this file does is in the database already, adopt it instead of running it: {adopt}; "
-        "else say in the file what is to become of what is there"
+        f"of the {made} objects that this file makes {len(there)} are there: {_listed(there)}; and {len(missing)} are not: "
+        f"{_listed(missing)}. Take the lines of those that are there out of the file, where they are what the file makes them, and "
+        "leave the others; or drop what is there first"
     )
+
+
+def _listed(objects: Sequence[str]) -> str:
+    more = f", and {len(objects) - _SHOWN} more" if len(objects) > _SHOWN else ""
+    return f"{', '.join(objects[:_SHOWN])}{more}"
 
 
 def partitions_of(connection: Connection, statement: Statement) -> list[str]:
@@ -66,10 +73,30 @@ def partitions_of(connection: Connection, statement: Statement) -> list[str]:
     return [] if any(is_other for _, is_other in rows) else [str(name) for name, _ in rows]
 
 
-def _looked_up(connection: Connection, statements: Iterable[Statement]) -> tuple[int, list[str]]:
-    """How many objects are made by statements that refuse one that is there, and those that are, with their lines."""
-    made = 0
+def rows_that_break(connection: Connection, error: psycopg.Error) -> str:
+    """The query of the rows that refer to nothing, by the constraint that an error names; empty where it is none that is there."""
+    diag = error.diag
+    row = connection.execute(
+        """select format('select * from %%s t where %%s and not exists (select from %%s p where %%s);', k.conrelid::regclass,
+            string_agg(format('t.%%I is not null', mine.attname), ' and ' order by pair.place), k.confrelid::regclass,
+            string_agg(format('p.%%I = t.%%I', their.attname, mine.attname), ' and ' order by pair.place))
+        from pg_catalog.pg_constraint k
+        join pg_catalog.pg_class c on c.oid = k.conrelid
+        join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        cross join lateral unnest(k.conkey, k.confkey) with ordinality pair (mine, their, place)
+        join pg_catalog.pg_attribute mine on mine.attrelid = k.conrelid and mine.attnum = pair.mine
+        join pg_catalog.pg_attribute their on their.attrelid = k.confrelid and their.attnum = pair.their
+        where k.contype = 'f' and n.nspname = %s and c.relname = %s and k.conname = %s
+        group by k.conrelid, k.confrelid""",
+        [diag.schema_name, diag.table_name, diag.constraint_name],
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _looked_up(connection: Connection, statements: Iterable[Statement]) -> tuple[list[str], list[str]]:
+    """The objects made by statements that refuse one that is there, with their lines: those that are there, and those that are not."""
     there: list[str] = []
+    missing: list[str] = []
     gone: set[tuple[str, str | None]] = set()
     for statement in statements:
         gone.update(_key(each) for each in statement.drops)
@@ -78,10 +105,9 @@ def _looked_up(connection: Connection, statements: Iterable[Statement]) -> tuple
         for each in statement.creates:
             if each.kind not in _LOOKS or _key(each) in gone:
                 continue
-            made += 1
-            if _is_there(connection, each):
-                there.append(f"{each.kind} {each.name}{f' on {each.on}' if each.on else ''} (line {statement.line})")
-    return made, there
+            said = f"{each.kind} {each.name}{f' on {each.on}' if each.on else ''} (line {statement.line})"
+            (there if _is_there(connection, each) else missing).append(said)
+    return there, missing
 
 
 def _key(each: ObjectName) -> tuple[str, str | None]:

@@ -28,7 +28,7 @@ CriterionName = Literal[
     "no_unauthorized_access",
 ]
 
-SAY_WHY = "say why this is"
+SAY_WHY = "<your reason"
 """How the reasons begin that our own messages give to be pasted: they wait for the author's."""
 
 

@@ -77,14 +77,19 @@ class MigrationFile:
         return self.path.stem
 
     def is_text_of(self, sql_hash: str) -> bool:
-        """Whether that hash is of this text, or of one that differs in line ends or a byte-order mark only: git may change these."""
+        """Whether that hash is of this text, or of one that differs in line ends, a byte-order mark or the last line's end only.
+
+        Git, editors and psql change these.
+        """
         return sql_hash == self.sql_hash or sql_hash in self._hashes_of_other_forms
 
     @cached_property
     def _hashes_of_other_forms(self) -> frozenset[str]:
-        unix = self.sql.removeprefix(_BOM).replace("\r\n", "\n")
-        forms = (unix, unix.replace("\n", "\r\n"))
-        return frozenset(_hash(mark + form) for mark in ("", _BOM) for form in forms)
+        text = self.sql.removeprefix(_BOM).replace("\r\n", "\n").rstrip("\n")
+        forms = [text + end for end in ("", "\n", "\n\n")]
+        return frozenset(
+            _hash(mark + form) for mark in ("", _BOM) for unix in forms for form in (unix, unix.replace("\n", "\r\n"))
+        )
 
     @property
     def companion(self) -> Path:

@@ -25,6 +25,7 @@ _LOOKALIKES = {
 _SUSPECT = re.compile(f"[{_INVISIBLE}{''.join(_LOOKALIKES)}]")
 _SCANNED_UP_TO = 2_000_000  # characters; the tokens of a bulk insert would take more memory than this is worth
 _SHOWN = 20
+_LINE_END = "\n"
 _HIDDEN = re.compile(f"[{_INVISIBLE}]")
 # Where any character may stand: somebody's text, or a name in quotes.
 _FREE = frozenset({"SCONST", "USCONST", "XCONST", "BCONST", "SQL_COMMENT", "C_COMMENT", "UIDENT"})
@@ -68,21 +69,24 @@ def _said(text: str, places: Sequence[int]) -> Suspect:
     if not more:
         return first
     shown = ", ".join(
-        f"{char} (U+{ord(char):04X}): {_LOOKALIKES[char]}" if char in _LOOKALIKES else f"U+{ord(char):04X}: delete it"
+        f"{char} (U+{ord(char):04X}): {_typed(char)}" if char in _LOOKALIKES else f"U+{ord(char):04X}: {_instead(char)}"
         for char in more
     )
-    lines = sorted({text.count("\n", 0, place) + 1 for place in places[1:_SHOWN]})
-    where = (
-        f"line {lines[0]}"
-        if len(lines) == 1
-        else f"lines {', '.join(map(str, lines[:5]))}{' …' if len(lines) > 5 or len(places) > _SHOWN else ''}"
+    where = ", ".join(
+        f"{text.count(_LINE_END, 0, place) + 1}:{place - text.rfind(_LINE_END, 0, place)}" for place in places[1:_SHOWN]
     )
-    return Suspect(first.place, f"{first.reason}; {len(places) - 1} more like it: {shown} in {where}")
+    if len(places) > _SHOWN:
+        where += ", …"
+    return Suspect(first.place, f"{first.reason}; {len(places) - 1} more like it (at line:column {where}): {shown}")
 
 
 def _typed(char: str) -> str:
     plain = _LOOKALIKES[char]
-    return f"{plain} (a text takes ', a name takes \")" if plain in ("'", '"') else plain
+    return "' around a text, \" around a name" if plain in ("'", '"') else plain
+
+
+def _instead(char: str) -> str:
+    return "type a plain space" if char.isspace() or char == "\u00a0" else "delete it"
 
 
 def _first(text: str, place: int) -> Suspect:
@@ -96,10 +100,9 @@ def _first(text: str, place: int) -> Suspect:
     what = {"\u00a0": "a no-break space", "\u200b": "a zero-width space", "\ufeff": "a byte-order mark"}.get(
         char, "a character that is not seen"
     )
-    instead = "type a plain space" if char.isspace() or char == "\u00a0" else "delete it"
     return Suspect(
         place,
-        f"{what} ({code}) stands where SQL has a plain space or nothing (copied from a page or a document): {instead}",
+        f"{what} ({code}) stands where SQL has a plain space or nothing (copied from a page or a document): {_instead(char)}",
     )
 
 

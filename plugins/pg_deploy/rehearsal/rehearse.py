@@ -174,7 +174,8 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
                         found.bundle_hash = proven.bundle_hash
             finally:
                 _record(job, stage, found)
-                for line in rehearsal_lines(found.outcome, found.as_detail()):
+                said, more = rehearsal_lines(found.outcome, found.as_detail())
+                for line in (*said, *more):
                     (job.log.error if line.lstrip().startswith("✗") else job.log.info)("%s", line)
                 job.log.info("::endgroup::")
             done.append(found)

@@ -14,11 +14,12 @@ from pg_deploy.reporting.marks import of_access, of_rehearsal, sign
 REHEARSAL = "rehearsal"
 
 
-def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
-    """What a rehearsal showed, from the detail of its evidence, one line each."""
+def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """How a rehearsal ended, with the whole error where it failed, and what it showed: from the detail of its evidence, by lines."""
     told = str(detail.get("error") or "")
     first, *more = told.splitlines() or [""]
-    lines = [f"{sign(of_rehearsal(outcome))} rehearsal {outcome} {first}".rstrip(), *(f"  {line}" for line in more)]
+    said = [f"{sign(of_rehearsal(outcome))} rehearsal {outcome} {first}".rstrip(), *(f"  {line}" for line in more)]
+    lines = []
     if detail.get("apply_s") is not None:
         lines.append(f"  applied in {format_duration(detail['apply_s'])}")
     if detail.get("generated_rollback"):
@@ -52,7 +53,7 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> list[str]:
         )
     lines += [f"  a rollback would lose: {each}" for each in detail.get("lost", ())]
     lines += [f"  not rehearsed: {each}" for each in detail.get("not_rehearsed", ())]
-    return lines
+    return said, lines
 
 
 def rehearsal_text(rows: Iterable[Evidence], version: str) -> str:
@@ -61,9 +62,9 @@ def rehearsal_text(rows: Iterable[Evidence], version: str) -> str:
     if not found:
         return "Not rehearsed: durations, locks and the rollback are not proven for this run."
     last = found[-1]
-    lines = rehearsal_lines(last.outcome, last.detail)
+    said, more = rehearsal_lines(last.outcome, last.detail)
     place = plain(str(last.detail.get("place", "copy")))
-    return "\n".join([f"On a {place}:", "", *(f"- {plain(line)}" for line in lines)])
+    return "\n".join([f"On a {place}:", "", *(f"- {plain(line)}" for line in (*said, *more))])
 
 
 def rehearsal_verdict(rows: Iterable[Evidence], version: str) -> str:

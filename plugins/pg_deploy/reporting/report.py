@@ -133,6 +133,7 @@ def report_lines(
         lines += [step.line for step in report.steps] + ["::endgroup::"]
     if report.is_deployed and report.outcomes:
         lines.append(f"everything is deployed: {len(report.outcomes)} of {len(report.outcomes)} migrations")
+        lines += [f"✗ look at this before anybody else does: {each}" for each in _errors_of_users(report)]
     if not report.is_deployed:
         lines += _what_to_do(report, held.conf if held else {}, contacts, task_states)
     return lines
@@ -185,9 +186,20 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
         lines.append("    unprotected: no rollback.sql, and none was generated and proven in a rehearsal")
     for row in outcome.rehearsal:
         if row.kind == REHEARSAL:
-            first, *more = rehearsal_lines(row.outcome, row.detail)
-            lines += [f"    {first}", f"::group::rehearsal of {outcome.pinned.stem}", *more, "::endgroup::"]
+            said, more = rehearsal_lines(row.outcome, row.detail)
+            lines += [f"    {line}" for line in said]
+            lines += [f"::group::rehearsal of {outcome.pinned.stem}", *more, "::endgroup::"] if more else []
     return lines
+
+
+def _errors_of_users(report: Report) -> list[str]:
+    """What somebody gets an error for now where it worked before, and nobody declared: the first sentence of each migration."""
+    found = []
+    for outcome in report.outcomes:
+        rows = [row for row in outcome.evidence if row.kind == ACCESS]
+        said = [each for row in rows for each in undeclared(row.detail, row.outcome) if " get an error " in f" {each} "]
+        found += [f"{outcome.pinned.stem}: {each}" for each in said[:1]]
+    return found
 
 
 def _hints(outcome: Outcome) -> list[str]:
@@ -215,8 +227,8 @@ def _what_to_do(report: Report, conf: dict[str, object], contacts: str, task_sta
         lines.append(f"  - the database is between two states for {', '.join(between)}: mend that before anything else")
     lines += [f"  - {line}" if not line.startswith(" ") else f"  {line}" for line in how_to_restore(report.evidence)]
     target = conf.get("target", "target_db")
-    lines.append(f'  - the conf to deploy the rest: {{"target": "{target}"}}')
     if any(outcome.is_deployed for outcome in report.outcomes):
+        lines.append(f'  - the conf to deploy the rest: {{"target": "{target}"}}')
         undo = f'{{"target": "{target}", "deployment": {report.deployment_id}}}'
         lines.append(f"  - to undo what this run deployed: rollback_migrations with the conf {undo}")
     lines.append(f"  - contacts: {contacts}")
