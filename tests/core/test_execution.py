@@ -158,6 +158,27 @@ def test_the_lines_for_duplicates_keep_one_of_each(database: Database, tmp_path:
     assert len(database.rows("select * from public.t")) == 1
 
 
+def test_the_lines_around_views_make_them_again_as_they_are(database: Database, tmp_path: Path) -> None:
+    """A view that is made again without security_invoker shows its owner's rows, and nobody remembers its grants."""
+    state = """select c.oid::regclass::text, reloptions, relacl::text, pg_get_viewdef(c.oid) from pg_class c
+        where c.relnamespace = 'public'::regnamespace and relkind in ('v', 'm') order by 1"""
+    database.run(
+        "create role viewer_of_lines; create view public.v with (security_invoker = true) as select email from public.t;"
+        " grant select on public.v to viewer_of_lines; create materialized view public.m as select distinct email, 1 as n from public.v;"
+        " create unique index m_email on public.m (n, email)"
+    )
+    try:
+        before = database.rows(state)
+        said = _failure(database, tmp_path / "m", "alter table public.t alter column email type varchar(30);\n")
+        lines = said.split("in this one file:\n")[1].split("\n  then")[0]
+        database.run(lines)
+        after = database.rows(state)
+        assert [row[:3] for row in after] == [row[:3] for row in before]
+        assert database.value("select count(*) from pg_indexes where indexname = 'm_email'") == 1
+    finally:
+        database.run("drop view public.v cascade; drop role viewer_of_lines")
+
+
 def test_the_line_that_took_the_lock_is_named_and_the_one_that_went_on(database: Database, tmp_path: Path) -> None:
     """Whoever reads that an UPDATE holds a strong lock splits the UPDATE."""
     with pytest.raises(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pg_deploy.access.change import AccessChange, words
 from pg_deploy.access.drilldown import RowDifference
 from pg_deploy.access.proof import Proof
+from pg_deploy.access.rowsets import Disagreement
 from pg_deploy.access.unsettled import Unsettled
 from pg_deploy.errors import InvalidAccessFileError
 from pg_deploy.migrations.manifest import SAY_WHY, Access, Reason
@@ -133,14 +135,17 @@ def decide(access: Access, declared: AccessFile, proof: Proof, *, rows_were_aske
         against += [each.sentence for each in open_ones]
     else:
         shown = (*(each.sentence for each in open_ones), *shown)
+    erring = _erring(proof)
     # One text for the whole file: two that are pasted one below the other are no YAML.
     entries = {
         "opened": _to_declare(proof.opened, declared.opened, "opened"),
         "changed": _to_declare(proof.found, declared.changed if access == "changed" else (), "changed"),
-        "unproven": _unproven_to_declare(open_ones) if rows_were_asked else [],
+        "unproven": _unproven_to_declare([each for each in open_ones if each.object not in erring])
+        if rows_were_asked
+        else [],
     }
     against += _to_paste({section: listed for section, listed in entries.items() if listed}, access)
-    if against and any(each.direction == "error" for each in proof.found):
+    if against and (erring or any(each.direction == "error" for each in proof.found)):
         against.append(_NEVER_MEANT)
     declares = proof.opened or (proof.found and access == "changed") or (unsettled and rows_were_asked)
     outcome: Outcome = "different" if against else "as declared" if declares else "unchanged"
@@ -152,8 +157,25 @@ def decide(access: Access, declared: AccessFile, proof: Proof, *, rows_were_aske
 
 def unsettled_of(proof: Proof) -> tuple[Unsettled, ...]:
     """What is not settled, an answer of the real machinery that disagrees with the predicates included."""
-    disagreeing = [Unsettled(each.cell.table, each.sentence) for each in proof.disagreements]
+    alike: dict[tuple[str, str, str], list[Disagreement]] = {}
+    for each in proof.disagreements:
+        found = each.found if _ERROR.match(each.found) else ""
+        # One error of a table is told once, not for each user; other answers differ from user to user.
+        key = (each.cell.table, found, "" if found else each.sentence)
+        alike.setdefault(key, []).append(each)
+    disagreeing = [
+        Unsettled(first.cell.table, f"{first.sentence}{f' ({len(more)} more like it)' if more else ''}")
+        for first, *more in alike.values()
+    ]
     return tuple(dict.fromkeys([*proof.unsettled, *disagreeing]))
+
+
+_ERROR = re.compile(r"[0-9A-Z]{5} ")
+
+
+def _erring(proof: Proof) -> set[str]:
+    """The tables of which somebody really gets an error, where the predicates say rows: nobody means that."""
+    return {each.cell.table for each in proof.disagreements if _ERROR.match(each.found)}
 
 
 def _without_direction(entries: Sequence[Declared]) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -32,11 +33,18 @@ from pg_deploy.execution.server_watch import kept_budget
 from pg_deploy.execution.standby import wait_for_standby
 from pg_deploy.execution.stop_rules import StopRules, wait_until_calm
 from pg_deploy.execution.watch import Observation, Watch
-from pg_deploy.execution.what_is_there import THERE_ALREADY, adopt_or_change, partitions_of, rows_that_break
+from pg_deploy.execution.what_is_there import (
+    THERE_ALREADY,
+    adopt_or_change,
+    around_its_views,
+    partitions_of,
+    rows_that_break,
+)
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger.attempt import StatementRun
 from pg_deploy.ledger.guard import Guard
 from pg_deploy.parsing.statements import Segment, Statement, split
+from pg_deploy.parsing.tree import unquoted
 from pg_deploy.secrecy import without_secrets
 from pg_deploy.server_identity import server_of
 from pg_deploy.session import (
@@ -51,6 +59,11 @@ from pg_deploy.session import (
 )
 
 _REFERS_TO_NOTHING = "23503"
+_AROUND_VIEWS = re.compile(
+    r"\s*alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?(?P<table>[\w.\"$]+)\s+alter\s+(?:column\s+)?(?P<column>[\w\"$]+)\s+(?:set\s+data\s+)?"
+    r"type\b[^,]*$",
+    re.IGNORECASE,
+)
 # What may change the settings that a session begins with.
 _SETS_DEFAULTS = {
     "alter role",
@@ -658,6 +671,14 @@ def _refused(
         if "<partition>" in todo:
             with work.target.session("partitions", theirs=True) as connection:
                 todo = remedy(error.sqlstate, message, statement.sql, partitions_of(connection, statement))
+        elif views := _AROUND_VIEWS.match(statement.sql) if "create view" in todo and work.is_written else None:
+            with work.target.session("views on a column", theirs=True) as connection:
+                lines = around_its_views(connection, views["table"], unquoted(views["column"]), statement.sql.strip())
+            if lines:
+                todo = (
+                    "views rest on the column: these lines take them away and make them again, in this one file:"
+                    + "".join(f"\n    {line}" for line in lines)
+                )
         elif error.sqlstate == _REFERS_TO_NOTHING and work.is_written and "\n" not in todo:
             with work.target.session("rows that break a constraint") as connection:
                 if query := rows_that_break(connection, error):

@@ -73,6 +73,57 @@ def partitions_of(connection: Connection, statement: Statement) -> list[str]:
     return [] if any(is_other for _, is_other in rows) else [str(name) for name, _ in rows]
 
 
+_VIEWS = """
+with recursive resting as (
+    select r.ev_class as oid, 1 as depth
+    from pg_catalog.pg_depend d
+    join pg_catalog.pg_rewrite r on r.oid = d.objid
+    join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+    where d.classid = 'pg_catalog.pg_rewrite'::regclass and d.refobjid = %s::oid and r.ev_class <> d.refobjid
+        and a.attname = %s
+    union
+    select r.ev_class, o.depth + 1
+    from resting o
+    join pg_catalog.pg_depend d on d.refobjid = o.oid and d.classid = 'pg_catalog.pg_rewrite'::regclass
+    join pg_catalog.pg_rewrite r on r.oid = d.objid and r.ev_class <> o.oid
+)
+select format('%%I.%%I', n.nspname, c.relname), c.relkind = 'm', array_to_string(c.reloptions, ', '), pg_get_viewdef(c.oid),
+    quote_ident(pg_get_userbyid(c.relowner)),
+    array(
+        select format('grant %%s on %%I.%%I to %%s%%s;', string_agg(lower(g.privilege_type), ', ' order by g.privilege_type), n.nspname,
+            c.relname, case g.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(g.grantee)) end,
+            case when g.is_grantable then ' with grant option' else '' end)
+        from aclexplode(c.relacl) g where g.grantee <> c.relowner group by g.grantee, g.is_grantable order by 1
+    ),
+    array(select format('%%s;', pg_get_indexdef(i.indexrelid)) from pg_catalog.pg_index i where i.indrelid = c.oid order by 1)
+from (select oid, max(depth) as depth from resting group by oid) o
+join pg_catalog.pg_class c on c.oid = o.oid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('v', 'm')
+order by o.depth, 1
+"""
+_MOST_LINES = 150
+
+
+def around_its_views(connection: Connection, table: str, column: str, change: str) -> list[str]:
+    """The lines that drop all views which rest on a column, make the change, and make the views again as they are.
+
+    Empty where there is none. Comments and triggers of the views, and rights on single columns of them, are not among the lines.
+    """
+    with connection.transaction():
+        # Every name in a definition is said with its schema.
+        row = connection.execute("select pg_catalog.to_regclass(%s)::oid", [table]).fetchone()
+        connection.execute("select pg_catalog.set_config('search_path', '', true)")
+        views = connection.execute(_VIEWS, [row[0] if row else None, column]).fetchall()
+    lines = [f"drop {'materialized ' if stored else ''}view {name};" for name, stored, *_ in reversed(views)]
+    lines.append(f"{change};")
+    for name, stored, options, definition, owner, grants, indexes in views:
+        kind = "materialized view" if stored else "view"
+        made = f"create {kind} {name}{f' with ({options})' if options else ''} as\n{definition}"
+        lines += [*made.splitlines(), f"alter {kind} {name} owner to {owner};", *indexes, *grants]
+    return lines if views and len(lines) <= _MOST_LINES else []
+
+
 def rows_that_break(connection: Connection, error: psycopg.Error) -> str:
     """The query of the rows that refer to nothing, by the constraint that an error names; empty where it is none that is there."""
     diag = error.diag

@@ -110,6 +110,19 @@ def test_two_opinions_that_disagree_count_against() -> None:
     assert any("really gets 4 rows" in sentence for sentence in decision.against)
 
 
+def test_an_error_that_users_really_get_is_told_once_and_not_offered_to_be_declared() -> None:
+    """Six sentences of one error, and below them the line that excuses it, is how it gets to production."""
+    cell = Cell("public.t", "select", "authenticated")
+    errors = [
+        Disagreement("new", cell, f"user {n}", "3 rows", "42501 permission denied for function f") for n in (1, 2, 3)
+    ]
+    refused = decide("unchanged", AccessFile(), Proof("not proved", disagreements=tuple(errors)))
+    (told,) = (each for each in refused.against if "permission denied" in each)
+    assert told.endswith(f"{errors[0].sentence} (2 more like it)")
+    assert any("hardly ever what is meant" in each for each in refused.against)
+    assert not any("unproven" in each for each in refused.against)
+
+
 TRIGGER = Unsettled("public.t", 'trigger "public.t.guard" is gone, and it takes part in every write there')
 
 
