@@ -302,12 +302,13 @@ def _limits(job: Job, pinned: Pinned) -> Limits:
 
 
 def _went_before(job: Job, current: Attempt, before: Facts) -> bool:
-    """Whether something that the attempt made is not there any more: a newer one of the same set dropped it, and was undone without it."""
+    """Whether something that the attempt made or changed is gone: a newer one of the same set dropped it, and was undone without it."""
     after = job.snapshot_of(current, "after")
     if after is None or job.on_copy:
         return False
     there = _identities(job.guard.read_facts())
-    return any((fact.kind, fact.identity) not in there for fact in compare(before, after).added)
+    did = compare(before, after)
+    return any((fact.kind, fact.identity) not in there for fact in (*did.added, *(new for _, new in did.changed)))
 
 
 def _took_effect(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> bool:

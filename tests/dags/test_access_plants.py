@@ -168,7 +168,7 @@ def test_what_the_superuser_does_meanwhile_is_reported_too(
             admin.execute(planted.encode())
 
     try:
-        how: dict[str, Callable[[], None] | str] = {"during": plant, "when": "^  access: .* asked about"}
+        how: dict[str, Callable[[], None] | str] = {"during": plant, "when": "^  access: asked as .* about"}
         result = _deploy(demo, tmp_path / "m", "select 1", "", conf, **how)
         text = _said(Database(demo.url))
         assert result.state == "failed", result.text

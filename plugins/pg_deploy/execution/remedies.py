@@ -113,7 +113,7 @@ def _partitioned_index(found: re.Match[str], sql: str) -> str:
             f"create {unique}index concurrently {name}_<partition> on {schema}<partition> {rest};",
             f"alter index {schema}{name} attach partition {schema}{name}_<partition>;",
         )
-        + "\n  the second and third line for each partition, all in this order"
+        + "\n  all in this order, for each partition"
     )
 
 
