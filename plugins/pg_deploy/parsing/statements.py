@@ -188,6 +188,8 @@ def _instead_of(controls: Sequence[RawStatement]) -> str:
         remedy += f" (and {'those in lines' if len(lines) > 1 else 'the one in line'} {', '.join(lines)})"
     if any(text(opened(raw.tree)[1].get("kind")).startswith("TRANS_STMT_ROLLBACK") for raw in controls):
         remedy += "; what a rollback takes back is to be removed with it"
+    if len(controls) > 2:
+        remedy += "; what is set for one of these transactions alone, as by `set local`, needs a file of its own for that transaction"
     return remedy
 
 
