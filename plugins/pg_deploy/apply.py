@@ -18,7 +18,6 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import UNFINISHED, Attempt
 from pg_deploy.migrations import history
-from pg_deploy.migrations.history_text import history_statements
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.statements import Segment
 from pg_deploy.rollback import roll_back
@@ -70,7 +69,9 @@ def apply(job: Job, migration: Migration) -> Attempt:
                 version=migration.version,
             )
         if segment.ordinal == last:
-            history.insert(connection, migration.version, migration.file.name, history_statements(migration.file.sql))
+            history.insert(
+                connection, migration.version, migration.file.name, history.statements_to_keep(migration.file.sql)
+            )
             moved.append(attempts.move(connection, attempt, "applied"))
 
     try:

@@ -264,7 +264,7 @@ def _print_plan(
         log.info("::group::plan of %s", migration.stem)
         for line in plan_lines(migration, lock_lint):
             log.info("%s", line)
-        if said := how_kept(f"{migration.file.sql}\n{migration.rollback or ''}"):
+        if said := how_kept(migration.file.sql, migration.rollback or ""):
             log.warning("  %s", said)
         log.info("::endgroup::")
     for file in found.left_out:

@@ -59,11 +59,19 @@ _LIKELY = (
         rf"\1{_HIDDEN}",
     ),
 )
+_HINTS = (
+    "passw", "passphrase", "passcode", "pwd", "secret", "token", "credential", "authorization", "bearer", "basic", "eyj", "://",
+    "sk-", "sk_", "sb_", "sbp_", "ghp_", "gho_", "github_pat", "glpat", "xox", "akia", "scram",
+    *(f"{whose}{between}key" for whose in ("api", "private", "access", "client", "server") for between in ("", "_", "-", " ")),
+)  # fmt: skip
+"""Of these each pattern holds one, in small letters: most texts have none, and are looked through by no pattern."""
 _SECRET_NAME = re.compile(rf"(?i)^{_WORD}$")
 
 
 def without_secrets(text: str) -> str:
     """`text` with what follows a word for a secret, and what looks like one, masked."""
+    if not may_hold_secrets(text):
+        return text
     for pattern, instead in (*_CERTAIN, *_LIKELY):
         text = pattern.sub(instead, text)
     return text
@@ -71,9 +79,17 @@ def without_secrets(text: str) -> str:
 
 def without_certain_secrets(text: str) -> str:
     """`text`, which others will run, without what can be nothing but a secret: names and comparisons are left."""
+    if not may_hold_secrets(text):
+        return text
     for pattern, instead in _CERTAIN:
         text = pattern.sub(instead, text)
     return text
+
+
+def may_hold_secrets(text: str) -> bool:
+    """False where none of the patterns can find anything; quick also for megabytes."""
+    small = text.lower()
+    return any(hint in small for hint in _HINTS)
 
 
 def is_secret_name(name: str) -> bool:

@@ -111,7 +111,7 @@ def adopt(job: Job, migration: Migration, conf: BaselineConf, actor: str) -> boo
             text = _recorded_text(connection, migration) if recorded else "none was recorded"
             if not recorded:
                 history.insert(
-                    connection, migration.version, migration.file.name, history_statements(migration.file.sql)
+                    connection, migration.version, migration.file.name, history.statements_to_keep(migration.file.sql)
                 )
             attempt = attempts.baseline(
                 connection,
@@ -163,8 +163,8 @@ def _recorded_text(connection: Connection, migration: Migration) -> str:
     recorded = history.recorded_statements(connection, migration.version)
     if recorded is None:
         return "none was recorded"
-    ours = history_statements(migration.file.sql)
-    return "the file's" if recorded in (ours, history.as_kept(ours)) else "another text"
+    ours = (history_statements(migration.file.sql), history.statements_to_keep(migration.file.sql))
+    return "the file's" if recorded in ours else "another text"
 
 
 def _run_checks(job: Job, migration: Migration) -> tuple[CheckResult, ...]:

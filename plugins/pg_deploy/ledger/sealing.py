@@ -49,9 +49,9 @@ def opened(text: str) -> str:
     return _SEALED.sub(lambda found: _opened(found[1]), text) if "~sealed." in text else text
 
 
-def how_kept(text: str) -> str | None:
-    """What becomes of a text that holds a secret, for the plan; None where it holds none."""
-    if not _holds_secret(brief(text).text):
+def how_kept(*texts: str) -> str | None:
+    """What becomes of texts of which one holds a secret, for the plan; None where none does."""
+    if not any(_holds_secret(brief(text).text) for text in texts):
         return None
     kept = "sealed" if _ciphers(_source[0]()) else "READABLE, as this Airflow has no [core] fernet_key,"
     return f"it seems to hold a secret, and its text is kept {kept} in the ledger; in the history what is one for certain is masked"
@@ -62,6 +62,7 @@ def _sealed_string(found: re.Match[str]) -> str:
     return f'"{_sealed(content)}"' if _holds_secret(str(json.loads(found[0]))) else found[0]
 
 
+@lru_cache(maxsize=64)
 def _holds_secret(text: str) -> bool:
     return without_secrets(text) != text
 

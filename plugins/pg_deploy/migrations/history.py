@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pg_deploy.migrations.history_text import history_statements
 from pg_deploy.parsing.bulk import brief
-from pg_deploy.secrecy import without_certain_secrets
+from pg_deploy.secrecy import may_hold_secrets, without_certain_secrets
 from pg_deploy.session import Connection, compress_quickly
 
 _MAKE = (
@@ -93,21 +94,22 @@ def recorded_statements(connection: Connection, version: str) -> tuple[str, ...]
     return tuple(row[0]) if row else None
 
 
-def as_kept(statements: Sequence[str]) -> tuple[str, ...]:
-    """The statements as the history has them: a secret in one is masked, as whoever may read the table reads them. Pure."""
-    return tuple(
-        each if (short := brief(each).text) == without_certain_secrets(short) else without_certain_secrets(each)
-        for each in statements
-    )
+def statements_to_keep(sql: str) -> tuple[str, ...]:
+    """The statements of a file as the history has them: what is a secret for certain is masked, as whoever may read the table reads
+    them. Rows of constants in bulk are the table's contents, and not looked through. Pure."""
+    statements = history_statements(sql)
+    if not may_hold_secrets(brief(sql).text):
+        return statements
+    return tuple(map(without_certain_secrets, statements))
 
 
 def insert(connection: Connection, version: str, name: str, statements: Sequence[str]) -> None:
-    """Record a version, as part of the caller's transaction; see `as_kept`."""
+    """Record a version, with what `statements_to_keep` says of its file, as part of the caller's transaction."""
     compress_quickly(connection, sum(map(len, statements)))
     connection.execute(
         """insert into supabase_migrations.schema_migrations (version, name, statements) values (%s, %s, %s)
         on conflict (version) do update set name = excluded.name, statements = excluded.statements""",
-        [version, name, list(as_kept(statements))],
+        [version, name, list(statements)],
     )
 
 
