@@ -75,7 +75,7 @@ def _commit_inside(_: re.Match[str], sql: str) -> str:
 def _enum(found: re.Match[str], _: str) -> str:
     return (
         f"an enum value can be used only after the transaction that added it, and a file is one: leave the `alter type {found[2]} add "
-        f"value '{found[1]}' …` alone in this file, and put what uses it into a file of its own with a later version"
+        f"value '{found[1]}' …` alone in this file, and put what uses it into a migration of its own, a file with a later version"
     )
 
 
