@@ -667,12 +667,11 @@ def _refused(
     message = error.diag.message_primary or ""
     todo = remedy(error.sqlstate, message, statement.sql)
     try:
-        # A session of the role's own settings: names without a schema mean there what they mean to the file.
         if "<partition>" in todo:
-            with work.target.session("partitions", theirs=True) as connection:
+            with work.target.session("partitions") as connection:
                 todo = remedy(error.sqlstate, message, statement.sql, partitions_of(connection, statement))
         elif views := _AROUND_VIEWS.match(statement.sql) if "create view" in todo and work.is_written else None:
-            with work.target.session("views on a column", theirs=True) as connection:
+            with work.target.session("views on a column") as connection:
                 lines = around_its_views(connection, views["table"], unquoted(views["column"]), statement.sql.strip())
             if lines:
                 todo = (
@@ -684,7 +683,7 @@ def _refused(
                 if query := rows_that_break(connection, error):
                     todo += f"; this shows them:\n    {query}"
         elif not todo and error.sqlstate in THERE_ALREADY and work.is_written and work.direction == "apply":
-            with work.target.session("what is there already", theirs=True) as connection:
+            with work.target.session("what is there already") as connection:
                 todo = adopt_or_change(connection, work.file, split(work.text, file=work.file))
     except (psycopg.Error, ConnectionFailedError):
         # The server's own words are said without it.

@@ -10,21 +10,22 @@ import psycopg
 from pg_deploy.parsing.kinds import ObjectName
 from pg_deploy.parsing.statements import Statement
 from pg_deploy.parsing.tree import unquoted
-from pg_deploy.session import Connection
+from pg_deploy.session import Connection, their_names
 
 THERE_ALREADY = ("42P07", "42701", "42710", "42723", "42P06")
 """A table, column, object, function or schema of that name exists."""
 
 _SHOWN = 20
-_RELATION = "select pg_catalog.to_regclass(%(name)s) is not null"
-_TYPE = "select pg_catalog.to_regtype(%(name)s) is not null"
-_FUNCTION = "select pg_catalog.to_regprocedure(%(name)s) is not null"
-_PART = "select exists (select from pg_catalog.{} where {} = pg_catalog.to_regclass(%(on)s) and {} = %(bare)s{})"
-_LOOKS = {
-    **dict.fromkeys(("table", "view", "materialized view", "sequence", "index", "foreign table"), _RELATION),
-    **dict.fromkeys(("type", "domain"), _TYPE),
-    **dict.fromkeys(("function", "procedure"), _FUNCTION),
-    "schema": "select pg_catalog.to_regnamespace(%(name)s) is not null",
+_BY_NAME = {
+    **dict.fromkeys(
+        ("table", "view", "materialized view", "sequence", "index", "foreign table"), "pg_catalog.to_regclass"
+    ),
+    **dict.fromkeys(("type", "domain"), "pg_catalog.to_regtype"),
+    **dict.fromkeys(("function", "procedure"), "pg_catalog.to_regprocedure"),
+    "schema": "pg_catalog.to_regnamespace",
+}
+_PART = "select exists (select from pg_catalog.{} where {} = %s::oid and {} = %s::name{})"
+_ON_A_TABLE = {
     "column": _PART.format("pg_attribute", "attrelid", "attname", " and not attisdropped"),
     "constraint": _PART.format("pg_constraint", "conrelid", "conname", ""),
     "policy": _PART.format("pg_policy", "polrelid", "polname", ""),
@@ -35,7 +36,7 @@ _LOOKS = {
 def adopt_or_change(connection: Connection, file: str, statements: Iterable[Statement]) -> str:
     """All that the file makes and that is there, each with its line, and what to do about it.
 
-    `connection` is in autocommit, and sees the state before the file. What cannot be looked up is left out.
+    `connection` is a session of ours in autocommit, and sees the state before the file. What cannot be looked up is left out.
     """
     there, missing = _looked_up(connection, statements)
     made = len(there) + len(missing)
@@ -63,12 +64,11 @@ def _listed(objects: Sequence[str]) -> str:
 
 def partitions_of(connection: Connection, statement: Statement) -> list[str]:
     """The partitions of the table that it makes an index of; none where one is partitioned itself or has a name to quote."""
-    on = next((each.on for each in statement.creates if each.on), None)
+    on = next((each.on for each in statement.creates if each.on), "")
     rows = connection.execute(
-        "select c.relname, c.relkind = 'p' or c.relname <> pg_catalog.quote_ident(c.relname)"
-        " from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid"
-        " where i.inhparent = pg_catalog.to_regclass(%s) order by 1",
-        [on],
+        "select c.relname::text, c.relkind = 'p' or c.relname::text <> quote_ident(c.relname::text)"
+        " from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid where i.inhparent = %s order by 1",
+        [_oid(connection, "pg_catalog.to_regclass", on)],
     ).fetchall()
     return [] if any(is_other for _, is_other in rows) else [str(name) for name, _ in rows]
 
@@ -110,11 +110,8 @@ def around_its_views(connection: Connection, table: str, column: str, change: st
 
     Empty where there is none. Comments and triggers of the views, and rights on single columns of them, are not among the lines.
     """
-    with connection.transaction():
-        # Every name in a definition is said with its schema.
-        row = connection.execute("select pg_catalog.to_regclass(%s)::oid", [table]).fetchone()
-        connection.execute("select pg_catalog.set_config('search_path', '', true)")
-        views = connection.execute(_VIEWS, [row[0] if row else None, column]).fetchall()
+    # With an empty search_path every name in a definition is said with its schema.
+    views = connection.execute(_VIEWS, [_oid(connection, "pg_catalog.to_regclass", table), column]).fetchall()
     lines = [f"drop {'materialized ' if stored else ''}view {name};" for name, stored, *_ in reversed(views)]
     lines.append(f"{change};")
     for name, stored, options, definition, owner, grants, indexes in views:
@@ -154,7 +151,7 @@ def _looked_up(connection: Connection, statements: Iterable[Statement]) -> tuple
         if statement.may_find_it_there:
             continue
         for each in statement.creates:
-            if each.kind not in _LOOKS or _key(each) in gone:
+            if each.kind not in (*_BY_NAME, *_ON_A_TABLE) or _key(each) in gone:
                 continue
             said = f"{each.kind} {each.name}{f' on {each.on}' if each.on else ''} (line {statement.line})"
             (there if _is_there(connection, each) else missing).append(said)
@@ -167,10 +164,20 @@ def _key(each: ObjectName) -> tuple[str, str | None]:
 
 def _is_there(connection: Connection, each: ObjectName) -> bool:
     try:
+        if each.kind in _BY_NAME:
+            return _oid(connection, _BY_NAME[each.kind], each.name) is not None
         row = connection.execute(
-            _LOOKS[each.kind], {"name": each.name, "on": each.on, "bare": unquoted(each.name)}
+            _ON_A_TABLE[each.kind],
+            [_oid(connection, "pg_catalog.to_regclass", each.on or ""), unquoted(each.name)],
         ).fetchone()
     except psycopg.Error:
         # An argument of a type that the file itself would have made.
         return False
     return bool(row and row[0])
+
+
+def _oid(connection: Connection, function: str, name: str) -> int | None:
+    """What a name without a schema means to the file; all else is looked up as in every session of ours."""
+    with their_names(connection):
+        row = connection.execute(f"select {function}(%s)::pg_catalog.oid", [name]).fetchone()
+    return row[0] if row else None
