@@ -448,7 +448,7 @@ class StatementFailedError(PgDeployError):
             source = text.splitlines()[line - 1] if text.splitlines() else ""
             caret = f"\n    {source.rstrip()}\n    {' ' * column}^\n"
         extra = "".join(
-            f"; {label}: {' '.join(value.split())}"
+            f"; {label}: {' '.join(value.split()).rstrip('.')}"
             for label, value in (("detail", diag.message_detail), ("hint", diag.message_hint))
             if value
         )

@@ -162,15 +162,13 @@ def _failure(result: CheckResult, where: str) -> list[str]:
     name = result.name.replace("_", " ")
     if result.error:
         return [f'check "{name}" ({where}) fails itself, so correct the check: {result.error}']
-    rows = (
-        "1 row"
-        if result.found == 1
-        else f"{result.found} rows"
-        if result.found <= MOST_ROWS
-        else f"more than {MOST_ROWS} rows"
-    )
-    first = f", the first: {', '.join(result.rows[0])}" if result.rows else ""
-    return [f'check "{name}": {rows} found, and a check returns what is wrong{first}']
+    number = "1 row" if result.found == 1 else f"{min(result.found, MOST_ROWS)} rows"
+    rows = f"more than {number}" if result.found > MOST_ROWS else number
+    first = ""
+    if result.rows:
+        named = zip(result.columns, result.rows[0], strict=False) if result.columns else ()
+        first = f", the first: {', '.join(f'{column} {value}' for column, value in named) or ', '.join(result.rows[0])}"
+    return [f'check "{name}" ({where}): {rows} found, and a check returns what is wrong{first}']
 
 
 def _verify_benchmarks(

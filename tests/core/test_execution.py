@@ -106,7 +106,8 @@ def test_all_that_is_there_already_is_said_at_once(database: Database, tmp_path:
 def test_a_file_of_which_all_is_there_is_adopted(database: Database, tmp_path: Path) -> None:
     """ "Already exists" alone sends a person to edit the file."""
     said = _failure(database, tmp_path / "m", "create table t (id int, email text);\n")
-    assert f"""make baseline CONF='{{"migrations": ["{VERSION}"]}}'""" in said
+    conf = f'{{"migrations": ["{VERSION}"]}}'
+    assert f"make baseline TARGET_URL=<as in this run> MIGRATIONS_DIR=<as in this run> CONF='{conf}'" in said
 
 
 def test_the_lines_for_each_partition_name_them(database: Database, tmp_path: Path) -> None:
@@ -160,11 +161,12 @@ def test_the_lines_for_duplicates_keep_one_of_each(database: Database, tmp_path:
 
 def test_the_lines_around_views_make_them_again_as_they_are(database: Database, tmp_path: Path) -> None:
     """A view that is made again without security_invoker shows its owner's rows, and nobody remembers its grants."""
-    state = """select c.oid::regclass::text, reloptions, relacl::text, pg_get_viewdef(c.oid) from pg_class c
+    state = """select c.oid::regclass::text, reloptions, relacl::text || obj_description(c.oid), pg_get_viewdef(c.oid) from pg_class c
         where c.relnamespace = 'public'::regnamespace and relkind in ('v', 'm') order by 1"""
     database.run(
         "create role viewer_of_lines; create view public.v with (security_invoker = true) as select email from public.t;"
-        " grant select on public.v to viewer_of_lines; create materialized view public.m as select distinct email, 1 as n from public.v;"
+        " grant select on public.v to viewer_of_lines; comment on view public.v is 'it''s one';"
+        " create materialized view public.m as select distinct email, 1 as n from public.v;"
         " create unique index m_email on public.m (n, email)"
     )
     try:

@@ -590,7 +590,10 @@ def test_a_look_alike_names_those_that_follow_it() -> None:
     found = suspect("select \u2018a\u2019;\nselect \u201cb\u201d, '\u2019';")
     assert found is not None
     assert found.place == 7
-    assert "3 more like it (at line:column 1:10, 2:8, 2:10): \u2019 (U+2019): ' around a text" in found.reason
+    assert (
+        "3 more like it (line:column): 1:10 \u2019 (U+2019): type ' around a text, \" around a name; 2:8 \u201c"
+        in found.reason
+    )
     assert "more" not in str(suspect("select \u2018a'"))
 
 

@@ -58,7 +58,7 @@ def test_a_failed_check_undoes_its_migration_and_the_run_is_red(
     assert "hint: look at the numbers" in result.text
     assert "after this rollback: Tell the painters" in result.text
     error = database.value("select error from deploy_ledger.attempt")
-    assert 'check "no colour has a number": 25 rows found' in error
+    assert 'check "no colour has a number" (verify/no_colour_has_a_number.sql): 25 rows found' in error
 
 
 def test_a_failure_inside_a_transaction_leaves_nothing_and_runs_no_rollback(

@@ -269,6 +269,7 @@ def _orphans(found: re.Match[str], sql: str) -> str:
         + _pasted(
             f"select * from {table} t where {given} and not exists (select from {key['to']} p where {same});",
             f"alter table {table} add constraint {found[2]} foreign key ({', '.join(own)}) {refers} not valid;",
+            f"alter table {table} validate constraint {found[2]};  -- in a later file, once the rows are mended",
         )
     )
 
@@ -296,7 +297,8 @@ def _not_unique(_: re.Match[str], sql: str) -> str:
     listed, table = ", ".join(columns), on["table"]
     return (
         said
-        + "; these lines show them, and keep the first of each:"
+        + "; these lines show them, and keep one of each, which one is chance (name your key instead of ctid to choose; no rollback "
+        "brings the others back):"
         + _pasted(
             f"select {listed}, count(*) from {table} group by {listed} having count(*) > 1;",
             f"delete from {table} a using {table} b where {same} and a.ctid > b.ctid;",

@@ -42,8 +42,9 @@ def adopt_or_change(connection: Connection, file: str, statements: Iterable[Stat
     made = len(there) + len(missing)
     conf = json.dumps({"migrations": [file.split("_", 1)[0]]})
     adopt = (
-        "adopt the file instead of running it, with the conf of this run's target: baseline_migrations, or the same TARGET_URL and "
-        f"MIGRATIONS_DIR before\n    make baseline CONF='{conf}'"
+        f"adopt the file instead of running it, by the DAG baseline_migrations with the conf {conf} and this target, or by\n"
+        f"    make baseline TARGET_URL=<as in this run> MIGRATIONS_DIR=<as in this run> CONF='{conf}'\n"
+        '  (an older file that is still pending is then deployed with {"out_of_order": true})'
     )
     if made and not missing:
         return (
@@ -95,7 +96,16 @@ select format('%%I.%%I', n.nspname, c.relname), c.relkind = 'm', array_to_string
             case when g.is_grantable then ' with grant option' else '' end)
         from aclexplode(c.relacl) g where g.grantee <> c.relowner group by g.grantee, g.is_grantable order by 1
     ),
-    array(select format('%%s;', pg_get_indexdef(i.indexrelid)) from pg_catalog.pg_index i where i.indrelid = c.oid order by 1)
+    array(select format('%%s;', pg_get_indexdef(i.indexrelid)) from pg_catalog.pg_index i where i.indrelid = c.oid order by 1),
+    array(
+        select format('comment on %%s is %%L;', case when d.objsubid = 0
+            then format('%%s %%I.%%I', case c.relkind when 'm' then 'materialized view' else 'view' end, n.nspname, c.relname)
+            else format('column %%I.%%I.%%I', n.nspname, c.relname, a.attname) end, d.description)
+        from pg_catalog.pg_description d
+        left join pg_catalog.pg_attribute a on a.attrelid = d.objoid and a.attnum = d.objsubid and d.objsubid > 0
+        where d.objoid = c.oid and d.classoid = 'pg_catalog.pg_class'::regclass
+        order by d.objsubid
+    )
 from (select oid, max(depth) as depth from resting group by oid) o
 join pg_catalog.pg_class c on c.oid = o.oid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -108,16 +118,16 @@ _MOST_LINES = 150
 def around_its_views(connection: Connection, table: str, column: str, change: str) -> list[str]:
     """The lines that drop all views which rest on a column, make the change, and make the views again as they are.
 
-    Empty where there is none. Comments and triggers of the views, and rights on single columns of them, are not among the lines.
+    Empty where there is none. Triggers of the views, and rights on single columns of them, are not among the lines.
     """
     # With an empty search_path every name in a definition is said with its schema.
     views = connection.execute(_VIEWS, [_oid(connection, "pg_catalog.to_regclass", table), column]).fetchall()
     lines = [f"drop {'materialized ' if stored else ''}view {name};" for name, stored, *_ in reversed(views)]
     lines.append(f"{change};")
-    for name, stored, options, definition, owner, grants, indexes in views:
+    for name, stored, options, definition, owner, grants, indexes, comments in views:
         kind = "materialized view" if stored else "view"
         made = f"create {kind} {name}{f' with ({options})' if options else ''} as\n{definition}"
-        lines += [*made.splitlines(), f"alter {kind} {name} owner to {owner};", *indexes, *grants]
+        lines += [*made.splitlines(), f"alter {kind} {name} owner to {owner};", *indexes, *grants, *comments]
     return lines if views and len(lines) <= _MOST_LINES else []
 
 

@@ -65,19 +65,21 @@ def _is_free(text: str, token: str, start: int) -> bool:
 
 def _said(text: str, places: Sequence[int]) -> Suspect:
     first = _first(text, places[0])
-    more = sorted({text[place] for place in places[1:]})
-    if not more:
+    if not places[1:]:
         return first
-    shown = ", ".join(
-        f"{char} (U+{ord(char):04X}): {_typed(char)}" if char in _LOOKALIKES else f"U+{ord(char):04X}: {_instead(char)}"
-        for char in more
-    )
-    where = ", ".join(
-        f"{text.count(_LINE_END, 0, place) + 1}:{place - text.rfind(_LINE_END, 0, place)}" for place in places[1:_SHOWN]
-    )
+    shown = "; ".join(f"{_position(text, place)} {_told(text[place])}" for place in places[1:_SHOWN])
     if len(places) > _SHOWN:
-        where += ", …"
-    return Suspect(first.place, f"{first.reason}; {len(places) - 1} more like it (at line:column {where}): {shown}")
+        shown += "; …"
+    return Suspect(first.place, f"{first.reason}; {len(places) - 1} more like it (line:column): {shown}")
+
+
+def _position(text: str, place: int) -> str:
+    return f"{text.count(_LINE_END, 0, place) + 1}:{place - text.rfind(_LINE_END, 0, place)}"
+
+
+def _told(char: str) -> str:
+    code = f"U+{ord(char):04X}"
+    return f"{char} ({code}): type {_typed(char)}" if char in _LOOKALIKES else f"{code}: {_instead(char)}"
 
 
 def _typed(char: str) -> str:
