@@ -134,7 +134,7 @@ def test_a_failing_rollback_hides_nothing_and_is_finished_by_the_next_run(
     assert database.deployments == ["failed"]
     assert database.has("public.cities")
     error = database.value("select error from deploy_ledger.attempt")
-    assert 'check "it has rows": 1 row found' in error
+    assert 'check "it has rows" (verify/it_has_rows.sql): 1 row found' in error
     assert 'table "towns" does not exist' in error
     told = "\n".join(first.log[first.log.index("what to do") - 40 :])
     assert "it has rows" in told
