@@ -18,7 +18,8 @@ from pg_deploy.inverse.model import ON_RELATION, RELATIONS, ByKey, Key, strings_
 from pg_deploy.inverse.names import own_name, owner_of, schema_of
 
 _BODY = re.compile(r"\nAS (\$\w*\$).*\1\s*\Z|\nAS '.*'\s*\Z", re.DOTALL)
-_INDEX_ON = re.compile(r" ON (?:ONLY )?(\S+?|\".*?\"\.\S+?|\S+?\.\".*?\") USING ")
+_NAME = r'(?:"(?:[^"]|"")+"|[^\s".]+)'
+_INDEX_ON = re.compile(rf" ON (?:ONLY )?({_NAME}(?:\.{_NAME})?) USING ")
 _TOKEN = re.compile(r"[\w$]+(?:\.[\w$]+)*")
 _ROUTINES = ("function", "procedure", "aggregate")
 _RANKS = (
