@@ -46,6 +46,11 @@ class CheckResult:
         """Whether nothing speaks against the migration; a check left for the rehearsal says nothing."""
         return self.outcome in ("passed", "not run")
 
+    @property
+    def number(self) -> str:
+        """How many it found, in words where it stopped counting."""
+        return f"more than {MOST_ROWS}" if self.found > MOST_ROWS else str(self.found)
+
 
 @cache
 def built_in_checks() -> tuple[Query, ...]:
@@ -160,8 +165,7 @@ def log_result(result: CheckResult, log: logging.Logger) -> None:
     elif result.outcome == "error":
         log.error("  ✗ %s: the check itself failed: %s", sentence, result.error)
     else:
-        found = f"more than {MOST_ROWS}" if result.found > MOST_ROWS else str(result.found)
-        log.error("  ✗ %s: %s found (%s)", sentence, found, format_duration(result.seconds))
+        log.error("  ✗ %s: %s found (%s)", sentence, result.number, format_duration(result.seconds))
         log.error("      %s", " | ".join(result.columns))
         for row in result.rows:
             log.error("      %s", " | ".join(row))

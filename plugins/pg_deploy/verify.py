@@ -12,7 +12,7 @@ from pg_deploy import benchmarks as bench
 from pg_deploy.access_on_target import ask_target
 from pg_deploy.access_step import ACCESS, judge_target
 from pg_deploy.catalog.reader import Facts
-from pg_deploy.checks import MOST_ROWS, CheckResult, built_in_checks, log_result, run_check, run_checks
+from pg_deploy.checks import CheckResult, built_in_checks, log_result, run_check, run_checks
 from pg_deploy.errors import VerificationFailedError
 from pg_deploy.job import BENCHMARK_S, Job
 from pg_deploy.ledger import attempt as attempts
@@ -162,8 +162,7 @@ def _failure(result: CheckResult, where: str) -> list[str]:
     name = result.name.replace("_", " ")
     if result.error:
         return [f'check "{name}" ({where}) fails itself, so correct the check: {result.error}']
-    number = "1 row" if result.found == 1 else f"{min(result.found, MOST_ROWS)} rows"
-    rows = f"more than {number}" if result.found > MOST_ROWS else number
+    rows = "1 row" if result.found == 1 else f"{result.number} rows"
     first = ""
     if result.rows:
         named = zip(result.columns, result.rows[0], strict=False) if result.columns else ()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import random
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,7 +17,6 @@ import psycopg
 
 from pg_deploy.duration import format_duration
 from pg_deploy.errors import (
-    ConnectionFailedError,
     ConnectionLostError,
     HeldUpError,
     LockBudgetExceededError,
@@ -28,23 +26,15 @@ from pg_deploy.errors import (
 from pg_deploy.execution import concurrent_builds
 from pg_deploy.execution.counting import count_from_none, hands_counts_over
 from pg_deploy.execution.lost import is_lost, is_read_only
-from pg_deploy.execution.remedies import remedy
 from pg_deploy.execution.server_watch import kept_budget
 from pg_deploy.execution.standby import wait_for_standby
 from pg_deploy.execution.stop_rules import StopRules, wait_until_calm
 from pg_deploy.execution.watch import Observation, Watch
-from pg_deploy.execution.what_is_there import (
-    THERE_ALREADY,
-    adopt_or_change,
-    around_its_views,
-    partitions_of,
-    rows_that_break,
-)
+from pg_deploy.execution.what_is_there import way_out
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger.attempt import StatementRun
 from pg_deploy.ledger.guard import Guard
-from pg_deploy.parsing.statements import Segment, Statement, split
-from pg_deploy.parsing.tree import unquoted
+from pg_deploy.parsing.statements import Segment, Statement
 from pg_deploy.secrecy import without_secrets
 from pg_deploy.server_identity import server_of
 from pg_deploy.session import (
@@ -58,12 +48,6 @@ from pg_deploy.session import (
     one_line,
 )
 
-_REFERS_TO_NOTHING = "23503"
-_AROUND_VIEWS = re.compile(
-    r"\s*alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?(?P<table>[\w.\"$]+)\s+alter\s+(?:column\s+)?(?P<column>[\w\"$]+)\s+(?:set\s+data\s+)?"
-    r"type\b[^,]*$",
-    re.IGNORECASE,
-)
 # What may change the settings that a session begins with.
 _SETS_DEFAULTS = {
     "alter role",
@@ -664,30 +648,15 @@ def _waits_for_us(work: Work, statement: Statement, error: psycopg.Error) -> Sta
 def _refused(
     work: Work, error: psycopg.Error, statement: Statement, duplicates: Sequence[str] = ()
 ) -> StatementFailedError:
-    message = error.diag.message_primary or ""
-    todo = remedy(error.sqlstate, message, statement.sql)
-    try:
-        if "<partition>" in todo:
-            with work.target.session("partitions") as connection:
-                todo = remedy(error.sqlstate, message, statement.sql, partitions_of(connection, statement))
-        elif views := _AROUND_VIEWS.match(statement.sql) if "create view" in todo and work.is_written else None:
-            with work.target.session("views on a column") as connection:
-                lines = around_its_views(connection, views["table"], unquoted(views["column"]), statement.sql.strip())
-            if lines:
-                todo = (
-                    "views rest on the column: these lines take them away and make them again, in this one file:"
-                    + "".join(f"\n    {line}" for line in lines)
-                )
-        elif error.sqlstate == _REFERS_TO_NOTHING and work.is_written and "\n" not in todo:
-            with work.target.session("rows that break a constraint") as connection:
-                if query := rows_that_break(connection, error):
-                    todo += f"; this shows them:\n    {query}"
-        elif not todo and error.sqlstate in THERE_ALREADY and work.is_written and work.direction == "apply":
-            with work.target.session("what is there already") as connection:
-                todo = adopt_or_change(connection, work.file, split(work.text, file=work.file))
-    except (psycopg.Error, ConnectionFailedError):
-        # The server's own words are said without it.
-        pass
+    todo = way_out(
+        work.target,
+        error,
+        statement,
+        work.file,
+        work.text,
+        is_written=work.is_written,
+        applies=work.direction == "apply",
+    )
     return StatementFailedError.from_server(
         error, work.file, work.text, statement, duplicates, todo, is_written=work.is_written
     )

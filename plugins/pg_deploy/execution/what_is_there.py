@@ -1,18 +1,27 @@
-"""What of a failed file is in the database: what it wants to make and is there already, the partitions of its table."""
+"""What to write instead of a failed statement, with the names and definitions that only the database knows."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 
 import psycopg
 
+from pg_deploy.errors import ConnectionFailedError
+from pg_deploy.execution.remedies import remedy
 from pg_deploy.parsing.kinds import ObjectName
-from pg_deploy.parsing.statements import Statement
+from pg_deploy.parsing.statements import Statement, split
 from pg_deploy.parsing.tree import unquoted
-from pg_deploy.session import Connection, their_names
+from pg_deploy.session import Connection, Target, their_names
 
-THERE_ALREADY = ("42P07", "42701", "42710", "42723", "42P06")
+_REFERS_TO_NOTHING = "23503"
+_AROUND_VIEWS = re.compile(
+    r"\s*alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?(?P<table>[\w.\"$]+)\s+alter\s+(?:column\s+)?(?P<column>[\w\"$]+)\s+(?:set\s+data\s+)?"
+    r"type\b[^,]*$",
+    re.IGNORECASE,
+)
+_THERE_ALREADY = ("42P07", "42701", "42710", "42723", "42P06")
 """A table, column, object, function or schema of that name exists."""
 
 _SHOWN = 20
@@ -33,7 +42,42 @@ _ON_A_TABLE = {
 }
 
 
-def adopt_or_change(connection: Connection, file: str, statements: Iterable[Statement]) -> str:
+def way_out(
+    target: Target, error: psycopg.Error, statement: Statement, file: str, text: str, *, is_written: bool, applies: bool
+) -> str:
+    """What `remedy` knows of the error, with what can be looked up once the transaction is aborted; empty where nothing is known.
+
+    `is_written`: somebody wrote `text`, the whole of `file`; `applies`: it is no rollback.
+    """
+    message = error.diag.message_primary or ""
+    todo = remedy(error.sqlstate, message, statement.sql)
+    try:
+        if "<partition>" in todo:
+            with target.session("partitions") as connection:
+                return remedy(error.sqlstate, message, statement.sql, _partitions_of(connection, statement))
+        if not is_written:
+            return todo
+        views = _AROUND_VIEWS.match(statement.sql) if "create view" in todo else None
+        if views is not None:
+            with target.session("views on a column") as connection:
+                lines = _around_its_views(connection, views["table"], unquoted(views["column"]), statement.sql.strip())
+            if lines:
+                said = "views rest on the column: these lines take them away and make them again, in this one file:"
+                return said + "".join(f"\n    {line}" for line in lines)
+        elif error.sqlstate == _REFERS_TO_NOTHING and "\n" not in todo:
+            with target.session("rows that break a constraint") as connection:
+                query = _rows_that_break(connection, error)
+            return f"{todo}; this shows them:\n    {query}" if query else todo
+        elif not todo and error.sqlstate in _THERE_ALREADY and applies:
+            with target.session("what is there already") as connection:
+                return _adopt_or_change(connection, file, split(text, file=file))
+    except (psycopg.Error, ConnectionFailedError):
+        # What is known without it is said.
+        pass
+    return todo
+
+
+def _adopt_or_change(connection: Connection, file: str, statements: Iterable[Statement]) -> str:
     """All that the file makes and that is there, each with its line, and what to do about it.
 
     `connection` is a session of ours in autocommit, and sees the state before the file. What cannot be looked up is left out.
@@ -63,7 +107,7 @@ def _listed(objects: Sequence[str]) -> str:
     return f"{', '.join(objects[:_SHOWN])}{more}"
 
 
-def partitions_of(connection: Connection, statement: Statement) -> list[str]:
+def _partitions_of(connection: Connection, statement: Statement) -> list[str]:
     """The partitions of the table that it makes an index of; none where one is partitioned itself or has a name to quote."""
     on = next((each.on for each in statement.creates if each.on), "")
     rows = connection.execute(
@@ -115,7 +159,7 @@ order by o.depth, 1
 _MOST_LINES = 150
 
 
-def around_its_views(connection: Connection, table: str, column: str, change: str) -> list[str]:
+def _around_its_views(connection: Connection, table: str, column: str, change: str) -> list[str]:
     """The lines that drop all views which rest on a column, make the change, and make the views again as they are.
 
     Empty where there is none. Triggers of the views, and rights on single columns of them, are not among the lines.
@@ -131,7 +175,7 @@ def around_its_views(connection: Connection, table: str, column: str, change: st
     return lines if views and len(lines) <= _MOST_LINES else []
 
 
-def rows_that_break(connection: Connection, error: psycopg.Error) -> str:
+def _rows_that_break(connection: Connection, error: psycopg.Error) -> str:
     """The query of the rows that refer to nothing, by the constraint that an error names; empty where it is none that is there."""
     diag = error.diag
     row = connection.execute(
