@@ -141,7 +141,10 @@ def _goes(draft: Draft, kind: str, name: str) -> bool:
             or relation is None
             or (relation, table) in draft.missing - _remade(draft)
             # Nobody brings it back: its table goes next, with what an older migration of the same set made.
-            or not ({("column", name)} & (draft.after.keys() | draft.made) or draft.is_made_relation(table))
+            or (
+                not any(("column", name) in there for there in (draft.after, draft.missing, draft.replaced))
+                and not draft.is_made_relation(table)
+            )
         )
     if kind == "type" and ("type", name) not in draft.before:
         return draft.relation_kind(name, draft.before) is None
