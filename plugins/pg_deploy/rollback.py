@@ -29,7 +29,7 @@ from pg_deploy.parsing.statements import Segment, segments, split
 from pg_deploy.session import Connection
 from pg_deploy.undo.early import refuse_without_way_back
 from pg_deploy.undo.kept import Kept, kept_of
-from pg_deploy.undo.losses import refuse_unless_inserted, say_what_stays
+from pg_deploy.undo.losses import refuse_unless_inserted, refuse_where_rows_were_met, say_what_stays, verbs_of
 from pg_deploy.undo.mending import mend, mending_sql
 from pg_deploy.undo.proof import Goal, snapshot_goal, undo_goal
 from pg_deploy.undo.whole_set import changed_by, made_by, newer_of_run, older_of_run
@@ -110,7 +110,7 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
         sentence += f" but for {'; '.join(lost)}"
     job.log.info("%s", sentence)
     if statements_run:
-        say_what_stays(job, current, pinned)
+        say_what_stays(job, current, pinned, before)
     return Undone(undone, statements_run, sentence, lost)
 
 
@@ -209,7 +209,11 @@ def _undo(
     """Run the rollback; returns the number of statements run, on a copy what of its contents is not as before, and whether it was kept."""
     is_generated = pinned.rollback is None or pinned.rollback_source == "generated"
     as_rehearsed = pinned.rollback is not None and not (is_generated and _went_before(job, current, before))
-    text = pinned.rollback if pinned.rollback is not None and as_rehearsed else _generated(job, current, pinned, goal)
+    text = (
+        pinned.rollback
+        if pinned.rollback is not None and as_rehearsed
+        else _generated(job, current, pinned, before, goal)
+    )
     if not text.strip():
         job.log.info("the database is as before already")
         history.delete(job.ledger, [current.version])
@@ -252,6 +256,8 @@ def _undo(
 
     if is_generated and not job.on_copy:
         refuse_unless_inserted(job, current, text)
+        if as_rehearsed and pinned.rollback_proven:
+            refuse_where_rows_were_met(job, current, pinned, before)
     for segment in todo:
         _refuse_dropping_what_was_there(current, segment, goal, _moves_search_path(todo))
     done = attempts.committed_rollback_segments(job.ledger, current.id, text)
@@ -327,7 +333,7 @@ def _took_effect(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> b
     return bool(read_doing(job.ledger, current, _as_deployed(job, current, pinned), before, now).own(before, now))
 
 
-def _generated(job: Job, current: Attempt, pinned: Pinned, goal: Goal) -> str:
+def _generated(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal) -> str:
     """A rollback from the facts, for a migration that brings none; empty where nothing differs."""
     manifest = plan.manifest_of(job.ledger, pinned.deployment_id, pinned.version)
     if manifest.rollback == "none":
@@ -338,7 +344,12 @@ def _generated(job: Job, current: Attempt, pinned: Pinned, goal: Goal) -> str:
     now = job.guard.read_facts("all")
     goes = goal.going if goal.made else None
     found = generate_rollback(
-        goal.reachable(now), now, migration_sql=pinned.sql, compared=job.contents is not None, goes=goes
+        goal.reachable(now),
+        now,
+        migration_sql=pinned.sql,
+        compared=job.contents is not None,
+        wrote=verbs_of(job.ledger, current, before),
+        goes=goes,
     )
     if found.refusals:
         raise NoRollbackError(current.stem, [str(refusal) for refusal in found.refusals])

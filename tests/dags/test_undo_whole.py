@@ -203,3 +203,38 @@ def test_a_row_that_somebody_else_was_quicker_to_make_is_not_deleted(demo_cluste
     assert undo.state == "failed"
     assert "1 were inserted in the rehearsal, and here none" in undo.text
     assert seen(demo_cluster, name).rows["storage.buckets"].startswith("1 ")
+
+
+@pytest.mark.acceptance
+def test_rows_that_were_met_here_alone_are_not_called_as_before(demo_cluster: Cluster, tmp_path: Path) -> None:
+    """The rehearsal's delete met no row; by the time of the deployment there was one. Where there is none, it is undone."""
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    (folder / f"{STEM}.sql").write_text(
+        "delete from storage.buckets where id = 'old'; alter table storage.buckets add column note text;"
+    )
+    for meanwhile_there in (False, True):
+        name = fresh(demo_cluster, "")
+
+        def meanwhile(name: str = name, is_there: bool = meanwhile_there) -> None:
+            with psycopg.connect(demo_cluster.url(database=name), autocommit=True) as connection:
+                if is_there:
+                    connection.execute("insert into storage.buckets (id, name) values ('old', 'old')")
+
+        before = seen(demo_cluster, name)
+        result = deploy(
+            demo_cluster,
+            name,
+            folder,
+            tmp_path / f"backups_{meanwhile_there}",
+            when="rehearsal passed",
+            during=meanwhile,
+        )
+        assert result.state == "success", result.text[-4000:]
+        undo = undo_all(demo_cluster, name, tmp_path / f"nothing_{meanwhile_there}")
+        if meanwhile_there:
+            assert undo.state == "failed"
+            assert "line 1 met none in the rehearsal, and here rows were deleted" in undo.text
+        else:
+            assert undo.state == "success", undo.text[-4000:]
+            assert seen(demo_cluster, name).difference(before) == ""

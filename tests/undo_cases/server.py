@@ -27,6 +27,9 @@ _SETTINGS = (
     "-c full_page_writes=off -c wal_level=logical -c autovacuum=off -c max_prepared_transactions=5 -c jit=off"
 )
 
+_SHM = Path("/dev/shm")
+_ENOUGH = 2 << 30
+
 
 @dataclass(frozen=True)
 class Server:
@@ -70,7 +73,7 @@ def binaries(wanted: str) -> Path:
 def started(bindir: Path) -> Iterator[Server]:
     """A cluster with roles and template; nothing of it stays."""
     root = os.geteuid() == 0
-    with tempfile.TemporaryDirectory(prefix="pg-deploy-undo-cases-") as folder:
+    with tempfile.TemporaryDirectory(prefix="pg-deploy-undo-cases-", dir=_memory()) as folder:
         if root:
             shutil.chown(folder, "postgres", "postgres")
         data = Path(folder) / "data"
@@ -86,6 +89,11 @@ def started(bindir: Path) -> Iterator[Server]:
             yield server
         finally:
             _run(root, bindir / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+
+
+def _memory() -> Path | None:
+    """A database is made and dropped for each case, which waits for a disk more than for anything else."""
+    return _SHM if _SHM.is_dir() and shutil.disk_usage(_SHM).free > _ENOUGH else None
 
 
 def _prepare(server: Server) -> None:

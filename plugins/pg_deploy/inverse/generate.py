@@ -62,16 +62,18 @@ def generate_rollback(
     *,
     migration_sql: str = "",
     compared: bool = False,
+    wrote: frozenset[str] | None = None,
     goes: Callable[[Iterable[Fact]], AbstractSet[Key]] | None = None,
 ) -> GeneratedRollback:
     """The SQL that leads from `after` back to `before`, what it cannot do, and what it would remove. Pure.
 
     Renames are known by the addresses of the facts, changes of rows from `migration_sql`, the text that led from `before` to
     `after`. With `compared`, values are compared before the answer counts, so types are changed back that may lose some.
+    `wrote` says which of "inserted", "updated", "deleted" its transactions did to any row: a statement that met none changed nothing.
     What `goes` says of the facts of both goes next, with what an older migration of the same set made: nothing is done for it.
     """
     renaming = take_back_names(before, after)
-    draft = Draft(before.by_key, renaming.facts, after.server_version, compared=compared)
+    draft = Draft(before.by_key, renaming.facts, after.server_version, compared=compared, wrote=wrote)
     draft.add(Phase.RENAME, *renaming.statements)
     difference = compare(before, Facts(frozenset(renaming.facts.values()), after.server_version, after.read_at))
     differing: set[Key] = {(fact.kind, fact.identity) for fact in (*difference.added, *difference.removed)}

@@ -8,10 +8,17 @@ from dataclasses import dataclass, field
 
 from pg_deploy.inverse.inserted import deletes_of
 from pg_deploy.inverse.model import Draft, Key, Phase, Refusal
-from pg_deploy.inverse.names import identifier, own_name, owner_of
+from pg_deploy.inverse.names import identifier, own_name, owner_of, schema_of
 from pg_deploy.parsing.cutting import parse
 from pg_deploy.parsing.statements import Statement, split
 from pg_deploy.parsing.tree import Fields, fields, items, opened, text
+
+_COUNTED_AS = {
+    "InsertStmt": frozenset({"inserted", "updated"}),
+    # To another partition a row goes by being deleted and inserted.
+    "UpdateStmt": frozenset({"updated", "deleted"}),
+    "DeleteStmt": frozenset({"deleted"}),
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,12 @@ class RowChange:
     table: str
     statement: Fields = field(default_factory=dict, compare=False, repr=False)
     """What it says, where it inserts."""
+    counted_as: frozenset[str] | None = None
+    """What the server counts where it changes a row, of "inserted", "updated", "deleted"; None: it counts nothing for sure."""
+
+    def changed_rows(self, wrote: frozenset[str] | None) -> bool:
+        """Whether it may have changed a row, by what the transactions of the whole migration did to any."""
+        return wrote is None or self.counted_as is None or bool(self.counted_as & wrote)
 
 
 def read_row_changes(sql: str, made: Iterable[Key] = (), there: Iterable[Key] = ()) -> tuple[RowChange, ...]:
@@ -56,8 +69,15 @@ def _changes(sql: str, statements: Sequence[Statement], made: set[Key], there: s
             if columns and all(("column", f"{table}.{identifier(column)}") in new for column in columns):
                 continue
         inserts = stmt if name == "InsertStmt" else {}
-        found.append(RowChange(statement.line, statement.summary, table, inserts))
+        counted = None if stmt.get("withClause") or not _is_counted(table, there) else _COUNTED_AS.get(name)
+        found.append(RowChange(statement.line, statement.summary, table, inserts, counted))
     return tuple(found)
+
+
+def _is_counted(table: str, there: AbstractSet[Key]) -> bool:
+    """Whether each row of it that is written is counted: pg_cron's are left out of the counts, and a foreign partition has none."""
+    is_left_out = schema_of(table) == "cron" if table else True
+    return ("table", table) in there and not is_left_out and not any(kind == "foreign table" for kind, _ in there)
 
 
 class _New:
@@ -109,6 +129,9 @@ def add_row_refusals(draft: Draft, sql: str, going: AbstractSet[Key] = frozenset
     statements = split(sql, file="migration")
     # What goes next, with what an older migration of the set made, takes its rows along. The last inserted may need those before.
     for change in reversed(_changes(sql, statements, draft.gone | going, draft.before.keys() - going)):
+        if not change.changed_rows(draft.wrote):
+            draft.remarks.append(f"line {change.line} met no row in the rehearsal: {change.summary}")
+            continue
         deletes = deletes_of(change.table, change.statement, draft) if draft.compared else ()
         if deletes:
             draft.add(Phase.ROWS_OFF, *deletes)

@@ -54,7 +54,7 @@ from pg_deploy.settings import SHOWN_SINGLY
 from pg_deploy.snapshot import take_snapshot
 from pg_deploy.undo.contents import read_contents
 from pg_deploy.undo.early import CANNOT
-from pg_deploy.undo.losses import count_losses, rows_that_stay
+from pg_deploy.undo.losses import count_losses, rows_that_stay, verbs_of
 from pg_deploy.undo.own import names_of_changes
 from pg_deploy.undo.witnesses import CHANGES
 from pg_deploy.verify import verify
@@ -326,12 +326,13 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
             raise AccessDiffersError(migration.stem, against)
         with job.guard.session("losses") as connection:
             lost = [str(each) for each in count_losses(connection, before, after, after)]
+            wrote = verbs_of(job.ledger, first, before)
         step = "rollback"
         if migration.rollback is None:
             found.rollback_s = _generated(job, stage, migration, before, after, found, keep=keep)
         else:
             found.rollback_s = _roll_back(job, stage, migration, found)
-        lost += rows_that_stay(migration.file.sql, migration.rollback or found.generated)
+        lost += rows_that_stay(migration.file.sql, migration.rollback or found.generated, before.by_key, wrote)
         if found.rollback_s is not None:
             found.lost += lost
         if found.rollback_s is not None and not found.only_tried:
@@ -406,7 +407,11 @@ def _generated(
     if migration.manifest.rollback == "none":
         found.cannot_be_undone = migration.manifest.rollback_reason
         return None
-    made = generate_rollback(before, after, migration_sql=migration.file.sql, compared=job.contents is not None)
+    current = attempts.latest(job.ledger, migration.version)
+    wrote = verbs_of(job.ledger, current, before) if current is not None else None
+    made = generate_rollback(
+        before, after, migration_sql=migration.file.sql, compared=job.contents is not None, wrote=wrote
+    )
     if made.refusals:
         found.cannot_be_undone = "; ".join(map(str, made.refusals))
         return None
@@ -417,7 +422,6 @@ def _generated(
         return None
     on_copy = migration.with_generated(made.sql)
     plan.add_generated(job.ledger, on_copy, job.deployment_id, proven=False)
-    current = attempts.latest(job.ledger, migration.version)
     try:
         seconds = _roll_back(job, stage, migration, found, keep=keep)
     except PgDeployError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psycopg
@@ -13,6 +14,7 @@ from pg_deploy.catalog.diff import compare
 from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.errors import NoRollbackError
+from pg_deploy.inverse.model import Key
 from pg_deploy.inverse.names import own_name, owner_of, parts
 from pg_deploy.inverse.order import dependents
 from pg_deploy.inverse.rows import read_row_changes
@@ -64,14 +66,19 @@ def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts
     return tuple(found)
 
 
-def rows_that_stay(migration_sql: str, rollback: str | None) -> list[str]:
-    """One sentence for each statement that changed rows which were there before, and that `rollback` does not take back. Pure."""
+def rows_that_stay(
+    migration_sql: str, rollback: str | None, there: Iterable[Key] = (), wrote: frozenset[str] | None = None
+) -> list[str]:
+    """One sentence for each statement that changed rows which were there before, and that `rollback` does not take back. Pure.
+
+    `wrote`: what was done to any row, as verbs_of() has it, of what was `there` before.
+    """
     restored = _restored_by(rollback)
     return [
         f"rows changed by line {change.line} ({change.summary}) stay changed: a rollback restores the schema, only the "
         "backup restores data"
-        for change in read_row_changes(migration_sql)
-        if change.table not in restored
+        for change in read_row_changes(migration_sql, there=there)
+        if change.table not in restored and change.changed_rows(wrote)
     ]
 
 
@@ -90,6 +97,36 @@ def built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
         f"{kind} {identity}, which {'goes with it' if (kind, identity) in along else 'stops the rollback'}"
         for kind, identity in sorted(needing)
     )
+
+
+def verbs_of(connection: Connection, current: Attempt, before: Facts) -> frozenset[str] | None:
+    """Which of "inserted", "updated", "deleted" the attempt's transactions did to any row, as they counted. Reads only.
+
+    None where nobody may have counted: the ledger was older than the snapshots that hold addresses.
+    """
+    if before.objects is None:
+        return None
+    rows = evidence.of_attempt(connection, current.id, WRITTEN)
+    return frozenset(verb for each in from_details(row.detail for row in rows) for verb in each.by_verb)
+
+
+def refuse_where_rows_were_met(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> None:
+    """Before a rollback that was generated where a statement met no row: it must have met none here either.
+
+    Raises NoRollbackError. Reads only.
+    """
+    after = job.snapshot_of(current, "after")
+    made = after.by_key.keys() - before.by_key.keys() if after is not None else frozenset()
+    deleted = {change.table for change in read_row_changes(pinned.rollback or "")}
+    verbs = verbs_of(job.ledger, current, before) or frozenset()
+    reasons = [
+        f"rows of {change.table}: line {change.line} met none in the rehearsal, and here rows were "
+        f"{' and '.join(sorted(verbs & change.counted_as))}: {change.summary}"
+        for change in read_row_changes(pinned.sql, made, before.by_key)
+        if change.counted_as and change.counted_as & verbs and not (change.statement and change.table in deleted)
+    ]
+    if reasons:
+        raise NoRollbackError(current.stem, reasons)
 
 
 def refuse_unless_inserted(job: Job, current: Attempt, rollback: str) -> None:
@@ -114,10 +151,15 @@ def refuse_unless_inserted(job: Job, current: Attempt, rollback: str) -> None:
         raise NoRollbackError(current.stem, reasons)
 
 
-def say_what_stays(job: Job, current: Attempt, pinned: Pinned) -> None:
+def say_what_stays(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> None:
     """Log, and keep as evidence, which rows stay as the migration changed them, their keys, and where older ones are."""
     restored = _restored_by(pinned.rollback)
-    changes = [change for change in read_row_changes(pinned.sql) if change.table not in restored]
+    wrote = verbs_of(job.ledger, current, before)
+    changes = [
+        change
+        for change in read_row_changes(pinned.sql, there=before.by_key)
+        if change.table not in restored and change.changed_rows(wrote)
+    ]
     if not changes:
         return
     with job.target.session(f"rollback {current.version}") as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.drift import Drift, drift_lines, read_drift, record_drift
@@ -32,7 +33,7 @@ from pg_deploy.rollback import roll_back
 from pg_deploy.server.pooler import refuse_pooler_before
 from pg_deploy.session import Connection, Target
 from pg_deploy.undo.early import refuse_without_way_back
-from pg_deploy.undo.losses import Lost, built_on, count_losses
+from pg_deploy.undo.losses import Lost, built_on, count_losses, verbs_of
 from pg_deploy.undo.plan import choose, refuse_needed_by_later
 from pg_deploy.undo.policies import read_policies, restore_policies
 from pg_deploy.undo.proof import going_with, only_own, undo_goal
@@ -235,7 +236,8 @@ def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozens
     after = only_own(before, after, own)
     remarks: tuple[str, ...] = ()
     if pinned.rollback is None:
-        text, remarks = _generate(connection, pinned, before, after, made)
+        wrote = verbs_of(connection, current, before)
+        text, remarks = _generate(connection, pinned, (before, after), wrote, made)
         pinned = replace(pinned, rollback=text, rollback_source="generated")
     goal = undo_goal(before, after, now, made=made)
     undoing = Undoing(
@@ -256,18 +258,18 @@ def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozens
 
 
 def _generate(
-    connection: Connection, pinned: Pinned, before: Facts, after: Facts, made: frozenset[Key]
+    connection: Connection,
+    pinned: Pinned,
+    facts: tuple[Facts, Facts],
+    wrote: frozenset[str] | None,
+    made: frozenset[Key],
 ) -> tuple[str, tuple[str, ...]]:
-
     manifest = plan.manifest_of(connection, pinned.deployment_id, pinned.version)
     if manifest.rollback == "none":
         raise NoRollbackError(pinned.stem, [f"it declares that it cannot be undone: {manifest.rollback_reason}"])
-    alone = generate_rollback(before, after, migration_sql=pinned.sql)
-    found = (
-        generate_rollback(before, after, migration_sql=pinned.sql, goes=lambda facts: going_with(made, facts))
-        if made
-        else alone
-    )
+    generate = partial(generate_rollback, *facts, migration_sql=pinned.sql, wrote=wrote)
+    alone = generate()
+    found = generate(goes=lambda facts: going_with(made, facts)) if made else alone
     if (found.sql, found.refusals) == (alone.sql, alone.refusals):
         # Nothing of the set makes a difference: it is what the rehearsal looked at.
         refuse_without_way_back(connection, pinned)
