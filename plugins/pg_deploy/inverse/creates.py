@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.columns import add_generated_column, add_view_columns
 from pg_deploy.inverse.definitions import create_more, create_range
-from pg_deploy.inverse.drops import attached, backing_constraint
+from pg_deploy.inverse.drops import backing_constraint, comes_before_joining, rejoins
 from pg_deploy.inverse.model import ByKey, Draft, Phase
 from pg_deploy.inverse.names import identifier, literal, own_name, owner_of, role, storage_options
 from pg_deploy.inverse.order import needed_first, relation_of
@@ -39,6 +41,8 @@ def add_creates(draft: Draft) -> None:
             add_sequence(draft, fact)
             continue
         statements = create(fact, draft.before)
+        if comes_before_joining(key, draft):
+            statements = without_attaching(statements)
         if not statements:
             draft.refuse(key, "it was dropped or changed, and the facts do not hold its whole definition")
             continue
@@ -66,7 +70,10 @@ def _add_marks(draft: Draft, fact: Fact) -> None:
     index = draft.before.get(("index", f"{owner_of(owner_of(fact.identity))}.{own_name(fact.identity)}"))
     if index is None or relation_of(index) != owner_of(fact.identity):
         return
-    draft.add(Phase.CREATE, *create_index(index)[1:])
+    marks = create_index(index)[1:]
+    draft.add(
+        Phase.CREATE, *(without_attaching(marks) if comes_before_joining((fact.kind, fact.identity), draft) else marks)
+    )
     # A partition's own constraint comes with the parent's, under a name that the server chooses.
     for key, part in sorted(draft.before.items()):
         if key[0] == "index" and part.properties.get("attached to") == index.identity:
@@ -153,6 +160,11 @@ def create_type(fact: Fact) -> tuple[str, ...]:
     return ()
 
 
+def without_attaching(statements: Iterable[str]) -> tuple[str, ...]:
+    """`statements` on an index whose table joins its parent afterwards: the parent's index then takes the one that is there."""
+    return tuple(each for each in statements if not each.startswith("alter index ") or " attach partition " not in each)
+
+
 def create_index(fact: Fact) -> tuple[str, ...]:
     """The index, attached, marked and measured as it was; none where it was left invalid."""
     p, name = fact.properties, own_name(fact.identity)
@@ -205,19 +217,16 @@ def _comes_with_another(fact: Fact, draft: Draft) -> bool:
     if fact.kind == "column" and kind in ("view", "materialized view"):
         return True
     if fact.kind in ("column", "constraint") and fact.properties.get("inherited") == "only":
-        return True
+        return not rejoins(draft, relation or "") or _is_made_for_parent(fact, draft)
     if fact.kind == "index" and backing_constraint(fact, draft.before) in draft.made:
         return True
     if fact.kind == "operator family" and ("operator class", fact.identity) in draft.made:
         return True
     if (fact.kind, fact.identity) in draft.needs_before.clones and fact.kind in ("trigger", "constraint"):
         return True
-    if fact.kind == "index" and "attached to" in fact.properties:
-        if ("index", str(fact.properties["attached to"])) in draft.made and backing_constraint(fact, draft.before):
-            return True
-        if attached(draft, relation or ""):
-            # ATTACH PARTITION takes the index that is there, or makes one.
-            return bool(backing_constraint(fact, draft.before))
+    parent_index = ("index", str(fact.properties.get("attached to")))
+    if fact.kind == "index" and parent_index in draft.made and backing_constraint(fact, draft.before):
+        return True
     if fact.kind == "sequence" and str(fact.properties.get("owned by", "")).endswith(" (identity)"):
         return True
     if fact.kind == "trigger" and kind == "table":
@@ -225,6 +234,20 @@ def _comes_with_another(fact: Fact, draft: Draft) -> bool:
         parents = table.properties.get("inherits", []) if "partition bound" in table.properties else []
         return any(("trigger", f"{parent}.{own_name(fact.identity)}") in draft.made for parent in parents)
     return False
+
+
+def _is_made_for_parent(fact: Fact, draft: Draft) -> bool:
+    """Whether the parent's, of which it is a copy, is made again, and this one with it."""
+    table = draft.before.get(("table", relation_of(fact) or ""))
+    named = (
+        {f"{parent}.{own_name(fact.identity)}" for parent in table.properties.get("inherits", ())} if table else set()
+    )
+    needed = draft.needs_before.of.get((fact.kind, fact.identity), set())
+    return any(
+        (kind, identity) in draft.made and (identity in named or (kind, identity) in needed)
+        for kind, identity in draft.made
+        if kind == fact.kind and identity != fact.identity
+    )
 
 
 def _may_build_concurrently(fact: Fact, draft: Draft) -> bool:

@@ -174,6 +174,26 @@ def attached(draft: Draft, relation: str) -> bool:
     return "partition bound" in old and old["partition bound"] != new.get("partition bound")
 
 
+def rejoins(draft: Draft, relation: str) -> bool:
+    """Whether the rollback makes that table a partition, or an heir, of a parent that it is none of now."""
+    old, new = draft.before.get(("table", relation)), draft.after.get(("table", relation))
+    if old is None or new is None:
+        return False
+    return attached(draft, relation) or not {*old.properties.get("inherits", ())} <= {
+        *new.properties.get("inherits", ())
+    }
+
+
+def comes_before_joining(key: Key, draft: Draft) -> bool:
+    """Whether that part of a table has to be there when it joins its parent, which asks for it or would make one of another name."""
+    fact = draft.before.get(key)
+    if fact is None or not rejoins(draft, relation_of(fact) or ""):
+        return False
+    if key[0] == "constraint":
+        return fact.properties.get("inherited") == "only"
+    return key[0] == "index" and "attached to" in fact.properties
+
+
 def _is_clone(trigger: Fact, draft: Draft) -> bool:
     """Whether a partition has the trigger from its parent, which loses it in the same rollback."""
     if (trigger.kind, trigger.identity) in draft.needs_after.clones:

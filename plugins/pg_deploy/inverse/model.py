@@ -33,14 +33,15 @@ class Phase(IntEnum):
     IN_PLACE = 6
     DROP = 7
     ALTER = 8
-    CREATE = 9
-    DEFAULT_ON = 10
-    OWNER = 11
-    RIGHTS = 12
-    COMMENT_ON = 13
-    CLUSTER = 14
-    SCHEDULE = 15
-    CONCURRENTLY = 16
+    JOIN = 9
+    CREATE = 10
+    DEFAULT_ON = 11
+    OWNER = 12
+    RIGHTS = 13
+    COMMENT_ON = 14
+    CLUSTER = 15
+    SCHEDULE = 16
+    CONCURRENTLY = 17
 
 
 @dataclass(frozen=True, order=True)

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pg_deploy.inverse.drops import comes_before_joining
 from pg_deploy.inverse.model import RELATIONS, Draft, Key, Phase, Step
 from pg_deploy.inverse.names import owner_of
 from pg_deploy.inverse.order import relation_of
@@ -19,6 +20,8 @@ class _Places:
     makes: dict[Key, list[int]]
     alters: dict[Key, list[int]]
     releases: dict[Key, list[int]]
+    joins: dict[Key, list[int]]
+    """Those of `alters` that give a partition, or an heir, back to its parent."""
 
 
 def in_order(draft: Draft) -> list[Step]:
@@ -59,7 +62,7 @@ def _sorted(steps: list[Step], draft: Draft) -> list[Step]:
 
 
 def _places(steps: list[Step]) -> _Places:
-    places = _Places({}, {}, {}, {})
+    places = _Places({}, {}, {}, {}, {})
     for number, step in enumerate(steps):
         if step.subject is None:
             continue
@@ -71,6 +74,8 @@ def _places(steps: list[Step]) -> _Places:
         elif step.makes:
             where = places.makes
         where.setdefault(step.subject, []).append(number)
+        if step.phase is Phase.JOIN:
+            places.joins.setdefault(step.subject, []).append(number)
     return places
 
 
@@ -91,8 +96,12 @@ def _constraints(places: _Places, draft: Draft) -> Iterable[tuple[int, int]]:
     for key, numbers in places.makes.items():
         yield from ((first, number) for first in freed.get(key[1], ()) for number in numbers)
         yield from ((number, second) for second in places.alters.get(key, ()) for number in numbers)
+        comes_before = comes_before_joining(key, draft)
         for other in draft.needs_before.of.get(key, ()):
+            joins = places.joins.get(other, ()) if comes_before else ()
+            yield from ((number, second) for second in joins for number in numbers)
             firsts = [*places.makes.get(other, ()), *places.alters.get(other, ())]
+            firsts = [first for first in firsts if first not in joins]
             yield from ((first, number) for first in firsts for number in numbers)
     for key, numbers in places.alters.items():
         for other in draft.needs_before.of.get(key, ()):

@@ -80,12 +80,10 @@ def _add_parents(draft: Draft, old: Fact, new: Fact) -> None:
         draft.add(Phase.DEFAULT_OFF, f"alter table {now[0]} detach partition {old.identity}")
     if "partition bound" in before and before["partition bound"] != after.get("partition bound"):
         bound = str(before["partition bound"])
-        draft.add(Phase.CREATE, f"alter table {was[0]} attach partition {old.identity} {bound}")
+        draft.add(Phase.JOIN, f"alter table {was[0]} attach partition {old.identity} {bound}")
     if "partition bound" not in before and "partition bound" not in after:
         draft.add(
             Phase.DEFAULT_OFF,
             *(f"alter table {old.identity} no inherit {parent}" for parent in now if parent not in was),
         )
-        draft.add(
-            Phase.CREATE, *(f"alter table {old.identity} inherit {parent}" for parent in was if parent not in now)
-        )
+        draft.add(Phase.JOIN, *(f"alter table {old.identity} inherit {parent}" for parent in was if parent not in now))
