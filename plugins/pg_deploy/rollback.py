@@ -245,9 +245,10 @@ def _undo(
                     current, describe(difference if segment.ordinal == last else _but_for_steps_apart(difference))
                 )
             if job.contents is not None and segment.ordinal == last_transaction:
-                lost.extend(job.contents.lost(connection))
-                if is_generated and lost:
-                    raise NoRollbackError(current.stem, lost)
+                missing, ahead = job.contents.compare(connection)
+                if is_generated and missing:
+                    raise NoRollbackError(current.stem, missing)
+                lost.extend((*missing, *ahead))
         if not is_kept:
             _refuse_unless(current, describe(goal.difference(at_end[0])))
             raise NotKept

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from pg_deploy.catalog.identities import of_grant
+from pg_deploy.catalog.identities import of_grant, unquoted
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.inverse.model import ON_RELATION, RELATIONS, Key
 from pg_deploy.inverse.names import own_name, owner_of, parts
@@ -17,6 +17,15 @@ _TOKEN = re.compile(rf"(?P<body>\$(\w*)\$.*?\$\2\$)|(?P<literal>'(?:[^']|'')*')|
 _ON = re.compile(r"(?P<kind>policy|trigger|rule|table constraint|domain constraint) (?P<name>.+) on (?P<of>.+)")
 _ALIAS = re.compile(rf"({_NAME})\.({_NAME}) AS \2(?![\w\"])")
 _ROUTINES = ("function", "procedure", "aggregate")
+_OF_NO_SCHEMA = {
+    "server": r"server ",
+    "foreign data wrapper": r"foreign[ -]data wrapper ",
+    "event trigger": r"event trigger ",
+    "publication": r"publication ",
+}
+"""Kinds whose names stand alone, and how a comment or grant begins that is on one."""
+_NAMED_BY = {"server": "server", "wrapper": "foreign data wrapper"}
+"""Properties that hold such a name, unquoted."""
 _UNNAMED = (
     "schema",
     "comment",
@@ -40,6 +49,7 @@ class Wording:
             self.alike.setdefault(key[1], []).append(key)
         self.needs: dict[Key, set[Key]] = {}
         self.schemas = {now: then for (kind, now), (_, then) in changed.items() if kind == "schema"}
+        self.alone = [(kind, now, then) for (kind, now), (_, then) in changed.items() if kind in _OF_NO_SCHEMA]
         self.columns: dict[str, dict[str, str]] = {}
         self.heads: dict[str, str] = {}
         for (kind, now), (_, then) in changed.items():
@@ -95,6 +105,19 @@ class Wording:
                 return f"{found['kind']} {own_name(then[1])} on {owner_of(then[1])}"
         if fact.kind in ON_RELATION:
             return f"{self.text(owner_of(identity), set())}.{own_name(identity)}"
+        for kind, now, then in self.alone:
+            if fact.kind in ("comment", "grant"):
+                found = re.match(rf"{_OF_NO_SCHEMA[kind]}(?={re.escape(now)}(?![\w\".]))", identity)
+                if found:
+                    return found[0] + then + identity[found.end() + len(now) :]
+            end = {"user mapping": f" on server {now}", "publication schema": f" of publication {now}"}.get(
+                fact.kind, ""
+            )
+            if end and kind in ("server", "publication") and identity.endswith(end):
+                identity = identity.removesuffix(now) + then
+                break
+        if fact.kind == "user mapping":
+            return identity
         if fact.kind in ("grant", "comment", "default grant", "publication schema"):
             for old, new in self.schemas.items():
                 identity = re.sub(rf"(?<=schema ){re.escape(old)}(?![\w\"])", new.replace("\\", "\\\\"), identity)
@@ -115,6 +138,15 @@ class Wording:
     def _value(self, name: str, value: object, near: set[str], own: Key) -> object:
         if name in ("owner", "text", "enum", "roles", "options", "tags", "label"):
             return value
+        if name in _NAMED_BY and isinstance(value, str):
+            return next(
+                (
+                    unquoted(then)
+                    for kind, now, then in self.alone
+                    if kind == _NAMED_BY[name] and unquoted(now) == value
+                ),
+                value,
+            )
         if name == "schema" and isinstance(value, str):
             return self.schemas.get(value, value)
         if isinstance(value, str):

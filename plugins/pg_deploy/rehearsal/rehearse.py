@@ -307,9 +307,11 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
     try:
         first = take_snapshot(job, migration)
         with job.guard.session("contents") as connection:
-            job = replace(job, contents=read_contents(connection, migration.file.sql, migration.rollback or ""))
+            contents = read_contents(connection, migration.file.sql, migration.rollback or "")
         step = "apply"
         found.apply_s = _apply(job, stage, migration, found)
+        with job.guard.session("contents") as connection:
+            job = replace(job, contents=contents.once_applied(connection))
         step = "verify"
         failures = _verify(job, migration)
         before, after = _both_sides(job, first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -29,9 +29,10 @@ where c.relkind = 'r' and n.nspname !~ '^pg_'
   and n.nspname not in ('information_schema', 'deploy_ledger', 'supabase_migrations')
 """
 _SEQUENCES = """
-select n.nspname, c.relname from pg_catalog.pg_class c
+select n.nspname, c.relname, pg_catalog.sign(s.seqincrement)::int from pg_catalog.pg_class c
+join pg_catalog.pg_sequence s on s.seqrelid = c.oid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where c.relkind = 'S' and n.nspname !~ '^pg_' and n.nspname not in ('deploy_ledger', 'supabase_migrations')
+where n.nspname !~ '^pg_' and n.nspname not in ('deploy_ledger', 'supabase_migrations')
 """
 _STANDING = """
 select pg_catalog.pg_relation_filenode({table}::pg_catalog.regclass)::bigint, count(*),
@@ -55,6 +56,8 @@ _ROWS_STAY = frozenset(
 ) | {"analyze", "comment", "create schema", "create table", "grant", "refresh materialized view", "revoke"}
 
 Name = tuple[str, str]
+Position = tuple[int, int]
+"""The last value that was given out, and 1 where the next one is greater, -1 where it is smaller."""
 Standing = tuple[int, int, str, str]
 """File, number of rows, and sums over who wrote each row last and where it lies: as it was, if nobody wrote."""
 Buckets = Mapping[int, tuple[int, int]]
@@ -72,21 +75,41 @@ class Contents:
     values: Mapping[Name, Mapping[str, Counter[int]]]
     large: Mapping[Name, Standing]
     buckets: Mapping[Name, Mapping[str, Buckets]]
-    positions: Mapping[Name, int]
+    positions: Mapping[Name, Position]
     texts: tuple[str, ...] = ()
     may_touch: bool = False
     """Whether any statement of the texts may change rows."""
+    applied: Mapping[Name, Position] | None = None
+    """Where the sequences stood once the migration was applied: what checks and proofs drew since is not its doing."""
 
     @property
     def is_read(self) -> bool:
         """Whether any table had to be read: comparing takes its time, too."""
         return bool(self.rows or self.large)
 
-    def lost(self, connection: Connection) -> tuple[str, ...]:
-        """What the open transaction would leave otherwise, with numbers; empty where all is there again. Reads only."""
-        return tuple(self._differences(connection, read_contents(connection, *self.texts, before=self)))
+    def once_applied(self, connection: Connection) -> Contents:
+        """The same, with the positions that the migration itself left. To be called before anything else draws. Reads only."""
+        return replace(self, applied=_positions(connection))
 
-    def _differences(self, connection: Connection, now: Contents) -> Iterator[str]:
+    def compare(self, connection: Connection) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What the open transaction would leave otherwise, with numbers, and the sequences that it leaves further on. Reads only.
+
+        Nothing is lost by the latter, and on a live target nobody turns them back: others may have drawn from them since.
+        """
+        now = read_contents(connection, *self.texts, before=self)
+        moved = list(self._moved(now))
+        behind = tuple(line for line, is_behind in moved if is_behind)
+        return (*self._differences(now), *behind), tuple(line for line, is_behind in moved if not is_behind)
+
+    def _moved(self, now: Contents) -> Iterator[tuple[str, bool]]:
+        for sequence, (position, sign) in sorted(self.positions.items()):
+            stands, _ = now.positions.get(sequence, (position, sign))
+            is_behind = (stands - position) * sign < 0
+            was_left_alone = self.applied is not None and self.applied.get(sequence) == (position, sign)
+            if stands != position and (is_behind or not was_left_alone):
+                yield f"sequence {'.'.join(sequence)}: it would stand at {stands}, and stood at {position}", is_behind
+
+    def _differences(self, now: Contents) -> Iterator[str]:
         for table in sorted(self.rows):
             yield from _rows(table, self.rows[table], now.rows.get(table, 0))
             if now.rows.get(table, 0) < self.rows[table]:
@@ -109,10 +132,6 @@ class Contents:
                 least = _at_least(buckets, now.buckets.get(table, {}).get(column, {}))
                 if least:
                     yield _others(table, column, f"at least {least:,}", one=least == 1)
-        for sequence, position in sorted(self.positions.items()):
-            stands = now.positions.get(sequence)
-            if stands is not None and stands < position:
-                yield f"sequence {'.'.join(sequence)}: it would stand at {stands}, and stood at {position}"
 
 
 def _rows(table: Name, was: int, now: int) -> Iterator[str]:
@@ -168,15 +187,15 @@ def _touches(statement: Statement) -> bool:
     return statement.kind not in _ROWS_STAY
 
 
-def _positions(connection: Connection) -> dict[Name, int]:
+def _positions(connection: Connection) -> dict[Name, Position]:
     positions = {}
-    for namespace, name in connection.execute(_SEQUENCES).fetchall():
-        query = sql.SQL("select last_value - case when is_called then 0 else 1 end from {}").format(
-            sql.Identifier(namespace, name)
+    for namespace, name, sign in connection.execute(_SEQUENCES).fetchall():
+        query = sql.SQL("select last_value - case when is_called then 0 else {} end from {}").format(
+            sql.Literal(sign), sql.Identifier(namespace, name)
         )
         found = _asked(connection, query)
         if found:
-            positions[namespace, name] = int(found[0][0])
+            positions[namespace, name] = (int(found[0][0]), sign)
     return positions
 
 
