@@ -25,6 +25,8 @@ create table shop.orders (
 create table shop.events (id bigint not null, at date not null, body text, primary key (id, at)) partition by range (at);
 create table shop.events_2024 partition of shop.events for values from ('2024-01-01') to ('2025-01-01');
 create table shop.events_rest partition of shop.events default;
+create table shop.log (id int not null, at date not null default '2024-01-01', body text);
+create sequence shop.tickets owned by shop.log.id;
 create table "Old Stock".items (id int primary key, label varchar(20), tags text[], data jsonb);
 create index orders_state on shop.orders (state) where total > 0;
 create index orders_note on shop.orders (lower(note), total desc);
@@ -90,6 +92,10 @@ _VALUE = """select case t.typcategory when 'N' then '7' when 'S' then '''v''' wh
 
 PLACES: Mapping[str, str] = {
     "table": _relations("'r', 'p'"),
+    "keyless": _relations(
+        "'r', 'p'", "not exists (select from pg_catalog.pg_constraint k where k.conrelid = c.oid and k.contype = 'p')"
+    ),
+    "keyless_column": _columns("keyless", "a.attnotnull"),
     "plain": _relations("'r'", "not c.relispartition"),
     "parent": _relations("'p'"),
     "partition": """select i.inhrelid::regclass::text from pg_catalog.pg_inherits i
@@ -205,6 +211,7 @@ ALTER TABLE ADD CHECK | alter table {table} add constraint {new} check ({column}
 ALTER TABLE ADD CHECK | alter table {table} add check ({column} is null or {other} is null or true) not valid
 ALTER TABLE ADD UNIQUE | alter table {table} add constraint {spare} unique ({column}, {other})
 ALTER TABLE ADD PRIMARY KEY | alter table {table} add primary key ({column}, {other})
+ALTER TABLE ADD PRIMARY KEY | alter table {keyless} add primary key ({keyless_column})
 ALTER TABLE ADD FOREIGN KEY | alter table {table} add foreign key ({column}) references {key} not valid
 ALTER TABLE VALIDATE CONSTRAINT | alter table {table} validate constraint {constraint}
 ALTER TABLE DROP CONSTRAINT | alter table {table} drop constraint {constraint}
@@ -265,7 +272,7 @@ ALTER SEQUENCE OWNED BY | alter sequence {sequence} owned by none
 ALTER SEQUENCE OWNED BY | alter sequence {sequence} owned by {table}.{column}
 ALTER SEQUENCE RENAME | alter sequence {sequence} rename to {spare}
 ALTER SEQUENCE SET SCHEMA | alter sequence {sequence} set schema {schema}
-DROP SEQUENCE | drop sequence {sequence} | 1 | loses
+DROP SEQUENCE | drop sequence {sequence} | 3 | loses
 CREATE FUNCTION | create function {schema}.{new}(a int, b text default 'x') returns text language sql as $$ select b || a $$
 CREATE FUNCTION | create function {schema}.{spare}() returns trigger language plpgsql as $$ begin return null; end $$
 CREATE OR REPLACE FUNCTION | create or replace function shop.tax(value numeric) returns numeric language sql stable as 'select value * 0.3'

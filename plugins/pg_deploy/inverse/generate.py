@@ -85,7 +85,7 @@ def generate_rollback(
     draft.missing = {key for key in differing if key not in draft.after}
     draft.changed = differing - draft.gone - draft.missing - apart
     by_kind = {kind: {key for key in apart if key[0] == kind} for kind in _APART}
-    add_row_refusals(draft, migration_sql, going)
+    add_row_refusals(draft, migration_sql, going, after.by_key.keys())
     objects_gone, objects_missing = draft.gone - apart, draft.missing - apart
     cluster_gone, cluster_missing = draft.gone & apart, draft.missing & apart
     draft.gone, draft.missing = objects_gone, objects_missing

@@ -38,16 +38,19 @@ class RowChange:
         return wrote is None or self.counted_as is None or bool(self.counted_as & wrote)
 
 
-def read_row_changes(sql: str, made: Iterable[Key] = (), there: Iterable[Key] = ()) -> tuple[RowChange, ...]:
+def read_row_changes(
+    sql: str, made: Iterable[Key] = (), there: Iterable[Key] = (), now: Iterable[Key] = ()
+) -> tuple[RowChange, ...]:
     """The statements that write rows of tables and columns which are not among those that the migration `made`.
 
     A bare name means the one table of that name that is `there`, where the file moves its search_path. Of a name that was
     there before and is one of what was made, too, the text decides: it is the new one's from the statement on that made it.
+    `now`: what is there afterwards, under the names that it has by then.
     """
-    return _changes(sql, split(sql, file="migration"), set(made), set(there))
+    return _changes(split(sql, file="migration"), set(made), set(there), set(now))
 
 
-def _changes(sql: str, statements: Sequence[Statement], made: set[Key], there: set[Key]) -> tuple[RowChange, ...]:
+def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], now: set[Key]) -> tuple[RowChange, ...]:
     tables = {key[1] for key in (*there, *made) if key[0] == "table"}
     new = _New(made, there)
     found = []
@@ -69,7 +72,7 @@ def _changes(sql: str, statements: Sequence[Statement], made: set[Key], there: s
             if columns and all(("column", f"{table}.{identifier(column)}") in new for column in columns):
                 continue
         inserts = stmt if name == "InsertStmt" else {}
-        counted = None if stmt.get("withClause") or not _is_counted(table, there) else _COUNTED_AS.get(name)
+        counted = None if stmt.get("withClause") or not _is_counted(table, there | now) else _COUNTED_AS.get(name)
         found.append(RowChange(statement.line, statement.summary, table, inserts, counted))
     return tuple(found)
 
@@ -122,13 +125,15 @@ class _New:
         self.created |= {(kind, new + identity[len(old) :]) for kind, identity in moved}
 
 
-def add_row_refusals(draft: Draft, sql: str, going: AbstractSet[Key] = frozenset()) -> None:
+def add_row_refusals(
+    draft: Draft, sql: str, going: AbstractSet[Key] = frozenset(), now: AbstractSet[Key] = frozenset()
+) -> None:
     """Refuse what changed rows, and what was dropped and made again; remark on what cannot be read."""
     if not sql.strip():
         return
     statements = split(sql, file="migration")
     # What goes next, with what an older migration of the set made, takes its rows along. The last inserted may need those before.
-    for change in reversed(_changes(sql, statements, draft.gone | going, draft.before.keys() - going)):
+    for change in reversed(_changes(statements, draft.gone | going, draft.before.keys() - going, set(now))):
         if not change.changed_rows(draft.wrote):
             draft.remarks.append(f"line {change.line} met no row in the rehearsal: {change.summary}")
             continue

@@ -24,6 +24,8 @@ _OF_NO_SCHEMA = {
     "publication": r"publication ",
 }
 """Kinds whose names stand alone, and how a comment or grant begins that is on one."""
+_ENDS = {("user mapping", "server"): " on server ", ("publication schema", "publication"): " of publication "}
+"""What stands before such a name at the end of an identity, by the identity's kind and that of the name."""
 _NAMED_BY = {"server": "server", "wrapper": "foreign data wrapper"}
 """Properties that hold such a name, unquoted."""
 _UNNAMED = (
@@ -105,16 +107,14 @@ class Wording:
                 return f"{found['kind']} {own_name(then[1])} on {owner_of(then[1])}"
         if fact.kind in ON_RELATION:
             return f"{self.text(owner_of(identity), set())}.{own_name(identity)}"
-        for kind, now, then in self.alone:
+        for kind, called, name in self.alone:
             if fact.kind in ("comment", "grant"):
-                found = re.match(rf"{_OF_NO_SCHEMA[kind]}(?={re.escape(now)}(?![\w\".]))", identity)
-                if found:
-                    return found[0] + then + identity[found.end() + len(now) :]
-            end = {"user mapping": f" on server {now}", "publication schema": f" of publication {now}"}.get(
-                fact.kind, ""
-            )
-            if end and kind in ("server", "publication") and identity.endswith(end):
-                identity = identity.removesuffix(now) + then
+                begin = re.match(rf"{_OF_NO_SCHEMA[kind]}(?={re.escape(called)}(?![\w\".]))", identity)
+                if begin:
+                    return begin[0] + name + identity[begin.end() + len(called) :]
+            end = _ENDS.get((fact.kind, kind))
+            if end and identity.endswith(end + called):
+                identity = identity.removesuffix(called) + name
                 break
         if fact.kind == "user mapping":
             return identity

@@ -116,13 +116,13 @@ def refuse_where_rows_were_met(job: Job, current: Attempt, pinned: Pinned, befor
     Raises NoRollbackError. Reads only.
     """
     after = job.snapshot_of(current, "after")
-    made = after.by_key.keys() - before.by_key.keys() if after is not None else frozenset()
+    now = after.by_key.keys() if after is not None else frozenset()
     deleted = {change.table for change in read_row_changes(pinned.rollback or "")}
     verbs = verbs_of(job.ledger, current, before) or frozenset()
     reasons = [
         f"rows of {change.table}: line {change.line} met none in the rehearsal, and here rows were "
         f"{' and '.join(sorted(verbs & change.counted_as))}: {change.summary}"
-        for change in read_row_changes(pinned.sql, made, before.by_key)
+        for change in read_row_changes(pinned.sql, now - before.by_key.keys(), before.by_key, now)
         if change.counted_as and change.counted_as & verbs and not (change.statement and change.table in deleted)
     ]
     if reasons:
