@@ -85,8 +85,11 @@ def run_case(server: Server, case: Case) -> Outcome:
 def _run(server: Server, case: Case, *, filled: bool) -> Outcome:
     name = "case_" + re.sub(r"\W", "_", case.name)[:50]
     with server.database(name):
-        with psycopg.connect(server.url(case.role, name), autocommit=True) as connection:
-            connection.execute(case.before.encode())
+        try:
+            with psycopg.connect(server.url(case.role, name), autocommit=True) as connection:
+                connection.execute(case.before.encode())
+        except psycopg.Error as error:
+            return Outcome(case.name, case.kind, "not applied", f"what comes before it fails: {error}")
         if filled:
             with psycopg.connect(server.url("admin", name), autocommit=True) as connection:
                 fill(connection)
