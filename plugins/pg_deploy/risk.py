@@ -9,7 +9,7 @@ from typing import Any
 from pg_deploy.duration import format_duration
 from pg_deploy.inverse.grants import parse_grant
 from pg_deploy.inverse.names import owner_of
-from pg_deploy.inverse.rows import read_row_changes
+from pg_deploy.inverse.rows import Named, read_row_changes
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.statements import Lock, Statement
 from pg_deploy.undo.witnesses import CHANGES
@@ -64,7 +64,7 @@ def _rows(migration: Migration, rehearsed: Mapping[str, Any] | None) -> list[str
         for made in each.creates
         for name in _names(made.name, made.kind)
     }
-    tables = {change.table or "tables" for change in read_row_changes(migration.file.sql, made)}
+    tables = {change.table or "tables" for change in read_row_changes(migration.file.sql, Named(now=made))}
     tables |= set(rehearsed.get("written", ()) if rehearsed else ())
     if rehearsed is None:
         tables |= {

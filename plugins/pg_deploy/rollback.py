@@ -29,7 +29,7 @@ from pg_deploy.parsing.statements import Segment, segments, split
 from pg_deploy.session import Connection
 from pg_deploy.undo.early import refuse_without_way_back
 from pg_deploy.undo.kept import Kept, kept_of
-from pg_deploy.undo.losses import refuse_unless_inserted, refuse_where_rows_were_met, say_what_stays, verbs_of
+from pg_deploy.undo.losses import refuse_unless_inserted, refuse_where_rows_were_met, say_what_stays, wrote_by
 from pg_deploy.undo.mending import mend, mending_sql
 from pg_deploy.undo.proof import Goal, snapshot_goal, undo_goal
 from pg_deploy.undo.whole_set import changed_by, made_by, newer_of_run, older_of_run
@@ -349,7 +349,7 @@ def _generated(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: 
         now,
         migration_sql=pinned.sql,
         compared=job.contents is not None,
-        wrote=verbs_of(job.ledger, current, before),
+        wrote=wrote_by(job.ledger, current, before),
         goes=goes,
     )
     if found.refusals:

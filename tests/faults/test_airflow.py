@@ -59,14 +59,12 @@ class Home:
     def task_process(self, client_port: int) -> processes.Process:
         """The process of this Airflow that holds the connection with that port of its own."""
         inode = _inode(client_port)
-        for one in processes.family(self.running.pid):
-            for descriptor in Path(f"/proc/{one.pid}/fd").iterdir():
-                try:
-                    if os.readlink(descriptor) == f"socket:[{inode}]":
-                        return one
-                except OSError:
-                    continue
-        raise AssertionError(f"no process of Airflow holds port {client_port}")
+        holders = [one for one in processes.everybody() if _holds(one.pid, inode)]
+        family = {one.pid for one in processes.family(self.running.pid)}
+        for one in holders:
+            if one.pid in family:
+                return one
+        raise AssertionError(f"no process of Airflow holds port {client_port}, but {holders}")
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +168,13 @@ def _by_hand(way: str, api: Api) -> None:
         body = {"dry_run": False, "dag_run_id": run_id, "task_ids": [f"{STEM}.apply"], "only_failed": False}
         answer = api._send("POST", path, body)
     assert answer.is_success, answer.text
+
+
+def _holds(pid: int, inode: str) -> bool:
+    try:
+        return any(os.readlink(each) == f"socket:[{inode}]" for each in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
 
 
 def _inode(port: int) -> str:

@@ -6,6 +6,7 @@ import multiprocessing
 import multiprocessing.util
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,9 +34,9 @@ def _run(case: Case) -> Outcome:
         return Outcome(case.name, case.kind, "wrong", f"the case itself fails: {error!r}")
 
 
-def _run_sequence(drawn: Drawn) -> Found:
+def _run_sequence(drawn: Drawn, *, as_set: bool = False) -> Found:
     try:
-        return run_sequence(_servers[-1], drawn)
+        return run_sequence(_servers[-1], drawn, as_set=as_set)
     except Exception as error:
         return Found(Outcome(drawn.name, "", "wrong", f"it could not be drawn: {error!r}"), Statements((), (), False))
 
@@ -45,9 +46,11 @@ def run_all(cases: Iterable[Case], bindir: Path, *, workers: int = _WORKERS) -> 
     return _each(_run, cases, bindir, workers)
 
 
-def run_sequences(drawn: Iterable[Drawn], bindir: Path, *, workers: int = _WORKERS) -> Iterator[Found]:
-    """What came of each, in their order, as it comes."""
-    return _each(_run_sequence, drawn, bindir, workers)
+def run_sequences(
+    drawn: Iterable[Drawn], bindir: Path, *, workers: int = _WORKERS, as_sets: bool = False
+) -> Iterator[Found]:
+    """What came of each, in their order, as it comes; `as_sets`: each as several migrations."""
+    return _each(partial(_run_sequence, as_set=as_sets), drawn, bindir, workers)
 
 
 def _each(run: Callable[[Given], Answer], given: Iterable[Given], bindir: Path, workers: int) -> Iterator[Answer]:

@@ -11,6 +11,7 @@ from tests.undo_cases.drawing import Drawn, Statements, draw
 from tests.undo_cases.filling import fill
 from tests.undo_cases.grammar import SCHEMA
 from tests.undo_cases.server import Server
+from tests.undo_cases.sets import judge_set
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Found:
         return "\n    ".join((self.outcome.line, *self.statements.texts))
 
 
-def run_sequence(server: Server, drawn: Drawn) -> Found:
-    """Draw it and undo it, in a database of its own."""
+def run_sequence(server: Server, drawn: Drawn, *, as_set: bool = False) -> Found:
+    """Draw it and undo it, in a database of its own; `as_set`: as several migrations."""
     name = "drawn_" + drawn.name.replace("-", "_")
     url = server.url("deployer", name)
     with server.database(name):
@@ -41,6 +42,8 @@ def run_sequence(server: Server, drawn: Drawn) -> Found:
         with psycopg.connect(url, autocommit=True) as connection:
             statements = draw(connection, drawn, case)
         kinds = ", ".join(statements.kinds)
+        if as_set:
+            return Found(judge_set(server, drawn.name, kinds, statements.texts, name), statements)
         return Found(judge(server, Case(drawn.name, kinds, "", ";\n".join(statements.texts) + ";\n"), name), statements)
 
 

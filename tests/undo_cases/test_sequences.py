@@ -17,7 +17,7 @@ from tests.undo_cases.sequence import Found
 from tests.undo_cases.server import binaries
 
 FOLDER = Path(__file__).resolve().parents[1] / "cases" / "ddl"
-_COUNT = 2000
+_COUNT, _SETS = 2000, 500
 
 
 def _found(verdict: str, kind: str = "GRANT", loses: bool = False) -> Found:
@@ -65,6 +65,19 @@ def test_drawn_sequences_are_undone_or_truly_refused() -> None:
 
     line, faults = summary(found)
     print(f"seed {seed}; {line}")
+    assert (faults, [each.line for each in found if each.outcome.verdict == "wrong"]) == ([], []), (
+        f"seed {seed}; {line}"
+    )
+
+
+@pytest.mark.acceptance
+def test_drawn_sets_are_undone_whole_or_refused_before_anything_is() -> None:
+    """Else a set of migrations, deployed without a rehearsal, is undone half way, or what it did is taken for another's."""
+    cases = [case for path in sorted(FOLDER.glob("*.yaml")) if not (case := read_case(path)).superuser]
+    seed = f"{date.today():%Y%m%d}-sets"
+    found = list(run_sequences(draw_all(cases, seed, _SETS), binaries(""), as_sets=True))
+
+    line, faults = summary(found, as_sets=True)
     assert (faults, [each.line for each in found if each.outcome.verdict == "wrong"]) == ([], []), (
         f"seed {seed}; {line}"
     )

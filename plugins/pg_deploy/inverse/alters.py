@@ -138,7 +138,12 @@ def _add_composite(draft: Draft, key: Key, before: list[str], after: list[str]) 
                 draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}")
         return
     renamed = [(old, new) for old, new in zip(before, after, strict=False) if old != new]
-    if len(before) == len(after) and all(_type_of(old) == _type_of(new) for old, new in renamed):
+    called = {_first_word(each) for each in after}
+    is_same = len(before) <= len(after) and all(_type_of(old) == _type_of(new) for old, new in renamed)
+    # A name that is still there, and elsewhere, tells that one before it was dropped.
+    if is_same and not any(_first_word(old) in called for old, _ in renamed):
+        for each in reversed(after[len(before) :]):
+            draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}")
         for old, new in renamed:
             draft.add(Phase.ALTER, f"{alter} rename attribute {_first_word(new)} to {_first_word(old)}")
         return

@@ -26,7 +26,7 @@ from pg_deploy.inverse.needs import needs_of
 from pg_deploy.inverse.publications import add_publication_schemas
 from pg_deploy.inverse.renames import Renaming, take_back_names
 from pg_deploy.inverse.replacing import find_replaced
-from pg_deploy.inverse.rows import add_row_refusals
+from pg_deploy.inverse.rows import Wrote, add_row_refusals, tables_named
 from pg_deploy.inverse.steps import in_order
 
 _APART = frozenset(
@@ -62,14 +62,14 @@ def generate_rollback(
     *,
     migration_sql: str = "",
     compared: bool = False,
-    wrote: frozenset[str] | None = None,
+    wrote: Wrote | None = None,
     goes: Callable[[Iterable[Fact]], AbstractSet[Key]] | None = None,
 ) -> GeneratedRollback:
     """The SQL that leads from `after` back to `before`, what it cannot do, and what it would remove. Pure.
 
     Renames are known by the addresses of the facts, changes of rows from `migration_sql`, the text that led from `before` to
     `after`. With `compared`, values are compared before the answer counts, so types are changed back that may lose some.
-    `wrote` says which of "inserted", "updated", "deleted" its transactions did to any row: a statement that met none changed nothing.
+    `wrote` says what its transactions did to rows: a statement that met none changed nothing.
     What `goes` says of the facts of both goes next, with what an older migration of the same set made: nothing is done for it.
     """
     renaming = take_back_names(before, after)
@@ -85,7 +85,7 @@ def generate_rollback(
     draft.missing = {key for key in differing if key not in draft.after}
     draft.changed = differing - draft.gone - draft.missing - apart
     by_kind = {kind: {key for key in apart if key[0] == kind} for kind in _APART}
-    add_row_refusals(draft, migration_sql, going, after.by_key.keys())
+    add_row_refusals(draft, migration_sql, tables_named(before, after), going)
     objects_gone, objects_missing = draft.gone - apart, draft.missing - apart
     cluster_gone, cluster_missing = draft.gone & apart, draft.missing & apart
     draft.gone, draft.missing = objects_gone, objects_missing

@@ -115,8 +115,8 @@ class Draft:
     """Indexes that are built outside of the transaction."""
     compared: bool = False
     """Whether the values are compared before this counts: then a change of type may be tried that could lose some."""
-    wrote: frozenset[str] | None = None
-    """Which of "inserted", "updated" and "deleted" the migration's transactions did to any row at all; None: nobody counted."""
+    wrote: Mapping[str, frozenset[str]] | None = None
+    """What the migration's transactions did to rows, by table, as `rows.Wrote`; None: nobody counted."""
 
     def add(self, phase: Phase, *statements: str, makes: bool = False) -> None:
         """Append statements to a phase, each without its semicolon."""

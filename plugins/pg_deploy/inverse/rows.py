@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from pg_deploy.catalog.identities import unquoted
+from pg_deploy.catalog.reader import Facts
 from pg_deploy.inverse.inserted import deletes_of
 from pg_deploy.inverse.model import Draft, Key, Phase, Refusal
-from pg_deploy.inverse.names import identifier, own_name, owner_of, schema_of
+from pg_deploy.inverse.names import identifier, own_name, owner_of, parts, schema_of
 from pg_deploy.parsing.cutting import parse
 from pg_deploy.parsing.statements import Statement, split
 from pg_deploy.parsing.tree import Fields, fields, items, opened, text
@@ -19,6 +21,39 @@ _COUNTED_AS = {
     "UpdateStmt": frozenset({"updated", "deleted"}),
     "DeleteStmt": frozenset({"deleted"}),
 }
+
+
+Wrote = Mapping[str, frozenset[str]]
+"""By table, as `schema.name`: which of "inserted", "updated" and "deleted" was done to any row of it."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """Which tables a text may name: those that were `there` before it, that are there `now`, and of both the `lone` ones."""
+
+    there: AbstractSet[Key] = frozenset()
+    now: AbstractSet[Key] = frozenset()
+    lone: AbstractSet[Key] = frozenset()
+    """The same table before and after, without partitions, heirs or rules: its rows are counted at it alone."""
+
+
+def tables_named(before: Facts, after: Facts | None) -> Named:
+    """What a migration that led from `before` to `after` may name. Pure."""
+    if after is None:
+        return Named(before.by_key.keys())
+    was = before.objects.addresses if before.objects is not None else {}
+    now = after.objects.addresses if after.objects is not None else {}
+    both = [*before.facts, *after.facts]
+    shared = {str(parent) for fact in both for parent in fact.properties.get("inherits") or ()}
+    shared |= {owner_of(fact.identity) for fact in both if fact.kind == "rule"}
+    shared |= {fact.identity for fact in both if "partition key" in fact.properties}
+    lone = {
+        key for key, address in was.items() if key[0] == "table" and now.get(key) == address and key[1] not in shared
+    }
+    return Named(before.by_key.keys(), after.by_key.keys(), lone)
+
+
+NOTHING = Named()
 
 
 @dataclass(frozen=True)
@@ -32,25 +67,32 @@ class RowChange:
     """What it says, where it inserts."""
     counted_as: frozenset[str] | None = None
     """What the server counts where it changes a row, of "inserted", "updated", "deleted"; None: it counts nothing for sure."""
+    is_compared: bool = False
+    """Whether it writes values anew which only a comparison of all values can tell to be the same."""
+    counted_at: str | None = None
+    """The one table, as `schema.name`, where it is counted; None: there may be others, as partitions."""
 
-    def changed_rows(self, wrote: frozenset[str] | None) -> bool:
-        """Whether it may have changed a row, by what the transactions of the whole migration did to any."""
-        return wrote is None or self.counted_as is None or bool(self.counted_as & wrote)
+    def did(self, wrote: Wrote) -> frozenset[str]:
+        """Which of those were counted in the transactions of the whole migration, where this statement may have done it."""
+        tables = wrote.values() if self.counted_at is None else [wrote.get(self.counted_at, frozenset())]
+        return frozenset().union(*tables) & (self.counted_as or frozenset())
+
+    def changed_rows(self, wrote: Wrote | None) -> bool:
+        """Whether it may have changed a row."""
+        return wrote is None or self.counted_as is None or bool(self.did(wrote))
 
 
-def read_row_changes(
-    sql: str, made: Iterable[Key] = (), there: Iterable[Key] = (), now: Iterable[Key] = ()
-) -> tuple[RowChange, ...]:
-    """The statements that write rows of tables and columns which are not among those that the migration `made`.
+def read_row_changes(sql: str, named: Named = NOTHING) -> tuple[RowChange, ...]:
+    """The statements that write rows of tables and columns which the migration did not make.
 
-    A bare name means the one table of that name that is `there`, where the file moves its search_path. Of a name that was
+    A bare name means the one table of that name that was there, where the file moves its search_path. Of a name that was
     there before and is one of what was made, too, the text decides: it is the new one's from the statement on that made it.
-    `now`: what is there afterwards, under the names that it has by then.
     """
-    return _changes(split(sql, file="migration"), set(made), set(there), set(now))
+    found = _changes(split(sql, file="migration"), set(named.now - named.there), set(named.there), named)
+    return tuple(change for change in found if not change.is_compared)
 
 
-def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], now: set[Key]) -> tuple[RowChange, ...]:
+def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], named: Named) -> tuple[RowChange, ...]:
     tables = {key[1] for key in (*there, *made) if key[0] == "table"}
     new = _New(made, there)
     found = []
@@ -58,6 +100,10 @@ def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], n
         (raw,) = parse(statement.brief, file="migration")
         name, stmt = opened(raw.tree)
         if not statement.writes_rows:
+            found += [
+                RowChange(statement.line, statement.summary, written, is_compared=True)
+                for written in _anew(name, stmt, new)
+            ]
             new.read(name, stmt)
             continue
         target = fields(stmt.get("relation"))
@@ -72,15 +118,34 @@ def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], n
             if columns and all(("column", f"{table}.{identifier(column)}") in new for column in columns):
                 continue
         inserts = stmt if name == "InsertStmt" else {}
-        counted = None if stmt.get("withClause") or not _is_counted(table, there | now) else _COUNTED_AS.get(name)
-        found.append(RowChange(statement.line, statement.summary, table, inserts, counted))
+        counted = None if stmt.get("withClause") or not _is_counted(table, named) else _COUNTED_AS.get(name)
+        at = ".".join(map(unquoted, parts(table))) if ("table", table) in named.lone else None
+        found.append(RowChange(statement.line, statement.summary, table, inserts, counted, counted_at=at))
     return tuple(found)
 
 
-def _is_counted(table: str, there: AbstractSet[Key]) -> bool:
+def _anew(kind: str, stmt: Fields, new: _New) -> Iterator[str]:
+    """The tables and types of which ALTER writes values anew, by an expression that is no cast, or drops them."""
+    if kind != "AlterTableStmt":
+        return
+    of = _name(stmt.get("relation"))
+    for command in (fields(each.get("AlterTableCmd")) for each in items(stmt.get("cmds"))):
+        column = ("column", f"{of}.{identifier(text(command.get('name')))}")
+        using, using_fields = opened(fields(fields(command.get("def")).get("ColumnDef")).get("raw_default"))
+        if using == "TypeCast":
+            using, using_fields = opened(using_fields.get("arg"))
+        if command.get("subtype") == "AT_AlterColumnType" and using not in ("", "ColumnRef"):
+            if ("table", of) not in new and column not in new:
+                yield of
+        elif command.get("subtype") == "AT_DropColumn" and stmt.get("objtype") == "OBJECT_TYPE":
+            yield of
+
+
+def _is_counted(table: str, named: Named) -> bool:
     """Whether each row of it that is written is counted: pg_cron's are left out of the counts, and a foreign partition has none."""
     is_left_out = schema_of(table) == "cron" if table else True
-    return ("table", table) in there and not is_left_out and not any(kind == "foreign table" for kind, _ in there)
+    known = named.there | named.now
+    return ("table", table) in known and not is_left_out and not any(kind == "foreign table" for kind, _ in known)
 
 
 class _New:
@@ -125,15 +190,18 @@ class _New:
         self.created |= {(kind, new + identity[len(old) :]) for kind, identity in moved}
 
 
-def add_row_refusals(
-    draft: Draft, sql: str, going: AbstractSet[Key] = frozenset(), now: AbstractSet[Key] = frozenset()
-) -> None:
+def add_row_refusals(draft: Draft, sql: str, named: Named, going: AbstractSet[Key] = frozenset()) -> None:
     """Refuse what changed rows, and what was dropped and made again; remark on what cannot be read."""
     if not sql.strip():
         return
     statements = split(sql, file="migration")
     # What goes next, with what an older migration of the set made, takes its rows along. The last inserted may need those before.
-    for change in reversed(_changes(statements, draft.gone | going, draft.before.keys() - going, set(now))):
+    for change in reversed(_changes(statements, draft.gone | going, draft.before.keys() - going, named)):
+        if change.is_compared:
+            if not draft.compared and _has_values(change.table, draft):
+                reason = f"line {change.line} writes its values anew, or drops some: {change.summary}"
+                draft.refusals.add(Refusal(f"values of {change.table}", reason))
+            continue
         if not change.changed_rows(draft.wrote):
             draft.remarks.append(f"line {change.line} met no row in the rehearsal: {change.summary}")
             continue
@@ -151,6 +219,14 @@ def add_row_refusals(
         unread = statement.kind in ("do", "call", "execute") or (statement.opaque and statement.kind == "select")
         if unread and "cron." not in statement.sql:
             draft.remarks.append(f"what line {statement.line} did to rows cannot be read from it: {statement.summary}")
+
+
+def _has_values(name: str, draft: Draft) -> bool:
+    """Whether it is a table, or a type that a column has; a type may be one of a table that is renamed by now, too."""
+    if ("type", name) not in draft.before:
+        return True
+    types = [str(fact.properties.get("type", "")) for key, fact in draft.before.items() if key[0] == "column"]
+    return any(each.removesuffix("[]") == name for each in types)
 
 
 def _name(range_var: object) -> str:

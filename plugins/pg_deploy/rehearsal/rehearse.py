@@ -32,6 +32,7 @@ from pg_deploy.errors import (
 from pg_deploy.execution.segments import Observer
 from pg_deploy.inverse.generate import generate_rollback
 from pg_deploy.inverse.names import parts
+from pg_deploy.inverse.rows import tables_named
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan, schema
@@ -54,7 +55,7 @@ from pg_deploy.settings import SHOWN_SINGLY
 from pg_deploy.snapshot import take_snapshot
 from pg_deploy.undo.contents import read_contents
 from pg_deploy.undo.early import CANNOT
-from pg_deploy.undo.losses import count_losses, rows_that_stay, verbs_of
+from pg_deploy.undo.losses import count_losses, rows_that_stay, wrote_by
 from pg_deploy.undo.own import names_of_changes
 from pg_deploy.undo.witnesses import CHANGES
 from pg_deploy.verify import verify
@@ -328,13 +329,15 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
             raise AccessDiffersError(migration.stem, against)
         with job.guard.session("losses") as connection:
             lost = [str(each) for each in count_losses(connection, before, after, after)]
-            wrote = verbs_of(job.ledger, first, before)
+            wrote = wrote_by(job.ledger, first, before)
         step = "rollback"
         if migration.rollback is None:
             found.rollback_s = _generated(job, stage, migration, before, after, found, keep=keep)
         else:
             found.rollback_s = _roll_back(job, stage, migration, found)
-        lost += rows_that_stay(migration.file.sql, migration.rollback or found.generated, before.by_key, wrote)
+        lost += rows_that_stay(
+            migration.file.sql, migration.rollback or found.generated, tables_named(before, after), wrote
+        )
         if found.rollback_s is not None:
             found.lost += lost
         if found.rollback_s is not None and not found.only_tried:
@@ -410,7 +413,7 @@ def _generated(
         found.cannot_be_undone = migration.manifest.rollback_reason
         return None
     current = attempts.latest(job.ledger, migration.version)
-    wrote = verbs_of(job.ledger, current, before) if current is not None else None
+    wrote = wrote_by(job.ledger, current, before) if current is not None else None
     made = generate_rollback(
         before, after, migration_sql=migration.file.sql, compared=job.contents is not None, wrote=wrote
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psycopg
@@ -14,10 +13,9 @@ from pg_deploy.catalog.diff import compare
 from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.errors import NoRollbackError
-from pg_deploy.inverse.model import Key
 from pg_deploy.inverse.names import own_name, owner_of, parts
 from pg_deploy.inverse.order import dependents
-from pg_deploy.inverse.rows import read_row_changes
+from pg_deploy.inverse.rows import NOTHING, Named, Wrote, read_row_changes, tables_named
 from pg_deploy.job import Job
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import Attempt
@@ -67,17 +65,17 @@ def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts
 
 
 def rows_that_stay(
-    migration_sql: str, rollback: str | None, there: Iterable[Key] = (), wrote: frozenset[str] | None = None
+    migration_sql: str, rollback: str | None, named: Named = NOTHING, wrote: Wrote | None = None
 ) -> list[str]:
     """One sentence for each statement that changed rows which were there before, and that `rollback` does not take back. Pure.
 
-    `wrote`: what was done to any row, as verbs_of() has it, of what was `there` before.
+    `wrote`: what was done to rows, as wrote_by() has it.
     """
     restored = _restored_by(rollback)
     return [
         f"rows changed by line {change.line} ({change.summary}) stay changed: a rollback restores the schema, only the "
         "backup restores data"
-        for change in read_row_changes(migration_sql, there=there)
+        for change in read_row_changes(migration_sql, named)
         if change.table not in restored and change.changed_rows(wrote)
     ]
 
@@ -99,15 +97,15 @@ def built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
     )
 
 
-def verbs_of(connection: Connection, current: Attempt, before: Facts) -> frozenset[str] | None:
-    """Which of "inserted", "updated", "deleted" the attempt's transactions did to any row, as they counted. Reads only.
+def wrote_by(connection: Connection, current: Attempt, before: Facts) -> Wrote | None:
+    """What the attempt's transactions did to rows, as they counted. Reads only.
 
     None where nobody may have counted: the ledger was older than the snapshots that hold addresses.
     """
     if before.objects is None:
         return None
     rows = evidence.of_attempt(connection, current.id, WRITTEN)
-    return frozenset(verb for each in from_details(row.detail for row in rows) for verb in each.by_verb)
+    return {each.table: frozenset(each.by_verb) for each in from_details(row.detail for row in rows)}
 
 
 def refuse_where_rows_were_met(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> None:
@@ -115,15 +113,13 @@ def refuse_where_rows_were_met(job: Job, current: Attempt, pinned: Pinned, befor
 
     Raises NoRollbackError. Reads only.
     """
-    after = job.snapshot_of(current, "after")
-    now = after.by_key.keys() if after is not None else frozenset()
     deleted = {change.table for change in read_row_changes(pinned.rollback or "")}
-    verbs = verbs_of(job.ledger, current, before) or frozenset()
+    wrote = wrote_by(job.ledger, current, before) or {}
     reasons = [
         f"rows of {change.table}: line {change.line} met none in the rehearsal, and here rows were "
-        f"{' and '.join(sorted(verbs & change.counted_as))}: {change.summary}"
-        for change in read_row_changes(pinned.sql, now - before.by_key.keys(), before.by_key, now)
-        if change.counted_as and change.counted_as & verbs and not (change.statement and change.table in deleted)
+        f"{' and '.join(sorted(change.did(wrote)))}: {change.summary}"
+        for change in read_row_changes(pinned.sql, tables_named(before, job.snapshot_of(current, "after")))
+        if change.did(wrote) and not (change.statement and change.table in deleted)
     ]
     if reasons:
         raise NoRollbackError(current.stem, reasons)
@@ -154,10 +150,10 @@ def refuse_unless_inserted(job: Job, current: Attempt, rollback: str) -> None:
 def say_what_stays(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> None:
     """Log, and keep as evidence, which rows stay as the migration changed them, their keys, and where older ones are."""
     restored = _restored_by(pinned.rollback)
-    wrote = verbs_of(job.ledger, current, before)
+    wrote = wrote_by(job.ledger, current, before)
     changes = [
         change
-        for change in read_row_changes(pinned.sql, there=before.by_key)
+        for change in read_row_changes(pinned.sql, tables_named(before, job.snapshot_of(current, "after")))
         if change.table not in restored and change.changed_rows(wrote)
     ]
     if not changes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pg_deploy.catalog.diff import Difference, compare
@@ -23,6 +24,8 @@ from pg_deploy.parsing.statements import Statement
 from pg_deploy.undo.proof import parts_of
 
 _IDENTIFIER = re.compile(r'"(?:[^"]|"")*"|[\w$]+')
+_FILLING = frozenset({"of", "on", "publication"})
+"""Words of an identity that are no names: "shop of publication news"."""
 _UNNAMED_CONSTRAINT = frozenset({"references", "unique", "primary", "check", "exclude", "foreign", "null"})
 # Words of a statement's kind by which it can touch a fact of that kind; a kind that is not here may be touched by any.
 _TOUCHED_BY = {
@@ -82,12 +85,8 @@ class Doing:
             may = {_key(fact) for fact in every if self._may_have_changed(fact, above)}
             own |= may - self.others - self.later
         own |= {("index", identity) for kind, identity in _beside(own) if kind == "index"} & set(map(_key, every))
-        own |= parts_of(found.added, own) | parts_of(found.removed, own)
-        # What a cascade took along names what was dropped; what names a thing by its new name was changed by the renaming.
-        gone = {_key(fact) for fact in found.removed} & own
-        along = dependents(before.by_key, gone)
-        own |= along & {_key(fact) for fact in (*found.removed, *(old for old, _ in found.changed))}
-        return frozenset(own)
+        own |= parts_of(found.added, own)
+        return frozenset(own | _taken_along(found, before, own))
 
     def doubtful(self, before: Facts, after: Facts) -> frozenset[Key]:
         """The keys of that part of the difference which may be the attempt's or another's: no witness decides. Pure."""
@@ -112,6 +111,20 @@ class Doing:
         return any(
             _changes_parts(fact, statement) and bool(names & _tokens(statement.brief)) for statement in self.statements
         )
+
+
+def _taken_along(found: Difference, before: Facts, own: AbstractSet[Key]) -> AbstractSet[Key]:
+    """What a cascade took along names what was dropped, and its parts went too; what names a label reads otherwise with it."""
+    gone = {_key(fact) for fact in found.removed}
+    changed = {_key(old): (old, new) for old, new in found.changed}
+    labels = {key for key, (old, new) in changed.items() if old.properties.get("enum") != new.properties.get("enum")}
+    along: AbstractSet[Key] = own & (gone | labels)
+    taken: set[Key] = set()
+    while along:
+        more = (dependents(before.by_key, along) & (gone | changed.keys())) | parts_of(found.removed, along)
+        along = more - taken - own
+        taken |= along
+    return taken
 
 
 def _moved_up(found: Difference, own: frozenset[Key]) -> frozenset[Key]:
@@ -206,7 +219,10 @@ def _is_named(fact: Fact, statement: Statement, tokens: frozenset[str], above: M
     if fact.kind in ("membership", "setting", "default grant"):
         words = _tokens(fact.identity) - {"to", "in", "on", "of", "for", "role", "database", "made", "by", "schema"}
         return bool(words & tokens)
-    return _plain(fact.identity) in tokens
+    if fact.kind == "dependency on extension":
+        what, _, extension = fact.identity.rpartition(" on extension ")
+        return {_plain(what), unquoted(extension).lower()} <= tokens
+    return _plain(fact.identity) in tokens or _tokens(fact.identity) - _FILLING <= tokens
 
 
 def _names_grant(fact: Fact, tokens: frozenset[str]) -> bool:

@@ -8,6 +8,7 @@ snapshots, and to leave all else as it was when the rollback began.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,9 @@ from pg_deploy.inverse.order import mentions, relation_of
 OwnOf = Callable[[Difference, Facts], frozenset[Key]]
 
 _CARRIERS = (*RELATIONS, "type", "function", "procedure", "schema")
+_ON_WHAT = re.compile(r" (?:on extension|for) \S+$")
+"""What follows the object in a dependency on an extension, or in a security label."""
+_OF_RELATION = re.compile(r"(?:policy|trigger|rule|table constraint|domain constraint) (?P<name>.+) on (?P<of>.+)")
 
 
 @dataclass(frozen=True)
@@ -184,36 +188,65 @@ def only_own(before: Facts, after: Facts, own: frozenset[Key]) -> Facts:
 
 
 def parts_of(facts: Iterable[Fact], carriers: Iterable[Key]) -> frozenset[Key]:
-    """Those of `facts` that the server drops together with one of `carriers`: an index of a table, a grant on a view."""
-    wanted = [key for key in carriers if key[0] in (*_CARRIERS, "column")]
-    names = {identity for _, identity in wanted}
-    relations = {identity for kind, identity in wanted if kind in RELATIONS}
-    columns = [key for key in wanted if key[0] == "column"]
-    tables = {owner_of(identity) for _, identity in columns}
-    return frozenset(_key(fact) for fact in facts if _is_part(fact, wanted, names, relations, columns, tables))
+    """Those of `facts` that the server drops together with one of `carriers`: an index of a table, and the index's comment."""
+    left, found = list(facts), set[Key]()
+    more = frozenset(carriers)
+    while more:
+        is_part = _Parts(more).hold
+        more = frozenset(_key(fact) for fact in left if is_part(fact))
+        found |= more
+        left = [fact for fact in left if _key(fact) not in more]
+    return frozenset(found)
 
 
-def _is_part(
-    fact: Fact, wanted: list[Key], names: set[str], relations: set[str], columns: list[Key], tables: set[str]
-) -> bool:
-    relation = relation_of(fact)
-    if relation in names:
-        return True
-    if fact.kind == "grant":
-        _, name, _ = parse_grant(fact.identity)
-        return name in names or owner_of(name) in relations
-    if fact.kind == "comment":
-        return any(
-            identity in fact.identity and mentions(fact.identity, ("table" if kind == "column" else kind, identity))
-            for kind, identity in wanted
-        )
-    if fact.kind == "sequence":
-        column = str(fact.properties.get("owned by", "")).removesuffix(" (identity)")
-        return bool(column) and (column in names or owner_of(column) in relations)
-    if fact.kind in ("index", "constraint", "statistics") and (relation in tables or fact.kind == "statistics"):
-        text = f"{relation}\n{fact.properties['definition']}"
-        return any(mentions(text, key) for key in columns)
-    return False
+class _Parts:
+    """What is a part of one of these keys."""
+
+    def __init__(self, carriers: frozenset[Key]) -> None:
+        self.keys = carriers
+        self.wanted = [key for key in carriers if key[0] in (*_CARRIERS, "column")]
+        self.names = {identity for _, identity in self.wanted}
+        self.every_name = {identity for _, identity in carriers}
+        self.relations = {identity for kind, identity in self.wanted if kind in RELATIONS}
+        self.columns = [key for key in self.wanted if key[0] == "column"]
+        self.tables = {owner_of(identity) for _, identity in self.columns}
+
+    def hold(self, fact: Fact) -> bool:
+        """Whether the fact is such a part."""
+        relation = relation_of(fact)
+        if relation in self.names:
+            return True
+        if fact.kind == "grant":
+            kind, name, _ = parse_grant(fact.identity)
+            return self._is_on(f"{kind} {name}") or owner_of(name) in self.relations
+        if fact.kind in ("comment", "security label", "dependency on extension"):
+            # A comment names a function's types of the server with their schema, where nobody else does.
+            about = _ON_WHAT.sub("", fact.identity).replace("pg_catalog.", "")
+            return self._is_on(about) or any(
+                identity in about and mentions(about, ("table" if kind == "column" else kind, identity))
+                for kind, identity in self.wanted
+            )
+        if fact.kind == "sequence":
+            column = str(fact.properties.get("owned by", "")).removesuffix(" (identity)")
+            return bool(column) and (column in self.names or owner_of(column) in self.relations)
+        if fact.kind in ("index", "constraint", "statistics") and (
+            relation in self.tables or fact.kind == "statistics"
+        ):
+            text = f"{relation}\n{fact.properties['definition']}"
+            return any(mentions(text, key) for key in self.columns)
+        return False
+
+    def _is_on(self, about: str) -> bool:
+        """Whether `about`, a kind and a name, is one of them: "index shop.orders_note", "policy own on shop.orders"."""
+        if found := _OF_RELATION.fullmatch(about):
+            return f"{found['of']}.{found['name']}" in self.every_name
+        name = about.partition(" ")[2]
+        while name:
+            # A name with a schema is one thing's alone, but for its row type's; without one the kind has to be the same.
+            if name in self.every_name and (owner_of(name) or (about.removesuffix(f" {name}"), name) in self.keys):
+                return True
+            name = name.partition(" ")[2]
+        return False
 
 
 def _part(found: Difference, wanted: Callable[[Key], bool]) -> Difference:

@@ -22,6 +22,7 @@ from pg_deploy.errors import (
 )
 from pg_deploy.inverse.generate import generate_rollback
 from pg_deploy.inverse.model import Key
+from pg_deploy.inverse.rows import Wrote
 from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, plan, schema, snapshot
@@ -33,7 +34,7 @@ from pg_deploy.rollback import roll_back
 from pg_deploy.server.pooler import refuse_pooler_before
 from pg_deploy.session import Connection, Target
 from pg_deploy.undo.early import refuse_without_way_back
-from pg_deploy.undo.losses import Lost, built_on, count_losses, verbs_of
+from pg_deploy.undo.losses import Lost, built_on, count_losses, wrote_by
 from pg_deploy.undo.plan import choose, refuse_needed_by_later
 from pg_deploy.undo.policies import read_policies, restore_policies
 from pg_deploy.undo.proof import going_with, only_own, undo_goal
@@ -236,7 +237,7 @@ def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozens
     after = only_own(before, after, own)
     remarks: tuple[str, ...] = ()
     if pinned.rollback is None:
-        wrote = verbs_of(connection, current, before)
+        wrote = wrote_by(connection, current, before)
         text, remarks = _generate(connection, pinned, (before, after), wrote, made)
         pinned = replace(pinned, rollback=text, rollback_source="generated")
     goal = undo_goal(before, after, now, made=made)
@@ -261,7 +262,7 @@ def _generate(
     connection: Connection,
     pinned: Pinned,
     facts: tuple[Facts, Facts],
-    wrote: frozenset[str] | None,
+    wrote: Wrote | None,
     made: frozenset[Key],
 ) -> tuple[str, tuple[str, ...]]:
     manifest = plan.manifest_of(connection, pinned.deployment_id, pinned.version)

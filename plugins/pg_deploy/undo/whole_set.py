@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from pg_deploy.catalog.diff import Difference, compare
+from pg_deploy.catalog.diff import compare
+from pg_deploy.catalog.reader import Facts
 from pg_deploy.inverse.model import Key
+from pg_deploy.inverse.renames import take_back_names
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import plan, snapshot
 from pg_deploy.ledger.attempt import UNFINISHED, Attempt
@@ -16,33 +19,43 @@ _UNDOABLE = ("verified", *UNFINISHED)
 
 
 def made_by(connection: Connection, older: Sequence[Attempt]) -> frozenset[Key]:
-    """The keys of all that these attempts made. Reads only."""
-    return frozenset((fact.kind, fact.identity) for did in _done(connection, older) for fact in did.added)
+    """The keys of all that these attempts made, and not merely renamed or moved. Reads only."""
+    return frozenset(key for did in _done(connection, older) for key in did.made)
 
 
 def changed_by(connection: Connection, newer: Sequence[Attempt]) -> frozenset[Key]:
     """The keys of all that these attempts made, changed or dropped. Reads only."""
-    return frozenset(
-        (fact.kind, fact.identity)
-        for did in _done(connection, newer)
-        for fact in (*did.added, *did.removed, *(old for old, _ in did.changed))
-    )
+    return frozenset(key for did in _done(connection, newer) for key in did.touched)
 
 
-_known: WeakKeyDictionary[Connection, dict[int, Difference | None]] = WeakKeyDictionary()
+@dataclass(frozen=True)
+class _Done:
+    made: frozenset[Key]
+    touched: frozenset[Key]
+
+
+_known: WeakKeyDictionary[Connection, dict[int, _Done | None]] = WeakKeyDictionary()
 """What attempts did, as long as one session to the ledger lasts: each is asked for with every other of its set."""
 
 
-def _done(connection: Connection, these: Sequence[Attempt]) -> Iterator[Difference]:
+def _done(connection: Connection, these: Sequence[Attempt]) -> Iterator[_Done]:
     known = _known.setdefault(connection, {})
     for each in these:
         if each.id not in known:
             before = snapshot.load(connection, each.id, "before")
             after = snapshot.load(connection, each.id, "after")
-            known[each.id] = compare(before, after) if before is not None and after is not None else None
+            known[each.id] = _what_was_done(before, after) if before is not None and after is not None else None
         did = known[each.id]
         if did is not None:
             yield did
+
+
+def _what_was_done(before: Facts, after: Facts) -> _Done:
+    did, renaming = compare(before, after), take_back_names(before, after)
+    added = [(fact.kind, fact.identity) for fact in did.added]
+    others = [(fact.kind, fact.identity) for fact in (*did.removed, *(old for old, _ in did.changed))]
+    made = frozenset(key for key in added if renaming.key(key) not in before.by_key)
+    return _Done(made, frozenset((*added, *others)))
 
 
 def older_of_run(connection: Connection, deployment_id: int, current: Attempt) -> tuple[Attempt, ...]:

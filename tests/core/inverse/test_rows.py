@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pg_deploy.inverse.rows import read_row_changes
+from pg_deploy.inverse.rows import Named, read_row_changes
 
 THERE = {("table", "public.t"), ("column", "public.t.price")}
 MADE = {("table", "public.t"), ("column", "public.t.price"), ("column", "public.t.more")}
@@ -46,4 +46,4 @@ SWAP = "alter table public.t rename to old; create table public.t (a int);"
 )
 def test_what_the_text_made_is_new_from_there_on(sql: str, lines: list[int]) -> None:
     """Else a swap that is filled is refused, or rows that were there are changed and nobody says so."""
-    assert [change.line for change in read_row_changes(sql, MADE, THERE)] == lines
+    assert [change.line for change in read_row_changes(sql, Named(frozenset(THERE), frozenset(MADE)))] == lines

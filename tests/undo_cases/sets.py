@@ -1,0 +1,80 @@
+"""A drawn sequence as a set of several migrations: deployed one after the other, and undone whole, the newest first."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from pg_deploy.apply import apply
+from pg_deploy.conf import RollbackConf
+from pg_deploy.errors import NoRollbackError, PgDeployError
+from pg_deploy.execution.segments import Limits
+from pg_deploy.ledger import plan
+from pg_deploy.rollback import roll_back
+from pg_deploy.snapshot import take_snapshot
+from pg_deploy.undo.undo import Undoing, look
+from pg_deploy.verify import verify
+from tests.core.working import Working, working_on
+from tests.undo_cases.case import Outcome
+from tests.undo_cases.judging import State, read_state
+from tests.undo_cases.server import Server
+
+_LIMITS = Limits(lock_budget=300, give_up_after=900)
+_MOST = 4
+
+
+def judge_set(server: Server, name: str, kinds: str, statements: Sequence[str], database: str) -> Outcome:
+    """Deploy the statements as two to four migrations, undo all of them, and compare what others see."""
+    before = read_state(server, database)
+    with tempfile.TemporaryDirectory() as folder:
+        for number, part in enumerate(_parts(name, statements), start=1):
+            # Plain files: what they open is nobody's question here.
+            (Path(folder) / f"2025010{number}000000_change.sql").write_text(";\n".join(part) + ";\n", encoding="utf-8")
+        url = server.url("deployer", database)
+        with working_on(url, Path(folder), _LIMITS, ends="deployed") as work:
+            try:
+                _deploy(work)
+            except PgDeployError as error:
+                return Outcome(name, kinds, "not applied", _line(error))
+    with tempfile.TemporaryDirectory() as nothing, working_on(url, Path(nothing), _LIMITS) as work:
+        return _undo(server, database, before, work, Outcome(name, kinds, "undone"))
+
+
+def _deploy(work: Working) -> None:
+    for migration in work.migrations:
+        take_snapshot(work.job, migration)
+        apply(work.job, migration)
+        verify(work.job, migration)
+
+
+def _undo(server: Server, database: str, before: State, work: Working, good: Outcome) -> Outcome:
+    def outcome(verdict: str, said: object) -> Outcome:
+        return Outcome(good.name, good.kind, verdict, _line(said), work.text)
+
+    try:
+        found: tuple[Undoing, ...] = look(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
+    except PgDeployError as error:
+        return outcome("refused", error)
+    plan.pin_undo(work.job.ledger, work.job.deployment_id, [each.pinned for each in found])
+    for number, each in enumerate(found):
+        try:
+            roll_back(work.job, each.pinned.version)
+        except Exception as error:
+            early = number == 0 and isinstance(error, NoRollbackError) and "does not lead back" not in str(error)
+            return outcome("refused" if early else "wrong", f"after {number} of {len(found)}: {error}")
+    # Nobody compares contents without a copy: a position that was moved on stays, and is not looked at here.
+    different = [line for line in before.differences(read_state(server, database)) if not line.startswith("sequence ")]
+    return outcome("wrong", "; ".join(different[:6])) if different else good
+
+
+def _parts(seed: str, statements: Sequence[str]) -> list[Sequence[str]]:
+    chance = random.Random(f"parts of {seed}")
+    count = min(len(statements), chance.randint(2, _MOST))
+    cuts = sorted(chance.sample(range(1, len(statements)), count - 1)) if count > 1 else []
+    return [statements[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(statements)], strict=True)]
+
+
+def _line(said: object) -> str:
+    return " | ".join(str(said).splitlines())
