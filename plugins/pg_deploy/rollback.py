@@ -463,9 +463,12 @@ def _refuse_dropping_what_was_there(current: Attempt, segment: Segment, goal: Go
     """A statement outside a transaction cannot be taken back, so it is judged from its text before it runs."""
     if segment.transactional:
         return
-    present = frozenset(identity for _, identity in goal.protected)
-    dropped = [name for statement in segment.statements for name in statement.drops]
-    there = [name.name for name in dropped if _names(name.name, present if anywhere else frozenset()) & present]
+    present: dict[str, set[str]] = {}
+    for kind, identity in goal.protected:
+        present.setdefault(kind, set()).add(identity)
+    # A type and an index may share a name.
+    dropped = [(name.name, present.get(name.kind, set())) for each in segment.statements for name in each.drops]
+    there = [name for name, alike in dropped if _names(name, alike if anywhere else frozenset()) & alike]
     if there:
         raise RollbackRefusedError(current.stem, there)
 

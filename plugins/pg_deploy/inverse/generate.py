@@ -78,7 +78,10 @@ def generate_rollback(
     difference = compare(before, Facts(frozenset(renaming.facts.values()), after.server_version, after.read_at))
     differing: set[Key] = {(fact.kind, fact.identity) for fact in (*difference.added, *difference.removed)}
     differing |= {(old.kind, old.identity) for old, _ in difference.changed}
-    going = goes(before.facts | after.facts) if goes is not None else frozenset()
+    going: AbstractSet[Key] = frozenset()
+    if goes is not None:
+        # What only became a part of it, as a key that got one of its columns, was there before and comes back.
+        going = goes(before.facts) | (goes(after.facts) - before.by_key.keys())
     differing -= going
     apart = {key for key in differing if key[0] in _APART or _scope(draft, key) == "cluster"}
     draft.gone = {key for key in differing if key not in draft.before}

@@ -72,11 +72,11 @@ class Doing:
     def own(self, before: Facts, after: Facts) -> frozenset[Key]:
         """The keys of that part of the difference which is the attempt's. Pure."""
         found = compare(before, after)
-        own = self.own_of(found, before)
+        own = self.own_of(found, before, _remade(before, after))
         return own | _renamed_along(before, after, found, own) | _moved_up(found, own)
 
-    def own_of(self, found: Difference, before: Facts) -> frozenset[Key]:
-        """As `own`, of a difference that `before` leads away from. Pure."""
+    def own_of(self, found: Difference, before: Facts, remade: frozenset[Key] = frozenset()) -> frozenset[Key]:
+        """As `own`, of a difference that `before` leads away from; `remade`: what was dropped and made again. Pure."""
         every = [*found.added, *found.removed, *(new for _, new in found.changed)]
         certain = self.rehearsed | self.written
         above = _parents([*before.facts, *found.added, *(new for _, new in found.changed)])
@@ -86,7 +86,8 @@ class Doing:
             own |= may - self.others - self.later
         own |= {("index", identity) for kind, identity in _beside(own) if kind == "index"} & set(map(_key, every))
         own |= parts_of(found.added, own)
-        return frozenset(own | _taken_along(found, before, own))
+        again = {key for key in remade if key in own or self._names(before.by_key[key], above)}
+        return frozenset(own | _taken_along(found, before, own, again))
 
     def doubtful(self, before: Facts, after: Facts) -> frozenset[Key]:
         """The keys of that part of the difference which may be the attempt's or another's: no witness decides. Pure."""
@@ -113,18 +114,34 @@ class Doing:
         )
 
 
-def _taken_along(found: Difference, before: Facts, own: AbstractSet[Key]) -> AbstractSet[Key]:
+def _remade(before: Facts, after: Facts) -> frozenset[Key]:
+    """What has its name and another address: it was dropped and made again."""
+    if before.objects is None or after.objects is None or not before.objects.is_of(after.objects):
+        return frozenset()
+    now = after.objects.addresses
+    was = before.objects.addresses.items()
+    return frozenset(key for key, address in was if key in before.by_key and now.get(key, address) != address)
+
+
+def _taken_along(found: Difference, before: Facts, own: AbstractSet[Key], again: AbstractSet[Key]) -> AbstractSet[Key]:
     """What a cascade took along names what was dropped, and its parts went too; what names a label reads otherwise with it."""
     gone = {_key(fact) for fact in found.removed}
     changed = {_key(old): (old, new) for old, new in found.changed}
     labels = {key for key, (old, new) in changed.items() if old.properties.get("enum") != new.properties.get("enum")}
     along: AbstractSet[Key] = own & (gone | labels)
-    taken: set[Key] = set()
+    # Nobody keeps the rights and comments of what is dropped and made again.
+    taken: set[Key] = set(parts_of(found.removed, again))
+    taken |= {_key(fact) for fact in found.removed if fact.kind == "sequence" and _owner(fact) in own}
+    along |= taken
     while along:
         more = (dependents(before.by_key, along) & (gone | changed.keys())) | parts_of(found.removed, along)
         along = more - taken - own
         taken |= along
     return taken
+
+
+def _owner(sequence: Fact) -> Key:
+    return ("column", str(sequence.properties.get("owned by", "")).removesuffix(" (identity)"))
 
 
 def _moved_up(found: Difference, own: frozenset[Key]) -> frozenset[Key]:

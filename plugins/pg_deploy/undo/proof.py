@@ -145,7 +145,9 @@ def undo_goal(
     What goes next, with what older migrations of the same set `made`, may stay as it is or come back. What a newer one of
     it changed (`of_the_set`) was changed by nobody else.
     """
-    going = going_with(made, before.facts | after.facts) if made else frozenset()
+    going = (
+        going_with(made, before.facts) | (going_with(made, after.facts) - before.by_key.keys()) if made else frozenset()
+    )
     whole, after = after, after if own is None else only_own(before, after, own)
     did = compare(before, after)
     others = describe(_part(compare(after, whole), lambda key: key not in doubtful))
