@@ -223,6 +223,14 @@ def _undo(
     last = todo[-1].ordinal
     at_start, kept = _what_was_there(job, before)
     present_at_start = _identities(at_start)
+    # What is built outside of the transaction comes after it.
+    apart = {
+        (made.kind, made.name)
+        for segment in todo
+        if not segment.transactional
+        for statement in segment.statements
+        for made in statement.creates
+    }
     last_transaction = max((each.ordinal for each in todo if each.transactional), default=-1)
     lost: list[str] = []
     # Where nobody else is at work, and no row is written that a deferred trigger might answer, the commit changes nothing more.
@@ -235,7 +243,7 @@ def _undo(
         if segment.transactional:
             now = read_facts_in_transaction(connection, keep_plan=True, objects="none" if quiet is None else "all")
             at_end[:] = [now]
-            dropped = [*kept.violations(connection, segment), *_lost(present_at_start, _identities(now), goal)]
+            dropped = [*kept.violations(connection, segment), *_lost(present_at_start, _identities(now) | apart, goal)]
             if dropped:
                 raise RollbackRefusedError(current.stem, dropped)
             if is_generated and segment.ordinal == last_transaction and not (as_rehearsed and pinned.rollback_proven):
