@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pg_deploy.duration import format_duration
@@ -24,7 +25,15 @@ def judge_view(view: Seen, look: Look, refreshed: str | None = None, tried: str 
     age, source = _age(view, surely, look)
     limit = _limit(view, surely, look)
     verdict = _judge(view, surely, perhaps, age, limit, look)
-    return _row(view, verdict, age, source, limit, refreshed, tried if verdict.stale else None)
+    row = _row(view, verdict, age, source, limit, refreshed, tried if verdict.stale else None)
+    return replace(row, detail={**row.detail, "held": True}) if _is_out_of_sight(view, surely, verdict, look) else row
+
+
+def _is_out_of_sight(view: Seen, surely: Sequence[Known], verdict: Verdict, look: Look) -> bool:
+    """Whether an alert that is open would end only because nobody can see any more what it was about."""
+    unseen = look.cron.hidden or (bool(surely) and all(each.unseen for each in surely))
+    untouched = view.known.quiet_since is not None and view.known.quiet_since < look.now
+    return unseen and untouched and not verdict.alert
 
 
 def _judge(

@@ -99,6 +99,24 @@ def test_a_right_that_is_missing_is_named_and_nothing_counts_as_missed(
     assert "this role may not read " in third.page
 
 
+def test_an_alert_does_not_end_because_nobody_can_see_any_more_what_it_was_about(
+    still: Monitor, demo_admin_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a right that is taken away tells that a dead job works again."""
+    admin(demo_admin_url, job(SUNDAY - timedelta(hours=3)))
+    first = still.run(SUNDAY)
+    with monkeypatch.context() as patch:
+        patch.setattr(views, "read_cron", without_record)
+        second = still.run(SUNDAY + QUARTER)
+        still.database.run("refresh materialized view mon.v")
+        third = still.run(SUNDAY + 2 * QUARTER)
+
+    assert first.started == ["view_freshness mon.v"]
+    assert second.ended == []
+    # Somebody refreshed it: that is seen.
+    assert third.ended == ["view_freshness mon.v"]
+
+
 def without_record(connection: Connection) -> tuple[Cron, datetime]:
     """pg_cron as the server shows it, but for cron.log_run, which takes a restart."""
     cron, now = read_cron(connection)
