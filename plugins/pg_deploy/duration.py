@@ -24,16 +24,16 @@ def parse_duration(text: str) -> float:
 
 def format_duration(seconds: float) -> str:
     """`seconds` for a reader: `12 ms`, `3.4 s`, `2 min 5 s`, `1 h 2 min`, `3 days 4 h`, `11 months`."""
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s"
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     if hours <= _HOURS:
-        return f"{hours} h {minutes} min"
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(hours, 24)
     if days < _DAYS:
         return f"{days} days {hours} h" if hours and days < 14 else f"{days} days"

@@ -1,4 +1,5 @@
--- Jobs of pg_cron that the last deployment left in place and that are gone. One that refreshes a view is told with its view.
+-- Jobs of pg_cron that the last deployment left in place and that are gone. One that refreshes a view is told with its view; where
+-- this role sees only its own jobs nothing is known of the others.
 with kept as (
     select s.deployment_id, s.fact_hashes
     from deploy_ledger.snapshot s
@@ -20,6 +21,7 @@ join deploy_ledger.catalog_fact f on f.hash = any (k.fact_hashes)
 where f.kind = 'cron job'
     and f.definition::jsonb ->> 'database' = 'this database'
     and f.definition::jsonb ->> 'command' !~* 'refresh\s+materialized\s+view'
+    and not row_security_active('cron.job')
     and not exists (
         select
         from cron.job j

@@ -5,13 +5,16 @@ with recursive waiting as materialized (
         a.pid,
         a.query_id::text as query_id,
         coalesce(l.waitstart, a.state_change) as since,
-        coalesce(l.relation::regclass::text, 'a ' || l.locktype) as what,
+        coalesce(
+            l.relation::regclass::text,
+            case when l.locktype in ('transactionid', 'tuple') then 'a row' else 'a lock (' || l.locktype || ')' end
+        ) as what,
         pg_blocking_pids(a.pid) as blockers
     from pg_catalog.pg_locks l
     join pg_catalog.pg_stat_activity a on a.pid = l.pid
     where not l.granted
         and a.datname = current_database()
-    order by 2
+    order by 3
     limit 200
 ), chain as (
     select w.pid, b.pid as by, 1 as depth

@@ -23,6 +23,12 @@ select pg_catalog.format('grant connect on database %I to %I', pg_catalog.curren
 -- Statistics, sessions and settings; no row of any table of the application.
 grant pg_monitor to :"role";
 
+-- Where the extensions live that tell of queries and jobs; of cron.job it sees its own rows only, which are none.
+select pg_catalog.format('grant usage on schema %I to %I', n.nspname, :'role')
+from pg_catalog.pg_extension e
+join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+where e.extname = 'pg_stat_statements' \gexec
+
 -- What was deployed, read only; its own four tables, to write.
 grant usage on schema deploy_ledger to :"role";
 grant select on all tables in schema deploy_ledger to :"role";

@@ -332,3 +332,20 @@ def test_airflow_shows_both_pages_and_their_links_lead_out_of_the_frame(site: Si
     page.get_by_role("link", name="Database").first.click()
     expect(page.frame_locator("iframe[title=Database]").locator("h1")).to_contain_text("Database", timeout=60000)
     one.problems.clear()
+
+
+def test_an_alert_on_the_page_does_not_end_with_the_pages_own_address() -> None:
+    """Else the one link of a notice stands as text where it leads to itself."""
+    from datetime import datetime, timezone
+
+    from pg_deploy.ui.database_page import Alert
+
+    now = datetime.now(timezone.utc)
+    cause = "it fails: no; the same of b and 3 more: https://airflow.example/pg-deploy/database?target=t"
+    flapping = f"{cause}; it comes and goes: 3 times since 2026-11-29 10:30 UTC"
+    said = [Alert("m", "a", text, "", now, None, None).said for text in (cause, flapping)]
+
+    assert said == [
+        "it fails: no; the same of b and 3 more",
+        "it fails: no; the same of b and 3 more; it comes and goes: 3 times since 2026-11-29 10:30 UTC",
+    ]

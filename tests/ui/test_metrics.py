@@ -58,7 +58,7 @@ def test_the_numbers_are_read_by_the_official_parser(
     assert never == {"pg_deploy_monitored"}
     stale = {each.labels["view"]: each.value for each in families["pg_deploy_view_stale"].samples}
     assert stale["mon.v_weekly"] == 1
-    due = {each.labels["job"]: each.value for each in families["pg_deploy_job_due_timestamp_seconds"].samples}
+    due = {each.labels["cron_job"]: each.value for each in families["pg_deploy_job_due_timestamp_seconds"].samples}
     assert due["jweekly"] == SUNDAY.replace(hour=3, minute=0).timestamp()
     alerts = {each.labels["object"] for each in families["pg_deploy_alert_since_timestamp_seconds"].samples}
     assert {"mon.v_weekly", "mon.v_biz10", "mon.v_two"} <= alerts

@@ -228,7 +228,7 @@ def _to_refresh(context: Any) -> tuple[str, ...]:
     return tuple(
         name
         for name in stale_views(target, sample_id)
-        if not left_alone.ignores(name) and name not in limits.views.refreshed_elsewhere
+        if not left_alone.ignores(name) and not limits.views.is_elsewhere(name)
     )
 
 

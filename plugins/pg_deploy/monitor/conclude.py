@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.judge import News, judge, mark_told, news, open_alerts, sync
 from pg_deploy.monitor.measures import monitor_session
-from pg_deploy.monitor.page import page_lines
+from pg_deploy.monitor.page import page_lines, within
 from pg_deploy.monitor.thresholds import Thresholds
 from pg_deploy.monitor.watch import watch_deployment
 from pg_deploy.session import Target
 
 # A notice is read on a telephone.
-_TOLD = 20
+_TOLD, _LONGEST = 20, 30_000
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,10 @@ def conclude(
         )
         for line in lines:
             (log.error if line.startswith("ALERT ") else log.info)("%s", line)
-        for alert in fresh.ended:
+        for alert in fresh.ended[:_TOLD]:
             log.info("over since %s: %s", f"{alert.ended_at:%Y-%m-%d %H:%M} UTC", alert.line)
+        if len(fresh.ended) > _TOLD:
+            log.info("and %d more alerts are over", len(fresh.ended) - _TOLD)
         if watched.report:
             log.info("::group::the last report of the watch, Markdown to commit")
             for line in watched.report.splitlines():
@@ -90,4 +92,6 @@ def _worded(target: str, fresh: News) -> tuple[str, str]:
                 lines.append(f"  what to do: {alert.what_to_do}")
         if len(alerts) > _TOLD:
             lines.append(f"{word}: {len(alerts) - _TOLD} more, which stand in the log and on the page")
-    return f"{target}: alerts, {counts}", "\n".join(lines)
+    return f"{target}: alerts, {counts}", "\n".join(
+        within(lines, _LONGEST, "the rest stands in the log and on the page")
+    )

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone, tzinfo
-from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
 from psycopg.rows import class_row, dict_row
 
 from pg_deploy.monitor.measures import DIRECTORY, bounded
+from pg_deploy.monitor.schedules import Schedule, read_schedule
 from pg_deploy.session import Connection
 
 _OFF = ("off", "false", "no", "0")
-# Before this version schedules were always in GMT.
-_HAS_TIMEZONE = (1, 5)
+# Before the first of these schedules were always in GMT and a range that runs backwards was nothing; in the second it wraps.
+_HAS_TIMEZONE, _WRAPS = (1, 5), (1, 6)
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,28 @@ class KeptJob:
 
 @dataclass(frozen=True)
 class Cron:
-    """What can be seen of pg_cron. `missing` says why there is nothing to see; `zone` is None where that may not be seen."""
+    """What can be seen of pg_cron. `missing` says why there is nothing to see, `hidden` that it is there and may not be seen;
+    `zone` is None where that may not be seen.
+    """
 
     jobs: tuple[Job, ...] = ()
     missing: str | None = None
+    hidden: bool = False
     kept: tuple[KeptJob, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     zone: tzinfo | None = timezone.utc
     own_only: bool = False
+    sees_settings: bool = True
     launched: bool | None = None
     server_start: datetime | None = None
+    version: tuple[int, ...] = ()
+
+    def schedule_of(self, job: Job) -> Schedule | None:
+        """A job's schedule as this version reads it; None for one that it cannot read, or nobody can tell how."""
+        if self.version >= _WRAPS:
+            return read_schedule(job.schedule, True)
+        is_old = self.version < _HAS_TIMEZONE and "cron.timezone" not in self.settings
+        return read_schedule(job.schedule, False if is_old else None)
 
     @property
     def stopped(self) -> bool:
@@ -65,6 +77,23 @@ class Cron:
     def keeps_no_runs(self) -> bool:
         """Whether it was told to write no runs down."""
         return self.settings.get("cron.log_run", "on") in _OFF
+
+    @property
+    def may_keep_no_runs(self) -> bool:
+        """Whether this role cannot see if it writes runs down."""
+        return not self.sees_settings and "cron.log_run" not in self.settings
+
+    @property
+    def unseen(self) -> str | None:
+        """Why a view may have a job of pg_cron that cannot be seen from here; None where it has none."""
+        if self.hidden:
+            return self.missing
+        if self.own_only:
+            return "this role sees only its own jobs of pg_cron"
+        if self.missing and (self.launched or any(name.startswith("cron.") for name in self.settings)):
+            where = self.settings.get("cron.database_name")
+            return f"the jobs of pg_cron are in {f'the database {where}' if where else 'another database'}, and cannot be seen here"
+        return None
 
     @property
     def both_days(self) -> bool:
@@ -88,8 +117,15 @@ def read_cron(connection: Connection) -> tuple[Cron, datetime]:
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         bounded(connection)
         row = cursor.execute((DIRECTORY / "views" / "cron.sql").read_bytes()).fetchone() or {}
-    settings = {**row["settings"], "here": connection.info.dbname}
-    known = Cron((), None, kept, settings, _zone(row), False, row["launched"], row["server_start"])
+    known = Cron(
+        kept=kept,
+        settings={**row["settings"], "here": connection.info.dbname},
+        sees_settings=row["sees_settings"],
+        launched=row["launched"],
+        server_start=row["server_start"],
+        version=_version(row["version"]),
+    )
+    known = replace(known, zone=_zone(known))
     try:
         with connection.transaction():
             bounded(connection)
@@ -97,13 +133,10 @@ def read_cron(connection: Connection) -> tuple[Cron, datetime]:
                 jobs = tuple(cursor.execute((DIRECTORY / "views" / "jobs.sql").read_bytes()).fetchall())
             own = connection.execute("select row_security_active('cron.job')").fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-        return Cron((), "the extension pg_cron is missing in this database", kept, settings), row["now"]
+        return replace(known, missing="the extension pg_cron is missing in this database"), row["now"]
     except psycopg.errors.InsufficientPrivilege:
-        return Cron((), "this role may not read the jobs of pg_cron", kept, settings), row["now"]
-    return (
-        Cron(jobs, None, kept, settings, known.zone, bool(own and own[0]), known.launched, known.server_start),
-        row["now"],
-    )
+        return replace(known, missing="this role may not read the jobs of pg_cron", hidden=True), row["now"]
+    return replace(known, jobs=jobs, own_only=bool(own and own[0])), row["now"]
 
 
 def _kept(connection: Connection) -> tuple[KeptJob, ...]:
@@ -116,12 +149,15 @@ def _kept(connection: Connection) -> tuple[KeptJob, ...]:
         return ()
 
 
-def _zone(row: Mapping[str, Any]) -> tzinfo | None:
-    named = row["settings"].get("cron.timezone")
+def _version(text: str | None) -> tuple[int, ...]:
+    return tuple(int(part) for part in (text or "0").split("-")[0].split(".")[:2])
+
+
+def _zone(cron: Cron) -> tzinfo | None:
+    named = cron.settings.get("cron.timezone")
     if named is None:
-        version = tuple(int(part) for part in (row["version"] or "0").split("-")[0].split(".")[:2])
         # A stand-in of pg_cron has no settings at all.
-        return timezone.utc if version < _HAS_TIMEZONE or row["sees_settings"] else None
+        return timezone.utc if cron.version < _HAS_TIMEZONE or cron.sees_settings else None
     try:
         return timezone.utc if named in ("GMT", "UTC") else ZoneInfo(named)
     except (ZoneInfoNotFoundError, ValueError):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pg_deploy.duration import format_duration
-from pg_deploy.monitor.jobs import Known, Trouble, allowed_s, at, pause_s, trouble_of
+from pg_deploy.monitor.jobs import Known, Trouble, allowed_s, at, pause_s, trouble_of, unrefreshed
 from pg_deploy.monitor.measures import Row
 from pg_deploy.monitor.unscheduled import judge_without
 from pg_deploy.monitor.verdicts import Look, Seen, Verdict
@@ -24,7 +25,15 @@ def judge_view(view: Seen, look: Look, refreshed: str | None = None, tried: str 
     age, source = _age(view, surely, look)
     limit = _limit(view, surely, look)
     verdict = _judge(view, surely, perhaps, age, limit, look)
-    return _row(view, verdict, age, source, limit, refreshed, tried if verdict.stale else None)
+    row = _row(view, verdict, age, source, limit, refreshed, tried if verdict.stale else None)
+    return replace(row, detail={**row.detail, "held": True}) if _is_out_of_sight(view, surely, verdict, look) else row
+
+
+def _is_out_of_sight(view: Seen, surely: Sequence[Known], verdict: Verdict, look: Look) -> bool:
+    """Whether an alert that is open would end only because nobody can see any more what it was about."""
+    unseen = look.cron.hidden or (bool(surely) and all(each.unseen for each in surely))
+    untouched = view.known.quiet_since is not None and view.known.quiet_since < look.now
+    return unseen and untouched and not verdict.alert
 
 
 def _judge(
@@ -33,7 +42,7 @@ def _judge(
     own = look.limits.limits.get(view.name)
     beyond = _is_beyond(view, surely, age, limit, look)
     old = f"it is {format_duration(age or 0)} old, {format_duration(limit or 0)} are allowed"
-    if view.name in look.limits.refreshed_elsewhere:
+    if look.limits.is_elsewhere(view.name):
         said = old if beyond and own else "refreshed elsewhere, as thresholds.yaml says"
         return Verdict(said, _ELSEWHERE, alert=beyond and own is not None)
     idle = next((each for each in view.holders if each.idle), None)
@@ -50,8 +59,15 @@ def _judge(
     if bad is not None and not (own is not None and age is not None and not beyond and _is_missed(bad)):
         state = old if beyond else f"it is {format_duration(age)} old" if age is not None else "its age is unknown"
         return Verdict(
-            f"{state}; {bad[1].cause}", bad[1].remedy, _is_stale(bad, look), True, group=f"job {job.job.jobid}", job=job
+            f"{state}; {bad[1].cause}",
+            bad[1].remedy,
+            _is_stale(bad, look),
+            True,
+            group=bad[1].shared or f"job {job.job.jobid}",
+            job=job,
         )
+    if all(each.unseen for each in surely) and not view.holders and not working:
+        return _judge_unseen(view, job, age, beyond, old, look)
     if working:
         return Verdict(working[0], working[1], worth=working[2], job=job)
     if not view.populated:
@@ -70,8 +86,27 @@ def _judge(
         )
         do = "see whether the job's command really refreshes it; make refresh refreshes it now"
         return Verdict(said, do, True, True, job=job)
-    said = _long_runs(job, look)
-    return Verdict(said, "make its refresh quicker, or its interval longer", worth=bool(said), job=job)
+    said = _long_runs(job, look) or _not_due(job, look)
+    return Verdict(said, "make its refresh quicker, or its interval longer", worth=bool(_long_runs(job, look)), job=job)
+
+
+def _judge_unseen(view: Seen, job: Known, age: float | None, beyond: bool, old: str, look: Look) -> Verdict:
+    """A view of a job whose runs cannot be seen: what the view itself tells, and proves."""
+    proof = unrefreshed(job, view.known.quiet_since, look.cron, look.now, look.limits)
+    if proof is not None:
+        return Verdict(proof.cause, proof.remedy, True, True, group=f"job {job.job.jobid}", job=job)
+    if beyond:
+        return Verdict(
+            f"{old}; its job {job.job.name} of pg_cron is not seen at work: {job.unseen}",
+            f"look at the server's log, and whether the command of job {job.job.jobid} really refreshes it",
+            True,
+            True,
+            job=job,
+        )
+    known = "" if age is not None else ", and how old it is cannot be known"
+    since = view.known.quiet_since
+    quiet = f"; nobody has refreshed it since {at(since, look.now)}" if since is not None and since < look.now else ""
+    return Verdict(f"whether its job {job.job.name} of pg_cron runs is not known{known}: {job.unseen}{quiet}", job=job)
 
 
 def _trouble(surely: Sequence[Known], look: Look) -> tuple[Known, Trouble] | None:
@@ -146,6 +181,17 @@ def _long_runs(job: Known, look: Look) -> str:
     return f"a run of its job {job.job.name} takes {took}, longer than its interval of {format_duration(pause)}"
 
 
+def _not_due(job: Known, look: Look) -> str:
+    """Why nobody can say when a job is due, if so."""
+    if look.cron.zone is None:
+        named = look.cron.settings.get("cron.timezone")
+        why = f"cron.timezone is {named}, which is not known here" if named else "this role may not see cron.timezone"
+        return f"when its job {job.job.name} of pg_cron is due cannot be known: {why}"
+    if look.cron.schedule_of(job.job) is None:
+        return f"when its job {job.job.name} of pg_cron is due cannot be known: its schedule is {job.job.schedule}"
+    return ""
+
+
 def _age(view: Seen, surely: Sequence[Known], look: Look) -> tuple[float | None, str]:
     if not view.populated:
         return None, "not populated"
@@ -155,8 +201,10 @@ def _age(view: Seen, surely: Sequence[Known], look: Look) -> tuple[float | None,
     found = [(age, "pg_cron") for age in goods]
     if view.refreshed_s is not None:
         found.append((view.refreshed_s, "this monitor"))
-    if not surely and view.known.changed is not None:
-        found.append(((look.now - view.known.changed[0]).total_seconds(), "a change between two looks, at most"))
+    # Of a job that is seen a change that ALTER and GRANT make as well is no refresh.
+    trusted = view.known.rewritten if surely and not any(each.unseen for each in surely) else view.known.changed
+    if trusted is not None:
+        found.append(((look.now - trusted[0]).total_seconds(), "a change between two looks, at most"))
     return min(found) if found else (None, "nothing tells")
 
 
@@ -206,6 +254,6 @@ def _row(
     }
     if verdict.worth and not verdict.alert:
         detail["worth_a_look"] = True
-    if verdict.group and verdict.alert:
+    if verdict.group and (verdict.alert or verdict.worth):
         detail["group"] = verdict.group
     return Row(view.name, age, "s", detail)

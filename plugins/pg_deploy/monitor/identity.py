@@ -18,10 +18,12 @@ def is_another(connection: Connection) -> tuple[dict[str, Any], Measured]:
     """What this database is known by, and, where that differs from the last look, the one sentence about it. Reads only."""
     now = _read(connection)
     before: Mapping[str, Any] = samples.read_memory(connection, _NAME)
-    if not before or before == now:
+    if not before or all(before.get(name, value) == value for name, value in now.items()):
         return now, Measured(MEASURE)
     if before["major"] != now["major"]:
         said = f"the server was upgraded from PostgreSQL {before['major']} to {now['major']}"
+    elif all(before.get(name) == value for name, value in now.items() if name != "timeline"):
+        said = "the server was restored to a moment before, or a standby took its place,"
     else:
         said = "the database was restored, or moved to another server"
     cause = f"{said} since the last look: what is compared with earlier looks begins anew"
@@ -43,12 +45,17 @@ def _read(connection: Connection) -> dict[str, Any]:
     row = connection.execute(
         """select current_setting('server_version_num')::integer / 10000, d.oid::bigint,
             has_function_privilege('pg_catalog.pg_control_system()', 'execute')
+                and has_function_privilege('pg_catalog.pg_control_checkpoint()', 'execute')
         from pg_catalog.pg_database d where d.datname = current_database()"""
     ).fetchone()
     major, oid, may_ask = row or (0, 0, False)
     system = (
-        connection.execute("select system_identifier::text from pg_catalog.pg_control_system()").fetchone()
+        connection.execute(
+            """select s.system_identifier::text, c.timeline_id
+            from pg_catalog.pg_control_system() s cross join pg_catalog.pg_control_checkpoint() c"""
+        ).fetchone()
         if may_ask
         else None
     )
-    return {"major": major, "oid": oid, "system": system[0] if system else None}
+    name, timeline = system or (None, None)
+    return {"major": major, "oid": oid, "system": name, "timeline": timeline}

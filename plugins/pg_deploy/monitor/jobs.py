@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from pg_deploy.duration import format_duration
 from pg_deploy.monitor.cron import Cron, Job
 from pg_deploy.monitor.runs import JobRuns, OpenRun
-from pg_deploy.monitor.schedules import Schedule, read_schedule
+from pg_deploy.monitor.schedules import Schedule
 from pg_deploy.monitor.thresholds import Views
 from pg_deploy.secrecy import without_secrets
 from pg_deploy.session import one_line
@@ -16,20 +16,25 @@ from pg_deploy.session import one_line
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong, what to do about it, and the moment after which another job's success makes it harmless."""
+    """What is wrong, what to do about it, and the moment after which another job's success makes it harmless.
+
+    `shared` names what is wrong with all jobs at once: then they are one alert.
+    """
 
     cause: str
     remedy: str
     since: datetime | None = None
+    shared: str = ""
 
 
 @dataclass(frozen=True)
 class Known:
-    """A job with its runs, and since when its schedule is known to be in force."""
+    """A job with its runs, since when its schedule is known to be in force, and why its runs cannot be seen (now)."""
 
     job: Job
     runs: JobRuns
     since: datetime
+    unseen: str | None = None
 
     @property
     def base(self) -> datetime:
@@ -54,7 +59,7 @@ def at(moment: datetime, now: datetime | None = None) -> str:
 
 def next_due(known: Known, cron: Cron, limits: Views) -> Due | None:
     """The first moment after its newest start at which it was, or is, due; None where nobody can know."""
-    schedule = read_schedule(known.job.schedule)
+    schedule = cron.schedule_of(known.job)
     if schedule is None or cron.zone is None:
         return None
     due = schedule.after(known.base, cron.zone, cron.both_days)
@@ -63,7 +68,7 @@ def next_due(known: Known, cron: Cron, limits: Views) -> Due | None:
 
 def pause_s(job: Job, now: datetime, cron: Cron) -> float | None:
     """The time between its runs as of now, in seconds."""
-    schedule = read_schedule(job.schedule)
+    schedule = cron.schedule_of(job)
     if schedule is None or cron.zone is None:
         return None
     if schedule.every is not None:
@@ -74,7 +79,7 @@ def pause_s(job: Job, now: datetime, cron: Cron) -> float | None:
 
 def allowed_s(job: Job, now: datetime, cron: Cron, limits: Views) -> float | None:
     """How old what it refreshes may be now, in seconds: what was due, grace included, has to be in it."""
-    schedule = read_schedule(job.schedule)
+    schedule = cron.schedule_of(job)
     if schedule is None or cron.zone is None:
         return None
     if schedule.every is not None:
@@ -100,11 +105,17 @@ def trouble_of(known: Known, cron: Cron, now: datetime, limits: Views) -> Troubl
     name = f"its job {job.name} of pg_cron"
     if not job.active:
         return Trouble(f"{name} is disabled", f"select cron.alter_job({job.jobid}, active := true)")
-    schedule = read_schedule(job.schedule)
-    if schedule is not None and not schedule.is_ever_due and not job.schedule.strip().lower().startswith("@re"):
+    if _is_never_due(job, cron, now):
         return Trouble(
-            f"{name} is never started by pg_cron: its schedule is {job.schedule}", "write the schedule in five fields"
+            f"{name} is never started by pg_cron: its schedule is {job.schedule}",
+            "write the schedule in five fields, and a range upwards (22-23,0-6)",
         )
+    if cron.stopped:
+        cause = f"pg_cron starts no jobs, and so not {name}: cron.launch_active_jobs is off"
+        return Trouble(cause, "switch cron.launch_active_jobs on", shared="pg_cron starts no jobs")
+    if known.unseen:
+        # What was seen until then may be long over.
+        return None
     work = runs.at_work
     if runs.hanging is not None and work is None:
         return _hangs(name, runs.hanging, now)
@@ -123,25 +134,61 @@ def trouble_of(known: Known, cron: Cron, now: datetime, limits: Views) -> Troubl
         pause = pause_s(job, now, cron)
         too_long = late and pause is not None and now - work.since > timedelta(seconds=pause + limits.grace)
         return _works_too_long(name, work, now, pause or 0.0) if too_long else None
-    if cron.stopped:
-        cause = f"pg_cron starts no jobs, and so not {name}: cron.launch_active_jobs is off"
-        return Trouble(cause, "switch cron.launch_active_jobs on")
-    if due is None or not late or cron.keeps_no_runs:
+    if due is None or not late:
         return None
     return _missed(known, due, cron, now, name)
+
+
+def _is_never_due(job: Job, cron: Cron, now: datetime) -> bool:
+    schedule = cron.schedule_of(job)
+    if schedule is None or job.schedule.strip().lower().startswith("@re"):
+        return False
+    return schedule.after(now, cron.zone or timezone.utc, cron.both_days) is None
+
+
+def unrefreshed(known: Known, quiet_since: datetime | None, cron: Cron, now: datetime, limits: Views) -> Trouble | None:
+    """What a view proves of a job whose runs cannot be seen: a run that was due since `quiet_since`, the first look that saw
+    it as it is now, did not refresh it.
+    """
+    if known.unseen is None or quiet_since is None or not known.job.active:
+        return None
+    due = next_due(Known(known.job, JobRuns(), max(quiet_since, known.since)), cron, limits)
+    # As with a view that has no job: what nobody wrote down is told when a day proves it.
+    if due is None or now < max(
+        due.at + timedelta(seconds=due.grace_s), quiet_since + timedelta(seconds=limits.without_schedule)
+    ):
+        return None
+    said = f"its job {known.job.name} of pg_cron was due {at(due.at, now)}, and nobody has refreshed it since {at(quiet_since, now)}"
+    return Trouble(
+        f"{said} ({known.unseen})",
+        f"look at the server's log of that time, and whether the command of job {known.job.jobid} really refreshes it",
+        due.at,
+    )
 
 
 def _missed(known: Known, due: Due, cron: Cron, now: datetime, name: str) -> Trouble:
     said = f"{name} did not begin its run of {at(due.at, now)}"
     said += f": it last began {at(known.runs.started, now)}" if known.runs.started else ": it never ran"
     remedy = f"look at cron.job_run_details of job {known.job.jobid} and at the server's log of that time"
-    if cron.server_start is not None and cron.server_start > due.at:
-        said += f"; the server was started {at(cron.server_start, now)}, and what was due before is not made up for"
+    shared = ""
+    if cron.server_start is not None and due.at < cron.server_start <= now and not _was_due_since(known.job, cron, now):
+        said += f"; the server was started {at(cron.server_start, now)}, and pg_cron does not make up for what was due before"
         remedy = "where that cannot wait for the next run, refresh it with make refresh"
     elif cron.launched is False:
         said += "; pg_cron's launcher does not run"
         remedy = "look at the server's log for why pg_cron's launcher ended; a restart of the server starts it again"
-    return Trouble(said, remedy, due.at)
+        shared = "pg_cron's launcher does not run"
+    return Trouble(said, remedy, due.at, shared)
+
+
+def _was_due_since(job: Job, cron: Cron, now: datetime) -> bool:
+    """Whether a run was due since the server's start, which has nothing to do with it then."""
+    schedule = cron.schedule_of(job)
+    if schedule is None or cron.zone is None or cron.server_start is None:
+        return False
+    coming = schedule.after(cron.server_start, cron.zone, cron.both_days)
+    # pg_cron itself begins within a minute of the server.
+    return coming is not None and coming + timedelta(minutes=5) < now
 
 
 def _hangs(name: str, run: OpenRun, now: datetime) -> Trouble:

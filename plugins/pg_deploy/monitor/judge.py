@@ -126,10 +126,12 @@ def _finding(measure: str, row: Row, limit: Limit) -> Finding:
 def sync(connection: Connection, findings: Sequence[Finding], measured: Sequence[Measured], link: str = "") -> None:
     """Open an alert for each new finding, keep the open ones, end those that are over. Commits once.
 
-    An alert whose measure could not be measured stays open: not seeing it is no proof that it is over. One that came and
+    An alert whose measure could not be measured, or whose object a row holds (`detail.held`), stays open: not seeing it is no
+    proof that it is over. One that came and
     went several times within a day stays until it was away for an hour. `link` is where all objects of an alert are listed.
     """
     unseen = [one.measure for one in measured if one.problem]
+    out_of_sight = {(one.measure, row.object) for one in measured for row in one.rows if row.detail.get("held")}
     held = open_alerts(connection)
     standing: dict[tuple[str, str], Finding] = {}
     for one in findings:
@@ -149,7 +151,8 @@ def sync(connection: Connection, findings: Sequence[Finding], measured: Sequence
                 [measure, thing, one.named(thing, link), one.what_to_do],
             )
         for alert in held:
-            if (alert.measure, alert.object) in standing or alert.measure in unseen:
+            named = (alert.measure, alert.object)
+            if named in standing or named in out_of_sight or alert.measure in unseen:
                 continue
             if (alert.measure, alert.object) in folded:
                 # It goes on as part of another one's line.

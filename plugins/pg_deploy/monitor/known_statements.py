@@ -10,21 +10,21 @@ from typing import Any
 
 import psycopg
 
-from pg_deploy.monitor.statements import read_texts
+from pg_deploy.monitor.statements import read_texts, texts_size
 from pg_deploy.session import Connection
 
 _DAY = 86400
 _MOST, _TEXTS, _LONGEST = 20_000, 500, 2_000
-# The server reads all texts whole, whatever is asked for: where that takes long it is not asked for again on that day.
-_TOO_LONG_S = 2.0
+# The server reads all texts whole, whatever is asked for: where they are large, or that took long, it is not asked again.
+_TOO_LONG_S, _TOO_LARGE = 2.0, 64_000_000
+_NOT_FOR_DAYS = 14
 
 
 @dataclass(frozen=True)
 class KnownStatements:
     """Keys by the day on which they were last counted, those that may be new, and the texts that were shown.
 
-    `counted` is how many keys were known when all texts were last searched; `no_texts_on` the day on which reading them took
-    too long.
+    `searched` holds how many keys were known when all texts were last searched, and the day on which reading them took too long.
     """
 
     known: Mapping[str, int] = field(default_factory=dict)
@@ -48,11 +48,12 @@ class KnownStatements:
         self, connection: Connection, keys: Collection[str], naming: Collection[str], counted: Collection[str]
     ) -> dict[str, str]:
         """The texts of these statements, and of all that name one of `naming`; asks the server only for what is not known,
-        once at most, and not at all on a day on which that took long. Reads only.
+        once at most, and not at all where the texts are large, or took long within the last two weeks. Reads only.
         """
         today = _day(datetime.now(timezone.utc))
         new = len(counted) != self.searched.get("counted") and bool(naming)
-        if (new or not self.texts.keys() >= set(keys)) and self.searched.get("too long on") != today:
+        rests = today - self.searched.get("too long on", 0) < _NOT_FOR_DAYS
+        if (new or not self.texts.keys() >= set(keys)) and not rests and (texts_size(connection) or 0) <= _TOO_LARGE:
             began = time.monotonic()
             try:
                 found = read_texts(connection, keys, naming)

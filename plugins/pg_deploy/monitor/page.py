@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from textwrap import wrap
+from textwrap import shorten, wrap
 
 from pg_deploy.duration import format_duration
 from pg_deploy.monitor.glance import glance
@@ -31,8 +31,9 @@ _ELSEWHERE = frozenset(
         "watch",
     }
 )
-# The page is read by people, and goes into a log.
-_VIEWS = 25
+# The page is read by people, and goes into a log: of a disaster with hundreds of causes the first are told in full.
+_VIEWS, _LONGEST = 25, 300
+_IN_FULL, _IN_SHORT, _WHOLE = 24_000, 32_000, 44_000
 NOT_VISIBLE = "server logs and audit logs are not visible from SQL: read them at your provider"
 
 
@@ -60,13 +61,27 @@ def page_lines(
         ("The last deployment's indexes and views", _deployed(by_name)),
         ("Watching the last deployment", watch),
         ("Largest tables", _tables(by_name)),
-        ("Worth a look", [f"{one.object} ({one.measure}): {one.cause}" for one in findings if not one.is_alert][:10]),
+        (
+            "Worth a look",
+            [f"{one.object} ({one.measure}): {one.named(one.object, '')}" for one in findings if not one.is_alert][:10],
+        ),
         ("Not visible, not configured or not measured", _unseen(measured)),
     ):
         rows = list(part)
         if rows:
             lines += ["", title, *(f"  {row}" for row in rows)]
-    return lines
+    return within(lines, _WHOLE, "  the rest stands on the page of the database")
+
+
+def within(lines: Sequence[str], most: int, rest: str) -> list[str]:
+    """The first lines that take no more than `most` bytes; `rest` says that there would be more."""
+    found: list[str] = []
+    for line in lines:
+        most -= len(line.encode()) + 1
+        if most < 0:
+            return [*found, rest]
+        found.append(line)
+    return found
 
 
 def _alerts(alerts: Sequence[Alert], now: datetime, contacts: str) -> Iterator[str]:
@@ -74,11 +89,18 @@ def _alerts(alerts: Sequence[Alert], now: datetime, contacts: str) -> Iterator[s
         yield "✓ all is well: no alert is open"
         return
     yield f"✗ {len(alerts)} alert{'s are' if len(alerts) > 1 else ' is'} open"
-    for alert in alerts:
+    said = 0
+    for number, alert in enumerate(alerts):
         age = (now - alert.started_at).total_seconds()
-        yield f"ALERT {one_line(alert.line)}"
         since = f"since {alert.started_at:%Y-%m-%d %H:%M} UTC ({format_duration(age)})" if age > 0 else "new"
-        yield f"  {since}; what to do: {one_line(alert.what_to_do)}"
+        lines = [f"ALERT {one_line(alert.line)}", f"  {since}; what to do: {one_line(alert.what_to_do)}"]
+        if said > _IN_SHORT:
+            yield f"  and {len(alerts) - number} more alerts, which stand on the page of the database"
+            break
+        if said > _IN_FULL:
+            lines = [shorten(lines[0], 120)]
+        said += sum(len(line.encode()) for line in lines)
+        yield from lines
     if contacts:
         yield f"  contacts: {contacts}"
 
@@ -108,7 +130,7 @@ def _view(row: Row) -> Iterator[str]:
     job += f" ({detail['schedule']})" if detail.get("schedule") else ", which is gone" if detail.get("job") else ""
     yield f"{mark} {row.object}: {age}{limit}, {held}, {rows}, {job}"
     if detail.get("cause") and not detail.get("alert"):
-        yield f"    {one_line(detail['cause'])}"
+        yield f"    {shorten(one_line(detail['cause']), _LONGEST)}"
     elif detail.get("refreshed"):
         yield f"    the monitor: {detail['refreshed']}"
 

@@ -10,6 +10,7 @@ import psycopg
 from pglast.parser import ParseError, parse_sql_json
 from psycopg import sql
 
+from pg_deploy.monitor.measures import bounded
 from pg_deploy.session import Connection
 
 # Clocks of one server; a view that claims to come from later than that is not placed rightly.
@@ -18,13 +19,38 @@ _NOW = ("now", "transaction_timestamp", "statement_timestamp", "clock_timestamp"
 _LOCAL = ("SVFOP_LOCALTIMESTAMP", "SVFOP_CURRENT_TIMESTAMP")
 
 
-def zone_of(connection: Connection, oid: int) -> str | None:
-    """The zone in which a view's definition writes materialized_at: its name, "" for the session's own, None where it does
-    not say. Reads only; waits for no lock longer than the session's lock_timeout.
+def zones_of(connection: Connection, oids: Sequence[int]) -> dict[int, str | None]:
+    """The zone in which each view's definition writes materialized_at: its name, "" for the session's own, None where it does
+    not say. One whose definition cannot be read now is left out. Reads only.
     """
-    row = connection.execute("select pg_catalog.pg_get_viewdef(%s::oid)", [oid]).fetchone()
     try:
-        trees = json.loads(parse_sql_json(row[0] if row and row[0] else "")).get("stmts", ())
+        return _zones_of(connection, oids)
+    except psycopg.Error:
+        if connection.closed or connection.broken:
+            raise
+    found: dict[int, str | None] = {}
+    for oid in oids:
+        try:
+            found |= _zones_of(connection, [oid])
+        except psycopg.Error:
+            if connection.closed or connection.broken:
+                raise
+    return found
+
+
+def _zones_of(connection: Connection, oids: Sequence[int]) -> dict[int, str | None]:
+    with connection.transaction():
+        bounded(connection)
+        rows = connection.execute(
+            "select o.oid::bigint, pg_catalog.pg_get_viewdef(o.oid::oid) from unnest(%s::bigint[]) as o (oid)",
+            [list(oids)],
+        ).fetchall()
+    return {oid: _zone_in(definition or "") for oid, definition in rows}
+
+
+def _zone_in(definition: str) -> str | None:
+    try:
+        trees = json.loads(parse_sql_json(definition)).get("stmts", ())
     except ParseError:
         return None
     for tree in trees:

@@ -49,6 +49,9 @@ def measure_statements(
     now = read_counters(connection)
     started = samples.server_start(connection, sample)
     restarted = memory.server_start is not None and memory.server_start != started
+    if now.hidden:
+        # What this role may not see is no trouble of the server's.
+        return [Measured(name, problem=f"not visible to this role: {now.problem}") for name in (HEALTH, SLOW, TOP)]
     health = _health(before, now, started if restarted else None)
     if now.problem:
         # The counters of the run before stay: what was counted until then is still true when they come back.
@@ -56,7 +59,8 @@ def measure_statements(
     if before is None or before.problem:
         put_statements(connection, sample, now, {})
         memory = memory.after(now.by_key, (), sample.taken_at, limits.known_for, started)
-        texts = memory.texts_of(connection, (), deployed_views, now.by_key)
+        # That the texts are too large is found out in the look that may take longer.
+        texts = memory.texts_of(connection, _most_time(now, limits), deployed_views, now.by_key)
         samples.put_memory(connection, sample, samples.STATEMENTS_MEMORY, memory.as_json())
         return [health, Measured(SLOW), Measured(TOP), *_calls_of(deployed_views, now, texts, views_before)]
     found = windows(before, now)
@@ -153,6 +157,11 @@ def _suspect(
     if not reads_one_of(connection, text, touched_by(connection, deployed.id)):
         return None
     return f"{deployed.name} ended {deployed.ended_at:%Y-%m-%d %H:%M} UTC in between and is the suspect"
+
+
+def _most_time(now: Counters, limits: Statements) -> list[str]:
+    dearest = sorted(now.by_key.items(), key=lambda item: item[1].total_ms, reverse=True)
+    return [key for key, _ in dearest[: _LOOKED_AT * limits.top]]
 
 
 def _by_time(found: Mapping[str, Window], limits: Statements) -> dict[str, Window]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from pg_deploy.monitor.commands import Said, read_body, read_command
+from pg_deploy.monitor.commands import Named, Said, read_body, read_command, split_path
 from pg_deploy.monitor.measures import DIRECTORY
 from pg_deploy.session import Connection
 
@@ -64,9 +64,9 @@ class Routines:
         for row in rows:
             self.by_name[row["name"]].append(row)
 
-    def called(self, schema: str, name: str, given: int, path: Sequence[str]) -> list[Mapping[str, Any]]:
+    def called(self, schema: str, name: str, given: int | None, path: Sequence[str]) -> list[Mapping[str, Any]]:
         """The routines that such a call may mean: overloads with as many arguments, in the first schema that has one."""
-        fitting = [row for row in self.by_name.get(name, ()) if row["least"] <= given <= row["most"]]
+        fitting = [row for row in self.by_name.get(name, ()) if given is None or row["least"] <= given <= row["most"]]
         for each in (schema,) if schema else path:
             found = [row for row in fitting if row["schema"] == each]
             if found:
@@ -76,7 +76,7 @@ class Routines:
     def body(self, row: Mapping[str, Any]) -> Said:
         """What its body says, read once."""
         if row["oid"] not in self.said:
-            self.said[row["oid"]] = read_body(row["language"], row["body"])
+            self.said[row["oid"]] = read_body(row["language"], row["body"], row["definition"] or "")
         return self.said[row["oid"]]
 
 
@@ -89,18 +89,26 @@ def refreshed_by(command: str, role: str, names: Names, routines: Routines) -> R
     level: list[tuple[Said, tuple[str, ...]]] = [(read_command(command), path)]
     seen: set[int] = set()
     for _ in range(_DEPTH):
-        routines.read(name for said, _ in level for _, name, _ in said.calls)
+        routines.read(each.name for said, _ in level for each in said.calls)
         below: list[tuple[Said, tuple[str, ...]]] = []
         for said, outer in level:
-            here = said.search_path if said.search_path is not None else outer
-            surely.update(oid for each in said.refreshes if (oid := names.view(*each, here)) is not None)
+
+            def at(named: Named, outer: tuple[str, ...] = outer) -> tuple[str, ...]:
+                return outer if named.path is None else _of_role(named.path, role)
+
+            for each in said.refreshes:
+                oid = names.view(each.schema, each.name, at(each))
+                if oid is not None:
+                    surely.add(oid)
             in_parts = in_parts or said.commits
             if said.builds:
+                here = at(Named("", "", said.search_path))
                 named = [oid for text in said.constants for oid in _named(text, names, here)]
                 perhaps.update(dict.fromkeys(named))
                 anything = anything or not named
-            for schema, name, given in said.calls:
-                for row in routines.called(schema, name, given, here):
+            for call in said.calls:
+                here = at(call)
+                for row in routines.called(call.schema, call.name, call.given, here):
                     if row["oid"] not in seen:
                         seen.add(row["oid"])
                         below.append((routines.body(row), _path_of(row, here)))
@@ -128,12 +136,14 @@ def _path_of(row: Mapping[str, Any], outer: tuple[str, ...]) -> tuple[str, ...]:
     for setting in row["settings"] or ():
         name, _, value = setting.partition("=")
         if name == "search_path":
-            return split_path(value, str(row["owner"]))
+            return _of_role(split_path(value), str(row["owner"]))
     return outer
 
 
-def split_path(value: str, role: str) -> tuple[str, ...]:
-    """A search_path as the schemas that it names."""
-    parts = re.findall(r'"((?:[^"]|"")*)"|([^\s,]+)', value)
-    plain = [quoted.replace('""', '"') if quoted else word.lower() for quoted, word in parts]
-    return tuple(role if each == "$user" else each for each in plain if each)
+def _of_role(path: Sequence[str], role: str) -> tuple[str, ...]:
+    return tuple(role if each == "$user" else each for each in path)
+
+
+def path_of_role(value: str, role: str) -> tuple[str, ...]:
+    """A role's search_path as the schemas that it names."""
+    return _of_role(split_path(value), role)

@@ -18,7 +18,8 @@ from pg_deploy.monitor.runs import from_json as runs_from_json
 class KnownView:
     """A view as the last looks saw it: its jobs by id and name, its marks, and what the marks say of refreshes.
 
-    `quiet_since` is the first look that saw these marks; `changed` the two looks between which they changed last.
+    `quiet_since` is the first look that saw these marks; `changed` the two looks between which they changed last, `rewritten`
+    those between which its rows did, which ALTER and GRANT do not do.
     """
 
     name: str
@@ -27,6 +28,7 @@ class KnownView:
     written: int = 0
     quiet_since: datetime | None = None
     changed: tuple[datetime, datetime] | None = None
+    rewritten: tuple[datetime, datetime] | None = None
 
     def seen(self, mark: str, written: int, before: datetime | None, now: datetime) -> KnownView:
         """The same after another look; `before` is when the one before it was."""
@@ -34,16 +36,31 @@ class KnownView:
             return replace(self, mark=mark, written=written, quiet_since=now)
         if (mark, written) == (self.mark, self.written):
             return self
-        return replace(self, mark=mark, written=written, quiet_since=now, changed=(before, now) if before else None)
+        between = (before, now) if before else None
+        is_same = (_file(mark), written) == (_file(self.mark), self.written)
+        return replace(
+            self,
+            mark=mark,
+            written=written,
+            quiet_since=now,
+            changed=between,
+            rewritten=self.rewritten if is_same else between,
+        )
+
+
+def _file(mark: str) -> str:
+    """The part of a mark that tells the file of its rows."""
+    return mark.partition("/")[0]
 
 
 @dataclass(frozen=True)
 class Memory:
     """What was known after the last look; `looked_at` is None before the first. `due` is for who asks: each job's name, and
-    when it is due next.
+    when it is due next. `anew`: the database is another one than that of the last look, so nothing was due before this one.
     """
 
     looked_at: datetime | None = None
+    anew: bool = False
     runs: Runs = field(default_factory=Runs)
     schedules: Mapping[int, tuple[str, datetime]] = field(default_factory=dict)
     views: Mapping[int, KnownView] = field(default_factory=dict)
@@ -52,7 +69,12 @@ class Memory:
     def known(self, cron: Cron, runs: Runs, now: datetime) -> dict[int, Known]:
         """Each job with its runs, and since when its schedule is known: nothing counts as missed before that."""
         return {
-            job.jobid: Known(job, runs.of(job.jobid), self._since(job, cron, runs.of(job.jobid), now))
+            job.jobid: Known(
+                job,
+                runs.of(job.jobid),
+                self._since(job, cron, runs.of(job.jobid), now),
+                runs.unseen_of(job, cron),
+            )
             for job in cron.jobs
         }
 
@@ -62,7 +84,7 @@ class Memory:
             return since
         # At the first look the last run tells that it was scheduled then, unless the job was changed after it.
         changed = runs.started_age is None or job.changed_age < runs.started_age
-        return now if self.looked_at is not None or runs.started is None or changed else runs.started
+        return now if self.looked_at is not None or self.anew or runs.started is None or changed else runs.started
 
 
 def rules_of(job: Job, cron: Cron) -> str:
@@ -85,6 +107,7 @@ def as_json(memory: Memory) -> dict[str, Any]:
                 view.written,
                 view.quiet_since.isoformat() if view.quiet_since else None,
                 [each.isoformat() for each in view.changed] if view.changed else None,
+                [each.isoformat() for each in view.rewritten] if view.rewritten else None,
             ]
             for oid, view in memory.views.items()
         },
@@ -92,23 +115,39 @@ def as_json(memory: Memory) -> dict[str, Any]:
 
 
 def from_json(value: Mapping[str, Any]) -> Memory:
-    """Back from the ledger; an empty one is a first look."""
+    """Back from the ledger; an empty one is a first look, `{"anew": true}` that of another database."""
     if not value:
         return Memory()
+    if value.get("anew"):
+        return Memory(anew=True)
     return Memory(
         datetime.fromisoformat(value["looked_at"]) if value["looked_at"] else None,
+        False,
         runs_from_json(value["runs"]),
         {int(jobid): (rules, datetime.fromisoformat(since)) for jobid, (rules, since) in value["schedules"].items()},
         {int(oid): _view(*each) for oid, each in value["views"].items()},
     )
 
 
-def _view(name: str, jobs: Mapping[str, str], mark: str, written: int, quiet: str | None, changed: Any) -> KnownView:
+def _view(
+    name: str,
+    jobs: Mapping[str, str],
+    mark: str,
+    written: int,
+    quiet: str | None,
+    changed: Any,
+    rewritten: Any = None,
+) -> KnownView:
     return KnownView(
         name,
         {int(jobid): job for jobid, job in jobs.items()},
         mark,
         written,
         datetime.fromisoformat(quiet) if quiet else None,
-        (datetime.fromisoformat(changed[0]), datetime.fromisoformat(changed[1])) if changed else None,
+        _between(changed),
+        _between(rewritten),
     )
+
+
+def _between(value: Any) -> tuple[datetime, datetime] | None:
+    return (datetime.fromisoformat(value[0]), datetime.fromisoformat(value[1])) if value else None

@@ -11,20 +11,24 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from pg_deploy.monitor.cron import Cron, Job
 from pg_deploy.monitor.measures import DIRECTORY, bounded
 from pg_deploy.session import Connection
 
-_STRETCH = 500_000
+_STRETCH = 250_000
 # Of a table that was never purged the newest rows say all that is still true.
 _MOST = 6_000_000
-_WITHIN_S = 8.0
+_WITHIN_S = 6.5
 # A run that has neither a session nor a start yet is about to begin.
 _BEGINS_WITHIN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A run without an end. `alive`: its session is at work; else the run hangs, and nobody will end it."""
+    """A run without an end. `alive`: its session is at work; else the run hangs, and nobody will end it.
+
+    It was there at `seen`; one that never began has only a time (`since`) after which it was to begin.
+    """
 
     runid: int
     pid: int | None
@@ -32,6 +36,7 @@ class OpenRun:
     since: datetime
     alive: bool
     waits_for: tuple[int, ...] = ()
+    seen: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -71,15 +76,30 @@ class JobRuns:
 
 @dataclass(frozen=True)
 class Runs:
-    """All jobs' runs by job id, up to which run id they were read, and why more could not be."""
+    """All jobs' runs by job id, up to which run id they were read, and why more could not be. `own` is the role whose runs
+    alone are visible.
+    """
 
     jobs: Mapping[int, JobRuns] = field(default_factory=dict)
     read_to: int = 0
     problem: str | None = None
+    own: str | None = None
 
     def of(self, jobid: int) -> JobRuns:
         """What is known of a job's runs."""
         return self.jobs.get(jobid, JobRuns())
+
+    def unseen_of(self, job: Job, cron: Cron) -> str | None:
+        """Why the runs of a job cannot be seen as of this look; None where they can, or there are none."""
+        if self.problem:
+            return self.problem
+        if cron.keeps_no_runs:
+            return "cron.log_run is off, so its runs are not written down"
+        if self.own is not None and job.role != self.own and self.of(job.jobid).started is None:
+            return "this role sees only its own runs"
+        if cron.may_keep_no_runs and not self.read_to:
+            return "this role cannot see whether pg_cron writes its runs down"
+        return None
 
 
 def read_runs(connection: Connection, before: Runs, jobids: Collection[int], now: datetime) -> Runs:
@@ -90,12 +110,17 @@ def read_runs(connection: Connection, before: Runs, jobids: Collection[int], now
     try:
         with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
             bounded(connection)
-            row = cursor.execute("select min(runid), max(runid) from cron.job_run_details").fetchone()
+            row = cursor.execute(
+                "select min(d.runid), max(d.runid),"
+                " case when row_security_active('cron.job_run_details') then current_user::text end as own"
+                " from cron.job_run_details d"
+            ).fetchone()
     except psycopg.errors.InsufficientPrivilege:
         return replace(before, problem="this role may not read cron.job_run_details")
     jobs = {jobid: before.of(jobid) for jobid in jobids}
     if row is None or row["max"] is None:
-        return Runs({jobid: replace(each, open=()) for jobid, each in jobs.items()}, before.read_to)
+        gone = {jobid: replace(each, open=()) for jobid, each in jobs.items()}
+        return Runs(gone, before.read_to, None, row["own"] if row else None)
     first, last = int(row["min"]), int(row["max"])
     # Ids that begin again belong to a table that was made anew.
     after = before.read_to if before.read_to <= last else 0
@@ -112,7 +137,7 @@ def read_runs(connection: Connection, before: Runs, jobids: Collection[int], now
         if time.monotonic() - began > _WITHIN_S and after < last:
             problem = f"cron.job_run_details was read up to run {after} of {last} in this look"
     _look_at_open(connection, jobs, now)
-    return Runs(jobs, after, problem)
+    return Runs(jobs, after, problem, row["own"])
 
 
 def _read_stretch(connection: Connection, jobs: dict[int, JobRuns], after: int, upto: int, now: datetime) -> None:
@@ -178,7 +203,7 @@ def _look_at_open(connection: Connection, jobs: dict[int, JobRuns], now: datetim
             elif row["status"] == "failed":
                 new = replace(new, failed=new.failed + 1)
         still = [
-            _open(rows[runid], known[runid].since)
+            _open(rows[runid], known[runid].seen or known[runid].since)
             for runid in known
             if runid in rows and rows[runid]["status"] not in ("succeeded", "failed")
         ]
@@ -191,13 +216,21 @@ def _rows(cursor: psycopg.Cursor[dict[str, Any]], ids: Collection[int]) -> dict[
 
 
 def _open(row: Mapping[str, Any], seen: datetime) -> OpenRun:
+    first = row["started"] or min(row["followed"] or seen, seen)
     return OpenRun(
-        row["runid"], row["pid"], row["status"], row["started"] or seen, bool(row["alive"]), tuple(row["waits_for"])
+        row["runid"],
+        row["pid"],
+        row["status"],
+        row["since"] or seen,
+        bool(row["alive"]),
+        tuple(row["waits_for"]),
+        first,
     )
 
 
 def _settled(run: OpenRun, now: datetime) -> OpenRun:
-    return replace(run, alive=True) if run.pid is None and now - run.since < _BEGINS_WITHIN else run
+    begins = run.pid is None and run.seen is not None and now - run.seen < _BEGINS_WITHIN
+    return replace(run, alive=True) if begins else run
 
 
 def as_json(runs: Runs) -> dict[str, Any]:
@@ -223,7 +256,14 @@ def _job(value: Mapping[str, Any]) -> JobRuns:
         name: datetime.fromisoformat(value[name]) for name in ("started", "finished", "ended", "good") if value[name]
     }
     opened = tuple(
-        OpenRun(**{**run, "since": datetime.fromisoformat(run["since"]), "waits_for": tuple(run["waits_for"])})
+        OpenRun(
+            **{
+                **run,
+                "since": datetime.fromisoformat(run["since"]),
+                "waits_for": tuple(run["waits_for"]),
+                "seen": datetime.fromisoformat(run["seen"]) if run.get("seen") else None,
+            }
+        )
         for run in value["open"]
     )
     return JobRuns(**{**value, "started": None, "finished": None, "ended": None, "good": None, **times, "open": opened})

@@ -2,6 +2,8 @@
 
 A local minute that a clock change leaves out has no run, one that comes twice has two. Where both a day of the month and a
 day of the week are given, either is enough, unless one of the two begins with `*`, or `cron.match_dom_and_dow` is on.
+A range that runs backwards (`22-6`) is nothing to pg_cron 1.4; 1.6 sets bits of it, byte by byte, which is a wrap where the
+two ends lie in different bytes, and nothing where they lie in one.
 """
 
 from __future__ import annotations
@@ -48,7 +50,11 @@ class Schedule:
     @property
     def is_ever_due(self) -> bool:
         """Whether the clock starts it at all: @reboot is started by the server's start."""
-        return self.every is not None or bool(self.months)
+        if self.every is not None:
+            return True
+        of_month = bool(self.days) or self.last_day
+        some_day = (of_month and self.weekdays) if self.both_days else (of_month or self.weekdays)
+        return bool(self.minutes and self.hours and self.months and some_day)
 
     def after(self, moment: datetime, zone: tzinfo, both: bool = False) -> datetime | None:
         """The first minute after `moment` at which it is due, in UTC; None where there is none."""
@@ -102,8 +108,12 @@ def _of_day(schedule: Schedule, day: date, zone: tzinfo, both: bool) -> tuple[da
 
 
 @lru_cache(maxsize=4096)
-def read_schedule(text: str) -> Schedule | None:
-    """The schedule of a text; None for one that pg_cron could not read either."""
+def read_schedule(text: str, wraps: bool | None = False) -> Schedule | None:
+    """The schedule of a text; None for one that pg_cron could not read either.
+
+    `wraps` says whether a range that runs backwards is one that wraps (pg_cron 1.6) or nothing (1.4). Where that is not known
+    (None) such a text is not read.
+    """
     seconds = _SECONDS.match(text)
     if seconds:
         return Schedule(every=int(seconds[1]))
@@ -115,7 +125,9 @@ def read_schedule(text: str) -> Schedule | None:
         return None
     last_day = fields[2] == "$"
     sets = [
-        _numbers(field, *known) for field, known in zip(fields, (*_FIELDS, _WEEKDAYS), strict=False) if field != "$"
+        _numbers(field, wraps, *known)
+        for field, known in zip(fields, (*_FIELDS, _WEEKDAYS), strict=False)
+        if field != "$"
     ]
     if None in sets or len(sets) != 5 - last_day:
         return None
@@ -132,7 +144,7 @@ def read_schedule(text: str) -> Schedule | None:
     )
 
 
-def _numbers(field: str, low: int, high: int, names: str) -> frozenset[int] | None:
+def _numbers(field: str, wraps: bool | None, low: int, high: int, names: str) -> frozenset[int] | None:
     found: set[int] = set()
     for part in field.split(","):
         match = re.fullmatch(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?", part)
@@ -141,10 +153,23 @@ def _numbers(field: str, low: int, high: int, names: str) -> frozenset[int] | No
         first = low if match[1] is None else _number(match[1], low, names)
         last = high if match[1] is None else first if match[2] is None else _number(match[2], low, names)
         step = int(match[3] or 1)
-        if first is None or last is None or not (low <= first <= high and low <= last <= high and 0 < step <= high):
+        if first is None or last is None or not (low <= first <= high and low <= last <= high and step > 0):
             return None
-        found.update(range(first, last + 1, step))
+        if first <= last:
+            found.update(range(first, last + 1, step))
+        elif wraps is None:
+            return None
+        elif wraps and step == 1:
+            found.update(number for number in range(low, high + 1) if _wrapped(number - low, first - low, last - low))
     return frozenset(found)
+
+
+def _wrapped(bit: int, first: int, last: int) -> bool:
+    """Whether pg_cron 1.6 sets a bit for a range whose last bit lies before its first: from the first to the end of its byte,
+    and from the beginning of the last one's byte to it; the two parts in one byte are none.
+    """
+    start, stop = first // 8, last // 8
+    return start != stop and ((bit // 8 == start and bit >= first) or (bit // 8 == stop and bit <= last))
 
 
 def _number(word: str, low: int, names: str) -> int | None:

@@ -43,7 +43,10 @@ def slow_row(
         else:
             said += f"; {_no_more_blocks(slow, waited)}"
     said = "; ".join([said, *([suspect] if suspect else []), shown(text)])
-    return _row(Standing(slow, since, now, said, suspect), said, _advice(slow, suspect))
+    advice = _advice(slow, suspect)
+    if waited and slow.before_ms is not None and not slow.reads_more:
+        advice = "ask the owner of the session that held the lock to keep its transactions short; its plan reads what it always read"
+    return _row(Standing(slow, since, now, said, suspect), said, advice)
 
 
 def _no_more_blocks(slow: Slow, waited: str | None) -> str:

@@ -37,7 +37,7 @@ class Counter:
 class Counters:
     """All statements of this database by `queryid/role`, and whether the counters went on.
 
-    `problem` says why nothing could be read; the rest is empty then.
+    `problem` says why nothing could be read; the rest is empty then. `hidden`: it is there, and this role may not see it.
     """
 
     by_key: Mapping[str, Counter] = field(default_factory=dict)
@@ -47,6 +47,7 @@ class Counters:
     sees_all: bool = True
     role: str = ""
     problem: str | None = None
+    hidden: bool = False
 
     def as_json(self) -> dict[str, object]:
         """For the ledger."""
@@ -108,7 +109,8 @@ def read_counters(connection: Connection) -> Counters:
         if connection.closed or connection.broken:
             raise
         # Created, but not in shared_preload_libraries: every use of it is an error.
-        return Counters(problem=one_line(error.diag.message_primary or str(error)))
+        hidden = isinstance(error, psycopg.errors.InsufficientPrivilege)
+        return Counters(problem=one_line(error.diag.message_primary or str(error)), hidden=hidden)
 
 
 def _read(connection: Connection, server: Mapping[str, Any]) -> Counters:
@@ -201,6 +203,21 @@ def read_texts(connection: Connection, keys: Collection[str], naming: Collection
             [ids, [f"%{name}%" for name in naming]],
         ).fetchall()
     return {row[0]: row[1] for row in rows if row[1]}
+
+
+def texts_size(connection: Connection) -> int | None:
+    """How many bytes all texts take, where this role may ask for that. Reads only."""
+    with connection.transaction():
+        bounded(connection)
+        row = connection.execute(
+            "select pg_catalog.has_function_privilege('pg_catalog.pg_stat_file(text, boolean)', 'execute')"
+        ).fetchone()
+        if not (row and row[0]):
+            return None
+        row = connection.execute(
+            "select size from pg_catalog.pg_stat_file('pg_stat_tmp/pgss_query_texts.stat', true)"
+        ).fetchone()
+    return row[0] if row else None
 
 
 def shown(text: str | None) -> str:

@@ -29,12 +29,12 @@ def reads_one_of(connection: Connection, text: str, relations: Collection[str]) 
     for _ in range(_DEPTH):
         if any(_is_one(said.relations, relations, bare) for said in level):
             return True
-        routines.read(name for said in level for _, name, _ in said.calls)
+        routines.read(call.name for said in level for call in said.calls)
         below = []
         for said in level:
-            for schema, name, given in said.calls:
-                every = [row["schema"] for row in routines.by_name.get(name, ())]
-                for row in routines.called(schema, name, given, every):
+            for call in said.calls:
+                every = [row["schema"] for row in routines.by_name.get(call.name, ())]
+                for row in routines.called(call.schema, call.name, call.given, every):
                     if row["oid"] not in seen:
                         seen.add(row["oid"])
                         below.append(routines.body(row))

@@ -15,10 +15,11 @@ from pg_deploy.ledger import schema
 from pg_deploy.monitor import identity, samples
 from pg_deploy.monitor.access_drift import MEASURE as DRIFT
 from pg_deploy.monitor.access_drift import measure_access_drift
+from pg_deploy.monitor.cron_measures import FAILURES, HISTORY
 from pg_deploy.monitor.lints import MEASURE as LINTS
 from pg_deploy.monitor.lints import measure_lints
 from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, measure_files, monitor_session, run_measure, told
-from pg_deploy.monitor.queries import NEW_VIEWS, SLOW, measure_statements
+from pg_deploy.monitor.queries import HEALTH, NEW_VIEWS, SLOW, TOP, measure_statements
 from pg_deploy.monitor.remembered import as_json, from_json
 from pg_deploy.monitor.samples import Deployed, Sample
 from pg_deploy.monitor.thresholds import Thresholds
@@ -47,18 +48,20 @@ def take_sample(
         sample = samples.begin(connection, airflow_run)
         identity.keep(connection, sample, known_by)
         if same.rows:
-            samples.put_memory(connection, sample, samples.VIEWS_MEMORY, {})
+            samples.put_memory(connection, sample, samples.VIEWS_MEMORY, {"anew": True})
         measured = [same]
         measured += [run_measure(connection, file, before.get(file.stem, ())) for file in measure_files()]
-        measured += _guarded(connection, VIEWS, lambda: _look_at_views(connection, sample, thresholds, now=now))
-        measured += _guarded(connection, DRIFT, lambda: [measure_access_drift(connection)])
-        measured += _guarded(connection, LINTS, lambda: [measure_lints(connection, before.get(LINTS))])
+        measured += _guarded(
+            connection, (VIEWS, FAILURES, HISTORY), lambda: _look_at_views(connection, sample, thresholds, now=now)
+        )
+        measured += _guarded(connection, (DRIFT,), lambda: [measure_access_drift(connection)])
+        measured += _guarded(connection, (LINTS,), lambda: [measure_lints(connection, before.get(LINTS))])
         deployed = samples.last_deployment(connection)
-        brought = _guarded(connection, DEPLOYED, lambda: [_deployed(connection, deployed, before.get(DEPLOYED, ()))])
+        brought = _guarded(connection, (DEPLOYED,), lambda: [_deployed(connection, deployed, before.get(DEPLOYED, ()))])
         measured += brought
         measured += _guarded(
             connection,
-            SLOW,
+            (SLOW, TOP, HEALTH),
             lambda: measure_statements(
                 connection,
                 sample,
@@ -70,7 +73,11 @@ def take_sample(
                 ],
                 gone=[row for one in measured if one.measure == GONE for row in one.rows],
                 views_before=before.get(NEW_VIEWS, ()),
-                lock_waits=[row for one in measured if one.measure == "lock_waits" for row in one.rows],
+                # What was seen to wait at the last look has ended in this window.
+                lock_waits=[
+                    *(row for one in measured if one.measure == "lock_waits" for row in one.rows),
+                    *before.get("lock_waits", ()),
+                ],
             ),
         )
         samples.put(connection, sample, measured)
@@ -130,14 +137,14 @@ def all_views(target: Target) -> tuple[str, ...]:
         return tuple(view.name for view in read_views(connection))
 
 
-def _guarded(connection: Connection, measure: str, step: Callable[[], list[Measured]]) -> list[Measured]:
-    """What a step measured; what it trips over costs its own measure, not all."""
+def _guarded(connection: Connection, measures: Sequence[str], step: Callable[[], list[Measured]]) -> list[Measured]:
+    """What a step measured; what it trips over costs its own measures, not all: their alerts stay as they are."""
     try:
         return step()
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
-        return [told(measure, error)]
+        return [told(measure, error) for measure in measures]
 
 
 def _deployed(connection: Connection, deployed: Deployed | None, before: Sequence[Row]) -> Measured:

@@ -70,6 +70,14 @@ class Views(_Strict):
     lock_budget: Seconds = 2.0
     give_up_after: Seconds = 20.0
 
+    def is_elsewhere(self, view: str) -> bool:
+        """Whether something else refreshes a view, by name or pattern."""
+        return any(fnmatchcase(view, pattern) for pattern in self.refreshed_elsewhere)
+
+    def is_by_monitor(self, view: str) -> bool:
+        """Whether this monitor alone is to refresh a view, by name or pattern."""
+        return any(fnmatchcase(view, pattern) for pattern in self.refreshed_by_monitor)
+
 
 class Statements(_Strict):
     """Slow queries; durations in seconds."""

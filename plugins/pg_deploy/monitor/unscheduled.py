@@ -28,7 +28,7 @@ def judge_without(
     if view.holders:
         return Verdict(f"it is locked by {view.holders[0].words}, which is at work")
     nobody = _nobody(look)
-    alone = view.name in look.limits.refreshed_by_monitor
+    alone = look.limits.is_by_monitor(view.name)
     remedy = "make refresh refreshes it now; " + ("see why this monitor could not" if alone else _AGAIN)
     if not view.mine:
         remedy = f"let its owner, {view.owner}, refresh it; {_AGAIN}"
@@ -41,11 +41,18 @@ def judge_without(
         for jobid, each in look.known.items()
         if jobid in look.refreshes and look.refreshes[jobid].anything
     ]
+    lost = _not_seen_any_more(view, look)
     quiet = (look.now - view.known.quiet_since).total_seconds() if view.known.quiet_since else 0.0
     limit = limit if limit is not None else look.limits.without_schedule
     if age is None and quiet > limit and not anything:
         said = f"nobody has refreshed it for {format_duration(quiet)} at least, {format_duration(limit)} are allowed"
-        return Verdict(f"{said}; {nobody}", remedy, True, True, group="nobody refreshes it")
+        if look.cron.unseen and not lost and view.name not in look.limits.limits:
+            # A job that cannot be seen may not have been due yet.
+            return Verdict(f"{said}; {look.cron.unseen}", _AGAIN, worth=True, group="nobody refreshes it")
+        cause = (
+            f"{said}; its job {lost} of pg_cron was deleted, or is another role's now" if lost else f"{said}; {nobody}"
+        )
+        return Verdict(cause, remedy, True, True, group="nobody refreshes it")
     if beyond:
         said = old if alone else f"{old}; {nobody}"
         if alone and look.limits.refresh == "none":
@@ -77,7 +84,7 @@ def _judge_perhaps(view: Seen, perhaps: Sequence[Known], look: Look) -> Verdict:
     if bad and len(bad) == len(perhaps) and bad[0][0].runs.status != "failed":
         known, trouble = bad[0]
         cause = trouble.cause.replace("its job ", "job ", 1).replace(" of pg_cron", ", which may refresh it,", 1)
-        return Verdict(cause, trouble.remedy, True, True, group=f"job {known.job.jobid}", job=known)
+        return Verdict(cause, trouble.remedy, True, True, group=trouble.shared or f"job {known.job.jobid}", job=known)
     job = perhaps[0]
     said = f"may be refreshed by job {job.job.name}, which builds its SQL at run time"
     if view.told_s is None:
@@ -114,6 +121,8 @@ def _is_named(name: str, text: str) -> bool:
 def _lost_job(view: Seen, look: Look) -> Trouble | None:
     """The job that refreshed it until now, and what became of it."""
     cron = look.cron
+    if cron.hidden:
+        return None
     for jobid, name in view.known.jobs.items():
         job = next((each for each in cron.jobs if each.jobid == jobid), None)
         if cron.missing:
@@ -141,6 +150,13 @@ def _lost_job(view: Seen, look: Look) -> Trouble | None:
     return None
 
 
+def _not_seen_any_more(view: Seen, look: Look) -> str | None:
+    """Its job that an earlier look saw, where this role sees only its own jobs and that one is not among them."""
+    seen = {job.jobid for job in look.cron.jobs}
+    lost = [name for jobid, name in view.known.jobs.items() if jobid not in seen]
+    return lost[0] if lost and look.cron.own_only else None
+
+
 def _changed(view: Seen, look: Look, jobid: int) -> Trouble:
     known = look.known[jobid]
     said = f"; its last run failed: {message(known.runs)}" if known.runs.status == "failed" else ""
@@ -153,7 +169,8 @@ def _changed(view: Seen, look: Look, jobid: int) -> Trouble:
 
 
 def _nobody(look: Look) -> str:
+    if look.cron.unseen:
+        return f"no job that can be seen here refreshes it ({look.cron.unseen})"
     if look.cron.missing:
         return f"no job refreshes it that can be seen here ({look.cron.missing})"
-    seen = " that this role can see (it sees only its own)" if look.cron.own_only else ""
-    return f"no job of pg_cron{seen} refreshes it"
+    return "no job of pg_cron refreshes it"

@@ -15,12 +15,12 @@ from psycopg.rows import class_row, dict_row, tuple_row
 from pg_deploy.duration import format_duration
 from pg_deploy.monitor.commands import read_command
 from pg_deploy.monitor.cron import Cron, read_cron
-from pg_deploy.monitor.cron_measures import cron_measures
+from pg_deploy.monitor.cron_measures import FAILURES, HISTORY, cron_measures
 from pg_deploy.monitor.freshness import judge_view
 from pg_deploy.monitor.jobs import Known, next_due
 from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, bounded, told
-from pg_deploy.monitor.placed import ask_each, zone_of
-from pg_deploy.monitor.refreshers import Names, Refreshes, Routines, refreshed_by, split_path
+from pg_deploy.monitor.placed import ask_each, zones_of
+from pg_deploy.monitor.refreshers import Names, Refreshes, Routines, path_of_role, refreshed_by
 from pg_deploy.monitor.remembered import KnownView, Memory, rules_of
 from pg_deploy.monitor.runs import Runs, read_runs
 from pg_deploy.monitor.thresholds import Views
@@ -100,11 +100,14 @@ def look_at_views(
         now = now or clock
         jobids = [job.jobid for job in cron.jobs]
         runs = memory.runs if cron.missing else _runs(connection, memory, jobids, now)
+        if memory.anew:
+            # What was at work when the copy was made has no session here.
+            runs = replace(runs, jobs={jobid: replace(each, open=()) for jobid, each in runs.jobs.items()})
         refreshes, names = _refreshes(connection, cron, views)
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
-        return Looked((told(MEASURE, error),), memory)
+        return Looked(tuple(told(name, error) for name in (MEASURE, FAILURES, HISTORY)), memory)
     known = memory.known(cron, runs, now)
     look = Look(now, cron, known, refreshes, limits, {view.oid: view.name for view in views}, runs.problem)
     of_views = {view.oid: _known_view(view, memory, now) for view in views}
@@ -113,6 +116,7 @@ def look_at_views(
     rows = [judge_view(each, look, (refreshed or {}).get(each.name), tried.get(each.name)) for each in seen]
     after = Memory(
         now,
+        False,
         runs,
         {job.jobid: (rules_of(job, cron), known[job.jobid].since) for job in cron.jobs},
         {view.oid: _with_jobs(of_views[view.oid], view, refreshes, known) for view in views},
@@ -120,6 +124,8 @@ def look_at_views(
     )
     told_jobs = {row.detail["jobid"] for row in rows if row.detail["alert"]}
     more = cron_measures(connection, look, told_jobs) if not cron.missing else ()
+    if cron.hidden:
+        more = tuple(Measured(name, problem=f"not visible: {cron.missing}") for name in (FAILURES, HISTORY))
     return Looked((Measured(MEASURE, _shortened(rows)), *more), after)
 
 
@@ -141,7 +147,9 @@ def _refreshes(
             rows = cursor.execute((DIRECTORY / "views" / "paths.sql").read_bytes(), {"roles": roles}).fetchall()
         settings = {(role, setting): value for role, setting, value in rows}
         paths = {
-            role: split_path(value, role) for (role, name), value in settings.items() if name == "search_path" and value
+            role: path_of_role(value, role)
+            for (role, name), value in settings.items()
+            if name == "search_path" and value
         }
         names = Names({(view.schema, view.relation): view.oid for view in views}, paths)
         routines = Routines(connection)
@@ -155,7 +163,8 @@ def _known_view(view: View, memory: Memory, now: datetime) -> KnownView:
 
 
 def _due(known: Known, cron: Cron, limits: Views) -> tuple[str, datetime | None]:
-    due = next_due(known, cron, limits)
+    # Of runs that cannot be seen nobody knows whether they began.
+    due = None if known.unseen else next_due(known, cron, limits)
     return known.job.name, due.at if due else None
 
 
@@ -174,7 +183,7 @@ def _seen(
     look: Look,
     settings: Mapping[tuple[str, str], str | None],
 ) -> list[Seen]:
-    zones = {view.oid: _zone_of(connection, view, look, settings) for view in views if view.time_type and view.readable}
+    zones = _zones(connection, views, look, settings)
     asked = [
         (view.oid, view.identifier, zones[view.oid])
         for view in views
@@ -183,7 +192,9 @@ def _seen(
     told_s: dict[int, float | None] = {}
     for start in range(0, len(asked), _TOGETHER):
         told_s |= ask_each(connection, asked[start : start + _TOGETHER])
-    kept = {view.oid: name for view in views for name in _kept_job(view, look.cron)}
+    kept = _kept_jobs(views, look.cron)
+    # Of a run that nobody wrote down its lock tells.
+    unseen = {oid for jobid, each in look.refreshes.items() if look.known[jobid].unseen for oid in each.surely}
     found = []
     for view in views:
         badly = (
@@ -207,7 +218,7 @@ def _seen(
                 told_s.get(view.oid),
                 badly,
                 # Its size was not asked, because somebody keeps everybody out.
-                _holders(connection, view, readers=False) if view.bytes is None else (),
+                _holders(connection, view, readers=False) if view.bytes is None or view.oid in unseen else (),
                 # The name of the last look tells a view that was renamed.
                 of_views[view.oid],
                 kept.get(view.oid),
@@ -216,35 +227,39 @@ def _seen(
     return found
 
 
-def _zone_of(
-    connection: Connection, view: View, look: Look, settings: Mapping[tuple[str, str], str | None]
-) -> str | None:
-    """The zone of a time without one: "" where it cannot be placed; None for a type that has its own."""
-    if view.time_type == "timestamp with time zone":
-        return None
-    if view.bytes is None:
-        return ""
-    try:
-        with connection.transaction():
-            bounded(connection)
-            named = zone_of(connection, view.oid)
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedTable):
-        return ""
-    if named != "":
-        return named or ""
-    roles = {look.known[jobid].job.role for jobid, each in look.refreshes.items() if view.oid in each.surely}
-    of_roles = {settings.get((role, "TimeZone")) for role in roles}
-    return (of_roles.pop() or "") if len(of_roles) == 1 else ""
+def _zones(
+    connection: Connection,
+    views: Sequence[View],
+    look: Look,
+    settings: Mapping[tuple[str, str], str | None],
+) -> dict[int, str | None]:
+    """The zone of each view's time: None for a type that has its own, "" where it cannot be placed."""
+    told = [view for view in views if view.time_type and view.readable]
+    plain = [view.oid for view in told if view.time_type != "timestamp with time zone" and view.bytes is not None]
+    named = zones_of(connection, plain) if plain else {}
+    found: dict[int, str | None] = {}
+    for view in told:
+        if view.time_type == "timestamp with time zone":
+            found[view.oid] = None
+        elif named.get(view.oid) == "":
+            roles = {look.known[jobid].job.role for jobid, each in look.refreshes.items() if view.oid in each.surely}
+            of_roles = {settings.get((role, "TimeZone")) for role in roles}
+            found[view.oid] = (of_roles.pop() or "") if len(of_roles) == 1 else ""
+        else:
+            found[view.oid] = named.get(view.oid) or ""
+    return found
 
 
-def _kept_job(view: View, cron: Cron) -> list[str]:
-    names = Names({(view.schema, view.relation): view.oid}, {})
-    path = (view.schema,)
-    return [
-        job.name
-        for job in cron.kept
-        if any(names.view(*each, path) is not None for each in read_command(job.command).refreshes)
-    ]
+def _kept_jobs(views: Sequence[View], cron: Cron) -> dict[int, str]:
+    """The job that the last deployment left for each view, by the view's oid."""
+    named = {(view.schema, view.relation): view.oid for view in views}
+    found: dict[int, str] = {}
+    for job in cron.kept:
+        for schema, name in ((each.schema, each.name) for each in read_command(job.command).refreshes):
+            # Without a schema it may be any view of that name.
+            oids = [oid for (_, each), oid in named.items() if each == name] if not schema else []
+            found.update(dict.fromkeys([*oids, *([named[schema, name]] if (schema, name) in named else [])], job.name))
+    return found
 
 
 def holders(connection: Connection, view: View, *, readers: bool) -> str | None:

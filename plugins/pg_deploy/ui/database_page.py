@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +21,7 @@ from pg_deploy.ui.reading import has_ledger, reading
 
 RANGES = ((24, "24 hours"), (168, "7 days"), (336, "14 days"), (744, "31 days"))
 DEPLOYMENTS = 50
-_ALERTS = 60
+_ALERTS = 400
 _SQL = PROJECT / "sql" / "ui"
 _NOW = ("view_freshness", "connections", "cache_hit_ratio", "access_drift")
 
@@ -59,6 +60,11 @@ class Alert:
     started_at: datetime
     ended_at: datetime | None
     airflow_run: str | None
+
+    @property
+    def said(self) -> str:
+        """The cause without the address of this page, which a notice ends with."""
+        return re.sub(r": https?://\S+(?=$|; it comes and goes)", "", self.cause)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ _LEAST = 16
 # Measures with numbers of their own below.
 _OWN = frozenset({"view_freshness", "top_queries", "views_memory", "statement_windows", "slow_queries"})
 _MOST = 500
+# `job` is a label of Prometheus itself.
+_JOB = ("cron_job", "jobid")
 
 
 def is_scraper(authorization: str | None) -> bool:
@@ -102,20 +104,24 @@ def _jobs(memory: Mapping[str, Any]) -> Iterator[_Family]:
     kept: Mapping[str, Any] = memory.get("rows") or {}
     named = {jobid: known[0] for jobid, known in (kept.get("due") or {}).items()}
     due: _Samples = [
-        ((named[jobid],), _seconds(known[1])) for jobid, known in (kept.get("due") or {}).items() if known[1]
+        ((named[jobid], jobid), _seconds(known[1])) for jobid, known in (kept.get("due") or {}).items() if known[1]
     ]
     jobs = (kept.get("runs") or {}).get("jobs") or {}
 
     def of(name: str) -> _Samples:
         return [
-            ((named[jobid],), _seconds(each[name])) for jobid, each in jobs.items() if jobid in named and each[name]
+            ((named[jobid], jobid), _seconds(each[name]))
+            for jobid, each in jobs.items()
+            if jobid in named and each[name]
         ]
 
-    failed: _Samples = [((named[jobid],), float(each["failed"])) for jobid, each in jobs.items() if jobid in named]
-    yield "job_start_timestamp_seconds", "When the newest run of a job began.", ("job",), of("started")
-    yield "job_success_timestamp_seconds", "When the newest run of a job that succeeded began.", ("job",), of("good")
-    yield "job_due_timestamp_seconds", "When a job is due next, or was, where that run is missing.", ("job",), due
-    yield "job_failed_runs", "How many runs of a job have failed in a row.", ("job",), failed
+    failed: _Samples = [
+        ((named[jobid], jobid), float(each["failed"])) for jobid, each in jobs.items() if jobid in named
+    ]
+    yield "job_start_timestamp_seconds", "When the newest run of a job began.", _JOB, of("started")
+    yield "job_success_timestamp_seconds", "When the newest run of a job that succeeded began.", _JOB, of("good")
+    yield "job_due_timestamp_seconds", "When a job is due next, or was, where that run is missing.", _JOB, due
+    yield "job_failed_runs", "How many runs of a job have failed in a row.", _JOB, failed
 
 
 def _queries(windows: Mapping[str, Any]) -> Iterator[_Family]:

@@ -1,4 +1,5 @@
--- The search_path and TimeZone of these roles in this database: the role's in it, the role's, the database's, the server's.
+-- The search_path and TimeZone of these roles in this database: the role's in it, the role's, the database's, the server's. What
+-- the server says itself can be seen only where neither this session's role nor the database says otherwise.
 select
     r.rolname::text as role,
     s.name::text as setting,
@@ -17,7 +18,21 @@ select
     ) as value
 from pg_catalog.pg_roles r
 cross join (
-    values ('search_path', '"$user", public'), ('TimeZone', null)
+    select 'search_path', '"$user", public'
+    union all
+    select 'TimeZone', (
+        select g.reset_val
+        from pg_catalog.pg_settings g
+        where g.name = 'TimeZone'
+            and not exists (
+                select
+                from pg_catalog.pg_db_role_setting d
+                cross join lateral unnest(d.setconfig) as o (option)
+                where d.setdatabase in (0, (select b.oid from pg_catalog.pg_database b where b.datname = current_database()))
+                    and d.setrole in (0, (select u.oid from pg_catalog.pg_roles u where u.rolname = session_user))
+                    and lower(o.option) like 'timezone=%%'
+            )
+    )
 ) as s (name, server)
 join pg_catalog.pg_database b on b.datname = current_database()
 where r.rolname = any (%(roles)s)

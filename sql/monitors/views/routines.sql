@@ -1,10 +1,12 @@
--- The routines of these names: how many arguments each takes, its body, and what is set while it runs.
+-- The routines of these names: how many arguments each takes, its body, and what is set while it runs. A body in PL/pgSQL can
+-- be read with its parameters only.
 select
     p.oid::bigint as oid,
     n.nspname::text as schema,
     p.proname::text as name,
     l.lanname::text as language,
     coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) as body,
+    case l.lanname when 'plpgsql' then pg_catalog.pg_get_functiondef(p.oid) end as definition,
     p.proconfig as settings,
     pg_catalog.pg_get_userbyid(p.proowner)::text as owner,
     p.pronargs - p.pronargdefaults as least,

@@ -6,6 +6,23 @@ select
     d.status::text as status,
     left(btrim(d.return_message), 300) as message,
     d.start_time as started,
+    -- One that never got so far has no time of its own, but begins after the run before it did.
+    coalesce(d.start_time, (
+        select e.start_time
+        from cron.job_run_details e
+        where e.runid < d.runid
+            and e.start_time is not null
+        order by e.runid desc
+        limit 1
+    )) as since,
+    case when d.start_time is null then (
+        select l.start_time
+        from cron.job_run_details l
+        where l.runid > d.runid
+            and l.start_time is not null
+        order by l.runid
+        limit 1
+    ) end as followed,
     d.end_time as ended,
     age(d.xmin) as changed_age,
     a.pid is not null and (a.backend_start is null or d.start_time is null or a.backend_start <= d.start_time + interval '1 second')

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
-from tests.core.monitor.minutes import Minute, dues
+from tests.core.monitor.minutes import Minute, clock, dues
 
 EVERY = timedelta(minutes=15)
 # Far from any real process.
@@ -22,6 +22,7 @@ SCHEDULES = (
     "40 */4 * * *", "3,33 * * * *", "0 1 * * *",
 )  # fmt: skip
 FAULTS = ("missed", "hanging", "failing", "disabled", "unscheduled", "renamed", "wrong owner", "other database")
+STANDING = ("disabled", "unscheduled", "renamed", "other database")
 WORDS = {
     "missed": "did not begin its run of",
     "hanging": "has a run in status running since",
@@ -63,27 +64,59 @@ class MadeUp:
 
 
 def healthy(
-    number: int, schedule: str, minutes: Sequence[Minute], chance: random.Random, name: str | None = None
+    number: int,
+    schedule: str,
+    minutes: Sequence[Minute],
+    chance: random.Random,
+    zone: tzinfo,
+    name: str | None = None,
 ) -> MadeUp:
     """A job that does what it should: quick, slow, or now and then longer than its interval."""
     made = MadeUp(name or f"good_{number}", schedule)
-    made.runs = list(_runs(made.name, _dues(schedule, minutes), number, chance))
+    made.runs = [*_long_ago(made, minutes, zone), *_runs(made.name, _dues(schedule, minutes), number, chance)]
     return made
 
 
+def _long_ago(made: MadeUp, minutes: Sequence[Minute], zone: tzinfo) -> list[Run]:
+    """Its last run before the time that is made up, which pg_cron had written down as well."""
+    if made.schedule.endswith("seconds"):
+        return []
+    begin = minutes[0].at
+    on_any_minute = "* * " + made.schedule.split(maxsplit=2)[2]
+    for day in range(1, 400):
+        start = begin - timedelta(days=day)
+        each_hour = [start + timedelta(hours=hour) for hour in range(24)]
+        if any(dues(on_any_minute, clock(zone, at, at + timedelta(minutes=1))) for at in each_hour):
+            found = dues(made.schedule, clock(zone, start, start + timedelta(days=1)))
+            if found:
+                start = found[-1] + timedelta(seconds=1)
+                return [Run(made.name, start, start + timedelta(seconds=2), "succeeded", "1 row")]
+    return []
+
+
 def faulty(
-    number: int, schedule: str, minutes: Sequence[Minute], chance: random.Random, begin: datetime, change: datetime
+    number: int,
+    schedule: str,
+    minutes: Sequence[Minute],
+    chance: random.Random,
+    begin: datetime,
+    change: datetime,
+    zone: tzinfo,
 ) -> MadeUp:
-    """A job with a fault from some moment on; each eighth from the clock change on."""
-    fault = FAULTS[number % len(FAULTS)]
+    """A job with a fault from some moment on; each eighth from the clock change on. One that is hardly ever due gets a fault
+    that shows without a run.
+    """
     known = _dues(schedule, minutes)
-    made = MadeUp(f"bad_{number}", schedule, fault=fault)
     end = minutes[-1].at
+    last = begin + (end - begin) * 0.7
+    rare = not any(last <= due < end - timedelta(hours=7) for due in known)
+    fault = (STANDING if rare else FAULTS)[number % (len(STANDING) if rare else len(FAULTS))]
+    made = MadeUp(f"bad_{number}", schedule, fault=fault)
     since = (
         change - timedelta(hours=1) if number % 8 == number // 8 else begin + (end - begin) * chance.uniform(0.1, 0.6)
     )
     made.since = since = since.replace(second=17, microsecond=0)
-    runs = list(_runs(made.name, known, 0, chance))
+    runs = [*_long_ago(made, minutes, zone), *_runs(made.name, known, 0, chance)]
     made.runs = [run for run in runs if run.start < since]
     later = [run for run in runs if run.start >= since]
     if fault == "missed":

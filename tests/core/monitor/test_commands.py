@@ -33,6 +33,22 @@ create function mon.any_of_them() returns void language plpgsql as
 create function mon.commented() returns void language plpgsql as
     $$ begin -- refresh materialized view mon.v
     raise notice 'nothing'; end $$;
+create type mon.mood as enum ('good');
+create function mon.of_a_type(m mon.mood) returns mon.mood language plpgsql as
+    $$ declare x mon.mood := m; begin -- refresh materialized view public.v
+    refresh materialized view concurrently "mon"."v"; return x; end $$;
+create function mon.calls_of_a_type() returns void language plpgsql as
+    $$ declare x mon.mood; begin perform mon . plain ( ); end $$;
+create procedure mon.with_parameters(inout n int, which text default 'v') language plpgsql as
+    $$ begin n := 1; which := 'w'; refresh materialized view mon.v; end $$;
+create function mon.dollars() returns void language plpgsql as
+    $$ begin execute $q$refresh materialized view mon.v$q$; end $$;
+create function mon.put_together() returns void language plpgsql as
+    $$ begin execute 'refresh materialized view ' || 'mon' || '.' || 'v';
+    execute format('refresh materialized view %I.%I', 'mon', 'V w'); end $$;
+create function mon.gone() returns void language plpgsql as $$ begin execute 'refresh materialized view mon.gone'; end $$;
+create function mon.path_inside() returns void language plpgsql as
+    $$ begin perform set_config('search_path', 'mon, public', true); refresh materialized view v; end $$;
 create function public.plain() returns void language plpgsql as $$ begin null; end $$;
 """
 
@@ -74,6 +90,23 @@ def database(demo_cluster: object) -> Iterator[Connection]:
         ("do $$ begin refresh materialized view mon.v; end $$", {2}),
         ("do $$ begin perform mon.plain(); end $$", {2}),
         ("select mon.commented()", set()),
+        ("select mon.of_a_type('good')", {2}),
+        ("select mon.calls_of_a_type()", {2}),
+        ("call mon.with_parameters(1)", {2}),
+        ("call mon.with_parameters(which => 'x', n => 2)", {2}),
+        ("select mon.dollars()", {2}),
+        ("select mon.put_together()", {2, 3}),
+        ("select mon.gone()", set()),
+        ("select mon.path_inside()", {2}),
+        ("refresh materialized view v; set search_path = mon; refresh materialized view late", {1, 4}),
+        ("set search_path to mon; reset search_path; refresh materialized view v", {1}),
+        ("select set_config('search_path', 'mon,public', false); refresh materialized view v", {2}),
+        ('set local search_path = "$user", mon; refresh materialized view v; select 1', {2}),
+        ("begin; refresh materialized view mon.v; commit", {2}),
+        ("select count(*) from (select mon.plain()) s", {2}),
+        ("with r as (select mon.plain()) select * from r", {2}),
+        ("vacuum mon.v", set()),
+        ("refresh materialized view mon.v with no data", {2}),
         ("select now(", set()),
     ],
 )
@@ -86,6 +119,8 @@ def test_what_is_built_at_run_time_is_only_perhaps(database: Connection) -> None
     """Else a guess is told as a fact."""
     assert read(database, "select mon.built()") == Refreshes(frozenset(), (2,), False, False)
     assert read(database, "select mon.any_of_them()") == Refreshes(frozenset(), (), True, False)
+    # One that names what is not there may not be any other.
+    assert read(database, "select mon.gone()") == Refreshes()
 
 
 def read(connection: Connection, command: str) -> Refreshes:

@@ -341,7 +341,10 @@ def test_a_view_that_nobody_ever_filled_is_told_and_refreshed_only_where_a_setti
     # The lints speak of it as well; here the view's age counts.
     assert [alert for alert in first.started if alert.startswith("view_freshness")] == ["view_freshness public.v"]
     assert second.started == []
-    assert "it was never populated; no job refreshes it" in first.causes("view_freshness")["public.v"]
+    assert (
+        "it was never populated; no job that can be seen here refreshes it"
+        in first.causes("view_freshness")["public.v"]
+    )
     assert "refreshed it for the first time" in third.page
     assert "view_freshness public.v" in fourth.ended
 

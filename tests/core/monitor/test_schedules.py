@@ -80,6 +80,35 @@ def test_what_pg_cron_refuses_is_no_schedule(text: str) -> None:
     assert read_schedule(text) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "hours"),
+    [
+        ("0 */24 * * *", {0}),
+        ("0 1-23/30 * * *", {1}),
+        ("0 22-6 * * *", {22, 23, 0, 1, 2, 3, 4, 5, 6}),
+        ("0 6-5 * * *", set()),
+    ],
+)
+def test_steps_and_ranges_that_lead_out_of_a_field_are_read_as_pg_cron_does(text: str, hours: set[int]) -> None:
+    """Else a job that works each night has no due time, or one that never starts passes for a fresh one."""
+    schedule, old = read_schedule(text, True), read_schedule(text, False)
+    assert schedule is not None
+    assert old is not None
+    assert set(schedule.hours) == hours
+    # A range that runs backwards was nothing before 1.6, and nobody knows of the versions in between.
+    backwards = text.split()[1].count("-") == 1 and "/" not in text
+    assert set(old.hours) == (set() if backwards else hours)
+    assert (read_schedule(text, None) is None) == backwards
+    assert schedule.is_ever_due == bool(hours)
+
+
+@pytest.mark.parametrize("text", ["0 0 31 2 *", "0 0 30,31 2 */3", "0 0 * * 6-2"])
+def test_a_day_that_never_comes_is_never_due(text: str) -> None:
+    """Else nobody learns that pg_cron never starts the job."""
+    schedule = read_schedule(text, True)
+    assert schedule is None or schedule.after(datetime(2026, 11, 29, tzinfo=UTC), UTC) is None
+
+
 def test_seconds_are_an_interval_and_a_start_is_never_due() -> None:
     """Else a job of every 30 seconds cannot be judged at all, or one of @reboot is always late."""
     seconds, reboot, yearly = read_schedule("30 seconds"), read_schedule("@reboot"), read_schedule("@yearly")

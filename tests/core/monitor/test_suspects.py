@@ -41,6 +41,55 @@ def test_a_wait_for_a_lock_is_told_as_a_wait_and_no_deployment_is_blamed(monitor
     assert "rollback_migrations" not in outcome.page
 
 
+def test_a_lock_that_was_seen_while_the_statement_waited_is_named_with_its_holder(monitor: Monitor) -> None:
+    """Else the one thing that explains it was seen by the look before, and is told to nobody."""
+    monitor.database.run("create table public.acc (id int primary key, n int); insert into public.acc values (1, 0)")
+    for _ in range(4):
+        update(monitor, 20)
+        monitor.run()
+
+    with psycopg.connect(monitor.database.url, application_name="the holder") as holder:
+        holder.execute("update public.acc set n = 7 where id = 1")
+        asking = threading.Thread(target=update, args=(monitor, 20))
+        asking.start()
+        time.sleep(2)
+        monitor.run()
+        time.sleep(1)
+        holder.commit()
+        asking.join()
+        pid = holder.info.backend_pid
+    outcome = monitor.run()
+
+    (cause,) = outcome.causes("slow_queries").values()
+    assert "; seen: pid " in cause
+    assert f"held by pid {pid} (postgres, the holder)" in cause
+
+
+def test_a_statement_of_two_roles_is_two_and_names_the_slow_ones_role(monitor: Monitor) -> None:
+    """Else the quick calls of one role hide the slow ones of another, or the wrong team looks for it."""
+    monitor.database.run(
+        "create table public.delay (who text, s float); insert into public.delay values ('postgres', 0), ('service_role', 0);"
+        "grant select on public.delay to service_role"
+    )
+
+    def ask_both() -> None:
+        with psycopg.connect(monitor.database.url, autocommit=True) as connection:
+            for role in ("postgres", "service_role"):
+                connection.execute(f"set role {role}".encode())
+                for _ in range(20):
+                    connection.execute("select pg_sleep(s) from public.delay where who = current_user")
+
+    for _ in range(4):
+        ask_both()
+        monitor.run()
+    monitor.database.run("update public.delay set s = 0.15 where who = 'service_role'")
+    ask_both()
+    outcome = monitor.run()
+
+    (thing,) = outcome.causes("slow_queries")
+    assert thing.endswith(" of service_role")
+
+
 def update(monitor: Monitor, times: int) -> None:
     """The application's statement."""
     with psycopg.connect(monitor.database.url, autocommit=True) as connection:
