@@ -40,10 +40,10 @@ def add_creates(draft: Draft) -> None:
         if fact.kind == "sequence":
             add_sequence(draft, fact)
             continue
-        statements = create(fact, draft.before)
+        statements = create(fact, draft.before) if key not in draft.early else ()
         if comes_before_joining(key, draft):
             statements = without_attaching(statements)
-        if not statements:
+        if not statements and key not in draft.early:
             draft.refuse(key, "it was dropped or changed, and the facts do not hold its whole definition")
             continue
         phase = Phase.CREATE

@@ -74,7 +74,6 @@ def generate_rollback(
     """
     renaming = take_back_names(before, after)
     draft = Draft(before.by_key, renaming.facts, after.server_version, compared=compared, wrote=wrote)
-    draft.add(Phase.RENAME, *renaming.statements)
     difference = compare(before, Facts(frozenset(renaming.facts.values()), after.server_version, after.read_at))
     differing: set[Key] = {(fact.kind, fact.identity) for fact in (*difference.added, *difference.removed)}
     differing |= {(old.kind, old.identity) for old, _ in difference.changed}
@@ -87,6 +86,7 @@ def generate_rollback(
     draft.gone = {key for key in differing if key not in draft.before}
     draft.missing = {key for key in differing if key not in draft.after}
     draft.changed = differing - draft.gone - draft.missing - apart
+    _add_renames(draft, renaming)
     by_kind = {kind: {key for key in apart if key[0] == kind} for kind in _APART}
     add_row_refusals(draft, migration_sql, tables_named(before, after), going)
     objects_gone, objects_missing = draft.gone - apart, draft.missing - apart
@@ -118,6 +118,16 @@ def generate_rollback(
     return GeneratedRollback(
         _text(draft), tuple(sorted(draft.refusals)), tuple(sorted(draft.losses)), tuple(draft.remarks)
     )
+
+
+def _add_renames(draft: Draft, renaming: Renaming) -> None:
+    """The old names; a schema that is made again is there before anything moves into it."""
+    of_schemas, others = renaming.statements[: renaming.of_schemas], renaming.statements[renaming.of_schemas :]
+    draft.add(Phase.RENAME, *of_schemas)
+    if others:
+        draft.early = {key for key in draft.missing if key[0] == "schema"}
+        draft.add(Phase.RENAME, *(f"create schema {identity}" for _, identity in sorted(draft.early)))
+    draft.add(Phase.RENAME, *others)
 
 
 def _read_objects(draft: Draft, before: Facts, after: Facts, renaming: Renaming, going: AbstractSet[Key]) -> None:

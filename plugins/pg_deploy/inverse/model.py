@@ -94,6 +94,8 @@ class Draft:
     changed: set[Key] = field(default_factory=set)
     replaced: set[Key] = field(default_factory=set)
     """In both: to be dropped and made again."""
+    early: set[Key] = field(default_factory=set)
+    """Schemas that are made again before anything is moved into them."""
     refusals: set[Refusal] = field(default_factory=set)
     losses: set[Loss] = field(default_factory=set)
     remarks: list[str] = field(default_factory=list)

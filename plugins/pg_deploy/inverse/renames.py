@@ -37,6 +37,8 @@ class Renaming:
     facts: dict[Key, Fact]
     keys: dict[Key, Key] = field(default_factory=dict)
     """By the key of now, for what is called differently then."""
+    of_schemas: int = 0
+    """How many of the statements give schemas their names back; what follows may move something into one that has to be made."""
 
     def key(self, key: Key) -> Key:
         """What the object of that key is called then."""
@@ -78,7 +80,9 @@ class _Names:
                 self.children.setdefault(str(parent), []).append(key[1])
 
     def taken_back(self) -> Renaming:
-        for kinds in (("schema",), _RELATION_LIKE, (*_PLAIN, *_USING, *_GLOBAL[2:]), _ROUTINES):
+        self._level(("schema",))
+        of_schemas = len(self.statements)
+        for kinds in (_RELATION_LIKE, (*_PLAIN, *_USING, *_GLOBAL[2:]), _ROUTINES):
             self._level(kinds)
         for kind in ON_RELATION:
             self._level((kind,))
@@ -98,7 +102,7 @@ class _Names:
             facts[renamed.kind, renamed.identity] = renamed
             if (renamed.kind, renamed.identity) != key:
                 keys[key] = (renamed.kind, renamed.identity)
-        return Renaming(self.statements, facts, keys)
+        return Renaming(self.statements, facts, keys, of_schemas)
 
     def _level(self, kinds: Iterable[str]) -> None:
         """Schema and name of everything of these kinds; what stands in the way goes first, or aside where it stays or waits too."""
@@ -265,9 +269,15 @@ class _Names:
     def _has(self, wanted: Key, address: Address) -> Address | None:
         """What has that name, and is not this one."""
         for other in sorted(self.called.get(wanted[1], ())):
-            if other != address and _same_place(wanted, self.now[other]) and other != self._twin(address):
+            clash = _same_place(wanted, self.now[other]) or (self._is_relation(address) and self._is_relation(other))
+            if other != address and clash and other != self._twin(address):
                 return other
         return None
+
+    def _is_relation(self, address: Address) -> bool:
+        """Whether its name is among those of relations: a composite type's is, an enum's is not."""
+        kind = self.now[address][0]
+        return kind in _RELATION_LIKE or (kind == "type" and "composite" in self._fact(address).properties)
 
     def _step_aside(self, address: Address) -> None:
         self._rename(address, own=self._free_name(address))
