@@ -39,6 +39,7 @@ from pg_deploy.access.verdict import CellVerdict, judge
 from pg_deploy.access.views import view_differences
 from pg_deploy.access.witnesses import Constants, constants_of
 from pg_deploy.access.writes import write_differences
+from pg_deploy.catalog.identities import of_part, unquoted
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.session import Connection, one_line
 
@@ -332,10 +333,14 @@ def _constants_of_all(settlement: Settlement, before: Facts, after: Facts) -> Co
 
 
 def _words(settlement: Settlement, before: Facts, after: Facts) -> frozenset[str]:
+    """Every word that what is asked about says, and the names of the tables that it rests on: a policy need not name its own."""
     found: set[str] = set()
     for facts in (before, after):
-        for text in _texts(_asked_about(settlement, facts), facts):
+        closure, asked = closure_of(facts), _asked_about(settlement, facts)
+        for text in _texts(asked, facts):
             found.update(re.findall(r"[^\W\d]\w*", text.lower()))
+        nodes = {node for name in asked for node in closure.of(name) if node[0] in RELATIONS}
+        found.update(unquoted(of_part(identity)[1]).lower() for _, identity in nodes)
     return frozenset(found)
 
 

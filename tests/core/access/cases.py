@@ -209,7 +209,8 @@ def _in_other_names(case: Case, admin: str) -> Case:
         renaming = Renaming({*known, *case.keep})
         if case.database == "demo":
             named = names_of(app)
-            with _connect(f"{admin}/{build.EMPTY}") as empty:
+            app.execute(f"create database names template {build.EMPTY}".encode())
+            with _connect(f"{admin}/names") as empty:
                 known = (known - named) | words_known(empty)
             renaming = Renaming({*known, *case.keep}, only=named | words_outside_texts(texts))
             rename_all(app, renaming)

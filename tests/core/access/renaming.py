@@ -24,6 +24,10 @@ old new setof void int integer bigint text boolean uuid numeric json jsonb float
 second seconds minute minutes hour hours day days week weeks month months year years utc now today infinity epoch
 true false null yes no on off public default none low medium high unchanged changed undeclared object command why direction
 opened unproven gained lost both risk access forward backward schema wal2json xpath
+login nologin usage superuser nosuperuser bypassrls nobypassrls createrole createdb noinherit inherit replication noreplication
+leftarg rightarg sfunc stype initcond commutator negator hashes merges finalfunc internallength like_regex
+security_invoker security_barrier check_option cascaded local fillfactor publish
+duplicate_object insufficient_privilege unique_violation undefined_table undefined_object others no_data_found division_by_zero
 """
 KNOWN = frozenset(_MEANT.split())
 """Words that mean something without being in a catalog: of claims, of PL/pgSQL, of dates, of our own files."""
