@@ -177,11 +177,13 @@ def closure_of(facts: Facts) -> Closure:
     return Closure(facts)
 
 
-def words_of(text: str) -> set[str]:
+# Thousands of tables have one policy's text, on both sides.
+@lru_cache(maxsize=2048)
+def words_of(text: str) -> frozenset[str]:
     """Every name in a text, in lower case and without quotes; a dollar quote that touches a name is no part of it."""
     quoted = (name.replace('""', '"').lower() for name in _QUOTED.findall(text))
     words = {word.lower() for word in _WORD.findall(text)}
-    return words | {part for word in words if "$" in word for part in word.split("$") if part} | set(quoted)
+    return frozenset(words | {part for word in words if "$" in word for part in word.split("$") if part} | set(quoted))
 
 
 def text_of(fact: Fact) -> str:

@@ -262,12 +262,12 @@ class _Settling:
         self, closure: Closure, root: Node, nodes: Mapping[Node, Difference], rows: set[Node], name: str
     ) -> Iterator[Unsettled]:
         """What fires where a relation is written to, and differs or reads what differs, and no predicate tells."""
-        read = self._read_columns(name)
+        read = self._read_columns
         for part in closure.parts.get(name, ()):
             node = (part.kind, part.identity)
             if part.kind == "column" and "default" not in part.properties and node not in nodes:
                 continue
-            if part.kind not in ("trigger", "rule", "constraint", "column"):
+            if part.kind not in ("trigger", "rule", "constraint", "column") or (node not in nodes and _is_key(part)):
                 continue
             below = closure.of(node) - {root}
             differing = sorted(below & nodes.keys())
@@ -298,8 +298,9 @@ class _Settling:
                     name, f'the migration changes rows of "{moved[0][1]}", which trigger "{part.identity}" may read'
                 )
 
-    def _read_columns(self, name: str) -> frozenset[str]:
-        """Names of columns of a relation that any policy, view or function of either side may read: by word."""
+    @cached_property
+    def _read_columns(self) -> frozenset[str]:
+        """Every word of what decides on either side: the names of all columns that do are among them."""
         return _words_that_decide(self.before) | _words_that_decide(self.after)
 
     def _constraint(self, each: Difference, read: frozenset[str], name: str) -> str | None:
@@ -413,14 +414,14 @@ def _deciding_texts(facts: Facts) -> tuple[tuple[str, frozenset[str]], ...]:
     for fact in facts.facts:
         node = (fact.kind, fact.identity)
         if fact.kind == "policy":
-            found[node] = (owner_of(fact), frozenset(words_of(text_of(fact))))
+            found[node] = (owner_of(fact), words_of(text_of(fact)))
             for below in closure.of(node):
                 if below[0] in ROUTINES and below not in found and (body := facts.by_key.get(below)) is not None:
-                    found[below] = ("", frozenset(words_of(text_of(body))))
+                    found[below] = ("", words_of(text_of(body)))
         elif fact.kind in ("view", "materialized view"):
-            found[node] = ("", frozenset(words_of(text_of(fact).partition("FROM")[2])))
+            found[node] = ("", words_of(text_of(fact).partition("FROM")[2]))
         elif fact.kind in ROUTINES and is_definer(fact) and not returns_trigger(fact):
-            found[node] = ("", frozenset(words_of(text_of(fact))))
+            found[node] = ("", words_of(text_of(fact)))
     return tuple(found.values())
 
 
@@ -450,9 +451,14 @@ def _only_adds_labels(each: Difference) -> bool:
     return bool(had and has) and old == new and [label for label in has if label in had] == had
 
 
+def _is_key(part: Fact) -> bool:
+    """Whether it is a constraint that rests on columns alone."""
+    return part.kind == "constraint" and part.definition_text.startswith(("PRIMARY KEY", "UNIQUE", "FOREIGN KEY"))
+
+
 def _own_columns(definition: str) -> frozenset[str]:
     """The columns that a key, a foreign key or an index is over, from its definition."""
-    return frozenset(words_of(definition.partition("(")[2].partition(")")[0]))
+    return words_of(definition.partition("(")[2].partition(")")[0])
 
 
 def _acts(definition: str) -> frozenset[str]:

@@ -162,21 +162,26 @@ MUTANTS = (
             ),
             (
                 "triggers",
-                '("trigger", "rule", "constraint", "column"):',
-                '("rule", "constraint", "column"):',
+                '("trigger", "rule", "constraint", "column") or',
+                '("rule", "constraint", "column") or',
                 "a trigger",
             ),
-            ("rules", '("trigger", "rule", "constraint", "column"):', '("trigger", "constraint", "column"):', "a rule"),
+            (
+                "rules",
+                '("trigger", "rule", "constraint", "column") or',
+                '("trigger", "constraint", "column") or',
+                "a rule",
+            ),
             (
                 "constraints",
-                '("trigger", "rule", "constraint", "column"):',
-                '("trigger", "rule", "column"):',
+                '("trigger", "rule", "constraint", "column") or',
+                '("trigger", "rule", "column") or',
                 "a constraint",
             ),
             (
                 "defaults",
-                '("trigger", "rule", "constraint", "column"):',
-                '("trigger", "rule", "constraint"):',
+                '("trigger", "rule", "constraint", "column") or',
+                '("trigger", "rule", "constraint") or',
                 "a default",
             ),
             (

@@ -22,7 +22,8 @@ pgrst db_anon_role db_schemas app_hooks custom_access_token_hook perform elsif r
 loop foreach found open record rowtype strict using errcode sqlerrm sqlstate tg_op tg_table_name tg_table_schema
 old new setof void int integer bigint text boolean uuid numeric json jsonb float varchar timestamptz plpgsql sql
 second seconds minute minutes hour hours day days week weeks month months year years utc now today infinity epoch
-safe restricted unsafe true false null yes no on off public default none low medium high unchanged changed undeclared object command why direction
+safe restricted unsafe
+true false null yes no on off public default none low medium high unchanged changed undeclared object command why direction
 opened unproven gained lost both risk access forward backward schema wal2json xpath
 login nologin usage superuser nosuperuser bypassrls nobypassrls createrole createdb noinherit inherit replication noreplication
 leftarg rightarg sfunc stype initcond commutator negator hashes merges finalfunc internallength like_regex
