@@ -26,7 +26,7 @@ from pg_deploy.access.differences import access_changes
 from pg_deploy.access.drilldown import Drill, RowDifference, Suspect
 from pg_deploy.access.measure import SAMPLE, Measured, build, measure, rows_of_samples
 from pg_deploy.access.moved import both, moved_tables
-from pg_deploy.access.occurring import occurring_values
+from pg_deploy.access.occurring import mixed, occurring_values
 from pg_deploy.access.predicates import PHASES, READING
 from pg_deploy.access.real import Cell
 from pg_deploy.access.rowsets import Disagreement, choose_subjects, cross_check, cross_check_writes
@@ -185,9 +185,7 @@ def _prove_rows(
     by_table = {name: _constants(name, *facts) for name in wanted}
     all_constants = _constants_of_all(settlement, *facts)
     pool = occurring_values(old.connection, _words(settlement, *facts))
-    subjects = read_subjects(
-        [old.connection, new.connection], api, all_constants, [value for some in pool.values() for value in some]
-    )
+    subjects = read_subjects([old.connection, new.connection], api, all_constants, mixed(list(pool.values())))
     universes = plan_universes(old, new, settled, lambda table: by_table.get(table, {}))
     mark = time.monotonic()
     built = both(lambda part: build(part[0], subjects, part[1]), (old, universes[0]), (new, universes[1]))

@@ -213,6 +213,8 @@ class _Settling:
                 for each in self._writing(closure, _relation(name, facts), nodes, rows, name):
                     unsettled[each] = None
                     written.add(name)
+        for each in self._hooks(frozenset(nodes) | rows):
+            unsettled[each] = None
         written |= {parent for each in self._differences if (parent := _acting_parent(each)) is not None}
         for difference in self._differences:
             if (reason := self._by_kind(difference)) is not None:
@@ -233,6 +235,32 @@ class _Settling:
             {name: read for name in callable_ if (read := carried[name]) is not None and read <= tables},
             frozenset(written),
         )
+
+    def _hooks(self, touched: frozenset[Node]) -> Iterator[Unsettled]:
+        """Functions that only somebody beside the API runs, such as the one that writes what tokens say: nobody can ask as he does."""
+        for facts in (self.before, self.after):
+            closure, roots = closure_of(facts), roots_of(facts, self.api)
+            outside = _outside(facts, self.api)
+            for (target, role), held in held_rights(facts).items():
+                kind, _, name = target.partition(" ")
+                if (
+                    role not in outside
+                    or kind not in ROUTINES
+                    or "EXECUTE" not in held
+                    or name in roots.functions | self._new
+                ):
+                    continue
+                if name.split(".", 1)[0] in self.api.ignored_schemas or not (
+                    found := closure.of((kind, name)) & touched
+                ):
+                    continue
+                fact = facts.by_key.get((kind, name))
+                if fact is not None and fact.properties.get("owner") != role:
+                    what = min(found, key=lambda node: node != (kind, name))
+                    said = "it" if what == (kind, name) else f'{what[0]} "{what[1]}", which it rests on,'
+                    yield Unsettled(
+                        name, f'role "{role}" runs it, perhaps to write what tokens say, and {said} is another one now'
+                    )
 
     def _tables_of_columns(self, facts: Facts) -> frozenset[Node]:
         """Tables with a column that came, went or became another one, and that somebody's text names.
@@ -374,6 +402,19 @@ class _Settling:
         if kind in ("publication", "publication schema"):
             return None  # told by access_changes
         return f"{each.said}, and nobody has said what a {kind} decides"
+
+
+@lru_cache(maxsize=4)
+def _outside(facts: Facts, api: Api) -> frozenset[str]:
+    """Roles that log in and are none of the API's, nor superusers: services with functions of their own to run."""
+    return frozenset(
+        fact.identity
+        for fact in facts.facts
+        if fact.kind == "role"
+        and fact.properties.get("login")
+        and not fact.properties.get("superuser")
+        and fact.identity not in api.roles
+    )
 
 
 def _nothing() -> Fact:
