@@ -406,12 +406,11 @@ class _Settling:
 
 @lru_cache(maxsize=4)
 def _outside(facts: Facts, api: Api) -> frozenset[str]:
-    """Roles that log in and are none of the API's, nor superusers: services with functions of their own to run."""
+    """Roles that are none of the API's, nor superusers: services with functions of their own to run."""
     return frozenset(
         fact.identity
         for fact in facts.facts
         if fact.kind == "role"
-        and fact.properties.get("login")
         and not fact.properties.get("superuser")
         and fact.identity not in api.roles
     )
