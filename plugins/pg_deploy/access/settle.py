@@ -410,9 +410,7 @@ def _outside(facts: Facts, api: Api) -> frozenset[str]:
     return frozenset(
         fact.identity
         for fact in facts.facts
-        if fact.kind == "role"
-        and not fact.properties.get("superuser")
-        and fact.identity not in api.roles
+        if fact.kind == "role" and not fact.properties.get("superuser") and fact.identity not in api.roles
     )
 
 

@@ -149,7 +149,7 @@ def templates_of(made: cluster.Cluster, directory: Path) -> Templates:
 
 
 @contextmanager
-def _server(templates: Templates, database: str) -> Iterator[tuple[str, str]]:
+def private_server(templates: Templates, database: str) -> Iterator[tuple[str, str]]:
     """A private server of the case's own; the URLs, without a database, of the deploying role and of a superuser."""
     with tempfile.TemporaryDirectory(prefix="access-case-", ignore_cleanup_errors=True) as area:
         os.chmod(area, 0o755)
@@ -159,7 +159,7 @@ def _server(templates: Templates, database: str) -> Iterator[tuple[str, str]]:
         try:
             at = f"127.0.0.1:{port}"
             if database == "plain":
-                yield f"postgresql://{PLAIN_OWNER}@{at}", f"postgresql://admin@{at}"
+                yield f"postgresql://{PLAIN_OWNER}:trusted@{at}", f"postgresql://admin@{at}"
             else:
                 yield (
                     f"postgresql://postgres:{templates.deployer_password}@{at}",
@@ -172,16 +172,9 @@ def _server(templates: Templates, database: str) -> Iterator[tuple[str, str]]:
 
 def run_case(case: Case, templates: Templates, *, in_other_names: bool = False) -> Ran:
     """Make the state before twice, migrate one, and ask the proof as the rehearsal does; perhaps with all names replaced."""
-    with _server(templates, case.database) as (deployer, admin):
-        template = {"demo": build.TEMPLATE, "supabase_empty": build.EMPTY}.get(case.database, "template1")
+    with private_server(templates, case.database) as (deployer, admin):
         owner = PLAIN_OWNER if case.database == "plain" else "postgres"
-        with _connect(f"{admin}/postgres") as connection:
-            connection.execute(f"create database app owner {owner} template {template}".encode())
-        if in_other_names:
-            case = _in_other_names(case, admin)
-        _execute(f"{admin}/app", case.base_admin)
-        _execute(f"{deployer}/app", case.base)
-        _execute(f"{admin}/app", case.base_admin_after)
+        case = make_state(case, deployer, admin, in_other_names=in_other_names)
         with _connect(f"{admin}/postgres") as connection:
             connection.execute(f"create database app_before owner {owner} template app".encode())
         with _connect(f"{deployer}/app") as connection:
@@ -199,6 +192,20 @@ def run_case(case: Case, templates: Templates, *, in_other_names: bool = False) 
                 (before, after),
             )
         return _judged(case, outcome, time.monotonic() - started)
+
+
+def make_state(case: Case, deployer: str, admin: str, *, in_other_names: bool = False) -> Case:
+    """Make the state before in a database `app` of a private server; the case, with its own names or others."""
+    template = {"demo": build.TEMPLATE, "supabase_empty": build.EMPTY}.get(case.database, "template1")
+    owner = PLAIN_OWNER if case.database == "plain" else "postgres"
+    with _connect(f"{admin}/postgres") as connection:
+        connection.execute(f"create database app owner {owner} template {template}".encode())
+    if in_other_names:
+        case = _in_other_names(case, admin)
+    _execute(f"{admin}/app", case.base_admin)
+    _execute(f"{deployer}/app", case.base)
+    _execute(f"{admin}/app", case.base_admin_after)
+    return case
 
 
 def _in_other_names(case: Case, admin: str) -> Case:

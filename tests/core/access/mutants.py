@@ -45,7 +45,7 @@ MUTANTS = (
     Mutant(
         "what a call writes is not compared",
         "calls.py",
-        'written = _written(connection) if count else ""',
+        'written = _said(grown(before, written_here(connection))) if count else ""',
         'written = ""',
         f"{_CASES}[e02_function_answers_alike_and_deletes_more]",
     ),
@@ -87,8 +87,8 @@ MUTANTS = (
     Mutant(
         "no witness is made of rows",
         "universe.py",
-        "    if not given:\n        return",
-        "    if given is not None:\n        return",
+        "    given = witness_values(constants, column)",
+        "    given = witness_values(constants, column)[:0]",
         f"{_NET}::test_a_row_that_nobody_has_yet_tells_two_policies_apart",
     ),
     Mutant(
