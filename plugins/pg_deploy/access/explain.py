@@ -62,8 +62,9 @@ def explain_access(
 ) -> Explanation:
     """Explain a row by its primary key's text, or a `new_row` to be inserted.
 
-    With `besides` what decides and is no grant or policy is told as well. `user` None asks without claims; `role` defaults to the one that users act as. The connection is one that sees every
-    row and may become the role, in autocommit. Raises NothingToExplainError where table or row is not found.
+    With `besides` what decides and is no grant or policy is told as well. `user` None asks without claims; `role` defaults
+    to the one that users act as. The connection is one that sees every row and may become the role, in autocommit.
+    Raises NothingToExplainError where table or row is not found.
     """
     role = role or api.signed_in
     connection.execute("begin transaction isolation level repeatable read, read only")
