@@ -96,6 +96,8 @@ class Drill:
     data: Mapping[str, DataChange]
     changes: tuple[AccessChange, ...]
     subjects: tuple[Subject, ...]
+    differs: tuple[str, ...] = ()
+    """What else of the catalog differs, in sentences: the reason where nothing nearer is one."""
 
     def explain(self, suspects: Sequence[Suspect]) -> Iterator[RowDifference]:
         """One difference for each (table, role, subjects), with all its commands."""
@@ -235,7 +237,7 @@ class Drill:
             for change in self.changes
             if not change.opened and not change.decides and change.object in self._read(cell)
         ]
-        yield from (told or lookups or ["rows of the tables that its policies read differ"])[:2]
+        yield from (told or lookups or self.differs or ["rows of the tables that its policies read differ"])[:2]
 
     def _says(self, cell: Cell, name: str) -> str:
         was, is_now = where_they_differ(_flat(_clause(self.old, cell, name)), _flat(_clause(self.new, cell, name)), 200)

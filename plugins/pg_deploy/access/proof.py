@@ -30,7 +30,7 @@ from pg_deploy.access.occurring import mixed, occurring_values
 from pg_deploy.access.predicates import PHASES, READING
 from pg_deploy.access.real import Cell
 from pg_deploy.access.rowsets import Disagreement, choose_subjects, cross_check, cross_check_writes
-from pg_deploy.access.settle import Settlement, settle
+from pg_deploy.access.settle import TOLD, Settlement, settle
 from pg_deploy.access.sides import Side, drop_scratch, open_side
 from pg_deploy.access.subjects import MADE, Subject, read_subjects
 from pg_deploy.access.universe import RowMap, Universe, align, incomparable, plan_universes
@@ -214,7 +214,14 @@ def _prove_rows(
     cells, suspects = judge(measured[0], measured[1], api, subjects)
     suspects, unwritten, alike = _without_other_columns(old, new, measured, suspects)
     cells = tuple(replace(cell, verdict="proved", kinds=()) if cell.cell in alike else cell for cell in cells)
-    drill = Drill(measured[0], measured[1], {change.table: change for change in data}, changes, subjects)
+    drill = Drill(
+        measured[0],
+        measured[1],
+        {change.table: change for change in data},
+        changes,
+        subjects,
+        tuple(each.said for each in settlement.differences if each.node[0] not in TOLD),
+    )
     differences = [*drill.explain(suspects), *_lost_rows(data, suspects)]
     timings["drill-down"] = time.monotonic() - mark
     mark = time.monotonic()

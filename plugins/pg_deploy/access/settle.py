@@ -29,7 +29,7 @@ from pg_deploy.catalog.reader import Fact, Facts
 
 HARMLESS = frozenset({"index", "comment", "statistics"})
 """They decide nothing about rows, wherever they are."""
-_TOLD = frozenset({"grant", "role", "membership", "default grant", "setting", "policy", "parameter grant"})
+TOLD = frozenset({"grant", "role", "membership", "default grant", "setting", "policy", "parameter grant"})
 """access_changes tells each difference of these, or the engines ask for what they decide."""
 _BY_CLOSURE = frozenset(
     {
@@ -390,7 +390,7 @@ class _Settling:
 
     def _by_kind(self, each: Difference) -> str | None:
         kind = each.node[0]
-        if kind in _TOLD or kind in _BY_CLOSURE:
+        if kind in TOLD or kind in _BY_CLOSURE:
             return None
         if kind == "cron job":
             return _of_job(each)
