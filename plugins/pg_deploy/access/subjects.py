@@ -39,6 +39,11 @@ class Subject:
     """What the session has set besides, such as `app.tenant_id`; the same names for everybody who is asked."""
 
 
+def is_malformed(subject: Subject, sqlstate: str) -> bool:
+    """Whether an error is that of a session that nobody had, made so that a value is none of the type that a policy makes of it."""
+    return subject.kind in (MADE, WITHOUT) and sqlstate.startswith("22")
+
+
 def read_subjects(
     connections: list[Connection], api: Api, constants: Constants = NO_CONSTANTS, values: Sequence[str] = ()
 ) -> tuple[Subject, ...]:

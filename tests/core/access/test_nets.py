@@ -144,6 +144,17 @@ def test_a_row_that_nobody_has_yet_tells_two_policies_apart(two: Two) -> None:
     assert {found.role for found in proof.found} == {"anon"}
 
 
+def test_a_row_that_is_met_twice_is_counted_once(two: Two) -> None:
+    """Two shares of one document are one reader: an engine that adds them up sees two rows where there is one."""
+    for connection in (two.old, two.new):
+        connection.execute(b"drop policy own on public.docs")
+    proof = two.prove(
+        "alter policy shared on public.docs using (exists (select from public.shares s where"
+        " (select auth.uid()) = s.reader and s.doc_id = docs.id))"
+    )
+    assert (proof.verdict, proof.unsettled, proof.notes) == ("the same", (), ())
+
+
 def test_claims_that_nobody_has_yet_tell_two_policies_apart(two: Two) -> None:
     """Signing in with a password alone was enough to delete, and the proof said that nothing had changed."""
     proof = two.prove("alter policy strong on public.docs using ((select auth.jwt() ->> 'aal') = 'aal1')")
