@@ -70,10 +70,16 @@ class Renaming:
 
     def text(self, text: str) -> str:
         """A statement, or a file that names what statements name."""
-        turned = _UUID.sub(lambda found: found[0].translate(_HEX), text)
         if self._only is None:
-            turned = _outside_texts(turned)
-        return _WORD.sub(lambda found: self.word(found[0]), turned)
+            text = _outside_texts(text)
+        parts, at = [], 0
+        for found in _UUID.finditer(text):
+            parts += [self._words(text[at : found.start()]), found[0].translate(_HEX)]
+            at = found.end()
+        return "".join([*parts, self._words(text[at:])])
+
+    def _words(self, text: str) -> str:
+        return _WORD.sub(lambda found: self.word(found[0]), text)
 
     def word(self, word: str) -> str:
         """One word's other name, or itself."""
