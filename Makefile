@@ -70,6 +70,10 @@ explain-access: venv ## why a user may or may not touch a row: make explain-acce
 	@url="$$TARGET_URL"; [ -n "$$url" ] || url=$$($(python) -m demo url) || exit 1; \
 	TARGET_URL="$$url" $(python) -m pg_deploy.access.explain
 
+.PHONY: access-directions
+access-directions: venv ## write the direction into entries of access.yaml that have none, in MIGRATIONS_DIR
+	@$(python) -m pg_deploy.access.directions "$${MIGRATIONS_DIR:-sql/migrations}"
+
 .PHONY: access-cases
 access-cases: private export CASES := $(value CASES)
 access-cases: demo-packages ## run the access proof on a folder of cases: make access-cases CASES=tests/cases/access

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 
 from pg_deploy.access.api import Api, api_of
 from pg_deploy.access.beside import BUCKETS
 from pg_deploy.access.change import AccessChange
-from pg_deploy.access.decide import Decision, decide, unsettled_of
+from pg_deploy.access.closure import words_of
+from pg_deploy.access.decide import ADVICE, Decision, decide, unsettled_of
 from pg_deploy.access.differences import access_changes
 from pg_deploy.access.drilldown import RowDifference
 from pg_deploy.access.explain import explain_difference
 from pg_deploy.access.proof import Proof, prove
 from pg_deploy.access.unsettled import Unsettled
+from pg_deploy.catalog.identities import of_part, unquoted
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.duration import format_duration
 from pg_deploy.ledger.evidence import Evidence
@@ -80,6 +82,8 @@ ALONE = (
 )
 """What is done in one database and nowhere else, the same each time: no role, no server, no job, no program of an extension."""
 
+LINES = 4
+"""Statements that are named as those that did it, at most."""
 EXPLAINED = 2
 """Differences that are explained step by step, at most."""
 _SIDE = {"lost": "before the migration"}
@@ -157,12 +161,28 @@ def prove_on_copy(old: Target, new: Target, migration: Migration, facts: tuple[F
         except psycopg.Error as error:
             reason = f"the two copies could not be compared: {one_line(str(error))}"
             proof = Proof("not proved", access_changes(*facts, api), unsettled=(Unsettled("*", reason),))
-    return AccessOutcome(
-        decide(migration.manifest.access, migration.access, proof),
-        proof.verdict,
-        proof,
-        (*_cross_checked(proof), *explained),
-    )
+    decision = decide(migration.manifest.access, migration.access, proof)
+    if decision.against:
+        decision = replace(decision, against=_with_lines(decision.against, migration, proof))
+    return AccessOutcome(decision, proof.verdict, proof, (*_cross_checked(proof), *explained))
+
+
+def _with_lines(against: tuple[str, ...], migration: Migration, proof: Proof) -> tuple[str, ...]:
+    """What counts against a migration, and before what to do about it the lines that name what differs."""
+    objects = [
+        *(found.object if isinstance(found, AccessChange) else found.table for found in (*proof.found, *proof.opened)),
+        *(each.object for each in unsettled_of(proof)),
+        *(change.object for change in proof.changes),
+    ]
+    names = {unquoted(of_part(name.partition("(")[0])[1]).lower() for name in objects}
+    doing = [each for each in migration.statements if each.kind not in ("set", "select")]
+    naming = [each for each in doing if words_of(each.sql) & names] or doing
+    if not naming:
+        return against
+    lines = "; ".join(f"line {each.line}, {_cut(each.summary, 160)}" for each in naming[:LINES])
+    more = f"; and {len(naming) - LINES} more" if len(naming) > LINES else ""
+    place = next((number for number, said in enumerate(against) if said.startswith(ADVICE)), len(against))
+    return (*against[:place], f"where the migration does it: {lines}{more}", *against[place:])
 
 
 def _explained(before: Connection, after: Connection, api: Api, proof: Proof) -> list[str]:

@@ -10,7 +10,7 @@ select
     coalesce(to_jsonb(b) ->> 'datlocale', to_jsonb(b) ->> 'daticulocale') as locale,
     case when pg_catalog.pg_is_in_recovery() then pg_catalog.pg_last_wal_replay_lsn() else pg_catalog.pg_current_wal_lsn() end::text as lsn,
     pg_catalog.clock_timestamp() as now,
-    coalesce(pg_catalog.current_setting('shared_preload_libraries', true), '') as preload,
+    coalesce((select s.setting from pg_catalog.pg_settings s where s.name = 'shared_preload_libraries'), '') as preload,
     coalesce((
         select sum(pg_catalog.pg_relation_size(c.oid) + coalesce(pg_catalog.pg_relation_size(nullif(c.reltoastrelid, 0)), 0))
         from pg_catalog.pg_class c

@@ -17,7 +17,7 @@ from pg_deploy.access.api import Api
 from pg_deploy.access.drilldown import SHOWN, RowDifference
 from pg_deploy.access.rowsets import acting_as
 from pg_deploy.access.sides import Side
-from pg_deploy.access.subjects import Subject
+from pg_deploy.access.subjects import Subject, is_malformed
 from pg_deploy.access.text import in_quotes, literal, many, statement
 from pg_deploy.access.unsettled import Unsettled
 from pg_deploy.access.written import Written, grown, written_here
@@ -138,7 +138,8 @@ def call_differences(
             asked += len(statements)
             answered = answered or any(not answer.is_error for answer in was)
             for text, one, other in zip(statements, was, now, strict=True):
-                if one != other:
+                errors = [answer.said[1:] for answer in (one, other) if answer.is_error]
+                if one != other and not any(is_malformed(subject, error) for error in errors):
                     differing.setdefault(subject.role, []).append((subject, text, one, other))
                     break
         if differing:

@@ -21,7 +21,6 @@ RELATIONS = ("table", "view", "materialized view", "foreign table")
 ROUTINES = ("function", "procedure", "aggregate")
 _PARTS = ("column", "constraint", "trigger", "policy", "rule")
 """What belongs to a relation, by the beginning of its identity."""
-_WRITING = frozenset({"trigger", "rule", "constraint"})
 _WORD = re.compile(r"[^\W\d][\w$]*")
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"')
 _SYMBOL = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
@@ -61,7 +60,7 @@ class Closure:
     """What of one side's facts rests on what. `before` and `after` are compared by whoever asks, node by node."""
 
     facts: Facts
-    _seen: dict[tuple[Node, bool, bool], frozenset[Node]] = field(default_factory=dict, repr=False, compare=False)
+    _seen: dict[tuple[Node, bool], frozenset[Node]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def _named(self) -> Mapping[str, tuple[Node, ...]]:
@@ -110,17 +109,14 @@ class Closure:
                     found[name].append((fact.kind, fact.identity))
         return {name: tuple(nodes) for name, nodes in found.items()}
 
-    def of(self, node: Node, *, writing: bool = False, policies: bool = True) -> frozenset[Node]:
-        """All that a fact rests on, itself included; with `writing` also what fires where a relation is written to.
-
-        Without `policies` those of tables, and what only they rest on, are left out.
-        """
-        key = (node, writing, policies)
+    def of(self, node: Node, *, policies: bool = True) -> frozenset[Node]:
+        """All that a fact rests on, itself included; without `policies` those of tables, and what only they rest on, are left out."""
+        key = (node, policies)
         if key not in self._seen:
             found = {node}
             waiting = [node]
             while waiting:
-                for other in self._next(waiting.pop(), node, writing):
+                for other in self._next(waiting.pop()):
                     if other not in found and (policies or other[0] != "policy"):
                         found.add(other)
                         waiting.append(other)
@@ -140,14 +136,10 @@ class Closure:
     def _direct(self) -> dict[Node, tuple[Node, ...]]:
         return {}
 
-    def _next(self, node: Node, root: Node, writing: bool) -> Iterator[Node]:
+    def _next(self, node: Node) -> tuple[Node, ...]:
         if node not in self._direct:
             self._direct[node] = tuple(dict.fromkeys(self._reading(node)))
-        yield from self._direct[node]
-        if writing and (node == root or node[0] in ("trigger", "rule")) and root[0] in RELATIONS:
-            for part in self.parts.get(root[1], ()):
-                if part.kind in _WRITING or (part.kind == "column" and "default" in part.properties):
-                    yield part.kind, part.identity
+        return self._direct[node]
 
     def _reading(self, node: Node) -> Iterator[Node]:
         fact = self.facts.by_key.get(node)
@@ -165,7 +157,11 @@ class Closure:
         if fact.kind == "type":
             for part in self.parts.get(fact.identity, ()):
                 yield part.kind, part.identity
-            yield from self._casts.get(_last(fact.identity), ())
+        if fact.kind == "trigger":
+            # that it says what it is on makes it rest on none of that table's policies: its function would have to read it
+            own = owner_of(fact)
+            yield from (each for each in self._named_in(text_of(fact)) if each[0] not in RELATIONS or each[1] != own)
+            return
         yield from self._named_in(text_of(fact))
 
     def _named_in(self, text: str, kinds: tuple[str, ...] = ()) -> Iterator[Node]:
@@ -186,11 +182,13 @@ def closure_of(facts: Facts) -> Closure:
     return Closure(facts)
 
 
-def words_of(text: str) -> set[str]:
+# Thousands of tables have one policy's text, on both sides.
+@lru_cache(maxsize=2048)
+def words_of(text: str) -> frozenset[str]:
     """Every name in a text, in lower case and without quotes; a dollar quote that touches a name is no part of it."""
     quoted = (name.replace('""', '"').lower() for name in _QUOTED.findall(text))
     words = {word.lower() for word in _WORD.findall(text)}
-    return words | {part for word in words if "$" in word for part in word.split("$") if part} | set(quoted)
+    return frozenset(words | {part for word in words if "$" in word for part in word.split("$") if part} | set(quoted))
 
 
 def text_of(fact: Fact) -> str:

@@ -21,6 +21,8 @@ from pg_deploy.migrations.manifest import SAY_WHY, Access, Reason
 from pg_deploy.migrations.strict_yaml import read_yaml
 
 FILE = "access.yaml"
+ADVICE = ("if that is meant, ", "what is not meant ")
+"""How the sentences begin that say what to do about all others."""
 Outcome = Literal["unchanged", "as declared", "undeclared", "different"]
 Found = AccessChange | RowDifference
 
@@ -203,7 +205,7 @@ def _to_paste(entries: Mapping[str, list[dict[str, object]]], access: Access) ->
     text = yaml.safe_dump(dict(entries), default_flow_style=True, sort_keys=False, width=10_000).strip()
     return [
         *_to_revoke(entries.get("opened", ())),
-        f"if that is meant, write {before}into {FILE} beside migration.yaml: {text}",
+        f"{ADVICE[0]}write {before}into {FILE} beside migration.yaml: {text}",
     ]
 
 
@@ -220,7 +222,7 @@ def _to_revoke(opened: Sequence[Mapping[str, object]]) -> list[str]:
             and " " not in named
         ):
             lines.append(f"revoke all on {'function ' if named.endswith(')') else ''}{named} from {', '.join(roles)};")
-    return [f"what is not meant is taken back in the migration itself: {' '.join(lines)}"] if lines else []
+    return [f"{ADVICE[1]}is taken back in the migration itself: {' '.join(lines)}"] if lines else []
 
 
 def _unproven_to_declare(unsettled: Sequence[Unsettled]) -> list[dict[str, object]]:

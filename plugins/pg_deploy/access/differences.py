@@ -194,10 +194,14 @@ def _relations(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
                         f"{kind} {in_quotes(fact.identity)} is gone: {words(who)} could use it",
                     )
                 continue
-            yield from _same_relation(kind, fact, now, ", ".join(who), after)
+            written = any(
+                rights.get((f"{kind} {fact.identity}", role), frozenset()) & {"INSERT", "UPDATE", "DELETE"}
+                for role in who
+            )
+            yield from _same_relation(kind, fact, now, ", ".join(who), after, written=written)
 
 
-def _same_relation(kind: str, old: Fact, new: Fact, who: str, facts: Facts) -> Iterator[AccessChange]:
+def _same_relation(kind: str, old: Fact, new: Fact, who: str, facts: Facts, *, written: bool) -> Iterator[AccessChange]:
     before, after, name = old.properties, new.properties, old.identity
     if before.get("owner") != after.get("owner"):
         yield AccessChange(
@@ -244,9 +248,10 @@ def _same_relation(kind: str, old: Fact, new: Fact, who: str, facts: Facts) -> I
                 if invoker
                 else f"with the rights of its owner {after.get('owner')}, whom no policy holds back"
             )
-            yield AccessChange(
-                "lost" if invoker else "gained", who, name, ("select",), f"view {in_quotes(name)} now reads {reads}"
-            )
+            said = f"view {in_quotes(name)} now reads {reads}"
+            # What somebody loses who only reads shows in what is read; what was written through it had the owner's rights.
+            decides = written or not invoker
+            yield AccessChange("lost" if invoker else "gained", who, name, ("select",), said, decides=decides)
         yield from _view_options(name, who, before.get("options") or [], after.get("options") or [])
     if kind in ("view", "materialized view") and before.get("definition") != after.get("definition"):
         yield AccessChange(

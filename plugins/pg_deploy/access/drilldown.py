@@ -10,11 +10,12 @@ import psycopg
 from pg_deploy.access.change import AccessChange, words
 from pg_deploy.access.datachanges import DataChange, key_text
 from pg_deploy.access.measure import Measured, same_meaning
+from pg_deploy.access.policies import where_they_differ
 from pg_deploy.access.predicates import PHASE_WORDS, PHASES, READING
 from pg_deploy.access.real import Cell
 from pg_deploy.access.rowsets import acting_as
 from pg_deploy.access.subjects import Subject
-from pg_deploy.access.text import in_quotes, many
+from pg_deploy.access.text import in_quotes, literal, many, quote
 from pg_deploy.access.universe import matched, weight_name
 
 SHOWN = 5
@@ -71,7 +72,10 @@ class RowDifference:
 
 @dataclass(frozen=True)
 class _Found:
-    """What one subject gained and lost in a cell: counts and keys."""
+    """What one subject gained and lost in a cell: counts and keys.
+
+    `would_gain` and `would_lose` are contents that no row has today.
+    """
 
     gained: int
     lost: int
@@ -79,6 +83,8 @@ class _Found:
     lost_keys: tuple[str, ...]
     error: str | None = None
     had_error: str | None = None
+    would_gain: tuple[str, ...] = ()
+    would_lose: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,8 @@ class Drill:
     data: Mapping[str, DataChange]
     changes: tuple[AccessChange, ...]
     subjects: tuple[Subject, ...]
+    differs: tuple[str, ...] = ()
+    """What else of the catalog differs, in sentences: the reason where nothing nearer is one."""
 
     def explain(self, suspects: Sequence[Suspect]) -> Iterator[RowDifference]:
         """One difference for each (table, role, subjects), with all its commands."""
@@ -110,7 +118,10 @@ class Drill:
                 text = found.error or f"no longer the error {found.had_error}"
                 said.setdefault(("error", (text,), 0, because), []).append(cell)
             elif not found.gained and not found.lost:
-                said.setdefault(("changed", (), 0, because), []).append(cell)
+                latent = (("gained", found.would_gain), ("lost", found.would_lose))
+                for direction, contents in latent if found.would_gain or found.would_lose else (("changed", ()),):
+                    if contents or direction == "changed":
+                        said.setdefault((direction, contents, 0, because), []).append(cell)
             for direction, number, keys in (
                 ("gained", found.gained, found.gained_keys),
                 ("lost", found.lost, found.lost_keys),
@@ -139,9 +150,13 @@ class Drill:
             sentence = f"{who} now get an error where they could {words(commands)} {in_quotes(table)}: {keys[0]}{why}"
         elif direction == "changed":
             sentence = f"{who} can {words(commands)} other rows of {in_quotes(table)} than before{why}"
+        elif keys and not number:
+            can = "could now" if direction == "gained" else "could no longer"
+            rows = f"{words(commands)} rows of {in_quotes(table)} with {_listed(keys, len(keys))}"
+            sentence = f"{who} {can} {rows}, of which there are none today{why}"
         elif writing:
             can = "can now" if direction == "gained" else "can no longer"
-            sentence = f"{who} {can} {words(commands)} rows of {in_quotes(table)} with {words(keys[:3])}{_more(number, 3)}{why}"
+            sentence = f"{who} {can} {words(commands)} rows of {in_quotes(table)} with {_listed(keys, number)}{why}"
         else:
             can = "can now" if direction == "gained" else "can no longer"
             sentence = f"{who} {can} {words(commands)} {number} rows of {in_quotes(table)} ({', '.join(keys)}{_more(number, SHOWN)}){why}"
@@ -153,7 +168,7 @@ class Drill:
             subjects=tuple(subject.label for subject in subjects[:SHOWN]),
             how_many=len(subjects),
             rows=0 if writing else number,
-            keys=keys if direction in ("gained", "lost") else (),
+            keys=keys if number and direction in ("gained", "lost") else (),
             because=because,
             sentence=sentence,
         )
@@ -177,7 +192,8 @@ class Drill:
         less = _keys(self.old, cell, [had[key][0] for key in lost])
         change = self.data.get(cell.table)
         if change is None:
-            return _Found(more[0], less[0], more[1], less[1])
+            would = [tuple(sorted(of[key][1] for key in keys))[:SHOWN] for of, keys in ((has, gained), (had, lost))]
+            return _Found(more[0], less[0], more[1], less[1], would_gain=would[0], would_lose=would[1])
         moved_in = {key for key, (_, now) in change.places.items() if now in has}
         moved_out = {key for key, (was, _) in change.places.items() if was in had}
         plus = tuple(dict.fromkeys([*sorted(moved_in - moved_out), *more[1]]))
@@ -205,7 +221,7 @@ class Drill:
                 elif name not in after.by:
                     yield f"policy {in_quotes(name)} no longer applies"
                 elif _clause(self.old, cell, name) != _clause(self.new, cell, name):
-                    yield f"policy {in_quotes(name)} now says {_flat(_clause(self.new, cell, name))}"
+                    yield f"policy {in_quotes(name)} {self._says(cell, name)}"
             return
         told = [
             change.sentence
@@ -221,7 +237,11 @@ class Drill:
             for change in self.changes
             if not change.opened and not change.decides and change.object in self._read(cell)
         ]
-        yield from (told or lookups or ["rows of the tables that its policies read differ"])[:2]
+        yield from (told or lookups or self.differs or ["rows of the tables that its policies read differ"])[:2]
+
+    def _says(self, cell: Cell, name: str) -> str:
+        was, is_now = where_they_differ(_flat(_clause(self.old, cell, name)), _flat(_clause(self.new, cell, name)), 200)
+        return f"now says {is_now} where it said {was}"
 
     def _read(self, cell: Cell) -> set[str]:
         disjuncts = (*self.old.symbols.compiled[cell].disjuncts, *self.new.symbols.compiled[cell].disjuncts)
@@ -232,8 +252,9 @@ def _tuples(one: Measured, cell: Cell, subject: Subject) -> dict[tuple[int, int]
     """The allowed tuples by digest: number and values. None where there are too many to tell, or an error."""
     engine = one.engine
     universe = engine.universes[cell.table]
-    shown = " || ', ' || ".join(
-        f"'{column.name} = ' || coalesce(q.\"{column.name}\"::text, 'null')" for column in universe.columns
+    shown = " || ' and ' || ".join(
+        f"{literal(column.name + ' = ')} || coalesce(quote_literal(left(q.{quote(column.name)}::text, 80)), 'null')"
+        for column in universe.columns
     )
     query = (
         f"select q.h1, q.h2, q.tid, {shown or chr(39) + 'any values' + chr(39)} from {universe.name} q"
@@ -278,8 +299,12 @@ def _clause(one: Measured, cell: Cell, name: str) -> str:
 
 
 def _flat(text: str) -> str:
-    flat = " ".join(text.split())
-    return f"({flat})" if len(flat) <= 200 else f"({flat[:199]}…)"
+    return f"({' '.join(text.split())})"
+
+
+def _listed(contents: tuple[str, ...], number: int) -> str:
+    """Up to three rows' contents: several columns of one are joined by a word, rows by a semicolon."""
+    return "; ".join(contents[:3]) + ("; …" if number > 3 else "")
 
 
 def _more(number: int, shown: int) -> str:

@@ -17,6 +17,7 @@ from pglast import ast, enums
 
 from pg_deploy.access.api import SUPABASE, Api
 from pg_deploy.access.arms import parse_predicate, printed
+from pg_deploy.access.besides import besides_policies
 from pg_deploy.access.drilldown import RowDifference
 from pg_deploy.access.live_context import lookup_tables
 from pg_deploy.access.predicates import PHASE_WORDS, PHASES, Effective, Phase, Policy, effective, read_policies
@@ -24,7 +25,9 @@ from pg_deploy.access.reach import Relation, reachable
 from pg_deploy.access.rowsets import acting_as
 from pg_deploy.access.subjects import claims
 from pg_deploy.access.text import quote
+from pg_deploy.catalog.reader import read_facts_in_transaction
 from pg_deploy.errors import NothingToExplainError, PgDeployError
+from pg_deploy.parsing.tree import quoted
 from pg_deploy.session import Connection, Target
 
 SHOWN = 10
@@ -55,11 +58,13 @@ def explain_access(
     new_row: dict[str, object] | None = None,
     role: str | None = None,
     api: Api = SUPABASE,
+    besides: bool = True,
 ) -> Explanation:
     """Explain a row by its primary key's text, or a `new_row` to be inserted.
 
-    `user` None asks without claims; `role` defaults to the one that users act as. The connection is one that sees every
-    row and may become the role, in autocommit. Raises NothingToExplainError where table or row is not found.
+    With `besides` what decides and is no grant or policy is told as well. `user` None asks without claims; `role` defaults
+    to the one that users act as. The connection is one that sees every row and may become the role, in autocommit.
+    Raises NothingToExplainError where table or row is not found.
     """
     role = role or api.signed_in
     connection.execute("begin transaction isolation level repeatable read, read only")
@@ -79,6 +84,9 @@ def explain_access(
             steps += reasons
         if user:
             steps += _memberships(connection, user)
+        if besides:
+            steps += besides_policies(read_facts_in_transaction(connection), _written(relation), role)
+            steps += _buckets(connection, relation)
         return Explanation(f"user {user}" if user else role, relation.full_name, outcomes, tuple(steps))
     finally:
         if not connection.closed:
@@ -98,11 +106,30 @@ def explain_difference(
     user = label.removeprefix("user ") if label.startswith("user ") else None
     try:
         told = explain_access(
-            connection, user=user, table=difference.table, row=difference.keys[0], role=difference.role, api=api
+            connection,
+            user=user,
+            table=difference.table,
+            row=difference.keys[0],
+            role=difference.role,
+            api=api,
+            besides=False,
         )
     except (NothingToExplainError, psycopg.Error):
         return []
     return [f'row {difference.keys[0]} of "{difference.table}", {when}:', *told.text.splitlines()]
+
+
+def _written(relation: Relation) -> str:
+    """A relation's name as the catalog's facts write it."""
+    return ".".join(quoted(part) for part in (relation.schema, relation.name))
+
+
+def _buckets(connection: Connection, relation: Relation) -> Iterator[str]:
+    """Files of a public bucket are served by another door."""
+    if relation.full_name != "storage.objects":
+        return
+    for (name,) in connection.execute("select id::text from storage.buckets where public order by 1").fetchall():
+        yield f'bucket "{name}" is public: its objects are served to everybody who knows an address, whatever policies say'
 
 
 def _relation(connection: Connection, table: str, api: Api) -> Relation:
@@ -154,7 +181,7 @@ def _about(connection: Connection, relation: Relation, role: str, user: str | No
         yield f"{role} bypasses row level security"
     elif rights.get("owns") and not relation.forced:
         yield f"{role} owns the table, and row level security is not forced on owners"
-    else:
+    elif relation.is_table:
         yield f'row level security of "{relation.full_name}" is {"on" if relation.secured else "off: every row is open"}'
 
 

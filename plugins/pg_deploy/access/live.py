@@ -23,7 +23,7 @@ from pg_deploy.access.live_context import contents, contexts, key_among, key_tex
 from pg_deploy.access.predicates import PHASE_WORDS, PHASES, Policy, effective, read_policies
 from pg_deploy.access.reach import Relation, reachable
 from pg_deploy.access.rowsets import acting_as
-from pg_deploy.access.subjects import Subject
+from pg_deploy.access.subjects import Subject, is_malformed
 from pg_deploy.access.text import in_quotes, many, quote
 from pg_deploy.session import Connection, one_line
 
@@ -130,6 +130,7 @@ def ask_again(
         policies = read_policies(connection, api)
         now = _ask(connection, api, relations, policies, sample.subjects, sample.keys, started, seconds)
         old_now = _old_now(connection, api, relations, sample, now, still_valid, started + seconds)
+    by_sid = {str(subject.sid): subject for subject in sample.subjects}
     differences: dict[tuple[str, str, tuple[str, ...]], dict[str, dict[str, None]]] = {}
     moved = unanswered = pairs = 0
     for pair, then in sample.seen.items():
@@ -156,6 +157,8 @@ def ask_again(
         # A row's key may begin with "!" as well: what was sampled is no error.
         sampled = frozenset(sample.keys.get(table, ()))
         failed = tuple(text[1:] for text in after if text not in sampled and text not in before)
+        if failed and is_malformed(by_sid[sid], failed[0]):
+            continue
         if failed:
             differences.setdefault((table, "error", failed), {}).setdefault(sid, {})[command] = None
             continue
@@ -165,7 +168,6 @@ def ask_again(
             moved += len(still) - len(fixed)
             if fixed:
                 differences.setdefault((table, direction, tuple(fixed)), {}).setdefault(sid, {})[command] = None
-    by_sid = {str(subject.sid): subject for subject in sample.subjects}
     grouped: dict[tuple[str, str, str, tuple[str, ...]], list[tuple[Subject, tuple[str, ...]]]] = {}
     for (table, direction, keys), found in differences.items():
         for sid, told in found.items():

@@ -13,7 +13,8 @@ from pg_deploy.access.live_context import empty_tables, key_text, lookup_tables,
 from pg_deploy.access.predicates import Policy
 from pg_deploy.access.reach import Relation
 from pg_deploy.access.rowsets import acting_as
-from pg_deploy.access.subjects import NOBODY, Subject, claims
+from pg_deploy.access.subjects import NOBODY, UNKNOWN, WITHOUT, Subject, claims
+from pg_deploy.access.subjects import USERS as EVERYBODY
 from pg_deploy.access.text import quote
 from pg_deploy.session import Connection
 
@@ -43,14 +44,14 @@ def choose_subjects(connection: Connection, api: Api) -> tuple[Subject, ...]:
     ordered = sorted(users, key=lambda user: (len(own.get(user, ())), user))
     step = max(1, len(ordered) // 6)
     chosen = dict.fromkeys([*_kinds(own), *ordered[:2], *ordered[-2:], *ordered[::step], *ordered])
-    found: list[tuple[str, str, str]] = []
+    found: list[tuple[str, str, str, str]] = []
     if api.signed_in in api.roles:
-        found += [(api.signed_in, claims(api, user), f"user {user}") for user in list(chosen)[:USERS]]
+        found += [(api.signed_in, claims(api, user), f"user {user}", EVERYBODY) for user in list(chosen)[:USERS]]
         found += [
-            (api.signed_in, claims(api, NOBODY), "a user who is in no table"),
-            (api.signed_in, "", f"{api.signed_in} without claims"),
+            (api.signed_in, claims(api, NOBODY), "a user who is in no table", UNKNOWN),
+            (api.signed_in, "", f"{api.signed_in} without claims", WITHOUT),
         ]
-    found += [(role, "", role) for role in api.roles if role != api.signed_in]
+    found += [(role, "", role, WITHOUT) for role in api.roles if role != api.signed_in]
     return tuple(Subject(sid, *parts) for sid, parts in enumerate(found, start=1))
 
 

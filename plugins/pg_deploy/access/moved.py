@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -18,13 +18,33 @@ OURS = ("information_schema", "deploy_ledger", "supabase_migrations", "access_pr
 def moved_tables(old: Connection, new: Connection) -> frozenset[str]:
     """The tables and materialized views (`schema.name`) whose rows are not the very same ones in two copies of a template.
 
-    A row that was written again has a later transaction's number and counts as another, also with the same contents.
-    Foreign tables count as moved. Both connections are a superuser's, in autocommit. Reads only.
+    A row that was written again has a later transaction's number and counts as another, also with the same contents. Where
+    a column's name stands for another column than before (names were swapped, or it was dropped and made again), every row
+    is another, though none was written. Foreign tables count as moved. Both connections are a superuser's, in autocommit. Reads only.
     """
     before, after = both(_marks, old, new)
-    return frozenset(
+    was, now = both(_places, old, new)
+    written = {
         name for name in before.keys() | after.keys() if before.get(name) is None or before.get(name) != after.get(name)
-    )
+    }
+    replaced = {
+        name
+        for name in was.keys() & now.keys()
+        if any(was[name][column] != now[name][column] for column in was[name].keys() & now[name].keys())
+    }
+    return frozenset(written | (replaced & (before.keys() | after.keys())))
+
+
+def _places(connection: Connection) -> Mapping[str, Mapping[str, int]]:
+    """For each table the numbers of its columns by name: a number is never given twice."""
+    rows = connection.execute(
+        "select n.nspname || '.' || c.relname, jsonb_object_agg(a.attname, a.attnum) from pg_catalog.pg_attribute a"
+        " join pg_catalog.pg_class c on c.oid = a.attrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
+        " where c.relkind = 'r' and a.attnum > 0 and not a.attisdropped and not starts_with(n.nspname, 'pg_')"
+        " and n.nspname <> all (%s) group by 1",
+        [list(OURS)],
+    ).fetchall()
+    return dict(rows)
 
 
 def _marks(connection: Connection) -> dict[str, tuple[int, int] | None]:

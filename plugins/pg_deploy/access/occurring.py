@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 
 import psycopg
@@ -28,10 +28,10 @@ def occurring_values(connection: Connection, words: Collection[str]) -> Mapping[
         except psycopg.Error:
             continue
         found.setdefault(kind, []).append([value for (value,) in values])
-    return {kind: _mixed(columns) for kind, columns in found.items()}
+    return {kind: mixed(columns) for kind, columns in found.items()}
 
 
-def _mixed(columns: list[list[str]]) -> list[str]:
+def mixed(columns: Sequence[Sequence[str]]) -> list[str]:
     """Of each column the first value, then the second, so that a part of the list has some of every column."""
     rounds = zip_longest(*columns)
     return list(dict.fromkeys(value for values in rounds for value in values if value is not None))

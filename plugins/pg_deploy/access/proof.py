@@ -26,11 +26,11 @@ from pg_deploy.access.differences import access_changes
 from pg_deploy.access.drilldown import Drill, RowDifference, Suspect
 from pg_deploy.access.measure import SAMPLE, Measured, build, measure, rows_of_samples
 from pg_deploy.access.moved import both, moved_tables
-from pg_deploy.access.occurring import occurring_values
+from pg_deploy.access.occurring import mixed, occurring_values
 from pg_deploy.access.predicates import PHASES, READING
 from pg_deploy.access.real import Cell
 from pg_deploy.access.rowsets import Disagreement, choose_subjects, cross_check, cross_check_writes
-from pg_deploy.access.settle import Settlement, settle
+from pg_deploy.access.settle import TOLD, Settlement, settle
 from pg_deploy.access.sides import Side, drop_scratch, open_side
 from pg_deploy.access.subjects import MADE, Subject, read_subjects
 from pg_deploy.access.universe import RowMap, Universe, align, incomparable, plan_universes
@@ -39,6 +39,7 @@ from pg_deploy.access.verdict import CellVerdict, judge
 from pg_deploy.access.views import view_differences
 from pg_deploy.access.witnesses import Constants, constants_of
 from pg_deploy.access.writes import write_differences
+from pg_deploy.catalog.identities import of_part, unquoted
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.session import Connection, one_line
 
@@ -184,9 +185,7 @@ def _prove_rows(
     by_table = {name: _constants(name, *facts) for name in wanted}
     all_constants = _constants_of_all(settlement, *facts)
     pool = occurring_values(old.connection, _words(settlement, *facts))
-    subjects = read_subjects(
-        [old.connection, new.connection], api, all_constants, [value for some in pool.values() for value in some]
-    )
+    subjects = read_subjects([old.connection, new.connection], api, all_constants, mixed(list(pool.values())))
     universes = plan_universes(old, new, settled, lambda table: by_table.get(table, {}))
     mark = time.monotonic()
     built = both(lambda part: build(part[0], subjects, part[1]), (old, universes[0]), (new, universes[1]))
@@ -215,7 +214,14 @@ def _prove_rows(
     cells, suspects = judge(measured[0], measured[1], api, subjects)
     suspects, unwritten, alike = _without_other_columns(old, new, measured, suspects)
     cells = tuple(replace(cell, verdict="proved", kinds=()) if cell.cell in alike else cell for cell in cells)
-    drill = Drill(measured[0], measured[1], {change.table: change for change in data}, changes, subjects)
+    drill = Drill(
+        measured[0],
+        measured[1],
+        {change.table: change for change in data},
+        changes,
+        subjects,
+        tuple(each.said for each in settlement.differences if each.node[0] not in TOLD),
+    )
     differences = [*drill.explain(suspects), *_lost_rows(data, suspects)]
     timings["drill-down"] = time.monotonic() - mark
     mark = time.monotonic()
@@ -332,10 +338,14 @@ def _constants_of_all(settlement: Settlement, before: Facts, after: Facts) -> Co
 
 
 def _words(settlement: Settlement, before: Facts, after: Facts) -> frozenset[str]:
+    """Every word that what is asked about says, and the names of the tables that it rests on: a policy need not name its own."""
     found: set[str] = set()
     for facts in (before, after):
-        for text in _texts(_asked_about(settlement, facts), facts):
+        closure, asked = closure_of(facts), _asked_about(settlement, facts)
+        for text in _texts(asked, facts):
             found.update(re.findall(r"[^\W\d]\w*", text.lower()))
+        nodes = {node for name in asked for node in closure.of(name) if node[0] in RELATIONS}
+        found.update(unquoted(of_part(identity)[1]).lower() for _, identity in nodes)
     return frozenset(found)
 
 

@@ -18,7 +18,7 @@ from pglast.parser import ParseError
 
 from pg_deploy.access.api import Api
 from pg_deploy.access.carriers import carried_tables
-from pg_deploy.access.closure import RELATIONS, ROUTINES, Closure, Node, closure_of, text_of, words_of
+from pg_deploy.access.closure import RELATIONS, ROUTINES, Closure, Node, closure_of, owner_of, text_of, words_of
 from pg_deploy.access.functions import is_definer
 from pg_deploy.access.rights import held_rights, reachable_roles
 from pg_deploy.access.text import in_quotes
@@ -29,7 +29,7 @@ from pg_deploy.catalog.reader import Fact, Facts
 
 HARMLESS = frozenset({"index", "comment", "statistics"})
 """They decide nothing about rows, wherever they are."""
-_TOLD = frozenset({"grant", "role", "membership", "default grant", "setting", "policy", "parameter grant"})
+TOLD = frozenset({"grant", "role", "membership", "default grant", "setting", "policy", "parameter grant"})
 """access_changes tells each difference of these, or the engines ask for what they decide."""
 _BY_CLOSURE = frozenset(
     {
@@ -41,8 +41,6 @@ _BY_CLOSURE = frozenset(
         "trigger",
         "rule",
         "operator",
-        "operator class",
-        "operator family",
         "cast",
         "schema",
         "sequence",
@@ -193,7 +191,7 @@ class _Settling:
         was_there = bool(rows) or any(each.old is not None for each in nodes.values())
         for facts in (self.before, self.after):
             closure, roots = closure_of(facts), roots_of(facts, self.api)
-            touched = frozenset(nodes) | rows
+            touched = frozenset(nodes) | rows | self._tables_of_columns(facts)
             for name in roots.tables - self._new:
                 if self._lies(closure, _relation(name, facts), touched, was_there=was_there):
                     tables.add(name)
@@ -215,6 +213,9 @@ class _Settling:
                 for each in self._writing(closure, _relation(name, facts), nodes, rows, name):
                     unsettled[each] = None
                     written.add(name)
+        for each in self._hooks(frozenset(nodes) | rows):
+            unsettled[each] = None
+        written |= {parent for each in self._differences if (parent := _acting_parent(each)) is not None}
         for difference in self._differences:
             if (reason := self._by_kind(difference)) is not None:
                 unsettled[Unsettled(difference.node[1], reason)] = None
@@ -235,6 +236,50 @@ class _Settling:
             frozenset(written),
         )
 
+    def _hooks(self, touched: frozenset[Node]) -> Iterator[Unsettled]:
+        """Functions that only somebody beside the API runs, such as the one that writes what tokens say: nobody can ask as he does."""
+        for facts in (self.before, self.after):
+            closure, roots = closure_of(facts), roots_of(facts, self.api)
+            outside = _outside(facts, self.api)
+            for (target, role), held in held_rights(facts).items():
+                kind, _, name = target.partition(" ")
+                if (
+                    role not in outside
+                    or kind not in ROUTINES
+                    or "EXECUTE" not in held
+                    or name in roots.functions | self._new
+                ):
+                    continue
+                if name.split(".", 1)[0] in self.api.ignored_schemas or not (
+                    found := closure.of((kind, name)) & touched
+                ):
+                    continue
+                fact = facts.by_key.get((kind, name))
+                if fact is not None and fact.properties.get("owner") != role:
+                    what = min(found, key=lambda node: node != (kind, name))
+                    said = "it" if what == (kind, name) else f'{what[0]} "{what[1]}", which it rests on,'
+                    yield Unsettled(
+                        name, f'role "{role}" runs it, perhaps to write what tokens say, and {said} is another one now'
+                    )
+
+    def _tables_of_columns(self, facts: Facts) -> frozenset[Node]:
+        """Tables with a column that came, went or became another one, and that somebody's text names.
+
+        A column that came may be taken for what a text named so until now: an argument, or a column of another table.
+        """
+        found: set[Node] = set()
+        for each in self._differences:
+            kind, identity = each.node
+            if kind != "column" or (each.old and each.new and _without_default(each.old) == _without_default(each.new)):
+                continue
+            table, column = of_part(identity)
+            read = words_about(table, self.before)
+            if each.old is not None:
+                read |= words_about(table, self.after)
+            if table not in self._new and unquoted(column).lower() in read:
+                found.add(_relation(table, facts))
+        return frozenset(found)
+
     @staticmethod
     def _lies(closure: Closure, root: Node, touched: frozenset[Node], *, was_there: bool) -> bool:
         """Whether anything differs that a root rests on; a dynamic function may read whatever was there and differs."""
@@ -245,12 +290,12 @@ class _Settling:
         self, closure: Closure, root: Node, nodes: Mapping[Node, Difference], rows: set[Node], name: str
     ) -> Iterator[Unsettled]:
         """What fires where a relation is written to, and differs or reads what differs, and no predicate tells."""
-        read = self._read_columns(name)
+        read = self._read_columns
         for part in closure.parts.get(name, ()):
             node = (part.kind, part.identity)
-            if part.kind == "column" and "default" not in part.properties:
+            if part.kind == "column" and "default" not in part.properties and node not in nodes:
                 continue
-            if part.kind not in ("trigger", "rule", "constraint", "column"):
+            if part.kind not in ("trigger", "rule", "constraint", "column") or (node not in nodes and _is_key(part)):
                 continue
             below = closure.of(node) - {root}
             differing = sorted(below & nodes.keys())
@@ -270,6 +315,8 @@ class _Settling:
                     if reason := self._column(nodes[each], read):
                         yield Unsettled(name, reason)
                 elif each[0] in (*ROUTINES, "operator", "cast", "type", *RELATIONS):
+                    if part.kind == "column" and _only_adds_labels(nodes[each]):
+                        continue
                     what = f'{part.kind} "{part.identity.removeprefix(name + ".")}"'
                     if part.kind != "constraint" or nodes[each].old is not None:
                         yield Unsettled(name, f"{nodes[each].said}, and {what} rests on it when rows are written")
@@ -279,8 +326,9 @@ class _Settling:
                     name, f'the migration changes rows of "{moved[0][1]}", which trigger "{part.identity}" may read'
                 )
 
-    def _read_columns(self, name: str) -> frozenset[str]:
-        """Names of columns of a relation that any policy, view or function of either side may read: by word."""
+    @cached_property
+    def _read_columns(self) -> frozenset[str]:
+        """Every word of what decides on either side: the names of all columns that do are among them."""
         return _words_that_decide(self.before) | _words_that_decide(self.after)
 
     def _constraint(self, each: Difference, read: frozenset[str], name: str) -> str | None:
@@ -299,13 +347,40 @@ class _Settling:
             return f"{each.said}, and it decides which rows can be written" if words_of(old) & read else None
         if old.startswith("CHECK") and words_of(old) & read:
             return f"{each.said}, and rows can be written that it refused"
+        if (
+            not old.startswith("CHECK")
+            and _own_columns(old) & words_about(name, self.before)
+            and not self._kept(old, name)
+        ):
+            return f"{each.said}, and rows can be written that it refused"
         return None
+
+    def _kept(self, definition: str, name: str) -> bool:
+        """Whether another constraint, or a unique index, refuses the same rows of a relation as one that went."""
+        plain = definition.replace(" NOT VALID", "")
+        for fact in self.after.facts:
+            said = str(fact.properties.get("definition", ""))
+            if fact.kind == "constraint" and owner_of(fact) == name and said.replace(" NOT VALID", "") == plain:
+                return True
+            if fact.kind == "index" and said.startswith("CREATE UNIQUE INDEX") and " WHERE " not in said:
+                _, _, on = said.partition(" ON ")
+                if on.split(" USING ")[0].removeprefix("ONLY ") == name and _own_columns(on) == _own_columns(plain):
+                    return not plain.startswith("FOREIGN KEY")
+        return False
 
     def _column(self, each: Difference, read: frozenset[str]) -> str | None:
         column = unquoted(of_part(each.node[1])[1]).lower()
         old, new = (dict(fact.properties) if fact else {} for fact in (each.old, each.new))
         if each.old is None or each.new is None:
             return None
+        if (
+            old.get("not null")
+            and not new.get("not null")
+            and column in words_about(of_part(each.node[1])[0], self.before)
+        ):
+            return f'column "{column}", which policies or functions read, may be null now'
+        if old.get("identity") == "always" and new.get("identity") != "always" and column in read:
+            return f'column "{column}", which policies or functions read, takes any value now'
         if old.get("default") != new.get("default"):
             if old.get("generated") or new.get("generated"):
                 return f"{each.said}, and it shows other values than before"
@@ -315,7 +390,7 @@ class _Settling:
 
     def _by_kind(self, each: Difference) -> str | None:
         kind = each.node[0]
-        if kind in _TOLD or kind in _BY_CLOSURE:
+        if kind in TOLD or kind in _BY_CLOSURE:
             return None
         if kind == "cron job":
             return _of_job(each)
@@ -327,6 +402,16 @@ class _Settling:
         if kind in ("publication", "publication schema"):
             return None  # told by access_changes
         return f"{each.said}, and nobody has said what a {kind} decides"
+
+
+@lru_cache(maxsize=4)
+def _outside(facts: Facts, api: Api) -> frozenset[str]:
+    """Roles that are none of the API's, nor superusers: services with functions of their own to run."""
+    return frozenset(
+        fact.identity
+        for fact in facts.facts
+        if fact.kind == "role" and not fact.properties.get("superuser") and fact.identity not in api.roles
+    )
 
 
 def _nothing() -> Fact:
@@ -360,30 +445,71 @@ def _is_trigger(name: str, *sides: Facts) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _words_that_decide(facts: Facts) -> frozenset[str]:
-    """Every word of policies and what they call, of definer functions, and of what views filter and join by.
-
-    Among them are all columns that decide anything about rows.
-    """
+def _deciding_texts(facts: Facts) -> tuple[tuple[str, frozenset[str]], ...]:
+    """The words of policies and what they call, of definer functions, and of what views filter and join by; a policy's with its table."""
     closure = closure_of(facts)
-    found: set[str] = set()
-    reached: set[Node] = set()
+    found: dict[Node, tuple[str, frozenset[str]]] = {}
     for fact in facts.facts:
+        node = (fact.kind, fact.identity)
         if fact.kind == "policy":
-            reached |= closure.of((fact.kind, fact.identity))
+            found[node] = (owner_of(fact), words_of(text_of(fact)))
+            for below in closure.of(node):
+                if below[0] in ROUTINES and below not in found and (body := facts.by_key.get(below)) is not None:
+                    found[below] = ("", words_of(text_of(body)))
         elif fact.kind in ("view", "materialized view"):
-            found |= words_of(text_of(fact).partition("FROM")[2])
+            found[node] = ("", words_of(text_of(fact).partition("FROM")[2]))
         elif fact.kind in ROUTINES and is_definer(fact) and not returns_trigger(fact):
-            found |= words_of(text_of(fact))
-    for node in reached:
-        fact_there = facts.by_key.get(node)
-        if fact_there is not None and node[0] in ("policy", *ROUTINES):
-            found |= words_of(text_of(fact_there))
-    return frozenset(found)
+            found[node] = ("", words_of(text_of(fact)))
+    return tuple(found.values())
+
+
+@lru_cache(maxsize=4)
+def _words_that_decide(facts: Facts) -> frozenset[str]:
+    """Every word of what decides. Among them are all columns that decide anything about rows."""
+    return frozenset().union(*(words for _, words in _deciding_texts(facts)))
+
+
+def words_about(table: str, facts: Facts) -> frozenset[str]:
+    """The words of what decides and names a table, or is its policy: among them are all columns of it that decide anything."""
+    last = unquoted(of_part(table)[1]).lower()
+    return frozenset().union(*(words for owner, words in _deciding_texts(facts) if owner == table or last in words))
+
+
+def _without_default(fact: Fact) -> dict[str, object]:
+    meaning = _meaning(fact)
+    return {name: value for name, value in dict(meaning).items() if name not in ("default", "not null constraint")}  # type: ignore[call-overload]
+
+
+def _only_adds_labels(each: Difference) -> bool:
+    """Whether an enumeration has more labels than before, and is the same besides: what is stored and what it falls back on stay."""
+    if each.old is None or each.new is None:
+        return False
+    old, new = dict(each.old.properties), dict(each.new.properties)
+    had, has = old.pop("enum", None), new.pop("enum", None)
+    return bool(had and has) and old == new and [label for label in has if label in had] == had
+
+
+def _is_key(part: Fact) -> bool:
+    """Whether it is a constraint that rests on columns alone."""
+    return part.kind == "constraint" and part.definition_text.startswith(("PRIMARY KEY", "UNIQUE", "FOREIGN KEY"))
+
+
+def _own_columns(definition: str) -> frozenset[str]:
+    """The columns that a key, a foreign key or an index is over, from its definition."""
+    return words_of(definition.partition("(")[2].partition(")")[0])
 
 
 def _acts(definition: str) -> frozenset[str]:
     return frozenset(re.findall(r"ON (DELETE|UPDATE) (?:CASCADE|SET NULL|SET DEFAULT)", definition))
+
+
+def _acting_parent(each: Difference) -> str | None:
+    """The table whose rows, deleted or updated, change rows of another one that they did not before."""
+    definition = str(each.new.properties.get("definition", "")) if each.new else ""
+    old = str(each.old.properties.get("definition", "")) if each.old else ""
+    if each.node[0] != "constraint" or not definition.startswith("FOREIGN KEY") or not _acts(definition) - _acts(old):
+        return None
+    return definition.split("REFERENCES ", 1)[-1].split("(", 1)[0]
 
 
 def _and(words: Collection[str]) -> str:

@@ -39,6 +39,11 @@ class Subject:
     """What the session has set besides, such as `app.tenant_id`; the same names for everybody who is asked."""
 
 
+def is_malformed(subject: Subject, sqlstate: str) -> bool:
+    """Whether an error is that of a session that nobody had, made so that a value is none of the type that a policy makes of it."""
+    return subject.kind in (MADE, WITHOUT) and sqlstate.startswith("22")
+
+
 def read_subjects(
     connections: list[Connection], api: Api, constants: Constants = NO_CONSTANTS, values: Sequence[str] = ()
 ) -> tuple[Subject, ...]:
@@ -94,8 +99,10 @@ def _made(
     if role == api.signed_in:
         bases = [{"sub": NOBODY, "role": role}]
         bases += [{"sub": user, "role": role} for user in users[:1]]
-    texts = list(dict.fromkeys(texts_near(constants)))
-    plain = [text for text in texts if text and len(text) <= 100]
+    keys = {step for path in constants.paths for step in path} | set(constants.settings)
+    named = [text for text in constants.strings if text not in keys and not text.startswith("request.")]
+    texts = list(dict.fromkeys(texts_near(replace(constants, strings=tuple(named)))))
+    told = [text for text in texts if text and len(text) <= 100]
     occurring = [value for value in values if value]
     share = max(20, MOST_MADE // (2 * max(1, len(constants.paths))))
 
@@ -104,17 +111,17 @@ def _made(
         found.setdefault(key, Subject(0, role, key[0], label, MADE, {**nothing, **settings}))
 
     for name in nothing:
-        for text in [*occurring[:MOST_MADE], *plain[:60]]:
+        for text in [*occurring[:MOST_MADE], *told[:60]]:
             add(bases[0], {name: text}, f"{role} with {name} = '{text}'")
-    keys = {step for path in constants.paths for step in path} | set(constants.settings)
-    told = [text for text in plain if text not in keys and not text.startswith("request.")]
     own: list[object] = [*told[:12], True, False, *constants.numbers[:3]]
     if role == api.signed_in:
         # somebody whom a predicate names, and who is no user yet
         for text in told:
             if _UUID.fullmatch(text):
                 add({"sub": text, "role": role}, {}, f"user {text}")
-    for path in constants.paths:
+    # what a token says of its role is the role that asks
+    paths = [path for path in constants.paths if path != ("role",)]
+    for path in paths:
         if path == ("sub",) and users:
             continue  # every user there is asks already
         for value in own:
@@ -122,9 +129,9 @@ def _made(
                 add(_with(base, path, value), {}, f"{role} with {_said(path, value)}{_who(base)}")
         for occurs in occurring[: 4 * share if path == ("sub",) else share]:
             add(_with(bases[0], path, occurs), {}, f"{role} with {_said(path, occurs)}")
-    for path in constants.paths:
-        for other in constants.paths:
-            if other > path and path[0] not in ("sub", "role") and other[0] not in ("sub", "role"):
+    for path in paths:
+        for other in paths:
+            if other > path and path[0] != "sub" and other[0] != "sub":
                 for one, second in product(own[:4], own[:4]):
                     given = _with(_with(bases[0], path, one), other, second)
                     add(given, {}, f"{role} with {_said(path, one)} and {_said(other, second)}")

@@ -25,6 +25,7 @@ from pg_deploy.access.real import Answer, Cell, Question
 from pg_deploy.access.sides import Side
 from pg_deploy.access.subjects import Subject
 from pg_deploy.access.text import quote, statement
+from pg_deploy.session import one_line
 
 MOST_PAIRS = 60_000_000
 """Estimated allowed pairs of subject and tuple above which a predicate is refused as dense: memory, not time."""
@@ -112,7 +113,10 @@ class SymbolicEngine:
         return Compiled(tuple(unique.values()), frozenset(self.compiler.used))
 
     def evaluate(self) -> None:
-        """Evaluate every attribute for real, for every subject, as the role that is in force there."""
+        """Evaluate every attribute for real, for every subject, as the role that is in force there.
+
+        What the role may not even ask is refused in every predicate that holds it: engine R gets the error that users get.
+        """
         attributes = sorted(self.compiler.attributes.values(), key=lambda attribute: attribute.number)
         connection = self.side.connection
         connection.execute(statement("attributes"))
@@ -121,8 +125,31 @@ class SymbolicEngine:
             own = [attribute for attribute in attributes if attribute.role == role]
             # asked as a role, for the subjects of every role of the API: an owner's body is entered by all of them
             asked = [role] if role in self.api.roles else list(self.api.roles)
-            self._evaluate_as(role, own, asked)
+            refused = self._refused_to(role, own)
+            for cell, compiled in self.compiled.items():
+                if found := [reason for attribute, reason in refused.items() if attribute in compiled.attributes]:
+                    self.compiled[cell] = Compiled(refused=found[0])
+            if kept := [attribute for attribute in own if attribute not in refused]:
+                self._evaluate_as(role, kept, asked)
         connection.execute("create unique index on access_proof.s (sid); analyze access_proof.s")
+
+    def _refused_to(self, role: str, own: Sequence[Attribute]) -> dict[Attribute, str]:
+        """The attributes that the server does not let this role ask, each with what it says."""
+        connection = self.side.connection
+        found = {}
+        try:
+            connection.execute(f"set role {quote(role)}".encode())
+            for attribute in own:
+                try:
+                    connection.execute(f"select ({attribute.text}) limit 0".encode())
+                except psycopg.Error as error:
+                    if connection.closed:
+                        raise
+                    found[attribute] = f'role "{role}" may not ask it: {one_line(str(error))}'
+        finally:
+            if not connection.closed:
+                connection.execute("reset role")
+        return found
 
     def _evaluate_as(self, role: str, own: Sequence[Attribute], subject_roles: Sequence[str]) -> None:
         connection = self.side.connection

@@ -134,6 +134,11 @@ def _add(source: Side, target: Side, universe: Universe, missing: set[tuple[int,
     with connection.cursor() as cursor, cursor.copy("copy access_proof_more from stdin") as copy:
         for row in rows:
             copy.write_row(row)
+    # A domain may take on one side what it refuses on the other: such a row cannot be there at all.
+    for name, column in zip(names, universe.columns, strict=True):
+        connection.execute(
+            f"delete from pg_temp.access_proof_more where not access_proof.castable({name}, %s)".encode(), [column.type]
+        )
     cast = ", ".join(f"{name}::{column.type} as {name}" for name, column in zip(names, universe.columns, strict=True))
     listed = ", ".join(names)
     for name in dict.fromkeys((universe.name, universe.read_by("select"))):
@@ -344,9 +349,12 @@ def _replaced(source: str, universe: Universe, values: Mapping[str, str]) -> str
 
 def _made(side: Side, universe: Universe, column: Column) -> Iterator[str]:
     """Values that the constants of the predicates suggest, as SQL: those that the column's type takes."""
-    given = witness_values(universe.constants.get(column.name, NO_CONSTANTS), column)
-    if not given:
+    constants = universe.constants.get(column.name, NO_CONSTANTS)
+    given = witness_values(constants, column)
+    if not given and not constants.nulls:
         return
+    if constants.nulls and not column.required:
+        yield f"null::{column.type}"
     rows = side.connection.execute(
         "select v from unnest(%s::text[]) v where access_proof.castable(v, %s)", [given, column.type]
     ).fetchall()

@@ -10,7 +10,7 @@ from pg_deploy.access.drilldown import Suspect
 from pg_deploy.access.measure import Measured, same_meaning
 from pg_deploy.access.purity import is_untrustworthy, is_whole_claims
 from pg_deploy.access.real import Answer, Cell
-from pg_deploy.access.subjects import MADE, WITHOUT, Subject
+from pg_deploy.access.subjects import Subject, is_malformed
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,7 @@ def judge(
 
 
 def _is_malformed(subject: Subject, one: Answer, other: Answer) -> bool:
-    """Whether a session that nobody had was made in such a way that a value is none of the type that a policy makes of it."""
-    errors = [answer.error for answer in (one, other) if answer.error]
-    return subject.kind in (MADE, WITHOUT) and any(error.startswith("22") for error in errors)
+    return any(is_malformed(subject, answer.error) for answer in (one, other) if answer.error)
 
 
 def _same(one: Answer, other: Answer) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from pg_deploy.access.patterns import texts_that_fit
 from pg_deploy.access.reach import Column
 
 T = TypeVar("T")
@@ -25,6 +26,8 @@ _CHAIN = re.compile(rf"(?:{_STEP})+")
 _ONE_STEP = re.compile(_STEP)
 _HASH_PATH = re.compile(r"#>>?\s*\(*'\{([^}]*)\}'")
 _SETTING = re.compile(r"current_setting\s*\(\s*'([^']+)'", re.IGNORECASE)
+_NULLS = re.compile(r"\bis (?:not )?null\b", re.IGNORECASE)
+_PATTERN = re.compile(r"[\^$\[(*+\\|]")
 _LONGEST = 100_000
 
 
@@ -36,6 +39,8 @@ class Constants:
     numbers: tuple[str, ...] = ()
     paths: tuple[tuple[str, ...], ...] = ()
     settings: tuple[str, ...] = ()
+    nulls: bool = False
+    """Whether they ask if something is null."""
 
 
 NO_CONSTANTS = Constants()
@@ -49,6 +54,7 @@ def constants_of(before: Iterable[str], after: Iterable[str]) -> Constants:
         _ranked(_numbers(one), _numbers(other)),
         _ranked([path for text in one for path in _paths(text)], [path for text in other for path in _paths(text)]),
         tuple(dict.fromkeys(name for text in (*one, *other) for name in _SETTING.findall(text))),
+        any(_NULLS.search(text) for text in (*one, *other)),
     )
 
 
@@ -60,6 +66,7 @@ def joined(several: Iterable[Constants]) -> Constants:
         tuple(dict.fromkeys(value for part in parts for value in part.numbers))[: 2 * MOST],
         tuple(dict.fromkeys(value for part in parts for value in part.paths)),
         tuple(dict.fromkeys(value for part in parts for value in part.settings)),
+        any(part.nulls for part in parts),
     )
 
 
@@ -94,19 +101,43 @@ def texts_near(constants: Constants) -> Iterator[str]:
 
 
 def _filled(value: str) -> Iterator[str]:
-    """A constant; of a pattern what it fits."""
+    """A constant; of a pattern what it fits, and the same with more before and behind."""
     if "%" in value:
         for filler in ("x", "", "x@", "/x"):
             yield value.replace("%", filler).replace("_", "x")
+    if _PATTERN.search(value):
+        for fits in texts_that_fit(value):
+            yield from (fits, f"x{fits}", f"{fits}x")
     yield value
 
 
 def _documents(constants: Constants) -> Iterator[str]:
     yield "{}"
+    yield from _contained(constants.strings)
     for path in constants.paths:
         for value in (*constants.strings, True, False, None, *map(float, constants.numbers)):
             if value not in path:
                 yield json.dumps(nested(path, value))
+
+
+def _contained(strings: Iterable[str]) -> Iterator[str]:
+    """Documents that a predicate names: each as it is, without one of its members, and all of them in one."""
+    whole: dict[str, object] = {}
+    for value in strings:
+        try:
+            found = json.loads(value)
+        except ValueError:
+            if value.isidentifier():
+                yield json.dumps({value: True})
+            continue
+        if isinstance(found, dict):
+            yield json.dumps(found)
+            yield from (json.dumps({k: v for k, v in found.items() if k != name}) for name in found)
+            whole = {**whole, **found}
+        elif isinstance(found, list):
+            yield json.dumps(found)
+    if whole:
+        yield json.dumps(whole)
 
 
 def nested(path: tuple[str, ...], value: object) -> dict[str, object]:

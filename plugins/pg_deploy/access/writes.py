@@ -16,7 +16,7 @@ import psycopg
 
 from pg_deploy.access.api import Api
 from pg_deploy.access.drilldown import SHOWN, RowDifference
-from pg_deploy.access.reach import Relation
+from pg_deploy.access.reach import Column, Relation
 from pg_deploy.access.rowsets import acting_as, insertable
 from pg_deploy.access.sides import Side
 from pg_deploy.access.subjects import Subject
@@ -135,7 +135,7 @@ def _attempts(side: Side, name: str) -> list[_Attempt]:
     found = [_Attempt("delete", "deletes rows", f"delete from {relation.quoted}{some}")]
     for column, values in _values(side, relation).items():
         kind = side.columns[name][column].type
-        for value in (*values, None):
+        for value in (*values, *_fresh(side.columns[name][column], values), None):
             said = f"sets {column} to {'null' if value is None else repr(value)}"
             sql = f"update {relation.quoted} set {quote(column)} = %s::text::{kind}{some}"
             found.append(_Attempt("update", said, sql, (value,)))
@@ -154,6 +154,13 @@ def _values(side: Side, relation: Relation) -> Mapping[str, tuple[str, ...]]:
         except psycopg.Error:
             continue
     return found
+
+
+def _fresh(column: Column, values: Sequence[str]) -> tuple[str, ...]:
+    """A value that a column has nowhere yet: what fires may refuse any that is another one."""
+    if column.category == "B":
+        return tuple({"true", "false"} - set(values))
+    return ("access-proof",) if column.category == "S" else ("1000000007",) if column.category == "N" else ()
 
 
 def _writable(side: Side, relation: Relation) -> list[str]:

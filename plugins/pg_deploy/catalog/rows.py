@@ -87,7 +87,8 @@ def read_kinds(cursor: psycopg.Cursor[TupleRow], kinds: Sequence[str], ignored_s
     cursor.execute(
         "select set_config('deploy_catalog.ignored_schemas', %s::text[]::text, true)", [list(ignored_schemas)]
     )
-    return _rows_of(cursor, kinds)
+    version = cursor.connection.info.server_version
+    return _rows_of(cursor, [kind for kind in kinds if version >= _SINCE_VERSION.get(kind, 0)])
 
 
 def _readable_kinds(cursor: psycopg.Cursor[TupleRow]) -> tuple[list[str], list[Row]]:

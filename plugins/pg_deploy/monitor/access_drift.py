@@ -1,4 +1,4 @@
-"""Policies, grants and role memberships that somebody changed by hand since the last deployment ended."""
+"""What decides access and was changed by hand since the last deployment ended: the kinds that the access proof's closure follows."""
 
 from __future__ import annotations
 
@@ -22,14 +22,31 @@ from pg_deploy.monitor.refreshing import deployment_is_open
 from pg_deploy.session import Connection
 
 MEASURE = "access_drift"
-FILES = ("policy", "grant", "default_grant", "membership", "role", "function")
+FILES = (
+    "policy",
+    "grant",
+    "default_grant",
+    "membership",
+    "role",
+    "function",
+    "trigger",
+    "rule",
+    "operator",
+    "cast",
+    "setting",
+    "parameter_grant",
+    "publication",
+    "publication_schema",
+)
 MADE = "made by hand"
 UPGRADED = "the server"
 _ROUTINES = ("function", "procedure", "aggregate")
-_WHOLE = ("policy", "grant", "default grant", "membership", "role", "function", "procedure", "aggregate")
+_WHOLE = (*_ROUTINES, *(name.replace("_", " ") for name in FILES if name != "function"))
 _RELATIONS = ("table", "view", "materialized view", "foreign table", "partitioned table")
 # Of a relation only what decides access; one that comes or goes shows in its grants.
 _FLAGS = ("owner", "row level security", "force row level security")
+_OPTIONS = ("security_invoker", "security_barrier", "check_option")
+_OF_A_TABLE = ("policy", "trigger", "rule")
 
 
 def measure_access_drift(connection: Connection) -> Measured:
@@ -68,7 +85,7 @@ def _rows(before: Facts, now: Facts, deployment_id: int) -> Iterator[Row]:
         *((pair[1], Difference((), (), (pair,))) for pair in found.changed),
     ]:
         thing = _object_of(fact)
-        of_another = fact.kind in ("grant", "policy")
+        of_another = fact.kind in ("grant", *_OF_A_TABLE)
         if each.added and ((of_another and thing not in known) or fact.kind in _ROUTINES):
             made[thing] = None
         elif not (each.removed and of_another and thing not in left):
@@ -88,7 +105,7 @@ def _object_of(fact: Fact) -> str:
         named = of_grant(fact.identity)[0]
         kind, _, name = named.partition(" ")
         return f"table {of_part(name)[0]}" if kind == "column" else named
-    if fact.kind == "policy":
+    if fact.kind in _OF_A_TABLE:
         return f"table {of_part(fact.identity)[0]}"
     return f"{fact.kind} {fact.identity}"
 
@@ -127,5 +144,8 @@ def _deciding(facts: Iterable[Fact]) -> frozenset[Fact]:
 def _reduced(fact: Fact) -> Fact:
     if fact.kind in _WHOLE:
         return fact
-    kept = {name: value for name, value in fact.properties.items() if name in _FLAGS and value}
+    kept: dict[str, object] = {name: value for name, value in fact.properties.items() if name in _FLAGS and value}
+    options = [str(each) for each in fact.properties.get("options") or () if str(each).partition("=")[0] in _OPTIONS]
+    if options:
+        kept["options"] = sorted(options)
     return replace(fact, definition=json.dumps(kept, sort_keys=True, ensure_ascii=False))

@@ -6,7 +6,8 @@ select
     jsonb_build_object(
         'owner', pg_get_userbyid(c.relowner),
         'row level security', c.relrowsecurity,
-        'force row level security', c.relforcerowsecurity
+        'force row level security', c.relforcerowsecurity,
+        'options', to_jsonb(c.reloptions)
     ) as definition
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace

@@ -2,7 +2,8 @@
 
 `python -m tests.core.access.cases FOLDER [NAME …]` (`make access-cases CASES=FOLDER`) runs each file of a folder as a
 rehearsal does: two databases of a private cluster, facts read around the migration, `prove_on_copy` with what the case
-declares. Prints a line a case, and ends with 1 where one is wrong. What a case's file may hold: tests/cases/access/README.md.
+declares; and once more in other names, to the same verdict. Prints a line a case, and ends with 1 where one is wrong. What a
+case's file may hold: tests/cases/access/README.md.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from pg_deploy.access_step import AccessOutcome, prove_on_copy
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.migrations.migration import load, read_folder
 from pg_deploy.session import Target
+from tests.core.access.renaming import Renaming, names_of, rename_all, words_known, words_outside_texts
 
 PLAIN_OWNER = "app_owner"
 MOST_DECLARED = 20
@@ -52,6 +54,8 @@ class Case:
     access: str = ""
     verdict: str = ""
     """Where more is asked than that it does not pass: the verdict itself."""
+    keep: tuple[str, ...] = ()
+    """Words that mean something to this case alone, and keep their names where all others get other ones."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ def _case(path: Path) -> Case:
         manifest=str(found.get("manifest", _DEFAULT_MANIFEST)),
         verdict=str(found.get("verdict", "")),
         access=str(found.get("access", "")),
+        keep=_listed(found.get("keep")),
     )
 
 
@@ -144,7 +149,7 @@ def templates_of(made: cluster.Cluster, directory: Path) -> Templates:
 
 
 @contextmanager
-def _server(templates: Templates, database: str) -> Iterator[tuple[str, str]]:
+def private_server(templates: Templates, database: str) -> Iterator[tuple[str, str]]:
     """A private server of the case's own; the URLs, without a database, of the deploying role and of a superuser."""
     with tempfile.TemporaryDirectory(prefix="access-case-", ignore_cleanup_errors=True) as area:
         os.chmod(area, 0o755)
@@ -154,7 +159,7 @@ def _server(templates: Templates, database: str) -> Iterator[tuple[str, str]]:
         try:
             at = f"127.0.0.1:{port}"
             if database == "plain":
-                yield f"postgresql://{PLAIN_OWNER}@{at}", f"postgresql://admin@{at}"
+                yield f"postgresql://{PLAIN_OWNER}:trusted@{at}", f"postgresql://admin@{at}"
             else:
                 yield (
                     f"postgresql://postgres:{templates.deployer_password}@{at}",
@@ -165,16 +170,11 @@ def _server(templates: Templates, database: str) -> Iterator[tuple[str, str]]:
             erase(data)
 
 
-def run_case(case: Case, templates: Templates) -> Ran:
-    """Make the state before twice, migrate one, and ask the proof as the rehearsal does."""
-    with _server(templates, case.database) as (deployer, admin):
-        template = {"demo": build.TEMPLATE, "supabase_empty": build.EMPTY}.get(case.database, "template1")
+def run_case(case: Case, templates: Templates, *, in_other_names: bool = False) -> Ran:
+    """Make the state before twice, migrate one, and ask the proof as the rehearsal does; perhaps with all names replaced."""
+    with private_server(templates, case.database) as (deployer, admin):
         owner = PLAIN_OWNER if case.database == "plain" else "postgres"
-        with _connect(f"{admin}/postgres") as connection:
-            connection.execute(f"create database app owner {owner} template {template}".encode())
-        _execute(f"{admin}/app", case.base_admin)
-        _execute(f"{deployer}/app", case.base)
-        _execute(f"{admin}/app", case.base_admin_after)
+        case = make_state(case, deployer, admin, in_other_names=in_other_names)
         with _connect(f"{admin}/postgres") as connection:
             connection.execute(f"create database app_before owner {owner} template app".encode())
         with _connect(f"{deployer}/app") as connection:
@@ -192,6 +192,40 @@ def run_case(case: Case, templates: Templates) -> Ran:
                 (before, after),
             )
         return _judged(case, outcome, time.monotonic() - started)
+
+
+def make_state(case: Case, deployer: str, admin: str, *, in_other_names: bool = False) -> Case:
+    """Make the state before in a database `app` of a private server; the case, with its own names or others."""
+    template = {"demo": build.TEMPLATE, "supabase_empty": build.EMPTY}.get(case.database, "template1")
+    owner = PLAIN_OWNER if case.database == "plain" else "postgres"
+    with _connect(f"{admin}/postgres") as connection:
+        connection.execute(f"create database app owner {owner} template {template}".encode())
+    if in_other_names:
+        case = _in_other_names(case, admin)
+    _execute(f"{admin}/app", case.base_admin)
+    _execute(f"{deployer}/app", case.base)
+    _execute(f"{admin}/app", case.base_admin_after)
+    return case
+
+
+def _in_other_names(case: Case, admin: str) -> Case:
+    """The case with its own words replaced; the demonstration's names are replaced where they are, its rows stay."""
+    texts = (*case.base_admin, *case.base, *case.base_admin_after, *case.migration)
+    with _connect(f"{admin}/app") as app:
+        known = words_known(app)
+        renaming = Renaming({*known, *case.keep})
+        if case.database == "demo":
+            named = names_of(app)
+            app.execute(f"create database names template {build.EMPTY}".encode())
+            with _connect(f"{admin}/names") as empty:
+                known = (known - named) | words_known(empty)
+            renaming = Renaming({*known, *case.keep}, only=named | words_outside_texts(texts))
+            rename_all(app, renaming)
+    parts = {
+        part: tuple(map(renaming.text, getattr(case, part)))
+        for part in ("base_admin", "base", "base_admin_after", "migration")
+    }
+    return replace(case, **parts, access=renaming.text(case.access))  # type: ignore[arg-type]
 
 
 def _migration(case: Case, folder: Path) -> Any:
@@ -253,13 +287,24 @@ def _execute(url: str, statements: Sequence[str]) -> None:
                 connection.execute(statement.encode())
 
 
-def _one(case: Case, templates: Templates) -> Ran:
+def _one(case: Case, templates: Templates, *, in_other_names: bool = False) -> Ran:
     started = time.monotonic()
     try:
-        return run_case(case, templates)
+        return run_case(case, templates, in_other_names=in_other_names)
     except Exception as error:
         said = f"{type(error).__name__}: {' '.join(str(error).split())}"
         return Ran(case.name, case.expect, "error", (), (), time.monotonic() - started, said)
+
+
+def _both(case: Case, templates: Templates) -> Ran:
+    """As it is written and in other names: what it comes to may not rest on what anything is called."""
+    ran = _one(case, templates)
+    other = _one(case, templates, in_other_names=True)
+    seconds = ran.seconds + other.seconds
+    if ran.wrong or (other.verdict, other.wrong) == (ran.verdict, ran.wrong):
+        return replace(ran, seconds=seconds)
+    said = f"in other names it is {other.verdict}{f', {other.wrong}' if other.wrong else ''}"
+    return replace(ran, seconds=seconds, wrong=said, told=(*ran.told, "in other names:", *other.told))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -268,6 +313,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", help="only cases whose name begins so")
     parser.add_argument("--told", action="store_true", help="print what was said too")
+    parser.add_argument("--as-written", action="store_true", help="not once more in other names")
     parser.add_argument("--templates", type=Path, help="keep the servers' files here, for the next time")
     given = parser.parse_intermixed_args(arguments)
     cases = [
@@ -285,7 +331,9 @@ def main(arguments: Sequence[str]) -> int:
         templates = make_templates(directory)
         wrong = declared = 0
         with ProcessPoolExecutor(max_workers=2) as pool:
-            for done in as_completed([pool.submit(_one, case, templates) for case in cases]):
+            for done in as_completed(
+                [pool.submit(_one if given.as_written else _both, case, templates) for case in cases]
+            ):
                 ran = done.result()
                 print(ran.line, flush=True)
                 wrong += bool(ran.wrong)

@@ -45,7 +45,7 @@ MUTANTS = (
     Mutant(
         "what a call writes is not compared",
         "calls.py",
-        'written = _written(connection) if count else ""',
+        'written = _said(grown(before, written_here(connection))) if count else ""',
         'written = ""',
         f"{_CASES}[e02_function_answers_alike_and_deletes_more]",
     ),
@@ -87,8 +87,8 @@ MUTANTS = (
     Mutant(
         "no witness is made of rows",
         "universe.py",
-        "    if not given:\n        return",
-        "    if given is not None:\n        return",
+        "    given = witness_values(constants, column)",
+        "    given = witness_values(constants, column)[:0]",
         f"{_NET}::test_a_row_that_nobody_has_yet_tells_two_policies_apart",
     ),
     Mutant(
@@ -112,40 +112,170 @@ MUTANTS = (
         "against += []",
         "tests/core/access/test_decide.py",
     ),
+    *(
+        Mutant(
+            f"the closure forgets {what}",
+            "closure.py",
+            was,
+            becomes,
+            f"{_NET}::test_the_closure_follows_every_kind_of_edge",
+        )
+        for what, was, becomes in (
+            ("policies", '                if part.kind == "policy":', "                if False:"),
+            ("the types of columns", 'str(part.properties.get("type", ""))', '""'),
+            ("children", "            yield from self._children.get(fact.identity, ())", "            yield from ()"),
+            ("what belongs to a domain", '        if fact.kind == "type":', "        if False:"),
+            ("what texts name", "            for node in self._named.get(word, ()):", "            for node in ():"),
+            ("casts of a type", "            yield from self._casts.get(word, ())", "            yield from ()"),
+            ("casts of the server's types", '        yield from self._casts.get("", ())', "        yield from ()"),
+            ("operators", "        if self._operators:", "        if False:"),
+        )
+    ),
+    *(
+        Mutant(
+            f"what differs is not in the way of {what}",
+            "settle.py",
+            was,
+            becomes,
+            f"{_NET}::test_whatever_differs_is_in_the_way_of_what_rests_on_it[{of}]",
+        )
+        for what, was, becomes, of in (
+            (
+                "who reads rows that were written",
+                "frozenset(nodes) | rows | self",
+                "frozenset(nodes) | self",
+                "rows that a policy reads",
+            ),
+            (
+                "what composes statements",
+                "(was_there and not found.isdisjoint(closure.dynamic))",
+                "False",
+                "what a function composes when it runs",
+            ),
+            ("who names a column", " | self._tables_of_columns(facts)", "", "a column that a policy's function names"),
+            ("views", "                    views.add(name)", "                    pass", "a function of a view"),
+            (
+                "functions",
+                "                    functions.add(name)",
+                "                    pass",
+                "a function of a function",
+            ),
+            (
+                "triggers",
+                '("trigger", "rule", "constraint", "column") or',
+                '("rule", "constraint", "column") or',
+                "a trigger",
+            ),
+            (
+                "rules",
+                '("trigger", "rule", "constraint", "column") or',
+                '("trigger", "constraint", "column") or',
+                "a rule",
+            ),
+            (
+                "constraints",
+                '("trigger", "rule", "constraint", "column") or',
+                '("trigger", "rule", "column") or',
+                "a constraint",
+            ),
+            (
+                "defaults",
+                '("trigger", "rule", "constraint", "column") or',
+                '("trigger", "rule", "constraint") or',
+                "a default",
+            ),
+            (
+                "triggers that read rows",
+                'if moved and part.kind == "trigger":',
+                "if False:",
+                "rows that a trigger reads",
+            ),
+            (
+                "rows that a foreign key leads to",
+                "        written |= {",
+                "        set() and {",
+                "a foreign key's action",
+            ),
+        )
+    ),
+    *(
+        Mutant(
+            f"nobody is reached through {what}",
+            "settle.py",
+            was,
+            becomes,
+            f"{_NET}::test_what_is_reached_by_any_way_is_reached[{of}]",
+        )
+        for what, was, becomes, of in (
+            (
+                "a column's grant",
+                '        if granted == "column":',
+                "        if False:",
+                "a column that is granted alone",
+            ),
+            (
+                "a membership",
+                "    roles = reachable_roles(facts, api.roles)\n    usable",
+                "    roles = frozenset(api.roles)\n    usable",
+                "a role that another is a member of",
+            ),
+        )
+    ),
     Mutant(
-        "the closure forgets operators",
-        "closure.py",
-        "if self._operators:",
+        "a column's name stands for the same column for ever",
+        "moved.py",
+        "frozenset(written | (replaced & (before.keys() | after.keys())))",
+        "frozenset(written)",
+        f"{_NET}::test_a_column_that_stands_for_another_one_moves_every_row",
+    ),
+    Mutant(
+        "null is no witness",
+        "universe.py",
+        "if constants.nulls and not column.required:",
         "if False:",
-        f"{_NET}::test_the_closure_follows_every_kind_of_edge",
+        f"{_CASES}[h14_null_slips_through_a_comparison]",
     ),
     Mutant(
-        "the closure forgets casts",
-        "closure.py",
-        "            yield from self._casts.get(word, ())",
-        "            yield from ()",
-        f"{_NET}::test_the_closure_follows_every_kind_of_edge",
+        "no witness is made of patterns",
+        "witnesses.py",
+        "    if _PATTERN.search(value):",
+        "    if False:",
+        f"{_CASES}[h08_pattern_of_a_check_loosened]",
     ),
     Mutant(
-        "the closure forgets children",
-        "closure.py",
-        "            yield from self._children.get(fact.identity, ())",
-        "            yield from ()",
-        f"{_NET}::test_the_closure_follows_every_kind_of_edge",
+        "no witness is made of documents",
+        "witnesses.py",
+        "    yield from _contained(constants.strings)",
+        "    yield from ()",
+        f"{_CASES}[h11_document_contains_less]",
     ),
     Mutant(
-        "the closure forgets what texts name",
-        "closure.py",
-        "            for node in self._named.get(word, ()):",
-        "            for node in ():",
-        f"{_NET}::test_the_closure_follows_every_kind_of_edge",
+        "what views show is not compared",
+        "proof.py",
+        "[*differences, *of_views, *of_calls, *of_writes]",
+        "[*differences, *of_calls, *of_writes]",
+        f"{_CASES}[b12_owner_view_opens_for_one_user]",
+    ),
+    Mutant(
+        "what functions answer is not compared",
+        "proof.py",
+        "[*differences, *of_views, *of_calls, *of_writes]",
+        "[*differences, *of_views, *of_writes]",
+        f"{_CASES}[b11_helper_of_a_definer_rpc]",
+    ),
+    Mutant(
+        "buckets are not looked at",
+        "proof.py",
+        "(*access_changes(before, after, api), *beside)",
+        "access_changes(before, after, api)",
+        f"{_CASES}[c11_bucket_made_public]",
     ),
     Mutant(
         "every tuple counts as determined",
         "cuts.py",
         "            return known >= {alias for alias, _ in tuple_side.tables}",
         "            return True",
-        f"{_NET}::test_a_harmless_rewrite_is_the_same",
+        f"{_NET}::test_a_row_that_is_met_twice_is_counted_once",
     ),
 )
 

@@ -15,9 +15,10 @@ from pg_deploy.access import proof as proving
 from pg_deploy.access.api import SUPABASE, api_of
 from pg_deploy.access.closure import closure_of
 from pg_deploy.access.measure import Measured
+from pg_deploy.access.moved import moved_tables
 from pg_deploy.access.proof import Proof, prove
 from pg_deploy.access.real import Answer
-from pg_deploy.access.settle import settle
+from pg_deploy.access.settle import roots_of, settle
 from pg_deploy.access.sides import Side
 from pg_deploy.catalog.reader import Fact, Facts, read_facts
 from pg_deploy.session import Connection
@@ -143,6 +144,17 @@ def test_a_row_that_nobody_has_yet_tells_two_policies_apart(two: Two) -> None:
     assert {found.role for found in proof.found} == {"anon"}
 
 
+def test_a_row_that_is_met_twice_is_counted_once(two: Two) -> None:
+    """Two shares of one document are one reader: an engine that adds them up sees two rows where there is one."""
+    for connection in (two.old, two.new):
+        connection.execute(b"drop policy own on public.docs; alter policy mine on public.shares using (true)")
+    proof = two.prove(
+        "alter policy shared on public.docs using (exists (select from public.shares s where"
+        " (select auth.uid()) = s.reader and s.doc_id = docs.id))"
+    )
+    assert (proof.verdict, proof.unsettled, proof.notes) == ("the same", (), ())
+
+
 def test_claims_that_nobody_has_yet_tell_two_policies_apart(two: Two) -> None:
     """Signing in with a password alone was enough to delete, and the proof said that nothing had changed."""
     proof = two.prove("alter policy strong on public.docs using ((select auth.jwt() ->> 'aal') = 'aal1')")
@@ -196,6 +208,18 @@ RESTS: dict[str, tuple[str, tuple[str, str]]] = {
         " create policy p on public.docs using (id in (select doc_id from public.live_shares))",
         ("function", "public.live(uuid)"),
     ),
+    "a function of a cast between the server's own types": (
+        "create function public.to_date(t text) returns date language plpgsql stable as 'begin return null; end';"
+        " create cast (text as date) with function public.to_date(text);"
+        " create policy p on public.docs using (status::date < current_date)",
+        ("function", "public.to_date(text)"),
+    ),
+    "a function of a column's domain, which no policy names": (
+        "create function public.good(t text) returns boolean language sql immutable as 'select true';"
+        " create domain public.word as text check (public.good(value));"
+        " alter table public.docs add column said public.word",
+        ("function", "public.good(text)"),
+    ),
     "a function of a domain's constraint": (
         "create function public.good(t text) returns boolean language sql immutable as 'select true';"
         " create domain public.word as text check (public.good(value));"
@@ -212,6 +236,125 @@ def test_the_closure_follows_every_kind_of_edge(two: Two, name: str) -> None:
     two.new.execute(statements.encode())
     closure = closure_of(read_facts(two.new))
     assert node in closure.of(("table", "public.docs"))
+
+
+FUNCTION = "create or replace function public.f(t text) returns boolean language sql immutable as 'select {}'"
+TRIGGER = "create or replace function public.g() returns trigger language plpgsql as 'begin perform {} from public.shares; return new; end'"
+LIES: dict[str, tuple[str, str, frozenset[str], str, str]] = {
+    "rows that a policy reads": ("select 1", "select 1", frozenset({"public.shares"}), "tables", "public.docs"),
+    "what a function composes when it runs": (
+        "create function public.f() returns boolean language plpgsql stable as $$ begin execute 'select 1'; return true; end $$;"
+        " create policy p on public.docs using (public.f()); create view public.other as select 1 as one",
+        "create or replace view public.other as select 2 as one",
+        frozenset(),
+        "tables",
+        "public.docs",
+    ),
+    "a column that a policy's function names": (
+        "create table public.seen (doc int); create function public.f(n int) returns boolean language sql stable"
+        " as 'select exists (select from public.seen s where s.doc = n)'; create policy p on public.docs using (public.f(id))",
+        "alter table public.seen rename column doc to document",
+        frozenset(),
+        "tables",
+        "public.docs",
+    ),
+    "a function of a view": (
+        f"{FUNCTION.format('true')}; create view public.v as select id from public.docs where public.f(status);"
+        " grant select on public.v to anon",
+        FUNCTION.format("false"),
+        frozenset(),
+        "views",
+        "public.v",
+    ),
+    "a function of a function": (
+        f"{FUNCTION.format('true')}; create function public.asked() returns boolean language sql as 'select public.f(null)'",
+        FUNCTION.format("false"),
+        frozenset(),
+        "functions",
+        "public.asked()",
+    ),
+    "a trigger": (
+        f"{TRIGGER.format('1')}; create trigger t before insert on public.docs for each row execute function public.g()",
+        TRIGGER.format("2"),
+        frozenset(),
+        "unsettled",
+        "public.docs",
+    ),
+    "rows that a trigger reads": (
+        f"{TRIGGER.format('1')}; create trigger t before insert on public.docs for each row execute function public.g()",
+        "select 1",
+        frozenset({"public.shares"}),
+        "unsettled",
+        "public.docs",
+    ),
+    "a rule": (
+        f"{FUNCTION.format('true')}; create rule r as on insert to public.docs where public.f(new.status) do instead nothing",
+        FUNCTION.format("false"),
+        frozenset(),
+        "unsettled",
+        "public.docs",
+    ),
+    "a constraint": (
+        f"{FUNCTION.format('true')}; alter table public.docs add constraint c check (public.f(status))",
+        FUNCTION.format("false"),
+        frozenset(),
+        "unsettled",
+        "public.docs",
+    ),
+    "a default": (
+        f"{FUNCTION.format('true')}; alter table public.docs add column open boolean default public.f(null)",
+        FUNCTION.format("false"),
+        frozenset(),
+        "unsettled",
+        "public.docs",
+    ),
+    "a foreign key's action": (
+        "create table public.teams (id int primary key); alter table public.docs add column team int;"
+        " alter table public.docs add constraint k foreign key (team) references public.teams",
+        "alter table public.docs drop constraint k;"
+        " alter table public.docs add constraint k foreign key (team) references public.teams on delete cascade",
+        frozenset(),
+        "written",
+        "public.teams",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_whatever_differs_is_in_the_way_of_what_rests_on_it(two: Two, name: str) -> None:
+    """What differs is asked about wherever somebody reaches it, and what cannot be asked is not settled."""
+    base, change, moved, where, what = LIES[name]
+    for connection in (two.old, two.new):
+        connection.execute(base.encode())
+    two.new.execute(change.encode())
+    found = settle(read_facts(two.old), read_facts(two.new), SUPABASE, moved)
+    named = {each.object for each in found.unsettled} if where == "unsettled" else getattr(found, where)
+    assert what in named
+
+
+REACHED = {
+    "a column that is granted alone": "grant select (id) on public.alone to anon",
+    "a role that another is a member of": "grant select on public.alone to {role}; grant {role} to anon",
+}
+
+
+@pytest.mark.parametrize("name", REACHED)
+def test_what_is_reached_by_any_way_is_reached(two: Two, name: str) -> None:
+    role = f"reader_{secrets.token_hex(4)}"
+    two.new.execute(f"create role {role}; create table public.alone (id int)".encode())
+    try:
+        two.new.execute(b"revoke all on public.alone from anon, authenticated, service_role")
+        two.new.execute(REACHED[name].format(role=role).encode())
+        assert "public.alone" in roots_of(read_facts(two.new), SUPABASE).tables
+    finally:
+        two.new.execute(f"drop table public.alone; drop role {role}".encode())
+
+
+def test_a_column_that_stands_for_another_one_moves_every_row(two: Two) -> None:
+    """Two columns swapped their names, no row was written, no fact differed: "equal"."""
+    for statement in ("rename column owner to other", "rename column id to owner", "rename column other to id"):
+        two.new.execute(f"alter table public.docs {statement}".encode())
+    assert moved_tables(two.old, two.new) == {"public.docs"}
 
 
 def test_a_role_that_can_be_set_to_is_asked(two: Two, demo_cluster: cluster.Cluster) -> None:

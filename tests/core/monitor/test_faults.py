@@ -125,6 +125,36 @@ def test_a_policy_added_by_hand_is_told_whatever_its_name_holds(monitor: Monitor
     assert [line for line in first.lines if 'access_drift policy public.t."read v1.2"' in line], first.lines
 
 
+BY_HAND = {
+    "a guard that is disabled": ("alter table public.t disable trigger guard", "trigger public.t.guard"),
+    "a rule": ("create rule r as on delete to public.t do instead nothing", "rule public.t.r"),
+    "a view's option": ("alter view public.v reset (security_invoker)", "view public.v"),
+    "a role's setting": ("alter role monitored set row_security = off", "row_security"),
+    "a publication": ("create publication sent for table public.t", "publication sent"),
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_whatever_decides_access_is_watched(monitor: Monitor, name: str) -> None:
+    """Else a guard that somebody disabled for an hour stays disabled: what a deployment would prove is watched as well."""
+    change, told = BY_HAND[name]
+    monitor.database.run(
+        "create table public.t (a int); create function public.g() returns trigger language plpgsql as 'begin return new; end';"
+        "create trigger guard before update on public.t for each row execute function public.g();"
+        "create view public.v with (security_invoker = on) as select a from public.t;"
+        "do $$ begin create role monitored; exception when duplicate_object then null; end $$"
+    )
+    monitor.run()
+    keep_deployed_state(monitor)
+    assert monitor.run().started == []
+    try:
+        monitor.database.run(change)
+        first = monitor.run()
+        assert [line for line in first.lines if "access_drift" in line and told in line], first.lines
+    finally:
+        monitor.database.run("alter role monitored reset all; drop publication if exists sent; drop role monitored")
+
+
 def test_a_query_made_slow_by_a_dropped_index_is_told_with_before_and_after(monitor: Monitor) -> None:
     """Else the deployment that dropped it looks harmless until customers call."""
     monitor.database.run(

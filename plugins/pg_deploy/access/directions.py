@@ -1,0 +1,58 @@
+"""Write the direction into entries of access.yaml that have none: `make access-directions`.
+
+Such an entry covers gains and losses, so `both` is what it has meant until now; whoever reads it can narrow it down.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from pg_deploy.access.decide import FILE, read_access_file
+from pg_deploy.errors import PgDeployError
+
+
+def with_directions(text: str) -> tuple[str, int]:
+    """The text of an access.yaml with `direction: both` in every entry of `changed` that has none, and how many had none.
+
+    Comments, order and form stay as they are. Raises yaml.YAMLError where the text is none.
+    """
+    places = []
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    for section, entries in root.value if isinstance(root, yaml.MappingNode) else ():
+        if section.value != "changed" or not isinstance(entries, yaml.SequenceNode):
+            continue
+        for entry in entries.value:
+            names = {key.value: key for key, _ in entry.value} if isinstance(entry, yaml.MappingNode) else {}
+            if "why" in names and "direction" not in names:
+                mark = names["why"].start_mark
+                places.append((mark.index, ", " if entry.flow_style else f"\n{' ' * mark.column}"))
+    for index, between in reversed(places):
+        text = f"{text[:index]}direction: both{between}{text[index:]}"
+    return text, len(places)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Rewrite all files below a folder; prints a line for each that is another one now. Returns 0, or 2 where one is none."""
+    parser = argparse.ArgumentParser(prog="access-directions", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("folder", type=Path, help="a folder of migrations")
+    given = parser.parse_args(arguments)
+    for path in sorted(given.folder.glob(f"*/{FILE}")):
+        try:
+            read_access_file(path.parent)
+            text, number = with_directions(path.read_text(encoding="utf-8"))
+        except PgDeployError as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
+        if number:
+            path.write_text(text, encoding="utf-8")
+            sys.stdout.write(f"{path}: {number} entries say `direction: both` now; narrow them to gained or lost\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

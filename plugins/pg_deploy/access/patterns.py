@@ -1,0 +1,71 @@
+"""Texts that a regular expression fits: a few, made from its parts. Whether they really do is PostgreSQL's to say."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from itertools import islice, product
+from typing import Any
+
+try:
+    from re import _parser  # type: ignore[attr-defined]
+except ImportError:  # before Python 3.11
+    import sre_parse as _parser
+
+MOST = 6
+_CLASSES = {"category_digit": "1", "category_space": " ", "category_word": "a"}
+_POSIX = {
+    "[:alpha:]": "a-z",
+    "[:alnum:]": "a-z0-9",
+    "[:digit:]": "0-9",
+    "[:lower:]": "a-z",
+    "[:upper:]": "A-Z",
+    "[:space:]": " ",
+}
+
+
+def texts_that_fit(pattern: str) -> list[str]:
+    """Up to six texts; none where the pattern is none, or is written in a way of the server's own."""
+    for name, stands_for in _POSIX.items():
+        pattern = pattern.replace(name, stands_for)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            parsed = _parser.parse(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return []
+    return list(dict.fromkeys(_of_all(parsed)))[:MOST]
+
+
+def _of_all(parts: Any) -> list[str]:
+    return [
+        "".join(each)
+        for each in islice(product(*(_of(str(name).lower(), value) or [""] for name, value in parts)), MOST)
+    ]
+
+
+def _of(name: str, value: Any) -> list[str]:
+    if name == "literal":
+        return [chr(value)]
+    if name in ("any", "not_literal"):
+        return ["x" if name == "any" or chr(value) != "x" else "y"]
+    if name == "in":
+        return _of_class(value)
+    if name in ("max_repeat", "min_repeat", "possessive_repeat"):
+        least, most, inner = value
+        return [one * max(least, min(1, most)) for one in _of_all(inner)]
+    if name == "subpattern":
+        return _of_all(value[-1])
+    if name == "branch":
+        return [text for inner in value[1] for text in _of_all(inner)][:MOST]
+    return [""]
+
+
+def _of_class(members: Any) -> list[str]:
+    kind, value = members[0]
+    name = str(kind).lower()
+    if name == "negate":
+        return ["x"]
+    if name == "range":
+        return [chr(value[0])]
+    return [chr(value)] if name == "literal" else [_CLASSES.get(str(value).lower(), "x")]
