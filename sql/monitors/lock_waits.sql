@@ -45,7 +45,7 @@ select
                 then format('ask its owner to end the transaction; it sits idle, so pg_terminate_backend(%s) ends no work', h.by)
             when min(b.application_name) ~ '^(pg_cron|pg_deploy|pg_dump|pg_restore)'
                 or min(b.query) ~* '^\s*(refresh|create|alter|reindex|vacuum|cluster|drop|copy|select\s+cron)'
-                then format('pid %s is at work on what was asked of it: let it end, and let it do so at a quieter hour', h.by)
+                then format('pid %s is at work on what was asked of it: let it end; then have it run at a quieter hour', h.by)
             else format('see what pid %s does, and ask its owner; pg_cancel_backend(%s) ends its statement and undoes its work', h.by, h.by)
         end,
         'waiting', (array_agg(w.pid order by w.since))[:20],

@@ -341,11 +341,11 @@ def test_an_alert_on_the_page_does_not_end_with_the_pages_own_address() -> None:
     from pg_deploy.ui.database_page import Alert
 
     now = datetime.now(timezone.utc)
-    cause = "it fails: no; the same of b and 3 more: https://airflow.example/pg-deploy/database?target=t"
+    cause = "it fails: no; so it is with b and 3 more: https://airflow.example/pg-deploy/database?target=t"
     flapping = f"{cause}; it comes and goes: 3 times since 2026-11-29 10:30 UTC"
     said = [Alert("m", "a", text, "", now, None, None).said for text in (cause, flapping)]
 
     assert said == [
-        "it fails: no; the same of b and 3 more",
-        "it fails: no; the same of b and 3 more; it comes and goes: 3 times since 2026-11-29 10:30 UTC",
+        "it fails: no; so it is with b and 3 more",
+        "it fails: no; so it is with b and 3 more; it comes and goes: 3 times since 2026-11-29 10:30 UTC",
     ]

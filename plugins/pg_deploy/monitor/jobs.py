@@ -169,7 +169,10 @@ def unrefreshed(known: Known, quiet_since: datetime | None, cron: Cron, now: dat
 def _missed(known: Known, due: Due, cron: Cron, now: datetime, name: str) -> Trouble:
     said = f"{name} did not begin its run of {at(due.at, now)}"
     said += f": it last began {at(known.runs.started, now)}" if known.runs.started else ": it never ran"
-    remedy = f"look at cron.job_run_details of job {known.job.jobid} and at the server's log of that time"
+    remedy = (
+        f"see why pg_cron did not start job {known.job.jobid}: whether it is active (cron.job), and the server's log of that time; "
+        "where the figures are needed now, refresh it with make refresh"
+    )
     shared = ""
     if cron.server_start is not None and due.at < cron.server_start <= now and not _was_due_since(known.job, cron, now):
         said += f"; the server was started {at(cron.server_start, now)}, and pg_cron does not make up for what was due before"
@@ -199,7 +202,8 @@ def _hangs(name: str, run: OpenRun, now: datetime) -> Trouble:
     )
     return Trouble(
         f"{name} has a run in status {run.status} since {at(run.since, now)} ({who})",
-        "look at the server's log of that time for how its session ended; there is nothing to terminate",
+        "there is nothing to terminate: look at the server's log of that time for how its session ended, and whether the next run "
+        "begins; where the figures are needed now, refresh it with make refresh",
         run.since,
     )
 

@@ -40,7 +40,7 @@ class Finding:
             return self.cause
         rest = len(others) - _NAMED + self.left_out
         said = ", ".join(others[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
-        return f"{self.cause}; the same of {said}" + (f": {link}" if link else "")
+        return f"{self.cause}; so it is with {said}" + (f": {link}" if link else "")
 
 
 @dataclass(frozen=True)
