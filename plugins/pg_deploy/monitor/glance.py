@@ -58,7 +58,10 @@ def _count(rows: Collection[Row]) -> str | None:
 
 
 def _failing(rows: Collection[Row]) -> str:
-    return ", ".join(f"{row.object} ({row.value:.0f} times)" for row in rows if row.value) or "none fails, but for what is told of views"
+    return (
+        ", ".join(f"{row.object} ({row.value:.0f} times)" for row in rows if row.value)
+        or "none fails, but for what is told of views"
+    )
 
 
 def _standbys(rows: Collection[Row]) -> str:
