@@ -31,9 +31,13 @@ def database(empty_database: str) -> Database:
     return found
 
 
-def _deploy(database: Database, folder: Path, **migrations: str) -> None:
+def _deploy(database: Database, folder: Path, *, plain: bool = False, **migrations: str) -> None:
+    folder.mkdir(exist_ok=True)
     for version, sql in migrations.items():
-        write_migration(folder, f"{version[1:]}_change", sql)
+        if plain:
+            (folder / f"{version[1:]}_change.sql").write_text(sql)
+        else:
+            write_migration(folder, f"{version[1:]}_change", sql)
     with working_on(database.url, folder, ends="deployed") as work:
         for migration in work.migrations:
             take_snapshot(work.job, migration)
@@ -82,3 +86,41 @@ def test_what_has_no_way_back_is_known_before_anything_is_undone(database: Datab
         look(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
 
     assert database.has("public.three")
+
+
+def test_what_no_statement_names_comes_back_with_what_was_dropped(database: Database, tmp_path: Path) -> None:
+    """Else comments, rights and sequences of what a set drops or makes again are taken for others' doing, and it stops half way."""
+    role = f"reader_{abs(hash(str(tmp_path))) % 10**8}"
+    database.run(f"create role {role}")
+    database.run(
+        f"""create type public.mood as enum ('ok', 'bad');
+        create table public.notes (id int generated always as identity primary key, body text, m public.mood);
+        create index notes_body on public.notes (body);
+        comment on index public.notes_body is 'for the search';
+        create view public.bad as select id from public.notes where m = 'bad';
+        create view public.ids as select id from public.notes;
+        grant select on public.ids to {role};
+        create function public.low(text) returns text language sql immutable as 'select lower($1)';
+        comment on function public.low(text) is 'lower';"""
+    )
+    before = database.facts
+    _deploy(
+        database,
+        tmp_path / "m",
+        plain=True,
+        **{
+            f"v{FIRST}": "create schema crm; comment on schema crm is 'crm'; create table crm.leads (id serial); "
+            "alter table public.notes alter id drop identity; alter type public.mood rename value 'bad' to 'worse';",
+            f"v{SECOND}": "drop index public.notes_body; drop view public.ids; create view public.ids as select 1 as id; "
+            "drop function public.low(text); create function public.low(text) returns text language sql as 'select $1';",
+            f"v{THIRD}": "alter schema crm rename to sales; alter table sales.leads add column note text;",
+        },
+    )
+    (tmp_path / "empty").mkdir()
+    with working_on(database.url, tmp_path / "empty") as work:
+        found = look(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
+        plan.pin_undo(work.job.ledger, work.job.deployment_id, [each.pinned for each in found])
+        for each in found:
+            roll_back(work.job, each.pinned.version)
+
+    assert database.facts == before

@@ -128,11 +128,11 @@ def _taken_along(found: Difference, before: Facts, own: AbstractSet[Key], again:
     gone = {_key(fact) for fact in found.removed}
     changed = {_key(old): (old, new) for old, new in found.changed}
     labels = {key for key, (old, new) in changed.items() if old.properties.get("enum") != new.properties.get("enum")}
-    along: AbstractSet[Key] = own & (gone | labels)
     # Nobody keeps the rights and comments of what is dropped and made again.
     taken: set[Key] = set(parts_of(found.removed, again))
     taken |= {_key(fact) for fact in found.removed if fact.kind == "sequence" and _owner(fact) in own}
-    along |= taken
+    along: AbstractSet[Key] = (own & gone) | taken
+    taken |= dependents(before.by_key, own & labels) & changed.keys()
     while along:
         more = (dependents(before.by_key, along) & (gone | changed.keys())) | parts_of(found.removed, along)
         along = more - taken - own
