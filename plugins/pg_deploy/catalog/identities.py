@@ -17,6 +17,9 @@ _SETTING = re.compile(
 )
 _DEFAULT = re.compile(rf"(?P<what>[a-z ]+?) made by (?P<maker>{_ROLE})(?: in schema (?P<schema>{_ROLE}))?")
 _MAPPING = re.compile(rf"(?P<user>{_ROLE}) on server (?P<server>{_ROLE})")
+_ON_RELATION = re.compile(
+    rf"(?P<kind>policy|trigger|rule|table constraint|domain constraint) (?P<name>{_ROLE}) on (?P<of>.+)", re.DOTALL
+)
 # `public.orders.total`, `public."a.b"."Allow v1.2"`, `public.f(integer, extensions.citext)`.
 _PARTS = re.compile(
     r'(?:(?P<whole>(?:(?:"(?:[^"]|"")*"|[^".(]+)\.)*(?:"(?:[^"]|"")*"|[^".(]+))\.)?(?P<last>(?:"(?:[^"]|"")*"|[^".(]+)(?:\(.*)?)',
@@ -38,6 +41,12 @@ def of_part(identity: str) -> tuple[str, str]:
     """
     found = _PARTS.fullmatch(identity)
     return (found["whole"] or "", found["last"]) if found else ("", identity)
+
+
+def on_relation(what: str) -> Mapping[str, str] | None:
+    """`kind`, `name` and `of` of "policy own on shop.orders", as a comment names it; None where it is no such thing."""
+    found = _ON_RELATION.fullmatch(what)
+    return found.groupdict() if found else None
 
 
 def of_grant(identity: str) -> tuple[str, str]:

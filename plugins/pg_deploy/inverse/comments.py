@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from pg_deploy.catalog.identities import on_relation
 from pg_deploy.inverse.model import ON_RELATION, RELATIONS, Draft, Key, Phase
 from pg_deploy.inverse.names import literal, own_name, owner_of
 
-_ON = re.compile(r"(?P<kind>policy|trigger|rule|table constraint|domain constraint) (?P<name>.+) on (?P<of>.+)")
 _COLUMN = re.compile(r"(?:table|view|materialized view|foreign table|composite type) column (?P<name>.+)")
 _PLAIN = (
     "materialized view", "foreign table", "event trigger", "table", "view", "index", "sequence", "function", "procedure",
@@ -94,11 +94,11 @@ def _is_part_of_gone(draft: Draft, subject: Key | None) -> bool:
 
 def _object(draft: Draft, identity: str) -> Key | None:
     """The fact that a comment's identity speaks of."""
-    if found := _ON.fullmatch(identity):
+    if found := on_relation(identity):
         kind = "constraint" if "constraint" in found["kind"] else found["kind"]
         return (kind, f"{found['of']}.{found['name']}")
-    if found := _COLUMN.fullmatch(identity):
-        return ("column", found["name"])
+    if column := _COLUMN.fullmatch(identity):
+        return ("column", column["name"])
     if identity.startswith("cast "):
         return ("cast", identity[len("cast (") : -1].replace(" AS ", " as "))
     if identity.startswith("domain "):
@@ -111,12 +111,12 @@ def _object(draft: Draft, identity: str) -> Key | None:
 
 def _words(identity: str) -> str | None:
     """How COMMENT ON names it."""
-    if found := _ON.fullmatch(identity):
+    if found := on_relation(identity):
         if found["kind"] == "domain constraint":
             return f"constraint {found['name']} on domain {found['of']}"
         return f"{found['kind'].removeprefix('table ')} {found['name']} on {found['of']}"
-    if found := _COLUMN.fullmatch(identity):
-        return f"column {found['name']}"
+    if column := _COLUMN.fullmatch(identity):
+        return f"column {column['name']}"
     if identity.startswith(("domain ", "cast ")):
         return identity
     kind = next((each for each in _PLAIN if identity.startswith(each + " ")), None)

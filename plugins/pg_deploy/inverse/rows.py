@@ -29,12 +29,12 @@ Wrote = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True)
 class Named:
-    """Which tables a text may name: those that were `there` before it, that are there `now`, and of both the `lone` ones."""
+    """Which tables a text may name: those that were `there` before it, that are there `now`, and where their rows are counted."""
 
     there: AbstractSet[Key] = frozenset()
     now: AbstractSet[Key] = frozenset()
-    lone: AbstractSet[Key] = frozenset()
-    """The same table before and after, without partitions, heirs or rules: its rows are counted at it alone."""
+    counted_at: Mapping[Key, frozenset[str]] = field(default_factory=dict)
+    """For a table that is the same before and after, without rules: where its rows are counted, itself, partitions and heirs."""
 
 
 def tables_named(before: Facts, after: Facts | None) -> Named:
@@ -44,13 +44,27 @@ def tables_named(before: Facts, after: Facts | None) -> Named:
     was = before.objects.addresses if before.objects is not None else {}
     now = after.objects.addresses if after.objects is not None else {}
     both = [*before.facts, *after.facts]
-    shared = {str(parent) for fact in both for parent in fact.properties.get("inherits") or ()}
-    shared |= {owner_of(fact.identity) for fact in both if fact.kind == "rule"}
-    shared |= {fact.identity for fact in both if "partition key" in fact.properties}
-    lone = {
-        key for key, address in was.items() if key[0] == "table" and now.get(key) == address and key[1] not in shared
-    }
-    return Named(before.by_key.keys(), after.by_key.keys(), lone)
+    ruled = {owner_of(fact.identity) for fact in both if fact.kind == "rule"}
+    heirs: dict[str, set[str]] = {}
+    for fact in both:
+        for parent in fact.properties.get("inherits") or () if fact.kind == "table" else ():
+            heirs.setdefault(str(parent), set()).add(fact.identity)
+    counted_at = {}
+    for key, address in was.items():
+        if key[0] == "table" and now.get(key) == address:
+            family = _family(key[1], heirs)
+            if not family & ruled:
+                counted_at[key] = frozenset(".".join(map(unquoted, parts(each))) for each in family)
+    return Named(before.by_key.keys(), after.by_key.keys(), counted_at)
+
+
+def _family(table: str, heirs: Mapping[str, AbstractSet[str]]) -> set[str]:
+    found, waiting = {table}, [table]
+    while waiting:
+        more = heirs.get(waiting.pop(), set()) - found
+        found |= more
+        waiting += more
+    return found
 
 
 NOTHING = Named()
@@ -69,13 +83,13 @@ class RowChange:
     """What the server counts where it changes a row, of "inserted", "updated", "deleted"; None: it counts nothing for sure."""
     is_compared: bool = False
     """Whether it writes values anew which only a comparison of all values can tell to be the same."""
-    counted_at: str | None = None
-    """The one table, as `schema.name`, where it is counted; None: there may be others, as partitions."""
+    counted_at: frozenset[str] | None = None
+    """The tables, as `schema.name`, where it is counted; None: it may be any."""
 
     def did(self, wrote: Wrote) -> frozenset[str]:
         """Which of those were counted in the transactions of the whole migration, where this statement may have done it."""
-        tables = wrote.values() if self.counted_at is None else [wrote.get(self.counted_at, frozenset())]
-        return frozenset().union(*tables) & (self.counted_as or frozenset())
+        tables = wrote.keys() if self.counted_at is None else self.counted_at & wrote.keys()
+        return frozenset(verb for table in tables for verb in wrote[table]) & (self.counted_as or frozenset())
 
     def changed_rows(self, wrote: Wrote | None) -> bool:
         """Whether it may have changed a row."""
@@ -119,7 +133,7 @@ def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], n
                 continue
         inserts = stmt if name == "InsertStmt" else {}
         counted = None if stmt.get("withClause") or not _is_counted(table, named) else _COUNTED_AS.get(name)
-        at = ".".join(map(unquoted, parts(table))) if ("table", table) in named.lone else None
+        at = named.counted_at.get(("table", table))
         found.append(RowChange(statement.line, statement.summary, table, inserts, counted, counted_at=at))
     return tuple(found)
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from pg_deploy.catalog.identities import of_grant, unquoted
+from pg_deploy.catalog.identities import of_grant, on_relation, unquoted
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.inverse.model import ON_RELATION, RELATIONS, Key
 from pg_deploy.inverse.names import own_name, owner_of, parts
@@ -14,7 +14,6 @@ from pg_deploy.inverse.order import relation_of
 
 _NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
 _TOKEN = re.compile(rf"(?P<body>\$(\w*)\$.*?\$\2\$)|(?P<literal>'(?:[^']|'')*')|{_NAME}(?:\.{_NAME})*", re.DOTALL)
-_ON = re.compile(r"(?P<kind>policy|trigger|rule|table constraint|domain constraint) (?P<name>.+) on (?P<of>.+)")
 _ALIAS = re.compile(rf"({_NAME})\.({_NAME}) AS \2(?![\w\"])")
 _ROUTINES = ("function", "procedure", "aggregate")
 _OF_NO_SCHEMA = {
@@ -99,7 +98,7 @@ class Wording:
 
     def _identity(self, fact: Fact) -> str:
         identity = fact.identity
-        if fact.kind == "comment" and (found := _ON.fullmatch(identity)):
+        if fact.kind == "comment" and (found := on_relation(identity)):
             kind = "constraint" if "constraint" in found["kind"] else found["kind"]
             now = (kind, f"{found['of']}.{found['name']}")
             then = self.changed.get(now)

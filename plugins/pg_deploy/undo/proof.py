@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from pg_deploy.catalog.diff import Difference, compare, describe
+from pg_deploy.catalog.identities import on_relation
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.inverse.grants import parse_grant
 from pg_deploy.inverse.model import RELATIONS, Key
@@ -24,7 +25,6 @@ OwnOf = Callable[[Difference, Facts], frozenset[Key]]
 _CARRIERS = (*RELATIONS, "type", "function", "procedure", "schema")
 _ON_WHAT = re.compile(r" (?:on extension|for) \S+$")
 """What follows the object in a dependency on an extension, or in a security label."""
-_OF_RELATION = re.compile(r"(?:policy|trigger|rule|table constraint|domain constraint) (?P<name>.+) on (?P<of>.+)")
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ class _Parts:
 
     def _is_on(self, about: str) -> bool:
         """Whether `about`, a kind and a name, is one of them: "index shop.orders_note", "policy own on shop.orders"."""
-        if found := _OF_RELATION.fullmatch(about):
+        if found := on_relation(about):
             return f"{found['of']}.{found['name']}" in self.every_name
         name = about.partition(" ")[2]
         while name:
