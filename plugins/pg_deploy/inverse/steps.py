@@ -109,6 +109,14 @@ def _constraints(places: _Places, draft: Draft) -> Iterable[tuple[int, int]]:
         for one in draft.needs_after.by.get(key, ()):
             firsts = [*places.drops.get(one, ()), *places.releases.get(one, ())]
             yield from ((first, number) for first in firsts for number in numbers)
+    columns: dict[str, list[int]] = {}
+    for (kind, identity), numbers in places.alters.items():
+        if kind == "column":
+            columns.setdefault(owner_of(identity), []).extend(numbers)
+    for key, numbers in places.joins.items():
+        # A table that joins must have columns like its parent's: those are as they were first.
+        for parent in draft.before[key].properties.get("inherits", ()):
+            yield from ((first, number) for first in columns.get(str(parent), ()) for number in numbers)
     for key, numbers in places.releases.items():
         yield from ((number, second) for second in places.alters.get(key, ()) for number in numbers)
 
