@@ -40,8 +40,9 @@ ALLOWED_MS = 10.0
 # What reads or writes all of the catalog's facts, by the module that calls it.
 _CATALOG = {
     "pg_deploy.ledger.guard": ("read_facts",),
-    "pg_deploy.snapshot": ("run_lints", "sample_target"),
-    "pg_deploy.verify": ("run_lints", "ask_target", "judge_target"),
+    "pg_deploy.job": ("run_lints",),
+    "pg_deploy.snapshot": ("sample_target",),
+    "pg_deploy.verify": ("ask_target", "judge_target"),
     "pg_deploy.ledger.snapshot": ("save", "load"),
 }
 
