@@ -9,6 +9,7 @@ from pg_deploy.access.closure import RELATIONS, ROUTINES, Closure, Node, closure
 from pg_deploy.access.functions import is_definer
 from pg_deploy.access.rights import PUBLIC, held_rights, reachable_roles
 from pg_deploy.access.text import in_quotes
+from pg_deploy.catalog.identities import of_part
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.catalog.switches import is_on
 
@@ -124,17 +125,19 @@ def _may(facts: Facts, target: str, role: str, wanted: Collection[str]) -> bool:
 
 
 def _sent(facts: Facts, relation: str) -> Iterator[str]:
-    schema = relation.split(".", 1)[0]
+    schema = of_part(relation)[0]
+    names = []
     for fact in sorted(facts.facts):
-        tables = (
-            [str(each).split(" ", 1)[0] for each in fact.properties.get("tables") or ()]
-            if fact.kind == "publication"
-            else []
-        )
-        everything = fact.kind == "publication" and bool(fact.properties.get("all tables"))
-        whole = fact.kind == "publication schema" and schema in fact.identity
-        if relation in tables or everything or whole:
-            yield f"publication {in_quotes(fact.identity)} sends its rows to every subscriber, whatever policies say"
+        if fact.kind == "publication":
+            tables = [str(each).split(" ", 1)[0] for each in fact.properties.get("tables") or ()]
+            if relation in tables or fact.properties.get("puballtables"):
+                names.append(fact.identity)
+        elif fact.kind == "publication schema":
+            of, _, name = fact.identity.partition(" of publication ")
+            if of == schema:
+                names.append(name)
+    for name in dict.fromkeys(names):
+        yield f"publication {in_quotes(name)} sends its rows to every subscriber, whatever policies say"
 
 
 def _settings(facts: Facts, role: str) -> Iterator[str]:

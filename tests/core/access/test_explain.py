@@ -71,6 +71,14 @@ OTHERWISE = {
         " grant execute on function public.count_notes() to authenticated",
         'authenticated may call function "public.count_notes()"',
     ),
+    "a publication of all tables": (
+        "create publication everything for all tables",
+        'publication "everything" sends its rows to every subscriber',
+    ),
+    "a publication of a schema": (
+        "create publication of_schema for tables in schema public",
+        'publication "of_schema" sends its rows to every subscriber',
+    ),
     "a publication": (
         "create publication sent for table public.notes",
         'publication "sent" sends its rows to every subscriber',
