@@ -24,7 +24,7 @@ from tests.undo_cases.judging import State, read_state
 from tests.undo_cases.server import Server
 
 _VERSION = "20250101000000"
-_LIMITS = Limits(lock_budget=300, give_up_after=900)
+LIMITS = Limits(lock_budget=300, give_up_after=900)
 """What a busy machine takes its time for is not what is asked here."""
 
 
@@ -61,6 +61,11 @@ class Case:
     def role(self) -> str:
         """Who makes it, changes it and undoes it."""
         return "admin" if self.superuser else "deployer"
+
+
+def on_one_line(said: object) -> str:
+    """A message as a part of a line."""
+    return " | ".join(str(said).splitlines())
 
 
 def read_case(path: Path) -> Case:
@@ -106,9 +111,9 @@ def judge(server: Server, case: Case, database: str) -> Outcome:
 
 def _judge(server: Server, case: Case, database: str, folder: Path, before: State) -> Outcome:
     def outcome(verdict: str, said: object = "") -> Outcome:
-        return Outcome(case.name, case.kind, verdict, " | ".join(str(said).splitlines()), work.text)
+        return Outcome(case.name, case.kind, verdict, on_one_line(said), work.text)
 
-    with working_on(server.url(case.role, database), folder, _LIMITS) as work:
+    with working_on(server.url(case.role, database), folder, LIMITS) as work:
         try:
             take_snapshot(replace(work.job, on_copy=True), work.migrations[0])
         except Exception as error:

@@ -10,18 +10,16 @@ from pathlib import Path
 from pg_deploy.apply import apply
 from pg_deploy.conf import RollbackConf
 from pg_deploy.errors import NoRollbackError, PgDeployError
-from pg_deploy.execution.segments import Limits
 from pg_deploy.ledger import plan
 from pg_deploy.rollback import roll_back
 from pg_deploy.snapshot import take_snapshot
 from pg_deploy.undo.undo import Undoing, look
 from pg_deploy.verify import verify
 from tests.core.working import Working, working_on
-from tests.undo_cases.case import Outcome
+from tests.undo_cases.case import LIMITS, Outcome, on_one_line
 from tests.undo_cases.judging import State, read_state
 from tests.undo_cases.server import Server
 
-_LIMITS = Limits(lock_budget=300, give_up_after=900)
 _MOST = 4
 
 
@@ -33,12 +31,12 @@ def judge_set(server: Server, name: str, kinds: str, statements: Sequence[str], 
             # Plain files: what they open is nobody's question here.
             (Path(folder) / f"2025010{number}000000_change.sql").write_text(";\n".join(part) + ";\n", encoding="utf-8")
         url = server.url("deployer", database)
-        with working_on(url, Path(folder), _LIMITS, ends="deployed") as work:
+        with working_on(url, Path(folder), LIMITS, ends="deployed") as work:
             try:
                 _deploy(work)
             except PgDeployError as error:
-                return Outcome(name, kinds, "not applied", _line(error))
-    with tempfile.TemporaryDirectory() as nothing, working_on(url, Path(nothing), _LIMITS) as work:
+                return Outcome(name, kinds, "not applied", on_one_line(error))
+    with tempfile.TemporaryDirectory() as nothing, working_on(url, Path(nothing), LIMITS) as work:
         return _undo(server, database, before, work, Outcome(name, kinds, "undone"))
 
 
@@ -51,7 +49,7 @@ def _deploy(work: Working) -> None:
 
 def _undo(server: Server, database: str, before: State, work: Working, good: Outcome) -> Outcome:
     def outcome(verdict: str, said: object) -> Outcome:
-        return Outcome(good.name, good.kind, verdict, _line(said), work.text)
+        return Outcome(good.name, good.kind, verdict, on_one_line(said), work.text)
 
     try:
         found: tuple[Undoing, ...] = look(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
@@ -74,7 +72,3 @@ def _parts(seed: str, statements: Sequence[str]) -> list[Sequence[str]]:
     count = min(len(statements), chance.randint(2, _MOST))
     cuts = sorted(chance.sample(range(1, len(statements)), count - 1)) if count > 1 else []
     return [statements[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(statements)], strict=True)]
-
-
-def _line(said: object) -> str:
-    return " | ".join(str(said).splitlines())

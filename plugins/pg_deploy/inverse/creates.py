@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.columns import add_generated_column, add_view_columns
@@ -40,9 +38,7 @@ def add_creates(draft: Draft) -> None:
         if fact.kind == "sequence":
             add_sequence(draft, fact)
             continue
-        statements = create(fact, draft.before) if key not in draft.early else ()
-        if comes_before_joining(key, draft):
-            statements = without_attaching(statements)
+        statements = () if key in draft.early else _created(fact, draft)
         if not statements and key not in draft.early:
             draft.refuse(key, "it was dropped or changed, and the facts do not hold its whole definition")
             continue
@@ -65,15 +61,19 @@ def add_creates(draft: Draft) -> None:
     draft.subject = None
 
 
+def _created(fact: Fact, draft: Draft) -> tuple[str, ...]:
+    if fact.kind == "index":
+        return create_index(fact, attaches=not comes_before_joining((fact.kind, fact.identity), draft))
+    return create(fact, draft.before)
+
+
 def _add_marks(draft: Draft, fact: Fact) -> None:
     """What stands on the index that comes with a constraint: cluster, replica identity, the names in partitions."""
     index = draft.before.get(("index", f"{owner_of(owner_of(fact.identity))}.{own_name(fact.identity)}"))
     if index is None or relation_of(index) != owner_of(fact.identity):
         return
-    marks = create_index(index)[1:]
-    draft.add(
-        Phase.CREATE, *(without_attaching(marks) if comes_before_joining((fact.kind, fact.identity), draft) else marks)
-    )
+    attaches = not comes_before_joining((fact.kind, fact.identity), draft)
+    draft.add(Phase.CREATE, *create_index(index, attaches=attaches)[1:])
     # A partition's own constraint comes with the parent's, under a name that the server chooses.
     for key, part in sorted(draft.before.items()):
         if key[0] == "index" and part.properties.get("attached to") == index.identity:
@@ -160,19 +160,17 @@ def create_type(fact: Fact) -> tuple[str, ...]:
     return ()
 
 
-def without_attaching(statements: Iterable[str]) -> tuple[str, ...]:
-    """`statements` on an index whose table joins its parent afterwards: the parent's index then takes the one that is there."""
-    return tuple(each for each in statements if not each.startswith("alter index ") or " attach partition " not in each)
+def create_index(fact: Fact, *, attaches: bool = True) -> tuple[str, ...]:
+    """The index, attached, marked and measured as it was; none where it was left invalid.
 
-
-def create_index(fact: Fact) -> tuple[str, ...]:
-    """The index, attached, marked and measured as it was; none where it was left invalid."""
+    Where its table joins the parent afterwards nothing `attaches` it: the parent's index then takes the one that is there.
+    """
     p, name = fact.properties, own_name(fact.identity)
     relation = relation_of(fact)
     if p.get("tablespace"):
         return ()
     made = [str(p["definition"])]
-    if "attached to" in p:
+    if "attached to" in p and attaches:
         made.append(f"alter index {p['attached to']} attach partition {fact.identity}")
     if p.get("clustered"):
         made.append(f"alter table {relation} cluster on {name}")
@@ -243,11 +241,8 @@ def _is_made_for_parent(fact: Fact, draft: Draft) -> bool:
         {f"{parent}.{own_name(fact.identity)}" for parent in table.properties.get("inherits", ())} if table else set()
     )
     needed = draft.needs_before.of.get((fact.kind, fact.identity), set())
-    return any(
-        (kind, identity) in draft.made and (identity in named or (kind, identity) in needed)
-        for kind, identity in draft.made
-        if kind == fact.kind and identity != fact.identity
-    )
+    parents = {(fact.kind, identity) for identity in named} | {key for key in needed if key[0] == fact.kind}
+    return not draft.made.isdisjoint(parents - {(fact.kind, fact.identity)})
 
 
 def _may_build_concurrently(fact: Fact, draft: Draft) -> bool:

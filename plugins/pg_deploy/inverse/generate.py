@@ -6,12 +6,12 @@ a rehearsal has run it and found the facts equal; until then it is "unproven".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pg_deploy.catalog.diff import compare
-from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.catalog.reader import Facts
 from pg_deploy.inverse.alters import add_changed
 from pg_deploy.inverse.cluster import add_cluster
 from pg_deploy.inverse.comments import add_comments, add_dependencies_on_extensions
@@ -63,24 +63,21 @@ def generate_rollback(
     migration_sql: str = "",
     compared: bool = False,
     wrote: Wrote | None = None,
-    goes: Callable[[Iterable[Fact]], AbstractSet[Key]] | None = None,
+    goes: Callable[[Facts, Facts], AbstractSet[Key]] | None = None,
 ) -> GeneratedRollback:
     """The SQL that leads from `after` back to `before`, what it cannot do, and what it would remove. Pure.
 
     Renames are known by the addresses of the facts, changes of rows from `migration_sql`, the text that led from `before` to
     `after`. With `compared`, values are compared before the answer counts, so types are changed back that may lose some.
     `wrote` says what its transactions did to rows: a statement that met none changed nothing.
-    What `goes` says of the facts of both goes next, with what an older migration of the same set made: nothing is done for it.
+    What `goes` says of both goes next, with what an older migration of the same set made: nothing is done for it.
     """
     renaming = take_back_names(before, after)
     draft = Draft(before.by_key, renaming.facts, after.server_version, compared=compared, wrote=wrote)
     difference = compare(before, Facts(frozenset(renaming.facts.values()), after.server_version, after.read_at))
     differing: set[Key] = {(fact.kind, fact.identity) for fact in (*difference.added, *difference.removed)}
     differing |= {(old.kind, old.identity) for old, _ in difference.changed}
-    going: AbstractSet[Key] = frozenset()
-    if goes is not None:
-        # What only became a part of it, as a key that got one of its columns, was there before and comes back.
-        going = goes(before.facts) | (goes(after.facts) - before.by_key.keys())
+    going = goes(before, after) if goes is not None else frozenset()
     differing -= going
     apart = {key for key in differing if key[0] in _APART or _scope(draft, key) == "cluster"}
     draft.gone = {key for key in differing if key not in draft.before}
@@ -88,7 +85,8 @@ def generate_rollback(
     draft.changed = differing - draft.gone - draft.missing - apart
     _add_renames(draft, renaming)
     by_kind = {kind: {key for key in apart if key[0] == kind} for kind in _APART}
-    add_row_refusals(draft, migration_sql, tables_named(before, after), going)
+    if migration_sql.strip():
+        add_row_refusals(draft, migration_sql, tables_named(before, after), going)
     objects_gone, objects_missing = draft.gone - apart, draft.missing - apart
     cluster_gone, cluster_missing = draft.gone & apart, draft.missing & apart
     draft.gone, draft.missing = objects_gone, objects_missing

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Facts
@@ -35,6 +36,14 @@ class Named:
     now: AbstractSet[Key] = frozenset()
     counted_at: Mapping[Key, frozenset[str]] = field(default_factory=dict)
     """For a table that is the same before and after, without rules: where its rows are counted, itself, partitions and heirs."""
+
+    @cached_property
+    def counted(self) -> frozenset[str]:
+        """The tables of which each row that is written is counted: pg_cron's are left out, and a foreign partition has no counts."""
+        known = self.there | self.now
+        if any(kind == "foreign table" for kind, _ in known):
+            return frozenset()
+        return frozenset(name for kind, name in known if kind == "table" and schema_of(name) != "cron")
 
 
 def tables_named(before: Facts, after: Facts | None) -> Named:
@@ -132,7 +141,7 @@ def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], n
             if columns and all(("column", f"{table}.{identifier(column)}") in new for column in columns):
                 continue
         inserts = stmt if name == "InsertStmt" else {}
-        counted = None if stmt.get("withClause") or not _is_counted(table, named) else _COUNTED_AS.get(name)
+        counted = None if stmt.get("withClause") or table not in named.counted else _COUNTED_AS.get(name)
         at = named.counted_at.get(("table", table))
         found.append(RowChange(statement.line, statement.summary, table, inserts, counted, counted_at=at))
     return tuple(found)
@@ -153,13 +162,6 @@ def _anew(kind: str, stmt: Fields, new: _New) -> Iterator[str]:
                 yield of
         elif command.get("subtype") == "AT_DropColumn" and stmt.get("objtype") == "OBJECT_TYPE":
             yield of
-
-
-def _is_counted(table: str, named: Named) -> bool:
-    """Whether each row of it that is written is counted: pg_cron's are left out of the counts, and a foreign partition has none."""
-    is_left_out = schema_of(table) == "cron" if table else True
-    known = named.there | named.now
-    return ("table", table) in known and not is_left_out and not any(kind == "foreign table" for kind, _ in known)
 
 
 class _New:
@@ -206,8 +208,6 @@ class _New:
 
 def add_row_refusals(draft: Draft, sql: str, named: Named, going: AbstractSet[Key] = frozenset()) -> None:
     """Refuse what changed rows, and what was dropped and made again; remark on what cannot be read."""
-    if not sql.strip():
-        return
     statements = split(sql, file="migration")
     # What goes next, with what an older migration of the set made, takes its rows along. The last inserted may need those before.
     for change in reversed(_changes(statements, draft.gone | going, draft.before.keys() - going, named)):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import psycopg
 from pglast.parser import ParseError, parse_sql_json
@@ -12,6 +13,9 @@ from psycopg import sql
 
 from pg_deploy.monitor.measures import bounded
 from pg_deploy.session import Connection
+
+Thing = TypeVar("Thing")
+Answer = TypeVar("Answer")
 
 # Clocks of one server; a view that claims to come from later than that is not placed rightly.
 _AHEAD_S = 5.0
@@ -23,15 +27,22 @@ def zones_of(connection: Connection, oids: Sequence[int]) -> dict[int, str | Non
     """The zone in which each view's definition writes materialized_at: its name, "" for the session's own, None where it does
     not say. One whose definition cannot be read now is left out. Reads only.
     """
+    return _together_or_each(connection, partial(_zones_of, connection), oids)
+
+
+def _together_or_each(
+    connection: Connection, ask_for: Callable[[Sequence[Thing]], dict[int, Answer]], things: Sequence[Thing]
+) -> dict[int, Answer]:
+    """The answers for all of them; one after the other where they cannot be had together, and none for what fails alone."""
     try:
-        return _zones_of(connection, oids)
+        return ask_for(things)
     except psycopg.Error:
         if connection.closed or connection.broken:
             raise
-    found: dict[int, str | None] = {}
-    for oid in oids:
+    found: dict[int, Answer] = {}
+    for thing in things:
         try:
-            found |= _zones_of(connection, [oid])
+            found |= ask_for([thing])
         except psycopg.Error:
             if connection.closed or connection.broken:
                 raise
@@ -100,18 +111,9 @@ def ask_each(
     connection: Connection, views: Sequence[tuple[int, sql.Identifier, str | None]]
 ) -> dict[int, float | None]:
     """As `ask`, one after the other where they cannot be asked together; what cannot be asked at all is left out."""
-    try:
+
+    def asked(some: Sequence[tuple[int, sql.Identifier, str | None]]) -> dict[int, float | None]:
         with connection.transaction():
-            return ask(connection, views)
-    except psycopg.Error:
-        if connection.closed or connection.broken:
-            raise
-    found: dict[int, float | None] = {}
-    for view in views:
-        try:
-            with connection.transaction():
-                found |= ask(connection, [view])
-        except psycopg.Error:
-            if connection.closed or connection.broken:
-                raise
-    return found
+            return ask(connection, some)
+
+    return _together_or_each(connection, asked, views)

@@ -61,13 +61,13 @@ class Goal:
         kept = {key: fact for key, fact in self.expected.by_key.items() if key not in along}
         was, there = self.before.objects, now.objects
         if self.made and was is not None and there is not None:
-            going = self.going(self.before.facts)
+            going = going_with(self.made, self.before.facts)
             kept |= {key: self.before.by_key[key] for key in going if was.addresses.get(key) in there.keys}
         return _facts(kept, self.expected)
 
-    def going(self, facts: Iterable[Fact]) -> frozenset[Key]:
-        """Those of `facts` that go next, with what an older migration of the same set made: its own, and its parts."""
-        return going_with(self.made, facts)
+    def going(self, before: Facts, after: Facts) -> frozenset[Key]:
+        """What of both goes next, with what an older migration of the same set made: its own, and its parts."""
+        return going_between(self.made, before, after)
 
     def difference(self, now: Facts) -> Difference:
         """What is not as it has to be; empty when the rollback is proven. What others did meanwhile is no part of it."""
@@ -145,9 +145,7 @@ def undo_goal(
     What goes next, with what older migrations of the same set `made`, may stay as it is or come back. What a newer one of
     it changed (`of_the_set`) was changed by nobody else.
     """
-    going = (
-        going_with(made, before.facts) | (going_with(made, after.facts) - before.by_key.keys()) if made else frozenset()
-    )
+    going = going_between(made, before, after) if made else frozenset()
     whole, after = after, after if own is None else only_own(before, after, own)
     did = compare(before, after)
     others = describe(_part(compare(after, whole), lambda key: key not in doubtful))
@@ -181,6 +179,14 @@ def going_with(made: frozenset[Key], facts: Iterable[Fact]) -> frozenset[Key]:
     """Those of `facts` that go with what was `made`: its own, and its parts, whoever added them. Pure."""
     every = list(facts)
     return parts_of(every, made) | {_key(fact) for fact in every if _key(fact) in made}
+
+
+def going_between(made: frozenset[Key], before: Facts, after: Facts) -> frozenset[Key]:
+    """What of both goes with what was `made`. Pure.
+
+    What only became a part of it, as a key that got one of its columns, was there before and comes back.
+    """
+    return going_with(made, before.facts) | (going_with(made, after.facts) - before.by_key.keys())
 
 
 def only_own(before: Facts, after: Facts, own: frozenset[Key]) -> Facts:

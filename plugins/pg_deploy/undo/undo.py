@@ -37,7 +37,7 @@ from pg_deploy.undo.early import refuse_without_way_back
 from pg_deploy.undo.losses import Lost, built_on, count_losses, wrote_by
 from pg_deploy.undo.plan import choose, refuse_needed_by_later
 from pg_deploy.undo.policies import read_policies, restore_policies
-from pg_deploy.undo.proof import going_with, only_own, undo_goal
+from pg_deploy.undo.proof import going_between, going_with, only_own, undo_goal
 from pg_deploy.undo.whole_set import made_by
 from pg_deploy.undo.witnesses import read_doing
 
@@ -270,7 +270,7 @@ def _generate(
         raise NoRollbackError(pinned.stem, [f"it declares that it cannot be undone: {manifest.rollback_reason}"])
     generate = partial(generate_rollback, *facts, migration_sql=pinned.sql, wrote=wrote)
     alone = generate()
-    found = generate(goes=lambda facts: going_with(made, facts)) if made else alone
+    found = generate(goes=partial(going_between, made)) if made else alone
     if (found.sql, found.refusals) == (alone.sql, alone.refusals):
         # Nothing of the set makes a difference: it is what the rehearsal looked at.
         refuse_without_way_back(connection, pinned)
