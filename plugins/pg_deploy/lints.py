@@ -6,12 +6,14 @@ Each file is one query of the contract `name, level (error | warn | info), objec
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import psycopg
 from psycopg.rows import TupleRow
 
+from pg_deploy.access.resting import what_rests_on
+from pg_deploy.catalog.reader import Facts
 from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.session import Connection, aborted_transaction, one_line
 
@@ -92,3 +94,9 @@ def added(
     """The findings that came with a migration, without those that it allows, given as (name, object)."""
     known = {finding.key for finding in before} | set(allowed)
     return tuple(finding for finding in after if finding.key not in known)
+
+
+def with_what_rests_on_it(finding: Finding, facts: Facts) -> Finding:
+    """The finding, whose detail says as well which policies, triggers, rules and views rest on its object."""
+    resting = what_rests_on(finding.object, facts)
+    return replace(finding, detail=f"{finding.detail}; what rests on it: {resting}") if resting else finding

@@ -19,7 +19,7 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.evidence import Evidence
-from pg_deploy.lints import FAILING, LINT_BEFORE, Finding
+from pg_deploy.lints import FAILING, LINT_BEFORE, Finding, with_what_rests_on_it
 from pg_deploy.migrations.manifest import SAY_WHY
 from pg_deploy.migrations.migration import Benchmark, Migration
 from pg_deploy.session import Connection
@@ -94,7 +94,7 @@ def _verify_lints(
     known = {(key[0], key[1]) for row in before if row.kind == LINT_BEFORE for key in row.detail["keys"]}
     known |= _renamed(known, job.snapshot_of(current, "before"), after)
     known |= {(allowed.lint, allowed.object) for allowed in migration.manifest.allow}
-    found = [finding for finding in now if finding.key not in known]
+    found = [with_what_rests_on_it(finding, after) for finding in now if finding.key not in known]
     failures: list[str] = []
     entries: list[str] = []
     for finding in found:

@@ -7,7 +7,11 @@ select
     -- A policy calls it as whoever asks: taken from all of them, every row of its table is refused.
     case
         when called.by_policies is null
-            then format('revoke execute on function %s from public, anon, authenticated, or make it security invoker', p.oid::regprocedure)
+            then format(
+                'revoke execute on function %s from public, anon, authenticated, but not from roles that ask what rests on it; or'
+                ' make it security invoker',
+                p.oid::regprocedure
+            )
         else format(
             'policies call it (%s): keep it for the roles that these are for, which is what `allow:` is there for, and revoke execute on'
             ' function %s from public and all others',

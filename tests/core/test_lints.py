@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from pg_deploy.lints import FAILING, Finding, added, lint_names, run_lints
+from pg_deploy.catalog.reader import read_facts
+from pg_deploy.lints import FAILING, Finding, added, lint_names, run_lints, with_what_rests_on_it
 from pg_deploy.session import Connection
 
 TABLE = "create table public.note (id int primary key, owner_id uuid, body text);"
@@ -138,3 +139,25 @@ def test_only_what_a_migration_adds_counts(connection: Connection) -> None:
     after = run_lints(connection)
     assert [finding.object for finding in added(before, after)] == ["public.more"]
     assert added(before, after, [("rls_disabled_on_exposed_table", "public.more")]) == ()
+
+
+def test_a_finding_says_what_rests_on_its_function_through_any_depth(connection: Connection) -> None:
+    """The server knows only the direct call: who follows "revoke execute" would take the rows from those who may see them."""
+    connection.execute(
+        (
+            GUARDED
+            + "create function public.inner_one() returns boolean language sql security definer set search_path = ''"
+            " as 'select true';"
+            "create function public.outer_one() returns boolean language sql set search_path = '' as"
+            " 'select public.inner_one()';"
+            "create policy own on public.note for select using (public.outer_one());"
+            "create function public.alone() returns boolean language sql security definer set search_path = '' as 'select true'"
+        ).encode()
+    )
+    facts = read_facts(connection)
+    said = {
+        finding.object: with_what_rests_on_it(finding, facts).detail
+        for finding in found(connection, "definer_function_open_to_the_api")
+    }
+    assert "what rests on it: policy public.note.own" in said["public.inner_one()"]
+    assert "rests" not in said["public.alone()"]

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 import psycopg
 from psycopg.rows import tuple_row
 
+from pg_deploy.access.resting import what_rests_on
 from pg_deploy.catalog.diff import Difference, compare, describe
 from pg_deploy.catalog.identities import of_grant, of_part
 from pg_deploy.catalog.kept import as_read_today
@@ -58,7 +59,7 @@ def measure_access_drift(connection: Connection) -> Measured:
         return Measured(MEASURE, problem="nothing was deployed here yet, so there is nothing to compare with")
     deployment_id, before = kept
     try:
-        now = _now(connection)
+        now = access_facts(connection)
     except (ObjectDroppedError, *DROPPED_MEANWHILE):
         return Measured(MEASURE, problem="the catalog was changed while it was read; the next run looks again")
     except psycopg.Error as error:
@@ -94,6 +95,8 @@ def _rows(before: Facts, now: Facts, deployment_id: int) -> Iterator[Row]:
             changed.setdefault(named, []).append(said)
     for thing, said_of in changed.items():
         cause = f"{'; '.join(said_of)}, by hand since deployment {deployment_id} ended"
+        if resting := what_rests_on(thing.partition(" ")[2], now):
+            cause += f"; what rests on it: {resting}"
         yield Row(thing, len(said_of), "differences", {"cause": cause})
     if made:
         yield Row(MADE, len(made), "objects", {"alert": False, "cause": ", ".join(made)})
@@ -127,7 +130,11 @@ def _kept(connection: Connection) -> tuple[int, Facts] | None:
     return head[3], Facts(_deciding(as_read_today(unsealed(rows))), head[1], head[2])
 
 
-def _now(connection: Connection) -> Facts:
+def access_facts(connection: Connection) -> Facts:
+    """What decides access now, of the database and the cluster. Reads only, in a transaction of its own.
+
+    Raises ObjectDroppedError or one of DROPPED_MEANWHILE where the catalog changes meanwhile.
+    """
     with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
         bounded(connection)
         rows = read_kinds(cursor, FILES, IGNORED_SCHEMAS)

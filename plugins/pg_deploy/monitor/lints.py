@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import psycopg
 from psycopg.rows import dict_row
 
+from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError
+from pg_deploy.lints import FAILING, Finding, with_what_rests_on_it
 from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.monitor.access_drift import access_facts
 from pg_deploy.monitor.measures import Measured, Row, bounded, told
 from pg_deploy.session import Connection
 
@@ -21,32 +24,56 @@ _ELSEWHERE = (
     "auth_call_for_each_row",
     "several_permissive_policies",
 )
-_LEVELS = ("error", "warn")
 
 
 def measure_lints(connection: Connection, before: Sequence[Row] | None) -> Measured:
     """One row a finding. `before` None: the first look, which shows what is there and alerts nobody. Reads only."""
-    known = {row.object: bool(row.detail.get("alert")) for row in before or ()}
-    rows = []
+    known = {row.object: row.detail for row in before or ()}
     try:
-        with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-            bounded(connection)
-            for file in sorted(DIRECTORY.glob("*.sql")):
-                if file.stem in _ELSEWHERE:
-                    continue
-                for found in cursor.execute(file.read_bytes()).fetchall():
-                    name = f"{found['name']} {found['object']}"
-                    is_new = before is not None and found["level"] in _LEVELS
-                    rows.append(
-                        Row(
-                            name,
-                            1,
-                            str(found["level"]),
-                            {"alert": known.get(name, is_new), "cause": found["detail"], "do": found["remedy"]},
-                        )
-                    )
+        rows = []
+        new = []
+        for finding in _findings(connection):
+            old = known.get(f"{finding.name} {finding.object}")
+            alert = bool(old.get("alert")) if old else before is not None and finding.level in FAILING
+            said = str(old.get("cause")) if old else ""
+            is_new = not said.startswith(finding.detail)
+            if alert and is_new:
+                new.append(finding)
+            rows.append((finding, alert, finding.detail if is_new else said))
+        told_of = _with_what_rests(connection, new) if new else {}
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
         return told(MEASURE, error)
-    return Measured(MEASURE, tuple(rows))
+    return Measured(
+        MEASURE,
+        tuple(
+            Row(
+                f"{finding.name} {finding.object}",
+                1,
+                finding.level,
+                {"alert": alert, "cause": told_of.get(finding.key, cause), "do": finding.remedy},
+            )
+            for finding, alert, cause in rows
+        ),
+    )
+
+
+def _findings(connection: Connection) -> list[Finding]:
+    with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+        bounded(connection)
+        return [
+            Finding(**{name: str(value) for name, value in row.items()})
+            for file in sorted(DIRECTORY.glob("*.sql"))
+            if file.stem not in _ELSEWHERE
+            for row in cursor.execute(file.read_bytes()).fetchall()
+        ]
+
+
+def _with_what_rests(connection: Connection, new: Sequence[Finding]) -> dict[tuple[str, str], str]:
+    """What is said of new findings, with what rests on their objects; without that if the catalog changes just now."""
+    try:
+        facts = access_facts(connection)
+    except (ObjectDroppedError, *DROPPED_MEANWHILE):
+        return {finding.key: finding.detail for finding in new}
+    return {finding.key: with_what_rests_on_it(finding, facts).detail for finding in new}

@@ -113,6 +113,45 @@ def test_a_policy_changed_by_hand_is_told_with_what_changed(monitor: Monitor) ->
     assert "using false -> true" in first.lines[0]
 
 
+HELPERS = (
+    "create table public.t (a int); alter table public.t enable row level security;"
+    "create function public.inner_one() returns boolean language sql security definer set search_path = '' as 'select false';"
+    "revoke execute on function public.inner_one() from public, anon, authenticated;"
+    "create function public.outer_one() returns boolean language sql set search_path = '' as 'select public.inner_one()';"
+    "create policy mine on public.t for select to authenticated using (public.outer_one())"
+)
+
+
+def test_a_function_changed_by_hand_is_told_with_the_policy_that_rests_on_it(monitor: Monitor) -> None:
+    """Else nobody sees that a helper's helper decides who reads the table."""
+    monitor.database.run(HELPERS)
+    monitor.run()
+    keep_deployed_state(monitor)
+
+    monitor.database.run(
+        "create or replace function public.inner_one() returns boolean language sql security definer"
+        " set search_path = '' as 'select true'"
+    )
+    first = monitor.run()
+
+    (line,) = [line for line in first.lines if "access_drift function public.inner_one()" in line]
+    assert "what rests on it: policy public.t.mine" in line
+
+
+def test_a_function_opened_by_hand_is_told_with_the_policy_that_rests_on_it(monitor: Monitor) -> None:
+    """Else whoever follows "revoke execute" takes every row of the table from those who ask the policy."""
+    monitor.database.run(HELPERS)
+    monitor.run()
+    assert monitor.run().started == []
+
+    monitor.database.run("grant execute on function public.inner_one() to authenticated")
+    first, second = monitor.run(), monitor.run()
+
+    told_once(first, second, "security_lints definer_function_open_to_the_api public.inner_one()")
+    (line,) = [line for line in first.lines if "security_lints definer_function" in line]
+    assert "what rests on it: policy public.t.mine" in line
+
+
 def test_a_policy_added_by_hand_is_told_whatever_its_name_holds(monitor: Monitor) -> None:
     """Else a dot in a policy's name makes it a thing of its own, which nobody had access to before."""
     monitor.database.run("create table public.t (a int); alter table public.t enable row level security")
