@@ -27,6 +27,7 @@ from pg_deploy.ledger.plan import Pinned
 from pg_deploy.migrations import history
 from pg_deploy.parsing.statements import Segment, segments, split
 from pg_deploy.session import Connection
+from pg_deploy.undo.beyond import left_alone
 from pg_deploy.undo.early import refuse_without_way_back
 from pg_deploy.undo.kept import Kept, kept_of
 from pg_deploy.undo.losses import refuse_unless_inserted, refuse_where_rows_were_met, say_what_stays, wrote_by
@@ -57,7 +58,9 @@ class Undone:
     statements_run: int
     sentence: str
     lost: tuple[str, ...] = ()
-    """On a copy: what of its contents is not as it was, with numbers."""
+    """On a copy: what of its contents is gone, with numbers."""
+    left: tuple[str, ...] = ()
+    """What the migration changed and a rollback leaves so: on a copy sequences, everywhere what its snapshot does not hold."""
     is_kept: bool = True
     """False where it was only tried: its transaction led to the state before, and was taken back."""
 
@@ -91,7 +94,7 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
     if current.state != "rolling_back":
         current = attempts.move(job.ledger, current, "rolling_back")
     try:
-        statements_run, lost, is_kept = _undo(job, current, pinned, before, goal, keep=keep)
+        statements_run, lost, left, is_kept = _undo(job, current, pinned, before, goal, keep=keep)
         if not is_kept:
             attempts.take_back(job.ledger, current)
             return Undone(current, statements_run, _TRIED, is_kept=False)
@@ -105,13 +108,20 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
         )
         raise
     undone = attempts.move(job.ledger, attempts.by_id(job.ledger, current.id), "rolled_back")
+    left = (*left, *_left_alone(job, current, pinned, before))
     sentence = "rolled back, the database is as before" if is_whole else _OWN_ONLY
-    if lost:
-        sentence += f" but for {'; '.join(lost)}"
+    if lost or left:
+        sentence += f" but for {'; '.join((*lost, *left))}"
     job.log.info("%s", sentence)
     if statements_run:
         say_what_stays(job, current, pinned, before)
-    return Undone(undone, statements_run, sentence, lost)
+    return Undone(undone, statements_run, sentence, lost, left)
+
+
+def _left_alone(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> tuple[str, ...]:
+    deployed = _as_deployed(job, current, pinned)
+    wrote = wrote_by(job.ledger, current, before)
+    return left_alone(deployed.sql, pinned.rollback, job.ledger.info.dbname, wrote)
 
 
 def _nothing_to_undo(job: Job, current: Attempt, before: Facts) -> Undone:
@@ -205,8 +215,8 @@ def _as_deployed(job: Job, current: Attempt, pinned: Pinned) -> Pinned:
 
 def _undo(
     job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal, *, keep: bool
-) -> tuple[int, tuple[str, ...], bool]:
-    """Run the rollback; returns the number of statements run, on a copy what of its contents is not as before, and whether it was kept."""
+) -> tuple[int, tuple[str, ...], tuple[str, ...], bool]:
+    """Run the rollback; returns the number of statements run, what was lost and what was left, see Undone, and whether it was kept."""
     is_generated = pinned.rollback is None or pinned.rollback_source == "generated"
     as_rehearsed = pinned.rollback is not None and not (is_generated and _went_before(job, current, before))
     text = (
@@ -217,7 +227,7 @@ def _undo(
     if not text.strip():
         job.log.info("the database is as before already")
         history.delete(job.ledger, [current.version])
-        return 0, (), True
+        return 0, (), (), True
     file = f"{current.stem}/{'generated rollback' if is_generated else 'rollback.sql'}"
     todo = segments(split(text, file=file))
     last = todo[-1].ordinal
@@ -232,7 +242,7 @@ def _undo(
         for made in statement.creates
     }
     last_transaction = max((each.ordinal for each in todo if each.transactional), default=-1)
-    lost: list[str] = []
+    stays: list[tuple[str, ...]] = [(), ()]
     # Where nobody else is at work, and no row is written that a deferred trigger might answer, the commit changes nothing more.
     quiet = job.guard.quiet if not any(s.writes_rows or s.opaque for each in todo for s in each.statements) else None
     at_end: list[Facts] = []
@@ -256,7 +266,7 @@ def _undo(
                 missing, ahead = job.contents.compare(connection)
                 if is_generated and missing:
                     raise NoRollbackError(current.stem, missing)
-                lost.extend((*missing, *ahead))
+                stays[:] = missing, ahead
         if not is_kept:
             _refuse_unless(current, describe(goal.difference(at_end[0])))
             raise NotKept
@@ -291,7 +301,7 @@ def _undo(
     )
     if quiet is not None and at_end and todo[-1].transactional:
         quiet.facts = at_end[0] if is_kept else at_start
-    return sum(len(segment.statements) for segment in todo), tuple(lost), is_kept
+    return sum(len(segment.statements) for segment in todo), stays[0], stays[1], is_kept
 
 
 def _what_was_there(job: Job, before: Facts) -> tuple[Facts, Kept]:

@@ -28,7 +28,10 @@ COUNTS = """select n.nspname || '.' || c.relname, s.inserted, s.updated, s.delet
 """`schema.name`, inserted, updated, deleted of each relation `c`, in the open transaction; a condition follows."""
 _COUNTED = f"""{COUNTS}
     where c.relkind in ('r', 'm', 'p')
-      and n.nspname <> all (array['deploy_ledger', 'supabase_migrations', 'cron', 'pg_catalog', 'information_schema'])
+      and (
+        n.nspname <> all (array['deploy_ledger', 'supabase_migrations', 'cron', 'pg_catalog', 'information_schema'])
+        or c.oid in ('pg_catalog.pg_largeobject'::regclass, 'pg_catalog.pg_largeobject_metadata'::regclass)
+      )
       and s.inserted + s.updated + s.deleted > 0
     order by 1"""
 
@@ -50,7 +53,7 @@ class Written:
 
 
 def written_here(connection: Connection) -> tuple[Written, ...]:
-    """What the open transaction wrote, triggers and cascades included; and what its session wrote just before.
+    """What the open transaction wrote, triggers, cascades and large objects included; and what its session wrote just before.
 
     See `execution.counting.count_from_none`, or compare two looks by `grown`. Reads only.
     """

@@ -12,7 +12,7 @@ _SCANNED_UP_TO = (
 )
 _STRINGS = frozenset({"SCONST", "USCONST", "XCONST", "BCONST"})
 _SENSITIVE = re.compile(
-    r"passw|(?:create|alter)\s+(?:role|user)|secret|token|api_?key|private_?key|credential|vault|crypt|conninfo|dblink|://|user\s+mapping|subscription"
+    r"passw|(?:create|alter)\s+(?:role|user)\s+(?!\S+\s+(?:in\s+database\s+\S+\s+)?set\b)|secret|token|api_?key|private_?key|credential|vault|crypt|conninfo|dblink|://|user\s+mapping|subscription"
     r"|\bserver\b.*\boptions\b|\bhost\s*=",
     re.IGNORECASE | re.DOTALL,
 )

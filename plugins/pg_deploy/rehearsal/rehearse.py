@@ -53,6 +53,7 @@ from pg_deploy.rollback import roll_back
 from pg_deploy.session import KeptTarget, Target
 from pg_deploy.settings import SHOWN_SINGLY
 from pg_deploy.snapshot import take_snapshot
+from pg_deploy.undo.beyond import left_alone
 from pg_deploy.undo.contents import read_contents
 from pg_deploy.undo.early import CANNOT
 from pg_deploy.undo.losses import count_losses, rows_that_stay, wrote_by
@@ -94,6 +95,8 @@ class Rehearsed:
     """What each check said, by name: the rows that broke it are on a copy that is gone soon."""
     benchmarks: list[BenchmarkOutcome] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    """What it changed and a rollback leaves so."""
     not_rehearsed: list[str] = field(default_factory=list)
     cannot_be_undone: str | None = None
     """Why no rollback leads back, where none was brought and none could be generated and proven here."""
@@ -131,6 +134,7 @@ class Rehearsed:
             "checks": [list(each) for each in self.checks],
             "benchmarks": [each.as_detail() for each in self.benchmarks],
             "lost": self.lost,
+            "left": self.left,
             "generated_rollback": self.generated,
             "not_rehearsed": self.not_rehearsed,
             CANNOT: self.cannot_be_undone,
@@ -401,6 +405,7 @@ def _roll_back(job: Job, stage: Stage, migration: Migration, found: Rehearsed, *
     observer = LockObserver(known_relations(job.ledger))
     undone = roll_back(replace(job, observer=_lent(stage, observer)), migration.version, keep=keep)
     found.lost += undone.lost
+    found.left += undone.left
     found.only_tried = not undone.is_kept
     return sum(each.seconds for each in observer.seen)
 
@@ -421,7 +426,8 @@ def _generated(
         found.cannot_be_undone = "; ".join(map(str, made.refusals))
         return None
     if not made.sql:
-        # Nothing in the catalog differs: there is nothing to undo, or rows alone.
+        # Nothing in the catalog differs: there is nothing to undo, or rows alone, or what lies outside of it.
+        found.left += left_alone(migration.file.sql, None, job.ledger.info.dbname, wrote)
         if found.written:
             found.cannot_be_undone = f"it wrote rows of {', '.join(found.written)}, and no rollback brings rows back"
         return None

@@ -52,6 +52,7 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> tuple[list[str], li
             f"  {sign('bad' if benchmark['breached'] else 'good')} benchmark {benchmark['name']}: {benchmark['sentence']}"
         )
     lines += [f"  a rollback would lose: {each}" for each in detail.get("lost", ())]
+    lines += [f"  a rollback would leave: {each}" for each in detail.get("left", ())]
     lines += [f"  not rehearsed: {each}" for each in detail.get("not_rehearsed", ())]
     return said, lines
 

@@ -33,6 +33,7 @@ from pg_deploy.preflight import Prepared
 from pg_deploy.rollback import roll_back
 from pg_deploy.server.pooler import refuse_pooler_before
 from pg_deploy.session import Connection, Target
+from pg_deploy.undo.beyond import left_alone
 from pg_deploy.undo.early import refuse_without_way_back
 from pg_deploy.undo.losses import Lost, built_on, count_losses, wrote_by
 from pg_deploy.undo.plan import choose, refuse_needed_by_later
@@ -52,6 +53,8 @@ class Undoing:
     changed_since: tuple[str, ...]
     needed_by: tuple[str, ...]
     remarks: tuple[str, ...]
+    left: tuple[str, ...]
+    """What it changed and its undo leaves so."""
 
     @property
     def lines(self) -> list[str]:
@@ -63,6 +66,7 @@ class Undoing:
         return [
             f"{p.stem}: {p.title} ({how})",
             *(f"  would be lost: {loss}" for loss in self.losses),
+            *(f"  would be left: {each}" for each in self.left),
             *(f"  changed since by others: {line}" for line in self.changed_since),
             *(f"  depends on it: {line}" for line in self.needed_by),
             *(f"  {remark}" for remark in self.remarks),
@@ -132,7 +136,7 @@ def look(connection: Connection, conf: RollbackConf, log: logging.Logger) -> tup
     now = read_facts(connection)
     if conf.policies_from is not None:
         current, pinned = read_policies(connection, conf.policies_from, now)
-        return (Undoing(current, pinned, (), (), (), ("policies and row level security only",)),)
+        return (Undoing(current, pinned, (), (), (), ("policies and row level security only",), ()),)
     chosen = choose(connection, conf, log)
     refuse_needed_by_later(connection, chosen)
     found: list[Undoing] = []
@@ -236,8 +240,8 @@ def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozens
     in_doubt = describe(compare(only_own(before, after, own), only_own(before, after, own | doubtful)))
     after = only_own(before, after, own)
     remarks: tuple[str, ...] = ()
+    wrote = wrote_by(connection, current, before)
     if pinned.rollback is None:
-        wrote = wrote_by(connection, current, before)
         text, remarks = _generate(connection, pinned, (before, after), wrote, made)
         pinned = replace(pinned, rollback=text, rollback_source="generated")
     goal = undo_goal(before, after, now, made=made)
@@ -252,6 +256,7 @@ def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozens
         ),
         built_on(before, after, now),
         remarks,
+        left_alone(pinned.sql, pinned.rollback, connection.info.dbname, wrote),
     )
     # What goes next counts as it was before this one changed it: nobody else did.
     after_it = {**goal.expected.by_key, **{key: before.by_key[key] for key in going_with(made, before.facts)}}
