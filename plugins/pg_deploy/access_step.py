@@ -14,7 +14,7 @@ import psycopg
 
 from pg_deploy.access.api import Api, api_of
 from pg_deploy.access.beside import BUCKETS
-from pg_deploy.access.change import AccessChange
+from pg_deploy.access.change import AccessChange, words
 from pg_deploy.access.closure import words_of
 from pg_deploy.access.decide import ADVICE, Decision, decide, unsettled_of
 from pg_deploy.access.differences import access_changes
@@ -162,6 +162,9 @@ def prove_on_copy(old: Target, new: Target, migration: Migration, facts: tuple[F
             reason = f"the two copies could not be compared: {one_line(str(error))}"
             proof = Proof("not proved", access_changes(*facts, api), unsettled=(Unsettled("*", reason),))
     decision = decide(migration.manifest.access, migration.access, proof)
+    decision = replace(
+        decision, against=_causes_once(decision.against, proof), shown=_causes_once(decision.shown, proof)
+    )
     if decision.against:
         decision = replace(decision, against=_with_lines(decision.against, migration, proof))
     return AccessOutcome(decision, proof.verdict, proof, (*_cross_checked(proof), *explained))
@@ -183,6 +186,24 @@ def _with_lines(against: tuple[str, ...], migration: Migration, proof: Proof) ->
     more = f"; and {len(naming) - LINES} more" if len(naming) > LINES else ""
     place = next((number for number, said in enumerate(against) if said.startswith(ADVICE)), len(against))
     return (*against[:place], f"where the migration does it: {lines}{more}", *against[place:])
+
+
+def _causes_once(said: Iterable[str], proof: Proof) -> tuple[str, ...]:
+    """The same sentences, in which a cause of a table stands once: for each further role and command it is the same reason."""
+    told: set[tuple[str, tuple[str, ...]]] = set()
+    found = []
+    for sentence in said:
+        difference = next(
+            (each for each in proof.differences if each.because and sentence.startswith(each.sentence)), None
+        )
+        if difference is not None:
+            cause = (difference.table, difference.because)
+            because = f", because {words(difference.because)}"
+            found.append(sentence.replace(because, ", for the same reason", 1) if cause in told else sentence)
+            told.add(cause)
+        else:
+            found.append(sentence)
+    return tuple(found)
 
 
 def _explained(before: Connection, after: Connection, api: Api, proof: Proof) -> list[str]:

@@ -249,11 +249,14 @@ def _undeclared(found: Found, entries: Sequence[Declared], section: str) -> list
 def _to_declare(found: Sequence[Found], entries: Sequence[Declared], section: str) -> list[dict[str, object]]:
     """The entries of access.yaml that are missing. None is proposed for an error that users now get: see _NEVER_MEANT."""
     missing: dict[tuple[str, tuple[str, ...], str], dict[str, None]] = {}
+    whole = {(role, named, each.direction) for each in found for role, named, command in _pairs(each) if command == "*"}
     for each in found:
         if each.direction == "error":
             continue
         commands: dict[tuple[str, str], dict[str, None]] = {}
         for role, named, command in _pairs(each):
+            if command != "*" and (role, named, each.direction) in whole:
+                continue
             if not any(entry.covers(role, named, command, each.direction) for entry in entries):
                 commands.setdefault((role, named), {})[command] = None
         for (role, named), told in commands.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import psycopg
 
@@ -24,7 +25,7 @@ MOST_TUPLES = 300_000
 
 @dataclass(frozen=True)
 class Suspect:
-    """A cell that differs, and for whom: `direction` is 1 for more rows, -1 for fewer, 0 for others or an error.
+    """A cell that differs, and for whom: `direction` is 1 for more rows, -1 for fewer, 0 for others or an error, 2 for no error.
 
     `real` says that engine R saw it.
     """
@@ -87,6 +88,16 @@ class _Found:
     would_lose: tuple[str, ...] = ()
 
 
+class _Saying(NamedTuple):
+    """What is said once of all cells that it holds of."""
+
+    direction: str
+    keys: tuple[str, ...]
+    number: int
+    because: tuple[str, ...]
+    had_error: str | None
+
+
 @dataclass(frozen=True)
 class Drill:
     """Explains suspects with the engines of both sides still open."""
@@ -109,45 +120,44 @@ class Drill:
             yield from self._one(cells, [by_sid[sid] for sid in sids])
 
     def _one(self, cells: list[Cell], subjects: list[Subject]) -> Iterator[RowDifference]:
-        said: dict[tuple[str, tuple[str, ...], int, tuple[str, ...]], list[Cell]] = {}
+        said: dict[_Saying, list[Cell]] = {}
         example = subjects[0]
         for cell in cells:
             found = self._rows(cell, example)
             because = tuple(self._because(cell))
-            if found.error or found.had_error:
-                text = found.error or f"no longer the error {found.had_error}"
-                said.setdefault(("error", (text,), 0, because), []).append(cell)
+            if found.error:
+                said.setdefault(_Saying("error", (found.error,), 0, because, found.had_error), []).append(cell)
             elif not found.gained and not found.lost:
                 latent = (("gained", found.would_gain), ("lost", found.would_lose))
                 for direction, contents in latent if found.would_gain or found.would_lose else (("changed", ()),):
                     if contents or direction == "changed":
-                        said.setdefault((direction, contents, 0, because), []).append(cell)
+                        said.setdefault(_Saying(direction, contents, 0, because, found.had_error), []).append(cell)
             for direction, number, keys in (
                 ("gained", found.gained, found.gained_keys),
                 ("lost", found.lost, found.lost_keys),
             ):
                 if number:
-                    said.setdefault((direction, keys, number, because), []).append(cell)
-        for (direction, keys, number, because), same in said.items():
-            yield self._told(direction, keys, number, because, same, subjects)
+                    said.setdefault(_Saying(direction, keys, number, because, found.had_error), []).append(cell)
+        for saying, same in said.items():
+            yield self._told(saying, same, subjects)
 
-    def _told(
-        self,
-        direction: str,
-        keys: tuple[str, ...],
-        number: int,
-        because: tuple[str, ...],
-        cells: list[Cell],
-        subjects: list[Subject],
-    ) -> RowDifference:
+    def _told(self, saying: _Saying, cells: list[Cell], subjects: list[Subject]) -> RowDifference:
+        direction, keys, number, because, had_error = saying
         table, role = cells[0].table, cells[0].role
         cells = sorted(cells, key=lambda cell: PHASES.index(cell.phase))
         commands = tuple(dict.fromkeys(PHASE_WORDS[cell.phase] for cell in cells))
         who = many(subjects[0].label, role, len(subjects))
-        why = f", because {words(because)}" if because else ""
+        instead = f", where it was the error {had_error}" if had_error else ""
+        why = f"{instead}, because {words(because)}" if because else instead
         writing = cells[0].phase not in READING
-        if direction == "error":
+        if direction == "error" and had_error:
+            sentence = f"{who} now get another error if they {words(commands)} {in_quotes(table)}: {keys[0]}{why}"
+        elif direction == "error":
             sentence = f"{who} now get an error where they could {words(commands)} {in_quotes(table)}: {keys[0]}{why}"
+        elif direction == "changed" and had_error:
+            sentence = (
+                f"{who} no longer get an error if they {words(commands)} {in_quotes(table)}, and reach no row{why}"
+            )
         elif direction == "changed":
             sentence = f"{who} can {words(commands)} other rows of {in_quotes(table)} than before{why}"
         elif keys and not number:
@@ -175,11 +185,14 @@ class Drill:
 
     def _rows(self, cell: Cell, subject: Subject) -> _Found:
         before, after = self.old.real[cell].get(subject.sid), self.new.real[cell].get(subject.sid)
-        if before and after and (before.error or after.error) and before.error != after.error:
-            return _Found(0, 0, (), (), error=after.error, had_error=before.error)
-        had, has = _tuples(self.old, cell, subject), _tuples(self.new, cell, subject)
+        had_error = before.error if before and after and before.error != after.error else None
+        if before and after and after.error and before.error != after.error:
+            return _Found(0, 0, (), (), error=after.error, had_error=had_error)
+        # Who got an error had nothing of it.
+        had = {} if had_error else _tuples(self.old, cell, subject)
+        has = _tuples(self.new, cell, subject)
         if had is None or has is None:
-            return _Found(0, 0, (), ())
+            return _Found(0, 0, (), (), had_error=had_error)
         gained, lost = has.keys() - had.keys(), had.keys() - has.keys()
         if cell.phase not in READING:
             return _Found(
@@ -187,13 +200,16 @@ class Drill:
                 len(lost),
                 tuple(sorted(has[k][1] for k in gained))[:SHOWN],
                 tuple(sorted(had[k][1] for k in lost))[:SHOWN],
+                had_error=had_error,
             )
         more = _keys(self.new, cell, [has[key][0] for key in gained])
         less = _keys(self.old, cell, [had[key][0] for key in lost])
         change = self.data.get(cell.table)
         if change is None:
             would = [tuple(sorted(of[key][1] for key in keys))[:SHOWN] for of, keys in ((has, gained), (had, lost))]
-            return _Found(more[0], less[0], more[1], less[1], would_gain=would[0], would_lose=would[1])
+            return _Found(
+                more[0], less[0], more[1], less[1], had_error=had_error, would_gain=would[0], would_lose=would[1]
+            )
         moved_in = {key for key, (_, now) in change.places.items() if now in has}
         moved_out = {key for key, (was, _) in change.places.items() if was in had}
         plus = tuple(dict.fromkeys([*sorted(moved_in - moved_out), *more[1]]))
@@ -203,6 +219,7 @@ class Drill:
             max(len(moved_out - moved_in), less[0]),
             plus[:SHOWN],
             minus[:SHOWN],
+            had_error=had_error,
         )
 
     def _because(self, cell: Cell) -> Iterator[str]:

@@ -61,7 +61,7 @@ def judge(
             if sids
         ]
         different = real | symbolic
-        for direction in (1, -1, 0):
+        for direction in (2, 1, -1, 0):
             sids = tuple(sorted(sid for sid in different if _direction(old, new, cell, sid) == direction))
             if sids:
                 suspects.append(Suspect(cell, sids, direction, real=bool(real)))
@@ -85,8 +85,10 @@ def _same(one: Answer, other: Answer) -> bool:
 def _direction(old: Measured, new: Measured, cell: Cell, sid: int) -> int:
     before = old.real[cell].get(sid) or old.symbolic.get(cell, {}).get(sid)
     after = new.real[cell].get(sid) or new.symbolic.get(cell, {}).get(sid)
-    if before is None or after is None or before.error or after.error:
+    if before is None or after is None or after.error:
         return 0
+    if before.error:
+        return 2
     return (after.allowed > before.allowed) - (after.allowed < before.allowed)
 
 

@@ -135,11 +135,11 @@ def _told(name: str, role: str, direction: str, gains: list[_Gain], of: int) -> 
     first = gains[0]
     if first.now.error or first.was.error:
         got, had = (_answer(answer) for answer in (first.now, first.was))
-        what = f"gets {got} of view {in_quotes(name)} where it was {had}"
+        what = f"now get {got} of view {in_quotes(name)}, where it was {had}"
     elif direction == "changed":
-        what = f"reads other rows of view {in_quotes(name)} than before, {first.now.allowed} as then"
+        what = f"can read other rows of view {in_quotes(name)} than before, {first.now.allowed} as then"
     else:
-        what = f"reads {first.now.allowed} rows of view {in_quotes(name)} where it was {first.was.allowed}"
+        what = f"can now read {first.now.allowed} rows of view {in_quotes(name)}, where it was {first.was.allowed}"
     return RowDifference(
         table=name,
         role=role,

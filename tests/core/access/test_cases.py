@@ -63,3 +63,21 @@ def test_a_case_is_what_it_must_be(case: Case, templates: Templates) -> None:
     assert not ran.wrong, "\n".join([ran.line, *ran.told])
     if case.expect == "caught":
         assert ran.objects
+
+
+def test_who_got_an_error_and_now_gets_rows_has_gained_them(templates: Templates) -> None:
+    """ "now get an error: no longer the error" said the opposite of what happened, and proposed nothing to declare."""
+    ran = run_case(CASES["w1_harm_using_true"], templates)
+    (said,) = [line for line in ran.told if line.startswith("svc_web can now")]
+    assert "can now select, update and delete 2000 rows" in said
+    assert "where it was the error 22P02" in said
+    assert not [line for line in ran.told if "now get an error" in line or "hardly ever what is meant" in line]
+
+
+def test_one_cause_is_told_once_of_a_table(templates: Templates) -> None:
+    """The same policy's text after each of five roles hides which roles there are."""
+    ran = run_case(CASES["w1_harm_rls_off"], templates)
+    assert len([line for line in ran.told if "because row level security is no longer enabled" in line]) == 1
+    assert [line for line in ran.told if line.endswith(", for the same reason")]
+    (pasted,) = [line for line in ran.told if line.startswith("if that is meant, write")]
+    assert pasted.count("role: ") == 1, "what `*` declares is not declared again, command by command"
