@@ -6,7 +6,7 @@ until it is dropped. All that follows is worked out on the facts as they will re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -82,10 +82,13 @@ class _Names:
     def taken_back(self) -> Renaming:
         self._level(("schema",))
         of_schemas = len(self.statements)
+        # One frees the name that something else is to get, or waits for its own to be free.
+        multiranges = dict(self._multiranges())
         for kinds in (_RELATION_LIKE, (*_PLAIN, *_USING, *_GLOBAL[2:]), _ROUTINES):
             self._level(kinds)
         for kind in ON_RELATION:
             self._level((kind,))
+        multiranges |= self._multiranges(multiranges)
         if not self.statements:
             return Renaming([], dict(self.after.by_key))
         first = _objects(self.after).keys
@@ -94,7 +97,7 @@ class _Names:
             # Its name holds those of types, which are the old ones again.
             if key[0] in (*_ROUTINES, "operator", "cast") and address in was and was[address][0] == key[0]:
                 self.now[address] = was[address]
-        changed = {first[address]: key for address, key in self.now.items() if first[address] != key}
+        changed = {first[address]: key for address, key in self.now.items() if first[address] != key} | multiranges
         wording = Wording(changed, self.after)
         facts, keys = {}, dict(changed)
         for key, fact in self.after.by_key.items():
@@ -103,6 +106,31 @@ class _Names:
             if (renamed.kind, renamed.identity) != key:
                 keys[key] = (renamed.kind, renamed.identity)
         return Renaming(self.statements, facts, keys, of_schemas)
+
+    def _multiranges(self, done: Mapping[Key, Key] | None = None) -> Iterator[tuple[Key, Key]]:
+        """Multirange types are no facts of their own: each is a word of its range type, and gets its name and schema back.
+
+        Those that are not `done`; at first only those whose name is free.
+        """
+        for now, was in self.pairs.values():
+            if now[0] != "type" or was not in self.before.by_key or now not in self.after.by_key:
+                continue
+            name, wanted = (
+                str(side.by_key[key].properties.get("multirange") or "")
+                for side, key in ((self.after, now), (self.before, was))
+            )
+            schemas = (schema_of(now[1]), schema_of(was[1]))
+            if not name or not wanted or name == wanted or schemas[0] != schemas[1] or ("type", name) in (done or ()):
+                continue
+            if done is None and any(_same_place(("type", wanted), self.now[a]) for a in self.called.get(wanted, ())):
+                continue
+            here = name
+            if schema_of(name) != schema_of(wanted):
+                self.statements.append(f"alter type {name} set schema {schema_of(wanted)}")
+                here = f"{schema_of(wanted)}.{own_name(name)}"
+            if own_name(name) != own_name(wanted):
+                self.statements.append(f"alter type {here} rename to {own_name(wanted)}")
+            yield ("type", name), ("type", wanted)
 
     def _level(self, kinds: Iterable[str]) -> None:
         """Schema and name of everything of these kinds; what stands in the way goes first, or aside where it stays or waits too."""
