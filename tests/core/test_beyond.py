@@ -53,6 +53,6 @@ def test_what_a_written_rollback_takes_back_is_not_named() -> None:
 
 def test_large_objects_count_whoever_wrote_them() -> None:
     """A function's body shows nothing of them to the text."""
-    wrote = {"pg_catalog.pg_largeobject": frozenset({"updated", "inserted"})}
+    wrote = {"pg_catalog.pg_largeobject": {"updated": 1, "inserted": 2}}
     assert left_alone("select f()", None, "app", wrote) == ("large objects that were inserted and updated",)
     assert left_alone("select f()", "select lo_unlink(12)", "app", wrote) == ()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+from typing import Any
 
 from pg_deploy.catalog.identities import of_user_mapping
 from pg_deploy.catalog.reader import Fact
@@ -16,6 +19,14 @@ from pg_deploy.inverse.publications import add_publication
 from pg_deploy.inverse.tables import add_relation
 
 _FIRES = {"never": "disable", "on replica": "enable replica", "always": "enable always", "normally": "enable"}
+
+_STORAGES = {"p": "plain", "e": "external", "m": "main", "x": "extended"}
+_OF_BASE_TYPES = {
+    "receive": "receive", "send": "send", "modifier input": "typmod_in", "modifier output": "typmod_out", "analyze": "analyze",
+    "subscript": "subscript", "storage": "storage",
+}  # fmt: skip
+"""What ALTER TYPE … SET can change, and how it calls that."""
+_UNSET = {**dict.fromkeys(_OF_BASE_TYPES, None), "owner": None}
 
 
 def add_changed(draft: Draft, key: Key) -> None:
@@ -123,19 +134,37 @@ def _add_type(draft: Draft, old: Fact, new: Fact) -> None:
             draft.add(Phase.ALTER, f"alter domain {identity} rename constraint {names}")
     elif before.get("composite") != after.get("composite"):
         _add_composite(draft, key, before.get("composite", []), after.get("composite", []))
+    elif "input" in before and {**before, **_UNSET} == {**after, **_UNSET}:
+        _add_base_type(draft, key, before, after)
     elif {**before, "owner": 0} != {**after, "owner": 0}:
-        draft.refuse(key, "it changed, and there is no statement that changes it back")
+        draft.refuse(key, "it changed, and there is no statement here that changes it back")
     _add_owner(draft, old, new)
+
+
+def _add_base_type(draft: Draft, key: Key, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    differs = [name for name in _OF_BASE_TYPES if before.get(name) != after.get(name)]
+    if "storage" in differs and before["storage"] == "p":
+        draft.refuse(key, "its storage is no longer plain, and the server lets no type become plain again")
+        return
+    values = {**before, "storage": _STORAGES[str(before["storage"])]}
+    if differs:
+        wanted = ", ".join(f"{_OF_BASE_TYPES[name]} = {values.get(name, 'none')}" for name in differs)
+        draft.add(Phase.ALTER, f"alter type {key[1]} set ({wanted})")
 
 
 def _add_composite(draft: Draft, key: Key, before: list[str], after: list[str]) -> None:
     """Attributes as they were; values of columns of this type are refused."""
     used = any(one[0] in ("column", "table") for one in draft.needs_after.by.get(key, ()))
     alter = f"alter type {key[1]}"
+    # The columns of tables that are made of it follow.
+    is_table_type = any(
+        fact.kind == "table" and fact.properties.get("of type") == key[1] for fact in draft.after.values()
+    )
+    cascade = " cascade" if is_table_type else ""
     if [each for each in after if each in before] == before:
         for each in after:
             if each not in before:
-                draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}")
+                draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}{cascade}")
         return
     renamed = [(old, new) for old, new in zip(before, after, strict=False) if old != new]
     called = {_first_word(each) for each in after}
@@ -143,9 +172,9 @@ def _add_composite(draft: Draft, key: Key, before: list[str], after: list[str]) 
     # A name that is still there, and elsewhere, tells that one before it was dropped.
     if is_same and not any(_first_word(old) in called for old, _ in renamed):
         for each in reversed(after[len(before) :]):
-            draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}")
+            draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}{cascade}")
         for old, new in renamed:
-            draft.add(Phase.ALTER, f"{alter} rename attribute {_first_word(new)} to {_first_word(old)}")
+            draft.add(Phase.ALTER, f"{alter} rename attribute {_first_word(new)} to {_first_word(old)}{cascade}")
         return
     if used:
         draft.refuse(key, "an attribute was dropped or changed, with its values")
@@ -154,7 +183,7 @@ def _add_composite(draft: Draft, key: Key, before: list[str], after: list[str]) 
     while common < min(len(before), len(after)) and _first_word(before[common]) == _first_word(after[common]):
         common += 1
     for each in reversed(after[common:]):
-        draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}")
+        draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}{cascade}")
     for old, new in zip(before[:common], after[:common], strict=True):
         if old != new:
             draft.add(Phase.ALTER, f"{alter} alter attribute {_first_word(old)} type {_type_of(old)}")
@@ -171,14 +200,27 @@ def _first_word(attribute: str) -> str:
 
 
 def _add_enum(draft: Draft, key: Key, before: list[str], after: list[str]) -> None:
-    renamed = [(old, new) for old, new in zip(before, after, strict=False) if old != new]
-    if len(before) != len(after) or {old for old, _ in renamed} & {new for _, new in renamed}:
+    if len(before) != len(after) or key in draft.remade:
         added = [label for label in after if label not in before]
         draft.refuse(key, f"an enum value cannot be removed ({', '.join(added) or 'its values changed'})")
         return
     # First of all: definitions that are made again speak of the old labels.
-    for old, new in renamed:
-        draft.add(Phase.RENAME, f"alter type {key[1]} rename value {literal(new)} to {literal(old)}")
+    for label, wanted in labels_renamed(before, after):
+        draft.add(Phase.RENAME, f"alter type {key[1]} rename value {literal(label)} to {literal(wanted)}")
+
+
+def labels_renamed(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The renames, in order, that lead from the labels `after` to those `before`, of which there are as many. Pure.
+
+    One whose new name another still has waits for it; in a circle one steps aside first.
+    """
+    now = list(after)
+    while places := [place for place, (old, new) in enumerate(zip(before, now, strict=True)) if old != new]:
+        free = [place for place in places if before[place] not in now]
+        place = (free or places)[0]
+        wanted = before[place] if free else next(each for n in count(1) if (each := f"undo_{n}") not in (*now, *before))
+        yield now[place], wanted
+        now[place] = wanted
 
 
 def _add_sequence(draft: Draft, old: Fact, new: Fact) -> None:

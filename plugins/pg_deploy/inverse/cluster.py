@@ -99,7 +99,7 @@ def _add_role(draft: Draft, key: Key) -> None:
         draft.add(Phase.SCHEDULE, f"drop role {name}")
         return
     if key in draft.missing:
-        draft.refuse(key, "it was dropped with its password, which nobody can read")
+        draft.refuse(key, "it was dropped or renamed, and its password, which goes with that, nobody can read")
         return
     before, after = draft.before[key].properties, draft.after[key].properties
     words = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pg_deploy.catalog.identities import on_relation
+from pg_deploy.catalog.identities import on_relation, unquoted
 from pg_deploy.inverse.model import ON_RELATION, RELATIONS, Draft, Key, Phase
 from pg_deploy.inverse.names import literal, own_name, owner_of
 
@@ -14,7 +14,7 @@ _PLAIN = (
     "aggregate", "type", "schema", "extension", "statistics object", "collation", "publication", "server",
     "foreign-data wrapper", "text search configuration", "text search dictionary", "text search parser",
     "text search template", "conversion", "operator class", "operator family", "operator", "language", "access method",
-    "subscription", "procedural language",
+    "subscription", "procedural language", "role", "tablespace",
 )  # fmt: skip
 
 _SPOKEN = {
@@ -106,7 +106,7 @@ def _object(draft: Draft, identity: str) -> Key | None:
     kind = next((each for each in _PLAIN if identity.startswith(each + " ")), "")
     name = identity[len(kind) + 1 :]
     kind = _SPOKEN.get(kind, kind)
-    return (kind, name) if kind else None
+    return (kind, unquoted(name) if kind == "role" else name) if kind else None
 
 
 def _words(identity: str) -> str | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
 from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.columns import add_generated_column, add_view_columns
-from pg_deploy.inverse.definitions import create_more, create_range
+from pg_deploy.inverse.definitions import add_last_foreign_column, create_more, create_range
 from pg_deploy.inverse.drops import backing_constraint, comes_before_joining, rejoins
 from pg_deploy.inverse.model import ByKey, Draft, Phase
 from pg_deploy.inverse.names import identifier, literal, own_name, owner_of, role, storage_options
@@ -22,6 +26,8 @@ _FIRES = {
     "always": "enable always",
 }
 
+_STORAGE = re.compile(r" WITH \(([^)]*)\)")
+
 
 def add_creates(draft: Draft) -> None:
     """Make again what is missing or replaced, what is needed first."""
@@ -32,11 +38,19 @@ def add_creates(draft: Draft) -> None:
         if fact.kind == "column" and (statement := add_generated_column(fact, draft)):
             draft.add(Phase.CREATE, statement, makes=True)
             continue
+        if fact.kind == "column" and (statement := add_last_foreign_column(fact, draft)):
+            draft.add(Phase.CREATE, statement, makes=True)
+            continue
         if fact.kind in _LOST:
             draft.refuse(key, _LOST[fact.kind])
             continue
         if fact.kind == "sequence":
             add_sequence(draft, fact)
+            continue
+        if fact.kind == "constraint" and _is_held_within(relation_of(fact) or "", draft):
+            draft.refuse(
+                key, "a column holds its domain within an array or a row, and the server adds no constraint to one"
+            )
             continue
         statements = () if key in draft.early else _created(fact, draft)
         if not statements and key not in draft.early:
@@ -61,6 +75,30 @@ def add_creates(draft: Draft) -> None:
     draft.subject = None
 
 
+def _is_held_within(domain: str, draft: Draft) -> bool:
+    """Whether a column has an array of the domain, or of one over it, or a composite type with it: its values cannot be checked."""
+    if ("type", domain) not in draft.before:
+        return False
+    chain, waiting = {domain}, [domain]
+    types = {key[1]: fact.properties for key, fact in draft.before.items() if key[0] == "type"}
+    while waiting:
+        of = waiting.pop()
+        more = {name for name, each in types.items() if each.get("domain over") == of} - chain
+        chain |= more
+        waiting += more
+    within = {f"{name}[]" for name in chain}
+    within |= {
+        name
+        for name, each in types.items()
+        for attribute in each.get("composite") or ()
+        if attribute.endswith(tuple(f" {inner}{array}" for inner in chain for array in ("", "[]")))
+    }
+    return any(
+        key[0] == "column" and fact.properties.get("type") in within and ("table", owner_of(key[1])) in draft.before
+        for key, fact in draft.before.items()
+    )
+
+
 def _created(fact: Fact, draft: Draft) -> tuple[str, ...]:
     if fact.kind == "index":
         return create_index(fact, attaches=not comes_before_joining((fact.kind, fact.identity), draft))
@@ -72,6 +110,10 @@ def _add_marks(draft: Draft, fact: Fact) -> None:
     index = draft.before.get(("index", f"{owner_of(owner_of(fact.identity))}.{own_name(fact.identity)}"))
     if index is None or relation_of(index) != owner_of(fact.identity):
         return
+    options = _STORAGE.search(str(index.properties["definition"]))
+    if options and "attached to" not in index.properties and "partition key" not in _table_of(index, draft):
+        # The definition of a constraint holds none.
+        draft.add(Phase.CREATE, f"alter index {index.identity} set ({options[1]})")
     attaches = not comes_before_joining((fact.kind, fact.identity), draft)
     draft.add(Phase.CREATE, *create_index(index, attaches=attaches)[1:])
     # A partition's own constraint comes with the parent's, under a name that the server chooses.
@@ -86,6 +128,11 @@ def _add_marks(draft: Draft, fact: Fact) -> None:
                     f"alter table {table} rename constraint {chosen} to {own_name(named.identity)}",
                     makes=True,
                 )
+
+
+def _table_of(index: Fact, draft: Draft) -> Mapping[str, Any]:
+    table = draft.before.get(("table", relation_of(index) or ""))
+    return table.properties if table else {}
 
 
 def chosen_name(table: str, constraint: Fact) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pg_deploy.catalog.identities import of_user_mapping
 from pg_deploy.catalog.reader import Fact
-from pg_deploy.inverse.model import ByKey
+from pg_deploy.inverse.model import ByKey, Draft
 from pg_deploy.inverse.names import identifier, literal, own_name, owner_of
 from pg_deploy.inverse.publications import create_publication
 
@@ -222,6 +222,21 @@ def _foreign_table(fact: Fact, facts: ByKey) -> tuple[str, ...]:
     return (f"create foreign table {fact.identity} ({', '.join(map(str, listed))}){inherits} server {server}{options}",)
 
 
+def add_last_foreign_column(column: Fact, draft: Draft) -> str:
+    """The column of a foreign table, whose values are elsewhere, where it was behind all that are there; else nothing."""
+    table = owner_of(column.identity)
+    if ("foreign table", table) not in draft.before or ("foreign table", table) not in draft.after:
+        return ""
+    there = {fact.identity for fact in draft.columns_after.get(table, ())}
+    behind = [
+        fact
+        for fact in draft.columns_before.get(table, ())
+        if fact.identity in there and int(fact.properties["position"]) > int(column.properties["position"])
+    ]
+    listed = _foreign_column(column)
+    return "" if behind or listed is None else f"alter foreign table {table} add column {listed}"
+
+
 def _foreign_column(column: Fact) -> str | None:
     p = column.properties
     options = options_of(p.get("server options", []))
@@ -261,7 +276,13 @@ def _publication(fact: Fact, _: ByKey) -> tuple[str, ...]:
     return create_publication(fact)
 
 
+def _access_method(fact: Fact, _: ByKey) -> tuple[str, ...]:
+    what = {"t": "table", "i": "index"}[str(fact.properties["type"])]
+    return (f"create access method {fact.identity} type {what} handler {fact.properties['handler']}",)
+
+
 _MAKERS: dict[str, _Maker] = {
+    "access method": _access_method,
     "aggregate": _aggregate,
     "cast": _cast,
     "operator": _operator,

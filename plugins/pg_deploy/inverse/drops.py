@@ -1,4 +1,4 @@
-"""Drop statements, for what was made and for what has to be made again. Never with cascade."""
+"""Drop statements, for what was made and for what has to be made again. Without cascade, but for base types."""
 
 from __future__ import annotations
 
@@ -79,6 +79,9 @@ def _drop(fact: Fact, facts: ByKey) -> str | None:
         return f"drop {kind} {identity}"
     if kind == "index":
         return f"drop index {identity}"
+    if kind == "type" and fact.properties.get("input"):
+        # It and the functions that read and write it need each other: the one case in which something is taken along.
+        return f"drop type {identity} cascade"
     if kind == "type":
         return f"drop {'domain' if 'domain over' in fact.properties else 'type'} {identity}"
     if kind in ("policy", "trigger", "rule"):
@@ -108,10 +111,13 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
             return True
     properties = fact.properties
     key = (fact.kind, fact.identity)
+    if fact.kind == "column" and _is_of_type(owner_of(fact.identity), draft):
+        # A typed table's columns are the attributes of its type.
+        return True
     if fact.kind in ("column", "constraint") and properties.get("inherited") == "only":
         # What a table got from its parent, with it or since, stays when it leaves the parent again.
         return not (_leaves_parent(draft, owner_of(fact.identity)) and key in draft.gone)
-    if fact.kind == "operator family" and ("operator class", fact.identity) in draft.dropped:
+    if fact.kind in ("function", "procedure") and _belongs_to_base_type(fact, draft):
         return True
     if fact.kind == "column" and draft.relation_kind(owner_of(fact.identity), draft.after) in (
         "view",
@@ -132,6 +138,21 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
         gone = ("column", owner) in draft.dropped or draft.is_dropped_relation(owner_of(owner))
         return gone or identity_ends
     return False
+
+
+def _is_of_type(table: str, draft: Draft) -> bool:
+    """Whether that table is made of the same type before and after."""
+    was, now = (facts.get(("table", table)) for facts in (draft.before, draft.after))
+    return bool(
+        was and now and was.properties.get("of type") and was.properties["of type"] == now.properties.get("of type")
+    )
+
+
+def _belongs_to_base_type(function: Fact, draft: Draft) -> bool:
+    """Whether it reads or writes a base type that is dropped: each needs the other, and they go together."""
+    name = function.identity.split("(", 1)[0]
+    types = (draft.after[key].properties for key in draft.dropped if key[0] == "type")
+    return any(name in (each.get("input"), each.get("output"), each.get("receive"), each.get("send")) for each in types)
 
 
 def backing_constraint(index: Fact, facts: ByKey) -> Key | None:

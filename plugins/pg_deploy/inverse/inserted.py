@@ -15,6 +15,7 @@ _KEY = re.compile(r"PRIMARY KEY \((?P<columns>[^()]*)\)")
 _COMPARED = re.compile(
     r"(?:text|character varying(?:\(\d+\))?|smallint|integer|bigint|boolean|uuid|date|numeric(?:\(\d+(?:,\d+)?\))?)"
 )
+_INTEGERS = ("smallint", "integer", "bigint")
 _TAKES_ALONG = re.compile(r"ON DELETE (?:CASCADE|SET NULL|SET DEFAULT)")
 
 
@@ -24,8 +25,7 @@ def deletes_of(table: str, stmt: Fields, draft: Draft) -> tuple[str, ...]:
     Nothing else may go along: no cascade of a foreign key, no trigger, no row that was found there. That each was really inserted
     is for the caller to look at: `on conflict do nothing` inserts none where one is.
     """
-    select = fields(fields(stmt.get("selectStmt")).get("SelectStmt"))
-    rows = [items(list_items(row)) for row in items(select.get("valuesLists"))]
+    rows = rows_of(stmt)
     columns = [identifier(text(fields(each.get("ResTarget")).get("name"))) for each in items(stmt.get("cols"))]
     action = fields(stmt.get("onConflictClause")).get("action", "ONCONFLICT_NOTHING")
     keys = _primary_key(table, draft)
@@ -35,6 +35,12 @@ def deletes_of(table: str, stmt: Fields, draft: Draft) -> tuple[str, ...]:
         return ()
     found = [_delete(table, keys, columns, row, draft) for row in rows]
     return tuple(reversed([each for each in found if each])) if all(found) else ()
+
+
+def rows_of(stmt: Fields) -> list[list[Fields]]:
+    """The values of each row of an `insert … values`; none of any other."""
+    select = fields(fields(stmt.get("selectStmt")).get("SelectStmt"))
+    return [items(list_items(row)) for row in items(select.get("valuesLists"))]
 
 
 def _delete(table: str, keys: Sequence[str], columns: Sequence[str], row: Sequence[Fields], draft: Draft) -> str:
@@ -53,12 +59,12 @@ def _delete(table: str, keys: Sequence[str], columns: Sequence[str], row: Sequen
 
 
 def _type(table: str, column: str, draft: Draft) -> str:
-    """The column's type, where it is the same on both sides."""
+    """The column's type, where its values are compared alike on both sides."""
     key = ("column", f"{table}.{column}")
     was, now = draft.before.get(key), draft.after.get(key)
-    if was is None or now is None or was.properties.get("type") != now.properties.get("type"):
-        return ""
-    return str(was.properties.get("type", ""))
+    types = [str(each.properties.get("type", "")) for each in (was, now) if each is not None]
+    alike = len(types) == 2 and (types[0] == types[1] or all(each in _INTEGERS for each in types))
+    return types[0] if alike else ""
 
 
 def _literal(node: Fields) -> str | None:

@@ -117,7 +117,7 @@ class Draft:
     """Indexes that are built outside of the transaction."""
     compared: bool = False
     """Whether the values are compared before this counts: then a change of type may be tried that could lose some."""
-    wrote: Mapping[str, frozenset[str]] | None = None
+    wrote: Mapping[str, Mapping[str, int]] | None = None
     """What the migration's transactions did to rows, by table, as `rows.Wrote`; None: nobody counted."""
 
     def add(self, phase: Phase, *statements: str, makes: bool = False) -> None:

@@ -6,8 +6,9 @@ until it is dropped. All that follows is worked out on the facts as they will re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pg_deploy.catalog.identities import unquoted
@@ -21,11 +22,14 @@ from pg_deploy.inverse.wording import Wording
 _RELATION_LIKE = (*RELATIONS, "sequence", "index")
 _ROUTINES = ("function", "procedure", "aggregate")
 _USING = ("operator class", "operator family")
-_GLOBAL = ("schema", "extension", "foreign data wrapper", "server", "event trigger", "publication")
+_GLOBAL = (
+    "schema", "extension", "foreign data wrapper", "server", "event trigger", "publication", "language", "access method",
+)  # fmt: skip
 _PLAIN = (
     "type", "collation", "conversion", "statistics", "text search configuration", "text search dictionary",
+    "text search parser", "text search template",
 )  # fmt: skip
-_NEVER = ("operator", "cast", "extension")
+_NEVER = ("operator", "cast", "extension", "access method")
 """Their names do not change, or an extension decides them."""
 
 
@@ -82,6 +86,7 @@ class _Names:
     def taken_back(self) -> Renaming:
         self._level(("schema",))
         of_schemas = len(self.statements)
+        moved = dict(self._moved_extensions())
         # One frees the name that something else is to get, or waits for its own to be free.
         multiranges = dict(self._multiranges())
         for kinds in (_RELATION_LIKE, (*_PLAIN, *_USING, *_GLOBAL[2:]), _ROUTINES):
@@ -102,6 +107,7 @@ class _Names:
         facts, keys = {}, dict(changed)
         for key, fact in self.after.by_key.items():
             renamed = wording.fact(fact, changed.get(key))
+            renamed = self._with_members_back(renamed, moved)
             facts[renamed.kind, renamed.identity] = renamed
             if (renamed.kind, renamed.identity) != key:
                 keys[key] = (renamed.kind, renamed.identity)
@@ -131,6 +137,39 @@ class _Names:
             if own_name(name) != own_name(wanted):
                 self.statements.append(f"alter type {here} rename to {own_name(wanted)}")
             yield ("type", name), ("type", wanted)
+
+    def _moved_extensions(self) -> Iterator[tuple[str, str]]:
+        """Extensions that were moved whole, back to their schemas: from where to where."""
+        for key in sorted(key for key in self.after.by_key if key[0] == "extension" and key in self.before.by_key):
+            now, was = (side.by_key[key].properties for side in (self.after, self.before))
+            if now["schema"] != was["schema"] and now["version"] == was["version"]:
+                schema = identifier(str(was["schema"]))
+                self.statements.append(f"alter extension {key[1]} set schema {schema}")
+                for address in self._members(key) & self.pairs.keys():
+                    self._call(address, self.pairs[address][1])
+                yield identifier(str(now["schema"])), schema
+
+    def _members(self, extension: Key) -> set[Address]:
+        found = _objects(self.after).addresses.get(extension)
+        edges = _objects(self.after).edges
+        return {
+            (one[0], one[1], 0)
+            for *one, _, refclass, refoid, _, why in edges
+            if why == "e" and (refclass, refoid, 0) == found
+        }
+
+    def _with_members_back(self, fact: Fact, moved: Mapping[str, str]) -> Fact:
+        """The fact as it reads once the extensions that it speaks of are back; their members are no facts of their own."""
+        if not moved:
+            return fact
+        same = self.before.by_key.get((fact.kind, fact.identity))
+        if same is not None and fact.kind == "extension":
+            return fact if same.properties["version"] != fact.properties["version"] else same
+        texts = [fact.identity, fact.definition]
+        for now, was in moved.items():
+            texts = [re.sub(rf"(?<![\w$.]){re.escape(now)}\.", f"{was}.", text) for text in texts]
+        old = self.before.by_key.get((fact.kind, texts[0]))
+        return replace(fact, identity=texts[0], definition=texts[1]) if old and old.definition == texts[1] else fact
 
     def _level(self, kinds: Iterable[str]) -> None:
         """Schema and name of everything of these kinds; what stands in the way goes first, or aside where it stays or waits too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from functools import cached_property
 
 from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Facts
-from pg_deploy.inverse.inserted import deletes_of
+from pg_deploy.inverse.inserted import deletes_of, rows_of
 from pg_deploy.inverse.model import Draft, Key, Phase, Refusal
 from pg_deploy.inverse.names import identifier, own_name, owner_of, parts, schema_of
 from pg_deploy.parsing.cutting import parse
@@ -24,8 +25,8 @@ _COUNTED_AS = {
 }
 
 
-Wrote = Mapping[str, frozenset[str]]
-"""By table, as `schema.name`: which of "inserted", "updated" and "deleted" was done to any row of it."""
+Wrote = Mapping[str, Mapping[str, int]]
+"""By table, as `schema.name`: how many rows were "inserted", "updated" and "deleted", those that are not zero."""
 
 
 @dataclass(frozen=True)
@@ -209,14 +210,17 @@ class _New:
 def add_row_refusals(draft: Draft, sql: str, named: Named, going: AbstractSet[Key] = frozenset()) -> None:
     """Refuse what changed rows, and what was dropped and made again; remark on what cannot be read."""
     statements = split(sql, file="migration")
+    changes = _changes(statements, draft.gone | going, draft.before.keys() - going, named)
+    by_values = _tables_written_by_values(changes, draft.wrote)
     # What goes next, with what an older migration of the set made, takes its rows along. The last inserted may need those before.
-    for change in reversed(_changes(statements, draft.gone | going, draft.before.keys() - going, named)):
+    for change in reversed(changes):
         if change.is_compared:
             if not draft.compared and _has_values(change.table, draft):
                 reason = f"line {change.line} writes its values anew, or drops some: {change.summary}"
                 draft.refusals.add(Refusal(f"values of {change.table}", reason))
             continue
-        if not change.changed_rows(draft.wrote):
+        met_none = change.table in by_values and bool(change.statement) and not rows_of(change.statement)
+        if met_none or not change.changed_rows(draft.wrote):
             draft.remarks.append(f"line {change.line} met no row in the rehearsal: {change.summary}")
             continue
         deletes = deletes_of(change.table, change.statement, draft) if draft.compared else ()
@@ -233,6 +237,21 @@ def add_row_refusals(draft: Draft, sql: str, named: Named, going: AbstractSet[Ke
         unread = statement.kind in ("do", "call", "execute") or (statement.opaque and statement.kind == "select")
         if unread and "cron." not in statement.sql:
             draft.remarks.append(f"what line {statement.line} did to rows cannot be read from it: {statement.summary}")
+
+
+def _tables_written_by_values(changes: Sequence[RowChange], wrote: Wrote | None) -> frozenset[str]:
+    """The tables of which all rows that were counted are those of `insert … values`: what else was inserted there met none."""
+    listed: Counter[str] = Counter()
+    for change in changes:
+        if not change.is_compared and not change.statement.get("onConflictClause"):
+            listed[change.table] += len(rows_of(change.statement))
+    return frozenset(
+        change.table
+        for change in changes
+        if change.counted_at and len(change.counted_at) == 1
+        for each in change.counted_at
+        if (wrote or {}).get(each) == {"inserted": listed[change.table]}
+    )
 
 
 def _has_values(name: str, draft: Draft) -> bool:

@@ -9,11 +9,12 @@ from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.creates import view_statement
 from pg_deploy.inverse.definitions import option_changes
 from pg_deploy.inverse.model import Draft, Phase
-from pg_deploy.inverse.names import role, storage_options
+from pg_deploy.inverse.names import identifier, role, storage_options
 
 _HANDLED = frozenset({
     "owner", "row level security", "force row level security", "options", "toast options", "persistence", "definition",
     "populated", "replica identity", "tablespace", "inherits", "partition bound", "of type", "server options",
+    "access method",
 })  # fmt: skip
 
 
@@ -46,6 +47,8 @@ def add_relation(draft: Draft, old: Fact, new: Fact) -> None:
         draft.add(Phase.CREATE, f"refresh materialized view {old.identity}{emptied}")
     if "tablespace" in differs:
         draft.add(Phase.ALTER, f"{alter} set tablespace {role(str(before.get('tablespace', 'pg_default')))}")
+    if "access method" in differs:
+        draft.add(Phase.ALTER, f"{alter} set access method {identifier(str(before.get('access method', 'heap')))}")
     if "of type" in differs:
         draft.add(Phase.ALTER, f"{alter} of {before['of type']}" if before.get("of type") else f"{alter} not of")
     if "server options" in differs:

@@ -108,7 +108,7 @@ def wrote_by(connection: Connection, current: Attempt, before: Facts) -> Wrote |
     # What a refresh fills is no row that a statement met.
     filled = {".".join(map(unquoted, parts(name))) for kind, name in before.by_key if kind == "materialized view"}
     found = from_details(row.detail for row in rows)
-    return {each.table: frozenset(each.by_verb) for each in found if each.table not in filled}
+    return {each.table: each.by_verb for each in found if each.table not in filled}
 
 
 def refuse_where_rows_were_met(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> None:

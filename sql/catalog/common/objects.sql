@@ -153,6 +153,22 @@ from (
     from pg_catalog.pg_ts_dict d
     join included_schema s on s.oid = d.dictnamespace
     union all
+    select 'text search parser', format('%I.%I', s.nspname, p.prsname), 'pg_catalog.pg_ts_parser'::regclass, p.oid, 0
+    from pg_catalog.pg_ts_parser p
+    join included_schema s on s.oid = p.prsnamespace
+    union all
+    select 'text search template', format('%I.%I', s.nspname, t.tmplname), 'pg_catalog.pg_ts_template'::regclass, t.oid, 0
+    from pg_catalog.pg_ts_template t
+    join included_schema s on s.oid = t.tmplnamespace
+    union all
+    select 'language', format('%I', l.lanname), 'pg_catalog.pg_language'::regclass, l.oid, 0
+    from pg_catalog.pg_language l
+    where l.oid >= 16384
+    union all
+    select 'access method', format('%I', m.amname), 'pg_catalog.pg_am'::regclass, m.oid, 0
+    from pg_catalog.pg_am m
+    where m.oid >= 16384
+    union all
     select 'extension', format('%I', x.extname), 'pg_catalog.pg_extension'::regclass, x.oid, 0
     from pg_catalog.pg_extension x
     union all
