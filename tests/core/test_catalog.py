@@ -389,6 +389,17 @@ def test_a_database_without_an_encoding_is_read_too(catalog_server: str, prepare
         assert connection.info.encoding == "ascii"
 
 
+def test_what_is_left_of_something_that_is_gone_fails_no_reading(connection: Connection) -> None:
+    """The server keeps the comment of a dropped subscription: one of them ended every deployment with a TypeError."""
+    connection.execute(
+        "create subscription gone connection 'dbname=nowhere' publication p with (connect = false, slot_name = none)"
+    )
+    connection.execute("comment on subscription gone is 'kept for good'")
+    connection.execute("drop subscription gone")
+    assert connection.execute("select from pg_description where description = 'kept for good'").fetchall() != []
+    assert [fact for fact in read_facts(connection).facts if "kept for good" in fact.definition] == []
+
+
 def test_the_caller_chooses_which_schemas_are_ignored(connection: Connection) -> None:
     """A rehearsal on a copy ignores the stand-in schemas that only the copy has."""
     facts = read_facts(connection, ignored_schemas=["app", 'Odd "Name" {x}', "information_schema"])

@@ -114,6 +114,8 @@ def _rows_of(cursor: psycopg.Cursor[TupleRow], kinds: Iterable[str], *, keep_pla
     return [
         Row(kind, identity, _normal(kind, identity, definition), scope)
         for kind, identity, scope, definition in cursor.fetchall()
+        # What the server left behind of something that is gone, as the comment of a dropped subscription: it names nothing.
+        if identity is not None
     ]
 
 

@@ -72,6 +72,8 @@ def add_creates(draft: Draft) -> None:
             add_view_columns(draft, fact)
         if fact.kind == "constraint":
             _add_marks(draft, fact)
+        if fact.kind == "trigger":
+            _add_firing_of_clones(draft, fact)
     draft.subject = None
 
 
@@ -128,6 +130,27 @@ def _add_marks(draft: Draft, fact: Fact) -> None:
                     f"alter table {table} rename constraint {chosen} to {own_name(named.identity)}",
                     makes=True,
                 )
+
+
+def _add_firing_of_clones(draft: Draft, trigger: Fact) -> None:
+    """What partitions get with a parent's trigger fires as that does, unless it was switched by itself."""
+    waiting = [trigger]
+    while waiting:
+        parent = waiting.pop()
+        for key, clone in sorted(draft.before.items()):
+            table = draft.before.get(("table", owner_of(key[1]))) if key[0] == "trigger" else None
+            if (
+                table is None
+                or own_name(key[1]) != own_name(parent.identity)
+                or "partition bound" not in table.properties
+            ):
+                continue
+            if owner_of(parent.identity) in table.properties.get("inherits", ()):
+                waiting.append(clone)
+                if clone.properties.get("fires") != parent.properties.get("fires"):
+                    verb = _FIRES.get(str(clone.properties.get("fires")), "enable")
+                    statement = f"alter table {owner_of(key[1])} {verb} trigger {own_name(key[1])}"
+                    draft.add(Phase.CREATE, statement, makes=True)
 
 
 def _table_of(index: Fact, draft: Draft) -> Mapping[str, Any]:

@@ -58,7 +58,7 @@ def add_drops(draft: Draft) -> None:
             ]
             nodes += apart
             parts[relation] = [part for part in of_relation if part not in apart]
-    for fact in reversed(needed_first(nodes, needs, parts_of)):
+    for fact in _heirs_later(list(reversed(needed_first(nodes, needs, parts_of))), draft):
         statement = _drop(fact, draft.after)
         if statement is None:
             continue
@@ -71,6 +71,28 @@ def add_drops(draft: Draft) -> None:
         if (fact.kind, fact.identity) in draft.gone and fact.kind in ("table", "column"):
             draft.losses.add(Loss(fact.kind, fact.identity))
     draft.subject = None
+
+
+def _heirs_later(ordered: list[Fact], draft: Draft) -> list[Fact]:
+    """The same, with a column that a table has of its own as well as from its parent behind the parent's, which holds it."""
+    waiting: dict[Key, list[Fact]] = {}
+    places = {(fact.kind, fact.identity): number for number, fact in enumerate(ordered)}
+    found: list[Fact] = []
+    for number, fact in enumerate(ordered):
+        table = draft.after.get(("table", owner_of(fact.identity))) if fact.kind == "column" else None
+        parents = table.properties.get("inherits", ()) if table and fact.properties.get("inherited") else ()
+        keys = [("column", f"{parent}.{own_name(fact.identity)}") for parent in parents]
+        later = [key for key in keys if places.get(key, -1) > number]
+        if later:
+            waiting.setdefault(max(later, key=lambda key: places[key]), []).append(fact)
+            continue
+        found.append(fact)
+        freed = waiting.pop((fact.kind, fact.identity), [])
+        while freed:
+            one = freed.pop(0)
+            found.append(one)
+            freed += waiting.pop((one.kind, one.identity), [])
+    return found
 
 
 def _drop(fact: Fact, facts: ByKey) -> str | None:

@@ -54,6 +54,7 @@ def must_be_replaced(draft: Draft, key: Key) -> bool:
 def find_replaced(draft: Draft) -> None:
     """Find all that has to be dropped and made again: what cannot be altered, and what depends on that."""
     draft.replaced = {key for key in draft.changed if must_be_replaced(draft, key)}
+    draft.replaced |= {key for key in draft.before if key[0] == "index" and _gets_its_constraint_again(draft, key)}
     draft.replaced |= {key for key in draft.made_anew if key in draft.after and key[0] in REPLACEABLE}
     retyped = draft.retyped | {
         key for key in draft.changed if key[0] == "column" and _type(draft.before[key]) != _type(draft.after[key])
@@ -73,6 +74,16 @@ def find_replaced(draft: Draft) -> None:
         if more <= draft.replaced:
             return
         draft.replaced |= more
+
+
+def _gets_its_constraint_again(draft: Draft, index: Key) -> bool:
+    """Whether an index stands alone that was a constraint's: it comes with that again, and is in its way."""
+    was, now = draft.before[index], draft.after.get(index)
+    return (
+        now is not None
+        and backing_constraint(was, draft.before) in draft.missing
+        and backing_constraint(now, draft.after) is None
+    )
 
 
 def _needing_dropped(draft: Draft) -> set[Key]:

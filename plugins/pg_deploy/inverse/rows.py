@@ -22,6 +22,7 @@ _COUNTED_AS = {
     # To another partition a row goes by being deleted and inserted.
     "UpdateStmt": frozenset({"updated", "deleted"}),
     "DeleteStmt": frozenset({"deleted"}),
+    "MergeStmt": frozenset({"inserted", "updated", "deleted"}),
 }
 
 
@@ -129,6 +130,11 @@ def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], n
                 for written in _anew(name, stmt, new)
             ]
             new.read(name, stmt)
+            continue
+        if name == "TruncateStmt" and stmt.get("behavior") != "DROP_CASCADE":
+            emptied = [_name(fields(each.get("RangeVar"))) for each in items(stmt.get("relations"))]
+            left = [each for each in emptied if ("table", each) not in new]
+            found += [RowChange(statement.line, statement.summary, each) for each in left]
             continue
         target = fields(stmt.get("relation"))
         table = _name(target)

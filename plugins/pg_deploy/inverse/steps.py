@@ -114,8 +114,8 @@ def _constraints(places: _Places, draft: Draft) -> Iterable[tuple[int, int]]:
         if kind == "column":
             columns.setdefault(owner_of(identity), []).extend(numbers)
     for key, numbers in places.joins.items():
-        # A table that joins must have columns like its parent's: those are as they were first.
-        for parent in draft.before[key].properties.get("inherits", ()):
+        # A table that joins must have columns like its parent's, which follow those of its own: they are as they were first.
+        for parent in _ancestors(key, draft):
             yield from ((first, number) for first in columns.get(str(parent), ()) for number in numbers)
     for key, numbers in places.releases.items():
         yield from ((number, second) for second in places.alters.get(key, ()) for number in numbers)
@@ -133,3 +133,13 @@ def _carrier(key: Key, draft: Draft) -> Key:
             if (kind, relation) in draft.dropped:
                 return (kind, relation)
     return key
+
+
+def _ancestors(table: Key, draft: Draft) -> Iterable[str]:
+    """What a table inherited from before, at any distance."""
+    waiting = [str(parent) for parent in draft.before[table].properties.get("inherits", ())]
+    while waiting:
+        parent = waiting.pop()
+        yield parent
+        found = draft.before.get(("table", parent))
+        waiting += [str(each) for each in found.properties.get("inherits", ())] if found else []
