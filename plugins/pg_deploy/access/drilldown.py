@@ -169,7 +169,8 @@ class Drill:
             sentence = f"{who} {can} {words(commands)} rows of {in_quotes(table)} with {_listed(keys, number)}{why}"
         else:
             can = "can now" if direction == "gained" else "can no longer"
-            sentence = f"{who} {can} {words(commands)} {number} rows of {in_quotes(table)} ({', '.join(keys)}{_more(number, SHOWN)}){why}"
+            rows = f"{number} row{'' if number == 1 else 's'} of {in_quotes(table)}"
+            sentence = f"{who} {can} {words(commands)} {rows} ({', '.join(keys)}{_more(number, SHOWN)}){why}"
         return RowDifference(
             table=table,
             role=role,

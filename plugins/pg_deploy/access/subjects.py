@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
 from pg_deploy.access.api import Api
-from pg_deploy.access.witnesses import NO_CONSTANTS, Constants, texts_near
+from pg_deploy.access.witnesses import NO_CONSTANTS, Constants, nested, texts_near
 from pg_deploy.session import Connection
 
 USERS = "users"
@@ -20,6 +20,10 @@ OWN = "as the role itself"
 MADE = "claims and settings made from what the policies compare with"
 MOST_MADE = 300
 """Sessions of a role that are made from constants, at most."""
+MOST_INSIDE = 10
+"""Values of a kind that are put at a path into a setting that is read as JSON."""
+MOST_ALIKE = 6
+"""Values that occur, of which others are made that some comparison takes for the same."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 NOBODY = "ffffffff-ffff-4fff-bfff-fffffffffffe"
@@ -113,6 +117,10 @@ def _made(
     for name in nothing:
         for text in [*occurring[:MOST_MADE], *told[:60]]:
             add(bases[0], {name: text}, f"{role} with {name} = '{text}'")
+    # As PostgREST hands on a request's headers and cookies.
+    for name, path in product(nothing, constants.paths):
+        for text in [*occurring[:MOST_INSIDE], *told[:MOST_INSIDE]]:
+            add(bases[0], {name: json.dumps(nested(path, text))}, f"{role} with {name} = {_said(path, text)}")
     own: list[object] = [*told[:12], True, False, *constants.numbers[:3]]
     if role == api.signed_in:
         # somebody whom a predicate names, and who is no user yet
@@ -127,6 +135,8 @@ def _made(
         for value in own:
             for base in bases:
                 add(_with(base, path, value), {}, f"{role} with {_said(path, value)}{_who(base)}")
+        for occurs in _alike(occurring) if path != ("sub",) else ():
+            add(_with(bases[0], path, occurs), {}, f"{role} with {_said(path, occurs)}")
         for occurs in occurring[: 4 * share if path == ("sub",) else share]:
             add(_with(bases[0], path, occurs), {}, f"{role} with {_said(path, occurs)}")
     for path in paths:
@@ -136,6 +146,13 @@ def _made(
                     given = _with(_with(bases[0], path, one), other, second)
                     add(given, {}, f"{role} with {_said(path, one)} and {_said(other, second)}")
     return list(found.values())[:MOST_MADE]
+
+
+def _alike(values: Sequence[str]) -> Iterator[str]:
+    """Texts that a comparison of another kind takes for a value that occurs: in other case, as the domain of an address, longer."""
+    words = [value for value in values if any(letter.isalpha() for letter in value)]
+    for value in [value for value in words if not _UUID.fullmatch(value)][:MOST_ALIKE]:
+        yield from (value.swapcase(), f"x@{value}", f"{value}x", f"x{value}")
 
 
 def _who(base: Mapping[str, object]) -> str:
