@@ -137,20 +137,14 @@ def _add_firing_of_clones(draft: Draft, trigger: Fact) -> None:
     waiting = [trigger]
     while waiting:
         parent = waiting.pop()
-        for key, clone in sorted(draft.before.items()):
-            table = draft.before.get(("table", owner_of(key[1]))) if key[0] == "trigger" else None
-            if (
-                table is None
-                or own_name(key[1]) != own_name(parent.identity)
-                or "partition bound" not in table.properties
-            ):
+        for heir in draft.heirs_before.get(owner_of(parent.identity), ()):
+            clone = draft.before.get(("trigger", f"{heir}.{own_name(parent.identity)}"))
+            if clone is None or "partition bound" not in draft.before["table", heir].properties:
                 continue
-            if owner_of(parent.identity) in table.properties.get("inherits", ()):
-                waiting.append(clone)
-                if clone.properties.get("fires") != parent.properties.get("fires"):
-                    verb = _FIRES.get(str(clone.properties.get("fires")), "enable")
-                    statement = f"alter table {owner_of(key[1])} {verb} trigger {own_name(key[1])}"
-                    draft.add(Phase.CREATE, statement, makes=True)
+            waiting.append(clone)
+            if clone.properties.get("fires") != parent.properties.get("fires"):
+                verb = _FIRES.get(str(clone.properties.get("fires")), "enable")
+                draft.add(Phase.CREATE, f"alter table {heir} {verb} trigger {own_name(clone.identity)}", makes=True)
 
 
 def _table_of(index: Fact, draft: Draft) -> Mapping[str, Any]:

@@ -158,11 +158,12 @@ class Draft:
     @cached_property
     def heirs(self) -> Mapping[str, list[str]]:
         """By table, those that inherit it or are its partitions, now."""
-        found: dict[str, list[str]] = {}
-        for key, fact in sorted(self.after.items()):
-            for parent in fact.properties.get("inherits", ()) if key[0] in ("table", "foreign table") else ():
-                found.setdefault(str(parent), []).append(key[1])
-        return found
+        return _heirs(self.after)
+
+    @cached_property
+    def heirs_before(self) -> Mapping[str, list[str]]:
+        """The same, before."""
+        return _heirs(self.before)
 
     def is_made_relation(self, identity: str) -> bool:
         """Whether that relation is made again."""
@@ -175,6 +176,14 @@ class Draft:
     def relation_kind(self, identity: str, facts: ByKey) -> str | None:
         """What kind of relation that name is in `facts`, if any."""
         return next((kind for kind in RELATIONS if (kind, identity) in facts), None)
+
+
+def _heirs(facts: ByKey) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key, fact in sorted(facts.items()):
+        for parent in fact.properties.get("inherits", ()) if key[0] in ("table", "foreign table") else ():
+            found.setdefault(str(parent), []).append(key[1])
+    return found
 
 
 def _columns(facts: ByKey) -> dict[str, list[Fact]]:
