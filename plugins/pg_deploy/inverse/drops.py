@@ -42,9 +42,13 @@ def add_drops(draft: Draft) -> None:
     for key, fact in dropped.items():
         if key not in alone_dropped and (relation := relation_of(fact)):
             parts.setdefault(relation, []).append(fact)
+        if key not in alone_dropped and (column := _owner_of_sequence(fact)):
+            # It goes with its column, or with the table of that: what else draws from it goes before.
+            parts.setdefault(column, []).append(fact)
+            parts.setdefault(owner_of(column), []).append(fact)
 
     def parts_of(fact: Fact) -> tuple[Fact, ...]:
-        return tuple(parts.get(fact.identity, ())) if fact.kind in RELATIONS else ()
+        return tuple(parts.get(fact.identity, ())) if fact.kind in (*RELATIONS, "column") else ()
 
     needs = draft.needs_after.of
     if need_each_other(nodes, needs, parts_of):
@@ -153,13 +157,18 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
     if fact.kind == "trigger":
         return _is_clone(fact, draft)
     if fact.kind == "sequence":
-        owner = str(properties.get("owned by", "")).removesuffix(" (identity)")
+        owner = _owner_of_sequence(fact)
         if not owner:
             return False
         identity_ends = str(properties["owned by"]).endswith(" (identity)")
         gone = ("column", owner) in draft.dropped or draft.is_dropped_relation(owner_of(owner))
         return gone or identity_ends
     return False
+
+
+def _owner_of_sequence(fact: Fact) -> str:
+    """The column that a sequence belongs to; empty of anything else."""
+    return str(fact.properties.get("owned by", "")).removesuffix(" (identity)") if fact.kind == "sequence" else ""
 
 
 def _is_of_type(table: str, draft: Draft) -> bool:
