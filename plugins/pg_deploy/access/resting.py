@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pg_deploy.access.change import words
 from pg_deploy.access.closure import ROUTINES, closure_of
 from pg_deploy.catalog.reader import Facts
 
@@ -24,4 +25,4 @@ def what_rests_on(name: str, facts: Facts) -> str:
     shown = [f"{kind} {identity}" for kind, identity in found[:_SHOWN]]
     if len(found) > _SHOWN:
         shown.append(f"{len(found) - _SHOWN} more")
-    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
+    return words(shown) if shown else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
@@ -13,7 +12,7 @@ from pg_deploy.inverse.columns import add_column, add_view_column
 from pg_deploy.inverse.creates import create
 from pg_deploy.inverse.definitions import option_changes
 from pg_deploy.inverse.model import RELATIONS, Draft, Key, Phase
-from pg_deploy.inverse.names import identifier, literal, own_name, owner_of, role
+from pg_deploy.inverse.names import INDEX_STORAGE, identifier, literal, own_name, owner_of, role
 from pg_deploy.inverse.order import relation_of
 from pg_deploy.inverse.publications import add_publication
 from pg_deploy.inverse.tables import add_relation
@@ -291,7 +290,7 @@ def _add_storage(draft: Draft, index: str, before: str, after: str) -> None:
 
 
 def _storage(definition: str) -> dict[str, str]:
-    found = re.search(r" WITH \((.*?)\)", definition)
+    found = INDEX_STORAGE.search(definition)
     pairs = (each.split("=", 1) for each in found[1].split(", ")) if found else ()
     return {name.strip(): value.strip() for name, value in pairs}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from pg_deploy.inverse.columns import add_generated_column, add_view_columns
 from pg_deploy.inverse.definitions import add_last_foreign_column, create_more, create_range
 from pg_deploy.inverse.drops import backing_constraint, comes_before_joining, rejoins
 from pg_deploy.inverse.model import ByKey, Draft, Phase
-from pg_deploy.inverse.names import identifier, literal, own_name, owner_of, role, storage_options
+from pg_deploy.inverse.names import INDEX_STORAGE, identifier, literal, own_name, owner_of, role, storage_options
 from pg_deploy.inverse.order import needed_first, relation_of
 from pg_deploy.inverse.sequences import add_sequence
 
@@ -25,8 +24,6 @@ _FIRES = {
     "on replica": "enable replica",
     "always": "enable always",
 }
-
-_STORAGE = re.compile(r" WITH \(([^)]*)\)")
 
 
 def add_creates(draft: Draft) -> None:
@@ -112,7 +109,7 @@ def _add_marks(draft: Draft, fact: Fact) -> None:
     index = draft.before.get(("index", f"{owner_of(owner_of(fact.identity))}.{own_name(fact.identity)}"))
     if index is None or relation_of(index) != owner_of(fact.identity):
         return
-    options = _STORAGE.search(str(index.properties["definition"]))
+    options = INDEX_STORAGE.search(str(index.properties["definition"]))
     if options and "attached to" not in index.properties and "partition key" not in _table_of(index, draft):
         # The definition of a constraint holds none.
         draft.add(Phase.CREATE, f"alter index {index.identity} set ({options[1]})")

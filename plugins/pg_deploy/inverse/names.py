@@ -11,6 +11,9 @@ from pglast.keywords import COL_NAME_KEYWORDS, RESERVED_KEYWORDS, TYPE_FUNC_NAME
 HERE = "\0"
 """Stands for the database at hand in a statement: no name holds it."""
 
+INDEX_STORAGE = re.compile(r" WITH \(([^)]*)\)")
+"""The storage parameters in an index's definition."""
+
 _PART = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 _KEYWORDS = frozenset(RESERVED_KEYWORDS) | frozenset(COL_NAME_KEYWORDS) | frozenset(TYPE_FUNC_NAME_KEYWORDS)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.drops import backing_constraint, detached
 from pg_deploy.inverse.model import Draft, Key, Phase
-from pg_deploy.inverse.names import own_name, owner_of
+from pg_deploy.inverse.names import INDEX_STORAGE, own_name, owner_of
 from pg_deploy.inverse.order import mentions, relation_of
 
 REPLACEABLE = frozenset({
@@ -167,7 +166,7 @@ def _type(fact: Fact) -> tuple[object, object]:
 
 def _base(properties: Mapping[str, Any]) -> str:
     """An index's definition without its storage parameters."""
-    return re.sub(r" WITH \([^)]*\)", "", str(properties["definition"]))
+    return INDEX_STORAGE.sub("", str(properties["definition"]))
 
 
 def _head(fact: Fact) -> str:

@@ -19,6 +19,9 @@ _CALLED = {
     re.compile(r"(\w+\.)?dblink(_exec|_send_query)?|net\.http_\w+"): "what another server holds",
 }
 
+_MAY_REACH = re.compile(r"system|database|replication|dblink|http", re.IGNORECASE)
+"""One of these words is in each statement that counts: most texts, which may be megabytes, hold none and are not parsed again."""
+
 
 def left_alone(sql: str, rollback: str | None, database: str, wrote: Wrote | None = None) -> tuple[str, ...]:
     """One sentence for each statement of a migration that changed something outside of `database`, and for large objects.
@@ -39,7 +42,7 @@ def left_alone(sql: str, rollback: str | None, database: str, wrote: Wrote | Non
 
 
 def _found(sql: str, database: str) -> Iterator[tuple[int, str, str]]:
-    for statement in split(sql, file="migration") if sql.strip() else ():
+    for statement in split(sql, file="migration") if _MAY_REACH.search(sql) else ():
         (raw,) = parse(statement.brief, file="migration")
         name, stmt = opened(raw.tree)
         things = {
