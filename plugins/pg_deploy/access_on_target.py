@@ -65,7 +65,7 @@ def ask_target(
         return None
     kept = evidence.of_attempt(job.ledger, attempt.id, LIVE_BEFORE)
     try:
-        with job.target.session(f"access {migration.version}") as connection:
+        with job.guard.session(f"access {migration.version}") as connection:
             api = api_of(*facts)
             if not api.roles:
                 return None

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from weakref import WeakKeyDictionary
 
 import psycopg
 import psycopg.conninfo
@@ -51,14 +52,13 @@ KEPT_ALIVE_IN_SERVER = (
 """The same on the server's side, as the option of a program that is no session of ours."""
 
 # Whatever a version knows that ends a statement, a transaction or a session after a time, by the server's own list.
-_NO_TIMEOUT = (
-    "(select pg_catalog.count(pg_catalog.set_config(s.name, '0', false)) from pg_catalog.pg_settings s"
+_TIMEOUTS = (
+    "select pg_catalog.array_agg(s.name) from pg_catalog.pg_settings s"
     " where s.context = 'user' and s.vartype = 'integer' and s.unit in ('ms', 's', 'min') and s.min_val = '0'"
-    " and s.name like '%\\_timeout' and s.name not like '%.%' and s.name <> 'tcp_user_timeout')"
+    " and s.name like '%\\_timeout' and s.name not like '%.%' and s.name <> 'tcp_user_timeout'"
 )
 _SET_UP = (
-    f"select {_NO_TIMEOUT},"
-    " set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false),"
+    "select set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false),"
     " set_config('tcp_keepalives_count', '3', false),"
     f" set_config('tcp_user_timeout', '{NETWORK_TIMEOUT_S * 1000}', false),"
     # A killed client's statement ends within seconds, and its locks with it; a build says otherwise, see below.
@@ -104,7 +104,12 @@ class Target:
         deadline itself, so they start at none. Raises ConnectionFailedError, without the password.
         """
         connection = self.connect_plain(purpose)
-        connection.execute(_set_up(theirs).encode())
+        found = connection.execute((_REMEMBER + _TIMEOUTS).encode())
+        while found.nextset():
+            pass
+        names = (found.fetchone() or ([],))[0]
+        _no_timeout[connection] = "".join(f"set {name} = 0; " for name in names)
+        connection.execute(_set_up(connection, theirs).encode())
         return connection
 
     def made_new(self, connection: Connection, purpose: str, *, theirs: bool = False) -> bool:
@@ -113,7 +118,8 @@ class Target:
             if not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
                 name = sql.Literal(_application_name(purpose)).as_bytes(connection)
                 named = b"; select pg_catalog.set_config('application_name', %s, false)" % name
-                connection.execute(b"%s; %s%s" % (_DISCARD_ALL, _set_up(theirs).encode(), named))
+                set_up = (_REMEMBER + _set_up(connection, theirs)).encode()
+                connection.execute(b"%s; %s%s" % (_DISCARD_ALL, set_up, named))
                 return True
         except psycopg.Error:
             pass
@@ -183,8 +189,12 @@ def lent(connection: Connection, kept: list[Connection] | None) -> Iterator[None
         kept.append(connection)
 
 
-def _set_up(theirs: bool) -> str:
-    return _REMEMBER + _SET_UP + (_THEIRS if theirs else "")
+_no_timeout: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()
+"""What sets a session's timeouts to none. The server's list takes longer to read than all else that makes a session new."""
+
+
+def _set_up(connection: Connection, theirs: bool) -> str:
+    return _no_timeout[connection] + _SET_UP + (_THEIRS if theirs else "")
 
 
 @contextmanager

@@ -48,11 +48,12 @@ def verify(job: Job, migration: Migration) -> Attempt:
             failures += _verify_benchmarks(job, connection, current, migration, before)
         after = job.guard.read_facts("all" if job.on_copy or migration.rollback is None else "held")
         found = job.lints(connection, after)
-    failures += _verify_lints(job, current, migration, found, before, after)
+    was = job.snapshot_of(current, "before")
+    failures += _verify_lints(job, current, migration, found, before, (was, after))
     job.keep_snapshot(current, "after", after)
     if not job.on_copy:
         # In a rehearsal the whole proof is made instead, of two databases.
-        failures += _verify_access(job, current, migration, after)
+        failures += _verify_access(job, current, migration, (was, after))
     if failures:
         error = VerificationFailedError(migration.stem, failures, on_copy=job.on_copy)
         job.ledger.execute("update deploy_ledger.attempt set error = %s where id = %s", [str(error), current.id])
@@ -88,13 +89,13 @@ def _verify_lints(
     migration: Migration,
     now: Sequence[Finding],
     before: Sequence[Evidence],
-    after: Facts,
+    facts: tuple[Facts | None, Facts],
 ) -> list[str]:
     """Findings that came with the migration: all are shown; those of level error or warn fail it where it has a companion."""
     known = {(key[0], key[1]) for row in before if row.kind == LINT_BEFORE for key in row.detail["keys"]}
-    known |= _renamed(known, job.snapshot_of(current, "before"), after)
+    known |= _renamed(known, *facts)
     known |= {(allowed.lint, allowed.object) for allowed in migration.manifest.allow}
-    found = [with_what_rests_on_it(finding, after) for finding in now if finding.key not in known]
+    found = [with_what_rests_on_it(finding, facts[1]) for finding in now if finding.key not in known]
     failures: list[str] = []
     entries: list[str] = []
     for finding in found:
@@ -134,8 +135,8 @@ def _renamed(known: Iterable[tuple[str, str]], before: Facts | None, after: Fact
     return found
 
 
-def _verify_access(job: Job, current: Attempt, migration: Migration, after: Facts) -> list[str]:
-    before = job.snapshot_of(current, "before")
+def _verify_access(job: Job, current: Attempt, migration: Migration, facts: tuple[Facts | None, Facts]) -> list[str]:
+    before, after = facts
     if before is None:
         return ["access cannot be judged, because the snapshot before is missing"]
     proven = evidence.latest_of_version(
