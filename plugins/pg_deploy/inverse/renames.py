@@ -29,7 +29,9 @@ _PLAIN = (
     "type", "collation", "conversion", "statistics", "text search configuration", "text search dictionary",
     "text search parser", "text search template",
 )  # fmt: skip
-_NEVER = ("operator", "cast", "extension", "access method")
+_OF_TYPES = (*_ROUTINES, "operator")
+"""Their names hold the types of what they take."""
+_NEVER = ("cast", "extension", "access method")
 """Their names do not change, or an extension decides them."""
 
 
@@ -89,7 +91,7 @@ class _Names:
         moved = dict(self._moved_extensions())
         # One frees the name that something else is to get, or waits for its own to be free.
         multiranges = dict(self._multiranges())
-        for kinds in (_RELATION_LIKE, (*_PLAIN, *_USING, *_GLOBAL[2:]), _ROUTINES):
+        for kinds in (_RELATION_LIKE, (*_PLAIN, *_USING, *_GLOBAL[2:]), _OF_TYPES):
             self._level(kinds)
         for kind in ON_RELATION:
             self._level((kind,))
@@ -100,8 +102,8 @@ class _Names:
         was = _objects(self.before).keys
         for address, key in first.items():
             # Its name holds those of types, which are the old ones again.
-            if key[0] in (*_ROUTINES, "operator", "cast") and address in was and was[address][0] == key[0]:
-                self.now[address] = was[address]
+            if key[0] in (*_OF_TYPES, "cast") and address in was and was[address][0] == key[0]:
+                self.now[address] = was[address] if key[0] == "cast" else self._of_old_types(address)
         changed = {first[address]: key for address, key in self.now.items() if first[address] != key} | multiranges
         wording = Wording(changed, self.after)
         facts, keys = {}, dict(changed)
@@ -189,6 +191,10 @@ class _Names:
                     chain.pop()
                 elif occupant in waiting and occupant not in chain:
                     chain.append(occupant)
+                elif self.now[address][0] == "operator":
+                    # No statement gives an operator another name: it is dropped, and made where it was.
+                    waiting.discard(address)
+                    chain.pop()
                 else:
                     self._step_aside(occupant)
 
@@ -252,6 +258,8 @@ class _Names:
         for other in carried:
             if self._has(self._in_schema(other, schema), other):
                 self._step_aside(other)
+        if kind in _OF_TYPES:
+            identity = self._of_old_types(address)[1]
         self.statements.append(f"alter {_words(kind, identity, self._fact(address))} set schema {schema}")
         self._call(address, self._in_schema(address, schema))
         for other in carried:
@@ -278,8 +286,7 @@ class _Names:
         kind, identity = self.now[address]
         fact = self._fact(address)
         if kind in _ROUTINES and address in self.pairs:
-            # Its arguments' types have their old names again.
-            identity = f"{identity.split('(', 1)[0]}({self.pairs[address][1][1].split('(', 1)[1]}"
+            identity = self._of_old_types(address)[1]
         of_domain = ("type", owner_of(_objects(self.after).keys[address][1])) in self.after.by_key
         self.statements.append(f"alter {_renaming(kind, identity, own, fact, of_domain)}")
         heirs = tuple(self._heirs(address)) if kind in ("column", "constraint", "trigger") else ()
@@ -287,6 +294,11 @@ class _Names:
             for other in (each, self._twin(each)):
                 if other is not None:
                     self._call(other, (self.now[other][0], _with_own(*self.now[other], own)))
+
+    def _of_old_types(self, address: Address) -> Key:
+        """What it is called at the moment, once the types of its arguments have their old names again."""
+        kind, identity = self.now[address]
+        return kind, f"{identity.split('(', 1)[0]}({self.pairs[address][1][1].split('(', 1)[1]}"
 
     def _twin(self, address: Address) -> Address | None:
         """What is renamed with it: a constraint's index, an index's constraint."""
@@ -383,7 +395,7 @@ def _split(identity: str) -> list[str]:
 
 def _own(key: Key) -> str:
     kind, identity = key
-    if kind in _ROUTINES:
+    if kind in _OF_TYPES:
         return own_name(identity.split("(", 1)[0])
     if kind in _USING:
         return own_name(identity.split(" using ", 1)[0])

@@ -51,6 +51,7 @@ class Wording:
         self.needs: dict[Key, set[Key]] = {}
         self.schemas = {now: then for (kind, now), (_, then) in changed.items() if kind == "schema"}
         self.alone = [(kind, now, then) for (kind, now), (_, then) in changed.items() if kind in _OF_NO_SCHEMA]
+        self.operators = _operators(changed, after)
         self.columns: dict[str, dict[str, str]] = {}
         self.heads: dict[str, str] = {}
         for (kind, now), (_, then) in changed.items():
@@ -177,7 +178,29 @@ class Wording:
                 pieces[0] = heads.get(pieces[0], pieces[0])
             return ".".join(pieces)
 
-        return _TOKEN.sub(new, text)
+        return self._operators_named(_TOKEN.sub(new, text), own)
+
+    def _operators_named(self, text: str, own: Key) -> str:
+        """The text with operators in their schemas of then."""
+        for name, keys in self.operators.items():
+            if name in text:
+
+                def then(found: re.Match[str], keys: list[Key] = keys) -> str:
+                    meant = self._operator_meant(keys, found["operands"] or "", own)
+                    return f"{meant or found['name']}{found['operands'] or ''}"
+
+                pattern = rf"(?<![\w$\".])(?P<name>{re.escape(name)})(?![+*/<>=~!@#%^&|`?-])(?P<operands>\([^()]*\))?"
+                text = re.sub(pattern, then, text)
+        return text
+
+    def _operator_meant(self, keys: list[Key], operands: str, own: Key) -> str | None:
+        """Which of those of one name is meant, as it is called then: that of the operands beside it, or what `own` needs."""
+        named = operands.replace("pg_catalog.", "")
+        needed = self.needs.get(own, set())
+        meant = [key for key in keys if named and key[1].endswith(named)] or [key for key in keys if key in needed]
+        if not meant and all(key in self.changed for key in keys):
+            meant = keys
+        return self.changed[meant[0]][1].split("(")[0] if meant and meant[0] in self.changed else None
 
     def _qualified(self, token: str, own: Key, after: str = "", *, is_literal: bool = False) -> str | None:
         pieces = parts(token)
@@ -236,6 +259,20 @@ def _called(changed: Mapping[Key, Key], after: Facts) -> dict[str, tuple[Key, ..
         if _has_name(key) and _base(key) in names:
             found.setdefault(_base(key), []).append(key)
     return {name: tuple(keys) for name, keys in found.items()}
+
+
+def _operators(changed: Mapping[Key, Key], after: Facts) -> dict[str, list[Key]]:
+    """Each operator's name of which one is called otherwise then, and all that have it: an operator may stand for many operands."""
+    names = {
+        now[1].split("(")[0]
+        for now, then in changed.items()
+        if now[0] == "operator" and now[1].split("(")[0] != then[1].split("(")[0]
+    }
+    found: dict[str, list[Key]] = {name: [] for name in sorted(names)}
+    for key in sorted(after.by_key):
+        if key[0] == "operator" and (name := key[1].split("(")[0]) in found:
+            found[name].append(key)
+    return found
 
 
 def _has_name(key: Key) -> bool:
