@@ -105,8 +105,12 @@ demo-admin-url: venv ## print the demo target's URL for the superuser
 
 # One more than there are cores: a test waits for its server a fifth of its time.
 .PHONY: test
-test: test-packages demo-packages ## run the tests
-	@$(python) -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
+test: test-packages demo-packages ## run the tests; ARGS='-k statements': what pytest is told besides
+	@$(python) -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+.PHONY: quick
+quick: venv ## run the tests that need no server (seconds)
+	@$(python) -m pytest --quick $(ARGS)
 
 .PHONY: acceptance
 acceptance: private export FOLDERS := $(FOLDERS)

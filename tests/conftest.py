@@ -8,6 +8,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import psycopg
 import pytest
@@ -87,7 +88,38 @@ def empty_database(demo_cluster: cluster.Cluster, request: pytest.FixtureRequest
     cluster.drop(demo_cluster, name)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# A test that uses one of these starts a server, directly or through what it uses.
+_SERVERS = frozenset(
+    [
+        "catalog_server",
+        "demo_directory",
+        "home",
+        "launcher",
+        "newer",
+        "own",
+        "primary",
+        "restored",
+        "server",
+        "shadowed",
+        "site",
+        "two_clusters",
+    ]
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make quick` runs what needs no server."""
+    parser.addoption("--quick", action="store_true", help="only the tests that need no server")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What only needs servers is not even imported for a quick run: it brings Airflow."""
+    whole = {"dags", "demo", "faults", "migrations", "servers", "ui"}
+    parts = collection_path.relative_to(Path(__file__).parent).parts
+    return True if config.getoption("quick") and whole & set(parts[:1]) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Long files first: begun last, one of them would keep one of two processes busy while the other waits."""
     first = ("dags", "ui", "launch", "faults", "migrations")
     root = Path(__file__).parent
@@ -97,3 +129,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return first.index(part) if part in first else len(first)
 
     items.sort(key=rank)
+    for item in items:
+        if item.get_closest_marker("acceptance") or item.get_closest_marker("faults"):
+            item.add_marker(pytest.mark.timeout(3600))
+    if config.getoption("quick"):
+        needing = {item for item in items if item.get_closest_marker("server") or _SERVERS & set(item.fixturenames)}
+        items[:] = [item for item in items if item not in needing]
+        config.hook.pytest_deselected(items=list(needing))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_server_in_quick_tests(request: pytest.FixtureRequest) -> None:
+    """Whoever connects all the same is told where the test belongs."""
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        pytest.fail("it asks a server: use a fixture of tests.conftest._SERVERS, or mark it with pytest.mark.server")
+
+    if request.config.getoption("quick"):
+        for owner in (psycopg, psycopg.Connection, psycopg.AsyncConnection):
+            owner.connect = refuse

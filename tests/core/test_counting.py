@@ -10,6 +10,7 @@ from pg_deploy.execution.counting import count_from_none
 from tests.servers.server import running
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("name", ["own", pytest.param("14", marks=pytest.mark.acceptance)])
 def test_a_transaction_is_not_blamed_for_what_its_session_wrote_before(name: str) -> None:
     """Else a migration is rolled back for rows that a benchmark wrote in the same session, and rolled back itself."""

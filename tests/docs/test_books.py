@@ -15,7 +15,20 @@ MAP = CHECKOUT / "docs" / "guide-map.md"
 
 # Beside what is in blocks: tests/docs/test_commands.py begins with two of them, the others are or make the tests.
 RUN_OTHERWISE = frozenset(
-    {"reset", "help", "acceptance", "faults", "bench", "assets", "screenshots", "undo-cases", "access-cases", "mutants"}
+    {
+        "reset",
+        "help",
+        "quick",
+        "lint",
+        "acceptance",
+        "faults",
+        "bench",
+        "assets",
+        "screenshots",
+        "undo-cases",
+        "access-cases",
+        "mutants",
+    }
 )
 _COMMAND = re.compile(r"^(?:    )? *(?:make|psql|docker|docker-compose|createdb|pg_restore|cp|airflow) ", re.MULTILINE)
 
@@ -99,8 +112,21 @@ def test_every_link_and_every_decision_leads_somewhere() -> None:
 
 def test_no_two_decisions_have_one_number() -> None:
     """What is quoted by its number must be one."""
-    numbers = [path.name[:4] for path in (CHECKOUT / "docs" / "decisions").glob("*.md")]
+    numbers = [path.name[:4] for path in (CHECKOUT / "docs" / "decisions").glob("[0-9]*.md")]
     assert len(numbers) == len(set(numbers))
+
+
+def test_the_index_of_decisions_names_each_once_by_its_title() -> None:
+    """Whoever looks for a reason looks there."""
+    folder = CHECKOUT / "docs" / "decisions"
+    named = re.findall(
+        r"^- \[(\d{4})\]\((\S+)\) (.+)$", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    titles = {}
+    for path in folder.glob("[0-9]*.md"):
+        title = re.sub(r"^# (?:\d{4}:? )?", "", path.read_text(encoding="utf-8").splitlines()[0])
+        titles[path.name[:4], path.name] = title[0].upper() + title[1:]
+    assert sorted(named) == sorted((*key, title) for key, title in titles.items())
 
 
 def test_every_line_of_the_guide_names_a_test_that_exists_or_says_why_it_is_outside() -> None:

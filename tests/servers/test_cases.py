@@ -15,6 +15,8 @@ from tests.core.working import working_on
 from tests.migrations.runner import state
 from tests.servers.server import bootstrap, fill, running
 
+pytestmark = pytest.mark.server
+
 CASES = PROJECT / "tests" / "cases" / "servers"
 
 
