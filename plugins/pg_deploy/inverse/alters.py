@@ -173,7 +173,8 @@ def _add_composite(draft: Draft, key: Key, before: list[str], after: list[str]) 
         for each in reversed(after[len(before) :]):
             draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}{cascade}")
         for old, new in renamed:
-            draft.add(Phase.ALTER, f"{alter} rename attribute {_first_word(new)} to {_first_word(old)}{cascade}")
+            # Before anything that names it by its old name is made again.
+            draft.add(Phase.RENAME, f"{alter} rename attribute {_first_word(new)} to {_first_word(old)}{cascade}")
         return
     if used:
         draft.refuse(key, "an attribute was dropped or changed, with its values")

@@ -8,7 +8,7 @@ import re
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.definitions import option_changes
 from pg_deploy.inverse.drops import attached
-from pg_deploy.inverse.model import Draft, Phase
+from pg_deploy.inverse.model import Draft, Key, Phase
 from pg_deploy.inverse.names import identifier, own_name, owner_of, storage_options
 from pg_deploy.inverse.sequences import position, sequence_options
 
@@ -36,9 +36,11 @@ def add_column(draft: Draft, old: Fact, new: Fact) -> None:
     if before.get("inherited") == "only" and "inherited" in differs and not attached(draft, table):
         draft.refuse(key, f"{table} no longer inherited it and holds it by itself since: no statement takes that back")
         return
-    if (reason := _generated_differs(draft, old, new)) is not None:
-        if reason:
-            draft.refuse(key, reason)
+    if _generated_differs(draft, old, new):
+        if "generated" in before:
+            draft.refuse(key, why_not_generated_again(draft, old))
+        else:
+            draft.refuse(key, "it became a generated column, and the values that it held before are not known")
         return
     if unknown := differs - _HANDLED:
         draft.refuse(key, f"its {', '.join(sorted(unknown))} changed")
@@ -125,11 +127,22 @@ def add_view_columns(draft: Draft, view: Fact) -> None:
         add_view_column(draft, old, Fact(old.kind, old.identity, json.dumps(plain), old.scope))
 
 
+def add_options_anew(draft: Draft, old: Fact) -> None:
+    """How a column that is made again was stored and looked at."""
+    plain = {name: old.properties[name] for name in ("type", "position")}
+    alter = f"alter table {owner_of(old.identity)} alter column {own_name(old.identity)}"
+    add_column_options(
+        draft, alter, old, Fact(old.kind, old.identity, json.dumps(plain), old.scope), set(old.properties)
+    )
+
+
 def add_generated_column(fact: Fact, draft: Draft) -> str | None:
     """The statement that adds a generated column at the end again: its values follow from the others."""
     p = fact.properties
     table = owner_of(fact.identity)
     if "generated" not in p or draft.relation_kind(table, draft.before) != "table" or not _is_last(draft, fact):
+        return None
+    if _column_holding(table, draft):
         return None
     collate = f" collate {p['collation']}" if "collation" in p else ""
     not_null = " not null" if p.get("not null") else ""
@@ -137,34 +150,74 @@ def add_generated_column(fact: Fact, draft: Draft) -> str | None:
     return f"alter table {table} add column {own_name(fact.identity)} {p['type']}{collate} {generated}{not_null}"
 
 
+def why_not_generated_again(draft: Draft, fact: Fact) -> str:
+    """Why `add_generated_column` gives nothing."""
+    held = _column_holding(owner_of(fact.identity), draft) if _is_last(draft, fact) else None
+    if held:
+        return (
+            f"it is no longer generated as it was, and cannot be made again while column {held} holds rows of its table"
+        )
+    return "it is no longer generated as it was, and could be made again only behind the columns that follow it"
+
+
+def _column_holding(table: str, draft: Draft) -> str | None:
+    """A table's column with rows of that table in it, directly or within arrays, domains and composite types."""
+    types = {key[1]: fact.properties for key, fact in draft.before.items() if key[0] == "type"}
+    held, waiting = {table}, [table]
+    while waiting:
+        of = waiting.pop()
+        ends = (f" {of}", f" {of}[]")
+        more = {
+            name
+            for name, each in types.items()
+            if str(each.get("domain over", "")).removesuffix("[]") == of
+            or any(attribute.endswith(ends) for attribute in each.get("composite") or ())
+        } - held
+        held |= more
+        waiting += sorted(more)
+    return next(
+        (
+            key[1]
+            for key, fact in sorted(draft.before.items())
+            if key[0] == "column"
+            and str(fact.properties.get("type", "")).removesuffix("[]") in held
+            and ("table", owner_of(key[1])) in draft.before
+        ),
+        None,
+    )
+
+
 def _is_last(draft: Draft, fact: Fact) -> bool:
-    position = fact.properties["position"]
+    """Whether nothing stands behind a column, in its table and in those that inherit it, but what is made again itself."""
+    table, name = owner_of(fact.identity), own_name(fact.identity)
+    heirs = [draft.before.get(("column", f"{heir}.{name}")) for heir in draft.heirs_before.get(table, ())]
+    return all(
+        key in draft.missing or key in draft.remade or "generated" in draft.before[key].properties
+        for key in columns_behind(draft, fact)
+    ) and all(_is_last(draft, heir) for heir in heirs if heir is not None)
+
+
+def columns_behind(draft: Draft, fact: Fact) -> list[Key]:
+    """The columns of its relation that stood behind it, in their order."""
     columns = draft.columns_before.get(owner_of(fact.identity), ())
-    later = [(each.kind, each.identity) for each in columns if each.properties["position"] > position]
-    return all(key in draft.missing or key in draft.remade for key in later)
+    later = [each for each in columns if each.properties["position"] > fact.properties["position"]]
+    return [(each.kind, each.identity) for each in sorted(later, key=lambda each: int(each.properties["position"]))]
 
 
-def _generated_differs(draft: Draft, old: Fact, new: Fact) -> str | None:
-    """None where it does not; "" where that was seen to; else the reason why not."""
+def generated_is_made_again(draft: Draft, old: Fact, new: Fact) -> bool:
+    """Whether a generated column reads otherwise, and no statement alters it back: its values follow from the others."""
+    inherited = old.properties.get("inherited") and new.properties.get("inherited")
+    return _generated_differs(draft, old, new) and bool(inherited or add_generated_column(old, draft))
+
+
+def _generated_differs(draft: Draft, old: Fact, new: Fact) -> bool:
+    """Whether it is no longer generated as it was, or no longer plain, and nothing sets the expression."""
     before, after = old.properties, new.properties
-    same = before.get("generated") == after.get("generated")
-    if same and draft.server_version >= _SET_EXPRESSION and (old.kind, old.identity) not in draft.remade:
-        return None
-    if (
-        same
-        and ("generated" not in before or before["default"] == after["default"])
-        and ((old.kind, old.identity) not in draft.remade or "generated" not in before)
-    ):
-        return None
-    if "generated" not in before:
-        return "it became a generated column, and the values that it held before are not known"
-    if not _is_last(draft, old):
-        return "it is no longer generated as it was, and could be made again only behind the columns that follow it"
-    draft.add(Phase.DROP, f"alter table {owner_of(old.identity)} drop column {own_name(old.identity)}")
-    statement = add_generated_column(old, draft)
-    if statement:
-        draft.add(Phase.CREATE, statement, makes=True)
-    return ""
+    if "generated" in before and (old.kind, old.identity) in draft.remade:
+        return True
+    if before.get("generated") != after.get("generated"):
+        return True
+    return "generated" in before and before["default"] != after["default"] and draft.server_version < _SET_EXPRESSION
 
 
 def _add_identity(draft: Draft, old: Fact, new: Fact, alter: str) -> None:

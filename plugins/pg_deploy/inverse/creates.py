@@ -7,7 +7,12 @@ from typing import Any
 
 from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.reader import Fact
-from pg_deploy.inverse.columns import add_generated_column, add_view_columns
+from pg_deploy.inverse.columns import (
+    add_generated_column,
+    add_options_anew,
+    add_view_columns,
+    why_not_generated_again,
+)
 from pg_deploy.inverse.definitions import add_last_foreign_column, create_more, create_range
 from pg_deploy.inverse.drops import backing_constraint, comes_before_joining, rejoins
 from pg_deploy.inverse.model import ByKey, Draft, Phase
@@ -34,12 +39,14 @@ def add_creates(draft: Draft) -> None:
         draft.subject = key
         if fact.kind == "column" and (statement := add_generated_column(fact, draft)):
             draft.add(Phase.CREATE, statement, makes=True)
+            add_options_anew(draft, fact)
             continue
         if fact.kind == "column" and (statement := add_last_foreign_column(fact, draft)):
             draft.add(Phase.CREATE, statement, makes=True)
             continue
         if fact.kind in _LOST:
-            draft.refuse(key, _LOST[fact.kind])
+            generated = "generated" in fact.properties
+            draft.refuse(key, why_not_generated_again(draft, fact) if generated else _LOST[fact.kind])
             continue
         if fact.kind == "sequence":
             add_sequence(draft, fact)

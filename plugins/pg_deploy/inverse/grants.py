@@ -159,8 +159,8 @@ def _remade(draft: Draft) -> set[Key]:
 
 
 def _is_made(draft: Draft, kind: str, name: str) -> bool:
-    if kind == "column":
-        return draft.is_made_relation(owner_of(name))
+    if kind == "column" and draft.is_made_relation(owner_of(name)):
+        return True
     return (kind, name) in draft.made
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.model import Draft, Key, Phase
 from pg_deploy.inverse.names import identifier, literal
@@ -15,7 +17,7 @@ def create_publication(fact: Fact) -> tuple[str, ...]:
     what = (
         " for all tables"
         if p.get("puballtables")
-        else f" for table {', '.join(p['tables'])}"
+        else f" for table {_each_alone(p['tables'])}"
         if p.get("tables")
         else ""
     )
@@ -35,9 +37,9 @@ def add_publication(draft: Draft, old: Fact, new: Fact) -> None:
     if gone:
         dropped = [each for each in gone if ("table", _table(each)) in draft.before]
         if dropped:
-            draft.add(Phase.IN_PLACE, f"{alter} drop table {', '.join(map(_table, dropped))}")
+            draft.add(Phase.IN_PLACE, f"{alter} drop table {_each_alone(map(_table, dropped))}")
     if missing:
-        draft.add(Phase.DEFAULT_ON, f"{alter} add table {', '.join(missing)}")
+        draft.add(Phase.DEFAULT_ON, f"{alter} add table {_each_alone(missing)}")
     if _parameters(old) != _parameters(new):
         draft.add(Phase.ALTER, f"{alter} set ({_parameters(old)})")
     if before.get("owner") != after.get("owner"):
@@ -52,6 +54,11 @@ def add_publication_schemas(draft: Draft, keys: set[Key]) -> None:
             draft.add(Phase.DEFAULT_ON, f"alter publication {publication} add tables in schema {schema}")
         elif ("publication", publication) in draft.before and ("schema", schema) in draft.before:
             draft.add(Phase.IN_PLACE, f"alter publication {publication} drop tables in schema {schema}")
+
+
+def _each_alone(entries: Iterable[str]) -> str:
+    """Without `only` the tables that inherit from one would come along, and be named twice where they are members themselves."""
+    return ", ".join(f"only {entry}" for entry in entries)
 
 
 def _table(entry: str) -> str:

@@ -104,14 +104,29 @@ class _Names:
             # Its name holds those of types, which are the old ones again.
             if key[0] in (*_OF_TYPES, "cast") and address in was and was[address][0] == key[0]:
                 self.now[address] = was[address] if key[0] == "cast" else self._of_old_types(address)
-        changed = {first[address]: key for address, key in self.now.items() if first[address] != key} | multiranges
+        schemas = {
+            first[address][1] for address, key in self.now.items() if key[0] == "schema" and first[address] != key
+        }
+        # What has the same name again though its schema has another one is told apart from what follows the schema.
+        changed = {
+            first[address]: key
+            for address, key in self.now.items()
+            if first[address] != key or (key[0] not in _GLOBAL and schema_of(key[1]) in schemas)
+        } | multiranges
         wording = Wording(changed, self.after)
-        facts, keys = {}, dict(changed)
+        facts: dict[Key, Fact] = {}
+        keys = dict(changed)
+        addresses = _objects(self.after).addresses
         for key, fact in self.after.by_key.items():
-            renamed = wording.fact(fact, changed.get(key))
+            then = changed.get(key)
+            if then is not None and key[0] in _OF_TYPES and addresses.get(key) not in was:
+                # It is new, and its schema gets its old name back; so may those of its arguments' types.
+                head, operands = then[1].split("(")[0], key[1][key[1].index("(") :]
+                then = changed[key] = (key[0], head + wording.text(operands, set()))
+            renamed = wording.fact(fact, then)
             renamed = self._with_members_back(renamed, moved)
             facts[renamed.kind, renamed.identity] = renamed
-            if (renamed.kind, renamed.identity) != key:
+            if key in keys or (renamed.kind, renamed.identity) != key:
                 keys[key] = (renamed.kind, renamed.identity)
         return Renaming(self.statements, facts, keys, of_schemas)
 

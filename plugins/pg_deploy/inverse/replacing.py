@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pg_deploy.catalog.reader import Fact
+from pg_deploy.inverse.columns import columns_behind, generated_is_made_again
 from pg_deploy.inverse.drops import backing_constraint, detached
 from pg_deploy.inverse.model import Draft, Key, Phase
 from pg_deploy.inverse.names import INDEX_STORAGE, own_name, owner_of
@@ -29,6 +30,8 @@ def must_be_replaced(draft: Draft, key: Key) -> bool:
     before, after = old.properties, new.properties
     if key[0] == "sequence":
         return key in draft.remade
+    if key[0] == "column":
+        return generated_is_made_again(draft, old, new)
     if key[0] in ("function", "procedure"):
         return _head(old) != _head(new)
     if key[0] == "view":
@@ -69,6 +72,14 @@ def find_replaced(draft: Draft) -> None:
             key
             for key in draft.changed
             if key[0] in REPLACEABLE and draft.needs_before.of.get(key, set()) & draft.made and _in_place(draft, key)
+        }
+        # A column that is made again stands behind all others: those that stood behind it are made again as well.
+        more |= {
+            behind
+            for key in draft.made
+            if key[0] == "column" and "generated" in draft.before[key].properties
+            for behind in columns_behind(draft, draft.before[key])
+            if behind in draft.after and "generated" in draft.before[behind].properties
         }
         if more <= draft.replaced:
             return

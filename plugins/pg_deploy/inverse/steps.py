@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pg_deploy.inverse.drops import comes_before_joining
 from pg_deploy.inverse.model import RELATIONS, Draft, Key, Phase, Step
@@ -103,6 +104,14 @@ def _constraints(places: _Places, draft: Draft) -> Iterable[tuple[int, int]]:
             firsts = [*places.makes.get(other, ()), *places.alters.get(other, ())]
             firsts = [first for first in firsts if first not in joins]
             yield from ((first, number) for first in firsts for number in numbers)
+    positions: dict[str, list[tuple[int, list[int]]]] = {}
+    for key, numbers in places.makes.items():
+        if key[0] == "column":
+            position = int(draft.before[key].properties["position"])
+            positions.setdefault(owner_of(key[1]), []).append((position, numbers))
+    for made in positions.values():
+        for (_, firsts), (_, seconds) in pairwise(sorted(made)):
+            yield from ((first, second) for first in firsts for second in seconds)
     for key, numbers in places.alters.items():
         for other in draft.needs_before.of.get(key, ()):
             yield from ((first, number) for first in places.makes.get(other, ()) for number in numbers)
