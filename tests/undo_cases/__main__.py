@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from tests.undo_cases.case import Case, Outcome, read_case
+from tests.undo_cases.crossings import draw_crossings
 from tests.undo_cases.drawing import draw_all
 from tests.undo_cases.grammar import RULES
 from tests.undo_cases.odd_names import with_odd_names
@@ -83,6 +84,28 @@ def _sequences(cases: Sequence[Case], bindir: Path, given: argparse.Namespace) -
     return 1 if faults else 0
 
 
+def _crossings(bindir: Path, given: argparse.Namespace) -> int:
+    drawn = list(draw_crossings(given.seed, given.first, given.crossings))
+    counts: Counter[str] = Counter()
+    for case, each in zip(drawn, run_all(drawn, bindir, workers=given.workers), strict=True):
+        counts[each.verdict] += 1
+        print(each.line, flush=True)
+        if given.verbose or each.verdict == "wrong":
+            print(
+                "    " + case.migration.strip().replace("\n", "\n    "),
+                each.generated if given.verbose else "",
+                sep="\n",
+            )
+    print(
+        f"seed {given.seed}; {len(drawn)} crossings: "
+        + ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
+    )
+    few = counts["not applied"] > 0.3 * len(drawn)
+    if few:
+        print(f"only {len(drawn) - counts['not applied']} of {len(drawn)} apply")
+    return 1 if counts["wrong"] or few else 0
+
+
 def main() -> int:
     """As the module says."""
     options = argparse.ArgumentParser()
@@ -95,6 +118,9 @@ def main() -> int:
     options.add_argument(
         "--sequences", type=int, default=0, help="draw that many instead, from the cases and a grammar"
     )
+    options.add_argument(
+        "--crossings", type=int, default=0, help="draw that many dependents and changes of what they need"
+    )
     options.add_argument("--seed", default=f"{date.today():%Y%m%d}")
     options.add_argument(
         "--sets", action="store_true", help="deploy each sequence as several migrations, undo them whole"
@@ -102,6 +128,8 @@ def main() -> int:
     options.add_argument("--odd-names", action="store_true", help="under names with quotes, dots and spaces")
     options.add_argument("--first", type=int, default=0, help="the number of the first sequence")
     given = options.parse_args()
+    if given.crossings:
+        return _crossings(binaries(given.server), given)
     cases = [read_case(path) for path in sorted(given.folder.glob("*.yaml")) if given.only in path.stem]
     if given.sequences:
         return _sequences(cases, binaries(given.server), given)

@@ -10,14 +10,15 @@ import pytest
 
 from tests.undo_cases.__main__ import summary
 from tests.undo_cases.case import Case, Outcome, read_case
+from tests.undo_cases.crossings import draw_crossings
 from tests.undo_cases.drawing import Statements, draw_all
 from tests.undo_cases.grammar import PLACES, RULES
-from tests.undo_cases.pool import run_sequences
+from tests.undo_cases.pool import run_all, run_sequences
 from tests.undo_cases.sequence import Found
 from tests.undo_cases.server import binaries
 
 FOLDER = Path(__file__).resolve().parents[1] / "cases" / "ddl"
-_COUNT, _SETS = 2000, 500
+_COUNT, _SETS, _CROSSINGS = 2000, 500, 1000
 
 
 def _found(verdict: str, kind: str = "GRANT", loses: bool = False) -> Found:
@@ -81,3 +82,22 @@ def test_drawn_sets_are_undone_whole_or_refused_before_anything_is() -> None:
     assert (faults, [each.line for each in found if each.outcome.verdict == "wrong"]) == ([], []), (
         f"seed {seed}; {line}"
     )
+
+
+def test_the_same_seed_draws_the_same_crossings() -> None:
+    """Else what was found once could not be looked at again."""
+    drawn = list(draw_crossings("7", 0, 50))
+
+    assert drawn[20:30] == list(draw_crossings("7", 20, 10))
+    assert drawn != list(draw_crossings("8", 0, 50))
+
+
+@pytest.mark.acceptance
+def test_what_depends_on_what_changes_is_led_back_with_it() -> None:
+    """Else the way back of one change goes by the names that another one has given."""
+    seed = f"{date.today():%Y%m%d}"
+    found = list(run_all(draw_crossings(seed, 0, _CROSSINGS), binaries("")))
+
+    assert [each.line for each in found if each.verdict == "wrong"] == [], f"seed {seed}"
+    assert sum(each.verdict == "not applied" for each in found) < 0.3 * _CROSSINGS
+    assert sum(each.verdict == "undone" for each in found) > 0.6 * _CROSSINGS

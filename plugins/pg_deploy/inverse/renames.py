@@ -182,9 +182,9 @@ class _Names:
         same = self.before.by_key.get((fact.kind, fact.identity))
         if same is not None and fact.kind == "extension":
             return fact if same.properties["version"] != fact.properties["version"] else same
-        texts = [fact.identity, fact.definition]
-        for now, was in moved.items():
-            texts = [re.sub(rf"(?<![\w$.]){re.escape(now)}\.", f"{was}.", text) for text in texts]
+        # All at once: two extensions may have exchanged their schemas.
+        anywhere = re.compile(rf"(?<![\w$.])({'|'.join(map(re.escape, moved))})\.")
+        texts = [anywhere.sub(lambda found: f"{moved[found[1]]}.", text) for text in (fact.identity, fact.definition)]
         old = self.before.by_key.get((fact.kind, texts[0]))
         return replace(fact, identity=texts[0], definition=texts[1]) if old and old.definition == texts[1] else fact
 
@@ -303,12 +303,19 @@ class _Names:
         if kind in _ROUTINES and address in self.pairs:
             identity = self._of_old_types(address)[1]
         of_domain = ("type", owner_of(_objects(self.after).keys[address][1])) in self.after.by_key
-        self.statements.append(f"alter {_renaming(kind, identity, own, fact, of_domain)}")
+        if not self._follows_its_type(address):
+            self.statements.append(f"alter {_renaming(kind, identity, own, fact, of_domain)}")
         heirs = tuple(self._heirs(address)) if kind in ("column", "constraint", "trigger") else ()
         for each in (address, *heirs):
             for other in (each, self._twin(each)):
                 if other is not None:
                     self._call(other, (self.now[other][0], _with_own(*self.now[other], own)))
+
+    def _follows_its_type(self, address: Address) -> bool:
+        """Whether it is a typed table's column: it gets its name back with the attribute of that type."""
+        kind, identity = _objects(self.after).keys[address]
+        table = self.after.by_key.get(("table", owner_of(identity))) if kind == "column" else None
+        return table is not None and bool(table.properties.get("of type"))
 
     def _of_old_types(self, address: Address) -> Key:
         """What it is called at the moment, once the types of its arguments have their old names again."""

@@ -119,10 +119,13 @@ class Wording:
         if fact.kind == "user mapping":
             return identity
         if fact.kind in ("grant", "comment", "default grant", "publication schema"):
-            for old, new in self.schemas.items():
-                identity = re.sub(rf"(?<=schema ){re.escape(old)}(?![\w\"])", new.replace("\\", "\\\\"), identity)
-                if fact.kind == "publication schema" and identity.startswith(f"{old} of "):
-                    identity = new + identity[len(old) :]
+            # All at once: two schemas may have exchanged their names.
+            identity = re.sub(
+                rf"(?<=schema )({_NAME})(?![\w\"])", lambda found: self.schemas.get(found[1], found[1]), identity
+            )
+            if fact.kind == "publication schema":
+                schema, of, publication = identity.partition(" of publication ")
+                identity = self.schemas.get(schema, schema) + of + publication
         return self.text(identity, set(), self._about(fact) or (fact.kind, identity))
 
     def _about(self, fact: Fact) -> Key | None:
@@ -181,17 +184,17 @@ class Wording:
         return self._operators_named(_TOKEN.sub(new, text), own)
 
     def _operators_named(self, text: str, own: Key) -> str:
-        """The text with operators in their schemas of then."""
-        for name, keys in self.operators.items():
-            if name in text:
+        """The text with operators in their schemas of then, all at once: two may have exchanged theirs."""
 
-                def then(found: re.Match[str], keys: list[Key] = keys) -> str:
-                    meant = self._operator_meant(keys, found["operands"] or "", own)
-                    return f"{meant or found['name']}{found['operands'] or ''}"
+        def then(found: re.Match[str]) -> str:
+            meant = self._operator_meant(self.operators[found["name"]], found["operands"] or "", own)
+            return f"{meant or found['name']}{found['operands'] or ''}"
 
-                pattern = rf"(?<![\w$\".])(?P<name>{re.escape(name)})(?![+*/<>=~!@#%^&|`?-])(?P<operands>\([^()]*\))?"
-                text = re.sub(pattern, then, text)
-        return text
+        names = [name for name in self.operators if name in text]
+        if not names:
+            return text
+        one = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+        return re.sub(rf"(?<![\w$\".])(?P<name>{one})(?![+*/<>=~!@#%^&|`?-])(?P<operands>\([^()]*\))?", then, text)
 
     def _operator_meant(self, keys: list[Key], operands: str, own: Key) -> str | None:
         """Which of those of one name is meant, as it is called then: that of the operands beside it, or what `own` needs."""
