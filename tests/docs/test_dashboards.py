@@ -15,6 +15,7 @@ DASHBOARDS = Path(__file__).resolve().parents[2] / "docs" / "dashboards"
 NUMBERS = re.compile(r"\bpg_deploy_[a-z_]+")
 
 
+@pytest.mark.server
 def test_promtool_is_content_with_the_rules() -> None:
     """Else the team's Prometheus refuses the file, or a rule never fires."""
     promtool = shutil.which("promtool")

@@ -84,7 +84,7 @@ def _heirs_later(ordered: list[Fact], draft: Draft) -> list[Fact]:
     found: list[Fact] = []
     for number, fact in enumerate(ordered):
         table = draft.after.get(("table", owner_of(fact.identity))) if fact.kind == "column" else None
-        parents = table.properties.get("inherits", ()) if table and fact.properties.get("inherited") else ()
+        parents = _stays_with(draft, table) if table and fact.properties.get("inherited") else ()
         keys = [("column", f"{parent}.{own_name(fact.identity)}") for parent in parents]
         later = [key for key in keys if places.get(key, -1) > number]
         if later:
@@ -141,6 +141,10 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
         # A typed table's columns are the attributes of its type.
         return True
     if fact.kind in ("column", "constraint") and properties.get("inherited") == "only":
+        table = draft.after.get(("table", owner_of(fact.identity)))
+        staying = _stays_with(draft, table) if table else []
+        if any((fact.kind, f"{parent}.{own_name(fact.identity)}") in draft.after for parent in staying):
+            return True
         # What a table got from its parent, with it or since, stays when it leaves the parent again.
         return not (_leaves_parent(draft, owner_of(fact.identity)) and key in draft.gone)
     if fact.kind in ("function", "procedure") and _belongs_to_base_type(fact, draft):
@@ -215,6 +219,15 @@ def _leaves_parent(draft: Draft, relation: str) -> bool:
     return detached(draft, relation) or bool(
         {*new.properties.get("inherits", ())} - {*old.properties.get("inherits", ())}
     )
+
+
+def _stays_with(draft: Draft, table: Fact) -> list[str]:
+    """The parents that the rollback leaves a table with."""
+    old = draft.before.get(("table", table.identity))
+    parents = [str(each) for each in table.properties.get("inherits", ())]
+    if detached(draft, table.identity):
+        return []
+    return parents if old is None else [each for each in parents if each in old.properties.get("inherits", ())]
 
 
 def attached(draft: Draft, relation: str) -> bool:
