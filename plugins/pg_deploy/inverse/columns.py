@@ -123,17 +123,19 @@ def add_view_column(draft: Draft, old: Fact, new: Fact) -> None:
 def add_view_columns(draft: Draft, view: Fact) -> None:
     """What stands on the columns of a view that is made again."""
     for old in draft.columns_before.get(view.identity, ()):
-        plain = {name: old.properties[name] for name in ("type", "position")}
-        add_view_column(draft, old, Fact(old.kind, old.identity, json.dumps(plain), old.scope))
+        add_view_column(draft, old, _plain(old))
 
 
 def add_options_anew(draft: Draft, old: Fact) -> None:
     """How a column that is made again was stored and looked at."""
-    plain = {name: old.properties[name] for name in ("type", "position")}
     alter = f"alter table {owner_of(old.identity)} alter column {own_name(old.identity)}"
-    add_column_options(
-        draft, alter, old, Fact(old.kind, old.identity, json.dumps(plain), old.scope), set(old.properties)
-    )
+    add_column_options(draft, alter, old, _plain(old), set(old.properties))
+
+
+def _plain(column: Fact) -> Fact:
+    """The column as it is when it was just made: of its type, and nothing set on it."""
+    made = {name: column.properties[name] for name in ("type", "position")}
+    return Fact(column.kind, column.identity, json.dumps(made), column.scope)
 
 
 def add_generated_column(fact: Fact, draft: Draft) -> str | None:

@@ -122,7 +122,7 @@ class _Names:
             if then is not None and key[0] in _OF_TYPES and addresses.get(key) not in was:
                 # It is new, and its schema gets its old name back; so may those of its arguments' types.
                 head, operands = then[1].split("(")[0], key[1][key[1].index("(") :]
-                then = changed[key] = (key[0], head + wording.text(operands, set()))
+                then = (key[0], head + wording.text(operands, set()))
             renamed = wording.fact(fact, then)
             renamed = self._with_members_back(renamed, moved)
             facts[renamed.kind, renamed.identity] = renamed

@@ -203,7 +203,7 @@ class Wording:
         meant = [key for key in keys if named and key[1].endswith(named)] or [key for key in keys if key in needed]
         if not meant and all(key in self.changed for key in keys):
             meant = keys
-        return self.changed[meant[0]][1].split("(")[0] if meant and meant[0] in self.changed else None
+        return _base(self.changed[meant[0]]) if meant and meant[0] in self.changed else None
 
     def _qualified(self, token: str, own: Key, after: str = "", *, is_literal: bool = False) -> str | None:
         pieces = parts(token)
@@ -251,7 +251,7 @@ class Wording:
 
 def _base(key: Key) -> str:
     """The qualified name alone, without arguments or access method."""
-    return key[1].split("(")[0] if key[0] in _ROUTINES else key[1].split(" using ")[0]
+    return key[1].split("(")[0] if key[0] in (*_ROUTINES, "operator") else key[1].split(" using ")[0]
 
 
 def _called(changed: Mapping[Key, Key], after: Facts) -> dict[str, tuple[Key, ...]]:
@@ -266,15 +266,11 @@ def _called(changed: Mapping[Key, Key], after: Facts) -> dict[str, tuple[Key, ..
 
 def _operators(changed: Mapping[Key, Key], after: Facts) -> dict[str, list[Key]]:
     """Each operator's name of which one is called otherwise then, and all that have it: an operator may stand for many operands."""
-    names = {
-        now[1].split("(")[0]
-        for now, then in changed.items()
-        if now[0] == "operator" and now[1].split("(")[0] != then[1].split("(")[0]
-    }
+    names = {_base(now) for now, then in changed.items() if now[0] == "operator" and _base(now) != _base(then)}
     found: dict[str, list[Key]] = {name: [] for name in sorted(names)}
     for key in sorted(after.by_key):
-        if key[0] == "operator" and (name := key[1].split("(")[0]) in found:
-            found[name].append(key)
+        if key[0] == "operator" and _base(key) in found:
+            found[_base(key)].append(key)
     return found
 
 
