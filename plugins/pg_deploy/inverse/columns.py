@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.inverse.definitions import option_changes
@@ -164,8 +166,29 @@ def why_not_generated_again(draft: Draft, fact: Fact) -> str:
 
 def _column_holding(table: str, draft: Draft) -> str | None:
     """A table's column with rows of that table in it, directly or within arrays, domains and composite types."""
+    holding = types_holding({table}, draft)
+    return column_of_type(lambda of: of.removesuffix("[]") in holding, draft)
+
+
+def is_held_within(domain: str, draft: Draft) -> bool:
+    """Whether a column holds values of the domain within an array or a composite type, where the server cannot check them."""
+    chain, more = {domain}, {domain}
+    while more:
+        more = {
+            name
+            for (kind, name), fact in draft.before.items()
+            if kind == "type" and fact.properties.get("domain over") in more
+        } - chain
+        chain |= more
+    within = types_holding(chain, draft) - chain
+    arrays = {f"{name}[]" for name in chain}
+    return bool(column_of_type(lambda of: of in arrays or of.removesuffix("[]") in within, draft))
+
+
+def types_holding(names: AbstractSet[str], draft: Draft) -> set[str]:
+    """These types, and those whose values hold values of them: domains over them or their arrays, composite types, at any depth."""
     types = {key[1]: fact.properties for key, fact in draft.before.items() if key[0] == "type"}
-    held, waiting = {table}, [table]
+    held, waiting = set(names), sorted(names)
     while waiting:
         of = waiting.pop()
         ends = (f" {of}", f" {of}[]")
@@ -177,16 +200,19 @@ def _column_holding(table: str, draft: Draft) -> str | None:
         } - held
         held |= more
         waiting += sorted(more)
-    return next(
-        (
-            key[1]
-            for key, fact in sorted(draft.before.items())
-            if key[0] == "column"
-            and str(fact.properties.get("type", "")).removesuffix("[]") in held
-            and ("table", owner_of(key[1])) in draft.before
-        ),
-        None,
+    return held
+
+
+def column_of_type(fits: Callable[[str], bool], draft: Draft) -> str | None:
+    """The first column of a table, by its name, whose type fits; None where there is none."""
+    columns = (
+        column.identity
+        for relation, of_relation in draft.columns_before.items()
+        if ("table", relation) in draft.before
+        for column in of_relation
+        if fits(str(column.properties.get("type", "")))
     )
+    return min(columns, default=None)
 
 
 def _is_last(draft: Draft, fact: Fact) -> bool:

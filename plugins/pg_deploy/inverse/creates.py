@@ -11,6 +11,7 @@ from pg_deploy.inverse.columns import (
     add_generated_column,
     add_options_anew,
     add_view_columns,
+    is_held_within,
     why_not_generated_again,
 )
 from pg_deploy.inverse.definitions import add_last_foreign_column, create_more, create_range
@@ -51,7 +52,8 @@ def add_creates(draft: Draft) -> None:
         if fact.kind == "sequence":
             add_sequence(draft, fact)
             continue
-        if fact.kind == "constraint" and _is_held_within(relation_of(fact) or "", draft):
+        domain = relation_of(fact) if fact.kind == "constraint" else None
+        if domain and ("type", domain) in draft.before and is_held_within(domain, draft):
             draft.refuse(
                 key, "a column holds its domain within an array or a row, and the server adds no constraint to one"
             )
@@ -79,30 +81,6 @@ def add_creates(draft: Draft) -> None:
         if fact.kind == "trigger":
             _add_firing_of_clones(draft, fact)
     draft.subject = None
-
-
-def _is_held_within(domain: str, draft: Draft) -> bool:
-    """Whether a column has an array of the domain, or of one over it, or a composite type with it: its values cannot be checked."""
-    if ("type", domain) not in draft.before:
-        return False
-    chain, waiting = {domain}, [domain]
-    types = {key[1]: fact.properties for key, fact in draft.before.items() if key[0] == "type"}
-    while waiting:
-        of = waiting.pop()
-        more = {name for name, each in types.items() if each.get("domain over") == of} - chain
-        chain |= more
-        waiting += more
-    within = {f"{name}[]" for name in chain}
-    within |= {
-        name
-        for name, each in types.items()
-        for attribute in each.get("composite") or ()
-        if attribute.endswith(tuple(f" {inner}{array}" for inner in chain for array in ("", "[]")))
-    }
-    return any(
-        key[0] == "column" and fact.properties.get("type") in within and ("table", owner_of(key[1])) in draft.before
-        for key, fact in draft.before.items()
-    )
 
 
 def _created(fact: Fact, draft: Draft) -> tuple[str, ...]:
