@@ -27,9 +27,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "plugins")]
 
 from demo import cluster  # noqa: E402
 from demo.server import next_free_port  # noqa: E402
-from pg_deploy.access.api import SUPABASE, api_of  # noqa: E402
-from pg_deploy.access.proof import Proof, prove  # noqa: E402
-from pg_deploy.access.settle import settle  # noqa: E402
+from pg_deploy.access.facts.api import SUPABASE, api_of  # noqa: E402
+from pg_deploy.access.facts.settled_differences import settle  # noqa: E402
+from pg_deploy.access.proof.proof import Proof, prove  # noqa: E402
 from pg_deploy.catalog.reader import read_facts  # noqa: E402
 
 ARRAY = (ROOT / "sql" / "migrations" / "20251118000002_optimize_rls_joins.sql").read_text()

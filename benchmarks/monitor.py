@@ -19,9 +19,9 @@ import psycopg
 from demo import cluster
 from demo.server import next_free_port
 from pg_deploy.monitor.conclude import conclude
-from pg_deploy.monitor.take import take_sample
+from pg_deploy.monitor.take_sample import take_sample
 from pg_deploy.monitor.thresholds import read_thresholds
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
 
 STATEMENTS = 4800
 RUNS = 5

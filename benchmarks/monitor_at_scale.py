@@ -18,9 +18,9 @@ import psycopg
 from demo import cluster
 from demo.server import next_free_port
 from pg_deploy.monitor.conclude import conclude
-from pg_deploy.monitor.take import take_sample
+from pg_deploy.monitor.take_sample import take_sample
 from pg_deploy.monitor.thresholds import read_thresholds
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
 
 RUNS, VIEWS, STATEMENTS, LENGTH = 3_000_000, 2_000, 4_800, 156_000
 FIRST_S, NEXT_S, BYTES = 10.0, 2.0, 50_000

@@ -28,9 +28,9 @@ import psycopg
 
 from demo import cluster
 from demo.server import next_free_port
-from pg_deploy.apply import apply
-from pg_deploy.snapshot import take_snapshot
-from pg_deploy.verify import verify
+from pg_deploy.deployment.apply import apply
+from pg_deploy.deployment.verify import verify
+from pg_deploy.rollback.resume import resume
 from tests.building import write_migration
 from tests.core.working import working_on
 
@@ -40,9 +40,9 @@ ALLOWED_MS = 10.0
 # What reads or writes all of the catalog's facts, by the module that calls it.
 _CATALOG = {
     "pg_deploy.ledger.guard": ("read_facts",),
-    "pg_deploy.job": ("run_lints",),
-    "pg_deploy.snapshot": ("sample_target",),
-    "pg_deploy.verify": ("ask_target", "judge_target"),
+    "pg_deploy.deployment.job": ("run_lints",),
+    "pg_deploy.deployment.snapshot": ("sample_target",),
+    "pg_deploy.deployment.verify": ("ask_target", "judge_target"),
     "pg_deploy.ledger.snapshot": ("save", "load"),
 }
 
@@ -161,7 +161,7 @@ def one_round(url: str, folder: Path, processors: Processors) -> list[Spent]:
     with clock.watching(), working_on(url, folder, ends="deployed") as work:
         for migration in work.migrations:
             spent = Spent()
-            for name, verb in (("snapshot", take_snapshot), ("apply", apply), ("verify", verify)):
+            for name, verb in (("snapshot", resume), ("apply", apply), ("verify", verify)):
                 clock.catalog.clear()
                 clock.catalog_cpu = 0.0
                 used, reading = processors.ms(), processors.reading

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 import time
 
-from pg_deploy.inverse.generate import generate_rollback
-from tests.core.inverse.many import CHANGED_EACH, many
+from pg_deploy.rollback.generator.generate import generate_rollback
+from tests.core.rollback.generator.many import CHANGED_EACH, many
 
 CHANGED = 1000
 ROUNDS = 5

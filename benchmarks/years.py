@@ -19,12 +19,12 @@ import psycopg
 
 from demo import cluster
 from demo.server import next_free_port
-from pg_deploy.conf import read_deploy_conf
+from pg_deploy.configuration.conf import read_deploy_conf
 from pg_deploy.ledger import schema
 from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import read_folder
-from pg_deploy.preflight import Identity, preflight
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
+from pg_deploy.preflight.preflight import Identity, preflight
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PROJECT = CHECKOUT / "tests" / "fixtures" / "foreign_project" / "supabase" / "migrations"
@@ -38,7 +38,7 @@ ALLOWED_PREFLIGHT_S = 5.0
 _PARSE = """
 import time
 from airflow.dag_processing.dagbag import DagBag
-import pg_deploy.edge.deploy_tasks, pg_deploy.edge.approval, pg_deploy.edge.backup_tasks
+import pg_deploy.tasks.deploy_tasks, pg_deploy.tasks.approval, pg_deploy.tasks.backup_tasks
 began = time.perf_counter()
 bag = DagBag("dags/deploy_migrations.py", bundle_name="dags-folder")
 print(time.perf_counter() - began, len(bag.dags["deploy_migrations"].tasks), bag.import_errors)

@@ -20,8 +20,8 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, chain
 
-from pg_deploy.edge.baseline_params import baseline_params
-from pg_deploy.edge.baseline_tasks import adopt, check, report
+from pg_deploy.tasks.baseline_params import baseline_params
+from pg_deploy.tasks.baseline_tasks import adopt, check, report
 
 with DAG(
     "baseline_migrations",

@@ -21,10 +21,10 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Label, TaskGroup, chain
 
-from pg_deploy.edge.approval import ApproveMigrations
-from pg_deploy.edge.backup_tasks import backup, rehearse
-from pg_deploy.edge.deploy_params import deploy_params
-from pg_deploy.edge.deploy_tasks import (
+from pg_deploy.tasks.approval import ApproveMigrations
+from pg_deploy.tasks.backup_tasks import backup, rehearse
+from pg_deploy.tasks.deploy_params import deploy_params
+from pg_deploy.tasks.deploy_tasks import (
     apply,
     decide,
     earlier,
@@ -37,8 +37,8 @@ from pg_deploy.edge.deploy_tasks import (
     undo_earlier,
     verify,
 )
-from pg_deploy.edge.groups import group_of, group_stems
-from pg_deploy.edge.retries import retried
+from pg_deploy.tasks.groups import group_of, group_stems
+from pg_deploy.tasks.retries import retried
 
 with DAG(
     "deploy_migrations",

@@ -21,9 +21,9 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Label, chain
 
-from pg_deploy.edge.assets import TARGET_CHANGED
-from pg_deploy.edge.monitor_params import monitor_params
-from pg_deploy.edge.monitor_tasks import (
+from pg_deploy.tasks.assets import TARGET_CHANGED
+from pg_deploy.tasks.monitor_params import monitor_params
+from pg_deploy.tasks.monitor_tasks import (
     find_stale,
     measure,
     measure_again,

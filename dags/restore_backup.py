@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from pg_deploy.edge.restore_tasks import restore, restore_params
+from pg_deploy.tasks.restore_tasks import restore, restore_params
 
 with DAG(
     "restore_backup",

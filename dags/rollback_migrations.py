@@ -22,8 +22,8 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, chain
 
-from pg_deploy.edge.rollback_params import rollback_params
-from pg_deploy.edge.rollback_tasks import ApproveRollback, preflight, report, undo
+from pg_deploy.tasks.rollback_params import rollback_params
+from pg_deploy.tasks.rollback_tasks import ApproveRollback, preflight, report, undo
 
 with DAG(
     "rollback_migrations",

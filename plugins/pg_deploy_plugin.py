@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
-from pg_deploy.addresses import PREFIX
+from pg_deploy.presentation.addresses import PREFIX
 
 log = logging.getLogger(__name__)
 

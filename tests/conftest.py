@@ -16,7 +16,7 @@ import pytest
 from demo import cluster
 from demo.errors import DemoError
 from demo.server import next_free_port
-from pg_deploy.temporary import process_start
+from pg_deploy.postgres.temporary import process_start
 from tests import airflow_home
 
 PREFIX = "pg-deploy-test-"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from demo.server import Installation, find_installation
-from pg_deploy.programs import Programs, server_programs
+from pg_deploy.postgres.programs import Programs, server_programs
 
 
 def installed() -> Installation:

@@ -1,5 +1,5 @@
 """The engine behind the DAGs: apply, verify and roll back migrations of a PostgreSQL database.
 
-The core modules import no Airflow and take an open psycopg connection; `pg_deploy.edge` is the thin layer that
+The core modules import no Airflow and take an open psycopg connection; `pg_deploy.tasks` is the thin layer that
 Airflow's tasks call.
 """

@@ -15,13 +15,13 @@ import pytest
 
 from demo import cluster
 from demo.cluster import Cluster
-from pg_deploy.apply import apply
-from pg_deploy.conf import read_deploy_conf
+from pg_deploy.configuration.conf import read_deploy_conf
+from pg_deploy.deployment.apply import apply
+from pg_deploy.deployment.verify import verify
 from pg_deploy.migrations.migration import read_folder
-from pg_deploy.preflight import Identity, preflight
-from pg_deploy.session import Target
-from pg_deploy.snapshot import take_snapshot
-from pg_deploy.verify import verify
+from pg_deploy.postgres.session import Target
+from pg_deploy.preflight.preflight import Identity, preflight
+from pg_deploy.rollback.resume import resume
 from tests.core.working import Working, working_on
 from tests.looking import Database
 
@@ -57,7 +57,7 @@ def schema_of(bindir: Path, url: str) -> str:
 def deploy_all(work: Working) -> None:
     """Every verb on each migration, as the task `earlier` does."""
     for migration in work.migrations:
-        take_snapshot(work.job, migration)
+        resume(work.job, migration)
         apply(work.job, migration)
         verify(work.job, migration)
 

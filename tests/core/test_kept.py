@@ -20,16 +20,16 @@ from pg_deploy.backup.manifest import FACTS, MANIFEST, Stored, read_facts_file, 
 from pg_deploy.backup.restore import create_database, restore
 from pg_deploy.backup.store import LocalStore, checked
 from pg_deploy.backup.take import count_rows
-from pg_deploy.catalog.drift import read_drift
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import snapshot
 from pg_deploy.monitor.access_drift import measure_access_drift
 from pg_deploy.monitor.measures import Measured, Row
-from pg_deploy.programs import server_programs
+from pg_deploy.postgres.private_cluster import private_cluster
+from pg_deploy.postgres.programs import server_programs
+from pg_deploy.postgres.session import Connection, Target
+from pg_deploy.preflight.drift import read_drift
 from pg_deploy.rehearsal.copy import fact_differences
-from pg_deploy.rehearsal.outside import make_extension
-from pg_deploy.rehearsal.private_cluster import private_cluster
-from pg_deploy.session import Connection, Target
+from pg_deploy.rehearsal.outgoing_calls import make_extension
 
 KEPT = Path(__file__).resolve().parents[1] / "cases" / "kept" / "f1aec9f"
 LOG = logging.getLogger("tests")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pg_deploy.errors import InvalidMigrationsError
+from pg_deploy.migrations.errors import InvalidMigrationsError
 from pg_deploy.migrations.migration import load_all, read_folder
 
 _READ = """
 import resource, sys
 from pathlib import Path
-from pg_deploy.errors import InvalidMigrationsError
+from pg_deploy.migrations.errors import InvalidMigrationsError
 from pg_deploy.migrations.folder import stamp
 from pg_deploy.migrations.migration import load_all, read_folder
 stamp(Path(sys.argv[1]))

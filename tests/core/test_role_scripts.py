@@ -16,18 +16,18 @@ from psycopg import errors, sql
 
 from demo import cluster
 from demo.cluster import Cluster
-from pg_deploy.apply import apply
-from pg_deploy.conf import read_deploy_conf
-from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.configuration.conf import read_deploy_conf
+from pg_deploy.deployment.apply import apply
+from pg_deploy.deployment.verify import verify
 from pg_deploy.migrations.migration import load_all, read_folder
 from pg_deploy.monitor.conclude import conclude
-from pg_deploy.monitor.take import take_sample
+from pg_deploy.monitor.take_sample import take_sample
 from pg_deploy.monitor.thresholds import read_thresholds
-from pg_deploy.preflight import Identity, preflight
-from pg_deploy.rollback import roll_back
-from pg_deploy.session import Target
-from pg_deploy.snapshot import take_snapshot
-from pg_deploy.verify import verify
+from pg_deploy.postgres.session import Target
+from pg_deploy.postgres.sql_files import PROJECT
+from pg_deploy.preflight.preflight import Identity, preflight
+from pg_deploy.rollback.resume import resume
+from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
 
@@ -96,7 +96,7 @@ def test_the_deploying_role_can_do_a_whole_deployment_and_nothing_beyond_it(owne
     _dry_preflight(url, tmp_path / "m")
     with working_on(url, tmp_path / "m", ends="deployed") as work:
         (migration,) = load_all(read_folder(tmp_path / "m"))
-        take_snapshot(work.job, migration)
+        resume(work.job, migration)
         apply(work.job, migration)
         assert verify(work.job, migration).state == "verified"
         assert roll_back(work.job, migration.version).attempt.state == "rolled_back"

@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pg_deploy.claiming import never_over
-from pg_deploy.execution.segments import Limits
-from pg_deploy.job import Job
-from pg_deploy.ledger import deployment, plan, schema
+from pg_deploy.configuration.limits import Limits
+from pg_deploy.deployment.job import Job
+from pg_deploy.ledger import deployment, pins, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.migrations import history
 from pg_deploy.migrations.folder import stamp
 from pg_deploy.migrations.migration import Migration, load_all, read_folder
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
+from pg_deploy.preflight.claiming import never_over
 
 
 class _Lines(logging.Handler):
@@ -56,7 +56,7 @@ def working_on(url: str, folder: Path, limits: Limits | None = None, *, ends: st
         history.ensure(connection)
         claim = Claim("deploy_migrations", f"run {id(lines)}", "tester", {}, stamp(folder), ())
         held = deployment.claim(connection, claim, good_for=60, is_over=never_over)
-        plan.pin(connection, held.id, migrations)
+        pins.pin(connection, held.id, migrations)
         try:
             with working(target, Ownership(held.id, held.fence), "test", give_up_after=5, log=log) as guard:
                 yield Working(Job(target, guard, limits or Limits(), log), migrations, lines)

@@ -20,13 +20,13 @@ import pytest
 
 from demo.place import Cluster
 from pg_deploy.catalog import reader as catalog
-from pg_deploy.claiming import Identity
-from pg_deploy.conf import read_deploy_conf
+from pg_deploy.configuration.conf import read_deploy_conf
 from pg_deploy.errors import PgDeployError, PreflightError
 from pg_deploy.ledger import schema
 from pg_deploy.migrations import history
-from pg_deploy.preflight import preflight
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
+from pg_deploy.preflight.claiming import Identity
+from pg_deploy.preflight.preflight import preflight
 from tests.core.preflight.conftest import as_postgres, free_port, wait_for
 from tests.dags.harness import Result, run_dag
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pg_deploy.edge.deploy_params import deploy_params
+from pg_deploy.tasks.deploy_params import deploy_params
 from tests.building import write_migration
 from tests.dags.harness import PROJECT
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pg_deploy.edge import groups
+from pg_deploy.tasks import groups
 from tests.building import fixture, write_migration
 from tests.dags.conftest import Deploy
 from tests.dags.states import (

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.edge import deploy_tasks, groups
+from pg_deploy.tasks import deploy_tasks, groups
 from tests.building import fixture, write_migration
 from tests.dags.conftest import Deploy
 from tests.dags.harness import PROJECT

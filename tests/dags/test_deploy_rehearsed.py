@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pg_deploy.temporary import process_start
+from pg_deploy.postgres.temporary import process_start
 from tests.building import fixture, write_migration
 from tests.dags.conftest import Deploy
 from tests.dags.harness import Result, run_dag

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from pg_deploy.ledger import plan
+from pg_deploy.ledger import pins
 from pg_deploy.migrations.migration import load_all, read_folder
 from tests.building import write_migration
 from tests.dags.conftest import Deploy
@@ -77,7 +77,7 @@ def test_what_was_shown_and_has_changed_is_asked_again(database: Database, deplo
         # What clearing preflight alone does while the approval waits: the same deployment pins the files of now.
         _write(folder, "create table public.t1 (id int, never_shown int);")
         with psycopg.connect(database.url, autocommit=True) as connection:
-            plan.pin(connection, 1, load_all(read_folder(folder)))
+            pins.pin(connection, 1, load_all(read_folder(folder)))
 
     result = deploy(folder, ASKED, answer="Approve", when="an approval waits|^Deploy .*high", during=another_preflight)
 

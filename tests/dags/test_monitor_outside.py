@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from pg_deploy.edge.outside_connections import measure_outside
+from pg_deploy.tasks.outside_connections import measure_outside
 from tests.dags.harness import Result, run_dag
 from tests.looking import Database
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from demo import cluster
-from pg_deploy.backup.settings import backup_settings
+from pg_deploy.backup.errors import BackupFailedError
 from pg_deploy.backup.store import apply_retention, checked, of_target
 from pg_deploy.backup.take import take_backup
-from pg_deploy.errors import BackupFailedError
-from pg_deploy.session import Target
+from pg_deploy.configuration.backup import backup_settings
+from pg_deploy.postgres.session import Target
 
 LOG = logging.getLogger("tests")
 
@@ -35,7 +35,7 @@ def test_a_backup_goes_into_a_bucket_and_comes_back_the_same(
     bucket: str, demo_cluster: cluster.Cluster, tmp_path: Path
 ) -> None:
     """In production the worker's own disk is gone with the worker."""
-    from pg_deploy.edge.object_store import open_store
+    from pg_deploy.tasks.object_store import open_store
 
     store = open_store(bucket)
     settings = replace(backup_settings(), workdir=tmp_path)
@@ -60,7 +60,7 @@ def test_an_upload_that_breaks_off_leaves_no_backup(
     bucket: str, demo_cluster: cluster.Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half a backup that looks like one would be the newest good one, and retention would keep it instead of a real one."""
-    from pg_deploy.edge.object_store import ObjectStore, open_store
+    from pg_deploy.tasks.object_store import ObjectStore, open_store
 
     store = open_store(bucket)
     write = ObjectStore._write

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from pg_deploy.migrations.migration import read_folder
-from pg_deploy.programs import server_programs
+from pg_deploy.postgres.programs import server_programs
 from tests.core.test_foreign_project import PROJECT, schema_of, with_psql
 from tests.docs.reading import CHECKOUT, Block, blocks
 from tests.looking import Database

@@ -17,10 +17,10 @@ UV = (sys.executable, "-m", "uv")
 VERSIONS = ("3.10", "3.11", "3.12", "3.13")
 # What differs most between versions: parsing, types, the driver, a whole run in Airflow.
 TESTED = (
-    "tests/core/test_statements.py",
-    "tests/core/test_checks.py",
-    "tests/core/test_planning.py",
-    "tests/core/test_rollback.py",
+    "tests/core/parsing/test_statements.py",
+    "tests/core/deployment/test_checks.py",
+    "tests/core/preflight/test_standings.py",
+    "tests/core/rollback/test_rollback.py",
     "tests/core/access/test_decide.py",
     "tests/dags/test_deploy_well.py",
 )

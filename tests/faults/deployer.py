@@ -20,22 +20,22 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from pg_deploy.apply import apply
-from pg_deploy.claiming import Identity
-from pg_deploy.conf import DeployConf
+from pg_deploy.configuration.conf import DeployConf
+from pg_deploy.configuration.limits import StopRules
+from pg_deploy.deployment.apply import apply
+from pg_deploy.deployment.job import Job
+from pg_deploy.deployment.verify import verify
 from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, PgDeployError
-from pg_deploy.execution.lost import lost_connections_named as translated
-from pg_deploy.execution.stop_rules import StopRules
-from pg_deploy.job import Job
-from pg_deploy.ledger import deployment, plan
+from pg_deploy.execution.lost_connections import lost_connections_named as translated
+from pg_deploy.ledger import deployment, pins
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.migrations.migration import Migration, load_all, scan_folder
-from pg_deploy.preflight import preflight
+from pg_deploy.postgres.session import Target
+from pg_deploy.preflight.claiming import Identity
+from pg_deploy.preflight.preflight import preflight
 from pg_deploy.reporting.report import read_report
-from pg_deploy.rollback import roll_back
-from pg_deploy.session import Target
-from pg_deploy.snapshot import take_snapshot
-from pg_deploy.verify import verify
+from pg_deploy.rollback.resume import resume
+from pg_deploy.rollback.roll_back import roll_back
 
 DEPLOYED, NOT_DEPLOYED, LOST = 0, 3, 4
 log = logging.getLogger("pg_deploy")
@@ -88,7 +88,7 @@ def deploy(order: Order) -> int:
 
 def _pinned(target: Target, owned: Ownership) -> set[str]:
     with target.session("read") as connection:
-        return {each.version for each in plan.pinned(connection, owned.deployment_id)}
+        return {each.version for each in pins.pinned(connection, owned.deployment_id)}
 
 
 def _one(order: Order, target: Target, conf: DeployConf, owned: Ownership, migration: Migration) -> None:
@@ -103,9 +103,9 @@ def _one(order: Order, target: Target, conf: DeployConf, owned: Ownership, migra
         log.info("task %s", verb)
         _again(order, once)
 
-    task("snapshot", lambda job: take_snapshot(job, migration))
+    task("snapshot", lambda job: resume(job, migration))
     try:
-        task("apply", lambda job: apply(job, migration))
+        task("apply", lambda job: (resume(job, migration), apply(job, migration)))
         task("verify", lambda job: verify(job, migration))
     except (ConnectionLostError, ConnectionFailedError):
         raise

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pg_deploy.apply import apply
-from pg_deploy.errors import AppliedMeanwhileError
-from pg_deploy.rollback import roll_back
-from pg_deploy.snapshot import take_snapshot
-from pg_deploy.verify import verify
+from pg_deploy.deployment.apply import apply
+from pg_deploy.deployment.errors import AppliedMeanwhileError
+from pg_deploy.deployment.verify import verify
+from pg_deploy.rollback.resume import resume
+from pg_deploy.rollback.roll_back import roll_back
 from tests.core.working import working_on
 from tests.faults.scenarios import SCENARIOS, STEM, VERSION, write
 from tests.looking import Database
@@ -20,7 +20,7 @@ def test_every_task_of_a_deployed_migration_may_be_started_again(database: Datab
     """Else a verify whose success was not told would fail and undo a good migration, and a cleared apply would apply twice."""
     with working_on(database.url, write(SCENARIOS["mixed"], tmp_path)) as work:
         for _ in range(2):
-            take_snapshot(work.job, work.migrations[0])
+            resume(work.job, work.migrations[0])
             apply(work.job, work.migrations[0])
             verify(work.job, work.migrations[0])
 
@@ -33,7 +33,7 @@ def test_every_task_of_a_deployed_migration_may_be_started_again(database: Datab
 def test_a_rollback_may_be_started_again(database: Database, tmp_path: Path) -> None:
     """Else a rollback that was done would be reported as failed, and a person would mend what is not broken."""
     with working_on(database.url, write(SCENARIOS["mixed"], tmp_path)) as work:
-        take_snapshot(work.job, work.migrations[0])
+        resume(work.job, work.migrations[0])
         apply(work.job, work.migrations[0])
         first, second = roll_back(work.job, VERSION), roll_back(work.job, VERSION)
 
@@ -46,7 +46,7 @@ def test_a_rollback_may_be_started_again(database: Database, tmp_path: Path) -> 
 def test_what_somebody_else_recorded_meanwhile_is_not_applied_a_second_time(database: Database, tmp_path: Path) -> None:
     """Else a push by another tool while an approval waited would make an update happen twice."""
     with working_on(database.url, write(SCENARIOS["data"], tmp_path)) as work:
-        take_snapshot(work.job, work.migrations[0])
+        resume(work.job, work.migrations[0])
         database.run(f"insert into supabase_migrations.schema_migrations (version) values ('{VERSION}')")
         with pytest.raises(AppliedMeanwhileError, match=STEM):
             apply(work.job, work.migrations[0])

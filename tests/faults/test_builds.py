@@ -8,10 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.apply import apply
-from pg_deploy.errors import InvalidIndexInTheWayError, OtherDefinitionError, StatementFailedError
-from pg_deploy.execution import watch
-from pg_deploy.snapshot import take_snapshot
+from pg_deploy.deployment.apply import apply
+from pg_deploy.execution import statement_watch
+from pg_deploy.execution.errors import InvalidIndexInTheWayError, OtherDefinitionError, StatementFailedError
+from pg_deploy.rollback.resume import resume
 from tests.building import write_migration
 from tests.core.working import Working, working_on
 from tests.faults.killing import Bench, Case, kill_at_line
@@ -31,7 +31,7 @@ def _apply(database: Database, folder: Path, sql: str) -> str:
 
 
 def _run(work: Working) -> None:
-    take_snapshot(work.job, work.migrations[0])
+    resume(work.job, work.migrations[0])
     apply(work.job, work.migrations[0])
 
 
@@ -58,7 +58,7 @@ def test_a_build_says_how_far_it_is_and_for_whom_it_waits(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a build of hours would look like a hung task, and nobody would know which old transaction holds it up."""
-    monkeypatch.setattr(watch, "_SAY_EVERY_S", 0.1)
+    monkeypatch.setattr(statement_watch, "_SAY_EVERY_S", 0.1)
     lines: list[str] = []
     write_migration(tmp_path / "m", STEM, "create index concurrently item_slow on public.item (slow(k));\n")
     with working_on(database.url, tmp_path / "m") as work:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from demo import server as programs
-from pg_deploy.apply import apply
-from pg_deploy.errors import StatementFailedError
-from pg_deploy.rollback import roll_back
-from pg_deploy.snapshot import take_snapshot
+from pg_deploy.deployment.apply import apply
+from pg_deploy.execution.errors import StatementFailedError
+from pg_deploy.rollback.resume import resume
+from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.faults.scenarios import STEM
@@ -71,7 +71,7 @@ def test_a_full_disk_ends_a_build_with_a_clear_error_and_no_remains(
     )
 
     with working_on(database.url, tmp_path / "m") as work:
-        take_snapshot(work.job, work.migrations[0])
+        resume(work.job, work.migrations[0])
         with pytest.raises(StatementFailedError) as failed:
             apply(work.job, work.migrations[0])
         left = database.has("public.big_filler")

@@ -17,12 +17,12 @@ import pytest
 
 from demo import server as programs
 from pg_deploy.errors import PgDeployError
-from pg_deploy.execution.lost import lost_connections_named
+from pg_deploy.execution.lost_connections import lost_connections_named
 from pg_deploy.ledger import deployment, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.migrations import history
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
 from tests.building import write_migration
 from tests.faults.deployer import DEPLOYED, Order
 from tests.faults.killing import start

@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.apply import apply
-from pg_deploy.errors import LockBudgetExceededError
-from pg_deploy.execution.segments import Limits
-from pg_deploy.rollback import roll_back
-from pg_deploy.snapshot import take_snapshot
+from pg_deploy.configuration.limits import Limits
+from pg_deploy.deployment.apply import apply
+from pg_deploy.execution.errors import LockBudgetExceededError
+from pg_deploy.rollback.resume import resume
+from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.faults.scenarios import STEM
@@ -32,7 +32,7 @@ def tables(database: Database) -> Database:
 
 def _apply(database: Database, folder: Path, limits: Limits) -> str:
     with working_on(database.url, folder, limits) as work:
-        take_snapshot(work.job, work.migrations[0])
+        resume(work.job, work.migrations[0])
         apply(work.job, work.migrations[0])
         return work.text
 
@@ -94,7 +94,7 @@ def test_what_was_declared_to_hold_its_lock_may_hold_it_while_it_is_undone(table
     )
 
     with working_on(tables.url, tmp_path / "m", Limits(lock_budget=0.2)) as work:
-        take_snapshot(work.job, work.migrations[0])
+        resume(work.job, work.migrations[0])
         apply(work.job, work.migrations[0])
         roll_back(work.job, work.migrations[0].version)
 

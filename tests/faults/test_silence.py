@@ -18,10 +18,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.apply import apply
+from pg_deploy.configuration.limits import Limits
+from pg_deploy.deployment.apply import apply
 from pg_deploy.errors import PgDeployError
-from pg_deploy.execution.segments import Limits
-from pg_deploy.snapshot import take_snapshot
+from pg_deploy.rollback.resume import resume
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.faults.deployer import DEPLOYED, Order
@@ -161,7 +161,7 @@ def test_a_dump_notices_a_lost_network_within_a_minute(server: Server, tmp_path:
         url = database.url.replace("127.0.0.1", between.here)
         program = (
             "import logging, sys\nfrom pathlib import Path\nfrom pg_deploy.backup.dump import dump\n"
-            "from pg_deploy.programs import client_programs\nfrom pg_deploy.session import Target\n"
+            "from pg_deploy.postgres.programs import client_programs\nfrom pg_deploy.postgres.session import Target\n"
             "logging.basicConfig(level=logging.INFO)\n"
             "with Target('t', sys.argv[1]).session('dump') as c:\n"
             "    c.execute('begin isolation level repeatable read')\n"
@@ -200,7 +200,7 @@ def test_what_cannot_be_watched_is_not_begun(server: Server, tmp_path: Path) -> 
         write_migration(tmp_path / "m", STEM, sql)
         limits = Limits(lock_budget=BUDGET, give_up_after=1.5)
         with working_on(database.url, tmp_path / "m", limits) as work, reading(database) as reader:
-            take_snapshot(work.job, work.migrations[0])
+            resume(work.job, work.migrations[0])
             # What the engine works with is there; what it would watch with is not.
             used = database.value("select count(*) from pg_stat_activity where usename = 'deployer'") - 1
             server.admin(f"alter role deployer connection limit {used}")
@@ -221,7 +221,7 @@ def test_a_synchronous_standby_that_is_gone_is_looked_for_before_a_lock(server: 
     with _target(server) as database:
         write_migration(tmp_path / "m", STEM, LOCK)
         with working_on(database.url, tmp_path / "m", Limits(give_up_after=2)) as work, reading(database) as reader:
-            take_snapshot(work.job, work.migrations[0])
+            resume(work.job, work.migrations[0])
             # What the ledger writes by itself must not hang before the look does.
             work.job.ledger.execute("set synchronous_commit = local")
             with _synchronous(server), pytest.raises(PgDeployError, match="commits wait for a synchronous standby"):
@@ -236,15 +236,15 @@ def test_a_commit_that_waits_for_a_standby_is_named_while_it_lasts(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else whoever is on call would see a hung task, and an application that waits for nobody knows whom."""
-    from pg_deploy.execution import segments, watch
+    from pg_deploy.execution import segments, statement_watch
 
-    monkeypatch.setattr(watch, "_SAY_EVERY_S", 0.2)
+    monkeypatch.setattr(statement_watch, "_SAY_EVERY_S", 0.2)
     # It goes away between the look and the commit.
     monkeypatch.setattr(segments, "wait_for_standby", lambda *_, **__: None)
     with _target(server) as database:
         write_migration(tmp_path / "m", STEM, LOCK)
         with working_on(database.url, tmp_path / "m") as work:
-            take_snapshot(work.job, work.migrations[0])
+            resume(work.job, work.migrations[0])
             work.job.ledger.execute("set synchronous_commit = local")
             with _synchronous(server):
                 worker = threading.Thread(target=apply, args=(work.job, work.migrations[0]))

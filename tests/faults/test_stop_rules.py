@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from demo import server as programs
-from pg_deploy.execution.stop_rules import StopRules
+from pg_deploy.configuration.limits import StopRules
 from tests.faults.deployer import DEPLOYED, NOT_DEPLOYED
 from tests.faults.killing import Bench, Case
 from tests.faults.server import Server, until

@@ -6,9 +6,9 @@ import pytest
 
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import read_facts
-from pg_deploy.inverse.generate import generate_rollback
 from pg_deploy.parsing.statements import segments, split
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
+from pg_deploy.rollback.generator.generate import generate_rollback
 from tests.migrations.conftest import Copy
 from tests.migrations.runner import FOLDER, STEMS, apply
 

@@ -9,21 +9,22 @@ from contextlib import contextmanager
 import pytest
 
 from demo import cluster
-from pg_deploy import checks, claiming
-from pg_deploy.apply import apply
-from pg_deploy.execution.segments import Limits
-from pg_deploy.job import Job
+from pg_deploy.configuration.limits import Limits
+from pg_deploy.deployment import checks
+from pg_deploy.deployment.apply import apply
+from pg_deploy.deployment.job import Job
+from pg_deploy.deployment.verify import verify
 from pg_deploy.ledger import attempt as attempts
-from pg_deploy.ledger import deployment, plan, schema
+from pg_deploy.ledger import deployment, pins, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.migrations import history
-from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.migrations.migration import Migration, load_all, read_folder
-from pg_deploy.rollback import roll_back
-from pg_deploy.session import Target
-from pg_deploy.snapshot import take_snapshot
-from pg_deploy.verify import verify
+from pg_deploy.postgres.session import Target
+from pg_deploy.postgres.sql_files import PROJECT
+from pg_deploy.preflight import claiming
+from pg_deploy.rollback.resume import resume
+from pg_deploy.rollback.roll_back import roll_back
 from tests.migrations.runner import state
 
 LOG = logging.getLogger("tests")
@@ -39,7 +40,7 @@ def deploying(url: str, migrations: tuple[Migration, ...]) -> Iterator[Job]:
         held = claiming.claim_target(
             connection, Claim("test", "test", "tester", {}, "", ()), good_for=600, give_up_after=5, log=LOG
         )
-        plan.pin(connection, held.id, migrations)
+        pins.pin(connection, held.id, migrations)
         with working(target, Ownership(held.id, held.fence), "test", give_up_after=5, log=LOG) as guard:
             yield Job(target, guard, Limits(), LOG, benchmark=False)
         deployment.close(connection, held.id, held.fence, "deployed")
@@ -55,7 +56,7 @@ def test_each_is_proven_undone_without_a_trace_fails_its_checks_and_is_applied_a
         for migration in migrations:
             before = state(demo_url, demo_cluster.bindir)
             for _ in range(2):
-                take_snapshot(job, migration)
+                resume(job, migration)
                 apply(job, migration)
                 verify(job, migration)
                 assert migration.version in history.read(job.ledger)
@@ -63,7 +64,7 @@ def test_each_is_proven_undone_without_a_trace_fails_its_checks_and_is_applied_a
                 assert state(demo_url, demo_cluster.bindir) == before, migration.stem
                 assert migration.version not in history.read(job.ledger)
                 _must_fail(job, migration)
-            take_snapshot(job, migration)
+            resume(job, migration)
             apply(job, migration)
             verify(job, migration)
         assert [attempts.latest(job.ledger, m.version).state for m in migrations] == ["verified"] * 4

@@ -14,21 +14,21 @@ import psycopg
 import pytest
 
 from demo import cluster
-from pg_deploy import claiming
-from pg_deploy.apply import apply
-from pg_deploy.errors import VerificationFailedError
-from pg_deploy.execution.segments import Limits
-from pg_deploy.job import Job
-from pg_deploy.ledger import deployment, plan, schema
+from pg_deploy.configuration.limits import Limits
+from pg_deploy.deployment.apply import apply
+from pg_deploy.deployment.errors import VerificationFailedError
+from pg_deploy.deployment.job import Job
+from pg_deploy.deployment.verify import verify
+from pg_deploy.ledger import deployment, pins, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.migrations import history
-from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.migrations.migration import Migration, load_all, read_folder
-from pg_deploy.rollback import roll_back
-from pg_deploy.session import Target
-from pg_deploy.snapshot import take_snapshot
-from pg_deploy.verify import verify
+from pg_deploy.postgres.session import Target
+from pg_deploy.postgres.sql_files import PROJECT
+from pg_deploy.preflight import claiming
+from pg_deploy.rollback.resume import resume
+from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 
 pytestmark = pytest.mark.acceptance
@@ -61,7 +61,7 @@ def deploying(url: str, migrations: tuple[Migration, ...]) -> Iterator[Job]:
         held = claiming.claim_target(
             connection, Claim("test", "test", "tester", {}, "", ()), good_for=3600, give_up_after=5, log=LOG
         )
-        plan.pin(connection, held.id, migrations)
+        pins.pin(connection, held.id, migrations)
         with working(target, Ownership(held.id, held.fence), "test", give_up_after=60, log=LOG) as guard:
             yield Job(target, guard, Limits(), LOG)
         deployment.close(connection, held.id, held.fence, "deployed")
@@ -69,7 +69,7 @@ def deploying(url: str, migrations: tuple[Migration, ...]) -> Iterator[Job]:
 
 def refused(job: Job, migration: Migration) -> str:
     """What verify has against the migration once it is applied; nothing where it passes."""
-    take_snapshot(job, migration)
+    resume(job, migration)
     apply(job, migration)
     try:
         verify(job, migration)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from pg_deploy.apply import apply
-from pg_deploy.migrations.folder import PROJECT
-from pg_deploy.rollback import roll_back
-from pg_deploy.snapshot import take_snapshot
+from pg_deploy.deployment.apply import apply
+from pg_deploy.postgres.sql_files import PROJECT
+from pg_deploy.rollback.resume import resume
+from pg_deploy.rollback.roll_back import roll_back
 from tests.core.working import working_on
 from tests.migrations.runner import state
 from tests.servers.server import bootstrap, fill, running
@@ -29,10 +29,10 @@ def undone_as_it_was(name: str, *cases: str) -> None:
             with working_on(server.url(), CASES / case) as work:
                 *first, last = work.migrations
                 for migration in first:
-                    take_snapshot(work.job, migration)
+                    resume(work.job, migration)
                     apply(work.job, migration)
                 before = state(server.url(), server.bindir)
-                take_snapshot(work.job, last)
+                resume(work.job, last)
                 apply(work.job, last)
                 assert state(server.url(), server.bindir) != before
                 undone = roll_back(work.job, last.version)

@@ -14,7 +14,7 @@ from pg_deploy.catalog.reader import Facts, read_facts
 from tests.servers.server import Server, bootstrap, running
 from tests.servers.table import MATRIX
 
-BASE = (Path(__file__).parents[1] / "core" / "inverse" / "base.sql").read_text(encoding="utf-8")
+BASE = (Path(__file__).parents[1] / "core" / "rollback" / "generator" / "base.sql").read_text(encoding="utf-8")
 EVERYTHING = (Path(__file__).parents[1] / "core" / "catalog" / "everything.sql").read_text(encoding="utf-8")
 # The wheel's server is built without ICU; 18 streams unless it is told not to.
 SAME_EVERYWHERE = (

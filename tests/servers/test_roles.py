@@ -6,13 +6,13 @@ from itertools import pairwise
 
 import psycopg
 
-from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.parsing.statements import split
 from pg_deploy.parsing.syntax import in_file
-from pg_deploy.rights.missing import missing_rights
+from pg_deploy.postgres.sql_files import engine_sql
+from pg_deploy.preflight.rights.missing import missing_rights
 from tests.servers.server import Server, running
 
-GLOBALS = (PROJECT / "sql" / "backup" / "globals.sql").read_bytes()
+GLOBALS = engine_sql("backup/globals")
 
 
 def test_a_membership_without_set_is_not_enough_to_give_something_to_the_role(newer: Server) -> None:

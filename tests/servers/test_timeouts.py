@@ -11,10 +11,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from pg_deploy.apply import apply
-from pg_deploy.execution.segments import Limits
-from pg_deploy.session import Target
-from pg_deploy.snapshot import take_snapshot
+from pg_deploy.configuration.limits import Limits
+from pg_deploy.deployment.apply import apply
+from pg_deploy.postgres.session import Target
+from pg_deploy.rollback.resume import resume
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.looking import Database
@@ -79,7 +79,7 @@ def test_many_short_looks_before_the_commit_are_no_lost_connection(newer: Server
                 for _ in range(9):
                     connection.execute("select pg_sleep(0.1)")
 
-        take_snapshot(work.job, work.migrations[0])
+        resume(work.job, work.migrations[0])
         apply(replace(work.job, observer=Looking()), work.migrations[0])
 
     assert Database(url).attempts[-1][1] == "applied"

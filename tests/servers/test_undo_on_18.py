@@ -10,9 +10,9 @@ import pytest
 
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import read_facts
-from pg_deploy.inverse.generate import generate_rollback
-from tests.core.inverse.cases import ON_18
-from tests.core.inverse.test_generated_rollback import BASE, run
+from pg_deploy.rollback.generator.generate import generate_rollback
+from tests.core.rollback.generator.cases import ON_18
+from tests.core.rollback.generator.test_generated_rollback import BASE, run
 from tests.servers.server import Server
 
 GENERATED = {

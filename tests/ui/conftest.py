@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from demo import cluster
 from demo.server import next_free_port
-from pg_deploy.addresses import run_page
+from pg_deploy.presentation.addresses import run_page
 
 PROJECT = Path(__file__).resolve().parents[2]
 FLAGS = [

@@ -29,11 +29,11 @@ from launch.api import Api
 from launch.deploy import await_dag, offer
 from launch.settings import CHECKOUT, LOGIN, PASSWORD, place
 from pg_deploy.migrations.folder import stamp
+from pg_deploy.monitor.application_side import LATENCY, Endpoints, measure_endpoints
 from pg_deploy.monitor.conclude import conclude
-from pg_deploy.monitor.outside import LATENCY, Endpoints, measure_endpoints
-from pg_deploy.monitor.take import add, take_sample
+from pg_deploy.monitor.take_sample import add, take_sample
 from pg_deploy.monitor.thresholds import read_thresholds
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
 from tests.ui.conftest import FLAGS
 
 IMAGES = CHECKOUT / "docs" / "images"

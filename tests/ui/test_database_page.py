@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from psycopg.types.json import Jsonb
 
 from pg_deploy.ledger import schema
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
 from tests.ui.conftest import Site, Visit, serious_violations, tabbed_through
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "migrations"

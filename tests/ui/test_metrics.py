@@ -6,7 +6,7 @@ import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
 from pg_deploy.ui import numbers
 from tests.core.monitor.monitoring import Monitor
 from tests.looking import Database

@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from demo import cluster
-from pg_deploy.apply import apply
-from pg_deploy.snapshot import take_snapshot
-from pg_deploy.verify import verify
+from pg_deploy.deployment.apply import apply
+from pg_deploy.deployment.verify import verify
+from pg_deploy.rollback.resume import resume
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.ui.conftest import Site, Visit, serious_violations, tabbed_through
@@ -184,7 +184,7 @@ def test_a_rollback_run_shows_what_it_undid(site: Site, new_target: Callable[[st
     url = new_target("undone")
     with working_on(url, FIXTURES / "all_well", ends="deployed") as work:
         for migration in work.migrations:
-            take_snapshot(work.job, migration)
+            resume(work.job, migration)
             apply(work.job, migration)
             verify(work.job, migration)
     with psycopg.connect(url) as connection:

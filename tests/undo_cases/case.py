@@ -11,12 +11,13 @@ from typing import Any
 import psycopg
 import yaml
 
-from pg_deploy.apply import apply
-from pg_deploy.errors import NoRollbackError, PgDeployError, RollbackRefusedError
-from pg_deploy.execution.segments import Limits
-from pg_deploy.rollback import roll_back
-from pg_deploy.snapshot import take_snapshot
-from pg_deploy.undo.contents import read_contents
+from pg_deploy.configuration.limits import Limits
+from pg_deploy.deployment.apply import apply
+from pg_deploy.deployment.contents import read_contents
+from pg_deploy.errors import PgDeployError
+from pg_deploy.rollback.errors import NoRollbackError, RollbackRefusedError
+from pg_deploy.rollback.resume import resume
+from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.undo_cases.filling import fill
@@ -115,7 +116,7 @@ def _judge(server: Server, case: Case, database: str, folder: Path, before: Stat
 
     with working_on(server.url(case.role, database), folder, LIMITS) as work:
         try:
-            take_snapshot(replace(work.job, on_copy=True), work.migrations[0])
+            resume(replace(work.job, on_copy=True), work.migrations[0])
         except Exception as error:
             return outcome("wrong", f"the snapshot fails: {error!r}")
         try:

@@ -7,14 +7,15 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from pg_deploy.apply import apply
-from pg_deploy.conf import RollbackConf
-from pg_deploy.errors import NoRollbackError, PgDeployError
-from pg_deploy.ledger import plan
-from pg_deploy.rollback import roll_back
-from pg_deploy.snapshot import take_snapshot
-from pg_deploy.undo.undo import Undoing, look
-from pg_deploy.verify import verify
+from pg_deploy.configuration.conf import RollbackConf
+from pg_deploy.deployment.apply import apply
+from pg_deploy.deployment.verify import verify
+from pg_deploy.errors import PgDeployError
+from pg_deploy.ledger import pins
+from pg_deploy.rollback.errors import NoRollbackError
+from pg_deploy.rollback.resume import resume
+from pg_deploy.rollback.roll_back import roll_back
+from pg_deploy.rollback.run import Undoing, look
 from tests.core.working import Working, working_on
 from tests.undo_cases.case import LIMITS, Outcome, on_one_line
 from tests.undo_cases.judging import State, read_state
@@ -42,7 +43,7 @@ def judge_set(server: Server, name: str, kinds: str, statements: Sequence[str], 
 
 def _deploy(work: Working) -> None:
     for migration in work.migrations:
-        take_snapshot(work.job, migration)
+        resume(work.job, migration)
         apply(work.job, migration)
         verify(work.job, migration)
 
@@ -55,7 +56,7 @@ def _undo(server: Server, database: str, before: State, work: Working, good: Out
         found: tuple[Undoing, ...] = look(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
     except PgDeployError as error:
         return outcome("refused", error)
-    plan.pin_undo(work.job.ledger, work.job.deployment_id, [each.pinned for each in found])
+    pins.pin_undo(work.job.ledger, work.job.deployment_id, [each.pinned for each in found])
     for number, each in enumerate(found):
         try:
             roll_back(work.job, each.pinned.version)

@@ -5,70 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from pg_deploy.access.change import AccessChange, words
-from pg_deploy.access.drilldown import RowDifference
-from pg_deploy.access.proof import Proof
-from pg_deploy.access.rowsets import Disagreement
-from pg_deploy.access.unsettled import Unsettled
-from pg_deploy.errors import InvalidAccessFileError
-from pg_deploy.migrations.manifest import SAY_WHY, Access, Reason
-from pg_deploy.migrations.strict_yaml import read_yaml
+from pg_deploy.access.engines.cross_check import Disagreement
+from pg_deploy.access.facts.access_change import AccessChange, words
+from pg_deploy.access.facts.unsettled import Unsettled
+from pg_deploy.access.proof.drilldown import RowDifference
+from pg_deploy.access.proof.proof import Proof
+from pg_deploy.migrations.access_file import FILE, AccessFile, Declared
+from pg_deploy.migrations.manifest import SAY_WHY, Access
 
-FILE = "access.yaml"
 ADVICE = ("if that is meant, ", "what is not meant ")
 """How the sentences begin that say what to do about all others."""
 Outcome = Literal["unchanged", "as declared", "undeclared", "different"]
 Found = AccessChange | RowDifference
-
-
-class Declared(BaseModel):
-    """One entry of access.yaml: who gets or loses what, and why. `role` and `command` may be lists; `*` is any."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
-    role: tuple[str, ...]
-    target: str = Field(alias="object")
-    command: tuple[str, ...]
-    direction: Literal["gained", "lost", "both"] | None = None
-    """Which way; without it an entry speaks of both, and a warning says so."""
-    why: Reason
-
-    @field_validator("role", "command", mode="before")
-    @classmethod
-    def _listed(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
-
-    def covers(self, role: str, named: str, command: str, direction: str = "changed") -> bool:
-        """Whether this entry speaks of that command of that role on that object, in that direction."""
-        return (
-            self.target == named
-            and (self.direction in (None, "both") or direction == self.direction)
-            and ("*" in self.role or role in self.role)
-            and ("*" in self.command or command.lower() in {word.lower() for word in self.command})
-        )
-
-
-class Unproven(BaseModel):
-    """What is deployed though nothing could settle it: the object, and why that is acceptable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
-    target: str = Field(alias="object")
-    why: Reason
-
-
-class AccessFile(BaseModel):
-    """access.yaml: new objects that the API reaches (`opened`), for `access: changed` every difference (`changed`), and
-    what may stay `unproven`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    opened: tuple[Declared, ...] = ()
-    changed: tuple[Declared, ...] = ()
-    unproven: tuple[Unproven, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,24 +34,6 @@ class Decision:
     outcome: Outcome
     against: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
-
-
-def read_access_file(companion: Path | None) -> AccessFile:
-    """The access.yaml of a companion's folder; empty where there is none. Raises InvalidAccessFileError."""
-    path = companion / FILE if companion is not None else None
-    if path is None or not path.is_file():
-        return AccessFile()
-    try:
-        loaded = read_yaml(path.read_text(encoding="utf-8"))
-        return AccessFile.model_validate(loaded or {})
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidAccessFileError(path, " ".join(str(error).split())) from error
-    except ValidationError as error:
-        said = [
-            f"'{'.'.join(str(part) for part in fault['loc'])}': {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
-        ]
-        raise InvalidAccessFileError(path, "; ".join(said)) from error
 
 
 def decide(access: Access, declared: AccessFile, proof: Proof, *, rows_were_asked: bool = True) -> Decision:

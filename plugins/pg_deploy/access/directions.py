@@ -12,8 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from pg_deploy.access.decide import FILE, read_access_file
 from pg_deploy.errors import PgDeployError
+from pg_deploy.migrations.access_file import FILE, read_access_file
 
 
 def with_directions(text: str) -> tuple[str, int]:

@@ -15,20 +15,29 @@ from dataclasses import dataclass
 import psycopg
 from pglast import ast, enums
 
-from pg_deploy.access.api import SUPABASE, Api
-from pg_deploy.access.arms import parse_predicate, printed
-from pg_deploy.access.besides import besides_policies
-from pg_deploy.access.drilldown import RowDifference
-from pg_deploy.access.live_context import lookup_tables
-from pg_deploy.access.predicates import PHASE_WORDS, PHASES, Effective, Phase, Policy, effective, read_policies
-from pg_deploy.access.reach import Relation, reachable
-from pg_deploy.access.rowsets import acting_as
-from pg_deploy.access.subjects import claims
-from pg_deploy.access.text import quote
+from pg_deploy.access.engines.cross_check import acting_as
+from pg_deploy.access.errors import NothingToExplainError
+from pg_deploy.access.facts.api import SUPABASE, Api
+from pg_deploy.access.facts.other_deciders import besides_policies
+from pg_deploy.access.predicates.predicates import (
+    PHASE_WORDS,
+    PHASES,
+    Effective,
+    Phase,
+    Policy,
+    effective,
+    read_policies,
+)
+from pg_deploy.access.predicates.reach import Relation, reachable
+from pg_deploy.access.predicates.subjects import claims
+from pg_deploy.access.proof.drilldown import RowDifference
+from pg_deploy.access.sampling.sample_context import lookup_tables
 from pg_deploy.catalog.reader import read_facts_in_transaction
-from pg_deploy.errors import NothingToExplainError, PgDeployError
+from pg_deploy.errors import PgDeployError
+from pg_deploy.parsing.expressions import parse_predicate, printed
 from pg_deploy.parsing.tree import quoted
-from pg_deploy.session import Connection, Target
+from pg_deploy.postgres.quoting import quote
+from pg_deploy.postgres.session import Connection, Target
 
 SHOWN = 10
 

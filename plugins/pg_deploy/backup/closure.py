@@ -10,12 +10,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.bulk import brief
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_sql
 
-_SQL = PROJECT / "sql" / "backup"
 OURS = ("deploy_ledger", "supabase_migrations")
 _NAMED = re.compile(r'(?:"((?:[^"]|"")+)"|([a-zA-Z_][a-zA-Z0-9_$]*))\.(?=["a-zA-Z_])')
 # Where schemas stand alone: `alter schema a rename to b`, `all tables in schema a, b`, `set schema 'a'`, `set search_path = a, b`.
@@ -33,16 +32,16 @@ class Closure:
 
 def find_closure(connection: Connection, migrations: Iterable[Migration]) -> Closure:
     """The closure of what `migrations` name, by the target's own dependencies. Reads only."""
-    rows = connection.execute((_SQL / "schemas.sql").read_bytes()).fetchall()
+    rows = connection.execute(engine_sql("backup/schemas")).fetchall()
     schemas = {name for name, owned, _ in rows if not owned}
     wanted = {name for name, _, always in rows if always} | {"public", *OURS}
     wanted |= _mentioned("\n".join(text for each in migrations for text in _texts(each)))
     edges: dict[str, set[str]] = {}
-    for dependent, referenced in connection.execute((_SQL / "dependencies.sql").read_bytes()):
+    for dependent, referenced in connection.execute(engine_sql("backup/dependencies")):
         # Both ways: a view elsewhere forbids to drop what it reads, so it must be in the copy as well.
         edges.setdefault(dependent, set()).add(referenced)
         edges.setdefault(referenced, set()).add(dependent)
-    for schema, body in connection.execute((_SQL / "bodies.sql").read_bytes()):
+    for schema, body in connection.execute(engine_sql("backup/bodies")):
         edges.setdefault(schema, set()).update(_mentioned(body))
     included = _reach(wanted & schemas, edges, schemas)
     return Closure(tuple(sorted(included)), tuple(sorted(schemas - included)))

@@ -14,10 +14,10 @@ from pathlib import Path
 import psycopg
 import psycopg.conninfo
 
-from pg_deploy.errors import ProgramFailedError
-from pg_deploy.programs import Programs, ended_with_us
-from pg_deploy.secrecy import without_secrets
-from pg_deploy.session import KEPT_ALIVE_IN_SERVER, kept_alive
+from pg_deploy.postgres.errors import ProgramFailedError
+from pg_deploy.postgres.programs import Programs, ended_with_us
+from pg_deploy.postgres.session import KEPT_ALIVE_IN_SERVER, kept_alive
+from pg_deploy.presentation.secrecy import without_secrets
 
 _SAY_EVERY_S = 5.0
 _LOCK_WAIT = "60s"

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pg_deploy.job import Job
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.postgres.session import Connection
 
 BACKUP = "backup"
 RESTORED = "backup restored"
 REHEARSED = "rehearsal as a whole"
 
 
-def record_backup(job: Job, outcome: str, name: str, detail: Mapping[str, object]) -> None:
+def record_backup(
+    connection: Connection, deployment_id: int, outcome: str, name: str, detail: Mapping[str, object]
+) -> None:
     """Write which backup the deployment has: `taken`, or `external`. Commits once."""
-    evidence.record(job.ledger, job.deployment_id, BACKUP, name, outcome, detail=detail)
+    evidence.record(connection, deployment_id, BACKUP, name, outcome, detail=detail)
 
 
-def record_rehearsal(job: Job, sentence: str, seconds: float) -> None:
+def record_rehearsal(connection: Connection, deployment_id: int, sentence: str, seconds: float) -> None:
     """Write how the rehearsal as a whole ended and how long it took, restore included. Commits once."""
     detail = {"seconds": round(seconds, 1)}
-    evidence.record(job.ledger, job.deployment_id, REHEARSED, sentence, "passed", detail=detail, location="rehearsal")
+    evidence.record(connection, deployment_id, REHEARSED, sentence, "passed", detail=detail, location="rehearsal")
 
 
 def parts_of(rows: Sequence[Evidence]) -> list[tuple[str, float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
 
 
 @dataclass(frozen=True)

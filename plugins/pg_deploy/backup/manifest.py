@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pg_deploy.catalog.kept import as_read_today
+from pg_deploy.backup.errors import BackupDamagedError
+from pg_deploy.catalog.kept_facts import as_read_today
 from pg_deploy.catalog.reader import Fact, Facts
-from pg_deploy.errors import BackupDamagedError
 
 MANIFEST = "manifest.json"
 FACTS = "facts.json"

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from pg_deploy.errors import MaskingFailedError
-from pg_deploy.migrations.folder import PROJECT
-from pg_deploy.session import Connection, one_line
+from pg_deploy.backup.errors import MaskingFailedError
+from pg_deploy.postgres.session import Connection, one_line
+from pg_deploy.postgres.sql_files import engine_sql
 
-_COLUMNS = (PROJECT / "sql" / "backup" / "secret_columns.sql").read_bytes()
+_COLUMNS = engine_sql("backup/secret_columns")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from pg_deploy.session import Connection, Target
+from pg_deploy.postgres.session import Connection, Target
 
 # Superusers, the roles for programs and files, and what is a member of either, however indirectly.
 _OTHERS = """

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pg_deploy.backup.closure import find_closure
-from pg_deploy.backup.settings import backup_settings
-from pg_deploy.conf import DeployConf
-from pg_deploy.errors import PgDeployError, UnreadableTablesError
-from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.backup.errors import UnreadableTablesError
+from pg_deploy.configuration.backup import backup_settings
+from pg_deploy.configuration.conf import DeployConf
+from pg_deploy.errors import PgDeployError
 from pg_deploy.migrations.migration import Migration
-from pg_deploy.programs import client_programs, server_programs
-from pg_deploy.rehearsal.wall import refuse_without_wall, wall_of
-from pg_deploy.session import Connection
+from pg_deploy.postgres.programs import client_programs, server_programs
+from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_sql
+from pg_deploy.postgres.wall import refuse_without_wall, wall_of
 
-_UNREADABLE = (PROJECT / "sql" / "backup" / "unreadable.sql").read_bytes()
+_UNREADABLE = engine_sql("backup/unreadable")
 
 
 def dumps(conf: DeployConf) -> bool:

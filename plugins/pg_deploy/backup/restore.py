@@ -19,14 +19,14 @@ import psycopg
 from psycopg import sql
 
 from pg_deploy.backup.dump import credentials, handed_down
+from pg_deploy.backup.errors import RestoreFailedError
 from pg_deploy.backup.manifest import BackupManifest, ExpectedError, Extension, read_facts_file
 from pg_deploy.backup.plain_role import plain_role
 from pg_deploy.catalog.reader import Facts
-from pg_deploy.duration import format_duration
-from pg_deploy.errors import RestoreFailedError
+from pg_deploy.configuration.duration import format_duration
 from pg_deploy.parsing.tree import unquoted
-from pg_deploy.programs import Programs
-from pg_deploy.session import Connection, Target, one_line
+from pg_deploy.postgres.programs import Programs
+from pg_deploy.postgres.session import Connection, Target, one_line
 
 _ENTRY = re.compile(r"^\d+; \d+ \d+ (?P<kind>[A-Z]+(?: [A-Z]+)*) (?P<schema>\S+) (?P<rest>.*)$")
 # pg_restore writes `pg_restore:`, ` `, `error: ` and the message one by one, and with several jobs those of others in between.

@@ -13,9 +13,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
 
+from pg_deploy.backup.errors import BackupDamagedError
 from pg_deploy.backup.manifest import MANIFEST, BackupManifest, check_files, read_backup_manifest
-from pg_deploy.errors import BackupDamagedError
-from pg_deploy.temporary import owned_folder
+from pg_deploy.postgres.temporary import owned_folder
 
 _NAME = re.compile(r"^(?P<target>.+?)(?:-(?P<owner>[0-9a-f]{10}))?-(?P<time>\d{8}T\d{6}Z)(?:-\d+)?$")
 PARTIAL = ".partial"

@@ -19,6 +19,7 @@ from psycopg.rows import class_row, dict_row
 
 from pg_deploy.backup.closure import Closure, find_closure
 from pg_deploy.backup.dump import dump
+from pg_deploy.backup.errors import BackupFailedError
 from pg_deploy.backup.manifest import (
     FACTS,
     MANIFEST,
@@ -28,18 +29,18 @@ from pg_deploy.backup.manifest import (
     describe_files,
     write_facts,
 )
-from pg_deploy.backup.settings import BackupSettings
 from pg_deploy.backup.store import Store, apply_retention, new_name, uri_of
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Facts, read_facts_in_transaction
-from pg_deploy.duration import format_duration
-from pg_deploy.errors import BackupFailedError, DiskTooSmallError, PgDeployError
-from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.configuration.backup import BackupSettings
+from pg_deploy.configuration.duration import format_duration
+from pg_deploy.errors import PgDeployError
 from pg_deploy.migrations.migration import Migration
-from pg_deploy.programs import Programs, client_programs
-from pg_deploy.session import Connection, Target, one_line
-from pg_deploy.temporary import owned_folder
+from pg_deploy.postgres.errors import DiskTooSmallError
+from pg_deploy.postgres.programs import Programs, client_programs
+from pg_deploy.postgres.session import Connection, Target, one_line
+from pg_deploy.postgres.sql_files import engine_sql
+from pg_deploy.postgres.temporary import owned_folder
 
-_SQL = PROJECT / "sql" / "backup"
 # Whatever the session of who runs the file is set to, its bytes mean the same.
 _BEFORE_GLOBALS = ("set client_encoding to 'UTF8'", "set standard_conforming_strings to on", "set search_path to ''")
 
@@ -148,12 +149,12 @@ def _read_moment(connection: Connection, closure: Closure) -> _Moment:
     exported = connection.execute("select pg_catalog.pg_export_snapshot()").fetchone()
     schemas = {"schemas": list(closure.included)}
     with connection.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute((_SQL / "server.sql").read_bytes(), schemas).fetchone() or {}
-    settings = {row[0]: row[1] for row in connection.execute((_SQL / "settings.sql").read_bytes())}
+        found = cursor.execute(engine_sql("backup/server"), schemas).fetchone() or {}
+    settings = {row[0]: row[1] for row in connection.execute(engine_sql("backup/settings"))}
     with connection.cursor(row_factory=class_row(Extension)) as extensions:
         present = tuple(
             Extension(each.name, each.version, each.schema, each.makes_schema, each.owner, tuple(each.schemas))
-            for each in extensions.execute((_SQL / "extensions.sql").read_bytes())
+            for each in extensions.execute(engine_sql("backup/extensions"))
         )
     preload = tuple(each.strip() for each in found.pop("preload").split(",") if each.strip())
     lsn, now = found.pop("lsn"), found.pop("now")
@@ -165,15 +166,15 @@ def _read_moment(connection: Connection, closure: Closure) -> _Moment:
         read_facts_in_transaction(connection, ignored_schemas=(*IGNORED_SCHEMAS, *closure.left_out)),
         present,
         tuple(_globals(connection)),
-        tuple((row[0], row[1]) for row in connection.execute((_SQL / "tables.sql").read_bytes(), schemas)),
+        tuple((row[0], row[1]) for row in connection.execute(engine_sql("backup/tables"), schemas)),
     )
 
 
 def _globals(connection: Connection) -> list[str]:
-    files = ["globals.sql"]
+    files = ["globals"]
     if connection.info.server_version >= 150000:
-        files.append("parameter_grants.sql")
-    return [row[0] for file in files for row in connection.execute((_SQL / file).read_bytes())]
+        files.append("parameter_grants")
+    return [row[0] for file in files for row in connection.execute(engine_sql(f"backup/{file}"))]
 
 
 @contextmanager

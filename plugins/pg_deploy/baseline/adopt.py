@@ -9,29 +9,30 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from pg_deploy import planning
 from pg_deploy.baseline.plan import Adoption, load_applied, plan_adoption
-from pg_deploy.checks import CheckResult, run_checks
-from pg_deploy.claiming import Identity, claimed
-from pg_deploy.conf import BaselineConf
-from pg_deploy.errors import PgDeployError, PinnedContentChangedError, PreflightError
+from pg_deploy.configuration.conf import BaselineConf
+from pg_deploy.deployment.checks import CheckResult, run_checks
+from pg_deploy.deployment.job import Job
+from pg_deploy.errors import PgDeployError, PreflightError
 from pg_deploy.execution.old_backends import settle
-from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
-from pg_deploy.ledger import deployment, evidence, plan
+from pg_deploy.ledger import deployment, evidence, pins
 from pg_deploy.ledger.attempt import UNFINISHED
+from pg_deploy.ledger.errors import PinnedContentChangedError
 from pg_deploy.ledger.guard import Ownership
-from pg_deploy.ledger.plan import Pinned
+from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations import history
 from pg_deploy.migrations.folder import stamp
 from pg_deploy.migrations.history_text import history_statements
 from pg_deploy.migrations.migration import Folder, Migration, MigrationFile
-from pg_deploy.planning import Standing
-from pg_deploy.preflight import Prepared, beside, read_stamped
-from pg_deploy.server.judgement import refusals
-from pg_deploy.server.pooler import refuse_pooler_before
-from pg_deploy.server.state import read_server_state
-from pg_deploy.session import Connection, Target
+from pg_deploy.postgres.pooler import refuse_pooler_before
+from pg_deploy.postgres.session import Connection, Target
+from pg_deploy.preflight import standings
+from pg_deploy.preflight.claiming import Identity, claimed
+from pg_deploy.preflight.preflight import Prepared, beside, read_stamped
+from pg_deploy.preflight.server.judgement import refusals
+from pg_deploy.preflight.server.state import read_server_state
+from pg_deploy.preflight.standings import Standing
 
 AS_IT_IS = "adopted as it is, not verified"
 
@@ -70,13 +71,13 @@ def check(
     ) as (connection, held):
         # Another run may have worked while this one waited.
         found = _plan(connection, files, conf, refused)
-        plan.pin(connection, held.id, found.adopt)
+        pins.pin(connection, held.id, found.adopt)
     log.info("deployment %d holds the target, %d migrations to adopt", held.id, len(found.adopt))
     return Prepared(Ownership(held.id, held.fence, good_for), len(found.adopt))
 
 
 def _plan(connection: Connection, files: Folder, conf: BaselineConf, refused: Sequence[PgDeployError]) -> Adoption:
-    state = planning.read_state(connection, files.versions)
+    state = standings.read_state(connection, files.versions)
     found = plan_adoption(files, state, conf)
     faults = (*found.faults, *refused)
     if faults:
@@ -103,7 +104,7 @@ def adopt(job: Job, migration: Migration, conf: BaselineConf, actor: str) -> boo
             deployment.renew(
                 connection, owner.deployment_id, owner.fence, f"adopt {migration.stem}", good_for=owner.good_for
             )
-            standing = planning.read_state(connection, [migration.version]).standing(migration.version)
+            standing = standings.read_state(connection, [migration.version]).standing(migration.version)
             if standing in (Standing.DEPLOYED, Standing.BASELINED):
                 job.log.info("  %s: left alone", standing.value)
                 return False
@@ -190,5 +191,5 @@ def still_pinned(pinned: Pinned, file: MigrationFile | None) -> Migration:
     if file is None:
         raise PinnedContentChangedError(pinned.stem)
     migration, _ = load_applied(file)
-    plan.refuse_other_content(pinned, migration)
+    pins.refuse_other_content(pinned, migration)
     return migration

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pg_deploy.conf import BaselineConf
-from pg_deploy.errors import (
-    EditedAfterDeploymentError,
-    HistoryMismatchError,
-    InvalidMigrationsError,
-    PgDeployError,
-    RolledBackMigrationError,
-    UnfinishedMigrationError,
-    UnknownMigrationError,
-)
+from pg_deploy.baseline.errors import RolledBackMigrationError, UnfinishedMigrationError
+from pg_deploy.configuration.conf import BaselineConf
+from pg_deploy.errors import EditedAfterDeploymentError, PgDeployError
+from pg_deploy.migrations.errors import InvalidMigrationsError, UnknownMigrationError
 from pg_deploy.migrations.manifest import UNPROTECTED
 from pg_deploy.migrations.migration import Folder, Migration, MigrationFile, load
 from pg_deploy.migrations.names import order
-from pg_deploy.planning import Standing, State
+from pg_deploy.preflight.errors import HistoryMismatchError
+from pg_deploy.preflight.standings import Standing, State
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pg_deploy.ledger import attempt as attempts
-from pg_deploy.ledger import evidence, plan
+from pg_deploy.ledger import evidence, pins
 from pg_deploy.migrations import history
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ def read_adopted(connection: Connection, deployment_id: int) -> tuple[Adopted, .
     """What became of everything that the baseline pinned, from ledger and history alone. Reads only."""
     recorded = history.read(connection)
     told = {row.version: row for row in evidence.of_deployment(connection, deployment_id, "baseline")}
-    pinned = plan.pinned(connection, deployment_id)
+    pinned = pins.pinned(connection, deployment_id)
     newest = attempts.latest_of(connection, [each.version for each in pinned])
     found = []
     for each in pinned:

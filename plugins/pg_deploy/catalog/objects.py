@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import psycopg
@@ -17,6 +16,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from pg_deploy.catalog.rows import prepared
+from pg_deploy.postgres.sql_files import engine_sql
 
 Key = tuple[str, str]
 Address = tuple[int, int, int]
@@ -26,7 +26,6 @@ Which = Literal["none", "held", "all"]
 
 _AT_ONCE = 100
 """How many sequences are read by one statement: its parts are nested, and the server's stack has an end."""
-_SQL = Path(__file__).resolve().parents[3] / "sql" / "catalog" / "common"
 
 
 @dataclass(frozen=True)
@@ -77,17 +76,17 @@ def read_objects(cursor: psycopg.Cursor[TupleRow], which: Which, *, keep_plan: b
     """The objects, in the open transaction that `read_rows` has set up; `keep_plan` as there. Reads only."""
     if which == "none":
         return None
-    included = (_SQL / "included.sql").read_text(encoding="utf-8")
+    included = engine_sql("catalog/common/included")
 
     def fetched(file: str) -> list[TupleRow]:
-        statement = (included + (_SQL / file).read_text(encoding="utf-8")).encode()
+        statement = included + engine_sql(f"catalog/common/{file}")
         return cursor.execute(prepared(cursor, statement) if keep_plan else statement, prepare=False).fetchall()
 
     system, database = place(cursor)
     if which == "held":
-        held = fetched("held.sql")
+        held = fetched("held")
         return Objects(system, database, _tuples(json.loads(held[0][0]) if held else ()))
-    rows, edges = sorted(fetched("objects.sql")), sorted(fetched("dependencies.sql"))
+    rows, edges = sorted(fetched("objects")), sorted(fetched("dependencies"))
     return Objects(system, database, tuple(rows), True, tuple(edges), tuple(_positions(cursor)))
 
 

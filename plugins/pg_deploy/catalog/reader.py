@@ -22,9 +22,9 @@ from psycopg import pq
 from psycopg.rows import tuple_row
 
 from pg_deploy.catalog.definition import as_worded_today
+from pg_deploy.catalog.errors import CatalogMovedError, CatalogTransactionError
 from pg_deploy.catalog.objects import Objects, Which, read_objects
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, Row, read_rows
-from pg_deploy.errors import CatalogMovedError, CatalogTransactionError
 
 Scope = Literal["database", "cluster"]
 

@@ -1,4 +1,4 @@
-"""The rows behind the catalog facts: every file of sql/catalog/ in one statement, so that all share one snapshot.
+"""The rows behind the catalog facts: every file of catalog/sql/ in one statement, so that all share one snapshot.
 
 Each file yields rows of one contract, `kind, identity, scope, definition jsonb`, and may refer to the two sets that
 common/included.sql defines. A new kind of fact is a new file.
@@ -11,14 +11,14 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
 from psycopg.rows import TupleRow
 
 from pg_deploy.catalog.definition import definition_of
-from pg_deploy.session import OUR_PLANS
+from pg_deploy.postgres.session import OUR_PLANS
+from pg_deploy.postgres.sql_files import ENGINE, engine_sql
 
 DROPPED_MEANWHILE = (
     psycopg.errors.InternalError_,  # cache lookup failed, could not open relation
@@ -29,7 +29,7 @@ DROPPED_MEANWHILE = (
 )
 """What the server answers about an object that was dropped after the statement's snapshot was taken."""
 
-_SQL = Path(__file__).resolve().parents[3] / "sql" / "catalog"
+_FACTS = ENGINE / "catalog" / "sql"
 _SINCE_VERSION = {"parameter_grant": 150000, "publication_schema": 150000}
 # or the server's deparsing functions answer null
 _NEVER_NULL = frozenset({"definition", "default", "using", "with check", "partition key", "partition bound"})
@@ -63,7 +63,7 @@ def read_rows(
     the session, for the next time: to plan it takes the server longer than to run it. Raises ObjectDroppedError, or one
     of DROPPED_MEANWHILE, when the DDL of others came between.
     """
-    cursor.execute((_SQL / "common" / "settings.sql").read_bytes())
+    cursor.execute(engine_sql("catalog/common/settings"))
     cursor.execute(
         "select set_config('deploy_catalog.ignored_schemas', %s::text[]::text, true)", [list(ignored_schemas)]
     )
@@ -82,8 +82,8 @@ def read_rows(
 
 
 def read_kinds(cursor: psycopg.Cursor[TupleRow], kinds: Sequence[str], ignored_schemas: Sequence[str]) -> list[Row]:
-    """The rows of some files of sql/catalog/ only, cheaper than all. As `read_rows`, but raises where a right is lacking."""
-    cursor.execute((_SQL / "common" / "settings.sql").read_bytes())
+    """The rows of some files of catalog/sql/ only, cheaper than all. As `read_rows`, but raises where a right is lacking."""
+    cursor.execute(engine_sql("catalog/common/settings"))
     cursor.execute(
         "select set_config('deploy_catalog.ignored_schemas', %s::text[]::text, true)", [list(ignored_schemas)]
     )
@@ -93,9 +93,9 @@ def read_kinds(cursor: psycopg.Cursor[TupleRow], kinds: Sequence[str], ignored_s
 
 def _readable_kinds(cursor: psycopg.Cursor[TupleRow]) -> tuple[list[str], list[Row]]:
     version = cursor.connection.info.server_version
-    kinds = [path.stem for path in sorted(_SQL.glob("*.sql")) if version >= _SINCE_VERSION.get(path.stem, 0)]
+    kinds = [path.stem for path in sorted(_FACTS.glob("*.sql")) if version >= _SINCE_VERSION.get(path.stem, 0)]
     without_cron = [kind for kind in kinds if kind != "cron_job"]
-    job_table = cursor.execute((_SQL / "common" / "probe.sql").read_bytes()).fetchone()
+    job_table = cursor.execute(engine_sql("catalog/common/probe")).fetchone()
     if job_table is None:
         return without_cron, []
     readable, own_jobs_only = job_table
@@ -141,9 +141,9 @@ def prepared(cursor: psycopg.Cursor[TupleRow], statement: bytes) -> bytes:
 
 @lru_cache(maxsize=64)
 def _statement(kinds: tuple[str, ...]) -> bytes:
-    branches = (f"(\n{(_SQL / f'{kind}.sql').read_text(encoding='utf-8')}) as {kind}_fact" for kind in kinds)
+    branches = (f"(\n{engine_sql(f'catalog/{kind}').decode()}) as {kind}_fact" for kind in kinds)
     columns = "select kind::text, identity::text, scope::text, definition::text from "
-    included = (_SQL / "common" / "included.sql").read_text(encoding="utf-8")
+    included = engine_sql("catalog/common/included").decode()
     return (included + "\nunion all\n".join(columns + branch for branch in branches)).encode()
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from pg_deploy.errors import (
+from pg_deploy.execution.errors import (
     InvalidIndexError,
     InvalidIndexInTheWayError,
     OldBackendError,
@@ -20,14 +20,14 @@ from pg_deploy.errors import (
     UncertainStatementError,
 )
 from pg_deploy.execution.index_definition import duplicate_keys, present_definition, wanted_definition
-from pg_deploy.execution.watch import build_progress
-from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.execution.statement_watch import build_progress
 from pg_deploy.parsing.statements import Statement
-from pg_deploy.session import Connection, Target
+from pg_deploy.postgres.session import Connection, Target
+from pg_deploy.postgres.sql_files import engine_sql
 
-_STATE = (PROJECT / "sql" / "builds" / "index_state.sql").read_bytes()
-_LEFTOVERS = (PROJECT / "sql" / "builds" / "reindex_leftovers.sql").read_bytes()
-_DETACHING = (PROJECT / "sql" / "builds" / "detaching.sql").read_bytes()
+_STATE = engine_sql("execution/index_state")
+_LEFTOVERS = engine_sql("execution/reindex_leftovers")
+_DETACHING = engine_sql("execution/detaching")
 _EXISTS_ALREADY, _NOT_UNIQUE = "42P07", "23505"
 _SAY_EVERY_S = 5.0
 # Running these again does no harm and finishes what was begun.

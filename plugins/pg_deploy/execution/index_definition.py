@@ -9,10 +9,10 @@ import psycopg
 from pglast import parse_sql
 from pglast.stream import RawStream
 
-from pg_deploy.migrations.folder import PROJECT
-from pg_deploy.session import Connection, aborted_transaction
+from pg_deploy.postgres.session import Connection, aborted_transaction
+from pg_deploy.postgres.sql_files import engine_sql
 
-_DUPLICATES = (PROJECT / "sql" / "builds" / "duplicate_keys.sql").read_bytes()
+_DUPLICATES = engine_sql("execution/duplicate_keys")
 _SHADOW = "pg_deploy_shadow"
 _SHOWN_KEYS = 5
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pg_deploy.errors import OldBackendError
-from pg_deploy.execution.watch import build_progress
-from pg_deploy.session import Backend, Connection
+from pg_deploy.execution.errors import OldBackendError
+from pg_deploy.execution.statement_watch import build_progress
+from pg_deploy.postgres.session import Backend, Connection
 
 # An idle session that is being torn down, or a transaction that is being aborted, is gone within moments.
 _ENDS_WITHIN_S = 60.0

@@ -15,29 +15,24 @@ from datetime import datetime, timedelta
 
 import psycopg
 
-from pg_deploy.duration import format_duration
-from pg_deploy.errors import (
-    ConnectionLostError,
-    HeldUpError,
-    LockBudgetExceededError,
-    LockNotObtainedError,
-    StatementFailedError,
-)
+from pg_deploy.configuration.duration import format_duration
+from pg_deploy.configuration.limits import Limits
+from pg_deploy.errors import ConnectionLostError
 from pg_deploy.execution import concurrent_builds
-from pg_deploy.execution.counting import count_from_none, hands_counts_over
-from pg_deploy.execution.lost import is_lost, is_read_only
+from pg_deploy.execution.errors import HeldUpError, LockBudgetExceededError, LockNotObtainedError, StatementFailedError
+from pg_deploy.execution.lost_connections import is_lost, is_read_only
 from pg_deploy.execution.server_watch import kept_budget
-from pg_deploy.execution.standby import wait_for_standby
-from pg_deploy.execution.stop_rules import StopRules, wait_until_calm
-from pg_deploy.execution.watch import Observation, Watch
+from pg_deploy.execution.statement_watch import Observation, Watch
+from pg_deploy.execution.stop_rules import wait_until_calm
+from pg_deploy.execution.synchronous_standby import wait_for_standby
+from pg_deploy.execution.transaction_counters import count_from_none, hands_counts_over
 from pg_deploy.execution.what_is_there import way_out
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger.attempt import StatementRun
 from pg_deploy.ledger.guard import Guard
 from pg_deploy.parsing.statements import Segment, Statement
-from pg_deploy.secrecy import without_secrets
-from pg_deploy.server_identity import server_of
-from pg_deploy.session import (
+from pg_deploy.postgres.server_identity import server_of
+from pg_deploy.postgres.session import (
     CHECK_CLIENT_EVERY,
     OUR_NAMES,
     THEIR_NAMES,
@@ -47,6 +42,7 @@ from pg_deploy.session import (
     backend_and_time,
     one_line,
 )
+from pg_deploy.presentation.secrecy import without_secrets
 
 # What may change the settings that a session begins with.
 _SETS_DEFAULTS = {
@@ -91,22 +87,6 @@ _AS_OURSELVES = (
 )
 
 BeforeCommit = Callable[[Connection, Segment], None]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Deadlines in seconds; `statement_timeout` 0 means none.
-
-    `lock_budget` holds from a segment's first strong lock to its commit. `reattach` is how long a build that an earlier,
-    killed try left running is waited for.
-    """
-
-    lock_budget: float = 2.0
-    give_up_after: float = 600.0
-    statement_timeout: float = 0.0
-    slowest_pause: float = 15.0
-    reattach: float = 7200.0
-    stop_rules: StopRules = field(default_factory=StopRules)
 
 
 class Observer:

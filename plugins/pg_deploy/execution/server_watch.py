@@ -16,11 +16,12 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
-from pg_deploy.errors import ConnectionFailedError, NotWatchedError
-from pg_deploy.migrations.folder import PROJECT
-from pg_deploy.session import Backend, Connection, Target
+from pg_deploy.errors import ConnectionFailedError
+from pg_deploy.execution.errors import NotWatchedError
+from pg_deploy.postgres.session import Backend, Connection, Target
+from pg_deploy.postgres.sql_files import engine_sql
 
-_LOOP = (PROJECT / "sql" / "watch" / "keep_budget.sql").read_text()
+_LOOP = engine_sql("execution/keep_budget").decode()
 _PAUSE_S = 0.5
 
 

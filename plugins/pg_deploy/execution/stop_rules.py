@@ -9,26 +9,13 @@ import logging
 import time
 from dataclasses import dataclass
 
-from pg_deploy.errors import StopRuleError
-from pg_deploy.migrations.folder import PROJECT
-from pg_deploy.session import Connection
+from pg_deploy.configuration.limits import StopRules
+from pg_deploy.execution.errors import StopRuleError
+from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_sql
 
-_LOAD = (PROJECT / "sql" / "watch" / "load.sql").read_bytes()
+_LOAD = engine_sql("execution/load")
 _PAUSE_S = 2.0
-
-
-@dataclass(frozen=True)
-class StopRules:
-    """Limits: replica lag in seconds, free connections, WAL in MB per second; None = off."""
-
-    max_replica_lag_s: float | None = None
-    min_free_connections: int | None = None
-    max_wal_mb_per_s: float | None = None
-
-    @property
-    def is_off(self) -> bool:
-        """Whether there is nothing to look at."""
-        return self.max_replica_lag_s is None and self.min_free_connections is None and self.max_wal_mb_per_s is None
 
 
 @dataclass(frozen=True)

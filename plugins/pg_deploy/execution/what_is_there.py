@@ -13,7 +13,7 @@ from pg_deploy.execution.remedies import remedy
 from pg_deploy.parsing.kinds import ObjectName
 from pg_deploy.parsing.statements import Statement, split
 from pg_deploy.parsing.tree import unquoted
-from pg_deploy.session import Connection, Target, their_names
+from pg_deploy.postgres.session import Connection, Target, their_names
 
 _REFERS_TO_NOTHING = "23503"
 _AROUND_VIEWS = re.compile(

@@ -12,10 +12,10 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
-from pg_deploy.errors import AttemptStateError
+from pg_deploy.ledger.errors import AttemptStateError
 from pg_deploy.ledger.sealing import seal
 from pg_deploy.parsing.statements import Segment
-from pg_deploy.session import Backend, Connection
+from pg_deploy.postgres.session import Backend, Connection
 
 # Something was begun and not brought to an end: the next run takes the attempt up again.
 UNFINISHED = ("applying", "applied", "rolling_back", "rollback_failed")

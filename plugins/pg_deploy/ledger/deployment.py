@@ -10,10 +10,10 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from pg_deploy.errors import DeploymentLostError, OtherServerError, RunOverError, TargetBusyError
 from pg_deploy.ledger import evidence
-from pg_deploy.server_identity import server_of
-from pg_deploy.session import Connection, this_host
+from pg_deploy.ledger.errors import DeploymentLostError, OtherServerError, RunOverError, TargetBusyError
+from pg_deploy.postgres.server_identity import server_of
+from pg_deploy.postgres.session import Connection, this_host
 
 # The session advisory lock under which a task works; a lock cannot span tasks, which are processes of their own.
 LOCK_KEY = "pg_catalog.hashtextextended('deploy_ledger deployment', 0)"

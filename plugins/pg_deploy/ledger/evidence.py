@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
 
 
 @dataclass(frozen=True)

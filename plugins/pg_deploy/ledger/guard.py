@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from pg_deploy.catalog.finding import Finding
 from pg_deploy.catalog.objects import Which
 from pg_deploy.catalog.reader import Facts, read_facts
-from pg_deploy.errors import LockNotFreeError, TwoServersError
 from pg_deploy.ledger import deployment as deployments
-from pg_deploy.lints import Finding
-from pg_deploy.server_identity import Server, server_of, writable_session
-from pg_deploy.session import Connection, Target, lent
+from pg_deploy.ledger.errors import LockNotFreeError, TwoServersError
+from pg_deploy.postgres.server_identity import Server, server_of, writable_session
+from pg_deploy.postgres.session import Connection, Target, lent
 
 _HEARTBEAT_S = 30.0
 _PLANNED_AFTER = 2

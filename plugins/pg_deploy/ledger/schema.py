@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from pg_deploy.errors import LedgerTooNewError
-from pg_deploy.migrations.folder import PROJECT
-from pg_deploy.session import Connection
+from pg_deploy.ledger.errors import LedgerTooNewError
+from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import ENGINE
 
-_DIRECTORY = PROJECT / "sql" / "ledger"
+_DIRECTORY = ENGINE / "ledger" / "sql"
 _LOCK = "select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('deploy_ledger revision', 0))"
 
 

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from pg_deploy.errors import SealedError
+from pg_deploy.ledger.errors import SealedError
 from pg_deploy.parsing.bulk import brief
-from pg_deploy.secrecy import without_secrets
+from pg_deploy.presentation.secrecy import without_secrets
 
 _SEALED = re.compile(r"~sealed\.([\w\-]+=*)~")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')

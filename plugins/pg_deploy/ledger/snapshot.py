@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from pg_deploy.catalog.kept import as_read_today
+from pg_deploy.catalog.kept_facts import as_read_today
 from pg_deploy.catalog.objects import from_text
 from pg_deploy.catalog.reader import Facts, Scope
 from pg_deploy.ledger.sealing import opened, seal_definition
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
 
 # A ledger that an older version of the engine made, and that is only read, has no such column: then the name finds the null.
 _OBJECTS = "(select objects from deploy_ledger.snapshot i where i.id = s.id)"

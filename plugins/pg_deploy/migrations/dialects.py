@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pglast import parser
 
-from pg_deploy.errors import ForeignFileError, ForeignFolderError
+from pg_deploy.migrations.errors import ForeignFileError, ForeignFolderError
 
 
 @dataclass(frozen=True)

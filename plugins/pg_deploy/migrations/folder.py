@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 
 from pg_deploy.migrations.names import looks_like_sql
+from pg_deploy.postgres.sql_files import PROJECT
 
-PROJECT = Path(__file__).resolve().parents[3]
 # The stamp is read in the trigger form, where more would be cut off; each migration's own hash is recorded whole.
 _DIGITS = 16
 

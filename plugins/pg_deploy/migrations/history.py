@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pg_deploy.migrations.history_text import history_statements
 from pg_deploy.parsing.bulk import brief
-from pg_deploy.secrecy import may_hold_secrets, without_certain_secrets
-from pg_deploy.session import Connection, compress_quickly
+from pg_deploy.postgres.session import Connection, compress_quickly
+from pg_deploy.presentation.secrecy import may_hold_secrets, without_certain_secrets
 
 _MAKE = (
     "create schema if not exists supabase_migrations",

@@ -9,8 +9,8 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from pg_deploy.duration import parse_duration
-from pg_deploy.errors import InvalidManifestError, InvalidMigrationsError
+from pg_deploy.configuration.duration import parse_duration
+from pg_deploy.migrations.errors import InvalidManifestError, InvalidMigrationsError
 from pg_deploy.migrations.strict_yaml import read_yaml
 
 Risk = Literal["low", "medium", "high", "unknown"]

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from pg_deploy.access.decide import AccessFile, read_access_file
-from pg_deploy.errors import (
+from pg_deploy.configuration.installation import settings
+from pg_deploy.errors import PgDeployError
+from pg_deploy.migrations.access_file import AccessFile, read_access_file
+from pg_deploy.migrations.dialects import code_beside, foreign_folder, promises, refuse_other_names, refuse_other_tools
+from pg_deploy.migrations.errors import (
     DuplicateVersionError,
-    EmptyMigrationError,
     FileTooLargeError,
     InvalidMigrationsError,
     OrphanCompanionError,
-    PgDeployError,
     TouchesLedgerError,
     UnknownBenchmarkError,
     UnknownDirectiveError,
@@ -25,15 +26,14 @@ from pg_deploy.errors import (
     UnknownProofError,
     UnreadableFileError,
 )
-from pg_deploy.migrations.dialects import code_beside, foreign_folder, promises, refuse_other_names, refuse_other_tools
 from pg_deploy.migrations.folder import sql_names, stems
 from pg_deploy.migrations.manifest import UNPROTECTED, BenchmarkTerms, Manifest, read_manifest
 from pg_deploy.migrations.names import NAME, is_passed_over, many_dashes, order, refuse_bad_name
-from pg_deploy.migrations.reading import read_text
-from pg_deploy.migrations.touches import touched
+from pg_deploy.migrations.text_files import read_text
+from pg_deploy.migrations.touched_history import touched
 from pg_deploy.parsing.bulk import brief
+from pg_deploy.parsing.errors import EmptyMigrationError
 from pg_deploy.parsing.statements import Segment, Statement, segments, split, split_check
-from pg_deploy.settings import settings
 
 _DIRECTIVES = {"check": ("writes", "rehearsal"), "benchmark": ("writes",)}
 _BOM = "\ufeff"

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
-from pg_deploy.errors import ManyNamesError, MigrationNameError
+from pg_deploy.migrations.errors import ManyNamesError, MigrationNameError
 
 NAME = re.compile(r"(?P<version>\d+)_(?P<name>[A-Za-z0-9_-][A-Za-z0-9_.-]*)", re.ASCII)
 _ALLOWED = re.compile(r"[A-Za-z0-9_.-]")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from pg_deploy.errors import NewMigrationRefused
+from pg_deploy.migrations.errors import NewMigrationRefused
 from pg_deploy.migrations.folder import migrations_dir
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")

@@ -10,17 +10,18 @@ from datetime import datetime, timezone
 import psycopg
 from psycopg.rows import tuple_row
 
-from pg_deploy.access.resting import what_rests_on
+from pg_deploy.access.facts.resting import what_rests_on
 from pg_deploy.catalog.diff import Difference, compare, describe
 from pg_deploy.catalog.identities import of_grant, of_part
-from pg_deploy.catalog.kept import as_read_today
+from pg_deploy.catalog.kept_facts import as_read_today
 from pg_deploy.catalog.majors import upgraded
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, read_kinds
 from pg_deploy.ledger.snapshot import unsealed
-from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, bounded, told
+from pg_deploy.monitor.measures import Measured, Row, bounded, told
 from pg_deploy.monitor.refreshing import deployment_is_open
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_sql
 
 MEASURE = "access_drift"
 FILES = (
@@ -138,7 +139,7 @@ def access_facts(connection: Connection) -> Facts:
     with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
         bounded(connection)
         rows = read_kinds(cursor, FILES, IGNORED_SCHEMAS)
-        relations = cursor.execute((DIRECTORY / "access" / "relations.sql").read_bytes()).fetchall()
+        relations = cursor.execute(engine_sql("monitor/access/relations")).fetchall()
     facts = [Fact(row.kind, row.identity, row.definition, row.scope) for row in rows]  # type: ignore[arg-type]
     facts += [Fact(kind, identity, json.dumps(flags), "database") for kind, identity, flags in relations]
     return Facts(_deciding(facts), connection.info.server_version, datetime.now(timezone.utc))

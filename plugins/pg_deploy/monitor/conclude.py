@@ -12,7 +12,7 @@ from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.page import page_lines, within
 from pg_deploy.monitor.thresholds import Thresholds
 from pg_deploy.monitor.watch import watch_deployment
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
 
 # A notice is read on a telephone.
 _TOLD, _LONGEST = 20, 30_000

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import psycopg
 from psycopg.rows import class_row, dict_row
 
-from pg_deploy.monitor.measures import DIRECTORY, bounded
+from pg_deploy.monitor.measures import bounded
 from pg_deploy.monitor.schedules import Schedule, read_schedule
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_sql
 
 _OFF = ("off", "false", "no", "0")
 # Before the first of these schedules were always in GMT and a range that runs backwards was nothing; in the second it wraps.
@@ -116,7 +117,7 @@ def read_cron(connection: Connection) -> tuple[Cron, datetime]:
     kept = _kept(connection)
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         bounded(connection)
-        row = cursor.execute((DIRECTORY / "views" / "cron.sql").read_bytes()).fetchone() or {}
+        row = cursor.execute(engine_sql("monitor/views/cron")).fetchone() or {}
     known = Cron(
         kept=kept,
         settings={**row["settings"], "here": connection.info.dbname},
@@ -130,7 +131,7 @@ def read_cron(connection: Connection) -> tuple[Cron, datetime]:
         with connection.transaction():
             bounded(connection)
             with connection.cursor(row_factory=class_row(Job)) as cursor:
-                jobs = tuple(cursor.execute((DIRECTORY / "views" / "jobs.sql").read_bytes()).fetchall())
+                jobs = tuple(cursor.execute(engine_sql("monitor/views/jobs")).fetchall())
             own = connection.execute("select row_security_active('cron.job')").fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
         return replace(known, missing="the extension pg_cron is missing in this database"), row["now"]
@@ -144,7 +145,7 @@ def _kept(connection: Connection) -> tuple[KeptJob, ...]:
         with connection.transaction():
             bounded(connection)
             with connection.cursor(row_factory=class_row(KeptJob)) as cursor:
-                return tuple(cursor.execute((DIRECTORY / "views" / "kept_jobs.sql").read_bytes()).fetchall())
+                return tuple(cursor.execute(engine_sql("monitor/views/kept_jobs")).fetchall())
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
         return ()
 

@@ -10,7 +10,7 @@ import psycopg
 from pg_deploy.monitor.jobs import at, message
 from pg_deploy.monitor.measures import Measured, Row, bounded, told
 from pg_deploy.monitor.verdicts import Look
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
 
 FAILURES = "cron_failures"
 HISTORY = "cron_history"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pg_deploy.duration import format_duration
+from pg_deploy.configuration.duration import format_duration
 from pg_deploy.monitor.jobs import Known, Trouble, allowed_s, at, pause_s, trouble_of, unrefreshed
 from pg_deploy.monitor.measures import Row
 from pg_deploy.monitor.unscheduled import judge_without

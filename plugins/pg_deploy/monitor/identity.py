@@ -8,7 +8,7 @@ from typing import Any
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.measures import Measured, Row
 from pg_deploy.monitor.samples import Sample
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
 
 MEASURE = "same_database"
 _NAME = samples.IDENTITY

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from pg_deploy.duration import format_duration
+from pg_deploy.configuration.duration import format_duration
 from pg_deploy.monitor.cron import Cron, Job
 from pg_deploy.monitor.runs import JobRuns, OpenRun
 from pg_deploy.monitor.schedules import Schedule
 from pg_deploy.monitor.thresholds import Views
-from pg_deploy.secrecy import without_secrets
-from pg_deploy.session import one_line
+from pg_deploy.postgres.session import one_line
+from pg_deploy.presentation.secrecy import without_secrets
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 
 from pg_deploy.monitor.measures import Measured, Row
 from pg_deploy.monitor.thresholds import Limit, Thresholds
-from pg_deploy.session import Connection, one_line
+from pg_deploy.postgres.session import Connection, one_line
 
 # More findings than this whose causes differ only in names and numbers are one.
 _ALIKE = 3

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from pg_deploy.monitor.statements import read_texts, texts_size
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
 
 _DAY = 86400
 _MOST, _TEXTS, _LONGEST = 20_000, 500, 2_000

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 import psycopg
 from psycopg.rows import dict_row
 
+from pg_deploy.catalog.finding import Finding
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError
-from pg_deploy.lints import FAILING, Finding, with_what_rests_on_it
-from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.deployment.lints import FAILING, lints, with_what_rests_on_it
 from pg_deploy.monitor.access_drift import access_facts
 from pg_deploy.monitor.measures import Measured, Row, bounded, told
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
 
 MEASURE = "security_lints"
-DIRECTORY = PROJECT / "sql" / "lints"
 # These are measures of their own, or about speed.
 _ELSEWHERE = (
     "duplicate_index",
@@ -63,10 +62,10 @@ def _findings(connection: Connection) -> list[Finding]:
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         bounded(connection)
         return [
-            Finding(**{name: str(value) for name, value in row.items()})
-            for file in sorted(DIRECTORY.glob("*.sql"))
-            if file.stem not in _ELSEWHERE
-            for row in cursor.execute(file.read_bytes()).fetchall()
+            Finding(**{key: str(value) for key, value in row.items()})
+            for name, text in lints().items()
+            if name not in _ELSEWHERE
+            for row in cursor.execute(text).fetchall()
         ]
 
 

@@ -16,10 +16,11 @@ from typing import Any
 
 import psycopg
 
-from pg_deploy.migrations.folder import PROJECT
-from pg_deploy.session import Connection, Target, one_line
+from pg_deploy.postgres.session import Connection, Target, one_line
+from pg_deploy.postgres.sql_files import ENGINE, PROJECT
 
-DIRECTORY = PROJECT / "sql" / "monitors"
+OURS = ENGINE / "monitor" / "sql"
+_THEIRS = PROJECT / "sql" / "monitors"
 STATEMENT_TIMEOUT = "5s"
 LOCK_TIMEOUT = "500ms"
 COLUMNS = ("object", "value", "unit", "detail")
@@ -58,9 +59,9 @@ def from_json(rows: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
     return tuple(Row(row["object"], row["value"], row["unit"], row["detail"]) for row in rows)
 
 
-def measure_files(directory: Path = DIRECTORY) -> tuple[Path, ...]:
-    """The files of all measures, sorted by name."""
-    return tuple(sorted(directory.glob("*.sql")))
+def measure_files() -> tuple[Path, ...]:
+    """The files of all measures, sorted by name: the engine's, and those of the project's folder sql/monitors."""
+    return tuple(sorted((*OURS.glob("*.sql"), *_THEIRS.glob("*.sql")), key=lambda file: file.name))
 
 
 def run_measure(connection: Connection, file: Path, before: Sequence[Row] = ()) -> Measured:

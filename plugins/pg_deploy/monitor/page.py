@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from textwrap import shorten, wrap
 
-from pg_deploy.duration import format_duration
-from pg_deploy.monitor.glance import glance
+from pg_deploy.configuration.duration import format_duration
 from pg_deploy.monitor.judge import Alert, Finding
 from pg_deploy.monitor.measures import Measured, Row
-from pg_deploy.monitor.queries import NEW_VIEWS, TOP
-from pg_deploy.monitor.take import DEPLOYED
+from pg_deploy.monitor.page_summary import glance
+from pg_deploy.monitor.query_measures import NEW_VIEWS, TOP
+from pg_deploy.monitor.take_sample import DEPLOYED
 from pg_deploy.monitor.views import MEASURE as VIEWS
-from pg_deploy.session import one_line
+from pg_deploy.postgres.session import one_line
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 # Parts of their own, or only worth a line when they are beyond a limit.

@@ -10,8 +10,8 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from pg_deploy.monitor.commands import Named, Said, read_body, read_command, split_path
-from pg_deploy.monitor.measures import DIRECTORY
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_sql
 
 # Calls within calls; deeper than that nobody could follow either.
 _DEPTH = 8
@@ -60,7 +60,7 @@ class Routines:
             return
         self.by_name.update({name: [] for name in missing})
         with self.connection.cursor(row_factory=dict_row) as cursor:
-            rows = cursor.execute((DIRECTORY / "views" / "routines.sql").read_bytes(), {"names": missing}).fetchall()
+            rows = cursor.execute(engine_sql("monitor/views/routines"), {"names": missing}).fetchall()
         for row in rows:
             self.by_name[row["name"]].append(row)
 

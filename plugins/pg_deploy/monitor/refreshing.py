@@ -12,13 +12,13 @@ from contextlib import suppress
 import psycopg
 from psycopg import sql
 
-from pg_deploy.duration import format_duration
+from pg_deploy.configuration.duration import format_duration
 from pg_deploy.monitor.freshness import LOCKED
 from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.thresholds import Views
 from pg_deploy.monitor.views import View, holders, read_views, workers
-from pg_deploy.secrecy import without_secrets
-from pg_deploy.session import Connection, Target, one_line
+from pg_deploy.postgres.session import Connection, Target, one_line
+from pg_deploy.presentation.secrecy import without_secrets
 
 # Whoever waits for a refresh waits no longer than this.
 _LOOKS_EVERY_S = 0.25

@@ -12,8 +12,9 @@ import psycopg
 from psycopg.rows import dict_row
 
 from pg_deploy.monitor.cron import Cron, Job
-from pg_deploy.monitor.measures import DIRECTORY, bounded
-from pg_deploy.session import Connection
+from pg_deploy.monitor.measures import bounded
+from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_sql
 
 _STRETCH = 250_000
 # Of a table that was never purged the newest rows say all that is still true.
@@ -144,7 +145,7 @@ def _read_stretch(connection: Connection, jobs: dict[int, JobRuns], after: int, 
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         bounded(connection)
         found = cursor.execute(
-            (DIRECTORY / "views" / "runs.sql").read_bytes(), {"after": after, "upto": upto, "jobs": list(jobs)}
+            engine_sql("monitor/views/runs"), {"after": after, "upto": upto, "jobs": list(jobs)}
         ).fetchall()
         ids = {each[name] for each in found for name in ("started", "finished", "good") if each[name] is not None}
         ids |= {runid for each in found for runid in each["open"]}
@@ -211,7 +212,7 @@ def _look_at_open(connection: Connection, jobs: dict[int, JobRuns], now: datetim
 
 
 def _rows(cursor: psycopg.Cursor[dict[str, Any]], ids: Collection[int]) -> dict[int, dict[str, Any]]:
-    found = cursor.execute((DIRECTORY / "views" / "run.sql").read_bytes(), {"runs": sorted(ids)}).fetchall()
+    found = cursor.execute(engine_sql("monitor/views/run"), {"runs": sorted(ids)}).fetchall()
     return {row["runid"]: row for row in found}
 
 

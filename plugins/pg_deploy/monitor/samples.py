@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from pg_deploy.monitor.measures import Measured, Row, from_json
 from pg_deploy.monitor.statements import Counters, Window
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
 
 COUNTERS = "statement_counters"
 WINDOWS = "statement_windows"

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pg_deploy.errors import NewMonitorRefused
-from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.monitor.errors import NewMonitorRefused
+from pg_deploy.monitor.measures import OURS
+from pg_deploy.postgres.sql_files import PROJECT
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 LONGEST = 60
@@ -57,7 +58,7 @@ def new_monitor(name: str, project: Path) -> tuple[Path, ...]:
     query = project / "sql" / "monitors" / f"{name}.sql"
     limits = project / "sql" / "monitors" / "thresholds.yaml"
     test = project / "tests" / "core" / "monitor" / f"test_{name}.py"
-    taken = next((path for path in (query, test) if path.exists()), None)
+    taken = next((path for path in (OURS / query.name, query, test) if path.exists()), None)
     if taken:
         raise NewMonitorRefused(name, f"is taken: {taken} is there", "choose another name")
     try:

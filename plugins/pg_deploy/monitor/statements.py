@@ -14,9 +14,10 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from pg_deploy.monitor.measures import DIRECTORY, bounded
-from pg_deploy.server.state import mask
-from pg_deploy.session import Connection, one_line
+from pg_deploy.monitor.measures import bounded
+from pg_deploy.postgres.session import Connection, one_line
+from pg_deploy.postgres.sql_files import engine_sql
+from pg_deploy.preflight.server.state import mask
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def read_counters(connection: Connection) -> Counters:
         with connection.transaction():
             bounded(connection)
             with connection.cursor(row_factory=dict_row) as cursor:
-                server = cursor.execute((DIRECTORY / "statements" / "server.sql").read_bytes()).fetchone()
+                server = cursor.execute(engine_sql("monitor/statements/server")).fetchone()
                 if server is None:
                     return Counters(problem="the extension pg_stat_statements is missing in this database")
                 return _read(connection, server)
@@ -189,7 +190,7 @@ def read_texts(connection: Connection, keys: Collection[str], naming: Collection
     with connection.transaction():
         bounded(connection)
         with connection.cursor(row_factory=dict_row) as cursor:
-            server = cursor.execute((DIRECTORY / "statements" / "server.sql").read_bytes()).fetchone()
+            server = cursor.execute(engine_sql("monitor/statements/server")).fetchone()
         if server is None:
             return {}
         rows = connection.execute(

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from pg_deploy.monitor.commands import Said, read_command
-from pg_deploy.monitor.measures import DIRECTORY
 from pg_deploy.monitor.refreshers import Routines
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_sql
 
 _DEPTH = 4
 
 
 def touched_by(connection: Connection, deployment_id: int) -> frozenset[str]:
     """The relations that a deployment touched, and all that reads one of them through views: `schema.name`. Reads only."""
-    rows = connection.execute(
-        (DIRECTORY / "statements" / "touched.sql").read_bytes(), {"deployment": deployment_id}
-    ).fetchall()
+    rows = connection.execute(engine_sql("monitor/statements/touched"), {"deployment": deployment_id}).fetchall()
     return frozenset(row[0] for row in rows)
 
 

@@ -11,10 +11,11 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from pg_deploy.duration import parse_duration
-from pg_deploy.errors import InvalidDurationError, ThresholdsError
-from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.configuration.duration import parse_duration
+from pg_deploy.configuration.errors import InvalidDurationError
 from pg_deploy.migrations.strict_yaml import read_yaml
+from pg_deploy.monitor.errors import ThresholdsError
+from pg_deploy.postgres.sql_files import PROJECT
 
 FILE = PROJECT / "sql" / "monitors" / "thresholds.yaml"
 SETTING = "PG_DEPLOY_THRESHOLDS"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pg_deploy.duration import format_duration
+from pg_deploy.configuration.duration import format_duration
 from pg_deploy.monitor.jobs import Known, Trouble, allowed_s, message, trouble_of
 from pg_deploy.monitor.verdicts import Look, Seen, Verdict
 

@@ -12,20 +12,21 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row, dict_row, tuple_row
 
-from pg_deploy.duration import format_duration
+from pg_deploy.configuration.duration import format_duration
 from pg_deploy.monitor.commands import read_command
 from pg_deploy.monitor.cron import Cron, read_cron
 from pg_deploy.monitor.cron_measures import FAILURES, HISTORY, cron_measures
 from pg_deploy.monitor.freshness import judge_view
 from pg_deploy.monitor.jobs import Known, next_due
-from pg_deploy.monitor.measures import DIRECTORY, Measured, Row, bounded, told
-from pg_deploy.monitor.placed import ask_each, zones_of
+from pg_deploy.monitor.materialized_at import ask_each, zones_of
+from pg_deploy.monitor.measures import Measured, Row, bounded, told
 from pg_deploy.monitor.refreshers import Names, Refreshes, Routines, path_of_role, refreshed_by
 from pg_deploy.monitor.remembered import KnownView, Memory, rules_of
 from pg_deploy.monitor.runs import Runs, read_runs
 from pg_deploy.monitor.thresholds import Views
 from pg_deploy.monitor.verdicts import Holder, Look, Seen
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_sql
 
 MEASURE = "view_freshness"
 MORE = "and others"
@@ -77,7 +78,7 @@ class Looked:
 def read_views(connection: Connection) -> tuple[View, ...]:
     """All materialized views. Reads only."""
     with connection.cursor(row_factory=class_row(View)) as cursor:
-        return tuple(cursor.execute((DIRECTORY / "views" / "views.sql").read_bytes()).fetchall())
+        return tuple(cursor.execute(engine_sql("monitor/views/views")).fetchall())
 
 
 def look_at_views(
@@ -144,7 +145,7 @@ def _refreshes(
     with connection.transaction():
         bounded(connection)
         with connection.cursor(row_factory=tuple_row) as cursor:
-            rows = cursor.execute((DIRECTORY / "views" / "paths.sql").read_bytes(), {"roles": roles}).fetchall()
+            rows = cursor.execute(engine_sql("monitor/views/paths"), {"roles": roles}).fetchall()
         settings = {(role, setting): value for role, setting, value in rows}
         paths = {
             role: path_of_role(value, role)
@@ -275,9 +276,7 @@ def workers(connection: Connection, view: View) -> str | None:
 
 def _holders(connection: Connection, view: View, *, readers: bool) -> tuple[Holder, ...]:
     with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(
-            (DIRECTORY / "views" / "holders.sql").read_bytes(), {"oid": view.oid, "readers": readers}
-        ).fetchall()
+        rows = cursor.execute(engine_sql("monitor/views/holders"), {"oid": view.oid, "readers": readers}).fetchall()
     return tuple(Holder(row["pid"], _holder(row), row["idle"]) for row in rows)
 
 

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 
-from pg_deploy.duration import format_duration
+from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger import evidence
-from pg_deploy.monitor.before import Before, read_before
+from pg_deploy.monitor.before_deployment import Before, read_before
 from pg_deploy.monitor.measures import Measured, Row
 from pg_deploy.monitor.samples import Deployed, statement_history, values
 from pg_deploy.monitor.statements import Window
 from pg_deploy.monitor.thresholds import Watch
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
 
 MEASURE = "watch"
 FINAL = "watch"

@@ -1,6 +1,6 @@
 """Which table locks a statement takes, read from its syntax tree.
 
-The claims were compared with pg_locks on a real server (tests/core/test_statements_locks.py). They name relations that
+The claims were compared with pg_locks on a real server (tests/core/parsing/test_statements_locks.py). They name relations that
 stand in the text. `relation=None` stands for relations that it does not name: the tables behind a dropped foreign key,
 the table of a dropped index, everything a cascade reaches. Not claimed: indexes, TOAST tables, the ROW SHARE of checks
 of foreign keys; partitions and inheriting tables share the lock of the parent that is named.

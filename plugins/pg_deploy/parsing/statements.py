@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from pg_deploy.errors import PgDeployError, TransactionControlError
+from pg_deploy.errors import PgDeployError
 from pg_deploy.parsing.committing import alone
-from pg_deploy.parsing.cutting import RawStatement, parse
+from pg_deploy.parsing.errors import TransactionControlError
 from pg_deploy.parsing.kinds import (
     ConcurrentIndex,
     ObjectName,
@@ -23,6 +23,7 @@ from pg_deploy.parsing.kinds import (
 from pg_deploy.parsing.lock_modes import Lock, LockClaim
 from pg_deploy.parsing.locks import lock_claims
 from pg_deploy.parsing.objects import created_objects, dropped_objects
+from pg_deploy.parsing.splitting import RawStatement, parse
 from pg_deploy.parsing.summary import summary_of
 from pg_deploy.parsing.tree import fields, opened, text
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pg_deploy.backup.closure import find_closure
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, read_facts
-from pg_deploy.errors import CopyDiffersError, UnfitCloneError
-from pg_deploy.job import Job
+from pg_deploy.deployment.job import Job
 from pg_deploy.migrations.migration import Migration
+from pg_deploy.postgres.session import Connection, Target
+from pg_deploy.rehearsal.errors import CopyDiffersError, UnfitCloneError
 from pg_deploy.rehearsal.rehearse import Stage, rehearse
-from pg_deploy.session import Connection, Target
 
 _RESET = "make a new clone, or choose rehearse: full"
 

@@ -6,11 +6,11 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pg_deploy import benchmarks as bench
-from pg_deploy.benchmarks import Measurement
+from pg_deploy.deployment import benchmarks as bench
+from pg_deploy.deployment.benchmarks import Measurement
 from pg_deploy.ledger import evidence
 from pg_deploy.migrations.migration import Migration
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
 
 
 @dataclass(frozen=True)

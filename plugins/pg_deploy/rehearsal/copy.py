@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from pg_deploy.backup.errors import RestoreFailedError
 from pg_deploy.backup.manifest import BackupManifest, read_facts_file
 from pg_deploy.backup.masking import Masked, mask
 from pg_deploy.backup.plain_role import plain_role
@@ -25,17 +26,17 @@ from pg_deploy.backup.restore import (
     restore_cron_jobs,
     restore_invalid_indexes,
 )
-from pg_deploy.backup.settings import BackupSettings
 from pg_deploy.backup.take import count_rows
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts, read_facts
-from pg_deploy.duration import format_duration
-from pg_deploy.errors import CopyDiffersError, RestoreFailedError
-from pg_deploy.programs import server_programs
-from pg_deploy.rehearsal.outside import cut_off, make_extension
-from pg_deploy.rehearsal.private_cluster import PrivateCluster, private_cluster
-from pg_deploy.rehearsal.wall import refuse_without_wall, wall_of
-from pg_deploy.session import Connection, Target, one_line
+from pg_deploy.configuration.backup import BackupSettings
+from pg_deploy.configuration.duration import format_duration
+from pg_deploy.postgres.private_cluster import PrivateCluster, private_cluster
+from pg_deploy.postgres.programs import server_programs
+from pg_deploy.postgres.session import Connection, Target, one_line
+from pg_deploy.postgres.wall import refuse_without_wall, wall_of
+from pg_deploy.rehearsal.errors import CopyDiffersError
+from pg_deploy.rehearsal.outgoing_calls import cut_off, make_extension
 
 NO_JOB_RUNS = "cron jobs are scheduled in the copy and none is run"
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 import psycopg
 
 from pg_deploy.execution.segments import Observer
-from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.parsing.lock_modes import Lock, lock_of
 from pg_deploy.parsing.statements import Segment, Statement
-from pg_deploy.session import OUR_NAMES, THEIR_NAMES, Backend, Connection, Target
+from pg_deploy.postgres.session import OUR_NAMES, THEIR_NAMES, Backend, Connection, Target
+from pg_deploy.postgres.sql_files import engine_sql
 
-_HELD = (PROJECT / "sql" / "rehearsal" / "locks_held.sql").read_bytes()
+_HELD = engine_sql("rehearsal/locks_held")
 _LOOK_EVERY_S = 0.05
 
 

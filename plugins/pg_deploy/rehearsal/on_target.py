@@ -19,21 +19,21 @@ from psycopg import sql
 from pg_deploy.backup.manifest import BackupManifest, ExpectedError, Extension, read_facts_file
 from pg_deploy.backup.masking import mask
 from pg_deploy.backup.restore import Made, create_database, restore
-from pg_deploy.backup.settings import BackupSettings
 from pg_deploy.backup.store import Store, checked, refuse_other_manifest
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, read_facts
-from pg_deploy.errors import ChangesWholeServerError, CopyDiffersError, UnfitCloneError
+from pg_deploy.configuration.backup import BackupSettings
+from pg_deploy.deployment.job import Job
 from pg_deploy.execution.segments import Observer
-from pg_deploy.job import Job
-from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.statements import Segment, Statement
-from pg_deploy.programs import client_programs
-from pg_deploy.rehearsal.outside import CALLERS, make_extension
+from pg_deploy.postgres.programs import client_programs
+from pg_deploy.postgres.session import Backend, Connection, Target
+from pg_deploy.postgres.sql_files import engine_sql
+from pg_deploy.rehearsal.errors import ChangesWholeServerError, CopyDiffersError, UnfitCloneError
+from pg_deploy.rehearsal.outgoing_calls import CALLERS, make_extension
 from pg_deploy.rehearsal.rehearse import Stage, rehearse
-from pg_deploy.session import Backend, Connection, Target
 
-_DIGEST = (PROJECT / "sql" / "rehearsal" / "server_digest.sql").read_bytes()
+_DIGEST = engine_sql("rehearsal/server_digest")
 _WORDS = ("roles", "memberships", "settings of roles or databases", "databases")
 # Only these run outside a transaction and stay within a database.
 _ALONE = re.compile(

@@ -14,8 +14,8 @@ from psycopg.pq import TransactionStatus
 
 from pg_deploy.execution.segments import Observer
 from pg_deploy.parsing.statements import Segment, Statement
-from pg_deploy.rights.provider import ProviderGrants
-from pg_deploy.session import Backend, Connection, Target
+from pg_deploy.postgres.session import Backend, Connection, Target
+from pg_deploy.preflight.rights.provider import ProviderGrants
 
 _OWNED = """update pg_catalog.pg_class c set relowner = o.oid
 from pg_catalog.pg_roles o

@@ -14,52 +14,53 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from pg_deploy.access.written import WRITTEN, from_details
-from pg_deploy.access_step import ACCESS, AccessOutcome, equal_by_catalog, may_change_access, prove_on_copy
-from pg_deploy.apply import apply
 from pg_deploy.catalog.identities import unquoted
+from pg_deploy.catalog.names import parts
 from pg_deploy.catalog.reader import Facts
-from pg_deploy.claiming import never_over
-from pg_deploy.errors import (
-    AccessDiffersError,
-    ConnectionFailedError,
-    ConnectionLostError,
-    NoRollbackError,
-    PgDeployError,
-    RehearsalFailedError,
-    VerificationFailedError,
+from pg_deploy.configuration.installation import SHOWN_SINGLY
+from pg_deploy.deployment.access_judgement import (
+    ACCESS,
+    AccessOutcome,
+    equal_by_catalog,
+    may_change_access,
+    prove_on_copy,
 )
+from pg_deploy.deployment.apply import apply
+from pg_deploy.deployment.contents import read_contents
+from pg_deploy.deployment.errors import VerificationFailedError
+from pg_deploy.deployment.job import Job
+from pg_deploy.deployment.verify import verify
+from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, PgDeployError
+from pg_deploy.execution.rows_written import WRITTEN, from_details
 from pg_deploy.execution.segments import Observer
-from pg_deploy.inverse.generate import generate_rollback
-from pg_deploy.inverse.names import parts
-from pg_deploy.inverse.rows import tables_named
-from pg_deploy.job import Job
 from pg_deploy.ledger import attempt as attempts
-from pg_deploy.ledger import deployment, evidence, plan, schema
+from pg_deploy.ledger import deployment, evidence, pins, schema
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.deployment import Claim, Deployment
 from pg_deploy.ledger.guard import Guard, Ownership, Quiet, working
 from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration
-from pg_deploy.planning import Standing, read_state
-from pg_deploy.rehearsal.before import Before
+from pg_deploy.postgres.session import KeptTarget, Target
+from pg_deploy.preflight.claiming import never_over
+from pg_deploy.preflight.rights.provider import ProviderGrants, provider_grants
+from pg_deploy.preflight.standings import Standing, read_state
 from pg_deploy.rehearsal.comparison import BenchmarkOutcome, compare_rounds
 from pg_deploy.rehearsal.copy import NO_JOB_RUNS
+from pg_deploy.rehearsal.copy_before import Before
+from pg_deploy.rehearsal.errors import AccessDiffersError, RehearsalFailedError
 from pg_deploy.rehearsal.locks import LockObserver, StatementLocks, known_relations
 from pg_deploy.rehearsal.provider import ProviderObserver
-from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
-from pg_deploy.rights.provider import ProviderGrants, provider_grants
-from pg_deploy.rollback import roll_back
-from pg_deploy.session import KeptTarget, Target
-from pg_deploy.settings import SHOWN_SINGLY
-from pg_deploy.snapshot import take_snapshot
-from pg_deploy.undo.beyond import left_alone
-from pg_deploy.undo.contents import read_contents
-from pg_deploy.undo.early import CANNOT
-from pg_deploy.undo.losses import count_losses, rows_that_stay, wrote_by
-from pg_deploy.undo.own import names_of_changes
-from pg_deploy.undo.witnesses import CHANGES
-from pg_deploy.verify import verify
+from pg_deploy.rehearsal.rehearsal_text import REHEARSAL, rehearsal_lines
+from pg_deploy.rollback.attempt_evidence import CHANGES
+from pg_deploy.rollback.beyond_the_database import left_alone
+from pg_deploy.rollback.errors import NoRollbackError
+from pg_deploy.rollback.generator.generate import generate_rollback
+from pg_deploy.rollback.generator.row_changes import tables_named
+from pg_deploy.rollback.known_refusals import CANNOT
+from pg_deploy.rollback.losses import count_losses, rows_that_stay, wrote_by
+from pg_deploy.rollback.own_changes import names_of_changes
+from pg_deploy.rollback.resume import resume
+from pg_deploy.rollback.roll_back import roll_back
 
 ObserverOver = Callable[[Migration, Observer], Observer]
 """Wraps the observer of one migration, for a place that must refuse what a private copy may do."""
@@ -175,7 +176,7 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
                     if found.generated is not None:
                         # It counts from now on: the approval is given for it as well.
                         proven = migration.with_generated(found.generated)
-                        plan.add_generated(job.ledger, proven, job.deployment_id, proven=True)
+                        pins.add_generated(job.ledger, proven, job.deployment_id, proven=True)
                         found.bundle_hash = proven.bundle_hash
             finally:
                 _record(job, stage, found)
@@ -266,7 +267,7 @@ def _copy_work(job: Job, stage: Stage, migrations: Sequence[Migration]) -> Itera
         versions = tuple(each.version for each in migrations)
         claim = Claim("rehearsal", f"of deployment {job.deployment_id}", "pg_deploy", {}, "", versions)
         held = deployment.claim(connection, claim, good_for=_GOOD_FOR_S, is_over=never_over)
-        plan.pin(connection, held.id, migrations)
+        pins.pin(connection, held.id, migrations)
     work = _CopyWork(job, stage, held)
     state = "failed"
     try:
@@ -310,7 +311,7 @@ def _leave_out(found: Rehearsed, reason: str) -> None:
 def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: Target | None, *, keep: bool) -> None:
     step = "snapshot"
     try:
-        first = take_snapshot(job, migration)
+        first = resume(job, migration)
         with job.guard.session("contents") as connection:
             contents = read_contents(connection, migration.file.sql, migration.rollback or "")
         step = "apply"
@@ -346,7 +347,7 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
             found.lost += lost
         if found.rollback_s is not None and not found.only_tried:
             step = "snapshot after the rollback"
-            rounds.append(take_snapshot(job, migration))
+            rounds.append(resume(job, migration))
             step = "apply after the rollback"
             apply(job, migration)
             step = "verify after the rollback"
@@ -432,7 +433,7 @@ def _generated(
             found.cannot_be_undone = f"it wrote rows of {', '.join(found.written)}, and no rollback brings rows back"
         return None
     on_copy = migration.with_generated(made.sql)
-    plan.add_generated(job.ledger, on_copy, job.deployment_id, proven=False)
+    pins.add_generated(job.ledger, on_copy, job.deployment_id, proven=False)
     try:
         seconds = _roll_back(job, stage, migration, found, keep=keep)
     except PgDeployError as error:

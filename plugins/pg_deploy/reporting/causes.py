@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from pg_deploy.backup.evidence import RESTORED
 from pg_deploy.ledger.evidence import Evidence
-from pg_deploy.rehearsal.text import REHEARSAL
+from pg_deploy.rehearsal.rehearsal_text import REHEARSAL
 
 _CONNECTION = re.compile(
     r"connection was lost|cannot connect|connection .*(?:closed|refused|reset)|server closed|terminating connection"

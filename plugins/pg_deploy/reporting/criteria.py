@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pg_deploy.access_step import ACCESS
 from pg_deploy.backup.evidence import judge_backup
+from pg_deploy.deployment.access_judgement import ACCESS
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.migrations.manifest import CriterionName, Manifest
-from pg_deploy.reporting.marks import is_settled, undeclared
+from pg_deploy.presentation.marks import is_settled, undeclared
 
 
 @dataclass(frozen=True)

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from pg_deploy.access_step import ACCESS, shortened
 from pg_deploy.backup.evidence import how_to_restore
-from pg_deploy.duration import format_duration
+from pg_deploy.configuration.duration import format_duration
+from pg_deploy.deployment.access_judgement import ACCESS, shortened
 from pg_deploy.ledger import attempt as attempts
-from pg_deploy.ledger import deployment, evidence, plan
+from pg_deploy.ledger import deployment, evidence, pins
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.evidence import Evidence
-from pg_deploy.ledger.plan import Pinned
+from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations import history
 from pg_deploy.migrations.manifest import Manifest
-from pg_deploy.rehearsal.text import REHEARSAL, rehearsal_lines
+from pg_deploy.postgres.session import Connection
+from pg_deploy.preflight.plan_text import PASSED_OVER, passed_over_line
+from pg_deploy.presentation.marks import of_access, of_benchmark, of_criterion, sign, undeclared
+from pg_deploy.rehearsal.rehearsal_text import REHEARSAL, rehearsal_lines
 from pg_deploy.reporting.causes import advice
 from pg_deploy.reporting.criteria import Criterion, Judged, judge_criteria
-from pg_deploy.reporting.marks import of_access, of_benchmark, of_criterion, sign, undeclared
-from pg_deploy.reporting.plan_text import PASSED_OVER, passed_over_line
 from pg_deploy.reporting.timeline import Step, read_steps
-from pg_deploy.session import Connection
 
 NOT_REACHED = "not reached"
 _BETWEEN = ("rollback failed", "left")
@@ -82,13 +82,13 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
     rehearsed = [row for row in rows if row.location == "rehearsal"]
     unbelieved = attempts.without_statements(connection, [one.id for one in seen.values() if one.state == "verified"])
     outcomes = []
-    for pinned in plan.pinned(connection, deployment_id):
+    for pinned in pins.pinned(connection, deployment_id):
         newest = [one for one in seen.values() if one.version == pinned.version]
         attempt = newest[-1] if newest else None
         outcomes.append(
             Outcome(
                 pinned,
-                plan.manifest_of(connection, deployment_id, pinned.version),
+                pins.manifest_of(connection, deployment_id, pinned.version),
                 attempt,
                 _WHOLE
                 if attempt is not None and _is_in_place_whole(connection, attempt)

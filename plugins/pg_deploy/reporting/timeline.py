@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pg_deploy.backup.evidence import parts_of
-from pg_deploy.duration import format_duration, parse_duration
+from pg_deploy.configuration.duration import format_duration, parse_duration
 from pg_deploy.ledger import evidence
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
 
 # The guide's "Timeline": what is not a migration.
 GUIDE_PREPARATION = 600.0

@@ -12,8 +12,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials
 
-from pg_deploy.addresses import PREFIX
 from pg_deploy.errors import PgDeployError
+from pg_deploy.presentation.addresses import PREFIX
 from pg_deploy.ui import database_page, numbers
 from pg_deploy.ui.airflow_side import DEPLOY, MONITOR, ROLLBACK, base_path, origin, read_run, run_path, targets
 from pg_deploy.ui.rendering import STATIC, markdown, pages, static_text

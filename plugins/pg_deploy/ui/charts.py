@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from pg_deploy.errors import ThresholdsError
-from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.monitor.errors import ThresholdsError
 from pg_deploy.monitor.thresholds import Thresholds, read_thresholds
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_sql
 from pg_deploy.ui.airflow_side import run_path
 
 STEPS = 400
 _MOST_LINES = 5
-_SQL = PROJECT / "sql" / "ui"
 _TONES = {"deployed": "good", "running": "wait"}
 
 Points = dict[str, dict[float, float]]
@@ -40,9 +39,9 @@ def read_series(connection: Connection, hours: int) -> dict[str, Any]:
     step = max(60, math.ceil(hours * 3600 / STEPS / 60) * 60)
     given = {"since": since, "step": step, "measures": list(_MEASURES)}
     rows: dict[str, list[_Row]] = {}
-    for measure, *values in connection.execute((_SQL / "series.sql").read_bytes(), given).fetchall():
+    for measure, *values in connection.execute(engine_sql("ui/series"), given).fetchall():
         rows.setdefault(measure, []).append(_Row(float(values[0]), *values[1:]))
-    slow = connection.execute((_SQL / "slow_queries.sql").read_bytes(), given).fetchall()
+    slow = connection.execute(engine_sql("ui/slow_queries"), given).fetchall()
     limits = _limits()
     charts = [_slow_chart(slow)]
     for measure, (title, unit, points) in _MEASURES.items():

@@ -10,10 +10,10 @@ from typing import Any
 
 from psycopg.rows import class_row
 
-from pg_deploy.edge.target import read_target
 from pg_deploy.errors import PgDeployError
-from pg_deploy.migrations.folder import PROJECT
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_sql
+from pg_deploy.tasks.target import read_target
 from pg_deploy.ui.airflow_side import RecentRun, recent_runs
 from pg_deploy.ui.charts import read_series
 from pg_deploy.ui.history import History, read_history
@@ -22,7 +22,6 @@ from pg_deploy.ui.reading import has_ledger, reading
 RANGES = ((24, "24 hours"), (168, "7 days"), (336, "14 days"), (744, "31 days"))
 DEPLOYMENTS = 50
 _ALERTS = 400
-_SQL = PROJECT / "sql" / "ui"
 _NOW = ("view_freshness", "connections", "cache_hit_ratio", "access_drift")
 
 
@@ -125,12 +124,10 @@ def series(target: str, hours: int) -> dict[str, Any]:
 
 def _read(connection: Connection, target: str, before: int | None, runs: tuple[RecentRun, ...]) -> DatabasePage:
     with connection.cursor(row_factory=class_row(Deployment)) as cursor:
-        found = cursor.execute(
-            (_SQL / "deployments.sql").read_bytes(), {"before": before, "most": DEPLOYMENTS + 1}
-        ).fetchall()
+        found = cursor.execute(engine_sql("ui/deployments"), {"before": before, "most": DEPLOYMENTS + 1}).fetchall()
     with connection.cursor(row_factory=class_row(Alert)) as cursor:
-        alerts = cursor.execute((_SQL / "alerts.sql").read_bytes(), {"most": _ALERTS}).fetchall()
-    newest = connection.execute((_SQL / "newest_sample.sql").read_bytes(), {"measures": list(_NOW)}).fetchone()
+        alerts = cursor.execute(engine_sql("ui/alerts"), {"most": _ALERTS}).fetchall()
+    newest = connection.execute(engine_sql("ui/newest_sample"), {"measures": list(_NOW)}).fetchone()
     return DatabasePage(
         target=target,
         taken_at=newest[0] if newest else None,

@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pg_deploy.access_step import ACCESS
 from pg_deploy.backup.evidence import BACKUP, REHEARSED, RESTORED, how_to_restore
+from pg_deploy.deployment.access_judgement import ACCESS
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.deployment import Deployment
 from pg_deploy.ledger.evidence import Evidence
-from pg_deploy.ledger.plan import Pinned
+from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.parsing.summary import shown_line
-from pg_deploy.rehearsal.text import REHEARSAL
+from pg_deploy.presentation.marks import Tone, of_access, of_check
+from pg_deploy.rehearsal.rehearsal_text import REHEARSAL
 from pg_deploy.reporting.criteria import Criterion
-from pg_deploy.reporting.marks import Tone, of_access, of_check
 from pg_deploy.reporting.report import NOT_REACHED, Outcome, Report
 from pg_deploy.reporting.timeline import Step
 from pg_deploy.ui.access_matrix import Matrix, make_matrix

@@ -9,8 +9,8 @@ from pg_deploy.errors import PgDeployError
 from pg_deploy.migrations.folder import migrations_dir
 from pg_deploy.migrations.migration import MigrationFile, scan_folder
 from pg_deploy.migrations.names import order
-from pg_deploy.planning import Standing, State, read_state
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
+from pg_deploy.preflight.standings import Standing, State, read_state
 
 _VERIFIED = "applied and verified"
 _UNFINISHED = "begun and not finished"

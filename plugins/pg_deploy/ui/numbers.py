@@ -13,8 +13,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from pg_deploy.edge.target import read_target
-from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.postgres.sql_files import engine_sql
+from pg_deploy.tasks.target import read_target
 from pg_deploy.ui.reading import has_ledger, reading
 
 TOKEN = "PG_DEPLOY_METRICS_TOKEN"
@@ -39,7 +39,7 @@ def exposed(target: str) -> bytes:
     with reading(read_target(target)) as connection:
         row = None
         if has_ledger(connection):
-            row = connection.execute((PROJECT / "sql" / "ui" / "numbers.sql").read_bytes()).fetchone()
+            row = connection.execute(engine_sql("ui/numbers")).fetchone()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Numbers(target, row))
     return bytes(generate_latest(registry))  # type: ignore[no-untyped-call] # its types end with the older format

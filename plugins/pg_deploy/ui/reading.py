@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import psycopg
 
-from pg_deploy.errors import PageUnreadableError
 from pg_deploy.ledger import schema
-from pg_deploy.secrecy import without_secrets
-from pg_deploy.session import Connection, Target, kept_alive, one_line
+from pg_deploy.postgres.session import Connection, Target, kept_alive, one_line
+from pg_deploy.presentation.secrecy import without_secrets
+from pg_deploy.ui.errors import PageUnreadableError
 
 CONNECT_S = 4
 STATEMENT_TIMEOUT = "5s"

@@ -10,11 +10,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pg_deploy.duration import format_duration
+from pg_deploy.configuration.duration import format_duration
 from pg_deploy.monitor.page import size
-from pg_deploy.reporting.markdown import fenced
-from pg_deploy.reporting.marks import of_criterion
-from pg_deploy.secrecy import without_secrets
+from pg_deploy.presentation.markdown import fenced
+from pg_deploy.presentation.marks import of_criterion
+from pg_deploy.presentation.secrecy import without_secrets
 
 _FOLDER = Path(__file__).resolve().parent
 STATIC = _FOLDER / "static"

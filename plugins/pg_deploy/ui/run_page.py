@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pg_deploy.edge.target import read_target
 from pg_deploy.errors import PgDeployError
 from pg_deploy.ledger import deployment
 from pg_deploy.ledger.deployment import Deployment
+from pg_deploy.postgres.session import Connection
 from pg_deploy.reporting.report import read_report
-from pg_deploy.session import Connection
+from pg_deploy.tasks.target import read_target
 from pg_deploy.ui.airflow_side import BASELINE, DEPLOY, MONITOR, RESTORE, ROLLBACK, AirflowRun
 from pg_deploy.ui.deployment import DeploymentView, view_of
 from pg_deploy.ui.reading import has_ledger, reading

@@ -9,12 +9,12 @@ from datetime import datetime
 from psycopg.rows import class_row
 
 from pg_deploy.ledger.evidence import Evidence
-from pg_deploy.migrations.folder import PROJECT
-from pg_deploy.rehearsal.text import REHEARSAL
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_sql
+from pg_deploy.rehearsal.rehearsal_text import REHEARSAL
 
-_STATEMENTS = (PROJECT / "sql" / "ui" / "statements.sql").read_bytes()
-_WORKING = (PROJECT / "sql" / "ui" / "working_now.sql").read_bytes()
+_STATEMENTS = engine_sql("ui/statements")
+_WORKING = engine_sql("ui/working_now")
 
 
 @dataclass(frozen=True)

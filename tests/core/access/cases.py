@@ -27,10 +27,10 @@ import yaml
 from demo import build, cluster, server
 from demo.place import copy_data, erase
 from pg_deploy.access.decide import unsettled_of
-from pg_deploy.access_step import AccessOutcome, prove_on_copy
 from pg_deploy.catalog.reader import read_facts
+from pg_deploy.deployment.access_judgement import AccessOutcome, prove_on_copy
 from pg_deploy.migrations.migration import load, read_folder
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
 from tests.core.access.renaming import Renaming, names_of, rename_all, words_known, words_outside_texts
 
 PLAIN_OWNER = "app_owner"

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from demo import cluster
-from pg_deploy.access.proof import Proof, prove
-from pg_deploy.session import Connection
+from pg_deploy.access.proof.proof import Proof, prove
+from pg_deploy.postgres.session import Connection
 
 MIGRATION = (
     Path(__file__).resolve().parents[3] / "sql" / "migrations" / "20251118000002_optimize_rls_joins.sql"

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pg_deploy.access.change import AccessChange
-from pg_deploy.access.decide import AccessFile, decide, read_access_file
-from pg_deploy.access.drilldown import RowDifference
-from pg_deploy.access.proof import Proof
-from pg_deploy.access.real import Cell
-from pg_deploy.access.rowsets import Disagreement
-from pg_deploy.access.unsettled import Unsettled
-from pg_deploy.errors import InvalidAccessFileError
+from pg_deploy.access.decide import decide
+from pg_deploy.access.engines.cross_check import Disagreement
+from pg_deploy.access.engines.engine_by_impersonation import Cell
+from pg_deploy.access.facts.access_change import AccessChange
+from pg_deploy.access.facts.unsettled import Unsettled
+from pg_deploy.access.proof.drilldown import RowDifference
+from pg_deploy.access.proof.proof import Proof
+from pg_deploy.migrations.access_file import AccessFile, read_access_file
+from pg_deploy.migrations.errors import InvalidAccessFileError
 from pg_deploy.migrations.manifest import SAY_WHY, Access
 
 OPENED = AccessChange(

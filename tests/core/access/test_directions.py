@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pg_deploy.access.decide import read_access_file
 from pg_deploy.access.directions import main
+from pg_deploy.migrations.access_file import read_access_file
 
 BEFORE = """# why this is meant
 changed:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pg_deploy.access.errors import NothingToExplainError
 from pg_deploy.access.explain import explain_access, main
-from pg_deploy.errors import NothingToExplainError
 from tests.core.access.conftest import Pair, connect
 
 ROW = """

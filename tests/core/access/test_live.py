@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from pg_deploy.access.counterfactual import still_valid
-from pg_deploy.access.live import LiveComparison, LiveSample, ask_again, take_sample
+from pg_deploy.access.sampling.counterfactual import still_valid
+from pg_deploy.access.sampling.sample import LiveComparison, LiveSample, ask_again, take_sample
 from pg_deploy.catalog.reader import read_facts
 from tests.core.access.conftest import MIGRATION, Pair, connect
 

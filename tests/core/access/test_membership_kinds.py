@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from datetime import datetime, timezone
 
-from pg_deploy.access.differences import access_changes
-from pg_deploy.access.rights import Membership, membership_kinds, memberships
+from pg_deploy.access.facts.differences import access_changes
+from pg_deploy.access.facts.rights import Membership, membership_kinds, memberships
 from pg_deploy.catalog.reader import Fact, Facts
 
 

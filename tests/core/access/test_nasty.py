@@ -12,10 +12,10 @@ import psycopg
 import pytest
 
 from demo import cluster
-from pg_deploy.access.api import SUPABASE, Api
 from pg_deploy.access.explain import explain_access
-from pg_deploy.access.live import ask_again, take_sample
-from pg_deploy.access.proof import Proof, prove
+from pg_deploy.access.facts.api import SUPABASE, Api
+from pg_deploy.access.proof.proof import Proof, prove
+from pg_deploy.access.sampling.sample import ask_again, take_sample
 from tests.core.access.conftest import said
 
 SCHEMA = (Path(__file__).parent / "nasty.sql").read_text()

@@ -11,17 +11,17 @@ import pytest
 from psycopg import sql
 
 from demo import cluster
-from pg_deploy.access import proof as proving
-from pg_deploy.access.api import SUPABASE, api_of
-from pg_deploy.access.closure import closure_of
-from pg_deploy.access.measure import Measured
-from pg_deploy.access.moved import moved_tables
-from pg_deploy.access.proof import Proof, prove
-from pg_deploy.access.real import Answer
-from pg_deploy.access.settle import roots_of, settle
-from pg_deploy.access.sides import Side
+from pg_deploy.access.engines.compared_sides import Side
+from pg_deploy.access.engines.engine_by_impersonation import Answer
+from pg_deploy.access.engines.measure import Measured
+from pg_deploy.access.engines.rewritten_tables import moved_tables
+from pg_deploy.access.facts.api import SUPABASE, api_of
+from pg_deploy.access.facts.settled_differences import roots_of, settle
+from pg_deploy.access.proof import proof as proving
+from pg_deploy.access.proof.proof import Proof, prove
+from pg_deploy.catalog.dependencies import closure_of
 from pg_deploy.catalog.reader import Fact, Facts, read_facts
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
 from tests.core.access.conftest import connect
 
 USER = "00000000-0000-4000-8000-00000000000{}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pg_deploy.access.differences import access_changes
+from pg_deploy.access.facts.differences import access_changes
 from pg_deploy.catalog.reader import read_facts
 from tests.core.access.conftest import Pair
 

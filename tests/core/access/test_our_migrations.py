@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from demo import cluster
-from pg_deploy.access.decide import decide, read_access_file
-from pg_deploy.access.differences import access_changes
-from pg_deploy.access.facts import access_facts
+from pg_deploy.access.decide import decide
+from pg_deploy.access.facts.access_facts import access_facts
+from pg_deploy.access.facts.differences import access_changes
 from pg_deploy.catalog.reader import read_facts
-from pg_deploy.lints import FAILING, added, run_lints
+from pg_deploy.deployment.lints import FAILING, added, run_lints
+from pg_deploy.migrations.access_file import read_access_file
 from pg_deploy.parsing.statements import split_check
 from tests.core.access.conftest import Pair, connect
 

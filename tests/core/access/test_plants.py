@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pg_deploy.access.decide import AccessFile, decide
-from pg_deploy.access.differences import access_changes
+from pg_deploy.access.decide import decide
+from pg_deploy.access.facts.differences import access_changes
 from pg_deploy.catalog.reader import read_facts_in_transaction
+from pg_deploy.migrations.access_file import AccessFile
 from tests.core.access.conftest import MIGRATION, Pair, said
 
 ONE_USER = "(select user_id from public.organization_members where status = 'active' order by user_id limit 1)"

@@ -7,9 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.access import views
-from pg_deploy.access.moved import moved_tables
-from pg_deploy.access.plans import told_plan
+from pg_deploy.access.engines.plans import told_plan
+from pg_deploy.access.engines.rewritten_tables import moved_tables
+from pg_deploy.access.proof import views
 from pg_deploy.parsing.statements import split_check
 from tests.core.access.conftest import MIGRATION, Pair, connect, said
 

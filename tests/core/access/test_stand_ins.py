@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from pg_deploy.access import standins
-from pg_deploy.access.api import SUPABASE
-from pg_deploy.access.measure import build
-from pg_deploy.access.real import Cell, RealEngine
-from pg_deploy.access.sides import drop_scratch, open_side
-from pg_deploy.access.subjects import read_subjects
-from pg_deploy.access.universe import plan_universes
+from pg_deploy.access.engines import stand_ins
+from pg_deploy.access.engines.compared_sides import drop_scratch, open_side
+from pg_deploy.access.engines.engine_by_impersonation import Cell, RealEngine
+from pg_deploy.access.engines.measure import build
+from pg_deploy.access.engines.universe import plan_universes
+from pg_deploy.access.facts.api import SUPABASE
+from pg_deploy.access.predicates.subjects import read_subjects
 from tests.core.access.conftest import Pair
 
 SELECT = Cell("public.messages", "select", "authenticated")
@@ -41,8 +41,8 @@ def answers(pair: Pair, *, use_stand_ins: bool) -> tuple[dict[int, object], bool
 @pytest.fixture(autouse=True)
 def small_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """A small demo database has few tuples: here a stand-in is worth it from the first."""
-    monkeypatch.setattr(standins, "SMALLEST", 1)
-    monkeypatch.setattr(standins, "GAIN", 1)
+    monkeypatch.setattr(stand_ins, "SMALLEST", 1)
+    monkeypatch.setattr(stand_ins, "GAIN", 1)
 
 
 USED = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pg_deploy.access.policies import where_they_differ
-from pg_deploy.access.text import in_quotes, many
+from pg_deploy.access.facts.policies import where_they_differ
+from pg_deploy.postgres.quoting import in_quotes, many
 
 
 def test_a_long_predicate_is_shown_where_it_differs() -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from demo import cluster
-from pg_deploy.backup.settings import BackupSettings, backup_settings
 from pg_deploy.backup.store import LocalStore
 from pg_deploy.backup.take import Backup, take_backup
+from pg_deploy.configuration.backup import BackupSettings, backup_settings
 from pg_deploy.migrations.migration import Migration, load_all, scan_folder
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
 
 PROJECT = Path(__file__).resolve().parents[3]
 LOG = logging.getLogger("tests")

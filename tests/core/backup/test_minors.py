@@ -8,13 +8,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pg_deploy.backup.errors import RestoreFailedError
 from pg_deploy.backup.evidence import BACKUP, judge_backup
 from pg_deploy.backup.readiness import doubts
-from pg_deploy.conf import read_deploy_conf
-from pg_deploy.errors import RestoreFailedError
+from pg_deploy.configuration.conf import read_deploy_conf
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.migrations.migration import load_all, read_folder
-from pg_deploy.programs import Programs
+from pg_deploy.postgres.programs import Programs
 from tests.building import write_migration
 
 

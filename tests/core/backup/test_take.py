@@ -12,24 +12,17 @@ import psycopg
 import pytest
 
 from pg_deploy.backup import dump as dumping
-from pg_deploy.backup.beside import choose_backup, restore_beside
 from pg_deploy.backup.closure import find_closure
+from pg_deploy.backup.errors import BackupDamagedError, BackupFailedError, NoBackupError, RestoreFailedError
 from pg_deploy.backup.manifest import check_files, read_facts_file
+from pg_deploy.backup.restore_beside import choose_backup, restore_beside
 from pg_deploy.backup.store import LocalStore, apply_retention, checked, manifest_of, of_target
-from pg_deploy.claiming import never_over
-from pg_deploy.errors import (
-    BackupDamagedError,
-    BackupFailedError,
-    DiskTooSmallError,
-    NoBackupError,
-    ProgramMissingError,
-    ProgramTooOldError,
-    RestoreFailedError,
-)
 from pg_deploy.ledger import deployment, evidence, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.migrations.migration import Migration
-from pg_deploy.programs import client_programs, server_programs
+from pg_deploy.postgres.errors import DiskTooSmallError, ProgramMissingError, ProgramTooOldError
+from pg_deploy.postgres.programs import client_programs, server_programs
+from pg_deploy.preflight.claiming import never_over
 from pg_deploy.rehearsal.copy import private_copy
 from tests.core.backup.conftest import LOG, Place
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import AbstractContextManager
 
-from pg_deploy.rehearsal.private_cluster import PrivateCluster, private_cluster
+from pg_deploy.postgres.private_cluster import PrivateCluster, private_cluster
 from tests.installed import installed_programs
 
 LOG = logging.getLogger("tests")

@@ -51,9 +51,8 @@ class _Names(Visitor):
 
 
 def _texts() -> Iterator[str]:
-    for path in (PROJECT / "sql").rglob("*.sql"):
-        if not {"migrations", "roles"} & set(path.relative_to(PROJECT / "sql").parts):
-            yield path.read_text(encoding="utf-8")
+    for path in (PROJECT / "plugins").rglob("*.sql"):
+        yield path.read_text(encoding="utf-8")
     for path in (PROJECT / "plugins").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):

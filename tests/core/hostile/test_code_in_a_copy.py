@@ -12,15 +12,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.backup.settings import backup_settings
 from pg_deploy.backup.store import LocalStore, checked
 from pg_deploy.backup.take import take_backup
-from pg_deploy.errors import NoWallError
+from pg_deploy.configuration.backup import backup_settings
 from pg_deploy.migrations.migration import load_all, scan_folder
+from pg_deploy.postgres.errors import NoWallError
+from pg_deploy.postgres.private_cluster import PrivateCluster
+from pg_deploy.postgres.session import Target
+from pg_deploy.postgres.wall import ACCEPT, NAMESPACES, NONE, SANDBOX, refuse_without_wall, wall_of
 from pg_deploy.rehearsal.copy import private_copy
-from pg_deploy.rehearsal.private_cluster import PrivateCluster
-from pg_deploy.rehearsal.wall import ACCEPT, NAMESPACES, NONE, SANDBOX, refuse_without_wall, wall_of
-from pg_deploy.session import Target
 from tests.building import write_migration
 from tests.core.hostile.cluster import bare_cluster
 from tests.installed import installed_programs, open_folder

@@ -8,13 +8,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.apply import apply
-from pg_deploy.errors import SealedError
-from pg_deploy.ledger import plan, sealing
+from pg_deploy.deployment.apply import apply
+from pg_deploy.deployment.verify import verify
+from pg_deploy.ledger import pins, sealing
+from pg_deploy.ledger.errors import SealedError
 from pg_deploy.migrations import history
-from pg_deploy.rollback import roll_back
-from pg_deploy.snapshot import take_snapshot
-from pg_deploy.verify import verify
+from pg_deploy.rollback.resume import resume
+from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.looking import Database
@@ -60,11 +60,11 @@ def test_no_table_of_ours_holds_it_and_the_undo_brings_it_back(
     body = database.rows(BODY)
     write_migration(tmp_path / "m", STEM, CHANGE, rollback=rollback)
     with working_on(database.url, tmp_path / "m") as work:
-        take_snapshot(work.job, work.migrations[0])
+        resume(work.job, work.migrations[0])
         apply(work.job, work.migrations[0])
         verify(work.job, work.migrations[0])
         assert SECRET not in _everything_kept(database)
-        pinned = plan.pinned(work.job.ledger, work.job.deployment_id)[0]
+        pinned = pins.pinned(work.job.ledger, work.job.deployment_id)[0]
         assert pinned.sql == CHANGE
         assert pinned.rollback == rollback
         roll_back(work.job, VERSION)
@@ -79,10 +79,10 @@ def test_a_key_that_was_replaced_still_opens_and_another_airflow_is_told(
     write_migration(tmp_path / "m", STEM, CHANGE, rollback=None)
     with working_on(database.url, tmp_path / "m") as work:
         keys.insert(0, "a-newer-key")
-        assert plan.pinned(work.job.ledger, work.job.deployment_id)[0].sql == CHANGE
+        assert pins.pinned(work.job.ledger, work.job.deployment_id)[0].sql == CHANGE
         keys[:] = ["the key of another Airflow"]
         with pytest.raises(SealedError, match="add the key of the Airflow that deployed them"):
-            plan.pinned(work.job.ledger, work.job.deployment_id)
+            pins.pinned(work.job.ledger, work.job.deployment_id)
 
 
 def test_what_holds_no_secret_stays_readable_and_so_does_all_without_a_key(keys: list[str]) -> None:

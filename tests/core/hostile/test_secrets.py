@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from pg_deploy.backup.dump import credentials, handed_down
-from pg_deploy.checks import run_check
+from pg_deploy.deployment.checks import run_check
 from pg_deploy.migrations.migration import Query
 from pg_deploy.parsing.statements import split_check
-from pg_deploy.secrecy import WithoutSecrets, masked, without_secrets
+from pg_deploy.presentation.secrecy import WithoutSecrets, masked, without_secrets
 
 SECRET = "hunter2-Zq9"
 

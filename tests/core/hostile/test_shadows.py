@@ -10,20 +10,20 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.backup.settings import backup_settings
 from pg_deploy.backup.store import LocalStore, checked
 from pg_deploy.backup.take import take_backup
+from pg_deploy.configuration.backup import backup_settings
 from pg_deploy.ledger import schema
-from pg_deploy.migrations.folder import PROJECT
 from pg_deploy.migrations.migration import load_all, scan_folder
-from pg_deploy.monitor.take import take_sample
+from pg_deploy.monitor.take_sample import take_sample
 from pg_deploy.monitor.thresholds import read_thresholds
+from pg_deploy.postgres.private_cluster import PrivateCluster
+from pg_deploy.postgres.session import Target
+from pg_deploy.postgres.sql_files import engine_sql
 from pg_deploy.rehearsal.copy import private_copy
-from pg_deploy.rehearsal.private_cluster import PrivateCluster
 from pg_deploy.rehearsal.rehearse import Stage, rehearse
 from pg_deploy.reporting.report import read_report
-from pg_deploy.rollback import roll_back
-from pg_deploy.session import Target
+from pg_deploy.rollback.roll_back import roll_back
 from pg_deploy.ui import database_page
 from pg_deploy.ui.charts import read_series
 from pg_deploy.ui.reading import reading
@@ -117,7 +117,7 @@ def test_a_ledger_that_was_bound_to_somebody_elses_function_is_bound_to_the_serv
         join pg_catalog.pg_proc p on d.refclassid = 'pg_catalog.pg_proc'::regclass and d.refobjid = p.oid
         where a.adrelid = 'deploy_ledger.deployment'::regclass"""
     with target.session("tests") as connection:
-        connection.execute((PROJECT / "sql" / "ledger" / "0001_ledger.sql").read_bytes())
+        connection.execute(engine_sql("ledger/0001_ledger"))
         connection.execute("insert into deploy_ledger.revision (number) values (1)")
         connection.execute(
             "create function app.nextval(text) returns bigint language plpgsql as 'begin return 1; end';"

@@ -17,10 +17,10 @@ from psycopg import sql
 from pg_deploy.backup.take import _globals
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import Facts, read_facts
-from pg_deploy.inverse.generate import generate_rollback
 from pg_deploy.parsing.statements import segments, split
-from pg_deploy.rehearsal.private_cluster import PrivateCluster
-from pg_deploy.session import Connection
+from pg_deploy.postgres.private_cluster import PrivateCluster
+from pg_deploy.postgres.session import Connection
+from pg_deploy.rollback.generator.generate import generate_rollback
 from tests.core.hostile.cluster import bare_cluster
 
 LOG = logging.getLogger("tests")

@@ -11,9 +11,9 @@ from datetime import datetime
 from pg_deploy.monitor.conclude import conclude
 from pg_deploy.monitor.judge import Alert, open_alerts
 from pg_deploy.monitor.refreshing import refresh_views
-from pg_deploy.monitor.take import look_again_at_views, stale_views, take_sample
+from pg_deploy.monitor.take_sample import look_again_at_views, stale_views, take_sample
 from pg_deploy.monitor.thresholds import Thresholds
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
 from tests.looking import Database
 
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from pg_deploy.monitor.refreshing import refresh_views
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
 from tests.core.monitor.cases import launcher_stopped, prepare
 from tests.core.monitor.monitoring import Monitor
 

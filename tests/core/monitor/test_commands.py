@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from pg_deploy.monitor.refreshers import Names, Refreshes, Routines, refreshed_by
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
 
 VIEWS = {("public", "v"): 1, ("mon", "v"): 2, ("mon", "V w"): 3, ("mon", "late"): 4}
 ROUTINES = """

@@ -524,7 +524,7 @@ def admin_url(monitor: Monitor, cluster: Cluster) -> str:
 
 def keep_deployed_state(monitor: Monitor, stem: str | None = None, change: str | None = None) -> None:
     """What the report of a deployment does at its end; `change` is what it did, between two snapshots."""
-    from pg_deploy.catalog.drift import keep_state
+    from pg_deploy.preflight.drift import keep_state
 
     with psycopg.connect(monitor.database.url, autocommit=True) as connection:
         row = connection.execute(

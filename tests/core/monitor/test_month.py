@@ -19,7 +19,7 @@ from pg_deploy.monitor.cron import Cron, read_cron
 from pg_deploy.monitor.judge import judge
 from pg_deploy.monitor.remembered import Memory, as_json, from_json
 from pg_deploy.monitor.thresholds import read_thresholds
-from pg_deploy.session import Connection, Target
+from pg_deploy.postgres.session import Connection, Target
 from tests.core.monitor.cases import launcher_stopped, prepare
 from tests.core.monitor.minutes import clock
 from tests.core.monitor.month import EVERY, GONE, SCHEDULES, WORDS, MadeUp, Run, events, faulty, healthy

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from pg_deploy.monitor.slow import Slow, new_and_bad, slower
-from pg_deploy.monitor.standing import carried_on, slow_row
+from pg_deploy.monitor.earlier_slow_queries import carried_on, slow_row
+from pg_deploy.monitor.slow_queries import Slow, new_and_bad, slower
 from pg_deploy.monitor.statements import Counter, Window
 from pg_deploy.monitor.thresholds import Statements
 

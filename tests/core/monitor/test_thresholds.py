@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pg_deploy.errors import NewMonitorRefused, ThresholdsError
-from pg_deploy.migrations.folder import PROJECT
+from pg_deploy.monitor.errors import NewMonitorRefused, ThresholdsError
 from pg_deploy.monitor.measures import measure_files, run_measure
 from pg_deploy.monitor.scaffold import new_monitor
 from pg_deploy.monitor.thresholds import read_thresholds
-from pg_deploy.session import Target
+from pg_deploy.postgres.session import Target
+from pg_deploy.postgres.sql_files import PROJECT
 
 
 def test_every_measure_has_its_entry_and_says_what_to_do() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from pg_deploy.monitor import views
 from pg_deploy.monitor.cron import Cron, read_cron
-from pg_deploy.session import Connection
+from pg_deploy.postgres.session import Connection
 from tests.core.monitor.cases import SUNDAY, launcher_stopped, prepare
 from tests.core.monitor.monitoring import Monitor
 

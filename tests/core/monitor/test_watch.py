@@ -8,15 +8,15 @@ from datetime import datetime, timedelta, timezone
 
 from psycopg.types.json import Jsonb
 
-from pg_deploy.conf import read_rollback_conf
+from pg_deploy.configuration.conf import read_rollback_conf
 from pg_deploy.ledger import schema
 from pg_deploy.monitor import samples
-from pg_deploy.monitor.before import is_known, keep_before, read_before
+from pg_deploy.monitor.before_deployment import is_known, keep_before, read_before
 from pg_deploy.monitor.samples import Deployed
-from pg_deploy.monitor.take import take_sample
+from pg_deploy.monitor.take_sample import take_sample
 from pg_deploy.monitor.thresholds import Thresholds, Watch
 from pg_deploy.monitor.watch import Watched, watch_deployment
-from pg_deploy.session import Connection, Target
+from pg_deploy.postgres.session import Connection, Target
 from tests.looking import Database
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from pg_deploy.server.index_estimate import disk_needed, index_estimates
+from pg_deploy.preflight.server.index_estimate import disk_needed, index_estimates
 from tests.core.preflight.conftest import Server
 from tests.core.preflight.test_rights import given
 

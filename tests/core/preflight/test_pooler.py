@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.errors import TransactionPoolerError
-from pg_deploy.server.pooler import is_transaction_pooler, refuse_transaction_pooler
+from pg_deploy.postgres.errors import TransactionPoolerError
+from pg_deploy.postgres.pooler import is_transaction_pooler, refuse_transaction_pooler
 from tests.core.preflight.conftest import Server, as_postgres, free_port, wait_for
 
 PGBOUNCER = Path("/usr/sbin/pgbouncer")

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from pg_deploy.parsing.syntax import FileStatement
-from pg_deploy.rights.missing import missing_rights
+from pg_deploy.preflight.rights.missing import missing_rights
 from tests.core.preflight.conftest import Server
 
 

@@ -13,8 +13,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.server.judgement import describe, refusals, warnings
-from pg_deploy.server.state import LockWait, PreparedTransaction, Replica, ServerState, Slot, mask, read_server_state
+from pg_deploy.preflight.server.judgement import describe, refusals, warnings
+from pg_deploy.preflight.server.state import (
+    LockWait,
+    PreparedTransaction,
+    Replica,
+    ServerState,
+    Slot,
+    mask,
+    read_server_state,
+)
 from tests.core.preflight.conftest import Server, as_postgres, free_port, wait_for
 from tests.installed import installed
 from tests.servers.table import MATRIX

@@ -19,14 +19,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pg_deploy.backup.errors import RestoreFailedError
 from pg_deploy.backup.manifest import Extension
 from pg_deploy.backup.store import checked
 from pg_deploy.catalog.reader import read_facts
-from pg_deploy.errors import CopyDiffersError, DiskTooSmallError, RestoreFailedError
+from pg_deploy.postgres.errors import DiskTooSmallError
+from pg_deploy.postgres.private_cluster import remove_abandoned
+from pg_deploy.postgres.temporary import PREFIX, process_start
 from pg_deploy.rehearsal.copy import Copy, private_copy
-from pg_deploy.rehearsal.outside import make_extension
-from pg_deploy.rehearsal.private_cluster import remove_abandoned
-from pg_deploy.temporary import PREFIX, process_start
+from pg_deploy.rehearsal.errors import CopyDiffersError
+from pg_deploy.rehearsal.outgoing_calls import make_extension
 from tests.core.backup.conftest import LOG, Place
 
 PROJECT = Path(__file__).resolve().parents[3]

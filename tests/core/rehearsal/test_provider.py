@@ -11,10 +11,10 @@ from demo.cluster import Cluster
 from pg_deploy.execution.segments import Observer
 from pg_deploy.parsing.statements import split
 from pg_deploy.parsing.syntax import in_file
+from pg_deploy.postgres.session import Target
+from pg_deploy.preflight.rights.missing import missing_rights
+from pg_deploy.preflight.rights.provider import provider_grants
 from pg_deploy.rehearsal.provider import ProviderObserver
-from pg_deploy.rights.missing import missing_rights
-from pg_deploy.rights.provider import provider_grants
-from pg_deploy.session import Target
 
 ADMIN = (Path(__file__).resolve().parents[2] / "cases/files/hosted-storage-policies/admin.sql").read_text()
 POLICY = "create policy p on storage.objects for select using (true)"

@@ -11,25 +11,25 @@ from typing import Any
 
 import pytest
 
-from pg_deploy import job as jobs
 from pg_deploy.backup.store import checked
-from pg_deploy.claiming import never_over
-from pg_deploy.errors import CopyDiffersError, RehearsalFailedError, UnfitCloneError
-from pg_deploy.execution.segments import Limits
-from pg_deploy.job import Job
+from pg_deploy.configuration.limits import Limits
+from pg_deploy.deployment import job as jobs
+from pg_deploy.deployment.job import Job
 from pg_deploy.ledger import attempt as attempts
-from pg_deploy.ledger import deployment, evidence, plan, schema
+from pg_deploy.ledger import deployment, evidence, pins, schema
 from pg_deploy.ledger import guard as guards
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration, load_all, scan_folder
+from pg_deploy.postgres.session import Target
+from pg_deploy.preflight.claiming import never_over
 from pg_deploy.rehearsal import rehearse as rehearsals
 from pg_deploy.rehearsal.clone import on_clone
 from pg_deploy.rehearsal.copy import Copy, private_copy
-from pg_deploy.rehearsal.private import on_private_copy
+from pg_deploy.rehearsal.errors import CopyDiffersError, RehearsalFailedError, UnfitCloneError
+from pg_deploy.rehearsal.private_copy import on_private_copy
 from pg_deploy.rehearsal.rehearse import Rehearsed, Stage, rehearse
-from pg_deploy.session import Target
 from tests.building import write_migration
 from tests.core.backup.conftest import LOG, Place
 
@@ -43,7 +43,7 @@ def deploying(place: Place, migrations: tuple[Migration, ...]) -> Iterator[Job]:
         held = deployment.claim(
             connection, Claim("tests", "one", "tester", {}, "", ()), good_for=600, is_over=never_over
         )
-        plan.pin(connection, held.id, migrations)
+        pins.pin(connection, held.id, migrations)
     with working(place.target, Ownership(held.id, held.fence, 600), "rehearse", give_up_after=10, log=LOG) as guard:
         yield Job(place.target, guard, Limits(), LOG)
 

@@ -1,0 +1,388 @@
+"""Reading a predicate symbolically: sub-selects become joins, the policies of what they read are put in, helpers inlined."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pglast import ast, enums
+
+from pg_deploy.access.predicates.alternatives import ROW, row_tree, whole_tree
+from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse, argument_of
+from pg_deploy.access.predicates.normal_form import ALWAYS, NEVER, SUBJECT, Disjunct, column, equal, product
+from pg_deploy.access.predicates.predicates import Effective, Policy, applied
+from pg_deploy.access.predicates.purity import flags_of, require_plain
+from pg_deploy.access.predicates.reach import Relation
+from pg_deploy.parsing.expressions import call_name, calls, is_bare, nodes, printed, replaced
+
+DEEPEST = 12
+
+Query = tuple[Disjunct, tuple[ast.Node, ...]]
+"""One alternative of a sub-select, and its output columns."""
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A closed expression, evaluated for real for each subject as `role`; `flags` say what it rests on besides the claims."""
+
+    number: int
+    role: str
+    text: str
+    flags: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """Its column among the subjects' attributes."""
+        return f"a{self.number}"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The relations of one FROM: alias to its columns as expressions."""
+
+    tables: Mapping[str, Mapping[str, ast.Node]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the reading: which role's rights are in force, which relations are in sight, which policies are open."""
+
+    role: str
+    scopes: tuple[Scope, ...] = ()
+    open_tables: tuple[int, ...] = ()
+    depth: int = 0
+
+
+@dataclass
+class Compiler:
+    """The symbolic reading of one side. `relations` (by id and name) and `policies` are all of the database's."""
+
+    functions: Functions
+    relations: Mapping[tuple[str, str], Relation]
+    policies: Sequence[Policy]
+    columns: Mapping[str, Sequence[str]]
+    executable: Callable[[str, int], bool]
+    attributes: dict[tuple[str, str], Attribute] = field(default_factory=dict)
+    used: set[Attribute] = field(default_factory=set)
+    aliases: int = 0
+
+    def compile(self, effective: Effective, relation: Relation, role: str) -> tuple[Disjunct, ...]:
+        """The alternatives under which a tuple is allowed. Raises Refuse, with the reason."""
+        self.used = set()
+        if effective.kind == "every row":
+            return ALWAYS
+        if effective.kind == "denied" or not effective.permissive:
+            return NEVER
+        return self.condition(whole_tree(effective, relation.name), Place(role, (), (relation.id,)))
+
+    def condition(self, node: ast.Node, place: Place) -> tuple[Disjunct, ...]:
+        """The alternatives of a boolean expression at a positive place."""
+        if place.depth > DEEPEST:
+            raise Refuse("helpers call each other too deeply")
+        if isinstance(node, ast.BoolExpr) and node.boolop == enums.BoolExprType.AND_EXPR:
+            return product(self.condition(part, place) for part in node.args)
+        if isinstance(node, ast.BoolExpr) and node.boolop == enums.BoolExprType.OR_EXPR:
+            return tuple(found for part in node.args for found in self.condition(part, place))
+        if isinstance(node, ast.A_Const) and isinstance(node.val, ast.Boolean):
+            return ALWAYS if node.val.boolval else NEVER
+        if isinstance(node, ast.SubLink):
+            return self._sub_select(node, place)
+        if isinstance(node, ast.A_Expr) and node.kind == enums.A_Expr_Kind.AEXPR_OP_ANY and _is_equality(node):
+            inner = node.rexpr
+            if isinstance(inner, ast.SubLink) and inner.subLinkType == enums.SubLinkType.ARRAY_SUBLINK:
+                return self._member(node.lexpr, inner, node, place)
+        if isinstance(node, ast.FuncCall) and (function := self._helper(node)) is not None:
+            if not self._is_closed(node):
+                return self._inlined(function, node, place)
+            try:
+                return self._inlined(function, node, place)
+            except Refuse:
+                pass
+        return (Disjunct((), (self.value(node, place),)),)
+
+    def value(self, node: ast.Node, place: Place) -> ast.Node:
+        """A scalar expression with its columns resolved and its closed parts made attributes of the subject."""
+        changed = self._closed(node, place)
+        changed = replaced(changed, lambda part: self._resolved(part, place))
+        require_plain(changed, self.functions)
+        return changed
+
+    def _closed(self, node: ast.Node, place: Place) -> ast.Node:
+        if (
+            isinstance(node, ast.SubLink)
+            and node.subLinkType == enums.SubLinkType.EXPR_SUBLINK
+            and is_bare(node.subselect)
+        ):
+            return self._closed(node.subselect.targetList[0].val, place)
+        if self._is_closed(node):
+            needs = any(isinstance(part, (ast.FuncCall, ast.SubLink, ast.SQLValueFunction)) for part in nodes(node))
+            return self._attribute(node, place.role) if needs else node
+        if isinstance(node, ast.SubLink):
+            raise Refuse("a sub-select that depends on the row stands where only a value is understood")
+        fresh = copy.copy(node)
+        for name in node:
+            inner = getattr(node, name)
+            if isinstance(inner, ast.Node) and not isinstance(inner, ast.TypeName):
+                setattr(fresh, name, self._closed(inner, place))
+            elif isinstance(inner, tuple):
+                setattr(
+                    fresh,
+                    name,
+                    tuple(self._closed(part, place) if _is_value(part) else part for part in inner),
+                )
+        return fresh
+
+    def _attribute(self, node: ast.Node, role: str) -> ast.Node:
+        text = printed(node)
+        for call in calls(node):
+            function = self.functions.called(*call_name(call), len(call.args or ()))
+            if function is not None:
+                self._require_execute(function, role)
+        key = (role, text)
+        if key not in self.attributes:
+            flags = frozenset(flags_of(node, text, self.functions))
+            self.attributes[key] = Attribute(len(self.attributes), role, text, flags)
+        self.used.add(self.attributes[key])
+        return column(SUBJECT, self.attributes[key].name)
+
+    def _is_closed(self, node: ast.Node) -> bool:
+        """Without any column from outside: sub-selects of its own are allowed, and then evaluated for real."""
+        return not any(isinstance(part, (ast.ColumnRef, ast.ParamRef)) for part in nodes(node)) or (
+            isinstance(node, ast.SubLink) and self._own_columns_only(node)
+        )
+
+    def _own_columns_only(self, node: ast.SubLink) -> bool:
+        inside = {
+            (part.alias.aliasname if part.alias else part.relname)
+            for part in nodes(node.subselect)
+            if isinstance(part, ast.RangeVar)
+        }
+        return bool(inside) and all(
+            len(part.fields) == 2 and isinstance(part.fields[0], ast.String) and part.fields[0].sval in inside
+            for part in nodes(node)
+            if isinstance(part, ast.ColumnRef)
+        )
+
+    def _resolved(self, node: ast.Node, place: Place) -> ast.Node:
+        if not isinstance(node, ast.ColumnRef):
+            return node
+        if not all(isinstance(part, ast.String) for part in node.fields):
+            raise Refuse("a whole row is used as a value")
+        names = [part.sval for part in node.fields]
+        if len(names) == 2 and (names[0] in (ROW, SUBJECT) or names[0].startswith("k_")):
+            return node
+        for scope in reversed(place.scopes):
+            if len(names) == 1:
+                hits = [cols[names[0]] for cols in scope.tables.values() if names[0] in cols]
+                if len(hits) == 1:
+                    return hits[0]
+            elif len(names) == 2 and names[0] in scope.tables and names[1] in scope.tables[names[0]]:
+                return scope.tables[names[0]][names[1]]
+        raise Refuse(f'column "{".".join(names)}" is not understood')
+
+    def _sub_select(self, node: ast.SubLink, place: Place) -> tuple[Disjunct, ...]:
+        kind = node.subLinkType
+        if kind == enums.SubLinkType.EXISTS_SUBLINK:
+            return tuple(found for found, _ in self.query(node.subselect, place, for_exists=True))
+        if kind == enums.SubLinkType.ANY_SUBLINK and (not node.operName or [n.sval for n in node.operName] == ["="]):
+            return self._member(node.testexpr, node, node, place)
+        if kind == enums.SubLinkType.EXPR_SUBLINK and is_bare(node.subselect):
+            return self.condition(node.subselect.targetList[0].val, place)
+        return (Disjunct((), (self.value(node, place),)),)
+
+    def _member(self, left: ast.Node, inner: ast.SubLink, whole: ast.Node, place: Place) -> tuple[Disjunct, ...]:
+        if isinstance(left, ast.RowExpr):
+            raise Refuse("a row is compared with a sub-select")
+        try:
+            value = self.value(left, place)
+            found = []
+            for disjunct, outputs in self.query(inner.subselect, place):
+                if len(outputs) != 1:
+                    raise Refuse("a sub-select has several columns")
+                found.append(Disjunct(disjunct.tables, (*disjunct.conditions, equal(value, outputs[0]))))
+            return tuple(found)
+        except Refuse:
+            if not self._is_closed(inner) or inner.subLinkType != enums.SubLinkType.ARRAY_SUBLINK:
+                raise
+            return (Disjunct((), (self.value(whole, place),)),)
+
+    def query(self, select: ast.SelectStmt, place: Place, *, for_exists: bool = False) -> list[Query]:
+        """The alternatives of a sub-select with their output columns."""
+        if select.op == enums.SetOperation.SETOP_UNION:
+            return self.query(select.larg, place) + self.query(select.rarg, place)
+        refused = (
+            "groupClause",
+            "havingClause",
+            "withClause",
+            "valuesLists",
+            "windowClause",
+            "limitOffset",
+            "lockingClause",
+        )
+        for part in refused if for_exists else (*refused, "limitCount"):
+            if getattr(select, part):
+                raise Refuse(f"a sub-select has a {part.removesuffix('Clause').removesuffix('s')}")
+        if select.op != enums.SetOperation.SETOP_NONE:
+            raise Refuse("a sub-select is a set operation")
+        found: list[tuple[Disjunct, dict[str, Mapping[str, ast.Node]], list[ast.Node]]] = [(Disjunct(), {}, [])]
+        for item in select.fromClause or ():
+            found = [self._joined(one, other) for one in found for other in self._source(item, place)]
+        results: list[Query] = []
+        for disjunct, tables, conditions in found:
+            inside = Place(place.role, (*place.scopes, Scope(tables)), place.open_tables, place.depth)
+            wheres = [*conditions, *([select.whereClause] if select.whereClause else [])]
+            for chosen in product([(disjunct,), *(self.condition(where, inside) for where in wheres)]):
+                for more, outputs in self._outputs(select, inside, for_exists):
+                    results.append((chosen.and_(more), outputs))
+        return results
+
+    def _joined(
+        self,
+        one: tuple[Disjunct, dict[str, Mapping[str, ast.Node]], list[ast.Node]],
+        other: tuple[Disjunct, dict[str, Mapping[str, ast.Node]], list[ast.Node]],
+    ) -> tuple[Disjunct, dict[str, Mapping[str, ast.Node]], list[ast.Node]]:
+        return one[0].and_(other[0]), {**one[1], **other[1]}, [*one[2], *other[2]]
+
+    def _source(
+        self, item: ast.Node, place: Place
+    ) -> list[tuple[Disjunct, dict[str, Mapping[str, ast.Node]], list[ast.Node]]]:
+        if isinstance(item, ast.RangeVar):
+            name = item.alias.aliasname if item.alias else item.relname
+            if item.alias and item.alias.colnames:
+                raise Refuse("a table's columns are renamed")
+            return [
+                (disjunct, {name: columns}, [])
+                for disjunct, columns in self._table(item.schemaname, item.relname, place)
+            ]
+        if isinstance(item, ast.JoinExpr):
+            if item.jointype != enums.JoinType.JOIN_INNER or item.usingClause or item.isNatural or item.alias:
+                raise Refuse("a join is not a plain inner one")
+            pairs = [self._joined(a, b) for a in self._source(item.larg, place) for b in self._source(item.rarg, place)]
+            return [(one[0], one[1], [*one[2], *([item.quals] if item.quals else [])]) for one in pairs]
+        if isinstance(item, ast.RangeSubselect) and item.alias and not item.lateral:
+            names = self._names(item.subquery, item.alias)
+            return [
+                (disjunct, {item.alias.aliasname: dict(zip(names, outputs, strict=True))}, [])
+                for disjunct, outputs in self.query(item.subquery, place)
+            ]
+        if isinstance(item, ast.RangeFunction) and not item.ordinality and len(item.functions) == 1:
+            call = item.functions[0][0]
+            function = self._helper(call)
+            if function is not None and function.returns_set and not function.returns_rows:
+                name = item.alias.aliasname if item.alias else function.name
+                label = item.alias.colnames[0].sval if item.alias and item.alias.colnames else name
+                return [
+                    (disjunct, {name: {label: outputs[0]}}, [])
+                    for disjunct, outputs in self._rows_of(function, call, place)
+                ]
+        raise Refuse(f"{type(item).__name__} in FROM is not understood")
+
+    def _names(self, select: ast.SelectStmt, alias: ast.Alias) -> list[str]:
+        if alias.colnames:
+            return [name.sval for name in alias.colnames]
+        names = []
+        for target in select.targetList or ():
+            last = target.val.fields[-1] if isinstance(target.val, ast.ColumnRef) else None
+            name = target.name or (last.sval if isinstance(last, ast.String) else None)
+            if name is None:
+                raise Refuse("a sub-select's column has no name")
+            names.append(name)
+        return names
+
+    def _outputs(self, select: ast.SelectStmt, place: Place, for_exists: bool) -> list[Query]:
+        targets = [target.val for target in select.targetList or ()]
+        if len(targets) == 1 and isinstance(targets[0], ast.FuncCall):
+            function = self._helper(targets[0])
+            if function is not None and function.returns_set:
+                return self._rows_of(function, targets[0], place)
+        if for_exists:
+            for target in targets:
+                if any(isinstance(part, (ast.FuncCall, ast.SubLink)) for part in nodes(target)):
+                    raise Refuse("the columns of an EXISTS call functions")
+            return [(Disjunct(), ())]
+        return [(Disjunct(), tuple(self.value(target, place) for target in targets))]
+
+    def _table(self, schema: str | None, name: str, place: Place) -> list[tuple[Disjunct, Mapping[str, ast.Node]]]:
+        relation = self.relations.get((schema or "", name))
+        if relation is None or relation.kind != "r" or not relation.plain:
+            raise Refuse(f'"{schema}.{name}" is no plain table')
+        rights = relation.rights.get(place.role)
+        if rights is None or not (rights["select"] or rights["free"]):
+            raise Refuse(f'role "{place.role}" may not read "{relation.full_name}"')
+        self.aliases += 1
+        alias = f"k_{self.aliases}"
+        columns = {part: column(alias, part) for part in self.columns[relation.full_name]}
+        base = Disjunct(((alias, relation.quoted),))
+        if not relation.secured or rights["free"] or (rights["owns"] and not relation.forced):
+            return [(base, columns)]
+        if relation.id in place.open_tables:
+            raise Refuse(f'the policies of "{relation.full_name}" read the table itself')
+        found = applied(relation, self.policies, "select", place.role)
+        inside = Place(place.role, (), (*place.open_tables, relation.id), place.depth + 1)
+        if not found.permissive:
+            return []
+        parts: list[tuple[Disjunct, ...]] = [(base,)]
+        allowed = [
+            disjunct
+            for clause in found.permissive
+            for disjunct in self.condition(_of_alias(row_tree(clause, relation.name), alias), inside)
+        ]
+        parts.append(tuple(allowed))
+        parts += [self.condition(_of_alias(row_tree(c, relation.name), alias), inside) for c in found.restrictive]
+        return [(disjunct, columns) for disjunct in product(parts)]
+
+    def _helper(self, node: ast.Node) -> Function | None:
+        if not isinstance(node, ast.FuncCall):
+            return None
+        return self.functions.called(*call_name(node), len(node.args or ()))
+
+    def _body(self, function: Function, call: ast.FuncCall, place: Place) -> tuple[ast.SelectStmt, Place]:
+        if function.volatility == "v":
+            raise Refuse(f'function "{function.full_name}" is volatile')
+        self._require_execute(function, place.role)
+        arguments = tuple(self.value(argument, place) for argument in call.args or ())
+        if len(arguments) != function.takes:
+            raise Refuse(f'function "{function.full_name}" is called with defaults')
+        body = self.functions.body(function)
+        bare = is_bare(body)
+        body = replaced(body, lambda node: argument_of(node, function, arguments, bare=bare))
+        role = function.owner if function.definer else place.role
+        return body, Place(role, (), place.open_tables if not function.definer else (), place.depth + 1)
+
+    def _rows_of(self, function: Function, call: ast.FuncCall, place: Place) -> list[Query]:
+        body, inside = self._body(function, call, place)
+        if place.depth > DEEPEST:
+            raise Refuse("helpers call each other too deeply")
+        return self.query(body, inside)
+
+    def _inlined(self, function: Function, call: ast.FuncCall, place: Place) -> tuple[Disjunct, ...]:
+        if not function.returns_boolean:
+            raise Refuse(f'function "{function.full_name}" is called for each row')
+        body, inside = self._body(function, call, place)
+        if is_bare(body):
+            return self.condition(body.targetList[0].val, inside)
+        raise Refuse(f'function "{function.full_name}" answers with the first of several rows')
+
+    def _require_execute(self, function: Function, role: str) -> None:
+        if not self.executable(role, function.id):
+            raise Refuse(f'role "{role}" may not execute "{function.full_name}"')
+
+
+def _is_value(part: object) -> bool:
+    return isinstance(part, ast.Node) and not isinstance(part, (ast.String, ast.TypeName, ast.A_Indirection))
+
+
+def _is_equality(node: ast.A_Expr) -> bool:
+    return [part.sval for part in node.name] == ["="]
+
+
+def _of_alias(tree: ast.Node, alias: str) -> ast.Node:
+    return replaced(
+        tree,
+        lambda node: (
+            ast.ColumnRef(fields=(ast.String(sval=alias), *node.fields[1:]))
+            if isinstance(node, ast.ColumnRef) and isinstance(node.fields[0], ast.String) and node.fields[0].sval == ROW
+            else node
+        ),
+    )

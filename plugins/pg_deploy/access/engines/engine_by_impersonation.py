@@ -1,0 +1,182 @@
+"""Engine R: the real predicates, asked of every subject, as the real role, over every tuple, by the database itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import psycopg
+
+from pg_deploy.access.engines.compared_sides import Side
+from pg_deploy.access.engines.plans import told_plan
+from pg_deploy.access.engines.stand_ins import StandIns
+from pg_deploy.access.engines.universe import Universe, weight_name
+from pg_deploy.access.facts.api import Api
+from pg_deploy.access.predicates.alternatives import ROW, arms_of
+from pg_deploy.access.predicates.function_bodies import Functions
+from pg_deploy.access.predicates.inline import Inliner
+from pg_deploy.access.predicates.predicates import PHASES, READING, Effective, Phase
+from pg_deploy.access.predicates.subjects import Subject
+from pg_deploy.postgres.quoting import quote
+
+BATCH = 250
+"""Subjects that one call of the loop answers for, at most; it begins with few, to see a deadline in time."""
+FIRST_BATCH = 8
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One question of the proof: may this role, in this phase, touch which rows of this table?"""
+
+    table: str
+    phase: Phase
+    role: str
+
+
+class Answer(NamedTuple):
+    """Allowed tuples (or rows) as a count and two digests, or the error that the question ends in."""
+
+    allowed: int
+    first: int
+    second: int
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """One statement; several cells may share it. `weight` names the rows by tuple where rows are digested, not tuples."""
+
+    universe: str
+    arms: tuple[str, ...]
+    weight: str | None = None
+    digest: str | None = None
+    """The statement of the digest by way of a stand-in, where there is one."""
+
+
+Answers = Mapping[Cell, Mapping[int, Answer]]
+
+
+@dataclass
+class RealEngine:
+    """Engine R on one side. `cells` says which question answers which cell."""
+
+    side: Side
+    api: Api
+    universes: dict[str, Universe]
+    use_stand_ins: bool = True
+    inliner: Inliner = field(init=False)
+    stand_ins: StandIns = field(init=False)
+    cells: dict[Cell, Question] = field(default_factory=dict)
+    denied: set[Cell] = field(default_factory=set)
+    effective: dict[Cell, Effective] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.inliner = Inliner(self.side.connection, Functions(self.side.connection))
+        self.stand_ins = StandIns(self.side, self.api, self.inliner.views)
+
+    def compile(self, by_rows: set[str]) -> None:
+        """Find the statement of every cell; tables of `by_rows` have their rows digested in the phases that read."""
+        for table, universe in self.universes.items():
+            relation = self.side.relations[table]
+            for role in self.api.roles:
+                for phase in PHASES:
+                    cell = Cell(table, phase, role)
+                    found = self.side.effective(table, phase, role)
+                    self.effective[cell] = found
+                    if found.kind == "denied":
+                        self.denied.add(cell)
+                        continue
+                    weight = weight_name(relation.id) if table in by_rows and phase in READING else None
+                    arms = arms_of(found, relation.name, self.inliner.predicate)
+                    digest = None
+                    if self.use_stand_ins and len(arms) == 1 and weight is None and found.kind == "policies":
+                        digest = self.stand_ins.digest(universe, arms[0], universe.read_by(phase))
+                    self.cells[cell] = Question(universe.read_by(phase), arms, weight, digest)
+
+    def statement(self, question: Question, columns: str = "digest") -> str:
+        """The SQL of a question: its digest, or the allowed tuples' numbers."""
+        if columns == "digest" and question.digest is not None:
+            return question.digest
+        arms = " union ".join(
+            f"select tid, h1, h2 from {question.universe} as {ROW} where {arm}" for arm in question.arms
+        )
+        if columns != "digest":
+            return f"select tid from ({arms}) x"
+        if question.weight:
+            return (
+                "select coalesce(sum(w.n), 0)::bigint, coalesce(bit_xor(w.x1), 0), coalesce(bit_xor(w.x2), 0)"
+                f" from ({arms}) x join {question.weight} w on w.tid = x.tid"
+            )
+        return f"select count(*), coalesce(bit_xor(h1), 0), coalesce(bit_xor(h2), 0) from ({arms}) x"
+
+    def run(self, subjects: Sequence[Subject], deadline: float | None = None) -> tuple[Answers, set[int]]:
+        """The answers of every cell and subject, and which subjects were asked before the deadline (monotonic)."""
+        # cells of one question share one dictionary, and so do questions of one plan
+        shared: dict[tuple[str, Question], dict[int, Answer]] = {}
+        asked: set[int] = set()
+        connection = self.side.connection
+        for role in self.api.roles:
+            questions = list(dict.fromkeys(q for cell, q in self.cells.items() if cell.role == role))
+            sids = [subject.sid for subject in subjects if subject.role == role]
+            connection.execute("deallocate all")
+            try:
+                connection.execute(f"set role {quote(role)}; set plan_cache_mode = force_generic_plan".encode())
+                connection.execute("select set_config('search_path', %s, false)", [self.api.path_of(role)])
+                distinct, failed = self._prepare(questions)
+                answers: list[dict[int, Answer]] = [{} for _ in failed]
+                shared.update({(role, question): answers[place] for question, place in distinct.items()})
+                size, start = FIRST_BATCH, 0
+                while start < len(sids) and (deadline is None or time.monotonic() < deadline):
+                    part = sids[start : start + size]
+                    start += size
+                    size = min(size * 2, BATCH)
+                    for sid, found in self._ask(part, role, len(failed)):
+                        asked.add(sid)
+                        for place, error in enumerate(failed):
+                            answers[place][sid] = Answer(0, 0, 0, error) if error else found[place]
+            finally:
+                connection.execute("reset role; reset plan_cache_mode; set search_path = ''")
+        return {cell: shared[cell.role, question] for cell, question in self.cells.items()}, asked
+
+    def _prepare(self, questions: Sequence[Question]) -> tuple[dict[Question, int], list[str | None]]:
+        """Prepare a statement for each question, and none twice; says which answers which, and which fail with what.
+
+        Questions that the server would run by one and the same plan, filters included, have one answer: an EXISTS and an IN
+        often become one join.
+        """
+        distinct: dict[Question, int] = {}
+        failed: list[str | None] = []
+        plans: dict[str, int] = {}
+        connection = self.side.connection
+        for question in questions:
+            name = f"access_proof_{len(failed) + 1}"
+            try:
+                connection.execute(f"prepare {name} as {self.statement(question)}".encode())
+            except psycopg.Error as error:
+                if error.sqlstate is None:
+                    raise
+                connection.execute(f"prepare {name} as select 0::bigint, 0::bigint, 0::bigint".encode())
+                distinct[question] = len(failed)
+                failed.append(f"{error.sqlstate} {str(error).splitlines()[0]}")
+                continue
+            plan = told_plan(connection, name)
+            if plan is not None and plan in plans:
+                connection.execute(f"deallocate {name}".encode())
+                distinct[question] = plans[plan]
+                continue
+            plans[plan or name] = distinct[question] = len(failed)
+            failed.append(None)
+        return distinct, failed
+
+    def _ask(self, sids: Sequence[int], role: str, statements: int) -> list[tuple[int, list[Answer]]]:
+        if not sids or not statements:
+            return [(sid, []) for sid in sids]
+        rows = self.side.connection.execute(
+            "select * from access_proof.answers(%s, %s, %s, %s, %s)",
+            [list(sids), role, statements, self.api.claims_setting, self.api.sub_setting],
+        ).fetchall()
+        return [
+            (row[0], [Answer(*parts) for parts in zip(row[1], row[2], row[3], row[4], strict=True)]) for row in rows
+        ]

@@ -1,0 +1,328 @@
+"""Engine S: the second opinion. Predicates compiled to joins, over all subjects and tuples at once, as a superuser.
+
+It shares with engine R only which policies apply, the universes and the digest; neither impersonation nor row level
+security takes part, but for the closed expressions (auth.uid()), which are evaluated for real.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from pg_deploy.access.engines.compared_sides import Side
+from pg_deploy.access.engines.compiler import Attribute, Compiler
+from pg_deploy.access.engines.engine_by_impersonation import Answer, Cell, Question
+from pg_deploy.access.engines.factoring import Cut, find_cut, is_determined
+from pg_deploy.access.facts.api import Api
+from pg_deploy.access.predicates.alternatives import ROW
+from pg_deploy.access.predicates.function_bodies import Functions, Refuse
+from pg_deploy.access.predicates.normal_form import SUBJECT, Disjunct, folded, from_clause
+from pg_deploy.access.predicates.predicates import Effective, read_policies
+from pg_deploy.access.predicates.reach import reachable, unique_keys
+from pg_deploy.access.predicates.subjects import Subject
+from pg_deploy.postgres.quoting import quote
+from pg_deploy.postgres.session import one_line
+from pg_deploy.postgres.sql_files import engine_sql
+
+MOST_PAIRS = 60_000_000
+"""Estimated allowed pairs of subject and tuple above which a predicate is refused as dense: memory, not time."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What a cell was compiled to, or why it was refused."""
+
+    disjuncts: tuple[Disjunct, ...] = ()
+    attributes: frozenset[Attribute] = frozenset()
+    refused: str | None = None
+
+    @cached_property
+    def clauses(self) -> tuple[str, ...]:
+        """The disjuncts as SQL."""
+        return tuple(from_clause(disjunct, None, None) for disjunct in self.disjuncts)
+
+    @cached_property
+    def text(self) -> str:
+        """A comparable form: equal on both sides where the predicate means the same, whatever the data."""
+        return "\n".join(sorted(" ; ".join([*(t for _, t in d.tables), *d.normal_texts]) for d in self.disjuncts))
+
+
+@dataclass
+class SymbolicEngine:
+    """Engine S on one side."""
+
+    side: Side
+    api: Api
+    compiler: Compiler = field(init=False)
+    keys: dict[str, list[list[str]]] = field(default_factory=dict)
+    compiled: dict[Cell, Compiled] = field(default_factory=dict)
+    errors: dict[int, str] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    _memo: dict[object, dict[int, Answer]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        connection = self.side.connection
+        owners = connection.execute(
+            "select distinct pg_get_userbyid(proowner)::text from pg_catalog.pg_proc where prosecdef"
+        ).fetchall()
+        roles = tuple(dict.fromkeys([*self.api.roles, *(row[0] for row in owners)]))
+        wide = Api(roles=roles, ignored_schemas=())
+        relations = {(r.schema, r.name): r for r in reachable(connection, wide, everything=True)}
+        named: dict[str, list[str]] = {}
+        for schema, name, column in connection.execute(
+            "select n.nspname::text, c.relname::text, a.attname::text from pg_catalog.pg_attribute a"
+            " join pg_catalog.pg_class c on c.oid = a.attrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
+            " where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'f')"
+        ).fetchall():
+            named.setdefault(f"{schema}.{name}", []).append(column)
+        self.keys = unique_keys(connection)
+        known: dict[tuple[str, int], bool] = {}
+
+        def executable(role: str, function: int) -> bool:
+            if (role, function) not in known:
+                row = connection.execute(
+                    "select has_function_privilege(%s, %s::oid, 'execute')", [role, function]
+                ).fetchone()
+                known[role, function] = bool(row and row[0])
+            return known[role, function]
+
+        self.compiler = Compiler(Functions(connection), relations, read_policies(connection, wide), named, executable)
+
+    def compile(self, cells: Mapping[Cell, Effective]) -> None:
+        """Compile every cell; what cannot be is refused with its reason, never guessed."""
+        seen: dict[tuple[int, Effective, str], Compiled] = {}
+        for cell, effective in cells.items():
+            relation = self.side.relations[cell.table]
+            key = (relation.id, effective, cell.role)
+            if key not in seen:
+                seen[key] = self._one(effective, cell)
+            self.compiled[cell] = seen[key]
+
+    def _one(self, effective: Effective, cell: Cell) -> Compiled:
+        relation = self.side.relations[cell.table]
+        self.compiler.aliases = 0
+        try:
+            found = self.compiler.compile(effective, relation, cell.role)
+            disjuncts = tuple(folded(disjunct, lambda table: self.keys.get(table, [])) for disjunct in found)
+        except Refuse as refusal:
+            return Compiled(refused=refusal.reason)
+        unique = {from_clause(disjunct, None, None): disjunct for disjunct in disjuncts}
+        return Compiled(tuple(unique.values()), frozenset(self.compiler.used))
+
+    def evaluate(self) -> None:
+        """Evaluate every attribute for real, for every subject, as the role that is in force there.
+
+        What the role may not even ask is refused in every predicate that holds it: engine R gets the error that users get.
+        """
+        attributes = sorted(self.compiler.attributes.values(), key=lambda attribute: attribute.number)
+        connection = self.side.connection
+        connection.execute(engine_sql("access/attributes"))
+        connection.execute("create unlogged table access_proof.s as select sid, role from access_proof.subject")
+        for role in dict.fromkeys(attribute.role for attribute in attributes):
+            own = [attribute for attribute in attributes if attribute.role == role]
+            # asked as a role, for the subjects of every role of the API: an owner's body is entered by all of them
+            asked = [role] if role in self.api.roles else list(self.api.roles)
+            refused = self._refused_to(role, own)
+            for cell, compiled in self.compiled.items():
+                if found := [reason for attribute, reason in refused.items() if attribute in compiled.attributes]:
+                    self.compiled[cell] = Compiled(refused=found[0])
+            if kept := [attribute for attribute in own if attribute not in refused]:
+                self._evaluate_as(role, kept, asked)
+        connection.execute("create unique index on access_proof.s (sid); analyze access_proof.s")
+
+    def _refused_to(self, role: str, own: Sequence[Attribute]) -> dict[Attribute, str]:
+        """The attributes that the server does not let this role ask, each with what it says."""
+        connection = self.side.connection
+        found = {}
+        try:
+            connection.execute(f"set role {quote(role)}".encode())
+            for attribute in own:
+                try:
+                    connection.execute(f"select ({attribute.text}) limit 0".encode())
+                except psycopg.Error as error:
+                    if connection.closed:
+                        raise
+                    found[attribute] = f'role "{role}" may not ask it: {one_line(str(error))}'
+        finally:
+            if not connection.closed:
+                connection.execute("reset role")
+        return found
+
+    def _evaluate_as(self, role: str, own: Sequence[Attribute], subject_roles: Sequence[str]) -> None:
+        connection = self.side.connection
+        connection.execute("deallocate all")
+        try:
+            connection.execute(f"set role {quote(role)}".encode())
+            types = []
+            for place, attribute in enumerate(own, start=1):
+                types.append(self._type_of(attribute.text))
+                self.types[attribute.name] = types[-1]
+                connection.execute(f"prepare access_proof_{place} as select ({attribute.text})::text".encode())
+            rows = []
+            for subject_role in subject_roles:
+                rows += connection.execute(
+                    "select * from access_proof.attributes(%s, %s, %s, %s)",
+                    [subject_role, len(own), self.api.claims_setting, self.api.sub_setting],
+                ).fetchall()
+        finally:
+            connection.execute("reset role")
+        connection.execute("create temporary table access_proof_values (sid integer, texts text[])")
+        with connection.cursor() as cursor, cursor.copy("copy access_proof_values from stdin") as copy:
+            for sid, texts, errors in rows:
+                copy.write_row((sid, texts))
+                for error in errors:
+                    if error is not None:
+                        self.errors[sid] = error
+        columns = ", ".join(
+            f"(v.texts[{i}])::{kind} as {a.name}" for i, (a, kind) in enumerate(zip(own, types, strict=True), 1)
+        )
+        connection.execute(
+            f"create unlogged table access_proof.s_next as select s.*, {columns} from access_proof.s s"
+            " left join pg_temp.access_proof_values v using (sid);"
+            " drop table access_proof.s; alter table access_proof.s_next rename to s; drop table pg_temp.access_proof_values".encode()
+        )
+
+    def _type_of(self, text: str) -> str:
+        """The type of an expression, which is not evaluated: without claims it might raise."""
+        connection = self.side.connection
+        described = connection.execute(f"select ({text}) limit 0".encode()).description
+        row = connection.execute(
+            "select format_type(%s::oid, null)", [described[0].type_code if described else 25]
+        ).fetchone()
+        return str(row[0]) if row else "text"
+
+    def answer(
+        self, cell: Cell, question: Question, subjects: Sequence[Subject], forced: Mapping[str, bool] | None = None
+    ) -> dict[int, Answer]:
+        """The answer of every subject of the cell's role, in the digest of `question`. Raises Refuse where it is dense.
+
+        `forced` replaces boolean attributes by a constant: what would be, if the claims said so.
+        """
+        compiled = self.compiled[cell]
+        key = (question.universe, question.weight, cell.role, compiled.clauses)
+        memo_key = (key, tuple(sorted((forced or {}).items())))
+        if memo_key not in self._memo:
+            everyone, fixed, own = self._digests(compiled, question, cell.role, forced or {})
+            none = Answer(0, 0, 0)
+            self._memo[memo_key] = {
+                subject.sid: self._failed(subject.sid, compiled)
+                or (everyone[1] if subject.sid in everyone[0] else _sum(fixed, own.get(subject.sid, none)))
+                for subject in subjects
+                if subject.role == cell.role
+            }
+        return self._memo[memo_key]
+
+    def _failed(self, sid: int, compiled: Compiled) -> Answer | None:
+        error = self.errors.get(sid)
+        return Answer(0, 0, 0, error) if error and compiled.attributes else None
+
+    def _digests(
+        self, compiled: Compiled, question: Question, role: str, forced: Mapping[str, bool]
+    ) -> tuple[tuple[frozenset[int], Answer], Answer, dict[int, Answer]]:
+        universe = question.universe
+        source = self._forced(forced)
+        of_all = [d for d in compiled.disjuncts if not d.uses(ROW)]
+        of_tuples = [d for d in compiled.disjuncts if d.uses(ROW) and not d.uses(SUBJECT)]
+        of_pairs = [d for d in compiled.disjuncts if d.uses(ROW) and d.uses(SUBJECT)]
+        sids: set[int] = set()
+        for disjunct in of_all:
+            text = from_clause(disjunct, None, role).replace("access_proof.s ", source, 1)
+            sids.update(row[0] for row in self._run(f"select distinct {SUBJECT}.sid{text}"))
+        whole = self._total(f"select tid, h1, h2 from {universe}", question.weight) if sids else Answer(0, 0, 0)
+        fixed = Answer(0, 0, 0)
+        fixed_text = " union ".join(
+            f"select {ROW}.tid, {ROW}.h1, {ROW}.h2{from_clause(d, universe, None)}" for d in of_tuples
+        )
+        if of_tuples:
+            fixed = self._total(fixed_text, question.weight)
+        own: dict[int, Answer] = {}
+        cut = find_cut(of_pairs[0]) if len(of_pairs) == 1 and not of_tuples else ()
+        factored = next(
+            (found for edge in cut if (found := self._factored(edge, universe, role, source, question))), None
+        )
+        if factored is not None:
+            own = factored
+        elif of_pairs:
+            pairs = " union all ".join(
+                f"select {SUBJECT}.sid, {ROW}.tid, {ROW}.h1, {ROW}.h2"
+                + from_clause(d, universe, role).replace("access_proof.s ", source, 1)
+                for d in of_pairs
+            )
+            distinct = f"select distinct sid, tid, h1, h2 from ({pairs}) p"
+            if of_tuples:
+                distinct += f" where not exists (select from ({fixed_text}) f where f.tid = p.tid)"
+            self._require_sparse(distinct)
+            measure = "count(*), bit_xor(h1), bit_xor(h2)"
+            if question.weight:
+                measure = "sum(w.n)::bigint, bit_xor(w.x1), bit_xor(w.x2)"
+                distinct = f"select * from ({distinct}) d join {question.weight} w using (tid)"
+                measure = measure.replace("w.", "")
+            for row in self._run(f"select sid, {measure} from ({distinct}) y group by sid"):
+                own[row[0]] = Answer(row[1], row[2], row[3])
+        return (frozenset(sids), whole), fixed, own
+
+    def _factored(
+        self, cut: Cut, universe: str, role: str, source: str, question: Question
+    ) -> dict[int, Answer] | None:
+        """The answers by way of a link that every tuple has one value of, so that no pair has to be held; else None."""
+        if not is_determined(cut.tuple_side, lambda table: self.keys.get(table, [])):
+            return None
+        tuples = f"select {cut.tuple_link} as link, {ROW}.tid, {ROW}.h1, {ROW}.h2" + from_clause(
+            cut.tuple_side, universe, None
+        )
+        measure = "count(*) as n, bit_xor(h1) as a, bit_xor(h2) as b"
+        if question.weight:
+            tuples = f"select x.link, w.n, w.x1, w.x2 from ({tuples}) x join {question.weight} w using (tid)"
+            measure = "sum(n)::bigint as n, bit_xor(x1) as a, bit_xor(x2) as b"
+        subjects = f"select distinct {SUBJECT}.sid, {cut.subject_link} as link" + from_clause(
+            cut.subject_side, None, role
+        ).replace("access_proof.s ", source, 1)
+        rows = self._run(
+            f"with tuples as materialized (select link, {measure} from ({tuples}) t group by link),"
+            f" subjects as materialized ({subjects})"
+            " select sid, sum(n)::bigint, bit_xor(a), bit_xor(b) from subjects join tuples using (link) group by sid"
+        )
+        return {row[0]: Answer(row[1], row[2], row[3]) for row in rows}
+
+    def _forced(self, forced: Mapping[str, bool]) -> str:
+        if not forced:
+            return "access_proof.s "
+        columns = [
+            row[0]
+            for row in self._run(
+                "select attname::text from pg_catalog.pg_attribute"
+                " where attrelid = 'access_proof.s'::regclass and attnum > 0 and not attisdropped"
+            )
+        ]
+        listed = ", ".join(f"{str(forced[name]).lower()} as {name}" if name in forced else name for name in columns)
+        return f"(select {listed} from access_proof.s) "
+
+    def _total(self, tuples: str, weight: str | None) -> Answer:
+        if weight:
+            query = (
+                "select coalesce(sum(w.n), 0)::bigint, coalesce(bit_xor(w.x1), 0), coalesce(bit_xor(w.x2), 0)"
+                f" from ({tuples}) x join {weight} w using (tid)"
+            )
+        else:
+            query = f"select count(*), coalesce(bit_xor(h1), 0), coalesce(bit_xor(h2), 0) from ({tuples}) x"
+        return Answer(*self._run(query)[0])
+
+    def _require_sparse(self, query: str) -> None:
+        plan = self._run(f"explain (format json) {query}")[0][0]
+        rows = plan[0]["Plan"]["Plan Rows"]
+        if rows > MOST_PAIRS:
+            raise Refuse(f"about {rows} pairs of subject and tuple are allowed: too many to hold")
+
+    def _run(self, query: str) -> list[TupleRow]:
+        try:
+            return self.side.connection.execute(query.encode()).fetchall()
+        except psycopg.Error as error:
+            raise Refuse(f"the compiled query fails: {str(error).splitlines()[0]}") from None
+
+
+def _sum(first: Answer, second: Answer) -> Answer:
+    return Answer(first.allowed + second.allowed, first.first ^ second.first, first.second ^ second.second)

@@ -1,0 +1,110 @@
+"""Where a join between tuples and subjects can be cut at one equality: both sides are then small, their product is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pglast import ast, enums
+
+from pg_deploy.access.predicates.alternatives import ROW
+from pg_deploy.access.predicates.normal_form import SUBJECT, Disjunct, column
+from pg_deploy.parsing.expressions import nodes, printed
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A disjunct in two parts that only `tuple_link = subject_link` connects."""
+
+    tuple_side: Disjunct
+    tuple_link: str
+    subject_side: Disjunct
+    subject_link: str
+
+
+def find_cut(disjunct: Disjunct) -> Iterator[Cut]:
+    """The cuts of a disjunct, those nearest to the subject first: they leave the fewest links."""
+    found = []
+    for place, condition in enumerate(disjunct.conditions):
+        if not _is_equality(condition):
+            continue
+        others = [other for number, other in enumerate(disjunct.conditions) if number != place]
+        near_tuple = _reached(ROW, others)
+        if SUBJECT in near_tuple:
+            continue
+        left, right = _aliases([condition.lexpr]), _aliases([condition.rexpr])
+        near_subject = _reached(SUBJECT, others)
+        if left <= near_tuple and right <= near_subject and left and right:
+            ends = condition.lexpr, condition.rexpr
+        elif right <= near_tuple and left <= near_subject and left and right:
+            ends = condition.rexpr, condition.lexpr
+        else:
+            continue
+        rest = {alias for alias, _ in disjunct.tables} - near_tuple - near_subject
+        cut = Cut(
+            _part(disjunct, near_tuple | rest, others),
+            printed(ends[0]),
+            _part(disjunct, near_subject, others),
+            printed(ends[1]),
+        )
+        found.append((len(cut.subject_side.tables), cut))
+    yield from (cut for _, cut in sorted(found, key=lambda pair: pair[0]))
+
+
+def is_determined(tuple_side: Disjunct, keys: Callable[[str], Sequence[Sequence[str]]]) -> bool:
+    """Whether each tuple meets one row of every table at most: each is looked up by a unique key."""
+    pairs = [
+        (printed(one), other)
+        for condition in tuple_side.conditions
+        if _is_equality(condition)
+        for one, other in ((condition.lexpr, condition.rexpr), (condition.rexpr, condition.lexpr))
+    ]
+    known = {ROW}
+    while True:
+        more = {
+            alias
+            for alias, table in tuple_side.tables
+            if alias not in known
+            and any(
+                all(
+                    any(text == printed(column(alias, name)) and _aliases([other]) <= known for text, other in pairs)
+                    for name in key
+                )
+                for key in keys(table)
+            )
+        }
+        if not more:
+            return known >= {alias for alias, _ in tuple_side.tables}
+        known |= more
+
+
+def _part(disjunct: Disjunct, aliases: set[str], conditions: Iterable[ast.Node]) -> Disjunct:
+    return Disjunct(
+        tuple(table for table in disjunct.tables if table[0] in aliases),
+        tuple(condition for condition in conditions if _aliases([condition]) <= aliases and _aliases([condition])),
+    )
+
+
+def _reached(start: str, conditions: list[ast.Node]) -> set[str]:
+    found = {start}
+    while True:
+        more = {alias for c in conditions if (own := _aliases([c])) & found for alias in own} - found
+        if not more:
+            return found
+        found |= more
+
+
+def _aliases(trees: Iterable[ast.Node]) -> set[str]:
+    return {
+        node.fields[0].sval
+        for node in nodes(list(trees))
+        if isinstance(node, ast.ColumnRef) and isinstance(node.fields[0], ast.String)
+    }
+
+
+def _is_equality(condition: ast.Node) -> bool:
+    return (
+        isinstance(condition, ast.A_Expr)
+        and condition.kind == enums.A_Expr_Kind.AEXPR_OP
+        and [part.sval for part in condition.name] == ["="]
+    )

@@ -1,0 +1,124 @@
+"""What both engines say on one side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from pg_deploy.access.engines.compared_sides import Side, prepare_scratch
+from pg_deploy.access.engines.engine_by_impersonation import Answer, Answers, Cell, RealEngine
+from pg_deploy.access.engines.engine_by_joins import SymbolicEngine
+from pg_deploy.access.engines.universe import RowMap, Universe, build_universe
+from pg_deploy.access.facts.api import Api
+from pg_deploy.access.predicates.function_bodies import Refuse
+from pg_deploy.access.predicates.subjects import Subject
+from pg_deploy.postgres.session import one_line
+
+SAMPLE = 8
+"""Users in a sample; everybody who is no user is in it too."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Answers by cell and subject of engine R (`real`, of those it `asked`) and of engine S (`symbolic`)."""
+
+    side: Side
+    engine: RealEngine
+    symbols: SymbolicEngine
+    real: Answers
+    asked: set[int]
+    symbolic: Mapping[Cell, Mapping[int, Answer]]
+    refused: Mapping[Cell, str]
+    timings: dict[str, float]
+    asked_all: bool = False
+
+    @property
+    def when(self) -> str:
+        """The side, for people."""
+        return "before" if self.side.name == "old" else "after"
+
+
+def build(
+    side: Side, subjects: tuple[Subject, ...], universes: Sequence[Universe]
+) -> tuple[dict[str, Universe], dict[str, RowMap], dict[str, str]]:
+    """Make the scratch schema, the universes and the row maps; both by table. Tables for which that fails, with the reason."""
+    prepare_scratch(side, subjects)
+    by_table: dict[str, Universe] = {}
+    maps: dict[str, RowMap] = {}
+    failed: dict[str, str] = {}
+    for universe in universes:
+        try:
+            made, found = build_universe(side, universe)
+        except psycopg.Error as error:
+            if side.connection.closed:
+                raise
+            failed.update(dict.fromkeys(universe.tables, one_line(str(error))))
+            continue
+        maps.update(found)
+        by_table.update(dict.fromkeys(universe.tables, made))
+    return by_table, maps, failed
+
+
+def measure(
+    side: Side,
+    api: Api,
+    universes: dict[str, Universe],
+    by_rows: set[str],
+    subjects: tuple[Subject, ...],
+    budget_s: float,
+) -> Measured:
+    """Run both engines; `by_rows` names the tables whose rows are digested instead of tuples."""
+    mark = time.monotonic()
+    engine = RealEngine(side, api, universes)
+    engine.compile(by_rows)
+    symbols = SymbolicEngine(side, api)
+    symbols.compile({cell: engine.effective[cell] for cell in engine.cells})
+    timings = {"compile": time.monotonic() - mark}
+    mark = time.monotonic()
+    symbols.evaluate()
+    symbolic: dict[Cell, Mapping[int, Answer]] = {}
+    refused: dict[Cell, str] = {}
+    for cell, question in engine.cells.items():
+        reason = symbols.compiled[cell].refused
+        try:
+            if reason is None:
+                symbolic[cell] = symbols.answer(cell, question, subjects)
+        except Refuse as refusal:
+            reason = refusal.reason
+        if reason is not None:
+            refused[cell] = reason
+    timings["symbolic"] = time.monotonic() - mark
+    mark = time.monotonic()
+    real, asked = engine.run(_spread(subjects), mark + budget_s)
+    timings["real"] = time.monotonic() - mark
+    everybody = len(asked) == len(subjects)
+    return Measured(side, engine, symbols, real, asked, symbolic, refused, timings, everybody)
+
+
+def _spread(subjects: tuple[Subject, ...]) -> list[Subject]:
+    """Those who are no user first, then users in an order that spreads: whoever was asked by a deadline is a fair sample."""
+    users = [subject for subject in subjects if subject.label.startswith("user ")]
+    others = [subject for subject in subjects if not subject.label.startswith("user ")]
+    return others + sorted(users, key=lambda subject: (subject.sid * 2654435761) % 2**32)
+
+
+def rows_of_samples(one: Measured, chosen: Sequence[Subject]) -> tuple[RealEngine, Answers]:
+    """Engine R once more for some subjects, digesting rows in every table, without stand-ins: what the cross-check expects."""
+    engine = RealEngine(one.side, one.engine.api, one.engine.universes, use_stand_ins=False)
+    engine.inliner = one.engine.inliner
+    engine.compile(set(one.engine.universes))
+    answers, _ = engine.run(chosen)
+    return engine, answers
+
+
+def same_meaning(old: Measured, new: Measured, cell: Cell) -> bool:
+    """Whether both sides' predicates were read to the same form, with the same expressions in it."""
+    before, after = old.symbols.compiled[cell], new.symbols.compiled[cell]
+    return not before.refused and before.text == after.text and _values(old, cell) == _values(new, cell)
+
+
+def _values(one: Measured, cell: Cell) -> list[tuple[str, str]]:
+    return sorted((attribute.role, attribute.text) for attribute in one.symbols.compiled[cell].attributes)

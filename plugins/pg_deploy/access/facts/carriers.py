@@ -1,0 +1,67 @@
+"""Functions that only carry what policies decide: nothing that they rest on differs but the policies of tables.
+
+Who calls one with rights of their own gets what these tables give them, and what the engines say of the tables is said of
+it. One that runs with the rights of an owner whom no policy holds back answers as before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from pg_deploy.access.facts.functions import is_definer
+from pg_deploy.catalog.dependencies import RELATIONS, ROUTINES, Closure, Node, text_of
+from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.catalog.switches import is_on
+
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_SETTING = re.compile(
+    r"^ SET (?!search_path |jit |work_mem |statement_timeout |lock_timeout |enable_\w+ )", re.MULTILINE
+)
+_OTHERWISE = re.compile(
+    # somebody else asks from here on, or with other claims than the engines knew
+    r"\bset_config\b|\b(?:re)?set\s+(?:local|session|role)\b|(?:\$\w*\$|;|>>|\b(?:begin|then|else|loop)\b)\s*(?:re)?set\s"
+    # the policies themselves are read
+    r"|\bpg_(?:policy|policies|class|get_expr|depend)\b|\binformation_schema\b"
+    # what it reads is in no text
+    r"|\bexecute\s+(?!on\b|function\b|procedure\b)|\bdblink|\bquery_to_xml|\btable_to_xml|\bschema_to_xml|\bcursor_to_xml",
+    re.IGNORECASE,
+)
+_LANGUAGE = re.compile(r"\bLANGUAGE (?!sql\b|plpgsql\b|c\b|internal\b)\w", re.IGNORECASE)
+
+
+def carried_tables(closure: Closure, root: Node, touched: Collection[Node], dynamic: bool) -> frozenset[str] | None:
+    """The tables whose policies decide what a function answers otherwise than before; None where it has to be called.
+
+    `touched` is all that differs or whose rows do. With `dynamic` what a function composes when it runs may be among it.
+    """
+    facts = closure.facts
+    below = closure.of(root, policies=False)
+    bodies = [fact for node in below if node[0] in ROUTINES and (fact := facts.by_key.get(node)) is not None]
+    if root not in facts.by_key or not below.isdisjoint(touched) or not below.isdisjoint(closure.dynamic):
+        return None
+    if any(_acts_otherwise(body) for body in bodies):
+        return None
+    views = [fact for node in below if node[0] in RELATIONS[1:] and (fact := facts.by_key.get(node)) is not None]
+    lent = [body for body in bodies if is_definer(body)]
+    lent += [view for view in views if not is_on(view.properties.get("options", []), "security_invoker")]
+    if not all(_is_free(str(each.properties.get("owner", "")), facts) for each in lent):
+        return None
+    if is_definer(facts.by_key[root]):
+        return frozenset()
+    decisive = set(touched) | (set(closure.dynamic) if dynamic else set())
+    return frozenset(node[1] for node in below if node[0] == "table" and not closure.of(node).isdisjoint(decisive))
+
+
+def _acts_otherwise(body: Fact) -> bool:
+    head, _, text = text_of(body).partition("\nAS ")
+    said = _COMMENT.sub(" ", text or head)
+    return bool(_SETTING.search(head) or _LANGUAGE.search(head) or _OTHERWISE.search(said))
+
+
+def _is_free(owner: str, facts: Facts) -> bool:
+    """Whether no policy holds this role back."""
+    role = facts.by_key.get(("role", owner.strip('"')))
+    return role is not None and bool(
+        role.properties.get("superuser") or role.properties.get("bypass row level security")
+    )

@@ -1,0 +1,149 @@
+"""What decides about the rows of a relation besides grants and policies, in sentences: read from the catalog's facts and the closure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from pg_deploy.access.facts.functions import is_definer
+from pg_deploy.access.facts.rights import PUBLIC, held_rights, reachable_roles
+from pg_deploy.catalog.dependencies import RELATIONS, ROUTINES, Closure, Node, closure_of, owner_of
+from pg_deploy.catalog.identities import of_part
+from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.catalog.switches import is_on
+from pg_deploy.postgres.quoting import in_quotes
+
+SHOWN = 10
+"""Of a kind, at most."""
+_ACTS = re.compile(r"ON (DELETE|UPDATE) (CASCADE|SET NULL|SET DEFAULT)")
+_TOUCHED = {"CASCADE": "is done to", "SET NULL": "sets null in", "SET DEFAULT": "sets the default in"}
+_CALLED = re.compile(r"EXECUTE (?:FUNCTION|PROCEDURE) (.+)$")
+
+
+def besides_policies(facts: Facts, relation: str, role: str) -> Iterator[str]:
+    """For `relation` as the catalog writes it: view options, triggers, rules, foreign keys' actions, views and functions with other
+    rights that reach it, publications, buckets, and the settings that the role's sessions begin with."""
+    closure = closure_of(facts)
+    node = next(((kind, relation) for kind in RELATIONS if (kind, relation) in facts.by_key), None)
+    if node is None:
+        return
+    for told in (
+        _own(facts.by_key[node], closure),
+        _writing(closure, relation),
+        _foreign_keys(facts, relation),
+        _roundabout(closure, node, role),
+        _sent(facts, relation),
+        _settings(facts, role),
+    ):
+        sentences = list(told)
+        yield from sentences[:SHOWN]
+        if len(sentences) > SHOWN:
+            yield f"and {len(sentences) - SHOWN} more of that kind"
+
+
+def _own(fact: Fact, closure: Closure) -> Iterator[str]:
+    name = in_quotes(fact.identity)
+    if fact.kind == "materialized view":
+        yield f"{name} is a materialized view: no policy holds anybody back, it shows what its last refresh found"
+    if fact.kind != "view":
+        return
+    options = fact.properties.get("options", [])
+    if is_on(options, "security_invoker"):
+        yield f"view {name} reads with the rights of whoever asks: the policies of its tables decide"
+    else:
+        yield f"view {name} reads with the rights of its owner {fact.properties.get('owner')}: policies hold back only whom they hold back"
+    if is_on(options, "security_barrier"):
+        yield f"view {name} is a security barrier: its own conditions come first"
+    checked = next((str(each).partition("=")[2] for each in options if str(each).startswith("check_option=")), None)
+    if checked:
+        yield f"what is written through view {name} has to fit its conditions ({checked} check option)"
+    tables = sorted(other for kind, other in closure.of((fact.kind, fact.identity)) if kind == "table")
+    if tables:
+        yield f"it rests on {', '.join(map(in_quotes, tables[:SHOWN]))}: explain these as well"
+
+
+def _writing(closure: Closure, relation: str) -> Iterator[str]:
+    for part in sorted(closure.parts.get(relation, ())):
+        own = part.identity.removeprefix(f"{relation}.")
+        if part.kind == "trigger":
+            found = _CALLED.search(part.definition_text)
+            called = found[1] if found else "a function"
+            if part.properties.get("fires") == "never":
+                yield f"trigger {in_quotes(own)} is disabled: it would call {called}"
+            else:
+                when = " ".join(part.definition_text.split(" ON ", 1)[0].split()[3:]).lower()
+                yield f"trigger {in_quotes(own)} fires {when}: {called} may refuse a write, change it or write elsewhere"
+        elif part.kind == "rule":
+            yield f"rule {in_quotes(own)} rewrites what is asked: {' '.join(part.definition_text.split())[:200]}"
+        elif part.kind == "constraint" and part.definition_text.startswith(("CHECK", "EXCLUDE")):
+            yield f"constraint {in_quotes(own)} refuses rows that do not fit {part.definition_text[:200]}"
+
+
+def _foreign_keys(facts: Facts, relation: str) -> Iterator[str]:
+    for fact in sorted(facts.facts):
+        if fact.kind != "constraint" or not fact.definition_text.startswith("FOREIGN KEY"):
+            continue
+        child, parent = _ends(fact)
+        if relation not in (child, parent):
+            continue
+        for event, action in _ACTS.findall(fact.definition_text):
+            yield (
+                f"a row of {in_quotes(parent)} that is {event.lower()}d {_TOUCHED[action]} the rows of {in_quotes(child)} that"
+                f" point to it, whatever policies say (foreign key {in_quotes(fact.identity.removeprefix(child + '.'))})"
+            )
+
+
+def _ends(fact: Fact) -> tuple[str, str]:
+    return owner_of(fact), fact.definition_text.split("REFERENCES ", 1)[-1].split("(", 1)[0]
+
+
+def _roundabout(closure: Closure, node: Node, role: str) -> Iterator[str]:
+    """Views and functions that the role may use, that have another's rights, and that reach the relation."""
+    facts = closure.facts
+    for fact in sorted(facts.facts):
+        if fact.kind not in (*ROUTINES, "view", "materialized view") or (fact.kind, fact.identity) == node:
+            continue
+        lends = (
+            is_definer(fact)
+            if fact.kind in ROUTINES
+            else not is_on(fact.properties.get("options", []), "security_invoker")
+        )
+        wanted = "EXECUTE" if fact.kind in ROUTINES else "SELECT"
+        if not lends or not _may(facts, f"{fact.kind} {fact.identity}", role, {wanted}):
+            continue
+        if node in closure.of((fact.kind, fact.identity)):
+            verb = "may call" if wanted == "EXECUTE" else "may read"
+            owner = fact.properties.get("owner")
+            yield f"{role} {verb} {fact.kind} {in_quotes(fact.identity)}, which reaches it with the rights of {owner}"
+
+
+def _may(facts: Facts, target: str, role: str, wanted: Collection[str]) -> bool:
+    rights = held_rights(facts)
+    return any(
+        set(wanted) & rights.get((target, each), frozenset()) for each in {*reachable_roles(facts, [role]), PUBLIC}
+    )
+
+
+def _sent(facts: Facts, relation: str) -> Iterator[str]:
+    schema = of_part(relation)[0]
+    names = []
+    for fact in sorted(facts.facts):
+        if fact.kind == "publication":
+            tables = [str(each).split(" ", 1)[0] for each in fact.properties.get("tables") or ()]
+            if relation in tables or fact.properties.get("puballtables"):
+                names.append(fact.identity)
+        elif fact.kind == "publication schema":
+            of, _, name = fact.identity.partition(" of publication ")
+            if of == schema:
+                names.append(name)
+    for name in dict.fromkeys(names):
+        yield f"publication {in_quotes(name)} sends its rows to every subscriber, whatever policies say"
+
+
+def _settings(facts: Facts, role: str) -> Iterator[str]:
+    for fact in sorted(facts.facts):
+        if fact.kind == "setting" and (
+            fact.identity.startswith(("this database: ", "every role: "))
+            or re.match(rf'role "?{re.escape(role)}"?(?: in this database)?: ', fact.identity)
+        ):
+            yield f"sessions of {role} begin with {fact.identity.partition(': ')[2]} = {fact.properties.get('value')} ({fact.identity})"

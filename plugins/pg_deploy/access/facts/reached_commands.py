@@ -1,0 +1,70 @@
+"""What a new object opens: the commands with which a role really reaches rows of it, and whether that has to be declared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pglast import ast, enums
+
+from pg_deploy.access.facts.policies import commands_of, table_of
+from pg_deploy.access.facts.rights import reachable_roles
+from pg_deploy.catalog.identities import of_part
+from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.parsing.expressions import call_name, is_bare, is_equality, parse_predicate
+
+NOT_SIGNED_IN = "anon"
+"""The role of requests that name no user: auth.uid() is null there."""
+_BYPASSES = ("superuser", "bypass row level security")
+
+
+def bypasses(role: str, facts: Facts) -> bool:
+    """Whether no policy holds the role back: all that is new is within its reach, and saying so declares nothing."""
+    fact = facts.by_key.get(("role", role))
+    return fact is not None and any(fact.properties.get(attribute) for attribute in _BYPASSES)
+
+
+def reached_commands(role: str, commands: tuple[str, ...], kind: str, name: str, facts: Facts) -> tuple[str, ...]:
+    """Of the granted commands those that reach rows: behind row level security only what a permissive policy speaks of."""
+    table = facts.by_key.get(("table", name if kind == "table" else of_part(name)[0]))
+    if kind not in ("table", "column") or table is None or not table.properties.get("row level security"):
+        return commands
+    owns = table.properties.get("owner") == role and not table.properties.get("force row level security")
+    if owns or bypasses(role, facts):
+        return commands
+    itself = reachable_roles(facts, [role])
+    spoken = {
+        command
+        for fact in facts.facts
+        if fact.kind == "policy" and table_of(fact)[0] == table.identity and not fact.properties.get("restrictive")
+        if role != NOT_SIGNED_IN or not _needs_a_user(fact)
+        if itself & {str(each) for each in fact.properties.get("roles", [])}
+        for command in commands_of(fact)
+    }
+    return tuple(command for command in commands if command in spoken)
+
+
+def _needs_a_user(policy: Fact) -> bool:
+    """Whether each predicate of a policy compares something with the user who asks: without one it lets nobody through."""
+    texts = [str(policy.properties[part]) for part in ("using", "with check") if part in policy.properties]
+    return bool(texts) and all(any(map(_compares_with_user, _conjuncts(parse_predicate(text)))) for text in texts)
+
+
+def _conjuncts(node: Any) -> list[Any]:
+    if isinstance(node, ast.BoolExpr) and node.boolop == enums.BoolExprType.AND_EXPR:
+        return [inner for part in node.args or () for inner in _conjuncts(part)]
+    return [node]
+
+
+def _compares_with_user(node: Any) -> bool:
+    return is_equality(node) and any(_is_user(side) for side in (node.lexpr, node.rexpr))
+
+
+def _is_user(node: Any) -> bool:
+    inner: Any = node
+    while isinstance(inner, (ast.TypeCast, ast.SubLink)):
+        inner = inner.arg if isinstance(inner, ast.TypeCast) else _only_value(inner.subselect)
+    return isinstance(inner, ast.FuncCall) and call_name(inner) == ("auth", "uid")
+
+
+def _only_value(body: Any) -> Any:
+    return body.targetList[0].val if is_bare(body) else None

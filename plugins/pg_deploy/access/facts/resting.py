@@ -1,0 +1,28 @@
+"""What rests on a routine, in words: for whoever is about to revoke or change it, or finds it changed."""
+
+from __future__ import annotations
+
+from pg_deploy.access.facts.access_change import words
+from pg_deploy.catalog.dependencies import ROUTINES, closure_of
+from pg_deploy.catalog.reader import Facts
+
+_ASKED = ("policy", "trigger", "rule", "view", "materialized view")
+_SHOWN = 3
+
+
+def what_rests_on(name: str, facts: Facts) -> str:
+    """The policies, triggers, rules and views that rest on a routine: "policy public.t.own and 2 more".
+
+    Empty if nothing does, or if the facts hold no routine of that identity. Found by the access proof's closure, which errs
+    on the side of one too many.
+    """
+    node = next((each for kind in ROUTINES if (each := (kind, name)) in facts.by_key), None)
+    if node is None:
+        return ""
+    closure = closure_of(facts)
+    asked = (key for key in facts.by_key if key[0] in _ASKED)
+    found = sorted(key for key in asked if node in closure.of(key, policies=False))
+    shown = [f"{kind} {identity}" for kind, identity in found[:_SHOWN]]
+    if len(found) > _SHOWN:
+        shown.append(f"{len(found) - _SHOWN} more")
+    return words(shown) if shown else ""

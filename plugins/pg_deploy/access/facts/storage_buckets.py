@@ -1,0 +1,37 @@
+"""What decides access and is no object of the catalog: buckets that the storage service serves to everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pg_deploy.access.facts.access_change import AccessChange
+from pg_deploy.postgres.session import Connection
+
+BUCKETS = "storage.buckets"
+
+
+def beside_the_catalog(old: Connection, new: Connection, moved: Collection[str]) -> tuple[AccessChange, ...]:
+    """Buckets that became public or private, where rows of that table `moved`. Reads only."""
+    if BUCKETS not in moved:
+        return ()
+    before, after = _public(old), _public(new)
+    if before is None or after is None:
+        return ()
+    found = []
+    for name in sorted(after - before):
+        said = f'bucket "{name}" is public now: everybody who knows an address reads its objects, whatever policies say'
+        found.append(AccessChange("gained", "everybody", BUCKETS, ("select",), said))
+    for name in sorted(before - after):
+        said = f'bucket "{name}" is no longer public: its objects are no longer served to everybody'
+        found.append(AccessChange("lost", "everybody", BUCKETS, ("select",), said))
+    return tuple(found)
+
+
+def _public(connection: Connection) -> set[str] | None:
+    row = connection.execute(
+        "select exists (select from pg_catalog.pg_attribute where attrelid = to_regclass(%s) and attname = 'public')",
+        [BUCKETS],
+    ).fetchone()
+    if not row or not row[0]:
+        return None
+    return {name for (name,) in connection.execute("select id::text from storage.buckets where public").fetchall()}

@@ -1,0 +1,1 @@
+"""The conditions that decide about rows, read and rewritten: policies in force, subjects, witnesses."""

@@ -1,0 +1,72 @@
+"""Splitting a predicate into alternatives: the planner makes joins of each, and of no OR."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from pglast import ast, enums
+
+from pg_deploy.access.predicates.predicates import Effective
+from pg_deploy.parsing.expressions import parse_predicate, printed, replaced
+
+MOST_ARMS = 24
+ROW = "access_proof_row"
+
+
+@lru_cache(maxsize=4096)
+def row_tree(text: str, table: str) -> ast.Node:
+    """The tree of a policy's predicate whose own row is called access_proof_row.
+
+    The server qualifies every column inside sub-selects, and gives no inner relation the name of the policy's table: so
+    a name qualified by it, or not qualified at all, is a column of the row.
+    """
+    return replaced(parse_predicate(text), lambda node: _own(node, table))
+
+
+def _own(node: ast.Node, table: str) -> ast.Node:
+    if not isinstance(node, ast.ColumnRef):
+        return node
+    first = node.fields[0]
+    if len(node.fields) == 1 and isinstance(first, ast.String):
+        return ast.ColumnRef(fields=(ast.String(sval=ROW), first))
+    if len(node.fields) == 2 and isinstance(first, ast.String) and first.sval == table:
+        return ast.ColumnRef(fields=(ast.String(sval=ROW), node.fields[1]))
+    return node
+
+
+def arms_of(effective: Effective, table: str, inlined: Callable[[ast.Node], ast.Node]) -> tuple[str, ...]:
+    """Predicates of which at least one is true exactly where the effective predicate is; several only where it has ORs.
+
+    Their row is called access_proof_row; `inlined` replaces what is not to be called for each row.
+    """
+    if effective.kind != "policies" or not effective.permissive:
+        return (effective.text,)
+    found = disjuncts(inlined(whole_tree(effective, table)))
+    return tuple(dict.fromkeys(printed(arm) for arm in found))
+
+
+def whole_tree(effective: Effective, table: str) -> ast.Node:
+    """The effective predicate as one tree."""
+    permissive = tuple(row_tree(clause, table) for clause in effective.permissive)
+    allowed = (
+        permissive[0] if len(permissive) == 1 else ast.BoolExpr(boolop=enums.BoolExprType.OR_EXPR, args=permissive)
+    )
+    restrictive = tuple(row_tree(clause, table) for clause in effective.restrictive)
+    return ast.BoolExpr(boolop=enums.BoolExprType.AND_EXPR, args=(allowed, *restrictive)) if restrictive else allowed
+
+
+def disjuncts(node: ast.Node) -> Sequence[ast.Node]:
+    """The alternatives of a tree in disjunctive form; the tree itself where it has no OR at a positive place."""
+    if isinstance(node, ast.BoolExpr) and node.boolop == enums.BoolExprType.OR_EXPR:
+        return [arm for part in node.args for arm in disjuncts(part)]
+    if isinstance(node, ast.BoolExpr) and node.boolop == enums.BoolExprType.AND_EXPR:
+        products: list[tuple[ast.Node, ...]] = [()]
+        for part in node.args:
+            parts = disjuncts(part)
+            if len(products) * len(parts) > MOST_ARMS:
+                parts = [part]
+            products = [(*product, arm) for product in products for arm in parts]
+        if len(products) > 1:
+            return [ast.BoolExpr(boolop=enums.BoolExprType.AND_EXPR, args=product) for product in products]
+    return [node]

@@ -1,0 +1,54 @@
+"""Which column of a row a predicate compares with which constants: a witness for one column is none for the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pglast import ast
+from pglast.parser import ParseError
+
+from pg_deploy.catalog.identities import of_part, unquoted
+from pg_deploy.parsing.expressions import call_name, calls, nodes, parse_predicate, printed
+
+
+def compared(text: str, table: str, bodies: Sequence[str]) -> Mapping[str, list[str]]:
+    """By column of `table`: the conditions that name it, and `bodies` where it is handed to a function of somebody's own."""
+    name = unquoted(of_part(table)[1])
+    found: dict[str, list[str]] = {}
+    try:
+        leaves = list(_leaves(parse_predicate(text)))
+    except ParseError:
+        return {}
+    for leaf in leaves:
+        said = [printed(leaf)]
+        if any(call_name(call)[0] not in ("", "pg_catalog") and _columns(call.args, name) for call in calls(leaf)):
+            said += bodies
+        for column in _columns(leaf, name):
+            found.setdefault(column, []).extend(said)
+    return found
+
+
+def _leaves(node: Any) -> Iterator[Any]:
+    """The conditions that AND, OR and NOT connect; of a sub-select each condition of its own."""
+    if isinstance(node, ast.BoolExpr):
+        for part in node.args or ():
+            yield from _leaves(part)
+    elif isinstance(node, ast.SubLink):
+        if node.testexpr is not None:
+            yield node.testexpr
+        where = getattr(node.subselect, "whereClause", None)
+        if where is not None:
+            yield from _leaves(where)
+    else:
+        yield node
+
+
+def _columns(leaf: Any, table: str) -> set[str]:
+    found = set()
+    for node in nodes(leaf):
+        if isinstance(node, ast.ColumnRef):
+            names = [str(part.sval) for part in node.fields or () if isinstance(part, ast.String)]
+            if len(names) == 1 or (len(names) == 2 and names[0] == table):
+                found.add(names[-1])
+    return found

@@ -1,0 +1,99 @@
+"""Replacing per-row boolean helpers by their bodies, for the real engine: a call for each tuple would take hours.
+
+A body that runs as its owner reads views that belong to the owner, so that PostgreSQL itself applies the owner's rights.
+A call stays a call where its body does more than one query, or where it calls functions that read tables: those
+would run as the caller instead.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from dataclasses import dataclass, field
+
+from pglast import ast, enums
+
+from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse, argument_of
+from pg_deploy.parsing.expressions import call_name, calls, is_bare, nodes, replaced
+from pg_deploy.postgres.quoting import quote
+from pg_deploy.postgres.session import Connection
+
+DEEPEST = 8
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A table as the body of a definer function reads it: by way of a view that belongs to the function's owner."""
+
+    schema: str
+    table: str
+    owner: str
+
+
+@dataclass
+class Inliner:
+    """One side's inliner; makes the owner's views that it needs in schema access_proof."""
+
+    connection: Connection
+    functions: Functions
+    views: dict[str, Owned] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
+
+    def predicate(self, tree: ast.Node) -> ast.Node:
+        """The predicate with its per-row helpers replaced; the same object where there are none."""
+        return replaced(tree, lambda node: self._call(node, 0))
+
+    def _call(self, node: ast.Node, depth: int) -> ast.Node:
+        if not isinstance(node, ast.FuncCall) or not any(isinstance(part, ast.ColumnRef) for part in nodes(node.args)):
+            return node
+        try:
+            function = self.functions.called(*call_name(node), len(node.args or ()))
+            if function is None or not function.returns_boolean or function.volatility == "v" or depth > DEEPEST:
+                return node
+            expression = self._expression(function, tuple(node.args or ()), depth)
+        except Refuse as refusal:
+            self.kept.add(refusal.reason)
+            return node
+        return expression
+
+    def _expression(self, function: Function, arguments: tuple[ast.Node, ...], depth: int) -> ast.Node:
+        body = copy.deepcopy(self.functions.body(function))
+        if function.definer:
+            for call in calls(body):
+                if self._reads_tables(call, 0):
+                    raise Refuse(f'"{function.full_name}" calls a function that reads tables as its owner')
+            body = replaced(body, lambda node: self._owned(node, function.owner))
+        bare = is_bare(body)
+        body = replaced(body, lambda node: argument_of(node, function, arguments, bare=bare))
+        body = replaced(body, lambda node: self._call(node, depth + 1))
+        if is_bare(body):
+            return body.targetList[0].val
+        if len(body.targetList or ()) != 1 or body.op != enums.SetOperation.SETOP_NONE:
+            raise Refuse(f'"{function.full_name}" is not one plain query')
+        return ast.SubLink(subLinkType=enums.SubLinkType.EXPR_SUBLINK, subselect=body)
+
+    def _reads_tables(self, call: ast.FuncCall, depth: int) -> bool:
+        function = self.functions.called(*call_name(call), len(call.args or ()))
+        if function is None:
+            return False
+        if depth > DEEPEST:
+            return True
+        body = self.functions.body(function)
+        return any(isinstance(node, ast.RangeVar) for node in nodes(body)) or any(
+            self._reads_tables(inner, depth + 1) for inner in calls(body)
+        )
+
+    def _owned(self, node: ast.Node, owner: str) -> ast.Node:
+        if not isinstance(node, ast.RangeVar) or not node.schemaname:
+            return node
+        digest = hashlib.sha256(f"{owner}.{node.schemaname}.{node.relname}".encode()).hexdigest()[:24]
+        view = f"v_{digest}"
+        if view not in self.views:
+            self.views[view] = Owned(node.schemaname, node.relname, owner)
+            name = quote("access_proof", view)
+            self.connection.execute(
+                f"create view {name} as select * from {quote(node.schemaname, node.relname)};"
+                f" alter view {name} owner to {quote(owner)}; grant select on {name} to public".encode()
+            )
+        alias = node.alias or ast.Alias(aliasname=node.relname)
+        return ast.RangeVar(schemaname="access_proof", relname=view, inh=True, relpersistence="p", alias=alias)

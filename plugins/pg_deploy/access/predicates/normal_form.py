@@ -1,0 +1,137 @@
+"""Positive normal form: a predicate as alternatives, each a list of tables and of conditions between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from pglast import ast, enums
+
+from pg_deploy.access.predicates.alternatives import ROW
+from pg_deploy.access.predicates.function_bodies import Refuse
+from pg_deploy.parsing.expressions import is_equality, nodes, printed, replaced
+from pg_deploy.postgres.quoting import quote
+
+MOST = 64
+SUBJECT = "access_proof_subject"
+
+
+@dataclass(frozen=True)
+class Disjunct:
+    """True where rows of `tables` (alias, quoted name) exist that fulfil all `conditions`."""
+
+    tables: tuple[tuple[str, str], ...] = ()
+    conditions: tuple[ast.Node, ...] = ()
+
+    def and_(self, other: Disjunct) -> Disjunct:
+        """Both."""
+        return Disjunct(self.tables + other.tables, self.conditions + other.conditions)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The conditions as SQL, each once."""
+        return tuple(dict.fromkeys(printed(condition) for condition in self.conditions))
+
+    @property
+    def normal_texts(self) -> tuple[str, ...]:
+        """The conditions in an order of their own, equalities with their sides in order."""
+        return tuple(sorted({_normal(condition) for condition in self.conditions}))
+
+    def uses(self, alias: str) -> bool:
+        """Whether any condition speaks of `alias`."""
+        return any(
+            isinstance(node, ast.ColumnRef) and isinstance(node.fields[0], ast.String) and node.fields[0].sval == alias
+            for node in nodes(self.conditions)
+        )
+
+
+def _normal(condition: ast.Node) -> str:
+    if is_equality(condition):
+        return " = ".join(sorted((printed(condition.lexpr), printed(condition.rexpr))))
+    return printed(condition)
+
+
+ALWAYS = (Disjunct(),)
+NEVER: tuple[Disjunct, ...] = ()
+
+
+def product(parts: Iterable[Sequence[Disjunct]]) -> tuple[Disjunct, ...]:
+    """The conjunction of several lists of alternatives. Raises Refuse where they become too many."""
+    found: tuple[Disjunct, ...] = ALWAYS
+    for part in parts:
+        found = tuple(left.and_(right) for left in found for right in part)
+        if len(found) > MOST:
+            raise Refuse("the predicate has too many alternatives")
+    return found
+
+
+def equal(left: ast.Node, right: ast.Node) -> ast.Node:
+    """`left = right`."""
+    return ast.A_Expr(kind=enums.A_Expr_Kind.AEXPR_OP, name=(ast.String(sval="="),), lexpr=left, rexpr=right)
+
+
+def column(alias: str, name: str) -> ast.ColumnRef:
+    """`alias.name`."""
+    return ast.ColumnRef(fields=(ast.String(sval=alias), ast.String(sval=name)))
+
+
+def folded(disjunct: Disjunct, keys: Callable[[str], Sequence[Sequence[str]]]) -> Disjunct:
+    """The disjunct without tables that are read twice: two aliases that agree in a unique key are one row."""
+    while (pair := _same_row(disjunct, keys)) is not None:
+        kept, gone = pair
+        conditions = tuple(
+            replaced(condition, partial(_renamed, old=gone, new=kept)) for condition in disjunct.conditions
+        )
+        unique = {printed(condition): condition for condition in conditions if not _trivial(condition)}
+        tables = tuple(table for table in disjunct.tables if table[0] != gone)
+        disjunct = Disjunct(tables, tuple(unique.values()))
+    return disjunct
+
+
+def _same_row(disjunct: Disjunct, keys: Callable[[str], Sequence[Sequence[str]]]) -> tuple[str, str] | None:
+    parent: dict[str, str] = {}
+
+    def root(term: str) -> str:
+        while parent.get(term, term) != term:
+            term = parent[term]
+        return term
+
+    for condition in disjunct.conditions:
+        if is_equality(condition):
+            parent[root(printed(condition.lexpr))] = root(printed(condition.rexpr))
+    for place, (alias, table) in enumerate(disjunct.tables):
+        for other, same in disjunct.tables[place + 1 :]:
+            if table == same:
+                for key in keys(table):
+                    if all(root(printed(column(alias, name))) == root(printed(column(other, name))) for name in key):
+                        return alias, other
+    return None
+
+
+def _renamed(node: ast.Node, *, old: str, new: str) -> ast.Node:
+    if isinstance(node, ast.ColumnRef) and isinstance(node.fields[0], ast.String) and node.fields[0].sval == old:
+        return ast.ColumnRef(fields=(ast.String(sval=new), *node.fields[1:]))
+    return node
+
+
+def _trivial(condition: ast.Node) -> bool:
+    """`k.id = k.id` of a key, which is never null."""
+    return (
+        is_equality(condition)
+        and isinstance(condition.lexpr, ast.ColumnRef)
+        and printed(condition.lexpr) == printed(condition.rexpr)
+    )
+
+
+def from_clause(disjunct: Disjunct, universe: str | None, role: str | None) -> str:
+    """`from … where …` of a disjunct, over the tuples of a universe and the subjects of a role."""
+    tables = [f"{name} {quote(alias)}" for alias, name in disjunct.tables]
+    conditions = [f"({text})" for text in disjunct.texts]
+    if universe:
+        tables.insert(0, f"{universe} {ROW}")
+    if role is not None:
+        tables.insert(0, f"access_proof.s {SUBJECT}")
+        conditions.append(f"{SUBJECT}.role = '{role}'")
+    source = " from " + ", ".join(tables) if tables else ""
+    return source + (" where " + " and ".join(conditions) if conditions else "")

@@ -1,0 +1,132 @@
+"""What a symbolic reading may trust: operators, functions and casts that can neither raise nor change their mind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pglast import ast, enums
+
+from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse
+from pg_deploy.parsing.expressions import call_name, calls, nodes
+from pg_deploy.postgres.quoting import in_quotes
+
+_OPERATORS = frozenset(
+    {"=", "<>", "<", ">", "<=", ">=", "->", "->>", "@>", "<@", "&&", "||", "~~", "!~~", "~~*", "!~~*", "?"}
+)
+_FUNCTIONS = frozenset(
+    {"lower", "upper", "btrim", "length", "char_length", "starts_with", "jsonb_typeof", "array_length"}
+)
+_CASTS = frozenset(
+    {"text", "varchar", "jsonb", "json", "uuid", "bool", "regclass", "int4", "int8", "numeric", "timestamptz"}
+)
+_VOLATILE = re.compile(
+    r"\b(random|clock_timestamp|timeofday|nextval|setval|gen_random_uuid|uuid_generate_v[14]|set_config|txid_current"
+    r"|pg_sleep|dblink|statement_timestamp)\s*\(",
+    re.IGNORECASE,
+)
+_TIME = re.compile(
+    r"\b(now|transaction_timestamp|age)\s*\(|\bcurrent_(date|time|timestamp)\b|\blocaltime(stamp)?\b", re.IGNORECASE
+)
+_DYNAMIC = re.compile(r"\bexecute\s+(?!function\b|procedure\b)", re.IGNORECASE)
+_NAME = re.compile(r"\b([a-z_][\w$]*)\.([a-z_][\w$]*)\s*\(", re.IGNORECASE)
+
+
+def is_untrustworthy(reason: str) -> bool:
+    """Whether a refusal means that the same question may be answered otherwise next time, or reads what no text names."""
+    return any(word in reason for word in ("volatile", "dynamic SQL", "is written in"))
+
+
+def is_whole_claims(text: str) -> bool:
+    """Whether an expression reads the claims, and no path of them."""
+    return bool(re.search(r"\bjwt\(\)|request\.jwt", text)) and not re.search(r"->|#>", text)
+
+
+def require_plain(node: ast.Node, functions: Functions) -> None:
+    """Refuse a condition that holds anything but columns, constants and operators that cannot raise."""
+    for part in nodes(node):
+        if isinstance(part, ast.SubLink):
+            raise Refuse("a sub-select stands where only a value is understood")
+        if isinstance(part, ast.A_Expr):
+            _require_operator(part)
+        elif isinstance(part, ast.FuncCall):
+            schema, name = call_name(part)
+            if schema not in ("", "pg_catalog") or name not in _FUNCTIONS:
+                raise Refuse(f"function {in_quotes(name)} is called for each row")
+        elif isinstance(part, ast.TypeCast):
+            target = part.typeName.names[-1].sval
+            if target not in _CASTS or (target not in ("text", "varchar") and not isinstance(part.arg, ast.A_Const)):
+                raise Refuse(f"a cast to {target} may raise")
+        elif isinstance(part, (ast.CaseExpr, ast.MinMaxExpr, ast.WindowDef, ast.SQLValueFunction, ast.RowExpr)):
+            raise Refuse(f"{type(part).__name__} is not understood")
+        elif isinstance(part, ast.A_Star):
+            raise Refuse("a whole row is used as a value")
+
+
+def _require_operator(expression: ast.A_Expr) -> None:
+    names = [part.sval for part in expression.name]
+    if len(names) > 1 and names[0] != "pg_catalog":
+        raise Refuse(f"operator {'.'.join(names)} is defined by a user")
+    usual = expression.kind in (
+        enums.A_Expr_Kind.AEXPR_OP,
+        enums.A_Expr_Kind.AEXPR_OP_ANY,
+        enums.A_Expr_Kind.AEXPR_OP_ALL,
+        enums.A_Expr_Kind.AEXPR_IN,
+        enums.A_Expr_Kind.AEXPR_DISTINCT,
+        enums.A_Expr_Kind.AEXPR_NOT_DISTINCT,
+        enums.A_Expr_Kind.AEXPR_LIKE,
+        enums.A_Expr_Kind.AEXPR_ILIKE,
+        enums.A_Expr_Kind.AEXPR_BETWEEN,
+    )
+    if not usual or (names[-1] not in _OPERATORS and names[-1] not in ("BETWEEN",)):
+        raise Refuse(f"operator {names[-1]} may raise")
+
+
+def flags_of(node: ast.Node, text: str, functions: Functions) -> set[str]:
+    """What a closed expression rests on: `time` for the clock, `trusted` for bodies taken as they are labelled.
+
+    Raises Refuse where any function in it, through any depth, is volatile, hidden or dynamic.
+    """
+    found: set[str] = set()
+    if any(isinstance(part, ast.SQLValueFunction) for part in nodes(node)) or _TIME.search(text):
+        found.add("time")
+    if _VOLATILE.search(text):
+        raise Refuse("a volatile function is called")
+    for call in calls(node):
+        schema, name = call_name(call)
+        if schema in ("", "pg_catalog"):
+            continue
+        function = functions.called(schema, name, len(call.args or ()))
+        if function is not None:
+            found |= _function_flags(function, functions, set())
+    return found
+
+
+def _function_flags(function: Function, functions: Functions, seen: set[int]) -> set[str]:
+    if function.id in seen:
+        return set()
+    seen.add(function.id)
+    if function.volatility == "v":
+        raise Refuse(f"function {in_quotes(function.full_name)} is volatile")
+    source = function.parsed or function.source
+    if _VOLATILE.search(source):
+        raise Refuse(f"function {in_quotes(function.full_name)} is labelled stable and calls a volatile function")
+    if _DYNAMIC.search(source):
+        raise Refuse(f"function {in_quotes(function.full_name)} runs dynamic SQL")
+    found = {"time"} if _TIME.search(source) else set()
+    if function.language not in ("sql", "plpgsql"):
+        raise Refuse(f"function {in_quotes(function.full_name)} is written in {function.language}")
+    if function.language == "plpgsql":
+        found.add("trusted")
+    for inner in _inner(source, functions):
+        found |= _function_flags(inner, functions, seen)
+    return found
+
+
+def _inner(source: str, functions: Functions) -> Iterator[Function]:
+    for match in _NAME.finditer(source):
+        for given in range(9):
+            function = functions.called(match[1].lower(), match[2].lower(), given)
+            if function is not None:
+                yield function
+                break

@@ -1,0 +1,95 @@
+"""Which relations the roles of the API reach: found in the catalog, never listed by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from psycopg.rows import class_row, dict_row
+
+from pg_deploy.access.facts.api import Api
+from pg_deploy.postgres.quoting import quote
+from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_sql
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table, view or materialized view; `rights` says for each role of the API what its grants allow.
+
+    `kind` is the server's letter (r, p, v, m, f), `key` the primary key's columns. `plain` is false for what takes part in
+    inheritance or partitioning, which the symbolic engine refuses.
+    """
+
+    id: int
+    schema: str
+    name: str
+    kind: str
+    secured: bool
+    forced: bool
+    owner: str
+    key: list[str]
+    key_types: list[str]
+    rights: Mapping[str, Mapping[str, bool]]
+    invoker: bool
+    plain: bool
+
+    @property
+    def full_name(self) -> str:
+        """`schema.name`, for people."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def quoted(self) -> str:
+        """The name for SQL."""
+        return quote(self.schema, self.name)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether policies apply to it."""
+        return self.kind in ("r", "p")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a relation; `parent` is (schema, table, column) where a foreign key of this one column points.
+
+    `exact` says that no expression tells two equal values apart, as it does 1.0 from 1.00.
+    """
+
+    name: str
+    type: str
+    category: str
+    required: bool
+    ordered: bool
+    exact: bool
+    parent: list[str] | None
+
+
+def reachable(connection: Connection, api: Api, *, everything: bool = False) -> tuple[Relation, ...]:
+    """The relations that a role of the API may use, by name; with `everything` all others too. Reads only."""
+    with connection.cursor(row_factory=class_row(Relation)) as cursor:
+        values = {"roles": list(api.roles), "ignored": list(api.ignored_schemas), "everything": everything}
+        return tuple(cursor.execute(engine_sql("access/relations"), values).fetchall())
+
+
+def columns(connection: Connection, relation: Relation) -> dict[str, Column]:
+    """The columns of a relation by name, in order. Reads only."""
+    with connection.cursor(row_factory=class_row(Column)) as cursor:
+        rows = cursor.execute(engine_sql("access/columns"), {"relation": relation.id}).fetchall()
+    return {column.name: column for column in rows}
+
+
+def unique_keys(connection: Connection) -> dict[str, list[list[str]]]:
+    """For each table, by its quoted name, its unique keys over columns that are never null. Reads only."""
+    found: dict[str, list[list[str]]] = {}
+    for schema, name, key in connection.execute(engine_sql("access/unique_keys")).fetchall():
+        found.setdefault(quote(schema, name), []).append(key)
+    return found
+
+
+def attributes(connection: Connection, roles: tuple[str, ...]) -> dict[str, bool]:
+    """Which of the roles bypass row level security. Reads only."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        query = "select rolname, rolsuper or rolbypassrls as free from pg_catalog.pg_roles where rolname = any (%s)"
+        return {row["rolname"]: row["free"] for row in cursor.execute(query, [list(roles)]).fetchall()}

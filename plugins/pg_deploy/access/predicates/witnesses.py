@@ -1,0 +1,192 @@
+"""Witnesses: values, claims and settings made from the constants of two predicates, that could tell these apart.
+
+What is made here is only asked about: PostgreSQL says whether it is a difference.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pg_deploy.access.predicates.patterns import texts_that_fit
+from pg_deploy.access.predicates.reach import Column
+
+T = TypeVar("T")
+
+MOST = 60
+"""Constants of a kind that witnesses are made of; those that only one side has come first."""
+_STRING = re.compile(r"'((?:[^']|'')*)'")
+_CAST = re.compile(r"CAST\('((?:[^']|'')*)' AS [\w ]+\)", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\w.'\"])-?\d+(?:\.\d+)?(?![\w'\"])")
+_STEP = r"\s*\)*\s*->>?\s*\(*\s*'((?:[^']|'')*)'(?:::[\w ]+)?"
+_CHAIN = re.compile(rf"(?:{_STEP})+")
+_ONE_STEP = re.compile(_STEP)
+_HASH_PATH = re.compile(r"#>>?\s*\(*'\{([^}]*)\}'")
+_SETTING = re.compile(r"current_setting\s*\(\s*'([^']+)'", re.IGNORECASE)
+_NULLS = re.compile(r"\bis (?:not )?null\b", re.IGNORECASE)
+_PATTERN = re.compile(r"[\^$\[(*+\\|]")
+_LONGEST = 100_000
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What predicates compare with: texts, numbers, the paths by which they look into JSON, and settings that they read."""
+
+    strings: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    paths: tuple[tuple[str, ...], ...] = ()
+    settings: tuple[str, ...] = ()
+    nulls: bool = False
+    """Whether they ask if something is null."""
+
+
+NO_CONSTANTS = Constants()
+
+
+def constants_of(before: Iterable[str], after: Iterable[str]) -> Constants:
+    """The constants of the texts of both sides, first those that only one of them has."""
+    one, other = ([_stripped(text) for text in texts] for texts in (before, after))
+    return Constants(
+        _ranked(_strings(one), _strings(other)),
+        _ranked(_numbers(one), _numbers(other)),
+        _ranked([path for text in one for path in _paths(text)], [path for text in other for path in _paths(text)]),
+        tuple(dict.fromkeys(name for text in (*one, *other) for name in _SETTING.findall(text))),
+        any(_NULLS.search(text) for text in (*one, *other)),
+    )
+
+
+def joined(several: Iterable[Constants]) -> Constants:
+    """All constants of several predicates."""
+    parts = list(several)
+    return Constants(
+        tuple(dict.fromkeys(value for part in parts for value in part.strings))[: 2 * MOST],
+        tuple(dict.fromkeys(value for part in parts for value in part.numbers))[: 2 * MOST],
+        tuple(dict.fromkeys(value for part in parts for value in part.paths)),
+        tuple(dict.fromkeys(value for part in parts for value in part.settings)),
+        any(part.nulls for part in parts),
+    )
+
+
+def witness_values(constants: Constants, column: Column) -> list[str]:
+    """Values for a column, as text: each constant, its neighbours, another case, longer, empty; many are none of its type."""
+    if column.type in ("json", "jsonb"):
+        return list(dict.fromkeys(_documents(constants)))[:MOST]
+    if column.category == "N":
+        return list(dict.fromkeys(_numbers_near(constants)))[: 2 * MOST]
+    if column.category == "D":
+        return list(dict.fromkeys(_moments_near(constants)))[:MOST]
+    if column.category == "A":
+        return [json.dumps([value]).replace("[", "{").replace("]", "}") for value in constants.strings[:MOST]]
+    if column.category == "S":
+        return list(dict.fromkeys(texts_near(constants)))[: 3 * MOST]
+    return list(constants.strings[:MOST])
+
+
+def texts_near(constants: Constants) -> Iterator[str]:
+    """Texts that a comparison with one of the constants, a pattern or a length could tell apart."""
+    if constants.strings or constants.numbers:
+        yield ""
+    for value in constants.strings:
+        yield from _filled(value)
+    for number in constants.numbers:
+        if number.isdigit() and 0 < int(number) <= _LONGEST:
+            yield "x" * int(number)
+            yield "x" * (int(number) + 1)
+    for value in constants.strings:
+        yield value.upper() if value != value.upper() else value.lower()
+        yield f"{value}x"
+
+
+def _filled(value: str) -> Iterator[str]:
+    """A constant; of a pattern what it fits, and the same with more before and behind."""
+    if "%" in value:
+        for filler in ("x", "", "x@", "/x"):
+            yield value.replace("%", filler).replace("_", "x")
+    if _PATTERN.search(value):
+        for fits in texts_that_fit(value):
+            yield from (fits, f"x{fits}", f"{fits}x")
+    yield value
+
+
+def _documents(constants: Constants) -> Iterator[str]:
+    yield "{}"
+    yield from _contained(constants.strings)
+    for path in constants.paths:
+        for value in (*constants.strings, True, False, None, *map(float, constants.numbers)):
+            if value not in path:
+                yield json.dumps(nested(path, value))
+
+
+def _contained(strings: Iterable[str]) -> Iterator[str]:
+    """Documents that a predicate names: each as it is, without one of its members, and all of them in one."""
+    whole: dict[str, object] = {}
+    for value in strings:
+        try:
+            found = json.loads(value)
+        except ValueError:
+            if value.isidentifier():
+                yield json.dumps({value: True})
+            continue
+        if isinstance(found, dict):
+            yield json.dumps(found)
+            yield from (json.dumps({k: v for k, v in found.items() if k != name}) for name in found)
+            whole = {**whole, **found}
+        elif isinstance(found, list):
+            yield json.dumps(found)
+    if whole:
+        yield json.dumps(whole)
+
+
+def nested(path: tuple[str, ...], value: object) -> dict[str, object]:
+    """`{"a": {"b": value}}` for the path a, b."""
+    for step in reversed(path[1:]):
+        value = {step: value}
+    return {path[0]: value}
+
+
+def _numbers_near(constants: Constants) -> Iterator[str]:
+    for number in constants.numbers:
+        yield number
+        if "." not in number:
+            yield str(int(number) + 1)
+            yield str(int(number) - 1)
+    yield from (value for value in constants.strings if re.fullmatch(r"-?\d+(\.\d+)?", value))
+
+
+def _moments_near(constants: Constants) -> Iterator[str]:
+    for value in constants.strings:
+        if year := re.match(r"(\d{4})(-\d\d-\d\d.*)", value):
+            yield value
+            yield f"{int(year[1]) + 1:04}{year[2]}"
+            yield f"{int(year[1]) - 1:04}{year[2]}"
+            yield f"{int(year[1]) + 10:04}{year[2]}"
+
+
+def _stripped(text: str) -> str:
+    """Without comments, and with constants as they are, not cast."""
+    return _CAST.sub(r"'\1'", re.sub(r"--[^\n]*", " ", text))
+
+
+def _strings(texts: Iterable[str]) -> list[str]:
+    found = (value.replace("''", "'") for text in texts for value in _STRING.findall(text))
+    return list(dict.fromkeys(value for value in found if len(value) <= 200))
+
+
+def _numbers(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(value for text in texts for value in _NUMBER.findall(_STRING.sub("''", text))))
+
+
+def _ranked(one: list[T], other: list[T]) -> tuple[T, ...]:
+    """Each once, first those that only one side has."""
+    alone = [value for value in one if value not in set(other)] + [value for value in other if value not in set(one)]
+    return tuple(dict.fromkeys([*alone, *one]))[:MOST]
+
+
+def _paths(text: str) -> Iterator[tuple[str, ...]]:
+    for chain in _CHAIN.finditer(text):
+        yield tuple(step.replace("''", "'") for step in _ONE_STEP.findall(chain[0]))
+    for found in _HASH_PATH.findall(text):
+        yield tuple(step.strip().strip('"') for step in found.split(","))

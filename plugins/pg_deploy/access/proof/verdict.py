@@ -1,0 +1,127 @@
+"""The verdict on each cell: proved only where both engines agree, on each side, that nothing differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pg_deploy.access.engines.engine_by_impersonation import Answer, Cell
+from pg_deploy.access.engines.measure import Measured, same_meaning
+from pg_deploy.access.facts.api import Api
+from pg_deploy.access.predicates.purity import is_untrustworthy, is_whole_claims
+from pg_deploy.access.predicates.subjects import Subject, is_malformed
+from pg_deploy.access.proof.drilldown import Suspect
+
+
+@dataclass(frozen=True)
+class CellVerdict:
+    """`proved`, `equal` (no difference found, and `labels` say what is missing) or `different`.
+
+    `kinds` are the kinds of subjects that differ.
+    """
+
+    cell: Cell
+    verdict: str
+    labels: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def judge(
+    old: Measured, new: Measured, api: Api, subjects: tuple[Subject, ...]
+) -> tuple[tuple[CellVerdict, ...], tuple[Suspect, ...]]:
+    """The verdict on every cell, and the differing ones with their subjects."""
+    names = {subject.sid: subject for subject in subjects}
+    roles = _sids_by_role(subjects)
+    verdicts = []
+    suspects = []
+    seen: dict[object, set[int]] = {}
+
+    def differing(one: Mapping[int, Answer] | None, other: Mapping[int, Answer] | None) -> set[int]:
+        if one is None or other is None or one is other:
+            return set()
+        key = (id(one), id(other))
+        if key not in seen:
+            seen[key] = {
+                sid
+                for sid in one.keys() & other.keys()
+                if not _same(one[sid], other[sid]) and not _is_malformed(names[sid], one[sid], other[sid])
+            }
+        return seen[key]
+
+    for cell in sorted(old.engine.cells.keys() & new.engine.cells.keys()):
+        real = differing(old.real[cell], new.real[cell])
+        symbolic = differing(old.symbolic.get(cell), new.symbolic.get(cell))
+        own = {one.side.name: differing(one.real[cell], one.symbolic.get(cell)) for one in (old, new)}
+        labels = _labels(old, new, cell, api, roles[cell.role])
+        labels += [
+            f"the two engines disagree about {len(sids)} subjects ({cell.phase}, {cell.role}) on the {side} side, such as"
+            f" {names[min(sids)].label}"
+            for side, sids in own.items()
+            if sids
+        ]
+        different = real | symbolic
+        for direction in (2, 1, -1, 0):
+            sids = tuple(sorted(sid for sid in different if _direction(old, new, cell, sid) == direction))
+            if sids:
+                suspects.append(Suspect(cell, sids, direction, real=bool(real)))
+        verdict = "different" if different else "equal" if labels else "proved"
+        kinds = tuple(sorted({names[sid].kind for sid in different}))
+        verdicts.append(CellVerdict(cell, verdict, tuple(labels), kinds, _notes(old, new, cell)))
+    return tuple(verdicts), tuple(suspects)
+
+
+def _is_malformed(subject: Subject, one: Answer, other: Answer) -> bool:
+    return any(is_malformed(subject, answer.error) for answer in (one, other) if answer.error)
+
+
+def _same(one: Answer, other: Answer) -> bool:
+    """An error is an outcome; its wording is not."""
+    if one.error or other.error:
+        return (one.error or "")[:5] == (other.error or "")[:5]
+    return one[:3] == other[:3]
+
+
+def _direction(old: Measured, new: Measured, cell: Cell, sid: int) -> int:
+    before = old.real[cell].get(sid) or old.symbolic.get(cell, {}).get(sid)
+    after = new.real[cell].get(sid) or new.symbolic.get(cell, {}).get(sid)
+    if before is None or after is None or after.error:
+        return 0
+    if before.error:
+        return 2
+    return (after.allowed > before.allowed) - (after.allowed < before.allowed)
+
+
+def _labels(old: Measured, new: Measured, cell: Cell, api: Api, sids: frozenset[int]) -> list[str]:
+    labels = []
+    for one in (old, new):
+        if cell in one.refused and is_untrustworthy(one.refused[cell]):
+            labels.append(f"its policies {one.when} cannot be asked twice with one answer: {one.refused[cell]}")
+        if not one.asked_all and not sids <= one.asked:
+            labels.append(f"only {len(sids & one.asked)} of {len(sids)} subjects of {cell.role} were asked in time")
+    before, after = old.symbols.compiled[cell], new.symbols.compiled[cell]
+    if same_meaning(old, new, cell):
+        return labels
+    for attribute in sorted(before.attributes | after.attributes, key=lambda found: found.text):
+        if "time" in attribute.flags:
+            labels.append(f"`{attribute.text}` depends on the time: it was asked for this instant only")
+        if attribute.text not in api.user_expressions and is_whole_claims(attribute.text):
+            labels.append(f"`{attribute.text}` reads the claims as a whole: it was asked with a few only")
+    return labels
+
+
+def _notes(old: Measured, new: Measured, cell: Cell) -> tuple[str, ...]:
+    """Where only one engine answered, every subject though: said, and no reason to doubt."""
+    reasons = dict.fromkeys(one.refused[cell] for one in (old, new) if cell in one.refused)
+    return tuple(
+        f'"{cell.table}": one engine asked everybody, the other cannot read its policies: {reason}'
+        for reason in reasons
+        if not is_untrustworthy(reason)
+    )
+
+
+def _sids_by_role(subjects: tuple[Subject, ...]) -> dict[str, frozenset[int]]:
+    found: dict[str, set[int]] = {}
+    for subject in subjects:
+        found.setdefault(subject.role, set()).add(subject.sid)
+    return {role: frozenset(sids) for role, sids in found.items()}

@@ -1,0 +1,154 @@
+"""Views and materialized views whose closure differs, as everybody who may read them reads them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from pg_deploy.access.engines.compared_sides import Side
+from pg_deploy.access.engines.cross_check import read
+from pg_deploy.access.engines.engine_by_impersonation import Answer
+from pg_deploy.access.facts.api import Api
+from pg_deploy.access.facts.unsettled import Unsettled
+from pg_deploy.access.predicates.reach import Relation, columns
+from pg_deploy.access.predicates.subjects import Subject
+from pg_deploy.access.proof.drilldown import SHOWN, RowDifference
+from pg_deploy.postgres.quoting import in_quotes, many, quote
+
+VIEW_S = 8.0
+"""How long one subject may read one view, in seconds: as long as the API lets a statement run."""
+_CHANGING = re.compile(
+    r"\b(now|clock_timestamp|random|age|txid_current|pg_stat\w*|pg_\w+_size|current_database|statement_timestamp)\s*\("
+    r"|\bcurrent_(date|time|timestamp)\b|\bCURRENT_TIMESTAMP\b|pg_stat_",
+    re.IGNORECASE,
+)
+
+_NOT_FILLED = "55000"
+"""Also of a view that reads a materialized view which no REFRESH has filled yet."""
+
+
+@dataclass(frozen=True)
+class _Gain:
+    subject: Subject
+    was: Answer
+    now: Answer
+
+    @property
+    def direction(self) -> str:
+        if self.was.error or self.now.error:
+            return "gained" if self.was.error and not self.now.error else "changed"
+        more = self.now.allowed - self.was.allowed
+        return "gained" if more > 0 else "lost" if more < 0 else "changed"
+
+
+def view_differences(
+    old: Side,
+    new: Side,
+    api: Api,
+    names: Collection[str],
+    subjects: Sequence[Subject],
+    *,
+    seconds: float,
+    moved: Collection[str],
+    defined: Collection[str],
+) -> tuple[list[RowDifference], list[Unsettled], int]:
+    """What these subjects read of these views on both sides; what could not be asked, and how many answers were compared.
+
+    Columns that only one side has are left out. Views of `moved` read rows that the migration wrote: other contents are then
+    no other access, but where they are `defined` otherwise as well, nobody can tell.
+    """
+    found: list[RowDifference] = []
+    unread: list[Unsettled] = []
+    asked = 0
+    deadline = time.monotonic() + seconds
+    for name in sorted(names):
+        before, after = old.relations.get(name), new.relations.get(name)
+        if before is None or after is None or before.is_table or after.is_table:
+            continue
+        counted = _changes_by_itself(old, new, before) or (name in moved and name not in defined)
+        query = _query(old, new, before, after, counted=counted)
+        reading = [s for s in subjects if all(_may_read(relation, s.role) for relation in (before, after))]
+        differing: dict[tuple[str, str], list[_Gain]] = {}
+        for number, subject in enumerate(reading):
+            if time.monotonic() > deadline:
+                unread.append(Unsettled(name, f"only {number} of {len(reading)} subjects read it in {seconds:g} s"))
+                break
+            was = read(old.connection, api, subject, before, query, seconds=VIEW_S)
+            now = read(new.connection, api, subject, after, query, seconds=VIEW_S)
+            if was is None or now is None:
+                unread.append(
+                    Unsettled(name, f"view takes over {VIEW_S:g} s to be read: what it shows was not compared")
+                )
+                break
+            asked += 1
+            if (was.error or "")[:5] != (now.error or "")[:5] or (not was.error and was != now):
+                gain = _Gain(subject, was, now)
+                if name in moved and gain.direction == "changed" and not (was.error or now.error):
+                    reason = "it is defined otherwise, and shows rows that the migration wrote: as many as before, and others"
+                    unread.append(Unsettled(name, reason))
+                    break
+                differing.setdefault((subject.role, gain.direction), []).append(gain)
+        found += [_told(name, role, direction, gains, len(reading)) for (role, direction), gains in differing.items()]
+    return found, unread, asked
+
+
+def _may_read(relation: Relation, role: str) -> bool:
+    rights = relation.rights.get(role, {})
+    return bool(rights.get("select") and rights.get("schema"))
+
+
+def _query(old: Side, new: Side, before: Relation, after: Relation, *, counted: bool) -> str:
+    if counted:
+        return f"select count(*), 0::bigint, 0::bigint from {before.quoted}"
+    there = columns(new.connection, after)
+    shared = [name for name in columns(old.connection, before) if name in there]
+    row = f"row({', '.join('t.' + quote(name) for name in shared)})::text"
+    return (
+        f"select count(*), coalesce(bit_xor(hashtextextended({row}, 11)), 0),"
+        f" coalesce(bit_xor(hashtextextended({row}, 23)), 0) from {before.quoted} t"
+    )
+
+
+def _changes_by_itself(old: Side, new: Side, relation: Relation) -> bool:
+    """Whether a view shows the clock or the server's own figures: other contents then mean nothing."""
+    for side in (old, new):
+        try:
+            row = side.connection.execute("select pg_get_viewdef(%s::regclass)", [relation.quoted]).fetchone()
+        except psycopg.Error:
+            return False
+        if row and row[0] and _CHANGING.search(str(row[0])):
+            return True
+    return False
+
+
+def _answer(answer: Answer) -> str:
+    if (answer.error or "").startswith(_NOT_FILLED):
+        return "not filled"
+    return answer.error or f"{answer.allowed} rows"
+
+
+def _told(name: str, role: str, direction: str, gains: list[_Gain], of: int) -> RowDifference:
+    first = gains[0]
+    if first.now.error or first.was.error:
+        got, had = (_answer(answer) for answer in (first.now, first.was))
+        what = f"now get {got} of view {in_quotes(name)}, where it was {had}"
+    elif direction == "changed":
+        what = f"can read other rows of view {in_quotes(name)} than before, {first.now.allowed} as then"
+    else:
+        what = f"can now read {first.now.allowed} rows of view {in_quotes(name)}, where it was {first.was.allowed}"
+    return RowDifference(
+        table=name,
+        role=role,
+        commands=("select",),
+        direction=direction,
+        subjects=tuple(gain.subject.label for gain in gains[:SHOWN]),
+        how_many=len(gains),
+        rows=abs(first.now.allowed - first.was.allowed),
+        keys=(),
+        because=(),
+        sentence=f"{many(first.subject.label, role, len(gains))} {what} ({len(gains)} of {of} who may read it)",
+    )

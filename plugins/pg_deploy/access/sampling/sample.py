@@ -1,0 +1,380 @@
+"""On the target: fixed pairs of subject and row, asked before and after, while other people read and write.
+
+A pair whose row, whose row's parents, or whose subject's own rows in the tables that policies read were changed meanwhile
+was moved by traffic and proves nothing. Rows are really selected as the subject; what it may write is judged by the
+predicates, over the sampled rows' contents. Reads only, in one repeatable-read transaction, never longer than asked for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import psycopg
+
+from pg_deploy.access.engines.cross_check import acting_as
+from pg_deploy.access.facts.access_change import words
+from pg_deploy.access.facts.api import SUPABASE, Api
+from pg_deploy.access.predicates.predicates import PHASE_WORDS, PHASES, Policy, effective, read_policies
+from pg_deploy.access.predicates.reach import Relation, reachable
+from pg_deploy.access.predicates.subjects import Subject, is_malformed
+from pg_deploy.access.proof.drilldown import RowDifference
+from pg_deploy.access.sampling.sample_choice import choose_rows, choose_subjects
+from pg_deploy.access.sampling.sample_context import contents, contexts, key_among, key_text, lookup_tables, own_rows
+from pg_deploy.postgres.quoting import in_quotes, many, quote
+from pg_deploy.postgres.session import Connection, one_line
+
+SECONDS = 30.0
+STATEMENT_MS = 8000
+"""As long as the API lets a statement run."""
+SHOWN = 5
+
+Because = Callable[[str, tuple[str, ...]], Sequence[str]]
+"""What may explain that commands reach other rows of a table (`schema.name`), in sentences."""
+StillValid = Callable[[str, str], bool]
+"""Whether an old predicate of a table means now what it meant before."""
+
+
+@dataclass(frozen=True)
+class LiveSample:
+    """What some subjects could do with some rows. `seen` maps `sid table command` to keys, or to an error after `!`."""
+
+    subjects: tuple[Subject, ...]
+    keys: dict[str, tuple[str, ...]]
+    seen: dict[str, tuple[str, ...]]
+    rows: dict[str, str] = field(default_factory=dict)
+    people: dict[str, str] = field(default_factory=dict)
+    predicates: dict[str, str] = field(default_factory=dict)
+    """The effective predicate by `table|command|role`, for what policies decide."""
+    seconds: float = 0.0
+
+    def as_detail(self) -> dict[str, Any]:
+        """For the ledger: keys of rows and digests, no contents."""
+        return asdict(self)
+
+    @classmethod
+    def from_detail(cls, detail: Mapping[str, Any]) -> LiveSample:
+        """The sample that as_detail() gave."""
+        return cls(
+            subjects=tuple(Subject(**subject) for subject in detail["subjects"]),
+            keys={table: tuple(keys) for table, keys in detail["keys"].items()},
+            seen={pair: tuple(keys) for pair, keys in detail["seen"].items()},
+            rows=dict(detail["rows"]),
+            people=dict(detail["people"]),
+            predicates=dict(detail.get("predicates", {})),
+            seconds=float(detail["seconds"]),
+        )
+
+    @property
+    def pairs(self) -> int:
+        """How many times a subject was asked about a row."""
+        return sum(len(self.keys.get(pair.split(" ", 1)[1].rsplit("|", 1)[0], ())) for pair in self.seen)
+
+
+@dataclass(frozen=True)
+class LiveComparison:
+    """Pairs asked again: what differs, how many pairs were `moved` by traffic, how many questions had no answer in time."""
+
+    differences: tuple[RowDifference, ...]
+    pairs: int
+    moved: int
+    unanswered: int
+    seconds: float
+    subjects: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        found = f"{len(self.differences)} differences" if self.differences else "all as before"
+        parts = [f"{self.pairs} pairs of {self.subjects} subjects and sampled rows asked again on the target: {found}"]
+        if self.moved:
+            parts.append(f"{self.moved} moved by traffic")
+        if self.unanswered:
+            parts.append(f"{self.unanswered} questions not answered in time")
+        return ", ".join(parts)
+
+
+def take_sample(connection: Connection, api: Api = SUPABASE, *, seconds: float = SECONDS) -> LiveSample:
+    """Choose subjects and rows, and ask. The connection is the deploying role's, in autocommit; it sees every row.
+
+    Roles that it may not become are left out.
+    """
+    started = time.monotonic()
+    with _reading(connection):
+        relations = [r for r in reachable(connection, api) if r.is_table and r.key]
+        policies = read_policies(connection, api)
+        subjects = choose_subjects(connection, _askable(connection, api))
+        keys = choose_rows(connection, api, relations, policies, subjects, started + seconds / 2)
+        return _ask(connection, api, relations, policies, subjects, keys, started, seconds)
+
+
+def ask_again(
+    connection: Connection,
+    sample: LiveSample,
+    api: Api = SUPABASE,
+    *,
+    seconds: float = SECONDS,
+    because: Because = lambda table, commands: (),
+    still_valid: StillValid = lambda table, predicate: False,
+) -> LiveComparison:
+    """Ask the sample's pairs again and tell what differs from what traffic moved; `because` explains. Reads only.
+
+    Where an old predicate is `still_valid`, a pair that it answers now as the new one does was moved by traffic.
+    """
+    started = time.monotonic()
+    with _reading(connection):
+        relations = [r for r in reachable(connection, api, everything=True) if r.full_name in sample.keys and r.key]
+        policies = read_policies(connection, api)
+        now = _ask(connection, api, relations, policies, sample.subjects, sample.keys, started, seconds)
+        old_now = _old_now(connection, api, relations, sample, now, still_valid, started + seconds)
+    by_sid = {str(subject.sid): subject for subject in sample.subjects}
+    differences: dict[tuple[str, str, tuple[str, ...]], dict[str, dict[str, None]]] = {}
+    moved = unanswered = pairs = 0
+    for pair, then in sample.seen.items():
+        before = then
+        sid, rest = pair.split(" ", 1)
+        table, command = rest.rsplit("|", 1)
+        pairs += len(sample.keys.get(table, ()))
+        after = now.seen.get(pair)
+        if after is None:
+            unanswered += 1
+            continue
+        if before == after:
+            continue
+        old = old_now.get(pair)
+        if old is not None:
+            # only what the old policies would answer otherwise is the migration's
+            moved += len((set(then) ^ set(after)) - (set(old) ^ set(after)))
+            before = old
+            if set(old) == set(after):
+                continue
+        if sample.people.get(sid) != now.people.get(sid):
+            moved += len(set(before) ^ set(after))
+            continue
+        # A row's key may begin with "!" as well: what was sampled is no error.
+        sampled = frozenset(sample.keys.get(table, ()))
+        failed = tuple(text[1:] for text in after if text not in sampled and text not in before)
+        if failed and is_malformed(by_sid[sid], failed[0]):
+            continue
+        if failed:
+            differences.setdefault((table, "error", failed), {}).setdefault(sid, {})[command] = None
+            continue
+        for direction, other in (("gained", set(after) - set(before)), ("lost", set(before) - set(after))):
+            still = sorted(other & sampled)
+            fixed = [key for key in still if sample.rows.get(f"{table} {key}") == now.rows.get(f"{table} {key}")]
+            moved += len(still) - len(fixed)
+            if fixed:
+                differences.setdefault((table, direction, tuple(fixed)), {}).setdefault(sid, {})[command] = None
+    grouped: dict[tuple[str, str, str, tuple[str, ...]], list[tuple[Subject, tuple[str, ...]]]] = {}
+    for (table, direction, keys), found in differences.items():
+        for sid, told in found.items():
+            commands = tuple(command for command in PHASE_WORDS.values() if command in told)
+            grouped.setdefault((table, direction, by_sid[sid].role, commands), []).append((by_sid[sid], keys))
+    told_all = tuple(_told(*place, found, because(place[0], place[3])) for place, found in grouped.items())
+    return LiveComparison(told_all, pairs, moved, unanswered, time.monotonic() - started, len(sample.subjects))
+
+
+def _old_now(
+    connection: Connection,
+    api: Api,
+    relations: Sequence[Relation],
+    sample: LiveSample,
+    now: LiveSample,
+    still_valid: StillValid,
+    deadline: float,
+) -> dict[str, tuple[str, ...]]:
+    """What the old predicates answer now, for the questions that differ and whose old predicate still means what it meant."""
+    subjects = {str(subject.sid): subject for subject in sample.subjects}
+    by_name = {relation.full_name: relation for relation in relations}
+    valid: dict[tuple[str, str], bool] = {}
+    texts: dict[str, dict[str, str]] = {}
+    found: dict[str, tuple[str, ...]] = {}
+    for pair, before in sample.seen.items():
+        sid, rest = pair.split(" ", 1)
+        table, command = rest.rsplit("|", 1)
+        predicate = sample.predicates.get(f"{table}|{command}|{subjects[sid].role}")
+        left = deadline - time.monotonic()
+        if pair not in now.seen or now.seen[pair] == before or predicate is None or table not in by_name or left <= 0:
+            continue
+        if (table, predicate) not in valid:
+            valid[table, predicate] = still_valid(table, predicate)
+        if not valid[table, predicate]:
+            continue
+        if table not in texts:
+            texts[table] = contents(connection, by_name[table], sample.keys[table])
+        with acting_as(connection, api, subjects[sid].role, subjects[sid].claims, is_copy=False):
+            may = _allowed(connection, by_name[table], predicate, texts[table], left)
+        if may is not None:
+            found[pair] = may
+    return found
+
+
+def _told(
+    table: str,
+    direction: str,
+    role: str,
+    commands: tuple[str, ...],
+    found: Sequence[tuple[Subject, tuple[str, ...]]],
+    because: Sequence[str],
+) -> RowDifference:
+    found = sorted(found, key=lambda pair: (-len(pair[1]), pair[0].sid))
+    subject, keys = found[0]
+    who = many(subject.label, role, len(found))
+    why = f", because {words(because[:2])}" if because else ""
+    if direction == "error":
+        sentence = f"{who} now get an error where they could {words(commands)} {in_quotes(table)}: {keys[0]}{why}"
+    else:
+        can = "can now" if direction == "gained" else "can no longer"
+        shown = ", ".join(keys[:SHOWN]) + (", …" if len(keys) > SHOWN else "")
+        sentence = f"{who} {can} {words(commands)} {len(keys)} of the sampled rows of {in_quotes(table)} ({shown}){why}"
+    return RowDifference(
+        table=table,
+        role=role,
+        commands=commands,
+        direction=direction,
+        subjects=tuple(subject.label for subject, _ in found[:SHOWN]),
+        how_many=len(found),
+        rows=0 if direction == "error" else len(keys),
+        keys=() if direction == "error" else keys[:SHOWN],
+        because=tuple(because[:2]),
+        sentence=sentence,
+    )
+
+
+@contextmanager
+def _reading(connection: Connection) -> Iterator[None]:
+    connection.execute("begin transaction isolation level repeatable read, read only")
+    try:
+        connection.execute(
+            "select set_config('statement_timeout', %s, true), set_config('search_path', '', true)", [str(STATEMENT_MS)]
+        )
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("rollback")
+
+
+def _askable(connection: Connection, api: Api) -> Api:
+    """The API's roles that this session may become."""
+    roles = []
+    for role in api.roles:
+        try:
+            with acting_as(connection, api, role, "", is_copy=False):
+                roles.append(role)
+        except psycopg.errors.InsufficientPrivilege:
+            continue
+    return Api(**{**api.__dict__, "roles": tuple(roles)})
+
+
+def _ask(
+    connection: Connection,
+    api: Api,
+    relations: list[Relation],
+    policies: Sequence[Policy],
+    subjects: tuple[Subject, ...],
+    keys: dict[str, tuple[str, ...]],
+    started: float,
+    seconds: float,
+) -> LiveSample:
+    seen: dict[str, tuple[str, ...]] = {}
+    users = {subject.label.removeprefix("user "): str(subject.sid) for subject in subjects}
+    people = own_rows(connection, lookup_tables(connection), list(users))
+    relations = [relation for relation in relations if keys.get(relation.full_name)]
+    rows = contexts(connection, relations, keys)
+    for relation in relations:
+        name = relation.full_name
+        texts = contents(connection, relation, keys[name])
+        query = f"select {key_text(relation)} from {relation.quoted} t where {key_among(relation)} order by 1"
+        for subject in subjects:
+            left = started + seconds - time.monotonic()
+            if left <= 0:
+                break
+            if subject.role not in relation.rights:
+                continue
+            with acting_as(connection, api, subject.role, subject.claims, is_copy=False):
+                found = _selected(connection, query, keys[name], left)
+                if found is not None:
+                    seen[f"{subject.sid} {name}|select"] = found
+                seen.update(
+                    (f"{subject.sid} {name}|{command}", may)
+                    for command, may in _writable(connection, relation, policies, subject.role, texts, left).items()
+                )
+    digests = {sid: people[user] for user, sid in users.items() if user in people}
+    predicates = {
+        f"{relation.full_name}|{PHASE_WORDS[phase]}|{role}": decides.text
+        for relation in relations
+        for role in api.roles
+        for phase in PHASES
+        if (decides := effective(relation, policies, phase, role)).kind == "policies"
+    }
+    return LiveSample(subjects, keys, seen, rows, digests, predicates, time.monotonic() - started)
+
+
+def _limited(connection: Connection, left: float) -> None:
+    limit = max(100, min(STATEMENT_MS, int(left * 1000)))
+    connection.execute("select set_config('statement_timeout', %s, true)", [f"{limit}ms"])
+
+
+def _selected(connection: Connection, query: str, keys: tuple[str, ...], left: float) -> tuple[str, ...] | None:
+    try:
+        with connection.transaction():
+            _limited(connection, left)
+            return tuple(row[0] for row in connection.execute(query.encode(), [list(keys)]))
+    except psycopg.errors.QueryCanceled:
+        return None
+    except psycopg.Error as error:
+        return (_failure(error),)
+
+
+def _writable(
+    connection: Connection,
+    relation: Relation,
+    policies: Sequence[Policy],
+    role: str,
+    texts: Mapping[str, str],
+    left: float,
+) -> dict[str, tuple[str, ...]]:
+    """Of the sampled rows: which may be updated, deleted, inserted as they are, and be what an update makes."""
+    asked: dict[str, list[str]] = {}
+    answers: dict[str, tuple[str, ...]] = {}
+    for phase in PHASES:
+        if phase == "select":
+            continue
+        found = effective(relation, policies, phase, role)
+        if found.kind == "policies":
+            asked.setdefault(found.text, []).append(PHASE_WORDS[phase])
+        else:
+            answers[PHASE_WORDS[phase]] = () if found.kind == "denied" else tuple(sorted(texts))
+    for predicate, commands in asked.items():
+        may = _allowed(connection, relation, predicate, texts, left)
+        if may is not None:
+            answers.update(dict.fromkeys(commands, may))
+    return answers
+
+
+def _allowed(
+    connection: Connection, relation: Relation, predicate: str, texts: Mapping[str, str], left: float
+) -> tuple[str, ...] | None:
+    """The keys of the rows (as JSON) that a predicate allows to whoever the session is now, or an error; None out of time."""
+    # The row is a value, named like its table: the policy finds its columns there.
+    query = (
+        "select k.key from unnest(%s::text[], %s::jsonb[]) k (key, row), lateral"
+        f" pg_catalog.jsonb_populate_record(null::{relation.quoted}, k.row) as {quote(relation.name)}"
+        f" where ({predicate.replace('%', '%%')}) order by 1"
+    )
+    try:
+        with connection.transaction():
+            _limited(connection, left)
+            rows = connection.execute(query.encode(), [list(texts), list(texts.values())])
+            return tuple(row[0] for row in rows)
+    except psycopg.errors.QueryCanceled:
+        return None
+    except psycopg.Error as error:
+        return (_failure(error),)
+
+
+def _failure(error: psycopg.Error) -> str:
+    return f"!{error.sqlstate} {one_line(str(error).splitlines()[0])}"

@@ -1,0 +1,129 @@
+"""Which subjects and which rows a sample on the target is about: every kind of membership, large and small tenants."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+import psycopg
+
+from pg_deploy.access.engines.cross_check import acting_as
+from pg_deploy.access.facts.api import Api
+from pg_deploy.access.predicates.predicates import Policy
+from pg_deploy.access.predicates.reach import Relation
+from pg_deploy.access.predicates.subjects import NOBODY, UNKNOWN, WITHOUT, Subject, claims
+from pg_deploy.access.predicates.subjects import USERS as EVERYBODY
+from pg_deploy.access.sampling.sample_context import empty_tables, key_text, lookup_tables, rows_naming
+from pg_deploy.postgres.quoting import quote
+from pg_deploy.postgres.session import Connection
+
+CANDIDATES = 2000
+USERS = 20
+KINDS = 8
+"""Kinds of membership (suspended, owner, …) that get users of their own, the rarest first."""
+KEYS = 4
+"""Rows of each table that a user sees; three times as many that anybody may have."""
+FEW = 12
+"""A column of so many values at most says what kind a row is, not whose."""
+CHOICE_MS = 2000
+
+
+def choose_subjects(connection: Connection, api: Api) -> tuple[Subject, ...]:
+    """Users of each kind with somebody who shares a tenant, those with most and fewest rows, some between, and who is no user."""
+    users = [
+        row[0]
+        for row in connection.execute(
+            f"select * from ({api.users}) u (id) where id is not null order by md5(id) limit {CANDIDATES}".encode()
+        )
+    ]
+    own: dict[str, list[tuple[str, dict[str, object]]]] = {}
+    if users:
+        for user, table, row in rows_naming(connection, lookup_tables(connection), users):
+            own.setdefault(user, []).append((table, row))
+    ordered = sorted(users, key=lambda user: (len(own.get(user, ())), user))
+    step = max(1, len(ordered) // 6)
+    chosen = dict.fromkeys([*_kinds(own), *ordered[:2], *ordered[-2:], *ordered[::step], *ordered])
+    found: list[tuple[str, str, str, str]] = []
+    if api.signed_in in api.roles:
+        found += [(api.signed_in, claims(api, user), f"user {user}", EVERYBODY) for user in list(chosen)[:USERS]]
+        found += [
+            (api.signed_in, claims(api, NOBODY), "a user who is in no table", UNKNOWN),
+            (api.signed_in, "", f"{api.signed_in} without claims", WITHOUT),
+        ]
+    found += [(role, "", role, WITHOUT) for role in api.roles if role != api.signed_in]
+    return tuple(Subject(sid, *parts) for sid, parts in enumerate(found, start=1))
+
+
+def _kinds(own: Mapping[str, Sequence[tuple[str, dict[str, object]]]]) -> Iterator[str]:
+    """For each kind of own row, the rarest first: a user of that kind, and another who shares a value with them."""
+    values: dict[tuple[str, str], set[object]] = {}
+    for rows in own.values():
+        for table, row in rows:
+            for name, value in row.items():
+                if isinstance(value, (str, bool)) and len(values.setdefault((table, name), set())) <= FEW:
+                    values[table, name].add(value)
+    telling = {place for place, found in values.items() if 1 < len(found) <= FEW}
+    kind = {
+        user: tuple(sorted({(t, n, str(v)) for t, row in rows for n, v in row.items() if (t, n) in telling}))
+        for user, rows in own.items()
+    }
+    often = Counter(part for parts in kind.values() for part in parts)
+    sharing: dict[object, list[str]] = {}
+    for user, rows in own.items():
+        for _, row in rows:
+            for value in row.values():
+                if isinstance(value, str) and value != user:
+                    sharing.setdefault(value, []).append(user)
+    for part, _ in sorted(often.items(), key=lambda item: (item[1], item[0]))[:KINDS]:
+        user = min(user for user, parts in kind.items() if part in parts)
+        yield user
+        for _, row in own[user]:
+            others = [
+                other
+                for name, value in row.items()
+                if isinstance(value, str) and value != user and 1 < len(sharing.get(value, ())) < len(own) / 2
+                for other in sharing[value]
+                if other != user and part not in kind[other]
+            ]
+            if others:
+                yield others[0]
+                break
+
+
+def choose_rows(
+    connection: Connection,
+    api: Api,
+    relations: Sequence[Relation],
+    policies: Sequence[Policy],
+    subjects: Sequence[Subject],
+    deadline: float,
+) -> dict[str, tuple[str, ...]]:
+    """Keys by table: of any rows, of rows where a column that policies read is null, and of rows that the subjects see."""
+    found: dict[str, dict[str, None]] = {}
+    unused = empty_tables(connection, {relation.id for relation in relations})
+    for relation in relations:
+        keys = found.setdefault(relation.full_name, {})
+        if relation.id in unused:
+            continue
+        head = f"select {key_text(relation)} from {relation.quoted} t"
+        keys.update(_tried(connection, f"{head} limit {KEYS * 3}"))
+        read = {name for policy in policies if policy.relation == relation.id for name in policy.columns}
+        for name in sorted(read - set(relation.key)):
+            if time.monotonic() < deadline:
+                keys.update(_tried(connection, f"{head} where t.{quote(name)} is null limit 2"))
+        for subject in subjects:
+            if time.monotonic() > deadline:
+                break
+            with acting_as(connection, api, subject.role, subject.claims, is_copy=False):
+                keys.update(_tried(connection, f"{head} limit {KEYS}"))
+    return {table: tuple(sorted(keys)) for table, keys in found.items()}
+
+
+def _tried(connection: Connection, query: str) -> dict[str, None]:
+    try:
+        with connection.transaction():
+            connection.execute("select set_config('statement_timeout', %s, true)", [f"{CHOICE_MS}ms"])
+            return dict.fromkeys(str(row[0]) for row in connection.execute(query.encode()))
+    except psycopg.Error:
+        return {}

@@ -1,0 +1,232 @@
+"""What decides about a pair besides policies: the row, its parents, and the subject's own rows in look-up tables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import psycopg
+
+from pg_deploy.access.predicates.reach import Relation
+from pg_deploy.postgres.quoting import quote
+from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_sql
+
+DEEPEST = 3
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_NAMING = """select n.nspname::text, c.relname::text, a.attname::text, t.typname::text
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    join pg_catalog.pg_class c on c.oid = a.attrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where (n.nspname, c.relname) in (select * from unnest(%s::text[], %s::text[]))
+      and a.attnum > 0
+      and not a.attisdropped
+      and t.typname in ('uuid', 'text', 'varchar')
+      and (
+        a.attname ~ '(user|owner|member|author|profile)'
+        or exists (
+            select
+            from pg_catalog.pg_index i
+            where i.indrelid = a.attrelid
+              and i.indkey[0] = a.attnum
+        )
+      )
+    order by 1, 2, 3"""
+_FOREIGN_KEYS = """select own.nspname::text, o.relname::text, a.attname::text, n.nspname::text, c.relname::text, b.attname::text
+    from pg_catalog.pg_constraint f
+    join pg_catalog.pg_class o on o.oid = f.conrelid
+    join pg_catalog.pg_namespace own on own.oid = o.relnamespace
+    join pg_catalog.pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]
+    join pg_catalog.pg_class c on c.oid = f.confrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    join pg_catalog.pg_attribute b on b.attrelid = f.confrelid and b.attnum = f.confkey[1]
+    where f.contype = 'f'
+      and cardinality(f.conkey) = 1
+      and n.nspname <> 'auth'
+    order by 1, 2, 3, 4, 5, 6"""
+
+Place = tuple[str, str]
+"""Schema and name of a table."""
+Parents = Mapping[Place, Sequence[tuple[str, str, str, str]]]
+"""For each table its foreign keys of one column: that column, and schema, table and column that it points at."""
+
+
+def lookup_tables(connection: Connection) -> tuple[Place, ...]:
+    """The tables (schema, name) that policies read, beside those whose policies they are. Reads only."""
+    oids: set[int] = set()
+    for relation, tables, *_ in connection.execute(engine_sql("access/dependencies")).fetchall():
+        oids.update(oid for oid in tables if oid != relation)
+        oids.add(relation)
+    unused = empty_tables(connection, oids)
+    return tuple(
+        (row[0], row[1])
+        for row in connection.execute(
+            "select n.nspname::text, c.relname::text from pg_catalog.pg_class c join pg_catalog.pg_namespace n"
+            " on n.oid = c.relnamespace where c.oid = any (%s::bigint[]::oid[]) and c.relkind in ('r', 'p')"
+            " and n.nspname not in ('cron', 'auth') and c.reltuples < 5000000 order by 1, 2",
+            [sorted(oids - unused)],
+        ).fetchall()
+    )
+
+
+def empty_tables(connection: Connection, oids: Collection[int]) -> frozenset[int]:
+    """Those of these tables that have no page in use; none where a lock is in the way of looking. Reads only."""
+    try:
+        with connection.transaction():
+            rows = connection.execute(
+                "select c.oid::bigint from pg_catalog.pg_class c"
+                " where c.oid = any (%s::bigint[]::oid[]) and c.relkind = 'r' and pg_relation_size(c.oid) = 0",
+                [sorted(oids)],
+            ).fetchall()
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
+        return frozenset()
+    return frozenset(row[0] for row in rows)
+
+
+def looked_up_by(connection: Connection) -> dict[str, tuple[str, ...]]:
+    """For each table that policies of other tables name: those tables, as `schema.name`. Reads only."""
+    names = {
+        row[0]: row[1]
+        for row in connection.execute(
+            "select c.oid::bigint, format('%s.%s', n.nspname, c.relname) from pg_catalog.pg_class c"
+            " join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p')"
+        ).fetchall()
+    }
+    found: dict[str, list[str]] = {}
+    for relation, tables, *_ in connection.execute(engine_sql("access/dependencies")).fetchall():
+        for oid in tables:
+            if oid != relation and oid in names and relation in names:
+                found.setdefault(names[oid], []).append(names[relation])
+    return {table: tuple(sorted(by)) for table, by in found.items()}
+
+
+def rows_naming(
+    connection: Connection, tables: tuple[Place, ...], users: Sequence[str]
+) -> Iterator[tuple[str, str, dict[str, object]]]:
+    """The rows of these tables that name one of these users: (user, table, row). Reads only.
+
+    Looked for in columns that lead an index, and in others whose name speaks of people. What takes too long is left out.
+    """
+    naming = _naming(connection, tables)
+    for place in tables:
+        for user, row in _naming_users(connection, place, naming, users, "to_jsonb(t)"):
+            yield user, ".".join(place), row
+
+
+def own_rows(connection: Connection, tables: tuple[Place, ...], users: Sequence[str]) -> dict[str, str]:
+    """A digest of the rows that name each user, and of what these rows' foreign keys point at. Reads only."""
+    found: dict[str, list[str]] = {}
+    naming = _naming(connection, tables)
+    parents = foreign_keys(connection)
+    for place in tables:
+        for user, row in _naming_users(connection, place, naming, users, "to_jsonb(t)"):
+            found.setdefault(user, []).append(f"{'.'.join(place)} {json.dumps(row, sort_keys=True, default=str)}")
+        joins, texts = _parents(parents, place, "t", 0, [0])
+        if texts:
+            digest = f"md5(concat_ws('|', {', '.join(texts)}))"
+            for user, told in _naming_users(connection, place, naming, users, digest, " ".join(joins)):
+                found.setdefault(user, []).append(told)
+    return {user: hashlib.sha256(repr(sorted(rows)).encode()).hexdigest() for user, rows in found.items()}
+
+
+def _naming_users(
+    connection: Connection,
+    place: Place,
+    naming: Mapping[Place, Sequence[tuple[str, str]]],
+    users: Sequence[str],
+    shown: str,
+    joins: str = "",
+) -> Iterator[tuple[str, Any]]:
+    """For each row `t` of a table that names one of the users: that user, and the expression `shown`."""
+    for column, kind in naming.get(place, ()):
+        wanted = [user for user in users if kind != "uuid" or _UUID.fullmatch(user)]
+        if not wanted:
+            continue
+        try:
+            with connection.transaction():
+                rows = connection.execute(
+                    f"select t.{quote(column)}::text, {shown} from {quote(*place)} t {joins}"
+                    f" where t.{quote(column)} = any (%s::{kind}[])".encode(),
+                    [wanted],
+                ).fetchall()
+        except psycopg.errors.QueryCanceled:
+            continue
+        yield from rows
+
+
+def contents(connection: Connection, relation: Relation, keys: Sequence[str]) -> dict[str, str]:
+    """The rows of these keys as JSON. Reads only."""
+    rows = connection.execute(
+        f"select {key_text(relation)}, to_jsonb(t)::text from {relation.quoted} t where {key_among(relation)}".encode(),
+        [list(keys)],
+    ).fetchall()
+    return {row[0]: row[1] for row in rows}
+
+
+def contexts(connection: Connection, relations: list[Relation], keys: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """A digest of each row and of its parents, by `table key`. Reads only."""
+    found: dict[str, str] = {}
+    parents = foreign_keys(connection)
+    for relation in relations:
+        wanted = list(keys.get(relation.full_name, ()))
+        key = key_text(relation)
+        joins, texts = _parents(parents, (relation.schema, relation.name), "t", 0, [0])
+        rows = connection.execute(
+            f"select {key}, md5(concat_ws('|', t::text{''.join(f', {text}' for text in texts)}))"
+            f" from {relation.quoted} t {' '.join(joins)} where {key_among(relation)}".encode(),
+            [wanted],
+        ).fetchall()
+        for name, digest in rows:
+            found[f"{relation.full_name} {name}"] = digest
+    return found
+
+
+def key_text(relation: Relation) -> str:
+    """The primary key of a row `t` as text."""
+    if len(relation.key) == 1:
+        return f"t.{quote(relation.key[0])}::text"
+    return f"row({', '.join('t.' + quote(part) for part in relation.key)})::text"
+
+
+def key_among(relation: Relation) -> str:
+    """The condition that a row's key is among the texts of a parameter; by its index, where the key is one column."""
+    if len(relation.key) == 1:
+        return f"t.{quote(relation.key[0])} = any (%s::text[]::{relation.key_types[0]}[])"
+    return f"{key_text(relation)} = any (%s::text[])"
+
+
+def foreign_keys(connection: Connection) -> Parents:
+    """Where the tables' foreign keys point, users apart: who a row's user is, does not change. Reads only."""
+    found: dict[Place, list[tuple[str, str, str, str]]] = {}
+    for schema, table, *link in connection.execute(_FOREIGN_KEYS).fetchall():
+        found.setdefault((schema, table), []).append((link[0], link[1], link[2], link[3]))
+    return found
+
+
+def _naming(connection: Connection, tables: Sequence[Place]) -> Mapping[Place, Sequence[tuple[str, str]]]:
+    """The columns of these tables in which a user may be named, with their types."""
+    found: dict[Place, list[tuple[str, str]]] = {}
+    places = [[place[part] for place in tables] for part in (0, 1)]
+    for schema, table, column, kind in connection.execute(_NAMING, places).fetchall():
+        found.setdefault((schema, table), []).append((column, kind))
+    return found
+
+
+def _parents(parents: Parents, table: Place, alias: str, depth: int, counter: list[int]) -> tuple[list[str], list[str]]:
+    if depth >= DEEPEST:
+        return [], []
+    joins: list[str] = []
+    texts: list[str] = []
+    for column, schema, name, parent in parents.get(table, ()):
+        counter[0] += 1
+        own = f"p{counter[0]}"
+        joins.append(f"left join {quote(schema, name)} {own} on {own}.{quote(parent)} = {alias}.{quote(column)}")
+        texts.append(f"{own}::text")
+        more = _parents(parents, (schema, name), own, depth + 1, counter)
+        joins += more[0]
+        texts += more[1]
+    return joins, texts

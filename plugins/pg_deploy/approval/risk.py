@@ -1,0 +1,148 @@
+"""How risky a migration is, by what it does: its author may say more than that, and not less."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pg_deploy.catalog.names import owner_of
+from pg_deploy.configuration.duration import format_duration
+from pg_deploy.migrations.migration import Migration
+from pg_deploy.parsing.statements import Lock, Statement
+from pg_deploy.rollback.attempt_evidence import CHANGES
+from pg_deploy.rollback.generator.grants import parse_grant
+from pg_deploy.rollback.generator.row_changes import Named, read_row_changes
+
+ASKED = ("medium", "high", "unknown")
+_ACCESS_KINDS = ("grant", "revoke", "policy", "role", "default privileges", "owner")
+_ACCESS_FACTS = ("policy", "grant", "default grant", "role", "membership")
+_ACCESS_WORDS = re.compile(
+    r"\b(row\s+level\s+security|security\s+definer|owner\s+to|bypassrls|security_invoker)\b", re.IGNORECASE
+)
+_REWRITES = re.compile(
+    r"\b(vacuum\s*(\(.*\bfull\b.*\)|full)|set\s+(un)?logged|set\s+access\s+method|alter\s+column\s+\S+\s+(set\s+data\s+)?type)\b",
+    re.IGNORECASE,
+)
+_ROWS_IN_CODE = re.compile(r"\b(insert\s+into|update|delete\s+from|truncate|merge\s+into)\b", re.IGNORECASE)
+_STRONG = tuple(mode.sql for mode in Lock if mode.strong)
+_KEPT_DROPS = ("index", "comment")
+_MOST_NAMED = 3
+
+
+def raised_risk(
+    migration: Migration, rehearsed: Mapping[str, Any] | None, *, lock_budget: float, lock_errors: bool
+) -> tuple[str, ...]:
+    """Why the risk is at least high, one phrase each; empty where nothing that it does makes it so. Pure.
+
+    `rehearsed` is the detail of the rehearsal's evidence: what happened on the copy counts, beside what the text says.
+    """
+    statements = migration.statements
+    reasons = []
+    if migration.rollback is None:
+        reasons.append("it cannot be undone: it brings nothing that was proven to undo it")
+    reasons += _rows(migration, rehearsed)
+    reasons += _drops(statements, rehearsed)
+    if _changes_access(migration, rehearsed):
+        reasons.append("it changes who may do what")
+    rewriting = [each for each in statements if each.kind == "cluster" or _REWRITES.search(each.brief)]
+    if lock_errors or any(not each.kind.startswith("create") for each in rewriting):
+        reasons.append("it rewrites or scans a table under a lock, or breaks clients that run")
+    return (*reasons, *_long_locks(migration, rehearsed, lock_budget))
+
+
+def risk_in_force(declared: str, reasons: Sequence[str]) -> str:
+    """The author's word, or high where what it does says so. Pure."""
+    return "high" if reasons and declared != "unknown" else declared
+
+
+def _rows(migration: Migration, rehearsed: Mapping[str, Any] | None) -> list[str]:
+    """Rows that were there are written, and its rollback writes none of them back."""
+    made = {
+        ("table", name)
+        for each in migration.statements
+        for made in each.creates
+        for name in _names(made.name, made.kind)
+    }
+    tables = {change.table or "tables" for change in read_row_changes(migration.file.sql, Named(now=made))}
+    tables |= set(rehearsed.get("written", ()) if rehearsed else ())
+    if rehearsed is None:
+        tables |= {
+            "tables in code" for each in migration.statements if each.opaque and _ROWS_IN_CODE.search(each.brief)
+        }
+    restored = {change.table for change in read_row_changes(migration.rollback or "select 1")}
+    lost = sorted(tables - restored)
+    return [f"it writes or deletes rows of {_named(lost)}, and no rollback brings them back"] if lost else []
+
+
+def _names(name: str, kind: str) -> tuple[str, ...]:
+    return ((name if "." in name else f"public.{name}"),) if kind == "table" else ()
+
+
+def _drops(statements: Sequence[Statement], rehearsed: Mapping[str, Any] | None) -> list[str]:
+    made = {(each.kind, each.name, each.on) for statement in statements for each in statement.creates}
+    dropped = {
+        f"{each.kind} {each.name}"
+        for statement in statements
+        for each in statement.drops
+        if each.kind not in _KEPT_DROPS and (each.kind, each.name, each.on) not in made
+    }
+    dropped |= {f"rows of {statement.summary}" for statement in statements if statement.kind == "truncate"}
+    removed = (rehearsed or {}).get(CHANGES, {}).get("removed", ())
+    whole = (
+        "table",
+        "column",
+        "view",
+        "materialized view",
+        "schema",
+        "function",
+        "procedure",
+        "type",
+        "sequence",
+        "extension",
+    )
+    dropped |= {f"{kind} {identity}" for kind, identity in removed if kind in whole and not dropped}
+    return [f"it drops {_named(sorted(dropped))}"] if dropped else []
+
+
+def _changes_access(migration: Migration, rehearsed: Mapping[str, Any] | None) -> bool:
+    if migration.manifest.access == "changed" or migration.access.opened or migration.access.changed:
+        return True
+    for each in migration.statements:
+        if any(word in each.kind for word in _ACCESS_KINDS) or _ACCESS_WORDS.search(each.brief):
+            return True
+    changes = (rehearsed or {}).get(CHANGES, {})
+    made = {identity for kind, identity in changes.get("added", ()) if kind not in _ACCESS_FACTS}
+    touched = [key for name in ("added", "removed", "changed") for key in changes.get(name, ())]
+    # What a new object brings is said of the object; what was there before is another matter.
+    return any(kind in _ACCESS_FACTS and _object_of(kind, identity) not in made for kind, identity in touched)
+
+
+def _object_of(kind: str, identity: str) -> str:
+    if kind == "grant":
+        of, name, _ = parse_grant(identity)
+        return owner_of(name) if of == "column" else name
+    return owner_of(identity) if kind == "policy" else identity
+
+
+def _long_locks(migration: Migration, rehearsed: Mapping[str, Any] | None, budget: float) -> list[str]:
+    declared = migration.manifest.holds_lock_seconds
+    if declared is not None and declared > budget:
+        return [f"it declares to hold a lock for {format_duration(declared)}, longer than the budget"]
+    held = [
+        float(lock["held_s"])
+        for statement in (rehearsed or {}).get("statements", ())
+        for lock in statement["locks"]
+        if lock["mode"] in _STRONG
+    ]
+    longest = max(held, default=0.0)
+    return (
+        [f"it held a lock for {format_duration(longest)} in the rehearsal, longer than the budget"]
+        if longest > budget
+        else []
+    )
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more

@@ -1,0 +1,56 @@
+"""Settings of backups and rehearsals, from the environment: what belongs to the installation and not to a run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pg_deploy.configuration.duration import parse_duration
+from pg_deploy.configuration.errors import InvalidSettingError
+
+MASKED = (
+    "*password*", "*passwd*", "*secret*", "*token*", "*api_key*", "*apikey*", "*private_key*", "*credential*",
+)  # fmt: skip
+"""Column names, with * for anything, whose text is masked in a copy; PG_DEPLOY_MASK adds to them."""
+
+
+@dataclass(frozen=True)
+class BackupSettings:
+    """`keep_age` in seconds, `on_target_limit` in bytes; `workdir` is where dumps are staged and copies live."""
+
+    uri: str
+    keep_count: int
+    keep_age: float
+    jobs: int
+    workdir: Path | None
+    masked: tuple[str, ...]
+    on_target_limit: int
+    installation: str = ""
+    """What tells this Airflow from another that keeps its backups in the same place; never written as it is."""
+
+
+def backup_settings() -> BackupSettings:
+    """The settings in force. Raises InvalidSettingError, or InvalidDurationError for a duration without a unit."""
+    home = os.environ.get("AIRFLOW_HOME") or str(Path.home() / "airflow")
+    workdir = os.environ.get("PG_DEPLOY_WORKDIR")
+    more = [each.strip() for each in os.environ.get("PG_DEPLOY_MASK", "").split(",") if each.strip()]
+    return BackupSettings(
+        uri=os.environ.get("BACKUP_URI") or f"file://{home}/backups",
+        keep_count=_number("PG_DEPLOY_BACKUP_KEEP", 10),
+        keep_age=parse_duration(os.environ.get("PG_DEPLOY_BACKUP_KEEP_FOR", "30 d")),
+        jobs=_number("PG_DEPLOY_BACKUP_JOBS", max(2, min(8, os.cpu_count() or 2))),
+        workdir=Path(workdir) if workdir else None,
+        masked=(*MASKED, *more),
+        installation=os.environ.get("PG_DEPLOY_INSTALLATION") or os.environ.get("AIRFLOW__CORE__FERNET_KEY") or home,
+        on_target_limit=_number("PG_DEPLOY_ON_TARGET_LIMIT_MB", 1024) * 1024 * 1024,
+    )
+
+
+def _number(name: str, default: int) -> int:
+    given = os.environ.get(name)
+    if not given:
+        return default
+    if not given.isdecimal() or int(given) < 1:
+        raise InvalidSettingError(name, given, "a whole number from 1 up")
+    return int(given)

@@ -1,0 +1,54 @@
+"""Settings of the installation, from the environment: what does not belong in a run's conf."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pg_deploy.configuration.duration import parse_duration
+
+T = TypeVar("T")
+
+# The newest migrations get a task group each; the UI's graph stays usable up to about fifty.
+GROUPS = 25
+# Of more than this many pending ones, those that need no group of their own share one task: see docs/decisions/0270.
+SHOWN_SINGLY = 10
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Durations in seconds. `contacts` is printed at the end of every red report.
+
+    `reattach` is how long a retry waits for a build that an earlier, killed try left running in the server. The three
+    limits pause a deployment between segments (see stop_rules); None = not looked at. A migration's file above `largest_file_mb`
+    is refused.
+    """
+
+    good_for: float
+    approval_timeout: float
+    contacts: str
+    reattach: float
+    max_replica_lag: float | None
+    min_free_connections: int | None
+    max_wal_mb_per_s: float | None
+    largest_file_mb: int
+
+
+def settings() -> Settings:
+    """The settings in force. Raises InvalidDurationError for a duration without a unit."""
+    return Settings(
+        good_for=parse_duration(os.environ.get("PG_DEPLOY_GOOD_FOR", "10 min")),
+        approval_timeout=parse_duration(os.environ.get("PG_DEPLOY_APPROVAL_TIMEOUT", "24 h")),
+        reattach=parse_duration(os.environ.get("PG_DEPLOY_REATTACH", "2 h")),
+        max_replica_lag=_optional(os.environ.get("PG_DEPLOY_MAX_REPLICA_LAG"), parse_duration),
+        min_free_connections=_optional(os.environ.get("PG_DEPLOY_MIN_FREE_CONNECTIONS"), int),
+        largest_file_mb=int(os.environ.get("PG_DEPLOY_LARGEST_FILE_MB", "64")),
+        max_wal_mb_per_s=_optional(os.environ.get("PG_DEPLOY_MAX_WAL_MB_PER_S"), float),
+        contacts=os.environ.get("PG_DEPLOY_CONTACTS", "Supabase support: https://supabase.com/support"),
+    )
+
+
+def _optional(text: str | None, convert: Callable[[str], T]) -> T | None:
+    return convert(text) if text else None

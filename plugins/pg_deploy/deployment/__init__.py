@@ -1,0 +1,1 @@
+"""Changing the target: the state before, apply, verify, and what judges a migration."""

@@ -1,0 +1,341 @@
+"""Where the access proof stands in a deployment: exhaustively in the rehearsal, by catalog facts on the target.
+
+What was proved on the copy holds for the target when the same access facts changed in the same way on both. Without a copy
+the catalog decides what it can, and the rest is said to be not proven.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import psycopg
+
+from pg_deploy.access.decide import ADVICE, Decision, decide, unsettled_of
+from pg_deploy.access.explain import explain_difference
+from pg_deploy.access.facts.access_change import AccessChange, words
+from pg_deploy.access.facts.api import Api, api_of
+from pg_deploy.access.facts.differences import access_changes
+from pg_deploy.access.facts.storage_buckets import BUCKETS
+from pg_deploy.access.facts.unsettled import Unsettled
+from pg_deploy.access.proof.drilldown import RowDifference
+from pg_deploy.access.proof.proof import Proof, prove
+from pg_deploy.catalog.dependencies import words_of
+from pg_deploy.catalog.identities import of_part, unquoted
+from pg_deploy.catalog.reader import Facts
+from pg_deploy.configuration.duration import format_duration
+from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.migrations.migration import Migration
+from pg_deploy.postgres.session import Connection, Target, one_line
+from pg_deploy.presentation.marks import of_access, sign
+
+ACCESS = "access"
+
+# What touches neither rows nor who may reach them.
+_HARMLESS = (
+    "create index",
+    "drop index",
+    "alter index",
+    "reindex",
+    "comment",
+    "analyze",
+    "vacuum",
+    "create statistics",
+    "drop statistics",
+    "cluster",
+)
+# What changes who may reach rows, never the rows themselves.
+_NO_ROWS = (
+    *_HARMLESS,
+    "create policy",
+    "alter policy",
+    "drop policy",
+    "create function",
+    "alter function",
+    "drop function",
+    "grant",
+    "revoke",
+    "create view",
+    "create schema",
+    "alter default privileges",
+    "set",
+)
+
+ALONE = (
+    *_NO_ROWS,
+    "create table",
+    "alter table",
+    "drop table",
+    "create trigger",
+    "drop trigger",
+    "alter trigger",
+    "create type",
+    "alter type",
+    "drop type",
+    "create domain",
+    "drop domain",
+    "create sequence",
+    "alter view",
+    "drop view",
+    "alter schema",
+)
+"""What is done in one database and nowhere else, the same each time: no role, no server, no job, no program of an extension."""
+
+LINES = 4
+"""Statements that are named as those that did it, at most."""
+EXPLAINED = 2
+"""Differences that are explained step by step, at most."""
+_SIDE = {"lost": "before the migration"}
+
+
+@dataclass(frozen=True)
+class AccessOutcome:
+    """What is known about access after one migration, and what its declaration makes of that."""
+
+    decision: Decision
+    verdict: str
+    proof: Proof | None = None
+    notes: tuple[str, ...] = ()
+    """What was asked, and how much of it, in sentences."""
+
+    def as_detail(self) -> dict[str, object]:
+        """For the ledger: sentences, figures, and the verdict of each role, table and phase with the kinds of subjects that differ."""
+        proof = self.proof
+        return {
+            "verdict": self.verdict,
+            "outcome": self.decision.outcome,
+            "against": list(self.decision.against),
+            "shown": list(self.decision.shown),
+            "notes": list(self.notes),
+            "changes": sorted(change.sentence for change in proof.changes if change.object != BUCKETS) if proof else [],
+            "unproven": [[each.object, each.sentence] for each in unsettled_of(proof)] if proof else [],
+            "subjects": proof.subjects if proof else 0,
+            "asked": proof.asked if proof else 0,
+            "seconds": round(proof.seconds, 2) if proof else 0.0,
+            "cells": [
+                [cell.cell.role, cell.cell.table, cell.cell.phase, cell.verdict, list(cell.kinds)]
+                for cell in (proof.cells if proof else ())
+            ],
+            "kinds": [list(pair) for pair in proof.kinds] if proof else [],
+            "differences": [_difference(found) for found in proof.found] if proof else [],
+        }
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What asking the target itself showed: differences, how many pairs were asked, and that in sentences."""
+
+    differences: tuple[RowDifference, ...] = ()
+    pairs: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def _difference(found: AccessChange | RowDifference) -> dict[str, object]:
+    what = found.object if isinstance(found, AccessChange) else found.table
+    return {
+        "role": found.role,
+        "object": what,
+        "commands": list(found.commands),
+        "direction": found.direction,
+        "sentence": found.sentence,
+    }
+
+
+def may_change_access(migration: Migration) -> bool:
+    """Whether any statement could change rows or who reaches them; read from the text, and careful."""
+    return not all(statement.kind.startswith(_HARMLESS) for statement in migration.statements)
+
+
+def prove_on_copy(old: Target, new: Target, migration: Migration, facts: tuple[Facts, Facts]) -> AccessOutcome:
+    """The whole proof: `old` is the copy as it was before the migration, `new` as it is after; both a superuser's."""
+    data_may_differ = not all(
+        statement.kind.startswith(_NO_ROWS) and not statement.opaque for statement in migration.statements
+    )
+    api = api_of(*facts)
+    explained: list[str] = []
+    with old.session("access before") as before, new.session("access after") as after:
+        try:
+            proof = prove(before, after, api=api, data_may_differ=data_may_differ, facts=facts)
+            explained = _explained(before, after, api, proof)
+        except psycopg.Error as error:
+            reason = f"the two copies could not be compared: {one_line(str(error))}"
+            proof = Proof("not proved", access_changes(*facts, api), unsettled=(Unsettled("*", reason),))
+    decision = decide(migration.manifest.access, migration.access, proof)
+    decision = replace(
+        decision, against=_causes_once(decision.against, proof), shown=_causes_once(decision.shown, proof)
+    )
+    if decision.against:
+        decision = replace(decision, against=_with_lines(decision.against, migration, proof))
+    return AccessOutcome(decision, proof.verdict, proof, (*_cross_checked(proof), *explained))
+
+
+def _with_lines(against: tuple[str, ...], migration: Migration, proof: Proof) -> tuple[str, ...]:
+    """What counts against a migration, and before what to do about it the lines that name what differs."""
+    objects = [
+        *(found.object if isinstance(found, AccessChange) else found.table for found in (*proof.found, *proof.opened)),
+        *(each.object for each in unsettled_of(proof)),
+        *(change.object for change in proof.changes),
+    ]
+    names = {unquoted(of_part(name.partition("(")[0])[1]).lower() for name in objects}
+    doing = [each for each in migration.statements if each.kind not in ("set", "select")]
+    naming = [each for each in doing if words_of(each.sql) & names] or doing
+    if not naming:
+        return against
+    lines = "; ".join(f"line {each.line}, {_cut(each.summary, 160)}" for each in naming[:LINES])
+    more = f"; and {len(naming) - LINES} more" if len(naming) > LINES else ""
+    place = next((number for number, said in enumerate(against) if said.startswith(ADVICE)), len(against))
+    return (*against[:place], f"where the migration does it: {lines}{more}", *against[place:])
+
+
+def _causes_once(said: Iterable[str], proof: Proof) -> tuple[str, ...]:
+    """The same sentences, in which a cause of a table stands once: for each further role and command it is the same reason."""
+    told: set[tuple[str, tuple[str, ...]]] = set()
+    found = []
+    for sentence in said:
+        difference = next(
+            (each for each in proof.differences if each.because and sentence.startswith(each.sentence)), None
+        )
+        if difference is not None:
+            cause = (difference.table, difference.because)
+            because = f", because {words(difference.because)}"
+            found.append(sentence.replace(because, ", for the same reason", 1) if cause in told else sentence)
+            told.add(cause)
+        else:
+            found.append(sentence)
+    return tuple(found)
+
+
+def _explained(before: Connection, after: Connection, api: Api, proof: Proof) -> list[str]:
+    """The first differences of rows, step by step."""
+    try:
+        return [
+            line
+            for difference in proof.differences[:EXPLAINED]
+            for line in explain_difference(
+                before if difference.direction == "lost" else after,
+                api,
+                difference,
+                when=_SIDE.get(difference.direction, "after the migration"),
+            )
+        ]
+    except psycopg.Error:
+        # what was found stays found where it cannot be explained
+        return []
+
+
+def equal_by_catalog(migration: Migration) -> AccessOutcome:
+    """For a migration that touches neither rows nor rights."""
+    return AccessOutcome(decide(migration.manifest.access, migration.access, Proof("equal")), "equal", Proof("equal"))
+
+
+def judge_target(
+    migration: Migration,
+    facts: tuple[Facts, Facts],
+    rehearsed: Evidence | None,
+    asked: Asked | None,
+    *,
+    log: logging.Logger,
+) -> AccessOutcome:
+    """What the target's own facts say, with the rehearsal's proof where there is one, and the pairs asked again there. Reads nothing.
+
+    After a proof on the copy exactly the changes that were seen there may be found here; anything else was done by somebody
+    else meanwhile, and counts. Without one, what only rows can tell is sampled, not proven.
+    """
+    changes = access_changes(*facts, api_of(*facts))
+    if rehearsed is not None:
+        seen = set(rehearsed.detail.get("changes", ()))
+        unseen = [change for change in changes if change.sentence not in seen]
+        missing = sorted(seen - {change.sentence for change in changes})
+        outcome = _transferred(migration, rehearsed, unseen, missing, asked)
+    else:
+        outcome = _by_catalog(migration, changes, asked)
+    _log_access(outcome, log)
+    return outcome
+
+
+def _log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
+    """The verdict, what counts against the migration, and what is only shown."""
+    proof = outcome.proof
+    asked = (
+        f", asked as {proof.asked} of {proof.subjects} users and roles in {format_duration(proof.seconds)}"
+        if proof and proof.asked
+        else ""
+    )
+    decision = outcome.decision
+    said = {"verdict": outcome.verdict, "against": decision.against, "shown": decision.shown}
+    mark = sign(of_access(said, decision.outcome))
+    (log.info if outcome.decision.passes else log.error)("  %s access: %s%s", mark, outcome.verdict, asked)
+    for note in outcome.notes:
+        log.info("    %s", note)
+    for sentence in outcome.decision.against:
+        log.error("    ✗ %s", sentence)
+    for sentence in outcome.decision.shown:
+        log.info("    %s", shortened(sentence))
+
+
+def shortened(sentence: str, most: int = 240) -> str:
+    """A sentence for a log: of a rewritten policy the beginning of both texts, which the ledger keeps whole."""
+    if len(sentence) <= most:
+        return sentence
+    was, middle, is_now = sentence.partition("; it is now ")
+    if not middle:
+        return _cut(sentence, most)
+    half = (most - len(middle)) // 2
+    return f"{_cut(was, max(half, most - len(middle) - len(is_now)))}{middle}{_cut(is_now, half)}"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _transferred(
+    migration: Migration,
+    rehearsed: Evidence,
+    unseen: Sequence[AccessChange],
+    missing: Iterable[str],
+    asked: Asked | None,
+) -> AccessOutcome:
+    notes = asked.notes if asked else ()
+    verdict = f"{rehearsed.detail.get('verdict')} on the copy, and the target's access facts changed in the same way"
+    against = [f"not seen in the rehearsal: {change.sentence}" for change in unseen]
+    against += [f"seen in the rehearsal, but not here: {sentence}" for sentence in missing]
+    if against:
+        verdict = "the target's access facts did not change as in the rehearsal"
+    found = tuple(difference for difference in asked.differences if difference.sentence) if asked else ()
+    if found and migration.manifest.access != "changed":
+        against += [difference.sentence for difference in found]
+    elif found:
+        # What was declared was proven on the copy; here only what was not declared counts.
+        declared = decide("changed", migration.access, Proof("different", differences=found))
+        against += [
+            difference.sentence
+            for difference in found
+            if any(said.startswith(difference.sentence) for said in declared.against)
+        ]
+    if not against:
+        return AccessOutcome(Decision(True, "unchanged", (), ()), verdict, notes=notes)
+    if migration.manifest.access == "undeclared":
+        return AccessOutcome(Decision(True, "undeclared", (), tuple(against)), verdict, notes=notes)
+    return AccessOutcome(Decision(False, "different", tuple(against), ()), verdict, notes=notes)
+
+
+def _by_catalog(migration: Migration, changes: tuple[AccessChange, ...], asked: Asked | None) -> AccessOutcome:
+    found = asked.differences if asked else ()
+    verdict = "sampled, not proven: there was no rehearsal on a copy"
+    if asked is None or not asked.pairs:
+        verdict = "not proven: catalog facts only, rows were neither compared nor sampled"
+    if not may_change_access(migration) and not changes:
+        verdict = "equal"
+    proof = Proof(verdict, changes=changes, differences=found)
+    notes = asked.notes if asked else ()
+    decision = decide(migration.manifest.access, migration.access, proof, rows_were_asked=False)
+    return AccessOutcome(decision, verdict, proof, notes)
+
+
+def _cross_checked(proof: Proof) -> tuple[str, ...]:
+    """What PostgreSQL's own machinery said on samples."""
+    if not proof.compared:
+        return ()
+    said = f"{proof.compared} answers of the real machinery compared with the predicates'"
+    return (f"{said}: {len(proof.disagreements) or 'none'} disagree",)

@@ -1,0 +1,102 @@
+"""Apply: bring a migration's change into the database, once, whatever happened to earlier tries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pg_deploy.deployment.job import Job
+from pg_deploy.errors import ConnectionLostError, PgDeployError
+from pg_deploy.execution.old_backends import settle
+from pg_deploy.execution.rows_written import WRITTEN, as_detail, written_here
+from pg_deploy.execution.segments import Work, run_segments
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import evidence
+from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.errors import AttemptStateError
+from pg_deploy.migrations import history
+from pg_deploy.migrations.migration import Migration
+from pg_deploy.parsing.statements import Segment
+from pg_deploy.postgres.session import Connection
+
+
+def apply(job: Job, migration: Migration) -> Attempt:
+    """Bring the migration's change into the database, from the first segment that has not committed yet.
+
+    Takes up the newest attempt, which has its snapshot: see `rollback.resume`. The history row commits with the last
+    transaction. Raises the errors of `execution.run_segments`; the attempt then stays in state applying, and the ledger says
+    which segments committed. Raises AttemptStateError where the newest attempt is not one to be applied.
+    """
+    current = attempts.latest(job.ledger, migration.version)
+    if current is None or current.state not in ("snapshotted", "applying", "applied", "verified"):
+        raise AttemptStateError(migration.stem, "snapshotted", "applying")
+    if current.state == "verified":
+        job.log.info("deployed and verified already: nothing to apply")
+        return current
+    if current.state == "applied":
+        job.log.info("applied already by an earlier run that ended before verify: nothing to apply")
+        return current
+    done: frozenset[int] = frozenset()
+    if current.state == "snapshotted":
+        # Nobody has begun anything, so there is nobody to wait for. What is begun now is written down with a commit that waits.
+        current = attempts.move(job.ledger, current, "applying", waits=False)
+    else:
+        settle(job.ledger, current.id, log=job.log, patience_s=job.limits.reattach)
+        done = attempts.committed_segments(job.ledger, current.id, "apply")
+    todo = [segment for segment in migration.segments if segment.ordinal not in done]
+    if done:
+        job.log.info("%d of %d segments committed before: going on with the rest", len(done), len(migration.segments))
+    last = migration.segments[-1].ordinal
+    attempt = current
+    moved: list[Attempt] = []
+
+    def before_commit(connection: Connection, segment: Segment) -> None:
+        if wrote := written_here(connection):
+            evidence.record(
+                connection,
+                job.deployment_id,
+                WRITTEN,
+                f"segment {segment.ordinal}",
+                f"{len(wrote)} tables",
+                detail=as_detail(wrote),
+                attempt_id=attempt.id,
+                version=migration.version,
+            )
+        if segment.ordinal == last:
+            history.insert(
+                connection, migration.version, migration.file.name, history.statements_to_keep(migration.file.sql)
+            )
+            moved.append(attempts.move(connection, attempt, "applied"))
+
+    try:
+        run_segments(
+            _work(job, migration, current),
+            todo,
+            before_commit,
+            done=[segment for segment in migration.segments if segment.ordinal in done],
+        )
+    except ConnectionLostError:
+        raise
+    except PgDeployError as error:
+        job.ledger.execute(
+            "update deploy_ledger.attempt set error = %s where id = %s and state = 'applying'", [str(error), current.id]
+        )
+        raise
+    return moved[-1] if moved else attempts.by_id(job.ledger, current.id)
+
+
+def _work(job: Job, migration: Migration, current: Attempt) -> Work:
+    limits = job.limits
+    declared = migration.manifest.holds_lock_seconds
+    if declared is not None:
+        limits = replace(limits, lock_budget=max(declared, limits.lock_budget))
+    return Work(
+        job.target,
+        job.guard,
+        current.id,
+        "apply",
+        migration.file.path.name,
+        migration.file.sql,
+        limits,
+        job.log,
+        job.observer,
+    )

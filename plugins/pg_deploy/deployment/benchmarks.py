@@ -1,0 +1,272 @@
+"""Benchmarks: a query timed before and after. The goal is reported, the limit decides."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psycopg
+
+from pg_deploy.migrations.manifest import Goal
+from pg_deploy.migrations.migration import Benchmark, Query
+from pg_deploy.postgres.session import LOCK_TIMEOUT_S, Connection, aborted_transaction, one_line
+
+UNEXPLAINED = "over its limit, which decides nothing: neither its plan nor the blocks it read got worse"
+RUNS = 5
+NOISE_MS = 20.0
+# Blocks read and estimates differ a little from run to run (visibility checks, cache, statistics): less than this is the same.
+_SAME = 1.1
+# What EXPLAIN cannot run is measured by the server's counters of this transaction; of relations, as it has no others.
+_BLOCKS_SO_FAR = b"""select sum(pg_catalog.pg_stat_get_xact_blocks_fetched(c.oid))::bigint
+from pg_catalog.pg_class c where c.relkind in ('r', 'i', 't', 'm')"""
+_EXPLAINABLE = ("select", "insert", "update", "delete", "merge", "values", "with", "table", "execute")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The median over some runs: time in ms by the server's own clock, blocks touched, a hash of the plan's shape."""
+
+    ms: float
+    runs_ms: tuple[float, ...]
+    blocks: int | None
+    cost: float | None
+    plan: str | None
+    error: str | None = None
+
+    @property
+    def best_ms(self) -> float:
+        """The quickest run: what else works on the machine only ever adds to a time."""
+        return min(self.runs_ms, default=self.ms)
+
+    def as_detail(self) -> dict[str, object]:
+        """For the ledger."""
+        return asdict(self)
+
+    @classmethod
+    def from_detail(cls, detail: Mapping[str, Any]) -> Measurement:
+        """Back from the ledger."""
+        return cls(
+            detail["ms"],
+            tuple(detail["runs_ms"]),
+            detail["blocks"],
+            detail["cost"],
+            detail["plan"],
+            detail["error"],
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One benchmark on both sides, with what its author hoped for and what the limit says."""
+
+    name: str
+    before: Measurement | None
+    after: Measurement
+    goal_met: bool | None
+    goal_text: str
+    breached: bool
+    why: str = ""
+    unexplained: bool = False
+    """Slower than the limit, and neither plan nor blocks read got worse: told, and no reason to undo anything."""
+
+    @property
+    def sentence(self) -> str:
+        """The change, both times and the goal, for the log."""
+        if self.after.error:
+            return f"could not be measured: {self.after.error}"
+        if self.before is None or self.before.error:
+            return f"{self.after.ms:.2f} ms (nothing to compare with before)"
+        change = _change(self.before.ms, self.after.ms)
+        goal = "" if self.goal_met is None else f"; goal {'met' if self.goal_met else 'NOT met'}: {self.goal_text}"
+        busy = f"; {UNEXPLAINED}" if self.unexplained else ""
+        return f"{change}, {self.before.ms:.2f} -> {self.after.ms:.2f} ms{goal}{busy}"
+
+
+def measure_all(
+    connection: Connection,
+    benchmarks: Sequence[Benchmark],
+    *,
+    side: str,
+    timeout_s: float,
+    log: logging.Logger,
+    runs: int = RUNS,
+) -> dict[str, Measurement]:
+    """Measure each benchmark's `side` (before or after), in aborted transactions; an error is part of the result."""
+    found = {}
+    for benchmark in benchmarks:
+        query = benchmark.before if side == "before" and benchmark.before else benchmark.after
+        found[benchmark.name] = measurement = measure(connection, query, timeout_s=timeout_s, runs=runs)
+        log.info("  %s, %s: %s", benchmark.name, side, measurement.error or f"{measurement.ms:.2f} ms")
+    return found
+
+
+def measure(connection: Connection, query: Query, *, timeout_s: float, runs: int = RUNS) -> Measurement:
+    """Time the last statement of `query`: at most `runs` times, each in an aborted transaction, within `timeout_s` in all.
+
+    Raises psycopg.OperationalError only when the connection itself is gone.
+    """
+    deadline = time.monotonic() + timeout_s
+    times: list[float] = []
+    blocks: list[int] = []
+    cost: float | None = None
+    plan: str | None = None
+    try:
+        while len(times) < runs and (not times or time.monotonic() < deadline):
+            once = _once(connection, query, max(0.1, deadline - time.monotonic()))
+            times.append(once.ms)
+            cost, plan = once.cost, once.plan
+            if once.blocks is not None:
+                blocks.append(once.blocks)
+    except psycopg.Error as error:
+        if connection.closed or connection.broken:
+            raise
+        if not times:
+            return Measurement(0.0, (), None, None, None, one_line(str(error)))
+    return Measurement(
+        statistics.median(times), tuple(times), round(statistics.median(blocks)) if blocks else None, cost, plan
+    )
+
+
+def compare(
+    benchmark: Benchmark, before: Measurement | None, after: Mapping[str, Measurement], *, agrees: bool = True
+) -> Comparison:
+    """Judge one benchmark. `after` holds all of the migration's, for goals that name another one.
+
+    A breach counts only if blocks read or the plan got worse too, and, `agrees`, measuring again says the same. A query that
+    fails afterwards is one.
+    """
+    now = after[benchmark.name]
+    goal = benchmark.terms.goal
+    met = None if goal is None or now.error else _goal_met(goal, before, now, after)
+    text = _goal_text(goal) if goal else ""
+    if now.error:
+        return Comparison(benchmark.name, before, now, False if goal else None, text, True, "it failed afterwards")
+    slower = breaches(benchmark, before, now)
+    why = ""
+    if slower and before is not None:
+        why = f"slower than its limit of {benchmark.terms.limit.times_slower:g} times"
+    unexplained = not slower and _is_slower(benchmark, before, now)
+    return Comparison(benchmark.name, before, now, met, text, slower and agrees, why, unexplained)
+
+
+def breaches(benchmark: Benchmark, before: Measurement | None, after: Measurement) -> bool:
+    """Whether `after` is slower than the limit allows, by more than noise, and its plan or the blocks it read got worse too.
+
+    A time alone decides nothing, however long: it also says how busy the machine was.
+    """
+    return before is not None and _is_slower(benchmark, before, after) and _got_worse(before, after)
+
+
+def _is_slower(benchmark: Benchmark, before: Measurement | None, after: Measurement) -> bool:
+    """By the quickest runs: a machine that is busy during some of them makes none slower."""
+    if before is None or before.error or after.error:
+        return False
+    allowed = before.best_ms * benchmark.terms.limit.times_slower
+    return after.best_ms > allowed and after.best_ms - before.best_ms >= NOISE_MS
+
+
+def _got_worse(before: Measurement, after: Measurement) -> bool:
+    """More blocks, or a plan that the server itself takes for dearer: another one that costs no less, or any that costs more."""
+    if before.blocks is not None and after.blocks is not None and after.blocks > before.blocks * _SAME:
+        return True
+    if before.cost is None or after.cost is None:
+        return False
+    return after.cost > before.cost * _SAME or (after.plan != before.plan and after.cost >= before.cost)
+
+
+@dataclass(frozen=True)
+class _Once:
+    ms: float
+    blocks: int | None
+    cost: float | None
+    plan: str | None
+
+
+def _once(connection: Connection, query: Query, timeout_s: float) -> _Once:
+    *scene, timed = query.statements
+    with aborted_transaction(
+        connection, writes=query.writes, timeout_s=timeout_s, lock_timeout_s=LOCK_TIMEOUT_S, theirs=True
+    ):
+        for statement in scene:
+            connection.execute(statement.sql.encode())
+        if timed.kind.startswith(_EXPLAINABLE):
+            explained = connection.execute(
+                b"explain (analyze, buffers, timing off, format json) " + timed.sql.encode()
+            ).fetchone()
+            if explained:
+                return _read_plan(explained[0])
+        so_far = _blocks_so_far(connection)
+        started = time.monotonic()
+        connection.execute(timed.sql.encode())
+        ms = (time.monotonic() - started) * 1000
+        return _Once(ms, _blocks_so_far(connection) - so_far, None, None)
+
+
+def _blocks_so_far(connection: Connection) -> int:
+    row = connection.execute(_BLOCKS_SO_FAR).fetchone()
+    return int(row[0] or 0) if row else 0
+
+
+def _read_plan(explained: Any) -> _Once:
+    head = (json.loads(explained) if isinstance(explained, str) else explained)[0]
+    top = head["Plan"]
+    blocks = int(top.get("Shared Hit Blocks", 0)) + int(top.get("Shared Read Blocks", 0))
+    shape = hashlib.sha256(json.dumps(_shape(top), sort_keys=True).encode()).hexdigest()[:16]
+    return _Once(float(head["Execution Time"]) + float(head["Planning Time"]), blocks, float(top["Total Cost"]), shape)
+
+
+def _shape(node: Mapping[str, Any]) -> dict[str, object]:
+    """The plan without its numbers: node types, relations, indexes."""
+    kept = {key: node[key] for key in ("Node Type", "Relation Name", "Index Name", "Join Type") if key in node}
+    return {**kept, "Plans": [_shape(child) for child in node.get("Plans", ())]}
+
+
+def _goal_met(
+    goal: Goal, before: Measurement | None, now: Measurement, after: Mapping[str, Measurement]
+) -> bool | None:
+    verdicts: list[bool] = []
+    compared = before is not None and not before.error
+    if goal.faster_percent is not None or goal.times_faster is not None:
+        if not compared or before is None:
+            return None
+        if goal.faster_percent is not None:
+            verdicts.append(now.ms <= before.ms * (1 - goal.faster_percent / 100))
+        if goal.times_faster is not None:
+            verdicts.append(now.ms * goal.times_faster <= before.ms)
+    if goal.max_ms is not None:
+        verdicts.append(now.ms <= goal.max_ms)
+    if goal.within is not None:
+        other = after.get(goal.within.of)
+        if other is None or other.error:
+            return None
+        verdicts.append(now.ms <= other.ms * goal.within.times)
+    return all(verdicts)
+
+
+def _goal_text(goal: Goal) -> str:
+    parts = []
+    if goal.faster_percent is not None:
+        parts.append(f"at least {goal.faster_percent:g} % faster")
+    if goal.times_faster is not None:
+        parts.append(f"at least {goal.times_faster:g} times faster")
+    if goal.max_ms is not None:
+        parts.append(f"at most {goal.max_ms:g} ms")
+    if goal.within is not None:
+        parts.append(f"within {goal.within.times:g} times {goal.within.of}")
+    return " and ".join(parts)
+
+
+def _change(before: float, after: float) -> str:
+    if after <= 0 or before <= 0:
+        return "not comparable"
+    if after <= before:
+        return f"{(1 - after / before) * 100:.0f} % faster" + (
+            f", {before / after:.0f} times" if before / after >= 2 else ""
+        )
+    return f"{after / before:.1f} times slower"

@@ -1,0 +1,82 @@
+"""Static lints: what a database should not have, one SQL file each, and which of it a migration added.
+
+Each file is one query of the contract `name, level (error | warn | info), object, detail, remedy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from pg_deploy.access.facts.resting import what_rests_on
+from pg_deploy.catalog.finding import Finding
+from pg_deploy.catalog.reader import Facts
+from pg_deploy.postgres.session import Connection, aborted_transaction, one_line
+from pg_deploy.postgres.sql_files import ENGINE, PROJECT
+
+_OURS = ENGINE / "deployment" / "sql" / "lints"
+_THEIRS = PROJECT / "sql" / "lints"
+FAILING = ("error", "warn")
+LINT_BEFORE = "lints before"
+"""The kind of evidence that holds which findings were there before a migration."""
+
+
+@cache
+def lints() -> Mapping[str, bytes]:
+    """The text of every lint by its name, without a last semicolon: the engine's, and those of the project's folder sql/lints."""
+    files = (*sorted(_OURS.glob("*.sql")), *sorted(_THEIRS.glob("*.sql")))
+    return {path.stem: path.read_bytes().rstrip().rstrip(b";") for path in files}
+
+
+def run_lints(connection: Connection, *, timeout_s: float = 30.0) -> tuple[Finding, ...]:
+    """The findings of every lint, sorted. Reads only, in one transaction that is aborted.
+
+    The connection is in autocommit. A lint that takes longer than `timeout_s`, or fails, is a finding of level info itself.
+    """
+    found: list[Finding] = []
+    with aborted_transaction(connection, timeout_s=timeout_s):
+        for name, answer in _answers(connection, lints()):
+            if isinstance(answer, psycopg.Error):
+                said = f"could not run: {one_line(str(answer))}"
+                found.append(Finding(name, "info", "this lint", said, "run it by hand"))
+                continue
+            found += [Finding(*(str(part) for part in row)) for row in answer]
+    return tuple(sorted(found))
+
+
+def _answers(
+    connection: Connection, texts: Mapping[str, bytes]
+) -> Iterator[tuple[str, list[TupleRow] | psycopg.Error]]:
+    """Each lint's rows, or its error. All are asked in one round trip; only where one of them fails, each by itself."""
+    try:
+        with connection.transaction():
+            cursor = connection.execute(b";".join(texts.values()))
+            answers = [cursor.fetchall() for _ in cursor.results()]
+    except psycopg.Error:
+        for name, text in texts.items():
+            try:
+                with connection.transaction():
+                    answer: list[TupleRow] | psycopg.Error = connection.execute(text).fetchall()
+            except psycopg.Error as error:
+                answer = error
+            yield name, answer
+        return
+    yield from zip(texts, answers, strict=True)
+
+
+def added(
+    before: Iterable[Finding], after: Iterable[Finding], allowed: Collection[tuple[str, str]] = ()
+) -> tuple[Finding, ...]:
+    """The findings that came with a migration, without those that it allows, given as (name, object)."""
+    known = {finding.key for finding in before} | set(allowed)
+    return tuple(finding for finding in after if finding.key not in known)
+
+
+def with_what_rests_on_it(finding: Finding, facts: Facts) -> Finding:
+    """The finding, whose detail says as well which policies, triggers, rules and views rest on its object."""
+    resting = what_rests_on(finding.object, facts)
+    return replace(finding, detail=f"{finding.detail}; what rests on it: {resting}") if resting else finding

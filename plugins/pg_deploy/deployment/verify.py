@@ -1,0 +1,226 @@
+"""Verify: look at the database, not at the exit code, and say whether the migration did what it promised."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+
+from pg_deploy.catalog.finding import Finding
+from pg_deploy.catalog.reader import Facts
+from pg_deploy.deployment import benchmarks as bench
+from pg_deploy.deployment.access_judgement import ACCESS, judge_target
+from pg_deploy.deployment.access_on_target import ask_target
+from pg_deploy.deployment.checks import CheckResult, built_in_checks, log_result, run_check, run_checks
+from pg_deploy.deployment.errors import VerificationFailedError
+from pg_deploy.deployment.job import BENCHMARK_S, Job
+from pg_deploy.deployment.lints import FAILING, LINT_BEFORE, with_what_rests_on_it
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import evidence
+from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.migrations.manifest import SAY_WHY
+from pg_deploy.migrations.migration import Benchmark, Migration
+from pg_deploy.postgres.session import Connection
+
+AGAIN_AFTER_S = (0.5, 3.0)
+"""Pauses after which a benchmark that breached its limit is measured again, in seconds: all must agree."""
+
+
+def verify(job: Job, migration: Migration) -> Attempt:
+    """Run the built-in checks, the migration's own checks and its benchmarks; on success the migration counts as deployed.
+
+    Every check runs, also after the first failure. Raises VerificationFailedError naming all that failed.
+    """
+    current = attempts.latest(job.ledger, migration.version)
+    if current is not None and current.state == "verified" and migration.file.is_text_of(current.sql_hash):
+        # A try that was killed between this commit and its report; failing here would undo a good migration.
+        job.log.info("verified already by an earlier try")
+        return current
+    if current is None or current.state != "applied":
+        raise VerificationFailedError(migration.stem, ["it is not in state applied"])
+    failures: list[str] = []
+    before = evidence.of_attempt(job.ledger, current.id, "check before", "benchmark before", LINT_BEFORE)
+    with job.guard.session(f"verify {migration.version}", theirs=True) as connection:
+        failures += _verify_checks(job, connection, current, migration, before)
+        if job.benchmark:
+            failures += _verify_benchmarks(job, connection, current, migration, before)
+        after = job.guard.read_facts("all" if job.on_copy or migration.rollback is None else "held")
+        found = job.lints(connection, after)
+    was = job.snapshot_of(current, "before")
+    failures += _verify_lints(job, current, migration, found, before, (was, after))
+    job.keep_snapshot(current, "after", after)
+    if not job.on_copy:
+        # In a rehearsal the whole proof is made instead, of two databases.
+        failures += _verify_access(job, current, migration, (was, after))
+    if failures:
+        error = VerificationFailedError(migration.stem, failures, on_copy=job.on_copy)
+        job.ledger.execute("update deploy_ledger.attempt set error = %s where id = %s", [str(error), current.id])
+        raise error
+    return attempts.move(job.ledger, current, "verified")
+
+
+def _verify_checks(
+    job: Job, connection: Connection, current: Attempt, migration: Migration, before: Sequence[Evidence]
+) -> list[str]:
+    job.log.info("checks")
+    known = {
+        found.name: {row[0] for row in found.detail.get("rows", [])} for found in before if found.kind == "check before"
+    }
+    failures = []
+    for check in built_in_checks():
+        result = run_check(connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s, theirs=False)
+        result = _without_known(result, known.get(check.name, set()))
+        log_result(result, job.log)
+        job.record_check(current, result)
+        failures += _failure(result, "built in")
+    for result in run_checks(
+        connection, migration.checks, on_copy=job.on_copy, timeout_s=job.check_timeout_s, log=job.log
+    ):
+        job.record_check(current, result)
+        failures += _failure(result, f"verify/{result.name}.sql")
+    return failures
+
+
+def _verify_lints(
+    job: Job,
+    current: Attempt,
+    migration: Migration,
+    now: Sequence[Finding],
+    before: Sequence[Evidence],
+    facts: tuple[Facts | None, Facts],
+) -> list[str]:
+    """Findings that came with the migration: all are shown; those of level error or warn fail it where it has a companion."""
+    known = {(key[0], key[1]) for row in before if row.kind == LINT_BEFORE for key in row.detail["keys"]}
+    known |= _renamed(known, *facts)
+    known |= {(allowed.lint, allowed.object) for allowed in migration.manifest.allow}
+    found = [with_what_rests_on_it(finding, facts[1]) for finding in now if finding.key not in known]
+    failures: list[str] = []
+    entries: list[str] = []
+    for finding in found:
+        counts = finding.level in FAILING and migration.has_companion
+        (job.log.error if counts else job.log.info)("  %s lint %s", "✗" if counts else "–", finding.sentence)
+        job.record(current, "lint", finding.name, finding.level, asdict(finding))
+        if counts:
+            entries.append(
+                f"{{lint: {finding.name}, object: {json.dumps(finding.object)}, why: {SAY_WHY} why this is meant>}}"
+            )
+            failures.append(f"lint {finding.sentence}")
+    if entries:
+        failures.append(
+            f"lints count because there is a companion folder; if they are meant write into migration.yaml allow: [{', '.join(entries)}]"
+        )
+    if not found:
+        job.log.info("  ✓ no new finding of the security lints")
+    return failures
+
+
+def _renamed(known: Iterable[tuple[str, str]], before: Facts | None, after: Facts) -> set[tuple[str, str]]:
+    """The findings by what their objects, or what these are in, are called now: a new name is no new fault."""
+    was, now = before.objects if before else None, after.objects
+    if was is None or now is None or not was.is_of(now):
+        return set()
+    names = {
+        key[1]: now.keys[address][1]
+        for key, address in was.addresses.items()
+        if address in now.keys and now.keys[address][1] != key[1]
+    }
+    found = set()
+    for lint, name in known:
+        within = [each for each in names if name == each or name.startswith(f"{each}.")]
+        if within:
+            old = max(within, key=len)
+            found.add((lint, names[old] + name[len(old) :]))
+    return found
+
+
+def _verify_access(job: Job, current: Attempt, migration: Migration, facts: tuple[Facts | None, Facts]) -> list[str]:
+    before, after = facts
+    if before is None:
+        return ["access cannot be judged, because the snapshot before is missing"]
+    proven = evidence.latest_of_version(
+        job.ledger, job.deployment_id, ACCESS, version=migration.version, location="rehearsal"
+    )
+    compared = proven is not None and not str(proven.detail.get("verdict")).startswith("not proven")
+    asked = ask_target(job, current, migration, (before, after), proven=compared)
+    outcome = judge_target(migration, (before, after), proven, asked, log=job.log)
+    job.record(current, ACCESS, migration.stem, outcome.decision.outcome, outcome.as_detail())
+    return [f"access: {sentence}" for sentence in outcome.decision.against]
+
+
+def _without_known(result: CheckResult, known: set[str]) -> CheckResult:
+    """Only what the migration added counts: findings that were there before are somebody else's."""
+    rows = tuple(row for row in result.rows if row[0] not in known)
+    added = result.found - (len(result.rows) - len(rows))
+    outcome = "passed" if result.outcome == "failed" and added <= 0 else result.outcome
+    return replace(result, rows=rows, found=max(added, 0), outcome=outcome)
+
+
+def _failure(result: CheckResult, where: str) -> list[str]:
+    if result.is_good:
+        return []
+    name = result.name.replace("_", " ")
+    if result.error:
+        return [f'check "{name}" ({where}) fails itself, so correct the check: {result.error}']
+    rows = "1 row" if result.found == 1 else f"{result.number} rows"
+    first = ""
+    if result.rows:
+        named = zip(result.columns, result.rows[0], strict=False) if result.columns else ()
+        first = f", the first: {', '.join(f'{column} {value}' for column, value in named) or ', '.join(result.rows[0])}"
+    return [f'check "{name}" ({where}): {rows} found, and a check returns what is wrong{first}']
+
+
+def _verify_benchmarks(
+    job: Job, connection: Connection, current: Attempt, migration: Migration, before: Sequence[Evidence]
+) -> list[str]:
+    if not migration.benchmarks:
+        return []
+    job.log.info("benchmarks after")
+    measured = {
+        found.name: bench.Measurement.from_detail(found.detail) for found in before if found.kind == "benchmark before"
+    }
+    after = bench.measure_all(
+        connection, migration.benchmarks, side="after", timeout_s=BENCHMARK_S, log=job.log, runs=job.benchmark_runs
+    )
+    failures = []
+    for benchmark in migration.benchmarks:
+        first = measured.get(benchmark.name)
+        agrees = bench.breaches(benchmark, first, after[benchmark.name]) and all(
+            _breaches_again(connection, benchmark, first, pause) for pause in AGAIN_AFTER_S
+        )
+        result = bench.compare(benchmark, first, after, agrees=agrees)
+        _log_comparison(result, job.log)
+        job.record(
+            current,
+            "benchmark",
+            benchmark.name,
+            "breached" if result.breached else "kept",
+            {
+                "before": first.as_detail() if first else None,
+                "after": result.after.as_detail(),
+                "goal": result.goal_text,
+                "goal_met": result.goal_met,
+                "sentence": result.sentence,
+                "why": result.why,
+            },
+        )
+        if result.breached:
+            failures.append(f'benchmark "{benchmark.name}": {result.why}, {result.sentence}')
+    return failures
+
+
+def _breaches_again(
+    connection: Connection, benchmark: Benchmark, before: bench.Measurement | None, pause: float
+) -> bool:
+    """Whether it still breaches its limit when measured again after `pause` seconds."""
+    time.sleep(pause)
+    return bench.breaches(benchmark, before, bench.measure(connection, benchmark.after, timeout_s=BENCHMARK_S))
+
+
+def _log_comparison(result: bench.Comparison, log: logging.Logger) -> None:
+    if result.breached:
+        log.error("  ✗ %s: %s: %s", result.name, result.why, result.sentence)
+    else:
+        log.info("  ✓ %s: %s", result.name, result.sentence)

@@ -1,0 +1,111 @@
+"""Failures of the ledger, one class each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pg_deploy.errors import ConnectionLostError, PgDeployError
+
+
+class PinnedContentChangedError(PgDeployError):
+    """The files are no longer those that preflight pinned."""
+
+    def __init__(self, stem: str) -> None:
+        self.stem = stem
+        super().__init__(
+            f'"{stem}" was changed on disk after this run began; nothing of it was run: trigger a new run, which reads it anew'
+        )
+
+
+class OtherServerError(PgDeployError):
+    """The connection leads to another cluster than the one that the deployment began on."""
+
+    def __init__(self, target: str, began: str, now: str) -> None:
+        super().__init__(
+            f'this is another server: the deployment began on the cluster {began}, and target "{target}" leads to {now} now, '
+            "which is no standby of it; nothing was done here. Find out where the address leads, then trigger a new run"
+        )
+
+
+class TwoServersError(ConnectionLostError):
+    """Two sessions of one task are on two servers: the address leads to both."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__("the session", 0, f"two servers answer at one address: {first}, and {second}")
+
+
+class TargetBusyError(PgDeployError):
+    """Another run holds the target."""
+
+    def __init__(self, airflow_run: str, host: str, phase: str, good_until: datetime | None) -> None:
+        self.airflow_run = airflow_run
+        self.phase = phase
+        self.good_until = good_until
+        until = f", good until {good_until:%Y-%m-%d %H:%M:%S %Z}" if good_until else ""
+        super().__init__(
+            f'run "{airflow_run}" on {host} holds the target, in phase "{phase}"{until}; '
+            "wait for it to end, or end it, and trigger again"
+        )
+
+
+class DeploymentLostError(PgDeployError):
+    """This run no longer holds the target."""
+
+    def __init__(self, deployment_id: int | None, why: str) -> None:
+        self.deployment_id = deployment_id
+        super().__init__(
+            f"deployment {deployment_id or '?'} no longer holds the target: {why}; nothing more is done by this run, "
+            "look at the newer run or trigger a new one"
+        )
+
+
+class LockNotFreeError(PgDeployError):
+    """The deploy lock stayed with somebody else."""
+
+    def __init__(self, holder: str, waited_s: float) -> None:
+        self.holder = holder
+        super().__init__(
+            f"the deploy lock is still held by {holder} after {waited_s:.0f} s; wait for that session to end, or end it, "
+            "and trigger again"
+        )
+
+
+class LedgerTooNewError(PgDeployError):
+    """The ledger was written by a newer version of the engine."""
+
+    def __init__(self, found: int, known: int) -> None:
+        self.found = found
+        super().__init__(
+            f'the ledger "deploy_ledger" has revision {found}, this engine knows {known}; upgrade pg_deploy before deploying'
+        )
+
+
+class AttemptStateError(PgDeployError):
+    """The ledger holds another state than the caller saw: somebody else worked on it."""
+
+    def __init__(self, stem: str, seen: str, wanted: str) -> None:
+        super().__init__(
+            f'the attempt at "{stem}" is no longer "{seen}" and so cannot become "{wanted}"; '
+            "another run worked on it: look at the newest run"
+        )
+
+
+class SealedError(PgDeployError):
+    """A text of the ledger that was sealed under a key which this Airflow does not have."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the ledger holds texts with secrets, sealed under another key than this Airflow's: add the key of the Airflow that "
+            "deployed them, behind this one's own, as `[core] fernet_key = <this>,<that>`, then trigger again"
+        )
+
+
+class RunOverError(PgDeployError):
+    """A task of a run that has ended its deployment is asked to begin it anew."""
+
+    def __init__(self, airflow_run: str, deployment_id: int, state: str) -> None:
+        self.deployment_id = deployment_id
+        super().__init__(
+            f'run "{airflow_run}" has ended its deployment {deployment_id} as {state}, so clearing its preflight begins nothing; '
+            "trigger a new run"
+        )

@@ -1,0 +1,23 @@
+"""Failures of the monitor, one class each."""
+
+from __future__ import annotations
+
+from pg_deploy.errors import PgDeployError
+
+
+class ThresholdsError(PgDeployError):
+    """The monitor's limits cannot be read."""
+
+    def __init__(self, file: str, problem: str) -> None:
+        self.file = file
+        super().__init__(
+            f'"{file}" cannot be used: {problem}; correct it, each key is explained in sql/monitors/thresholds.yaml'
+        )
+
+
+class NewMonitorRefused(PgDeployError):
+    """No file is written for a measure of that name."""
+
+    def __init__(self, name: str, problem: str, what_to_do: str) -> None:
+        self.name = name
+        super().__init__(f'"{name}" {problem}; {what_to_do}')

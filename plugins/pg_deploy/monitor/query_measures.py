@@ -1,0 +1,234 @@
+"""The statements' measures: slow and new queries as alerts, the top of the list, and what became of the counters."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from pg_deploy.monitor import samples
+from pg_deploy.monitor.earlier_slow_queries import carried_on, slow_row
+from pg_deploy.monitor.known_statements import KnownStatements
+from pg_deploy.monitor.measures import Measured, Row
+from pg_deploy.monitor.samples import Deployed, Sample, last_counters, put_statements, statement_history
+from pg_deploy.monitor.slow_queries import Slow, is_query, new_and_bad, slower
+from pg_deploy.monitor.statements import Counters, Window, most_time, read_counters, shown, windows
+from pg_deploy.monitor.suspects import reads_one_of, touched_by
+from pg_deploy.monitor.thresholds import Statements
+from pg_deploy.postgres.session import Connection
+
+SLOW = "slow_queries"
+TOP = "top_queries"
+HEALTH = "pg_stat_statements"
+NEW_VIEWS = "new_views"
+# The monitor's and the deployments' own statements are among the top, and left out once their texts are known.
+_LOOKED_AT = 5
+
+
+def measure_statements(
+    connection: Connection,
+    sample: Sample,
+    limits: Statements,
+    *,
+    slow_before: Sequence[Row],
+    deployed: Deployed | None,
+    deployed_views: Sequence[str],
+    gone: Sequence[Row] = (),
+    views_before: Sequence[Row] = (),
+    lock_waits: Sequence[Row] = (),
+) -> list[Measured]:
+    """Read the counters, compare, keep them in the sample. Commits twice.
+
+    `slow_before` are the slow queries of the run before, `gone` what was dropped by hand, which may be why a query got slow,
+    `lock_waits` who waits for whom now.
+    """
+    memory = KnownStatements.from_json(samples.read_memory(connection, samples.STATEMENTS_MEMORY))
+    before = last_counters(connection)
+    now = read_counters(connection)
+    started = samples.server_start(connection, sample)
+    restarted = memory.server_start is not None and memory.server_start != started
+    if now.hidden:
+        # What this role may not see is no trouble of the server's.
+        return [Measured(name, problem=f"not visible to this role: {now.problem}") for name in (HEALTH, SLOW, TOP)]
+    health = _health(before, now, started if restarted else None)
+    if now.problem:
+        # The counters of the run before stay: what was counted until then is still true when they come back.
+        return [health, *(Measured(name, problem=f"not measured: {now.problem}") for name in (SLOW, TOP))]
+    if before is None or before.problem:
+        put_statements(connection, sample, now, {})
+        memory = memory.after(now.by_key, (), sample.taken_at, limits.known_for, started)
+        # That the texts are too large is found out in the look that may take longer.
+        texts = memory.texts_of(connection, _most_time(now, limits), deployed_views, now.by_key)
+        samples.put_memory(connection, sample, samples.STATEMENTS_MEMORY, memory.as_json())
+        return [health, Measured(SLOW), Measured(TOP), *_calls_of(deployed_views, now, texts, views_before)]
+    found = windows(before, now)
+    history = statement_history(connection, limits.windows, slow_measure=SLOW)
+    standing, waiting = carried_on(slow_before, found, sample.taken_at, limits)
+    slow = slower(found, _by_key(history), before.by_key, limits)
+    # What first appears while counters began anew may be as old as any other: the next window tells.
+    begins_anew = before.reset_at != now.reset_at or restarted
+    known = memory.known.keys() | before.by_key.keys() | {key for _, kept in history for key in kept}
+    known -= memory.pending
+    unknown = [key for key in now.by_key if key not in known]
+    bad = [] if begins_anew else new_and_bad(found, now.by_key, dict.fromkeys(known), limits)
+    pending = unknown if begins_anew else [key for key in memory.pending if key not in found]
+    in_deployment = deployed is not None and bool(history) and history[-1][0] < deployed.ended_at
+    fresh = [one for one in (*slow, *bad) if one.key not in standing]
+    memory = memory.after(now.by_key, pending, sample.taken_at, limits.known_for, started)
+    texts = memory.texts_of(
+        connection,
+        {*standing, *(one.key for one in fresh), *_by_time(found, limits), *_by_mean(found, limits)},
+        deployed_views,
+        now.by_key,
+    )
+    samples.put_memory(connection, sample, samples.STATEMENTS_MEMORY, memory.as_json())
+    roles = _roles(connection, now, {one.key for one in fresh})
+    put_statements(connection, sample, now, most_time(found, limits.kept))
+    rows = []
+    for one, since, suspect in (
+        *((kept.slow, kept.since, kept.suspect) for kept in standing.values()),
+        *(
+            (replace(each, role=roles.get(each.key, "")), sample.taken_at, None)
+            for each in fresh
+            if is_query(texts.get(each.key))
+            # While a deployment ran, this role's new statements are the deployment's own checks.
+            and not (each.before_ms is None and in_deployment and each.key.endswith(f"/{now.role}"))
+        ),
+    ):
+        text = texts.get(one.key)
+        named = suspect or _suspect(connection, one, history, deployed, gone, text)
+        rows.append(slow_row(one, sample.taken_at, since, named, text, _waited(one, lock_waits)))
+    return [
+        health,
+        Measured(SLOW, (*rows, *(row for row in waiting if row.object not in {each.object for each in rows}))),
+        _top(found, limits, texts),
+        *_calls_of(deployed_views, now, texts, views_before),
+    ]
+
+
+def _roles(connection: Connection, now: Counters, keys: Collection[str]) -> dict[str, str]:
+    """The role of each of these statements that another role runs as well: they are two."""
+    counted = Counter(key.split("/")[0] for key in now.by_key)
+    double = [key for key in keys if counted[key.split("/")[0]] > 1]
+    if not double:
+        return {}
+    rows = connection.execute("select r.oid::text, r.rolname::text from pg_catalog.pg_roles r").fetchall()
+    names = {str(oid): str(name) for oid, name in rows}
+    return {key: names.get(key.split("/")[1], key.split("/")[1]) for key in double}
+
+
+def _waited(slow: Slow, lock_waits: Sequence[Row]) -> str | None:
+    """Whom it was seen to wait for."""
+    queryid = slow.key.split("/")[0]
+    return next(
+        (str(row.detail.get("cause")) for row in lock_waits if queryid in (row.detail.get("query_ids") or ())), None
+    )
+
+
+def _by_key(history: Sequence[tuple[datetime, Mapping[str, Window]]]) -> dict[str, list[Window]]:
+    found: dict[str, list[Window]] = {}
+    for _, kept in history:
+        for key, window in kept.items():
+            found.setdefault(key, []).append(window)
+    return found
+
+
+def _suspect(
+    connection: Connection,
+    slow: Slow,
+    history: Sequence[tuple[datetime, object]],
+    deployed: Deployed | None,
+    gone: Sequence[Row],
+    text: str | None,
+) -> str | None:
+    """Why it may read more, or be there at all: an index dropped by hand, or the deployment in between that touched what it
+    reads. What only takes longer, and reads no more, no change of the schema explains.
+    """
+    if slow.before_ms is not None and not slow.reads_more:
+        return None
+    for row in gone:
+        table = str(row.detail.get("table") or "").split(".")[-1].strip('"')
+        if table and text and re.search(rf"\b{re.escape(table)}\b", text):
+            return f"{row.object} on that table was dropped by hand and is the suspect"
+    if deployed is None or text is None or (history and history[0][0] > deployed.ended_at):
+        return None
+    if not reads_one_of(connection, text, touched_by(connection, deployed.id)):
+        return None
+    return f"{deployed.name} ended {deployed.ended_at:%Y-%m-%d %H:%M} UTC in between and is the suspect"
+
+
+def _most_time(now: Counters, limits: Statements) -> list[str]:
+    dearest = sorted(now.by_key.items(), key=lambda item: item[1].total_ms, reverse=True)
+    return [key for key, _ in dearest[: _LOOKED_AT * limits.top]]
+
+
+def _by_time(found: Mapping[str, Window], limits: Statements) -> dict[str, Window]:
+    return most_time(found, _LOOKED_AT * limits.top)
+
+
+def _by_mean(found: Mapping[str, Window], limits: Statements) -> dict[str, Window]:
+    often = {key: one for key, one in found.items() if one.calls >= limits.calls}
+    slowest = sorted(often.items(), key=lambda item: item[1].mean_ms, reverse=True)
+    return dict(slowest[: _LOOKED_AT * limits.top])
+
+
+def _top(found: Mapping[str, Window], limits: Statements, texts: Mapping[str, str]) -> Measured:
+    rows = [
+        Row(
+            f"query {key.split('/')[0]}",
+            round(one.mean_ms, 3),
+            "ms",
+            {
+                "list": name,
+                "calls": one.calls,
+                "total_ms": round(one.total_ms, 1),
+                "text": shown(texts.get(key)),
+            },
+        )
+        for name, chosen in (("total", _by_time(found, limits)), ("mean", _by_mean(found, limits)))
+        for key, one in [item for item in chosen.items() if is_query(texts.get(item[0]))][: limits.top]
+    ]
+    return Measured(TOP, tuple(rows))
+
+
+def _calls_of(views: Sequence[str], now: Counters, texts: Mapping[str, str], before: Sequence[Row]) -> list[Measured]:
+    """Calls of queries that name each deployed view.
+
+    What this role had called when the view was first seen here were the deployment's own checks: they do not count.
+    """
+    if not views:
+        return []
+    known = {row.object: float(row.detail["own"]) for row in before}
+    rows = []
+    for view in views:
+        bare = view.split(".")[-1].strip('"')
+        keys = [key for key, text in texts.items() if bare in text and is_query(text) and key in now.by_key]
+        own = sum(now.by_key[key].calls for key in keys if key.endswith(f"/{now.role}"))
+        others = sum(now.by_key[key].calls for key in keys if not key.endswith(f"/{now.role}"))
+        first = min(known.get(view, own), own)
+        rows.append(Row(view, others + own - first, "calls", {"own": first}))
+    return [Measured(NEW_VIEWS, tuple(rows))]
+
+
+def _health(before: Counters | None, now: Counters, restarted: datetime | None) -> Measured:
+    if now.problem:
+        return Measured(HEALTH, (Row("extension", 1, "problem", {"cause": now.problem}),))
+    rows = []
+    if restarted is not None:
+        cause = f"the server was started anew at {restarted:%Y-%m-%d %H:%M} UTC"
+        rows.append(
+            Row("server", 1, "restart", {"cause": cause, "alert": False, "worth_a_look": True, "do": "see its log"})
+        )
+    if before is not None and not before.problem:
+        if before.reset_at != now.reset_at:
+            cause = f"the counters were reset at {(now.reset_at or 'an unknown time')[:16]} UTC: earlier ones are gone"
+            rows.append(Row("counters", 1, "reset", {"cause": cause}))
+        elif before.evictions is not None and now.evictions is not None and now.evictions > before.evictions:
+            cause = (
+                f"statements are evicted ({now.evictions - before.evictions} times since the last look): there are more"
+                f" than pg_stat_statements.max = {now.most}, and rare ones are forgotten"
+            )
+            rows.append(Row("evictions", now.evictions - before.evictions, "evictions", {"cause": cause}))
+    return Measured(HEALTH, tuple(rows))

@@ -1,0 +1,1 @@
+"""Reaching PostgreSQL: sessions, its programs, private clusters, and the engine's own SQL files."""

@@ -1,0 +1,97 @@
+"""Failures of sessions and programs, one class each."""
+
+from __future__ import annotations
+
+from pg_deploy.errors import ConnectionFailedError, PgDeployError
+
+
+class NotWritableError(ConnectionFailedError):
+    """The server that the address leads to takes no writes; nothing is wrong with the migration."""
+
+    def __init__(self, target: str, reason: str, waited_s: float) -> None:
+        self.target = target
+        PgDeployError.__init__(
+            self,
+            f'the server behind target "{target}" takes no writes after {waited_s:.0f} s: {reason}; nothing was changed by this '
+            "try. See that the address leads to the primary and that its disk has room, then trigger a new run",
+        )
+
+
+class TransactionPoolerError(PgDeployError):
+    """The connection goes through a transaction pooler."""
+
+    def __init__(self, *, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+        if host.endswith(".pooler.supabase.com"):
+            direct = "db.<project-ref>.supabase.co:5432"
+            instead = f'the session pooler, "{host}:5432" (not 6543), or the direct connection, "{direct}"'
+        elif host.endswith(".supabase.co"):
+            instead = f'the direct connection, "{host}:5432" (not {port})'
+        else:
+            instead = "the server's own port, or a pool with pool_mode = session (Supabase: port 5432, not 6543)"
+        super().__init__(
+            f'"{host}:{port}" is a transaction pooler, where settings, SET ROLE and advisory locks leak to other '
+            f"clients: let the connection use {instead}"
+        )
+
+
+class ProgramMissingError(PgDeployError):
+    """A program of PostgreSQL that is not on the machine where the task runs."""
+
+    def __init__(self, program: str, major: int) -> None:
+        self.program = program
+        self.major = major
+        package = f"postgresql-client-{major}" if program == "pg_dump" else f"postgresql-{major}"
+        instead = "backup: none" if program == "pg_dump" else "rehearse: clone, on_target or none"
+        super().__init__(
+            f'"{program}" of PostgreSQL {major} was not found on this worker; install {package}, or set PG_DEPLOY_BINDIR to '
+            f"its folder, or choose {instead}"
+        )
+
+
+class ProgramTooOldError(PgDeployError):
+    """pg_dump refuses servers that are newer than itself."""
+
+    def __init__(self, program: str, major: int, server_major: int) -> None:
+        self.program = program
+        self.major = major
+        self.server_major = server_major
+        super().__init__(
+            f'"{program}" is of PostgreSQL {major} and the server is {server_major}, which an older pg_dump cannot read; '
+            f"install postgresql-client-{server_major} on this worker, or set PG_DEPLOY_BINDIR to its folder"
+        )
+
+
+class ProgramFailedError(PgDeployError):
+    """A program of PostgreSQL that ended with an error."""
+
+    def __init__(self, program: str, said: str) -> None:
+        self.program = program
+        self.said = said
+        super().__init__(f'"{program}" failed: {said}; correct that and trigger a new run, nothing was deployed')
+
+
+class NoWallError(PgDeployError):
+    """Nothing would stand between the target's code in a copy and this worker."""
+
+    def __init__(self, target: str, setting: str) -> None:
+        self.target = target
+        super().__init__(
+            f'no rehearsal of "{target}" on this worker: nothing would stand between the code in the copy and the worker\'s files, '
+            "network and secrets; install bubblewrap and let this account make namespaces (docs/security.md), choose rehearse: "
+            f"clone or none, or accept it for this target by its name with {setting}={target} in the environment of Airflow"
+        )
+
+
+class DiskTooSmallError(PgDeployError):
+    """Not enough room for the backup or the copy; sizes in bytes."""
+
+    def __init__(self, folder: str, needed: int, free: int, purpose: str) -> None:
+        self.folder = folder
+        self.needed = needed
+        self.free = free
+        super().__init__(
+            f'"{folder}" has {free / 2**20:,.0f} MB free and the {purpose} needs about {needed / 2**20:,.0f} MB; make room, or '
+            "point BACKUP_URI or PG_DEPLOY_WORKDIR at a larger disk"
+        )

@@ -1,0 +1,303 @@
+"""Connections to the target: how they are opened, named and known again."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from weakref import WeakKeyDictionary
+
+import psycopg
+import psycopg.conninfo
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from pg_deploy.errors import ConnectionFailedError
+from pg_deploy.presentation.secrecy import without_secrets
+
+Connection = psycopg.Connection[TupleRow]
+
+CHECK_CLIENT_EVERY = "5s"
+LOCK_TIMEOUT_S = 2.0
+"""For what only looks, beside the application: to wait longer for a lock would hold its statements up as well."""
+
+# Whoever may create objects where a name is looked up decides what it means (CVE-2018-1058): in what is ours nothing is
+# looked up but in pg_catalog. What role and database choose is kept, for names in files that were written for it.
+_REMEMBER = (
+    "select pg_catalog.set_config('pg_deploy.search_path', pg_catalog.current_setting('search_path'), false),"
+    " pg_catalog.set_config('pg_deploy.schemas', pg_catalog.current_schemas(true)::pg_catalog.text, false);"
+    " set search_path to ''; "
+)
+_THEIRS = (
+    "; select pg_catalog.set_config('search_path', coalesce(pg_catalog.current_setting('pg_deploy.search_path', true),"
+    " pg_catalog.current_setting('search_path')), false)"
+)
+NETWORK_TIMEOUT_S = 30
+_KEPT_ALIVE: dict[str, str] = {
+    # Silence is asked about; what was sent and not acknowledged is given up. Both are needed: keepalives do not count while
+    # data is on its way.
+    "keepalives": "1",
+    "keepalives_idle": "20",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": str(NETWORK_TIMEOUT_S * 1000),
+}
+KEPT_ALIVE_IN_SERVER = (
+    f"-c tcp_user_timeout={NETWORK_TIMEOUT_S * 1000}"
+    " -c tcp_keepalives_idle=20 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+)
+"""The same on the server's side, as the option of a program that is no session of ours."""
+
+# Whatever a version knows that ends a statement, a transaction or a session after a time, by the server's own list.
+_TIMEOUTS = (
+    "select pg_catalog.array_agg(s.name) from pg_catalog.pg_settings s"
+    " where s.context = 'user' and s.vartype = 'integer' and s.unit in ('ms', 's', 'min') and s.min_val = '0'"
+    " and s.name like '%\\_timeout' and s.name not like '%.%' and s.name <> 'tcp_user_timeout'"
+)
+_SET_UP = (
+    "select set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false),"
+    " set_config('tcp_keepalives_count', '3', false),"
+    f" set_config('tcp_user_timeout', '{NETWORK_TIMEOUT_S * 1000}', false),"
+    # A killed client's statement ends within seconds, and its locks with it; a build says otherwise, see below.
+    " case when pg_catalog.version() like '%linux%' and current_setting('server_version_num')::integer >= 140000"
+    f" then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"
+)
+
+OUR_PLANS = "deploy_catalog_"
+"""How the names of the statements begin that we keep prepared in a session; see catalog.rows."""
+
+# DISCARD ALL in its parts (each is documented there): the whole cannot share a round trip with what sets the session up, and would
+# take our own plans along. The server plans anew what a change of catalog or search_path concerns, so plans are left.
+_DISCARD_ALL = (
+    b"close all; set session authorization default; reset all; unlisten *; set search_path = '';"
+    b" do $$ declare it pg_catalog.text; begin for it in select name from pg_catalog.pg_prepared_statements"
+    b" where not pg_catalog.starts_with(name, '%s') loop execute pg_catalog.format('deallocate %%I', it); end loop; end $$;"
+    b" reset search_path;"
+    b" select pg_catalog.pg_advisory_unlock_all(); discard temp; discard sequences"
+) % OUR_PLANS.encode()
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A server process, known again by pid and start: a pid alone is reused."""
+
+    pid: int
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class Target:
+    """The database to change: a name for people, and how to connect. The password never shows in its repr."""
+
+    name: str
+    conninfo: str = field(repr=False)
+
+    def connect(self, purpose: str, *, theirs: bool = False) -> Connection:
+        """A new autocommit connection whose application_name is `pg_deploy <purpose>`; its search_path is empty.
+
+        With `theirs` names are looked up as role and database say: for migrations and checks, as under psql.
+
+        Role and database may carry timeouts of their own (Supabase: two minutes for postgres): the engine sets each
+        deadline itself, so they start at none. Raises ConnectionFailedError, without the password.
+        """
+        connection = self.connect_plain(purpose)
+        found = connection.execute((_REMEMBER + _TIMEOUTS).encode())
+        while found.nextset():
+            pass
+        names = (found.fetchone() or ([],))[0]
+        _no_timeout[connection] = "".join(f"set {name} = 0; " for name in names)
+        connection.execute(_set_up(connection, theirs).encode())
+        return connection
+
+    def made_new(self, connection: Connection, purpose: str, *, theirs: bool = False) -> bool:
+        """Whether an idle connection could be put back to what `connect` gives; it is closed where it could not."""
+        try:
+            if not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+                name = sql.Literal(_application_name(purpose)).as_bytes(connection)
+                named = b"; select pg_catalog.set_config('application_name', %s, false)" % name
+                set_up = (_REMEMBER + _set_up(connection, theirs)).encode()
+                connection.execute(b"%s; %s%s" % (_DISCARD_ALL, set_up, named))
+                return True
+        except psycopg.Error:
+            pass
+        connection.close()
+        return False
+
+    def again(self, kept: list[Connection], purpose: str, *, theirs: bool = False) -> Connection | None:
+        """One of the `kept` connections, as new; None where there is none, or it could not be put back. It is no longer kept."""
+        found = kept.pop() if kept else None
+        return found if found is not None and self.made_new(found, purpose, theirs=theirs) else None
+
+    def connect_plain(self, purpose: str) -> Connection:
+        """As `connect`, but nothing is set in the session: a transaction pooler would hand the setting to other clients."""
+        try:
+            return psycopg.connect(
+                kept_alive(self.conninfo),
+                autocommit=True,
+                application_name=_application_name(purpose),
+                connect_timeout=15,
+                prepare_threshold=None,
+                client_encoding="utf8",
+            )
+        except psycopg.Error as error:
+            raise ConnectionFailedError(self.name, one_line(without_secrets(str(error)))) from None
+
+    @contextmanager
+    def session(self, purpose: str, *, theirs: bool = False) -> Iterator[Connection]:
+        """`connect`, closed at the end whatever happened."""
+        connection = self.connect(purpose, theirs=theirs)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+@dataclass(frozen=True)
+class KeptTarget(Target):
+    """A target whose session is kept, as new, for whoever asks for one next: a new one has to learn the catalog first."""
+
+    _kept: list[Connection] = field(default_factory=list, repr=False, compare=False)
+
+    @contextmanager
+    def session(self, purpose: str, *, theirs: bool = False) -> Iterator[Connection]:
+        """`connect`, or the kept session put back to what that gives; kept unless something was raised."""
+        connection = self.again(self._kept, purpose, theirs=theirs) or self.connect(purpose, theirs=theirs)
+        with lent(connection, self._kept):
+            yield connection
+
+    def close(self) -> None:
+        """End what is kept."""
+        while self._kept:
+            self._kept.pop().close()
+
+
+@contextmanager
+def lent(connection: Connection, kept: list[Connection] | None) -> Iterator[None]:
+    """Put the connection with the kept ones when the block ends; close it where there are none, or whatever was raised."""
+    try:
+        yield
+    except BaseException:
+        # A task that is stopped too must not leave its statement running in a session that is used again.
+        connection.close()
+        raise
+    if kept is None:
+        connection.close()
+    else:
+        kept.append(connection)
+
+
+_no_timeout: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()
+"""What sets a session's timeouts to none. The server's list takes longer to read than all else that makes a session new."""
+
+
+def _set_up(connection: Connection, theirs: bool) -> str:
+    return _no_timeout[connection] + _SET_UP + (_THEIRS if theirs else "")
+
+
+@contextmanager
+def their_names(connection: Connection) -> Iterator[None]:
+    """While it lasts a session of ours looks names up as role and database say: ask for nothing but what a name means."""
+    connection.execute(_THEIRS.removeprefix("; ").encode())
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("set search_path to ''")
+
+
+OUR_NAMES = (
+    "select pg_catalog.set_config('pg_deploy.of_the_migration', pg_catalog.current_setting('search_path'), true);"
+    " set local search_path to ''"
+)
+"""In an open transaction of a migration's session: from here on names are ours."""
+THEIR_NAMES = (
+    "select pg_catalog.set_config('search_path', pg_catalog.current_setting('pg_deploy.of_the_migration'), true)"
+)
+"""And theirs again, as they were: deferred triggers run at the commit."""
+
+
+def kept_alive(conninfo: str) -> str:
+    """`conninfo` such that a lost network is noticed within a minute, where it says nothing else. Pure.
+
+    For every connection, and every program that makes one; on the server's side `connect` sets the same.
+    """
+    given = {name: str(value) for name, value in psycopg.conninfo.conninfo_to_dict(conninfo).items()}
+    return psycopg.conninfo.make_conninfo(**{**_KEPT_ALIVE, **given})
+
+
+def _application_name(purpose: str) -> str:
+    # The server cuts at 63 bytes, with a notice.
+    return f"pg_deploy {purpose}"[:63]
+
+
+def backend_and_time(connection: Connection) -> tuple[Backend, datetime]:
+    """The server process behind `connection`, and its clock, in one round trip."""
+    row = connection.execute(
+        """select pid, backend_start, pg_catalog.clock_timestamp()
+        from pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())"""
+    ).fetchone()
+    if row is None:
+        raise ConnectionFailedError("the session", "its backend is not in pg_stat_activity")
+    return Backend(row[0], row[1]), row[2]
+
+
+@contextmanager
+def aborted_transaction(
+    connection: Connection,
+    *,
+    writes: bool = False,
+    timeout_s: float | None = None,
+    lock_timeout_s: float | None = None,
+    theirs: bool = False,
+) -> Iterator[None]:
+    """A transaction that is always aborted; read only unless `writes`, with an empty search_path unless it is `theirs`.
+
+    `timeout_s` is for each statement and `lock_timeout_s` for each lock, in seconds; None leaves what the session has.
+    """
+    # One round trip: a check of a trivial migration takes less than each of these words by itself.
+    begin = ["begin" if writes else "begin read only"]
+    if not theirs:
+        begin.append("set local search_path to ''")
+    if timeout_s is not None:
+        begin.append(f"set local statement_timeout = {int(timeout_s * 1000)}")
+    if lock_timeout_s is not None:
+        begin.append(f"set local lock_timeout = {int(lock_timeout_s * 1000)}")
+    connection.execute("; ".join(begin).encode())
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("rollback")
+
+
+_LARGE = 2**20
+_COMPRESSED_QUICKLY = """select pg_catalog.set_config('default_toast_compression', 'lz4', true)
+from pg_catalog.pg_settings s where s.name = 'default_toast_compression' and 'lz4' = any (s.enumvals)"""
+
+
+def compress_quickly(connection: Connection, size: int) -> None:
+    """In an open transaction: of a value of `size` characters that is written next the server makes less work, where it can.
+
+    Its own way takes seconds for fifty megabytes. How a value was compressed is the server's own matter when it is read.
+    """
+    if size > _LARGE:
+        connection.execute(_COMPRESSED_QUICKLY)
+
+
+def host_and_port(target: Target) -> tuple[str, int]:
+    """Where the target is, for messages."""
+    parts = psycopg.conninfo.conninfo_to_dict(target.conninfo)
+    return str(parts.get("host") or "localhost"), int(parts.get("port") or 5432)
+
+
+def one_line(text: str) -> str:
+    """`text` with white space folded, for a sentence."""
+    return " ".join(text.split())
+
+
+def this_host() -> str:
+    """Where this process runs, for the ledger: `host/pid`."""
+    return f"{socket.gethostname()}/{os.getpid()}"

@@ -1,0 +1,1 @@
+"""What is looked at, refused and claimed before anything is changed."""

@@ -1,0 +1,134 @@
+"""Waiting for the target: whoever writes claims it first, and says meanwhile who holds it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pg_deploy.configuration.conf import BaselineConf, DeployConf, RollbackConf
+from pg_deploy.ledger import deployment, schema
+from pg_deploy.ledger.deployment import Claim
+from pg_deploy.ledger.errors import TargetBusyError
+from pg_deploy.ledger.guard import Ownership
+from pg_deploy.migrations import history
+from pg_deploy.postgres.session import Connection, Target
+
+_Taken = TypeVar("_Taken")
+IsOver = Callable[[deployment.Deployment], bool]
+WritingConf = DeployConf | BaselineConf | RollbackConf
+
+
+def never_over(_: deployment.Deployment) -> bool:
+    """Where nobody can be asked whether the holder's run has ended: only its time tells."""
+    return False
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which Airflow run asks, and who triggered it."""
+
+    dag_id: str
+    airflow_run: str
+    actor: str
+    is_over: IsOver = never_over
+    origin: str = ""
+    """Which Airflow it is, and when the run was made: another one's run may have the same name."""
+
+
+@contextmanager
+def claimed(
+    target: Target,
+    identity: Identity,
+    conf: WritingConf,
+    *,
+    folder: str,
+    versions: Iterable[str] = (),
+    purpose: str,
+    good_for: float,
+    log: logging.Logger,
+) -> Iterator[tuple[Connection, deployment.Deployment]]:
+    """Make the ledger where there is none, take the target, and let go of it as failed should what follows raise.
+
+    `folder` and `versions` are what the run sees of its migrations. Raises TargetBusyError after conf.give_up_after.
+    """
+    wanted = Claim(
+        identity.dag_id,
+        identity.airflow_run,
+        identity.actor,
+        conf.model_dump(mode="json"),
+        folder,
+        tuple(versions),
+        identity.origin,
+    )
+    with target.session(purpose) as connection:
+        schema.ensure(connection)
+        history.ensure(connection)
+        held = claim_target(
+            connection,
+            wanted,
+            good_for=good_for,
+            give_up_after=conf.give_up_after,
+            log=log,
+            is_over=identity.is_over,
+        )
+        try:
+            yield connection, held
+        except BaseException:
+            deployment.close(connection, held.id, held.fence, "failed")
+            raise
+
+
+def claim_target(
+    connection: Connection,
+    wanted: Claim,
+    *,
+    good_for: float,
+    give_up_after: float,
+    log: logging.Logger,
+    is_over: IsOver = never_over,
+) -> deployment.Deployment:
+    """Take the target, waiting up to `give_up_after` seconds for another run to end. Raises TargetBusyError.
+
+    `is_over` tells of a holder whether its run has ended without closing its deployment, e.g. by a person's hand.
+    """
+    return _once_free(
+        lambda: deployment.claim(connection, wanted, good_for=good_for, is_over=is_over),
+        give_up_after=give_up_after,
+        log=log,
+    )
+
+
+def take_back(
+    connection: Connection, held: Ownership, phase: str, *, give_up_after: float, log: logging.Logger
+) -> None:
+    """Hold the target again that was lent while a person was asked, see `deployment.take_back`; waits as `claim_target` does."""
+    _once_free(
+        lambda: deployment.take_back(connection, held.deployment_id, held.fence, phase, good_for=held.good_for),
+        give_up_after=give_up_after,
+        log=log,
+    )
+
+
+def _once_free(take: Callable[[], _Taken], *, give_up_after: float, log: logging.Logger) -> _Taken:
+    started = time.monotonic()
+    said = -60.0
+    while True:
+        try:
+            return take()
+        except TargetBusyError as busy:
+            waited = time.monotonic() - started
+            if waited >= give_up_after:
+                raise
+            if waited - said >= 10:
+                log.info(
+                    "run %s holds the target, in phase %s: waiting, for %.0f s so far",
+                    busy.airflow_run,
+                    busy.phase,
+                    waited,
+                )
+                said = waited
+            time.sleep(1)

@@ -1,0 +1,68 @@
+"""Drift: what somebody changed by hand since the last deployment ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pg_deploy.catalog.diff import compare, describe
+from pg_deploy.catalog.majors import upgraded
+from pg_deploy.catalog.reader import read_facts
+from pg_deploy.ledger import evidence, schema, snapshot
+from pg_deploy.postgres.session import Connection
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One line for each object that differs from what deployment `deployment_id` left behind.
+
+    `upgraded` is the sentence where the server became another major since.
+    """
+
+    deployment_id: int
+    since: datetime
+    lines: tuple[str, ...]
+    upgraded: str | None = None
+
+
+def read_drift(connection: Connection) -> Drift | None:
+    """The drift since the newest kept state; None where none was kept yet. Reads only."""
+    kept = snapshot.newest(connection, "deployed") if schema.exists(connection) else None
+    if kept is None:
+        return None
+    deployment_id, facts = kept
+    now = read_facts(connection)
+    return Drift(deployment_id, facts.read_at, describe(compare(facts, now)), upgraded(facts, now))
+
+
+def drift_lines(drift: Drift | None) -> list[str]:
+    """The drift for the log: nothing where there is none."""
+    if drift is None:
+        return []
+    first = [drift.upgraded] if drift.upgraded else []
+    if not drift.lines:
+        return first
+    count = len(drift.lines)
+    head = (
+        f"{count} object{'s' if count != 1 else ''} changed by hand since deployment {drift.deployment_id} ended at "
+        f"{drift.since:%Y-%m-%d %H:%M} UTC:"
+    )
+    return [*first, head, *(f"  {line}" for line in drift.lines)]
+
+
+def record_drift(connection: Connection, deployment_id: int, drift: Drift | None) -> None:
+    """Keep it as evidence of the run that found it. Commits once."""
+    if drift is not None:
+        evidence.record(
+            connection,
+            deployment_id,
+            "drift",
+            f"since deployment {drift.deployment_id}",
+            "found" if drift.lines else "none",
+            detail={"differences": list(drift.lines)},
+        )
+
+
+def keep_state(connection: Connection, deployment_id: int) -> None:
+    """Keep the facts as this run leaves them: what the next run compares with. Commits once."""
+    snapshot.save(connection, deployment_id, None, "deployed", read_facts(connection))

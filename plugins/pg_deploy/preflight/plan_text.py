@@ -1,0 +1,135 @@
+"""The plan in words: what each migration would do, which locks it takes, what protects it and what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pg_deploy.migrations.manifest import Manifest
+from pg_deploy.migrations.migration import Migration
+from pg_deploy.parsing.statements import Segment, Statement
+from pg_deploy.presentation.markdown import fenced, plain
+
+
+def plan_lines(migration: Migration, lock_lint: Sequence[str] = ()) -> tuple[str, ...]:
+    """A migration for the task log: risk, impact, each statement with its class and locks, the lint's opinion, what is missing."""
+    lines = [header(migration.manifest)]
+    for segment in migration.segments:
+        lines.append(f"  {_segment_title(segment)}")
+        lines += [f"    line {each.line}: {each.summary}{_locks(each)}" for each in segment.statements]
+    lines.append(
+        f"  checks: {len(migration.checks)} of its own and the built-in ones; benchmarks: {len(migration.benchmarks)}"
+    )
+    lines.append("  rollback: " + ("rollback.sql" if migration.rollback is not None else "none"))
+    lines += [f"  lock lint, {finding}" for finding in lock_lint]
+    lines += [f"  not honoured, {sentence}" for sentence in migration.promises]
+    lines += [f"  unprotected: {sentence}" for sentence in migration.unprotected]
+    return tuple(lines)
+
+
+PASSED_OVER = "passed over"
+
+
+def passed_over_line(names: Sequence[str]) -> str:
+    """What is no migration by its name, in a sentence: the first thing that plan, approval and report say."""
+    shown = ", ".join(f'"{name}"' for name in names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    return (
+        f"passed over, as the Supabase CLI does, because of their names: {shown}; what is to be deployed is SQL, in a file named "
+        "<14 digits>_<name>.sql"
+    )
+
+
+def header(manifest: Manifest) -> str:
+    """Risk, access and what the author expects, on one line."""
+    parts = [f"risk {manifest.risk}", f"access {manifest.access}"]
+    if manifest.impact:
+        parts.append(manifest.impact)
+    if manifest.expected_duration:
+        parts.append(f"expected to take {manifest.expected_duration}")
+    if manifest.holds_lock:
+        parts.append(f"may hold strong locks for {manifest.holds_lock}")
+    return "  " + ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One migration as a person is asked about it: the risk in force with its reasons, and what the rehearsal showed."""
+
+    migration: Migration
+    reason: str
+    risk: str
+    raised: tuple[str, ...] = ()
+    rehearsal: str = ""
+    verdict: str = "not rehearsed"
+    lock_lint: tuple[str, ...] = ()
+
+
+def approval_text(asked: Asked, *, page: str) -> str:
+    """What a person needs to decide, as Markdown; `page` is where the whole text is.
+
+    What it is bound to and the verdicts stand first. Texts of the author and names of the database are shown letter by letter.
+    """
+    migration = asked.migration
+    manifest = migration.manifest
+    declared = "" if asked.risk == manifest.risk else f" (its author says {manifest.risk})"
+    whole = f"read all of it on [the page of this run]({page})"
+    parts = [
+        f"**This approval holds for bundle `{migration.bundle_hash}` and no other text.**",
+        f"**Risk:** {asked.risk}{declared}. **Rehearsal:** {asked.verdict}. **Access:** {manifest.access}.",
+    ]
+    parts += [f"**Why the risk is high:** {plain(reason)}." for reason in asked.raised]
+    parts += [
+        f"## {plain(migration.title)}",
+        f"`{migration.stem}`: {plain(asked.reason)}",
+        f"**Impact:** {plain(manifest.impact) or 'not stated'}. "
+        f"**Expected duration:** {plain(manifest.expected_duration or '') or 'not stated'}.",
+    ]
+    parts += [f"**Unprotected:** {plain(sentence)}." for sentence in migration.unprotected]
+    parts += [f"**Not honoured:** {plain(sentence)}." for sentence in migration.promises]
+    parts += [
+        "### Locks",
+        "\n".join(f"- {plain(line)}" for line in lock_lines(migration.statements)) or "None on what exists.",
+    ]
+    parts += ["### Lock lint", "\n".join(f"- {plain(each)}" for each in asked.lock_lint)] if asked.lock_lint else []
+    parts += ["### Rehearsal", asked.rehearsal] if asked.rehearsal else []
+    parts += ["### SQL", fenced(migration.file.sql, whole=whole)]
+    parts += [
+        "### What undoes it (generated, proven in the rehearsal)" if migration.is_generated else "### What undoes it",
+        fenced(migration.rollback, whole=whole) if migration.rollback is not None else "Nothing.",
+    ]
+    return "\n\n".join(parts)
+
+
+def lock_lines(statements: Iterable[Statement]) -> tuple[str, ...]:
+    """Each lock once, strongest first, with the lines that take it."""
+    lines: dict[tuple[int, str], list[int]] = {}
+    for statement in statements:
+        for claim in statement.locks:
+            what = f"{claim.mode.sql} on {claim.relation or 'relations that it finds'}"
+            lines.setdefault((-claim.mode, what), []).append(statement.line)
+        if statement.opaque:
+            lines.setdefault((1, "not readable from the text, watched while it runs"), []).append(statement.line)
+    return tuple(
+        f"{what} ({'line' if len(at) == 1 else 'lines'} {', '.join(map(str, at))})"
+        for (_, what), at in sorted(lines.items())
+    )
+
+
+def several_text(asked: Sequence[Asked], *, page: str, passed_over: Sequence[str] = ()) -> str:
+    """One approval for several migrations, as Markdown; `passed_over` names the files of the folder that no run takes up."""
+    first = f"{plain(passed_over_line(passed_over))}\n\n" if passed_over else ""
+    return first + "\n\n---\n\n".join(approval_text(each, page=page) for each in asked)
+
+
+def _segment_title(segment: Segment) -> str:
+    if not segment.transactional:
+        return "outside a transaction:"
+    count = len(segment.statements)
+    return f"one transaction of {count} statement{'s' if count != 1 else ''}:"
+
+
+def _locks(statement: Statement) -> str:
+    named = [f"{claim.mode.sql} on {claim.relation or 'relations it finds'}" for claim in statement.locks]
+    if statement.opaque:
+        named.append("what it locks shows only when it runs")
+    return f"  [{', '.join(named)}]" if named else ""

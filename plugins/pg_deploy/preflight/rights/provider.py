@@ -1,0 +1,132 @@
+"""What Supabase's supautils lets a role do beyond PostgreSQL's catalog, and what it keeps from it.
+
+Read from the server's settings, as its README describes them: `supautils.policy_grants` and `supautils.drop_trigger_grants` are
+JSON, a list of tables for each role; the others are names between commas. A star behind a reserved role leaves its settings to
+the privileged role; settings may end with a star.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from pglast.enums import ObjectType
+
+from pg_deploy.parsing.syntax import parsed
+from pg_deploy.preflight.rights.needed import DROPPED_FROM, needs, on_its_table
+from pg_deploy.preflight.rights.words import Right
+
+_SETTINGS = """select current_user::text,
+    coalesce((select r.rolsuper from pg_catalog.pg_roles r where r.rolname = current_user), false),
+    exists (
+        select from pg_catalog.pg_roles p
+        where p.rolname = pg_catalog.current_setting('supautils.privileged_role', true)
+          and pg_catalog.pg_has_role(p.oid, 'usage')
+    ),
+    pg_catalog.current_setting('supautils.policy_grants', true),
+    pg_catalog.current_setting('supautils.drop_trigger_grants', true),
+    pg_catalog.current_setting('supautils.privileged_extensions', true),
+    pg_catalog.current_setting('supautils.privileged_role_allowed_configs', true),
+    pg_catalog.current_setting('supautils.reserved_roles', true),
+    pg_catalog.current_setting('supautils.reserved_memberships', true)"""
+_BY_RIGHT = {Right.POLICIES: "policies", Right.DROP_TRIGGER: "triggers"}
+_MADE_AS_SUPERUSER = frozenset({"CreateEventTrigStmt", "CreateFdwStmt"})
+_SETS = frozenset({"AlterRoleSetStmt", "AlterDatabaseSetStmt"})
+
+
+@dataclass(frozen=True)
+class ProviderGrants:
+    """What the provider lets the connected role do, and what it reserves; nothing for a superuser, whom it lets pass.
+
+    `policies` and `triggers` are tables as `schema.table`: there the role makes and drops policies, or drops triggers.
+    `extensions` are made, updated and dropped for it as a superuser. Where `is_privileged`, event triggers, foreign data
+    wrappers and publications of all tables or of a schema are too, and it sets the parameters `settings`. Nobody changes the
+    roles `reserved`; the privileged role may set the settings of those in `settable`. Nobody grants `memberships`.
+    """
+
+    policies: frozenset[str] = frozenset()
+    triggers: frozenset[str] = frozenset()
+    extensions: frozenset[str] = frozenset()
+    is_privileged: bool = False
+    settings: frozenset[str] = frozenset()
+    reserved: frozenset[str] = frozenset()
+    settable: frozenset[str] = frozenset()
+    memberships: frozenset[str] = frozenset()
+
+    def covers(self, right: Right, table: str) -> bool:
+        """Whether the provider gives that right on that table."""
+        return right in _BY_RIGHT and table in getattr(self, _BY_RIGHT[right])
+
+    def reserved_by(self, right: Right, role: str) -> str | None:
+        """The setting that keeps the role from being changed or granted in that way; None where none does."""
+        if right is Right.RESERVED_MEMBERSHIP:
+            return "supautils.reserved_memberships" if role in self.memberships else None
+        left = right is Right.RESERVED_SETTINGS and self.is_privileged and role in self.settable
+        return "supautils.reserved_roles" if role in self.reserved and not left else None
+
+    def tables_of(self, sql: str) -> frozenset[str]:
+        """Those of the tables that a statement needs the provider's leave for."""
+        found = set()
+        for node in parsed(sql):
+            wanted = list(needs(node))
+            if type(node).__name__ == "DropStmt" and node.removeType in DROPPED_FROM:
+                # With IF EXISTS no need is listed: what is not there needs no right. Here it may be there.
+                wanted += [on_its_table(node.removeType, each) for each in node.objects]
+            found |= {
+                f"{need.schema}.{need.name}" for need in wanted if self.covers(need.right, f"{need.schema}.{need.name}")
+            }
+        return frozenset(found)
+
+    def is_run_as_superuser(self, sql: str) -> bool:
+        """Whether the provider runs that statement as its superuser."""
+        return any(self._as_superuser(node) for node in parsed(sql))
+
+    def _as_superuser(self, node: Any) -> bool:
+        kind = type(node).__name__
+        if kind in ("CreateExtensionStmt", "AlterExtensionStmt"):
+            return node.extname in self.extensions
+        if kind == "DropStmt" and node.removeType == ObjectType.OBJECT_EXTENSION:
+            return all(each.sval in self.extensions for each in node.objects)
+        if not self.is_privileged:
+            return False
+        if kind in ("CreatePublicationStmt", "AlterPublicationStmt"):
+            parts = node.pubobjects or ()
+            return bool(node.for_all_tables) or any("SCHEMA" in each.pubobjtype.name for each in parts)
+        if kind == "VariableSetStmt" or kind in _SETS:
+            name = (node if kind == "VariableSetStmt" else node.setstmt).name or ""
+            return any(fnmatch.fnmatchcase(name, each) for each in self.settings)
+        return kind in _MADE_AS_SUPERUSER
+
+
+def provider_grants(connection: psycopg.Connection) -> ProviderGrants:
+    """What holds for the connected role; nothing where there is no such setting, or where it is no JSON. Reads only."""
+    row = connection.execute(_SETTINGS).fetchone()
+    if row is None or row[1]:
+        return ProviderGrants()
+    role, _, is_privileged, policies, triggers, extensions, settings, reserved, memberships = row
+    return ProviderGrants(
+        policies=_tables(policies, role),
+        triggers=_tables(triggers, role),
+        extensions=_names(extensions),
+        is_privileged=is_privileged,
+        settings=_names(settings),
+        reserved=frozenset(name.removesuffix("*") for name in _names(reserved)),
+        settable=frozenset(name.removesuffix("*") for name in _names(reserved) if name.endswith("*")),
+        memberships=_names(memberships),
+    )
+
+
+def _names(setting: str | None) -> frozenset[str]:
+    return frozenset(name for each in (setting or "").split(",") if (name := each.strip().strip('"')))
+
+
+def _tables(setting: str | None, role: str) -> frozenset[str]:
+    try:
+        granted = json.loads(setting or "{}")
+    except json.JSONDecodeError:
+        return frozenset()
+    tables = granted.get(role, ()) if isinstance(granted, dict) else ()
+    return frozenset(str(table).replace('"', "") for table in tables) if isinstance(tables, list) else frozenset()

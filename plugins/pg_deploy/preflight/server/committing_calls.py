@@ -1,0 +1,43 @@
+"""CALLs of procedures that commit, which the file itself does not show: made by an earlier file, or in the database already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import psycopg
+
+from pg_deploy.migrations.migration import Migration
+from pg_deploy.parsing.committing import ends_transactions
+from pg_deploy.parsing.syntax import names, parsed
+from pg_deploy.preflight.errors import ProcedureCommitsError
+
+_SOURCES = """select n.nspname, p.proname, p.prosrc
+from pg_catalog.pg_proc p
+join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+where p.prokind = 'p' and p.proname = any (%s)"""
+
+
+def calls_that_commit(
+    connection: psycopg.Connection, migrations: Sequence[Migration]
+) -> Iterator[ProcedureCommitsError]:
+    """Each CALL inside a transaction of a procedure that commits: PostgreSQL would refuse it half-way. Reads only."""
+    calls = [
+        (migration, statement, names(parsed(statement.sql)[0].funccall.funcname))
+        for migration in migrations
+        for statement in migration.statements
+        if statement.kind == "call" and not statement.commits
+    ]
+    if not calls:
+        return
+    rows = connection.execute(_SOURCES, [[name[-1] for _, _, name in calls]]).fetchall()
+    known = {(str(schema), str(name)) for schema, name, source in rows if ends_transactions(source)}
+    pending = {
+        statement.creates[0].name.split("(", 1)[0].rsplit(".", 1)[-1].strip('"')
+        for migration in migrations
+        for statement in migration.statements
+        if statement.kind == "create procedure" and statement.creates and ends_transactions(statement.sql)
+    }
+    for migration, statement, name in calls:
+        there = any(name[-1] == known_name and (len(name) == 1 or name[0] == schema) for schema, known_name in known)
+        if there or name[-1] in pending:
+            yield ProcedureCommitsError(migration.file.path.name, statement.line, ".".join(name), statement.summary)

@@ -1,0 +1,230 @@
+"""What a server's state means for a deployment: lines for the log, refusals, warnings. Opens no connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pg_deploy.errors import PgDeployError
+from pg_deploy.parsing.newer import KNOWN_MAJOR
+from pg_deploy.preflight.errors import (
+    ExtensionNotAvailableError,
+    ExtensionNotInstalledError,
+    LedgerNotWritableError,
+    PartlyReadableError,
+    ReadOnlyServerError,
+    ServerTooNewError,
+    ServerTooOldError,
+    StandbyError,
+    TooFewConnectionsError,
+)
+from pg_deploy.preflight.server.state import ServerState, Transaction
+
+OLDEST_SUPPORTED = 140000  # server_version_num
+OLD_TRANSACTION = 60.0  # seconds
+LONG_WAIT = 5.0  # seconds
+LAG_SECONDS = 10.0
+LAG_BYTES = 64 * 1024 * 1024
+RETAINED_BYTES = 1024 * 1024 * 1024
+LEDGER = "deploy_ledger"
+HISTORY = "supabase_migrations"
+
+
+def describe(state: ServerState) -> tuple[str, ...]:
+    """The state before, one readable line a subject, for the task log."""
+    major, minor = divmod(state.version_num, 10000)
+    connections = state.connections
+    schemas = ", ".join(f"{name} {count}" for name, count in state.tables_per_schema.items())
+    lines = [
+        f"server: PostgreSQL {major}.{minor}{', Supabase by its roles' if state.is_supabase else ''}"
+        f"{', a standby' if state.in_recovery else ''}",
+        f'database: "{state.database}", {size(state.size_bytes)}, {state.table_count} tables and views in public'
+        + (f" (tables by schema: {schemas})" if schemas else ""),
+        f'role: "{state.role}"'
+        + (f", {' '.join(state.role_attributes)}" if state.role_attributes else "")
+        + (f", member of {', '.join(state.member_of)}" if state.member_of else ""),
+        f"connections: {connections.used} of {connections.most} used, {connections.reserved} reserved, "
+        f"{connections.free} free for this role",
+        _transactions(state),
+        "prepared transactions: "
+        + (", ".join(f'"{each.gid}" ({age(each.age_seconds)})' for each in state.prepared_transactions) or "none"),
+        "waiting for locks: "
+        + (
+            ", ".join(
+                f"pid {each.pid} for {each.mode} on {each.object} since {age(each.waited_seconds)}, "
+                f"behind {', '.join(map(str, each.blocked_by)) or 'nobody'}"
+                for each in state.lock_waits
+            )
+            or "nobody"
+        ),
+        "replicas: "
+        + (
+            ", ".join(
+                f'"{each.name}" {each.state or "state not visible"}'
+                + (f" {size(each.lag_bytes)} behind" if each.lag_bytes is not None else "")
+                + (f" ({age(each.lag_seconds)})" if each.lag_seconds else "")
+                for each in state.replicas
+            )
+            or "none"
+        ),
+        "replication slots: "
+        + (
+            ", ".join(
+                f'"{each.name}" {"active" if each.active else "inactive"}, keeps {size(each.retained_bytes or 0)} of WAL'
+                for each in state.slots
+            )
+            or "none"
+        ),
+        "extensions: "
+        + (", ".join(f"{name} {version}" for name, version in state.extensions_installed.items()) or "none"),
+        "settings: " + ", ".join(f"{name} = {value or '(empty)'}" for name, value in state.settings.items()),
+    ]
+    return (*lines, f"not visible to this role from SQL: {', '.join(state.not_visible)}")
+
+
+def refusals(
+    state: ServerState,
+    *,
+    required_extensions: Iterable[str],
+    needed_connections: int = 4,
+    must_read_everything: bool = False,
+) -> tuple[PgDeployError, ...]:
+    """Every reason why a deployment cannot work on this server; empty when there is none. Raises nothing.
+
+    `must_read_everything`: a backup or a rehearsal is part of the run, so rows hidden from the role are a reason too.
+    """
+    found: list[PgDeployError] = []
+    if state.version_num < OLDEST_SUPPORTED:
+        found.append(ServerTooOldError(database=state.database, version_num=state.version_num))
+    if state.version_num // 10000 > KNOWN_MAJOR:
+        found.append(ServerTooNewError(database=state.database, version_num=state.version_num, newest=KNOWN_MAJOR))
+    if state.in_recovery:
+        found.append(StandbyError(database=state.database))
+    elif state.settings.get("default_transaction_read_only") == "on":
+        found.append(ReadOnlyServerError(database=state.database, role=state.role))
+    # a limit of 0 means that it could not be read
+    if state.connections.most and state.connections.free < needed_connections:
+        found.append(
+            TooFewConnectionsError(database=state.database, free=state.connections.free, needed=needed_connections)
+        )
+    found += [
+        _extension(state, name) for name in dict.fromkeys(required_extensions) if name not in state.extensions_installed
+    ]
+    found += _not_writable(state)
+    if must_read_everything and state.partly_readable:
+        found.append(PartlyReadableError(role=state.role, tables=state.partly_readable))
+    return tuple(found)
+
+
+def warnings(state: ServerState) -> tuple[str, ...]:
+    """What will not stop a deployment, but may slow it or deserves a look before; one sentence each."""
+    found = [
+        f"{_who(each)} has had a transaction open for {age(each.age_seconds)} ({each.state}): "
+        "every CONCURRENTLY build waits for its end"
+        for each in state.transactions
+        if each.age_seconds > OLD_TRANSACTION
+    ]
+    found += [
+        f'prepared transaction "{each.gid}" of "{each.owner}" has been open for {age(each.age_seconds)}: it holds its '
+        "locks, and CONCURRENTLY builds wait for it until it is committed or rolled back"
+        for each in state.prepared_transactions
+    ]
+    found += [
+        f"pid {each.pid} has waited for {each.mode} on {each.object} for {age(each.waited_seconds)} behind "
+        f"{', '.join(map(str, each.blocked_by)) or 'nobody'}: find out why before you add to the queue"
+        for each in state.lock_waits
+        if each.waited_seconds > LONG_WAIT
+    ]
+    found += [
+        f'replica "{each.name}" is {size(each.lag_bytes or 0)} and {age(each.lag_seconds or 0)} behind: index builds and '
+        "table rewrites will widen that"
+        for each in state.replicas
+        if (each.lag_bytes or 0) > LAG_BYTES or (each.lag_seconds or 0) > LAG_SECONDS
+    ]
+    found += [
+        f'replication slot "{each.name}" is inactive and keeps {size(each.retained_bytes or 0)} of WAL on disk: '
+        "drop it if nobody reads it"
+        for each in state.slots
+        if not each.active and (each.retained_bytes or 0) > RETAINED_BYTES
+    ]
+    if state.connections.most and state.connections.free < max(10, state.connections.most // 10):
+        found.append(
+            f"only {state.connections.free} of {state.connections.most} connections are left for this role: "
+            "clients may be refused while the deployment runs"
+        )
+    if state.settings.get("synchronous_standby_names"):
+        found.append(
+            "commits wait for a synchronous standby: a standby that stops would stop the deployment and the application"
+        )
+    return tuple(found)
+
+
+def size(count: int) -> str:
+    """`count` bytes for people: 512 B, 1.5 MB."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(value) < 1024:
+            return f"{value:.0f} {unit}" if unit in {"B", "kB"} else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TB"
+
+
+def age(seconds: float) -> str:
+    """`seconds` for people: 0.4 s, 75 s, 12 min, 3.5 h."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _transactions(state: ServerState) -> str:
+    oldest = state.oldest_transaction
+    seen = "" if state.sees_other_sessions else " (of this role only: others are not visible)"
+    if oldest is None:
+        return f"oldest transaction: none is open{seen}"
+    return (
+        f"oldest transaction: {age(oldest.age_seconds)}, {_who(oldest)}, {oldest.state}: {oldest.query}; "
+        f"{state.idle_in_transaction} idle in transaction{seen}"
+    )
+
+
+def _who(each: Transaction) -> str:
+    return f'pid {each.pid} ("{each.user}"' + (f', "{each.application}")' if each.application else ")")
+
+
+def _extension(state: ServerState, name: str) -> PgDeployError:
+    if name not in state.extensions_available:
+        return ExtensionNotAvailableError(extension=name, database=state.database)
+    cause = ""
+    if name == "pg_cron":
+        # pg_cron can be created in one database only, and only when it was loaded at the server's start
+        home = state.settings.get("cron.database_name")
+        if home is None:
+            cause = (
+                "add pg_cron to shared_preload_libraries (or enable it at your provider), restart the server, then run "
+                "`create extension if not exists pg_cron;`"
+            )
+        elif home != state.database:
+            cause = (
+                f'it can live in one database only, cron.database_name = "{home}": deploy there, or change that setting'
+            )
+    return ExtensionNotInstalledError(extension=name, database=state.database, cause=cause)
+
+
+def _not_writable(state: ServerState) -> list[PgDeployError]:
+    found: list[PgDeployError] = []
+    for schema in (LEDGER, HISTORY):
+        own = state.own_schemas.get(schema)
+        if own is None:
+            grant = "" if state.can_create_schema else f'grant create on database "{state.database}" to "{state.role}"'
+        elif not own.usable:
+            grant = f'grant usage, create on schema "{schema}" to "{state.role}"'
+        elif not own.writable:
+            grant = f'grant select, insert, update, delete on all tables in schema "{schema}" to "{state.role}"'
+        elif schema == HISTORY and not own.has_history and not own.extensible:
+            grant = f'grant create on schema "{schema}" to "{state.role}"'
+        else:
+            grant = ""
+        if grant:
+            found.append(LedgerNotWritableError(role=state.role, schema=schema, database=state.database, grant=grant))
+    return found[:1] if len(found) > 1 and str(found[0]).split("`")[1] == str(found[1]).split("`")[1] else found

@@ -1,0 +1,227 @@
+"""What preflight reads about the server before anything is changed. Reads only; needs no right beyond a login.
+
+What the role may not see is named in `ServerState.not_visible` and never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import psycopg
+
+from pg_deploy.preflight.server.queries import rows
+
+_SHOWN_QUERY = 100  # characters
+_Row = TypeVar("_Row")
+
+_MASKED = re.compile(
+    r"""
+    (?P<comment> --[^\n]* | /\*.*?(?:\*/|\Z) )
+    | (?P<name> "(?:[^"]|"")*(?:"|\Z) )
+    | (?P<secret>
+        [eE]'(?:\\.|''|[^'\\])*(?:'|\Z)
+        | '(?:[^']|'')*(?:'|\Z)
+        | \$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z)
+        | (?<![\w$])\d[\d.]*(?:[eE][+-]?\d+)?
+    )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """Another session's open transaction in this database; the query holds no literals and at most 100 characters."""
+
+    pid: int
+    user: str
+    application: str
+    state: str
+    age_seconds: float
+    query: str
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A standby as the server sees it; the lags are None where the role may not see them."""
+
+    name: str
+    state: str
+    lag_bytes: int | None
+    lag_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A replication slot and the WAL, in bytes, that the server keeps for it."""
+
+    name: str
+    active: bool
+    retained_bytes: int | None
+
+
+@dataclass(frozen=True)
+class PreparedTransaction:
+    """A transaction prepared for two-phase commit in this database: it holds its locks until somebody ends it."""
+
+    gid: str
+    owner: str
+    age_seconds: float
+
+
+@dataclass(frozen=True)
+class LockWait:
+    """A session that waits for a lock now, and the pids it waits for."""
+
+    pid: int
+    mode: str
+    object: str
+    waited_seconds: float
+    blocked_by: list[int]
+
+
+@dataclass(frozen=True)
+class Connections:
+    """Client connections: used, the most, and what this role may not use of it; a limit is None where there is none."""
+
+    used: int
+    most: int
+    reserved: int
+    role_limit: int | None
+    role_used: int
+    database_limit: int | None
+    database_used: int
+
+    @property
+    def free(self) -> int:
+        """How many more connections this role can open to this database now; never negative."""
+        free = [self.most - self.reserved - self.used]
+        if self.role_limit is not None:
+            free.append(self.role_limit - self.role_used)
+        if self.database_limit is not None:
+            free.append(self.database_limit - self.database_used)
+        return max(0, min(free))
+
+
+@dataclass(frozen=True)
+class OwnSchema:
+    """A schema that the engine writes into, and what the role may do there."""
+
+    schema: str
+    usable: bool
+    extensible: bool
+    writable: bool
+    has_history: bool
+
+
+@dataclass(frozen=True)
+class ServerState:
+    """The server before a deployment, as the connected role sees it."""
+
+    version_num: int
+    version: str
+    database: str
+    size_bytes: int
+    table_count: int  # of schema public, counted as the guide counts: tables and views that the role can see
+    role: str
+    is_superuser: bool
+    bypasses_rls: bool
+    role_attributes: list[str]
+    member_of: list[str]
+    sees_other_sessions: bool
+    in_recovery: bool
+    can_create_schema: bool
+    is_supabase: bool  # guessed from the roles that every Supabase project has
+    connections: Connections
+    tables_per_schema: Mapping[str, int] = field(default_factory=dict)
+    own_schemas: Mapping[str, OwnSchema] = field(default_factory=dict)
+    transactions: tuple[Transaction, ...] = ()  # oldest first
+    replicas: tuple[Replica, ...] = ()
+    slots: tuple[Slot, ...] = ()
+    prepared_transactions: tuple[PreparedTransaction, ...] = ()
+    lock_waits: tuple[LockWait, ...] = ()
+    extensions_installed: Mapping[str, str] = field(default_factory=dict)
+    extensions_available: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    partly_readable: tuple[str, ...] = ()
+    not_visible: tuple[str, ...] = ()
+
+    @property
+    def connections_used(self) -> int:
+        """Client connections to the whole server now."""
+        return self.connections.used
+
+    @property
+    def connections_max(self) -> int:
+        """`max_connections`."""
+        return self.connections.most
+
+    @property
+    def connections_reserved(self) -> int:
+        """How many of `max_connections` are kept from this role."""
+        return self.connections.reserved
+
+    @property
+    def oldest_transaction(self) -> Transaction | None:
+        """The oldest open transaction of another session in this database, or None."""
+        return self.transactions[0] if self.transactions else None
+
+    @property
+    def idle_in_transaction(self) -> int:
+        """How many sessions of this database hold a transaction open and do nothing in it."""
+        return sum(each.state.startswith("idle in transaction") for each in self.transactions)
+
+
+def read_server_state(connection: psycopg.Connection) -> ServerState:
+    """Everything preflight wants to know of the server. Reads only; what cannot be read is named in `not_visible`."""
+    reader = _Reader(connection)
+    server = rows(connection, "server")[0]
+    connections = reader.rows("connections", Connections, "free connections")
+    extensions = reader.dicts("extensions", "extensions")
+    transactions = tuple(
+        replace(each, query=mask(each.query)) for each in reader.rows("transactions", Transaction, "open transactions")
+    )
+    parts: dict[str, Any] = {
+        "connections": connections[0] if connections else Connections(0, 0, 0, None, 0, None, 0),
+        "tables_per_schema": {str(row["schema"]): row["tables"] for row in reader.dicts("schemas", "tables")},
+        "own_schemas": {each.schema: each for each in reader.rows("own_schemas", OwnSchema, "schema deploy_ledger")},
+        "transactions": transactions,
+        "replicas": reader.rows("replicas", Replica, "replicas"),
+        "slots": reader.rows("slots", Slot, "replication slots"),
+        "prepared_transactions": reader.rows("prepared", PreparedTransaction, "prepared transactions"),
+        "lock_waits": reader.rows("waits", LockWait, "waits for locks"),
+        "extensions_installed": {str(row["name"]): row["installed"] for row in extensions if row["installed"]},
+        "extensions_available": {str(row["name"]): row["available"] for row in extensions if row["available"]},
+        "settings": {str(row["name"]): row["value"] for row in reader.dicts("settings", "settings")},
+        "partly_readable": tuple(str(row["name"]) for row in reader.dicts("partly_readable", "row level security")),
+    }
+    if not server["sees_other_sessions"]:
+        reader.not_visible += ["transactions of other roles", "lag of replicas"]
+    return ServerState(**server, **parts, not_visible=(*reader.not_visible, "free disk space"))
+
+
+def mask(query: str) -> str:
+    """`query` on one line without comments and literals (`?` stands for each), cut to 100 characters: fit for a log."""
+    bare = _MASKED.sub(lambda found: found["name"] or ("?" if found["secret"] else " "), query)
+    line = " ".join(bare.split())
+    return line if len(line) <= _SHOWN_QUERY else line[: _SHOWN_QUERY - 1] + "…"
+
+
+@dataclass
+class _Reader:
+    connection: psycopg.Connection
+    not_visible: list[str] = field(default_factory=list)
+
+    def rows(self, name: str, kind: Callable[..., _Row], subject: str) -> tuple[_Row, ...]:
+        try:
+            return tuple(kind(**row) for row in rows(self.connection, name))
+        except psycopg.ProgrammingError:
+            # the role may not read it, or a server older than 14 does not have it
+            self.not_visible.append(subject)
+            return ()
+
+    def dicts(self, name: str, subject: str) -> tuple[dict[str, Any], ...]:
+        return self.rows(name, dict, subject)

@@ -1,0 +1,152 @@
+"""What a run would do: where each migration stands, what is pending, and what speaks against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from pg_deploy.errors import EditedAfterDeploymentError, PgDeployError
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import schema
+from pg_deploy.ledger.attempt import UNFINISHED, Attempt
+from pg_deploy.migrations import history
+from pg_deploy.migrations.errors import UnknownMigrationError
+from pg_deploy.migrations.history import HistoryRow
+from pg_deploy.migrations.migration import MigrationFile
+from pg_deploy.migrations.names import order
+from pg_deploy.postgres.session import Connection
+from pg_deploy.preflight.errors import HistoryMismatchError, MissingFileError, NoStatementsError, OutOfOrderError
+
+
+class Standing(Enum):
+    """Where a migration stands on this target, by history and ledger together."""
+
+    DEPLOYED = "deployed and verified by us"
+    BASELINED = "adopted as it was"
+    ELSEWHERE = "applied elsewhere, not verified by us"
+    UNFINISHED = "begun by an earlier run and not finished"
+    ROLLED_BACK = "pending, rolled back before"
+    PENDING = "pending"
+    UNBELIEVED = "verified says the ledger, but none of its statements ran"
+    GONE = "verified by us, but gone from the history"
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether there is nothing to do."""
+        return self in (Standing.DEPLOYED, Standing.BASELINED, Standing.ELSEWHERE)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a run would take it up."""
+        return self in (Standing.PENDING, Standing.ROLLED_BACK, Standing.UNFINISHED)
+
+
+@dataclass(frozen=True)
+class State:
+    """History and ledger of a target at one moment."""
+
+    history: Mapping[str, HistoryRow]
+    attempts: Mapping[str, Attempt]
+    without_statements: frozenset[int] = frozenset()
+    """The ids of attempts that count as verified and of which no statement is known to have ended."""
+
+    @property
+    def elsewhere(self) -> frozenset[str]:
+        """The versions that the history holds and of which the ledger knows nothing."""
+        return frozenset(self.history) - frozenset(self.attempts)
+
+    def standing(self, version: str) -> Standing:
+        """Where that version stands."""
+        attempt = self.attempts.get(version)
+        recorded = version in self.history
+        if attempt is not None:
+            if attempt.state in UNFINISHED:
+                return Standing.UNFINISHED
+            if attempt.id in self.without_statements:
+                return Standing.UNBELIEVED
+            if attempt.state in ("verified", "baselined"):
+                if not recorded:
+                    return Standing.GONE
+                return Standing.DEPLOYED if attempt.state == "verified" else Standing.BASELINED
+        if recorded:
+            return Standing.ELSEWHERE
+        return Standing.ROLLED_BACK if attempt is not None and attempt.state == "rolled_back" else Standing.PENDING
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The migrations of a folder against a target: all standings, the pending ones chosen, and every fault.
+
+    `settled` says in sentences which files differ or are unusable and need not be used: their versions are applied.
+    `passed_over` are names that no run takes up.
+    """
+
+    standings: Mapping[str, Standing]
+    chosen: tuple[MigrationFile, ...]
+    left_out: tuple[MigrationFile, ...]
+    faults: tuple[PgDeployError, ...]
+    settled: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
+
+
+def read_state(connection: Connection, versions: Sequence[str]) -> State:
+    """History and ledger for `versions`; both may be missing on a new target. Reads only."""
+    found = attempts.latest_of(connection, versions) if schema.exists(connection) else {}
+    verified = [attempt.id for attempt in found.values() if attempt.state == "verified"]
+    lacking = attempts.without_statements(connection, verified) if verified else frozenset()
+    return State(history.read(connection), found, lacking)
+
+
+def make_plan(
+    files: Sequence[MigrationFile],
+    state: State,
+    *,
+    wanted: Sequence[str] = (),
+    out_of_order: bool = False,
+    faulty: Sequence[str] = (),
+) -> Plan:
+    """Which of `files` are pending on a target in `state`; `wanted` names versions or stems, none = all. Pure.
+
+    `faulty` are the stems of unusable files: they are told of elsewhere, and are not missing.
+    """
+    standings = {file.version: state.standing(file.version) for file in files}
+    faults: list[PgDeployError] = []
+    settled: list[str] = []
+    for file in files:
+        attempt = state.attempts.get(file.version)
+        standing = standings[file.version]
+        if standing is Standing.UNBELIEVED:
+            faults.append(NoStatementsError(file.stem))
+        elif standing is Standing.GONE:
+            faults.append(HistoryMismatchError(file.stem, file.version))
+        elif (
+            attempt is not None
+            and standing in (Standing.DEPLOYED, Standing.BASELINED)
+            and attempt.sql_hash != file.sql_hash
+        ):
+            if file.is_text_of(attempt.sql_hash):
+                settled.append(
+                    f'"{file.path.name}" differs from what was deployed only in line ends or in a byte-order mark: it counts as unedited'
+                )
+            else:
+                faults.append(EditedAfterDeploymentError(file.stem))
+    known = [(file.version, file.stem) for file in files] + [(stem.split("_", 1)[0], stem) for stem in faulty]
+    missing = sorted(set(state.history) - {version for version, _ in known})
+    if missing:
+        faults.append(MissingFileError(missing))
+    names = {name for both in known for name in both}
+    faults += [UnknownMigrationError(name, [f.stem for f in files]) for name in wanted if name not in names]
+    pending = [file for file in files if standings[file.version].is_pending]
+    chosen = [file for file in pending if not wanted or {file.version, file.stem} & set(wanted)]
+    taken = {file.version for file in chosen}
+    left_out = [file for file in pending if file.version not in taken]
+    newest = max((version for version in state.history if version in standings), key=order, default="")
+    late = [
+        f.stem
+        for f in chosen
+        if newest and order(f.version) < order(newest) and standings[f.version] is Standing.PENDING
+    ]
+    if late and not out_of_order:
+        faults.append(OutOfOrderError(late, newest))
+    return Plan(standings, tuple(chosen), tuple(left_out), tuple(faults), tuple(settled))

@@ -1,0 +1,96 @@
+"""What the statements of one transaction do to each other: a lock that one takes is held while the next ones work.
+
+squawk and eugene judge a statement by itself, or the file as if each statement committed; here the segments are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pg_deploy.parsing.lock_modes import Lock
+from pg_deploy.parsing.splitting import parse
+from pg_deploy.parsing.statements import Segment, Statement, segments, split
+from pg_deploy.parsing.tree import fields, items, opened, relation, text
+from pg_deploy.preflight.lock_finding import LockFinding
+
+_SCANS = (
+    "create index",
+    "create materialized view",
+    "refresh materialized view",
+    "reindex",
+    "cluster",
+    "create table as",
+)
+_OWN = "put it into a migration of its own, with a later version, or let it run before the lock is taken"
+
+
+def transaction_findings(sql: str) -> Iterator[LockFinding]:
+    """The findings on a migration's text, in order. Touches no database; raises as `split` does."""
+    for segment in segments(split(sql, file="")):
+        if segment.transactional:
+            yield from _validations(segment)
+            yield from _work_under_a_lock(segment)
+
+
+def _validations(segment: Segment) -> Iterator[LockFinding]:
+    """NOT VALID and VALIDATE in one transaction: what the two steps are for is lost."""
+    added: dict[tuple[str, str], Statement] = {}
+    new = {created.name for each in segment.statements if not each.may_find_it_there for created in each.creates}
+    for statement in segment.statements:
+        for table, kind, name in _constraint_commands(statement):
+            if kind == "add":
+                added[table, name] = statement
+            elif (first := added.get((table, name))) is not None and table not in new:
+                strong = max((claim.mode for claim in first.locks), default=Lock.SHARE_ROW_EXCLUSIVE)
+                yield LockFinding(
+                    "validate-in-the-same-transaction",
+                    "error",
+                    statement.line,
+                    f"it scans {table} in the transaction that added {name} NOT VALID in line {first.line}; as both share one "
+                    f"transaction, the strong lock of that line ({strong.sql}) is held for the whole scan",
+                    "put the VALIDATE into a migration of its own: it then takes SHARE UPDATE EXCLUSIVE, which nobody waits for",
+                )
+
+
+def _constraint_commands(statement: Statement) -> Iterator[tuple[str, str, str]]:
+    """`(table, add | validate, name)` for each NOT VALID constraint added and each one validated."""
+    if statement.kind != "alter table":
+        return
+    _, stmt = opened(parse(statement.brief, file="")[0].tree)
+    table = relation(stmt.get("relation"))
+    for each in items(stmt.get("cmds")):
+        command = fields(each.get("AlterTableCmd"))
+        if command.get("subtype") == "AT_ValidateConstraint":
+            yield table, "validate", text(command.get("name"))
+        elif command.get("subtype") == "AT_AddConstraint":
+            constraint = fields(fields(command.get("def")).get("Constraint"))
+            if constraint.get("skip_validation"):
+                yield table, "add", text(constraint.get("conname"))
+
+
+def _work_under_a_lock(segment: Segment) -> Iterator[LockFinding]:
+    """Rows are written, or scanned, while an ACCESS EXCLUSIVE lock of an earlier statement keeps readers out."""
+    holder: tuple[Statement, str] | None = None
+    for statement in segment.statements:
+        if holder is not None and _takes_long(statement):
+            first, table = holder
+            yield LockFinding(
+                "work-under-access-exclusive",
+                "warning",
+                statement.line,
+                f"it works while line {first.line} holds ACCESS EXCLUSIVE on {table}: all statements share one transaction, and "
+                "nobody reads that table until the last of them has ended",
+                _OWN,
+            )
+            return
+        strongest = next(
+            (claim for claim in statement.locks if claim.mode is Lock.ACCESS_EXCLUSIVE and claim.relation), None
+        )
+        if holder is None and strongest is not None and not statement.kind.startswith("drop"):
+            holder = (statement, str(strongest.relation))
+
+
+def _takes_long(statement: Statement) -> bool:
+    if statement.writes_rows and statement.kind != "insert":
+        return True
+    return bool(statement.locks) and statement.kind.startswith(_SCANS)

@@ -1,0 +1,106 @@
+"""The copy as it was before the migration at hand: a second database, brought forward where that leads to the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+import psycopg.conninfo
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from pg_deploy.catalog.reader import Fact, Facts, read_facts
+from pg_deploy.deployment.access_judgement import ALONE
+from pg_deploy.migrations.migration import Migration
+from pg_deploy.postgres.session import Connection, KeptTarget, Target
+from pg_deploy.preflight.rights.provider import ProviderGrants
+
+# Relations with contents that came, or that were written anew: what is in them could be another on each side.
+_FILLED = """select c.oid, c.relfilenode from pg_catalog.pg_class c
+where c.relkind in ('r', 'm', 't') and c.oid >= 16384 and pg_catalog.pg_relation_size(c.oid) > 0"""
+
+
+class Before:
+    """Made from the copy as a template while nobody is connected to it, and kept for the next migrations.
+
+    To make it anew costs every session of the copy, with all that the server has in mind for it. So a migration that wrote no
+    row and named all that it does is run here as well: where the catalog is the same then, and no table was written
+    anew, this is what a new template would give.
+    """
+
+    def __init__(self, make: Callable[[str], tuple[Target, Target]], admin: Target, grants: ProviderGrants) -> None:
+        self._make = make
+        self._admin = admin
+        self._grants = grants
+        self._made = 0
+        self._targets: tuple[Target, KeptTarget] | None = None
+        self._apart: frozenset[Fact] = frozenset()
+        self._sessions: list[Connection] = []
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it is the copy as it is now."""
+        return self._targets is not None
+
+    def make(self, facts: Callable[[], Facts]) -> None:
+        """Make it from the copy, of which all connections are ended and whose facts are then asked for."""
+        self._made += 1
+        target, admin = self._make(f"before_{self._made}")
+        self._targets = target, KeptTarget(admin.name, admin.conninfo)
+        self._sessions = [self._targets[0].connect("catalog"), self._targets[0].connect("forward", theirs=True)]
+        self._apart = self._apart_from(facts())
+
+    @property
+    def admin(self) -> Target | None:
+        """It, for a superuser; None while it is not made."""
+        return self._targets[1] if self._targets else None
+
+    def bring_forward(self, migration: Migration, wrote: bool, now: Facts) -> None:
+        """Run what was run on the copy, whose facts are `now`; where that may not be the same, this side is given up."""
+        if self._targets is None:
+            return
+        try:
+            if wrote or not self._is_told(migration) or not self._runs_alike(self._targets[0], migration, now):
+                self.drop()
+        except psycopg.Error:
+            # A role, for one, is there already: all databases of a server share it.
+            self.drop()
+
+    def drop(self) -> None:
+        """End it; its sessions too."""
+        while self._sessions:
+            self._sessions.pop().close()
+        if self._targets is not None:
+            self._targets[1].close()
+            name = str(psycopg.conninfo.conninfo_to_dict(self._targets[1].conninfo)["dbname"])
+            self._targets = None
+            with self._admin.session("twin") as connection:
+                connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+    def _is_told(self, migration: Migration) -> bool:
+        """Whether the text says all that it does, in this database alone, with the role's own rights."""
+        return all(
+            each.transactional
+            and not (each.opaque or each.writes_rows or each.commits)
+            and each.kind.startswith(ALONE)
+            and not self._grants.tables_of(each.brief)
+            for each in migration.statements
+        )
+
+    def _runs_alike(self, target: Target, migration: Migration, now: Facts) -> bool:
+        reader, runner = self._sessions
+        if not target.made_new(runner, "forward", theirs=True):
+            return False
+        filled = _filled(reader)
+        with runner.transaction():
+            for statement in migration.statements:
+                runner.execute(statement.sql.encode())
+        return _filled(reader) <= filled and self._apart_from(now) == self._apart
+
+    def _apart_from(self, copy: Facts) -> frozenset[Fact]:
+        """What is said of the database itself, such as whose it is; a template's differences, and no others."""
+        return read_facts(self._sessions[0], keep_plan=True).facts ^ copy.facts
+
+
+def _filled(connection: Connection) -> set[TupleRow]:
+    return set(connection.execute(_FILLED).fetchall())

@@ -1,0 +1,68 @@
+"""Failures of the rehearsal, one class each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pg_deploy.errors import PgDeployError
+
+
+class CopyDiffersError(PgDeployError):
+    """A copy that is not what the target was."""
+
+    def __init__(self, name: str, differences: Sequence[str]) -> None:
+        self.name = name
+        self.differences = tuple(differences)
+        more = f" and {len(differences) - 5} more" if len(differences) > 5 else ""
+        super().__init__(
+            f'the copy "{name}" is not what the target is: {"; ".join(differences[:5])}{more}; a rehearsal on it would prove '
+            "nothing, so look at the differences and trigger a new run"
+        )
+
+
+class RehearsalFailedError(PgDeployError):
+    """A migration that failed on the copy."""
+
+    def __init__(self, stem: str, step: str, reason: str, *, of_the_copy: bool = False) -> None:
+        self.stem = stem
+        self.step = step
+        self.reason = reason
+        said = f'"{stem}" failed in the rehearsal, at {step}, and production was not touched: {reason}'
+        if of_the_copy:
+            said += "; the copy or the connection to it is at fault, not the migration: trigger a new run"
+        elif "trigger a new run" not in reason:
+            said += ("\n" if "\n" in reason else "; ") + "correct the migration and trigger a new run"
+        super().__init__(said)
+
+
+class ChangesWholeServerError(PgDeployError):
+    """A segment that changes what all databases of the server share, rehearsed on the target's own server."""
+
+    def __init__(self, stem: str, what: str) -> None:
+        self.stem = stem
+        self.what = what
+        super().__init__(
+            f'"{stem}" changes the whole server ({what}), cannot be rehearsed here; its transaction was aborted, rehearse it '
+            "on a private cluster (rehearse: full) or a clone"
+        )
+
+
+class UnfitCloneError(PgDeployError):
+    """What rehearsal_db or on_target would use cannot serve for a rehearsal."""
+
+    def __init__(self, name: str, reason: str, remedy: str) -> None:
+        self.name = name
+        super().__init__(f'"{name}" cannot serve for the rehearsal: {reason}; {remedy}')
+
+
+class AccessDiffersError(PgDeployError):
+    """Somebody could do more, or less, than the migration declares."""
+
+    def __init__(self, stem: str, sentences: Sequence[str]) -> None:
+        self.sentences = tuple(sentences)
+        more = [f"and {len(sentences) - 10} more"] if len(sentences) > 10 else []
+        listed = "".join(f"\n  - {each}" for each in [*sentences[:10], *more])
+        super().__init__(
+            f'"{stem}" changes access in a way that it does not declare:{listed}\n'
+            "correct the migration, or declare in access.yaml what is meant, then trigger a new run"
+        )

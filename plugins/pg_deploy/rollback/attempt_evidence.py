@@ -1,0 +1,80 @@
+"""Asking the ledger what an attempt did: its rehearsal, its transactions, its statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pg_deploy.catalog.diff import compare
+from pg_deploy.catalog.identities import unquoted
+from pg_deploy.catalog.names import own_name, owner_of
+from pg_deploy.catalog.objects import place
+from pg_deploy.catalog.reader import Facts
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import evidence
+from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.pins import Pinned
+from pg_deploy.parsing.statements import Statement, segments, split
+from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_sql
+from pg_deploy.rollback.generator.draft import ON_RELATION, Key
+from pg_deploy.rollback.own_changes import Doing
+
+CHANGES = "changes"
+"""In the detail of a rehearsal's evidence: the keys of all facts that the migration changed on the copy."""
+
+_REHEARSAL = "rehearsal"
+_WRITTEN = engine_sql("rollback/written_by_attempt")
+
+
+def read_doing(connection: Connection, current: Attempt, pinned: Pinned, before: Facts, after: Facts) -> Doing:
+    """What the ledger and the catalog know of the attempt's own effects between two readings. Reads only."""
+    statements = _took_effect(connection, current, pinned)
+    rehearsed = evidence.latest_of_version(
+        connection, current.deployment_id, _REHEARSAL, version=current.version, location="rehearsal"
+    )
+    by_kind = rehearsed.detail.get(CHANGES) or {} if rehearsed is not None else {}
+    changes = [key for keys in by_kind.values() for key in keys]
+    written, others, later = _written(connection, current, before, after)
+    return Doing(statements, frozenset((kind, identity) for kind, identity in changes), written, others, later)
+
+
+def _took_effect(connection: Connection, current: Attempt, pinned: Pinned) -> tuple[Statement, ...]:
+    """The statements of segments that committed, and of those that no transaction protects and that were begun."""
+    done = attempts.committed_segments(connection, current.id, "apply")
+    begun = attempts.begun_outside_transaction(connection, current.id, "apply")
+    return tuple(
+        statement
+        for segment in segments(split(pinned.sql, file=pinned.stem))
+        if segment.ordinal in done | begun
+        for statement in segment.statements
+    )
+
+
+def _written(
+    connection: Connection, current: Attempt, before: Facts, after: Facts
+) -> tuple[frozenset[Key], frozenset[Key], frozenset[Key]]:
+    """What the attempt's transactions wrote last, what others wrote before it began, and after.
+
+    Nothing is others' where it may be another database by now: a restored one was written by whoever restored it.
+    """
+    found = compare(before, after)
+    keys: Sequence[Key] = [(f.kind, f.identity) for f in (*found.added, *(new for _, new in found.changed))]
+    rows = connection.execute(
+        _WRITTEN,
+        {
+            "attempt": current.id,
+            "kinds": [kind for kind, _ in keys],
+            "identities": [identity for _, identity in keys],
+            "relations": [owner_of(identity) if kind in ON_RELATION else None for kind, identity in keys],
+            "names": [unquoted(own_name(identity)) if kind in ON_RELATION else None for kind, identity in keys],
+        },
+    ).fetchall()
+    by_whom: dict[Key, set[str]] = {}
+    for kind, identity, whom in rows:
+        by_whom.setdefault((kind, identity), set()).add(whom)
+    written, later = (frozenset(key for key, found in by_whom.items() if whom in found) for whom in ("own", "later"))
+    with connection.cursor() as cursor:
+        here = place(cursor)
+    if before.objects is None or (before.objects.system, before.objects.database) != here:
+        return written, frozenset(), frozenset()
+    return written, frozenset(by_whom) - written - later, later - written

@@ -1,0 +1,161 @@
+"""Which attempts a rollback run is about, from its conf and the ledger, and which cannot be undone by themselves."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from pg_deploy.catalog.diff import compare
+from pg_deploy.catalog.reader import Facts
+from pg_deploy.configuration.conf import RollbackConf
+from pg_deploy.errors import PgDeployError, PreflightError
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import snapshot
+from pg_deploy.ledger.attempt import UNFINISHED, Attempt
+from pg_deploy.migrations import history
+from pg_deploy.migrations.names import order
+from pg_deploy.postgres.session import Connection
+from pg_deploy.rollback.errors import NeededByLaterError, NothingToUndoError
+from pg_deploy.rollback.generator.draft import Key
+from pg_deploy.rollback.generator.order import depends_on
+
+UNDOABLE = ("verified", *UNFINISHED)
+_APART = ("grant", "comment", "default grant", "setting", "membership", "role", "unreadable")
+
+
+def choose(connection: Connection, conf: RollbackConf, log: logging.Logger) -> tuple[Attempt, ...]:
+    """The attempts to undo, the newest first. Raises NothingToUndoError, or PreflightError for several."""
+    if conf.version is not None:
+        return (_of_version(connection, conf.version.split("_", 1)[0]),)
+    if conf.deployment is not None:
+        return _of_deployment(connection, str(conf.deployment))
+    return _down_to(connection, (conf.down_to or "").split("_", 1)[0], log)
+
+
+def refuse_needed_by_later(connection: Connection, chosen: Sequence[Attempt]) -> None:
+    """Raise NeededByLaterError where a later migration that stays builds on, or changed, what would be undone."""
+    wanted = {attempt.version for attempt in chosen}
+    staying = [
+        attempt
+        for attempt in attempts.latest_of(connection, history.read(connection)).values()
+        if attempt.version not in wanted and attempt.state in UNDOABLE
+    ]
+    faults: list[PgDeployError] = []
+    for current in chosen:
+        later = {
+            other.stem: objects
+            for other in sorted(staying, key=lambda each: each.id)
+            if other.id > current.id and (objects := _needs(connection, current, other))
+        }
+        if later:
+            faults.append(
+                NeededByLaterError(current.stem, list(later), [each for found in later.values() for each in found])
+            )
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise PreflightError(faults)
+
+
+def _of_version(connection: Connection, version: str) -> Attempt:
+    found = attempts.latest(connection, version)
+    if found is not None and found.state in UNDOABLE:
+        return found
+    raise _why_not(connection, version, found)
+
+
+def _why_not(connection: Connection, version: str, found: Attempt | None) -> NothingToUndoError:
+    by_hand = "undo it by hand or with a new migration"
+    if found is not None and found.state == "baselined":
+        return NothingToUndoError(
+            found.stem, "was adopted as it was, so the ledger has no snapshot and no rollback of it", by_hand
+        )
+    if found is not None and found.state == "rolled_back":
+        return NothingToUndoError(found.stem, "was rolled back already", "there is nothing to do")
+    if version in history.read(connection):
+        return NothingToUndoError(version, "was applied elsewhere, so the ledger has no rollback of it", by_hand)
+    return NothingToUndoError(version, "is not deployed here", "name a version that is")
+
+
+def _of_deployment(connection: Connection, wanted: str) -> tuple[Attempt, ...]:
+    row = connection.execute(
+        """select max(d.id) from deploy_ledger.deployment d
+        where (%(wanted)s = 'last' or d.id::text = %(wanted)s or d.airflow_run = %(wanted)s) and exists (
+            select from deploy_ledger.attempt a where a.deployment_id = d.id and a.state = any (%(states)s)
+        )""",
+        {"wanted": wanted, "states": list(UNDOABLE)},
+    ).fetchone()
+    if row is None or row[0] is None:
+        raise NothingToUndoError(
+            wanted, "is no deployment of which anything is in place", 'give its number, its Airflow run id, or "last"'
+        )
+    mine = [
+        each
+        for each in attempts.of_deployment(connection, row[0])
+        if each.deployment_id == row[0] and each.state in UNDOABLE
+    ]
+    newest = attempts.latest_of(connection, [each.version for each in mine])
+    return tuple(sorted((each for each in mine if newest[each.version].id == each.id), key=lambda each: -each.id))
+
+
+def _down_to(connection: Connection, keep: str, log: logging.Logger) -> tuple[Attempt, ...]:
+    recorded = history.read(connection)
+    newest = {each.version: each for each in _every(connection)}
+    everything = keep == "0"
+    if not everything and keep not in recorded:
+        raise NothingToUndoError(keep, "is not deployed here", 'name the version to keep, or "0" for none')
+    above = sorted(
+        (version for version in recorded.keys() | newest.keys() if everything or order(version) > order(keep)),
+        key=order,
+    )
+    wanted, faults = [], []
+    for version in above:
+        found = newest.get(version)
+        if found is not None and found.state in UNDOABLE:
+            wanted.append(found)
+        elif version in recorded:
+            faults.append(_why_not(connection, version, found))
+    if faults and not everything:
+        raise faults[0] if len(faults) == 1 else PreflightError(faults)
+    for fault in faults:
+        log.info("left as it is: %s", fault)
+    if not wanted:
+        raise NothingToUndoError(keep, "leaves nothing that the ledger could undo", "there is nothing to do")
+    return tuple(sorted(wanted, key=lambda each: -each.id))
+
+
+def _every(connection: Connection) -> tuple[Attempt, ...]:
+    rows = connection.execute("select distinct version from deploy_ledger.attempt").fetchall()
+    return tuple(attempts.latest_of(connection, [row[0] for row in rows]).values())
+
+
+def _needs(connection: Connection, current: Attempt, later: Attempt) -> list[str]:
+    """What of the later migration builds on the objects of the current one, in words."""
+    mine, theirs = _did(connection, current), _did(connection, later)
+    if mine is None or theirs is None:
+        return []
+    (before, after), (their_before, their_after) = mine, theirs
+    made = [fact for fact in compare(before, after).added if fact.kind not in _APART]
+    did = compare(their_before, their_after)
+    found = []
+    for fact in (*did.added, *(new for _, new in did.changed)):
+        if fact.kind in _APART:
+            continue
+        for other in made:
+            if (fact.kind, fact.identity) == (other.kind, other.identity):
+                found.append(f"{fact.kind} {fact.identity} was changed by it")
+            elif depends_on(fact, other):
+                found.append(f"{fact.kind} {fact.identity} needs {other.kind} {other.identity}")
+    both = _changed_keys(before, after) & _changed_keys(their_before, their_after)
+    found += [f"both changed {kind} {identity}" for kind, identity in sorted(both)]
+    return list(dict.fromkeys(found))
+
+
+def _did(connection: Connection, attempt: Attempt) -> tuple[Facts, Facts] | None:
+    before = snapshot.load(connection, attempt.id, "before")
+    after = snapshot.load(connection, attempt.id, "after")
+    return (before, after) if before is not None and after is not None else None
+
+
+def _changed_keys(before: Facts, after: Facts) -> set[Key]:
+    return {(new.kind, new.identity) for _, new in compare(before, after).changed}

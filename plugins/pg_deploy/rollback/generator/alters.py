@@ -1,0 +1,303 @@
+"""Changed objects that are no tables: functions, policies, triggers, types, sequences, schemas, extensions, indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+from pg_deploy.catalog.identities import of_user_mapping
+from pg_deploy.catalog.names import INDEX_STORAGE, identifier, literal, own_name, owner_of, role
+from pg_deploy.catalog.reader import Fact
+from pg_deploy.rollback.generator.columns import add_column, add_view_column
+from pg_deploy.rollback.generator.creates import create
+from pg_deploy.rollback.generator.definitions import option_changes
+from pg_deploy.rollback.generator.draft import RELATIONS, Draft, Key, Phase
+from pg_deploy.rollback.generator.order import relation_of
+from pg_deploy.rollback.generator.publications import add_publication
+from pg_deploy.rollback.generator.tables import add_relation
+
+_FIRES = {"never": "disable", "on replica": "enable replica", "always": "enable always", "normally": "enable"}
+
+_STORAGES = {"p": "plain", "e": "external", "m": "main", "x": "extended"}
+_OF_BASE_TYPES = {
+    "receive": "receive", "send": "send", "modifier input": "typmod_in", "modifier output": "typmod_out", "analyze": "analyze",
+    "subscript": "subscript", "storage": "storage",
+}  # fmt: skip
+"""What ALTER TYPE … SET can change, and how it calls that."""
+_UNSET = {**dict.fromkeys(_OF_BASE_TYPES, None), "owner": None}
+
+
+def add_changed(draft: Draft, key: Key) -> None:
+    """Statements that alter one changed object back, or a refusal."""
+    old, new = draft.before[key], draft.after[key]
+    kind, identity = key
+    before, after = old.properties, new.properties
+    if kind in RELATIONS:
+        add_relation(draft, old, new)
+    elif kind == "column":
+        relation = (draft.relation_kind(owner_of(identity), draft.before) or "", owner_of(identity))
+        if relation[0] not in ("view", "materialized view"):
+            add_column(draft, old, new)
+        elif relation not in draft.made:
+            add_view_column(draft, old, new)
+    elif kind in ("function", "procedure"):
+        if before["definition"] != after["definition"]:
+            draft.add(Phase.IN_PLACE, *create(old, draft.before))
+        _add_owner(draft, old, new)
+    elif kind == "policy":
+        _add_policy(draft, old, new)
+    elif kind in ("trigger", "rule"):
+        verb = _FIRES[str(before["fires"])]
+        draft.add(Phase.ALTER, f"alter table {owner_of(identity)} {verb} {kind} {own_name(identity)}")
+    elif kind == "event trigger":
+        _add_owner(draft, old, new)
+        if before["fires"] != after["fires"]:
+            draft.add(Phase.ALTER, f"alter event trigger {identity} {_FIRES[str(before['fires'])]}")
+    elif kind == "type":
+        _add_type(draft, old, new)
+    elif kind == "sequence":
+        _add_sequence(draft, old, new)
+    elif kind == "index":
+        _add_index(draft, old, new)
+    elif kind == "constraint":
+        _add_constraint(draft, old, new)
+    elif kind == "statistics" and {**before, "target": 0, "owner": 0} == {**after, "target": 0, "owner": 0}:
+        draft.add(Phase.ALTER, f"alter statistics {identity} set statistics {before.get('target', -1)}")
+        _add_owner(draft, old, new)
+    elif kind == "publication":
+        add_publication(draft, old, new)
+    elif kind in ("server", "foreign data wrapper", "user mapping"):
+        _add_options(draft, old, new)
+    elif kind == "extension" and before["version"] == after["version"]:
+        if before["schema"] != after["schema"]:
+            draft.add(Phase.ALTER, f"alter extension {identity} set schema {role(str(before['schema']))}")
+    elif kind == "extension":
+        draft.refuse(key, f"it went from version {before['version']} to {after['version']}, and there is no way down")
+    elif {**before, "owner": 0} == {**after, "owner": 0}:
+        _add_owner(draft, old, new)
+    else:
+        draft.refuse(key, "it changed, and there is no statement here that changes it back")
+
+
+def _add_options(draft: Draft, old: Fact, new: Fact) -> None:
+    before, after = dict(old.properties), dict(new.properties)
+    options = option_changes(before.pop("options", []), after.pop("options", []))
+    user, server = of_user_mapping(old.identity)
+    what = f"user mapping for {role(user)} server {server}" if server else f"{old.kind} {old.identity}"
+    version = before.pop("version", None), after.pop("version", None)
+    before.pop("owner", None), after.pop("owner", None)
+    if options is None or before != after:
+        draft.refuse((old.kind, old.identity), "an option that is a secret, or what it was made with, changed")
+        return
+    if version[0] != version[1]:
+        draft.add(Phase.ALTER, f"alter {what} version {literal(str(version[0] or ''))}")
+    if options:
+        draft.add(Phase.ALTER, f"alter {what}{options}")
+    _add_owner(draft, old, new)
+
+
+def _add_owner(draft: Draft, old: Fact, new: Fact) -> None:
+    if old.properties.get("owner") != new.properties.get("owner"):
+        word = "domain" if "domain over" in old.properties else old.kind
+        draft.add(Phase.OWNER, f"alter {word} {old.identity} owner to {role(str(old.properties['owner']))}")
+
+
+def _add_policy(draft: Draft, old: Fact, new: Fact) -> None:
+    before, after = old.properties, new.properties
+    lines = [f"alter policy {own_name(old.identity)} on {owner_of(old.identity)}"]
+    if before["roles"] != after["roles"]:
+        lines.append(f"    to {', '.join(role(name) for name in before['roles'])}")
+    if before.get("using") != after.get("using"):
+        lines.append(f"    using ({before['using']})")
+    if before.get("with check") != after.get("with check"):
+        lines.append(f"    with check ({before['with check']})")
+    draft.add(Phase.IN_PLACE, "\n".join(lines))
+
+
+def _add_type(draft: Draft, old: Fact, new: Fact) -> None:
+    before, after = old.properties, new.properties
+    key, identity = (old.kind, old.identity), old.identity
+    if "enum" in before and before["enum"] != after.get("enum"):
+        _add_enum(draft, key, before["enum"], after.get("enum", []))
+    elif "domain over" in before:
+        if before.get("domain over") != after.get("domain over") or before.get("collation") != after.get("collation"):
+            draft.refuse(key, "what it is a domain over changed")
+        if before.get("default value") != after.get("default value"):
+            wanted = f"set default {before['default value']}" if "default value" in before else "drop default"
+            draft.add(Phase.ALTER, f"alter domain {identity} {wanted}")
+        if before.get("not null") != after.get("not null"):
+            draft.add(Phase.ALTER, f"alter domain {identity} {'set' if before.get('not null') else 'drop'} not null")
+        elif before.get("not null constraint") != after.get("not null constraint"):
+            names = " to ".join(identifier(str(each["not null constraint"])) for each in (after, before))
+            draft.add(Phase.ALTER, f"alter domain {identity} rename constraint {names}")
+    elif before.get("composite") != after.get("composite"):
+        _add_composite(draft, key, before.get("composite", []), after.get("composite", []))
+    elif "input" in before and {**before, **_UNSET} == {**after, **_UNSET}:
+        _add_base_type(draft, key, before, after)
+    elif {**before, "owner": 0} != {**after, "owner": 0}:
+        draft.refuse(key, "it changed, and there is no statement here that changes it back")
+    _add_owner(draft, old, new)
+
+
+def _add_base_type(draft: Draft, key: Key, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    differs = [name for name in _OF_BASE_TYPES if before.get(name) != after.get(name)]
+    if "storage" in differs and before["storage"] == "p":
+        draft.refuse(key, "its storage is no longer plain, and the server lets no type become plain again")
+        return
+    values = {**before, "storage": _STORAGES[str(before["storage"])]}
+    if differs:
+        wanted = ", ".join(f"{_OF_BASE_TYPES[name]} = {values.get(name, 'none')}" for name in differs)
+        draft.add(Phase.ALTER, f"alter type {key[1]} set ({wanted})")
+
+
+def _add_composite(draft: Draft, key: Key, before: list[str], after: list[str]) -> None:
+    """Attributes as they were; values of columns of this type are refused."""
+    used = any(one[0] in ("column", "table") for one in draft.needs_after.by.get(key, ()))
+    alter = f"alter type {key[1]}"
+    # The columns of tables that are made of it follow.
+    is_table_type = any(
+        fact.kind == "table" and fact.properties.get("of type") == key[1] for fact in draft.after.values()
+    )
+    cascade = " cascade" if is_table_type else ""
+    if [each for each in after if each in before] == before:
+        for each in after:
+            if each not in before:
+                draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}{cascade}")
+        return
+    renamed = [(old, new) for old, new in zip(before, after, strict=False) if old != new]
+    called = {_first_word(each) for each in after}
+    is_same = len(before) <= len(after) and all(_type_of(old) == _type_of(new) for old, new in renamed)
+    # A name that is still there, and elsewhere, tells that one before it was dropped.
+    if is_same and not any(_first_word(old) in called for old, _ in renamed):
+        for each in reversed(after[len(before) :]):
+            draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}{cascade}")
+        for old, new in renamed:
+            # Before anything that names it by its old name is made again.
+            draft.add(Phase.RENAME, f"{alter} rename attribute {_first_word(new)} to {_first_word(old)}{cascade}")
+        return
+    if used:
+        draft.refuse(key, "an attribute was dropped or changed, with its values")
+        return
+    common = 0
+    while common < min(len(before), len(after)) and _first_word(before[common]) == _first_word(after[common]):
+        common += 1
+    for each in reversed(after[common:]):
+        draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}{cascade}")
+    for old, new in zip(before[:common], after[:common], strict=True):
+        if old != new:
+            draft.add(Phase.ALTER, f"{alter} alter attribute {_first_word(old)} type {_type_of(old)}")
+    for each in before[common:]:
+        draft.add(Phase.ALTER, f"{alter} add attribute {each}")
+
+
+def _type_of(attribute: str) -> str:
+    return attribute[len(_first_word(attribute)) :].strip()
+
+
+def _first_word(attribute: str) -> str:
+    return attribute[: attribute.index('"', 1) + 1] if attribute.startswith('"') else attribute.split(" ", 1)[0]
+
+
+def _add_enum(draft: Draft, key: Key, before: list[str], after: list[str]) -> None:
+    if len(before) != len(after) or key in draft.remade:
+        added = [label for label in after if label not in before]
+        draft.refuse(key, f"an enum value cannot be removed ({', '.join(added) or 'its values changed'})")
+        return
+    # First of all: definitions that are made again speak of the old labels.
+    for label, wanted in labels_renamed(before, after):
+        draft.add(Phase.RENAME, f"alter type {key[1]} rename value {literal(label)} to {literal(wanted)}")
+
+
+def labels_renamed(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The renames, in order, that lead from the labels `after` to those `before`, of which there are as many. Pure.
+
+    One whose new name another still has waits for it; in a circle one steps aside first.
+    """
+    now = list(after)
+    while places := [place for place, (old, new) in enumerate(zip(before, now, strict=True)) if old != new]:
+        free = [place for place in places if before[place] not in now]
+        place = (free or places)[0]
+        wanted = before[place] if free else next(each for n in count(1) if (each := f"undo_{n}") not in (*now, *before))
+        yield now[place], wanted
+        now[place] = wanted
+
+
+def _add_sequence(draft: Draft, old: Fact, new: Fact) -> None:
+    before, after = old.properties, new.properties
+    differs = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
+    words = {
+        "type": "as {}",
+        "increment": "increment by {}",
+        "minimum": "minvalue {}",
+        "maximum": "maxvalue {}",
+        "start": "start with {}",
+        "cache": "cache {}",
+    }
+    clauses = [text.format(before[name]) for name, text in words.items() if name in differs]
+    if "cycle" in differs:
+        clauses.append("cycle" if before.get("cycle") else "no cycle")
+    identity = str(before.get("owned by", "") or after.get("owned by", "")).endswith(" (identity)")
+    if (
+        "owned by" in differs
+        and not identity
+        and (
+            ("table", owner_of(str(after.get("owned by", "")))) in draft.gone
+            or ("column", str(after.get("owned by", ""))) in draft.gone
+        )
+    ):
+        # First, or it goes with what owns it now.
+        draft.add(Phase.COMMENT_OFF, f"alter sequence {old.identity} owned by none")
+    if "owned by" in differs and not identity:
+        draft.add(Phase.DEFAULT_ON, f"alter sequence {old.identity} owned by {before.get('owned by', 'none')}")
+    if clauses:
+        draft.add(Phase.ALTER, f"alter sequence {old.identity} {' '.join(clauses)}")
+    if "persistence" in differs:
+        draft.add(Phase.ALTER, f"alter sequence {old.identity} set {before.get('persistence', 'logged')}")
+    # One that belongs to a column follows the owner of its table.
+    if "owner" in differs and "owned by" not in before:
+        _add_owner(draft, old, new)
+
+
+def _add_index(draft: Draft, old: Fact, new: Fact) -> None:
+    before, after = old.properties, new.properties
+    relation, name = relation_of(old), own_name(old.identity)
+    if before.get("clustered") != after.get("clustered"):
+        wanted = f"cluster on {name}" if before.get("clustered") else "set without cluster"
+        draft.add(Phase.ALTER, f"alter table {relation} {wanted}")
+    if before.get("replica identity") and not after.get("replica identity"):
+        draft.add(Phase.ALTER, f"alter table {relation} replica identity using index {name}")
+    if before["definition"] != after["definition"]:
+        _add_storage(draft, old.identity, str(before["definition"]), str(after["definition"]))
+    was, now = before.get("statistics targets", {}), after.get("statistics targets", {})
+    for column in sorted(was.keys() | now.keys()):
+        if was.get(column) != now.get(column):
+            draft.add(
+                Phase.ALTER, f"alter index {old.identity} alter column {column} set statistics {was.get(column, -1)}"
+            )
+    if before.get("tablespace") != after.get("tablespace"):
+        target = role(str(before.get("tablespace", "pg_default")))
+        draft.add(Phase.ALTER, f"alter index {old.identity} set tablespace {target}")
+    if before.get("attached to") and not after.get("attached to"):
+        draft.add(Phase.CONCURRENTLY, f"alter index {before['attached to']} attach partition {old.identity}")
+
+
+def _add_storage(draft: Draft, index: str, before: str, after: str) -> None:
+    was, now = _storage(before), _storage(after)
+    if names := sorted(now.keys() - was.keys()):
+        draft.add(Phase.ALTER, f"alter index {index} reset ({', '.join(names)})")
+    if wanted := [f"{name} = {value}" for name, value in was.items() if now.get(name) != value]:
+        draft.add(Phase.ALTER, f"alter index {index} set ({', '.join(wanted)})")
+
+
+def _storage(definition: str) -> dict[str, str]:
+    found = INDEX_STORAGE.search(definition)
+    pairs = (each.split("=", 1) for each in found[1].split(", ")) if found else ()
+    return {name.strip(): value.strip() for name, value in pairs}
+
+
+def _add_constraint(draft: Draft, old: Fact, new: Fact) -> None:
+    before, after = dict(old.properties), dict(new.properties)
+    if before.pop("triggers disabled", None) != after.pop("triggers disabled", None):
+        draft.refuse((old.kind, old.identity), "its triggers were switched, which takes a superuser to take back")
+    # What is inherited follows attaching and detaching.

@@ -1,0 +1,219 @@
+"""What the parts share: two readings of the catalog as mappings, and a draft that collects statements by phase."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cached_property
+
+from pg_deploy.catalog.names import owner_of
+from pg_deploy.catalog.reader import Fact
+
+Key = tuple[str, str]
+ByKey = Mapping[Key, Fact]
+
+RELATIONS = ("table", "foreign table", "view", "materialized view")
+ON_RELATION = ("column", "constraint", "policy", "trigger", "rule")
+
+
+class Phase(IntEnum):
+    """The order in which statements run: what hides or depends goes first, what needs others comes last."""
+
+    RENAME = 1
+    ROWS_OFF = 2
+    COMMENT_OFF = 3
+    UNSCHEDULE = 4
+    DEFAULT_OFF = 5
+    IN_PLACE = 6
+    DROP = 7
+    ALTER = 8
+    JOIN = 9
+    CREATE = 10
+    DEFAULT_ON = 11
+    OWNER = 12
+    RIGHTS = 13
+    COMMENT_ON = 14
+    CLUSTER = 15
+    SCHEDULE = 16
+    CONCURRENTLY = 17
+
+
+@dataclass(frozen=True, order=True)
+class Refusal:
+    """One thing that cannot be brought back, and why."""
+
+    what: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.reason}"
+
+
+@dataclass(frozen=True, order=True)
+class Loss:
+    """Data that the statements would remove: `kind` table, column, or attribute; countable are the first two."""
+
+    kind: str
+    identity: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One statement; `subject` is the object that it is about, `makes` says that it makes it."""
+
+    phase: Phase
+    sql: str
+    subject: Key | None = None
+    makes: bool = False
+
+
+class Needs:
+    """A directed graph over keys: `of` what an object needs, `by` what needs it; `clones`: parts that come with a parent's."""
+
+    def __init__(self, edges: Iterable[tuple[Key, Key, str]]) -> None:
+        self.of: dict[Key, set[Key]] = {}
+        self.by: dict[Key, set[Key]] = {}
+        self.clones: set[Key] = set()
+        self.automatic: dict[Key, set[Key]] = {}
+        """What is dropped together with something, without cascade."""
+        for one, other, why in edges:
+            self.of.setdefault(one, set()).add(other)
+            self.by.setdefault(other, set()).add(one)
+            if why in "PS" and one[0] == other[0] and one[0] in ("trigger", "constraint", "index"):
+                self.clones.add(one)
+            if why in "aiPS":
+                self.automatic.setdefault(one, set()).add(other)
+
+    def dependents(self, keys: Iterable[Key]) -> set[Key]:
+        """What needs one of `keys` directly."""
+        return {one for key in keys for one in self.by.get(key, ())}
+
+
+@dataclass
+class Draft:
+    """The statements so far, and what stands against them. `before` is the state to reach, `after` the state that is."""
+
+    before: ByKey
+    after: ByKey
+    server_version: int = 0
+    """Of the server that they run on: later ones can do more."""
+    gone: set[Key] = field(default_factory=set)
+    """Only in `after`: to be dropped."""
+    missing: set[Key] = field(default_factory=set)
+    """Only in `before`: to be made again."""
+    changed: set[Key] = field(default_factory=set)
+    replaced: set[Key] = field(default_factory=set)
+    """In both: to be dropped and made again."""
+    early: set[Key] = field(default_factory=set)
+    """Schemas that are made again before anything is moved into them."""
+    refusals: set[Refusal] = field(default_factory=set)
+    losses: set[Loss] = field(default_factory=set)
+    remarks: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    needs_before: Needs = field(default_factory=lambda: Needs(()))
+    needs_after: Needs = field(default_factory=lambda: Needs(()))
+
+    subject: Key | None = None
+    """What the statements that are added now are about."""
+    remade: set[Key] = field(default_factory=set)
+    """In both by name, but another object: the migration dropped the one and made the other."""
+    positions: Mapping[str, tuple[int, bool]] = field(default_factory=dict)
+    """How far each sequence had come before."""
+    retyped: set[Key] = field(default_factory=set)
+    """Columns that get another type."""
+    made_anew: set[Key] = field(default_factory=set)
+    """What has to be dropped and made again for a type that is made anew."""
+    apart: set[Key] = field(default_factory=set)
+    """Indexes that are built outside of the transaction."""
+    compared: bool = False
+    """Whether the values are compared before this counts: then a change of type may be tried that could lose some."""
+    wrote: Mapping[str, Mapping[str, int]] | None = None
+    """What the migration's transactions did to rows, by table, as `rows.Wrote`; None: nobody counted."""
+
+    def add(self, phase: Phase, *statements: str, makes: bool = False) -> None:
+        """Append statements to a phase, each without its semicolon."""
+        self.steps += [Step(phase, each.strip().rstrip(";").rstrip(), self.subject, makes) for each in statements]
+
+    def refuse(self, key: Key, reason: str) -> None:
+        """Say that this object cannot be brought back."""
+        self.refusals.add(Refusal(f"{key[0]} {key[1]}", reason))
+
+    @property
+    def dropped(self) -> set[Key]:
+        """Everything that a drop statement removes."""
+        return self.gone | self.replaced
+
+    @property
+    def made(self) -> set[Key]:
+        """Everything that is made again."""
+        return self.missing | self.replaced
+
+    @cached_property
+    def columns_before(self) -> Mapping[str, list[Fact]]:
+        """The columns that each relation had, in their order."""
+        return _columns(self.before)
+
+    @cached_property
+    def columns_after(self) -> Mapping[str, list[Fact]]:
+        """The columns that each relation has, in their order."""
+        return _columns(self.after)
+
+    @cached_property
+    def referred_again(self) -> frozenset[str]:
+        """The tables that a foreign key refers to which is made again; asked once all that is made again is known."""
+        definitions = (str(self.before[key].properties["definition"]) for key in self.made if key[0] == "constraint")
+        found = (re.search(r" REFERENCES (.+?)\(", each) for each in definitions)
+        return frozenset(each[1] for each in found if each)
+
+    @cached_property
+    def heirs(self) -> Mapping[str, list[str]]:
+        """By table, those that inherit it or are its partitions, now."""
+        return _heirs(self.after)
+
+    @cached_property
+    def heirs_before(self) -> Mapping[str, list[str]]:
+        """The same, before."""
+        return _heirs(self.before)
+
+    def is_made_relation(self, identity: str) -> bool:
+        """Whether that relation is made again."""
+        return any((kind, identity) in self.missing or (kind, identity) in self.replaced for kind in RELATIONS)
+
+    def is_dropped_relation(self, identity: str) -> bool:
+        """Whether that relation is dropped, for good or to be made again."""
+        return any((kind, identity) in self.gone or (kind, identity) in self.replaced for kind in RELATIONS)
+
+    def relation_kind(self, identity: str, facts: ByKey) -> str | None:
+        """What kind of relation that name is in `facts`, if any."""
+        return next((kind for kind in RELATIONS if (kind, identity) in facts), None)
+
+
+def _heirs(facts: ByKey) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key, fact in sorted(facts.items()):
+        for parent in fact.properties.get("inherits", ()) if key[0] in ("table", "foreign table") else ():
+            found.setdefault(str(parent), []).append(key[1])
+    return found
+
+
+def _columns(facts: ByKey) -> dict[str, list[Fact]]:
+    found: dict[str, list[Fact]] = {}
+    for key, fact in facts.items():
+        if key[0] == "column":
+            found.setdefault(owner_of(key[1]), []).append(fact)
+    return {name: sorted(columns, key=lambda fact: int(fact.properties["position"])) for name, columns in found.items()}
+
+
+def strings_of(value: object) -> Iterable[str]:
+    """Every text in a definition, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from strings_of(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield str(name)
+            yield from strings_of(item)

@@ -1,0 +1,286 @@
+"""Drop statements, for what was made and for what has to be made again. Without cascade, but for base types."""
+
+from __future__ import annotations
+
+from pg_deploy.catalog.identities import of_user_mapping
+from pg_deploy.catalog.names import identifier, own_name, owner_of
+from pg_deploy.catalog.reader import Fact
+from pg_deploy.rollback.generator.draft import RELATIONS, ByKey, Draft, Key, Loss, Phase
+from pg_deploy.rollback.generator.order import need_each_other, needed_first, rank_kind, relation_of
+
+_PLAIN = frozenset({
+    "table", "foreign table", "view", "materialized view", "sequence", "function", "procedure", "aggregate",
+    "schema", "extension", "statistics", "publication", "event trigger", "collation", "conversion", "operator",
+    "text search configuration", "text search dictionary", "text search parser",
+    "text search template", "foreign data wrapper", "server", "language", "access method",
+})  # fmt: skip
+# Dropped one by one where tables and what they call need each other.
+_CIRCULAR = ("foreign key", "policy", "trigger", "rule")
+_PARTS = ("index", "trigger", "policy", "rule", "constraint", "column")
+
+
+def add_drops(draft: Draft) -> None:
+    """Drop statements for all that is gone or replaced, dependents first."""
+    dropped = {key: draft.after[key] for key in draft.dropped}
+    nodes = [fact for fact in dropped.values() if not _goes_with_another(fact, draft)]
+    for fact in nodes:
+        parent = ("index", str(fact.properties.get("attached to", "")))
+        if (
+            fact.kind == "index"
+            and parent in draft.before
+            and parent not in draft.dropped
+            and not detached(draft, relation_of(fact) or "")
+        ):
+            draft.refuse(
+                (fact.kind, fact.identity), f"it is attached to index {parent[1]}, which stays, and cannot go alone"
+            )
+        if _drop(fact, draft.after) is None:
+            draft.refuse((fact.kind, fact.identity), "there is no statement here that drops it")
+    alone = _only_plain_indexes(draft)
+    alone_dropped = {(fact.kind, fact.identity) for fact in nodes}
+    parts: dict[str, list[Fact]] = {}
+    for key, fact in dropped.items():
+        if key not in alone_dropped and (relation := relation_of(fact)):
+            parts.setdefault(relation, []).append(fact)
+        if key not in alone_dropped and (column := _owner_of_sequence(fact)):
+            # It goes with its column, or with the table of that: what else draws from it goes before.
+            parts.setdefault(column, []).append(fact)
+            parts.setdefault(owner_of(column), []).append(fact)
+
+    def parts_of(fact: Fact) -> tuple[Fact, ...]:
+        return tuple(parts.get(fact.identity, ())) if fact.kind in (*RELATIONS, "column") else ()
+
+    needs = draft.needs_after.of
+    if need_each_other(nodes, needs, parts_of):
+        for relation, of_relation in parts.items():
+            apart = [
+                part
+                for part in of_relation
+                if rank_kind(part) in _CIRCULAR
+                and part.properties.get("inherited") != "only"
+                and not _is_clone(part, draft)
+            ]
+            nodes += apart
+            parts[relation] = [part for part in of_relation if part not in apart]
+    for fact in _heirs_later(list(reversed(needed_first(nodes, needs, parts_of))), draft):
+        statement = _drop(fact, draft.after)
+        if statement is None:
+            continue
+        draft.subject = (fact.kind, fact.identity)
+        if alone:
+            draft.add(Phase.CONCURRENTLY, statement.replace("drop index", "drop index concurrently", 1))
+            continue
+        # No transaction takes the drop of a subscription.
+        draft.add(Phase.CONCURRENTLY if fact.kind == "subscription" else Phase.DROP, statement)
+        if (fact.kind, fact.identity) in draft.gone and fact.kind in ("table", "column"):
+            draft.losses.add(Loss(fact.kind, fact.identity))
+    draft.subject = None
+
+
+def _heirs_later(ordered: list[Fact], draft: Draft) -> list[Fact]:
+    """The same, with a column that a table has of its own as well as from its parent behind the parent's, which holds it."""
+    waiting: dict[Key, list[Fact]] = {}
+    places = {(fact.kind, fact.identity): number for number, fact in enumerate(ordered)}
+    found: list[Fact] = []
+    for number, fact in enumerate(ordered):
+        table = draft.after.get(("table", owner_of(fact.identity))) if fact.kind == "column" else None
+        parents = _stays_with(draft, table) if table and fact.properties.get("inherited") else ()
+        keys = [("column", f"{parent}.{own_name(fact.identity)}") for parent in parents]
+        later = [key for key in keys if places.get(key, -1) > number]
+        if later:
+            waiting.setdefault(max(later, key=lambda key: places[key]), []).append(fact)
+            continue
+        found.append(fact)
+        freed = waiting.pop((fact.kind, fact.identity), [])
+        while freed:
+            one = freed.pop(0)
+            found.append(one)
+            freed += waiting.pop((one.kind, one.identity), [])
+    return found
+
+
+def _drop(fact: Fact, facts: ByKey) -> str | None:
+    kind, identity = fact.kind, fact.identity
+    if kind in _PLAIN:
+        return f"drop {kind} {identity}"
+    if kind == "index":
+        return f"drop index {identity}"
+    if kind == "type" and fact.properties.get("input"):
+        # It and the functions that read and write it need each other: the one case in which something is taken along.
+        return f"drop type {identity} cascade"
+    if kind == "type":
+        return f"drop {'domain' if 'domain over' in fact.properties else 'type'} {identity}"
+    if kind in ("policy", "trigger", "rule"):
+        return f"drop {kind} {own_name(identity)} on {owner_of(identity)}"
+    if kind == "column":
+        return f"alter table {owner_of(identity)} drop column {own_name(identity)}"
+    if kind == "constraint":
+        table = "domain" if ("type", owner_of(identity)) in facts else "table"
+        return f"alter {table} {owner_of(identity)} drop constraint {own_name(identity)}"
+    if kind == "cast":
+        return f"drop cast ({identity})"
+    if kind in ("operator class", "operator family"):
+        return f"drop {kind} {identity}"
+    if kind == "subscription":
+        return f"drop subscription {identity}" if "slot" not in fact.properties else None
+    if kind == "user mapping":
+        user, server = of_user_mapping(identity)
+        return f"drop user mapping for {user if user == 'public' else identifier(user)} server {server}"
+    return None
+
+
+def _goes_with_another(fact: Fact, draft: Draft) -> bool:
+    """Whether the server removes it together with something that is dropped anyway."""
+    if fact.kind in _PARTS:
+        relation = relation_of(fact)
+        if relation and (draft.is_dropped_relation(relation) or ("type", relation) in draft.dropped):
+            return True
+    properties = fact.properties
+    key = (fact.kind, fact.identity)
+    if fact.kind == "column" and _is_of_type(owner_of(fact.identity), draft):
+        # A typed table's columns are the attributes of its type.
+        return True
+    if fact.kind in ("column", "constraint") and properties.get("inherited") == "only":
+        table = draft.after.get(("table", owner_of(fact.identity)))
+        staying = _stays_with(draft, table) if table else []
+        if any((fact.kind, f"{parent}.{own_name(fact.identity)}") in draft.after for parent in staying):
+            return True
+        # What a table got from its parent, with it or since, stays when it leaves the parent again.
+        return not (_leaves_parent(draft, owner_of(fact.identity)) and key in draft.gone)
+    if fact.kind in ("function", "procedure") and _belongs_to_base_type(fact, draft):
+        return True
+    if fact.kind == "column" and draft.relation_kind(owner_of(fact.identity), draft.after) in (
+        "view",
+        "materialized view",
+    ):
+        return True
+    if fact.kind == "index":
+        if "attached to" in properties and detached(draft, relation or "") and key in draft.gone:
+            return bool(backing_constraint(fact, draft.after))
+        return bool(backing_constraint(fact, draft.after)) or ("index", properties.get("attached to")) in draft.dropped
+    if fact.kind == "trigger":
+        return _is_clone(fact, draft)
+    if fact.kind == "sequence":
+        owner = _owner_of_sequence(fact)
+        if not owner:
+            return False
+        identity_ends = str(properties["owned by"]).endswith(" (identity)")
+        gone = ("column", owner) in draft.dropped or draft.is_dropped_relation(owner_of(owner))
+        return gone or identity_ends
+    return False
+
+
+def _owner_of_sequence(fact: Fact) -> str:
+    """The column that a sequence belongs to; empty of anything else."""
+    return str(fact.properties.get("owned by", "")).removesuffix(" (identity)") if fact.kind == "sequence" else ""
+
+
+def _is_of_type(table: str, draft: Draft) -> bool:
+    """Whether that table is made of the same type before and after."""
+    was, now = (facts.get(("table", table)) for facts in (draft.before, draft.after))
+    return bool(
+        was and now and was.properties.get("of type") and was.properties["of type"] == now.properties.get("of type")
+    )
+
+
+def _belongs_to_base_type(function: Fact, draft: Draft) -> bool:
+    """Whether it reads or writes a base type that is dropped: each needs the other, and they go together."""
+    name = function.identity.split("(", 1)[0]
+    types = (draft.after[key].properties for key in draft.dropped if key[0] == "type")
+    return any(name in (each.get("input"), each.get("output"), each.get("receive"), each.get("send")) for each in types)
+
+
+def backing_constraint(index: Fact, facts: ByKey) -> Key | None:
+    """The primary key, unique or exclusion constraint that an index belongs to."""
+    relation = relation_of(index)
+    if relation is None:
+        return None
+    key = ("constraint", f"{relation}.{own_name(index.identity)}")
+    found = facts.get(key)
+    if found is None or not str(found.properties["definition"]).startswith(("PRIMARY KEY", "UNIQUE", "EXCLUDE")):
+        return None
+    return key
+
+
+def detached(draft: Draft, relation: str) -> bool:
+    """Whether the rollback takes that partition away from its parent."""
+    key = ("table", relation)
+    if key not in draft.before or key not in draft.after:
+        return False
+    old, new = draft.before[key].properties, draft.after[key].properties
+    return "partition bound" in new and old.get("partition bound") != new["partition bound"]
+
+
+def _leaves_parent(draft: Draft, relation: str) -> bool:
+    """Whether the rollback takes that table away from one that it inherits from, as a partition or not."""
+    old, new = draft.before.get(("table", relation)), draft.after.get(("table", relation))
+    if old is None or new is None:
+        return False
+    return detached(draft, relation) or bool(
+        {*new.properties.get("inherits", ())} - {*old.properties.get("inherits", ())}
+    )
+
+
+def _stays_with(draft: Draft, table: Fact) -> list[str]:
+    """The parents that the rollback leaves a table with."""
+    old = draft.before.get(("table", table.identity))
+    parents = [str(each) for each in table.properties.get("inherits", ())]
+    if detached(draft, table.identity):
+        return []
+    return parents if old is None else [each for each in parents if each in old.properties.get("inherits", ())]
+
+
+def attached(draft: Draft, relation: str) -> bool:
+    """Whether the rollback gives that partition back to its parent."""
+    key = ("table", relation)
+    if key not in draft.before or key not in draft.after:
+        return False
+    old, new = draft.before[key].properties, draft.after[key].properties
+    return "partition bound" in old and old["partition bound"] != new.get("partition bound")
+
+
+def rejoins(draft: Draft, relation: str) -> bool:
+    """Whether the rollback makes that table a partition, or an heir, of a parent that it is none of now."""
+    old, new = draft.before.get(("table", relation)), draft.after.get(("table", relation))
+    if old is None or new is None:
+        return False
+    return attached(draft, relation) or not {*old.properties.get("inherits", ())} <= {
+        *new.properties.get("inherits", ())
+    }
+
+
+def comes_before_joining(key: Key, draft: Draft) -> bool:
+    """Whether that part of a table has to be there when it joins its parent, which asks for it or would make one of another name."""
+    fact = draft.before.get(key)
+    if fact is None or not rejoins(draft, relation_of(fact) or ""):
+        return False
+    if key[0] == "constraint":
+        return fact.properties.get("inherited") == "only"
+    return key[0] == "index" and "attached to" in fact.properties
+
+
+def _is_clone(trigger: Fact, draft: Draft) -> bool:
+    """Whether a partition has the trigger from its parent, which loses it in the same rollback."""
+    if (trigger.kind, trigger.identity) in draft.needs_after.clones:
+        return True
+    table = draft.after.get(("table", owner_of(trigger.identity))) if trigger.kind == "trigger" else None
+    if table is None or "partition bound" not in table.properties:
+        return False
+    parents = table.properties.get("inherits", [])
+    return any(("trigger", f"{parent}.{own_name(trigger.identity)}") in draft.dropped for parent in parents)
+
+
+def _only_plain_indexes(draft: Draft) -> bool:
+    """Whether nothing but indexes has to go: then each goes without making anybody wait."""
+    if draft.changed or draft.made or not draft.gone:
+        return False
+    for key in draft.gone:
+        if key[0] == "comment":
+            continue
+        fact = draft.after[key]
+        if key[0] != "index" or "attached to" in fact.properties or backing_constraint(fact, draft.after):
+            return False
+        table = draft.after.get(("table", relation_of(fact) or ""))
+        if table is None or "partition key" in table.properties:
+            return False
+    return True

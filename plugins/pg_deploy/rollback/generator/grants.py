@@ -1,0 +1,274 @@
+"""Rights: grants on objects, and default privileges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from pg_deploy.catalog.identities import of_default_grant, of_grant
+from pg_deploy.catalog.names import HERE, in_this_database, own_name, owner_of, role, schema_of
+from pg_deploy.catalog.reader import Fact
+from pg_deploy.rollback.generator.draft import RELATIONS, ByKey, Draft, Key, Phase
+
+Rights = dict[str, bool]
+"""Privileges, and whether each may be handed on."""
+
+_TYPES = (
+    "materialized view", "foreign table", "foreign data wrapper", "table", "view", "sequence", "column", "function",
+    "procedure", "aggregate", "type", "schema", "language", "server", "tablespace", "parameter",
+)  # fmt: skip
+_WORDS = {
+    "view": "table",
+    "materialized view": "table",
+    "foreign table": "table",
+    "aggregate": "function",
+    "server": "foreign server",
+}
+_ALL: dict[str, tuple[str, ...]] = {
+    "table": ("DELETE", "INSERT", "MAINTAIN", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE"),
+    "sequence": ("SELECT", "UPDATE", "USAGE"),
+    "function": ("EXECUTE",),
+    "procedure": ("EXECUTE",),
+    "type": ("USAGE",),
+    "schema": ("CREATE", "USAGE"),
+}
+_SINCE = {"MAINTAIN": 170000}
+_OWN = {"functions": {"EXECUTE": False}, "types": {"USAGE": False}}
+_MADE_BY_DEFAULT = {
+    "table": "tables", "view": "tables", "materialized view": "tables", "foreign table": "tables",
+    "sequence": "sequences", "function": "functions", "procedure": "functions", "aggregate": "functions", "type": "types",
+    "schema": "schemas",
+}  # fmt: skip
+
+
+def add_grants(draft: Draft) -> None:
+    """Rights as they were: on what is made again in full, elsewhere the difference only."""
+    before, after = _by_object(draft.before), _follow_owners(draft)
+    revoked: dict[tuple[str, tuple[str, str]], list[tuple[list[str], bool]]] = {}
+    extension_goes = any(key[0] == "extension" for key in draft.gone)
+    for target in sorted(before.keys() | after.keys(), key=lambda each: (each[0] == "column", each)):
+        kind, name = target
+        if _goes(draft, kind, name):
+            continue
+        if extension_goes and target not in before and (kind, name) not in draft.after:
+            # What belongs to an extension is no fact of its own, and goes with it.
+            continue
+        made = _is_made(draft, kind, name)
+        old, new = before.get(target, {}), {} if made else after.get(target, {})
+        owner = _owner(draft, kind, name)
+        if made and kind != "column":
+            _add_reset(draft, kind, name, owner, old)
+            old = {holder: rights for holder, rights in old.items() if holder[0] != owner}
+        for holder in sorted(old.keys() | new.keys()):
+            was, now = old.get(holder, {}), new.get(holder, {})
+            if kind == "column":
+                now = _left(now, revoked.get((owner_of(name), holder), ()))
+            elif kind in RELATIONS:
+                revoked[name, holder] = _revoked(was, now)
+            _add_difference(draft, kind, name, owner, holder, was, now)
+
+
+def add_default_grants(draft: Draft, keys: set[Key]) -> None:
+    """Default privileges as they were."""
+    for key in sorted(keys):
+        found = of_default_grant(key[1])
+        if found is None:
+            draft.refuse(key, "its name is not understood")
+            continue
+        old, new = (_default_rights(draft, facts.get(key), found) for facts in (draft.before, draft.after))
+        if found["schema"] and ("schema", found["schema"]) not in draft.before:
+            # It goes with its schema.
+            continue
+        within = f" in schema {found['schema']}" if found["schema"] else ""
+        start = f"alter default privileges for role {role(str(found['maker']))}{within}"
+        for grantee in sorted(old.keys() | new.keys()):
+            was, now = old.get(grantee, {}), new.get(grantee, {})
+            for verb, names, option in _steps(was, now):
+                if verb == "grant":
+                    tail = " with grant option" if option else ""
+                    draft.add(Phase.RIGHTS, f"{start} grant {names} on {found['what']} to {role(grantee)}{tail}")
+                else:
+                    handed = "grant option for " if option else ""
+                    draft.add(Phase.RIGHTS, f"{start} revoke {handed}{names} on {found['what']} from {role(grantee)}")
+
+
+def parse_grant(identity: str) -> tuple[str, str, str]:
+    """Type, name and grantee of a grant's identity; "this" and "database" for the database itself."""
+    head, grantee = of_grant(identity)
+    if head == "this database":
+        return "this", "database", grantee
+    kind = next((each for each in _TYPES if head.startswith(each + " ")), "")
+    return kind, head[len(kind) + 1 :], grantee
+
+
+def _by_object(facts: ByKey) -> dict[tuple[str, str], dict[tuple[str, str], Rights]]:
+    found: dict[tuple[str, str], dict[tuple[str, str], Rights]] = {}
+    for key, fact in facts.items():
+        if key[0] == "grant":
+            kind, name, grantee = parse_grant(key[1])
+            for grantor, privileges in fact.properties.items():
+                rights = found.setdefault((kind, name), {})
+                rights[grantee, grantor.removeprefix("by ")] = _rights(privileges)
+    return found
+
+
+def _follow_owners(draft: Draft) -> dict[tuple[str, str], dict[tuple[str, str], Rights]]:
+    """The rights that are, as they will be once each object has its old owner again: ALTER … OWNER hands them over."""
+    found = _by_object(draft.after)
+    for (kind, name), rights in found.items():
+        old, new = _owner_in(draft.before, kind, name), _owner_in(draft.after, kind, name)
+        if old and new and old != new:
+            handed: dict[tuple[str, str], Rights] = {}
+            for (grantee, grantor), held in rights.items():
+                holder = (old if grantee == new else grantee, old if grantor == new else grantor)
+                handed[holder] = {**handed.get(holder, {}), **held}
+            found[kind, name] = handed
+    return found
+
+
+def _rights(privileges: str) -> Rights:
+    return {
+        each.removesuffix(" with grant option"): each.endswith(" with grant option") for each in privileges.split(", ")
+    }
+
+
+def _goes(draft: Draft, kind: str, name: str) -> bool:
+    """Whether the object is not there once the rollback has ended, or not for us to touch."""
+    if kind == "column":
+        table = owner_of(name)
+        relation = draft.relation_kind(table, draft.before)
+        return (
+            ("column", name) not in draft.before
+            or relation is None
+            or (relation, table) in draft.missing - _remade(draft)
+            # Nobody brings it back: its table goes next, with what an older migration of the same set made.
+            or (
+                not any(("column", name) in there for there in (draft.after, draft.missing, draft.replaced))
+                and not draft.is_made_relation(table)
+            )
+        )
+    if kind == "type" and ("type", name) not in draft.before:
+        return draft.relation_kind(name, draft.before) is None
+    if (kind, name) in draft.before and (kind, name) not in draft.after:
+        # Nobody brings it back: what an older migration of the same set made goes next.
+        return not _is_made(draft, kind, name)
+    return (kind, name) in draft.after and (kind, name) not in draft.before
+
+
+def _remade(draft: Draft) -> set[Key]:
+    return {key for key in draft.missing if key[0] in ("view", "materialized view")}
+
+
+def _is_made(draft: Draft, kind: str, name: str) -> bool:
+    if kind == "column" and draft.is_made_relation(owner_of(name)):
+        return True
+    return (kind, name) in draft.made
+
+
+def _owner(draft: Draft, kind: str, name: str) -> str:
+    return _owner_in(draft.before, kind, name) or _owner_in(draft.after, kind, name)
+
+
+def _owner_in(facts: ByKey, kind: str, name: str) -> str:
+    if kind == "this":
+        fact = facts.get(("database", "this database"))
+    elif kind == "column":
+        fact = next((facts[each, owner_of(name)] for each in RELATIONS if (each, owner_of(name)) in facts), None)
+    else:
+        fact = facts.get((kind, name))
+    return str(fact.properties.get("owner", "")) if fact else ""
+
+
+def _add_reset(draft: Draft, kind: str, name: str, owner: str, wanted: Mapping[tuple[str, str], Rights]) -> None:
+    """Take away what default privileges gave to a new object, and from its owner what the owner did not have."""
+    given = {"public", *_default_grantees(draft, kind, name)} - {owner}
+    draft.add(Phase.RIGHTS, f"revoke all on {_on(kind, name)} from {', '.join(map(role, sorted(given)))}")
+    own = wanted.get((owner, owner), {})
+    missing = [right for right in _all_rights(draft, _WORDS.get(kind, kind)) if right not in own]
+    if missing:
+        draft.add(Phase.RIGHTS, f"revoke {', '.join(missing).lower()} on {_on(kind, name)} from {role(owner)}")
+
+
+def _default_grantees(draft: Draft, kind: str, name: str) -> Iterator[str]:
+    what = _MADE_BY_DEFAULT.get(kind)
+    for facts in (draft.before, draft.after):
+        for key, fact in facts.items():
+            found = of_default_grant(key[1]) if key[0] == "default grant" else None
+            if found and found["what"] == what and found["schema"] in (None, schema_of(name)):
+                yield from (each.removeprefix("to ") for each in fact.properties if each.startswith("to "))
+
+
+def _add_difference(
+    draft: Draft, kind: str, name: str, owner: str, holder: tuple[str, str], old: Rights, new: Rights
+) -> None:
+    grantee, grantor = holder
+    statements = []
+    for verb, names, option in _steps(old, new):
+        listed = names if kind != "column" else ", ".join(f"{n} ({own_name(name)})" for n in names.split(", "))
+        if verb == "grant":
+            tail = " with grant option" if option else ""
+            statements.append(f"grant {listed} on {_on(kind, name)} to {role(grantee)}{tail}")
+        else:
+            handed = "grant option for " if option else ""
+            statements.append(f"revoke {handed}{listed} on {_on(kind, name)} from {role(grantee)}")
+    if not statements:
+        return
+    if kind == "this":
+        statements = [in_this_database(each) for each in statements]
+    if owner and grantor != owner:
+        # The server records the owner as the grantor, unless another holder of the right grants.
+        statements = [f"set local role {role(grantor)}", *statements, "reset role"]
+    draft.add(Phase.RIGHTS, *statements)
+
+
+def _steps(old: Rights, new: Rights) -> Iterator[tuple[str, str, bool]]:
+    """Revokes, then grants, that lead from `new` to `old`: verb, privileges, whether about the grant option."""
+    yield from _named("revoke", [p for p in new if p not in old], False)
+    yield from _named("revoke", [p for p in new if new[p] and p in old and not old[p]], True)
+    yield from _named("grant", [p for p in old if not old[p] and p not in new], False)
+    yield from _named("grant", [p for p in old if old[p] and not new.get(p)], True)
+
+
+def _revoked(old: Rights, new: Rights) -> list[tuple[list[str], bool]]:
+    return [(names.upper().split(", "), option) for verb, names, option in _steps(old, new) if verb == "revoke"]
+
+
+def _left(rights: Rights, revoked: Iterable[tuple[list[str], bool]]) -> Rights:
+    """What is left of a column's rights: what is revoked on a table is revoked on its columns, too."""
+    left = dict(rights)
+    for names, option in revoked:
+        for name in filter(left.__contains__, names):
+            if option:
+                left[name] = False
+            else:
+                del left[name]
+    return left
+
+
+def _named(verb: str, privileges: list[str], option: bool) -> Iterator[tuple[str, str, bool]]:
+    if privileges:
+        yield verb, ", ".join(sorted(privileges)).lower(), option
+
+
+def _on(kind: str, name: str) -> str:
+    if kind == "this":
+        return f"database {HERE}"
+    if kind == "column":
+        return f"table {owner_of(name)}"
+    return f"{_WORDS.get(kind, kind)} {name}"
+
+
+def _all_rights(draft: Draft, word: str) -> tuple[str, ...]:
+    """Every right on that kind of object on this server."""
+    return tuple(right for right in _ALL.get(word, ()) if draft.server_version >= _SINCE.get(right, 0))
+
+
+def _default_rights(draft: Draft, fact: Fact | None, found: Mapping[str, str | None]) -> dict[str, Rights]:
+    if fact is not None:
+        return {name.removeprefix("to "): _rights(held) for name, held in fact.properties.items() if name != "present"}
+    if found["schema"]:
+        return {}
+    what = str(found["what"])
+    # Without an entry the built-in defaults hold; none of ours needs the owner's.
+    public = {"public": dict(_OWN[what])} if what in _OWN else {}
+    own = {name: False for name in _all_rights(draft, what.removesuffix("s"))}
+    return {str(found["maker"]): own, **public}

@@ -1,0 +1,108 @@
+"""Rows that a migration inserted by their values, taken back by their key: as `insert into storage.buckets … values …` makes a bucket."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pg_deploy.catalog.names import identifier, owner_of
+from pg_deploy.parsing.tree import Fields, fields, items, list_items, opened, text
+from pg_deploy.rollback.generator.draft import Draft
+
+_MOST = 100
+_KEY = re.compile(r"PRIMARY KEY \((?P<columns>[^()]*)\)")
+# Types whose values are equal where their texts are.
+_COMPARED = re.compile(
+    r"(?:text|character varying(?:\(\d+\))?|smallint|integer|bigint|boolean|uuid|date|numeric(?:\(\d+(?:,\d+)?\))?)"
+)
+_INTEGERS = ("smallint", "integer", "bigint")
+_TAKES_ALONG = re.compile(r"ON DELETE (?:CASCADE|SET NULL|SET DEFAULT)")
+
+
+def deletes_of(table: str, stmt: Fields, draft: Draft) -> tuple[str, ...]:
+    """A delete for each row of an `insert … values`, which takes it only as it was written; none where not all can be told so.
+
+    Nothing else may go along: no cascade of a foreign key, no trigger, no row that was found there. That each was really inserted
+    is for the caller to look at: `on conflict do nothing` inserts none where one is.
+    """
+    rows = rows_of(stmt)
+    columns = [identifier(text(fields(each.get("ResTarget")).get("name"))) for each in items(stmt.get("cols"))]
+    action = fields(stmt.get("onConflictClause")).get("action", "ONCONFLICT_NOTHING")
+    keys = _primary_key(table, draft)
+    if not rows or len(rows) > _MOST or stmt.get("withClause") or action != "ONCONFLICT_NOTHING":
+        return ()
+    if not keys or not set(keys) <= set(columns) or _has_followers(table, draft):
+        return ()
+    found = [_delete(table, keys, columns, row, draft) for row in rows]
+    return tuple(reversed([each for each in found if each])) if all(found) else ()
+
+
+def rows_of(stmt: Fields) -> list[list[Fields]]:
+    """The values of each row of an `insert … values`; none of any other."""
+    select = fields(fields(stmt.get("selectStmt")).get("SelectStmt"))
+    return [items(list_items(row)) for row in items(select.get("valuesLists"))]
+
+
+def _delete(table: str, keys: Sequence[str], columns: Sequence[str], row: Sequence[Fields], draft: Draft) -> str:
+    if len(row) != len(columns):
+        return ""
+    conditions = []
+    for column, node in zip(columns, row, strict=True):
+        value = _literal(node)
+        compared = _COMPARED.fullmatch(_type(table, column, draft)) is not None
+        if column in keys and (value is None or not compared):
+            return ""
+        if value is not None and compared:
+            conditions.append(f"{column} = {value}")
+    # Of identifiers and literals that were quoted here or by the server.
+    return " ".join(("delete from", table, "where", " and ".join(conditions)))
+
+
+def _type(table: str, column: str, draft: Draft) -> str:
+    """The column's type, where its values are compared alike on both sides."""
+    key = ("column", f"{table}.{column}")
+    was, now = draft.before.get(key), draft.after.get(key)
+    types = [str(each.properties.get("type", "")) for each in (was, now) if each is not None]
+    alike = len(types) == 2 and (types[0] == types[1] or all(each in _INTEGERS for each in types))
+    return types[0] if alike else ""
+
+
+def _literal(node: Fields) -> str | None:
+    """A constant as a text that takes the type of what it is compared with; None for anything else, and for null."""
+    kind, content = opened(node)
+    if kind == "TypeCast":
+        kind, content = opened(content.get("arg"))
+    if kind != "A_Const" or content.get("isnull"):
+        return None
+    if "sval" in content:
+        value = text(fields(content["sval"]).get("sval"))
+    elif "ival" in content:
+        value = str(fields(content["ival"]).get("ival", 0))
+    elif "fval" in content:
+        value = text(fields(content["fval"]).get("fval"))
+    elif "boolval" in content:
+        value = "true" if fields(content["boolval"]).get("boolval") else "false"
+    else:
+        return None
+    # standard_conforming_strings may be off in a session of theirs: a backslash is written so that it does not matter.
+    return f"'{value.replace(chr(39), chr(39) * 2)}'" if "\\" not in value else None
+
+
+def _primary_key(table: str, draft: Draft) -> tuple[str, ...]:
+    for key, fact in draft.before.items():
+        if key[0] == "constraint" and owner_of(key[1]) == table and key in draft.after:
+            found = _KEY.match(str(fact.properties.get("definition", "")))
+            if found:
+                return tuple(each.strip() for each in found["columns"].split(","))
+    return ()
+
+
+def _has_followers(table: str, draft: Draft) -> bool:
+    """Whether a delete there may change rows elsewhere."""
+    for key, fact in draft.after.items():
+        definition = str(fact.properties.get("definition", ""))
+        refers = key[0] == "constraint" and f"REFERENCES {table}(" in definition
+        is_fired = key[0] in ("trigger", "rule") and owner_of(key[1]) == table
+        if (refers and _TAKES_ALONG.search(definition)) or (is_fired and "DELETE" in definition):
+            return True
+    return False

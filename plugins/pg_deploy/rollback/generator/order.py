@@ -1,0 +1,209 @@
+"""What depends on what, read from the definitions: they are deparsed with an empty search_path, so every name in them is qualified.
+
+A name found in a text may be more than a true dependency (a column called like a type); it is never less. A body in quotes
+makes no dependency, neither here nor in the server.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+
+from pg_deploy.catalog.identities import unquoted
+from pg_deploy.catalog.names import own_name, owner_of, schema_of
+from pg_deploy.catalog.reader import Fact
+from pg_deploy.rollback.generator.draft import ON_RELATION, RELATIONS, ByKey, Key, strings_of
+
+_BODY = re.compile(r"\nAS (\$\w*\$).*\1\s*\Z|\nAS '.*'\s*\Z", re.DOTALL)
+_NAME = r'(?:"(?:[^"]|"")+"|[^\s".]+)'
+_INDEX_ON = re.compile(rf" ON (?:ONLY )?({_NAME}(?:\.{_NAME})?) USING ")
+_TOKEN = re.compile(r"[\w$]+(?:\.[\w$]+)*")
+_ROUTINES = ("function", "procedure", "aggregate")
+_RANKS = (
+    ("schema",),
+    ("extension",),
+    ("collation", "language", "foreign data wrapper"),
+    ("type", "server"),
+    ("sequence",),
+    _ROUTINES,
+    ("operator", "cast"),
+    ("table", "foreign table"),
+    ("column",),
+    ("index",),
+    ("constraint",),
+    ("foreign key",),
+    ("view",),
+    ("materialized view",),
+    ("statistics", "publication"),
+    ("trigger", "rule", "policy"),
+    ("event trigger", "user mapping"),
+)
+PartsOf = Callable[[Fact], tuple[Fact, ...]]
+"""The parts of a relation that are dropped with it: what they need, it needs."""
+_RANK = {kind: number for number, kinds in enumerate(_RANKS) for kind in kinds}
+
+
+@lru_cache(maxsize=20_000)
+def relation_of(fact: Fact) -> str | None:
+    """The relation that an index, column, constraint, policy, trigger or rule is a part of."""
+    if fact.kind in ON_RELATION:
+        return owner_of(fact.identity)
+    if fact.kind == "index":
+        found = _INDEX_ON.search(str(fact.properties["definition"]))
+        return found[1] if found else None
+    return None
+
+
+@lru_cache(maxsize=20_000)
+def dependency_text(fact: Fact) -> str:
+    """All of a definition that can make a dependency, with the name of what it is a part of."""
+    own = "\n".join(strings_of(dict(fact.properties)))
+    if fact.kind in ("function", "procedure"):
+        own = _BODY.sub("", str(fact.properties["definition"]))
+    relation = relation_of(fact)
+    return f"{relation}\n{own}" if relation else own
+
+
+def mentions(text: str, key: Key) -> bool:
+    """Whether `text` names that object."""
+    kind, identity = key
+    if kind in (*RELATIONS, "sequence", "type", "collation", "index"):
+        return _word(identity).search(text) is not None
+    if kind in _ROUTINES:
+        return _word(identity.split("(", 1)[0]).search(text) is not None
+    if kind == "column":
+        found = _word(owner_of(identity)).search(text) is not None
+        return found and re.search(rf"(?<![\w\"$]){re.escape(own_name(identity))}(?![\w\"$])", text) is not None
+    if kind == "schema":
+        return re.search(rf"(?<![\w.\"$]){re.escape(identity)}\.", text) is not None
+    if kind == "server":
+        return _word(unquoted(identity)).search(text) is not None
+    return False
+
+
+def depends_on(fact: Fact, other: Fact) -> bool:
+    """Whether `fact` may need `other`."""
+    if fact.kind == other.kind and fact.identity == other.identity:
+        return False
+    if other.kind == "schema":
+        named = fact.kind not in ("extension", "schema", "event trigger", "comment", "grant")
+        return named and unquoted(schema_of(fact.identity)) == unquoted(other.identity)
+    if rank_kind(fact) == "foreign key" and other.kind in ("constraint", "index"):
+        return rank_kind(other) != "foreign key" and mentions(
+            str(fact.properties["definition"]), ("table", relation_of(other) or "")
+        )
+    return mentions(dependency_text(fact), (other.kind, other.identity))
+
+
+def rank_kind(fact: Fact) -> str:
+    """The kind for ordering: a foreign key comes after the other constraints."""
+    if fact.kind == "constraint" and str(fact.properties.get("definition", "")).startswith("FOREIGN KEY"):
+        return "foreign key"
+    return fact.kind
+
+
+def needed_first(
+    facts: Iterable[Fact], needs: Mapping[Key, AbstractSet[Key]], parts_of: PartsOf | None = None
+) -> list[Fact]:
+    """`facts` so that each comes after those that it needs; where they need each other, by kind."""
+    return _sorted(facts, needs, parts_of)[0]
+
+
+def need_each_other(
+    facts: Iterable[Fact], needs: Mapping[Key, AbstractSet[Key]], parts_of: PartsOf | None = None
+) -> bool:
+    """Whether there is a circle among `facts`, so that none of it can come first."""
+    return _sorted(facts, needs, parts_of)[1]
+
+
+def _sorted(
+    facts: Iterable[Fact], needs: Mapping[Key, AbstractSet[Key]], parts_of: PartsOf | None
+) -> tuple[list[Fact], bool]:
+    waiting = sorted(facts, key=lambda fact: (_RANK.get(rank_kind(fact), 3), fact.kind, fact.identity))
+    of_key: dict[Key, set[int]] = {}
+    whole = [(fact, *(parts_of(fact) if parts_of else ())) for fact in waiting]
+    for number, group in enumerate(whole):
+        for part in group:
+            of_key.setdefault((part.kind, part.identity), set()).add(number)
+    first: list[set[int]] = [
+        {
+            other
+            for part in group
+            for key in needs.get((part.kind, part.identity), ())
+            for other in of_key.get(key, ())
+            if other != number
+        }
+        for number, group in enumerate(whole)
+    ]
+    later: dict[int, set[int]] = {}
+    for number, others in enumerate(first):
+        for other in others:
+            later.setdefault(other, set()).add(number)
+    waits = [len(others) for others in first]
+    ready = [number for number, count in enumerate(waits) if count == 0]
+    left = set(range(len(waiting)))
+    ordered: list[Fact] = []
+    circle = False
+    heapq.heapify(ready)
+    while left:
+        circle = circle or not ready
+        number = heapq.heappop(ready) if ready else min(left)
+        if number not in left:
+            continue
+        left.remove(number)
+        ordered.append(waiting[number])
+        for other in later.get(number, ()):
+            waits[other] -= 1
+            if waits[other] == 0:
+                heapq.heappush(ready, other)
+    return ordered, circle
+
+
+def dependents(facts: ByKey, keys: Iterable[Key]) -> set[Key]:
+    """The objects in `facts` that name one of `keys`."""
+    return {one for one, _, _ in text_edges(facts, keys)}
+
+
+def text_edges(facts: ByKey, keys: Iterable[Key]) -> Iterator[tuple[Key, Key, str]]:
+    """Who names one of `keys` in its definition, and which."""
+    by_name: dict[str, set[Fact]] = {}
+    odd: set[Fact] = set()
+    for key in keys:
+        if key not in facts:
+            continue
+        for name in _names_of(facts[key]):
+            if '"' in name:
+                odd.add(facts[key])
+            else:
+                by_name.setdefault(name, set()).add(facts[key])
+    for key, fact in facts.items():
+        # Reading each text for each name would take minutes on a large schema.
+        likely = {other for name in _tokens(fact) & by_name.keys() for other in by_name[name]}
+        for other in likely | odd:
+            if other is not fact and depends_on(fact, other):
+                yield key, (other.kind, other.identity), "n"
+
+
+def _names_of(fact: Fact) -> set[str]:
+    """What a text that mentions the object must hold."""
+    if fact.kind == "server":
+        return {unquoted(fact.identity)}
+    names = {owner_of(fact.identity) if fact.kind == "column" else fact.identity.split("(", 1)[0]}
+    return names | {relation_of(fact) or ""} - {""}
+
+
+@lru_cache(maxsize=20_000)
+def _tokens(fact: Fact) -> frozenset[str]:
+    found = set()
+    for token in _TOKEN.findall(f"{fact.identity}\n{dependency_text(fact)}"):
+        pieces = token.split(".")
+        found |= {".".join(pieces[:end]) for end in range(1, len(pieces) + 1)}
+    return frozenset(found)
+
+
+@lru_cache(maxsize=4096)
+def _word(identity: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.\"$]){re.escape(identity)}(?![\w\"$])")

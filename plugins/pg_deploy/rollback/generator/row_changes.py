@@ -1,0 +1,277 @@
+"""What a migration did to rows, read from its text: the catalog shows nothing of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pg_deploy.catalog.identities import unquoted
+from pg_deploy.catalog.names import identifier, own_name, owner_of, parts, schema_of
+from pg_deploy.catalog.reader import Facts
+from pg_deploy.parsing.splitting import parse
+from pg_deploy.parsing.statements import Statement, split
+from pg_deploy.parsing.tree import Fields, fields, items, opened, text
+from pg_deploy.rollback.generator.draft import Draft, Key, Phase, Refusal
+from pg_deploy.rollback.generator.inserted_rows import deletes_of, rows_of
+
+_COUNTED_AS = {
+    "InsertStmt": frozenset({"inserted", "updated"}),
+    # To another partition a row goes by being deleted and inserted.
+    "UpdateStmt": frozenset({"updated", "deleted"}),
+    "DeleteStmt": frozenset({"deleted"}),
+    "MergeStmt": frozenset({"inserted", "updated", "deleted"}),
+}
+
+
+Wrote = Mapping[str, Mapping[str, int]]
+"""By table, as `schema.name`: how many rows were "inserted", "updated" and "deleted", those that are not zero."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """Which tables a text may name: those that were `there` before it, that are there `now`, and where their rows are counted."""
+
+    there: AbstractSet[Key] = frozenset()
+    now: AbstractSet[Key] = frozenset()
+    counted_at: Mapping[Key, frozenset[str]] = field(default_factory=dict)
+    """For a table that is the same before and after, without rules: where its rows are counted, itself, partitions and heirs."""
+
+    @cached_property
+    def counted(self) -> frozenset[str]:
+        """The tables of which each row that is written is counted: pg_cron's are left out, and a foreign partition has no counts."""
+        known = self.there | self.now
+        if any(kind == "foreign table" for kind, _ in known):
+            return frozenset()
+        return frozenset(name for kind, name in known if kind == "table" and schema_of(name) != "cron")
+
+
+def tables_named(before: Facts, after: Facts | None) -> Named:
+    """What a migration that led from `before` to `after` may name. Pure."""
+    if after is None:
+        return Named(before.by_key.keys())
+    was = before.objects.addresses if before.objects is not None else {}
+    now = after.objects.addresses if after.objects is not None else {}
+    both = [*before.facts, *after.facts]
+    ruled = {owner_of(fact.identity) for fact in both if fact.kind == "rule"}
+    heirs: dict[str, set[str]] = {}
+    for fact in both:
+        for parent in fact.properties.get("inherits") or () if fact.kind == "table" else ():
+            heirs.setdefault(str(parent), set()).add(fact.identity)
+    counted_at = {}
+    for key, address in was.items():
+        if key[0] == "table" and now.get(key) == address:
+            family = _family(key[1], heirs)
+            if not family & ruled:
+                counted_at[key] = frozenset(".".join(map(unquoted, parts(each))) for each in family)
+    return Named(before.by_key.keys(), after.by_key.keys(), counted_at)
+
+
+def _family(table: str, heirs: Mapping[str, AbstractSet[str]]) -> set[str]:
+    found, waiting = {table}, [table]
+    while waiting:
+        more = heirs.get(waiting.pop(), set()) - found
+        found |= more
+        waiting += more
+    return found
+
+
+NOTHING = Named()
+
+
+@dataclass(frozen=True)
+class RowChange:
+    """A statement of the migration that writes rows which no rollback of the catalog brings back."""
+
+    line: int
+    summary: str
+    table: str
+    statement: Fields = field(default_factory=dict, compare=False, repr=False)
+    """What it says, where it inserts."""
+    counted_as: frozenset[str] | None = None
+    """What the server counts where it changes a row, of "inserted", "updated", "deleted"; None: it counts nothing for sure."""
+    is_compared: bool = False
+    """Whether it writes values anew which only a comparison of all values can tell to be the same."""
+    counted_at: frozenset[str] | None = None
+    """The tables, as `schema.name`, where it is counted; None: it may be any."""
+
+    def did(self, wrote: Wrote) -> frozenset[str]:
+        """Which of those were counted in the transactions of the whole migration, where this statement may have done it."""
+        tables = wrote.keys() if self.counted_at is None else self.counted_at & wrote.keys()
+        return frozenset(verb for table in tables for verb in wrote[table]) & (self.counted_as or frozenset())
+
+    def changed_rows(self, wrote: Wrote | None) -> bool:
+        """Whether it may have changed a row."""
+        return wrote is None or self.counted_as is None or bool(self.did(wrote))
+
+
+def read_row_changes(sql: str, named: Named = NOTHING) -> tuple[RowChange, ...]:
+    """The statements that write rows of tables and columns which the migration did not make.
+
+    A bare name means the one table of that name that was there, where the file moves its search_path. Of a name that was
+    there before and is one of what was made, too, the text decides: it is the new one's from the statement on that made it.
+    """
+    found = _changes(split(sql, file="migration"), set(named.now - named.there), set(named.there), named)
+    return tuple(change for change in found if not change.is_compared)
+
+
+def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], named: Named) -> tuple[RowChange, ...]:
+    tables = {key[1] for key in (*there, *made) if key[0] == "table"}
+    new = _New(made, there)
+    found = []
+    for statement in statements:
+        (raw,) = parse(statement.brief, file="migration")
+        name, stmt = opened(raw.tree)
+        if not statement.writes_rows:
+            found += [
+                RowChange(statement.line, statement.summary, written, is_compared=True)
+                for written in _anew(name, stmt, new)
+            ]
+            new.read(name, stmt)
+            continue
+        if name == "TruncateStmt" and stmt.get("behavior") != "DROP_CASCADE":
+            emptied = [_name(fields(each.get("RangeVar"))) for each in items(stmt.get("relations"))]
+            left = [each for each in emptied if ("table", each) not in new]
+            found += [RowChange(statement.line, statement.summary, each) for each in left]
+            continue
+        target = fields(stmt.get("relation"))
+        table = _name(target)
+        alike = [each for each in tables if own_name(each) == identifier(text(target.get("relname")))]
+        if not text(target.get("schemaname")) and table not in tables and len(alike) == 1:
+            table = alike[0]
+        if ("table", table) in new:
+            continue
+        if name == "UpdateStmt":
+            columns = [text(fields(each.get("ResTarget")).get("name")) for each in items(stmt.get("targetList"))]
+            if columns and all(("column", f"{table}.{identifier(column)}") in new for column in columns):
+                continue
+        inserts = stmt if name == "InsertStmt" else {}
+        counted = None if stmt.get("withClause") or table not in named.counted else _COUNTED_AS.get(name)
+        at = named.counted_at.get(("table", table))
+        found.append(RowChange(statement.line, statement.summary, table, inserts, counted, counted_at=at))
+    return tuple(found)
+
+
+def _anew(kind: str, stmt: Fields, new: _New) -> Iterator[str]:
+    """The tables and types of which ALTER writes values anew, by an expression that is no cast, or drops them."""
+    if kind != "AlterTableStmt":
+        return
+    of = _name(stmt.get("relation"))
+    for command in (fields(each.get("AlterTableCmd")) for each in items(stmt.get("cmds"))):
+        column = ("column", f"{of}.{identifier(text(command.get('name')))}")
+        using, using_fields = opened(fields(fields(command.get("def")).get("ColumnDef")).get("raw_default"))
+        if using == "TypeCast":
+            using, using_fields = opened(using_fields.get("arg"))
+        if command.get("subtype") == "AT_AlterColumnType" and using not in ("", "ColumnRef"):
+            if ("table", of) not in new and column not in new:
+                yield of
+        elif command.get("subtype") == "AT_DropColumn" and stmt.get("objtype") == "OBJECT_TYPE":
+            yield of
+
+
+class _New:
+    """The tables and columns that a text made up to a point, by the names that they have there."""
+
+    def __init__(self, made: set[Key], there: set[Key]) -> None:
+        self.made, self.there = made, there
+        self.created: set[Key] = set()
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self.created or (key in self.made and key not in self.there)
+
+    def read(self, kind: str, stmt: Fields) -> None:
+        """Follow what a statement makes, and what it calls differently."""
+        if kind == "CreateStmt":
+            self._create(("table", _name(stmt.get("relation"))), bool(stmt.get("if_not_exists")))
+        elif kind == "CreateTableAsStmt":
+            self._create(("table", _name(fields(stmt.get("into")).get("rel"))), bool(stmt.get("if_not_exists")))
+        elif kind == "AlterTableStmt":
+            for command in (fields(each.get("AlterTableCmd")) for each in items(stmt.get("cmds"))):
+                if command.get("subtype") == "AT_AddColumn":
+                    column = text(fields(fields(command.get("def")).get("ColumnDef")).get("colname"))
+                    key = ("column", f"{_name(stmt.get('relation'))}.{identifier(column)}")
+                    self._create(key, bool(command.get("missing_ok")))
+        elif kind == "RenameStmt" and stmt.get("renameType") in ("OBJECT_TABLE", "OBJECT_COLUMN"):
+            table, called = _name(stmt.get("relation")), identifier(text(stmt.get("newname")))
+            if stmt["renameType"] == "OBJECT_TABLE":
+                self._call(table, f"{owner_of(table)}.{called}")
+            else:
+                self._call(f"{table}.{identifier(text(stmt.get('subname')))}", f"{table}.{called}")
+        elif kind == "AlterObjectSchemaStmt" and stmt.get("objectType") == "OBJECT_TABLE":
+            table = _name(stmt.get("relation"))
+            self._call(table, f"{identifier(text(stmt.get('newschema')))}.{own_name(table)}")
+
+    def _create(self, key: Key, if_not_exists: bool) -> None:
+        if not if_not_exists or key not in self.there:
+            self.created.add(key)
+
+    def _call(self, old: str, new: str) -> None:
+        moved = {key for key in self.created if key[1] == old or key[1].startswith(f"{old}.")}
+        self.created -= moved
+        self.created |= {(kind, new + identity[len(old) :]) for kind, identity in moved}
+
+
+def add_row_refusals(draft: Draft, sql: str, named: Named, going: AbstractSet[Key] = frozenset()) -> None:
+    """Refuse what changed rows, and what was dropped and made again; remark on what cannot be read."""
+    statements = split(sql, file="migration")
+    changes = _changes(statements, draft.gone | going, draft.before.keys() - going, named)
+    by_values = _tables_written_by_values(changes, draft.wrote)
+    # What goes next, with what an older migration of the set made, takes its rows along. The last inserted may need those before.
+    for change in reversed(changes):
+        if change.is_compared:
+            if not draft.compared and _has_values(change.table, draft):
+                reason = f"line {change.line} writes its values anew, or drops some: {change.summary}"
+                draft.refusals.add(Refusal(f"values of {change.table}", reason))
+            continue
+        met_none = change.table in by_values and bool(change.statement) and not rows_of(change.statement)
+        if met_none or not change.changed_rows(draft.wrote):
+            draft.remarks.append(f"line {change.line} met no row in the rehearsal: {change.summary}")
+            continue
+        deletes = deletes_of(change.table, change.statement, draft) if draft.compared else ()
+        if deletes:
+            draft.add(Phase.ROWS_OFF, *deletes)
+            draft.remarks.append(
+                f"the rows that line {change.line} inserted are deleted, as far as they are as it wrote them"
+            )
+            continue
+        draft.refusals.add(
+            Refusal(f"rows of {change.table or 'tables'}", f"line {change.line} changed them: {change.summary}")
+        )
+    for statement in statements:
+        unread = statement.kind in ("do", "call", "execute") or (statement.opaque and statement.kind == "select")
+        if unread and "cron." not in statement.sql:
+            draft.remarks.append(f"what line {statement.line} did to rows cannot be read from it: {statement.summary}")
+
+
+def _tables_written_by_values(changes: Sequence[RowChange], wrote: Wrote | None) -> frozenset[str]:
+    """The tables of which all rows that were counted are those of `insert … values`: what else was inserted there met none."""
+    listed: Counter[str] = Counter()
+    for change in changes:
+        if not change.is_compared and not change.statement.get("onConflictClause"):
+            listed[change.table] += len(rows_of(change.statement))
+    return frozenset(
+        change.table
+        for change in changes
+        if change.counted_at and len(change.counted_at) == 1
+        for each in change.counted_at
+        if (wrote or {}).get(each) == {"inserted": listed[change.table]}
+    )
+
+
+def _has_values(name: str, draft: Draft) -> bool:
+    """Whether it is a table, or a type that a column has; a type may be one of a table that is renamed by now, too."""
+    if ("type", name) not in draft.before:
+        return True
+    types = [str(fact.properties.get("type", "")) for key, fact in draft.before.items() if key[0] == "column"]
+    return any(each.removesuffix("[]") == name for each in types)
+
+
+def _name(range_var: object) -> str:
+    content = fields(range_var)
+    return _qualified(text(content.get("schemaname")), text(content.get("relname")))
+
+
+def _qualified(schema: str, name: str) -> str:
+    return f"{identifier(schema or 'public')}.{identifier(name)}" if name else ""

@@ -1,0 +1,65 @@
+"""Sequences made again, and where they go on: never behind what their column holds, nor behind where they were."""
+
+from __future__ import annotations
+
+from pg_deploy.catalog.names import literal, own_name, owner_of
+from pg_deploy.catalog.reader import Fact
+from pg_deploy.rollback.generator.draft import Draft, Phase
+
+
+def add_sequence(draft: Draft, fact: Fact) -> None:
+    """A sequence as it was, owned as it was, at its position; refused where that is not known."""
+    p, key = fact.properties, (fact.kind, fact.identity)
+    if fact.identity not in draft.positions:
+        draft.refuse(key, "it was dropped, and how far it had come is not known")
+        return
+    persistence = "unlogged " if p.get("persistence") == "unlogged" else ""
+    draft.add(Phase.CREATE, f"create {persistence}sequence {fact.identity} {sequence_options(fact)}", makes=True)
+    owned = str(p.get("owned by", ""))
+    draft.add(Phase.CREATE, position(draft, fact))
+    if owned:
+        draft.add(Phase.DEFAULT_ON, f"alter sequence {fact.identity} owned by {owned}")
+    else:
+        draft.add(Phase.OWNER, f'alter sequence {fact.identity} owner to "{p["owner"]}"')
+
+
+def sequence_options(fact: Fact) -> str:
+    """Type, steps and bounds, as CREATE SEQUENCE and GENERATED AS IDENTITY take them."""
+    p = fact.properties
+    cycle = "cycle" if p.get("cycle") else "no cycle"
+    bounds = f"minvalue {p['minimum']} maxvalue {p['maximum']}"
+    start = f"start with {p['start']} increment by {p['increment']} {bounds} cache {p['cache']} {cycle}"
+    return start if str(p.get("owned by", "")).endswith(" (identity)") else f"as {p['type']} {start}"
+
+
+def position(draft: Draft, fact: Fact) -> str:
+    """The statement that sets the position: where it was, or the furthest value of its column where that is further."""
+    value, called = draft.positions[fact.identity]
+    name = literal(fact.identity)
+    users = _columns_of(draft, fact)
+    if not users or int(fact.properties["increment"]) < 0:
+        return f"select pg_catalog.setval({name}, {value}, {str(called).lower()})"
+    # Names are the catalog's own, quoted by it.
+    rows = " union all ".join(
+        f"select max({own_name(column)})::bigint as value from {owner_of(column)}"  # noqa: S608
+        for column in users
+    )
+    furthest = f"(select max(value) from ({rows}) rows)"  # noqa: S608
+    return (
+        f"select pg_catalog.setval({name}, greatest({value}, {furthest}), "
+        f"{str(called).lower()} or coalesce({furthest} >= {value}, false))"
+    )
+
+
+def _columns_of(draft: Draft, fact: Fact) -> list[str]:
+    owned = str(fact.properties.get("owned by", "")).removesuffix(" (identity)")
+    users = {owned} if owned else set()
+    users |= {key[1] for key in draft.needs_before.by.get((fact.kind, fact.identity), ()) if key[0] == "column"}
+    numbers = ("smallint", "integer", "bigint", "numeric")
+    return sorted(
+        column
+        for column in users
+        if ("column", column) in draft.before
+        and draft.before["column", column].properties["type"] in numbers
+        and draft.relation_kind(owner_of(column), draft.before) == "table"
+    )

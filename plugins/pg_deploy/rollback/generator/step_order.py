@@ -1,0 +1,154 @@
+"""The order of the statements: by phase, unless what one of them needs says otherwise."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pg_deploy.catalog.names import owner_of
+from pg_deploy.rollback.generator.draft import RELATIONS, Draft, Key, Phase, Step
+from pg_deploy.rollback.generator.drops import comes_before_joining
+from pg_deploy.rollback.generator.order import relation_of
+
+_MOVABLE = range(Phase.DEFAULT_OFF, Phase.DEFAULT_ON + 1)
+
+
+@dataclass
+class _Places:
+    drops: dict[Key, list[int]]
+    makes: dict[Key, list[int]]
+    alters: dict[Key, list[int]]
+    releases: dict[Key, list[int]]
+    joins: dict[Key, list[int]]
+    """Those of `alters` that give a partition, or an heir, back to its parent."""
+
+
+def in_order(draft: Draft) -> list[Step]:
+    """All steps: dependents are dropped first, what is needed is made first, and nothing is dropped that is still in use."""
+    steps = sorted(draft.steps, key=lambda step: step.phase)
+    fixed_before = [step for step in steps if step.phase < _MOVABLE.start]
+    movable = [step for step in steps if step.phase in _MOVABLE]
+    after = [step for step in steps if step.phase >= _MOVABLE.stop]
+    return [*fixed_before, *_sorted(movable, draft), *after]
+
+
+def _sorted(steps: list[Step], draft: Draft) -> list[Step]:
+    places = _places(steps)
+    later: list[set[int]] = [set() for _ in steps]
+    for first, second in _constraints(places, draft):
+        if first != second:
+            later[first].add(second)
+    waits = [0] * len(steps)
+    for seconds in later:
+        for second in seconds:
+            waits[second] += 1
+    ready = [number for number, count in enumerate(waits) if count == 0]
+    heapq.heapify(ready)
+    left = set(range(len(steps)))
+    ordered = []
+    while left:
+        # In a circle the phases decide.
+        number = heapq.heappop(ready) if ready else min(left)
+        if number not in left:
+            continue
+        left.remove(number)
+        ordered.append(steps[number])
+        for second in later[number]:
+            waits[second] -= 1
+            if waits[second] == 0 and second in left:
+                heapq.heappush(ready, second)
+    return ordered
+
+
+def _places(steps: list[Step]) -> _Places:
+    places = _Places({}, {}, {}, {}, {})
+    for number, step in enumerate(steps):
+        if step.subject is None:
+            continue
+        where = places.alters
+        if step.phase is Phase.DROP:
+            where = places.drops
+        elif step.phase is Phase.DEFAULT_OFF:
+            where = places.releases
+        elif step.makes:
+            where = places.makes
+        where.setdefault(step.subject, []).append(number)
+        if step.phase is Phase.JOIN:
+            places.joins.setdefault(step.subject, []).append(number)
+    return places
+
+
+def _constraints(places: _Places, draft: Draft) -> Iterable[tuple[int, int]]:
+    for key, numbers in places.drops.items():
+        for one in draft.needs_after.by.get(key, ()):
+            carrier = _carrier(one, draft)
+            firsts = [
+                *places.drops.get(carrier, ()),
+                *places.releases.get(one, ()),
+                *(places.alters.get(one, ()) if one not in draft.dropped else ()),
+            ]
+            yield from ((first, number) for first in firsts for number in numbers if carrier != key)
+        yield from ((number, second) for second in places.makes.get(key, ()) for number in numbers)
+    freed: dict[str, list[int]] = {}
+    for (_, identity), numbers in places.drops.items():
+        freed.setdefault(identity, []).extend(numbers)
+    for key, numbers in places.makes.items():
+        yield from ((first, number) for first in freed.get(key[1], ()) for number in numbers)
+        yield from ((number, second) for second in places.alters.get(key, ()) for number in numbers)
+        comes_before = comes_before_joining(key, draft)
+        for other in draft.needs_before.of.get(key, ()):
+            joins = places.joins.get(other, ()) if comes_before else ()
+            yield from ((number, second) for second in joins for number in numbers)
+            firsts = [*places.makes.get(other, ()), *places.alters.get(other, ())]
+            firsts = [first for first in firsts if first not in joins]
+            yield from ((first, number) for first in firsts for number in numbers)
+    positions: dict[str, list[tuple[int, list[int]]]] = {}
+    for key, numbers in places.makes.items():
+        if key[0] == "column":
+            position = int(draft.before[key].properties["position"])
+            positions.setdefault(owner_of(key[1]), []).append((position, numbers))
+    for made in positions.values():
+        for (_, firsts), (_, seconds) in pairwise(sorted(made)):
+            yield from ((first, second) for first in firsts for second in seconds)
+    for key, numbers in places.alters.items():
+        for other in draft.needs_before.of.get(key, ()):
+            yield from ((first, number) for first in places.makes.get(other, ()) for number in numbers)
+        for one in draft.needs_after.by.get(key, ()):
+            firsts = [*places.drops.get(one, ()), *places.releases.get(one, ())]
+            yield from ((first, number) for first in firsts for number in numbers)
+    columns: dict[str, list[int]] = {}
+    for (kind, identity), numbers in places.alters.items():
+        if kind == "column":
+            columns.setdefault(owner_of(identity), []).extend(numbers)
+    for key, numbers in places.joins.items():
+        # A table that joins must have columns like its parent's, which follow those of its own: they are as they were first.
+        for parent in _ancestors(key, draft):
+            yield from ((first, number) for first in columns.get(str(parent), ()) for number in numbers)
+    for key, numbers in places.releases.items():
+        yield from ((number, second) for second in places.alters.get(key, ()) for number in numbers)
+
+
+def _carrier(key: Key, draft: Draft) -> Key:
+    """What it is dropped with: itself, or the relation that it is a part of."""
+    fact = draft.after.get(key)
+    relation = relation_of(fact) if fact is not None else owner_of(key[1]) if key[0] == "column" else None
+    if fact is not None and key[0] == "sequence":
+        owned = str(fact.properties.get("owned by", "")).removesuffix(" (identity)")
+        relation = owner_of(owned) if owned else None
+    if relation:
+        for kind in (*RELATIONS, "type"):
+            if (kind, relation) in draft.dropped:
+                return (kind, relation)
+    return key
+
+
+def _ancestors(table: Key, draft: Draft) -> Iterable[str]:
+    """What a table inherited from before, at any distance."""
+    waiting = [str(parent) for parent in draft.before[table].properties.get("inherits", ())]
+    while waiting:
+        parent = waiting.pop()
+        yield parent
+        found = draft.before.get(("table", parent))
+        waiting += [str(each) for each in found.properties.get("inherits", ())] if found else []

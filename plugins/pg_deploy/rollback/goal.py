@@ -1,0 +1,295 @@
+"""What a rollback has to lead to, and what it may not touch.
+
+Right after a migration that is the snapshot taken before it. Days later other migrations and other people have changed
+the database as well: then the rollback has to take back exactly what the migration did, the difference between its two
+snapshots, and to leave all else as it was when the rollback began.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from pg_deploy.catalog.diff import Difference, compare, describe
+from pg_deploy.catalog.identities import on_relation
+from pg_deploy.catalog.names import owner_of
+from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.rollback.generator.draft import RELATIONS, Key
+from pg_deploy.rollback.generator.grants import parse_grant
+from pg_deploy.rollback.generator.order import mentions, relation_of
+
+OwnOf = Callable[[Difference, Facts], frozenset[Key]]
+
+_CARRIERS = (*RELATIONS, "type", "function", "procedure", "schema")
+_ON_WHAT = re.compile(r" (?:on extension|for) \S+$")
+"""What follows the object in a dependency on an extension, or in a security label."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The facts to reach. `protected` must not go; `tolerated` may end as they were or as expected; both are keys."""
+
+    expected: Facts
+    protected: frozenset[Key]
+    tolerated: frozenset[Key] = frozenset()
+    changed_since: tuple[str, ...] = ()
+    """One line for each object of the migration that somebody changed after it."""
+    added: frozenset[Key] = frozenset()
+    start: Facts | None = None
+    own: frozenset[Key] | None = None
+    """What the attempt did itself; None where nobody else is at work, so that all of it is."""
+    own_of: OwnOf | None = None
+    """Which part of a difference that came about during the rollback is the rollback's."""
+    doubtful: frozenset[Key] = frozenset()
+    """What may be the attempt's or another's: it is not undone, and a reason for red while it differs from `before`."""
+    doubtful_of: OwnOf | None = None
+    """As `doubtful`, of a difference that came about during the rollback."""
+    before: Facts | None = None
+    others: tuple[str, ...] = ()
+    """One line for each thing that others changed while the attempt was at work: it is left as it is."""
+    made: frozenset[Key] = frozenset()
+    """What older migrations of the same set made, which goes next."""
+
+    def reachable(self, now: Facts) -> Facts:
+        """What a rollback written now leads to: `expected` without what goes along with what the attempt made, and with what is
+        still there of what goes next, as it was called."""
+        if self.start is None or self.before is None:
+            return self.expected
+        along = parts_of(self.expected.facts, self.added) - self.before.by_key.keys()
+        kept = {key: fact for key, fact in self.expected.by_key.items() if key not in along}
+        was, there = self.before.objects, now.objects
+        if self.made and was is not None and there is not None:
+            going = going_with(self.made, self.before.facts)
+            kept |= {key: self.before.by_key[key] for key in going if was.addresses.get(key) in there.keys}
+        return _facts(kept, self.expected)
+
+    def going(self, before: Facts, after: Facts) -> frozenset[Key]:
+        """What of both goes next, with what an older migration of the same set made: its own, and its parts."""
+        return going_between(self.made, before, after)
+
+    def difference(self, now: Facts) -> Difference:
+        """What is not as it has to be; empty when the rollback is proven. What others did meanwhile is no part of it."""
+        if self.start is None:
+            return compare(self.expected, now)
+        found = self._found(now)
+        ours = self._ours(found)
+        return _part(found, lambda key: key not in self.tolerated and key in ours)
+
+    def in_doubt(self, now: Facts) -> tuple[str, ...]:
+        """What differs, and may be the attempt's, its rollback's or another's; one line each."""
+        if self.start is None or self.before is None:
+            return ()
+        kept = describe(_part(compare(self.before, now), lambda key: key in self.doubtful))
+        return tuple(dict.fromkeys((*kept, *describe(self._theirs(now, doubtful=True)))))
+
+    def changed_meanwhile(self, now: Facts) -> tuple[str, ...]:
+        """What others changed while the rollback was at work; one line each."""
+        if self.start is None:
+            return ()
+        return describe(self._theirs(now, doubtful=False))
+
+    def _theirs(self, now: Facts, *, doubtful: bool) -> Difference:
+        found = self._found(now)
+        ours = self._ours(found) | self.tolerated
+        doubts = self.doubtful_of(found, self.expected) if self.doubtful_of else frozenset()
+        return _part(found, lambda key: key not in ours and (key in doubts) is doubtful)
+
+    def _found(self, now: Facts) -> Difference:
+        moved = self._moved_tables()
+        found = compare(_without_positions(self.expected, moved), _without_positions(now, moved))
+        removed = tuple(fact for fact in found.removed if not self._went_along(fact, now))
+        return Difference(found.added, removed, found.changed)
+
+    def _ours(self, found: Difference) -> frozenset[Key]:
+        every = {_key(fact) for fact in (*found.added, *found.removed, *(new for _, new in found.changed))}
+        if self.own is None or self.own_of is None:
+            return frozenset(every)
+        return self.own | self.own_of(found, self.expected)
+
+    def went_along(self, now: Facts) -> tuple[str, ...]:
+        """What others had made on objects of the migration, and what went with them; one line each."""
+        if self.start is None:
+            return ()
+        found = compare(self.expected, now)
+        gone = tuple(fact for fact in found.removed if self._went_along(fact, now))
+        return describe(Difference((), gone, ()))
+
+    def _went_along(self, fact: Fact, now: Facts) -> bool:
+        return _key(fact) not in now.by_key and bool(parts_of([fact], self.added))
+
+    def _moved_tables(self) -> frozenset[str]:
+        return frozenset(owner_of(identity) for kind, identity in self.added if kind == "column")
+
+
+def snapshot_goal(before: Facts) -> Goal:
+    """The state before, as a whole."""
+    return Goal(before, frozenset(before.by_key))
+
+
+def undo_goal(
+    before: Facts,
+    after: Facts,
+    start: Facts,
+    own: frozenset[Key] | None = None,
+    own_of: OwnOf | None = None,
+    doubtful: frozenset[Key] = frozenset(),
+    doubtful_of: OwnOf | None = None,
+    *,
+    made: frozenset[Key] = frozenset(),
+    of_the_set: frozenset[Key] = frozenset(),
+) -> Goal:
+    """The state at `start` without the difference between `before` and `after`; of that only what is in `own`, where given.
+
+    What goes next, with what older migrations of the same set `made`, may stay as it is or come back. What a newer one of
+    it changed (`of_the_set`) was changed by nobody else.
+    """
+    going = going_between(made, before, after) if made else frozenset()
+    whole, after = after, after if own is None else only_own(before, after, own)
+    did = compare(before, after)
+    others = describe(_part(compare(after, whole), lambda key: key not in doubtful))
+    added = frozenset(map(_key, did.added))
+    were = {_key(fact): fact for fact in (*did.removed, *(old for old, _ in did.changed))}
+    restored = {key: fact for key, fact in were.items() if key not in going}
+    expected = {key: fact for key, fact in start.by_key.items() if key not in added} | restored
+    touched = added | restored.keys()
+    since = [key for key in touched if start.by_key.get(key) != after.by_key.get(key)]
+    protected = frozenset(start.by_key.keys() - added - doubtful - parts_of(start.facts, added | doubtful))
+    by_others = [key for key in since if key not in of_the_set]
+    lines = describe(compare(_only(after, by_others), _only(start, by_others)))
+    return Goal(
+        replace(_facts(expected, start), objects=before.objects),
+        protected,
+        frozenset(since) | doubtful | going,
+        lines,
+        added,
+        start,
+        own,
+        own_of,
+        doubtful,
+        doubtful_of,
+        before,
+        others,
+        made,
+    )
+
+
+def going_with(made: frozenset[Key], facts: Iterable[Fact]) -> frozenset[Key]:
+    """Those of `facts` that go with what was `made`: its own, and its parts, whoever added them. Pure."""
+    every = list(facts)
+    return parts_of(every, made) | {_key(fact) for fact in every if _key(fact) in made}
+
+
+def going_between(made: frozenset[Key], before: Facts, after: Facts) -> frozenset[Key]:
+    """What of both goes with what was `made`. Pure.
+
+    What only became a part of it, as a key that got one of its columns, was there before and comes back.
+    """
+    return going_with(made, before.facts) | (going_with(made, after.facts) - before.by_key.keys())
+
+
+def only_own(before: Facts, after: Facts, own: frozenset[Key]) -> Facts:
+    """What `after` would be had nobody else been at work: `before` with that part of the difference which is in `own`. Pure."""
+    kept = {key: fact for key, fact in before.by_key.items() if key not in own}
+    return _facts(kept | {key: after.by_key[key] for key in own if key in after.by_key}, after)
+
+
+def parts_of(facts: Iterable[Fact], carriers: Iterable[Key]) -> frozenset[Key]:
+    """Those of `facts` that the server drops together with one of `carriers`: an index of a table, and the index's comment."""
+    left, found = list(facts), set[Key]()
+    more = frozenset(carriers)
+    while more:
+        is_part = _Parts(more).hold
+        more = frozenset(_key(fact) for fact in left if is_part(fact))
+        found |= more
+        left = [fact for fact in left if _key(fact) not in more]
+    return frozenset(found)
+
+
+class _Parts:
+    """What is a part of one of these keys."""
+
+    def __init__(self, carriers: frozenset[Key]) -> None:
+        self.keys = carriers
+        self.wanted = [key for key in carriers if key[0] in (*_CARRIERS, "column")]
+        self.names = {identity for _, identity in self.wanted}
+        self.every_name = {identity for _, identity in carriers}
+        self.relations = {identity for kind, identity in self.wanted if kind in RELATIONS}
+        self.columns = [key for key in self.wanted if key[0] == "column"]
+        self.tables = {owner_of(identity) for _, identity in self.columns}
+
+    def hold(self, fact: Fact) -> bool:
+        """Whether the fact is such a part."""
+        relation = relation_of(fact)
+        if relation in self.names:
+            return True
+        if fact.kind == "grant":
+            kind, name, _ = parse_grant(fact.identity)
+            return self._is_on(f"{kind} {name}") or owner_of(name) in self.relations
+        if fact.kind in ("comment", "security label", "dependency on extension"):
+            # A comment names a function's types of the server with their schema, where nobody else does.
+            about = _ON_WHAT.sub("", fact.identity).replace("pg_catalog.", "")
+            return self._is_on(about) or any(
+                identity in about and mentions(about, ("table" if kind == "column" else kind, identity))
+                for kind, identity in self.wanted
+            )
+        if fact.kind == "sequence":
+            column = str(fact.properties.get("owned by", "")).removesuffix(" (identity)")
+            return bool(column) and (column in self.names or owner_of(column) in self.relations)
+        if fact.kind in ("index", "constraint", "statistics") and (
+            relation in self.tables or fact.kind == "statistics"
+        ):
+            text = f"{relation}\n{fact.properties['definition']}"
+            return any(mentions(text, key) for key in self.columns)
+        return False
+
+    def _is_on(self, about: str) -> bool:
+        """Whether `about`, a kind and a name, is one of them: "index shop.orders_note", "policy own on shop.orders"."""
+        if found := on_relation(about):
+            return f"{found['of']}.{found['name']}" in self.every_name
+        name = about.partition(" ")[2]
+        while name:
+            # A name with a schema is one thing's alone, but for its row type's; without one the kind has to be the same.
+            if name in self.every_name and (owner_of(name) or (about.removesuffix(f" {name}"), name) in self.keys):
+                return True
+            name = name.partition(" ")[2]
+        return False
+
+
+def _part(found: Difference, wanted: Callable[[Key], bool]) -> Difference:
+    return Difference(
+        tuple(fact for fact in found.added if wanted(_key(fact))),
+        tuple(fact for fact in found.removed if wanted(_key(fact))),
+        tuple((old, new) for old, new in found.changed if wanted(_key(old))),
+    )
+
+
+def _only(facts: Facts, keys: Iterable[Key]) -> Facts:
+    return _facts({key: facts.by_key[key] for key in keys if key in facts.by_key}, facts)
+
+
+def _facts(by_key: Mapping[Key, Fact], like: Facts) -> Facts:
+    return Facts(frozenset(by_key.values()), like.server_version, like.read_at, like.objects)
+
+
+def _without_positions(facts: Facts, tables: frozenset[str]) -> Facts:
+    """Of tables that lose a column of the migration: a column that came later moves up."""
+    if not tables:
+        return facts
+    return _facts(
+        {
+            key: _without_position(fact) if fact.kind == "column" and owner_of(fact.identity) in tables else fact
+            for key, fact in facts.by_key.items()
+        },
+        facts,
+    )
+
+
+def _without_position(column: Fact) -> Fact:
+    properties = {name: value for name, value in column.properties.items() if name != "position"}
+    return Fact(column.kind, column.identity, json.dumps(properties, sort_keys=True), column.scope)
+
+
+def _key(fact: Fact) -> Key:
+    return (fact.kind, fact.identity)

@@ -1,0 +1,220 @@
+"""What a rollback takes away: rows and columns that only the migration brought, what others built on them, rows it changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from pg_deploy.catalog.diff import compare
+from pg_deploy.catalog.identities import unquoted
+from pg_deploy.catalog.names import own_name, owner_of, parts
+from pg_deploy.catalog.reader import Facts
+from pg_deploy.deployment.job import Job
+from pg_deploy.execution.rows_written import WRITTEN, from_details
+from pg_deploy.ledger import evidence
+from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.pins import Pinned
+from pg_deploy.postgres.session import Connection
+from pg_deploy.rollback.errors import NoRollbackError
+from pg_deploy.rollback.generator.order import dependents
+from pg_deploy.rollback.generator.row_changes import NOTHING, Named, Wrote, read_row_changes, tables_named
+from pg_deploy.rollback.goal import parts_of
+
+_COUNT_S = 30
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A table, materialized view or column that a rollback drops; `count`: its rows, or its values; None: not counted."""
+
+    kind: str
+    identity: str
+    count: int | None
+
+    def __str__(self) -> str:
+        unit = "values" if self.kind == "column" else "rows"
+        counted = "too many to count here" if self.count is None else f"{self.count:,} {unit}"
+        again = ", which a refresh makes again" if self.kind == "materialized view" else ""
+        return f"{self.kind} {self.identity}: {counted}{again}"
+
+
+def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts) -> tuple[Lost, ...]:
+    """Tables, materialized views and columns that the migration made and that are still there, with what is in them now. Reads only.
+
+    Each count has 30 seconds.
+    """
+    added = {(fact.kind, fact.identity) for fact in compare(before, after).added} & now.by_key.keys()
+    if before.objects is not None and after.objects is not None and before.objects.is_of(after.objects):
+        # What was there before under another name is not lost: it gets that name again.
+        older = before.objects.keys
+        added = {key for key in added if after.objects.addresses.get(key) not in older}
+    found = [
+        Lost(kind, name, _count(connection, name, None))
+        for kind in ("table", "materialized view")
+        for name in sorted(identity for of, identity in added if of == kind)
+    ]
+    tables = {lost.identity for lost in found}
+    for kind, identity in sorted(added):
+        table = owner_of(identity)
+        if kind == "column" and table not in tables and ("table", table) in now.by_key:
+            found.append(Lost("column", identity, _count(connection, table, own_name(identity))))
+    return tuple(found)
+
+
+def rows_that_stay(
+    migration_sql: str, rollback: str | None, named: Named = NOTHING, wrote: Wrote | None = None
+) -> list[str]:
+    """One sentence for each statement that changed rows which were there before, and that `rollback` does not take back. Pure.
+
+    `wrote`: what was done to rows, as wrote_by() has it.
+    """
+    restored = _restored_by(rollback)
+    return [
+        f"rows changed by line {change.line} ({change.summary}) stay changed: a rollback restores the schema, only the "
+        "backup restores data"
+        for change in read_row_changes(migration_sql, named)
+        if change.table not in restored and change.changed_rows(wrote)
+    ]
+
+
+def _restored_by(rollback: str | None) -> set[str]:
+    """The tables whose rows a rollback itself writes."""
+    return {change.table for change in read_row_changes(rollback)} if rollback and rollback.strip() else set()
+
+
+def built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
+    """Objects of others that need what the migration made: they stop the rollback, or go with it. Pure."""
+    added = {(fact.kind, fact.identity) for fact in compare(before, after).added}
+    objects = {key for key in added if key[0] not in ("grant", "comment", "default grant", "setting", "membership")}
+    needing = dependents(now.by_key, objects) - added - after.by_key.keys()
+    along = parts_of([now.by_key[key] for key in needing], added)
+    return tuple(
+        f"{kind} {identity}, which {'goes with it' if (kind, identity) in along else 'stops the rollback'}"
+        for kind, identity in sorted(needing)
+    )
+
+
+def wrote_by(connection: Connection, current: Attempt, before: Facts) -> Wrote | None:
+    """What the attempt's transactions did to rows, as they counted. Reads only.
+
+    None where nobody may have counted: the ledger was older than the snapshots that hold addresses.
+    """
+    if before.objects is None:
+        return None
+    rows = evidence.of_attempt(connection, current.id, WRITTEN)
+    # What a refresh fills is no row that a statement met.
+    filled = {".".join(map(unquoted, parts(name))) for kind, name in before.by_key if kind == "materialized view"}
+    found = from_details(row.detail for row in rows)
+    return {each.table: each.by_verb for each in found if each.table not in filled}
+
+
+def refuse_where_rows_were_met(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> None:
+    """Before a rollback that was generated where a statement met no row: it must have met none here either.
+
+    Raises NoRollbackError. Reads only.
+    """
+    deleted = {change.table for change in read_row_changes(pinned.rollback or "")}
+    wrote = wrote_by(job.ledger, current, before) or {}
+    reasons = [
+        f"rows of {change.table}: line {change.line} met none in the rehearsal, and here rows were "
+        f"{' and '.join(sorted(change.did(wrote)))}: {change.summary}"
+        for change in read_row_changes(pinned.sql, tables_named(before, job.snapshot_of(current, "after")))
+        if change.did(wrote) and not (change.statement and change.table in deleted)
+    ]
+    if reasons:
+        raise NoRollbackError(current.stem, reasons)
+
+
+def refuse_unless_inserted(job: Job, current: Attempt, rollback: str) -> None:
+    """Before a generated rollback deletes rows: the attempt itself must have inserted each of them here, as it did on the copy.
+
+    `on conflict do nothing` leaves a row that somebody else had made meanwhile. Raises NoRollbackError. Reads only.
+    """
+    wanted = Counter(change.table for change in read_row_changes(rollback) if change.summary.startswith("delete"))
+    if not wanted:
+        return
+    rows = evidence.of_attempt(job.ledger, current.id, WRITTEN)
+    here = {each.table: each for each in from_details(row.detail for row in rows)}
+    reasons = []
+    for table, number in sorted(wanted.items()):
+        found = here.get(".".join(map(unquoted, parts(table))))
+        if found is None or (found.inserted, found.updated, found.deleted) != (number, 0, 0):
+            said = ", ".join(f"{count} {verb}" for verb, count in found.by_verb.items()) if found else "none"
+            reasons.append(
+                f"rows of {table}: {number} were inserted in the rehearsal, and here {said}: nothing tells which are its own"
+            )
+    if reasons:
+        raise NoRollbackError(current.stem, reasons)
+
+
+def say_what_stays(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> None:
+    """Log, and keep as evidence, which rows stay as the migration changed them, their keys, and where older ones are."""
+    restored = _restored_by(pinned.rollback)
+    wrote = wrote_by(job.ledger, current, before)
+    changes = [
+        change
+        for change in read_row_changes(pinned.sql, tables_named(before, job.snapshot_of(current, "after")))
+        if change.table not in restored and change.changed_rows(wrote)
+    ]
+    if not changes:
+        return
+    with job.target.session(f"rollback {current.version}") as connection:
+        lines = [
+            f"line {change.line} changed rows of {change.table}{_key_columns(connection, change.table)}, "
+            f"and they stay changed: {change.summary}"
+            for change in changes
+            if change.table == "" or _exists(connection, change.table)
+        ]
+    if not lines:
+        return
+    where = backup_of(job, current)
+    for line in lines:
+        job.log.warning("a rollback restores no rows: %s", line)
+    job.log.warning("rows as they were before are in %s", where)
+    job.record(current, "rows not restored", current.stem, "said", {"rows": lines, "backup": where})
+
+
+def backup_of(job: Job, current: Attempt) -> str:
+    """The backup that the attempt's deployment took, in words."""
+    taken = evidence.of_deployment(job.ledger, current.deployment_id, "backup")
+    uris = [str(row.detail["uri"]) for row in taken if row.detail.get("uri")]
+    return f"the backup {uris[-1]}" if uris else "your own backup: that run took none"
+
+
+def _exists(connection: Connection, table: str) -> bool:
+    row = connection.execute("select pg_catalog.to_regclass(%s) is not null", [table]).fetchone()
+    return bool(row and row[0])
+
+
+def _key_columns(connection: Connection, table: str) -> str:
+    row = connection.execute(
+        """select string_agg(a.attname, ', ' order by array_position(i.indkey::int2[], a.attnum))
+        from pg_catalog.pg_index i
+        join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+        where i.indrelid = pg_catalog.to_regclass(%s) and i.indisprimary""",
+        [table],
+    ).fetchone()
+    return f" (key: {row[0]})" if row and row[0] else ""
+
+
+def _count(connection: Connection, relation: str, column: str | None) -> int | None:
+    what = sql.SQL("*") if column is None else sql.Identifier(unquoted(column))
+    query = sql.SQL("select count({}) from {}").format(what, sql.Identifier(*map(unquoted, parts(relation))))
+    connection.execute("select set_config('statement_timeout', %s, false)", [f"{_COUNT_S}s"])
+    try:
+        row = connection.execute(query).fetchone()
+    except (psycopg.errors.QueryCanceled, psycopg.errors.InsufficientPrivilege):
+        return None
+    except (
+        psycopg.errors.ObjectNotInPrerequisiteState,  # a materialized view that was never filled
+        # Of a set, a newer migration dropped it, with what was in it: there is nothing left to lose.
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.UndefinedColumn,
+    ):
+        return 0
+    finally:
+        connection.execute("select set_config('statement_timeout', '0', false)")
+    return int(row[0]) if row else None

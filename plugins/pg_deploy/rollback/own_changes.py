@@ -1,0 +1,280 @@
+"""What an attempt did itself: only that is taken back. What it cannot have done was done by others meanwhile.
+
+Three witnesses say what was done, the most exact first: the difference that a rehearsal of the same text made on a copy where
+nobody else works; the transactions that wrote the rows of the catalog; and the text of the statements that took effect. What
+a statement may have changed, and no witness gives to others, is never theirs: it is the attempt's, or in doubt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from pg_deploy.catalog.diff import Difference, compare
+from pg_deploy.catalog.identities import unquoted
+from pg_deploy.catalog.names import own_name, owner_of
+from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.parsing.statements import Statement
+from pg_deploy.rollback.generator.draft import ON_RELATION, RELATIONS, Key
+from pg_deploy.rollback.generator.grants import parse_grant
+from pg_deploy.rollback.generator.order import dependents, relation_of
+from pg_deploy.rollback.generator.renames import take_back_names
+from pg_deploy.rollback.goal import parts_of
+
+_IDENTIFIER = re.compile(r'"(?:[^"]|"")*"|[\w$]+')
+_FILLING = frozenset({"of", "on", "publication"})
+"""Words of an identity that are no names: "shop of publication news"."""
+_UNNAMED_CONSTRAINT = frozenset({"references", "unique", "primary", "check", "exclude", "foreign", "null"})
+# Words of a statement's kind by which it can touch a fact of that kind; a kind that is not here may be touched by any.
+_TOUCHED_BY = {
+    "table": ("table",),
+    "column": ("table", "view", "type"),
+    "constraint": ("table", "domain"),
+    "index": ("index", "table"),
+    "statistics": ("statistics",),
+    "policy": ("policy",),
+    "trigger": ("trigger", "table"),
+    "rule": ("rule", "table"),
+    "view": ("view", "table"),
+    "materialized view": ("view", "table"),
+    "sequence": ("sequence", "table"),
+    "function": ("function", "routine"),
+    "procedure": ("procedure", "routine"),
+    "type": ("type", "domain"),
+    "grant": ("grant", "revoke"),
+    "default grant": ("alter default privileges",),
+    "comment": ("comment",),
+    "membership": ("grant", "revoke", "role", "group", "user"),
+    "role": ("role", "group", "user"),
+    "setting": ("role", "database", "user"),
+}
+# What commands on a table change without naming it: NOT NULL by a key's index or a validated constraint, what comes with
+# a partition, a parent or a type.
+_CHANGED_WITH_TABLE = ("column", "constraint", "index", "trigger", "rule", "statistics")
+_FOLLOWING = ("column", "constraint", "index", "trigger")
+"""What partitions and children get, change and lose together with their parent."""
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What is known of an attempt's effects: the keys that its rehearsal changed, those that its transactions wrote, where
+    there are any, and its statements. `others`: keys that others wrote, and the attempt not after them; `later`: those that
+    others wrote after it had begun, which may hide that it wrote them too."""
+
+    statements: Sequence[Statement]
+    rehearsed: frozenset[Key] = frozenset()
+    written: frozenset[Key] = frozenset()
+    others: frozenset[Key] = frozenset()
+    later: frozenset[Key] = frozenset()
+
+    def own(self, before: Facts, after: Facts) -> frozenset[Key]:
+        """The keys of that part of the difference which is the attempt's. Pure."""
+        found = compare(before, after)
+        own = self.own_of(found, before, _remade(before, after))
+        return own | _renamed_along(before, after, found, own) | _moved_up(found, own)
+
+    def own_of(self, found: Difference, before: Facts, remade: frozenset[Key] = frozenset()) -> frozenset[Key]:
+        """As `own`, of a difference that `before` leads away from; `remade`: what was dropped and made again. Pure."""
+        every = [*found.added, *found.removed, *(new for _, new in found.changed)]
+        certain = self.rehearsed | self.written
+        above = _parents([*before.facts, *found.added, *(new for _, new in found.changed)])
+        own = {_key(fact) for fact in every if _key(fact) in certain or self._names(fact, above)}
+        if not self.rehearsed:
+            may = {_key(fact) for fact in every if self._may_have_changed(fact, above)}
+            own |= may - self.others - self.later
+        own |= {("index", identity) for kind, identity in _beside(own) if kind == "index"} & set(map(_key, every))
+        own |= parts_of(found.added, own)
+        again = {key for key in remade if key in own or self._names(before.by_key[key], above)}
+        return frozenset(own | _taken_along(found, before, own, again))
+
+    def doubtful(self, before: Facts, after: Facts) -> frozenset[Key]:
+        """The keys of that part of the difference which may be the attempt's or another's: no witness decides. Pure."""
+        return self.doubtful_of(compare(before, after), before) - self.own(before, after)
+
+    def doubtful_of(self, found: Difference, before: Facts) -> frozenset[Key]:
+        """As `doubtful`, of a difference that `before` leads away from. Pure."""
+        unseen = any(statement.unseen or _takes_along(statement) for statement in self.statements)
+        above = _parents([*before.facts, *found.added, *(new for _, new in found.changed)])
+        every = [*found.added, *found.removed, *(new for _, new in found.changed)]
+        may = {_key(fact) for fact in every if unseen or (not self.rehearsed and self._may_have_changed(fact, above))}
+        return frozenset(may) - self.own_of(found, before) - self.others - parts_of(found.added, self.others)
+
+    def _names(self, fact: Fact, above: Mapping[str, frozenset[str]]) -> bool:
+        return any(_is_named(fact, statement, _tokens(statement.brief), above) for statement in self.statements)
+
+    def _may_have_changed(self, fact: Fact, above: Mapping[str, frozenset[str]]) -> bool:
+        relation = relation_of(fact)
+        if fact.kind not in _CHANGED_WITH_TABLE or relation is None:
+            return False
+        names = {_plain(each) for each in (relation, *above.get(relation, ()))}
+        return any(
+            _changes_parts(fact, statement) and bool(names & _tokens(statement.brief)) for statement in self.statements
+        )
+
+
+def _remade(before: Facts, after: Facts) -> frozenset[Key]:
+    """What has its name and another address: it was dropped and made again."""
+    if before.objects is None or after.objects is None or not before.objects.is_of(after.objects):
+        return frozenset()
+    now = after.objects.addresses
+    was = before.objects.addresses.items()
+    return frozenset(key for key, address in was if key in before.by_key and now.get(key, address) != address)
+
+
+def _taken_along(found: Difference, before: Facts, own: AbstractSet[Key], again: AbstractSet[Key]) -> AbstractSet[Key]:
+    """What a cascade took along names what was dropped, and its parts went too; what names a label reads otherwise with it."""
+    gone = {_key(fact) for fact in found.removed}
+    changed = {_key(old): (old, new) for old, new in found.changed}
+    labels = {key for key, (old, new) in changed.items() if old.properties.get("enum") != new.properties.get("enum")}
+    # Nobody keeps the rights and comments of what is dropped and made again.
+    taken: set[Key] = set(parts_of(found.removed, again))
+    taken |= {_key(fact) for fact in found.removed if fact.kind == "sequence" and _owner(fact) in own}
+    along: AbstractSet[Key] = (own & gone) | taken
+    taken |= dependents(before.by_key, own & labels) & changed.keys()
+    while along:
+        more = (dependents(before.by_key, along) & (gone | changed.keys())) | parts_of(found.removed, along)
+        along = more - taken - own
+        taken |= along
+    return taken
+
+
+def _owner(sequence: Fact) -> Key:
+    return ("column", str(sequence.properties.get("owned by", "")).removesuffix(" (identity)"))
+
+
+def _moved_up(found: Difference, own: frozenset[Key]) -> frozenset[Key]:
+    """Columns that have another position only because one before them went or came."""
+    tables = {owner_of(identity) for kind, identity in own if kind == "column"}
+    return frozenset(
+        _key(old)
+        for old, new in found.changed
+        if old.kind == "column"
+        and owner_of(old.identity) in tables
+        and {**old.properties, "position": 0} == {**new.properties, "position": 0}
+    )
+
+
+def _renamed_along(before: Facts, after: Facts, found: Difference, own: frozenset[Key]) -> frozenset[Key]:
+    """What reads otherwise only because the attempt renamed something: known by the addresses, where they are kept."""
+    renaming = take_back_names(before, after)
+    if not any(now in own or then in own for now, then in renaming.keys.items()):
+        return frozenset()
+    names = {key for pair in renaming.keys.items() for key in pair}
+    every = {_key(fact) for fact in (*found.added, *found.removed, *(new for _, new in found.changed))}
+    same = {_key(old) for old, _ in found.changed if renaming.facts.get(_key(old)) == old}
+    return frozenset((names & every) | same)
+
+
+def names_of_changes(before: Facts, after: Facts) -> dict[str, list[list[str]]]:
+    """The keys of a difference by what became of them, for the evidence of a rehearsal. Pure."""
+    found = compare(before, after)
+    return {
+        "added": [[fact.kind, fact.identity] for fact in found.added],
+        "removed": [[fact.kind, fact.identity] for fact in found.removed],
+        "changed": [[fact.kind, fact.identity] for _, fact in found.changed],
+    }
+
+
+def _changes_parts(fact: Fact, statement: Statement) -> bool:
+    """Whether it may change a part of a relation that it does not name."""
+    if fact.kind == "index" and statement.kind == "create index":
+        return True  # one on each partition
+    return statement.kind in (
+        "alter table",
+        "alter foreign table",
+        "alter view",
+        "alter materialized view",
+        "create table",
+    )
+
+
+def _takes_along(statement: Statement) -> bool:
+    """Whether it may change, or drop, what it does not name and what names nothing of it."""
+    return statement.kind.startswith(("drop owned", "reassign owned", "import foreign schema", "drop schema"))
+
+
+def _parents(facts: Iterable[Fact]) -> Mapping[str, frozenset[str]]:
+    """All that each table inherits from, or is a partition of, at any distance."""
+    direct: dict[str, set[str]] = {}
+    for fact in facts:
+        if fact.kind in RELATIONS:
+            direct.setdefault(fact.identity, set()).update(
+                str(parent).removesuffix(" (detach pending)") for parent in fact.properties.get("inherits") or ()
+            )
+    found: dict[str, frozenset[str]] = {}
+    for relation in (each for each, parents in direct.items() if parents):
+        seen: set[str] = set()
+        waiting = list(direct[relation])
+        while waiting:
+            parent = waiting.pop()
+            if parent not in seen:
+                seen.add(parent)
+                waiting.extend(direct.get(parent, ()))
+        found[relation] = frozenset(seen)
+    return found
+
+
+def _is_named(fact: Fact, statement: Statement, tokens: frozenset[str], above: Mapping[str, frozenset[str]]) -> bool:
+    if not _may_touch(fact, statement, tokens):
+        return False
+    if fact.kind == "cron job":
+        return fact.identity.split(" #")[0] in statement.sql or any(
+            text in statement.sql for text in map(str, fact.properties.values()) if len(text) > 8
+        )
+    if fact.kind == "grant":
+        return _names_grant(fact, tokens)
+    if fact.kind == "constraint" and _plain(owner_of(fact.identity)) in tokens:
+        return _plain(fact.identity) in tokens or bool(_UNNAMED_CONSTRAINT & tokens)
+    if fact.kind in ON_RELATION:
+        relation = owner_of(fact.identity)
+        parents = above.get(relation, ()) if fact.kind in _FOLLOWING else ()
+        return _plain(fact.identity) in tokens and any(_plain(each) in tokens for each in (relation, *parents))
+    if fact.kind == "index" and statement.kind.startswith("create index") and not statement.creates:
+        return _plain(relation_of(fact) or "") in tokens
+    if fact.kind in ("membership", "setting", "default grant"):
+        words = _tokens(fact.identity) - {"to", "in", "on", "of", "for", "role", "database", "made", "by", "schema"}
+        return bool(words & tokens)
+    if fact.kind == "dependency on extension":
+        what, _, extension = fact.identity.rpartition(" on extension ")
+        return {_plain(what), unquoted(extension).lower()} <= tokens
+    return _plain(fact.identity) in tokens or _tokens(fact.identity) - _FILLING <= tokens
+
+
+def _names_grant(fact: Fact, tokens: frozenset[str]) -> bool:
+    kind, name, grantee = parse_grant(fact.identity)
+    holder = unquoted(grantee).lower()
+    if kind == "column" and _plain(owner_of(name)) not in tokens:
+        return False
+    named = _plain(name) in tokens or {"all", "in", "schema"} <= tokens
+    return named and (holder in tokens or "owner" in tokens)
+
+
+def _may_touch(fact: Fact, statement: Statement, tokens: frozenset[str]) -> bool:
+    words = _TOUCHED_BY.get(fact.kind)
+    if words is None or statement.opaque or (fact.kind == "grant" and "owner" in tokens):
+        return True
+    return any(word in statement.kind for word in words)
+
+
+def _beside(own: Iterable[Key]) -> Iterable[Key]:
+    """A constraint's index has its name, in its table's schema."""
+    for kind, identity in own:
+        if kind == "constraint":
+            schema = owner_of(owner_of(identity))
+            yield "index", f"{schema}.{own_name(identity)}" if schema else own_name(identity)
+
+
+def _plain(identity: str) -> str:
+    """The last part of a name, without what it takes as arguments, as `_tokens` has it."""
+    bare = identity if identity.endswith('"') else identity.split("(", 1)[0]
+    return unquoted(own_name(bare)).lower() if bare else ""
+
+
+def _tokens(sql: str) -> frozenset[str]:
+    return frozenset(unquoted(token).lower() for token in _IDENTIFIER.findall(sql))
+
+
+def _key(fact: Fact) -> Key:
+    return (fact.kind, fact.identity)

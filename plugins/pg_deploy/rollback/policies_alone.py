@@ -1,0 +1,107 @@
+"""Policies alone, from a snapshot onto the live target: what `psql < backup` was meant to do, and does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pg_deploy.catalog.diff import compare, describe
+from pg_deploy.catalog.names import owner_of
+from pg_deploy.catalog.reader import Fact, Facts, read_facts, read_facts_in_transaction
+from pg_deploy.deployment.job import Job
+from pg_deploy.execution.segments import Work, run_segments
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import pins, snapshot
+from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.pins import Pinned
+from pg_deploy.parsing.statements import Segment, segments, split
+from pg_deploy.postgres.session import Connection
+from pg_deploy.rollback.errors import NothingToUndoError, RollbackNotProvenError
+from pg_deploy.rollback.generator.draft import Key
+from pg_deploy.rollback.generator.generate import generate_rollback
+
+_FLAGS = ("row level security", "force row level security")
+
+
+def read_policies(connection: Connection, wanted: str, now: Facts) -> tuple[Attempt, Pinned]:
+    """The attempt whose snapshot is meant (its number, or a version), and the SQL that restores its policies. Reads only.
+
+    Functions that those policies call and that are gone, or changed, are restored with them. Raises NothingToUndoError.
+    """
+    current = _attempt(connection, wanted)
+    before = snapshot.load(connection, current.id, "before")
+    pinned = pins.pinned_version(connection, current.deployment_id, current.version)
+    if before is None or pinned is None:
+        raise NothingToUndoError(wanted, "has no snapshot in the ledger", "name another attempt or version")
+    found = generate_rollback(_with_policies(now, before), now)
+    if found.refusals:
+        raise NothingToUndoError(
+            wanted, "has policies that cannot be restored", "; ".join(str(refusal) for refusal in found.refusals)
+        )
+    if not found.sql:
+        raise NothingToUndoError(wanted, "has the policies that are in force now", "there is nothing to do")
+    return current, replace(pinned, rollback=found.sql, rollback_source="generated")
+
+
+def restore_policies(job: Job, pinned: Pinned) -> None:
+    """Run the pinned SQL; its transaction commits only if the policies are those of the snapshot."""
+    current = attempts.latest(job.ledger, pinned.version)
+    before = snapshot.load(job.ledger, current.id, "before") if current else None
+    if current is None or before is None or pinned.rollback is None:
+        raise NothingToUndoError(pinned.stem, "has no snapshot in the ledger", "name another attempt or version")
+    todo = segments(split(pinned.rollback, file="policies"))
+
+    def before_commit(connection: Connection, _: Segment) -> None:
+        now = read_facts_in_transaction(connection)
+        left = describe(compare(_with_policies(now, before), now))
+        if left:
+            raise RollbackNotProvenError(current.stem, left)
+
+    work = Work(job.target, job.guard, current.id, "mend", "policies", pinned.rollback, job.limits, job.log)
+    run_segments(work, todo, before_commit)
+    with job.target.session("policies") as connection:
+        now = read_facts(connection)
+    count = sum(fact.kind == "policy" for fact in now.facts)
+    job.record(current, "rollback proof", "policies as in the snapshot", "passed", {"facts": len(now.facts)})
+    job.log.info("  ✓ %d policies are as in the snapshot of %s", count, current.stem)
+
+
+def _attempt(connection: Connection, wanted: str) -> Attempt:
+    version = wanted.split("_", 1)[0]
+    found = attempts.latest(connection, version)
+    if found is None and wanted.isdigit() and len(wanted) < 14:
+        row = connection.execute(
+            "select version from deploy_ledger.attempt where id = %s and id = (select max(id) from deploy_ledger.attempt o"
+            " where o.version = attempt.version)",
+            [int(wanted)],
+        ).fetchone()
+        found = attempts.latest(connection, row[0]) if row else None
+    if found is None:
+        raise NothingToUndoError(wanted, "is no attempt and no version in the ledger", "name one that is")
+    return found
+
+
+def _with_policies(now: Facts, before: Facts) -> Facts:
+    """The facts of now with the policies, the flags and the functions for policies of then, on tables that are still there."""
+    kept: dict[Key, Fact] = {
+        key: fact
+        for key, fact in now.by_key.items()
+        if key[0] != "policy" or ("table", owner_of(key[1])) not in before.by_key
+    }
+    for key, fact in before.by_key.items():
+        if key[0] == "policy" and ("table", owner_of(key[1])) in now.by_key:
+            kept[key] = fact
+        elif key[0] == "table" and key in now.by_key:
+            kept[key] = _with_flags(now.by_key[key], fact)
+    policies = "\n".join(fact.definition for key, fact in kept.items() if key[0] == "policy")
+    for key, fact in before.by_key.items():
+        if key[0] == "function" and key[1].split("(", 1)[0] + "(" in policies:
+            kept[key] = fact
+    return Facts(frozenset(kept.values()), now.server_version, now.read_at)
+
+
+def _with_flags(now: Fact, then: Fact) -> Fact:
+    import json
+
+    properties = {name: value for name, value in now.properties.items() if name not in _FLAGS}
+    properties |= {name: value for name, value in then.properties.items() if name in _FLAGS}
+    return Fact(now.kind, now.identity, json.dumps(properties, sort_keys=True, ensure_ascii=False), now.scope)

@@ -1,0 +1,491 @@
+"""Roll back: undo a migration that committed, with the text kept in the ledger, and prove that the state before is back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
+
+from pg_deploy.catalog.diff import Difference, compare, describe
+from pg_deploy.catalog.reader import Fact, Facts, read_facts_in_transaction
+from pg_deploy.configuration.limits import Limits
+from pg_deploy.deployment.job import Job
+from pg_deploy.errors import ConnectionLostError, PgDeployError
+from pg_deploy.execution.old_backends import settle
+from pg_deploy.execution.segments import NotKept, Work, run_segments
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import pins
+from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.pins import Pinned
+from pg_deploy.migrations import history
+from pg_deploy.parsing.rollback_text import statements_of
+from pg_deploy.parsing.statements import Segment, segments, split
+from pg_deploy.postgres.session import Connection
+from pg_deploy.rollback.attempt_evidence import read_doing
+from pg_deploy.rollback.beyond_the_database import left_alone
+from pg_deploy.rollback.errors import (
+    NoRollbackError,
+    RollbackMissingError,
+    RollbackNotProvenError,
+    RollbackRefusedError,
+)
+from pg_deploy.rollback.generator.generate import generate_rollback
+from pg_deploy.rollback.goal import Goal, snapshot_goal, undo_goal
+from pg_deploy.rollback.known_refusals import refuse_without_way_back
+from pg_deploy.rollback.losses import refuse_unless_inserted, refuse_where_rows_were_met, say_what_stays, wrote_by
+from pg_deploy.rollback.mending import mend, mending_sql
+from pg_deploy.rollback.what_was_there import Kept, kept_of
+from pg_deploy.rollback.whole_set import changed_by, made_by, newer_of_run, older_of_run
+
+_PROPERTIES = ("grant", "comment", "default grant", "setting", "membership", "security label")
+_NOTHING_LEFT = "rolled back already by an earlier try"
+_NOTHING_TAKEN = "nothing had taken effect, nothing was run"
+_OWN_ONLY = "rolled back: its own changes are gone, and what others changed is as they left it"
+_NOT_BEGUN = "nothing had been begun, nothing was run"
+_IN_DOUBT = " (this migration's doing or another's, nothing tells which)"
+_THEN = "\nthen the rollback failed: "
+
+_TRIED = "undone in a transaction that led to the state before, and was not kept"
+# What a transaction that is not kept does not take back.
+_STAYS = re.compile(r"\b(?:setval|restart)\b", re.IGNORECASE)
+_COMPARING_S = 600.0
+
+
+@dataclass(frozen=True)
+class Undone:
+    """How a rollback ended: with statements, or with nothing to do because nothing had taken effect."""
+
+    attempt: Attempt
+    statements_run: int
+    sentence: str
+    lost: tuple[str, ...] = ()
+    """On a copy: what of its contents is gone, with numbers."""
+    left: tuple[str, ...] = ()
+    """What the migration changed and a rollback leaves so: on a copy sequences, everywhere what its snapshot does not hold."""
+    is_kept: bool = True
+    """False where it was only tried: its transaction led to the state before, and was taken back."""
+
+
+def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
+    """Undo the newest attempt at `version`, and prove it: the catalog facts must equal the snapshot taken before.
+
+    Of a verified attempt, which may be days old, exactly its own changes must be gone (see undo_proof). Policies, grants,
+    functions and cron jobs that the rollback forgot are mended at once. Without a rollback.sql one is generated. Ends an
+    old backend of the attempt first. Where no segment took effect nothing is run. Raises RollbackMissingError,
+    NoRollbackError, RollbackRefusedError (it would drop what was there before), RollbackNotProvenError or the error of its
+    statement; the attempt is then rollback_failed. Without `keep`, on a private copy, a generated rollback in one transaction is taken
+    back once it is seen to lead to the state before, and the attempt stays verified.
+    """
+    current = attempts.latest(job.ledger, version)
+    if current is None or current.state == "baselined":
+        raise RollbackMissingError(version)
+    if current.state in ("planned", "snapshotted", "rolled_back"):
+        sentence = _NOTHING_LEFT if current.state == "rolled_back" else _NOT_BEGUN
+        job.log.info("%s", sentence)
+        return Undone(current, 0, sentence)
+    pinned = _rollback_in_force(job, current)
+    before = job.snapshot_of(current, "before")
+    if pinned is None or before is None:
+        raise RollbackMissingError(current.stem)
+    settle(job.ledger, current.id, log=job.log, patience_s=0)
+    current = attempts.by_id(job.ledger, current.id)
+    if not took_effect(job, current, pinned, before):
+        return _nothing_to_undo(job, current, before)
+    goal = _goal(job, current, pinned, before)
+    if current.state != "rolling_back":
+        current = attempts.move(job.ledger, current, "rolling_back")
+    try:
+        statements_run, lost, left, is_kept = _undo(job, current, pinned, before, goal, keep=keep)
+        if not is_kept:
+            attempts.take_back(job.ledger, current)
+            return Undone(current, statements_run, _TRIED, is_kept=False)
+        is_whole = _prove(job, current, goal, before)
+    except ConnectionLostError:
+        # Neither undone nor failed: the next try goes on from where the ledger says it stopped.
+        raise
+    except PgDeployError as error:
+        attempts.move(
+            job.ledger, attempts.by_id(job.ledger, current.id), "rollback_failed", error=_both(current, error)
+        )
+        raise
+    undone = attempts.move(job.ledger, attempts.by_id(job.ledger, current.id), "rolled_back")
+    left = (*left, *_left_alone(job, current, pinned, before))
+    sentence = "rolled back, the database is as before" if is_whole else _OWN_ONLY
+    if lost or left:
+        sentence += f" but for {'; '.join((*lost, *left))}"
+    job.log.info("%s", sentence)
+    if statements_run:
+        say_what_stays(job, current, pinned, before)
+    return Undone(undone, statements_run, sentence, lost, left)
+
+
+def _left_alone(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> tuple[str, ...]:
+    deployed = _as_deployed(job, current, pinned)
+    wrote = wrote_by(job.ledger, current, before)
+    return left_alone(deployed.sql, pinned.rollback, job.ledger.info.dbname, wrote)
+
+
+def _nothing_to_undo(job: Job, current: Attempt, before: Facts) -> Undone:
+    """End an attempt of which nothing took effect. Nothing is run; what differs from the snapshot is the work of others."""
+    now = job.guard.read_facts()
+    others = describe(compare(before, now))
+    if current.state != "rolling_back":
+        current = attempts.move(job.ledger, current, "rolling_back")
+    history.delete(job.ledger, [current.version])
+    job.keep_snapshot(current, "rolled_back", now)
+    _say_changed_by_others(job, others)
+    name = "nothing of it took effect" if others else "catalog facts as before"
+    job.record(current, "rollback proof", name, "passed", _proof_detail(now, others=others))
+    undone = attempts.move(job.ledger, current, "rolled_back")
+    job.log.info("%s", _NOTHING_TAKEN)
+    return Undone(undone, 0, _NOTHING_TAKEN)
+
+
+def _rollback_in_force(job: Job, current: Attempt) -> Pinned | None:
+    """The text as deployed; where that rollback failed, or was cut off, the one that this run pinned: it may be corrected."""
+    as_deployed = pins.pinned_version(job.ledger, current.deployment_id, current.version)
+    if current.state in ("rolling_back", "rollback_failed"):
+        of_this_run = pins.pinned_version(job.ledger, job.deployment_id, current.version)
+        if of_this_run is not None and of_this_run.rollback is not None:
+            return of_this_run
+    if as_deployed is not None and as_deployed.rollback is None:
+        # The one that was generated, shown and approved in this run.
+        return pins.pinned_version(job.ledger, job.deployment_id, current.version) or as_deployed
+    return as_deployed
+
+
+def _goal(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> Goal:
+    """What this rollback has to lead to. For one that was cut off, the state when it began is in the ledger."""
+    if job.on_copy:
+        # Nobody else is at work there: all that differs is the attempt's.
+        after = job.snapshot_of(current, "after")
+        return (
+            snapshot_goal(before) if after is None or current.state != "verified" else undo_goal(before, after, after)
+        )
+    if current.state not in ("rolling_back", "rollback_failed"):
+        job.keep_snapshot(current, "undoing", job.guard.read_facts())
+    start = job.snapshot_of(current, "undoing") or job.guard.read_facts()
+    after = job.snapshot_of(current, "after") or start
+    done = read_doing(job.ledger, current, _as_deployed(job, current, pinned), before, after)
+    undoing = statements_of(pinned.rollback, current.stem)
+    both = replace(done, statements=(*done.statements, *undoing))
+    made = made_by(job.ledger, older_of_run(job.ledger, job.deployment_id, current))
+    goal = undo_goal(
+        before,
+        after,
+        start,
+        done.own(before, after),
+        both.own_of,
+        done.doubtful(before, after),
+        replace(done, statements=undoing, rehearsed=frozenset()).doubtful_of,
+        made=made,
+        of_the_set=changed_by(job.ledger, newer_of_run(job.ledger, job.deployment_id, current)),
+    )
+    for line in goal.changed_since:
+        job.log.warning("changed since by others: %s", line)
+    _say_changed_by_others(job, goal.others)
+    return goal
+
+
+def _say_changed_by_others(job: Job, lines: Sequence[str]) -> None:
+    for line in lines:
+        job.log.warning("changed by others meanwhile, left as it is: %s", line)
+
+
+def _as_deployed(job: Job, current: Attempt, pinned: Pinned) -> Pinned:
+    """The pin of the attempt's own deployment: its SQL is what took effect."""
+    return pins.pinned_version(job.ledger, current.deployment_id, current.version) or pinned
+
+
+def _undo(
+    job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal, *, keep: bool
+) -> tuple[int, tuple[str, ...], tuple[str, ...], bool]:
+    """Run the rollback; returns the number of statements run, what was lost and what was left, see Undone, and whether it was kept."""
+    is_generated = pinned.rollback is None or pinned.rollback_source == "generated"
+    as_rehearsed = pinned.rollback is not None and not (is_generated and _went_before(job, current, before))
+    text = (
+        pinned.rollback
+        if pinned.rollback is not None and as_rehearsed
+        else _generated(job, current, pinned, before, goal)
+    )
+    if not text.strip():
+        job.log.info("the database is as before already")
+        history.delete(job.ledger, [current.version])
+        return 0, (), (), True
+    file = f"{current.stem}/{'generated rollback' if is_generated else 'rollback.sql'}"
+    todo = segments(split(text, file=file))
+    last = todo[-1].ordinal
+    at_start, kept = _what_was_there(job, before)
+    present_at_start = _identities(at_start)
+    # What is built outside of the transaction comes after it.
+    apart = {
+        (made.kind, made.name)
+        for segment in todo
+        if not segment.transactional
+        for statement in segment.statements
+        for made in statement.creates
+    }
+    last_transaction = max((each.ordinal for each in todo if each.transactional), default=-1)
+    stays: list[tuple[str, ...]] = [(), ()]
+    # Where nobody else is at work, and no row is written that a deferred trigger might answer, the commit changes nothing more.
+    quiet = job.guard.quiet if not any(s.writes_rows or s.opaque for each in todo for s in each.statements) else None
+    at_end: list[Facts] = []
+    is_one = len(todo) == 1 and todo[0].transactional and is_generated and not _STAYS.search(text)
+    is_kept = keep or quiet is None or not is_one
+
+    def before_commit(connection: Connection, segment: Segment) -> None:
+        if segment.transactional:
+            now = read_facts_in_transaction(connection, keep_plan=True, objects="none" if quiet is None else "all")
+            at_end[:] = [now]
+            dropped = [*kept.violations(connection, segment), *_lost(present_at_start, _identities(now) | apart, goal)]
+            if dropped:
+                raise RollbackRefusedError(current.stem, dropped)
+            if is_generated and segment.ordinal == last_transaction and not (as_rehearsed and pinned.rollback_proven):
+                # Nobody has rehearsed it: it is not committed unless it leads where it has to.
+                difference = goal.difference(now)
+                _refuse_unless(
+                    current, describe(difference if segment.ordinal == last else _but_for_steps_apart(difference))
+                )
+            if job.contents is not None and segment.ordinal == last_transaction:
+                missing, ahead = job.contents.compare(connection)
+                if is_generated and missing:
+                    raise NoRollbackError(current.stem, missing)
+                stays[:] = missing, ahead
+        if not is_kept:
+            _refuse_unless(current, describe(goal.difference(at_end[0])))
+            raise NotKept
+        if segment.ordinal == last:
+            history.delete(connection, [current.version])
+
+    if is_generated and not job.on_copy:
+        refuse_unless_inserted(job, current, text)
+        if as_rehearsed and pinned.rollback_proven:
+            refuse_where_rows_were_met(job, current, pinned, before)
+    for segment in todo:
+        _refuse_dropping_what_was_there(current, segment, goal, _moves_search_path(todo))
+    done = attempts.committed_rollback_segments(job.ledger, current.id, text)
+    if done:
+        job.log.info("%d of %d segments of this rollback committed before", len(done), len(todo))
+    run_segments(
+        Work(
+            job.target,
+            job.guard,
+            current.id,
+            "rollback",
+            file,
+            text,
+            _limits(job, pinned),
+            job.log,
+            job.observer,
+            is_written=not is_generated,
+        ),
+        [segment for segment in todo if segment.ordinal not in done],
+        before_commit,
+        done=[segment for segment in todo if segment.ordinal in done],
+    )
+    if quiet is not None and at_end and todo[-1].transactional:
+        quiet.facts = at_end[0] if is_kept else at_start
+    return sum(len(segment.statements) for segment in todo), stays[0], stays[1], is_kept
+
+
+def _what_was_there(job: Job, before: Facts) -> tuple[Facts, Kept]:
+    """The catalog as the rollback begins, and what of the state before it has to keep. Reads only."""
+    at_start = job.guard.read_facts("held")
+    with job.guard.session("what was there") as connection:
+        kept = kept_of(connection, before, at_start.objects)
+    if kept.by_name:
+        job.log.info(
+            "the snapshot is older than addresses: what was there is known by name, and no table with rows is dropped"
+        )
+    return at_start, kept
+
+
+def _limits(job: Job, pinned: Pinned) -> Limits:
+    declared = pins.manifest_of(job.ledger, pinned.deployment_id, pinned.version).holds_lock_seconds
+    # Undoing takes the same locks; what was declared, and approved, for the change holds for its undoing too.
+    limits = replace(job.limits, lock_budget=max(declared or 0.0, job.limits.lock_budget))
+    if job.contents is not None and job.contents.is_read:
+        # On a copy nobody waits, and all that was in its tables is compared before the commit.
+        limits = replace(limits, lock_budget=max(limits.lock_budget, _COMPARING_S))
+    return limits
+
+
+def _went_before(job: Job, current: Attempt, before: Facts) -> bool:
+    """Whether something that the attempt made or changed is gone: a newer one of the same set dropped it, and was undone without it."""
+    after = job.snapshot_of(current, "after")
+    if after is None or job.on_copy:
+        return False
+    there = _identities(job.guard.read_facts())
+    did = compare(before, after)
+    return any((fact.kind, fact.identity) not in there for fact in (*did.added, *(new for _, new in did.changed)))
+
+
+def took_effect(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> bool:
+    """Whether any segment of the attempt changed anything: the ledger knows transactions, the catalog the rest. Reads only."""
+    if attempts.committed_segments(job.ledger, current.id, "apply"):
+        return True
+    if not attempts.begun_outside_transaction(job.ledger, current.id, "apply"):
+        return False
+    pinned_then = pins.pinned_version(job.ledger, current.deployment_id, current.version)
+    begun = attempts.begun_segments(job.ledger, current.id, "apply")
+    parts = segments(split(pinned_then.sql, file=current.stem)) if pinned_then else ()
+    if any(each.commits for part in parts if part.ordinal in begun for each in part.statements):
+        # What it committed before it failed may be rows, which no catalog shows.
+        return True
+    now = job.guard.read_facts()
+    return bool(read_doing(job.ledger, current, _as_deployed(job, current, pinned), before, now).own(before, now))
+
+
+def _generated(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal) -> str:
+    """A rollback from the facts, for a migration that brings none; empty where nothing differs."""
+    manifest = pins.manifest_of(job.ledger, pinned.deployment_id, pinned.version)
+    if manifest.rollback == "none":
+        raise NoRollbackError(current.stem, [f"it declares that it cannot be undone: {manifest.rollback_reason}"])
+    as_deployed = pins.pinned_version(job.ledger, current.deployment_id, current.version)
+    if as_deployed is not None and not job.on_copy:
+        refuse_without_way_back(job.ledger, as_deployed)
+    now = job.guard.read_facts("all")
+    goes = goal.going if goal.made else None
+    found = generate_rollback(
+        goal.reachable(now),
+        now,
+        migration_sql=pinned.sql,
+        compared=job.contents is not None,
+        wrote=wrote_by(job.ledger, current, before),
+        goes=goes,
+    )
+    if found.refusals:
+        raise NoRollbackError(current.stem, [str(refusal) for refusal in found.refusals])
+    job.log.warning(
+        "%s: this rollback is generated from the catalog as it is now, unproven, and kept only if it leads back",
+        current.stem,
+    )
+    for line in found.sql.splitlines():
+        job.log.info("    %s", line)
+    for remark in found.remarks:
+        job.log.warning("  %s", remark)
+    return found.sql
+
+
+def _refuse_unless(current: Attempt, differences: tuple[str, ...]) -> None:
+    if differences:
+        raise NoRollbackError(current.stem, ["the generated one does not lead back", *differences[:10]])
+
+
+def _but_for_steps_apart(difference: Difference) -> Difference:
+    """Without what the steps outside of a transaction are still to build or drop."""
+
+    def counts(fact: Fact) -> bool:
+        about = fact.identity.split(" ", 1)[0] if fact.kind == "comment" else fact.kind
+        return about not in ("index", "subscription")
+
+    return Difference(
+        tuple(filter(counts, difference.added)),
+        tuple(filter(counts, difference.removed)),
+        tuple(pair for pair in difference.changed if counts(pair[0])),
+    )
+
+
+def _prove(job: Job, current: Attempt, goal: Goal, before: Facts) -> bool:
+    """Compare with what has to be; mend what may be mended; fail with the SQL that would mend the rest.
+
+    Returns whether the whole catalog is as it was before the attempt.
+    """
+    now = job.guard.read_facts()
+    now = mend(job, current, goal, now)
+    job.keep_snapshot(current, "rolled_back", now)
+    lines = (*describe(goal.difference(now)), *(f"{line}{_IN_DOUBT}" for line in goal.in_doubt(now)))
+    along = goal.went_along(now)
+    meanwhile = goal.changed_meanwhile(now)
+    others = (*goal.others, *meanwhile)
+    sql = mending_sql(goal, now) if lines else ""
+    is_whole = not lines and not compare(before, now)
+    # Of one that was verified, perhaps days ago, the state before is not the measure.
+    is_as_before = current.verified_at is None and not (others or along or goal.changed_since)
+    job.record(
+        current,
+        "rollback proof",
+        "catalog facts as before" if is_as_before else "its own changes are gone, and no others",
+        "failed" if lines else "passed",
+        _proof_detail(now, lines, goal.changed_since, others, along, sql),
+    )
+    _say_changed_by_others(job, meanwhile)
+    for line in along:
+        job.log.warning("went with what the migration had made: %s", line)
+    if lines:
+        for line in lines:
+            job.log.error("  ✗ %s", line)
+        job.log.error("this SQL would mend it:")
+        for line in sql.splitlines():
+            job.log.error("    %s", line)
+        raise RollbackNotProvenError(current.stem, lines)
+    what = "equal the snapshot" if is_whole else "are as if the migration had not been"
+    job.log.info("  ✓ %d catalog facts %s, fingerprint %s", len(now.facts), what, now.fingerprint[:12])
+    return is_whole
+
+
+def _proof_detail(
+    now: Facts,
+    differences: Sequence[str] = (),
+    changed_since: Sequence[str] = (),
+    others: Sequence[str] = (),
+    along: Sequence[str] = (),
+    mending: str = "",
+) -> dict[str, object]:
+    return {
+        "differences": list(differences),
+        "facts": len(now.facts),
+        "fingerprint": now.fingerprint,
+        "changed_since": list(changed_since),
+        "changed_by_others": list(others),
+        "went_along": list(along),
+        "mending": mending,
+    }
+
+
+Identities = frozenset[tuple[str, str]]
+
+
+def _identities(facts: Facts) -> Identities:
+    return frozenset((fact.kind, fact.identity) for fact in facts.facts)
+
+
+def _lost(at_start: Identities, now: Identities, goal: Goal) -> list[str]:
+    """Objects that are not the migration's and that this rollback has just removed."""
+    lost = (at_start - now) & goal.protected
+    # A right or a comment that differs is a difference; only an object that is gone is a loss.
+    return sorted(f"{kind} {identity}" for kind, identity in lost if goal.start is None or kind not in _PROPERTIES)
+
+
+def _moves_search_path(todo: Sequence[Segment]) -> bool:
+    return any(statement.session_state for segment in todo for statement in segment.statements)
+
+
+def _refuse_dropping_what_was_there(current: Attempt, segment: Segment, goal: Goal, anywhere: bool) -> None:
+    """A statement outside a transaction cannot be taken back, so it is judged from its text before it runs."""
+    if segment.transactional:
+        return
+    present: dict[str, set[str]] = {}
+    for kind, identity in goal.protected:
+        present.setdefault(kind, set()).add(identity)
+    # A type and an index may share a name.
+    dropped = [(name.name, present.get(name.kind, set())) for each in segment.statements for name in each.drops]
+    there = [name for name, alike in dropped if _names(name, alike if anywhere else frozenset()) & alike]
+    if there:
+        raise RollbackRefusedError(current.stem, there)
+
+
+def _names(qualified: str, present: Set[str]) -> set[str]:
+    """The identities that a dropped name may stand for: a bare one is in public, or among `present`, where a file moves its search_path."""
+    if "." in qualified:
+        return {qualified}
+    return {qualified, f"public.{qualified}", *(each for each in present if each.endswith(f".{qualified}"))}
+
+
+def _both(current: Attempt, error: PgDeployError) -> str:
+    """The first error and this one: a failing rollback never hides why it was needed."""
+    if not current.error:
+        return str(error)
+    # Of several failed rollbacks the last one counts; the ledger's statements hold the errors of all.
+    first = current.error.split(_THEN)[0]
+    return f"{first}{_THEN}{error}"

@@ -1,0 +1,79 @@
+"""Several migrations undone in one go: what the older ones made goes with them, so nothing is done for it before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from pg_deploy.catalog.diff import compare
+from pg_deploy.catalog.reader import Facts
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import pins, snapshot
+from pg_deploy.ledger.attempt import UNFINISHED, Attempt
+from pg_deploy.postgres.session import Connection
+from pg_deploy.rollback.generator.draft import Key
+from pg_deploy.rollback.generator.renames import take_back_names
+
+_UNDOABLE = ("verified", *UNFINISHED)
+
+
+def made_by(connection: Connection, older: Sequence[Attempt]) -> frozenset[Key]:
+    """The keys of all that these attempts made, and not merely renamed or moved. Reads only."""
+    return frozenset(key for did in _done(connection, older) for key in did.made)
+
+
+def changed_by(connection: Connection, newer: Sequence[Attempt]) -> frozenset[Key]:
+    """The keys of all that these attempts made, changed or dropped. Reads only."""
+    return frozenset(key for did in _done(connection, newer) for key in did.touched)
+
+
+@dataclass(frozen=True)
+class _Done:
+    made: frozenset[Key]
+    touched: frozenset[Key]
+
+
+_known: WeakKeyDictionary[Connection, dict[int, _Done | None]] = WeakKeyDictionary()
+"""What attempts did, as long as one session to the ledger lasts: each is asked for with every other of its set."""
+
+
+def _done(connection: Connection, these: Sequence[Attempt]) -> Iterator[_Done]:
+    known = _known.setdefault(connection, {})
+    for each in these:
+        if each.id not in known:
+            before = snapshot.load(connection, each.id, "before")
+            after = snapshot.load(connection, each.id, "after")
+            known[each.id] = _what_was_done(before, after) if before is not None and after is not None else None
+        did = known[each.id]
+        if did is not None:
+            yield did
+
+
+def _what_was_done(before: Facts, after: Facts) -> _Done:
+    did, renaming = compare(before, after), take_back_names(before, after)
+    added = [(fact.kind, fact.identity) for fact in did.added]
+    others = [(fact.kind, fact.identity) for fact in (*did.removed, *(old for old, _ in did.changed))]
+    made = frozenset(key for key in added if renaming.key(key) not in before.by_key)
+    return _Done(made, frozenset((*added, *others)))
+
+
+def older_of_run(connection: Connection, deployment_id: int, current: Attempt) -> tuple[Attempt, ...]:
+    """What a run that only undoes will undo after `current`; nothing in a deployment, where what was verified stays. Reads only."""
+    return tuple(each for each in _of_run(connection, deployment_id, current) if each.id < current.id)
+
+
+def newer_of_run(connection: Connection, deployment_id: int, current: Attempt) -> tuple[Attempt, ...]:
+    """What a run that only undoes has undone before `current`. Reads only."""
+    found = _of_run(connection, deployment_id, current, ("rolled_back",))
+    return tuple(each for each in found if each.id > current.id)
+
+
+def _of_run(
+    connection: Connection, deployment_id: int, current: Attempt, states: Sequence[str] = _UNDOABLE
+) -> tuple[Attempt, ...]:
+    if current.deployment_id == deployment_id:
+        return ()
+    pinned = sorted(pins.pinned_versions(connection, deployment_id))
+    newest = attempts.latest_of(connection, pinned).values()
+    return tuple(each for each in newest if each.state in states)

@@ -1,0 +1,252 @@
+"""The step that waits for a person, bound to exactly the text that was shown."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow.configuration import conf as airflow_conf
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from pg_deploy.approval.lending import lend, regain
+from pg_deploy.approval.permission import APPROVAL, is_somebody_else, judge_all
+from pg_deploy.configuration.installation import settings
+from pg_deploy.deployment.errors import AppliedMeanwhileError
+from pg_deploy.ledger import evidence, pins
+from pg_deploy.postgres.server_identity import Server, writable_session
+from pg_deploy.postgres.session import Connection
+from pg_deploy.preflight.plan_text import PASSED_OVER, Asked, several_text
+from pg_deploy.preflight.standings import read_state
+from pg_deploy.presentation.addresses import run_page
+from pg_deploy.rehearsal.rehearsal_text import rehearsal_text, rehearsal_verdict
+from pg_deploy.tasks.backup_tasks import rehearse_pinned, take_backup_of
+from pg_deploy.tasks.errors import ApprovalRejectedError, SamePersonError
+from pg_deploy.tasks.groups import versions_without_group
+from pg_deploy.tasks.notices import send
+from pg_deploy.tasks.run import Run, log, read_run, told_plainly
+
+_WHERE = (
+    "Answer it in the Airflow UI, under Required Actions of that run. Others may deploy meanwhile: what is not as it was by then "
+    "is said, rehearsed and asked about again."
+)
+ASKED = "approval asked"
+"""The kind of evidence that keeps what was shown to a person, by its hash."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a person is asked: the text, and which stems with which hash of their content it is about."""
+
+    subject: str
+    body: str
+    about: tuple[tuple[str, str], ...]
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of all that is shown: an answer counts for this and nothing else."""
+        return hashlib.sha256(f"{self.subject}\n{self.body}\n{self.about}".encode()).hexdigest()
+
+
+class AskPerson(ApprovalOperator):
+    """Ask what `question` says; returns at once where it has nothing to ask.
+
+    A rejection fails the task: if it only skipped, what follows would run. Who decided what is kept as evidence.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            subject="Approve",
+            body="",
+            fail_on_reject=True,
+            retries=0,
+            response_timeout=timedelta(seconds=settings().approval_timeout),
+            **kwargs,
+        )
+
+    def question(self, run: Run, context: Any) -> Question | None:
+        """The question, or None where there is nothing to ask; it says so in the log."""
+        raise NotImplementedError
+
+    def prepare_again(self, run: Run, context: Any) -> None:
+        """What a new question rests on, where the database is not what it was when the last one was asked."""
+
+    def run_of(self, context: Any) -> Run:
+        """The run behind an Airflow context."""
+        return read_run(context)
+
+    def execute(self, context: Any) -> Any:
+        """Ask, or say why there is nothing to ask."""
+        with told_plainly():
+            run = self.run_of(context)
+            asked = self.question(run, context)
+            if asked is None:
+                return None
+        return self._ask(run, asked, context)
+
+    def _ask(self, run: Run, asked: Question, context: Any) -> Any:
+        self.subject, self.body = asked.subject, asked.body
+        with told_plainly(), self._ledger(run) as (connection, _):
+            # What is shown now is what an answer is about: it is asked again where anything of it has changed by then.
+            for stem, bundle_hash in asked.about:
+                self._record(connection, run, ASKED, stem, "waits", {"bundle_hash": bundle_hash, "shown": asked.digest})
+            if run.ownership is not None:
+                # A person may think for a day: whoever else has something to deploy does not wait for that.
+                lend(connection, run.target, run.ownership, f"waiting for the approval of {asked.about[0][0]}")
+        log.info("%s", self.subject)
+        for line in self.body.splitlines():
+            log.info("%s", line)
+        send(f"{run.target.name}: an approval waits: {self.subject}", _WHERE, context)
+        return super().execute(context)
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
+        """Write who decided what about which text; a rejection fails the task, and what has changed is asked again."""
+        chosen = (event.get("chosen_options") or ["nothing"])[0]
+        by = event.get("responded_by_user") or {}
+        person = by if isinstance(by, dict) else {"name": str(by)}
+        name = person.get("name") or person.get("id") or "nobody"
+        approved = chosen == self.APPROVE and "error" not in event
+        outcome = "nobody answered" if "error" in event else "approved" if approved else "rejected"
+        answered = {"by": name, "by_id": person.get("id")}
+        with told_plainly():
+            run = self.run_of(context)
+            actor = run.identity.actor
+            alone = approved and run.four_eyes and not is_somebody_else(answered, actor)
+            if alone:
+                outcome = "refused: approved by who triggered"
+            elsewhere = self._regain(run, outcome) if approved and not alone else ()
+            asked = self.question(run, context)
+            about = asked.about if asked else ()
+            stems = ", ".join(stem for stem, _ in about)
+            with self._ledger(run) as (connection, _):
+                changed = approved and (
+                    bool(elsewhere) or (asked is not None and not self._was_shown(connection, run, asked))
+                )
+                if changed:
+                    what = "the database" if elsewhere else "what was shown"
+                    outcome = f"not counted: {what} has changed since"
+                for stem, bundle_hash in about:
+                    self._record(connection, run, APPROVAL, stem, outcome, {**answered, "bundle_hash": bundle_hash})
+        if "error" in event:
+            raise AirflowFailException(f"nobody answered in time: {event['error']}")
+        if changed:
+            return self._ask_again(run, elsewhere, stems, str(name), context)
+        if alone:
+            raise AirflowFailException(str(SamePersonError(stems, str(name), actor)))
+        if not approved:
+            raise AirflowFailException(str(ApprovalRejectedError(stems, str(name))))
+        log.info("approved by %s", name)
+        return {"approved_by": name}
+
+    def _regain(self, run: Run, phase: str) -> tuple[str, ...]:
+        if run.ownership is None:
+            return ()
+        give_up_after = run.conf.give_up_after
+        with self._ledger(run) as (connection, _):
+            return regain(connection, run.target, run.ownership, phase, give_up_after=give_up_after, log=log)
+
+    def _ask_again(self, run: Run, elsewhere: Sequence[str], stems: str, name: str, context: Any) -> Any:
+        with told_plainly():
+            if elsewhere:
+                log.warning("the database is not what it was when %s was asked:", name)
+                for line in elsewhere:
+                    log.warning("  %s", line)
+                self.prepare_again(run, context)
+            else:
+                log.warning("what %s answered to has changed since it was shown: %s is asked about again", name, stems)
+            asked = self.question(run, context)
+        return None if asked is None else self._ask(run, asked, context)
+
+    def _ledger(self, run: Run) -> AbstractContextManager[tuple[Connection, Server]]:
+        return writable_session(run.target, "approve", give_up_after=run.conf.give_up_after, log=log)
+
+    def _was_shown(self, connection: Connection, run: Run, asked: Question) -> bool:
+        """Whether what would be asked now, letter by letter, is what was asked last."""
+        rows = evidence.of_deployment(connection, run.deployment_id, ASKED)
+        newest = {row.name: row.detail.get("shown") for row in rows}
+        return all(newest.get(stem) == asked.digest for stem, _ in asked.about)
+
+    def _record(
+        self, connection: Connection, run: Run, kind: str, stem: str, outcome: str, detail: dict[str, object]
+    ) -> None:
+        version = stem.split("_", 1)[0]
+        evidence.record(connection, run.deployment_id, kind, stem, outcome, detail=detail, version=version)
+
+
+def page_of(context: Any) -> str:
+    """The address of this run's own page."""
+    base = urlsplit(airflow_conf.get("api", "base_url", fallback="/")).path.rstrip("/")
+    dag_run = context["dag_run"]
+    return base + run_page(dag_run.dag_id, dag_run.run_id)
+
+
+class ApproveMigrations(AskPerson):
+    """Ask about the risky ones among some migrations, and about those that nothing can undo.
+
+    `version` None stands for all older migrations without a group of their own.
+    """
+
+    def __init__(self, *, version: str | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.version = version
+
+    def prepare_again(self, run: Run, context: Any) -> None:
+        """A backup of what is there now, and a rehearsal of what is left to do on a copy made from it.
+
+        Raises AppliedMeanwhileError where nothing is left of what this task asks about.
+        """
+        with run.target.session("approve") as connection:
+            if self.version and read_state(connection, [self.version]).standing(self.version).is_in_place:
+                pinned = pins.pinned_version(connection, run.deployment_id, self.version)
+                raise AppliedMeanwhileError(pinned.stem if pinned else self.version)
+        take_backup_of(run)
+        rehearse_pinned(run)
+
+    def question(self, run: Run, context: Any) -> Question | None:
+        """About the pinned migrations of this task that the policy asks about, as far as nobody has deployed them meanwhile."""
+        if run.ownership is None:
+            log.info("nothing to approve: a dry run")
+            return None
+        with run.target.session("approve") as connection:
+            pinned = pins.pinned(connection, run.deployment_id)
+        mine: Sequence[str] = (
+            [self.version] if self.version else versions_without_group(context["dag"], [p.version for p in pinned])
+        )
+        policy = run.approval
+        if policy == "none" or not any(each.version in mine for each in pinned):
+            log.info("nothing to approve: %s", f"approval is {policy}" if mine else "no migration is without a group")
+            return None
+        with run.target.session("approve") as connection:
+            rows = evidence.of_deployment(connection, run.deployment_id)
+            state = read_state(connection, [each.version for each in pinned])
+        wanted = [
+            (each, run.migration(each.version))
+            for each in pinned
+            if each.version in mine and not state.standing(each.version).is_in_place
+        ]
+        with run.target.session("approve") as connection:
+            found = judge_all(connection, run.deployment_id, wanted, run.demands)
+        asked = []
+        for (each, migration), judged in zip(wanted, found, strict=True):
+            if judged.must_ask:
+                reason = f"risk {judged.risk}, and approval is {policy}"
+                text, verdict = rehearsal_text(rows, each.version), rehearsal_verdict(rows, each.version)
+                asked.append(Asked(migration, reason, judged.risk, judged.reasons, text, verdict, judged.lock_lint))
+        if not asked:
+            log.info("nothing to approve: approval is %s", policy)
+            return None
+        hashes = {each.version: each.bundle_hash for each in pinned}
+        return Question(
+            f"Deploy {', '.join(each.migration.stem for each in asked)}?",
+            several_text(
+                asked,
+                page=page_of(context),
+                passed_over=[name for row in rows if row.kind == PASSED_OVER for name in row.detail["names"]],
+            ),
+            tuple((each.migration.stem, hashes[each.migration.version]) for each in asked),
+        )

@@ -1,0 +1,114 @@
+"""The tasks between preflight and the first approval: a backup, and a rehearsal on a copy made from it."""
+
+from __future__ import annotations
+
+import time
+
+from airflow.sdk import get_current_context, task
+
+from pg_deploy.backup.evidence import BACKUP, record_backup, record_rehearsal
+from pg_deploy.backup.external import read_point
+from pg_deploy.backup.store import LocalStore, Store
+from pg_deploy.backup.take import take_backup
+from pg_deploy.configuration.backup import backup_settings
+from pg_deploy.deployment.job import Job
+from pg_deploy.ledger import evidence, pins
+from pg_deploy.migrations.migration import Migration
+from pg_deploy.postgres.temporary import owned_folder
+from pg_deploy.preflight.standings import read_state
+from pg_deploy.rehearsal.clone import on_clone
+from pg_deploy.rehearsal.on_target import on_target_server
+from pg_deploy.rehearsal.private_copy import on_private_copy
+from pg_deploy.tasks.object_store import open_store
+from pg_deploy.tasks.run import Run, log, read_run, told_plainly
+from pg_deploy.tasks.target import read_target
+
+REHEARSAL_CONNECTION = "rehearsal_db"
+
+
+@task
+def backup() -> str:
+    """Take the backup that the run's conf asks for, and record it; return at once where nothing is pending."""
+    with told_plainly():
+        return take_backup_of(read_run(get_current_context()))
+
+
+@task
+def rehearse() -> str:
+    """Run the whole pending deployment on a copy first; fails before the target was touched."""
+    with told_plainly():
+        return rehearse_pinned(read_run(get_current_context()))
+
+
+def take_backup_of(run: Run) -> str:
+    """As the task `backup`: where the backup is, or why there is none."""
+    reason = _nothing_to_do(run, run.conf.backup, "backup")
+    if reason is not None:
+        log.info("%s", reason)
+        return reason
+    configured = backup_settings()
+    migrations = _pinned(run)
+    with run.job(BACKUP) as job:
+        if run.conf.backup == "external":
+            point = read_point(run.target)
+            record_backup(job.ledger, job.deployment_id, "external", point.sentence, point.as_detail())
+            log.info("%s", point.sentence)
+            return point.sentence
+        store = open_store(configured.uri)
+        taken = take_backup(run.target, migrations, store, configured, schema_only=run.conf.backup == "schema", log=log)
+        record_backup(job.ledger, job.deployment_id, "taken", taken.uri, taken.as_detail())
+    return taken.uri
+
+
+def rehearse_pinned(run: Run) -> str:
+    """As the task `rehearse`: what came of it in a sentence, or why there is none."""
+    reason = _nothing_to_do(run, run.conf.rehearse, "rehearsal")
+    if reason is not None:
+        log.info("%s", reason)
+        return reason
+    started = time.monotonic()
+    with run.job("rehearse") as job:
+        sentence = _rehearse(run, job, _pinned(run))
+        record_rehearsal(job.ledger, job.deployment_id, sentence, time.monotonic() - started)
+    return sentence
+
+
+def _rehearse(run: Run, job: Job, migrations: tuple[Migration, ...]) -> str:
+    configured = backup_settings()
+    if run.conf.rehearse == "clone":
+        return on_clone(job, read_target(REHEARSAL_CONNECTION), migrations)
+    rehearsal = on_private_copy if run.conf.rehearse == "full" else on_target_server
+    taken = [row for row in evidence.of_deployment(job.ledger, job.deployment_id, BACKUP) if row.outcome == "taken"]
+    if taken and taken[-1].detail.get("kind") == "full":
+        store: Store = open_store(configured.uri)
+        detail = taken[-1].detail
+        return rehearsal(
+            job, store, str(detail["name"]), migrations, configured, manifest_sha256=str(detail["manifest_sha256"])
+        )
+    log.info("this run keeps no full backup: a dump is taken for the rehearsal alone and removed after it")
+    with owned_folder(configured.workdir) as folder:
+        store = LocalStore(folder)
+        passing = take_backup(run.target, migrations, store, configured, log=log)
+        return rehearsal(
+            job, store, passing.manifest.name, migrations, configured, manifest_sha256=passing.manifest_sha256
+        )
+
+
+def _nothing_to_do(run: Run, choice: str, what: str) -> str | None:
+    """Why there is nothing to do, as a sentence; None where there is."""
+    if run.ownership is None:
+        return f"no {what}: a dry run"
+    if choice == "none":
+        return f"no {what}: the conf says none"
+    with run.target.session(what) as connection:
+        if not pins.pinned(connection, run.deployment_id):
+            return f"no {what}: nothing is pending"
+    return None
+
+
+def _pinned(run: Run) -> tuple[Migration, ...]:
+    """What this run pinned and is not in place: a part of it may be, where it is asked about again."""
+    with run.target.session("read the pinned set") as connection:
+        versions = [each.version for each in pins.pinned(connection, run.deployment_id)]
+        state = read_state(connection, versions)
+    return tuple(run.migration(version) for version in versions if not state.standing(version).is_in_place)

@@ -1,0 +1,96 @@
+"""The tasks of baseline_migrations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from airflow.sdk import get_current_context, task
+
+from pg_deploy.baseline import adopt as baseline
+from pg_deploy.baseline.report import read_adopted, report_lines
+from pg_deploy.configuration.conf import BaselineConf, read_baseline_conf
+from pg_deploy.configuration.installation import settings
+from pg_deploy.configuration.limits import Limits
+from pg_deploy.deployment.job import Job
+from pg_deploy.ledger import deployment, pins
+from pg_deploy.ledger.guard import Ownership, working
+from pg_deploy.migrations.migration import scan_folder
+from pg_deploy.postgres.session import Target
+from pg_deploy.tasks.errors import NoClaimError, NotAdoptedError
+from pg_deploy.tasks.run import chosen, folder, handed_on, held_in_ledger, identity, log, ownership_from, told_plainly
+from pg_deploy.tasks.target import read_target
+
+CHECK = "check"
+
+
+@dataclass(frozen=True)
+class _Run:
+    conf: BaselineConf
+    target: Target
+    ownership: Ownership | None
+
+
+@task
+def check() -> dict[str, Any]:
+    """Say what would be adopted, refuse what makes no sense, take the target."""
+    context = get_current_context()
+    with told_plainly():
+        run = _read(context)
+        prepared = baseline.check(
+            run.target, run.conf, folder(), identity(context), good_for=settings().good_for, log=log
+        )
+    return handed_on(prepared)
+
+
+@task
+def adopt() -> int:
+    """Record each migration as in place, one transaction a version."""
+    context = get_current_context()
+    with told_plainly():
+        run = _read(context)
+        if run.ownership is None and run.conf.dry_run:
+            log.info("nothing to do: a dry run")
+            return 0
+        if run.ownership is None:
+            raise NoClaimError(context["dag_run"].run_id)
+        limits = Limits(give_up_after=run.conf.give_up_after)
+        with working(run.target, run.ownership, "adopt", give_up_after=limits.give_up_after, log=log) as guard:
+            job = Job(run.target, guard, limits, log)
+            pinned = pins.pinned(job.ledger, job.deployment_id)
+            files = {file.version: file for file in scan_folder(folder()).files}
+            actor = identity(context).actor
+            return sum(
+                baseline.adopt(job, baseline.still_pinned(each, files.get(each.version)), run.conf, actor)
+                for each in pinned
+            )
+
+
+@task(trigger_rule="all_done")
+def report() -> None:
+    """Say what was adopted on whose word and what was not checked; fail unless everything pinned is adopted."""
+    context = get_current_context()
+    with told_plainly():
+        run = _read(context)
+        owned = run.ownership or held_in_ledger(context, run.conf.target)
+        if owned is None:
+            if not (run.conf.dry_run and context["ti"].xcom_pull(task_ids=CHECK)):
+                raise NotAdoptedError(["check did not take the target, nothing was changed: read its log"])
+            log.info("dry run: the plan is in the log of check, nothing was changed")
+            return
+        with run.target.session("baseline report") as connection:
+            found = read_adopted(connection, owned.deployment_id)
+            for line in report_lines(found):
+                (log.error if line.lstrip().startswith("✗") else log.info)("%s", line)
+            failures = [f"{one.stem}" for one in found if not one.is_adopted]
+            if run.ownership is None:
+                failures.append("what check handed on is gone")
+            state = "failed" if failures else "deployed"
+            deployment.close(connection, owned.deployment_id, owned.fence, state)
+        if failures:
+            raise NotAdoptedError(failures)
+
+
+def _read(context: Any) -> _Run:
+    conf = read_baseline_conf(chosen(context))
+    return _Run(conf, read_target(conf.target), ownership_from(context, CHECK))

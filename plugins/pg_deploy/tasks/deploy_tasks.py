@@ -1,0 +1,356 @@
+"""The tasks of deploy_migrations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
+
+from pg_deploy.approval.permission import judge_all, refuse_unless_permitted
+from pg_deploy.configuration.installation import SHOWN_SINGLY, settings
+from pg_deploy.deployment.apply import apply as apply_migration
+from pg_deploy.deployment.job import Job
+from pg_deploy.deployment.verify import verify as verify_migration
+from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, PgDeployError
+from pg_deploy.ledger import attempt as attempts
+from pg_deploy.ledger import deployment, evidence, pins
+from pg_deploy.postgres.server_identity import writable_session
+from pg_deploy.postgres.session import Connection
+from pg_deploy.preflight import standings
+from pg_deploy.preflight.drift import keep_state
+from pg_deploy.preflight.errors import HistoryMismatchError, NoStatementsError
+from pg_deploy.preflight.preflight import preflight as run_preflight
+from pg_deploy.preflight.standings import Standing
+from pg_deploy.reporting.report import read_report, report_lines
+from pg_deploy.rollback.resume import resume
+from pg_deploy.rollback.roll_back import roll_back
+from pg_deploy.tasks.assets import TARGET_CHANGED
+from pg_deploy.tasks.errors import NotDeployedError
+from pg_deploy.tasks.groups import group_of, groups_in, tasks_of, versions_without_group
+from pg_deploy.tasks.notices import send
+from pg_deploy.tasks.run import (
+    PREFLIGHT,
+    Run,
+    chosen,
+    folder,
+    handed_on,
+    held_in_ledger,
+    log,
+    ownership_from,
+    read_conf,
+    read_run,
+    told_plainly,
+)
+from pg_deploy.tasks.watch_baseline import measure_before
+
+
+@task(retries=0)
+def preflight() -> dict[str, Any]:
+    """Print the state before, refuse what cannot work, pin what this run deploys."""
+    with told_plainly():
+        run = read_run(get_current_context())
+        prepared = run_preflight(
+            run.target,
+            run.conf,
+            folder(),
+            run.identity,
+            good_for=settings().good_for,
+            log=log,
+            measure_before=lambda deployment_id: measure_before(run.target, deployment_id),
+        )
+    return handed_on(prepared)
+
+
+@task
+def earlier() -> None:
+    """Apply the pending migrations that have no group, or need none, in order, stopping at the first failure.
+
+    Skips the tasks of each group in which nothing is left to do but for `passed`: a process each for nothing takes minutes.
+    """
+    context = get_current_context()
+    with told_plainly():
+        run = read_run(context)
+        if run.ownership is None:
+            log.info("nothing to do: a dry run")
+            idle = list(groups_in(context["dag"]))
+        else:
+            number = 0
+            with run.job("earlier") as job:
+                for number, version in enumerate(_without_group(run, job, context["dag"]), start=1):
+                    log.info("::group::%d: %s", number, version)
+                    _deploy_one(run, job, version)
+                    log.info("::endgroup::")
+                if not number:
+                    log.info("nothing to do: every pending migration has a group of its own")
+                groups = groups_in(context["dag"])
+                state = standings.read_state(job.ledger, [group.split("_", 1)[0] for group in groups])
+                idle = _told_idle(job.ledger, run.deployment_id, groups, state)
+    if idle:
+        raise DownstreamTasksSkipped(  # type: ignore[no-untyped-call]  # Airflow gives it no types
+            tasks=[name for group in idle for name in tasks_of(context["dag"], group) if not name.endswith(".passed")]
+        )
+
+
+@task.branch
+def gate(stem: str) -> str:
+    """Let a pinned, pending migration through; say of any other why there is nothing to do."""
+    with told_plainly():
+        run = read_run(get_current_context())
+        version, group = stem.split("_", 1)[0], group_of(stem)
+        if run.ownership is None:
+            log.info("a dry run: nothing is done")
+            return f"{group}.passed"
+        with run.target.session(f"gate {version}") as connection:
+            state = standings.read_state(connection, [version])
+            standing = state.standing(version)
+            if standing is Standing.UNBELIEVED:
+                raise NoStatementsError(stem)
+            if standing is Standing.GONE:
+                raise HistoryMismatchError(stem, version)
+            if _told_idle(connection, run.deployment_id, [stem], state):
+                return f"{group}.passed"
+        log.info("%s is %s", stem, standing.value)
+        return f"{group}.approve"
+
+
+@task
+def snapshot(stem: str) -> None:
+    """Keep what the database is like before: catalog facts and benchmarks."""
+    with told_plainly():
+        run = read_run(get_current_context())
+        migration = run.migration(stem.split("_", 1)[0])
+        with run.job(f"snapshot {stem}") as job:
+            refuse_unless_permitted(job.ledger, job.deployment_id, migration, run.demands)
+            resume(job, migration)
+
+
+@task
+def apply(stem: str) -> None:
+    """Bring the change into the database."""
+    with told_plainly():
+        run = read_run(get_current_context())
+        migration = run.migration(stem.split("_", 1)[0])
+        with run.job(f"apply {stem}") as job:
+            refuse_unless_permitted(job.ledger, job.deployment_id, migration, run.demands)
+            resume(job, migration)
+            with _hint_on_failure(migration.manifest.hints.apply):
+                apply_migration(job, migration)
+
+
+@task
+def verify(stem: str) -> None:
+    """Look at the database: checks, benchmarks; the migration counts as deployed when all hold."""
+    with told_plainly():
+        run = read_run(get_current_context())
+        migration = run.migration(stem.split("_", 1)[0])
+        with run.job(f"verify {stem}") as job, _hint_on_failure(migration.manifest.hints.verify):
+            verify_migration(job, migration)
+
+
+@task.branch(trigger_rule="none_skipped")
+def decide(stem: str) -> str | list[str]:
+    """Passed, rollback, or neither: where nothing began, or where on_failure says stop."""
+    context, group, version = get_current_context(), group_of(stem), stem.split("_", 1)[0]
+    with told_plainly():
+        if ownership_from(context, PREFLIGHT) is None:
+            log.info(
+                "preflight handed on nothing to work with, so there is nothing to decide: the report judges the run"
+            )
+            return []
+        run = read_run(context)
+        # The ledger says how far it came: the state of a task is a person's to set.
+        with run.target.session(f"decide {version}") as connection:
+            current = attempts.latest(connection, version)
+        if current is not None and current.state == "verified":
+            return f"{group}.passed"
+        if current is None or current.state not in attempts.UNFINISHED:
+            log.info("nothing was begun, so there is nothing to undo")
+            return []
+        if run.conf.on_failure == "stop":
+            log.warning("on_failure is stop: %s is left as it is, for a person to look at", stem)
+            return []
+    return f"{group}.rollback"
+
+
+def passed() -> EmptyOperator:
+    """The migration is in place, or there was nothing to do. The scheduler judges it by itself, without a process."""
+    return EmptyOperator(task_id="passed", trigger_rule="none_failed_min_one_success")
+
+
+@task
+def rollback(stem: str) -> str:
+    """Undo the migration, and prove that the state before is back."""
+    with told_plainly():
+        run = read_run(get_current_context())
+        with run.job(f"rollback {stem}") as job:
+            undone = roll_back(job, stem.split("_", 1)[0])
+            note = pins.manifest_of(job.ledger, undone.attempt.deployment_id, undone.attempt.version).after_rollback
+        if note:
+            log.info("after this rollback: %s", " ".join(note.split()))
+        return undone.sentence
+
+
+@task(trigger_rule="all_done")
+def undo_earlier() -> int:
+    """With on_failure rollback_all, and one migration rolled back: undo everything that this run verified, newest first."""
+    context = get_current_context()
+    if ownership_from(context, PREFLIGHT) is None:
+        log.info("nothing to do: preflight handed on nothing to work with")
+        return 0
+    with told_plainly():
+        run = read_run(context)
+        if run.conf.on_failure != "rollback_all":
+            log.info("nothing to do: on_failure is %s", run.conf.on_failure)
+            return 0
+        with run.job("undo_earlier") as job:
+            return _undo_verified(job)
+
+
+@task(trigger_rule="all_done", outlets=[TARGET_CHANGED])
+def report() -> None:
+    """Judge the pinned set, print the success criteria, and fail unless everything is deployed."""
+    context = get_current_context()
+    failed = [f"{name} {state}" for name, state in task_states(context).items() if state == "failed"]
+    target = str(chosen(context).get("target"))
+    context["outlet_events"][TARGET_CHANGED].extra = {"target": target}
+    with told_plainly():
+        owned = ownership_from(context, PREFLIGHT)
+        if owned is None:
+            # What is wrong may be the conf itself, so it is read only where nothing else says that preflight failed.
+            if "preflight failed" in failed:
+                send(
+                    f"{target}: a deployment failed, nothing was changed", f"{', '.join(failed)}: read its log", context
+                )
+                raise NotDeployedError([f"{', '.join(failed)}, nothing was changed: read the log of that task"])
+            if read_conf(context).dry_run and context["ti"].xcom_pull(task_ids=PREFLIGHT):
+                log.info("dry run: the plan is in the log of preflight, nothing was changed")
+                return
+            owned = held_in_ledger(context, target)
+            failed.append("what preflight handed on is gone, or it took no target, whatever its state is")
+            if owned is None:
+                raise NotDeployedError([*failed, "trigger a new run"])
+        run = read_run(context, owned)
+        with run.target.session("report") as connection:
+            found = read_report(connection, run.deployment_id)
+            for line in report_lines(connection, found, contacts=settings().contacts, task_states=failed):
+                (log.error if line.lstrip().startswith("✗") else log.info)("%s", line)
+        # Said before it is written: a ledger that takes no writes must not keep anybody from knowing where this run stands.
+        with writable_session(run.target, "report", give_up_after=run.conf.give_up_after, log=log) as (connection, _):
+            evidence.record(
+                connection,
+                run.deployment_id,
+                "report",
+                "report",
+                found.end_state,
+                detail={"criteria": [vars(criterion) for criterion in found.criteria], "failed_tasks": failed},
+            )
+            keep_state(connection, owned.deployment_id)
+            deployment.close(connection, owned.deployment_id, owned.fence, found.end_state)
+        if not found.is_deployed or failed:
+            failures = failed if found.is_deployed else found.failures
+            state = "was rolled back" if found.end_state == "rolled_back" else "failed"
+            send(f"{target}: deployment {owned.deployment_id} {state}", "\n".join(failures), context)
+            raise NotDeployedError(failures)
+
+
+def task_states(context: Any) -> dict[str, str]:
+    """The state of each task of this run, by id."""
+    ti = context["ti"]
+    found = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+    return {name: str(state) for name, state in found.items() if name != ti.task_id}
+
+
+def _told_idle(connection: Connection, deployment_id: int, stems: Sequence[str], state: standings.State) -> list[str]:
+    """Those of `stems` of which this run has nothing to do, each with the reason in the log. Reads only."""
+    pinned = pins.pinned_versions(connection, deployment_id)
+    held = deployment.deployment(connection, deployment_id)
+    idle = []
+    for stem in stems:
+        version = stem.split("_", 1)[0]
+        standing = state.standing(version)
+        if standing.is_in_place:
+            log.info("%s is %s: nothing to do", stem, standing.value)
+        elif version not in pinned and standing.is_pending:
+            known = held is not None and version in held.folder_versions
+            log.info("%s %s: nothing is done", stem, "was not chosen" if known else "arrived after this run began")
+        else:
+            continue
+        idle.append(stem)
+    return idle
+
+
+@contextmanager
+def _hint_on_failure(hint: str | None) -> Iterator[None]:
+    try:
+        yield
+    except PgDeployError:
+        if hint:
+            log.error("hint: %s", " ".join(hint.split()))
+        raise
+
+
+def _without_group(run: Run, job: Job, dag: Any) -> Iterator[str]:
+    """What has no group, and of a long set what comes next, up to the first that needs one: a person, or a companion's proof.
+
+    Each is judged when its turn comes, as at a gate of its own.
+    """
+    pinned = pins.pinned(job.ledger, run.deployment_id)
+    old = versions_without_group(dag, [each.version for each in pinned])
+    yield from old
+    if len(pinned) <= SHOWN_SINGLY:
+        return
+    for each in pinned:
+        if each.version in old:
+            continue
+        migration = run.migration_by(job.ledger, each.version)
+        if migration.has_companion:
+            return
+        (judged,) = judge_all(job.ledger, run.deployment_id, [(each, migration)], run.demands)
+        if judged.must_ask:
+            return
+        yield each.version
+
+
+def _deploy_one(run: Run, job: Job, version: str) -> None:
+    """All verbs on one migration; a failure is undone as on_failure says, and raised."""
+    migration = run.migration_by(job.ledger, version)
+    if standings.read_state(job.ledger, [version]).standing(version).is_in_place:
+        log.info("in place already")
+        return
+    refuse_unless_permitted(job.ledger, job.deployment_id, migration, run.demands)
+    resume(job, migration)
+    try:
+        apply_migration(job, migration)
+        verify_migration(job, migration)
+    except (ConnectionLostError, ConnectionFailedError):
+        # Nothing is known to be wrong: the next try looks, and goes on.
+        raise
+    except PgDeployError as first:
+        for line in str(first).splitlines():
+            log.error("%s", line)
+        if run.conf.on_failure != "stop":
+            roll_back(job, version)
+        raise AirflowFailException(str(first)) from first
+
+
+def _undo_verified(job: Job) -> int:
+    # The newest attempt at each: this run may have finished the rollback of an older one before it deployed anew.
+    newest = {one.version: one for one in attempts.of_deployment(job.ledger, job.deployment_id)}
+    mine = sorted(newest.values(), key=lambda one: one.id)
+    if not any(one.state == "rolled_back" for one in mine):
+        log.info("nothing was rolled back, so nothing earlier is undone")
+        return 0
+    if any(one.state in ("rollback_failed", "rolling_back") for one in mine):
+        log.error("a later migration could not be rolled back: what it builds on is left in place")
+        return 0
+    verified = [one for one in reversed(mine) if one.state == "verified"]
+    for one in verified:
+        log.info("::group::undo %s", one.stem)
+        roll_back(job, one.version)
+        evidence.record(job.ledger, job.deployment_id, "undone earlier", one.stem, "rolled back", version=one.version)
+        log.info("::endgroup::")
+    return len(verified)

@@ -1,0 +1,243 @@
+"""The tasks of monitor_database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from airflow.configuration import conf
+from airflow.sdk import Variable, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+
+from pg_deploy.configuration.conf import MonitorConf, read_monitor_conf
+from pg_deploy.configuration.duration import format_duration
+from pg_deploy.configuration.installation import settings
+from pg_deploy.errors import ConnectionFailedError, ConnectionLostError
+from pg_deploy.monitor import samples
+from pg_deploy.monitor.conclude import conclude
+from pg_deploy.monitor.measures import monitor_session
+from pg_deploy.monitor.refreshing import refresh_views
+from pg_deploy.monitor.take_sample import add, all_views, look_again_at_views, stale_views, take_sample
+from pg_deploy.monitor.thresholds import Thresholds, read_thresholds
+from pg_deploy.monitor.views import MEASURE as VIEWS
+from pg_deploy.postgres.session import Target
+from pg_deploy.presentation.addresses import database_page
+from pg_deploy.tasks import outside_connections
+from pg_deploy.tasks.assets import TARGET_CHANGED
+from pg_deploy.tasks.errors import NotMeasuredError, UnknownTargetError
+from pg_deploy.tasks.notices import send
+from pg_deploy.tasks.run import chosen, log, told_plainly
+from pg_deploy.tasks.target import read_target
+
+MEASURE = "measure"
+REFRESH = "refresh_stale_views"
+REPORT = "report"
+OUTSIDE = "measure_outside"
+_WHY = "why"
+_REMIND = timedelta(hours=24)
+# The sum of all deadlines of a look is far below it.
+_ANSWERS_WITHIN = timedelta(minutes=5)
+_RED = "something could not be measured: the task report says what"
+_NAMED = 20
+
+
+@task(execution_timeout=_ANSWERS_WITHIN)
+def measure() -> int:
+    """Measure what SQL can see, and keep it as a sample; its id."""
+    context = get_current_context()
+    with told_plainly():
+        named = _conf(context).target
+        try:
+            target = read_target(named)
+        except UnknownTargetError:
+            if _by_itself(context):
+                # A schedule must not be red for a target that nobody has set up yet.
+                raise AirflowSkipException(f'there is no connection "{named}": nothing to monitor') from None
+            raise
+        try:
+            return take_sample(target, _limits(context), context["dag_run"].run_id, log)
+        except (ConnectionFailedError, ConnectionLostError) as error:
+            why = str(error)
+        except AirflowTaskTimeout:
+            why = f'"{target.name}" did not answer within {format_duration(_ANSWERS_WITHIN.total_seconds())}: look at the server'
+        context["ti"].xcom_push(key=_WHY, value=why)
+        raise AirflowFailException(why) from None
+
+
+@task
+def measure_outside() -> int:
+    """Measure the application's side, where its connections exist."""
+    context = get_current_context()
+    with told_plainly():
+        target, sample_id = _target(context)
+        with monitor_session(target) as connection:
+            before = samples.before(connection)
+        measured = outside_connections.measure_outside(target.name, before)
+        for one in measured:
+            log.info(
+                "%s: %s", one.measure, one.problem or ", ".join(f"{r.object} {r.value} {r.unit}" for r in one.rows)
+            )
+        add(target, sample_id, measured)
+        return len(measured)
+
+
+@task.branch(trigger_rule="all_done")
+def find_stale() -> str | None:
+    """After all was told: go on to the refresh, where a setting or the conf asks for one and there is something to refresh."""
+    context = get_current_context()
+    with told_plainly():
+        states = _states(context)
+        if states.get(MEASURE) == "skipped":
+            return None
+        if states.get(MEASURE) != "success" or (states.get(REPORT) != "success" and _wanted(context) != "all"):
+            raise AirflowFailException(_RED)
+        names = _to_refresh(context)
+        log.info("to refresh: %s", _listed(names) or "nothing")
+        if not names and states.get(REPORT) != "success":
+            raise AirflowFailException(_RED)
+    return REFRESH if names else None
+
+
+@task
+def refresh_stale_views() -> dict[str, str]:
+    """Refresh what is stale, without stalling its readers or its jobs."""
+    context = get_current_context()
+    with told_plainly():
+        target, _ = _target(context)
+        return refresh_views(target, _limits(context).views, _to_refresh(context), log)
+
+
+@task
+def measure_again() -> int:
+    """Look at the views once more; how many are still stale."""
+    context = get_current_context()
+    with told_plainly():
+        target, sample_id = _target(context)
+        refreshed: dict[str, str] = context["ti"].xcom_pull(task_ids=REFRESH)
+        still = look_again_at_views(target, _limits(context), sample_id, refreshed)
+        log.info("still stale: %s", _listed(still) or "none")
+        if _states(context).get(REPORT) != "success":
+            raise AirflowFailException(_RED)
+        return len(still)
+
+
+@task(trigger_rule="all_done")
+def report() -> dict[str, int]:
+    """Open and end alerts, tell them once, write the page; fail only where something could not be measured."""
+    context = get_current_context()
+    with told_plainly():
+        named = _conf(context).target
+        states = _states(context)
+        if states.get(MEASURE) == "skipped":
+            raise AirflowSkipException("nothing was measured")
+        why = context["ti"].xcom_pull(task_ids=MEASURE, key=_WHY)
+        if why:
+            _target_is_down(named, str(why), context)
+            raise NotMeasuredError([str(why)])
+        if states.get(MEASURE) != "success":
+            raise NotMeasuredError(["the task measure failed"])
+        target, sample_id = _target(context)
+        _target_is_back(named, context)
+        found = conclude(
+            target,
+            _limits(context),
+            sample_id,
+            tell=lambda subject, text: send(subject, text, context),
+            contacts=settings().contacts,
+            log=log,
+            link=_page_of(target.name),
+        )
+        failed = [f"the task {name} failed" for name in (MEASURE, OUTSIDE) if states.get(name) == "failed"]
+        if found.problems or failed:
+            raise NotMeasuredError([*found.problems, *failed])
+    return {"open": found.open, "started": found.started}
+
+
+def _down_key(target: str) -> str:
+    return f"pg_deploy_monitor_down_{target}"
+
+
+def _target_is_down(target: str, why: str, context: Any) -> None:
+    """One alert for all: what cannot be reached cannot keep its own alerts, so Airflow remembers this one."""
+    log.error("ALERT target %s: %s", target, why)
+    log.info("  what to do: start the server or mend the network; nothing else was measured")
+    log.info("  contacts: %s", settings().contacts)
+    now = datetime.now(timezone.utc)
+    kept = Variable.get(_down_key(target), default=None)
+    known = json.loads(kept) if kept else None
+    if known and now - datetime.fromisoformat(known["told_at"]) < _REMIND:
+        return
+    word = "still cannot be reached" if known else "cannot be reached"
+    if send(f"{target} {word}", why, context):
+        since = known["since"] if known else now.isoformat()
+        Variable.set(_down_key(target), json.dumps({"since": since, "told_at": now.isoformat()}))
+
+
+def _target_is_back(target: str, context: Any) -> None:
+    kept = Variable.get(_down_key(target), default=None)
+    if kept and send(
+        f"{target} can be reached again", f"it was away since {json.loads(kept)['since'][:16]} UTC", context
+    ):
+        Variable.delete(_down_key(target))
+
+
+def _conf(context: Any) -> MonitorConf:
+    """The conf of the run; after a deployment, about the database that was deployed to."""
+    given = read_monitor_conf(chosen(context))
+    events = (context.get("triggering_asset_events") or {}).get(TARGET_CHANGED, ())
+    targets = [event.extra["target"] for event in events if "target" in (event.extra or {})]
+    return given.model_copy(update={"target": targets[-1]}) if targets else given
+
+
+def _limits(context: Any) -> Thresholds:
+    return read_thresholds(changes=_conf(context).thresholds)
+
+
+def _by_itself(context: Any) -> bool:
+    """Whether no person asked for this run."""
+    run_type = context["dag_run"].run_type
+    return str(getattr(run_type, "value", run_type)) in ("scheduled", "asset_triggered")
+
+
+def _target(context: Any) -> tuple[Target, int]:
+    return read_target(_conf(context).target), int(context["ti"].xcom_pull(task_ids=MEASURE))
+
+
+def _page_of(target: str) -> str:
+    """The address of the target's page, where Airflow knows its own."""
+    base = conf.get("api", "base_url", fallback="").rstrip("/")
+    return base + database_page(target) if base.startswith("http") else ""
+
+
+def _wanted(context: Any) -> str:
+    """What is to be refreshed: what the run's conf says, else what the limits' file says."""
+    chosen_here = _conf(context).refresh
+    return chosen_here if chosen_here != "none" else _limits(context).views.refresh
+
+
+def _to_refresh(context: Any) -> tuple[str, ...]:
+    target, sample_id = _target(context)
+    wanted = _wanted(context)
+    if wanted == "none":
+        return ()
+    if wanted == "all":
+        return all_views(target)
+    limits = _limits(context)
+    left_alone = limits.of(VIEWS)
+    return tuple(
+        name
+        for name in stale_views(target, sample_id)
+        if not left_alone.ignores(name) and not limits.views.is_elsewhere(name)
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+
+
+def _states(context: Any) -> dict[str, str]:
+    ti = context["ti"]
+    found = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+    return {name: str(state) for name, state in found.items() if name != ti.task_id}

@@ -1,0 +1,62 @@
+"""The form and the task of restore_backup."""
+
+from __future__ import annotations
+
+from airflow.sdk import Param, get_current_context, task
+
+from pg_deploy.backup.restore_beside import choose_backup, new_database_name, restore_beside
+from pg_deploy.configuration.backup import backup_settings
+from pg_deploy.configuration.conf import read_restore_conf
+from pg_deploy.tasks.object_store import open_store
+from pg_deploy.tasks.run import chosen, log, told_plainly
+from pg_deploy.tasks.target import read_target
+
+
+def restore_params() -> dict[str, Param]:
+    """The Params of restore_backup. Never raises."""
+    return {
+        "target": Param(
+            "target_db",
+            type="string",
+            minLength=1,
+            title="Target",
+            description="The Airflow connection of the database beside which a new one is made.",
+        ),
+        "backup": Param(
+            "last",
+            type="string",
+            minLength=1,
+            title="Backup",
+            description='The name or URI of a backup, as a report prints it; "last" = the newest of this target.',
+        ),
+        "database": Param(
+            None,
+            type=["null", "string"],
+            title="Database",
+            description="The name of the new database; empty = the target's, with the time. One that exists is refused.",
+        ),
+    }
+
+
+@task
+def restore() -> str:
+    """Check the backup, restore it into a new database, compare, and say how to switch; returns the database's name."""
+    with told_plainly():
+        conf = read_restore_conf(chosen(get_current_context()))
+        target, configured = read_target(conf.target), backup_settings()
+        store = open_store(configured.uri)
+        name = choose_backup(store, target, conf.backup, configured)
+        database = conf.database or new_database_name(target)
+        log.info('restoring %s into the new database "%s"; the target is left alone', name, database)
+        made = restore_beside(target, store, name, database, configured, log=log)
+    log.info('"%s" is restored, and holds the rows of the backup', made.database)
+    for title, lines in (("not as in the backup", made.differences), ("notes", made.notes)):
+        if lines:
+            log.info("::group::%s: %d", title, len(lines))
+            for line in lines:
+                log.info("%s", line)
+            log.info("::endgroup::")
+    log.info("what to do next:")
+    for line in made.steps:
+        log.info("  %s", line)
+    return made.database

@@ -1,0 +1,151 @@
+"""The tasks of rollback_migrations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import get_current_context, task
+
+from pg_deploy.approval.errors import NotPermittedError
+from pg_deploy.approval.permission import not_approved, undo_hash
+from pg_deploy.configuration.conf import RollbackConf, read_rollback_conf
+from pg_deploy.configuration.installation import settings
+from pg_deploy.deployment.job import Job
+from pg_deploy.ledger import deployment, evidence, pins
+from pg_deploy.preflight.drift import keep_state
+from pg_deploy.presentation.markdown import fenced, plain
+from pg_deploy.rollback import run as core
+from pg_deploy.rollback.errors import NotUndoneError
+from pg_deploy.tasks.approval import AskPerson, Question, page_of
+from pg_deploy.tasks.errors import NoClaimError
+from pg_deploy.tasks.notices import send
+from pg_deploy.tasks.run import (
+    PREFLIGHT,
+    Run,
+    chosen,
+    handed_on,
+    held_in_ledger,
+    identity,
+    log,
+    ownership_from,
+    told_plainly,
+)
+from pg_deploy.tasks.target import read_target
+
+
+class ApproveRollback(AskPerson):
+    """Ask whether to undo: what goes, what would be lost, who changed it since, and the SQL that will run."""
+
+    def run_of(self, context: Any) -> Run:
+        """The rollback run behind an Airflow context."""
+        return _read(context)[1]
+
+    def prepare_again(self, run: Run, context: Any) -> None:
+        """What would be lost now, of the same rollbacks."""
+        conf, _ = _read(context)
+        with run.target.session("rollback preflight") as connection:
+            core.look_again(connection, run.deployment_id, conf, log)
+
+    def question(self, run: Run, context: Any) -> Question | None:
+        """About everything that this run pinned."""
+        if run.ownership is None and not run.conf.dry_run:
+            raise NoClaimError(run.identity.airflow_run)
+        if run.ownership is None:
+            log.info("nothing to approve: a dry run")
+            return None
+        # A floor of any kind holds: undoing is never without risk.
+        if run.approval == "none":
+            log.info("nothing to approve: approval is none")
+            return None
+        with run.target.session("approve") as connection:
+            pinned = pins.pinned(connection, run.deployment_id)
+            shown = {
+                row.version: row.detail["lines"]
+                for row in evidence.of_deployment(connection, run.deployment_id, "would be lost")
+            }
+        parts = []
+        for each in pinned:
+            lines = [line.strip().removeprefix(f"{each.stem}: ") for line in shown.get(each.version, [])]
+            parts.append(f"**This approval holds for the rollback `{undo_hash(each)}` and no other text.**")
+            parts.append(f"## {each.stem}\n\n" + "\n".join(f"- {plain(line)}" for line in lines))
+            parts.append(
+                fenced(each.rollback or "", whole=f"read all of it on [the page of this run]({page_of(context)})")
+            )
+        return Question(
+            f"Undo {', '.join(each.stem for each in pinned)}?",
+            "\n\n".join(parts),
+            tuple((each.stem, undo_hash(each)) for each in pinned),
+        )
+
+
+@task
+def preflight() -> dict[str, Any]:
+    """Show what would be undone and lost, refuse what cannot be undone, take the target, pin the list."""
+    context = get_current_context()
+    with told_plainly():
+        conf, run = _read(context)
+        prepared = core.preflight(run.target, conf, identity(context), good_for=settings().good_for, log=log)
+    return handed_on(prepared)
+
+
+@task
+def undo() -> int:
+    """Undo each in reverse order, prove each, stop at the first failure."""
+    with told_plainly():
+        context = get_current_context()
+        conf, run = _read(context)
+        if run.ownership is None and conf.dry_run:
+            log.info("nothing to do: a dry run")
+            return 0
+        if run.ownership is None:
+            raise NoClaimError(context["dag_run"].run_id)
+        with run.job("undo") as job:
+            _refuse_unless_approved(run, job)
+            return core.undo(job)
+
+
+@task(trigger_rule="all_done")
+def report() -> None:
+    """Say what was undone, mended and lost; fail unless everything that was asked for is undone."""
+    context = get_current_context()
+    with told_plainly():
+        conf, run = _read(context)
+        owned = run.ownership or held_in_ledger(context, conf.target)
+        if owned is None and not (conf.dry_run and context["ti"].xcom_pull(task_ids=PREFLIGHT)):
+            raise NotUndoneError(["preflight did not take the target, nothing was changed: read its log"])
+        if owned is None:
+            log.info("dry run: what would be undone is in the log of preflight, nothing was changed")
+            return
+        with run.target.session("report") as connection:
+            lines, failures = core.report_lines(connection, owned.deployment_id)
+            for line in lines:
+                (log.error if line.lstrip().startswith("✗") else log.info)("%s", line)
+            if run.ownership is None:
+                failures.append("what preflight handed on is gone")
+            if failures:
+                log.error("what to do: read the log of undo, mend what it names, and trigger again with the same conf")
+                log.error("contacts: %s", settings().contacts)
+            state = "failed" if failures else "rolled_back"
+            evidence.record(connection, owned.deployment_id, "report", "report", state, detail={"lines": lines})
+            keep_state(connection, owned.deployment_id)
+            deployment.close(connection, owned.deployment_id, owned.fence, state)
+        said = "not everything that was asked for was undone" if failures else "was rolled back as asked"
+        send(f"{run.target.name}: {said}", "\n".join(failures or lines), context)
+        core.refuse_unless_undone(failures)
+
+
+def _refuse_unless_approved(run: Run, job: Job) -> None:
+    """The ledger must hold a yes to each of these very rollbacks, where one is demanded. Raises NotPermittedError."""
+    if run.approval == "none":
+        return
+    rows = evidence.of_deployment(job.ledger, job.deployment_id)
+    for each in pins.pinned(job.ledger, job.deployment_id):
+        lacking = not_approved(rows, each, run.demands, wanted=undo_hash(each))
+        if lacking:
+            raise NotPermittedError(each.stem, lacking)
+
+
+def _read(context: Any) -> tuple[RollbackConf, Run]:
+    conf = read_rollback_conf(chosen(context))
+    owned = ownership_from(context, PREFLIGHT)
+    return conf, Run(conf.as_deploy, read_target(conf.target), identity(context), owned, context["task"])

@@ -1,0 +1,213 @@
+"""What every task of a run has in common: its conf, its target, its ownership, its log."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from airflow.configuration import conf as airflow_conf
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRuntimeError
+
+from pg_deploy.approval.permission import Demands
+from pg_deploy.configuration.conf import Approval, DeployConf, read_deploy_conf, stricter
+from pg_deploy.configuration.installation import settings
+from pg_deploy.configuration.limits import Limits, StopRules
+from pg_deploy.deployment.job import Job
+from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, PgDeployError
+from pg_deploy.execution.lost_connections import lost_connections_named
+from pg_deploy.execution.old_backends import terminate_all
+from pg_deploy.ledger import deployment, pins, schema
+from pg_deploy.ledger.deployment import Deployment
+from pg_deploy.ledger.errors import PinnedContentChangedError
+from pg_deploy.ledger.guard import Ownership, working
+from pg_deploy.migrations.folder import migrations_dir
+from pg_deploy.migrations.migration import Migration, load, read_version
+from pg_deploy.postgres.session import Connection, Target
+from pg_deploy.preflight.claiming import Identity
+from pg_deploy.preflight.preflight import Prepared
+from pg_deploy.presentation.secrecy import WithoutSecrets
+from pg_deploy.tasks.errors import NoClaimError
+from pg_deploy.tasks.target import approval_floor, four_eyes_floor, read_target
+
+log = logging.getLogger("pg_deploy")
+log.addFilter(WithoutSecrets())
+
+PREFLIGHT = "preflight"
+UNKNOWN_ACTOR = "unknown"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One DAG run as a task of it sees it. `ownership` is None in a dry run, and in preflight itself."""
+
+    conf: DeployConf
+    target: Target
+    identity: Identity
+    ownership: Ownership | None
+    task: Any = field(repr=False, compare=False)
+
+    @property
+    def approval(self) -> Approval:
+        """The policy in force: the stricter of the conf's and the connection's floor."""
+        return stricter(self.conf.approval, approval_floor(self.target.name))
+
+    @property
+    def four_eyes(self) -> bool:
+        """Whether an approval counts only from somebody else than who triggered the run: the conf's word or the connection's."""
+        return self.conf.four_eyes or four_eyes_floor(self.target.name)
+
+    @property
+    def demands(self) -> Demands:
+        """What the ledger must hold before this run changes anything."""
+        return Demands(
+            self.conf.rehearse != "none", self.approval, self.four_eyes, self.identity.actor, self.conf.lock_budget
+        )
+
+    @contextmanager
+    def job(self, phase: str) -> Iterator[Job]:
+        """Work for this run: the deploy lock taken, the fence checked, the deployment kept alive.
+
+        While it lasts, marking the task failed or clearing it ends its sessions in the server too.
+        """
+        if self.ownership is None:
+            raise AirflowFailException("a dry run never works on the target")
+        # A TaskFlow function cannot define on_kill, which is what Airflow calls when a person stops the task.
+        self.task.on_kill = self._end_sessions
+        with working(self.target, self.ownership, phase, give_up_after=self.conf.give_up_after, log=log) as guard:
+            yield Job(self.target, guard, self._limits(), log, benchmark=self.conf.benchmark)
+
+    def _limits(self) -> Limits:
+        configured = settings()
+        rules = StopRules(configured.max_replica_lag, configured.min_free_connections, configured.max_wal_mb_per_s)
+        return replace(self.conf.limits, reattach=configured.reattach, stop_rules=rules)
+
+    def _end_sessions(self) -> None:
+        log.warning("the task is being stopped: ending its sessions in the server")
+        with self.target.session("stop") as connection:
+            terminate_all(connection, self.deployment_id, log)
+
+    def migration(self, version: str) -> Migration:
+        """The pinned migration of that version, read now; refused unless it is still what was pinned."""
+        with self.target.session(f"read {version}") as connection:
+            return self.migration_by(connection, version)
+
+    def migration_by(self, connection: Connection, version: str) -> Migration:
+        """As `migration`, on an open connection."""
+        pinned = pins.pinned_version(connection, self.deployment_id, version)
+        file = read_version(migrations_dir(), version)
+        if pinned is None or file is None:
+            raise PinnedContentChangedError(pinned.stem if pinned else version)
+        migration = load(file)
+        pins.refuse_other_content(pinned, migration)
+        return pins.as_pinned(pinned, migration)
+
+    @property
+    def deployment_id(self) -> int:
+        """The deployment of this run; only where there is one."""
+        if self.ownership is None:
+            raise AirflowFailException("a dry run has no deployment")
+        return self.ownership.deployment_id
+
+
+def read_run(context: Any, owned: Ownership | None = None) -> Run:
+    """The run behind an Airflow context. Raises the core's errors for a bad conf or target.
+
+    `owned` is what was found elsewhere. Only a dry run has no ownership after preflight: NoClaimError is
+    raised where what it handed on is gone.
+    """
+    conf = read_conf(context)
+    ownership = owned or ownership_from(context, PREFLIGHT)
+    if ownership is None and not conf.dry_run and context["ti"].task_id != PREFLIGHT:
+        raise NoClaimError(context["dag_run"].run_id)
+    return Run(conf, read_target(conf.target), identity(context), ownership, context["task"])
+
+
+def read_conf(context: Any) -> DeployConf:
+    """The conf of the run: the form's defaults with what was chosen, unknown keys refused."""
+    return read_deploy_conf(chosen(context))
+
+
+def chosen(context: Any) -> dict[str, object]:
+    """The form's defaults with what was chosen, unchecked: the first task must refuse what no Param declares."""
+    return {**dict(context["params"]), **dict(context["dag_run"].conf or {})}
+
+
+def identity(context: Any) -> Identity:
+    """Which run this is and who triggered it."""
+    dag_run = context["dag_run"]
+    actor = getattr(dag_run, "triggering_user_name", None) or UNKNOWN_ACTOR
+    began = getattr(dag_run, "run_after", None)
+    origin = f"{installation()}/{began.isoformat() if began else ''}"
+    return Identity(dag_run.dag_id, dag_run.run_id, actor, lambda holder: is_over(context, holder), origin)
+
+
+def installation() -> str:
+    """Which Airflow this is, the same on all its workers: two of them may give their runs the same names."""
+    secret = airflow_conf.get("core", "fernet_key", fallback="") or airflow_conf.get("api", "base_url", fallback="")
+    return hashlib.sha256(f"pg_deploy {secret}".encode()).hexdigest()[:16]
+
+
+def is_over(context: Any, holder: Deployment) -> bool:
+    """Whether this Airflow knows the holder's run as ended, or as deleted; a run of another Airflow is not known here."""
+    ti = context["ti"]
+    try:
+        state = ti.get_dagrun_state(holder.dag_id, holder.airflow_run)
+    except (AirflowRuntimeError, AirflowNotFoundException):
+        ours = holder.origin is not None and holder.origin.split("/")[0] == installation()
+        return ours and ti.get_dr_count(dag_id=holder.dag_id, run_ids=[holder.airflow_run]) == 0
+    # An enumeration prints its own name where its value is meant.
+    return getattr(state, "value", state) in ("success", "failed")
+
+
+def held_in_ledger(context: Any, target: str) -> Ownership | None:
+    """The open deployment of this run as the ledger knows it, whatever became of XComs; None where there is none."""
+    dag_run = context["dag_run"]
+    with read_target(target).session("report") as connection:
+        if not schema.exists(connection):
+            return None
+        held = deployment.of_run(connection, dag_run.dag_id, dag_run.run_id)
+    return Ownership(held.id, held.fence) if held is not None and held.ended_at is None else None
+
+
+def folder() -> Path:
+    """The folder of migrations that this task sees."""
+    return migrations_dir()
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Fail the task with the core's own sentences; only a lost connection is worth a retry, which looks before it acts."""
+    try:
+        with lost_connections_named():
+            yield
+    except (ConnectionLostError, ConnectionFailedError) as error:
+        log.error("%s", error)
+        raise
+    except PgDeployError as error:
+        for line in str(error).splitlines():
+            log.error("%s", line)
+        raise AirflowFailException(str(error)) from None
+
+
+def handed_on(prepared: Prepared) -> dict[str, Any]:
+    """What the first task of a run returns, for `ownership_from` in those that follow."""
+    owned = prepared.ownership
+    return {
+        "deployment_id": owned.deployment_id if owned else None,
+        "fence": owned.fence if owned else None,
+        "good_for": owned.good_for if owned else None,
+        "pinned": prepared.pinned,
+    }
+
+
+def ownership_from(context: Any, first: str) -> Ownership | None:
+    """What the task `first` handed on when it claimed the target; None in a dry run, and in that task itself."""
+    handed = context["ti"].xcom_pull(task_ids=first) if context["ti"].task_id != first else None
+    if not handed or handed.get("deployment_id") is None:
+        return None
+    return Ownership(handed["deployment_id"], handed["fence"], handed["good_for"])

@@ -1,0 +1,32 @@
+"""The baseline of the watch, measured by a deployment where the monitor has not just looked."""
+
+from __future__ import annotations
+
+import time
+
+from pg_deploy.configuration.duration import format_duration
+from pg_deploy.monitor.before_deployment import is_known, keep_before
+from pg_deploy.postgres.session import Target, one_line
+from pg_deploy.presentation.secrecy import without_secrets
+from pg_deploy.tasks.outside_connections import measure_outside
+from pg_deploy.tasks.run import log
+
+
+def measure_before(target: Target, deployment_id: int) -> None:
+    """Measure once, so that the 48 hours after have something to be compared with. Never raises for a fault."""
+    began = time.monotonic()
+    try:
+        if is_known(target):
+            return
+        found = keep_before(target, deployment_id, measure_outside(target.name, {}))
+    except Exception as error:
+        said = without_secrets(one_line(str(error)))
+        # Whatever it is: a deployment must not fail for want of figures to compare it with later.
+        log.warning("the time before is not measured, so the watch may have nothing to compare: %s", said)
+        return
+    log.info(
+        "measured before, for the watch after: %d criteria, %d statements, in %s",
+        len(found.values),
+        len(found.statements),
+        format_duration(time.monotonic() - began),
+    )

@@ -1,0 +1,180 @@
+"""What the ledger must hold before a migration is begun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pg_deploy.approval.errors import NotPermittedError
+from pg_deploy.approval.permission import Demands, refuse_unless_permitted
+from pg_deploy.ledger import deployment, evidence, pins, schema
+from pg_deploy.ledger.deployment import Claim
+from pg_deploy.ledger.errors import RunOverError, TargetBusyError
+from pg_deploy.migrations import history
+from pg_deploy.migrations.errors import TouchesLedgerError
+from pg_deploy.migrations.migration import load, read_folder
+from pg_deploy.postgres.session import Target
+from pg_deploy.preflight.standings import Standing, read_state
+from tests.building import write_migration
+from tests.core.working import Working, working_on
+from tests.looking import Database
+
+STEM = "20250101000000_change"
+ALL = Demands(rehearse=False, approval="all", four_eyes=False, actor="ann")
+REHEARSED = replace(ALL, rehearse=True, approval="none")
+
+
+@pytest.fixture
+def work(empty_database: str, tmp_path: Path) -> Iterator[Working]:
+    """A deployment that holds the target and pinned one migration."""
+    write_migration(tmp_path / "m", STEM, "create table public.new (id int);", rollback="drop table public.new;")
+    with working_on(empty_database, tmp_path / "m") as found:
+        yield found
+
+
+def _say(work: Working, kind: str, outcome: str, **detail: object) -> None:
+    place = "rehearsal" if kind == "rehearsal" else "target"
+    evidence.record(
+        work.job.ledger, work.job.deployment_id, kind, STEM, outcome, detail=detail, version=STEM[:14], location=place
+    )
+
+
+def _refused(work: Working, demands: Demands) -> str:
+    with pytest.raises(NotPermittedError) as refused:
+        refuse_unless_permitted(work.job.ledger, work.job.deployment_id, work.migrations[0], demands)
+    return str(refused.value)
+
+
+def _permitted(work: Working, demands: Demands) -> None:
+    refuse_unless_permitted(work.job.ledger, work.job.deployment_id, work.migrations[0], demands)
+
+
+def test_an_approval_counts_for_its_bundle_alone_and_only_the_last_answer(work: Working) -> None:
+    """Else a yes to another text, or one that was taken back, would let this one through."""
+    bundle = work.migrations[0].bundle_hash
+    assert "nobody has given it" in _refused(work, ALL)
+    _say(work, "approval", "approved", by="bob", bundle_hash="of another text")
+    assert "given for another text" in _refused(work, ALL)
+    _say(work, "approval", "approved", by="bob", bundle_hash=bundle)
+    _permitted(work, ALL)
+    _say(work, "approval", "rejected", by="bob", bundle_hash=bundle)
+    assert "the answer was: rejected" in _refused(work, ALL)
+
+
+def test_four_eyes_are_those_of_now(work: Working) -> None:
+    """Else a floor that was raised while a person thought would not hold."""
+    _say(work, "approval", "approved", by="Ann", by_id="7", bundle_hash=work.migrations[0].bundle_hash)
+
+    _permitted(work, ALL)
+    assert "somebody else than ann" in _refused(work, replace(ALL, four_eyes=True))
+    assert "somebody else than unknown" in _refused(work, replace(ALL, four_eyes=True, actor="unknown"))
+
+
+def test_a_rehearsal_counts_only_if_it_ended_well_on_this_text(work: Working) -> None:
+    """Else a rehearsal that was marked success while it failed would let the failure into production."""
+    assert "none has ended" in _refused(work, REHEARSED)
+    _say(work, "rehearsal", "failed", error="at rollback: it does not lead back")
+    assert "its rehearsal failed at rollback" in _refused(work, REHEARSED)
+    _say(work, "rehearsal", "passed", bundle_hash="of another text")
+    assert "another text than this was rehearsed" in _refused(work, REHEARSED)
+    _say(work, "rehearsal", "passed", bundle_hash=work.migrations[0].bundle_hash)
+    _permitted(work, REHEARSED)
+
+
+def test_what_this_run_pinned_before_it_must_be_in_place(empty_database: str, tmp_path: Path) -> None:
+    """Else a migration would be built on one that was only marked as passed."""
+    write_migration(tmp_path / "m", STEM, "create table public.new (id int);")
+    write_migration(tmp_path / "m", "20250102000000_next", "create table public.next (id int);")
+    nothing = replace(ALL, approval="none")
+    with working_on(empty_database, tmp_path / "m") as work:
+        refuse_unless_permitted(work.job.ledger, work.job.deployment_id, work.migrations[0], nothing)
+        with pytest.raises(NotPermittedError, match=f'"{STEM}", which this run pinned before it, is not deployed'):
+            refuse_unless_permitted(work.job.ledger, work.job.deployment_id, work.migrations[1], nothing)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "insert into deploy_ledger.attempt (version) values ('1');",
+        'insert into "deploy_ledger".attempt (version) values (1);',
+        "do $$ begin execute 'delete from supabase_migrations.schema_migrations'; end $$;",
+        "set search_path = deploy_ledger; update attempt set state = 'verified';",
+        "create function public.f() returns void language sql as $$ delete from Deploy_Ledger.evidence $$;",
+        'select * from U&"d\\0065ploy_ledger".attempt;',
+    ],
+)
+def test_sql_that_names_what_says_what_is_deployed_is_refused_without_a_reason(tmp_path: Path, sql: str) -> None:
+    """Else a migration could declare its successor deployed, and the run would be green without it."""
+    write_migration(tmp_path / "m", STEM, sql)
+    (file,) = read_folder(tmp_path / "m")
+    with pytest.raises(Exception, match="names the schema") as refused:
+        load(file)
+    assert any(isinstance(fault, TouchesLedgerError) for fault in getattr(refused.value, "faults", ()))
+
+    write_migration(tmp_path / "m", STEM, sql, manifest="risk: high\ntouches_ledger: a version was renamed by hand\n")
+    assert load(file).manifest.touches_ledger == "a version was renamed by hand"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["-- see deploy_ledger.attempt\ncreate table public.a (id int);", "create table public.deploy_ledger_copy (id int);",
+     "create function public.f() returns int language sql as $$ select 1 -- as in deploy_ledger\n $$;"],
+)  # fmt: skip
+def test_a_comment_and_a_longer_name_are_not_taken_for_it(tmp_path: Path, sql: str) -> None:
+    """Else people would have to write their comments around us."""
+    write_migration(tmp_path / "m", STEM, sql, checks={"plan": "select deploy_ledger.plan('select 1');"})
+    (file,) = read_folder(tmp_path / "m")
+    assert load(file).statements
+
+
+def test_a_state_without_its_statements_is_not_believed(empty_database: str, tmp_path: Path) -> None:
+    """Else one row, written by whoever may, would make a deployed migration of one that never ran."""
+    database = Database(empty_database)
+    write_migration(tmp_path / "m", STEM, "create table public.new (id int);")
+    with working_on(empty_database, tmp_path / "m") as work:
+        database.run(
+            f"insert into deploy_ledger.attempt (deployment_id, version, stem, sql_hash, state, ended_at)"
+            f" values ({work.job.deployment_id}, '{STEM[:14]}', '{STEM}', '{work.migrations[0].file.sql_hash}', 'verified',"
+            " now() - interval '1 s')"
+        )
+        database.run(f"insert into supabase_migrations.schema_migrations (version) values ('{STEM[:14]}')")
+
+        standing = read_state(work.job.ledger, [STEM[:14]]).standing(STEM[:14])
+
+    assert standing is Standing.UNBELIEVED
+    assert not standing.is_in_place
+
+
+def _claim(origin: str, run: str = "manual__1") -> Claim:
+    return Claim("deploy_migrations", run, "ann", {}, "", (), origin)
+
+
+def test_two_runs_of_one_name_are_two_runs(empty_database: str) -> None:
+    """Else the second Airflow would take the target from the first in the middle of its work."""
+    with Target("t", empty_database).session("test") as connection:
+        schema.ensure(connection)
+        history.ensure(connection)
+        held = deployment.claim(connection, _claim("one/2026"), good_for=60, is_over=lambda _: False)
+        again = deployment.claim(connection, _claim("one/2026"), good_for=60, is_over=lambda _: False)
+        assert (again.id, again.fence > held.fence) == (held.id, True)
+        with pytest.raises(TargetBusyError):
+            deployment.claim(connection, _claim("other/2026"), good_for=60, is_over=lambda _: False)
+
+
+def test_a_run_that_has_reported_begins_nothing_anew(empty_database: str) -> None:
+    """Else its preflight, cleared alone, would open a deployment that no task of it closes."""
+    with Target("t", empty_database).session("test") as connection:
+        schema.ensure(connection)
+        history.ensure(connection)
+        held = deployment.claim(connection, _claim("one/2026"), good_for=60, is_over=lambda _: False)
+        deployment.close(connection, held.id, held.fence, "failed")
+        # Its preflight failed and is tried again.
+        held = deployment.claim(connection, _claim("one/2026"), good_for=60, is_over=lambda _: False)
+        evidence.record(connection, held.id, "report", "report", "deployed")
+        deployment.close(connection, held.id, held.fence, "deployed")
+        with pytest.raises(RunOverError, match="has ended its deployment"):
+            deployment.claim(connection, _claim("one/2026"), good_for=60, is_over=lambda _: False)
+        assert pins.pinned(connection, held.id) == ()

@@ -1,0 +1,85 @@
+"""Who holds the target: one deployment at a time, until it is ended, expired, or its run is over."""
+
+from __future__ import annotations
+
+import logging
+
+import psycopg
+import pytest
+
+from pg_deploy.ledger import deployment, schema
+from pg_deploy.ledger.deployment import LOCK_KEY, Claim, Deployment
+from pg_deploy.ledger.errors import DeploymentLostError, TargetBusyError
+from pg_deploy.preflight.claiming import claim_target, never_over
+
+LOG = logging.getLogger("tests")
+Connection = psycopg.Connection[tuple[object, ...]]
+
+
+def ask(connection: Connection, run: str, *, good_for: float = 600, over: bool = False) -> Deployment:
+    """Claim for that run without waiting."""
+    return claim_target(
+        connection,
+        Claim("deploy_migrations", run, "tester", {}, "", ()),
+        good_for=good_for,
+        give_up_after=0,
+        log=LOG,
+        is_over=(lambda _: True) if over else never_over,
+    )
+
+
+@pytest.fixture
+def connection(empty_database: str) -> Connection:
+    """An autocommit connection to a database with a ledger."""
+    opened = psycopg.connect(empty_database, autocommit=True)
+    schema.ensure(opened)
+    return opened
+
+
+def test_a_second_run_is_told_who_holds_the_target(connection: Connection) -> None:
+    """Else two deployments would work on one database."""
+    ask(connection, "first")
+    with pytest.raises(TargetBusyError, match=r'run "first" .* in phase "preflight"'):
+        ask(connection, "second")
+
+
+def test_an_expired_holder_is_abandoned_and_may_do_nothing_more(connection: Connection) -> None:
+    """Else a killed run would block the target for ever, or come back and disturb the next one."""
+    old = ask(connection, "first", good_for=0)
+    new = ask(connection, "second")
+    assert new.fence > old.fence
+    ended = deployment.deployment(connection, old.id)
+    assert ended is not None
+    assert ended.state == "abandoned"
+    with pytest.raises(DeploymentLostError, match="abandoned"):
+        deployment.renew(connection, old.id, old.fence, "apply", good_for=600)
+    with pytest.raises(DeploymentLostError), connection.transaction():
+        deployment.hold_fence(connection, old.id, old.fence)
+    assert not deployment.close(connection, old.id, old.fence, "deployed")
+
+
+def test_a_holder_whose_run_is_over_does_not_hold_the_target_until_its_time_is_up(connection: Connection) -> None:
+    """Else a run that a person ended while it waited for an approval would block the target for a day."""
+    old = ask(connection, "first", good_for=86400)
+    assert ask(connection, "second", over=True).id != old.id
+
+
+def test_nobody_takes_the_target_from_a_session_that_still_works(connection: Connection, empty_database: str) -> None:
+    """Else a task whose heartbeat failed would share the database with the next run."""
+    ask(connection, "first", good_for=0)
+    with psycopg.connect(empty_database, autocommit=True) as working:
+        working.execute(f"select pg_advisory_lock({LOCK_KEY})")
+        with pytest.raises(TargetBusyError):
+            ask(connection, "second", over=True)
+        # Said, not left to the end of the session: the server notices that a little later.
+        working.execute(f"select pg_advisory_unlock({LOCK_KEY})")
+        ask(connection, "second")
+
+
+def test_a_retry_of_the_same_run_takes_its_deployment_again_under_a_higher_fence(connection: Connection) -> None:
+    """Else a retried preflight would wait for itself, or the try before it could go on beside it."""
+    first = ask(connection, "first")
+    again = ask(connection, "first")
+    assert (again.id, again.fence > first.fence) == (first.id, True)
+    with pytest.raises(DeploymentLostError, match="newer fence"):
+        deployment.renew(connection, first.id, first.fence, "apply", good_for=600)

@@ -1,0 +1,86 @@
+"""squawk's opinion of a migration's locks, less what the engine sees to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pg_deploy.preflight.lock_lint import AT_ONCE, lint_all, lint_locks, lock_lint_lines
+
+MIGRATIONS = Path(__file__).resolve().parents[3] / "sql" / "migrations"
+
+
+def test_a_statement_that_rewrites_or_blocks_is_found_with_its_line() -> None:
+    """A foreign key that is validated at once locks two tables for as long as the larger one is long."""
+    found = lint_locks(
+        "select 1;\nalter table public.a add constraint f foreign key (b_id) references public.b (id);",
+        server_version=150018,
+    )
+    assert {finding.rule for finding in found} >= {"adding-foreign-key-constraint"}
+    assert all(finding.line == 2 for finding in found)
+    assert all(finding.level in ("error", "warning") and finding.message for finding in found)
+
+
+def test_no_lock_timeout_is_asked_for_a_concurrent_build() -> None:
+    """A lock_timeout would cancel the build behind an old transaction and leave an invalid index."""
+    assert lint_locks("create index concurrently i on public.a (b);", server_version=150018) == ()
+
+
+@pytest.mark.parametrize("path", sorted(MIGRATIONS.glob("*.sql")), ids=lambda path: path.stem)
+def test_our_own_migrations_have_no_error(path: Path) -> None:
+    """What we ship is what people copy."""
+    found = lint_locks(path.read_text(), server_version=150018)
+    assert [finding.sentence for finding in found if finding.level == "error"] == []
+
+
+def test_what_the_same_file_has_made_above_is_nobodys_to_wait_for() -> None:
+    """An index on a view that was just made blocks nobody; an alarm there is one that people learn to wave through."""
+    made = "create materialized view public.v as select 1 as a;\ncreate unique index v_a on public.v (a);"
+    assert lint_locks(made, server_version=150018) == ()
+    [(lines, needs_approval)] = lock_lint_lines(["create index i on public.old (a);"], server_version=150018)
+    assert needs_approval
+    assert lines[0].startswith("error: line 1: ")
+
+
+def test_each_of_many_texts_keeps_its_own_findings() -> None:
+    """A finding that is told of another file asks for the wrong approval."""
+    texts = [
+        "select 1;\r\ncreate index i on public.old (a);\r\n" if n % 7 == 3 else f"select {n};"
+        for n in range(AT_ONCE + 9)
+    ]
+    texts[0], texts[AT_ONCE] = "this is no SQL", "drop table public.old;"
+    found = lint_all(texts, server_version=150018)
+    assert len(found) == len(texts)
+    for number, (text, findings) in enumerate(zip(texts, found, strict=True)):
+        rules = {finding.rule for finding in findings}
+        if number == 0:
+            assert "syntax-error" in rules
+        elif number == AT_ONCE:
+            assert "ban-drop-table" in rules
+        elif "index" in text:
+            assert "require-concurrent-index-creation" in rules
+            assert {finding.line for finding in findings} == {2}
+        else:
+            assert rules == set()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "create table if not exists public.a (id int);",
+        "-- create table public.a (id int);\nselect 1;",
+        "create function f() returns void language sql as 'create table public.a (id int)';",
+        "create table other.a (id int);",
+    ],
+)
+def test_what_may_have_been_there_is_dropped_with_its_rows(made: str) -> None:
+    """`create table if not exists`, then `drop table`: green, and a table of fifty rows was gone."""
+    found = lint_locks(f"{made}\ndrop table public.a;", server_version=150018)
+    assert "ban-drop-table" in {finding.rule for finding in found}
+
+
+def test_what_was_surely_made_above_may_be_dropped() -> None:
+    """A table that only helps along is nobody's."""
+    found = lint_locks("create table public.a (id int);\ndrop table public.a;", server_version=150018)
+    assert "ban-drop-table" not in {finding.rule for finding in found}

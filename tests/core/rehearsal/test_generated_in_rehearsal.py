@@ -1,0 +1,141 @@
+"""A generated rollback in the rehearsal: run and proven on the copy, added to the pin, used as deployed later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo import cluster
+from pg_deploy.deployment.apply import apply
+from pg_deploy.deployment.verify import verify
+from pg_deploy.ledger import pins
+from pg_deploy.ledger.errors import PinnedContentChangedError
+from pg_deploy.postgres.session import Target
+from pg_deploy.rehearsal.rehearse import Stage, rehearse
+from pg_deploy.rollback.resume import resume
+from pg_deploy.rollback.roll_back import roll_back
+from tests.building import write_migration
+from tests.core.working import working_on
+from tests.looking import Database
+
+STEM, VERSION = "20250101000000_change", "20250101000000"
+OLD = "create table public.old (id integer primary key, email text); insert into public.old values (1, 'a')"
+
+
+@pytest.fixture
+def database(empty_database: str) -> Database:
+    """The target."""
+    found = Database(empty_database)
+    found.give_nothing_new_to_the_api()
+    found.run(OLD)
+    return found
+
+
+@pytest.fixture
+def copy(demo_cluster: cluster.Cluster, database: Database) -> Iterator[Database]:
+    """A database that is like the target."""
+    url = cluster.empty(demo_cluster, "generated_copy")
+    found = Database(url)
+    found.give_nothing_new_to_the_api()
+    found.run(OLD)
+    yield found
+    cluster.drop(demo_cluster, "generated_copy")
+
+
+def test_it_is_proven_on_the_copy_and_pinned_before_anything_is_approved(
+    database: Database, copy: Database, tmp_path: Path
+) -> None:
+    """Else an approval would be given for a text that nobody has seen run."""
+    sql = (
+        "alter table public.old add column age integer default 3; create view public.young as select * from public.old;"
+    )
+    write_migration(tmp_path / "m", STEM, sql)
+    before = database.facts
+    with working_on(database.url, tmp_path / "m") as work:
+        (migration,) = work.migrations
+        (found,) = rehearse(work.job, Stage(Target("copy", copy.url), "another database"), work.migrations)
+
+        pinned = pins.pinned_version(work.job.ledger, work.job.deployment_id, VERSION)
+        assert pinned is not None
+        assert (pinned.rollback_source, pinned.rollback_proven) == ("generated", True)
+        assert pinned.rollback == found.generated
+        assert "drop view public.young;" in (pinned.rollback or "")
+        assert found.lost == ["column public.old.age: 1 values"]
+        assert (
+            pinned.bundle_hash == migration.with_generated(pinned.rollback or "").bundle_hash != migration.bundle_hash
+        )
+        pins.refuse_other_content(pinned, migration)
+        write_migration(tmp_path / "m", STEM, sql, rollback="drop view public.young;")
+        assert pins.as_pinned(pinned, migration).unprotected == ("no check of its own: only the built-in checks run",)
+
+        resume(work.job, migration)
+        apply(work.job, migration)
+        verify(work.job, migration)
+        roll_back(work.job, VERSION)
+    assert database.facts == before
+    assert "the generated rollback" not in work.text
+    assert copy.has("public.young")
+
+
+@pytest.mark.parametrize(
+    ("sql", "manifest", "said"),
+    [
+        ("update public.old set email = 'b'", "risk: low\n", "rows of public.old: line 1 changed them"),
+        (
+            "create table public.new (id integer)",
+            "risk: low\nrollback: none\nrollback_reason: it is for ever\n",
+            "it is for ever",
+        ),
+    ],
+)
+def test_what_cannot_be_undone_is_said_and_not_pinned(
+    database: Database, copy: Database, tmp_path: Path, sql: str, manifest: str, said: str
+) -> None:
+    """Else a person approves in the belief that there is a way back."""
+    write_migration(tmp_path / "m", STEM, sql, manifest=manifest)
+    with working_on(database.url, tmp_path / "m") as work:
+        (found,) = rehearse(work.job, Stage(Target("copy", copy.url), "another database"), work.migrations)
+        pinned = pins.pinned_version(work.job.ledger, work.job.deployment_id, VERSION)
+
+    assert found.outcome == "passed"
+    assert said in (found.cannot_be_undone or "")
+    assert pinned is not None
+    assert (pinned.rollback, pinned.rollback_source) == (None, "none")
+
+
+def test_one_that_does_not_lead_back_is_said_and_the_rehearsal_goes_on(
+    database: Database, copy: Database, tmp_path: Path
+) -> None:
+    """A trigger of somebody's may undo what the rollback does; then it is no way back."""
+    for each in (database, copy):
+        each.run(
+            "create function public.stubborn() returns trigger language plpgsql set search_path = '' as $$ begin return new; end $$;"
+            "create view public.emails as select email from public.old"
+        )
+    # Its text says nothing of the rows that the block removes for good, and the view cannot come back by itself.
+    sql = "do $$ begin execute 'create type public.t as enum (''a'')'; execute 'create domain public.d as public.t'; end $$"
+    write_migration(tmp_path / "m", STEM, sql)
+    with working_on(database.url, tmp_path / "m") as work:
+        (found,) = rehearse(work.job, Stage(Target("copy", copy.url), "another database"), work.migrations)
+    assert found.outcome == "passed"
+    assert found.generated == (
+        "set local check_function_bodies = off;\nset local search_path = '';\n\n"
+        "drop domain public.d;\ndrop type public.t;\n"
+    )
+
+
+def test_a_second_text_for_the_same_pin_is_refused(database: Database, tmp_path: Path) -> None:
+    """An approval holds for one text."""
+    write_migration(tmp_path / "m", STEM, "create table public.new (id integer)")
+    with working_on(database.url, tmp_path / "m") as work:
+        (migration,) = work.migrations
+        for _ in range(2):
+            pins.add_generated(
+                work.job.ledger, migration.with_generated("drop table public.new;"), work.job.deployment_id, proven=True
+            )
+        with pytest.raises(PinnedContentChangedError):
+            pins.add_generated(
+                work.job.ledger, migration.with_generated("select 1;"), work.job.deployment_id, proven=True
+            )
