@@ -1,4 +1,4 @@
-"""Every failure that the engine reports on purpose, one class each.
+"""The base of all failures that the engine reports on purpose, and those that several rooms raise; each room has its own.
 
 The message of each is one sentence: the object in quotes, what happened, what to do next. The fields hold the same facts
 for callers that want to act on them.
@@ -7,20 +7,10 @@ for callers that want to act on them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 class PgDeployError(Exception):
     """Base of all failures with a message written for the engineer on call."""
-
-
-# ---------------------------------------------------------------------------------------------------------------- files
-
-
-# ---------------------------------------------------------------------------------------------------------- connections
 
 
 class ConnectionFailedError(PgDeployError):
@@ -45,15 +35,6 @@ class ConnectionLostError(PgDeployError):
         )
 
 
-# ------------------------------------------------------------------------------------------------------------ ownership
-
-
-# ------------------------------------------------------------------------------------------------------------ execution
-
-
-# ----------------------------------------------------------------------------------------------------- verify, rollback
-
-
 class EditedAfterDeploymentError(PgDeployError):
     """A deployed file was changed. `differing`: the lines, `-` as deployed and `+` as in the file, where both are known."""
 
@@ -72,9 +53,3 @@ class PreflightError(PgDeployError):
     def __init__(self, faults: Sequence[PgDeployError]) -> None:
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in faults))
-
-
-# ------------------------------------------------------------------------------------------------- backup and rehearsal
-
-
-# ------------------------------------------------------------------------------------------------------------- monitor
