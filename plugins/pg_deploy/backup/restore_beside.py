@@ -16,7 +16,7 @@ from pg_deploy.backup.errors import DatabaseTakenError, NoBackupError, RestoreFa
 from pg_deploy.backup.manifest import BackupManifest, ExpectedError, Extension, read_facts_file
 from pg_deploy.backup.restore import Made, create_database, restore, restore_login_triggers
 from pg_deploy.backup.store import Store, checked, of_target, refuse_other_manifest
-from pg_deploy.backup.take import count_rows, owner_of
+from pg_deploy.backup.take import count_rows, owner_of, tables_of
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.configuration.backup import BackupSettings
@@ -154,7 +154,7 @@ def _compare(made: Target, manifest: BackupManifest, wanted: Facts, later: Seque
     with made.session("compare") as connection:
         facts = read_facts(connection)
         rows = (
-            count_rows(connection, [_parts(table) for table in manifest.rows])
+            count_rows(connection, tables_of(connection, manifest.schemas))
             if manifest.kind == "full"
             else manifest.rows
         )
@@ -180,11 +180,6 @@ def _compare(made: Target, manifest: BackupManifest, wanted: Facts, later: Seque
         for each in (wanted, facts)
     )
     return describe(compare(here, there))
-
-
-def _parts(table: str) -> tuple[str, str]:
-    schema, _, name = table.partition(".")
-    return schema, name
 
 
 def _steps(target: Target, database: str, manifest: BackupManifest) -> tuple[str, ...]:

@@ -166,7 +166,7 @@ def _read_moment(connection: Connection, closure: Closure) -> _Moment:
         read_facts_in_transaction(connection, ignored_schemas=(*IGNORED_SCHEMAS, *closure.left_out)),
         present,
         tuple(_globals(connection)),
-        tuple((row[0], row[1]) for row in connection.execute(engine_sql("backup/tables"), schemas)),
+        tables_of(connection, closure.included),
     )
 
 
@@ -233,6 +233,12 @@ def _count(target: Target, moment: _Moment) -> dict[str, int]:
         connection.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(moment.snapshot)))
         connection.execute("set local row_security = off")
         return count_rows(connection, [each for each in moment.tables if each[0] != "deploy_ledger"])
+
+
+def tables_of(connection: Connection, schemas: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Schema and name of each table whose rows a dump of these schemas holds, the largest first. Reads only."""
+    rows = connection.execute((_SQL / "tables.sql").read_bytes(), {"schemas": list(schemas)})
+    return tuple((row[0], row[1]) for row in rows)
 
 
 def count_rows(connection: Connection, tables: Sequence[tuple[str, str]]) -> dict[str, int]:
