@@ -1,0 +1,1 @@
+select relname as problem from pg_class where oid = 'public.notes'::regclass and not relrowsecurity;

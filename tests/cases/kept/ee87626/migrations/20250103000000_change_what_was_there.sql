@@ -1,0 +1,13 @@
+alter policy reads on app.parent using (note is null or mood = 'ok');
+drop policy writes on app.parent;
+grant select on app.names to anon;
+revoke update (note) on app.parent from member;
+alter table app.parent add column "of whom" text default 'nobody', alter column name set default 'somebody';
+alter table app.child drop constraint child_amount_parent;
+create or replace function app.add(text) returns text language sql as 'select $1 || ''!''';
+drop rule ignore_delete on app.fast;
+alter type app.mood rename value 'ok' to 'fine';
+alter table app.part_1 rename to part_2024;
+alter publication everything drop table app.child;
+comment on table app.parent is 'the fathers and mothers';
+drop view app.names;
