@@ -237,7 +237,7 @@ def _count(target: Target, moment: _Moment) -> dict[str, int]:
 
 def tables_of(connection: Connection, schemas: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Schema and name of each table whose rows a dump of these schemas holds, the largest first. Reads only."""
-    rows = connection.execute((_SQL / "tables.sql").read_bytes(), {"schemas": list(schemas)})
+    rows = connection.execute(engine_sql("backup/tables"), {"schemas": list(schemas)})
     return tuple((row[0], row[1]) for row in rows)
 
 
