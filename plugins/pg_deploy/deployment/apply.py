@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pg_deploy.deployment.errors import AppliedMeanwhileError
 from pg_deploy.deployment.job import Job
 from pg_deploy.errors import ConnectionLostError, PgDeployError
 from pg_deploy.execution.old_backends import settle
@@ -24,7 +25,8 @@ def apply(job: Job, migration: Migration) -> Attempt:
 
     Takes up the newest attempt, which has its snapshot: see `rollback.resume`. The history row commits with the last
     transaction. Raises the errors of `execution.run_segments`; the attempt then stays in state applying, and the ledger says
-    which segments committed. Raises AttemptStateError where the newest attempt is not one to be applied.
+    which segments committed. Raises AppliedMeanwhileError if somebody else recorded the version since the snapshot, and
+    AttemptStateError if the newest attempt is not one to be applied.
     """
     current = attempts.latest(job.ledger, migration.version)
     if current is None or current.state not in ("snapshotted", "applying", "applied", "verified"):
@@ -37,6 +39,8 @@ def apply(job: Job, migration: Migration) -> Attempt:
         return current
     done: frozenset[int] = frozenset()
     if current.state == "snapshotted":
+        if history.holds(job.ledger, migration.version):
+            raise AppliedMeanwhileError(migration.stem)
         # Nobody has begun anything, so there is nobody to wait for. What is begun now is written down with a commit that waits.
         current = attempts.move(job.ledger, current, "applying", waits=False)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pg_deploy.deployment.errors import AppliedMeanwhileError
 from pg_deploy.deployment.job import Job
 from pg_deploy.deployment.snapshot import take_snapshot
 from pg_deploy.errors import EditedAfterDeploymentError
@@ -10,7 +9,6 @@ from pg_deploy.execution.old_backends import settle
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import pins
 from pg_deploy.ledger.attempt import Attempt
-from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.rollback.roll_back import roll_back, took_effect
 
@@ -19,8 +17,7 @@ def resume(job: Job, migration: Migration) -> Attempt:
     """The attempt that apply goes on with: what was left, or a new one with its snapshot.
 
     A rollback that was not finished is finished first. What another text began is given up where nothing of it took
-    effect; else raises EditedAfterDeploymentError. Raises AppliedMeanwhileError where somebody else recorded the version,
-    and the errors of `roll_back`.
+    effect; else raises EditedAfterDeploymentError. Raises the errors of `roll_back`.
     """
     last = attempts.latest(job.ledger, migration.version)
     is_same = last is not None and migration.file.is_text_of(last.sql_hash)
@@ -38,8 +35,6 @@ def resume(job: Job, migration: Migration) -> Attempt:
         # A file that failed may be corrected as long as nothing of it is in the database.
         if not _give_up(job, last):
             raise EditedAfterDeploymentError(migration.stem)
-    elif history.holds(job.ledger, migration.version):
-        raise AppliedMeanwhileError(migration.stem)
     elif last is not None and last.state == "snapshotted" and is_same and last.deployment_id == job.deployment_id:
         return last
     return take_snapshot(job, migration)

@@ -281,7 +281,7 @@ def test_the_cluster_of_a_killed_process_is_removed_by_the_next(place: Place) ->
 import logging, sys, time
 sys.path[:0] = {[str(PROJECT), str(PROJECT / "plugins")]!r}
 from pathlib import Path
-from pg_deploy.backup.settings import backup_settings
+from pg_deploy.configuration.backup import backup_settings
 from pg_deploy.backup.store import LocalStore, checked
 from pg_deploy.rehearsal.copy import private_copy
 store = LocalStore(Path({str(place.store.root)!r}))
