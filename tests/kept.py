@@ -29,6 +29,8 @@ from tests.servers.server import Server, bootstrap, running
 EVERYTHING = Path(__file__).resolve().parent / "core" / "catalog" / "everything.sql"
 CREATED = ("20250101000000_create_notes", "20250102000000_make_odd_names", "20250103000000_change_what_was_there")
 INDEXED, FAILING = "20250104000000_index_notes", "20250105000000_number_notes"
+KEY = {"AIRFLOW__CORE__FERNET_KEY": "a2VwdCBmb3IgdGhlIHRlc3RzIG9mIGxhdGVyIGNvZGU="}
+"""What texts that hold a secret are sealed with in the kept ledgers."""
 _FIRST_OID, _NOBODYS = 16384, 2**31
 _FIRST = """
 create role member nologin;
@@ -157,7 +159,7 @@ def _run(server: Server, program: str, *arguments: str, given: str = "") -> str:
 
 if __name__ == "__main__":
     airflow_home.set_up()
-    # As the tests: what is restored is our own.
-    os.environ.setdefault("PG_DEPLOY_WITHOUT_WALL", "target_db")
+    # Without a wall, as the tests: what is restored is our own.
+    os.environ.update({"PG_DEPLOY_WITHOUT_WALL": "target_db", **KEY})
     airflow_home.fill()
     make(Path(sys.argv[1]))

@@ -18,7 +18,7 @@ from pg_deploy.monitor.access_drift import measure_access_drift
 from pg_deploy.preflight.drift import read_drift
 from pg_deploy.ui.app import run_markdown, run_page
 from tests.dags.harness import CONNECTION, run_dag
-from tests.kept import CREATED, report_of, restored
+from tests.kept import CREATED, KEY, report_of, restored
 from tests.looking import Database
 from tests.servers.server import Server
 from tests.ui.world import do_plain_run
@@ -37,6 +37,13 @@ def server(folder: Path) -> Iterator[Server]:
     """A server that holds it, for tests that leave its database as it was kept."""
     with restored(folder) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key of the Airflow that kept it."""
+    for name, value in KEY.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
@@ -174,6 +181,8 @@ def test_what_was_deployed_before_an_upgrade_is_undone_after_it(folder: Path, tm
     """Else a new version would take away the way back from everything that an older one deployed."""
     with restored(folder) as server:
         database = Database(server.admin_url())
+        sealed = "select count(*) from deploy_ledger.planned_migration where strpos(rollback, '~sealed.') > 0"
+        assert database.value(sealed) == 1
         before = _loaded(database, 1, "before")
 
         undone = run_dag("rollback_migrations", database.url, tmp_path, {"down_to": "0", "approval": "none"})

@@ -1,1 +1,1 @@
-drop table public.notes;
+drop table public.notes; -- until then the reader's password = 'verysecret'
