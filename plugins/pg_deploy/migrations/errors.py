@@ -194,6 +194,28 @@ class UnknownProofError(PgDeployError):
         )
 
 
+class InvalidCriteriaError(PgDeployError):
+    """A criteria.yaml that cannot be used."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f'"{path}" cannot be used: {problem}; correct it and trigger again')
+
+
+class UnknownCriterionError(PgDeployError):
+    """migration.yaml speaks for a criterion that the project's criteria.yaml does not state."""
+
+    def __init__(self, name: str, stem: str, known: Sequence[str]) -> None:
+        self.name = name
+        self.stem = stem
+        there = f"by name it states {', '.join(known)}" if known else "it states none by name"
+        super().__init__(
+            f'"{stem}/migration.yaml" says what proves the criterion "{name}", which criteria.yaml does not state ({there}); '
+            "correct the name, or state the criterion there"
+        )
+
+
 class UnknownDirectiveError(PgDeployError):
     """A first line such as `-- check: wirtes`."""
 

@@ -7,26 +7,13 @@ from typing import Annotated, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
 
 from pg_deploy.configuration.duration import parse_duration
 from pg_deploy.migrations.errors import InvalidManifestError, InvalidMigrationsError
-from pg_deploy.migrations.strict_yaml import read_yaml
+from pg_deploy.migrations.strict_yaml import fault_in_words, read_yaml
 
 Risk = Literal["low", "medium", "high", "unknown"]
 Access = Literal["unchanged", "changed", "undeclared"]
-
-# Those of the guide's twelve success criteria that a migration's own checks and benchmarks can prove.
-CriterionName = Literal[
-    "indexes_visible_and_used",
-    "metadata_function_works",
-    "rls_policies_correct",
-    "views_populated",
-    "cron_job_scheduled",
-    "dashboards_faster",
-    "analytics_faster",
-    "no_unauthorized_access",
-]
 
 SAY_WHY = "<your reason"
 """How the reasons begin that our own messages give to be pasted: they wait for the author's."""
@@ -118,7 +105,7 @@ class Manifest(BaseModel):
     touches_ledger: str | None = Field(default=None, min_length=3)
     hints: Hints = Hints()
     benchmarks: dict[str, BenchmarkTerms] = {}
-    criteria: dict[CriterionName, tuple[str, ...]] = {}
+    criteria: dict[str, tuple[str, ...]] = {}
     allow: tuple[AllowedFinding, ...] = ()
 
     @field_validator("expected_duration", "holds_lock")
@@ -162,26 +149,5 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return Manifest.model_validate(loaded)
     except ValidationError as error:
-        raise InvalidMigrationsError([InvalidManifestError(path, _told(fault)) for fault in error.errors()]) from error
-
-
-def _told(fault: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        return f"unknown key '{key}'; known keys here: {', '.join(_known_keys(fault['loc']))}"
-    said = fault["msg"].removeprefix("Value error, ")
-    said = said[:1].lower() + said[1:]
-    if not key:
-        return said
-    given = fault["input"]
-    return f"'{key}' is {given!r}: {said}" if isinstance(given, str | int | float | None) else f"'{key}': {said}"
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    models: dict[str, type[BaseModel]] = {"hints": Hints, "goal": Goal, "limit": Limit, "within": Within}
-    parent = location[-2] if len(location) > 1 else None
-    if parent is None:
-        return list(Manifest.model_fields)
-    if isinstance(parent, str) and parent in models:
-        return list(models[parent].model_fields)
-    return list(BenchmarkTerms.model_fields)
+        faults = [fault_in_words(fault, Manifest) for fault in error.errors()]
+        raise InvalidMigrationsError([InvalidManifestError(path, fault) for fault in faults]) from error

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from inspect import isclass
+from typing import Any, get_args
 
 import yaml
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
 
 
 class _Strict(yaml.SafeLoader):
@@ -27,3 +30,31 @@ class _Strict(yaml.SafeLoader):
 def read_yaml(text: str) -> Any:
     """What the text says. Raises yaml.YAMLError."""
     return yaml.load(text, Loader=_Strict)  # a SafeLoader
+
+
+def fault_in_words(fault: ErrorDetails, model: type[BaseModel]) -> str:
+    """What is wrong with a file that `model` does not take: the key, what it holds, and for an unknown key the known ones."""
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key '{key}'; known keys here: {', '.join(_known_keys(fault['loc'], model))}"
+    said = fault["msg"].removeprefix("Value error, ")
+    said = said[:1].lower() + said[1:]
+    if not key:
+        return said
+    given = fault["input"]
+    return f"'{key}' is {given!r}: {said}" if isinstance(given, str | int | float | None) else f"'{key}': {said}"
+
+
+def _known_keys(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
+    """The keys of the model in which the unknown key stands, the last part of `location`."""
+    for part in location[:-1]:
+        field = model.model_fields.get(str(part))
+        model = (_model_in(field.annotation) if field else None) or model
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that an annotation such as `tuple[Model, ...]` or `Model | None` is about."""
+    if isclass(annotation) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.ledger import evidence
+from pg_deploy.ledger import evidence, pins
+from pg_deploy.migrations.project_criteria import NextStep, NextSteps
 from pg_deploy.monitor.before_deployment import Before, read_before
 from pg_deploy.monitor.measures import Measured, Row
 from pg_deploy.monitor.samples import Deployed, statement_history, values
@@ -224,26 +225,33 @@ def _markdown(connection: Connection, deployed: Deployed, criteria: Sequence[Cri
         ),
         "",
         *(f"- {line.removeprefix('· ')}" for line in _benchmarks(connection, deployed)),
-        "",
-        "### Next steps",
-        "",
-        *(f"- {line}" for line in _next_steps(connection, criteria)),
     ]
+    steps = _next_steps(connection, criteria, pins.pinned_criteria(connection, deployed.id).next_steps)
+    if steps:
+        lines += ["", "### Next steps", "", *(f"- {line}" for line in steps)]
     return "\n".join(lines)
 
 
-def _next_steps(connection: Connection, criteria: Sequence[Criterion]) -> list[str]:
-    by_name = {one.name: one for one in criteria}
-    hits = by_name.get("Redis hits")
-    steps = []
+def _next_steps(connection: Connection, criteria: Sequence[Criterion], wanted: NextSteps) -> list[str]:
+    """What is to be done, what the project wants to be told of in any case, and its own lines."""
+    judged: dict[NextStep, tuple[bool, str]] = {
+        "cache_hits": _cache_hits(next((one for one in criteria if one.name == "Redis hits"), None)),
+        "slow_queries": _slow_queries(connection),
+    }
+    said = [line for name, (is_work, line) in judged.items() if is_work or name in wanted.judged]
+    return [*said, *wanted.lines]
+
+
+def _cache_hits(hits: Criterion | None) -> tuple[bool, str]:
     if hits is None:
-        steps.append("cache TTLs: no hit rate was measured (no Redis connection is configured)")
-    elif hits.after < 80:
-        steps.append(
-            f"cache TTLs: {hits.after:.0f} % of the look-ups hit; longer TTLs, up to the views' interval, would help"
-        )
-    else:
-        steps.append(f"cache TTLs: {hits.after:.0f} % of the look-ups hit; leave them")
+        return False, "cache TTLs: no hit rate was measured (no Redis connection is configured)"
+    found = f"cache TTLs: {hits.after:.0f} % of the look-ups hit"
+    if hits.after < 80:
+        return True, f"{found}; longer TTLs, up to the views' interval, would help"
+    return False, f"{found}; leave them"
+
+
+def _slow_queries(connection: Connection) -> tuple[bool, str]:
     row = connection.execute(
         """select r.value ->> 'object', (r.value ->> 'value')::float8, r.value -> 'detail' ->> 'text'
         from deploy_ledger.measurement m
@@ -254,9 +262,6 @@ def _next_steps(connection: Connection, criteria: Sequence[Criterion]) -> list[s
         order by m.sample_id desc, (r.value -> 'detail' ->> 'total_ms')::float8 desc
         limit 1"""
     ).fetchone()
-    if row:
-        steps.append(f"more materialized views: {row[0]} takes {row[1]:.0f} ms a call and is a candidate: `{row[2]}`")
-    else:
-        steps.append("more materialized views: no query with much time takes over 100 ms a call, none is needed")
-    steps.append("record this in the analysis document, and close the deployment's issue")
-    return steps
+    if row is None:
+        return False, "more materialized views: no query with much time takes over 100 ms a call, none is needed"
+    return True, f"more materialized views: {row[0]} takes {row[1]:.0f} ms a call and is a candidate: `{row[2]}`"

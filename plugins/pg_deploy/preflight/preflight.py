@@ -19,6 +19,7 @@ from pg_deploy.ledger.sealing import how_kept
 from pg_deploy.migrations.errors import DuplicateVersionError
 from pg_deploy.migrations.folder import stamp
 from pg_deploy.migrations.migration import Folder, Migration, MigrationFile, load, load_usable, repeated, scan_folder
+from pg_deploy.migrations.project_criteria import FILE, ProjectCriteria, read_criteria, unknown_criteria
 from pg_deploy.parsing.bulk import brief
 from pg_deploy.parsing.syntax import in_file
 from pg_deploy.parsing.tree import unquoted
@@ -67,7 +68,7 @@ def preflight(
     faults at once, TargetBusyError after conf.give_up_after, or the error of an unreachable target. `measure_before` is called
     with the deployment's id once the target is held and something is pinned: nothing has changed yet.
     """
-    files = read_stamped(folder, conf.migrations_folder)
+    files, criteria = _with_criteria(read_stamped(folder, conf.migrations_folder), folder)
     with beside(files.faults):
         refuse_pooler_before(target, "preflight")
     with beside(files.faults), target.session("preflight") as connection:
@@ -75,7 +76,7 @@ def preflight(
         connection.execute("set default_transaction_read_only = on")
         found = _plan(connection, files, conf)
         drift = read_drift(connection)
-        migrations = _judge(connection, target.name, state, found, conf, log)
+        migrations = _judge(connection, target.name, state, found, criteria, conf, log)
         for line in drift_lines(drift):
             log.warning("%s", line)
         _print_plan(found, migrations, state.version_num, elsewhere_findings(connection, migrations), log)
@@ -100,6 +101,8 @@ def preflight(
         known = {each.file: each for each in migrations}
         pinned = tuple(known.get(file) or load(file) for file in now.chosen)
         pins.pin(connection, held.id, pinned)
+        if criteria is not None and criteria.is_about([each.version for each in pinned]):
+            pins.pin_criteria(connection, held.id, criteria)
         record_drift(connection, held.id, drift)
         if now.passed_over:
             evidence.record(
@@ -117,6 +120,14 @@ def read_stamped(directory: Path, expected: str | None) -> Folder:
     if expected is not None and expected != found:
         raise FolderChangedError(expected, found)
     return scan_folder(directory)
+
+
+def _with_criteria(files: Folder, directory: Path) -> tuple[Folder, ProjectCriteria | None]:
+    """What the project's own file states; what is wrong with that file counts as a fault of the folder."""
+    try:
+        return files, read_criteria(directory, files.versions)
+    except PgDeployError as fault:
+        return replace(files, faults=(*files.faults, fault)), None
 
 
 @contextmanager
@@ -171,12 +182,24 @@ def _plan(connection: Connection, files: Folder, conf: DeployConf) -> Plan:
 
 
 def _judge(
-    connection: Connection, target: str, state: ServerState, found: Plan, conf: DeployConf, log: logging.Logger
+    connection: Connection,
+    target: str,
+    state: ServerState,
+    found: Plan,
+    criteria: ProjectCriteria | None,
+    conf: DeployConf,
+    log: logging.Logger,
 ) -> tuple[Migration, ...]:
     """Every fault of files, plan and server at once; logs the state before."""
     _print_state(state, found, log)
     migrations, unusable = load_usable(found.chosen)
     faults: list[PgDeployError] = [*found.faults, *unusable]
+    if criteria is not None:
+        faults += unknown_criteria(criteria, migrations)
+    elif named := [each.stem for each in migrations if each.manifest.criteria]:
+        log.warning(
+            "%s: migration.yaml says what proves success criteria, and no %s states any", ", ".join(named), FILE
+        )
     statements = [each for m in migrations for each in in_file(m.file.path.name, m.statements)]
     faults += refusals(
         state,

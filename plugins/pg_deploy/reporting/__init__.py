@@ -1,1 +1,1 @@
-"""What a person reads: the plan before, the report after, the guide's criteria and timeline."""
+"""What a person reads: the plan before, the report after, the project's criteria and timeline."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from pg_deploy.backup.evidence import how_to_restore
+from pg_deploy.backup.evidence import BACKUP, how_to_restore, judge_backup
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.deployment.access_judgement import ACCESS, shortened
 from pg_deploy.ledger import attempt as attempts
@@ -97,14 +97,16 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
                 tuple(row for row in rehearsed if row.version == pinned.version),
             )
         )
+    stated = pins.pinned_criteria(connection, deployment_id)
     return Report(
         deployment_id,
         tuple(outcomes),
         judge_criteria(
+            stated.criteria,
             [Judged(o.manifest, o.is_deployed, o.attempt is not None, (*o.evidence, *o.rehearsal)) for o in outcomes],
             rows,
         ),
-        read_steps(connection, deployment_id),
+        read_steps(connection, deployment_id, stated.timeline),
         any(row.kind == "undone earlier" for row in rows),
         rows,
     )
@@ -122,14 +124,19 @@ def report_lines(
         lines.append("nothing was pending: every migration of the folder is in place")
     for outcome in report.outcomes:
         lines += _outcome_lines(outcome)
-    if report.outcomes:
+    if not report.criteria and any(row.kind == BACKUP for row in report.evidence):
+        verdict, found = judge_backup(report.evidence)
+        lines.append(f"{sign(of_criterion(verdict))} backup: {found}")
+    if report.outcomes and report.criteria:
         lines += ["::group::success criteria"]
         lines += [
             f"{sign(of_criterion(c.verdict))} {c.title}: {c.verdict}{_because(c.evidence)}" for c in report.criteria
         ]
         lines += ["::endgroup::"]
     if report.steps:
-        lines += ["::group::duration of each step beside the guide's timeline"]
+        by = report.steps[0].planned_by
+        beside = f" beside {by}'s timeline" if by else ""
+        lines += [f"::group::duration of each step{beside}"]
         lines += [step.line for step in report.steps] + ["::endgroup::"]
     if report.is_deployed and report.outcomes:
         lines.append(f"everything is deployed: {len(report.outcomes)} of {len(report.outcomes)} migrations")

@@ -1,4 +1,4 @@
-"""How long each step took, beside what the manual procedure plans for it."""
+"""How long each step took, beside what was planned for it."""
 
 from __future__ import annotations
 
@@ -7,30 +7,29 @@ from dataclasses import dataclass
 from pg_deploy.backup.evidence import parts_of
 from pg_deploy.configuration.duration import format_duration, parse_duration
 from pg_deploy.ledger import evidence
+from pg_deploy.migrations.project_criteria import Timeline
 from pg_deploy.postgres.session import Connection
-
-# The guide's "Timeline": what is not a migration.
-GUIDE_PREPARATION = 600.0
-GUIDE_VERIFICATION = 900.0
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step's duration in seconds, and the planned one where there is any."""
+    """One step's duration in seconds, the planned one if there is any, and who plans it: the author of the migration, or the project."""
 
     name: str
     seconds: float
     planned: float | None
+    planned_by: str = ""
 
     @property
     def line(self) -> str:
         """For the log."""
-        beside = f" (the guide plans {format_duration(self.planned)})" if self.planned else ""
+        said = f"{self.planned_by} plans" if self.planned_by else "expected"
+        beside = f" ({said} {format_duration(self.planned)})" if self.planned else ""
         return f"{self.name}: {format_duration(self.seconds)}{beside}"
 
 
-def read_steps(connection: Connection, deployment_id: int) -> tuple[Step, ...]:
-    """The steps of a deployment by the ledger's times. Reads only."""
+def read_steps(connection: Connection, deployment_id: int, timeline: Timeline | None) -> tuple[Step, ...]:
+    """The steps of a deployment by the ledger's times, beside those of the project's timeline. Reads only."""
     started = connection.execute(
         """select extract(epoch from (
             select min(started_at) from deploy_ledger.attempt where deployment_id = d.id) - d.started_at)::float8,
@@ -52,10 +51,20 @@ def read_steps(connection: Connection, deployment_id: int) -> tuple[Step, ...]:
     ).fetchall()
     if started is None or not rows:
         return ()
-    steps = [Step("pre-deployment checks", started[0] or 0.0, GUIDE_PREPARATION)]
+    by = timeline.by if timeline else ""
+    preparation = _seconds(timeline.preparation) if timeline else None
+    verification = _seconds(timeline.verification) if timeline else None
     parts = parts_of(evidence.of_deployment(connection, deployment_id))
-    steps += [Step(name, seconds, None) for name, seconds in parts]
-    steps += [Step(row[0], row[2], parse_duration(row[1]) if row[1] else None) for row in rows]
-    steps.append(Step("of these, verification", sum(row[3] or 0.0 for row in rows), GUIDE_VERIFICATION))
-    planned = GUIDE_PREPARATION + GUIDE_VERIFICATION + sum(step.planned or 0 for step in steps[1:-1])
-    return (*steps, Step("the whole run", started[1], planned))
+    migrations = [Step(row[0], row[2], _seconds(row[1]), by) for row in rows]
+    whole = sum(each or 0 for each in (preparation, verification, *(step.planned for step in migrations)))
+    return (
+        Step("pre-deployment checks", started[0] or 0.0, preparation, by),
+        *(Step(name, seconds, None) for name, seconds in parts),
+        *migrations,
+        Step("of these, verification", sum(row[3] or 0.0 for row in rows), verification, by),
+        Step("the whole run", started[1], whole if timeline else None, by),
+    )
+
+
+def _seconds(duration: str | None) -> float | None:
+    return parse_duration(duration) if duration else None

@@ -125,7 +125,7 @@ class ServerState:
     version: str
     database: str
     size_bytes: int
-    table_count: int  # of schema public, counted as the guide counts: tables and views that the role can see
+    table_count: int  # of schema public: tables and views that the role can see
     role: str
     is_superuser: bool
     bypasses_rls: bool
