@@ -16,6 +16,20 @@ from tests.looking import Database
 
 PROJECT = Path(__file__).resolve().parents[2]
 STEMS = sorted(path.stem for path in (PROJECT / "sql" / "migrations").glob("*.sql"))
+CRITERIA = [
+    "all migrations applied without errors",
+    "database backup exists and is valid",
+    "new indexes visible and being used",
+    "metadata update function working",
+    "RLS policies functioning correctly (security verified)",
+    "materialized views populated with data",
+    "cron job scheduled and running",
+    "dashboard load times improved 50-80 %",
+    "analytics queries 20-30 % faster",
+    "no increase in error rates",
+    "no unauthorized data access",
+    "application logs show no new errors",
+]
 FULL = {"approval": "none", "backup": "full", "rehearse": "full"}
 
 
@@ -42,7 +56,13 @@ def test_the_four_migrations_are_backed_up_rehearsed_and_deployed(demo_url: str,
     assert database.evidence("backup") == [(f"file://{store}/{name}", "taken")]
     assert database.evidence("backup restored") == [(name, "equal")]
     assert database.evidence("rehearsal") == [(stem, "passed") for stem in STEMS]
+    begin = result.log.index("::group::success criteria")
+    criteria = [line[2:].split(":")[0] for line in result.log[begin + 1 : result.log.index("::endgroup::", begin)]]
+    assert criteria == CRITERIA
     assert "✓ database backup exists and is valid: met" in result.text
+    assert "::group::duration of each step beside the guide's timeline" in result.log
+    planned = [line.split(" (")[1] for line in result.log if "(the guide plans" in line]
+    assert planned == [f"the guide plans {each} min)" for each in (10, 10, 2, 10, 10, 15, 57)]
     assert "rolled back in" in result.text
     assert database.rows("select state from deploy_ledger.attempt") == [("verified",)] * 4
     assert not list(Path("/tmp").glob("pg-deploy-rehearsal-*/owner.json")) or _all_alive()

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta, timezone
 from psycopg.types.json import Jsonb
 
 from pg_deploy.configuration.conf import read_rollback_conf
-from pg_deploy.ledger import schema
+from pg_deploy.ledger import pins, schema
+from pg_deploy.migrations.project_criteria import NextSteps, ProjectCriteria
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.before_deployment import is_known, keep_before, read_before
 from pg_deploy.monitor.samples import Deployed
@@ -52,7 +53,15 @@ def sample(connection: Connection, at: datetime, mean_ms: float, hits: float) ->
 
 
 def watched(
-    url: str, *, hours_ago: float, before_ms: float, after_ms: float, looks: int = 1, samples_after: int = 7
+    url: str,
+    *,
+    hours_ago: float,
+    before_ms: float,
+    after_ms: float,
+    looks: int = 1,
+    samples_after: int = 7,
+    criteria: ProjectCriteria | None = None,
+    top_query: dict[str, object] | None = None,
 ) -> list[Watched]:
     """What the watch of a deployment says, with samples on both sides."""
     ended_at = datetime.now(timezone.utc) - timedelta(hours=hours_ago)
@@ -63,6 +72,14 @@ def watched(
             sample(connection, ended_at - timedelta(minutes=15 * quarter), before_ms, 99.0)
             if quarter <= samples_after:
                 sample(connection, ended_at + timedelta(minutes=15 * quarter), after_ms, 99.0)
+        if criteria is not None:
+            pins.pin_criteria(connection, one.id, criteria)
+        if top_query is not None:
+            connection.execute(
+                "insert into deploy_ledger.measurement (sample_id, measure, rows)"
+                " select max(id), 'top_queries', %s from deploy_ledger.sample",
+                [Jsonb([top_query])],
+            )
         return [watch_deployment(connection, Watch(), one, "target_db") for _ in range(looks)]
 
 
@@ -105,9 +122,42 @@ def test_the_last_verdict_is_written_once_as_markdown_to_commit(empty_database: 
 
     assert first.report is not None
     assert "| query time | 100 ms a call | 40 ms a call | -60 % | better |" in first.report
-    assert "cache TTLs" in first.report
+    assert "Next steps" not in first.report, "nothing is to be done, and the project asks for nothing"
     assert second.report is None
     assert second.lines == ()
+
+
+def test_the_last_page_ends_with_what_the_project_wants_to_be_told(empty_database: str) -> None:
+    """Else its own next steps are on a list that nobody looks at two days later."""
+    (found,) = watched(
+        empty_database,
+        hours_ago=49,
+        before_ms=100,
+        after_ms=40,
+        criteria=ProjectCriteria(next_steps=NextSteps(judged=("cache_hits",), lines=("tell the shop",))),
+    )
+
+    assert found.report is not None
+    assert found.report.endswith(
+        "### Next steps\n\n- cache TTLs: no hit rate was measured (no Redis connection is configured)\n- tell the shop"
+    )
+
+
+def test_a_slow_query_is_a_next_step_for_everybody(empty_database: str) -> None:
+    """What there is to be done is told without being asked for."""
+    query = {
+        "object": "1/10",
+        "value": 300.0,
+        "unit": "ms",
+        "detail": {"list": "total", "total_ms": 9, "text": "select 1"},
+    }
+
+    (found,) = watched(empty_database, hours_ago=49, before_ms=100, after_ms=40, top_query=query)
+
+    assert found.report is not None
+    assert found.report.endswith(
+        "### Next steps\n\n- more materialized views: 1/10 takes 300 ms a call and is a candidate: `select 1`"
+    )
 
 
 def test_a_first_deployment_is_compared_with_what_it_measured_itself(empty_database: str) -> None:
