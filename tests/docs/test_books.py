@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import subprocess
+from collections import Counter
 
 import pytest
 
+from pg_deploy.migrations.folder import stems
+from pg_deploy.migrations.project_criteria import read_criteria
 from tests.docs.reading import BOOKS, CHECKOUT, Block, blocks
 
 TARGETS = frozenset(re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
 MAP = CHECKOUT / "docs" / "guide-map.md"
+# The lines of the guide that somebody had to tick.
+GUIDES_CHECKLISTS = [
+    *range(18, 23),
+    *range(138, 141),
+    *range(168, 171),
+    *range(221, 226),
+    *range(266, 271),
+    *range(419, 431),
+]
 
 
 # Beside what is in blocks: tests/docs/test_commands.py begins with two of them, the others are or make the tests.
@@ -57,7 +70,7 @@ def test_no_command_stands_outside_a_block_that_the_tests_see() -> None:
         rest = re.sub(
             r"^ *```\w*\n.*?^ *```$", _outside, book.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
         )
-        assert [line for line in rest.splitlines() if _COMMAND.match(line) and book != MAP] == [], book.name
+        assert [line for line in rest.splitlines() if _COMMAND.match(line)] == [], book.name
 
 
 def _outside(fence: re.Match[str]) -> str:
@@ -101,8 +114,7 @@ def test_every_link_and_every_decision_leads_somewhere() -> None:
     for book in BOOKS:
         text = book.read_text(encoding="utf-8")
         for link in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", text):
-            # The guide's own references are quoted in its table.
-            if book != MAP and not (book.parent / link).exists():
+            if not (book.parent / link).exists():
                 dead.append(f"{book.name}: {link}")
         for number in re.findall(r"decisions/(\d{4})", text):
             if not list((CHECKOUT / "docs" / "decisions").glob(f"{number}-*.md")):
@@ -129,25 +141,47 @@ def test_the_index_of_decisions_names_each_once_by_its_title() -> None:
     assert sorted(named) == sorted((*key, title) for key, title in titles.items())
 
 
-def test_every_line_of_the_guide_names_a_test_that_exists_or_says_why_it_is_outside() -> None:
+def test_every_line_of_the_guide_has_a_place_that_a_test_holds_or_says_why_it_is_outside() -> None:
     """The table is the promise that the manual procedure is replaced, and not only most of it."""
-    known = {
-        f"{path.relative_to(CHECKOUT)}::{name}"
+    tests = Counter(
+        name
         for path in (CHECKOUT / "tests").rglob("test_*.py")
         for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    }
-    lines = []
+    )
+    checks = {path.stem for path in (CHECKOUT / "sql" / "migrations").glob("*/*/*.sql")}
+    lines, items = [], []
+    for first, last, text, place, held in _rows_of_the_map():
+        lines += range(first, last + 1)
+        items += [first] if text.startswith("☐ ") else []
+        assert tests[held.strip("`")] == 1 or re.fullmatch(r"outside: .+", held), held
+        for path in re.findall(r"`((?:sql|plugins|dags|docs)/[\w./]+)`", place):
+            assert (CHECKOUT / path).exists(), path
+        for kind, names in re.findall(r"(checks?|benchmarks?) ((?:`[\w*]+`(?:, )?)+)", place):
+            for name in re.findall(r"[\w*]+", names):
+                assert fnmatch.filter(checks, name), f"{kind} {name}"
+    assert lines == list(range(1, 481))
+    assert items == GUIDES_CHECKLISTS
+
+
+def test_the_guides_success_criteria_are_those_that_the_report_prints() -> None:
+    """The guide calls a deployment successful only if all of them hold."""
+    stated = read_criteria(
+        CHECKOUT / "sql" / "migrations", [path[:14] for path in stems(CHECKOUT / "sql" / "migrations")]
+    )
+    assert stated is not None
+    printed = [(each.text, each.judged_by) for each in stated.criteria]
+    rows = [row for row in _rows_of_the_map() if 419 <= row[0] <= 431]
+    assert [(text.removeprefix("☐ "), re.findall(r"\w+", place)[0]) for _, _, text, place, _ in rows] == printed
+
+
+def _rows_of_the_map() -> list[tuple[int, int, str, str, str]]:
+    """First and last line of the guide, what they say, where it lives here, and what holds it."""
+    found = []
     for row in MAP.read_text(encoding="utf-8").splitlines():
-        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
-        if len(cells) != 4 or not cells[0].isdecimal():
-            continue
-        lines.append(int(cells[0]))
-        held = cells[3].strip("`")
-        assert held in known or re.fullmatch(r"outside: .+", held), row
-        for path in re.findall(r"`((?:sql|plugins|dags|docs)/[\w./]+)`", cells[2]):
-            assert (CHECKOUT / path).exists(), row
-    assert lines == sorted(set(lines))
-    assert len(lines) > 340
+        if match := re.fullmatch(r"\| (\d+)(?:-(\d+))? \| (.+) \| (.+) \| (.+) \|", row):
+            first, last, *rest = match.groups()
+            found.append((int(first), int(last or first), rest[0], rest[1], rest[2]))
+    return found
 
 
 def test_the_licence_is_the_one_that_the_parser_asks_for() -> None:
