@@ -75,7 +75,10 @@ def test_the_file_is_looked_for_beside_the_folder_however_that_is_named(
         ),
         ("timeline: {by: the handbook, preparation: ten minutes}", '"ten minutes" is not a duration'),
         ("next_steps: {judged: [horoscope]}", "'next_steps.judged.0' is 'horoscope'"),
-        ("versions: ['20990101000000']", "'versions' names 20990101000000, and the folder has no such migration"),
+        (
+            "versions: ['20250101000000', '20990101000000']",
+            "'versions' names 20990101000000, and the folder has no such migration",
+        ),
         ("versions: []\nversions: []", "versions stands twice"),
         ("- a list", "input should be a valid dictionary"),
         ("criteria: [", "expected the node content"),

@@ -8,6 +8,7 @@ import pytest
 
 from tests.building import fixture, write_migration
 from tests.dags.conftest import Deploy
+from tests.dags.harness import PROJECT
 from tests.looking import Database
 
 STEM = "20250101000000_places"
@@ -103,6 +104,18 @@ def test_a_file_for_other_versions_is_no_part_of_the_run(database: Database, dep
     assert later.state == "success", later.text
     assert "success criteria" not in later.text
     assert len(database.evidence("criteria")) == 1
+
+
+def test_another_folders_file_is_no_part_of_a_run(database: Database, deploy: Deploy, tmp_path: Path) -> None:
+    """In the production shape a project's folder is mounted in the place of ours, and our criteria.yaml lies beside it."""
+    (tmp_path / "criteria.yaml").write_text((PROJECT / "sql" / "criteria.yaml").read_text())
+
+    result = deploy(_places(tmp_path))
+
+    assert result.state == "success", result.text
+    assert "criteria.yaml is about none of the migrations of this folder: nothing is judged by it" in result.text
+    assert "success criteria" not in result.text.partition("deployment 1 by")[2]
+    assert database.evidence("criteria") == []
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from demo import cluster
 from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.verify import verify
 from pg_deploy.rollback.resume import resume
-from tests.building import write_migration
+from tests.building import write_migration, fixture
 from tests.core.working import working_on
 from tests.ui.conftest import Site, Visit, serious_violations, tabbed_through
 
@@ -46,9 +46,13 @@ def deploy(site: Site, url: str, target: str, folder: Path, **conf: object) -> D
 
 
 @pytest.fixture(scope="module")
-def good(site: Site, new_target: Callable[[str], str]) -> Deployed:
-    """All three migrations of all_well deployed, each approved by a person."""
-    done = deploy(site, new_target("good"), "good", FIXTURES / "all_well", approval="all")
+def good(site: Site, new_target: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    """All three migrations of all_well deployed by a project with a criterion and a timeline, each approved by a person."""
+    folder = fixture("all_well", tmp_path_factory.mktemp("good"))
+    (folder.parent / "criteria.yaml").write_text(
+        "criteria: [{text: all migrations applied without errors, judged_by: deployed}]\ntimeline: {by: us, preparation: 5 min}\n"
+    )
+    done = deploy(site, new_target("good"), "good", folder, approval="all")
     assert done.state == "success"
     return done
 
@@ -74,6 +78,7 @@ def test_a_reviewer_sees_all_evidence_of_a_good_deployment(site: Site, good: Dep
     assert orders.locator(".checks .mark.good").count() >= 3
     assert "all migrations applied without errors: met" in page.locator("[data-part=criteria]").inner_text()
     assert page.locator("[data-part=steps] tbody tr").count() > 3
+    assert "the manual procedure plans" in page.locator("[data-part=steps]").inner_text()
     log = page.locator("#all-tasks a", has_text=f"{ORDERS}.apply")
     assert (log.get_attribute("href") or "").endswith(f"/tasks/{ORDERS}.apply")
     assert page.locator(".live").count() == 0
@@ -212,6 +217,8 @@ def test_a_rollback_run_shows_what_it_undid(site: Site, new_target: Callable[[st
     site.do("plain_run", dag_id="deploy_migrations", run_id=first[0], conf={"target": "undone"}, state="success")
     older = visit().open(site.run_page(first[0]))
     assert older.locator(".top .pill").first.inner_text() == "deployed"
+    assert older.locator("[data-part=criteria]").count() == 0, "its project states none"
+    assert "manual procedure" not in older.locator("[data-part=steps]").inner_text()
     assert "deployed then, undone since" in older.locator("#m20250103000000").inner_text()
     assert older.locator("#m20250102000000 .pill").inner_text() == "deployed"
 

@@ -115,7 +115,9 @@ def read_criteria(folder: Path, versions: Collection[str]) -> ProjectCriteria | 
     except ValidationError as error:
         faults = [fault_in_words(fault, ProjectCriteria) for fault in error.errors()]
         raise InvalidCriteriaError(path, "; ".join(faults)) from error
-    if strange := [version for version in found.versions if version not in versions]:
+    strange = [version for version in found.versions if version not in versions]
+    # If it names none of them it is another folder's, such as ours beside a folder that is mounted in the place of our own.
+    if strange and found.is_about(versions):
         raise InvalidCriteriaError(path, f"'versions' names {', '.join(strange)}, and the folder has no such migration")
     return found
 

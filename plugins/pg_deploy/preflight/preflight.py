@@ -68,7 +68,7 @@ def preflight(
     faults at once, TargetBusyError after conf.give_up_after, or the error of an unreachable target. `measure_before` is called
     with the deployment's id once the target is held and something is pinned: nothing has changed yet.
     """
-    files, criteria = _with_criteria(read_stamped(folder, conf.migrations_folder), folder)
+    files, criteria = _with_criteria(read_stamped(folder, conf.migrations_folder), folder, log)
     with beside(files.faults):
         refuse_pooler_before(target, "preflight")
     with beside(files.faults), target.session("preflight") as connection:
@@ -122,12 +122,16 @@ def read_stamped(directory: Path, expected: str | None) -> Folder:
     return scan_folder(directory)
 
 
-def _with_criteria(files: Folder, directory: Path) -> tuple[Folder, ProjectCriteria | None]:
+def _with_criteria(files: Folder, directory: Path, log: logging.Logger) -> tuple[Folder, ProjectCriteria | None]:
     """What the project's own file states; what is wrong with that file counts as a fault of the folder."""
     try:
-        return files, read_criteria(directory, files.versions)
+        criteria = read_criteria(directory, files.versions)
     except PgDeployError as fault:
         return replace(files, faults=(*files.faults, fault)), None
+    if criteria is None or criteria.is_about(files.versions):
+        return files, criteria
+    log.info("%s is about none of the migrations of this folder: nothing is judged by it", FILE)
+    return files, None
 
 
 @contextmanager
