@@ -16,7 +16,7 @@ from demo import cluster
 from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.verify import verify
 from pg_deploy.rollback.resume import resume
-from tests.building import write_migration, fixture
+from tests.building import fixture, write_migration
 from tests.core.working import working_on
 from tests.ui.conftest import Site, Visit, serious_violations, tabbed_through
 

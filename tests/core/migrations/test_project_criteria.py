@@ -25,7 +25,7 @@ from pg_deploy.reporting.criteria import Judged, judge_criteria
 from pg_deploy.reporting.timeline import Step
 from tests.building import write_migration
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 V1 = "20250101000000"
 STEM = f"{V1}_orders"
 
