@@ -4,8 +4,8 @@
 
 It runs on a demo cluster of its own at full scale (10,000 users, 1.2 M rows), which is thrown away afterwards. It prints wall and
 processor seconds of both sides' backends and of this process, what each part costs, a backend's largest memory, and temporary space.
-Goals: migration 3 takes under 20 s with two quiet cores at full scale, 30 s at most; the other shape under 60 s; the closure of 10,000 tables
-under 10 s; a migration of an index and a comment asks nothing; if time runs out, the verdict is "not proved".
+Goals: migration 3 takes under 20 s with two quiet cores at full scale, 30 s at most; the other shape under 60 s; the closure of 10,000
+tables under 10 s; a migration of an index and a comment asks nothing; if time runs out, the verdict is "not proved".
 """
 
 from __future__ import annotations

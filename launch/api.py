@@ -204,7 +204,7 @@ def _query(query: Mapping[str, object]) -> httpx.QueryParams:
 
 
 def _detail(answer: httpx.Response) -> str:
-    """What the API said, in one line."""
+    """The reason that the API gives, in one line."""
     try:
         detail = answer.json().get("detail", "")
     except (ValueError, AttributeError):
