@@ -72,7 +72,9 @@ def _announce(target: Target, folder: Path, conf: Mapping[str, object]) -> None:
     if conf.get("target", target.connection_id) == target.connection_id:
         print(f"target: {target.database} at {target.host}:{target.port} (connection {target.connection_id})")
         if target.connection_id == DEMO_CONNECTION:
-            print(f"PG_DEPLOY_WITHOUT_WALL={DEMO_CONNECTION}: its copy may run even if this machine grants no namespaces")
+            print(
+                f"PG_DEPLOY_WITHOUT_WALL={DEMO_CONNECTION}: its copy may run even if this machine grants no namespaces"
+            )
     else:
         print(f"target: connection {conf['target']}")
 
