@@ -24,7 +24,8 @@ from pg_deploy.ledger import schema
 from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import read_folder
 from pg_deploy.postgres.session import Target
-from pg_deploy.preflight.preflight import Identity, preflight
+from pg_deploy.preflight.claiming import Identity
+from pg_deploy.preflight.preflight import preflight
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PROJECT = CHECKOUT / "tests" / "fixtures" / "foreign_project" / "supabase" / "migrations"
