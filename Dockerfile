@@ -1,8 +1,8 @@
-# The image of docker-compose.yaml: the official Airflow with our lock, and PostgreSQL's programs for backups and rehearsals.
+# The image of docker-compose.yaml: the official Airflow with the packages of requirements.txt, and PostgreSQL's programs for backups and rehearsals.
 ARG AIRFLOW_VERSION=3.3.2
 FROM apache/airflow:${AIRFLOW_VERSION}-python3.12
 
-# A dump needs programs no older than the server, a rehearsal those of its very version: one major a supported server.
+# A dump needs programs that are no older than the server, a rehearsal those of its major version: so each supported major is here.
 ARG POSTGRES_MAJORS="14 15 16 17 18"
 USER root
 RUN set -eu; \
@@ -20,7 +20,7 @@ RUN set -eu; \
 USER airflow
 WORKDIR /opt/pg_deploy
 COPY --chown=airflow:root requirements.txt ./
-# The lock is complete and exact, as in .venv: what the image brings in other versions is replaced.
+# The lock is complete and exact, as in .venv: it replaces packages that the image has in other versions.
 RUN pip install --no-cache-dir --no-deps -r requirements.txt
 COPY --chown=airflow:root . .
 ENV PYTHONPATH=/opt/pg_deploy/plugins

@@ -1,12 +1,12 @@
 # `make help` lists the targets. Settings, on the command line or in the environment:
 #   CONF='{"dry_run": true}'   the run's conf              TARGET_URL=postgresql://…  another database than the demo target
 #   MIGRATIONS_DIR=…           other migrations            AIRFLOW_PORT, DEMO_PORT    exactly these ports
-#   FOLDERS='a b'              what make acceptance runs
+#   FOLDERS='a b'              folders for make acceptance
 #   DEMO_SCALE=0.1             a smaller demo target       PYTHON=…                   the interpreter for .venv
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-# Taken as they were written: a dollar sign in a password or a conf is no reference to a make variable.
+# These are taken as they were written: a dollar sign in a password or a conf is no reference to a make variable.
 override CONF := $(value CONF)
 override TARGET_URL := $(value TARGET_URL)
 override MIGRATIONS_DIR := $(value MIGRATIONS_DIR)
@@ -14,9 +14,9 @@ override NAME := $(value NAME)
 override COMMANDS := $(value COMMANDS)
 override FOLDERS := $(value FOLDERS)
 export CONF COMMANDS TARGET_URL MIGRATIONS_DIR NAME AIRFLOW_PORT DEMO_PORT DEMO_SCALE PYTHON
-# What make would hand to its own children holds the command line, and so TARGET_URL.
+# These variables, which make would hand to its children, hold the command line and so TARGET_URL.
 unexport MAKEFLAGS MFLAGS MAKEOVERRIDES
-# Airflow is a thousand modules, and a process a task: compiled anew by each of them they would cost more than the work.
+# Airflow has a thousand modules and starts a process for each task. If each compiled them anew, that would cost more than the work.
 unexport PYTHONDONTWRITEBYTECODE
 
 python := env PYTHONPATH=plugins .venv/bin/python
@@ -45,8 +45,8 @@ rollback: venv ## undo what was deployed: make rollback CONF='{"down_to": "0"}'
 restore: venv ## restore a backup into a new database beside the target
 	@$(python) -m launch restore
 
-# GNU make ends with 2 whatever a recipe's code was; where it is only asked whether something is to be done, a recipe
-# that is run all the same (+) hands its 1 on.
+# GNU make ends with 2 whatever the exit code of a failing recipe was. In question mode it hands on the 1 of a recipe that
+# runs all the same, because of its +.
 ifeq ($(MAKECMDGOALS),monitor)
 MAKEFLAGS += --question
 endif
@@ -58,7 +58,7 @@ monitor: ## measure the target and print the page; exit code 1 while an alert is
 refresh: venv ## refresh all materialized views now
 	@$(python) -m launch refresh
 
-# USER is in everybody's environment: only one that was given counts.
+# USER is in everybody's environment: it counts only if it was given on the command line.
 explain_user := $(if $(filter command line,$(origin USER)),$(value USER))
 
 .PHONY: explain-access
@@ -66,12 +66,12 @@ explain-access: private export EXPLAIN_USER := $(explain_user)
 explain-access: private export EXPLAIN_TABLE := $(value TABLE)
 explain-access: private export EXPLAIN_ROW := $(value ROW)
 explain-access: private export EXPLAIN_ROLE := $(value ROLE)
-explain-access: venv ## why a user may or may not touch a row: make explain-access USER=… TABLE=public.t ROW=…
+explain-access: venv ## say why a user may or may not touch a row: make explain-access USER=… TABLE=public.t ROW=…
 	@url="$$TARGET_URL"; [ -n "$$url" ] || url=$$($(python) -m demo url) || exit 1; \
 	TARGET_URL="$$url" $(python) -m pg_deploy.access.explain
 
 .PHONY: access-directions
-access-directions: venv ## write the direction into entries of access.yaml that have none, in MIGRATIONS_DIR
+access-directions: venv ## write the missing directions into the access.yaml files of MIGRATIONS_DIR
 	@$(python) -m pg_deploy.access.directions "$${MIGRATIONS_DIR:-sql/migrations}"
 
 .PHONY: access-cases
@@ -103,9 +103,9 @@ demo-url: venv ## print the demo target's URL for the deploying role
 demo-admin-url: venv ## print the demo target's URL for the superuser
 	@$(python) -m demo admin-url
 
-# One more than there are cores: a test waits for its server a fifth of its time.
+# One process more than there are cores, because a test waits for its server a fifth of its time.
 .PHONY: test
-test: test-packages demo-packages ## run the tests; ARGS='-k statements': what pytest is told besides
+test: test-packages demo-packages ## run the tests; ARGS='-k statements' goes to pytest
 	@$(python) -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: quick
@@ -114,7 +114,7 @@ quick: venv ## run the tests that need no server (seconds)
 
 .PHONY: acceptance
 acceptance: private export FOLDERS := $(FOLDERS)
-acceptance: acceptance-packages demo-packages ## run the tests that take long; FOLDERS='a b': run these folders, with psql beside them
+acceptance: acceptance-packages demo-packages ## run the tests that take long; with FOLDERS='a b': deploy these folders, and compare with psql
 	@if [ -n "$$FOLDERS" ]; then $(python) -m tests.folders $$FOLDERS; else $(python) -m pytest -m acceptance; fi
 
 .PHONY: fresh
@@ -136,7 +136,7 @@ bench: bench-packages demo-packages ## run every benchmark of benchmarks/, besid
 demo-packages: venv
 	@$(python) -m demo.packages
 
-# All that a target needs in one go: before the .venv, which needs some of it.
+# They install all that a target needs in one go, before the .venv is made, which needs some of it.
 .PHONY: test-packages acceptance-packages bench-packages
 test-packages:
 	@sh launch/packages.sh run test
@@ -144,7 +144,7 @@ acceptance-packages:
 	@sh launch/packages.sh run test acceptance
 bench-packages:
 	@sh launch/packages.sh run
-	@sh launch/packages.sh bench || echo "the benchmarks go on without what they would be compared with" >&2
+	@sh launch/packages.sh bench || echo "the benchmarks run without the tools to compare with" >&2
 
 .PHONY: lint
 lint: venv ## check style and types
@@ -157,7 +157,7 @@ lock: venv ## compile requirements.txt from requirements.in
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.10 --no-header requirements.in --output-file requirements.txt
 
 .PHONY: assets
-assets: ## fetch the pages' chart library, and what tests them, from npm
+assets: ## fetch the pages' chart library, and the library that tests them, from npm
 	@sh launch/assets.sh
 
 .PHONY: screenshots
@@ -174,5 +174,5 @@ new-monitor: venv ## write a new measure: make new-monitor NAME=long_queues
 	@$(python) -m pg_deploy.monitor.scaffold "$$NAME"
 
 .PHONY: undo-cases
-undo-cases: venv ## apply and undo each case of a folder, judged by pg_dump and the rows: make undo-cases CASES=… (SERVER=18)
+undo-cases: venv ## apply and undo each case of a folder, and compare pg_dump and rows: make undo-cases CASES=… (SERVER=18)
 	@$(python) -m tests.undo_cases "$(CASES)" --server "$(SERVER)" $(ARGS)

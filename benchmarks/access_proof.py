@@ -1,11 +1,11 @@
-"""How long the access proof takes: migration 3, the guide's helpers called for each row, a shape that is not the demo's, many tables.
+"""How long the access proof takes: for migration 3, for helpers called for each row, for another shape of tables, for many tables.
 
     python -m benchmarks.access_proof [USERS …]
 
-On a demo cluster of its own at full scale (10,000 users, 1.2 M rows), thrown away afterwards. Wall and processor seconds of both sides'
-backends and of this process, what each part costs, the largest memory of a backend, and the temporary space written. Goals: migration 3
-under 20 s with two quiet cores at full scale, 30 s at most; the other shape under 60 s; the closure of 10,000 tables under 10 s; a
-migration of an index and a comment asks nothing; a limit that is reached ends as not proved.
+It runs on a demo cluster of its own at full scale (10,000 users, 1.2 M rows), which is thrown away afterwards. It prints wall and
+processor seconds of both sides' backends and of this process, what each part costs, a backend's largest memory, and temporary space.
+Goals: migration 3 takes under 20 s with two quiet cores at full scale, 30 s at most; the other shape under 60 s; the closure of 10,000
+tables under 10 s; a migration of an index and a comment asks nothing; if time runs out, the verdict is "not proved".
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ SOME_TABLES = """
 
 
 def per_row() -> str:
-    """The guide's form: a boolean helper called with each row's own value."""
+    """Migration 3 in the guide's form: SQL whose policies call a boolean helper with each row's own value."""
     made = """
     create schema access_checks;
     grant usage on schema access_checks to authenticated;
@@ -144,19 +144,19 @@ def per_row() -> str:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor seconds of a process of this machine."""
+    """Processor seconds that a process of this machine has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_mb(pid: int) -> float:
-    """The largest resident memory of a process, shared buffers that it touched included, in MB."""
+    """The largest resident memory of a process in MB, with the shared buffers that it touched."""
     line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
 
 
 def main() -> None:
-    """Make the cluster, measure on it, and remove it. Ends with 1 where a goal at full scale is missed."""
+    """Make the cluster, measure on it, and remove it. Ends with 1 if a goal at full scale is missed."""
     directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
     try:
         server = cluster.ensure(directory, port=next_free_port(20000 + secrets.randbelow(10000)))
@@ -170,13 +170,16 @@ def main() -> None:
         sys.exit(f"missed: {', '.join(slow)}")
 
 
-def told(proof: Proof) -> str:
-    """What each part cost."""
+def part_times(proof: Proof) -> str:
+    """The seconds that each part of the proof took."""
     return "; ".join(f"{name} {seconds:.1f} s" for name, seconds in proof.timings.items() if seconds >= 0.1)
 
 
 def other_shape(target: cluster.Cluster) -> list[str]:
-    """Owner, public flag, shares, teams by membership and recursion: a rewrite, one row for one user, and limits. What was too slow."""
+    """Measure on tables with owner, public flag, shares, and teams by recursion. Returns what was too slow.
+
+    The changes are a rewrite, one row that opens to one user, and a limit of time.
+    """
     slow = []
     names = ("access_bench_old", "access_bench_new")
     for name in names:
@@ -211,7 +214,12 @@ def other_shape(target: cluster.Cluster) -> list[str]:
             print(
                 f"another shape, {said}: {wall:.1f} s, {proof.asked} of {proof.subjects} asked, {peak:.0f} MB, {proof.verdict}"
             )
-            print(f"    {told(proof)}", *(f"    {each.sentence}" for each in proof.unsettled[:3]), sep="\n", flush=True)
+            print(
+                f"    {part_times(proof)}",
+                *(f"    {each.sentence}" for each in proof.unsettled[:3]),
+                sep="\n",
+                flush=True,
+            )
             if most and wall > GOALS_S[most]:
                 slow.append(f"another shape, {said}")
     for side in sides:
@@ -222,7 +230,7 @@ def other_shape(target: cluster.Cluster) -> list[str]:
 
 
 def many_tables(target: cluster.Cluster) -> list[str]:
-    """The closure of ten thousand tables whose policies call one helper, which is replaced. What was too slow."""
+    """Measure the closure of ten thousand tables whose policies call one helper, which is replaced. Returns what was too slow."""
     name = "access_bench_many"
     cluster.drop(target, name)
     cluster.empty(target, name)
@@ -247,7 +255,7 @@ def many_tables(target: cluster.Cluster) -> list[str]:
 
 
 def measure_all(target: cluster.Cluster, numbers: Sequence[int]) -> list[str]:
-    """Print one line for each form and number of users, and what each part cost. What was too slow."""
+    """Print one line for each form and number of users, and what each part cost. Returns what was too slow."""
     slow = []
     print("form     users  wall s  old cpu  new cpu  client cpu  old R  new R  old S  new S  peak MB  temp MB  verdict")
     for form, text in (("array", ARRAY), ("per row", per_row())):
@@ -286,7 +294,7 @@ def measure_all(target: cluster.Cluster, numbers: Sequence[int]) -> list[str]:
                 f" {max(map(peak_mb, pids)):8.0f} {temp / 1e6:8.0f}  {proof.verdict}",
                 flush=True,
             )
-            print(f"    {told(proof)}", flush=True)
+            print(f"    {part_times(proof)}", flush=True)
             if form == "array" and number >= 10_000 and wall > GOALS_S["array"]:
                 slow.append("migration 3")
             for side in sides:

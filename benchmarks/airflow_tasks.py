@@ -1,7 +1,7 @@
-"""What Airflow itself costs a task: a chain of empty ones under LocalExecutor (as `make up` starts it) and under Celery.
+"""Airflow's own cost for each task: a chain of empty tasks under LocalExecutor (as `make up` starts it) and under Celery.
 
-The production shape is the one of docker-compose.yaml, started without Docker. Nothing here is ours to make quicker: it says what of
-a deployment's time is not.
+The production shape is that of docker-compose.yaml, started without Docker. We cannot make any of this quicker: it shows which part
+of a deployment's time is not ours.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ with DAG("{DAG}", schedule=None, catchup=False, is_paused_upon_creation=False):
 
 
 def per_task_s(url: str) -> float:
-    """Seconds from trigger to the run's end, by task; the best round."""
+    """Seconds from the trigger to the run's end, for each task; of the quickest round."""
     api = Api(url)
     deadline = time.monotonic() + 120
     while api.dag(DAG) is None:

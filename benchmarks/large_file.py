@@ -1,7 +1,7 @@
-"""A file of 50 MB of inserts: a whole deployment with backup and rehearsal, its memory, and what its pages weigh.
+"""A file of 50 MB of inserts: the time of a whole deployment with backup and rehearsal, its memory, and the size of its pages.
 
-Goals: no longer than psql needs for it, twice over, and a minute; a task's memory grows with the file and with nothing else,
-so it is given in files; no page over 1 MB.
+Goals: at most twice the time of psql and a minute; no page over 1 MB. A task's memory grows with the file and with nothing else,
+so it is printed in multiples of the file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ALLOWED_PAGE_KB = 1024
 
 
 class Memory:
-    """The largest that any task's process was, in MB, looked at while the block runs."""
+    """The largest memory of any task's process in MB, measured while the block runs."""
 
     def __enter__(self) -> Memory:
         self.most = 0.0
@@ -52,7 +52,7 @@ class Memory:
 
 
 def pages(url: str, run_id: str) -> dict[str, float]:
-    """What the pages of a run weigh, in kB."""
+    """The sizes of a run's pages in kB."""
     answer = httpx.post(f"{url}/auth/token", json={"username": LOGIN, "password": PASSWORD}, timeout=60)
     headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
     found = {}
@@ -63,7 +63,7 @@ def pages(url: str, run_id: str) -> dict[str, float]:
 
 
 def main() -> int:
-    """The exit code: 1 where a goal is missed."""
+    """Measure and print; returns 1 if a goal is missed."""
     directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "migrations"

@@ -1,7 +1,7 @@
-"""A long folder on an empty database: a hundred small migrations as a project has them, a whole deployment with backup and rehearsal.
+"""A long folder on an empty database: a whole deployment, with backup and rehearsal, of a hundred small migrations as a project has them.
 
-Goals: under four minutes from the trigger to the end of the run, and under one of it for the rehearsal, in an Airflow as `make up`
-starts it. Beside it psql, and the Supabase CLI where it is installed, with the same files.
+Goals: under four minutes from the trigger to the end of the run, with under one minute for the rehearsal, in an Airflow as `make up`
+starts it. psql runs the same files to compare, and so does the Supabase CLI if it is installed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MIGRATIONS = 100
 ALLOWED_S = 240.0
 ALLOWED_REHEARSAL_S = 60.0
 
-# What ten files in a row of a project do; {n} is the number of the ten.
+# The contents of ten files in a row of a project; {n} is the number of these ten.
 _KINDS = (
     """create table public.list_{n} (
     id bigint generated always as identity primary key, owner uuid not null references auth.users (id) on delete cascade,
@@ -59,7 +59,7 @@ grant select on public.kind_of_{n} to service_role;""",
 
 
 def write_all(folder: Path, count: int) -> None:
-    """`count` files without companions, as a Supabase project has them."""
+    """Write `count` files without companions, as a Supabase project has them."""
     folder.mkdir()
     for number in range(count):
         text = _KINDS[number % len(_KINDS)].replace("{n}", str(number // len(_KINDS)))
@@ -67,7 +67,7 @@ def write_all(folder: Path, count: int) -> None:
 
 
 def with_psql(url: str, folder: Path, bindir: Path) -> float:
-    """Seconds that psql takes for the same files, a call each, in one transaction each."""
+    """Seconds that psql takes for the same files, each in a call and a transaction of its own."""
     began = time.perf_counter()
     for path in sorted(folder.glob("*.sql")):
         subprocess.run(
@@ -77,7 +77,7 @@ def with_psql(url: str, folder: Path, bindir: Path) -> float:
 
 
 def with_cli(url: str, folder: Path) -> float | None:
-    """Seconds of `supabase db push` with the same files; None where it is not installed."""
+    """Seconds of `supabase db push` with the same files; None if it is not installed."""
     if shutil.which("supabase") is None:
         return None
     with tempfile.TemporaryDirectory() as name:
@@ -91,20 +91,20 @@ def with_cli(url: str, folder: Path) -> float | None:
 
 @dataclass(frozen=True)
 class Deployed:
-    """A run of `make deploy`: its id, seconds from its call to its end, and the Airflow that it ran in."""
+    """A run of `make deploy`: its id, the seconds from the call to the end, and the Airflow that it ran in."""
 
     run_id: str
     took: float
     api: Api
 
     def tasks(self) -> dict[str, float]:
-        """Seconds of each task that had a process, by id."""
+        """The seconds of each task that had a process, by its id."""
         return {each.task_id: each.duration for each in self.api.tasks(DAG, self.run_id) if each.duration}
 
 
 @contextmanager
 def deployed(url: str, folder: Path, home: Path) -> Iterator[Deployed]:
-    """A deployment of the folder by an Airflow of its own, which stays until the block ends."""
+    """Deploy the folder by an Airflow of its own, which runs until the block ends. Raises RuntimeError if the run fails."""
     variables = {
         "LAUNCH_HOME": str(home),
         "AIRFLOW_PORT": str(ports.choose(None, "AIRFLOW_PORT", first=8900)),
@@ -130,7 +130,7 @@ def deployed(url: str, folder: Path, home: Path) -> Iterator[Deployed]:
 
 
 def main() -> int:
-    """The exit code: 1 where a goal is missed. A number as the argument stands for the hundred; then nothing is promised."""
+    """Measure and print; returns 1 if a goal is missed. With a number below the hundred as argument nothing is promised."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else MIGRATIONS
     directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
     with tempfile.TemporaryDirectory() as name:

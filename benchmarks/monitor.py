@@ -1,7 +1,7 @@
-"""What one run of the monitor costs the target: server time by pg_stat_statements itself, and wall time.
+"""What one run of the monitor costs the target: server time as pg_stat_statements counts it, and wall time.
 
-The demo target at DEMO_SCALE (default 1), nearly 5,000 statements in pg_stat_statements, a day of samples behind it. Goals: under 300 ms
-of execution and planning in total, under 15 s of wall time. Needs two quiet cores to mean anything.
+It runs on the demo target at DEMO_SCALE (default 1), with nearly 5,000 statements in pg_stat_statements and a day of samples. Goals: under
+300 ms of execution and planning in total, under 15 s of wall time. The figures mean something only on two quiet cores.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _HISTORY = """
 
 
 def fill(url: str) -> None:
-    """Make statements of as many shapes: constants alone are normalised away."""
+    """Run STATEMENTS statements, each of another shape: other constants alone would count as the same statement."""
     with psycopg.connect(url, autocommit=True) as connection, connection.pipeline():
         for number in range(STATEMENTS):
             columns, conditions = 1 + number % 70, number // 70
@@ -55,7 +55,7 @@ def fill(url: str) -> None:
 
 
 def main() -> int:
-    """The exit code: 1 where a goal is missed."""
+    """Measure and print; returns 1 if a goal is missed."""
     log = logging.Logger("quiet")
     log.addHandler(logging.NullHandler())
     thresholds = read_thresholds()

@@ -1,6 +1,7 @@
-"""What a look costs where everything is large: 3 million runs, 2,000 views, 40 jobs, 750 MB of texts in pg_stat_statements.
+"""What a run of the monitor costs if everything is large: 3 million runs of 40 jobs, 2,000 views, 750 MB of statements' texts.
 
-Goals: the first look under 10 s, the next under 2 s, log and notice of each under 50 kB. Needs two quiet cores, and 4 GB of disk.
+Goals: the first look takes under 10 s, each later one under 2 s; log and notice of each have under 50 kB. It needs two quiet cores
+and 4 GB of disk.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pg_deploy.postgres.session import Target
 RUNS, VIEWS, STATEMENTS, LENGTH = 3_000_000, 2_000, 4_800, 156_000
 FIRST_S, NEXT_S, BYTES = 10.0, 2.0, 50_000
 LOOKS = 4
-# A third of the views tells its time with a zone, a third without, the others not; a few have jobs.
+# A third of the views has a materialized_at with a zone, a third one without a zone, a third has none; 40 have jobs.
 _VIEWS = """
     create schema large;
     do $$ begin for i in 1..{views} loop
@@ -44,7 +45,7 @@ _RUNS = """
 
 
 def fill(url: str) -> None:
-    """Statements of as many shapes, each with a text as long as an ORM's or a generated report's."""
+    """Run STATEMENTS statements, each of another shape, with texts as long as those of an ORM or a generated report."""
     padding = "x" * LENGTH
     with psycopg.connect(url, autocommit=True) as connection:
         for number in range(STATEMENTS):
@@ -54,7 +55,7 @@ def fill(url: str) -> None:
 
 
 class Counted(logging.Handler):
-    """How many bytes were logged."""
+    """Counts the bytes that are logged."""
 
     size = 0
 
@@ -64,7 +65,7 @@ class Counted(logging.Handler):
 
 
 def main() -> int:
-    """The exit code: 1 where a goal is missed."""
+    """Measure and print; returns 1 if a goal is missed."""
     directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
     thresholds = read_thresholds()
     took, logged, told, page = [], [], [], ""
@@ -78,7 +79,7 @@ def main() -> int:
             admin.execute("update cron.job set active = false")
             admin.execute(_RUNS.format(runs=RUNS).encode())
             admin.execute("analyze cron.job_run_details")
-            # Active, but begun by nobody: the runs are those that were made up.
+            # The jobs are active, but without the launcher nobody begins them: there are only the runs that were made up.
             admin.execute("update cron.job set active = jobname like 'refresh %', database = 'demo'")
             admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where backend_type like 'pg_cron%'")
             fill(server.url())

@@ -1,9 +1,10 @@
 """The engine's own cost per migration, beyond its SQL: fifty trivial ones, each with a check and a rollback, on an empty Supabase.
 
-Apart: apply, verify and the ledger (goal: under 10 ms each); what reads the whole catalog (two snapshots, the lints, the access
-sample), which grows with the database and not with the migration. Beside: plain psql, a file a call, and `sqitch deploy --verify`.
-Each round is on a new database; of each migration the quickest round counts, which other work of the machine disturbed least.
-The processors' time, ours and the server's together, stands beside: other work makes everything wait, and that hardly longer.
+Two costs are counted apart: that of apply, verify and the ledger (goal: under 10 ms for each migration), and that of reading the whole
+catalog (two snapshots, the lints, the access sample), which grows with the database and not with the migration. psql, with a call for
+each file, and `sqitch deploy --verify` run the same to compare. Each round has a new database. The quickest round of each migration
+counts, because other work of the machine disturbed it least. The processors' time, ours and the server's together, is printed too:
+other work of the machine makes everything wait, but hardly adds to this time.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 
 import psycopg
 
+from benchmarks.long_folder import with_psql
 from demo import cluster
 from demo.server import next_free_port
 from pg_deploy.deployment.apply import apply
@@ -37,7 +39,7 @@ from tests.core.working import working_on
 MIGRATIONS = 50
 ROUNDS = 5
 ALLOWED_MS = 10.0
-# What reads or writes all of the catalog's facts, by the module that calls it.
+# The functions that read or write all of the catalog's facts, by the module that calls them.
 _CATALOG = {
     "pg_deploy.ledger.guard": ("read_facts",),
     "pg_deploy.deployment.job": ("run_lints",),
@@ -49,7 +51,7 @@ _CATALOG = {
 
 @dataclass
 class Spent:
-    """Milliseconds of one migration: each verb's own, and the catalog's among them all."""
+    """Milliseconds of one migration: those of each verb, and those of reading the catalog, which no verb's include."""
 
     own: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     catalog: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -57,19 +59,19 @@ class Spent:
 
     @property
     def engine(self) -> float:
-        """What the goal is about."""
+        """The milliseconds that the goal is about."""
         return self.own["apply"] + self.own["verify"] - self.own["sql"]
 
     @property
     def processor(self) -> float:
-        """The processors' time for the same; its SQL cannot be told from the rest of a statement's, and is in it."""
+        """The processors' time for the same. The time of the migration's own SQL cannot be told apart, and is in it."""
         return self.cpu["apply"] + self.cpu["verify"]
 
 
 class Processors:
     """The processors' time of this process and of the server's sessions in one database. Linux only.
 
-    To read it costs some tenths of a millisecond, which are nobody's but this benchmark's: `reading` is what they were so far.
+    Reading it costs some tenths of a millisecond, which only this benchmark causes: `reading` is their sum so far.
     """
 
     def __init__(self, postmaster: int, database: str) -> None:
@@ -80,7 +82,7 @@ class Processors:
         self._reading_cpu = 0.0
 
     def ms(self) -> float:
-        """So far, without this reading; of a session that has ended what was seen of it last."""
+        """Milliseconds so far, without those of this call. A session that has ended counts with what was last seen of it."""
         began, used = time.perf_counter(), time.process_time()
         for child in self.children.read_text().split():
             with contextlib.suppress(OSError):
@@ -93,7 +95,7 @@ class Processors:
 
 
 class _Clock:
-    """Takes what the catalog's readers cost out of the verb that called them."""
+    """Measures the catalog's readers, so that their cost can be taken out of that of the verb that called them."""
 
     def __init__(self, processors: Processors) -> None:
         self.processors = processors
@@ -134,7 +136,7 @@ class _Clock:
 
 
 def write_all(folder: Path) -> None:
-    """Fifty migrations, each a table, its check and what undoes it."""
+    """Write fifty migrations, each with a table, its check and its rollback."""
     for number in range(MIGRATIONS):
         table = f"app.t{number}"
         write_migration(
@@ -147,7 +149,7 @@ def write_all(folder: Path) -> None:
 
 
 def new_database(server: cluster.Cluster, name: str) -> str:
-    """An empty Supabase with a schema that its API does not expose: a new table there needs no declaration."""
+    """Make an empty Supabase with a schema that its API does not expose, where a new table needs no declaration; returns its URL."""
     url = cluster.empty(server, name)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create schema app")
@@ -155,7 +157,7 @@ def new_database(server: cluster.Cluster, name: str) -> str:
 
 
 def one_round(url: str, folder: Path, processors: Processors) -> list[Spent]:
-    """Deploy all of them with the engine; what each cost."""
+    """Deploy all of them with the engine; returns what each cost."""
     found = []
     clock = _Clock(processors)
     with clock.watching(), working_on(url, folder, ends="deployed") as work:
@@ -185,18 +187,8 @@ def one_round(url: str, folder: Path, processors: Processors) -> list[Spent]:
     return found
 
 
-def with_psql(url: str, folder: Path, bindir: Path) -> float:
-    """Seconds that psql takes for the same files, a call each, in one transaction each."""
-    began = time.perf_counter()
-    for path in sorted(folder.glob("*.sql")):
-        subprocess.run(
-            [str(bindir / "psql"), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", str(path), url], check=True
-        )
-    return time.perf_counter() - began
-
-
 def with_sqitch(url: str) -> float | None:
-    """Seconds of `sqitch deploy --verify` for the same changes; None where it is not installed."""
+    """Seconds of `sqitch deploy --verify` for the same changes; None if it is not installed."""
     if shutil.which("sqitch") is None:
         return None
     with tempfile.TemporaryDirectory() as name:
@@ -228,7 +220,10 @@ def with_sqitch(url: str) -> float | None:
 
 
 def main() -> int:
-    """The exit code: 1 where one of them misses the goal. The first few are the slowest: their sessions have planned and cached nothing."""
+    """Measure and print; returns 1 if one migration misses the goal.
+
+    The first few are the slowest: their sessions have planned and cached nothing yet.
+    """
     directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
     rounds, psql, sqitch = [], [], []
     with tempfile.TemporaryDirectory() as home:

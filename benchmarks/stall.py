@@ -1,7 +1,7 @@
 """How long does the application wait while a migration needs ACCESS EXCLUSIVE and slow readers stand in the way?
 
-Eight clients read and write the tables concerned. The same SQL is deployed by the engine and by plain psql, on the same
-server, one after the other; the figure is the longest time that any statement of any client took.
+Eight clients read and write the tables concerned. psql, sqitch if it is installed, and the engine deploy the same SQL on the
+same server, one after the other. The figure is the longest time that any statement of any client took.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Figure:
 
 
 def main() -> int:
-    """Run all situations both ways; returns 1 when the engine made a client wait for longer than it promises."""
+    """Run all situations in each way; returns 1 if the engine made a client wait for longer than it promises."""
     broken = False
     ways = ("psql", *(("sqitch",) if shutil.which("sqitch") else ()), "pg_deploy")
     with tempfile.TemporaryDirectory(prefix="pg-deploy-stall-") as name:
@@ -84,7 +84,7 @@ def main() -> int:
 
 
 def measure(server: Server, database: str, situation: Situation, way: str) -> Figure:
-    """One deployment under load, on a database of its own."""
+    """Measure one deployment under load, on a database of its own."""
     url = server.create(database)
     with psycopg.connect(url, autocommit=True) as connection:
         for table in TABLES:
@@ -140,7 +140,7 @@ def _sqitch(url: str, folder: Path) -> Sequence[str]:
 
 
 def _client(url: str, number: int, tables: Sequence[str], stop: threading.Event, waits: list[float]) -> None:
-    """A client of the application: every second one writes, each its own rows, so that they wait for nobody else."""
+    """A client of the application. Every second client writes, each its own row, so that no client waits for another."""
     with psycopg.connect(url, autocommit=True, application_name=f"client {number}") as connection:
         turn = 0
         while not stop.wait(0.02):

@@ -1,6 +1,6 @@
-"""How long does it take to generate the rollback of a migration that changed a thousand objects? Without a server.
+"""How long does it take to generate the rollback of a migration that changed a thousand objects? It needs no server.
 
-The processors' time of the quickest of five rounds, in a database that holds ten times as many objects that did not change.
+The figure is the processors' time of the quickest of five rounds, in a database that holds ten times as many objects that did not change.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ALLOWED_S = 2.0
 
 
 def main() -> int:
-    """Print the figure; 1 where it is above what is promised."""
+    """Print the figure; returns 1 if it is above what is promised."""
     before, after = many(CHANGED // CHANGED_EACH, beside=CHANGED)
     spent = []
     for _ in range(ROUNDS):

@@ -1,7 +1,7 @@
 """Does a second run that waits for the first one slow down the first one's index build?
 
-A waiting session that holds a snapshot makes CREATE INDEX CONCURRENTLY wait for it. The build's time is read from the
-ledger, alone and with a second run waiting, in turn on the same server.
+If a waiting session held a snapshot, CREATE INDEX CONCURRENTLY would wait for it. The ledger tells the build's time: alone and
+with a second run waiting, in turn, on the same server.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ALLOWED = 1.2
 
 
 def main() -> int:
-    """Print the best times, which other work of this machine disturbed least, and their ratio; 1 when that is too much."""
+    """Print the best times, which other work of this machine disturbed least, and their ratio; returns 1 if that is too large."""
     alone, waited_for = [], []
     with tempfile.TemporaryDirectory(prefix="pg-deploy-waiting-") as name:
         server = new_server(Path(name))
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def build_s(server: Server, database: str, *, runs: int) -> float:
-    """The build's seconds, with that many runs started at once; all must end well."""
+    """Seconds of the build, with that many runs started at once. Raises RuntimeError if a run fails or builds a second time."""
     url = server.create(database, "waiting_template")
     with tempfile.TemporaryDirectory() as folder:
         write_migration(

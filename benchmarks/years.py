@@ -1,7 +1,7 @@
 """A history of years: a thousand migrations in the folder, with the statements of a real project's kind.
 
-Goals: the DAG file is parsed in under 1 s (Airflow parses it for each task), preflight takes under 5 s - with the last ten pending,
-as on any day, and with all of them pending, as on a new database.
+Goals: parsing the DAG file takes under 1 s (Airflow parses it for each task), and preflight takes under 5 s, both with the last ten
+pending, as on any day, and with all of them pending, as on a new database.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from pg_deploy.ledger import schema
 from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import read_folder
 from pg_deploy.postgres.session import Target
-from pg_deploy.preflight.preflight import Identity, preflight
+from pg_deploy.preflight.claiming import Identity
+from pg_deploy.preflight.preflight import preflight
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PROJECT = CHECKOUT / "tests" / "fixtures" / "foreign_project" / "supabase" / "migrations"
@@ -34,7 +35,7 @@ ROUNDS = 3
 ALLOWED_PARSE_S = 1.0
 ALLOWED_PREFLIGHT_S = 5.0
 
-# What a task's process does: Airflow is imported already when the file's turn comes.
+# This is what a task's process does: Airflow is imported already when the file is parsed.
 _PARSE = """
 import time
 from airflow.dag_processing.dagbag import DagBag
@@ -46,7 +47,7 @@ print(time.perf_counter() - began, len(bag.dags["deploy_migrations"].tasks), bag
 
 
 def write_all(folder: Path) -> None:
-    """The foreign project's files again and again, each round some years later."""
+    """Write the foreign project's files again and again, each round a year later."""
     files = sorted(PROJECT.glob("*.sql"))
     folder.mkdir()
     for number in range(MIGRATIONS):
@@ -70,7 +71,7 @@ def parse_s(folder: Path, home: Path) -> float:
 
 
 def remember(url: str, folder: Path) -> None:
-    """All but the newest as deployed by us, in history and ledger."""
+    """Record all but the newest in history and ledger, as deployed by us."""
     files = read_folder(folder)[:-PENDING]
     with psycopg.connect(url, autocommit=True) as connection:
         schema.ensure(connection)
@@ -93,7 +94,7 @@ def remember(url: str, folder: Path) -> None:
 
 
 def preflight_s(url: str, folder: Path, run: str) -> tuple[float, float]:
-    """Seconds of one preflight, to the pinned set, and of the processors for it: this process and its squawk, not the server."""
+    """Seconds of one preflight, up to the pinned set, and the processor seconds of this process and its squawk, without the server's."""
     log = logging.Logger("quiet")
     log.addHandler(logging.NullHandler())
     who = Identity("deploy_migrations", run, "bench", lambda _: True)
@@ -103,7 +104,7 @@ def preflight_s(url: str, folder: Path, run: str) -> tuple[float, float]:
 
 
 def main() -> int:
-    """The exit code: 1 where a goal is missed."""
+    """Measure and print; returns 1 if a goal is missed."""
     directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "migrations"

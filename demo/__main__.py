@@ -1,6 +1,6 @@
 """The demo target from the command line: `python -m demo up | down | reset | url | admin-url | destroy`.
 
-Reads DEMO_SCALE (default 1) where it makes or resets one, and DEMO_PORT (default: the next free port).
+Reads DEMO_SCALE (default 1) if it makes or resets one, and DEMO_PORT (default: the next free port).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def directory() -> Path:
-    """Where this checkout's cluster lives: outside the checkout, which the server's account may be unable to read."""
+    """The folder of this checkout's cluster: outside the checkout, which the server's account may be unable to read."""
     checkout = hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:10]
     return Path("/var/tmp") / f"pg-deploy-demo-{os.geteuid()}-{checkout}"
 

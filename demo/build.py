@@ -1,4 +1,4 @@
-"""What the demo target holds: bootstrapped like Supabase, its schema, its data. Everything is SQL under sql/."""
+"""Making what the demo target holds: roles and databases like Supabase's, tables, rows. All of it is SQL under sql/."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Fill = Callable[[Connect], None]
 
 
 def made_from() -> str:
-    """Names what a new cluster would hold: a digest of all SQL under sql/. Reads files only."""
+    """A digest of all SQL under sql/, which names what a new cluster would hold. Reads files only."""
     digest = hashlib.sha256()
     for path in sorted(SQL.rglob("*.sql")):
         digest.update(f"{path.relative_to(SQL).as_posix()}\0".encode() + path.read_bytes())
@@ -49,7 +49,7 @@ def fill(connect: Connect, scale: float, base: datetime) -> None:
     """Make the ten tables in demo and fill them: the same rows on every machine for one scale and one base time."""
     with connect("postgres", DATABASE) as owner:
         _run(owner, "schema/10_tables.sql")
-    # Two sessions, about equally long: set-based SQL keeps a core busy each.
+    # Two sessions that take about equally long: each keeps one core busy.
     parts = (
         (
             ("supabase_admin", "fill/users.sql"),
@@ -64,12 +64,12 @@ def fill(connect: Connect, scale: float, base: datetime) -> None:
         owner.execute("set maintenance_work_mem = '512MB'")
         _run(owner, "schema/20_keys.sql", "schema/30_policies.sql")
     with connect("supabase_admin", DATABASE) as admin:
-        # Sets the visibility map too: index-only scans are as fast as in a database that has lived.
+        # This also sets the visibility map, so that index-only scans are as fast as in a database that has been in use.
         admin.execute("vacuum (analyze)")
 
 
 def seal(connect: Connect) -> None:
-    """Copy demo to its template and close both templates. pg_cron must not run: its launcher sits in demo."""
+    """Copy demo to its template and close both templates. pg_cron must not run: its launcher is connected to demo."""
     with connect("supabase_admin", "postgres") as admin:
         for statement in (
             sql.SQL("create database {} owner postgres template {} strategy file_copy").format(

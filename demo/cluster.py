@@ -1,8 +1,8 @@
-"""The demo target's life: made once, started where it is, reset to its first state, stopped, destroyed.
+"""The life of a demo target: it is made once, started, reset to its first state, stopped, destroyed.
 
-A cluster's directory holds `cluster.json` (port, scale, passwords; for its owner's eyes), `template` (the data
-directory as it was sealed after filling) and `data` (the one that the server runs on). A reset replaces `data` by a
-copy of `template`: nothing that anybody did - to rows, roles, settings, cron jobs, other databases - can survive it.
+A cluster's directory holds `cluster.json` (port, scale, passwords; readable by its owner only), `template` (the data
+directory as it was after filling) and `data` (the one that the server runs on). A reset replaces `data` by a
+copy of `template`: no change to rows, roles, settings, cron jobs or other databases survives it.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ from psycopg import sql
 
 from demo import build, server
 from demo.errors import NoClusterError, NotACopyError, PortTakenError
-from demo.making import make
-from demo.place import Cluster, alone, copy_data, erase, load, remove, save
+from demo.making import make_cluster
+from demo.place import Cluster, copy_data, erase_folder, load_cluster, locked, remove_cluster, save_cluster
 
 __all__ = ["Cluster", "clone", "destroy", "drop", "empty", "ensure", "existing", "exists", "reset", "running", "stop"]
 
 FRESH_FOR = timedelta(days=2)
-"""Telemetry ends at the fill; after this a reset fills anew, so that "the last 7 days" stay full of rows."""
+"""Telemetry ends at the time of the fill. After this time a reset fills anew, so that "the last 7 days" stay full of rows."""
 
 
 def ensure(directory: Path, *, scale: float = 1.0, port: int | None = None) -> Cluster:
-    """The running cluster of this directory: made, or started, where needed; one that exists keeps its scale.
+    """The running cluster of this directory: made or started if needed; one that exists keeps its scale.
 
-    A given port is taken exactly (PortTakenError); None keeps the last one, or takes the next free one from 54320 up.
+    It runs on the given port, else raises PortTakenError. None keeps its last port, or takes the next free one from 54320 up.
     """
     directory = directory.resolve()
-    with alone(directory):
-        cluster = load(directory)
+    with locked(directory):
+        cluster = load_cluster(directory)
         if cluster is None or not (cluster.bindir / "postgres").exists():
-            remove(directory)
-            cluster = make(directory, scale, server.FIRST_PORT if port is None else _free(port))
+            remove_cluster(directory)
+            cluster = make_cluster(directory, scale, server.FIRST_PORT if port is None else _free(port))
         return _started(cluster, port)
 
 
 def running(directory: Path) -> Cluster | None:
-    """The cluster of this directory if its server runs, on the port where it does, else None. Reads only."""
-    cluster = load(directory)
+    """The cluster of this directory with the port on which its server runs; None if it does not run. Reads only."""
+    cluster = load_cluster(directory)
     found = server.serving(cluster.data) if cluster is not None else None
     return replace(cluster, port=found.port) if cluster is not None and found is not None else None
 
 
 def existing(directory: Path) -> Cluster:
-    """The cluster of this directory, running or not; raises NoClusterError where none was made. Reads only."""
-    cluster = running(directory) or load(directory)
+    """The cluster of this directory, running or not. Raises NoClusterError if none was made. Reads only."""
+    cluster = running(directory) or load_cluster(directory)
     if cluster is None:
         raise NoClusterError(directory)
     return cluster
@@ -56,43 +56,43 @@ def existing(directory: Path) -> Cluster:
 
 def exists(directory: Path) -> bool:
     """Whether a complete cluster is in this directory. Reads only."""
-    return load(directory) is not None
+    return load_cluster(directory) is not None
 
 
 def stop(cluster: Cluster) -> None:
-    """Stop the server, ending its connections; harmless when it does not run."""
-    with alone(cluster.directory):
+    """Stop the server, which ends its connections; harmless if it does not run."""
+    with locked(cluster.directory):
         server.stop(cluster.bindir, cluster.data)
 
 
 def destroy(directory: Path) -> None:
-    """Stop the server and remove all its files; harmless when there are none."""
+    """Stop the server and remove all its files; harmless if there are none."""
     directory = directory.resolve()
-    with alone(directory) as lock:
-        remove(directory)
+    with locked(directory) as lock:
+        remove_cluster(directory)
         lock.unlink(missing_ok=True)
 
 
 def reset(cluster: Cluster, *, scale: float | None = None) -> Cluster:
     """Bring everything in the cluster back to its first state, and leave it running on the same URLs.
 
-    Ends all connections and removes every database that was added. Fills anew when the scale changes, when the
-    telemetry is older than two days, or when the SQL that it is made from was changed; else it copies files.
+    Ends all connections and removes every database that was added. Fills anew if the scale changes, if the
+    telemetry is older than two days, or if the SQL that it is made from was changed; else copies files.
     """
-    with alone(cluster.directory):
+    with locked(cluster.directory):
         wanted = cluster.scale if scale is None else scale
         fresh = datetime.now(timezone.utc) - cluster.filled_at < FRESH_FOR and cluster.made_from == build.made_from()
         if wanted != cluster.scale or not fresh or not (cluster.directory / "template").exists():
-            remove(cluster.directory)
-            return _started(make(cluster.directory, wanted, cluster.port, cluster), None)
+            remove_cluster(cluster.directory)
+            return _started(make_cluster(cluster.directory, wanted, cluster.port, cluster), None)
         coming, going = cluster.directory / "data.new", cluster.directory / "data.old"
         copy_data(cluster.directory / "template", coming)
         server.stop(cluster.bindir, cluster.data, "immediate")
-        erase(going)
+        erase_folder(going)
         if cluster.data.exists():
             cluster.data.rename(going)
         coming.rename(cluster.data)
-        erase(going)
+        erase_folder(going)
         return _started(cluster, None)
 
 
@@ -107,7 +107,7 @@ def empty(cluster: Cluster, name: str) -> str:
 
 
 def drop(cluster: Cluster, name: str) -> None:
-    """Drop a database made by clone() or empty(), ending its connections; harmless when it is gone."""
+    """Drop a database made by clone() or empty(), which ends its connections; harmless if it is gone. Raises NotACopyError."""
     if name in (build.DATABASE, build.TEMPLATE, build.EMPTY, "postgres", "template0", "template1"):
         raise NotACopyError(name)
     with psycopg.connect(cluster.admin_url("postgres"), autocommit=True) as admin:
@@ -131,19 +131,19 @@ def _free(port: int) -> int:
 
 
 def _started(cluster: Cluster, port: int | None) -> Cluster:
-    """Start the server where it is not running, on the wanted port."""
+    """Start the server if it is not running on the wanted port; the cluster with its port."""
     found = server.serving(cluster.data)
     if found is not None:
         if port in (None, found.port):
-            # Somebody may have started it by hand, on another port than the one that we remember.
+            # Somebody may have started it by hand, on another port than we remember.
             here = replace(cluster, port=found.port)
             if here != cluster:
-                save(here)
+                save_cluster(here)
             return here
         _free(port)
         server.stop(cluster.bindir, cluster.data)
-    erase(cluster.directory / "data.new")
-    erase(cluster.directory / "data.old")
+    erase_folder(cluster.directory / "data.new")
+    erase_folder(cluster.directory / "data.old")
     if not cluster.data.exists():
         copy_data(cluster.directory / "template", cluster.data)
     if port is None:
@@ -152,5 +152,5 @@ def _started(cluster: Cluster, port: int | None) -> Cluster:
         server.start(cluster.bindir, cluster.data, _free(port))
         started = replace(cluster, port=port)
     if started != cluster:
-        save(started)
+        save_cluster(started)
     return started

@@ -1,4 +1,4 @@
-"""Every failure of the demo target that is foreseen, one class each."""
+"""The failures of the demo target, each a class of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class DemoError(Exception):
-    """Base of the failures below: the message is one sentence that ends with what to do."""
+    """Base of the failures below: each message is one sentence that ends with what to do."""
 
 
 class ServerMissingError(DemoError):

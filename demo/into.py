@@ -1,7 +1,7 @@
 """Make the demonstration's tables and rows in a database that is Supabase's already: `python -m demo.into`.
 
 Reads DEMO_INTO_ADMIN_URL (the superuser supabase_admin's), DEMO_INTO_URL (the deploying role's) and DEMO_SCALE. Does nothing
-where the tables are there. What docker-compose.yaml's profile "demo" runs on a Supabase image.
+if the tables are there. The profile "demo" of docker-compose.yaml runs this on a Supabase image.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from demo.errors import BadSettingError, DemoError
 
 
 def into(admin_url: str, url: str, size: float) -> bool:
-    """Fill the database with the demonstration's tables and rows; False where they are there already."""
+    """Fill the database with the demonstration's tables and rows; False if they are there already."""
 
     def connect(role: str, _: str) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(admin_url if role == "supabase_admin" else url, autocommit=True)

@@ -1,4 +1,4 @@
-"""Make a cluster from nothing: initdb, bootstrap, fill, seal."""
+"""Making a cluster from nothing: initdb, bootstrap, fill, seal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psycopg
 
 from demo import build, server
 from demo.errors import ServerMissingError
-from demo.place import ADMIN, DEPLOYER, Cluster, copy_data, save
+from demo.place import ADMIN, DEPLOYER, Cluster, copy_data, save_cluster
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -26,11 +26,11 @@ SETTINGS = {
     "log_line_prefix": "%m [%p] %q%u@%d %a ",
     "shared_preload_libraries": "pg_cron,pg_stat_statements",
     "cron.database_name": build.DATABASE,
-    # Jobs over a connection would need a password file; workers need none.
+    # With connections instead of workers pg_cron would need a password file.
     "cron.use_background_workers": "on",
 }
 
-# A cluster that is thrown away when building is interrupted needs no protection against a power cut.
+# A cluster is thrown away if its building is interrupted, so it needs no protection against a power cut.
 WHILE_BUILDING = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -42,10 +42,10 @@ WHILE_BUILDING = {
 }
 
 
-def make(directory: Path, scale: float, port: int, before: Cluster | None = None) -> Cluster:
-    """Make the cluster, keeping the passwords of `before`, and leave it stopped; cluster.json comes last.
+def make_cluster(directory: Path, scale: float, port: int, before: Cluster | None = None) -> Cluster:
+    """Make the cluster, with the passwords of `before` if given, and leave it stopped. Writes cluster.json last.
 
-    `port` is where it is going to run; while it is being made any free one serves.
+    The cluster will run on `port`; while it is being made it runs on any free one. Raises ServerMissingError, ServerFailedError.
     """
     installation = server.find_installation()
     if installation is None:
@@ -68,11 +68,11 @@ def make(directory: Path, scale: float, port: int, before: Cluster | None = None
     # The fill needs pg_cron loaded; the copy to the template needs its launcher gone.
     _serve_while(cluster, template, WHILE_BUILDING, lambda connect: _contents(connect, cluster))
     _serve_while(cluster, template, {**WHILE_BUILDING, "shared_preload_libraries": "pg_stat_statements"}, build.seal)
-    # Old write-ahead log of the fill would be copied at every reset. Safe here: the server was shut down cleanly.
+    # Else every reset would copy the fill's old write-ahead log. This is safe here: the server was shut down cleanly.
     server.run(cluster.bindir, "pg_resetwal", "-D", str(template))
     (template / "server.log").unlink(missing_ok=True)
     copy_data(template, cluster.data)
-    save(cluster)
+    save_cluster(cluster)
     return cluster
 
 

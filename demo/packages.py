@@ -1,6 +1,6 @@
-"""Install what the demo target needs where it is missing: `python3 -m demo.packages`, before there is a .venv.
+"""Install the server that the demo target needs, if it is missing: `python3 -m demo.packages`, before there is a .venv.
 
-Standard library only. What is installed, and how, is said by launch/packages.txt and launch/packages.sh.
+Uses the standard library only. launch/packages.txt says what is installed, launch/packages.sh how.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _INSTALLS = Path(__file__).resolve().parents[1] / "launch" / "packages.sh"
 
 
 def install() -> None:
-    """Make sure that a server with pg_cron is installed; ServerMissingError says why it could not be."""
+    """Install a server with pg_cron if there is none. Raises ServerMissingError, which says why that was not possible."""
     if find_installation() is not None:
         return
     done = subprocess.run(["/bin/sh", str(_INSTALLS), "run"], stdout=sys.stderr, stdin=subprocess.DEVNULL, check=False)

@@ -1,4 +1,4 @@
-"""Where a cluster's files are, and what is known about it: `cluster.json`, its lock, its data directories."""
+"""A cluster's files: `cluster.json`, which says what is known about it, its lock, its data directories."""
 
 from __future__ import annotations
 
@@ -50,8 +50,11 @@ class Cluster:
 
 
 @contextmanager
-def alone(directory: Path) -> Iterator[Path]:
-    """One maker at a time for a directory: a second `make` waits instead of building into the first one's files."""
+def locked(directory: Path) -> Iterator[Path]:
+    """One maker at a time for a directory: a second `make` waits instead of building into the first one's files.
+
+    Raises ForeignDirectoryError.
+    """
     lock = directory.with_name(directory.name + ".lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w", encoding="utf-8") as held:
@@ -61,7 +64,8 @@ def alone(directory: Path) -> Iterator[Path]:
         yield lock
 
 
-def load(directory: Path) -> Cluster | None:
+def load_cluster(directory: Path) -> Cluster | None:
+    """The cluster that cluster.json describes; None if it is missing or cannot be read. Reads only."""
     directory = directory.resolve()
     try:
         found = json.loads((directory / "cluster.json").read_text(encoding="utf-8"))
@@ -79,8 +83,8 @@ def load(directory: Path) -> Cluster | None:
         return None
 
 
-def save(cluster: Cluster) -> None:
-    """Write cluster.json at once or not at all: its presence is what marks a cluster as complete."""
+def save_cluster(cluster: Cluster) -> None:
+    """Write cluster.json as a whole or not at all: the file marks a cluster as complete."""
     facts = {**asdict(cluster), "bindir": str(cluster.bindir), "filled_at": cluster.filled_at.isoformat()}
     del facts["directory"]
     draft = cluster.directory / "cluster.json.new"
@@ -91,25 +95,26 @@ def save(cluster: Cluster) -> None:
 
 
 def copy_data(source: Path, target: Path) -> None:
-    """Copy a stopped data directory under its final name, whole or not at all, owners and modes kept."""
+    """Copy a stopped data directory with its owners and modes. It gets its final name only when it is whole."""
     draft = target.with_name(target.name + ".part")
-    erase(draft)
+    erase_folder(draft)
     subprocess.run(["cp", "-a", "--reflink=auto", str(source), str(draft)], check=True)
-    erase(target)
+    erase_folder(target)
     draft.rename(target)
 
 
-def erase(path: Path) -> None:
+def erase_folder(path: Path) -> None:
+    """Remove a folder with all that is in it; harmless if there is none."""
     if path.exists():
         shutil.rmtree(path)
 
 
-def remove(directory: Path) -> None:
+def remove_cluster(directory: Path) -> None:
     """Remove a cluster, complete or half made, together with the server that may still run in it."""
     for data in (directory / "data", directory / "template"):
         pid = server.server_pid(data)
         if pid is not None:
-            installation = load(directory) or server.find_installation()
+            installation = load_cluster(directory) or server.find_installation()
             if installation is not None:
                 server.stop(installation.bindir, data, "immediate")
-    erase(directory)
+    erase_folder(directory)

@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs: where they are, as whom they run, how the server starts and stops.
+"""PostgreSQL's own programs: finding them, running them as the right account, starting and stopping the server.
 
 Nothing here knows what the cluster holds.
 """
@@ -22,7 +22,7 @@ FIRST_PORT = 54320
 SERVER_USER = "postgres"
 START_PATIENCE_S = 20.0
 SAME_START_S = 30.0
-"""A process and the file that it writes when it starts: no other PostgreSQL gets the same pid within that time."""
+"""A process and its pid file begin within this time of each other: no other PostgreSQL gets the same pid so soon."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Installation:
 
 
 def find_installation() -> Installation | None:
-    """The newest server here with pg_cron, pgcrypto and pg_stat_statements; None where there is none. Reads only.
+    """The newest server here with pg_cron, pgcrypto and pg_stat_statements; None if there is none. Reads only.
 
-    Looks at PG_DEPLOY_BINDIR alone where that is set, as the engine does.
+    If PG_DEPLOY_BINDIR is set it looks only there, as the engine does.
     """
     configured = os.environ.get("PG_DEPLOY_BINDIR")
     bindirs = [Path(configured)] if configured else list(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -49,7 +49,7 @@ def find_installation() -> Installation | None:
 def _installation(bindir: Path) -> Installation | None:
     number = re.search(r"(\d+)$", bindir.parent.name)
     shares = (
-        # Debian's usr/lib/postgresql/17/bin has it in usr/share/postgresql/17.
+        # Debian: the programs are in usr/lib/postgresql/17/bin, and the extensions in usr/share/postgresql/17.
         bindir.parents[min(3, len(bindir.parents) - 1)] / "share" / "postgresql" / bindir.parent.name,
         bindir.parent / "share" / "postgresql",
         bindir.parent / "share",
@@ -66,9 +66,9 @@ def _installation(bindir: Path) -> Installation | None:
 
 
 def server_account() -> pwd.struct_passwd:
-    """The unprivileged account that the server runs as: the caller, or postgres when the caller is root.
+    """The unprivileged account that the server runs as: the caller's, or postgres if the caller is root.
 
-    Makes the account where root has none yet.
+    Makes the account postgres if root finds none. Raises ServerMissingError.
     """
     if os.geteuid() != 0:
         return pwd.getpwuid(os.geteuid())
@@ -85,7 +85,7 @@ def server_account() -> pwd.struct_passwd:
 
 
 def run(bindir: Path, program: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's programs as the server's account. Raises ServerFailedError with what it said."""
+    """Run one of PostgreSQL's programs as the server's account. Raises ServerFailedError with its output."""
     account = server_account()
     switch = os.geteuid() == 0
     # The output goes to a file: a pipe would stay open as long as the server that pg_ctl leaves behind.
@@ -117,10 +117,10 @@ class Serving:
 
 
 def serving(data: Path) -> Serving | None:
-    """The server that runs on this data directory, whoever started it, with whatever options. Reads only.
+    """The server that runs on this data directory, whoever started it, with whatever options; None if none does. Reads only.
 
-    None where none does, whatever a stale pid file says. The directory itself knows its server: the file that the server
-    wrote into it, as long as its pid is a PostgreSQL that began when the file says so, or that names or works in this directory.
+    The pid file that a server writes into its directory may be stale. It counts if its pid is a PostgreSQL that began when the
+    file says so, or that names this directory in its command line, or works in it.
     """
     try:
         pid, folder, began, port, *_ = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
@@ -137,7 +137,7 @@ def serving(data: Path) -> Serving | None:
 
 
 def server_pid(data: Path) -> int | None:
-    """The pid of the server that runs on this data directory; None where none does. Reads only."""
+    """The pid of the server that runs on this data directory; None if none does. Reads only."""
     found = serving(data)
     return found.pid if found else None
 
@@ -157,7 +157,7 @@ def _works_in(pid: int) -> Path | None:
 
 
 def start(bindir: Path, data: Path, port: int, options: Mapping[str, str] | None = None) -> None:
-    """Start the server and return when it accepts connections; raises ServerFailedError with the end of its log."""
+    """Start the server and return when it accepts connections. Raises ServerFailedError with the end of its log."""
     flags = "".join(f" -c {name}={value}" for name, value in (options or {}).items())
     log = data / "server.log"
     deadline = time.monotonic() + START_PATIENCE_S
@@ -170,14 +170,14 @@ def start(bindir: Path, data: Path, port: int, options: Mapping[str, str] | None
             return
         except ServerFailedError as failure:
             words = _tail(log) or failure.output
-            # Backends of a killed server need a moment to notice, and hold its shared memory until then.
+            # The backends of a killed server need a moment to notice that, and hold its shared memory until then.
             if "shared memory block" not in words or time.monotonic() > deadline:
                 raise ServerFailedError("postgres", words) from None
             time.sleep(0.3)
 
 
 def start_from(bindir: Path, data: Path, first: int, options: Mapping[str, str] | None = None) -> int:
-    """Start the server on the lowest port, from this one up, that is free; returns the port."""
+    """Start the server on the lowest free port from `first` up; returns the port. Raises ServerFailedError."""
     port = next_free_port(first)
     while True:
         try:
@@ -186,14 +186,14 @@ def start_from(bindir: Path, data: Path, first: int, options: Mapping[str, str] 
         except ServerFailedError:
             if port_is_free(port):
                 raise
-            # Somebody took it between the look and the start.
+            # Somebody took the port between the look and the start.
             port = next_free_port(port + 1)
 
 
 def _forget_reused_pid(data: Path) -> None:
-    """Remove a pid file whose number belongs to another program by now: PostgreSQL would refuse to start.
+    """Remove a pid file whose number now belongs to another program, because PostgreSQL would refuse to start.
 
-    The file of a pid that is free stays: with it PostgreSQL finds out whether orphans of its predecessor live on.
+    If no process has the pid the file stays: from it PostgreSQL finds out whether orphans of its predecessor live on.
     """
     file = data / "postmaster.pid"
     if file.exists() and server_pid(data) is None:
@@ -203,7 +203,7 @@ def _forget_reused_pid(data: Path) -> None:
 
 
 def stop(bindir: Path, data: Path, mode: str = "fast") -> None:
-    """Stop the server of this data directory, and no other; harmless when it does not run."""
+    """Stop the server of this data directory, and no other; harmless if it does not run. Raises ServerFailedError."""
     if server_pid(data) is not None:
         run(bindir, "pg_ctl", "stop", "-w", "-t", "120", "-m", mode, "-D", str(data))
 

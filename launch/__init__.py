@@ -1,1 +1,1 @@
-"""What stands behind `make`: it starts and stops Airflow, triggers runs through its REST API and follows them."""
+"""The commands behind `make`: they start and stop Airflow, trigger runs through its REST API and follow them."""

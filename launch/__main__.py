@@ -1,4 +1,4 @@
-"""`python -m launch up|down|deploy|baseline|rollback|restore|monitor|refresh`: what the make targets of these names call."""
+"""`python -m launch up|down|deploy|baseline|rollback|restore|monitor|refresh`: the make targets of these names call it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from launch.settings import LOGIN, PASSWORD, Place, place
 
 
 def up(where: Place, variables: Mapping[str, str]) -> bool:
-    """Start the demo target and Airflow, each where it is not running."""
+    """Start the demo target and Airflow, each if it is not running."""
     demo.up()
     running = airflow.start(where, variables)
-    deploy.offer(where, running, variables)
+    deploy.prepare_ui(where, running, variables)
     print(f"Airflow: {running.url}  (login: {LOGIN} / {PASSWORD})")
     return True
 
@@ -26,7 +26,7 @@ def up(where: Place, variables: Mapping[str, str]) -> bool:
 def down(where: Place) -> bool:
     """Stop Airflow, then the demo target."""
     running = airflow.find(where)
-    if running and not airflow.problem(running):
+    if running and not airflow.find_problem(running):
         for run in Api(running.url).open_runs("~"):
             print(
                 f'run "{run.dag_run_id}" of "{run.dag_id}" is {run.state}: it is cut off, and goes on after `make up`'

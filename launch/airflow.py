@@ -16,7 +16,7 @@ import httpx
 from launch import components, ports, processes
 from launch.api import Api
 from launch.errors import PortTakenError, RunningElsewhereError, StartError
-from launch.settings import Place, digest, prepare
+from launch.settings import Place, prepare_home, settings_digest
 
 START_SECONDS = 360
 HEALTHY = ("metadatabase", "scheduler", "dag_processor", "triggerer")
@@ -25,7 +25,7 @@ PORT_LOST = "its port belongs to another program"
 
 @dataclass(frozen=True)
 class Running:
-    """An Airflow that was started: the leader of its session, named for good by pid and start, and its port."""
+    """An Airflow that was started: the leader of its session, known by pid and start together, and its port."""
 
     pid: int
     started: int
@@ -34,18 +34,18 @@ class Running:
 
     @property
     def url(self) -> str:
-        """Where the UI and the REST API are."""
+        """The address of the UI and the REST API."""
         return f"http://127.0.0.1:{self.port}"
 
 
 def start(where: Place, variables: Mapping[str, str]) -> Running:
     """Start Airflow, or find it running and healthy; returns once it answers.
 
-    One that is half dead, or was started with other settings, is stopped and started anew. Raises LaunchError.
+    If it is half dead, or was started with other settings, it is stopped and started anew. Raises LaunchError.
     """
-    demanded = ports.asked(variables, "AIRFLOW_PORT")
-    prepare(where)
-    with _alone(where):
+    demanded = ports.read_demanded(variables, "AIRFLOW_PORT")
+    prepare_home(where)
+    with _locked(where):
         running = find(where)
         if running:
             if demanded not in {None, running.port}:
@@ -53,7 +53,7 @@ def start(where: Place, variables: Mapping[str, str]) -> Running:
             # It may have been started a moment ago by somebody who did not wait for it.
             age = time.time() - where.state.stat().st_mtime
             if _wait(where, running, max(15, START_SECONDS - age)) is None:
-                if running.digest == digest(where, running.port):
+                if running.digest == settings_digest(where, running.port):
                     return running
                 if Api(running.url).open_runs("~"):
                     print("Airflow was started with older settings and is kept, because a run is open", flush=True)
@@ -62,19 +62,19 @@ def start(where: Place, variables: Mapping[str, str]) -> Running:
             else:
                 print(f"Airflow on port {running.port} is half dead: starting it anew", flush=True)
             _end(where, running)
-        _leftovers(where)
+        _end_leftovers(where)
         return _start_on_some_port(where, variables, demanded, running.port if running else ports.FIRST)
 
 
 def stop(where: Place) -> bool:
-    """Stop this checkout's Airflow with everything that it started; False where none was running."""
+    """Stop this checkout's Airflow with everything that it started; False if none was running."""
     if not where.home.is_dir():
         return False
-    with _alone(where):
+    with _locked(where):
         running = find(where)
         if running:
             _end(where, running)
-        return _leftovers(where) or running is not None
+        return _end_leftovers(where) or running is not None
 
 
 def find(where: Place) -> Running | None:
@@ -86,7 +86,7 @@ def find(where: Place) -> Running | None:
     return running if leader is not None and leader.started == running.started else None
 
 
-def problem(running: Running) -> str | None:
+def find_problem(running: Running) -> str | None:
     """What keeps this Airflow from being used, in a few words, or None. Reads only."""
     # Another program, even another checkout's Airflow with the same login, may have got the port in between.
     if not _listens(running):
@@ -106,7 +106,7 @@ def _start_on_some_port(where: Place, variables: Mapping[str, str], demanded: in
         print(f"starting Airflow on port {port} (some 20 s; the first time a little longer)", flush=True)
         began = time.monotonic()
         leader = components.launch(where, port, variables)
-        running = Running(leader.pid, leader.started, port, digest(where, port))
+        running = Running(leader.pid, leader.started, port, settings_digest(where, port))
         where.state.write_text(json.dumps(asdict(running)))
         wrong = _wait(where, running, START_SECONDS)
         if wrong is None:
@@ -128,7 +128,7 @@ def _wait(where: Place, running: Running, seconds: float) -> str | None:
     deadline = time.monotonic() + seconds
     lost = 0
     while True:
-        wrong = problem(running)
+        wrong = find_problem(running)
         if wrong is None:
             return None
         if find(where) is None:
@@ -158,11 +158,12 @@ def _end(where: Place, running: Running) -> None:
     where.state.unlink(missing_ok=True)
 
 
-def _leftovers(where: Place) -> bool:
-    """End what runs of Airflow on our home, whoever started it, and is not the session that `find` finds; True if there was any.
+def _end_leftovers(where: Place) -> bool:
+    """End all processes of Airflow that serve our home, whoever started them; True if there were any.
 
-    The home says whose it is. A remembered number does not: it may name somebody else's session by now, and what was started
-    by hand, or whose state file was lost, was never remembered. Other programs that only work in the home are left alone.
+    The caller has ended the session that it knows. A process is ours if it serves our home. A remembered number does not tell:
+    it may name somebody else's session by now, and nobody remembered a process that was started by hand, or whose state file
+    was lost. Other programs that only work in the home are left alone.
     """
     stale = _recorded(where)
     of_session = {
@@ -185,13 +186,13 @@ def _leftovers(where: Place) -> bool:
 
 
 def _home_of(pid: int) -> Path | None:
-    """The home that a component serves: the one it was given, or else the folder that it works in."""
+    """The home that a component serves: the one in its environment, or else the folder that it works in."""
     given = processes.variable(pid, "AIRFLOW_HOME")
     return Path(given) if given else processes.working_folder(pid)
 
 
 @contextlib.contextmanager
-def _alone(where: Place) -> Iterator[None]:
+def _locked(where: Place) -> Iterator[None]:
     """One start or stop at a time for this home; a second one waits."""
     with open(os.open(where.home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

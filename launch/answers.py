@@ -1,4 +1,4 @@
-"""The parts of Airflow's REST answers that are used here, as typed values."""
+"""The parts of Airflow's REST answers that we use, as typed values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Answer(BaseModel):
-    """Fields that are not named below are ignored."""
+    """Base of the answers: fields that a class does not name are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

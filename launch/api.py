@@ -1,4 +1,4 @@
-"""Airflow's REST API, as far as a run needs it: log in, trigger, watch, read logs, keep connections."""
+"""The parts of Airflow's REST API that a run needs: log in, trigger, watch, read logs, keep connections."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Api:
         return DagAnswer.model_validate(_checked("GET", path, answer).json())
 
     def reparse(self, dag: DagAnswer) -> None:
-        """Ask for the DAG's file to be parsed next. It may be asked for already."""
+        """Ask for the DAG's file to be parsed next; harmless if somebody has asked already."""
         path = f"/api/v2/parseDagFile/{dag.file_token}"
         answer = self._send("PUT", path)
         if answer.status_code not in {404, 409}:
@@ -116,7 +116,7 @@ class Api:
         return list(self._pages(path, "dag_runs", RunAnswer, {"state": ["queued", "running"]}))
 
     def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, object]) -> RunAnswer:
-        """Start a run of this id; asking twice for one id starts it once. Raises ConfRefusedError."""
+        """Start a run with this id; a second call with the same id starts no second run. Raises ConfRefusedError."""
         path = f"/api/v2/dags/{dag_id}/dagRuns"
         answer = self._send("POST", path, {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)})
         if answer.status_code == 400:
@@ -134,20 +134,20 @@ class Api:
         return list(self._pages(f"{_run_path(dag_id, run_id)}/taskInstances", "task_instances", TaskAnswer))
 
     def xcom(self, dag_id: str, run_id: str, task_id: str) -> object:
-        """What a task returned, or None: it did not run, or returned nothing."""
+        """What a task returned; None if it did not run, or returned nothing."""
         path = f"{_run_path(dag_id, run_id)}/taskInstances/{quote(task_id)}/xcomEntries/return_value"
         answer = self._send("GET", path)
         if answer.status_code == 404:
             return None
         value: object = _checked("GET", path, answer).json().get("value")
         if isinstance(value, str):
-            # The API shows anything that is not a text as the JSON of it.
+            # The API shows a value that is no text as JSON.
             with contextlib.suppress(ValueError):
                 value = json.loads(value)
         return value
 
     def approvals(self, dag_id: str, run_id: str) -> list[ApprovalAnswer]:
-        """What the run's tasks wait for a person to answer."""
+        """The questions of the run's tasks that no person has answered yet."""
         asked = self._pages(f"{_run_path(dag_id, run_id)}/hitlDetails", "hitl_details", ApprovalAnswer)
         return [approval for approval in asked if not approval.response_received]
 
@@ -166,7 +166,7 @@ class Api:
         return lines
 
     def keep_connection(self, target: Target) -> None:
-        """Make the connection, or update its address and login; what a person set in `extra` stays."""
+        """Make the connection, or update its address and login; keys of `extra` that a person set stay."""
         body: dict[str, object] = {
             "connection_id": target.connection_id,
             "conn_type": "postgres",
@@ -204,7 +204,7 @@ def _query(query: Mapping[str, object]) -> httpx.QueryParams:
 
 
 def _detail(answer: httpx.Response) -> str:
-    """What the API said, in one line."""
+    """The reason that the API gives, in one line."""
     try:
         detail = answer.json().get("detail", "")
     except (ValueError, AttributeError):

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fetches what the pages and their tests carry with them from npm, exactly these versions, with their licences.
-# The files are kept in the tree: neither Airflow nor `make test` needs npm or the network for them.
+# Fetches the libraries of the pages and of their tests from npm, in exactly these versions, with their licences.
+# The files are committed: neither Airflow nor `make test` needs npm or the network for them.
 set -eu
 cd "$(dirname "$0")/.."
 uplot=1.6.32

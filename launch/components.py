@@ -1,4 +1,4 @@
-"""Airflow's processes: made from the settings, and ended in an order that lets them end."""
+"""Airflow's processes: started with our settings, and ended in an order in which they do end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from launch.errors import DatabaseSetupError
 from launch.settings import Place, process_environment
 
 SCRIPT = Path(__file__).with_name("components.sh")
-# A component stops in some 6 s; a task that still runs then is asked to stop too.
+# A component stops in some 6 s; after these seconds a task that still runs is asked to stop too.
 PATIENCE_SECONDS = 10
 GRACE_SECONDS = 10
 
@@ -39,9 +39,9 @@ def launch(where: Place, port: int, variables: Mapping[str, str]) -> processes.P
 
 
 def end(members: list[processes.Process]) -> None:
-    """End the components, and what they started only if it does not end with them. Raises StillRunningError.
+    """End the components; end what they started only if it does not end with them. Raises StillRunningError.
 
-    A LocalExecutor's worker that is ended by itself may hold the lock of the queue on which the others wait.
+    If a LocalExecutor's worker were ended first, it might hold the lock of the queue on which the others wait.
     """
     shells = {one.pid for one in members if SCRIPT.name in processes.command_line(one.pid)}
     started = {one.pid for one in members} - shells
@@ -51,7 +51,7 @@ def end(members: list[processes.Process]) -> None:
 
 
 def is_component(pid: int) -> bool:
-    """Whether the process is one of Airflow's own, or the shell that starts them: by its title, or by the program it is."""
+    """Whether the process is one of Airflow's, or the shell that starts them: its title or its program says so."""
     words = processes.command_line(pid).split()
     return any(Path(word).name in {"airflow", SCRIPT.name} for word in words[:2])
 
@@ -66,12 +66,12 @@ def last_words(where: Place) -> str:
 
 
 def _migrate(where: Place, environment: dict[str, str]) -> None:
-    """Make or update the metadata database, where this version of Airflow has not done it yet."""
+    """Make or update the metadata database, if this version of Airflow has not done it yet."""
     version = metadata.version("apache-airflow-core")
     done = where.home / "migrated_to"
     if (where.metadata or where.database.exists()) and done.exists() and done.read_text() == version:
         return
-    # A new database gets its name when it is complete: one that was interrupted could never be finished.
+    # A new database gets its name only when it is complete: Airflow could never finish one that was interrupted.
     database = where.database if where.database.exists() else where.database.with_suffix(".new")
     if database != where.database:
         database.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs Airflow's components in one process session, each with its own log, and starts again the one that dies.
-# Called by launch/airflow.py as: components.sh <folder of the logs>; it ends when its session is ended.
+# Runs Airflow's components in one process session, each with its own log, and starts a component again if it dies.
+# launch/components.py calls it: components.sh <folder of the logs>. It ends when its session is ended.
 logs=$1
 
 keep() {
@@ -16,7 +16,7 @@ keep api-server &
 # Airflow's log servers would listen on all addresses; the UI reads the logs of this machine from the disk.
 keep scheduler --skip-serve-logs &
 keep triggerer --skip-serve-logs &
-# It parses every few seconds for as long as Airflow runs: at the level INFO its log would fill the disk.
+# It parses every few seconds as long as Airflow runs: at the level INFO its log would fill the disk.
 (
     export AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING
     keep dag-processor

@@ -1,4 +1,4 @@
-"""The demo target, through its own command."""
+"""Starting, stopping and finding the demo target, by its own command `python -m demo`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from launch.settings import CHECKOUT
 
 
 def up() -> None:
-    """Install the demo target's server where it is missing, and start it where it is not running. Raises DemoError."""
+    """Install the demo target's server if it is missing, and start it if it is not running. Raises DemoError."""
     _run("demo.packages")
     _run("demo", "up")
 
@@ -20,7 +20,7 @@ def down() -> None:
     _run("demo", "down")
 
 
-def made() -> bool:
+def exists() -> bool:
     """Whether there is a demo target, running or not."""
     command = [sys.executable, "-m", "demo", "url"]
     return not subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True).returncode
@@ -32,7 +32,7 @@ def url() -> str:
 
 
 def _run(*arguments: str, capture: bool = False) -> str:
-    """Run `python -m <arguments>`; what is not captured goes to the terminal."""
+    """Run `python -m <arguments>` and return its output if it is captured; else the output goes to the terminal. Raises DemoError."""
     output = subprocess.PIPE if capture else None
     command = [sys.executable, "-m", *arguments]
     done = subprocess.run(command, cwd=CHECKOUT, check=False, stdin=subprocess.DEVNULL, stdout=output, text=True)

@@ -13,12 +13,12 @@ from launch import airflow, demo
 from launch.answers import DagAnswer
 from launch.api import Api
 from launch.errors import ConfError, DagMissingError, FolderMissingError, RunOpenError
-from launch.follow import follow, run_url
+from launch.follow import follow_run, run_url
 from launch.settings import Place
-from launch.target import DEMO_CONNECTION, Target, parse
+from launch.target import DEMO_CONNECTION, Target, parse_target
 from pg_deploy.migrations.folder import stamp
 
-# Make target and DAG; while one of these runs, the folder of migrations and the target stay as they are.
+# Make target and DAG. While one of these runs, the folder of migrations and the target must not be changed.
 DAGS = {
     "deploy": "deploy_migrations",
     "baseline": "baseline_migrations",
@@ -32,23 +32,23 @@ DAG_SECONDS = 90
 def run(dag_id: str, where: Place, variables: Mapping[str, str]) -> bool:
     """Trigger the DAG as CONF, TARGET_URL and MIGRATIONS_DIR say and follow it; True only if the run succeeded.
 
-    Starts the demo target (unless TARGET_URL is given) and Airflow where they are not running, and leaves them running.
+    Starts Airflow, and the demo target unless TARGET_URL is given, if they are not running, and leaves them running.
     Raises LaunchError.
     """
     conf = read_conf(variables.get("CONF", ""))
     folder = migrations_folder(where, variables.get("MIGRATIONS_DIR", ""))
     target = read_target(variables.get("TARGET_URL", ""), conf)
-    # Before anything is started: a start may replace an Airflow that is outdated.
+    # This comes before anything is started, because a start may replace an outdated Airflow.
     refuse_while_open(airflow.find(where))
     if target is None:
         demo.up()
-        target = parse(demo.url(), DEMO_CONNECTION)
+        target = parse_target(demo.url(), DEMO_CONNECTION)
     else:
         conf["target"] = target.connection_id
     running = airflow.start(where, variables)
     refuse_while_open(running)
     api = Api(running.url)
-    point_at(where, folder)
+    set_folder(where, folder)
     dag = await_dag(api, dag_id, stamp(folder))
     api.keep_connection(target)
     if "approval" in (dag.params or {}) and "approval" not in conf:
@@ -60,7 +60,7 @@ def run(dag_id: str, where: Place, variables: Mapping[str, str]) -> bool:
     page = run_url(api.url, dag_id, run_id)
     print(f"{dag_id} is running: {page}", flush=True)
     try:
-        return follow(api, dag_id, run_id)
+        return follow_run(api, dag_id, run_id)
     except KeyboardInterrupt:
         print(f"\nstopped watching; the run goes on: {page}")
         raise
@@ -72,23 +72,25 @@ def _announce(target: Target, folder: Path, conf: Mapping[str, object]) -> None:
     if conf.get("target", target.connection_id) == target.connection_id:
         print(f"target: {target.database} at {target.host}:{target.port} (connection {target.connection_id})")
         if target.connection_id == DEMO_CONNECTION:
-            print(f"PG_DEPLOY_WITHOUT_WALL={DEMO_CONNECTION}: its copy may run where this machine grants no namespaces")
+            print(
+                f"PG_DEPLOY_WITHOUT_WALL={DEMO_CONNECTION}: its copy may run even if this machine grants no namespaces"
+            )
     else:
         print(f"target: connection {conf['target']}")
 
 
-def offer(where: Place, running: airflow.Running, variables: Mapping[str, str]) -> None:
-    """Make Airflow usable from the UI: the demo target's connection, and the migrations of MIGRATIONS_DIR.
+def prepare_ui(where: Place, running: airflow.Running, variables: Mapping[str, str]) -> None:
+    """Give the UI what a person needs to trigger runs: the demo target's connection, and the migrations of MIGRATIONS_DIR.
 
-    Without MIGRATIONS_DIR those chosen last stay, at first our own. Raises LaunchError.
+    Without MIGRATIONS_DIR the folder that was chosen last stays; at first that is our own. Raises LaunchError.
     """
     api = Api(running.url)
-    api.keep_connection(parse(demo.url(), DEMO_CONNECTION))
+    api.keep_connection(parse_target(demo.url(), DEMO_CONNECTION))
     named = variables.get("MIGRATIONS_DIR", "")
     if named.strip() or not where.pointer.exists():
         folder = migrations_folder(where, named)
         refuse_while_open(running)
-        point_at(where, folder)
+        set_folder(where, folder)
 
 
 def read_conf(text: str) -> dict[str, object]:
@@ -110,7 +112,7 @@ def read_target(url: str, conf: Mapping[str, object]) -> Target | None:
         return None
     if "target" in conf:
         raise ConfError("names a target while TARGET_URL gives another: leave one of them out")
-    return parse(url)
+    return parse_target(url)
 
 
 def migrations_folder(where: Place, named: str) -> Path:
@@ -122,11 +124,11 @@ def migrations_folder(where: Place, named: str) -> Path:
 
 
 def refuse_while_open(running: airflow.Running | None) -> None:
-    """Raises RunOpenError while a run that reads migrations is queued or running: its folder would change below it.
+    """Raise RunOpenError while a run that reads migrations is queued or running, because its folder would change under it.
 
-    An Airflow that does not answer is left to airflow.start.
+    If Airflow does not answer nothing is raised: airflow.start deals with that.
     """
-    if running is None or airflow.problem(running):
+    if running is None or airflow.find_problem(running):
         return
     api = Api(running.url)
     for dag_id in DAGS.values():
@@ -135,17 +137,17 @@ def refuse_while_open(running: airflow.Running | None) -> None:
             raise RunOpenError(dag_id, open_run.dag_run_id, open_run.state, page)
 
 
-def point_at(where: Place, folder: Path) -> None:
-    """Name the folder for a running Airflow. Atomic."""
+def set_folder(where: Place, folder: Path) -> None:
+    """Tell a running Airflow which folder of migrations to read. Atomic."""
     temporary = where.pointer.with_name(where.pointer.name + ".new")
     temporary.write_text(f"{folder}\n", encoding="utf-8")
     temporary.replace(where.pointer)
 
 
 def await_dag(api: Api, dag_id: str, wanted: str, *, seconds: float = DAG_SECONDS) -> DagAnswer:
-    """The DAG, once it is served as parsed from the wanted folder and contents. Raises DagMissingError.
+    """The DAG, once Airflow serves it as parsed from the wanted folder with the wanted contents. Raises DagMissingError.
 
-    A DAG without the Param counts as soon as it is there.
+    A DAG that has no Param for the folder counts as soon as it is there.
     """
     began = time.monotonic()
     told = False

@@ -1,4 +1,4 @@
-"""What can go wrong on the way to a run; each message is one sentence that says what to do next."""
+"""The failures on the way to a run; each message is one sentence that says what to do next."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class FolderMissingError(LaunchError):
 
 
 class RunOpenError(LaunchError):
-    """A run is open; a second one would meet it."""
+    """A run is open, and a second one would get in its way."""
 
     def __init__(self, dag_id: str, run_id: str, state: str, url: str) -> None:
         self.dag_id = dag_id

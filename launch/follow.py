@@ -1,4 +1,4 @@
-"""Following a run: each task's end as it comes, what waits for a person, and the report at the end."""
+"""Following a run: print each task's end as it comes, what waits for a person, and the report at the end."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ WORDS = {"upstream_failed": "not run, because an earlier task failed", "removed"
 REPORT = "report"
 _PAUSE_S = 0.7
 _SHARE = 8
-# The frame that Airflow's own loggers put around what the task says.
+# Airflow's own loggers put these lines around those of the task.
 _RETURNED = "Done. Returned value was:"
 _FRAME = ("py.warnings", "airflow.dag_processing.", "airflow.sdk.")
 
 
-def follow(api: Api, dag_id: str, run_id: str) -> bool:
+def follow_run(api: Api, dag_id: str, run_id: str) -> bool:
     """Print the run until it has ended, then its report; True only if the run succeeded. Reads only."""
     began = time.monotonic()
-    told: set[tuple[str, int, str, int]] = set()
+    printed: set[tuple[str, int, str, int]] = set()
     while True:
         asked_at = time.monotonic()
         # The state is read first, so that the tasks read after it are complete when it is final.
         state = api.run(dag_id, run_id).state
         tasks = api.tasks(dag_id, run_id)
-        _tell(api, dag_id, run_id, tasks, told)
+        _print_news(api, dag_id, run_id, tasks, printed)
         if state in {"success", "failed"}:
             break
         # Watching a run of hundreds of tasks must not take the processor that it needs.
@@ -52,7 +52,7 @@ def run_url(url: str, dag_id: str, run_id: str) -> str:
 
 
 def report_lines(log: list[LogLine]) -> list[str]:
-    """What the task itself said, without Airflow's frame; a folded group's title becomes a heading."""
+    """The lines that the task itself logged, without Airflow's around them; a folded group's title becomes a heading. Pure."""
     lines = []
     for line in log:
         if line.error_detail:
@@ -73,18 +73,20 @@ def report_lines(log: list[LogLine]) -> list[str]:
     return lines
 
 
-def _tell(api: Api, dag_id: str, run_id: str, tasks: list[TaskAnswer], told: set[tuple[str, int, str, int]]) -> None:
+def _print_news(
+    api: Api, dag_id: str, run_id: str, tasks: list[TaskAnswer], printed: set[tuple[str, int, str, int]]
+) -> None:
     """Print what is new since the last call, in the order in which it came."""
     fresh = [
         task
         for task in tasks
         if task.state in {*MARKS, "up_for_retry", "awaiting_input"}
-        # What the scheduler judged by itself is no news.
+        # A task without a try had no process: the scheduler alone judged it, which is no news.
         and (task.state != "success" or task.try_number)
-        and (task.task_id, task.map_index, task.state, task.try_number) not in told
+        and (task.task_id, task.map_index, task.state, task.try_number) not in printed
     ]
     for task in sorted(fresh, key=lambda task: task.end_date.timestamp() if task.end_date else float("inf")):
-        told.add((task.task_id, task.map_index, task.state or "", task.try_number))
+        printed.add((task.task_id, task.map_index, task.state or "", task.try_number))
         name = task.task_id if task.map_index < 0 else f"{task.task_id}[{task.map_index}]"
         if task.state == "up_for_retry":
             print(f"↻ {name} failed in try {task.try_number} and will be tried again", flush=True)
@@ -95,14 +97,14 @@ def _tell(api: Api, dag_id: str, run_id: str, tasks: list[TaskAnswer], told: set
         else:
             print(f"{MARKS[task.state or '']} {name}  {_seconds(task.duration or 0)}", flush=True)
         if task.state in {"failed", "up_for_retry"} and task.task_id != REPORT:
-            _tell_why(api, dag_id, run_id, task)
+            _print_reason(api, dag_id, run_id, task)
 
 
-def _tell_why(api: Api, dag_id: str, run_id: str, task: TaskAnswer) -> None:
+def _print_reason(api: Api, dag_id: str, run_id: str, task: TaskAnswer) -> None:
     try:
         log = api.log(dag_id, run_id, task)
     except ApiError:
-        # The run's outcome counts, not a log that is not there (a task that was killed may have none).
+        # The run goes on without this log: a task that was killed may have none.
         return
     reasons = [one.exc_value for line in log for one in line.error_detail[:1]]
     for text in reasons[-1:]:

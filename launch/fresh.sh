@@ -1,13 +1,13 @@
 #!/bin/bash
-# A machine on which nothing was ever installed: a clean Debian in which the commands of the README are run word for word.
+# Runs the commands of the README word for word on a clean Debian: a machine on which nothing was ever installed.
 #
-#   launch/fresh.sh bookworm 'make deploy' 'make test'        HEAD is what is tried; what is not committed is not in it
+#   launch/fresh.sh bookworm 'make deploy' 'make test'        tries HEAD, without what is not committed
 #   AS_USER=1 launch/fresh.sh trixie 'make deploy'            as an ordinary user without sudo, once root has run the README's line
 #
 # The root holds Debian's minimal system, python3, make, git and certificates: no venv, no PostgreSQL, no browser. Each call begins from that
-# again, and what the commands did is thrown away (KEEP=1 keeps it and prints where). ENV='DEMO_SCALE=0.1 X=y' is set for the commands.
-# Needs root, apt and some 4 GB below FRESH_DIR (/var/tmp/fresh); FRESH_MIRROR is where Debian is. Exit code: that of the first
-# command that failed. It shares the network with this machine, and has process ids of its own: what was left running ends with it.
+# again, and throws away what the commands did (KEEP=1 keeps it and prints where). ENV='DEMO_SCALE=0.1 X=y' sets variables for the commands.
+# It needs root, apt and some 4 GB below FRESH_DIR (/var/tmp/fresh); FRESH_MIRROR is the address of Debian's archive. Its exit code is that of
+# the first command that failed. It shares the network with this machine and has process ids of its own: whatever still runs at the end is ended.
 set -euo pipefail
 release=${1:?which Debian: bookworm or trixie}; shift
 home=${FRESH_DIR:-/var/tmp/fresh} base=${FRESH_DIR:-/var/tmp/fresh}/$release mirror=${FRESH_MIRROR:-http://deb.debian.org/debian}
@@ -28,7 +28,7 @@ if [ ! -e "$base/.whole" ]; then
         { tail -n 5 "$home/$release.log" >&2; stop "debootstrap failed: all it said is in $home/$release.log"; }
     printf 'deb %s %s main\n' "$mirror" "$release" "$mirror" "$release-updates" "${mirror%/debian}/debian-security" "$release-security" \
         >"$base/etc/apt/sources.list"
-    # The way to the package indexes is this machine's: settings of the clients, certificates.
+    # Package indexes are reached as on this machine: with its clients' settings and its certificates.
     cp /etc/apt/apt.conf.d/99* "$base/etc/apt/apt.conf.d/" 2>/dev/null || true
     cp -a /etc/ssl/certs/ca-certificates.crt "$base/etc/ssl/certs/ca-certificates.crt"
     for file in /etc/pip.conf /etc/npmrc; do [ ! -f "$file" ] || cp "$file" "$base$file"; done
@@ -83,7 +83,7 @@ certificates=/etc/ssl/certs/ca-certificates.crt
 clean="env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 SSL_CERT_FILE=$certificates PIP_CERT=$certificates
     NODE_EXTRA_CA_CERTS=$certificates PIP_DEFAULT_TIMEOUT=180 ${ENV:-}"
 [ "$once" = : ] || echo "fresh: root runs the README's line of packages" >&2
-# A root of its own, by pivot_root: in a chroot no process may make user namespaces, and on a machine it may.
+# pivot_root gives it a root of its own. In a chroot no process may make user namespaces; on a real machine it may.
 # shellcheck disable=SC2086 # ENV holds several
 unshare --mount --pid --fork --kill-child --mount-proc="$root/proc" sh -c '
     mount --rbind /dev "$0/dev"; mount --rbind /sys "$0/sys"; mount -t tmpfs tmpfs "$0/dev/shm"

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from launch import airflow, demo
 from launch.api import Api
-from launch.deploy import await_dag, offer, read_conf, read_target
-from launch.follow import follow, run_url
+from launch.deploy import await_dag, prepare_ui, read_conf, read_target
+from launch.follow import follow_run, run_url
 from launch.settings import Place
-from launch.target import DEMO_CONNECTION, parse
+from launch.target import DEMO_CONNECTION, parse_target
 
 DAG_ID = "monitor_database"
 
@@ -52,19 +52,19 @@ def _listens(url: str) -> bool:
 
 
 def _run(where: Place, variables: Mapping[str, str], chosen: Mapping[str, object]) -> tuple[Api, str, bool]:
-    """Start what is not running, trigger, follow. A deployment that is under way is not disturbed by it."""
+    """Start what is not running, trigger, follow. This does not disturb a deployment that is under way."""
     conf = {**read_conf(variables.get("CONF", "")), **chosen}
     target = read_target(variables.get("TARGET_URL", ""), conf)
     if target is None:
-        # What is to be watched is not started first, or its end would never be seen: only where nothing runs yet.
-        if airflow.find(where) is None or not demo.made():
+        # The demo target is started only if nothing runs yet: else the monitor would never see that it fell over.
+        if airflow.find(where) is None or not demo.exists():
             demo.up()
-        target = parse(demo.url(), DEMO_CONNECTION)
+        target = parse_target(demo.url(), DEMO_CONNECTION)
     else:
         conf["target"] = target.connection_id
     running = airflow.start(where, variables)
     if not where.pointer.exists():
-        offer(where, running, {})
+        prepare_ui(where, running, {})
     api = Api(running.url)
     await_dag(api, DAG_ID, "")
     api.keep_connection(target)
@@ -72,4 +72,4 @@ def _run(where: Place, variables: Mapping[str, str], chosen: Mapping[str, object
     run_id = f"make__{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S}_{secrets.token_hex(2)}"
     api.trigger(DAG_ID, run_id, conf)
     print(f"{DAG_ID} is running: {run_url(api.url, DAG_ID, run_id)}", flush=True)
-    return api, run_id, follow(api, DAG_ID, run_id)
+    return api, run_id, follow_run(api, DAG_ID, run_id)

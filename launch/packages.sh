@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what this machine lacks of launch/packages.txt: `sh launch/packages.sh run test` for these parts. Nothing lacks: nothing is said.
-# What apt says goes to .run/packages.log, and is shown only where it failed. Servers that Debian would start are not started.
+# Installs the packages of launch/packages.txt that this machine lacks; `sh launch/packages.sh run test` names the parts. If nothing is missing it
+# says nothing. The output of apt goes to .run/packages.log, and is shown only if apt failed. Servers that Debian would start are not started.
 set -eu
 cd "${0%/*}/.."
 PATH=$PATH:/usr/sbin:/sbin
@@ -20,7 +20,7 @@ there() {
     return 1
 }
 
-# The list's name as it is on this machine: the venv of the interpreter that was chosen, the newest PostgreSQL with pg_cron.
+# A package of the list by its name on this machine: the venv of the chosen interpreter, the newest PostgreSQL with pg_cron.
 as_offered() {
     case $1 in
     python3-venv) "$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])' 2>/dev/null || echo "$1" ;;
@@ -71,7 +71,7 @@ command -v apt-get >/dev/null ||
 root=
 if [ "$(id -u)" != 0 ]; then
     root=sudo
-    # A sudo that would ask is of use only where somebody sits before it.
+    # A sudo that asks for a password is of use only if a person sits before it.
     { command -v sudo && { sudo -n true || [ -t 0 ]; }; } >/dev/null 2>&1 || root=none
 fi
 [ "$root" != none ] || stop "this machine lacks ${wanted}and installing takes root: run as root
@@ -95,9 +95,9 @@ put() {
 }
 put "$refuse" '#!/bin/sh\nexit 101\n' 755
 put "$no_main" 'create_main_cluster = false\n' 644
-# One archive of several that cannot be reached need not matter.
+# If one of several archives cannot be reached, that need not matter.
 as_root apt-get update || echo "apt-get update failed" >>"$log"
-# Lists that were too old, or empty, named nothing.
+# Now that the lists are fresh, packages may have other names: before they named nothing, if they were too old or empty.
 wanted=$(missing)
 # shellcheck disable=SC2086 # one word a package
 as_root apt-get install -q -y --no-install-recommends $(echo "$wanted" | tr -d "'") || failed

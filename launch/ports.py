@@ -22,8 +22,8 @@ def is_free(port: int) -> bool:
     return True
 
 
-def asked(variables: Mapping[str, str], name: str) -> int | None:
-    """The port that the variable demands, or None where it is unset or empty. Raises PortSettingError."""
+def read_demanded(variables: Mapping[str, str], name: str) -> int | None:
+    """The port that the variable demands, or None if it is unset or empty. Raises PortSettingError."""
     value = variables.get(name, "").strip()
     if not value:
         return None
@@ -33,7 +33,7 @@ def asked(variables: Mapping[str, str], name: str) -> int | None:
 
 
 def choose(demanded: int | None, name: str, *, first: int = FIRST) -> int:
-    """Exactly the demanded port, else the next free one. Raises PortTakenError, NoFreePortError."""
+    """The demanded port; if none is demanded, the next free one. Raises PortTakenError, NoFreePortError."""
     if demanded is not None:
         if not is_free(demanded):
             raise PortTakenError(name, demanded)

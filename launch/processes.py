@@ -1,4 +1,4 @@
-"""Processes of a session, read from /proc: who is alive, and which of them listens where."""
+"""Processes, read from /proc: which are alive, which belong together, where they listen; and ending them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Process:
-    """One living process; `started` is in clock ticks since boot and, with the pid, names it for good."""
+    """One living process. `started` is in clock ticks since boot; together with the pid it names this process and no later one."""
 
     pid: int
     parent: int
@@ -25,7 +25,7 @@ class Process:
 
 
 def read(pid: int) -> Process | None:
-    """The process of this pid, or None where there is none or it is a zombie. Reads only."""
+    """The process of this pid, or None if there is none or it is a zombie. Reads only."""
     try:
         # The command's name stands in parentheses and may itself hold spaces and parentheses.
         fields = (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
@@ -43,7 +43,7 @@ def everybody() -> list[Process]:
 
 
 def family(leader: int) -> list[Process]:
-    """Who is in the leader's session, and everyone who descends from them, a new session or not. Reads only."""
+    """The processes of the leader's session and all their descendants, even those in a session of their own. Reads only."""
     processes = everybody()
     members = {process.pid for process in processes if leader in {process.session, process.pid}}
     grown = True
@@ -55,7 +55,7 @@ def family(leader: int) -> list[Process]:
 
 
 def working_folder(pid: int) -> Path | None:
-    """The folder that the process works in, or None where that cannot be seen. Reads only."""
+    """The folder that the process works in, or None if that cannot be seen. Reads only."""
     try:
         return Path(os.readlink(PROC / str(pid) / "cwd"))
     except OSError:
@@ -80,7 +80,7 @@ def end(first: list[Process], others: list[Process], *, patience: float, grace: 
 
 
 def command_line(pid: int) -> str:
-    """The process's arguments with spaces between them, empty where it is gone. Reads only."""
+    """The process's arguments with spaces between them; empty if it is gone. Reads only."""
     try:
         return (PROC / str(pid) / "cmdline").read_text(errors="replace").replace("\0", " ").strip()
     except OSError:
@@ -88,7 +88,7 @@ def command_line(pid: int) -> str:
 
 
 def variable(pid: int, name: str) -> str | None:
-    """A variable of the environment that the process was started with, or None where that cannot be seen. Reads only."""
+    """A variable of the environment that the process was started with, or None if that cannot be seen. Reads only."""
     try:
         entries = (PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except OSError:

@@ -1,4 +1,4 @@
-"""Where this checkout keeps its Airflow, and every setting that Airflow is started with."""
+"""The folders of this checkout's Airflow, and every setting that Airflow is started with."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 LOGIN = "admin"
 PASSWORD = "admin"
 _SECRETS = ("fernet_key", "api_secret_key", "jwt_secret")
-# What must not reach Airflow from the terminal that happened to start it: its own settings come from here
-# alone, libpq's would redirect connections, and make's hold the command line with its secrets.
+# Variables of the terminal that must not reach Airflow: its own settings come from this module alone, libpq's would redirect
+# connections, and make's hold the command line with its secrets.
 _STRIPPED_PREFIXES = ("AIRFLOW", "PG", "PYTHON", "MAKE", "MFLAGS", "SCARF")
 _STRIPPED = frozenset({"TARGET_URL", "CONF", "MIGRATIONS_DIR", "VIRTUAL_ENV"})
 
@@ -32,7 +32,7 @@ class Place:
     dags: Path
     plugins: Path
     home: Path
-    # Another metadata database than SQLite, and another patience with silent tasks: the tests of faults need both.
+    # The tests of faults need another metadata database than SQLite, and other seconds until a silent task counts as dead.
     metadata: str = ""
     heartbeat_timeout: str = "60"
 
@@ -69,8 +69,8 @@ def place(variables: Mapping[str, str]) -> Place:
     )
 
 
-def prepare(where: Place) -> None:
-    """Make the home with its keys and its login, readable by the owner only. Keeps what is there."""
+def prepare_home(where: Place) -> None:
+    """Make the home with its keys and its login, readable by the owner only. Keys that are there stay."""
     where.home.mkdir(parents=True, exist_ok=True)
     where.home.chmod(0o700)
     where.logs.mkdir(exist_ok=True)
@@ -89,7 +89,7 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def environment(where: Place, port: int) -> dict[str, str]:
-    """Every setting of ours for an Airflow of this home on this port; reads the keys that prepare() made."""
+    """Every setting of ours for an Airflow of this home on this port; reads the keys that prepare_home() made."""
     keys = {name: (where.home / name).read_text() for name in _SECRETS}
     airflow = {
         "CORE__DAGS_FOLDER": str(where.dags),
@@ -104,8 +104,8 @@ def environment(where: Place, port: int) -> dict[str, str]:
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(where.home / "passwords.json"),
         "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
-        # The first answers of an API server on a busy machine take longer than the 5 s of the default; a task that cannot say
-        # that it starts is failed without a word.
+        # On a busy machine the first answers of an API server take longer than the default of 5 s, and a task that cannot report
+        # its start is failed without a word.
         "WORKERS__EXECUTION_API_TIMEOUT": "60",
         "DATABASE__SQL_ALCHEMY_CONN": where.metadata or f"sqlite:///{where.database}",
         "API__HOST": "127.0.0.1",
@@ -117,7 +117,7 @@ def environment(where: Place, port: int) -> dict[str, str]:
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         # A task whose worker is gone is noticed after this many seconds; until then its run stays open.
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": where.heartbeat_timeout,
-        # Parsing costs seconds of processor time; `make deploy` asks for it by itself when the folder has changed.
+        # Parsing costs seconds of processor time; `make deploy` asks for it when the folder has changed.
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "2",
         "DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
@@ -135,7 +135,7 @@ def environment(where: Place, port: int) -> dict[str, str]:
 
 
 def process_environment(where: Place, port: int, variables: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of Airflow's processes: the caller's without what could redirect them, plus ours."""
+    """The whole environment of Airflow's processes: the caller's, without variables that could redirect them, plus ours."""
     kept = {
         name: value
         for name, value in variables.items()
@@ -147,7 +147,7 @@ def process_environment(where: Place, port: int, variables: Mapping[str, str]) -
         kept[name] = f"{kept[name]},{loopback}" if kept.get(name) else loopback
     kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
     kept["PYTHONUNBUFFERED"] = "1"
-    # The demo target is ours from its first row on; of any other, a copy without a wall is for its owner to accept.
+    # Every row of the demo target is ours. Only its owner can accept a copy of another target without a wall.
     accepted = {
         DEMO_CONNECTION,
         *(each.strip() for each in kept.get("PG_DEPLOY_WITHOUT_WALL", "").split(",") if each.strip()),
@@ -156,8 +156,8 @@ def process_environment(where: Place, port: int, variables: Mapping[str, str]) -
     return {**kept, **environment(where, port)}
 
 
-def digest(where: Place, port: int) -> str:
-    """Changes whenever an Airflow that is running would have to be started anew to obey the settings."""
+def settings_digest(where: Place, port: int) -> str:
+    """A digest that changes whenever a running Airflow would have to be started anew to obey the settings."""
     lock = where.checkout / "requirements.txt"
     parts = [json.dumps(environment(where, port), sort_keys=True), lock.read_text() if lock.exists() else ""]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

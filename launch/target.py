@@ -26,10 +26,10 @@ class Target:
     options: Mapping[str, str]
 
 
-def parse(url: str, connection_id: str | None = None) -> Target:
-    """The target behind a postgresql:// URL; without an id, one made of host, port and database.
+def parse_target(url: str, connection_id: str | None = None) -> Target:
+    """The target behind a postgresql:// URL. Without `connection_id` the id is made of host, port and database.
 
-    Raises TargetUrlError, which never holds the URL.
+    Raises TargetUrlError, whose message never holds the URL.
     """
     try:
         parts = urlsplit(url.strip())

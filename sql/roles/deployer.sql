@@ -1,10 +1,10 @@
--- The deploying role with the least rights that a deployment needs. Run once in the target, as a superuser or the database's owner:
+-- Makes the deploying role with the least rights that a deployment needs. Run it once in the target, as a superuser or the database's owner:
 --
 --   psql -v role=deployer -v owner=app_owner -v api_roles="anon, authenticated, service_role" -f sql/roles/deployer.sql "$ADMIN_URL"
 --
--- Then give it a password with \password deployer. `owner` is the role that owns the application's tables; `api_roles` are those
--- that checks take on (leave the variable out where there is no such API). What each right is for stands beside it; what is not
--- granted: superuser, createrole, createdb, replication. Safe to run again.
+-- Then give it a password with \password deployer. `owner` is the role that owns the application's tables. `api_roles` are the roles
+-- that checks take on (leave the variable out if there is no such API). A comment beside each right says what it is for. Not granted
+-- are superuser, createrole, createdb and replication. It is safe to run again.
 
 \set ON_ERROR_STOP on
 \if :{?role}
@@ -18,11 +18,12 @@ select not exists (select from pg_catalog.pg_roles where rolname = :'role') as i
     create role :"role" login inherit nosuperuser nocreatedb nocreaterole noreplication;
 \endif
 
--- A dump with rows that policies hide would be no backup: preflight refuses a role that reads less than everything.
--- Needs a superuser (PostgreSQL 16: or a role that has it and may give it); without it: conf {"backup": "external"} or "none".
+-- A dump that lacks rows which policies hide would be no backup: preflight refuses a role that reads less than everything.
+-- Only a superuser may grant this (from PostgreSQL 16 on also a role that has it and may give it). Without it use the conf
+-- {"backup": "external"} or "none".
 alter role :"role" bypassrls;
 
--- Connect, and make the two schemas of the engine's own: deploy_ledger and supabase_migrations.
+-- Connect, and make the engine's own two schemas: deploy_ledger and supabase_migrations.
 select pg_catalog.format('grant connect, create, temporary on database %I to %I', pg_catalog.current_database(), :'role') \gexec
 
 -- Alter what the application's owner owns. It may set itself to that role, and no further.

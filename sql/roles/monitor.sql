@@ -1,11 +1,11 @@
--- The monitoring role: it measures, writes its samples and alerts into the ledger, and can change nothing else. Run in the target as
--- the role that deploys, or a superuser, after the first deployment has made the ledger:
+-- Makes the monitoring role: it measures, writes its samples and alerts into the ledger, and can change nothing else. Run this in the
+-- target as the role that deploys, or as a superuser, after the first deployment has made the ledger:
 --
 --   psql -v role=deploy_monitor -f sql/roles/monitor.sql "$ADMIN_URL"
 --
--- Then \password deploy_monitor, an Airflow connection with that login, and {"target": "<connection>", "refresh": "none"} as the conf
--- of monitor_database: refreshing a view takes its owner. Making the role and granting pg_monitor takes createrole and, from
--- PostgreSQL 16 on, the admin option of pg_monitor. Safe to run again.
+-- Then give it a password with \password deploy_monitor, make an Airflow connection with that login, and run monitor_database with the
+-- conf {"target": "<connection>", "refresh": "none"}, because only a view's owner may refresh it. To make the role and grant pg_monitor
+-- you need createrole and, from PostgreSQL 16 on, the admin option of pg_monitor. It is safe to run again.
 
 \set ON_ERROR_STOP on
 \if :{?role}
@@ -23,13 +23,13 @@ select pg_catalog.format('grant connect on database %I to %I', pg_catalog.curren
 -- Statistics, sessions and settings; no row of any table of the application.
 grant pg_monitor to :"role";
 
--- Where the extensions live that tell of queries and jobs; of cron.job it sees its own rows only, which are none.
+-- The schema of the extension that counts queries. Of cron.job the role could see its own rows only, and it has none.
 select pg_catalog.format('grant usage on schema %I to %I', n.nspname, :'role')
 from pg_catalog.pg_extension e
 join pg_catalog.pg_namespace n on n.oid = e.extnamespace
 where e.extname = 'pg_stat_statements' \gexec
 
--- What was deployed, read only; its own four tables, to write.
+-- Read what was deployed; write the monitor's own four tables.
 grant usage on schema deploy_ledger to :"role";
 grant select on all tables in schema deploy_ledger to :"role";
 grant insert, update, delete on

@@ -23,7 +23,7 @@ from demo.cluster import Cluster
 from launch import processes
 from launch.api import Api
 from launch.deploy import await_dag
-from launch.target import parse
+from launch.target import parse_target
 from tests.building import write_migration
 from tests.distributed.stack import PASSWORD, USER, Stack, stack, until
 from tests.looking import Database
@@ -92,7 +92,7 @@ def test_who_may_trigger_approve_and_read_is_what_the_role_says(running: Stack, 
     people = {name: _client(running.url, name) for name in ("ann", "bob", "vera")}
     _one_that_asks(running)
     admin = Api(running.url)
-    target = parse(url)
+    target = parse_target(url)
     admin.keep_connection(target)
     served = _folder_param(running)
     await_dag(admin, DAG, served, seconds=180)
@@ -138,7 +138,7 @@ def test_who_may_mark_tasks_and_not_approve_cannot_approve_by_marking(running: S
     )
     assert made.is_success, made.text
     _new_user(running, "carl", "Triggers")
-    carl, admin, target = _client(running.url, "carl"), Api(running.url), parse(empty_database)
+    carl, admin, target = _client(running.url, "carl"), Api(running.url), parse_target(empty_database)
     _one_that_asks(running)
     admin.keep_connection(target)
     served = _folder_param(running)

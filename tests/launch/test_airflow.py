@@ -30,7 +30,7 @@ def test_it_is_healthy_and_nothing_listens_beyond_the_loopback_address(
     launcher: Launcher, running: airflow.Running
 ) -> None:
     """Airflow binds all addresses by default, its log servers too: with admin/admin that would be an open door."""
-    assert airflow.problem(running) is None
+    assert airflow.find_problem(running) is None
     assert str(running.port) == launcher.variables["AIRFLOW_PORT"]
     sockets = processes.listeners(processes.family(running.pid))
     assert sockets == [("0100007F", running.port)]
@@ -148,7 +148,7 @@ def test_one_that_lost_its_leader_is_replaced_and_stop_leaves_nothing(
     time.sleep(0.2)
     again = airflow.start(launcher.where, launcher.variables)
     assert again.pid != running.pid
-    assert airflow.problem(again) is None
+    assert airflow.find_problem(again) is None
     alive = {(one.pid, one.started) for one in processes.everybody()}
     assert not [one for one in orphans if (one.pid, one.started) in alive]
     family = processes.family(again.pid)
@@ -166,7 +166,7 @@ def test_one_that_nothing_remembers_is_known_by_its_home(launcher: Launcher) -> 
     forgotten = processes.family(first.pid)
     launcher.where.state.unlink()
     second = airflow.start(launcher.where, launcher.variables)
-    assert airflow.problem(second) is None
+    assert airflow.find_problem(second) is None
     alive = {(one.pid, one.started) for one in processes.everybody()}
     assert not [one for one in forgotten if (one.pid, one.started) in alive]
     launcher.where.state.unlink()

@@ -16,8 +16,8 @@ from launch.answers import LogLine
 from launch.deploy import migrations_folder, read_conf, read_target
 from launch.errors import ConfError, FolderMissingError, PortSettingError, PortTakenError, TargetUrlError
 from launch.follow import report_lines
-from launch.settings import environment, prepare, process_environment
-from launch.target import parse
+from launch.settings import environment, prepare_home, process_environment
+from launch.target import parse_target
 from tests.launch.conftest import Launcher
 
 
@@ -53,18 +53,21 @@ def test_a_target_beside_a_target_url_is_refused() -> None:
 def test_a_bad_target_url_is_refused_without_printing_it(url: str) -> None:
     """The URL holds a password, and this message goes to logs of CI."""
     with pytest.raises(TargetUrlError) as caught:
-        parse(url)
+        parse_target(url)
     assert "s3cret" not in str(caught.value)
 
 
 def test_a_target_url_becomes_a_connection_of_its_own_name() -> None:
     """Two databases on one server must not share a connection, nor overwrite target_db."""
-    target = parse("postgresql://us%40er:p%2Fw%24$@db.example.org:6543/app?sslmode=require")
+    target = parse_target("postgresql://us%40er:p%2Fw%24$@db.example.org:6543/app?sslmode=require")
     assert (target.user, target.password, target.host, target.port) == ("us@er", "p/w$$", "db.example.org", 6543)
     assert target.connection_id == "target_db.example.org_6543_app"
     assert target.options == {"sslmode": "require"}
     assert "p/w" not in repr(target)
-    one, other = parse("postgresql://u@h/a%20b").connection_id, parse("postgresql://u@h/a%2Bb").connection_id
+    one, other = (
+        parse_target("postgresql://u@h/a%20b").connection_id,
+        parse_target("postgresql://u@h/a%2Bb").connection_id,
+    )
     assert one != other
 
 
@@ -92,7 +95,7 @@ def test_an_old_state_file_never_ends_somebody_elses_process(launcher: Launcher,
     stranger = subprocess.Popen(["sleep", "60"], start_new_session=True, cwd=tmp_path)
     try:
         elsewhere = replace(launcher.where, home=tmp_path / "home")
-        prepare(elsewhere)
+        prepare_home(elsewhere)
         elsewhere.state.write_text(json.dumps({"pid": stranger.pid, "started": 1, "port": 1, "digest": ""}))
         assert airflow.find(elsewhere) is None
         assert airflow.stop(elsewhere) is False
@@ -106,7 +109,7 @@ def test_an_old_state_file_never_ends_somebody_elses_process(launcher: Launcher,
 def test_the_terminals_settings_do_not_reach_airflow(launcher: Launcher, tmp_path: Path) -> None:
     """PGHOST would redirect every task, and TARGET_URL's password would stay readable in the environment for days."""
     elsewhere = replace(launcher.where, home=tmp_path / "home")
-    prepare(elsewhere)
+    prepare_home(elsewhere)
     given = {"PGHOST": "prod", "TARGET_URL": "x", "AIRFLOW__CORE__EXECUTOR": "y", "PG_DEPLOY_X": "z", "no_proxy": "a"}
     found = process_environment(elsewhere, 8080, given)
     assert {"PGHOST", "TARGET_URL"}.isdisjoint(found)

@@ -26,7 +26,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from launch import airflow, demo, deploy
 from launch.api import Api
-from launch.deploy import await_dag, offer
+from launch.deploy import await_dag, prepare_ui
 from launch.settings import CHECKOUT, LOGIN, PASSWORD, place
 from pg_deploy.migrations.folder import stamp
 from pg_deploy.monitor.application_side import LATENCY, Endpoints, measure_endpoints
@@ -63,7 +63,7 @@ def main(runs: list[str]) -> None:
     WHOLE.mkdir(parents=True, exist_ok=True)
     running = airflow.start(where, variables)
     ours = CHECKOUT / "sql" / "migrations"
-    offer(where, running, {"MIGRATIONS_DIR": str(ours)})
+    prepare_ui(where, running, {"MIGRATIONS_DIR": str(ours)})
     api = Api(running.url)
     target = Target("target_db", demo.url())
     path = shutil.which("chromium") or shutil.which("chromium-browser") or "google-chrome"
@@ -71,7 +71,7 @@ def main(runs: list[str]) -> None:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         leaky, good, bad = runs or work(api, variables, target, application, browser)
         # The folders of the other runs are gone: the form would show an empty one.
-        offer(where, running, {"MIGRATIONS_DIR": str(ours)})
+        prepare_ui(where, running, {"MIGRATIONS_DIR": str(ours)})
         await_dag(api, DEPLOY, stamp(ours))
         for width in WIDTHS:
             pictures(browser, running.url, width, leaky, good, bad)

@@ -1,4 +1,4 @@
--- Scenario 2 of the guide, RLS security issues: the twelve policies as they were, and only then the helpers that they used.
+-- Scenario 2 of the guide, RLS security issues: puts back the twelve policies, and only then drops the helpers that they used.
 
 alter policy conversations_select on public.conversations
     using (

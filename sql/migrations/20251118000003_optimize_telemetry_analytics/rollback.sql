@@ -1,4 +1,4 @@
--- Scenario 3 of the guide, materialized view issues. The job first: it would fail every hour without its views.
+-- Scenario 3 of the guide, materialized view issues. The job goes first: without its views it would fail every hour.
 select cron.unschedule(j.jobid)
 from cron.job j
 where j.jobname = 'refresh-chat-telemetry-views';

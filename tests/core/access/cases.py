@@ -25,7 +25,7 @@ import psycopg
 import yaml
 
 from demo import build, cluster, server
-from demo.place import copy_data, erase
+from demo.place import copy_data, erase_folder
 from pg_deploy.access.decide import unsettled_of
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.deployment.access_judgement import AccessOutcome, prove_on_copy
@@ -167,7 +167,7 @@ def private_server(templates: Templates, database: str) -> Iterator[tuple[str, s
                 )
         finally:
             server.stop(templates.bindir, data, "immediate")
-            erase(data)
+            erase_folder(data)
 
 
 def run_case(case: Case, templates: Templates, *, in_other_names: bool = False) -> Ran:

@@ -1,6 +1,6 @@
 -- check: writes
--- Through the indexes, because a wrong index gives wrong answers only there. The domain is nobody's, so that the figures
--- are exact whatever else is written meanwhile; for pages, which need a domain, an address of our own tells them apart.
+-- The queries go through the indexes, because only there a wrong index gives wrong answers. Nobody has the domain, so that
+-- the figures are exact whatever else is written meanwhile. Pages need a real domain: an address of our own tells them apart.
 set local enable_seqscan = off;
 set local enable_bitmapscan = off;
 

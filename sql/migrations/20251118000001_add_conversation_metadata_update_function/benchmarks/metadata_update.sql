@@ -1,6 +1,6 @@
 -- benchmark: writes
--- What the round trip saves (the guide: 15-30 ms) depends on the network between application and database; what is timed
--- here is the server's own share.
+-- How much the saved round trip brings (the guide: 15-30 ms) depends on the network between application and database. This
+-- times the server's own share.
 select set_config(
     'benchmark.conversation_id',
     coalesce(

@@ -1,5 +1,5 @@
 -- check: writes
--- The earlier way of writing metadata, beside the new one, as the roles that the application uses.
+-- The earlier way of writing metadata must work beside the new one, for the roles that the application uses.
 insert into public.conversations (id, domain_id, session_id, metadata)
 values ('00000000-0000-4000-8000-00000000c001', (select id from public.domains limit 1), 'check', '{"turn": 1}');
 
@@ -10,7 +10,7 @@ where id = '00000000-0000-4000-8000-00000000c001';
 select public.update_conversation_metadata('00000000-0000-4000-8000-00000000c001', '{"turn": 2}');
 reset role;
 
--- As one who may read that domain, where there is anybody.
+-- As a user who may read that domain, if there is one.
 select
     set_config(
         'request.jwt.claims',

@@ -1,5 +1,5 @@
 -- check: writes
--- On conversations of our own, without a domain, which nobody else can see.
+-- Runs on conversations of our own, without a domain, which nobody else can see.
 insert into public.conversations (id, session_id, metadata)
 values
     ('00000000-0000-4000-8000-00000000c001', 'check', '{"customer": {"name": "Ada", "vip": true}, "tags": ["a", "b"]}'),

@@ -1,5 +1,5 @@
 -- The measure for all_conversations_large_tenant: the same rows by an explicit filter, past row level security.
--- As a member of the organization with the most conversations.
+-- Runs as a member of the organization with the most conversations.
 select
     set_config('request.jwt.claim.sub', '', true),
     set_config(

@@ -1,4 +1,4 @@
--- As a member of the organization with the most conversations.
+-- Runs as a member of the organization with the most conversations.
 select
     set_config('request.jwt.claim.sub', '', true),
     set_config(

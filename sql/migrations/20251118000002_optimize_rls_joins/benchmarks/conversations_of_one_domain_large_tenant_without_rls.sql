@@ -1,5 +1,5 @@
 -- The measure for conversations_of_one_domain_large_tenant: the same rows, past row level security.
--- As a member of the organization with the most conversations.
+-- Runs as a member of the organization with the most conversations.
 select
     set_config('request.jwt.claim.sub', '', true),
     set_config(

@@ -1,4 +1,4 @@
--- Each a function without arguments, so that it can only answer about its caller, run by its caller.
+-- Each is a function without arguments that its caller runs, so that it can only answer about its caller.
 with expected (helper) as (values ('check_domain_access'), ('check_message_access')),
 
 found as (

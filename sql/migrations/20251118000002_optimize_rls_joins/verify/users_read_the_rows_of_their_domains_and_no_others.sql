@@ -1,6 +1,6 @@
--- For users of every kind, anon, and a caller without claims: some rows of each table that they must see, and some that
--- they must not, rows without a domain among them. What is expected comes from the memberships, not from the policies.
--- Rows and memberships may change while this runs: whatever surprises is looked up again, and counts only if it stands.
+-- Asks as users of every kind, as anon and as a caller without claims for some rows of each table that they must see, and
+-- for some that they must not see, such as rows without a domain. Memberships say what is expected, not policies.
+-- Rows and memberships may change while this runs: a surprise is looked up again, and counts only if it is still there.
 do $$
 declare
     subject record;
@@ -60,7 +60,7 @@ begin
         union all
         select 'anon', 'anon', '{"role": "anon"}', null
         union all
-        -- Whatever an anonymous caller claims to be.
+        -- An anonymous caller sees nothing, whatever it claims to be.
         (
             select 'anon with a member''s id', 'anon', jsonb_build_object('sub', user_id, 'role', 'anon')::text, null
             from chosen limit 1

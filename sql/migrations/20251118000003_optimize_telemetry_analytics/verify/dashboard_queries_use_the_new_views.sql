@@ -1,4 +1,4 @@
--- As the role that serves the dashboards. On a small view sorting is right: what counts is that the index could be used.
+-- Asks as the role that serves the dashboards. On a small view sorting is right: what counts is that it could use the index.
 set local enable_seqscan = off;
 set local enable_sort = off;
 set local enable_bitmapscan = off;

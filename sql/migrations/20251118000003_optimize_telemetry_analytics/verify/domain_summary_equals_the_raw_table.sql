@@ -1,5 +1,5 @@
 -- check: rehearsal
--- Nobody writes on the copy, so that every figure must be equal.
+-- Nobody writes on the copy, so every figure must be equal.
 with shown as (
     select * from public.chat_telemetry_domain_summary
 ),

@@ -1,4 +1,4 @@
--- Details of a job that not every pg_cron has are read from its row as JSON.
+-- Not every pg_cron has all columns of a job, so they are read from its row as JSON.
 with job as (
     select j.*, to_jsonb(j) as details
     from cron.job j

@@ -1,5 +1,5 @@
 -- check: writes
--- What pg_cron will run, run here and undone: a view without a usable unique index fails only when it is refreshed.
+-- Runs what pg_cron will run, and takes it back: a view without a usable unique index fails only when it is refreshed.
 do $$
 declare
     job record;

@@ -1,6 +1,6 @@
--- On a live target: within what was written since the views were filled. Rows whose transaction is younger than the views
--- are known by xmin and taken out; rows deleted since, and the old versions of those updated, are allowed for by half a
--- per cent. The rehearsal compares every figure exactly.
+-- On a live target the views may differ by what was written since they were filled. Rows whose transaction is younger than
+-- the views are known by xmin and left out. Half a per cent is allowed for rows that were deleted since, and for the old
+-- versions of rows that were updated. The rehearsal compares every figure exactly.
 with shown (view_name, requests, cost_usd, filled_by) as (
     select 'chat_telemetry_domain_summary', sum(requests), sum(cost_usd), max(age(xmin))
     from public.chat_telemetry_domain_summary
