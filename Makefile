@@ -152,6 +152,10 @@ lint: venv ## check style and types
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 
+.PHONY: count
+count: venv ## count the statements and the lines of SQL, by folder
+	@$(python) -m tests.house.count
+
 .PHONY: lock
 lock: venv ## compile requirements.txt from requirements.in
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.10 --no-header requirements.in --output-file requirements.txt
