@@ -325,6 +325,14 @@ def test_a_value_of_the_wrong_type_starts_no_run(empty_database: str, tmp_path: 
             read_deploy_conf({key: value})
 
 
+def test_who_still_asks_for_a_copy_on_the_target_reads_what_to_use() -> None:
+    """It was a choice once, and a plain "is not one of" would leave whoever chose it without a rehearsal."""
+    with pytest.raises(
+        PgDeployError, match=r"'on_target': no copy is made .*: use full, .* or clone, on .* rehearsal_db; correct"
+    ):
+        read_deploy_conf({"rehearse": "on_target"})
+
+
 def test_an_unreachable_target_is_named_with_what_to_look_at(empty_database: str, tmp_path: Path) -> None:
     """The most common fault of a new installation must not look like a bug of ours."""
     write(tmp_path, {f"{A}.sql": GOOD, "2026-a.sql": GOOD})

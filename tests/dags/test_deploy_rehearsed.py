@@ -159,24 +159,6 @@ def test_what_grants_a_role_is_rehearsed_without_the_target_noticing(
         database.run("revoke service_role from authenticated; alter role anon reset work_mem")
 
 
-def test_on_target_refuses_what_changes_the_whole_server(database: Database, deploy: Deploy, tmp_path: Path) -> None:
-    """A rehearsal must not be what grants service_role to everybody."""
-    _changes_roles(tmp_path)
-
-    result = deploy(tmp_path / "migrations", {**FULL, "rehearse": "on_target"})
-
-    assert result.state == "failed"
-    assert "cannot be rehearsed here" in result.text
-    assert (
-        database.value(
-            "select count(*) from pg_auth_members where roleid = 'service_role'::regrole and member = 'authenticated'::regrole"
-        )
-        == 0
-    )
-    assert database.value("select count(*) from pg_database where strpos(datname, '_rehearsal_') > 0") == 0
-    assert database.attempts == []
-
-
 def _all_well(tmp_path: Path) -> Path:
     """The fixture with a check that is exact on a copy, where nobody else writes."""
     folder = fixture("all_well", tmp_path)
@@ -192,18 +174,6 @@ def _changes_roles(tmp_path: Path) -> None:
         "grant service_role to authenticated;\nalter role anon set work_mem = '8MB';\n",
         rollback="revoke service_role from authenticated;\nalter role anon reset work_mem;\n",
     )
-
-
-@pytest.mark.acceptance
-def test_on_target_rehearses_what_stays_in_the_database(database: Database, deploy: Deploy, tmp_path: Path) -> None:
-    """Where no server can be started, a small database must be rehearsed all the same."""
-    folder = _all_well(tmp_path)
-
-    result = deploy(folder, {**FULL, "rehearse": "on_target"})
-
-    assert result.state == "success", result.text
-    assert [outcome for _, outcome in database.evidence("rehearsal")] == ["passed"] * 3
-    assert database.value("select count(*) from pg_database where strpos(datname, '_rehearsal_') > 0") == 0
 
 
 @pytest.mark.acceptance

@@ -17,7 +17,7 @@ MASKED = (
 
 @dataclass(frozen=True)
 class BackupSettings:
-    """`keep_age` in seconds, `on_target_limit` in bytes; `workdir` is where dumps are staged and copies live."""
+    """`keep_age` in seconds; `workdir` is where dumps are staged and copies live."""
 
     uri: str
     keep_count: int
@@ -25,7 +25,6 @@ class BackupSettings:
     jobs: int
     workdir: Path | None
     masked: tuple[str, ...]
-    on_target_limit: int
     installation: str = ""
     """What tells this Airflow from another that keeps its backups in the same place; never written as it is."""
 
@@ -43,7 +42,6 @@ def backup_settings() -> BackupSettings:
         workdir=Path(workdir) if workdir else None,
         masked=(*MASKED, *more),
         installation=os.environ.get("PG_DEPLOY_INSTALLATION") or os.environ.get("AIRFLOW__CORE__FERNET_KEY") or home,
-        on_target_limit=_number("PG_DEPLOY_ON_TARGET_LIMIT_MB", 1024) * 1024 * 1024,
     )
 
 

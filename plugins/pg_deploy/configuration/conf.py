@@ -26,6 +26,15 @@ def _switch(value: object) -> object:
     return {False: "none", True: "full"}[value] if isinstance(value, bool) else value
 
 
+def _rehearsal(value: object) -> object:
+    if value == "on_target":
+        raise ValueError(
+            "no copy is made on the target's own server any more: use full, on a worker with PostgreSQL's server programs, "
+            "or clone, on the connection rehearsal_db"
+        )
+    return _switch(value)
+
+
 def _empty(value: object) -> object:
     """A field of the form that was left empty, and a version that JSON took for a number."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -40,7 +49,7 @@ Budget = Annotated[float, BeforeValidator(_seconds), Field(ge=0.001, allow_inf_n
 Model = TypeVar("Model", bound=BaseModel)
 Approval = Literal["none", "risky", "all"]
 Backup = Annotated[Literal["full", "schema", "external", "none"], BeforeValidator(_switch)]
-Rehearse = Annotated[Literal["full", "on_target", "clone", "none"], BeforeValidator(_switch)]
+Rehearse = Annotated[Literal["full", "clone", "none"], BeforeValidator(_rehearsal)]
 
 
 class DeployConf(BaseModel):

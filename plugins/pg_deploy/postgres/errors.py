@@ -43,7 +43,7 @@ class ProgramMissingError(PgDeployError):
         self.program = program
         self.major = major
         package = f"postgresql-client-{major}" if program == "pg_dump" else f"postgresql-{major}"
-        instead = "backup: none" if program == "pg_dump" else "rehearse: clone, on_target or none"
+        instead = "backup: none" if program == "pg_dump" else "rehearse: clone or none"
         super().__init__(
             f'"{program}" of PostgreSQL {major} was not found on this worker; install {package}, or set PG_DEPLOY_BINDIR to '
             f"its folder, or choose {instead}"

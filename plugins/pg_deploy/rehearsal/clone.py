@@ -54,7 +54,7 @@ def _refuse_same_server(here: Connection, there: Connection, clone: Target) -> N
         raise UnfitCloneError(
             clone.name,
             "it is on the target's own server, whose roles it shares",
-            "point it at another, or use on_target",
+            "point it at another, or use rehearse: full",
         )
     state = there.execute("select pg_catalog.pg_is_in_recovery()").fetchone()
     if state and state[0]:

@@ -35,20 +35,8 @@ class RehearsalFailedError(PgDeployError):
         super().__init__(said)
 
 
-class ChangesWholeServerError(PgDeployError):
-    """A segment that changes what all databases of the server share, rehearsed on the target's own server."""
-
-    def __init__(self, stem: str, what: str) -> None:
-        self.stem = stem
-        self.what = what
-        super().__init__(
-            f'"{stem}" changes the whole server ({what}), cannot be rehearsed here; its transaction was aborted, rehearse it '
-            "on a private cluster (rehearse: full) or a clone"
-        )
-
-
 class UnfitCloneError(PgDeployError):
-    """What rehearsal_db or on_target would use cannot serve for a rehearsal."""
+    """What rehearsal_db leads to cannot serve for a rehearsal."""
 
     def __init__(self, name: str, reason: str, remedy: str) -> None:
         self.name = name

@@ -18,7 +18,7 @@ _STAND_INS = {
     "pg_net": ("net_stand_in", "pg_net is replaced by a stand-in: requests get a number and go nowhere"),
 }
 # Installed here or not, these would talk to somebody.
-CALLERS = ("dblink", "http", "plproxy", "pgsql_http", "wrappers")
+_CALLERS = ("dblink", "http", "plproxy", "pgsql_http", "wrappers")
 
 
 def make_extension(connection: Connection, extension: Extension, *, cron_is_ours: bool) -> Made:
@@ -41,7 +41,7 @@ def cut_off(connection: Connection) -> tuple[str, ...]:
     """Make every remaining way out fail: functions that call, foreign data wrappers. Returns what was cut. Commits."""
     notes = []
     present = {row[0] for row in connection.execute("select extname::text from pg_catalog.pg_extension")}
-    for name in sorted(present & set(CALLERS)):
+    for name in sorted(present & set(_CALLERS)):
         connection.execute("select pg_catalog.set_config('pg_deploy.extension', %s, false)", [name])
         connection.execute(engine_sql("rehearsal/no_outgoing_calls"))
         notes.append(f"{name} makes no call in the copy: what calls it fails there")
@@ -70,8 +70,6 @@ def _create(connection: Connection, extension: Extension) -> str | None:
         exact = False
         connection.execute(create)
     # The owner may be a role that could not create it here; in a cluster of our own the catalog can be told.
-    if not _is_superuser(connection):
-        return None
     connection.execute(
         """with changed as (
             update pg_catalog.pg_extension set extowner = pg_catalog.to_regrole(pg_catalog.quote_ident(%(owner)s))
@@ -93,8 +91,3 @@ def _stand_in(connection: Connection, extension: Extension) -> Made:
     file, sentence = _STAND_INS[extension.name]
     connection.execute(engine_sql(f"rehearsal/{file}"))
     return Made(False, sentence)
-
-
-def _is_superuser(connection: Connection) -> bool:
-    row = connection.execute("select rolsuper from pg_catalog.pg_roles where rolname = current_user").fetchone()
-    return bool(row and row[0])

@@ -62,9 +62,6 @@ from pg_deploy.rollback.own_changes import names_of_changes
 from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
 
-ObserverOver = Callable[[Migration, Observer], Observer]
-"""Wraps the observer of one migration, for a place that must refuse what a private copy may do."""
-
 
 @dataclass(frozen=True)
 class Stage:
@@ -74,7 +71,6 @@ class Stage:
     place: str
     admin: Target | None = None
     notes: tuple[str, ...] = ()
-    observer_over: ObserverOver | None = None
     twin: Callable[[str], tuple[Target, Target]] | None = None
     """Makes a second database from the copy as it is, for a proof that looks at both sides; see `Copy.twin`."""
     grants: ProviderGrants = field(default_factory=ProviderGrants)
@@ -389,8 +385,7 @@ def _prove_access(
 
 def _apply(job: Job, stage: Stage, migration: Migration, found: Rehearsed) -> float:
     observer = LockObserver(known_relations(job.ledger))
-    looked_on = stage.observer_over(migration, observer) if stage.observer_over else observer
-    apply(replace(job, observer=_lent(stage, looked_on)), migration)
+    apply(replace(job, observer=_lent(stage, observer)), migration)
     found.statements = observer.seen
     return sum(each.seconds for each in observer.seen)
 

@@ -17,7 +17,6 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.temporary import owned_folder
 from pg_deploy.preflight.standings import read_state
 from pg_deploy.rehearsal.clone import on_clone
-from pg_deploy.rehearsal.on_target import on_target_server
 from pg_deploy.rehearsal.private_copy import on_private_copy
 from pg_deploy.tasks.object_store import open_store
 from pg_deploy.tasks.run import Run, log, read_run, told_plainly
@@ -77,19 +76,18 @@ def _rehearse(run: Run, job: Job, migrations: tuple[Migration, ...]) -> str:
     configured = backup_settings()
     if run.conf.rehearse == "clone":
         return on_clone(job, read_target(REHEARSAL_CONNECTION), migrations)
-    rehearsal = on_private_copy if run.conf.rehearse == "full" else on_target_server
     taken = [row for row in evidence.of_deployment(job.ledger, job.deployment_id, BACKUP) if row.outcome == "taken"]
     if taken and taken[-1].detail.get("kind") == "full":
         store: Store = open_store(configured.uri)
         detail = taken[-1].detail
-        return rehearsal(
+        return on_private_copy(
             job, store, str(detail["name"]), migrations, configured, manifest_sha256=str(detail["manifest_sha256"])
         )
     log.info("this run keeps no full backup: a dump is taken for the rehearsal alone and removed after it")
     with owned_folder(configured.workdir) as folder:
         store = LocalStore(folder)
         passing = take_backup(run.target, migrations, store, configured, log=log)
-        return rehearsal(
+        return on_private_copy(
             job, store, passing.manifest.name, migrations, configured, manifest_sha256=passing.manifest_sha256
         )
 

@@ -63,10 +63,10 @@ def deploy_params() -> dict[str, Param]:
         ),
         "rehearse": Param(
             "full",
-            enum=["full", "on_target", "clone", "none", True, False],
+            enum=["full", "clone", "none", True, False],
             title="Rehearse",
             description="full: the whole deployment first on a private copy restored from the backup. clone: on the connection "
-            "rehearsal_db. on_target: in a scratch database on the target's own server. true = full, false = none.",
+            "rehearsal_db. true = full, false = none.",
         ),
         "benchmark": Param(
             True, type="boolean", title="Benchmark", description="Time the migrations' queries before and after."
