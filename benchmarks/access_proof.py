@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import psycopg
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -144,9 +145,9 @@ def per_row() -> str:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor seconds that a process of this machine has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Processor seconds of a process of this machine."""
+    used = psutil.Process(pid).cpu_times()
+    return used.user + used.system
 
 
 def peak_mb(pid: int) -> float:

@@ -49,7 +49,7 @@ def make_cluster(directory: Path, scale: float, port: int, before: Cluster | Non
     """
     installation = server.find_installation()
     if installation is None:
-        raise ServerMissingError("`python3 -m demo.packages` was not run or could not help")
+        raise ServerMissingError("`make demo-packages` was not run or could not help")
     cluster = Cluster(
         directory=directory,
         port=port,

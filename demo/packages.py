@@ -1,6 +1,6 @@
-"""Install the server that the demo target needs, if it is missing: `python3 -m demo.packages`, before there is a .venv.
+"""Install what the demo target needs where it is missing: `make demo-packages`.
 
-Uses the standard library only. launch/packages.txt says what is installed, launch/packages.sh how.
+What is installed, and how, is said by launch/packages.txt and launch/packages.sh.
 """
 
 from __future__ import annotations

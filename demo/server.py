@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
 import shutil
 import socket
 import subprocess
@@ -16,53 +15,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from demo.errors import ServerFailedError, ServerMissingError
+from pg_deploy.postgres.programs import Programs, installations
 
 FIRST_PORT = 54320
 SERVER_USER = "postgres"
+_EXTENSIONS = ("pg_cron", "pgcrypto", "pg_stat_statements")
 START_PATIENCE_S = 20.0
 SAME_START_S = 30.0
 """A process and its pid file begin within this time of each other: no other PostgreSQL gets the same pid so soon."""
 
 
-@dataclass(frozen=True)
-class Installation:
-    """A PostgreSQL server on this machine that has pg_cron."""
+def find_installation() -> Programs | None:
+    """The newest server here with pg_cron, pgcrypto and pg_stat_statements; None where there is none. Reads only.
 
-    major: int
-    bindir: Path
-
-
-def find_installation() -> Installation | None:
-    """The newest server here with pg_cron, pgcrypto and pg_stat_statements; None if there is none. Reads only.
-
-    If PG_DEPLOY_BINDIR is set it looks only there, as the engine does.
+    Looks where the engine does: at PG_DEPLOY_BINDIR alone where that is set.
     """
-    configured = os.environ.get("PG_DEPLOY_BINDIR")
-    bindirs = [Path(configured)] if configured else list(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not configured:
-        bindirs += list(Path("/usr").glob("pgsql-*/bin"))
-    found = [candidate for bindir in bindirs if (candidate := _installation(bindir))]
-    return max(found, key=lambda installation: installation.major, default=None)
-
-
-def _installation(bindir: Path) -> Installation | None:
-    number = re.search(r"(\d+)$", bindir.parent.name)
-    shares = (
-        # Debian: the programs are in usr/lib/postgresql/17/bin, and the extensions in usr/share/postgresql/17.
-        bindir.parents[min(3, len(bindir.parents) - 1)] / "share" / "postgresql" / bindir.parent.name,
-        bindir.parent / "share" / "postgresql",
-        bindir.parent / "share",
-    )
-    complete = any(
-        all(
-            (share / "extension" / f"{name}.control").exists() for name in ("pg_cron", "pgcrypto", "pg_stat_statements")
-        )
-        for share in shares
-    )
-    if number is None or not complete or not (bindir / "initdb").exists() or not (bindir / "postgres").exists():
-        return None
-    return Installation(int(number.group(1)), bindir)
+    complete = [
+        each
+        for each in installations("postgres", "initdb")
+        if all((each.folders()[1] / "extension" / f"{name}.control").exists() for name in _EXTENSIONS)
+    ]
+    return max(complete, key=lambda each: (each.major, each.minor), default=None)
 
 
 def server_account() -> pwd.struct_passwd:
@@ -124,15 +100,16 @@ def serving(data: Path) -> Serving | None:
     """
     try:
         pid, folder, began, port, *_ = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-        words = Path(f"/proc/{int(pid)}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
         found = Serving(int(pid), int(port))
-        same_start = abs(_began(found.pid) - int(began)) < SAME_START_S
-    except (OSError, ValueError):
+        process = psutil.Process(found.pid)
+        words = process.cmdline()
+        same_start = abs(process.create_time() - int(began)) < SAME_START_S
+    except (OSError, ValueError, psutil.Error):
         return None
-    if not Path(words[0].split(":")[0]).name.startswith(("postgres", "postmaster")):
+    if not Path("".join(words[:1]).split(":")[0]).name.startswith(("postgres", "postmaster")):
         return None
     # Root in a container may be unable to read where another account's process works.
-    here = same_start or str(data) in words or _works_in(found.pid) == data
+    here = same_start or str(data) in words or _works_in(process) == data
     return found if here and Path(folder).resolve() == data.resolve() else None
 
 
@@ -142,17 +119,10 @@ def server_pid(data: Path) -> int | None:
     return found.pid if found else None
 
 
-def _began(pid: int) -> float:
-    """When a process began, in seconds since 1970."""
-    ticks = int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19])
-    booted = re.search(r"^btime (\d+)$", Path("/proc/stat").read_text(encoding="utf-8"), re.MULTILINE)
-    return int(booted[1] if booted else 0) + ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _works_in(pid: int) -> Path | None:
+def _works_in(process: psutil.Process) -> Path | None:
     try:
-        return Path(os.readlink(f"/proc/{pid}/cwd"))
-    except OSError:
+        return Path(process.cwd())
+    except psutil.Error:
         return None
 
 
@@ -198,7 +168,7 @@ def _forget_reused_pid(data: Path) -> None:
     file = data / "postmaster.pid"
     if file.exists() and server_pid(data) is None:
         pid = file.read_text(encoding="utf-8").split("\n", 1)[0]
-        if not pid.isdecimal() or Path(f"/proc/{pid}").exists():
+        if not pid.isdecimal() or psutil.pid_exists(int(pid)):
             file.unlink(missing_ok=True)
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 
 from launch import components, ports, processes
 from launch.api import Api
@@ -80,10 +81,7 @@ def stop(where: Place) -> bool:
 def find(where: Place) -> Running | None:
     """The Airflow of this home whose session leader is alive, healthy or not. Reads only."""
     running = _recorded(where)
-    if running is None:
-        return None
-    leader = processes.read(running.pid)
-    return running if leader is not None and leader.started == running.started else None
+    return running if running and 0 < running.started == processes.started(running.pid) else None
 
 
 def find_problem(running: Running) -> str | None:
@@ -106,7 +104,7 @@ def _start_on_some_port(where: Place, variables: Mapping[str, str], demanded: in
         print(f"starting Airflow on port {port} (some 20 s; the first time a little longer)", flush=True)
         began = time.monotonic()
         leader = components.launch(where, port, variables)
-        running = Running(leader.pid, leader.started, port, settings_digest(where, port))
+        running = Running(leader.pid, processes.started(leader.pid), port, settings_digest(where, port))
         where.state.write_text(json.dumps(asdict(running)))
         wrong = _wait(where, running, START_SECONDS)
         if wrong is None:
@@ -143,7 +141,8 @@ def _wait(where: Place, running: Running, seconds: float) -> str | None:
 
 
 def _listens(running: Running) -> bool:
-    return running.port in {port for _, port in processes.listeners(processes.family(running.pid))}
+    family = processes.family(running.pid)
+    return running.port in {port for _, _, port in processes.connections(family, psutil.CONN_LISTEN)}
 
 
 def _recorded(where: Place) -> Running | None:
@@ -166,29 +165,27 @@ def _end_leftovers(where: Place) -> bool:
     was lost. Other programs that only work in the home are left alone.
     """
     stale = _recorded(where)
-    of_session = {
-        process.pid
+    ours = [
+        process
         for process in processes.everybody()
-        if stale is not None
-        and process.session == stale.pid
-        and process.started >= stale.started
-        and processes.working_folder(process.pid) == where.home
-    }
-    by_home = {
-        process.pid
-        for process in processes.everybody()
-        if components.is_component(process.pid) and _home_of(process.pid) == where.home
-    }
-    members = {member.pid: member for pid in of_session | by_home for member in processes.family(pid)}
-    components.end(list(members.values()))
+        if (components.is_component(process) and _home_of(process) == where.home)
+        or (
+            stale is not None
+            and processes.session(process) == stale.pid
+            and processes.started(process.pid) >= stale.started
+            and processes.working_folder(process) == where.home
+        )
+    ]
+    members = {member for process in ours for member in processes.family(process.pid)}
+    components.end(list(members))
     where.state.unlink(missing_ok=True)
     return bool(members)
 
 
-def _home_of(pid: int) -> Path | None:
-    """The home that a component serves: the one in its environment, or else the folder that it works in."""
-    given = processes.variable(pid, "AIRFLOW_HOME")
-    return Path(given) if given else processes.working_folder(pid)
+def _home_of(process: psutil.Process) -> Path | None:
+    """The home that a component serves: the one it was given, or else the folder that it works in."""
+    given = processes.variable(process, "AIRFLOW_HOME")
+    return Path(given) if given else processes.working_folder(process)
 
 
 @contextlib.contextmanager

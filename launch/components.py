@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
+import psutil
+
 from launch import processes
 from launch.errors import DatabaseSetupError
 from launch.settings import Place, process_environment
@@ -18,7 +20,7 @@ PATIENCE_SECONDS = 10
 GRACE_SECONDS = 10
 
 
-def launch(where: Place, port: int, variables: Mapping[str, str]) -> processes.Process:
+def launch(where: Place, port: int, variables: Mapping[str, str]) -> psutil.Process:
     """Start the components in a process session of their own; returns its leader. Raises DatabaseSetupError."""
     environment = process_environment(where, port, variables)
     _migrate(where, environment)
@@ -34,25 +36,23 @@ def launch(where: Place, port: int, variables: Mapping[str, str]) -> processes.P
             stderr=output,
             start_new_session=True,
         )
-    found = processes.read(leader.pid)
-    return found or processes.Process(leader.pid, parent=0, session=leader.pid, started=0)
+    return psutil.Process(leader.pid)
 
 
-def end(members: list[processes.Process]) -> None:
-    """End the components; end what they started only if it does not end with them. Raises StillRunningError.
+def end(members: list[psutil.Process]) -> None:
+    """End the components, and what they started only if it does not end with them. Raises StillRunningError.
 
     If a LocalExecutor's worker were ended first, it might hold the lock of the queue on which the others wait.
     """
-    shells = {one.pid for one in members if SCRIPT.name in processes.command_line(one.pid)}
+    shells = {one.pid for one in members if SCRIPT.name in " ".join(processes.command_line(one))}
     started = {one.pid for one in members} - shells
-    first = [one for one in members if one.parent not in started]
-    others = [one for one in members if one.parent in started]
-    processes.end(first, others, patience=PATIENCE_SECONDS, grace=GRACE_SECONDS)
+    others = [one for one in members if processes.seen(one.ppid) in started]
+    processes.end([one for one in members if one not in others], others, patience=PATIENCE_SECONDS, grace=GRACE_SECONDS)
 
 
-def is_component(pid: int) -> bool:
-    """Whether the process is one of Airflow's, or the shell that starts them: its title or its program says so."""
-    words = processes.command_line(pid).split()
+def is_component(process: psutil.Process) -> bool:
+    """Whether the process is one of Airflow's own, or the shell that starts them: by its title, or by the program it is."""
+    words = " ".join(processes.command_line(process)).split()
     return any(Path(word).name in {"airflow", SCRIPT.name} for word in words[:2])
 
 

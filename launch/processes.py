@@ -1,4 +1,4 @@
-"""Processes, read from /proc: which are alive, which belong together, where they listen; and ending them."""
+"""Processes of a session: who is alive, and which of them listens where."""
 
 from __future__ import annotations
 
@@ -6,63 +6,90 @@ import contextlib
 import os
 import signal
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
+
+import psutil
 
 from launch.errors import StillRunningError
+from pg_deploy.postgres.temporary import process_start
 
-PROC = Path("/proc")
-
-
-@dataclass(frozen=True)
-class Process:
-    """One living process. `started` is in clock ticks since boot; together with the pid it names this process and no later one."""
-
-    pid: int
-    parent: int
-    session: int
-    started: int
+Seen = TypeVar("Seen")
 
 
-def read(pid: int) -> Process | None:
-    """The process of this pid, or None if there is none or it is a zombie. Reads only."""
-    try:
-        # The command's name stands in parentheses and may itself hold spaces and parentheses.
-        fields = (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    if fields[0] in {"Z", "X"}:
-        return None
-    return Process(pid, parent=int(fields[1]), session=int(fields[3]), started=int(fields[19]))
+def read(pid: int) -> psutil.Process | None:
+    """The process of this pid, or None where there is none or it is a zombie. Reads only."""
+    process = seen(lambda: psutil.Process(pid))
+    return process if process and is_alive(process) else None
 
 
-def everybody() -> list[Process]:
+def everybody() -> list[psutil.Process]:
     """All living processes. Reads only."""
-    found = (read(int(entry.name)) for entry in PROC.iterdir() if entry.name.isdigit())
-    return [process for process in found if process is not None]
+    return [process for process in psutil.process_iter() if is_alive(process)]
 
 
-def family(leader: int) -> list[Process]:
-    """The processes of the leader's session and all their descendants, even those in a session of their own. Reads only."""
+def is_alive(process: psutil.Process) -> bool:
+    """Whether that very process runs: neither a zombie nor another that has its pid by now. Reads only."""
+    return process.is_running() and seen(process.status) not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD, None}
+
+
+def seen(look: Callable[[], Seen]) -> Seen | None:
+    """What a look at a process shows, or None where it is gone or that is not for us to see. Reads only."""
+    try:
+        return look()
+    except (psutil.Error, OSError):
+        return None
+
+
+def started(pid: int) -> int:
+    """When the process started, in clock ticks since boot: with the pid it names it for good. 0 where there is none."""
+    return int(process_start(pid).rpartition(" ")[2] or 0)
+
+
+def session(process: psutil.Process) -> int | None:
+    """The pid of the leader of the process's session. Reads only."""
+    return seen(lambda: os.getsid(process.pid))
+
+
+def family(leader: int) -> list[psutil.Process]:
+    """Who is in the leader's session, and everyone who descends from them, a new session or not. Reads only."""
     processes = everybody()
-    members = {process.pid for process in processes if leader in {process.session, process.pid}}
-    grown = True
-    while grown:
-        children = {process.pid for process in processes if process.parent in members and process.pid not in members}
+    parents = {process.pid: seen(process.ppid) for process in processes}
+    members = {process.pid for process in processes if leader in {session(process), process.pid}}
+    while children := {pid for pid, parent in parents.items() if parent in members} - members:
         members |= children
-        grown = bool(children)
     return [process for process in processes if process.pid in members]
 
 
-def working_folder(pid: int) -> Path | None:
-    """The folder that the process works in, or None if that cannot be seen. Reads only."""
-    try:
-        return Path(os.readlink(PROC / str(pid) / "cwd"))
-    except OSError:
-        return None
+def working_folder(process: psutil.Process) -> Path | None:
+    """The folder that the process works in, or None where that cannot be seen. Reads only."""
+    found = seen(process.cwd)
+    return Path(found) if found else None
 
 
-def end(first: list[Process], others: list[Process], *, patience: float, grace: float) -> None:
+def command_line(process: psutil.Process) -> list[str]:
+    """The process's arguments, none where it is gone. Reads only."""
+    return seen(process.cmdline) or []
+
+
+def variable(process: psutil.Process, name: str) -> str | None:
+    """A variable of the environment that the process was started with, or None where that cannot be seen. Reads only."""
+    return (seen(process.environ) or {}).get(name)
+
+
+def connections(processes: list[psutil.Process], status: str) -> set[tuple[psutil.Process, str, int]]:
+    """Each process's TCP sockets in that state, with their own address and port. Reads only."""
+    return {
+        (process, socket.laddr.ip, socket.laddr.port)
+        for process in processes
+        for socket in seen(partial(process.net_connections, "tcp")) or []
+        if socket.status == status
+    }
+
+
+def end(first: list[psutil.Process], others: list[psutil.Process], *, patience: float, grace: float) -> None:
     """End these processes: SIGTERM to the first, after `patience` seconds to the others, SIGKILL after `grace` more.
 
     A pid that meanwhile belongs to somebody else is left alone. Raises StillRunningError.
@@ -73,65 +100,19 @@ def end(first: list[Process], others: list[Process], *, patience: float, grace: 
         (signal.SIGTERM, others, grace),
         (signal.SIGKILL, everyone, 10.0),
     ):
-        _signal(processes, number)
+        for process in filter(is_alive, processes):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
         if _wait(everyone, seconds):
             return
-    raise StillRunningError(tuple(process.pid for process in everyone if _alive(process)))
+    raise StillRunningError(tuple(process.pid for process in everyone if is_alive(process)))
 
 
-def command_line(pid: int) -> str:
-    """The process's arguments with spaces between them; empty if it is gone. Reads only."""
-    try:
-        return (PROC / str(pid) / "cmdline").read_text(errors="replace").replace("\0", " ").strip()
-    except OSError:
-        return ""
-
-
-def variable(pid: int, name: str) -> str | None:
-    """A variable of the environment that the process was started with, or None if that cannot be seen. Reads only."""
-    try:
-        entries = (PROC / str(pid) / "environ").read_bytes().split(b"\0")
-    except OSError:
-        return None
-    start = f"{name}=".encode()
-    return next((entry[len(start) :].decode(errors="replace") for entry in entries if entry.startswith(start)), None)
-
-
-def _alive(process: Process) -> bool:
-    now = read(process.pid)
-    return now is not None and now.started == process.started
-
-
-def _signal(processes: list[Process], number: signal.Signals) -> None:
-    for process in processes:
-        if _alive(process):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, number)
-
-
-def _wait(processes: list[Process], seconds: float) -> bool:
+def _wait(processes: list[psutil.Process], seconds: float) -> bool:
+    # Not psutil's own wait: to it a zombie, which its parent has yet to bury, is alive.
     deadline = time.monotonic() + seconds
-    while any(_alive(process) for process in processes):
+    while any(is_alive(process) for process in processes):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.1)
     return True
-
-
-def listeners(processes: list[Process]) -> list[tuple[str, int]]:
-    """(address in /proc's hexadecimal, port) of every TCP socket on which these processes listen. Reads only."""
-    inodes = set[str]()
-    for process in processes:
-        with contextlib.suppress(OSError):
-            for descriptor in (PROC / str(process.pid) / "fd").iterdir():
-                with contextlib.suppress(OSError):
-                    inodes.add(os.readlink(descriptor))
-    found = []
-    for table in ("tcp", "tcp6"):
-        with contextlib.suppress(FileNotFoundError):
-            for line in (PROC / "net" / table).read_text().splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
-                    address, _, port = fields[1].rpartition(":")
-                    found.append((address, int(port, 16)))
-    return found

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from demo.server import Installation, find_installation
-from pg_deploy.postgres.programs import Programs, server_programs
+from demo.server import find_installation
+from pg_deploy.postgres.programs import Programs
 
 
-def installed() -> Installation:
+def installed() -> Programs:
     """The one server of all tests; the test fails where there is none."""
     found = find_installation()
     if found is None:
@@ -33,8 +33,3 @@ def open_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def installed_programs() -> Programs:
-    """Its programs, as the engine finds them."""
-    return server_programs(installed().major)

@@ -7,7 +7,6 @@ and each thing was done once.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 import time
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import psycopg
 import pytest
 
@@ -218,24 +218,11 @@ def _building(database: Database) -> list[int]:
 
 def _worker_of(made: Stack, client_port: int) -> str:
     """Which worker holds the connection with that port of its own."""
-    inode = _inode(client_port)
     for name in ("worker-1", "worker-2"):
-        for one in processes.family(made.running[name].pid):
-            with contextlib.suppress(OSError):
-                for descriptor in Path(f"/proc/{one.pid}/fd").iterdir():
-                    with contextlib.suppress(OSError):
-                        if os.readlink(descriptor) == f"socket:[{inode}]":
-                            return name
+        family = processes.family(made.running[name].pid)
+        if client_port in {port for _, _, port in processes.connections(family, psutil.CONN_ESTABLISHED)}:
+            return name
     raise AssertionError(f"no worker holds port {client_port}")
-
-
-def _inode(port: int) -> str:
-    wanted = f"0100007F:{port:04X}"
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if fields[1] == wanted:
-            return fields[9]
-    raise AssertionError(f"no connection from port {port}")
 
 
 def _reattached(made: Stack, lost: str) -> bool:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
-import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import psycopg
 from psycopg import sql
 
 from demo import server as programs
+from pg_deploy.postgres.temporary import process_start
 
 ROLE = "deployer"
 _OPTIONS = {
@@ -59,11 +61,13 @@ class Server:
         postmaster = programs.server_pid(self.data)
         if postmaster is None:
             return
-        family = [postmaster, *_children(postmaster)]
-        for pid in family:
-            _kill(pid)
+        server = psutil.Process(postmaster)
+        family = [server, *server.children()]
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         deadline = time.monotonic() + 30
-        while any(_alive(pid) for pid in family) and time.monotonic() < deadline:
+        while any(process_start(process.pid) for process in family) and time.monotonic() < deadline:
             time.sleep(0.02)
 
     def admin(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
@@ -107,26 +111,3 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> No
         if time.monotonic() > deadline:
             raise AssertionError(f"after {seconds:g} s still not: {what}")
         time.sleep(0.02)
-
-
-def _children(parent: int) -> list[int]:
-    try:
-        text = Path(f"/proc/{parent}/task/{parent}/children").read_text()
-    except OSError:
-        return []
-    return [int(pid) for pid in text.split()]
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def _alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return False
-    return state != "Z"

@@ -6,7 +6,6 @@ The run itself, by its retries, or at most one new trigger ends deployed, and th
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 import psycopg
 import pytest
 
@@ -56,15 +56,13 @@ class Home:
             text=True,
         )
 
-    def task_process(self, client_port: int) -> processes.Process:
+    def task_process(self, client_port: int) -> psutil.Process:
         """The process of this Airflow that holds the connection with that port of its own."""
-        inode = _inode(client_port)
-        holders = [one for one in processes.everybody() if _holds(one.pid, inode)]
-        family = {one.pid for one in processes.family(self.running.pid)}
-        for one in holders:
-            if one.pid in family:
-                return one
-        raise AssertionError(f"no process of Airflow holds port {client_port}, but {holders}")
+        held = processes.connections(processes.family(self.running.pid), psutil.CONN_ESTABLISHED)
+        for process, _, port in held:
+            if port == client_port:
+                return process
+        raise AssertionError(f"no process of Airflow holds port {client_port}, but {held}")
 
 
 @pytest.fixture(scope="module")
@@ -148,11 +146,9 @@ def _disturb(way: str, home: Home, client_port: int) -> None:
     if way == "task process":
         os.kill(task.pid, signal.SIGKILL)
     elif way == "worker":
-        os.kill(task.parent, signal.SIGKILL)
+        os.kill(task.ppid(), signal.SIGKILL)
     elif way == "scheduler":
-        worker = processes.read(task.parent)
-        assert worker is not None
-        os.kill(worker.parent, signal.SIGKILL)
+        os.kill(psutil.Process(task.ppid()).ppid(), signal.SIGKILL)
     else:
         _by_hand(way, Api(home.running.url))
 
@@ -168,19 +164,3 @@ def _by_hand(way: str, api: Api) -> None:
         body = {"dry_run": False, "dag_run_id": run_id, "task_ids": [f"{STEM}.apply"], "only_failed": False}
         answer = api._send("POST", path, body)
     assert answer.is_success, answer.text
-
-
-def _holds(pid: int, inode: str) -> bool:
-    try:
-        return any(os.readlink(each) == f"socket:[{inode}]" for each in Path(f"/proc/{pid}/fd").iterdir())
-    except OSError:
-        return False
-
-
-def _inode(port: int) -> str:
-    wanted = f"0100007F:{port:04X}"
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = re.split(r"\s+", line.strip())
-        if fields[1] == wanted:
-            return fields[9]
-    raise AssertionError(f"no connection from port {port}")

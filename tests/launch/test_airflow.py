@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from launch import airflow, components, ports, processes
@@ -32,8 +33,8 @@ def test_it_is_healthy_and_nothing_listens_beyond_the_loopback_address(
     """Airflow binds all addresses by default, its log servers too: with admin/admin that would be an open door."""
     assert airflow.find_problem(running) is None
     assert str(running.port) == launcher.variables["AIRFLOW_PORT"]
-    sockets = processes.listeners(processes.family(running.pid))
-    assert sockets == [("0100007F", running.port)]
+    sockets = processes.connections(processes.family(running.pid), psutil.CONN_LISTEN)
+    assert {(address, port) for _, address, port in sockets} == {("127.0.0.1", running.port)}
 
 
 def test_a_second_start_finds_it_and_is_quick(launcher: Launcher, running: airflow.Running) -> None:
@@ -149,12 +150,12 @@ def test_one_that_lost_its_leader_is_replaced_and_stop_leaves_nothing(
     again = airflow.start(launcher.where, launcher.variables)
     assert again.pid != running.pid
     assert airflow.find_problem(again) is None
-    alive = {(one.pid, one.started) for one in processes.everybody()}
-    assert not [one for one in orphans if (one.pid, one.started) in alive]
+    alive = processes.everybody()
+    assert not [one for one in orphans if one in alive]
     family = processes.family(again.pid)
     assert airflow.stop(launcher.where) is True
-    alive = {(one.pid, one.started) for one in processes.everybody()}
-    assert not [one for one in family if (one.pid, one.started) in alive]
+    alive = processes.everybody()
+    assert not [one for one in family if one in alive]
     assert airflow.stop(launcher.where) is False
     assert airflow.stop(replace(launcher.where, home=launcher.where.home / "absent")) is False
 
@@ -167,11 +168,11 @@ def test_one_that_nothing_remembers_is_known_by_its_home(launcher: Launcher) -> 
     launcher.where.state.unlink()
     second = airflow.start(launcher.where, launcher.variables)
     assert airflow.find_problem(second) is None
-    alive = {(one.pid, one.started) for one in processes.everybody()}
-    assert not [one for one in forgotten if (one.pid, one.started) in alive]
+    alive = processes.everybody()
+    assert not [one for one in forgotten if one in alive]
     launcher.where.state.unlink()
     assert airflow.stop(launcher.where) is True
-    assert not [one for one in processes.everybody() if processes.working_folder(one.pid) == launcher.where.home]
+    assert not [one for one in processes.everybody() if processes.working_folder(one) == launcher.where.home]
 
 
 def test_only_what_is_airflows_and_serves_this_home_is_ended(launcher: Launcher, tmp_path: Path) -> None:
@@ -222,9 +223,9 @@ def test_a_port_lost_to_another_program_while_starting_is_left_for_the_next(
         monkeypatch.setattr(ports, "choose", lambda demanded, name, first=0: free if first == lost + 1 else lost)
         launched = []
 
-        def launch_nothing(where: Place, port: int, variables: dict[str, str]) -> processes.Process | None:
+        def launch_nothing(where: Place, port: int, variables: dict[str, str]) -> psutil.Process:
             launched.append(port)
-            return processes.read(subprocess.Popen(["sleep", "60"], start_new_session=True).pid)
+            return psutil.Process(subprocess.Popen(["sleep", "60"], start_new_session=True).pid)
 
         monkeypatch.setattr(components, "launch", launch_nothing)
         monkeypatch.setattr(airflow, "START_SECONDS", 2)

@@ -17,6 +17,7 @@ from psycopg import sql
 
 from pg_deploy.ledger import schema
 from pg_deploy.migrations import history
+from pg_deploy.postgres.programs import installations
 
 _ROLES = """
 create role deployer login createrole;
@@ -63,10 +64,10 @@ def binaries(wanted: str) -> Path:
     """The folder of a server's programs: as given, of that major version, or of the newest that is installed."""
     if "/" in wanted:
         return Path(wanted)
-    found = [path for path in Path("/usr/lib/postgresql").glob(f"{wanted or '*'}/bin") if (path / "initdb").exists()]
+    found = [each for each in installations("postgres", "initdb") if wanted in ("", str(each.major))]
     if not found:
         raise SystemExit(f'no PostgreSQL server "{wanted}" is installed: give SERVER=/the/folder/of/its/programs')
-    return max(found, key=lambda path: int(path.parent.name))
+    return max(found, key=lambda each: each.major).bindir
 
 
 @contextmanager

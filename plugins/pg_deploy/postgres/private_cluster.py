@@ -22,6 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import psycopg.conninfo
 
 from pg_deploy.configuration.duration import format_duration
@@ -303,23 +304,16 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _has_library(programs: Programs, name: str) -> bool:
-    folder = Path(run_program([programs.path("pg_config"), "--pkglibdir"]).strip()) if _has_config(programs) else None
-    candidates = [folder, programs.bindir.parent / "lib", programs.bindir.parent / "lib" / "postgresql"]
-    return any(each is not None and (each / f"{name}.so").exists() for each in candidates)
-
-
-def _has_config(programs: Programs) -> bool:
-    return os.access(programs.path("pg_config"), os.X_OK)
+    return (programs.folders()[0] / f"{name}.so").exists()
 
 
 def _postmaster(data: Path) -> int | None:
     """The pid of the server that runs on `data`, whatever a stale pid file says."""
     try:
         pid = int((data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
-        words = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
-    except (OSError, ValueError):
+        return pid if str(data) in psutil.Process(pid).cmdline() else None
+    except (OSError, ValueError, psutil.Error):
         return None
-    return pid if str(data) in words else None
 
 
 def _await_end(pid: int) -> None:

@@ -31,6 +31,20 @@ class Programs:
         """The full path of one of them."""
         return str(self.bindir / program)
 
+    def folders(self) -> tuple[Path, Path]:
+        """Where the server finds its loadable modules and its own data: as pg_config says, else as they lie. Reads only."""
+        config = self.path("pg_config")
+        if os.access(config, os.X_OK):
+            lines = run_program([config, "--pkglibdir", "--sharedir"]).splitlines()
+            if len(lines) == 2:
+                return Path(lines[0]), Path(lines[1])
+        prefix = self.bindir.resolve().parent
+        library = next((path for path in (prefix / "lib" / "postgresql", prefix / "lib") if path.is_dir()), prefix)
+        # Debian's usr/lib/postgresql/17 has it in usr/share/postgresql/17, wherever that usr is.
+        debian = [path / "share" / "postgresql" / prefix.name for path in prefix.parents[2:3]]
+        shares = (prefix / "share" / "postgresql", prefix / "share", *debian)
+        return library, next((path for path in shares if (path / "postgres.bki").exists()), prefix)
+
     def older_than(self, server_version: int) -> str | None:
         """The sentence where they are of the server's major version and of an older minor, else None.
 
@@ -51,7 +65,7 @@ def client_programs(server_major: int) -> Programs:
     Looks at PG_DEPLOY_BINDIR alone where that is set. Raises ProgramMissingError, or ProgramTooOldError where all are
     older than the server.
     """
-    found = _installations("pg_dump", "pg_restore")
+    found = installations("pg_dump", "pg_restore")
     if not found:
         raise ProgramMissingError("pg_dump", server_major)
     new_enough = [each for each in found if each.major >= server_major]
@@ -64,7 +78,7 @@ def client_programs(server_major: int) -> Programs:
 def server_programs(server_major: int) -> Programs:
     """All programs that make a copy, of exactly that major version. Raises ProgramMissingError for one that is not there."""
     missing = "initdb"
-    for each in _installations("postgres", "initdb"):
+    for each in installations("postgres", "initdb"):
         if each.major == server_major:
             lacks = [name for name in _FOR_A_COPY if not Path(each.path(name)).exists()]
             if not lacks:
@@ -123,7 +137,8 @@ def run_program(command: Iterable[str], *, account: pwd.struct_passwd | None = N
     return done.stdout
 
 
-def _installations(*programs: str) -> list[Programs]:
+def installations(*programs: str) -> list[Programs]:
+    """Where these programs are on this machine, the newest minor of a major first; PG_DEPLOY_BINDIR alone where that is set."""
     found: dict[Path, Programs] = {}
     for bindir in _bindirs():
         if bindir in found or not all(os.access(bindir / program, os.X_OK) for program in programs):
@@ -131,7 +146,6 @@ def _installations(*programs: str) -> list[Programs]:
         version = _version(bindir / programs[0])
         if version is not None:
             found[bindir] = Programs(bindir, *version)
-    # The newest minor of a major first.
     return sorted(found.values(), key=lambda each: -each.minor)
 
 

@@ -57,6 +57,7 @@ def is_alive(owner: tuple[int, str]) -> bool:
 
 def process_start(pid: int) -> str:
     """When that process started, in the kernel's ticks since boot with the boot's id; empty when there is none."""
+    # Not psutil's time of creation: it is counted from a clock that may be set meanwhile, and this is kept in files.
     try:
         after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()

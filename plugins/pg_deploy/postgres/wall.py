@@ -153,7 +153,7 @@ def _limits() -> list[str]:
 def _needed(programs: Programs) -> tuple[str, ...]:
     """The files and folders of PostgreSQL's that a server reads, and the libraries that those are linked with."""
     bindir = programs.bindir.resolve()
-    library, share = _folders(programs)
+    library, share = programs.folders()
     objects = [str(bindir / "postgres"), *(str(path) for path in sorted(library.glob("*.so")))]
     said = subprocess.run(
         [_program("ldd") or "ldd", *objects], capture_output=True, text=True, check=False, env={"PATH": _PATH}
@@ -189,20 +189,6 @@ def _behind_links(folder: Path) -> set[str]:
             if step.exists() and not step.is_relative_to(folder):
                 found.add(str(step))
     return found
-
-
-def _folders(programs: Programs) -> tuple[Path, Path]:
-    """Where the server finds its loadable modules and its own data."""
-    config = programs.path("pg_config")
-    if os.access(config, os.X_OK):
-        said = subprocess.run([config, "--pkglibdir", "--sharedir"], capture_output=True, text=True, check=False)
-        lines = said.stdout.splitlines()
-        if len(lines) == 2:
-            return Path(lines[0]), Path(lines[1])
-    prefix = programs.bindir.resolve().parent
-    library = next((path for path in (prefix / "lib" / "postgresql", prefix / "lib") if path.is_dir()), prefix)
-    shares = (prefix / "share" / "postgresql", prefix / "share", Path("/usr/share/postgresql") / prefix.name)
-    return library, next((path for path in shares if (path / "postgres.bki").exists()), prefix)
 
 
 def _program(name: str) -> str | None:

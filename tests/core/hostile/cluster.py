@@ -6,7 +6,7 @@ import logging
 from contextlib import AbstractContextManager
 
 from pg_deploy.postgres.private_cluster import PrivateCluster, private_cluster
-from tests.installed import installed_programs
+from tests.installed import installed
 
 LOG = logging.getLogger("tests")
 
@@ -14,7 +14,7 @@ LOG = logging.getLogger("tests")
 def bare_cluster(*preload: str) -> AbstractContextManager[PrivateCluster]:
     """An empty one behind the wall, with the superuser "admin" and these libraries; gone afterwards."""
     return private_cluster(
-        installed_programs(),
+        installed(),
         superuser="admin",
         cron_database="postgres",
         preload=preload,

@@ -23,7 +23,7 @@ from pg_deploy.postgres.wall import ACCEPT, NAMESPACES, NONE, SANDBOX, refuse_wi
 from pg_deploy.rehearsal.copy import private_copy
 from tests.building import write_migration
 from tests.core.hostile.cluster import bare_cluster
-from tests.installed import installed_programs, open_folder
+from tests.installed import installed, open_folder
 
 LOG = logging.getLogger("tests")
 # Each entry point says as whom it was run, where a superuser's rights would be of use.
@@ -153,7 +153,7 @@ def test_a_superuser_of_the_copy_reaches_nothing_of_the_worker(home: PrivateClus
 
 def test_the_strongest_wall_is_the_one_that_is_tried_first_and_said(home: PrivateCluster) -> None:
     """Or a worker that could shut a copy in does not, and nobody knows."""
-    assert home.wall == wall_of(installed_programs())
+    assert home.wall == wall_of(installed())
     assert [SANDBOX.is_whole, NAMESPACES.is_whole, NONE.is_whole] == [True, False, False]
 
 

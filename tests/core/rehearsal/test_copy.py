@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -314,10 +314,11 @@ def test_folders_of_the_living_and_of_others_are_left_alone(tmp_path: Path) -> N
     living, foreign = tmp_path / f"{PREFIX}living", tmp_path / f"{PREFIX}foreign"
     for folder in (living, foreign):
         folder.mkdir()
-    start = Path(f"/proc/{os.getpid()}/stat").read_text().rpartition(")")[2].split()[19]
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    boot = process_start(os.getpid()).split()[0]
     host = socket.gethostname()
-    (living / "owner.json").write_text(json.dumps({"host": host, "pid": os.getpid(), "started": f"{boot} {start}"}))
+    (living / "owner.json").write_text(
+        json.dumps({"host": host, "pid": os.getpid(), "started": process_start(os.getpid())})
+    )
     reused = tmp_path / f"{PREFIX}reused"
     reused.mkdir()
     (reused / "owner.json").write_text(json.dumps({"host": host, "pid": os.getpid(), "started": f"{boot} 1"}))
@@ -330,13 +331,8 @@ def test_folders_of_the_living_and_of_others_are_left_alone(tmp_path: Path) -> N
 
 def _postmaster(directory: Path) -> int:
     """The oldest process that serves this folder, as this machine counts: behind a wall its own number is another one."""
-    found = []
-    for each in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            words = each.read_bytes().split(b"\0")
-            if str(directory).encode() in b" ".join(words) and b"-c" not in words[1:2]:
-                found.append(int(each.parent.name))
-    return min(found)
+    running = [(each.pid, each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"])]
+    return min(pid for pid, words in running if str(directory) in " ".join(words) and "-c" not in words[1:2])
 
 
 def test_the_server_listens_on_the_loopback_interface_alone(place: Place) -> None:
