@@ -16,6 +16,7 @@ import psycopg.conninfo
 
 from pg_deploy.postgres.errors import ProgramFailedError
 from pg_deploy.postgres.programs import Programs, ended_with_us
+from pg_deploy.postgres.quoting import in_full
 from pg_deploy.postgres.session import KEPT_ALIVE_IN_SERVER, kept_alive
 from pg_deploy.presentation.secrecy import without_secrets
 
@@ -110,7 +111,7 @@ def dump(
             "--verbose",
             # Jobs are kept as catalog facts, their history is of no use in a copy.
             "--exclude-table-data=cron.*",
-            *(f"--exclude-schema={_pattern(schema)}" for schema in left_out),
+            *(f"--exclude-schema={in_full(schema)}" for schema in left_out),
             *(["--schema-only"] if schema_only else []),
             f"--dbname={plain}",
         ]
@@ -174,8 +175,3 @@ def follow(command: Sequence[str], environment: Mapping[str, str], progress: Lis
         ]
         said = "; ".join((errors or list(last))[-4:]) or f"exit code {code}"
         raise ProgramFailedError(Path(command[0]).name, without_secrets(said))
-
-
-def _pattern(name: str) -> str:
-    """A pg_dump pattern that means exactly this name."""
-    return '"' + name.replace('"', '""') + '"'

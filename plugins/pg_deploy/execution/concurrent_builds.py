@@ -22,6 +22,7 @@ from pg_deploy.execution.errors import (
 from pg_deploy.execution.index_definition import duplicate_keys, present_definition, wanted_definition
 from pg_deploy.execution.statement_watch import build_progress
 from pg_deploy.parsing.statements import Statement
+from pg_deploy.postgres.quoting import in_full
 from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.postgres.sql_files import engine_sql
 
@@ -162,7 +163,7 @@ class _Wanted:
 
     @property
     def index(self) -> str:
-        return f"{_quoted(self.schema)}.{_quoted(self.name)}"
+        return in_full(self.schema, self.name)
 
 
 def _reconcile_create(look: Look, statement: Statement) -> bool:
@@ -212,7 +213,7 @@ def _wanted(look: Look, statement: Statement) -> _Wanted | None:
     index = statement.concurrent
     if index is None or index.action != "create" or index.name is None:
         return None
-    table = f"{_quoted(index.schema)}.{_quoted(index.table)}" if index.schema else _quoted(index.table)
+    table = in_full(*filter(None, (index.schema, index.table)))
     # Under their search_path nothing is asked but what the name means.
     found = look.names.execute("select pg_catalog.to_regclass(%s)::pg_catalog.oid", [table]).fetchone()
     row = look.catalog.execute(
@@ -222,7 +223,3 @@ def _wanted(look: Look, statement: Statement) -> _Wanted | None:
         [found[0] if found else None],
     ).fetchone()
     return _Wanted(row[0], index.name, row[1]) if row else None
-
-
-def _quoted(name: str | None) -> str:
-    return '"' + (name or "").replace('"', '""') + '"'

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from pglast.parser import ParseError, parse_plpgsql_json, parse_sql_json, scan
+
+from pg_deploy.catalog.names import identifier, literal
 
 _REFRESH = re.compile(r"refresh\s+materialized\s+view", re.IGNORECASE)
 _PARSED_AS = "do_body"
@@ -194,14 +196,8 @@ def _constant(node: dict[str, Any]) -> str | None:
         or "%" in re.sub("%[sIL]", "", first)
     ):
         return None
-    return re.sub("%[sIL]", lambda match: _formatted(match[0], next(values) or ""), first)
-
-
-def _formatted(verb: str, value: str) -> str:
-    if verb == "%L":
-        return "'" + value.replace("'", "''") + "'"
-    plain = verb == "%s" or re.fullmatch(r"[a-z_][a-z0-9_$]*", value)
-    return value if plain else '"' + value.replace('"', '""') + '"'
+    formats: dict[str, Callable[[str], str]] = {"%s": str, "%I": identifier, "%L": literal}
+    return re.sub("%[sIL]", lambda match: formats[match[0]](next(values) or ""), first)
 
 
 def _expression(text: str, said: Said) -> None:

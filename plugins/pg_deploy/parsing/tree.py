@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
+from pg_deploy.postgres.quoting import in_full
+
 Fields: TypeAlias = "dict[str, object]"
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
@@ -38,8 +40,8 @@ def text(value: object) -> str:
 
 
 def quoted(*parts: str) -> str:
-    """Return a qualified name that PostgreSQL's to_regclass() reads back; empty parts are left out."""
-    return ".".join(p if _PLAIN.fullmatch(p) else '"' + p.replace('"', '""') + '"' for p in parts if p)
+    """Return a qualified name that PostgreSQL's to_regclass() reads back, keywords as they are; empty parts are left out."""
+    return ".".join(part if _PLAIN.fullmatch(part) else in_full(part) for part in parts if part)
 
 
 def unquoted(name: str) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 
+def in_full(*parts: str) -> str:
+    """A qualified name, every part quoted: read alike by SQL, by to_regclass() and by a pattern of pg_dump."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
 def quote(*parts: str) -> str:
-    """A qualified name, every part quoted; a per cent sign is written so that no client takes it for a parameter."""
-    return ".".join(_quoted(part) for part in parts)
-
-
-def _quoted(part: str) -> str:
-    inner = part.replace('"', '""')
-    if "%" not in part:
-        return f'"{inner}"'
-    return 'U&"' + inner.replace("\\", "\\\\").replace("%", "\\0025") + '"'
+    """A name as `in_full`, for SQL alone: a per cent sign is written so that no client takes it for a parameter."""
+    return ".".join(
+        "U&" + in_full(part).replace("\\", "\\\\").replace("%", "\\0025") if "%" in part else in_full(part)
+        for part in parts
+    )
 
 
 def in_quotes(name: str) -> str:
@@ -24,12 +25,3 @@ def many(label: str, role: str, count: int) -> str:
     """Who: one subject with its role, and how many more are meant."""
     who = label if label == role else f"{label} ({role})"
     return who if count < 2 else f"{who} and {count - 1} more of that role"
-
-
-def literal(text: str) -> str:
-    """A text as an SQL literal."""
-    return (
-        "'" + text.replace("'", "''") + "'"
-        if "\\" not in text
-        else "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
-    )

@@ -9,6 +9,7 @@ from pglast.enums import AlterTableType, ConstrType, GrantTargetType, ObjectType
 from pglast.stream import RawStream
 
 from pg_deploy.parsing.syntax import found, names
+from pg_deploy.postgres.quoting import in_full
 from pg_deploy.preflight.rights.words import FUNCTIONS, ON_RELATION, RELATIONS, TYPES, Need, Right
 
 DROPPED_FROM = {ObjectType.OBJECT_POLICY: Right.POLICIES, ObjectType.OBJECT_TRIGGER: Right.DROP_TRIGGER}
@@ -197,9 +198,10 @@ def _replaced_function(node: Any) -> Iterator[Need]:
 
 
 def _signature(right: Right, parts: Sequence[str], types: Iterable[Any]) -> Need:
-    quoted = ".".join('"' + each.replace('"', '""') + '"' for each in parts)
     return Need(
-        right, f"{quoted}({', '.join(RawStream()(each) for each in types)})", parts[-2] if len(parts) > 1 else None
+        right,
+        f"{in_full(*parts)}({', '.join(RawStream()(each) for each in types)})",
+        parts[-2] if len(parts) > 1 else None,
     )
 
 
