@@ -1,13 +1,24 @@
-"""Walking and rewriting the parser's syntax trees."""
+"""Reading and rewriting pglast's trees. Its types call every field optional: here is what the grammar always sets."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from typing import TypeVar
 
 from pglast import ast, enums, parse_sql
 from pglast.stream import RawStream
+
+Node = TypeVar("Node", bound=ast.Node)
+Field = TypeVar("Field")
+
+
+def given(field: Field | None) -> Field:
+    """A field that the grammar always sets."""
+    if field is None:
+        raise ValueError("a tree lacks what the grammar always sets")
+    return field
 
 
 def nodes(tree: object) -> Iterator[ast.Node]:
@@ -27,50 +38,97 @@ def calls(tree: object) -> Iterator[ast.FuncCall]:
     return (node for node in nodes(tree) if isinstance(node, ast.FuncCall))
 
 
+def words(parts: Iterable[object] | None) -> tuple[str, ...]:
+    """The names of a qualified name."""
+    return tuple(str(part.sval) for part in parts or () if isinstance(part, ast.String))
+
+
 def call_name(call: ast.FuncCall) -> tuple[str, str]:
     """Schema (or nothing) and name of a call."""
-    names = [part.sval for part in call.funcname]
+    names = words(call.funcname)
     return ("" if len(names) == 1 else names[-2]), names[-1]
 
 
-def is_equality(node: ast.Node) -> bool:
-    """Whether a node is `left = right`, of two values."""
-    return (
-        isinstance(node, ast.A_Expr)
-        and node.kind == enums.A_Expr_Kind.AEXPR_OP
-        and [part.sval for part in node.name] == ["="]
-    )
+def column_names(node: object) -> tuple[str, ...]:
+    """The names of `relation.column`; none for a whole row, and for what is no column."""
+    fields = node.fields or () if isinstance(node, ast.ColumnRef) else ()
+    names = words(fields)
+    return names if len(names) == len(fields) else ()
 
 
-def is_bare(body: ast.SelectStmt) -> bool:
-    """Whether a query is one expression, without FROM, WHERE or anything else."""
-    return (
-        body.op == enums.SetOperation.SETOP_NONE
-        and len(body.targetList or ()) == 1
-        and not any(
-            getattr(body, part)
-            for part in (
-                "fromClause",
-                "whereClause",
-                "groupClause",
-                "havingClause",
-                "limitCount",
-                "limitOffset",
-                "withClause",
-                "valuesLists",
-                "distinctClause",
-            )
+def qualifier(node: object) -> str | None:
+    """The first name of a column or a whole row: its relation's where it has two."""
+    return next(iter(words((node.fields or ())[:1])), None) if isinstance(node, ast.ColumnRef) else None
+
+
+def requalified(node: ast.Node, old: str, new: str) -> ast.Node:
+    """The node, or its column of another relation where it is one of `old`."""
+    if not isinstance(node, ast.ColumnRef) or qualifier(node) != old:
+        return node
+    return ast.ColumnRef(fields=(ast.String(sval=new), *(node.fields or ())[1:]))
+
+
+def sides_of(node: object) -> tuple[ast.Node, ast.Node] | None:
+    """Both sides of `left = right`, of two values; None for all else."""
+    if not isinstance(node, ast.A_Expr) or node.kind != enums.A_Expr_Kind.AEXPR_OP or words(node.name) != ("=",):
+        return None
+    left, right = node.lexpr, node.rexpr
+    return (left, right) if isinstance(left, ast.Node) and isinstance(right, ast.Node) else None
+
+
+def operands(node: object, operator: enums.BoolExprType) -> tuple[ast.Node, ...]:
+    """What an AND, an OR or a NOT connects; nothing where the node is none."""
+    return node.args or () if isinstance(node, ast.BoolExpr) and node.boolop == operator else ()
+
+
+def conjuncts(node: ast.Node) -> list[ast.Node]:
+    """The conditions that must hold all, of an AND in an AND as well."""
+    parts = operands(node, enums.BoolExprType.AND_EXPR)
+    return [inner for part in parts for inner in conjuncts(part)] if parts else [node]
+
+
+def called(table: ast.RangeVar) -> str:
+    """What a relation is called in its query."""
+    return str(table.alias.aliasname if table.alias else table.relname)
+
+
+def query_of(node: ast.SubLink | ast.RangeSubselect) -> ast.SelectStmt:
+    """The query of a sub-select."""
+    query = node.subselect if isinstance(node, ast.SubLink) else node.subquery
+    if not isinstance(query, ast.SelectStmt):
+        raise ValueError("a sub-select is no query")
+    return query
+
+
+def only_value(query: object) -> ast.Node | None:
+    """The expression that a query is, without FROM, WHERE or anything else; None where it is more."""
+    if not isinstance(query, ast.SelectStmt) or query.op != enums.SetOperation.SETOP_NONE:
+        return None
+    targets = query.targetList or ()
+    is_more = any(
+        getattr(query, part)
+        for part in (
+            "fromClause",
+            "whereClause",
+            "groupClause",
+            "havingClause",
+            "limitCount",
+            "limitOffset",
+            "withClause",
+            "valuesLists",
+            "distinctClause",
         )
     )
+    return targets[0].val if len(targets) == 1 and not is_more else None
 
 
 def replaced(tree: ast.Node, change: Callable[[ast.Node], ast.Node]) -> ast.Node:
     """The tree with nodes changed from the leaves up; the very same object where nothing changed."""
-    new = _children(tree, change)
-    return change(new)
+    return change(replaced_below(tree, change))
 
 
-def _children(tree: ast.Node, change: Callable[[ast.Node], ast.Node]) -> ast.Node:
+def replaced_below(tree: Node, change: Callable[[ast.Node], ast.Node]) -> Node:
+    """As `replaced`, but for the node itself."""
     changed: dict[str, object] = {}
     for name in tree:
         value = getattr(tree, name)
@@ -94,7 +152,7 @@ def _children(tree: ast.Node, change: Callable[[ast.Node], ast.Node]) -> ast.Nod
 def parse_predicate(text: str) -> ast.Node:
     """The syntax tree of a predicate. Nobody changes a tree in place: `replaced` makes another."""
     statement = parse_sql(f"select where {text}")[0].stmt
-    return statement.whereClause
+    return given(statement.whereClause if isinstance(statement, ast.SelectStmt) else None)
 
 
 def printed(node: ast.Node) -> str:

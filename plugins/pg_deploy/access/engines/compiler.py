@@ -14,7 +14,23 @@ from pg_deploy.access.predicates.normal_form import ALWAYS, NEVER, SUBJECT, Disj
 from pg_deploy.access.predicates.predicates import Effective, Policy, applied
 from pg_deploy.access.predicates.purity import flags_of, require_plain
 from pg_deploy.access.predicates.reach import Relation
-from pg_deploy.parsing.expressions import call_name, calls, is_bare, nodes, printed, replaced
+from pg_deploy.parsing.expressions import (
+    call_name,
+    called,
+    calls,
+    column_names,
+    given,
+    nodes,
+    only_value,
+    operands,
+    printed,
+    qualifier,
+    query_of,
+    replaced,
+    replaced_below,
+    requalified,
+    words,
+)
 
 DEEPEST = 12
 
@@ -80,18 +96,18 @@ class Compiler:
         """The alternatives of a boolean expression at a positive place."""
         if place.depth > DEEPEST:
             raise Refuse("helpers call each other too deeply")
-        if isinstance(node, ast.BoolExpr) and node.boolop == enums.BoolExprType.AND_EXPR:
-            return product(self.condition(part, place) for part in node.args)
-        if isinstance(node, ast.BoolExpr) and node.boolop == enums.BoolExprType.OR_EXPR:
-            return tuple(found for part in node.args for found in self.condition(part, place))
+        if all_of := operands(node, enums.BoolExprType.AND_EXPR):
+            return product(self.condition(part, place) for part in all_of)
+        if any_of := operands(node, enums.BoolExprType.OR_EXPR):
+            return tuple(found for part in any_of for found in self.condition(part, place))
         if isinstance(node, ast.A_Const) and isinstance(node.val, ast.Boolean):
             return ALWAYS if node.val.boolval else NEVER
         if isinstance(node, ast.SubLink):
             return self._sub_select(node, place)
-        if isinstance(node, ast.A_Expr) and node.kind == enums.A_Expr_Kind.AEXPR_OP_ANY and _is_equality(node):
+        if isinstance(node, ast.A_Expr) and node.kind == enums.A_Expr_Kind.AEXPR_OP_ANY and words(node.name) == ("=",):
             inner = node.rexpr
             if isinstance(inner, ast.SubLink) and inner.subLinkType == enums.SubLinkType.ARRAY_SUBLINK:
-                return self._member(node.lexpr, inner, node, place)
+                return self._member(given(node.lexpr), inner, node, place)
         if isinstance(node, ast.FuncCall) and (function := self._helper(node)) is not None:
             if not self._is_closed(node):
                 return self._inlined(function, node, place)
@@ -109,12 +125,8 @@ class Compiler:
         return changed
 
     def _closed(self, node: ast.Node, place: Place) -> ast.Node:
-        if (
-            isinstance(node, ast.SubLink)
-            and node.subLinkType == enums.SubLinkType.EXPR_SUBLINK
-            and is_bare(node.subselect)
-        ):
-            return self._closed(node.subselect.targetList[0].val, place)
+        if (value := _value_of(node)) is not None:
+            return self._closed(value, place)
         if self._is_closed(node):
             needs = any(isinstance(part, (ast.FuncCall, ast.SubLink, ast.SQLValueFunction)) for part in nodes(node))
             return self._attribute(node, place.role) if needs else node
@@ -153,13 +165,9 @@ class Compiler:
         )
 
     def _own_columns_only(self, node: ast.SubLink) -> bool:
-        inside = {
-            (part.alias.aliasname if part.alias else part.relname)
-            for part in nodes(node.subselect)
-            if isinstance(part, ast.RangeVar)
-        }
+        inside = {called(part) for part in nodes(node.subselect) if isinstance(part, ast.RangeVar)}
         return bool(inside) and all(
-            len(part.fields) == 2 and isinstance(part.fields[0], ast.String) and part.fields[0].sval in inside
+            len(part.fields or ()) == 2 and qualifier(part) in inside
             for part in nodes(node)
             if isinstance(part, ast.ColumnRef)
         )
@@ -167,9 +175,9 @@ class Compiler:
     def _resolved(self, node: ast.Node, place: Place) -> ast.Node:
         if not isinstance(node, ast.ColumnRef):
             return node
-        if not all(isinstance(part, ast.String) for part in node.fields):
+        names = column_names(node)
+        if not names:
             raise Refuse("a whole row is used as a value")
-        names = [part.sval for part in node.fields]
         if len(names) == 2 and (names[0] in (ROW, SUBJECT) or names[0].startswith("k_")):
             return node
         for scope in reversed(place.scopes):
@@ -184,11 +192,11 @@ class Compiler:
     def _sub_select(self, node: ast.SubLink, place: Place) -> tuple[Disjunct, ...]:
         kind = node.subLinkType
         if kind == enums.SubLinkType.EXISTS_SUBLINK:
-            return tuple(found for found, _ in self.query(node.subselect, place, for_exists=True))
-        if kind == enums.SubLinkType.ANY_SUBLINK and (not node.operName or [n.sval for n in node.operName] == ["="]):
-            return self._member(node.testexpr, node, node, place)
-        if kind == enums.SubLinkType.EXPR_SUBLINK and is_bare(node.subselect):
-            return self.condition(node.subselect.targetList[0].val, place)
+            return tuple(found for found, _ in self.query(query_of(node), place, for_exists=True))
+        if kind == enums.SubLinkType.ANY_SUBLINK and (not node.operName or words(node.operName) == ("=",)):
+            return self._member(given(node.testexpr), node, node, place)
+        if (value := _value_of(node)) is not None:
+            return self.condition(value, place)
         return (Disjunct((), (self.value(node, place),)),)
 
     def _member(self, left: ast.Node, inner: ast.SubLink, whole: ast.Node, place: Place) -> tuple[Disjunct, ...]:
@@ -197,7 +205,7 @@ class Compiler:
         try:
             value = self.value(left, place)
             found = []
-            for disjunct, outputs in self.query(inner.subselect, place):
+            for disjunct, outputs in self.query(query_of(inner), place):
                 if len(outputs) != 1:
                     raise Refuse("a sub-select has several columns")
                 found.append(Disjunct(disjunct.tables, (*disjunct.conditions, equal(value, outputs[0]))))
@@ -210,7 +218,7 @@ class Compiler:
     def query(self, select: ast.SelectStmt, place: Place, *, for_exists: bool = False) -> list[Query]:
         """The alternatives of a sub-select with their output columns."""
         if select.op == enums.SetOperation.SETOP_UNION:
-            return self.query(select.larg, place) + self.query(select.rarg, place)
+            return self.query(given(select.larg), place) + self.query(given(select.rarg), place)
         refused = (
             "groupClause",
             "havingClause",
@@ -248,46 +256,43 @@ class Compiler:
         self, item: ast.Node, place: Place
     ) -> list[tuple[Disjunct, dict[str, Mapping[str, ast.Node]], list[ast.Node]]]:
         if isinstance(item, ast.RangeVar):
-            name = item.alias.aliasname if item.alias else item.relname
             if item.alias and item.alias.colnames:
                 raise Refuse("a table's columns are renamed")
             return [
-                (disjunct, {name: columns}, [])
-                for disjunct, columns in self._table(item.schemaname, item.relname, place)
+                (disjunct, {called(item): columns}, [])
+                for disjunct, columns in self._table(item.schemaname, given(item.relname), place)
             ]
         if isinstance(item, ast.JoinExpr):
             if item.jointype != enums.JoinType.JOIN_INNER or item.usingClause or item.isNatural or item.alias:
                 raise Refuse("a join is not a plain inner one")
-            pairs = [self._joined(a, b) for a in self._source(item.larg, place) for b in self._source(item.rarg, place)]
+            left, right = self._source(given(item.larg), place), self._source(given(item.rarg), place)
+            pairs = [self._joined(one, other) for one in left for other in right]
             return [(one[0], one[1], [*one[2], *([item.quals] if item.quals else [])]) for one in pairs]
         if isinstance(item, ast.RangeSubselect) and item.alias and not item.lateral:
-            names = self._names(item.subquery, item.alias)
+            query, alias = query_of(item), given(item.alias.aliasname)
+            names = self._names(query, item.alias)
             return [
-                (disjunct, {item.alias.aliasname: dict(zip(names, outputs, strict=True))}, [])
-                for disjunct, outputs in self.query(item.subquery, place)
+                (disjunct, {alias: dict(zip(names, outputs, strict=True))}, [])
+                for disjunct, outputs in self.query(query, place)
             ]
-        if isinstance(item, ast.RangeFunction) and not item.ordinality and len(item.functions) == 1:
-            call = item.functions[0][0]
+        if isinstance(item, ast.RangeFunction) and not item.ordinality and len(functions := item.functions or ()) == 1:
+            call = functions[0][0]
             function = self._helper(call)
             if function is not None and function.returns_set and not function.returns_rows:
-                name = item.alias.aliasname if item.alias else function.name
-                label = item.alias.colnames[0].sval if item.alias and item.alias.colnames else name
+                name = given(item.alias.aliasname) if item.alias else function.name
+                label = words(item.alias.colnames)[0] if item.alias and item.alias.colnames else name
                 return [
                     (disjunct, {name: {label: outputs[0]}}, [])
                     for disjunct, outputs in self._rows_of(function, call, place)
                 ]
         raise Refuse(f"{type(item).__name__} in FROM is not understood")
 
-    def _names(self, select: ast.SelectStmt, alias: ast.Alias) -> list[str]:
+    def _names(self, select: ast.SelectStmt, alias: ast.Alias) -> Sequence[str]:
         if alias.colnames:
-            return [name.sval for name in alias.colnames]
-        names = []
-        for target in select.targetList or ():
-            last = target.val.fields[-1] if isinstance(target.val, ast.ColumnRef) else None
-            name = target.name or (last.sval if isinstance(last, ast.String) else None)
-            if name is None:
-                raise Refuse("a sub-select's column has no name")
-            names.append(name)
+            return words(alias.colnames)
+        names = [target.name or "".join(column_names(target.val)[-1:]) for target in select.targetList or ()]
+        if not all(names):
+            raise Refuse("a sub-select's column has no name")
         return names
 
     def _outputs(self, select: ast.SelectStmt, place: Place, for_exists: bool) -> list[Query]:
@@ -345,8 +350,8 @@ class Compiler:
         if len(arguments) != function.takes:
             raise Refuse(f'function "{function.full_name}" is called with defaults')
         body = self.functions.body(function)
-        bare = is_bare(body)
-        body = replaced(body, lambda node: argument_of(node, function, arguments, bare=bare))
+        bare = only_value(body) is not None
+        body = replaced_below(body, lambda node: argument_of(node, function, arguments, bare=bare))
         role = function.owner if function.definer else place.role
         return body, Place(role, (), place.open_tables if not function.definer else (), place.depth + 1)
 
@@ -360,8 +365,8 @@ class Compiler:
         if not function.returns_boolean:
             raise Refuse(f'function "{function.full_name}" is called for each row')
         body, inside = self._body(function, call, place)
-        if is_bare(body):
-            return self.condition(body.targetList[0].val, inside)
+        if (value := only_value(body)) is not None:
+            return self.condition(value, inside)
         raise Refuse(f'function "{function.full_name}" answers with the first of several rows')
 
     def _require_execute(self, function: Function, role: str) -> None:
@@ -373,16 +378,12 @@ def _is_value(part: object) -> bool:
     return isinstance(part, ast.Node) and not isinstance(part, (ast.String, ast.TypeName, ast.A_Indirection))
 
 
-def _is_equality(node: ast.A_Expr) -> bool:
-    return [part.sval for part in node.name] == ["="]
+def _value_of(node: ast.Node) -> ast.Node | None:
+    """The one expression of `(select expression)`."""
+    if not isinstance(node, ast.SubLink) or node.subLinkType != enums.SubLinkType.EXPR_SUBLINK:
+        return None
+    return only_value(node.subselect)
 
 
 def _of_alias(tree: ast.Node, alias: str) -> ast.Node:
-    return replaced(
-        tree,
-        lambda node: (
-            ast.ColumnRef(fields=(ast.String(sval=alias), *node.fields[1:]))
-            if isinstance(node, ast.ColumnRef) and isinstance(node.fields[0], ast.String) and node.fields[0].sval == ROW
-            else node
-        ),
-    )
+    return replaced(tree, lambda node: requalified(node, ROW, alias))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pglast import ast, enums
+from pglast import ast
 
 from pg_deploy.access.predicates.alternatives import ROW
 from pg_deploy.access.predicates.normal_form import SUBJECT, Disjunct, column
-from pg_deploy.parsing.expressions import nodes, printed
+from pg_deploy.parsing.expressions import nodes, printed, qualifier, sides_of
 
 
 @dataclass(frozen=True)
@@ -26,18 +26,18 @@ def find_cut(disjunct: Disjunct) -> Iterator[Cut]:
     """The cuts of a disjunct, those nearest to the subject first: they leave the fewest links."""
     found = []
     for place, condition in enumerate(disjunct.conditions):
-        if not _is_equality(condition):
+        if (sides := sides_of(condition)) is None:
             continue
         others = [other for number, other in enumerate(disjunct.conditions) if number != place]
         near_tuple = _reached(ROW, others)
         if SUBJECT in near_tuple:
             continue
-        left, right = _aliases([condition.lexpr]), _aliases([condition.rexpr])
+        left, right = _aliases(sides[:1]), _aliases(sides[1:])
         near_subject = _reached(SUBJECT, others)
         if left <= near_tuple and right <= near_subject and left and right:
-            ends = condition.lexpr, condition.rexpr
+            ends = sides
         elif right <= near_tuple and left <= near_subject and left and right:
-            ends = condition.rexpr, condition.lexpr
+            ends = sides[1], sides[0]
         else:
             continue
         rest = {alias for alias, _ in disjunct.tables} - near_tuple - near_subject
@@ -56,8 +56,8 @@ def is_determined(tuple_side: Disjunct, keys: Callable[[str], Sequence[Sequence[
     pairs = [
         (printed(one), other)
         for condition in tuple_side.conditions
-        if _is_equality(condition)
-        for one, other in ((condition.lexpr, condition.rexpr), (condition.rexpr, condition.lexpr))
+        if (sides := sides_of(condition)) is not None
+        for one, other in (sides, sides[::-1])
     ]
     known = {ROW}
     while True:
@@ -95,16 +95,4 @@ def _reached(start: str, conditions: list[ast.Node]) -> set[str]:
 
 
 def _aliases(trees: Iterable[ast.Node]) -> set[str]:
-    return {
-        node.fields[0].sval
-        for node in nodes(list(trees))
-        if isinstance(node, ast.ColumnRef) and isinstance(node.fields[0], ast.String)
-    }
-
-
-def _is_equality(condition: ast.Node) -> bool:
-    return (
-        isinstance(condition, ast.A_Expr)
-        and condition.kind == enums.A_Expr_Kind.AEXPR_OP
-        and [part.sval for part in condition.name] == ["="]
-    )
+    return {name for node in nodes(list(trees)) if (name := qualifier(node)) is not None}

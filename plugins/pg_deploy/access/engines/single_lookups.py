@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from pglast import ast, enums
 
 from pg_deploy.access.predicates.alternatives import ROW
-from pg_deploy.parsing.expressions import is_equality, nodes
+from pg_deploy.parsing.expressions import (
+    called,
+    column_names,
+    conjuncts,
+    given,
+    nodes,
+    qualifier,
+    query_of,
+    sides_of,
+    words,
+)
 
 _REFUSED = (
     "groupClause",
@@ -42,22 +52,21 @@ class Lookup:
 
 def find_lookup(predicate: ast.Node) -> Lookup | None:
     """The look-up that a predicate is, perhaps along with conditions that do not name the row; None for all else."""
-    parts = _conjuncts(predicate)
+    parts = conjuncts(predicate)
     of_row = [part for part in parts if _names(part, ROW)]
-    if len(of_row) != 1 or not isinstance(of_row[0], ast.SubLink) or not _is_plain(of_row[0].subselect):
+    if len(of_row) != 1 or not isinstance(link := of_row[0], ast.SubLink) or not _is_plain(select := query_of(link)):
         return None
-    link, select = of_row[0], of_row[0].subselect
     tables, conditions = _sources(select.fromClause or ())
-    conditions += _conjuncts(select.whereClause) if select.whereClause else []
+    conditions += conjuncts(select.whereClause) if select.whereClause else []
     pair = _membership(link) if link.subLinkType == enums.SubLinkType.ANY_SUBLINK else _existence(link, conditions)
     if pair is None or tables is None:
         return None
     column, (alias, key) = pair
     conditions = [part for part in conditions if not _names(part, ROW)]
-    table = next((each for each in tables if _called(each) == alias), None)
+    table = next((each for each in tables if called(each) == alias), None)
     others = tuple(each for each in tables if each is not table)
     references = [node for node in nodes(conditions) if isinstance(node, ast.ColumnRef)]
-    if table is None or not table.schemaname or not all(_reference(node) for node in references):
+    if table is None or not table.schemaname or not table.relname or not all(_reference(node) for node in references):
         return None
     inner = _all_of(conditions)
     if others:
@@ -70,10 +79,10 @@ def find_lookup(predicate: ast.Node) -> Lookup | None:
 
 def _membership(link: ast.SubLink) -> tuple[str, tuple[str, str]] | None:
     """`row.column in (select t.key from …)`."""
-    if link.operName and [part.sval for part in link.operName] != ["="]:
+    if link.operName and words(link.operName) != ("=",):
         return None
     left = _reference(link.testexpr)
-    targets = link.subselect.targetList or ()
+    targets = query_of(link).targetList or ()
     right = _reference(targets[0].val) if len(targets) == 1 else None
     if left is None or right is None or left[0] != ROW or _names(link.subselect, ROW):
         return None
@@ -82,7 +91,7 @@ def _membership(link: ast.SubLink) -> tuple[str, tuple[str, str]] | None:
 
 def _existence(link: ast.SubLink, conditions: Sequence[ast.Node]) -> tuple[str, tuple[str, str]] | None:
     """`exists (select from … where t.key = row.column and …)`; columns of the sub-select are never computed."""
-    targets = [target.val for target in link.subselect.targetList or ()]
+    targets = [target.val for target in query_of(link).targetList or ()]
     of_row = [part for part in conditions if _names(part, ROW)]
     if (
         link.subLinkType != enums.SubLinkType.EXISTS_SUBLINK
@@ -90,22 +99,15 @@ def _existence(link: ast.SubLink, conditions: Sequence[ast.Node]) -> tuple[str, 
         or len(of_row) != 1
     ):
         return None
-    equality = of_row[0]
-    if not is_equality(equality):
-        return None
-    sides = [_reference(equality.lexpr), _reference(equality.rexpr)]
-    for one, other in (sides, sides[::-1]):
+    sides = [_reference(side) for side in sides_of(of_row[0]) or ()]
+    for one, other in (sides, sides[::-1]) if sides else ():
         if one and other and one[0] == ROW and other[0] != ROW:
             return one[1], other
     return None
 
 
-def _is_plain(select: ast.Node) -> bool:
-    return (
-        isinstance(select, ast.SelectStmt)
-        and select.op == enums.SetOperation.SETOP_NONE
-        and not any(getattr(select, part) for part in _REFUSED)
-    )
+def _is_plain(select: ast.SelectStmt) -> bool:
+    return select.op == enums.SetOperation.SETOP_NONE and not any(getattr(select, part) for part in _REFUSED)
 
 
 def _sources(items: Sequence[ast.Node]) -> tuple[list[ast.RangeVar] | None, list[ast.Node]]:
@@ -122,17 +124,11 @@ def _sources(items: Sequence[ast.Node]) -> tuple[list[ast.RangeVar] | None, list
             and item.jointype == enums.JoinType.JOIN_INNER
             and not (item.usingClause or item.isNatural or item.alias)
         ):
-            waiting[:0] = (item.larg, item.rarg)
-            conditions += _conjuncts(item.quals) if item.quals else []
+            waiting[:0] = (given(item.larg), given(item.rarg))
+            conditions += conjuncts(item.quals) if item.quals else []
         else:
             return None, []
     return tables, conditions
-
-
-def _conjuncts(node: ast.Node) -> list[ast.Node]:
-    if isinstance(node, ast.BoolExpr) and node.boolop == enums.BoolExprType.AND_EXPR:
-        return [inner for part in node.args for inner in _conjuncts(part)]
-    return [node]
 
 
 def _all_of(parts: Sequence[ast.Node | None]) -> ast.Node:
@@ -144,23 +140,10 @@ def _all_of(parts: Sequence[ast.Node | None]) -> ast.Node:
 
 def _reference(node: ast.Node | None) -> tuple[str, str] | None:
     """The relation and the column of `relation.column`, or None for all else."""
-    if not isinstance(node, ast.ColumnRef) or len(node.fields) != 2:
-        return None
-    relation, column = node.fields
-    if not isinstance(relation, ast.String) or not isinstance(column, ast.String):
-        return None
-    return relation.sval, column.sval
-
-
-def _called(table: ast.RangeVar) -> str:
-    return str(table.alias.aliasname if table.alias else table.relname)
+    names = column_names(node)
+    return (names[0], names[1]) if len(names) == 2 else None
 
 
 def _names(tree: object, relation: str) -> bool:
     """Whether a tree names a column of `relation`, or it as a whole."""
-    return any(
-        isinstance(part, ast.String) and part.sval == relation
-        for node in nodes(tree)
-        if isinstance(node, ast.ColumnRef)
-        for part in node.fields[:1]
-    )
+    return any(qualifier(node) == relation for node in nodes(tree))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pglast import ast, enums
+from pglast import ast
 
 from pg_deploy.access.facts.policies import commands_of, table_of
 from pg_deploy.access.facts.rights import reachable_roles
 from pg_deploy.catalog.identities import of_part
 from pg_deploy.catalog.reader import Fact, Facts
-from pg_deploy.parsing.expressions import call_name, is_bare, is_equality, parse_predicate
+from pg_deploy.parsing.expressions import call_name, conjuncts, only_value, parse_predicate, sides_of
 
 NOT_SIGNED_IN = "anon"
 """The role of requests that name no user: auth.uid() is null there."""
@@ -46,25 +44,15 @@ def reached_commands(role: str, commands: tuple[str, ...], kind: str, name: str,
 def _needs_a_user(policy: Fact) -> bool:
     """Whether each predicate of a policy compares something with the user who asks: without one it lets nobody through."""
     texts = [str(policy.properties[part]) for part in ("using", "with check") if part in policy.properties]
-    return bool(texts) and all(any(map(_compares_with_user, _conjuncts(parse_predicate(text)))) for text in texts)
+    return bool(texts) and all(any(map(_compares_with_user, conjuncts(parse_predicate(text)))) for text in texts)
 
 
-def _conjuncts(node: Any) -> list[Any]:
-    if isinstance(node, ast.BoolExpr) and node.boolop == enums.BoolExprType.AND_EXPR:
-        return [inner for part in node.args or () for inner in _conjuncts(part)]
-    return [node]
+def _compares_with_user(node: ast.Node) -> bool:
+    return any(map(_is_user, sides_of(node) or ()))
 
 
-def _compares_with_user(node: Any) -> bool:
-    return is_equality(node) and any(_is_user(side) for side in (node.lexpr, node.rexpr))
-
-
-def _is_user(node: Any) -> bool:
-    inner: Any = node
+def _is_user(node: ast.Node) -> bool:
+    inner: ast.Node | None = node
     while isinstance(inner, (ast.TypeCast, ast.SubLink)):
-        inner = inner.arg if isinstance(inner, ast.TypeCast) else _only_value(inner.subselect)
+        inner = inner.arg if isinstance(inner, ast.TypeCast) else only_value(inner.subselect)
     return isinstance(inner, ast.FuncCall) and call_name(inner) == ("auth", "uid")
-
-
-def _only_value(body: Any) -> Any:
-    return body.targetList[0].val if is_bare(body) else None

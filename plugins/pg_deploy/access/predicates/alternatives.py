@@ -8,7 +8,7 @@ from functools import lru_cache
 from pglast import ast, enums
 
 from pg_deploy.access.predicates.predicates import Effective
-from pg_deploy.parsing.expressions import parse_predicate, printed, replaced
+from pg_deploy.parsing.expressions import column_names, operands, parse_predicate, printed, replaced, requalified
 
 MOST_ARMS = 24
 ROW = "access_proof_row"
@@ -25,14 +25,10 @@ def row_tree(text: str, table: str) -> ast.Node:
 
 
 def _own(node: ast.Node, table: str) -> ast.Node:
-    if not isinstance(node, ast.ColumnRef):
-        return node
-    first = node.fields[0]
-    if len(node.fields) == 1 and isinstance(first, ast.String):
-        return ast.ColumnRef(fields=(ast.String(sval=ROW), first))
-    if len(node.fields) == 2 and isinstance(first, ast.String) and first.sval == table:
-        return ast.ColumnRef(fields=(ast.String(sval=ROW), node.fields[1]))
-    return node
+    names = column_names(node)
+    if len(names) == 1:
+        return ast.ColumnRef(fields=(ast.String(sval=ROW), ast.String(sval=names[0])))
+    return requalified(node, table, ROW) if isinstance(node, ast.ColumnRef) and len(node.fields or ()) == 2 else node
 
 
 def arms_of(effective: Effective, table: str, inlined: Callable[[ast.Node], ast.Node]) -> tuple[str, ...]:
@@ -58,15 +54,14 @@ def whole_tree(effective: Effective, table: str) -> ast.Node:
 
 def disjuncts(node: ast.Node) -> Sequence[ast.Node]:
     """The alternatives of a tree in disjunctive form; the tree itself where it has no OR at a positive place."""
-    if isinstance(node, ast.BoolExpr) and node.boolop == enums.BoolExprType.OR_EXPR:
-        return [arm for part in node.args for arm in disjuncts(part)]
-    if isinstance(node, ast.BoolExpr) and node.boolop == enums.BoolExprType.AND_EXPR:
-        products: list[tuple[ast.Node, ...]] = [()]
-        for part in node.args:
-            parts = disjuncts(part)
-            if len(products) * len(parts) > MOST_ARMS:
-                parts = [part]
-            products = [(*product, arm) for product in products for arm in parts]
-        if len(products) > 1:
-            return [ast.BoolExpr(boolop=enums.BoolExprType.AND_EXPR, args=product) for product in products]
+    if either := operands(node, enums.BoolExprType.OR_EXPR):
+        return [arm for part in either for arm in disjuncts(part)]
+    products: list[tuple[ast.Node, ...]] = [()]
+    for part in operands(node, enums.BoolExprType.AND_EXPR):
+        parts = disjuncts(part)
+        if len(products) * len(parts) > MOST_ARMS:
+            parts = [part]
+        products = [(*product, arm) for product in products for arm in parts]
+    if len(products) > 1:
+        return [ast.BoolExpr(boolop=enums.BoolExprType.AND_EXPR, args=product) for product in products]
     return [node]

@@ -9,7 +9,7 @@ from pglast import ast
 from pglast.parser import ParseError
 
 from pg_deploy.catalog.identities import of_part, unquoted
-from pg_deploy.parsing.expressions import call_name, calls, nodes, parse_predicate, printed
+from pg_deploy.parsing.expressions import call_name, calls, nodes, parse_predicate, printed, words
 
 
 def compared(text: str, table: str, bodies: Sequence[str]) -> Mapping[str, list[str]]:
@@ -48,7 +48,7 @@ def _columns(leaf: Any, table: str) -> set[str]:
     found = set()
     for node in nodes(leaf):
         if isinstance(node, ast.ColumnRef):
-            names = [str(part.sval) for part in node.fields or () if isinstance(part, ast.String)]
+            names = words(node.fields)
             if len(names) == 1 or (len(names) == 2 and names[0] == table):
                 found.add(names[-1])
     return found

@@ -12,6 +12,7 @@ from pglast.parser import ParseError
 from psycopg.rows import class_row
 
 from pg_deploy.postgres.quoting import in_quotes
+from pg_deploy.parsing.expressions import column_names
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
 
@@ -201,12 +202,10 @@ def argument_of(node: ast.Node, function: Function, arguments: tuple[ast.Node, .
     The server qualifies an argument by the function's name wherever columns are in sight; an unqualified name is an
     argument in a `bare` body only.
     """
-    if isinstance(node, ast.ParamRef) and 0 < (node.number or 0) <= len(arguments):
-        return arguments[node.number - 1]
-    if isinstance(node, ast.ColumnRef) and all(isinstance(part, ast.String) for part in node.fields):
-        names = [part.sval for part in node.fields]
-        is_argument = len(names) == 1 if bare else False
-        is_argument = is_argument or (len(names) == 2 and names[0] in ("access_proof_body", function.name))
-        if is_argument and names[-1] in function.names[: len(arguments)]:
-            return arguments[function.names.index(names[-1])]
+    if isinstance(node, ast.ParamRef) and 0 < (number := node.number or 0) <= len(arguments):
+        return arguments[number - 1]
+    names = column_names(node)
+    is_argument = (bare and len(names) == 1) or (len(names) == 2 and names[0] in ("access_proof_body", function.name))
+    if is_argument and names[-1] in function.names[: len(arguments)]:
+        return arguments[function.names.index(names[-1])]
     return node

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pglast import ast, enums
 
 from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse, argument_of
-from pg_deploy.parsing.expressions import call_name, calls, is_bare, nodes, replaced
+from pg_deploy.parsing.expressions import call_name, calls, nodes, only_value, replaced, replaced_below
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection
 
@@ -62,12 +62,12 @@ class Inliner:
             for call in calls(body):
                 if self._reads_tables(call, 0):
                     raise Refuse(f'"{function.full_name}" calls a function that reads tables as its owner')
-            body = replaced(body, lambda node: self._owned(node, function.owner))
-        bare = is_bare(body)
-        body = replaced(body, lambda node: argument_of(node, function, arguments, bare=bare))
-        body = replaced(body, lambda node: self._call(node, depth + 1))
-        if is_bare(body):
-            return body.targetList[0].val
+            body = replaced_below(body, lambda node: self._owned(node, function.owner))
+        bare = only_value(body) is not None
+        body = replaced_below(body, lambda node: argument_of(node, function, arguments, bare=bare))
+        body = replaced_below(body, lambda node: self._call(node, depth + 1))
+        if (value := only_value(body)) is not None:
+            return value
         if len(body.targetList or ()) != 1 or body.op != enums.SetOperation.SETOP_NONE:
             raise Refuse(f'"{function.full_name}" is not one plain query')
         return ast.SubLink(subLinkType=enums.SubLinkType.EXPR_SUBLINK, subselect=body)
@@ -84,7 +84,7 @@ class Inliner:
         )
 
     def _owned(self, node: ast.Node, owner: str) -> ast.Node:
-        if not isinstance(node, ast.RangeVar) or not node.schemaname:
+        if not isinstance(node, ast.RangeVar) or not node.schemaname or not node.relname:
             return node
         digest = hashlib.sha256(f"{owner}.{node.schemaname}.{node.relname}".encode()).hexdigest()[:24]
         view = f"v_{digest}"

@@ -10,7 +10,7 @@ from pglast import ast, enums
 
 from pg_deploy.access.predicates.alternatives import ROW
 from pg_deploy.access.predicates.function_bodies import Refuse
-from pg_deploy.parsing.expressions import is_equality, nodes, printed, replaced
+from pg_deploy.parsing.expressions import nodes, printed, qualifier, replaced, requalified, sides_of
 from pg_deploy.postgres.quoting import quote
 
 MOST = 64
@@ -40,16 +40,12 @@ class Disjunct:
 
     def uses(self, alias: str) -> bool:
         """Whether any condition speaks of `alias`."""
-        return any(
-            isinstance(node, ast.ColumnRef) and isinstance(node.fields[0], ast.String) and node.fields[0].sval == alias
-            for node in nodes(self.conditions)
-        )
+        return any(qualifier(node) == alias for node in nodes(self.conditions))
 
 
 def _normal(condition: ast.Node) -> str:
-    if is_equality(condition):
-        return " = ".join(sorted((printed(condition.lexpr), printed(condition.rexpr))))
-    return printed(condition)
+    sides = sides_of(condition)
+    return " = ".join(sorted(map(printed, sides))) if sides else printed(condition)
 
 
 ALWAYS = (Disjunct(),)
@@ -81,7 +77,7 @@ def folded(disjunct: Disjunct, keys: Callable[[str], Sequence[Sequence[str]]]) -
     while (pair := _same_row(disjunct, keys)) is not None:
         kept, gone = pair
         conditions = tuple(
-            replaced(condition, partial(_renamed, old=gone, new=kept)) for condition in disjunct.conditions
+            replaced(condition, partial(requalified, old=gone, new=kept)) for condition in disjunct.conditions
         )
         unique = {printed(condition): condition for condition in conditions if not _trivial(condition)}
         tables = tuple(table for table in disjunct.tables if table[0] != gone)
@@ -98,8 +94,8 @@ def _same_row(disjunct: Disjunct, keys: Callable[[str], Sequence[Sequence[str]]]
         return term
 
     for condition in disjunct.conditions:
-        if is_equality(condition):
-            parent[root(printed(condition.lexpr))] = root(printed(condition.rexpr))
+        if sides := sides_of(condition):
+            parent[root(printed(sides[0]))] = root(printed(sides[1]))
     for place, (alias, table) in enumerate(disjunct.tables):
         for other, same in disjunct.tables[place + 1 :]:
             if table == same:
@@ -109,19 +105,10 @@ def _same_row(disjunct: Disjunct, keys: Callable[[str], Sequence[Sequence[str]]]
     return None
 
 
-def _renamed(node: ast.Node, *, old: str, new: str) -> ast.Node:
-    if isinstance(node, ast.ColumnRef) and isinstance(node.fields[0], ast.String) and node.fields[0].sval == old:
-        return ast.ColumnRef(fields=(ast.String(sval=new), *node.fields[1:]))
-    return node
-
-
 def _trivial(condition: ast.Node) -> bool:
     """`k.id = k.id` of a key, which is never null."""
-    return (
-        is_equality(condition)
-        and isinstance(condition.lexpr, ast.ColumnRef)
-        and printed(condition.lexpr) == printed(condition.rexpr)
-    )
+    sides = sides_of(condition)
+    return sides is not None and isinstance(sides[0], ast.ColumnRef) and printed(sides[0]) == printed(sides[1])
 
 
 def from_clause(disjunct: Disjunct, universe: str | None, role: str | None) -> str:

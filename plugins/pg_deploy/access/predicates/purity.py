@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pglast import ast, enums
 
 from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse
-from pg_deploy.parsing.expressions import call_name, calls, nodes
+from pg_deploy.parsing.expressions import call_name, calls, given, nodes, words
 from pg_deploy.postgres.quoting import in_quotes
 
 _OPERATORS = frozenset(
@@ -54,7 +54,7 @@ def require_plain(node: ast.Node, functions: Functions) -> None:
             if schema not in ("", "pg_catalog") or name not in _FUNCTIONS:
                 raise Refuse(f"function {in_quotes(name)} is called for each row")
         elif isinstance(part, ast.TypeCast):
-            target = part.typeName.names[-1].sval
+            target = words(given(part.typeName).names)[-1]
             if target not in _CASTS or (target not in ("text", "varchar") and not isinstance(part.arg, ast.A_Const)):
                 raise Refuse(f"a cast to {target} may raise")
         elif isinstance(part, (ast.CaseExpr, ast.MinMaxExpr, ast.WindowDef, ast.SQLValueFunction, ast.RowExpr)):
@@ -64,7 +64,7 @@ def require_plain(node: ast.Node, functions: Functions) -> None:
 
 
 def _require_operator(expression: ast.A_Expr) -> None:
-    names = [part.sval for part in expression.name]
+    names = words(expression.name)
     if len(names) > 1 and names[0] != "pg_catalog":
         raise Refuse(f"operator {'.'.join(names)} is defined by a user")
     usual = expression.kind in (
@@ -125,8 +125,8 @@ def _function_flags(function: Function, functions: Functions, seen: set[int]) ->
 
 def _inner(source: str, functions: Functions) -> Iterator[Function]:
     for match in _NAME.finditer(source):
-        for given in range(9):
-            function = functions.called(match[1].lower(), match[2].lower(), given)
+        for count in range(9):
+            function = functions.called(match[1].lower(), match[2].lower(), count)
             if function is not None:
                 yield function
                 break
