@@ -20,15 +20,16 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, chain
 
-from pg_deploy.tasks.baseline_params import baseline_params
+from pg_deploy.configuration.conf import BaselineConf
 from pg_deploy.tasks.baseline_tasks import adopt, check, report
+from pg_deploy.tasks.forms import form
 
 with DAG(
     "baseline_migrations",
     schedule=None,
     catchup=False,
     max_active_runs=1,
-    params=baseline_params(),
+    params=form(BaselineConf),
     default_args={"retries": 0},
     doc_md=__doc__,
     tags=["database", "baseline"],

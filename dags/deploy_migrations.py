@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Label, TaskGroup, chain
 
+from pg_deploy.configuration.conf import DeployConf
 from pg_deploy.tasks.approval import ApproveMigrations
 from pg_deploy.tasks.backup_tasks import backup, rehearse
-from pg_deploy.tasks.deploy_params import deploy_params
 from pg_deploy.tasks.deploy_tasks import (
     apply,
     decide,
@@ -37,6 +37,7 @@ from pg_deploy.tasks.deploy_tasks import (
     undo_earlier,
     verify,
 )
+from pg_deploy.tasks.forms import form
 from pg_deploy.tasks.groups import group_of, group_stems
 from pg_deploy.tasks.retries import retried
 
@@ -74,4 +75,4 @@ with DAG(
     ends >> undo_earlier() >> report()
 
     # Last: a task takes a copy of what is there when it is made, and a hundred migrations would be a megabyte of copies.
-    dag.params = deploy_params()
+    dag.params = form(DeployConf)

@@ -21,8 +21,9 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Label, chain
 
+from pg_deploy.configuration.conf import MonitorConf
 from pg_deploy.tasks.assets import TARGET_CHANGED
-from pg_deploy.tasks.monitor_params import monitor_params
+from pg_deploy.tasks.forms import form
 from pg_deploy.tasks.monitor_tasks import (
     find_stale,
     measure,
@@ -39,7 +40,7 @@ with DAG(
     ),
     catchup=False,
     max_active_runs=1,
-    params=monitor_params(),
+    params=form(MonitorConf),
     # Each task looks before it writes, so a try that was killed, or began before Airflow was up, is simply made again.
     default_args={"retries": 2, "retry_delay": timedelta(seconds=15)},
     doc_md=__doc__,

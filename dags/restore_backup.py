@@ -17,14 +17,16 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from pg_deploy.tasks.restore_tasks import restore, restore_params
+from pg_deploy.configuration.conf import RestoreConf
+from pg_deploy.tasks.forms import form
+from pg_deploy.tasks.restore_tasks import restore
 
 with DAG(
     "restore_backup",
     schedule=None,
     catchup=False,
     max_active_runs=1,
-    params=restore_params(),
+    params=form(RestoreConf),
     default_args={"retries": 0},
     doc_md=__doc__,
     tags=["database", "backup"],

@@ -22,7 +22,8 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, chain
 
-from pg_deploy.tasks.rollback_params import rollback_params
+from pg_deploy.configuration.conf import RollbackConf
+from pg_deploy.tasks.forms import form
 from pg_deploy.tasks.rollback_tasks import ApproveRollback, preflight, report, undo
 
 with DAG(
@@ -30,7 +31,7 @@ with DAG(
     schedule=None,
     catchup=False,
     max_active_runs=1,
-    params=rollback_params(),
+    params=form(RollbackConf),
     default_args={"retries": 0},
     doc_md=__doc__,
     tags=["database", "rollback"],

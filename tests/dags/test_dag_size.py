@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pg_deploy.tasks.deploy_params import deploy_params
+from pg_deploy.configuration.conf import DeployConf
 from tests.building import write_migration
 from tests.dags.harness import PROJECT
 
@@ -23,6 +23,6 @@ def test_the_params_stand_once_and_not_with_every_task(tmp_path: Path, monkeypat
     dag = DagBag(str(PROJECT / "dags" / "deploy_migrations.py"), bundle_name="dags-folder").dags["deploy_migrations"]
     kept = DagSerialization.to_dict(dag)["dag"]
 
-    assert {name for name, _ in kept["params"]} == set(deploy_params())
+    assert {name for name, _ in kept["params"]} == set(DeployConf.model_fields)
     assert len(kept["tasks"]) > 20
     assert [task["__var"]["task_id"] for task in kept["tasks"] if task["__var"].get("params")] == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -26,6 +26,12 @@ def _switch(value: object) -> object:
     return {False: "none", True: "full"}[value] if isinstance(value, bool) else value
 
 
+def _with_switch(shown: dict[str, Any]) -> None:
+    """In the form a list of texts alone would refuse false and true."""
+    shown["enum"] = [*shown["enum"], True, False]
+    del shown["type"]
+
+
 def _rehearsal(value: object) -> object:
     if value == "on_target":
         raise ValueError(
@@ -43,34 +49,94 @@ def _empty(value: object) -> object:
 
 
 WHAT_TO_UNDO = ("version", "deployment", "down_to", "policies_from")
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=False)]
+Seconds = Annotated[
+    float, BeforeValidator(_seconds, json_schema_input_type=str | float), Field(ge=0, allow_inf_nan=False)
+]
 # PostgreSQL reads a lock_timeout of 0 as "wait for ever", so a budget of none at all would be the opposite of one.
-Budget = Annotated[float, BeforeValidator(_seconds), Field(ge=0.001, allow_inf_nan=False)]
+Budget = Annotated[
+    float, BeforeValidator(_seconds, json_schema_input_type=str | float), Field(ge=0.001, allow_inf_nan=False)
+]
+Name = Annotated[str, Field(min_length=1)]
+Given = Annotated[str | None, BeforeValidator(_empty, json_schema_input_type=str | None)]
 Model = TypeVar("Model", bound=BaseModel)
-Approval = Literal["none", "risky", "all"]
-Backup = Annotated[Literal["full", "schema", "external", "none"], BeforeValidator(_switch)]
-Rehearse = Annotated[Literal["full", "clone", "none"], BeforeValidator(_rehearsal)]
+Approval = Literal["risky", "all", "none"]
+
+_FOUR_EYES = Field(
+    default=False,
+    description="Whoever triggers the run may not approve it: an approval counts only from somebody else. "
+    "The connection's four_eyes holds whatever is said here.",
+)
+_LOCK_BUDGET = Field(
+    default="2 s",
+    validate_default=True,
+    description="The longest time that the application may wait behind a transaction of a migration.",
+)
+_STATEMENT_TIMEOUT = Field(
+    default="0 s",
+    validate_default=True,
+    description="The longest time that one statement in a transaction, or one check, may run; 0 s = no limit. "
+    "A CONCURRENTLY build has none: cancelled, it would leave an invalid index.",
+)
+_GIVE_UP_AFTER = Field(
+    default="10 min",
+    validate_default=True,
+    description="How long to try for a lock, and to wait for another run.",
+)
+_FOLDER = Field(
+    default=None,
+    description="The folder and its contents that this form shows; the run is refused if the tasks see others.",
+)
 
 
-class DeployConf(BaseModel):
+class Conf(BaseModel):
+    """The conf of a DAG, and its trigger form: fields in the form's order, with what the form says of them."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        field_title_generator=lambda name, _: name.replace("_", " ").capitalize(),
+    )
+
+
+class DeployConf(Conf):
     """The conf of deploy_migrations. Durations are texts with a unit, or numbers of seconds."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    target: str = "target_db"
-    migrations: list[str] = []
-    out_of_order: bool = False
-    dry_run: bool = False
-    backup: Backup = "full"
-    rehearse: Rehearse = "full"
-    approval: Approval = "risky"
-    four_eyes: bool = False
-    on_failure: Literal["rollback_failed", "rollback_all", "stop"] = "rollback_failed"
-    benchmark: bool = True
-    lock_budget: Budget = 2.0
-    statement_timeout: Seconds = 0.0
-    give_up_after: Seconds = 600.0
-    migrations_folder: str | None = None
+    target: Name = Field(default="target_db", description="The Airflow connection of the database to change.")
+    migrations: list[str] = Field(
+        default=[], description="Which pending migrations to deploy; none chosen = all of them, in order."
+    )
+    dry_run: bool = Field(default=False, description="Show the plan and change nothing, not even the ledger.")
+    approval: Approval = Field(
+        default="risky",
+        description="When a person is asked: for risk medium and up, always, or never. "
+        "The connection's approval_floor wins over this.",
+    )
+    four_eyes: bool = _FOUR_EYES
+    on_failure: Literal["rollback_failed", "rollback_all", "stop"] = Field(
+        default="rollback_failed",
+        description="Undo the migration that failed, everything that this run verified, or nothing.",
+    )
+    backup: Annotated[Literal["full", "schema", "external", "none"], BeforeValidator(_switch)] = Field(
+        default="full",
+        json_schema_extra=_with_switch,
+        description="full: a dump of the migrated schemas and what they depend on. external: the server can go back to any "
+        "moment by itself, and the moment is recorded. true = full, false = none.",
+    )
+    rehearse: Annotated[Literal["full", "clone", "none"], BeforeValidator(_rehearsal)] = Field(
+        default="full",
+        json_schema_extra=_with_switch,
+        description="full: the whole deployment first on a private copy restored from the backup. clone: on the connection "
+        "rehearsal_db. true = full, false = none.",
+    )
+    benchmark: bool = Field(default=True, description="Time the migrations' queries before and after.")
+    out_of_order: bool = Field(
+        default=False, description="Allow a pending migration that is older than the newest applied one."
+    )
+    lock_budget: Budget = _LOCK_BUDGET
+    statement_timeout: Seconds = _STATEMENT_TIMEOUT
+    give_up_after: Seconds = _GIVE_UP_AFTER
+    migrations_folder: str | None = _FOLDER
 
     @property
     def limits(self) -> Limits:
@@ -78,38 +144,61 @@ class DeployConf(BaseModel):
         return Limits(self.lock_budget, self.give_up_after, self.statement_timeout)
 
 
-class BaselineConf(BaseModel):
+class BaselineConf(Conf):
     """The conf of baseline_migrations: which database adopts which versions (or stems), and why."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    target: Name = Field(default="target_db", description="The Airflow connection of the database to change.")
+    migrations: list[str] = Field(
+        default=[], description="Which migrations are in the database already; none chosen = all of the folder."
+    )
+    up_to: str | None = Field(
+        default=None, description="The newest version that is in the database already; empty = no bound."
+    )
+    reason: Name = Field(
+        default="made by hand before pg_deploy was used",
+        description="How you know that they are in place; it is kept in the ledger with your name.",
+    )
+    run_checks: bool = Field(
+        default=True,
+        description="Run the migrations' own checks and keep what they say as evidence; it decides nothing.",
+    )
+    finished_by_hand: bool = Field(
+        default=False,
+        description="Adopt also a migration, named above, whose deployment broke off and which you finished by hand.",
+    )
+    dry_run: bool = Field(default=False, description="Say what would be adopted and change nothing.")
+    give_up_after: Seconds = _GIVE_UP_AFTER
+    migrations_folder: str | None = _FOLDER
 
-    target: str = "target_db"
-    migrations: list[str] = []
-    up_to: str | None = None
-    reason: Annotated[str, Field(min_length=1)] = "made by hand before pg_deploy was used"
-    finished_by_hand: bool = False
-    run_checks: bool = True
-    dry_run: bool = False
-    give_up_after: Seconds = 600.0
-    migrations_folder: str | None = None
 
-
-class RollbackConf(BaseModel):
+class RollbackConf(Conf):
     """The conf of rollback_migrations: exactly one of version, deployment, down_to and policies_from says what to undo."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    target: str = "target_db"
-    version: Annotated[str | None, BeforeValidator(_empty)] = None
-    deployment: Annotated[str | int | None, BeforeValidator(_empty)] = None
-    down_to: Annotated[str | None, BeforeValidator(_empty)] = None
-    policies_from: Annotated[str | None, BeforeValidator(_empty)] = None
-    approval: Literal["all", "none"] = "all"
-    four_eyes: bool = False
-    dry_run: bool = False
-    lock_budget: Budget = 2.0
-    statement_timeout: Seconds = 0.0
-    give_up_after: Seconds = 600.0
+    target: Name = Field(default="target_db", description="The Airflow connection of the database to change back.")
+    version: Given = Field(
+        default=None,
+        description="Undo this one migration: its 14 digits, or its name. Refused while a later one builds on it.",
+    )
+    deployment: Annotated[str | int | None, BeforeValidator(_empty, json_schema_input_type=str | int | None)] = Field(
+        default=None,
+        description='Undo all that one run deployed: its number in the ledger, its Airflow run id, or "last".',
+    )
+    down_to: Given = Field(
+        default=None,
+        description='Undo everything above this version, which is kept; "0" = all that the ledger can undo.',
+    )
+    policies_from: Given = Field(
+        default=None,
+        description="Restore only the policies that were in force before this version (or attempt) was deployed.",
+    )
+    approval: Literal["all", "none"] = Field(
+        default="all", description="Whether a person is asked. The connection's approval_floor wins over this."
+    )
+    four_eyes: bool = _FOUR_EYES
+    dry_run: bool = Field(default=False, description="Show what would be undone and lost; change nothing.")
+    lock_budget: Budget = _LOCK_BUDGET
+    statement_timeout: Seconds = _STATEMENT_TIMEOUT
+    give_up_after: Seconds = _GIVE_UP_AFTER
 
     @model_validator(mode="after")
     def _says_what(self) -> RollbackConf:
@@ -134,14 +223,20 @@ class RollbackConf(BaseModel):
         )
 
 
-class RestoreConf(BaseModel):
+class RestoreConf(Conf):
     """The conf of restore_backup: which backup, by name or "last", into which new database."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    target: str = "target_db"
-    backup: Annotated[str, Field(min_length=1)] = "last"
-    database: Annotated[str | None, BeforeValidator(_empty)] = None
+    target: Name = Field(
+        default="target_db", description="The Airflow connection of the database beside which a new one is made."
+    )
+    backup: Name = Field(
+        default="last",
+        description='The name or URI of a backup, as a report prints it; "last" = the newest of this target.',
+    )
+    database: Given = Field(
+        default=None,
+        description="The name of the new database; empty = the target's, with the time. One that exists is refused.",
+    )
 
 
 def read_restore_conf(values: Mapping[str, object]) -> RestoreConf:
@@ -149,14 +244,23 @@ def read_restore_conf(values: Mapping[str, object]) -> RestoreConf:
     return _read(RestoreConf, values)
 
 
-class MonitorConf(BaseModel):
+class MonitorConf(Conf):
     """The conf of monitor_database."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    target: str = "target_db"
-    refresh: Literal["none", "stale", "all"] = "none"
-    thresholds: dict[str, object] = {}
+    target: Name = Field(default="target_db", description="The Airflow connection of the database to measure.")
+    refresh: Literal["none", "stale", "all"] = Field(
+        default="none",
+        description="Which materialized views are refreshed after all was told: none (unless the setting views.refresh"
+        " says stale), those found stale, or all of them.",
+    )
+    thresholds: dict[str, object] = Field(
+        default={},
+        title="Limits of this run",
+        json_schema_extra={
+            "description_md": "What differs from thresholds.yaml, in its shape: "
+            '`{"measures": {"idle_in_transaction": {"above": 5}}}`. For trying a limit; lasting ones belong in the file.'
+        },
+    )
 
 
 def read_monitor_conf(values: Mapping[str, object]) -> MonitorConf:

@@ -1,8 +1,8 @@
-"""The form and the task of restore_backup."""
+"""The task of restore_backup."""
 
 from __future__ import annotations
 
-from airflow.sdk import Param, get_current_context, task
+from airflow.sdk import get_current_context, task
 
 from pg_deploy.backup.restore_beside import choose_backup, new_database_name, restore_beside
 from pg_deploy.configuration.backup import backup_settings
@@ -10,32 +10,6 @@ from pg_deploy.configuration.conf import read_restore_conf
 from pg_deploy.tasks.object_store import open_store
 from pg_deploy.tasks.run import chosen, log, told_plainly
 from pg_deploy.tasks.target import read_target
-
-
-def restore_params() -> dict[str, Param]:
-    """The Params of restore_backup. Never raises."""
-    return {
-        "target": Param(
-            "target_db",
-            type="string",
-            minLength=1,
-            title="Target",
-            description="The Airflow connection of the database beside which a new one is made.",
-        ),
-        "backup": Param(
-            "last",
-            type="string",
-            minLength=1,
-            title="Backup",
-            description='The name or URI of a backup, as a report prints it; "last" = the newest of this target.',
-        ),
-        "database": Param(
-            None,
-            type=["null", "string"],
-            title="Database",
-            description="The name of the new database; empty = the target's, with the time. One that exists is refused.",
-        ),
-    }
 
 
 @task
