@@ -8,7 +8,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import psycopg
 import pytest
@@ -133,7 +133,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("acceptance") or item.get_closest_marker("faults"):
             item.add_marker(pytest.mark.timeout(3600))
     if config.getoption("quick"):
-        needing = {item for item in items if item.get_closest_marker("server") or _SERVERS & set(item.fixturenames)}
+        needing = {
+            item
+            for item in items
+            if item.get_closest_marker("server") or _SERVERS & set(getattr(item, "fixturenames", ()))
+        }
         items[:] = [item for item in items if item not in needing]
         config.hook.pytest_deselected(items=list(needing))
 
@@ -146,5 +150,6 @@ def _no_server_in_quick_tests(request: pytest.FixtureRequest) -> None:
         pytest.fail("it asks a server: use a fixture of tests.conftest._SERVERS, or mark it with pytest.mark.server")
 
     if request.config.getoption("quick"):
-        for owner in (psycopg, psycopg.Connection, psycopg.AsyncConnection):
+        owners: tuple[Any, ...] = (psycopg, psycopg.Connection, psycopg.AsyncConnection)
+        for owner in owners:
             owner.connect = refuse

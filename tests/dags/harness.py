@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 PROJECT = Path(__file__).resolve().parents[2]
 CONNECTION = "AIRFLOW_CONN_TARGET_DB"
@@ -158,10 +158,10 @@ def _short_pauses(meanwhile: Callable[[], None]) -> Iterator[None]:
     """Shorten the pauses of `dag.test()`, and only those; `meanwhile` is called in each, as the world outside the run."""
     sleep = time.sleep
 
-    def pause(seconds: float) -> None:
+    def pause(seconds: float | SupportsIndex) -> None:
         if sys._getframe(1).f_globals.get("__name__") == _PAUSING:
             meanwhile()
-            seconds = min(seconds, _AIRFLOW_PAUSE_S)
+            seconds = min(float(seconds), _AIRFLOW_PAUSE_S)
         sleep(seconds)
 
     time.sleep = pause
@@ -198,4 +198,5 @@ def _answer_all(answer: str | Callable[[Any, Any], None] | None, by: str) -> Non
             detail.responded_at = utcnow()
             detail.responded_by = {"id": "1", "name": by}
             session.flush()
-            handle_event_submit(TriggerEvent(detail.as_resume_event_payload()), task_instance=instance, session=session)
+            event = TriggerEvent(detail.as_resume_event_payload())  # type: ignore[no-untyped-call]
+            handle_event_submit(event, task_instance=instance, session=session)

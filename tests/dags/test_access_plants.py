@@ -6,7 +6,7 @@ The migration's own checks and benchmarks are left out: what is found here, the 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,7 +91,7 @@ def demo(demo_cluster: cluster.Cluster, tmp_path: Path, monkeypatch: pytest.Monk
     cluster.drop(demo_cluster, name)
 
 
-def _deploy(demo: Demo, folder: Path, planted: str, undo: str, conf: dict[str, object], **how: object) -> Result:
+def _deploy(demo: Demo, folder: Path, planted: str, undo: str, conf: Mapping[str, object], **how: object) -> Result:
     write_migration(folder, STEM, f"{MIGRATION}\n{planted};\n", rollback=f"{undo};\n{ROLLBACK}" if undo else ROLLBACK)
     return run_dag("deploy_migrations", demo.url, folder, conf, **how)  # type: ignore[arg-type]
 

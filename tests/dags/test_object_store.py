@@ -23,7 +23,7 @@ LOG = logging.getLogger("tests")
 def bucket() -> Iterator[str]:
     """A bucket in memory."""
     from airflow.sdk.io import attach
-    from fsspec.implementations.memory import MemoryFileSystem
+    from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
     files = MemoryFileSystem()
     attach(protocol="memory", fs=files)

@@ -102,7 +102,7 @@ CHANGES = {
 }
 
 
-@pytest.fixture(params=CHANGES.values(), ids=CHANGES)
+@pytest.fixture(params=list(CHANGES.values()), ids=list(CHANGES))
 def change(request: pytest.FixtureRequest) -> Change:
     """One of the changes."""
     return request.param  # type: ignore[no-any-return]

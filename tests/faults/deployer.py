@@ -75,7 +75,7 @@ def deploy(order: Order) -> int:
         if owned is None:
             return NOT_DEPLOYED
         pinned = _again(order, lambda: _pinned(target, owned))
-        for migration in load_all([file for file in scan_folder(folder).files if file.version in pinned]):
+        for migration in load_all(tuple(file for file in scan_folder(folder).files if file.version in pinned)):
             _one(order, target, conf, owned, migration)
         return _again(order, lambda: _report(target, owned))
     except (ConnectionLostError, ConnectionFailedError) as error:

@@ -57,7 +57,7 @@ def _rows(connection: psycopg.Connection) -> dict[str, str]:
         order by 1, 2""",
         [["information_schema", *OURS_TOO]],
     ).fetchall()
-    text = sql.SQL("t::text")
+    text: sql.Composable = sql.SQL("t::text")
     for pattern in _OF_THE_MOMENT:
         text = sql.SQL("regexp_replace({}, {}, '?', 'g')").format(text, sql.Literal(pattern))
     query = sql.SQL("select count(*) || ' ' || coalesce(sum(hashtextextended({}, 0)::numeric), 0) from {} t")

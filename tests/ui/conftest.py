@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
 
 from demo import cluster
 from demo.server import next_free_port
@@ -222,7 +222,12 @@ def visit(site: Site, chromium: Browser) -> Iterator[Callable[..., Visit]]:
         context.on("request", lambda request: one.requests.append(request.url))
         page.on("pageerror", lambda error: one.problems.append(str(error)))
         page.on("console", lambda said: one.problems.append(said.text) if said.type == "error" else None)
-        page.on("dialog", lambda dialog: (one.problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+
+        def dismiss(dialog: Dialog) -> None:
+            one.problems.append(f"dialog: {dialog.message}")
+            dialog.dismiss()
+
+        page.on("dialog", dismiss)
         opened.append(one)
         return one
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import httpx
 import pytest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics import parser
 
 from pg_deploy.postgres.session import Target
 from pg_deploy.ui import numbers
@@ -48,12 +51,13 @@ def test_the_numbers_are_read_by_the_official_parser(
     from tests.core.monitor.cases import SUNDAY, launcher_stopped, prepare
 
     monkeypatch.setattr(numbers, "read_target", lambda name: Target(name, demo_url))
-    never = {each.name for each in text_string_to_metric_families(numbers.exposed("target_db").decode())}
+    parsed: Callable[[str], Iterator[Metric]] = parser.text_string_to_metric_families
+    never = {each.name for each in parsed(numbers.exposed("target_db").decode())}
     with launcher_stopped(demo_admin_url):
         prepare(demo_admin_url, "missed-run-unseen")
         Monitor(Database(demo_url), read_thresholds()).run(SUNDAY)
 
-    families = {each.name: each for each in text_string_to_metric_families(numbers.exposed("target_db").decode())}
+    families = {each.name: each for each in parsed(numbers.exposed("target_db").decode())}
 
     assert never == {"pg_deploy_monitored"}
     stale = {each.labels["view"]: each.value for each in families["pg_deploy_view_stale"].samples}

@@ -77,6 +77,7 @@ def do_plain_run(dag_id: str, run_id: str, conf: dict[str, Any], state: str) -> 
     from airflow._shared.timezones.timezone import utcnow
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
+    from airflow.utils.state import DagRunState
     from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
     with create_session() as session:
@@ -85,7 +86,7 @@ def do_plain_run(dag_id: str, run_id: str, conf: dict[str, Any], state: str) -> 
                 dag_id=dag_id,
                 run_id=run_id,
                 run_type=DagRunType.MANUAL,
-                state=state,
+                state=DagRunState(state),
                 conf=conf,
                 logical_date=None,
                 run_after=utcnow(),

@@ -78,7 +78,7 @@ def _fill(connection: psycopg.Connection[Any], oid: int, table: sql.Identifier) 
 def _value(column: tuple[Any, ...], number: int) -> sql.Composable:
     _, category, type_name, _, _, label, referred = column
     if referred:
-        return sql.SQL("(" + referred.replace("{n}", str(number - 1)) + ")")  # type: ignore[arg-type]
+        return sql.SQL("(" + referred.replace("{n}", str(number - 1)) + ")")
     texts = {
         "N": str(number),
         "S": str(number),
@@ -104,7 +104,7 @@ def _value(column: tuple[Any, ...], number: int) -> sql.Composable:
     return sql.SQL("null") if found is None else sql.Literal(found)
 
 
-def _try(connection: psycopg.Connection[Any], statement: sql.Composable) -> bool:
+def _try(connection: psycopg.Connection[Any], statement: sql.SQL | sql.Composed) -> bool:
     try:
         with connection.transaction():
             connection.execute(statement)

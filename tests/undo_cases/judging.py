@@ -92,12 +92,12 @@ def _contents(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, str]]:
             ).format(sql.SQL("only {}").format(on) if kind == "r" else on)
         row = connection.execute(query).fetchone()
         yield f"{'sequence' if kind == 'S' else 'rows of'} {namespace}.{name}", str(row[0]) if row else ""
-    for query in (
+    for each in (
         "select 'role ' || rolname, to_jsonb(r) - 'oid' from pg_catalog.pg_roles r",
         "select 'member ' || member::regrole || ' of ' || roleid::regrole, admin_option from pg_catalog.pg_auth_members",
         "select 'setting of ' || setrole::regrole, setconfig from pg_catalog.pg_db_role_setting",
     ):
-        yield from ((str(name), str(value)) for name, value in connection.execute(query).fetchall())
+        yield from ((str(name), str(value)) for name, value in connection.execute(each).fetchall())
 
 
 def _short(text: str | None) -> str:

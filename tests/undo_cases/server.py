@@ -125,7 +125,7 @@ def _end_subscriptions(url: str) -> None:
             "select subname from pg_subscription s join pg_database d on d.oid = subdbid where datname = current_database()"
         ).fetchall():
             for statement in ("alter subscription {} disable", "alter subscription {} set (slot_name = none)"):
-                connection.execute(sql.SQL(statement).format(sql.Identifier(name)))  # type: ignore[arg-type]
+                connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
             connection.execute(sql.SQL("drop subscription {}").format(sql.Identifier(name)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from pg_deploy.access.facts.differences import access_changes
@@ -10,7 +11,7 @@ from pg_deploy.access.facts.rights import Membership, membership_kinds, membersh
 from pg_deploy.catalog.reader import Fact, Facts
 
 
-def facts(*found: tuple[str, str, dict[str, object]]) -> Facts:
+def facts(*found: tuple[str, str, Mapping[str, object]]) -> Facts:
     """Facts of the cluster, from kind, identity and properties."""
     return Facts(
         frozenset(Fact(kind, identity, json.dumps(properties), "cluster") for kind, identity, properties in found),
@@ -19,7 +20,7 @@ def facts(*found: tuple[str, str, dict[str, object]]) -> Facts:
     )
 
 
-READER = ("role", "reader", {})
+READER: tuple[str, str, dict[str, object]] = ("role", "reader", {})
 ANN = ("role", "ann", {"inherit": True})
 
 

@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 
 from demo import cluster
+from pg_deploy.access.engines import measure as measuring
 from pg_deploy.access.engines.compared_sides import Side
 from pg_deploy.access.engines.engine_by_impersonation import Answer
 from pg_deploy.access.engines.measure import Measured
@@ -88,7 +89,7 @@ def test_a_harmless_rewrite_is_the_same(two: Two) -> None:
 
 def _tampering(monkeypatch: pytest.MonkeyPatch, engines: tuple[str, ...], sides: tuple[str, ...]) -> None:
     """As if an engine were wrong about the first user's documents: one more is counted."""
-    real_measure = proving.measure
+    real_measure = measuring.measure
 
     def measure(*arguments: Any) -> Measured:
         found = real_measure(*arguments)
@@ -99,7 +100,7 @@ def _tampering(monkeypatch: pytest.MonkeyPatch, engines: tuple[str, ...], sides:
             for cell, of in answers.items():
                 if (cell.table, cell.phase, cell.role) == ("public.docs", "select", "authenticated"):
                     of[1] = Answer(of[1].allowed + 1, 7, 7)
-            found = replace(found, **{engine: answers})
+            found = replace(found, **{engine: answers})  # type: ignore[arg-type]
         return found
 
     monkeypatch.setattr(proving, "measure", measure)
@@ -417,7 +418,12 @@ def test_where_its_table_is_not_settled_it_is_called(two: Two, monkeypatch: pyte
     """Engines that disagree about a table say nothing of a function either."""
     _carried(two, f"{READS} {COUNT}")
     asked: list[str] = []
-    monkeypatch.setattr(proving, "call_differences", lambda *a, **_: (asked.extend(a[3]), ([], [], 0))[1])
+
+    def nothing(*given: Any, **_: object) -> tuple[list[str], list[str], int]:
+        asked.extend(given[3])
+        return [], [], 0
+
+    monkeypatch.setattr(proving, "call_differences", nothing)
     two.prove(cross_check_s=0.0)
     assert asked == []
     _tampering(monkeypatch, ("real",), ("old", "new"))

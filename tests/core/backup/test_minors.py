@@ -57,7 +57,7 @@ def test_preflight_has_doubts_about_programs_of_an_older_minor(
 
 def test_a_backup_that_older_programs_took_is_not_called_valid_until_it_was_restored() -> None:
     """Else a file that restores nowhere stands in the report as a backup."""
-    detail = {"name": "b", "kind": "full", "doubt": "the programs are older than the server's"}
+    detail: dict[str, object] = {"name": "b", "kind": "full", "doubt": "the programs are older than the server's"}
     verdict, why = judge_backup([_row(BACKUP, "taken", detail)])
     assert verdict == "not proven"
     assert "older than the server's" in why

@@ -11,7 +11,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.backup import dump as dumping
 from pg_deploy.backup.closure import find_closure
 from pg_deploy.backup.errors import BackupDamagedError, BackupFailedError, NoBackupError, RestoreFailedError
 from pg_deploy.backup.manifest import check_files, read_facts_file
@@ -82,7 +81,7 @@ def test_the_password_is_on_no_command_line_and_in_no_file(place: Place, monkeyp
         commands.append(list(command))
         return popen(command, **how)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(dumping.subprocess, "Popen", spying)
+    monkeypatch.setattr(subprocess, "Popen", spying)
     place.take()
 
     assert any("pg_dump" in word for command in commands for word in command)

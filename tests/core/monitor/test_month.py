@@ -119,7 +119,7 @@ class Stage:
         self._coming: list[Run] = list(reversed(events(jobs)))
         self._open: list[Run] = []
         self._faults = sorted((job for job in jobs if job.since), key=lambda job: str(job.since), reverse=True)
-        self._ids = dict(admin.execute("select jobname, jobid from cron.job").fetchall())
+        self._ids: dict[str, int] = dict(admin.execute("select jobname, jobid from cron.job").fetchall())
         self._refreshed = datetime.min.replace(tzinfo=timezone.utc)
 
     def until(self, now: datetime) -> None:

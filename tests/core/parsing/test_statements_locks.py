@@ -237,7 +237,18 @@ def server() -> Iterator[str]:
         cwd=home,
         stdout=subprocess.DEVNULL,
     )
-    start = [*run, binaries / "pg_ctl", "-D", data, "-o", settings, "-l", home / "log", "-w", "start"]
+    start: list[str | pathlib.Path] = [
+        *run,
+        binaries / "pg_ctl",
+        "-D",
+        data,
+        "-o",
+        settings,
+        "-l",
+        home / "log",
+        "-w",
+        "start",
+    ]
     subprocess.run(start, check=True, cwd=home, stdout=subprocess.DEVNULL)
     url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
     try:

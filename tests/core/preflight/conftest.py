@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -86,12 +87,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def as_postgres(command: list[str], **options: object) -> subprocess.Popen[bytes]:
+def as_postgres(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
     """Start `command` as user postgres when we are root: neither PostgreSQL nor pgbouncer runs as root."""
     if os.geteuid() == 0:
         user = pwd.getpwnam("postgres")
         options |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    return subprocess.Popen(command, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)  # type: ignore[call-overload]
+    return subprocess.Popen(command, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 30.0) -> None:

@@ -86,7 +86,7 @@ def test_the_estimate_is_within_a_factor_of_two(deployer: psycopg.Connection, st
             "select sum(pg_relation_size(t.relid)) from pg_partition_tree('sizes.i') t where t.isleaf"
         ).fetchone()
         plain = deployer.execute("select pg_relation_size('sizes.i')").fetchone()
-    real = int((row and row[0]) or (plain and plain[0]))
+    real = int((row or [0])[0] or (plain or [0])[0])
     print(f"{estimate.bytes / real:5.2f} {real / 1e6:7.2f} MB {statement}")
     assert real / 2 <= estimate.bytes <= real * 2, f"{estimate.bytes} for {real}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -31,13 +32,13 @@ def database(empty_database: str) -> Database:
     return found
 
 
-def _deploy(database: Database, folder: Path, *, plain: bool = False, **migrations: str) -> None:
+def _deploy(database: Database, folder: Path, migrations: Mapping[str, str], *, plain: bool = False) -> None:
     folder.mkdir(exist_ok=True)
     for version, sql in migrations.items():
         if plain:
-            (folder / f"{version[1:]}_change.sql").write_text(sql)
+            (folder / f"{version}_change.sql").write_text(sql)
         else:
-            write_migration(folder, f"{version[1:]}_change", sql)
+            write_migration(folder, f"{version}_change", sql)
     with working_on(database.url, folder, ends="deployed") as work:
         for migration in work.migrations:
             resume(work.job, migration)
@@ -51,9 +52,9 @@ def test_a_whole_set_needs_no_way_back_for_what_goes_with_what_it_made(database:
     _deploy(
         database,
         tmp_path / "m",
-        **{
-            f"v{FIRST}": "create type public.plan as enum ('free'); create table public.plans (id int, label text, p public.plan);",
-            f"v{SECOND}": "alter table public.plans drop column label; alter type public.plan add value 'paid';",
+        {
+            FIRST: "create type public.plan as enum ('free'); create table public.plans (id int, label text, p public.plan);",
+            SECOND: "alter table public.plans drop column label; alter type public.plan add value 'paid';",
         },
     )
     (tmp_path / "empty").mkdir()
@@ -72,10 +73,10 @@ def test_what_has_no_way_back_is_known_before_anything_is_undone(database: Datab
     _deploy(
         database,
         tmp_path / "m",
-        **{
-            f"v{FIRST}": "create table public.one (id int);",
-            f"v{SECOND}": "alter table public.old drop column email;",
-            f"v{THIRD}": "create table public.three (id int);",
+        {
+            FIRST: "create table public.one (id int);",
+            SECOND: "alter table public.old drop column email;",
+            THIRD: "create table public.three (id int);",
         },
     )
     (tmp_path / "empty").mkdir()
@@ -108,12 +109,12 @@ def test_what_no_statement_names_comes_back_with_what_was_dropped(database: Data
         database,
         tmp_path / "m",
         plain=True,
-        **{
-            f"v{FIRST}": "create schema crm; comment on schema crm is 'crm'; create table crm.leads (id serial); "
+        migrations={
+            FIRST: "create schema crm; comment on schema crm is 'crm'; create table crm.leads (id serial); "
             "alter table public.notes alter id drop identity; alter type public.mood rename value 'bad' to 'worse';",
-            f"v{SECOND}": "drop index public.notes_body; drop view public.ids; create view public.ids as select 1 as id; "
+            SECOND: "drop index public.notes_body; drop view public.ids; create view public.ids as select 1 as id; "
             "drop function public.low(text); create function public.low(text) returns text language sql as 'select $1';",
-            f"v{THIRD}": "alter schema crm rename to sales; alter table sales.leads add column note text;",
+            THIRD: "alter schema crm rename to sales; alter table sales.leads add column note text;",
         },
     )
     (tmp_path / "empty").mkdir()

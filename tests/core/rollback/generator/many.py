@@ -57,7 +57,7 @@ def many(count: int, beside: int = 0) -> tuple[Facts, Facts]:
             side.add("index", f"shop.beside_{number}_a", oid + 1, definition=f"CREATE INDEX beside_{number}_a {on}")
             side.need("index", oid + 1, oid, 1, "a")
             side.add("comment", f"table shop.beside_{number}", 0, text="stays")
-            side.add("grant", f"table shop.beside_{number} to reader", 0, **{"by deployer": "SELECT"})
+            side.add("grant", f"table shop.beside_{number} to reader", 0, 0, **{"by deployer": "SELECT"})
     for number in range(count):
         oid = 100_000 + 20 * number
         before.table(f"t_{number}", oid, ("a", "b"))
@@ -73,12 +73,14 @@ def many(count: int, beside: int = 0) -> tuple[Facts, Facts]:
                 side.add("column", f"shop.v_{number}.{column}", oid + 3, position, position=position, type="integer")
             side.need("view", oid + 3, oid, 1)
             roles = {"command": "select", "roles": ["public"], "using": f"(a > {changed})"}
-            side.add("policy", f"shop.{table}.own", oid + 4, **roles)
+            side.add("policy", f"shop.{table}.own", oid + 4, 0, **roles)
             side.need("policy", oid + 4, oid, 1)
             source = f"CREATE OR REPLACE FUNCTION shop.f_{number}()\n RETURNS integer\n LANGUAGE sql\nAS $$ select {changed} $$\n"
             side.add("function", f"shop.f_{number}()", oid + 5, owner="deployer", definition=source)
             side.add("comment", f"table shop.{table}", 0, text=str(changed))
-            side.add("grant", f"table shop.{table} to reader", 0, **{"by deployer": "SELECT" if changed else "INSERT"})
+            side.add(
+                "grant", f"table shop.{table} to reader", 0, 0, **{"by deployer": "SELECT" if changed else "INSERT"}
+            )
         before.add(
             "index",
             f"shop.i_{number}",
