@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,23 +115,6 @@ def findings(
         if rows:
             found[file.stem] = rows
     return found
-
-
-def time_ms(connection: Connection, file: Path, runs: int = 5) -> float:
-    """The median time of a benchmark's last statement, in milliseconds."""
-    *preparation, timed = statements(file.read_text())
-    taken = []
-    for _ in range(runs):
-        connection.execute("begin")
-        try:
-            for statement in preparation:
-                connection.execute(statement)
-            start = time.monotonic()
-            connection.execute(timed)
-            taken.append((time.monotonic() - start) * 1000)
-        finally:
-            connection.execute("rollback")
-    return statistics.median(taken)
 
 
 def state(url: str, bindir: Path) -> str:

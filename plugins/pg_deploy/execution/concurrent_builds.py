@@ -7,7 +7,6 @@ killed goes on in the server. So nothing here trusts an exit code or is retried 
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -22,6 +21,7 @@ from pg_deploy.execution.errors import (
 from pg_deploy.execution.index_definition import duplicate_keys, present_definition, wanted_definition
 from pg_deploy.execution.statement_watch import build_progress
 from pg_deploy.parsing.statements import Statement
+from pg_deploy.postgres.polling import looks
 from pg_deploy.postgres.quoting import in_full
 from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.postgres.sql_files import engine_sql
@@ -170,16 +170,15 @@ def _reconcile_create(look: Look, statement: Statement) -> bool:
     wanted = _wanted(look, statement)
     if wanted is None:
         raise UncertainStatementError(statement.summary, statement.line)
-    started, said = time.monotonic(), -60.0
-    while (state := index_state(look.catalog, wanted.index)) is not None and state.builder is not None:
-        waited = time.monotonic() - started
+    for waited, is_due in looks(0.5, say_every_s=_SAY_EVERY_S):
+        state = index_state(look.catalog, wanted.index)
+        if state is None or state.builder is None:
+            break
         if waited > look.patience_s:
             raise OldBackendError([state.builder])
-        if waited - said >= _SAY_EVERY_S:
-            said = waited
+        if is_due:
             progress = build_progress(look.catalog, state.builder) or "starting"
             look.log.info("    pid %d is still building %s: %s", state.builder, state.qualified, progress)
-        time.sleep(0.5)
     if state is None:
         return False
     if state.valid:

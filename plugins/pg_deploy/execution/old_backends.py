@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pg_deploy.execution.errors import OldBackendError
 from pg_deploy.execution.statement_watch import build_progress
+from pg_deploy.postgres.polling import looks
 from pg_deploy.postgres.session import Backend, Connection
 
 # An idle session that is being torn down, or a transaction that is being aborted, is gone within moments.
@@ -38,13 +38,12 @@ def settle(connection: Connection, attempt_id: int, *, log: logging.Logger, pati
     has just committed, which the ledger then shows. A backend is known by pid and start. Raises OldBackendError when one
     does not end.
     """
-    started = time.monotonic()
-    said = -60.0
     terminated_at: float | None = None
-    while found := [_Working(Backend(row[0], row[1]), *row[2:]) for row in connection.execute(_WORKING, [attempt_id])]:
-        waited = time.monotonic() - started
-        if waited - said >= 5:
-            said = waited
+    for waited, is_due in looks(0.2, say_every_s=5):
+        found = [_Working(Backend(row[0], row[1]), *row[2:]) for row in connection.execute(_WORKING, [attempt_id])]
+        if not found:
+            return
+        if is_due:
             for each in found:
                 progress = build_progress(connection, each.backend.pid)
                 log.info(
@@ -55,10 +54,9 @@ def settle(connection: Connection, attempt_id: int, *, log: logging.Logger, pati
                 )
         if terminated_at is None and not (waited < patience_s and any(each.alone and each.active for each in found)):
             terminate(connection, [each.backend for each in found], log)
-            terminated_at = time.monotonic()
-        if terminated_at is not None and time.monotonic() - terminated_at > _ENDS_WITHIN_S:
+            terminated_at = waited
+        if terminated_at is not None and waited - terminated_at > _ENDS_WITHIN_S:
             raise OldBackendError(tuple(each.backend.pid for each in found))
-        time.sleep(0.2)
 
 
 def terminate(connection: Connection, backends: Sequence[Backend], log: logging.Logger) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pg_deploy.configuration.limits import StopRules
 from pg_deploy.execution.errors import StopRuleError
+from pg_deploy.postgres.polling import looks
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
 
@@ -30,25 +31,22 @@ def wait_until_calm(connection: Connection, rules: StopRules, *, give_up_after: 
     """Return when no rule is broken; says which one it waits for. Reads only. Raises StopRuleError after `give_up_after` s."""
     if rules.is_off:
         return
-    started = time.monotonic()
     said = ""
     previous: _Load | None = None
     if rules.max_wal_mb_per_s is not None:
         previous = _read(connection)
         time.sleep(1)
-    while True:
+    for waited, _ in looks(_PAUSE_S):
         load = _read(connection)
         broken = _broken(rules, load, previous)
         if broken is None:
             return
-        waited = time.monotonic() - started
         if waited >= give_up_after:
             raise StopRuleError(broken, waited)
         if broken != said:
             log.info("paused before the next segment: %s", broken)
             said = broken
         previous = load
-        time.sleep(_PAUSE_S)
 
 
 def _broken(rules: StopRules, load: _Load, previous: _Load | None) -> str | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 
 from pg_deploy.execution.errors import StandbyGoneError
+from pg_deploy.postgres.polling import looks
 from pg_deploy.postgres.session import OUR_NAMES, Connection
 from pg_deploy.postgres.sql_files import engine_sql
 
@@ -15,18 +15,16 @@ _PAUSE_S = 1.0
 
 def wait_for_standby(connection: Connection, *, give_up_after: float, log: logging.Logger) -> None:
     """Return once a commit of this session waits for nobody who is away. Reads only. Raises StandbyGoneError."""
-    started = time.monotonic()
-    said = False
-    while (row := _away(connection)) is not None:
-        waited = time.monotonic() - started
+    for waited, is_first in looks(_PAUSE_S):
+        row = _away(connection)
+        if row is None:
+            return
         if waited + _PAUSE_S >= give_up_after:
             raise StandbyGoneError(str(row[0]), waited)
-        if not said:
+        if is_first:
             log.info(
                 "paused before a strong lock: no synchronous standby of (%s) is connected, a commit would hang", row[0]
             )
-            said = True
-        time.sleep(_PAUSE_S)
 
 
 def _away(connection: Connection) -> tuple[object, ...] | None:

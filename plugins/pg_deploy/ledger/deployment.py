@@ -85,7 +85,7 @@ def claim(
         if holder is not None:
             if _is_same_run(holder, wanted):
                 return _reclaim(connection, holder.id, wanted, good_for)
-            if not ((_expired(connection, holder.id) or is_over(holder)) and lock_is_free(connection)):
+            if not ((_expired(connection, holder.id) or is_over(holder)) and lock_holder(connection) is None):
                 raise TargetBusyError(holder.airflow_run, holder.host, holder.phase, holder.good_until)
             connection.execute(
                 "update deploy_ledger.deployment set state = 'abandoned', ended_at = clock_timestamp() where id = %s",
@@ -227,17 +227,17 @@ def close(connection: Connection, deployment_id: int, fence: int, state: str) ->
     return bool(done)
 
 
-def lock_is_free(connection: Connection) -> bool:
-    """Whether no session holds the deploy lock: nobody works, whatever the ledger says. Reads only."""
+def lock_holder(connection: Connection) -> str | None:
+    """Who holds the deploy lock; None where nobody does: then nobody works, whatever the ledger says. Reads only."""
     row = connection.execute(
-        f"""select not exists (
-            select from pg_catalog.pg_locks l
-            where l.locktype = 'advisory' and l.granted and l.objsubid = 1
-                and (l.classid::bigint << 32 | l.objid::bigint) = {LOCK_KEY}
-                and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
-        )"""
+        f"""select l.pid, a.application_name, a.client_addr::text
+        from pg_catalog.pg_locks l
+        left join pg_catalog.pg_stat_activity a using (pid)
+        where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+            and (l.classid::bigint << 32 | l.objid::bigint) = {LOCK_KEY}
+            and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())"""
     ).fetchone()
-    return bool(row and row[0])
+    return f"pid {row[0]} ({row[1] or 'unknown'}, from {row[2] or 'a local socket'})" if row else None
 
 
 def _one(connection: Connection, where: str, arguments: tuple[object, ...]) -> Deployment | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import select
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from pg_deploy.catalog.objects import Which
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.ledger import deployment as deployments
 from pg_deploy.ledger.errors import LockNotFreeError, TwoServersError
+from pg_deploy.postgres.polling import looks
 from pg_deploy.postgres.server_identity import Server, server_of, writable_session
 from pg_deploy.postgres.session import Connection, Target, lent
 
@@ -178,34 +178,15 @@ def working(
 
 
 def _take_lock(connection: Connection, *, give_up_after: float, log: logging.Logger) -> None:
-    started = time.monotonic()
-    said = -60.0
-    while True:
+    for waited, is_due in looks(0.5, say_every_s=10):
         row = connection.execute(f"select pg_catalog.pg_try_advisory_lock({deployments.LOCK_KEY})").fetchone()
         if row and row[0]:
             return
-        waited = time.monotonic() - started
-        holder = _lock_holder(connection)
+        holder = deployments.lock_holder(connection) or "nobody any more"
         if waited >= give_up_after:
             raise LockNotFreeError(holder, waited)
-        if waited - said >= 10:
+        if is_due:
             log.info("waiting for the deploy lock, held by %s, for %.0f s so far", holder, waited)
-            said = waited
-        time.sleep(0.5)
-
-
-def _lock_holder(connection: Connection) -> str:
-    row = connection.execute(
-        f"""select l.pid, a.application_name, a.client_addr::text
-        from pg_catalog.pg_locks l
-        left join pg_catalog.pg_stat_activity a using (pid)
-        where l.locktype = 'advisory' and l.granted and l.objsubid = 1
-            and (l.classid::bigint << 32 | l.objid::bigint) = {deployments.LOCK_KEY}
-            and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())"""
-    ).fetchone()
-    if row is None:
-        return "nobody any more"
-    return f"pid {row[0]} ({row[1] or 'unknown'}, from {row[2] or 'a local socket'})"
 
 
 def _keep_alive(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.errors import TargetBusyError
 from pg_deploy.ledger.guard import Ownership
 from pg_deploy.migrations import history
+from pg_deploy.postgres.polling import looks
 from pg_deploy.postgres.session import Connection, Target
 
 _Taken = TypeVar("_Taken")
@@ -114,21 +114,18 @@ def take_back(
 
 
 def _once_free(take: Callable[[], _Taken], *, give_up_after: float, log: logging.Logger) -> _Taken:
-    started = time.monotonic()
-    said = -60.0
+    tries = looks(1, say_every_s=10)
     while True:
+        waited, is_due = next(tries)
         try:
             return take()
         except TargetBusyError as busy:
-            waited = time.monotonic() - started
             if waited >= give_up_after:
                 raise
-            if waited - said >= 10:
+            if is_due:
                 log.info(
                     "run %s holds the target, in phase %s: waiting, for %.0f s so far",
                     busy.airflow_run,
                     busy.phase,
                     waited,
                 )
-                said = waited
-            time.sleep(1)

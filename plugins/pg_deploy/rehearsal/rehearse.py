@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -195,7 +195,7 @@ class _CopyWork:
         # Only in a cluster of its own is nobody else at work.
         self._quiet = Quiet() if stage.twin is not None else None
         self._before = Before(stage.twin, stage.admin, stage.grants) if stage.twin and stage.admin else None
-        self._guarded: AbstractContextManager[Guard] | None = None
+        self._sessions = ExitStack()
         self._guard: Guard | None = None
 
     def before(self, migration: Migration) -> Target | None:
@@ -212,10 +212,9 @@ class _CopyWork:
         """The engine's job on the copy. Its sessions last until a side is made anew."""
         if self._guard is None:
             owned = Ownership(self._held.id, self._held.fence, _GOOD_FOR_S)
-            self._guarded = working(
-                self.stage.target, owned, "rehearsal", give_up_after=60, log=_QUIET, quiet=self._quiet
+            self._guard = self._sessions.enter_context(
+                working(self.stage.target, owned, "rehearsal", give_up_after=60, log=_QUIET, quiet=self._quiet)
             )
-            self._guard = self._guarded.__enter__()
         job, stage = self._job_on_target, self.stage
         return Job(
             stage.target,
@@ -242,9 +241,8 @@ class _CopyWork:
 
     def leave(self) -> None:
         """End the sessions on the copy."""
-        guarded, self._guarded, self._guard = self._guarded, None, None
-        if guarded is not None:
-            guarded.__exit__(None, None, None)
+        self._guard = None
+        self._sessions.close()
         if self._admin is not None:
             self._admin.close()
 

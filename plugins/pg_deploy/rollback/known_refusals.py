@@ -1,11 +1,12 @@
-"""What a rehearsal has shown to have no way back: known before anything is applied, and before anything is undone."""
+"""What has no way back, as it declares, as its rehearsal has shown, or as nothing can be generated: refused before it is undone."""
 
 from __future__ import annotations
 
-from pg_deploy.ledger import evidence
+from pg_deploy.ledger import evidence, pins
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.postgres.session import Connection
 from pg_deploy.rollback.errors import NoRollbackError
+from pg_deploy.rollback.generator.generate import GeneratedRollback
 
 CANNOT = "cannot_be_undone"
 
@@ -20,3 +21,17 @@ def refuse_without_way_back(connection: Connection, pinned: Pinned) -> None:
     reason = found.detail.get(CANNOT) if found is not None else None
     if reason:
         raise NoRollbackError(pinned.stem, [f"as its rehearsal has shown: {reason}"])
+
+
+def refuse_declared(connection: Connection, pinned: Pinned) -> None:
+    """Raise NoRollbackError where the migration itself declares that it cannot be undone. Reads only."""
+    manifest = pins.manifest_of(connection, pinned.deployment_id, pinned.version)
+    if manifest.rollback == "none":
+        raise NoRollbackError(pinned.stem, [f"it declares that it cannot be undone: {manifest.rollback_reason}"])
+
+
+def sql_of(generated: GeneratedRollback, stem: str) -> str:
+    """The SQL of a generated rollback. Raises NoRollbackError where it does not lead back."""
+    if generated.refusals:
+        raise NoRollbackError(stem, [str(refusal) for refusal in generated.refusals])
+    return generated.sql

@@ -31,7 +31,7 @@ from pg_deploy.rollback.errors import (
 )
 from pg_deploy.rollback.generator.generate import generate_rollback
 from pg_deploy.rollback.goal import Goal, snapshot_goal, undo_goal
-from pg_deploy.rollback.known_refusals import refuse_without_way_back
+from pg_deploy.rollback.known_refusals import refuse_declared, refuse_without_way_back, sql_of
 from pg_deploy.rollback.losses import refuse_unless_inserted, refuse_where_rows_were_met, say_what_stays, wrote_by
 from pg_deploy.rollback.mending import mend, mending_sql
 from pg_deploy.rollback.what_was_there import Kept, kept_of
@@ -338,9 +338,7 @@ def took_effect(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> bo
 
 def _generated(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal) -> str:
     """A rollback from the facts, for a migration that brings none; empty where nothing differs."""
-    manifest = pins.manifest_of(job.ledger, pinned.deployment_id, pinned.version)
-    if manifest.rollback == "none":
-        raise NoRollbackError(current.stem, [f"it declares that it cannot be undone: {manifest.rollback_reason}"])
+    refuse_declared(job.ledger, pinned)
     as_deployed = pins.pinned_version(job.ledger, current.deployment_id, current.version)
     if as_deployed is not None and not job.on_copy:
         refuse_without_way_back(job.ledger, as_deployed)
@@ -354,17 +352,16 @@ def _generated(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: 
         wrote=wrote_by(job.ledger, current, before),
         goes=goes,
     )
-    if found.refusals:
-        raise NoRollbackError(current.stem, [str(refusal) for refusal in found.refusals])
+    text = sql_of(found, current.stem)
     job.log.warning(
         "%s: this rollback is generated from the catalog as it is now, unproven, and kept only if it leads back",
         current.stem,
     )
-    for line in found.sql.splitlines():
+    for line in text.splitlines():
         job.log.info("    %s", line)
     for remark in found.remarks:
         job.log.warning("  %s", remark)
-    return found.sql
+    return text
 
 
 def _refuse_unless(current: Attempt, differences: tuple[str, ...]) -> None:

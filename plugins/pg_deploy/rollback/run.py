@@ -25,12 +25,12 @@ from pg_deploy.preflight.preflight import Prepared
 from pg_deploy.rollback.attempt_evidence import read_doing
 from pg_deploy.rollback.beyond_the_database import left_alone
 from pg_deploy.rollback.choose import choose, refuse_needed_by_later
-from pg_deploy.rollback.errors import NoRollbackError, NothingToUndoError, NotUndoneError, UndoableDownToError
+from pg_deploy.rollback.errors import NothingToUndoError, NotUndoneError, UndoableDownToError
 from pg_deploy.rollback.generator.draft import Key
 from pg_deploy.rollback.generator.generate import generate_rollback
 from pg_deploy.rollback.generator.row_changes import Wrote
 from pg_deploy.rollback.goal import going_between, going_with, only_own, undo_goal
-from pg_deploy.rollback.known_refusals import refuse_without_way_back
+from pg_deploy.rollback.known_refusals import refuse_declared, refuse_without_way_back, sql_of
 from pg_deploy.rollback.losses import Lost, built_on, count_losses, wrote_by
 from pg_deploy.rollback.policies_alone import read_policies, restore_policies
 from pg_deploy.rollback.roll_back import roll_back
@@ -264,18 +264,14 @@ def _generate(
     wrote: Wrote | None,
     made: frozenset[Key],
 ) -> tuple[str, tuple[str, ...]]:
-    manifest = pins.manifest_of(connection, pinned.deployment_id, pinned.version)
-    if manifest.rollback == "none":
-        raise NoRollbackError(pinned.stem, [f"it declares that it cannot be undone: {manifest.rollback_reason}"])
+    refuse_declared(connection, pinned)
     generate = partial(generate_rollback, *facts, migration_sql=pinned.sql, wrote=wrote)
     alone = generate()
     found = generate(goes=partial(going_between, made)) if made else alone
     if (found.sql, found.refusals) == (alone.sql, alone.refusals):
         # Nothing of the set makes a difference: it is what the rehearsal looked at.
         refuse_without_way_back(connection, pinned)
-    if found.refusals:
-        raise NoRollbackError(pinned.stem, [str(refusal) for refusal in found.refusals])
-    return found.sql, found.remarks
+    return sql_of(found, pinned.stem), found.remarks
 
 
 def _say(found: Sequence[Undoing], drift: Drift | None, log: logging.Logger) -> None:

@@ -16,7 +16,6 @@ from tests.looking import Database
 
 STEM, VERSION = "20250101000000_change", "20250101000000"
 NEW = "create table public.old (id int, email text);"
-NOTHING_MORE = "select 1;"
 
 WAYS = {
     "renamed": (

@@ -82,11 +82,19 @@ def digest(relation: Relation, whole: str = "t::text") -> str:
     """
     if relation.key:
         key = f"row({', '.join('t.' + quote(part) for part in relation.key)})"
-        hashes = f"bit_xor(hash_record_extended({key}, 11)), bit_xor(hash_record_extended({key}, 23))"
-    else:
-        hashes = f"bit_xor(hashtextextended({whole}, 11)), bit_xor(hashtextextended({whole}, 23))"
-    first, second = hashes.split("), bit_xor", 1)
-    return f"select count(*), coalesce({first}), 0), coalesce(bit_xor{second}, 0) from {relation.quoted} t"
+        return f"{_hashes('hash_record_extended', key)} from {relation.quoted} t"
+    return digest_of_texts(relation, whole)
+
+
+def digest_of_texts(relation: Relation, row: str) -> str:
+    """The query of a relation's rows as `digest`, of what `row` makes of each as text: a view has no key."""
+    return f"{_hashes('hashtextextended', row)} from {relation.quoted} t"
+
+
+def _hashes(function: str, value: str) -> str:
+    return (
+        f"select count(*), coalesce(bit_xor({function}({value}, 11)), 0), coalesce(bit_xor({function}({value}, 23)), 0)"
+    )
 
 
 def read(
@@ -332,11 +340,3 @@ def _reach_of(answers: Answers) -> dict[int, int]:
         for sid, answer in by_subject.items():
             found[sid] = found.get(sid, 0) + answer.allowed
     return found
-
-
-def view_digest(relation: Relation) -> str:
-    """The query of a view's rows, whole: a view has no key."""
-    return (
-        "select count(*), coalesce(bit_xor(hashtextextended(t::text, 11)), 0),"
-        f" coalesce(bit_xor(hashtextextended(t::text, 23)), 0) from {relation.quoted} t"
-    )

@@ -93,11 +93,6 @@ class Settlement:
     written: frozenset[str] = frozenset()
     """Relations whose writes rest on something that differs, and that no predicate tells."""
 
-    @property
-    def is_equal(self) -> bool:
-        """Whether nothing that could decide anything differs."""
-        return not self.differences and not self.tables and not self.views and not self.functions and not self.unsettled
-
 
 @lru_cache(maxsize=4)
 def roots_of(facts: Facts, api: Api) -> Roots:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psycopg
 
 from pg_deploy.access.engines.compared_sides import Side
-from pg_deploy.access.engines.cross_check import read
+from pg_deploy.access.engines.cross_check import digest_of_texts, read
 from pg_deploy.access.engines.engine_by_impersonation import Answer
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.facts.unsettled import Unsettled
@@ -106,11 +106,7 @@ def _query(old: Side, new: Side, before: Relation, after: Relation, *, counted: 
         return f"select count(*), 0::bigint, 0::bigint from {before.quoted}"
     there = columns(new.connection, after)
     shared = [name for name in columns(old.connection, before) if name in there]
-    row = f"row({', '.join('t.' + quote(name) for name in shared)})::text"
-    return (
-        f"select count(*), coalesce(bit_xor(hashtextextended({row}, 11)), 0),"
-        f" coalesce(bit_xor(hashtextextended({row}, 23)), 0) from {before.quoted} t"
-    )
+    return digest_of_texts(before, f"row({', '.join('t.' + quote(name) for name in shared)})::text")
 
 
 def _changes_by_itself(old: Side, new: Side, relation: Relation) -> bool:

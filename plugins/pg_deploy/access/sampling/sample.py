@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import psycopg
@@ -266,7 +266,7 @@ def _askable(connection: Connection, api: Api) -> Api:
                 roles.append(role)
         except psycopg.errors.InsufficientPrivilege:
             continue
-    return Api(**{**api.__dict__, "roles": tuple(roles)})
+    return replace(api, roles=tuple(roles))
 
 
 def _ask(
