@@ -23,7 +23,6 @@ class PortTakenError(DemoError):
     """The port that was asked for belongs to something else."""
 
     def __init__(self, port: int) -> None:
-        self.port = port
         super().__init__(
             f'port "{port}" of 127.0.0.1 is taken by another program: choose another DEMO_PORT, '
             "or unset it to take the next free one"
@@ -34,7 +33,6 @@ class ServerFailedError(DemoError):
     """A PostgreSQL program ended with an error."""
 
     def __init__(self, program: str, output: str) -> None:
-        self.program = program
         self.output = output
         super().__init__(
             f'"{program}" of the demo target failed: read its last words below, '
@@ -46,7 +44,6 @@ class ForeignDirectoryError(DemoError):
     """The cluster's place exists but is not ours."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
         super().__init__(f'"{directory}" exists but belongs to another user: move it away, or name another directory')
 
 
@@ -54,7 +51,6 @@ class NoClusterError(DemoError):
     """Somebody asked for a demo target that was never made."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
         super().__init__(f'the demo target in "{directory}" does not exist: make it with `make up`')
 
 
@@ -62,7 +58,6 @@ class NotACopyError(DemoError):
     """Only databases that clone() and empty() made may be dropped."""
 
     def __init__(self, database: str) -> None:
-        self.database = database
         super().__init__(f'database "{database}" is part of the demo target: drop only copies, or call reset')
 
 
@@ -70,6 +65,4 @@ class BadSettingError(DemoError):
     """DEMO_SCALE or DEMO_PORT holds no usable number."""
 
     def __init__(self, name: str, value: str, wanted: str) -> None:
-        self.name = name
-        self.value = value
         super().__init__(f'{name} is "{value}", which is not {wanted}: correct or unset it')

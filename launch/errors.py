@@ -11,8 +11,6 @@ class PortTakenError(LaunchError):
     """The port that was asked for belongs to something else."""
 
     def __init__(self, variable: str, port: int) -> None:
-        self.variable = variable
-        self.port = port
         super().__init__(
             f'port "{port}" is taken by another program: choose another {variable}, or leave it out to get a free one'
         )
@@ -22,8 +20,6 @@ class PortSettingError(LaunchError):
     """A port setting is not a port."""
 
     def __init__(self, variable: str, value: str) -> None:
-        self.variable = variable
-        self.value = value
         super().__init__(f'{variable} is "{value}", which is no port: give a number from 1 to 65535')
 
 
@@ -31,8 +27,6 @@ class NoFreePortError(LaunchError):
     """No port is free in the range that was searched."""
 
     def __init__(self, first: int, last: int) -> None:
-        self.first = first
-        self.last = last
         super().__init__(f'no port from "{first}" to "{last}" is free: stop something, or set AIRFLOW_PORT')
 
 
@@ -40,8 +34,6 @@ class RunningElsewhereError(LaunchError):
     """Airflow runs already, on another port than the one asked for."""
 
     def __init__(self, running: int, asked: int) -> None:
-        self.running = running
-        self.asked = asked
         super().__init__(
             f'Airflow already runs on port "{running}", not on "{asked}": run `make down` first, or drop AIRFLOW_PORT'
         )
@@ -51,10 +43,6 @@ class StartError(LaunchError):
     """Airflow did not become healthy."""
 
     def __init__(self, seconds: float, what: str, logs: str, tail: str) -> None:
-        self.seconds = seconds
-        self.what = what
-        self.logs = logs
-        self.tail = tail
         super().__init__(
             f'Airflow was not healthy after {seconds:.0f} s ({what}): read the logs in "{logs}", which end\n{tail}'
         )
@@ -64,7 +52,6 @@ class DatabaseSetupError(LaunchError):
     """Airflow's own metadata database could not be made."""
 
     def __init__(self, home: str, tail: str) -> None:
-        self.home = home
         super().__init__(
             f'"{home}" got no metadata database: read what `airflow db migrate` said, whose last lines are\n{tail}'
         )
@@ -74,7 +61,6 @@ class StillRunningError(LaunchError):
     """Processes outlived SIGKILL."""
 
     def __init__(self, pids: tuple[int, ...]) -> None:
-        self.pids = pids
         super().__init__(f'processes "{pids}" did not end after SIGKILL: look at them with `ps`, then try again')
 
 
@@ -82,10 +68,6 @@ class ApiError(LaunchError):
     """Airflow's REST API refused a request."""
 
     def __init__(self, method: str, path: str, status: int, detail: str) -> None:
-        self.method = method
-        self.path = path
-        self.status = status
-        self.detail = detail
         super().__init__(f'"{method} {path}" was answered with HTTP {status} ({detail}): see the log of the API server')
 
 
@@ -93,7 +75,6 @@ class ApiUnreachableError(LaunchError):
     """Airflow's REST API did not answer."""
 
     def __init__(self, url: str, reason: str) -> None:
-        self.url = url
         super().__init__(f'Airflow at "{url}" did not answer ({reason}): run `make down`, then the same command again')
 
 
@@ -101,7 +82,6 @@ class ConfError(LaunchError):
     """CONF is not what a run can take."""
 
     def __init__(self, problem: str) -> None:
-        self.problem = problem
         super().__init__(f"CONF {problem}: write it as a JSON object, for example CONF='{{\"dry_run\": true}}'")
 
 
@@ -109,8 +89,6 @@ class ConfRefusedError(LaunchError):
     """Airflow refused the conf for this DAG."""
 
     def __init__(self, dag_id: str, detail: str) -> None:
-        self.dag_id = dag_id
-        self.detail = detail
         super().__init__(f'"{dag_id}" does not take this CONF ({detail}): correct it and run the command again')
 
 
@@ -118,7 +96,6 @@ class TargetUrlError(LaunchError):
     """TARGET_URL is not usable; the message never holds the URL."""
 
     def __init__(self, problem: str) -> None:
-        self.problem = problem
         super().__init__(
             f"TARGET_URL {problem}: write it as postgresql://user:password@host:port/database, with %xx where needed"
         )
@@ -128,7 +105,6 @@ class FolderMissingError(LaunchError):
     """The folder of migrations does not exist."""
 
     def __init__(self, folder: str) -> None:
-        self.folder = folder
         super().__init__(f'"{folder}" is not a folder: set MIGRATIONS_DIR to the folder that holds the migrations')
 
 
@@ -136,8 +112,6 @@ class RunOpenError(LaunchError):
     """A run is open, and a second one would get in its way."""
 
     def __init__(self, dag_id: str, run_id: str, state: str, url: str) -> None:
-        self.dag_id = dag_id
-        self.run_id = run_id
         super().__init__(
             f'run "{run_id}" of "{dag_id}" is still {state}: wait until it has ended, or answer or end it at {url}'
         )
@@ -147,10 +121,6 @@ class DagMissingError(LaunchError):
     """The DAG did not appear, or not with the folder that was asked for."""
 
     def __init__(self, dag_id: str, seconds: float, wanted: str, found: str, import_errors: tuple[str, ...]) -> None:
-        self.dag_id = dag_id
-        self.wanted = wanted
-        self.found = found
-        self.import_errors = import_errors
         shown = "".join(f"\n{error}" for error in import_errors) or " (Airflow reports no import error)"
         super().__init__(
             f'"{dag_id}" was not served within {seconds:.0f} s for "{wanted}" (last seen: "{found}"): '
@@ -162,6 +132,4 @@ class DemoError(LaunchError):
     """The demo target's own command failed."""
 
     def __init__(self, command: str, code: int) -> None:
-        self.command = command
-        self.code = code
         super().__init__(f'"python -m {command}" ended with exit code {code}: read its lines above, then try again')

@@ -9,5 +9,4 @@ class NothingToExplainError(PgDeployError):
     """What explain was asked about is not there."""
 
     def __init__(self, what: str) -> None:
-        self.what = what
         super().__init__(f"{what} was not found, so there is nothing to explain: check the name and the key")

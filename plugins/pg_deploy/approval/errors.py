@@ -11,8 +11,6 @@ class NotPermittedError(PgDeployError):
     """The ledger does not hold what a run must have before it changes anything."""
 
     def __init__(self, stem: str, lacking: Sequence[str]) -> None:
-        self.stem = stem
-        self.lacking = tuple(lacking)
         super().__init__(
             f'"{stem}" may not be applied by this run: {"; ".join(lacking)}; nothing of it was begun. What Airflow says of a task '
             "does not count; trigger a new run"

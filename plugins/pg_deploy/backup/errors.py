@@ -11,7 +11,6 @@ class BackupFailedError(PgDeployError):
     """The backup could not be completed; nothing of it was left behind."""
 
     def __init__(self, name: str, reason: str) -> None:
-        self.name = name
         super().__init__(
             f'backup "{name}" could not be completed: {reason}; what was written of it is removed and nothing was deployed, '
             "correct the cause and trigger a new run"
@@ -22,8 +21,6 @@ class BackupDamagedError(PgDeployError):
     """A stored backup that is not what was written."""
 
     def __init__(self, name: str, reason: str) -> None:
-        self.name = name
-        self.reason = reason
         super().__init__(
             f'backup "{name}" cannot be trusted: {reason}; nothing was touched, take or choose another backup'
         )
@@ -33,8 +30,6 @@ class RestoreFailedError(PgDeployError):
     """A restore that raised errors which the manifest does not expect."""
 
     def __init__(self, name: str, errors: Sequence[str], *, cause: str | None = None) -> None:
-        self.name = name
-        self.errors = tuple(errors)
         more = f" and {len(errors) - 5} more" if len(errors) > 5 else ""
         super().__init__(
             f'backup "{name}" did not restore: {"; ".join(errors[:5])}{more}; it proves nothing like this, correct the cause '
@@ -46,8 +41,6 @@ class UnreadableTablesError(PgDeployError):
     """Tables that the deploying role may not read, so that it cannot dump them."""
 
     def __init__(self, role: str, tables: Sequence[str]) -> None:
-        self.role = role
-        self.tables = tuple(tables)
         more = f" and {len(tables) - 3} more" if len(tables) > 3 else ""
         named = ", ".join(f'"{table}"' for table in tables[:3])
         super().__init__(
@@ -60,7 +53,6 @@ class MaskingFailedError(PgDeployError):
     """A credential column that could not be masked in the copy."""
 
     def __init__(self, column: str, reason: str) -> None:
-        self.column = column
         super().__init__(
             f'column "{column}" could not be masked in the copy: {reason}; the copy was removed, report this or leave the '
             "column out by its name"
@@ -71,7 +63,6 @@ class NoBackupError(PgDeployError):
     """The backup that was asked for is not in the store."""
 
     def __init__(self, wanted: str, uri: str, names: Sequence[str]) -> None:
-        self.names = tuple(names)
         there = ", ".join(names[-5:]) or "nothing"
         super().__init__(f'"{wanted}" has no backup at {uri}, which holds {there}: name one of those')
 
@@ -80,5 +71,4 @@ class DatabaseTakenError(PgDeployError):
     """A backup is never restored over a database that is there."""
 
     def __init__(self, database: str) -> None:
-        self.database = database
         super().__init__(f'"{database}" exists already, and nothing is restored over it: choose another name')

@@ -9,8 +9,6 @@ class UnfinishedMigrationError(PgDeployError):
     """A migration to be adopted whose deployment broke off."""
 
     def __init__(self, stem: str, state: str) -> None:
-        self.stem = stem
-        self.state = state
         super().__init__(
             f'"{stem}" was begun by a deployment that did not end (state {state}), so it may be half done; run '
             "deploy_migrations, which goes on with it, or finish it by hand, name it in migrations and set "
@@ -22,7 +20,6 @@ class RolledBackMigrationError(PgDeployError):
     """A migration to be adopted that was undone by us."""
 
     def __init__(self, stem: str) -> None:
-        self.stem = stem
         super().__init__(
             f'"{stem}" was rolled back by an earlier deployment, so it is not in the database; deploy it, or name it in '
             "migrations if it was applied by hand since"

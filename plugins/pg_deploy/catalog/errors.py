@@ -9,8 +9,6 @@ class CatalogTransactionError(PgDeployError):
     """The catalog was to be read on a connection whose transaction is not in the state that the reader needs."""
 
     def __init__(self, expected: str, found: str) -> None:
-        self.expected = expected
-        self.found = found
         super().__init__(
             f'the catalog of this connection cannot be read: its transaction status is "{found}" where "{expected}" is '
             "needed; end the open transaction, or read inside it with read_facts_in_transaction"
@@ -21,8 +19,6 @@ class CatalogMovedError(PgDeployError):
     """Objects kept disappearing while the catalog was read: somebody else is changing the schema."""
 
     def __init__(self, attempts: int, reason: str) -> None:
-        self.attempts = attempts
-        self.reason = reason
         super().__init__(
             f'the catalog changed under each of "{attempts}" attempts to read it ({reason}); wait until nobody else is '
             "changing the schema, then run this task again"

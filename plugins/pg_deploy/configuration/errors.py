@@ -11,7 +11,6 @@ class InvalidDurationError(PgDeployError, ValueError):
     """A duration that is not written as a number and a unit."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
         super().__init__(f'"{text}" is not a duration; write a number and ms, s, min or h, for example "10 min"')
 
 
@@ -19,7 +18,6 @@ class UnknownConfError(PgDeployError):
     """A key in the run's conf that no Param declares."""
 
     def __init__(self, keys: Sequence[str], known: Sequence[str]) -> None:
-        self.keys = tuple(keys)
         named = ", ".join(f'"{key}"' for key in keys)
         super().__init__(f"the conf holds the unknown key {named}; known keys: {', '.join(known)}")
 
@@ -28,7 +26,6 @@ class InvalidConfError(PgDeployError):
     """A value in the run's conf that cannot be used."""
 
     def __init__(self, key: str, problem: str) -> None:
-        self.key = key
         super().__init__(f'conf key "{key}" {problem}')
 
 
@@ -36,5 +33,4 @@ class InvalidSettingError(PgDeployError):
     """A setting of the installation that cannot be used."""
 
     def __init__(self, name: str, value: str, wanted: str) -> None:
-        self.name = name
         super().__init__(f'setting "{name}" is "{value}", which is not {wanted}; correct it where Airflow is started')

@@ -24,7 +24,6 @@ class AppliedMeanwhileError(PgDeployError):
     """Somebody else recorded the version after this run had looked."""
 
     def __init__(self, stem: str) -> None:
-        self.stem = stem
         super().__init__(
             f'"{stem}" was recorded in the history by somebody else since this run began, so it was not applied a second '
             "time; look who did it, then trigger a new run, which takes it for applied elsewhere"

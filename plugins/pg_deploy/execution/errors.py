@@ -15,7 +15,6 @@ class ServerRefusedError(PgDeployError):
     """The server refused what the engine itself asked, not a migration."""
 
     def __init__(self, sqlstate: str | None, said: str, remedy: str) -> None:
-        self.sqlstate = sqlstate
         super().__init__(f"the server refused what was asked of it: {said} (SQLSTATE {sqlstate or 'none'}); {remedy}")
 
 
@@ -73,7 +72,6 @@ class LockNotObtainedError(PgDeployError):
     """A lock could not be had in many tries."""
 
     def __init__(self, summary: str, file: str, line: int, waited_s: float, blockers: Sequence[str]) -> None:
-        self.blockers = tuple(blockers)
         behind = f", last blocked by {'; '.join(blockers)}" if blockers else ""
         super().__init__(
             f'"{summary}" ({file} line {line}) did not get its lock in {waited_s:.0f} s of tries{behind}; '
@@ -85,7 +83,6 @@ class LockBudgetExceededError(PgDeployError):
     """A transaction would hold a strong lock for longer than the budget."""
 
     def __init__(self, summary: str, file: str, line: int, budget_s: float, *, locked_by: int) -> None:
-        self.budget_s = budget_s
         whose = (
             f'"{summary}" ({file} line {line}) holds a strong lock'
             if locked_by == line
@@ -119,7 +116,6 @@ class InvalidIndexError(PgDeployError):
     """An index that was built and cannot be used."""
 
     def __init__(self, index: str) -> None:
-        self.index = index
         super().__init__(f'index "{index}" is in the catalog but invalid; roll back, which drops it, and deploy again')
 
 
@@ -127,8 +123,6 @@ class InvalidIndexInTheWayError(PgDeployError):
     """An invalid index of the wanted name was there before; `builder` is the pid that is building it just now, if any."""
 
     def __init__(self, index: str, builder: int | None = None) -> None:
-        self.index = index
-        self.builder = builder
         if builder is not None:
             super().__init__(
                 f'index "{index}" is being built by somebody else right now, pid {builder}; wait until that build has ended, '
@@ -145,7 +139,6 @@ class NotWatchedError(PgDeployError):
     """What a statement locks shows only when it runs, and there was no session to watch it with."""
 
     def __init__(self, reason: str) -> None:
-        self.reason = reason
         super().__init__(
             "what this part of the migration locks shows only when it runs, and no session could be opened to watch it, so it "
             f"was not begun: {reason}; free a connection, or raise the role's connection limit, then trigger again"
@@ -156,7 +149,6 @@ class StandbyGoneError(PgDeployError):
     """Commits wait for a synchronous standby that is not there."""
 
     def __init__(self, names: str, waited_s: float) -> None:
-        self.names = names
         super().__init__(
             f'commits wait for a synchronous standby ("{names}") and none is connected, so a lock would be held until it is back: '
             f"nothing was begun after {waited_s:.0f} s; bring the standby back or change synchronous_standby_names, "
@@ -168,7 +160,6 @@ class UncertainStatementError(PgDeployError):
     """A statement outside a transaction may or may not have run, and no catalog shows it."""
 
     def __init__(self, summary: str, line: int) -> None:
-        self.summary = summary
         super().__init__(
             f'"{summary}" (line {line}) was begun by an earlier try, and the catalog does not show whether it took effect; '
             "look at the database, then finish it by hand and adopt the version with `make baseline` and finished_by_hand"
@@ -179,7 +170,6 @@ class OldBackendError(PgDeployError):
     """A backend of an earlier try does not end."""
 
     def __init__(self, pids: Sequence[int]) -> None:
-        self.pids = tuple(pids)
         super().__init__(
             f"the backend of an earlier try, pid {', '.join(map(str, pids))}, does not end; end it with "
             "pg_terminate_backend as a superuser and trigger again"
@@ -200,7 +190,6 @@ class OtherDefinitionError(PgDeployError):
     """An index of the wanted name exists, valid, and is another one."""
 
     def __init__(self, index: str, found: str, wanted: str) -> None:
-        self.index = index
         super().__init__(
             f'index "{index}" exists already with another definition, `{found}` where the migration wants `{wanted}`; '
             "give the new index another name, or drop the old one in a migration of its own"

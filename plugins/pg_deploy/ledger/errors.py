@@ -11,7 +11,6 @@ class PinnedContentChangedError(PgDeployError):
     """The files are no longer those that preflight pinned."""
 
     def __init__(self, stem: str) -> None:
-        self.stem = stem
         super().__init__(
             f'"{stem}" was changed on disk after this run began; nothing of it was run: trigger a new run, which reads it anew'
         )
@@ -40,7 +39,6 @@ class TargetBusyError(PgDeployError):
     def __init__(self, airflow_run: str, host: str, phase: str, good_until: datetime | None) -> None:
         self.airflow_run = airflow_run
         self.phase = phase
-        self.good_until = good_until
         until = f", good until {good_until:%Y-%m-%d %H:%M:%S %Z}" if good_until else ""
         super().__init__(
             f'run "{airflow_run}" on {host} holds the target, in phase "{phase}"{until}; '
@@ -52,7 +50,6 @@ class DeploymentLostError(PgDeployError):
     """This run no longer holds the target."""
 
     def __init__(self, deployment_id: int | None, why: str) -> None:
-        self.deployment_id = deployment_id
         super().__init__(
             f"deployment {deployment_id or '?'} no longer holds the target: {why}; nothing more is done by this run, "
             "look at the newer run or trigger a new one"
@@ -63,7 +60,6 @@ class LockNotFreeError(PgDeployError):
     """The deploy lock stayed with somebody else."""
 
     def __init__(self, holder: str, waited_s: float) -> None:
-        self.holder = holder
         super().__init__(
             f"the deploy lock is still held by {holder} after {waited_s:.0f} s; wait for that session to end, or end it, "
             "and trigger again"
@@ -74,7 +70,6 @@ class LedgerTooNewError(PgDeployError):
     """The ledger was written by a newer version of the engine."""
 
     def __init__(self, found: int, known: int) -> None:
-        self.found = found
         super().__init__(
             f'the ledger "deploy_ledger" has revision {found}, this engine knows {known}; upgrade pg_deploy before deploying'
         )
@@ -104,7 +99,6 @@ class RunOverError(PgDeployError):
     """A task of a run that has ended its deployment is asked to begin it anew."""
 
     def __init__(self, airflow_run: str, deployment_id: int, state: str) -> None:
-        self.deployment_id = deployment_id
         super().__init__(
             f'run "{airflow_run}" has ended its deployment {deployment_id} as {state}, so clearing its preflight begins nothing; '
             "trigger a new run"

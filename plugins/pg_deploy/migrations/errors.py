@@ -63,7 +63,6 @@ class ForeignFileError(PgDeployError):
     ) -> None:
         self.file = file
         self.line = line
-        self.tool = tool
         stem = file.removesuffix(".sql")
         if place and is_back:
             what = f'"{file}" is named like the rollback of a migration of {tool}, which would be run here as a change'
@@ -110,8 +109,6 @@ class ForeignFolderError(PgDeployError):
     """A folder of another migration tool."""
 
     def __init__(self, folder: str, tool: str, evidence: str, todo: str) -> None:
-        self.folder = folder
-        self.tool = tool
         super().__init__(
             f'"{folder}" is a folder of {tool}: {evidence}; {todo}{_ADOPTED}; or go on deploying it with that tool. '
             "For now nothing was run"
@@ -164,7 +161,6 @@ class OrphanCompanionError(PgDeployError):
     """A companion folder without its migration."""
 
     def __init__(self, stem: str) -> None:
-        self.stem = stem
         super().__init__(
             f'folder "{stem}" has no "{stem}.sql" beside it; rename it to its migration\'s name or delete it'
         )
@@ -174,8 +170,6 @@ class UnknownBenchmarkError(PgDeployError):
     """migration.yaml names a benchmark that has no file."""
 
     def __init__(self, name: str, stem: str) -> None:
-        self.name = name
-        self.stem = stem
         super().__init__(
             f'"{stem}/migration.yaml" names the benchmark "{name}", but there is no benchmarks/{name}.sql; '
             "write it or take the entry out"
@@ -186,8 +180,6 @@ class UnknownProofError(PgDeployError):
     """migration.yaml lets a criterion rest on a check or benchmark that has no file."""
 
     def __init__(self, name: str, stem: str) -> None:
-        self.name = name
-        self.stem = stem
         super().__init__(
             f'"{stem}/migration.yaml" lets a criterion rest on "{name}", but there is neither verify/{name}.sql nor '
             f"benchmarks/{name}.sql; correct the name"
@@ -221,7 +213,6 @@ class UnknownDirectiveError(PgDeployError):
 
     def __init__(self, file: str, word: str, known: Sequence[str]) -> None:
         self.file = file
-        self.word = word
         super().__init__(f'"{file}" says "{word}" in its first line, which means nothing; use {" or ".join(known)}')
 
 
@@ -229,7 +220,6 @@ class UnknownMigrationError(PgDeployError):
     """A version, stem or folder that is not there."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
-        self.name = name
         there = f"; there are: {', '.join(known[-5:])}" if known else "; set MIGRATIONS_DIR to a folder of migrations"
         super().__init__(f'"{name}" was not found{there}')
 
@@ -238,8 +228,6 @@ class InvalidManifestError(PgDeployError):
     """A migration.yaml that cannot be used."""
 
     def __init__(self, path: Path, problem: str) -> None:
-        self.path = path
-        self.problem = problem
         super().__init__(f'"{path.parent.name}/{path.name}" cannot be used: {problem}; correct it and trigger again')
 
 
@@ -280,15 +268,12 @@ class NewMigrationRefused(PgDeployError):
 
     def __init__(self, name: str, reason: str, remedy: str) -> None:
         super().__init__(f'"{name}" {reason}: {remedy}.')
-        self.name = name
-        self.reason = reason
 
 
 class InvalidAccessFileError(PgDeployError):
     """A companion's access.yaml cannot be understood."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        self.path = path
         super().__init__(
             f'"{path.name}" of "{path.parent.name}" is not valid, {reason}: each entry under `opened` or `changed` has '
             "role, object, command and why"

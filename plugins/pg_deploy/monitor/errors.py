@@ -19,5 +19,4 @@ class NewMonitorRefused(PgDeployError):
     """No file is written for a measure of that name."""
 
     def __init__(self, name: str, problem: str, what_to_do: str) -> None:
-        self.name = name
         super().__init__(f'"{name}" {problem}; {what_to_do}')

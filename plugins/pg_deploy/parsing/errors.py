@@ -23,7 +23,6 @@ class SqlSyntaxError(SqlError):
     def __init__(self, file: str, line: int, column: int, caret_text: str, reason: str) -> None:
         self.column = column
         self.caret_text = caret_text
-        self.reason = reason
         super().__init__(file, line, f'"{file}" line {line}, column {column}: {reason}:\n{caret_text}')
 
 
@@ -43,7 +42,6 @@ class TransactionControlError(SqlError):
 
     def __init__(self, file: str, line: int, statement: str, remedy: str) -> None:
         self.statement = statement
-        self.remedy = remedy
         super().__init__(file, line, f'"{file}" line {line}: "{statement}" controls the transaction, {remedy}')
 
 
@@ -51,7 +49,6 @@ class PsqlCommandError(SqlError):
     """A file holds a command of psql, which no server understands."""
 
     def __init__(self, file: str, line: int, command: str, instead: str) -> None:
-        self.command = command
         super().__init__(
             file,
             line,
@@ -63,7 +60,6 @@ class CopyDataError(SqlError):
     """A file copies from the client, or to it."""
 
     def __init__(self, file: str, line: int, statement: str, also: str = "") -> None:
-        self.statement = statement
         super().__init__(
             file,
             line,

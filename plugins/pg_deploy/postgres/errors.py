@@ -9,7 +9,6 @@ class NotWritableError(ConnectionFailedError):
     """The server that the address leads to takes no writes; nothing is wrong with the migration."""
 
     def __init__(self, target: str, reason: str, waited_s: float) -> None:
-        self.target = target
         PgDeployError.__init__(
             self,
             f'the server behind target "{target}" takes no writes after {waited_s:.0f} s: {reason}; nothing was changed by this '
@@ -21,8 +20,6 @@ class TransactionPoolerError(PgDeployError):
     """The connection goes through a transaction pooler."""
 
     def __init__(self, *, host: str, port: int) -> None:
-        self.host = host
-        self.port = port
         if host.endswith(".pooler.supabase.com"):
             direct = "db.<project-ref>.supabase.co:5432"
             instead = f'the session pooler, "{host}:5432" (not 6543), or the direct connection, "{direct}"'
@@ -40,8 +37,6 @@ class ProgramMissingError(PgDeployError):
     """A program of PostgreSQL that is not on the machine where the task runs."""
 
     def __init__(self, program: str, major: int) -> None:
-        self.program = program
-        self.major = major
         package = f"postgresql-client-{major}" if program == "pg_dump" else f"postgresql-{major}"
         instead = "backup: none" if program == "pg_dump" else "rehearse: clone or none"
         super().__init__(
@@ -54,9 +49,6 @@ class ProgramTooOldError(PgDeployError):
     """pg_dump refuses servers that are newer than itself."""
 
     def __init__(self, program: str, major: int, server_major: int) -> None:
-        self.program = program
-        self.major = major
-        self.server_major = server_major
         super().__init__(
             f'"{program}" is of PostgreSQL {major} and the server is {server_major}, which an older pg_dump cannot read; '
             f"install postgresql-client-{server_major} on this worker, or set PG_DEPLOY_BINDIR to its folder"
@@ -67,8 +59,6 @@ class ProgramFailedError(PgDeployError):
     """A program of PostgreSQL that ended with an error."""
 
     def __init__(self, program: str, said: str) -> None:
-        self.program = program
-        self.said = said
         super().__init__(f'"{program}" failed: {said}; correct that and trigger a new run, nothing was deployed')
 
 
@@ -76,7 +66,6 @@ class NoWallError(PgDeployError):
     """Nothing would stand between the target's code in a copy and this worker."""
 
     def __init__(self, target: str, setting: str) -> None:
-        self.target = target
         super().__init__(
             f'no rehearsal of "{target}" on this worker: nothing would stand between the code in the copy and the worker\'s files, '
             "network and secrets; install bubblewrap and let this account make namespaces (docs/security.md), choose rehearse: "
@@ -88,9 +77,6 @@ class DiskTooSmallError(PgDeployError):
     """Not enough room for the backup or the copy; sizes in bytes."""
 
     def __init__(self, folder: str, needed: int, free: int, purpose: str) -> None:
-        self.folder = folder
-        self.needed = needed
-        self.free = free
         super().__init__(
             f'"{folder}" has {free / 2**20:,.0f} MB free and the {purpose} needs about {needed / 2**20:,.0f} MB; make room, or '
             "point BACKUP_URI or PG_DEPLOY_WORKDIR at a larger disk"

@@ -11,8 +11,6 @@ class FolderChangedError(PgDeployError):
     """The tasks see another folder than the one that the run was triggered for."""
 
     def __init__(self, expected: str, found: str) -> None:
-        self.expected = expected
-        self.found = found
         super().__init__(
             f'the migrations folder is "{found}", but this run was triggered for "{expected}"; '
             "wait until the DAG was parsed again (a few seconds) and trigger a new run"
@@ -25,7 +23,6 @@ class ProcedureCommitsError(PgDeployError):
     def __init__(self, file: str, line: int, procedure: str, summary: str) -> None:
         self.file = file
         self.line = line
-        self.procedure = procedure
         super().__init__(
             f'"{file}" line {line}: procedure "{procedure}" commits, which no transaction lets it do, and this part of the file is '
             f"one; let the call run alone, by this comment right before it (it is then not repeated by itself):\n"
@@ -48,7 +45,6 @@ class MissingFileError(PgDeployError):
     """The history holds a version that has no file."""
 
     def __init__(self, versions: Sequence[str]) -> None:
-        self.versions = tuple(versions)
         super().__init__(
             f"the history holds version {', '.join(versions)}, but the folder has no such file; add the missing file "
             "(git pull, or `supabase migration fetch`), or take the version out with "
@@ -72,7 +68,6 @@ class NoStatementsError(PgDeployError):
     """The ledger says verified, and holds none of the statements that would have to have run."""
 
     def __init__(self, stem: str) -> None:
-        self.stem = stem
         super().__init__(
             f'the ledger calls "{stem}" verified, but none of its statements ended, so that is not believed; find out who wrote '
             "that row, look whether the change is in the database, then delete the row, or adopt the version with `make baseline`"
@@ -83,7 +78,6 @@ class ServerTooOldError(PgDeployError):
     """The server's major version is not supported."""
 
     def __init__(self, *, database: str, version_num: int) -> None:
-        self.version_num = version_num
         super().__init__(
             f'the server of "{database}" runs PostgreSQL {version_num // 10000}, and deployments need 14 or newer: '
             "upgrade the server first"
@@ -94,7 +88,6 @@ class ServerTooNewError(PgDeployError):
     """The server's major version is newer than what this version knows."""
 
     def __init__(self, *, database: str, version_num: int, newest: int) -> None:
-        self.version_num = version_num
         super().__init__(
             f'the server of "{database}" runs PostgreSQL {version_num // 10000}, and this version of pg_deploy knows '
             f"PostgreSQL 14 to {newest}: its catalog and its syntax were not tried, upgrade pg_deploy first"
@@ -125,8 +118,6 @@ class TooFewConnectionsError(PgDeployError):
     """The server has too few connections left for a deployment."""
 
     def __init__(self, *, database: str, free: int, needed: int) -> None:
-        self.free = free
-        self.needed = needed
         super().__init__(
             f'"{database}" has {free} connections left for this role and a deployment needs {needed}: '
             "close idle clients or raise the limit, then run again"
@@ -137,7 +128,6 @@ class ExtensionNotInstalledError(PgDeployError):
     """A required extension is on the server but not created in this database."""
 
     def __init__(self, *, extension: str, database: str, cause: str = "") -> None:
-        self.extension = extension
         quoted = extension if extension.isidentifier() and extension.islower() else f'"{extension}"'
         super().__init__(
             f'extension "{extension}" is required and not installed in "{database}": '
@@ -149,7 +139,6 @@ class ExtensionNotAvailableError(PgDeployError):
     """A required extension is not on the server at all."""
 
     def __init__(self, *, extension: str, database: str) -> None:
-        self.extension = extension
         super().__init__(
             f'extension "{extension}" is required and the server of "{database}" does not have it: '
             "install its package on the server, or enable it at your provider, then create it"
@@ -160,7 +149,6 @@ class LedgerNotWritableError(PgDeployError):
     """The role cannot make or write the schema where deployments are recorded."""
 
     def __init__(self, *, role: str, schema: str, database: str, grant: str) -> None:
-        self.schema = schema
         super().__init__(
             f'role "{role}" cannot record deployments in schema "{schema}" of "{database}": '
             f"let an administrator run `{grant}`"
@@ -171,7 +159,6 @@ class PartlyReadableError(PgDeployError):
     """Row level security hides rows from the deploying role, so a backup by it would not hold everything."""
 
     def __init__(self, *, role: str, tables: tuple[str, ...]) -> None:
-        self.tables = tables
         more = f" and {len(tables) - 3} more" if len(tables) > 3 else ""
         named = ", ".join(f'"{table}"' for table in tables[:3])
         super().__init__(
@@ -184,7 +171,6 @@ class MissingRightsError(PgDeployError):
     """The role lacks rights that pending statements need."""
 
     def __init__(self, *, role: str, sentences: tuple[str, ...]) -> None:
-        self.sentences = sentences
         super().__init__(
             f'role "{role}" lacks {len(sentences)} right{"s" if len(sentences) != 1 else ""} that the pending migrations '
             "need, grant them or deploy as another role: " + "; ".join(sentences)
@@ -195,7 +181,6 @@ class LockLintError(PgDeployError):
     """squawk could not be asked about the locks of a migration."""
 
     def __init__(self, reason: str) -> None:
-        self.reason = reason
         super().__init__(
             f'the lock lint "squawk" did not answer, {reason}: install it with `make test` or `make deploy`, which set up '
             "everything in requirements.txt"

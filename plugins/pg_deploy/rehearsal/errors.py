@@ -11,7 +11,6 @@ class CopyDiffersError(PgDeployError):
     """A copy that is not what the target was."""
 
     def __init__(self, name: str, differences: Sequence[str]) -> None:
-        self.name = name
         self.differences = tuple(differences)
         more = f" and {len(differences) - 5} more" if len(differences) > 5 else ""
         super().__init__(
@@ -24,9 +23,7 @@ class RehearsalFailedError(PgDeployError):
     """A migration that failed on the copy."""
 
     def __init__(self, stem: str, step: str, reason: str, *, of_the_copy: bool = False) -> None:
-        self.stem = stem
         self.step = step
-        self.reason = reason
         said = f'"{stem}" failed in the rehearsal, at {step}, and production was not touched: {reason}'
         if of_the_copy:
             said += "; the copy or the connection to it is at fault, not the migration: trigger a new run"
@@ -39,7 +36,6 @@ class UnfitCloneError(PgDeployError):
     """What rehearsal_db leads to cannot serve for a rehearsal."""
 
     def __init__(self, name: str, reason: str, remedy: str) -> None:
-        self.name = name
         super().__init__(f'"{name}" cannot serve for the rehearsal: {reason}; {remedy}')
 
 
@@ -47,7 +43,6 @@ class AccessDiffersError(PgDeployError):
     """Somebody could do more, or less, than the migration declares."""
 
     def __init__(self, stem: str, sentences: Sequence[str]) -> None:
-        self.sentences = tuple(sentences)
         more = [f"and {len(sentences) - 10} more"] if len(sentences) > 10 else []
         listed = "".join(f"\n  - {each}" for each in [*sentences[:10], *more])
         super().__init__(

@@ -11,7 +11,6 @@ class RollbackMissingError(PgDeployError):
     """A migration took effect and brings nothing that undoes it."""
 
     def __init__(self, stem: str) -> None:
-        self.stem = stem
         super().__init__(
             f'"{stem}" took effect and has no rollback.sql, so nothing was undone; write its rollback.sql and trigger again, '
             "or mend it with a new migration"
@@ -22,7 +21,6 @@ class RollbackRefusedError(PgDeployError):
     """A rollback would drop what was there before the migration."""
 
     def __init__(self, stem: str, objects: Sequence[str]) -> None:
-        self.objects = tuple(objects)
         named = ", ".join(f'"{name}"' for name in objects)
         super().__init__(
             f'the rollback of "{stem}" would drop {named}, which was there before the migration, so it was not committed; '
@@ -34,7 +32,6 @@ class RollbackNotProvenError(PgDeployError):
     """After the rollback the catalog is not as it was."""
 
     def __init__(self, stem: str, differences: Sequence[str]) -> None:
-        self.differences = tuple(differences)
         shown = "; ".join(differences[:10])
         more = f"; and {len(differences) - 10} more" if len(differences) > 10 else ""
         super().__init__(
@@ -47,8 +44,6 @@ class NothingToUndoError(PgDeployError):
     """What a rollback run was asked to undo is not there to be undone: `what` was asked, `reason` why not."""
 
     def __init__(self, what: str, reason: str, remedy: str) -> None:
-        self.what = what
-        self.reason = reason
         super().__init__(f'"{what}" {reason}: {remedy}')
 
 
@@ -68,7 +63,6 @@ class UndoableDownToError(PgDeployError):
 
     def __init__(self, stem: str, version: str, above: Sequence[str]) -> None:
         self.version = version
-        self.above = tuple(above)
         if above:
             message = f'nothing was undone; {len(above)} of them can be, down to "{stem}": give down_to "{version}"'
         else:
@@ -80,7 +74,6 @@ class NeededByLaterError(PgDeployError):
     """A version cannot be undone while later ones, which are to stay, build on it."""
 
     def __init__(self, stem: str, later: Sequence[str], objects: Sequence[str]) -> None:
-        self.later = tuple(later)
         named = ", ".join(f'"{each}"' for each in later)
         super().__init__(
             f'"{stem}" is needed by {named}, which would stay ({"; ".join(objects[:5])}): '
@@ -92,5 +85,4 @@ class NotUndoneError(PgDeployError):
     """A rollback run ended without everything being undone that it was asked to undo."""
 
     def __init__(self, failures: Sequence[str]) -> None:
-        self.failures = tuple(failures)
         super().__init__("not everything was undone: " + "; ".join(failures))

@@ -11,7 +11,6 @@ class UnknownTargetError(PgDeployError):
     """No Airflow connection of that name."""
 
     def __init__(self, target: str) -> None:
-        self.target = target
         super().__init__(
             f'there is no Airflow connection "{target}"; create it under Admin > Connections (type Postgres), '
             "or choose another target"
@@ -39,7 +38,6 @@ class NotDeployedError(PgDeployError):
     """Not everything that the run pinned is deployed."""
 
     def __init__(self, states: Sequence[str]) -> None:
-        self.states = tuple(states)
         super().__init__(f"not everything is deployed: {'; '.join(states)}")
 
 
@@ -47,7 +45,6 @@ class NotAdoptedError(PgDeployError):
     """Not everything that the baseline pinned was adopted."""
 
     def __init__(self, states: Sequence[str]) -> None:
-        self.states = tuple(states)
         super().__init__(
             f"not everything is adopted: {'; '.join(states)}; correct what the failed task says and trigger again, which "
             "leaves alone what is adopted already"
@@ -58,7 +55,6 @@ class NotMeasuredError(PgDeployError):
     """The monitor could not measure what it should be able to."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
         super().__init__(
             f'"monitor_database" could not measure everything: {"; ".join(problems)}; read the log of that task, the next'
             " run tries again"
@@ -69,8 +65,6 @@ class SamePersonError(PgDeployError):
     """With four_eyes, an approval by who triggered the run, or one of which it is not known that it is somebody else's."""
 
     def __init__(self, stem: str, by: str, actor: str) -> None:
-        self.by = by
-        self.actor = actor
         super().__init__(
             f'"{stem}" was approved by {by} in a run that {actor} triggered, and four_eyes asks for somebody else: nothing of it '
             "was applied; trigger a new run, and let another person answer"

@@ -9,8 +9,6 @@ class PageUnreadableError(PgDeployError):
     """A page in the UI could not read its target."""
 
     def __init__(self, target: str, reason: str) -> None:
-        self.target = target
-        self.reason = reason
         super().__init__(
             f'target "{target}" cannot be read now: {reason}; start the server, mend the network or correct the connection'
         )
