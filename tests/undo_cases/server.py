@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,15 +14,19 @@ from psycopg import sql
 from pg_deploy.ledger import schema
 from pg_deploy.migrations import history
 from pg_deploy.postgres.programs import installations
+from tests.throwaway import throwaway
 
 _ROLES = """
 create role deployer login createrole;
 create role reader; create role writer; create role other_owner; create role "App Role";
 """
-_SETTINGS = (
-    "-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c synchronous_commit=off "
-    "-c full_page_writes=off -c wal_level=logical -c autovacuum=off -c max_prepared_transactions=5 -c jit=off"
-)
+_SETTINGS = {
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "max_prepared_transactions": "5",
+    "jit": "off",
+}
 
 _SHM = Path("/dev/shm")
 _ENOUGH = 2 << 30
@@ -73,23 +73,10 @@ def binaries(wanted: str) -> Path:
 @contextmanager
 def started(bindir: Path) -> Iterator[Server]:
     """A cluster with roles and template; nothing of it stays."""
-    root = os.geteuid() == 0
-    with tempfile.TemporaryDirectory(prefix="pg-deploy-undo-cases-", dir=_memory()) as folder:
-        if root:
-            shutil.chown(folder, "postgres", "postgres")
-        data = Path(folder) / "data"
-        _run(root, bindir / "initdb", "-D", data, "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = int(free.getsockname()[1])
-        start = ("-D", data, "-l", Path(folder) / "log", "-w", "-o", f"-p {port} {_SETTINGS}", "start")
-        _run(root, bindir / "pg_ctl", *start)
-        try:
-            server = Server(bindir, port)
-            _prepare(server)
-            yield server
-        finally:
-            _run(root, bindir / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    with throwaway(bindir, "admin", _SETTINGS, _memory()) as port:
+        server = Server(bindir, port)
+        _prepare(server)
+        yield server
 
 
 def _memory() -> Path | None:
@@ -127,18 +114,3 @@ def _end_subscriptions(url: str) -> None:
             for statement in ("alter subscription {} disable", "alter subscription {} set (slot_name = none)"):
                 connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
             connection.execute(sql.SQL("drop subscription {}").format(sql.Identifier(name)))
-
-
-def _run(as_postgres: bool, *command: str | Path) -> None:
-    prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if as_postgres else []
-    done = subprocess.run(
-        [*prefix, *map(str, command)],
-        check=False,
-        text=True,
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    if done.returncode:
-        raise SystemExit(f'"{Path(command[0]).name}" failed with {done.returncode}: {done.stderr}')

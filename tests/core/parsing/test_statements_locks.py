@@ -5,13 +5,7 @@ Starts a private cluster with the server that is installed, on a port that the s
 
 from __future__ import annotations
 
-import os
-import pathlib
 import re
-import shutil
-import socket
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +15,7 @@ import pytest
 
 from pg_deploy.parsing.statements import Lock, split
 from tests.installed import installed
+from tests.throwaway import throwaway
 
 SCHEMA = """
 create role app;
@@ -212,58 +207,14 @@ where n.nspname = 's' and (c.relkind in ('r', 'p', 'v', 'm', 'S', 'c') or c.reln
 HELD = "select relation, mode from pg_catalog.pg_locks where pid = %s and locktype = 'relation' and granted"
 
 
-def unprivileged() -> list[str]:
-    """PostgreSQL refuses to run as root."""
-    return ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    binaries = installed().bindir
-    home = pathlib.Path(tempfile.mkdtemp(prefix="pg_deploy_locks_", dir="/tmp"))
-    if os.geteuid() == 0:
-        shutil.chown(home, "postgres")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = home / "data"
-    settings = (
-        f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c fsync=off -c wal_level=logical"
-    )
-    run = unprivileged()
-    subprocess.run(
-        [*run, binaries / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"],
-        check=True,
-        cwd=home,
-        stdout=subprocess.DEVNULL,
-    )
-    start: list[str | pathlib.Path] = [
-        *run,
-        binaries / "pg_ctl",
-        "-D",
-        data,
-        "-o",
-        settings,
-        "-l",
-        home / "log",
-        "-w",
-        "start",
-    ]
-    subprocess.run(start, check=True, cwd=home, stdout=subprocess.DEVNULL)
-    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    try:
+    with throwaway(installed().bindir, "postgres", {}) as port:
+        url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
         with psycopg.connect(url, autocommit=True) as connection:
             for statement in split(SCHEMA, file="schema"):
                 connection.execute(statement.sql)
         yield url
-    finally:
-        subprocess.run(
-            [*run, binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"],
-            check=True,
-            cwd=home,
-            stdout=subprocess.DEVNULL,
-        )
-        shutil.rmtree(home)
 
 
 def existing(connection: psycopg.Connection, sql: str) -> dict[int, str]:

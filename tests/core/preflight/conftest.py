@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -19,17 +18,14 @@ import psycopg
 import pytest
 
 from tests.installed import installed
+from tests.throwaway import throwaway
 
-SETTINGS = """
-listen_addresses = '127.0.0.1'
-unix_socket_directories = ''
-fsync = off
-wal_level = logical
-max_connections = 40
-max_prepared_transactions = 5
-autovacuum = off
-shared_buffers = '32MB'
-"""
+SETTINGS = {
+    "max_connections": "40",
+    "max_prepared_transactions": "5",
+    "autovacuum": "off",
+    "shared_buffers": "32MB",
+}
 BOOTSTRAP = """
 create role supabase_admin superuser login;
 create role anon nologin;
@@ -70,7 +66,6 @@ class Server:
     """A running cluster; `url(role)` names its database."""
 
     port: int
-    data: Path
 
     def url(self, role: str = "postgres", database: str = "app", port: int | None = None) -> str:
         return f"postgresql://{role}@127.0.0.1:{port or self.port}/{database}"
@@ -122,25 +117,12 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def server(directory: Path) -> Iterator[Server]:
-    programs = installed().bindir
-    data = directory / "data"
-    made = as_postgres([str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres", "--no-sync"])
-    if made.wait(60):
-        pytest.fail(f"initdb failed: {made.stderr.read() if made.stderr else b''!r}")
-    with (data / "postgresql.conf").open("a") as settings:
-        settings.write(SETTINGS)
-    port = free_port()
-    process = as_postgres([str(programs / "postgres"), "-D", str(data), "-p", str(port)])
-    found = Server(port=port, data=data)
-    try:
-        wait_for(found.url(database="postgres"), process)
+def server() -> Iterator[Server]:
+    with throwaway(installed().bindir, "postgres", SETTINGS) as port:
+        found = Server(port=port)
         with found.connect(database="postgres") as connection:
             for statement in BOOTSTRAP.strip().split(";\n"):
                 connection.execute(statement)
         with found.connect() as connection:
             connection.execute(SCHEMA)
         yield found
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(20)

@@ -1,0 +1,33 @@
+"""A cluster that nobody else uses, without passwords, on a free port of the loopback address."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from demo import server
+
+_COMMON = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "wal_level": "logical"}
+
+
+@contextmanager
+def throwaway(bindir: Path, superuser: str, settings: Mapping[str, str], place: Path | None = None) -> Iterator[int]:
+    """Make it in `place`, or among the temporary files, and run it with these settings too; its port. Gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="pg-deploy-tests-", dir=place) as folder:
+        os.chmod(folder, 0o755)
+        data = Path(folder) / "data"
+        data.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            os.chown(data, server.server_account().pw_uid, server.server_account().pw_gid)
+        arguments = ("-U", superuser, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+        server.run(bindir, "initdb", "-D", str(data), *arguments)
+        with (data / "postgresql.conf").open("a", encoding="utf-8") as conf:
+            conf.writelines(f"{name} = '{value}'\n" for name, value in {**_COMMON, **settings}.items())
+        try:
+            yield server.start_from(bindir, data, 21000 + secrets.randbelow(9000))
+        finally:
+            server.stop(bindir, data, "immediate")
