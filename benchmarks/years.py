@@ -19,7 +19,7 @@ import psycopg
 
 from demo import cluster
 from demo.server import next_free_port
-from pg_deploy.configuration.conf import read_deploy_conf
+from pg_deploy.configuration.conf import DeployConf, checked_conf
 from pg_deploy.ledger import schema
 from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import read_folder
@@ -99,7 +99,7 @@ def preflight_s(url: str, folder: Path, run: str) -> tuple[float, float]:
     log.addHandler(logging.NullHandler())
     who = Identity("deploy_migrations", run, "bench", lambda _: True)
     began, used = time.perf_counter(), sum(os.times()[:4])
-    preflight(Target("bench", url), read_deploy_conf({}), folder, who, good_for=60, log=log)
+    preflight(Target("bench", url), checked_conf(DeployConf, {}), folder, who, good_for=60, log=log)
     return time.perf_counter() - began, sum(os.times()[:4]) - used
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from demo import cluster
 from demo.cluster import Cluster
-from pg_deploy.configuration.conf import read_deploy_conf
+from pg_deploy.configuration.conf import DeployConf, checked_conf
 from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.verify import verify
 from pg_deploy.migrations.migration import read_folder
@@ -83,11 +83,13 @@ def test_seventy_files_of_a_foreign_project_make_what_psql_makes_of_them(
 
 def test_preflight_takes_all_of_a_foreign_project(empty_database: str) -> None:
     """A file that psql takes and we refuse keeps a team from the first deployment on."""
-    conf = read_deploy_conf({"dry_run": True})
+    conf = checked_conf(DeployConf, {"dry_run": True})
     who = Identity("deploy_migrations", "run", "tester")
     found = preflight(Target("target_db", empty_database), conf, PROJECT, who, good_for=60, log=_log())
     assert found.pinned == 0
-    made = preflight(Target("target_db", empty_database), read_deploy_conf({}), PROJECT, who, good_for=60, log=_log())
+    made = preflight(
+        Target("target_db", empty_database), checked_conf(DeployConf, {}), PROJECT, who, good_for=60, log=_log()
+    )
     assert made.pinned == 70
 
 

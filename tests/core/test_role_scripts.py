@@ -16,7 +16,7 @@ from psycopg import errors, sql
 
 from demo import cluster
 from demo.cluster import Cluster
-from pg_deploy.configuration.conf import read_deploy_conf
+from pg_deploy.configuration.conf import DeployConf, checked_conf
 from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.verify import verify
 from pg_deploy.migrations.migration import load_all, read_folder
@@ -145,7 +145,7 @@ def test_the_monitoring_role_measures_all_and_cannot_read_or_change_the_applicat
 
 def _dry_preflight(url: str, folder: Path) -> None:
     who = Identity("deploy_migrations", "run", "tester")
-    conf = read_deploy_conf({"dry_run": True})
+    conf = checked_conf(DeployConf, {"dry_run": True})
     preflight(Target("target_db", url), conf, folder, who, good_for=60, log=_log())
 
 

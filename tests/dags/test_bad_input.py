@@ -20,7 +20,7 @@ import pytest
 
 from demo.place import Cluster
 from pg_deploy.catalog import reader as catalog
-from pg_deploy.configuration.conf import read_deploy_conf
+from pg_deploy.configuration.conf import DeployConf, checked_conf
 from pg_deploy.errors import PgDeployError, PreflightError
 from pg_deploy.ledger import schema
 from pg_deploy.migrations import history
@@ -192,7 +192,9 @@ def prepare(url: str, folder: Path, **conf: Any) -> int:
     """Preflight alone; how many migrations it pinned."""
     identity = Identity("deploy_migrations", "test", "tester")
     log = logging.getLogger("pg_deploy")
-    return preflight(Target("target_db", url), read_deploy_conf(conf), folder, identity, good_for=60, log=log).pinned
+    return preflight(
+        Target("target_db", url), checked_conf(DeployConf, conf), folder, identity, good_for=60, log=log
+    ).pinned
 
 
 def deploy(url: str, folder: Path, **conf: Any) -> Result:
@@ -322,7 +324,7 @@ def test_a_value_of_the_wrong_type_starts_no_run(empty_database: str, tmp_path: 
         with pytest.raises(ParamValidationError, match=key):
             deploy(empty_database, tmp_path, **{key: value})
         with pytest.raises(PgDeployError, match=f'conf key "{key}" is .*; correct it and trigger again'):
-            read_deploy_conf({key: value})
+            checked_conf(DeployConf, {key: value})
 
 
 def test_who_still_asks_for_a_copy_on_the_target_reads_what_to_use() -> None:
@@ -330,7 +332,7 @@ def test_who_still_asks_for_a_copy_on_the_target_reads_what_to_use() -> None:
     with pytest.raises(
         PgDeployError, match=r"'on_target': no copy is made .*: use full, .* or clone, on .* rehearsal_db; correct"
     ):
-        read_deploy_conf({"rehearse": "on_target"})
+        checked_conf(DeployConf, {"rehearse": "on_target"})
 
 
 def test_an_unreachable_target_is_named_with_what_to_look_at(empty_database: str, tmp_path: Path) -> None:

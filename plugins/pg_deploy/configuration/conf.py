@@ -58,7 +58,7 @@ Budget = Annotated[
 ]
 Name = Annotated[str, Field(min_length=1)]
 Given = Annotated[str | None, BeforeValidator(_empty, json_schema_input_type=str | None)]
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound="Conf")
 Approval = Literal["risky", "all", "none"]
 
 _FOUR_EYES = Field(
@@ -239,11 +239,6 @@ class RestoreConf(Conf):
     )
 
 
-def read_restore_conf(values: Mapping[str, object]) -> RestoreConf:
-    """`values` as a checked conf. Raises as `read_deploy_conf` does."""
-    return _read(RestoreConf, values)
-
-
 class MonitorConf(Conf):
     """The conf of monitor_database."""
 
@@ -263,33 +258,14 @@ class MonitorConf(Conf):
     )
 
 
-def read_monitor_conf(values: Mapping[str, object]) -> MonitorConf:
-    """`values` as a checked conf. Raises as `read_deploy_conf` does."""
-    return _read(MonitorConf, values)
-
-
-def read_rollback_conf(values: Mapping[str, object]) -> RollbackConf:
-    """`values` as a checked conf. Raises as `read_deploy_conf` does."""
-    return _read(RollbackConf, values)
-
-
-def read_deploy_conf(values: Mapping[str, object]) -> DeployConf:
-    """`values` as a checked conf. Raises UnknownConfError or InvalidConfError; PreflightError for several at once."""
-    return _read(DeployConf, values)
-
-
-def read_baseline_conf(values: Mapping[str, object]) -> BaselineConf:
-    """`values` as a checked conf. Raises as `read_deploy_conf` does."""
-    return _read(BaselineConf, values)
-
-
 def stricter(one: Approval, other: Approval) -> Approval:
     """The one of two approval policies that asks more often."""
     order: tuple[Approval, ...] = ("none", "risky", "all")
     return max(one, other, key=order.index)
 
 
-def _read(model: type[Model], values: Mapping[str, object]) -> Model:
+def checked_conf(model: type[Model], values: Mapping[str, object]) -> Model:
+    """`values` as a checked conf. Raises UnknownConfError or InvalidConfError; PreflightError for several at once."""
     faults: list[PgDeployError] = []
     unknown = sorted(set(values) - set(model.model_fields))
     if unknown:

@@ -49,7 +49,6 @@ class ConcurrentIndex:
     table: str | None
     unique: bool = False
     if_not_exists: bool = False
-    if_exists: bool = False
 
 
 _KINDS = {
@@ -303,7 +302,7 @@ def concurrent_index(node: object) -> ConcurrentIndex | None:
     if name == "DropStmt" and stmt.get("concurrent"):
         parts = strings(list_items(items(stmt.get("objects"))[0]))
         owner = parts[-2] if len(parts) > 1 else None
-        return ConcurrentIndex("drop", owner, parts[-1], None, if_exists=bool(stmt.get("missing_ok")))
+        return ConcurrentIndex("drop", owner, parts[-1], None)
     if name == "ReindexStmt" and switched_on(options(stmt.get("params")), "concurrently"):
         if stmt.get("kind") == "REINDEX_OBJECT_INDEX":
             return ConcurrentIndex("reindex", schema, relname, None)

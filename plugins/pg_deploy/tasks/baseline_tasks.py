@@ -9,7 +9,7 @@ from airflow.sdk import get_current_context, task
 
 from pg_deploy.baseline import adopt as baseline
 from pg_deploy.baseline.report import read_adopted, report_lines
-from pg_deploy.configuration.conf import BaselineConf, read_baseline_conf
+from pg_deploy.configuration.conf import BaselineConf, checked_conf
 from pg_deploy.configuration.installation import settings
 from pg_deploy.configuration.limits import Limits
 from pg_deploy.deployment.job import Job
@@ -92,5 +92,5 @@ def report() -> None:
 
 
 def _read(context: Any) -> _Run:
-    conf = read_baseline_conf(chosen(context))
+    conf = checked_conf(BaselineConf, chosen(context))
     return _Run(conf, read_target(conf.target), ownership_from(context, CHECK))

@@ -11,7 +11,7 @@ from airflow.configuration import conf
 from airflow.sdk import Variable, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
-from pg_deploy.configuration.conf import MonitorConf, read_monitor_conf
+from pg_deploy.configuration.conf import MonitorConf, checked_conf
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.configuration.installation import settings
 from pg_deploy.errors import ConnectionFailedError, ConnectionLostError
@@ -185,7 +185,7 @@ def _target_is_back(target: str, context: Any) -> None:
 
 def _conf(context: Any) -> MonitorConf:
     """The conf of the run; after a deployment, about the database that was deployed to."""
-    given = read_monitor_conf(chosen(context))
+    given = checked_conf(MonitorConf, chosen(context))
     events = (context.get("triggering_asset_events") or {}).get(TARGET_CHANGED, ())
     targets = [event.extra["target"] for event in events if "target" in (event.extra or {})]
     return given.model_copy(update={"target": targets[-1]}) if targets else given

@@ -8,7 +8,7 @@ from airflow.sdk import get_current_context, task
 
 from pg_deploy.approval.errors import NotPermittedError
 from pg_deploy.approval.permission import not_approved, undo_hash
-from pg_deploy.configuration.conf import RollbackConf, read_rollback_conf
+from pg_deploy.configuration.conf import RollbackConf, checked_conf
 from pg_deploy.configuration.installation import settings
 from pg_deploy.deployment.job import Job
 from pg_deploy.ledger import deployment, evidence, pins
@@ -146,6 +146,6 @@ def _refuse_unless_approved(run: Run, job: Job) -> None:
 
 
 def _read(context: Any) -> tuple[RollbackConf, Run]:
-    conf = read_rollback_conf(chosen(context))
+    conf = checked_conf(RollbackConf, chosen(context))
     owned = ownership_from(context, PREFLIGHT)
     return conf, Run(conf.as_deploy, read_target(conf.target), identity(context), owned, context["task"])

@@ -14,7 +14,7 @@ from airflow.configuration import conf as airflow_conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRuntimeError
 
 from pg_deploy.approval.permission import Demands
-from pg_deploy.configuration.conf import Approval, DeployConf, read_deploy_conf, stricter
+from pg_deploy.configuration.conf import Approval, DeployConf, checked_conf, stricter
 from pg_deploy.configuration.installation import settings
 from pg_deploy.configuration.limits import Limits, StopRules
 from pg_deploy.deployment.job import Job
@@ -129,7 +129,7 @@ def read_run(context: Any, owned: Ownership | None = None) -> Run:
 
 def read_conf(context: Any) -> DeployConf:
     """The conf of the run: the form's defaults with what was chosen, unknown keys refused."""
-    return read_deploy_conf(chosen(context))
+    return checked_conf(DeployConf, chosen(context))
 
 
 def chosen(context: Any) -> dict[str, object]:

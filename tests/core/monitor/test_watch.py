@@ -8,9 +8,9 @@ from datetime import datetime, timedelta, timezone
 
 from psycopg.types.json import Jsonb
 
-from pg_deploy.configuration.conf import read_rollback_conf
 from pg_deploy.ledger import pins, schema
 from pg_deploy.migrations.project_criteria import NextSteps, ProjectCriteria
+from pg_deploy.configuration.conf import RollbackConf, checked_conf
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.before_deployment import is_known, keep_before, read_before
 from pg_deploy.monitor.samples import Deployed
@@ -103,7 +103,7 @@ def test_a_deployment_that_made_queries_much_slower_proposes_its_own_rollback(em
     (row,) = found.measured.rows
     assert row.detail["alert"] is True
     proposed = str(row.detail["do"]).split("with the conf ")[1]
-    assert read_rollback_conf(json.loads(proposed)).deployment == "1"
+    assert checked_conf(RollbackConf, json.loads(proposed)).deployment == "1"
     assert json.loads(proposed)["target"] == "target_db"
 
 

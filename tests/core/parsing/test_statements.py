@@ -444,7 +444,7 @@ def test_what_a_statement_leaves_in_the_session_is_known(sql: str, left_behind: 
             ConcurrentIndex("create", "S", "My I", "t", unique=True, if_not_exists=True),
         ),
         ("create index concurrently on s.t (a)", ConcurrentIndex("create", "s", None, "t")),
-        ("drop index concurrently if exists s.i", ConcurrentIndex("drop", "s", "i", None, if_exists=True)),
+        ("drop index concurrently if exists s.i", ConcurrentIndex("drop", "s", "i", None)),
         ("reindex index concurrently s.i", ConcurrentIndex("reindex", "s", "i", None)),
         ("reindex table concurrently t", ConcurrentIndex("reindex", None, None, "t")),
         ("reindex schema concurrently s", ConcurrentIndex("reindex", "s", None, None)),
