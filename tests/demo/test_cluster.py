@@ -6,8 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,13 +17,7 @@ from demo.__main__ import main
 from demo.cluster import Cluster
 from demo.errors import BadSettingError, NoClusterError, NotACopyError, PortTakenError
 from tests.demo.asking import Ask, ask_at
-
-
-def _wait_until(holds: Callable[[], bool], what: str, patience_s: float) -> None:
-    deadline = time.monotonic() + patience_s
-    while not holds():
-        assert time.monotonic() < deadline, f"{what}: not within {patience_s} s"
-        time.sleep(0.2)
+from tests.waiting import until
 
 
 def test_a_reset_brings_back_tables_rows_roles_settings_and_cron_jobs(demo_cluster: Cluster, ask: Ask) -> None:
@@ -61,7 +53,7 @@ def test_a_reset_brings_back_tables_rows_roles_settings_and_cron_jobs(demo_clust
     launcher = (
         "select count(*) from pg_catalog.pg_stat_activity where backend_type = 'pg_cron launcher' and datname = 'demo'"
     )
-    _wait_until(lambda: ask(launcher) == [(1,)], "pg_cron after a reset", 10)
+    until(lambda: ask(launcher) == [(1,)], "pg_cron after a reset", 10)
 
 
 def test_a_second_ensure_changes_nothing_and_keeps_the_scale(demo_cluster: Cluster, demo_url: str) -> None:
@@ -93,7 +85,7 @@ def test_a_server_killed_with_all_its_traces_left_starts_again(demo_cluster: Clu
     pid = server.server_pid(demo_cluster.data)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    _wait_until(lambda: cluster.running(demo_cluster.directory) is None, "the server's death", 10)
+    until(lambda: cluster.running(demo_cluster.directory) is None, "the server's death", 10)
     assert (demo_cluster.data / "postmaster.pid").exists()
     # Somebody else may have its port by now: then it has the next one.
     again = cluster.ensure(demo_cluster.directory)
@@ -254,6 +246,6 @@ def test_a_cron_job_of_the_deploying_role_really_runs(demo_url: str) -> None:
     """Scheduled is not run: workers, privileges and the database's name must all be right."""
     ask_at(demo_url, "select cron.schedule('beat', '* * * * *', 'create table public.beaten ()')")
     finished = "select status from cron.job_run_details where command like '%beaten%' and end_time is not null"
-    _wait_until(lambda: ask_at(demo_url, finished) != [], "a job of every minute", 90)
+    until(lambda: ask_at(demo_url, finished) != [], "a job of every minute", 90)
     assert ask_at(demo_url, finished)[0] == ("succeeded",)
     assert ask_at(demo_url, "select to_regclass('public.beaten') is not null") == [(True,)]

@@ -11,8 +11,9 @@ import psycopg
 
 from pg_deploy.catalog.reader import Fact, read_facts
 from tests.building import write_migration
-from tests.faults.server import Server, until
+from tests.faults.server import Server
 from tests.looking import Database
+from tests.waiting import until
 
 TEMPLATE = "faults_template"
 STEM = "20250101000000_change"

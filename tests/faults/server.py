@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from psycopg import sql
 
 from demo import server as programs
 from pg_deploy.postgres.temporary import process_start
+from tests.waiting import until
 
 ROLE = "deployer"
 _OPTIONS = {
@@ -66,9 +66,7 @@ class Server:
         for process in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        deadline = time.monotonic() + 30
-        while any(process_start(process.pid) for process in family) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: not any(process_start(process.pid) for process in family), "the killed are gone")
 
     def admin(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Run one statement as the superuser."""
@@ -102,12 +100,3 @@ def new_server(directory: Path, **options: str) -> Server:
     made = Server(found.bindir, directory / "data", 31000 + secrets.randbelow(8000), options)
     made.make()
     return made
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
-    """Wait for something that happens elsewhere; fails the test when it does not."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"after {seconds:g} s still not: {what}")
-        time.sleep(0.02)

@@ -25,8 +25,9 @@ from launch.api import Api
 from launch.settings import CHECKOUT, Place, place
 from tests.building import write_migration
 from tests.faults.scenarios import CHECKS, STEM, TEMPLATE, VERSION, our_backends
-from tests.faults.server import Server, until
+from tests.faults.server import Server
 from tests.looking import Database
+from tests.waiting import until
 
 pytestmark = pytest.mark.faults
 

@@ -16,8 +16,9 @@ from tests.building import write_migration
 from tests.core.working import Working, working_on
 from tests.faults.killing import Bench, Case, kill_at_line
 from tests.faults.scenarios import STEM, sleep_per_row
-from tests.faults.server import Server, until
+from tests.faults.server import Server
 from tests.looking import Database
+from tests.waiting import until
 
 BUILD = "create index concurrently item_note on public.item (note);\n"
 

@@ -27,8 +27,9 @@ from tests.building import write_migration
 from tests.faults.deployer import DEPLOYED, Order
 from tests.faults.killing import start
 from tests.faults.scenarios import STEM
-from tests.faults.server import Server, new_server, until
+from tests.faults.server import Server, new_server
 from tests.looking import Database
+from tests.waiting import until
 
 LOG = logging.getLogger("pg_deploy")
 

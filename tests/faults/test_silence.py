@@ -28,8 +28,9 @@ from tests.faults.deployer import DEPLOYED, Order
 from tests.faults.killing import Running, start
 from tests.faults.network import Network, network
 from tests.faults.scenarios import STEM
-from tests.faults.server import Server, until
+from tests.faults.server import Server
 from tests.looking import Database
+from tests.waiting import until
 
 BUDGET = 1.0
 # What the promise allows beyond the budget, and what a busy machine adds to a reader's own way to the server and back.

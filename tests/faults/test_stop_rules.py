@@ -14,8 +14,9 @@ from demo import server as programs
 from pg_deploy.configuration.limits import StopRules
 from tests.faults.deployer import DEPLOYED, NOT_DEPLOYED
 from tests.faults.killing import Bench, Case
-from tests.faults.server import Server, until
+from tests.faults.server import Server
 from tests.installed import open_folder
+from tests.waiting import until
 
 
 def test_too_few_free_connections_pause_it_until_some_are_closed(bench: Bench) -> None:

@@ -23,6 +23,7 @@ from launch.errors import DagMissingError, PortTakenError, RunningElsewhereError
 from launch.settings import Place
 from pg_deploy.migrations.folder import stamp
 from tests.launch.conftest import Launcher
+from tests.waiting import until
 
 DEPLOY = "deploy_migrations"
 
@@ -122,19 +123,14 @@ def test_a_waiting_approval_is_shown_refuses_others_and_survives_ctrl_c(
     [run] = api.open_runs(DEPLOY)
     path = f"/api/v2/dags/{DEPLOY}/dagRuns/{run.dag_run_id}/taskInstances/approve/-1/hitlDetails"
     api._send("PATCH", path, {"chosen_options": ["Approve"], "params_input": {}})
-    deadline = time.monotonic() + 30
-    while api.run(DEPLOY, run.dag_run_id).state != "success":
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
+    until(lambda: api.run(DEPLOY, run.dag_run_id).state == "success", "the run has ended well")
 
 
 def test_a_dag_that_cannot_be_imported_is_named_with_its_error(launcher: Launcher, running: airflow.Running) -> None:
     """Otherwise the command would only say that it waited in vain."""
     (launcher.where.dags / "broken.py").write_text("from airflow.sdk import DAG\nraise ValueError('no such module')\n")
     api = Api(running.url)
-    deadline = time.monotonic() + 20
-    while not api.import_errors() and time.monotonic() < deadline:
-        time.sleep(0.3)
+    until(api.import_errors, "the error is known", 20)
     with pytest.raises(DagMissingError, match="ValueError: no such module"):
         await_dag(api, DEPLOY, "/another@sha256:0", seconds=1)
 

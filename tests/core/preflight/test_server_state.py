@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -26,6 +25,7 @@ from pg_deploy.preflight.server.state import (
 from tests.core.preflight.conftest import Server, as_postgres, free_port, wait_for
 from tests.installed import installed
 from tests.servers.table import MATRIX
+from tests.waiting import until
 
 
 def state_of(server: Server, role: str = "deployer", **changes: object) -> ServerState:
@@ -171,12 +171,9 @@ def test_prepared_transactions_and_waits_for_locks_are_seen(server: Server) -> N
     assert len(warnings(replace(state, lock_waits=(replace(lock_wait, waited_seconds=6.0),)))) == 2
 
 
-def wait_until_alone(admin: psycopg.Connection, seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
+def wait_until_alone(admin: psycopg.Connection) -> None:
     left = "select 1 from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
-    while admin.execute(left).fetchone():
-        assert time.monotonic() < deadline, f"sessions were left open for {seconds:g} s"
-        time.sleep(0.05)
+    until(lambda: admin.execute(left).fetchone() is None, "all other sessions are closed")
 
 
 def test_the_number_of_free_connections_is_the_number_that_can_really_be_opened(server: Server) -> None:

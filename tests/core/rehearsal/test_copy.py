@@ -30,6 +30,7 @@ from pg_deploy.rehearsal.copy import Copy, private_copy
 from pg_deploy.rehearsal.errors import CopyDiffersError
 from pg_deploy.rehearsal.outgoing_calls import make_extension
 from tests.core.backup.conftest import LOG, Place
+from tests.waiting import until
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -303,10 +304,7 @@ with checked(store, {name!r}, store.root) as (manifest, folder):
     remove_abandoned(area, LOG)
 
     assert not directory.exists()
-    deadline = time.monotonic() + 30
-    while process_start(pid) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not process_start(pid)
+    until(lambda: not process_start(pid), "its server has ended")
 
 
 def test_folders_of_the_living_and_of_others_are_left_alone(tmp_path: Path) -> None:
