@@ -31,6 +31,7 @@ RUN_OTHERWISE = frozenset(
     {
         "reset",
         "help",
+        "count",
         "quick",
         "lint",
         "acceptance",
