@@ -20,9 +20,9 @@ from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.verify import verify
 from pg_deploy.migrations.migration import read_folder
 from pg_deploy.postgres.session import Target
+from pg_deploy.preflight.claiming import Identity
 from pg_deploy.preflight.preflight import preflight
 from pg_deploy.rollback.resume import resume
-from pg_deploy.preflight.claiming import Identity
 from tests.core.working import Working, working_on
 from tests.looking import Database
 

@@ -150,7 +150,8 @@ def test_every_line_of_the_guide_has_a_place_that_a_test_holds_or_says_why_it_is
         for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     )
     checks = {path.stem for path in (CHECKOUT / "sql" / "migrations").glob("*/*/*.sql")}
-    lines, items = [], []
+    lines: list[int] = []
+    items: list[int] = []
     for first, last, text, place, held in _rows_of_the_map():
         lines += range(first, last + 1)
         items += [first] if text.startswith("☐ ") else []

@@ -36,9 +36,9 @@ def _random_predicate(draw: random.Random, depth: int = 4) -> str:
 
 def _is_true(node: ast.Node, values: dict[str, bool]) -> bool:
     if isinstance(node, ast.ColumnRef):
-        return values[node.fields[-1].sval]
+        return values[printed(node)]
     assert isinstance(node, ast.BoolExpr)
-    parts = [_is_true(part, values) for part in node.args]
+    parts = [_is_true(part, values) for part in node.args or ()]
     if node.boolop == enums.BoolExprType.NOT_EXPR:
         return not parts[0]
     return all(parts) if node.boolop == enums.BoolExprType.AND_EXPR else any(parts)

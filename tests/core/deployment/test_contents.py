@@ -9,9 +9,9 @@ import pytest
 
 from pg_deploy.deployment import contents
 from pg_deploy.deployment.contents import Contents, read_contents
+from pg_deploy.parsing.rollback_text import statements_of
 from pg_deploy.parsing.statements import Statement
 from pg_deploy.postgres.session import Connection
-from pg_deploy.rollback import attempt_evidence
 
 CHANGES_ROWS = "update public.notes set body = 'x';"
 SAID: dict[str, tuple[str, ...]] = {
@@ -83,7 +83,7 @@ def test_a_text_that_leaves_rows_alone_reads_none(connection: Connection) -> Non
 def test_the_texts_are_split_once(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a long file is parsed again while the rollback holds its locks."""
     asked: list[str] = []
-    split = attempt_evidence.statements_of
+    split = statements_of
 
     def counted(text: str | None, file: str) -> tuple[Statement, ...]:
         asked.append(str(text))

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta, timezone
 
 from psycopg.types.json import Jsonb
 
+from pg_deploy.configuration.conf import RollbackConf, checked_conf
 from pg_deploy.ledger import pins, schema
 from pg_deploy.migrations.project_criteria import NextSteps, ProjectCriteria
-from pg_deploy.configuration.conf import RollbackConf, checked_conf
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.before_deployment import is_known, keep_before, read_before
 from pg_deploy.monitor.samples import Deployed

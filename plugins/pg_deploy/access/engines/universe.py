@@ -13,9 +13,9 @@ from pg_deploy.access.predicates.predicates import READING, Phase
 from pg_deploy.access.predicates.reach import Column
 from pg_deploy.access.predicates.subjects import NOBODY
 from pg_deploy.access.predicates.witnesses import NO_CONSTANTS, Constants, joined, witness_values
+from pg_deploy.catalog.names import literal
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.sql_files import engine_sql
-from pg_deploy.catalog.names import literal
 
 PRODUCT_LIMIT = 300_000
 """Up to so many tuples a universe of several columns holds every combination, not only those that exist."""

@@ -11,8 +11,8 @@ from pglast import ast, parse_plpgsql, parse_sql
 from pglast.parser import ParseError
 from psycopg.rows import class_row
 
-from pg_deploy.postgres.quoting import in_quotes
 from pg_deploy.parsing.expressions import column_names
+from pg_deploy.postgres.quoting import in_quotes
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
 
