@@ -61,4 +61,4 @@ def working_on(url: str, folder: Path, limits: Limits | None = None, *, ends: st
             with working(target, Ownership(held.id, held.fence), "test", give_up_after=5, log=log) as guard:
                 yield Working(Job(target, guard, limits or Limits(), log), migrations, lines)
         finally:
-            deployment.close(connection, held.id, held.fence, ends)
+            deployment.close(connection, held.id, held.fence, deployment.State(ends))

@@ -41,7 +41,7 @@ def another_run(database: Database, sql: str, *, ends: bool = True) -> Callable[
             held = deployment.claim(connection, wanted, good_for=600, is_over=lambda _: False)
             connection.execute(sql.encode())
             if ends:
-                deployment.close(connection, held.id, held.fence, "deployed")
+                deployment.close(connection, held.id, held.fence, deployment.State.DEPLOYED)
 
     return work
 

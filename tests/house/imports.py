@@ -23,6 +23,7 @@ ORDER = (
         "catalog",
         "migrations",
         "ledger",
+        "ledger.kinds",
         "execution",
         "backup",
     ),

@@ -43,7 +43,7 @@ def deploying(url: str, migrations: tuple[Migration, ...]) -> Iterator[Job]:
         pins.pin(connection, held.id, migrations)
         with working(target, Ownership(held.id, held.fence), "test", give_up_after=5, log=LOG) as guard:
             yield Job(target, guard, Limits(), LOG, benchmark=False)
-        deployment.close(connection, held.id, held.fence, "deployed")
+        deployment.close(connection, held.id, held.fence, deployment.State.DEPLOYED)
 
 
 @pytest.mark.acceptance

@@ -64,7 +64,7 @@ def deploying(url: str, migrations: tuple[Migration, ...]) -> Iterator[Job]:
         pins.pin(connection, held.id, migrations)
         with working(target, Ownership(held.id, held.fence), "test", give_up_after=60, log=LOG) as guard:
             yield Job(target, guard, Limits(), LOG)
-        deployment.close(connection, held.id, held.fence, "deployed")
+        deployment.close(connection, held.id, held.fence, deployment.State.DEPLOYED)
 
 
 def refused(job: Job, migration: Migration) -> str:

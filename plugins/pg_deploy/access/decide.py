@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import yaml
 
@@ -14,26 +13,52 @@ from pg_deploy.access.facts.access_change import AccessChange, words
 from pg_deploy.access.facts.unsettled import Unsettled
 from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.proof.proof import Proof
+from pg_deploy.ledger.kinds.access import Outcome
 from pg_deploy.migrations.access_file import FILE, AccessFile, Declared
 from pg_deploy.migrations.manifest import SAY_WHY, Access
 
-ADVICE = ("if that is meant, ", "what is not meant ")
-"""How the sentences begin that say what to do about all others."""
-Outcome = Literal["unchanged", "as declared", "undeclared", "different"]
 Found = AccessChange | RowDifference
 
 
 @dataclass(frozen=True)
-class Decision:
-    """`passes` or not; each sentence says what counts against the migration, or what is only shown.
+class Said:
+    """One sentence of a decision: about a difference, to which it may add something, or advice what to do about all others."""
 
-    `outcome` is `unchanged`, `as declared`, `undeclared` (shown, unprotected), or `different`, which fails.
-    """
+    text: str
+    about: Found | None = None
+    added: str = ""
+    is_advice: bool = False
+
+    @classmethod
+    def of(cls, found: Found, added: str = "") -> Said:
+        """What a difference says, and more."""
+        return cls(f"{found.sentence}{added}", found, added)
+
+    @property
+    def repeated(self) -> Said:
+        """The same where the cause was told before."""
+        told = self.about.repeated if isinstance(self.about, RowDifference) else ""
+        return replace(self, text=f"{told}{self.added}") if told else self
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`passes` or not; `reasons` say what counts against the migration, `remarks` what is only shown."""
 
     passes: bool
     outcome: Outcome
-    against: tuple[str, ...] = ()
-    shown: tuple[str, ...] = ()
+    reasons: tuple[Said, ...] = ()
+    remarks: tuple[Said, ...] = ()
+
+    @property
+    def against(self) -> tuple[str, ...]:
+        """The reasons in words."""
+        return tuple(each.text for each in self.reasons)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The remarks in words."""
+        return tuple(each.text for each in self.remarks)
 
 
 def decide(access: Access, declared: AccessFile, proof: Proof, *, rows_were_asked: bool = True) -> Decision:
@@ -45,32 +70,36 @@ def decide(access: Access, declared: AccessFile, proof: Proof, *, rows_were_aske
     `undeclared`: shown only, first.
     """
     unsettled = unsettled_of(proof)
-    shown = tuple(dict.fromkeys([*(change.sentence for change in proof.changes if not change.decides), *proof.notes]))
+    changes = [Said.of(change) for change in proof.changes if not change.decides]
+    shown = _once([*changes, *map(Said, proof.notes)])
     open_ones = [each for each in unsettled if each.object not in {entry.target for entry in declared.unproven}]
     opened = [said for change in proof.opened for said in _undeclared(change, declared.opened, "opened")]
     if access == "undeclared":
         everything = (
-            *(found.sentence for found in (*proof.found, *proof.opened)),
-            *(each.sentence for each in unsettled),
+            *(Said.of(found) for found in (*proof.found, *proof.opened)),
+            *(Said(each.sentence) for each in unsettled),
             *shown,
         )
         counts = proof.found or proof.opened or unsettled
-        return Decision(True, "undeclared" if counts else "unchanged", (), tuple(dict.fromkeys(everything)))
+        return Decision(True, Outcome.UNDECLARED if counts else Outcome.UNCHANGED, (), _once(everything))
     found = proof.found if access == "unchanged" else ()
-    against = [each.sentence for each in found]
+    against = [Said.of(each) for each in found]
     if access == "changed":
         against += [said for each in proof.found for said in _undeclared(each, declared.changed, "changed")]
     against += opened
     if access == "changed":
         against += [
-            f'{FILE} declares that {words(entry.role)} can {words(entry.command)} "{entry.target}" differently, and nothing of it was found'
+            Said(
+                f'{FILE} declares that {words(entry.role)} can {words(entry.command)} "{entry.target}" differently,'
+                " and nothing of it was found"
+            )
             for entry in declared.changed
             if not any(_concerns(entry, each) for each in proof.found)
         ]
     if rows_were_asked:
-        against += [each.sentence for each in open_ones]
+        against += [Said(each.sentence) for each in open_ones]
     else:
-        shown = (*(each.sentence for each in open_ones), *shown)
+        shown = (*(Said(each.sentence) for each in open_ones), *shown)
     erring = _erring(proof)
     # One text for the whole file: two that are pasted one below the other are no YAML.
     entries = {
@@ -82,13 +111,26 @@ def decide(access: Access, declared: AccessFile, proof: Proof, *, rows_were_aske
     }
     against += _to_paste({section: listed for section, listed in entries.items() if listed}, access)
     if against and (erring or any(each.direction == "error" for each in proof.found)):
-        against.append(_NEVER_MEANT)
+        against.append(Said(_NEVER_MEANT))
     declares = proof.opened or (proof.found and access == "changed") or (unsettled and rows_were_asked)
-    outcome: Outcome = "different" if against else "as declared" if declares else "unchanged"
-    accepted = [f"declared as unproven: {each.sentence}" for each in unsettled if each not in open_ones]
-    warned = _without_direction(declared.changed)
-    told = [each.sentence for each in proof.found] if access == "changed" else []
-    return Decision(not against, outcome, tuple(dict.fromkeys(against)), (*accepted, *told, *warned, *shown))
+    outcome = Outcome.DIFFERENT if against else Outcome.AS_DECLARED if declares else Outcome.UNCHANGED
+    accepted = [Said(f"declared as unproven: {each.sentence}") for each in unsettled if each not in open_ones]
+    warned = map(Said, _without_direction(declared.changed))
+    told = [Said.of(each) for each in proof.found] if access == "changed" else []
+    return Decision(not against, outcome, _once(against), (*accepted, *told, *warned, *shown))
+
+
+def is_declared(found: Found, declared: AccessFile) -> bool:
+    """Whether all that a difference changes is among what access.yaml declares as `changed`."""
+    return not _undeclared(found, declared.changed, "changed")
+
+
+def _once(said: Iterable[Said]) -> tuple[Said, ...]:
+    """Each sentence once."""
+    first: dict[str, Said] = {}
+    for each in said:
+        first.setdefault(each.text, each)
+    return tuple(first.values())
 
 
 def unsettled_of(proof: Proof) -> tuple[Unsettled, ...]:
@@ -131,7 +173,7 @@ _NEVER_MEANT = (
 )
 
 
-def _to_paste(entries: Mapping[str, list[dict[str, object]]], access: Access) -> list[str]:
+def _to_paste(entries: Mapping[str, list[dict[str, object]]], access: Access) -> list[Said]:
     """One sentence with what to write into access.yaml, if that is meant; none where nothing is missing."""
     if not entries:
         return []
@@ -139,11 +181,11 @@ def _to_paste(entries: Mapping[str, list[dict[str, object]]], access: Access) ->
     text = yaml.safe_dump(dict(entries), default_flow_style=True, sort_keys=False, width=10_000).strip()
     return [
         *_to_revoke(entries.get("opened", ())),
-        f"{ADVICE[0]}write {before}into {FILE} beside migration.yaml: {text}",
+        Said(f"if that is meant, write {before}into {FILE} beside migration.yaml: {text}", is_advice=True),
     ]
 
 
-def _to_revoke(opened: Sequence[Mapping[str, object]]) -> list[str]:
+def _to_revoke(opened: Sequence[Mapping[str, object]]) -> list[Said]:
     """What takes back the rights on new objects, which default privileges often gave: said before what declares them."""
     lines = []
     for entry in opened:
@@ -156,7 +198,8 @@ def _to_revoke(opened: Sequence[Mapping[str, object]]) -> list[str]:
             and " " not in named
         ):
             lines.append(f"revoke all on {'function ' if named.endswith(')') else ''}{named} from {', '.join(roles)};")
-    return [f"{ADVICE[1]}is taken back in the migration itself: {' '.join(lines)}"] if lines else []
+    said = f"what is not meant is taken back in the migration itself: {' '.join(lines)}"
+    return [Said(said, is_advice=True)] if lines else []
 
 
 def _unproven_to_declare(unsettled: Sequence[Unsettled]) -> list[dict[str, object]]:
@@ -166,18 +209,18 @@ def _unproven_to_declare(unsettled: Sequence[Unsettled]) -> list[dict[str, objec
     ]
 
 
-def _undeclared(found: Found, entries: Sequence[Declared], section: str) -> list[str]:
+def _undeclared(found: Found, entries: Sequence[Declared], section: str) -> list[Said]:
     pairs = _pairs(found)
     missing = [pair for pair in pairs if not any(entry.covers(*pair, found.direction) for entry in entries)]
     if not missing:
         return []
     commands = words(dict.fromkeys(command for _, _, command in missing))
     role, named, _ = missing[0]
-    sentence = f"{found.sentence}; {FILE} does not declare it under `{section}`"
+    lacking = f"; {FILE} does not declare it under `{section}`"
     if role in found.sentence and named in found.sentence:
-        return [sentence]
+        return [Said.of(found, lacking)]
     which = f", direction {found.direction}" if section == "changed" and found.direction in ("gained", "lost") else ""
-    return [f"{sentence} (role {role}, object {named}, command {commands}{which})"]
+    return [Said.of(found, f"{lacking} (role {role}, object {named}, command {commands}{which})")]
 
 
 def _to_declare(found: Sequence[Found], entries: Sequence[Declared], section: str) -> list[dict[str, object]]:

@@ -111,12 +111,10 @@ def explain_difference(
     """
     if not difference.keys or not difference.subjects:
         return []
-    label = difference.subjects[0]
-    user = label.removeprefix("user ") if label.startswith("user ") else None
     try:
         told = explain_access(
             connection,
-            user=user,
+            user=difference.user,
             table=difference.table,
             row=difference.keys[0],
             role=difference.role,

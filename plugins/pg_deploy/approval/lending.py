@@ -7,13 +7,13 @@ import logging
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.ledger import deployment, evidence, snapshot
+from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.guard import Ownership
+from pg_deploy.ledger.kinds.approval import Lent
 from pg_deploy.migrations import history
 from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.preflight.claiming import take_back
 
-LENT = "lent"
-"""The kind of evidence that keeps which versions the history held when the target was lent."""
 _MOMENT = "asked"
 _MOST = 20
 
@@ -26,9 +26,9 @@ def lend(connection: Connection, target: Target, held: Ownership, phase: str) ->
     deployment.check_fence(connection, held.deployment_id, held.fence)
     with target.session("asked") as reader:
         facts = read_facts(reader)
-        versions = sorted(history.read(reader))
+        versions = tuple(sorted(history.read(reader)))
     snapshot.save(connection, held.deployment_id, None, _MOMENT, facts)
-    evidence.record(connection, held.deployment_id, LENT, phase, "lent", detail={"history": versions})
+    evidence.record(connection, held.deployment_id, Kind.LENT, Lent(phase, versions))
     deployment.lend(connection, held.deployment_id, held.fence, phase)
 
 
@@ -41,13 +41,13 @@ def regain(
     """
     take_back(connection, held, phase, give_up_after=give_up_after, log=log)
     was = snapshot.load_of(connection, held.deployment_id, _MOMENT)
-    lent = [row for row in evidence.of_deployment(connection, held.deployment_id, LENT) if row.outcome == "lent"]
+    lent = evidence.of_deployment(connection, held.deployment_id, Kind.LENT)
     if was is None or not lent:
         return ("what the database was like when it was asked is not in the ledger",)
     with target.session("answered") as reader:
         facts = read_facts(reader)
         versions = set(history.read(reader))
-    known = set(lent[-1].detail["history"])
+    known = set(Lent.from_row(lent[-1]).history)
     lines = [
         *(f"version {version} is in the history now" for version in sorted(versions - known)),
         *(f"version {version} is no longer in the history" for version in sorted(known - versions)),

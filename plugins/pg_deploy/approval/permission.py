@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pg_deploy.approval.errors import NotPermittedError
 from pg_deploy.approval.risk import ASKED, raised_risk, risk_in_force
 from pg_deploy.configuration.conf import Approval
 from pg_deploy.ledger import evidence, pins
-from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.ledger.evidence import Evidence, Kind
+from pg_deploy.ledger.kinds.approval import Answered
+from pg_deploy.ledger.kinds.rehearsal import Rehearsal, RehearsalOutcome
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.bulk import brief
@@ -22,9 +23,6 @@ from pg_deploy.postgres.session import Connection
 from pg_deploy.preflight.lock_lint import lock_lint_lines
 from pg_deploy.preflight.readers_elsewhere import elsewhere_findings
 from pg_deploy.preflight.standings import read_state
-from pg_deploy.rehearsal.rehearsal_text import REHEARSAL
-
-APPROVAL = "approval"
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def judge(
     rehearsed = _rehearsal(rows, migration.version)
     reasons = raised_risk(
         migration,
-        rehearsed.detail if rehearsed else None,
+        rehearsed,
         lock_budget=demands.lock_budget,
         lock_errors=has_errors,
     )
@@ -116,38 +114,38 @@ def undo_hash(pinned: Pinned) -> str:
 
 def not_approved(rows: Sequence[Evidence], pinned: Pinned, demands: Demands, *, wanted: str | None = None) -> list[str]:
     """What is wrong with the newest answer about the bundle, or what else is `wanted`; empty where a yes counts. Pure."""
-    answers = [row for row in rows if row.kind == APPROVAL and row.version == pinned.version]
+    answers = [row for row in rows if row.kind == Kind.APPROVAL and row.version == pinned.version]
     if not answers:
         return [f"its approval is demanded (approval is {demands.approval}), and nobody has given it"]
-    last = answers[-1]
-    if last.outcome != "approved":
+    last = Answered.from_row(answers[-1])
+    if not last.is_given:
         return [f"its approval is demanded, and the answer was: {last.outcome}"]
-    if last.detail.get("bundle_hash") != (wanted or pinned.bundle_hash):
+    if last.bundle_hash != (wanted or pinned.bundle_hash):
         return ["its approval was given for another text"]
-    if demands.four_eyes and not is_somebody_else(last.detail, demands.actor):
+    if demands.four_eyes and not is_somebody_else(last, demands.actor):
         return [f"four_eyes asks for an approval by somebody else than {demands.actor}"]
     return []
 
 
-def is_somebody_else(answered: dict[str, Any], actor: str) -> bool:
-    """Whether it is known that who answered (`by`, `by_id`) is not who triggered; what is not known does not count. Pure."""
-    names = {str(answered[key]).casefold() for key in ("by_id", "by") if answered.get(key)}
+def is_somebody_else(answered: Answered, actor: str) -> bool:
+    """Whether it is known that who answered is not who triggered; what is not known does not count. Pure."""
+    names = {str(each).casefold() for each in (answered.by_id, answered.by) if each}
     return bool(names) and actor not in ("", "unknown") and actor.casefold() not in names
 
 
-def _rehearsal(rows: Sequence[Evidence], version: str) -> Evidence | None:
-    found = [row for row in rows if row.kind == REHEARSAL and row.version == version and row.location == "rehearsal"]
-    return found[-1] if found else None
+def _rehearsal(rows: Sequence[Evidence], version: str) -> Rehearsal | None:
+    found = [row for row in rows if row.kind == Kind.REHEARSAL and row.version == version and row.is_of_copy]
+    return Rehearsal.from_row(found[-1]) if found else None
 
 
 def _not_rehearsed(rows: Sequence[Evidence], pinned: Pinned) -> list[str]:
     found = _rehearsal(rows, pinned.version)
     if found is None:
         return ["its rehearsal is demanded, and none has ended"]
-    if found.outcome == "failed":
-        first, *_ = [*str(found.detail.get("error") or "").splitlines(), ""]
+    if found.outcome == RehearsalOutcome.FAILED:
+        first, *_ = [*(found.error or "").splitlines(), ""]
         return [f"its rehearsal failed {first[:200]}".rstrip(" :")]
-    if found.detail.get("bundle_hash") != pinned.bundle_hash:
+    if found.bundle_hash != pinned.bundle_hash:
         return ["another text than this was rehearsed"]
     return []
 

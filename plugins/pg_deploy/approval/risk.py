@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from pg_deploy.catalog.names import owner_of
 from pg_deploy.configuration.duration import format_duration
+from pg_deploy.ledger.kinds.rehearsal import Changes, Rehearsal
 from pg_deploy.migrations.migration import Migration
-from pg_deploy.parsing.statements import Lock, Statement
-from pg_deploy.rollback.attempt_evidence import CHANGES
+from pg_deploy.parsing.statements import Statement
 from pg_deploy.rollback.generator.grants import parse_grant
 from pg_deploy.rollback.generator.row_changes import Named, read_row_changes
 
@@ -25,17 +24,16 @@ _REWRITES = re.compile(
     re.IGNORECASE,
 )
 _ROWS_IN_CODE = re.compile(r"\b(insert\s+into|update|delete\s+from|truncate|merge\s+into)\b", re.IGNORECASE)
-_STRONG = tuple(mode.sql for mode in Lock if mode.strong)
 _KEPT_DROPS = ("index", "comment")
 _MOST_NAMED = 3
 
 
 def raised_risk(
-    migration: Migration, rehearsed: Mapping[str, Any] | None, *, lock_budget: float, lock_errors: bool
+    migration: Migration, rehearsed: Rehearsal | None, *, lock_budget: float, lock_errors: bool
 ) -> tuple[str, ...]:
     """Why the risk is at least high, one phrase each; empty where nothing that it does makes it so. Pure.
 
-    `rehearsed` is the detail of the rehearsal's evidence: what happened on the copy counts, beside what the text says.
+    What happened on the copy, where it was `rehearsed`, counts beside what the text says.
     """
     statements = migration.statements
     reasons = []
@@ -56,7 +54,7 @@ def risk_in_force(declared: str, reasons: Sequence[str]) -> str:
     return "high" if reasons and declared != "unknown" else declared
 
 
-def _rows(migration: Migration, rehearsed: Mapping[str, Any] | None) -> list[str]:
+def _rows(migration: Migration, rehearsed: Rehearsal | None) -> list[str]:
     """Rows that were there are written, and its rollback writes none of them back."""
     made = {
         ("table", name)
@@ -65,7 +63,7 @@ def _rows(migration: Migration, rehearsed: Mapping[str, Any] | None) -> list[str
         for name in _names(made.name, made.kind)
     }
     tables = {change.table or "tables" for change in read_row_changes(migration.file.sql, Named(now=made))}
-    tables |= set(rehearsed.get("written", ()) if rehearsed else ())
+    tables |= set(rehearsed.written if rehearsed else ())
     if rehearsed is None:
         tables |= {
             "tables in code" for each in migration.statements if each.opaque and _ROWS_IN_CODE.search(each.brief)
@@ -79,7 +77,7 @@ def _names(name: str, kind: str) -> tuple[str, ...]:
     return ((name if "." in name else f"public.{name}"),) if kind == "table" else ()
 
 
-def _drops(statements: Sequence[Statement], rehearsed: Mapping[str, Any] | None) -> list[str]:
+def _drops(statements: Sequence[Statement], rehearsed: Rehearsal | None) -> list[str]:
     made = {(each.kind, each.name, each.on) for statement in statements for each in statement.creates}
     dropped = {
         f"{each.kind} {each.name}"
@@ -88,7 +86,7 @@ def _drops(statements: Sequence[Statement], rehearsed: Mapping[str, Any] | None)
         if each.kind not in _KEPT_DROPS and (each.kind, each.name, each.on) not in made
     }
     dropped |= {f"rows of {statement.summary}" for statement in statements if statement.kind == "truncate"}
-    removed = (rehearsed or {}).get(CHANGES, {}).get("removed", ())
+    removed = _changes(rehearsed).removed
     whole = (
         "table",
         "column",
@@ -105,17 +103,20 @@ def _drops(statements: Sequence[Statement], rehearsed: Mapping[str, Any] | None)
     return [f"it drops {_named(sorted(dropped))}"] if dropped else []
 
 
-def _changes_access(migration: Migration, rehearsed: Mapping[str, Any] | None) -> bool:
+def _changes_access(migration: Migration, rehearsed: Rehearsal | None) -> bool:
     if migration.manifest.access == "changed" or migration.access.opened or migration.access.changed:
         return True
     for each in migration.statements:
         if any(word in each.kind for word in _ACCESS_KINDS) or _ACCESS_WORDS.search(each.brief):
             return True
-    changes = (rehearsed or {}).get(CHANGES, {})
-    made = {identity for kind, identity in changes.get("added", ()) if kind not in _ACCESS_FACTS}
-    touched = [key for name in ("added", "removed", "changed") for key in changes.get(name, ())]
+    changes = _changes(rehearsed)
+    made = {identity for kind, identity in changes.added if kind not in _ACCESS_FACTS}
     # What a new object brings is said of the object; what was there before is another matter.
-    return any(kind in _ACCESS_FACTS and _object_of(kind, identity) not in made for kind, identity in touched)
+    return any(kind in _ACCESS_FACTS and _object_of(kind, identity) not in made for kind, identity in changes.all)
+
+
+def _changes(rehearsed: Rehearsal | None) -> Changes:
+    return rehearsed.changes if rehearsed and rehearsed.changes else Changes()
 
 
 def _object_of(kind: str, identity: str) -> str:
@@ -125,15 +126,15 @@ def _object_of(kind: str, identity: str) -> str:
     return owner_of(identity) if kind == "policy" else identity
 
 
-def _long_locks(migration: Migration, rehearsed: Mapping[str, Any] | None, budget: float) -> list[str]:
+def _long_locks(migration: Migration, rehearsed: Rehearsal | None, budget: float) -> list[str]:
     declared = migration.manifest.holds_lock_seconds
     if declared is not None and declared > budget:
         return [f"it declares to hold a lock for {format_duration(declared)}, longer than the budget"]
     held = [
-        float(lock["held_s"])
-        for statement in (rehearsed or {}).get("statements", ())
-        for lock in statement["locks"]
-        if lock["mode"] in _STRONG
+        lock.held_s
+        for statement in (rehearsed.statements if rehearsed else ())
+        for lock in statement.locks
+        if lock.mode.strong
     ]
     longest = max(held, default=0.0)
     return (

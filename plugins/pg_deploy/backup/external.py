@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from pg_deploy.ledger.kinds.backup import BackupOutcome
 from pg_deploy.postgres.session import Target
 
 
@@ -22,7 +23,17 @@ class Point:
         archive = "" if self.archived is None else f"; last archived WAL file {self.archived}"
         return f"point-in-time recovery to {self.at.isoformat()} (LSN {self.lsn}) is the way back{archive}"
 
-    def as_detail(self) -> dict[str, object]:
+    @property
+    def name(self) -> str:
+        """What the ledger calls it."""
+        return self.sentence
+
+    @property
+    def outcome(self) -> BackupOutcome:
+        """That somebody else has it."""
+        return BackupOutcome.EXTERNAL
+
+    def to_detail(self) -> dict[str, object]:
         """For the ledger."""
         return {"kind": "external", "taken_at": self.at.isoformat(), "lsn": self.lsn, "archived": self.archived}
 

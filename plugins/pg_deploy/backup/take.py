@@ -34,6 +34,7 @@ from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Facts, read_facts_in_trans
 from pg_deploy.configuration.backup import BackupSettings
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.errors import PgDeployError
+from pg_deploy.ledger.kinds.backup import BackupOutcome
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.errors import DiskTooSmallError
 from pg_deploy.postgres.programs import Programs, client_programs
@@ -54,7 +55,17 @@ class Backup:
     manifest_sha256: str
     seconds: float
 
-    def as_detail(self) -> dict[str, object]:
+    @property
+    def name(self) -> str:
+        """Where it is."""
+        return self.uri
+
+    @property
+    def outcome(self) -> BackupOutcome:
+        """That this run took it."""
+        return BackupOutcome.TAKEN
+
+    def to_detail(self) -> dict[str, object]:
         """For the ledger: enough to find it, to know it again and to restore it."""
         manifest = self.manifest
         return {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pg_deploy.baseline.plan import Adoption, load_applied, plan_adoption
 from pg_deploy.configuration.conf import BaselineConf
-from pg_deploy.deployment.checks import CheckResult, run_checks
+from pg_deploy.deployment.checks import run_checks
 from pg_deploy.deployment.job import Job
 from pg_deploy.errors import PgDeployError, PreflightError
 from pg_deploy.execution.old_backends import settle
@@ -19,8 +19,12 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, pins
 from pg_deploy.ledger.attempt import UNFINISHED
 from pg_deploy.ledger.errors import PinnedContentChangedError
+from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.guard import Ownership
+from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
+from pg_deploy.ledger.kinds.run import Adopted
 from pg_deploy.ledger.pins import Pinned
+from pg_deploy.ledger.words import Word
 from pg_deploy.migrations import history
 from pg_deploy.migrations.folder import stamp
 from pg_deploy.migrations.history_text import history_statements
@@ -34,7 +38,13 @@ from pg_deploy.preflight.server.judgement import refusals
 from pg_deploy.preflight.server.state import read_server_state
 from pg_deploy.preflight.standings import Standing
 
-AS_IT_IS = "adopted as it is, not verified"
+
+class RecordedText(Word):
+    """What the history holds of a migration's text."""
+
+    NONE = "none was recorded"
+    SAME = "the file's"
+    OTHER = "another text"
 
 
 def check(
@@ -109,7 +119,7 @@ def adopt(job: Job, migration: Migration, conf: BaselineConf, actor: str) -> boo
                 job.log.info("  %s: left alone", standing.value)
                 return False
             recorded = migration.version in history.read(connection)
-            text = _recorded_text(connection, migration) if recorded else "none was recorded"
+            text = _recorded_text(connection, migration) if recorded else RecordedText.NONE
             if not recorded:
                 history.insert(
                     connection, migration.version, migration.file.name, history.statements_to_keep(migration.file.sql)
@@ -121,23 +131,22 @@ def adopt(job: Job, migration: Migration, conf: BaselineConf, actor: str) -> boo
                 stem=migration.stem,
                 sql_hash=migration.file.sql_hash,
             )
-            detail = {
-                "by": actor,
-                "reason": conf.reason,
-                "sql_hash": migration.file.sql_hash,
-                "bundle_hash": migration.bundle_hash,
-                "was": standing.value,
-                "history": "was there" if recorded else "written",
-                "recorded_text": text,
-                "checks": _checks_sentence(migration, results, ran=conf.run_checks),
-            }
+            adopted = Adopted(
+                migration.stem,
+                actor,
+                conf.reason,
+                migration.file.sql_hash,
+                migration.bundle_hash,
+                standing.value,
+                "was there" if recorded else "written",
+                text,
+                _checks_sentence(migration, results, ran=conf.run_checks),
+            )
             evidence.record(
                 connection,
                 job.deployment_id,
-                "baseline",
-                migration.stem,
-                AS_IT_IS,
-                detail=detail,
+                Kind.BASELINE,
+                adopted,
                 attempt_id=attempt.id,
                 version=migration.version,
             )
@@ -145,27 +154,25 @@ def adopt(job: Job, migration: Migration, conf: BaselineConf, actor: str) -> boo
                 evidence.record(
                     connection,
                     job.deployment_id,
-                    "check at baseline",
-                    result.name,
-                    result.outcome,
-                    detail=vars(result),
+                    Kind.CHECK_AT_BASELINE,
+                    result,
                     attempt_id=attempt.id,
                     version=migration.version,
                 )
-    job.log.info("  %s; history row %s; %s", AS_IT_IS, detail["history"], detail["checks"])
-    if text == "another text":
+    job.log.info("  %s; history row %s; %s", adopted.outcome, adopted.history, adopted.checks)
+    if text == RecordedText.OTHER:
         job.log.warning(
             "  the history holds another text of it than the file: the file was edited after it was applied"
         )
     return True
 
 
-def _recorded_text(connection: Connection, migration: Migration) -> str:
+def _recorded_text(connection: Connection, migration: Migration) -> RecordedText:
     recorded = history.recorded_statements(connection, migration.version)
     if recorded is None:
-        return "none was recorded"
+        return RecordedText.NONE
     ours = (history_statements(migration.file.sql), history.statements_to_keep(migration.file.sql))
-    return "the file's" if recorded in ours else "another text"
+    return RecordedText.SAME if recorded in ours else RecordedText.OTHER
 
 
 def _run_checks(job: Job, migration: Migration) -> tuple[CheckResult, ...]:
@@ -180,8 +187,8 @@ def _checks_sentence(migration: Migration, results: Sequence[CheckResult], *, ra
         return "its checks were not run"
     if not migration.checks:
         return "it has no checks"
-    asked = [result for result in results if result.outcome != "not run"]
-    held = sum(result.outcome == "passed" for result in asked)
+    asked = [result for result in results if result.outcome != CheckOutcome.NOT_RUN]
+    held = sum(result.outcome == CheckOutcome.PASSED for result in asked)
     left = len(results) - len(asked)
     return f"{held} of {len(asked)} checks of it hold" + (f", {left} not run on a live target" if left else "")
 

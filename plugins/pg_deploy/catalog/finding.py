@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, order=True)
@@ -14,6 +15,15 @@ class Finding:
     object: str
     detail: str
     remedy: str
+
+    @property
+    def outcome(self) -> str:
+        """How bad it is, as evidence."""
+        return self.level
+
+    def to_detail(self) -> dict[str, Any]:
+        """For the ledger."""
+        return asdict(self)
 
     @property
     def key(self) -> tuple[str, str]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from pg_deploy.access.decide import ADVICE, Decision, decide, unsettled_of
+from pg_deploy.access.decide import Decision, Said, decide, is_declared, unsettled_of
 from pg_deploy.access.explain import explain_difference
-from pg_deploy.access.facts.access_change import AccessChange, words
+from pg_deploy.access.facts.access_change import AccessChange, cut, shortened
 from pg_deploy.access.facts.api import Api, api_of
 from pg_deploy.access.facts.differences import access_changes
 from pg_deploy.access.facts.storage_buckets import BUCKETS
@@ -25,12 +25,11 @@ from pg_deploy.catalog.dependencies import words_of
 from pg_deploy.catalog.identities import of_part, unquoted
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.ledger.kinds.access import AccessFound, KeptCell, KeptDifference, Outcome, Verdict
+from pg_deploy.ledger.kinds.marks import of_access
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import Connection, Target, one_line
-from pg_deploy.presentation.marks import of_access, sign
-
-ACCESS = "access"
+from pg_deploy.presentation.lines import sign
 
 # What touches neither rows nor who may reach them.
 _HARMLESS = (
@@ -94,32 +93,32 @@ class AccessOutcome:
     """What is known about access after one migration, and what its declaration makes of that."""
 
     decision: Decision
-    verdict: str
+    verdict: Verdict
     proof: Proof | None = None
     notes: tuple[str, ...] = ()
     """What was asked, and how much of it, in sentences."""
 
-    def as_detail(self) -> dict[str, object]:
-        """For the ledger: sentences, figures, and the verdict of each role, table and phase with the kinds of subjects that differ."""
+    def evidence(self, stem: str) -> AccessFound:
+        """For the ledger."""
+        decision = self.decision
+        found = AccessFound(stem, decision.outcome, self.verdict, decision.against, decision.shown, self.notes)
         proof = self.proof
-        return {
-            "verdict": self.verdict,
-            "outcome": self.decision.outcome,
-            "against": list(self.decision.against),
-            "shown": list(self.decision.shown),
-            "notes": list(self.notes),
-            "changes": sorted(change.sentence for change in proof.changes if change.object != BUCKETS) if proof else [],
-            "unproven": [[each.object, each.sentence] for each in unsettled_of(proof)] if proof else [],
-            "subjects": proof.subjects if proof else 0,
-            "asked": proof.asked if proof else 0,
-            "seconds": round(proof.seconds, 2) if proof else 0.0,
-            "cells": [
-                [cell.cell.role, cell.cell.table, cell.cell.phase, cell.verdict, list(cell.kinds)]
-                for cell in (proof.cells if proof else ())
-            ],
-            "kinds": [list(pair) for pair in proof.kinds] if proof else [],
-            "differences": [_difference(found) for found in proof.found] if proof else [],
-        }
+        if proof is None:
+            return found
+        return replace(
+            found,
+            changes=tuple(sorted(change.sentence for change in proof.changes if change.object != BUCKETS)),
+            unproven=tuple((each.object, each.sentence) for each in unsettled_of(proof)),
+            subjects=proof.subjects,
+            asked=proof.asked,
+            seconds=round(proof.seconds, 2),
+            cells=tuple(
+                KeptCell(each.cell.role, each.cell.table, each.cell.phase, each.verdict, each.kinds)
+                for each in proof.cells
+            ),
+            kinds=proof.kinds,
+            differences=tuple(map(_difference, proof.found)),
+        )
 
 
 @dataclass(frozen=True)
@@ -131,15 +130,9 @@ class Asked:
     notes: tuple[str, ...] = ()
 
 
-def _difference(found: AccessChange | RowDifference) -> dict[str, object]:
+def _difference(found: AccessChange | RowDifference) -> KeptDifference:
     what = found.object if isinstance(found, AccessChange) else found.table
-    return {
-        "role": found.role,
-        "object": what,
-        "commands": list(found.commands),
-        "direction": found.direction,
-        "sentence": found.sentence,
-    }
+    return KeptDifference(found.role, what, tuple(found.commands), found.direction, found.sentence)
 
 
 def may_change_access(migration: Migration) -> bool:
@@ -160,17 +153,15 @@ def prove_on_copy(old: Target, new: Target, migration: Migration, facts: tuple[F
             explained = _explained(before, after, api, proof)
         except psycopg.Error as error:
             reason = f"the two copies could not be compared: {one_line(str(error))}"
-            proof = Proof("not proved", access_changes(*facts, api), unsettled=(Unsettled("*", reason),))
+            proof = Proof(Verdict.NOT_PROVED, access_changes(*facts, api), unsettled=(Unsettled("*", reason),))
     decision = decide(migration.manifest.access, migration.access, proof)
-    decision = replace(
-        decision, against=_causes_once(decision.against, proof), shown=_causes_once(decision.shown, proof)
-    )
-    if decision.against:
-        decision = replace(decision, against=_with_lines(decision.against, migration, proof))
+    decision = replace(decision, reasons=_causes_once(decision.reasons), remarks=_causes_once(decision.remarks))
+    if decision.reasons:
+        decision = replace(decision, reasons=_with_lines(decision.reasons, migration, proof))
     return AccessOutcome(decision, proof.verdict, proof, (*_cross_checked(proof), *explained))
 
 
-def _with_lines(against: tuple[str, ...], migration: Migration, proof: Proof) -> tuple[str, ...]:
+def _with_lines(reasons: tuple[Said, ...], migration: Migration, proof: Proof) -> tuple[Said, ...]:
     """What counts against a migration, and before what to do about it the lines that name what differs."""
     objects = [
         *(found.object if isinstance(found, AccessChange) else found.table for found in (*proof.found, *proof.opened)),
@@ -181,28 +172,25 @@ def _with_lines(against: tuple[str, ...], migration: Migration, proof: Proof) ->
     doing = [each for each in migration.statements if each.kind not in ("set", "select")]
     naming = [each for each in doing if words_of(each.sql) & names] or doing
     if not naming:
-        return against
-    lines = "; ".join(f"line {each.line}, {_cut(each.summary, 160)}" for each in naming[:LINES])
+        return reasons
+    lines = "; ".join(f"line {each.line}, {cut(each.summary, 160)}" for each in naming[:LINES])
     more = f"; and {len(naming) - LINES} more" if len(naming) > LINES else ""
-    place = next((number for number, said in enumerate(against) if said.startswith(ADVICE)), len(against))
-    return (*against[:place], f"where the migration does it: {lines}{more}", *against[place:])
+    place = next((number for number, said in enumerate(reasons) if said.is_advice), len(reasons))
+    return (*reasons[:place], Said(f"where the migration does it: {lines}{more}"), *reasons[place:])
 
 
-def _causes_once(said: Iterable[str], proof: Proof) -> tuple[str, ...]:
+def _causes_once(said: Iterable[Said]) -> tuple[Said, ...]:
     """The same sentences, in which a cause of a table stands once: for each further role and command it is the same reason."""
     told: set[tuple[str, tuple[str, ...]]] = set()
     found = []
-    for sentence in said:
-        difference = next(
-            (each for each in proof.differences if each.because and sentence.startswith(each.sentence)), None
-        )
-        if difference is not None:
-            cause = (difference.table, difference.because)
-            because = f", because {words(difference.because)}"
-            found.append(sentence.replace(because, ", for the same reason", 1) if cause in told else sentence)
+    for each in said:
+        about = each.about
+        if isinstance(about, RowDifference) and about.because:
+            cause = (about.table, about.because)
+            found.append(each.repeated if cause in told else each)
             told.add(cause)
         else:
-            found.append(sentence)
+            found.append(each)
     return tuple(found)
 
 
@@ -226,13 +214,14 @@ def _explained(before: Connection, after: Connection, api: Api, proof: Proof) ->
 
 def equal_by_catalog(migration: Migration) -> AccessOutcome:
     """For a migration that touches neither rows nor rights."""
-    return AccessOutcome(decide(migration.manifest.access, migration.access, Proof("equal")), "equal", Proof("equal"))
+    proof = Proof(Verdict.EQUAL)
+    return AccessOutcome(decide(migration.manifest.access, migration.access, proof), proof.verdict, proof)
 
 
 def judge_target(
     migration: Migration,
     facts: tuple[Facts, Facts],
-    rehearsed: Evidence | None,
+    rehearsed: AccessFound | None,
     asked: Asked | None,
     *,
     log: logging.Logger,
@@ -244,7 +233,8 @@ def judge_target(
     """
     changes = access_changes(*facts, api_of(*facts))
     if rehearsed is not None:
-        seen = set(rehearsed.detail.get("changes", ()))
+        # The ledger keeps the sentences: each says all that its change is.
+        seen = set(rehearsed.changes)
         unseen = [change for change in changes if change.sentence not in seen]
         missing = sorted(seen - {change.sentence for change in changes})
         outcome = _transferred(migration, rehearsed, unseen, missing, asked)
@@ -262,9 +252,7 @@ def _log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
         if proof and proof.asked
         else ""
     )
-    decision = outcome.decision
-    said = {"verdict": outcome.verdict, "against": decision.against, "shown": decision.shown}
-    mark = sign(of_access(said, decision.outcome))
+    mark = sign(of_access(outcome.evidence("")))
     (log.info if outcome.decision.passes else log.error)("  %s access: %s%s", mark, outcome.verdict, asked)
     for note in outcome.notes:
         log.info("    %s", note)
@@ -274,59 +262,40 @@ def _log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
         log.info("    %s", shortened(sentence))
 
 
-def shortened(sentence: str, most: int = 240) -> str:
-    """A sentence for a log: of a rewritten policy the beginning of both texts, which the ledger keeps whole."""
-    if len(sentence) <= most:
-        return sentence
-    was, middle, is_now = sentence.partition("; it is now ")
-    if not middle:
-        return _cut(sentence, most)
-    half = (most - len(middle)) // 2
-    return f"{_cut(was, max(half, most - len(middle) - len(is_now)))}{middle}{_cut(is_now, half)}"
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
 def _transferred(
     migration: Migration,
-    rehearsed: Evidence,
+    rehearsed: AccessFound,
     unseen: Sequence[AccessChange],
     missing: Iterable[str],
     asked: Asked | None,
 ) -> AccessOutcome:
     notes = asked.notes if asked else ()
-    verdict = f"{rehearsed.detail.get('verdict')} on the copy, and the target's access facts changed in the same way"
+    verdict = (rehearsed.verdict or Verdict.NOT_PROVED).as_on_copy
     against = [f"not seen in the rehearsal: {change.sentence}" for change in unseen]
     against += [f"seen in the rehearsal, but not here: {sentence}" for sentence in missing]
     if against:
-        verdict = "the target's access facts did not change as in the rehearsal"
+        verdict = Verdict.OTHER_THAN_ON_COPY
     found = tuple(difference for difference in asked.differences if difference.sentence) if asked else ()
     if found and migration.manifest.access != "changed":
         against += [difference.sentence for difference in found]
     elif found:
         # What was declared was proven on the copy; here only what was not declared counts.
-        declared = decide("changed", migration.access, Proof("different", differences=found))
-        against += [
-            difference.sentence
-            for difference in found
-            if any(said.startswith(difference.sentence) for said in declared.against)
-        ]
-    if not against:
-        return AccessOutcome(Decision(True, "unchanged", (), ()), verdict, notes=notes)
+        against += [difference.sentence for difference in found if not is_declared(difference, migration.access)]
+    said = tuple(map(Said, against))
+    if not said:
+        return AccessOutcome(Decision(True, Outcome.UNCHANGED), verdict, notes=notes)
     if migration.manifest.access == "undeclared":
-        return AccessOutcome(Decision(True, "undeclared", (), tuple(against)), verdict, notes=notes)
-    return AccessOutcome(Decision(False, "different", tuple(against), ()), verdict, notes=notes)
+        return AccessOutcome(Decision(True, Outcome.UNDECLARED, remarks=said), verdict, notes=notes)
+    return AccessOutcome(Decision(False, Outcome.DIFFERENT, said), verdict, notes=notes)
 
 
 def _by_catalog(migration: Migration, changes: tuple[AccessChange, ...], asked: Asked | None) -> AccessOutcome:
     found = asked.differences if asked else ()
-    verdict = "sampled, not proven: there was no rehearsal on a copy"
+    verdict = Verdict.SAMPLED
     if asked is None or not asked.pairs:
-        verdict = "not proven: catalog facts only, rows were neither compared nor sampled"
+        verdict = Verdict.BY_CATALOG
     if not may_change_access(migration) and not changes:
-        verdict = "equal"
+        verdict = Verdict.EQUAL
     proof = Proof(verdict, changes=changes, differences=found)
     notes = asked.notes if asked else ()
     decision = decide(migration.manifest.access, migration.access, proof, rows_were_asked=False)

@@ -22,14 +22,13 @@ from pg_deploy.catalog.reader import Facts
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.deployment.access_judgement import EXPLAINED, Asked, may_change_access
 from pg_deploy.deployment.job import Job
-from pg_deploy.execution.rows_written import WRITTEN, Written, from_details
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.access import AskedAgain
+from pg_deploy.ledger.kinds.rows_written import Written, written_of
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import Connection, one_line
-
-LIVE_BEFORE = "access sample"
-LIVE_AFTER = "access sample asked again"
 
 
 def sample_target(job: Job, attempt: Attempt, connection: Connection, facts: Facts) -> None:
@@ -52,7 +51,7 @@ def sample_target(job: Job, attempt: Attempt, connection: Connection, facts: Fac
         len(sample.keys),
         format_duration(sample.seconds),
     )
-    job.record(attempt, LIVE_BEFORE, "pairs of subject and row", str(sample.pairs), sample.as_detail())
+    job.record(attempt, Kind.ACCESS_SAMPLE, sample)
 
 
 def ask_target(
@@ -64,7 +63,7 @@ def ask_target(
     """
     if not may_change_access(migration):
         return None
-    kept = evidence.of_attempt(job.ledger, attempt.id, LIVE_BEFORE)
+    kept = evidence.of_attempt(job.ledger, attempt.id, Kind.ACCESS_SAMPLE)
     try:
         with job.guard.session(f"access {migration.version}") as connection:
             api = api_of(*facts)
@@ -76,7 +75,7 @@ def ask_target(
             written = _written(job, attempt)
             if kept:
                 changes = access_changes(*facts, api)
-                sample = LiveSample.from_detail(kept[-1].detail)
+                sample = LiveSample.from_row(kept[-1])
                 tables = {each.table for each in written}
                 compared = ask_again(
                     connection,
@@ -101,38 +100,27 @@ def ask_target(
 def _because(changes: Sequence[AccessChange], sample: LiveSample) -> Because:
     """What of the catalog may explain a difference: the table's policies for these commands, else functions and the rest."""
     old = [change for change in changes if not change.opened]
-    general = [_short(change) for change in old if change.object not in sample.keys]
+    general = [change.short for change in old if change.object not in sample.keys]
 
     def told(table: str, commands: tuple[str, ...]) -> list[str]:
         wanted = {"update" if command == PHASE_WORDS["update_check"] else command for command in commands}
         own = [change for change in old if change.object == table]
         fitting = [change for change in own if not change.commands or wanted & set(change.commands)]
-        return [*map(_short, fitting or own), *general][:2]
+        return [*(change.short for change in fitting or own), *general][:2]
 
     return told
 
 
-def _short(change: AccessChange) -> str:
-    """A rewritten policy by what it says now."""
-    before, changed, now = change.sentence.partition("; it is now ")
-    return f"{before.partition(' was ')[0]} is now {now}" if changed else change.sentence
-
-
 def _record(job: Job, attempt: Attempt, compared: LiveComparison) -> None:
-    job.record(
-        attempt,
-        LIVE_AFTER,
-        "pairs of subject and row",
-        "different" if compared.differences else "as before",
-        {
-            "pairs": compared.pairs,
-            "subjects": compared.subjects,
-            "moved": compared.moved,
-            "unanswered": compared.unanswered,
-            "seconds": round(compared.seconds, 2),
-            "differences": [difference.sentence for difference in compared.differences],
-        },
+    again = AskedAgain(
+        compared.pairs,
+        compared.subjects,
+        compared.moved,
+        compared.unanswered,
+        compared.seconds,
+        tuple(difference.sentence for difference in compared.differences),
     )
+    job.record(attempt, Kind.ACCESS_SAMPLE_AGAIN, again)
 
 
 def _explained(connection: Connection, api: Api, compared: LiveComparison) -> list[str]:
@@ -144,7 +132,7 @@ def _explained(connection: Connection, api: Api, compared: LiveComparison) -> li
 
 
 def _written(job: Job, attempt: Attempt) -> tuple[Written, ...]:
-    return from_details(row.detail for row in evidence.of_attempt(job.ledger, attempt.id, WRITTEN))
+    return written_of(evidence.of_attempt(job.ledger, attempt.id, Kind.ROWS_WRITTEN))
 
 
 def _by_writing(

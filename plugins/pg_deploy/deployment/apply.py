@@ -8,16 +8,20 @@ from pg_deploy.deployment.errors import AppliedMeanwhileError
 from pg_deploy.deployment.job import Job
 from pg_deploy.errors import ConnectionLostError, PgDeployError
 from pg_deploy.execution.old_backends import settle
-from pg_deploy.execution.rows_written import WRITTEN, as_detail, written_here
+from pg_deploy.execution.rows_written import written_here
 from pg_deploy.execution.segments import Work, run_segments
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import evidence
-from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.attempt import Attempt, State
 from pg_deploy.ledger.errors import AttemptStateError
+from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.rows_written import RowsWritten
 from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.statements import Segment
 from pg_deploy.postgres.session import Connection
+
+_TO_BE_APPLIED = (State.SNAPSHOTTED, State.APPLYING, State.APPLIED, State.VERIFIED)
 
 
 def apply(job: Job, migration: Migration) -> Attempt:
@@ -29,20 +33,20 @@ def apply(job: Job, migration: Migration) -> Attempt:
     AttemptStateError if the newest attempt is not one to be applied.
     """
     current = attempts.latest(job.ledger, migration.version)
-    if current is None or current.state not in ("snapshotted", "applying", "applied", "verified"):
-        raise AttemptStateError(migration.stem, "snapshotted", "applying")
-    if current.state == "verified":
+    if current is None or current.state not in _TO_BE_APPLIED:
+        raise AttemptStateError(migration.stem, State.SNAPSHOTTED, State.APPLYING)
+    if current.state == State.VERIFIED:
         job.log.info("deployed and verified already: nothing to apply")
         return current
-    if current.state == "applied":
+    if current.state == State.APPLIED:
         job.log.info("applied already by an earlier run that ended before verify: nothing to apply")
         return current
     done: frozenset[int] = frozenset()
-    if current.state == "snapshotted":
+    if current.state == State.SNAPSHOTTED:
         if history.holds(job.ledger, migration.version):
             raise AppliedMeanwhileError(migration.stem)
         # Nobody has begun anything, so there is nobody to wait for. What is begun now is written down with a commit that waits.
-        current = attempts.move(job.ledger, current, "applying", waits=False)
+        current = attempts.move(job.ledger, current, State.APPLYING, waits=False)
     else:
         settle(job.ledger, current.id, log=job.log, patience_s=job.limits.reattach)
         done = attempts.committed_segments(job.ledger, current.id, "apply")
@@ -58,10 +62,8 @@ def apply(job: Job, migration: Migration) -> Attempt:
             evidence.record(
                 connection,
                 job.deployment_id,
-                WRITTEN,
-                f"segment {segment.ordinal}",
-                f"{len(wrote)} tables",
-                detail=as_detail(wrote),
+                Kind.ROWS_WRITTEN,
+                RowsWritten(segment.ordinal, wrote),
                 attempt_id=attempt.id,
                 version=migration.version,
             )
@@ -69,7 +71,7 @@ def apply(job: Job, migration: Migration) -> Attempt:
             history.insert(
                 connection, migration.version, migration.file.name, history.statements_to_keep(migration.file.sql)
             )
-            moved.append(attempts.move(connection, attempt, "applied"))
+            moved.append(attempts.move(connection, attempt, State.APPLIED))
 
     try:
         run_segments(
@@ -82,7 +84,8 @@ def apply(job: Job, migration: Migration) -> Attempt:
         raise
     except PgDeployError as error:
         job.ledger.execute(
-            "update deploy_ledger.attempt set error = %s where id = %s and state = 'applying'", [str(error), current.id]
+            "update deploy_ledger.attempt set error = %s where id = %s and state = %s",
+            [str(error), current.id, State.APPLYING],
         )
         raise
     return moved[-1] if moved else attempts.by_id(job.ledger, current.id)

@@ -8,11 +8,12 @@ import logging
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
+from pg_deploy.ledger.kinds.benchmark import BenchmarkOutcome, MeasuredBenchmark, Measurement
 from pg_deploy.migrations.manifest import Goal
 from pg_deploy.migrations.migration import Benchmark, Query
 from pg_deploy.postgres.session import LOCK_TIMEOUT_S, Connection, aborted_transaction, one_line
@@ -29,39 +30,6 @@ _EXPLAINABLE = ("select", "insert", "update", "delete", "merge", "values", "with
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """The median over some runs: time in ms by the server's own clock, blocks touched, a hash of the plan's shape."""
-
-    ms: float
-    runs_ms: tuple[float, ...]
-    blocks: int | None
-    cost: float | None
-    plan: str | None
-    error: str | None = None
-
-    @property
-    def best_ms(self) -> float:
-        """The quickest run: what else works on the machine only ever adds to a time."""
-        return min(self.runs_ms, default=self.ms)
-
-    def as_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        return asdict(self)
-
-    @classmethod
-    def from_detail(cls, detail: Mapping[str, Any]) -> Measurement:
-        """Back from the ledger."""
-        return cls(
-            detail["ms"],
-            tuple(detail["runs_ms"]),
-            detail["blocks"],
-            detail["cost"],
-            detail["plan"],
-            detail["error"],
-        )
-
-
-@dataclass(frozen=True)
 class Comparison:
     """One benchmark on both sides, with what its author hoped for and what the limit says."""
 
@@ -74,6 +42,14 @@ class Comparison:
     why: str = ""
     unexplained: bool = False
     """Slower than the limit, and neither plan nor blocks read got worse: told, and no reason to undo anything."""
+
+    @property
+    def evidence(self) -> MeasuredBenchmark:
+        """For the ledger."""
+        outcome = BenchmarkOutcome.BREACHED if self.breached else BenchmarkOutcome.KEPT
+        return MeasuredBenchmark(
+            self.name, outcome, self.before, self.after, self.goal_text, self.goal_met, self.sentence, self.why
+        )
 
     @property
     def sentence(self) -> str:

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 
@@ -15,6 +14,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from pg_deploy.configuration.duration import format_duration
+from pg_deploy.ledger.kinds.check import MOST_ROWS, CheckOutcome, CheckResult
 from pg_deploy.migrations.migration import Query
 from pg_deploy.migrations.text_files import read_text
 from pg_deploy.parsing.statements import Statement, split_check
@@ -23,33 +23,8 @@ from pg_deploy.postgres.sql_files import ENGINE
 from pg_deploy.presentation.secrecy import is_secret_name, without_secrets
 
 SHOWN_ROWS = 20
-MOST_ROWS = 100
-"""Of more findings than this nobody learns more, and a wrong check on a large table would fill the worker's memory."""
 _BUILT_IN = ENGINE / "deployment" / "sql" / "checks"
 _GRACE_S = 1.0
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """What one check said; `rows` are the first findings as text, `found` counts them, up to one more than MOST_ROWS."""
-
-    name: str
-    outcome: str  # passed | failed | error | not run
-    seconds: float = 0.0
-    found: int = 0
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
-    error: str | None = None
-
-    @property
-    def is_good(self) -> bool:
-        """Whether nothing speaks against the migration; a check left for the rehearsal says nothing."""
-        return self.outcome in ("passed", "not run")
-
-    @property
-    def number(self) -> str:
-        """How many it found, in words where it stopped counting."""
-        return f"more than {MOST_ROWS}" if self.found > MOST_ROWS else str(self.found)
 
 
 @cache
@@ -93,7 +68,7 @@ def run_check(
     Raises psycopg.OperationalError only when the connection itself is gone.
     """
     if check.rehearsal_only and not on_copy:
-        return CheckResult(check.name, "not run", error="needs a rehearsal: exact only where nobody writes")
+        return CheckResult(check.name, CheckOutcome.NOT_RUN, error="needs a rehearsal: exact only where nobody writes")
     started = time.monotonic()
     try:
         with (
@@ -108,9 +83,10 @@ def run_check(
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
-        return CheckResult(check.name, "error", time.monotonic() - started, error=without_secrets(one_line(str(error))))
+        said = without_secrets(one_line(str(error)))
+        return CheckResult(check.name, CheckOutcome.ERROR, time.monotonic() - started, error=said)
     rows = tuple(tuple(_cell(*each) for each in zip(columns, row, strict=True)) for row in findings)
-    outcome = "failed" if found else "passed"
+    outcome = CheckOutcome.FAILED if found else CheckOutcome.PASSED
     return CheckResult(check.name, outcome, time.monotonic() - started, found, columns, rows)
 
 
@@ -158,17 +134,21 @@ def _shown(value: object) -> str:
 def log_result(result: CheckResult, log: logging.Logger) -> None:
     """One line with a tick or a cross, and under a cross the rows that broke it."""
     sentence = result.name.replace("_", " ")
-    if result.outcome == "passed":
-        log.info("  ✓ %s (%s)", sentence, format_duration(result.seconds))
-    elif result.outcome == "not run":
-        log.info("  – %s: not run here, %s", sentence, result.error)
-    elif result.outcome == "error":
-        log.error("  ✗ %s: the check itself failed: %s", sentence, result.error)
-    else:
-        log.error("  ✗ %s: %s found (%s)", sentence, result.number, format_duration(result.seconds))
-        log.error("      %s", " | ".join(result.columns))
-        for row in result.rows:
-            log.error("      %s", " | ".join(row))
-        if result.found > len(result.rows):
-            more = result.found - len(result.rows)
-            log.error("      … and %s", f"{more} more" if result.found <= MOST_ROWS else "more: the first are enough")
+    # A match without an end for others: mypy names an outcome that has no line here.
+    match result.outcome:
+        case CheckOutcome.PASSED:
+            log.info("  ✓ %s (%s)", sentence, format_duration(result.seconds))
+        case CheckOutcome.NOT_RUN:
+            log.info("  – %s: not run here, %s", sentence, result.error)
+        case CheckOutcome.ERROR:
+            log.error("  ✗ %s: the check itself failed: %s", sentence, result.error)
+        case CheckOutcome.FAILED:
+            log.error("  ✗ %s: %s found (%s)", sentence, result.number, format_duration(result.seconds))
+            log.error("      %s", " | ".join(result.columns))
+            for row in result.rows:
+                log.error("      %s", " | ".join(row))
+            if result.found > len(result.rows):
+                more = result.found - len(result.rows)
+                log.error(
+                    "      … and %s", f"{more} more" if result.found <= MOST_ROWS else "more: the first are enough"
+                )

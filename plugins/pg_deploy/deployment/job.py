@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from pg_deploy.catalog.finding import Finding
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.configuration.limits import Limits
 from pg_deploy.deployment.benchmarks import RUNS
-from pg_deploy.deployment.checks import CheckResult
 from pg_deploy.deployment.contents import Contents
 from pg_deploy.deployment.lints import run_lints
 from pg_deploy.execution.segments import Observer
 from pg_deploy.ledger import evidence, snapshot
 from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.evidence import Kind, Location, Piece
 from pg_deploy.ledger.guard import Guard
 from pg_deploy.postgres.session import Connection, Target
 
@@ -78,21 +78,15 @@ class Job:
             return self.guard.quiet.snapshots.get((attempt.id, moment))
         return snapshot.load(self.ledger, attempt.id, moment)
 
-    def record_check(self, attempt: Attempt, result: CheckResult, *, kind: str = "check") -> None:
-        """Write what a check said as evidence of `attempt`. Commits once."""
-        self.record(attempt, kind, result.name, result.outcome, asdict(result))
-
-    def record(self, attempt: Attempt, kind: str, name: str, outcome: str, detail: dict[str, object]) -> None:
+    def record(self, attempt: Attempt, kind: Kind, piece: Piece) -> None:
         """Write one piece of evidence of `attempt`. Commits once; the attempt's next state takes it to the disk."""
         evidence.record(
             self.ledger,
             self.deployment_id,
             kind,
-            name,
-            outcome,
-            detail=detail,
+            piece,
             attempt_id=attempt.id,
             version=attempt.version,
-            location="rehearsal" if self.on_copy else "target",
+            location=Location.COPY if self.on_copy else Location.TARGET,
             waits=False,
         )

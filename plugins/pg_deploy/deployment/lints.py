@@ -21,8 +21,6 @@ from pg_deploy.postgres.sql_files import ENGINE, PROJECT
 _OURS = ENGINE / "deployment" / "sql" / "lints"
 _THEIRS = PROJECT / "sql" / "lints"
 FAILING = ("error", "warn")
-LINT_BEFORE = "lints before"
-"""The kind of evidence that holds which findings were there before a migration."""
 
 
 @cache

@@ -7,9 +7,11 @@ from pg_deploy.deployment.access_judgement import may_change_access
 from pg_deploy.deployment.access_on_target import sample_target
 from pg_deploy.deployment.checks import built_in_checks, run_check
 from pg_deploy.deployment.job import BENCHMARK_S, Job
-from pg_deploy.deployment.lints import LINT_BEFORE
 from pg_deploy.ledger import attempt as attempts
-from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.attempt import Attempt, State
+from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.benchmark import BenchmarkBefore
+from pg_deploy.ledger.kinds.lint import LintsBefore
 from pg_deploy.migrations.migration import Migration
 
 
@@ -19,7 +21,7 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
     No attempt at the migration may be under way: see `rollback.resume`.
     """
     last = attempts.latest(job.ledger, migration.version)
-    if last is None or last.state not in ("planned", "snapshotted") or last.deployment_id != job.deployment_id:
+    if last is None or last.state not in (State.PLANNED, State.SNAPSHOTTED) or last.deployment_id != job.deployment_id:
         last = attempts.start(
             job.ledger,
             job.deployment_id,
@@ -34,9 +36,9 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
     with job.guard.session(f"snapshot {migration.version}") as connection:
         for check in built_in_checks():
             result = run_check(connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s, theirs=False)
-            job.record_check(last, result, kind="check before")
-        known = [list(finding.key) for finding in job.lints(connection, facts)]
-        job.record(last, LINT_BEFORE, "findings there already", str(len(known)), {"keys": known})
+            job.record(last, Kind.CHECK_BEFORE, result)
+        known = tuple(finding.key for finding in job.lints(connection, facts))
+        job.record(last, Kind.LINTS_BEFORE, LintsBefore(known))
         if not job.on_copy and may_change_access(migration):
             sample_target(job, last, connection, facts)
     if job.benchmark and migration.benchmarks:
@@ -50,6 +52,5 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
                 log=job.log,
                 runs=job.benchmark_runs,
             ).items():
-                outcome = "error" if measurement.error else "measured"
-                job.record(last, "benchmark before", name, outcome, measurement.as_detail())
-    return last if last.state == "snapshotted" else attempts.move(job.ledger, last, "snapshotted")
+                job.record(last, Kind.BENCHMARK_BEFORE, BenchmarkBefore(name, measurement))
+    return last if last.state == State.SNAPSHOTTED else attempts.move(job.ledger, last, State.SNAPSHOTTED)

@@ -6,21 +6,25 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from pg_deploy.catalog.finding import Finding
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.deployment import benchmarks as bench
-from pg_deploy.deployment.access_judgement import ACCESS, judge_target
+from pg_deploy.deployment.access_judgement import judge_target
 from pg_deploy.deployment.access_on_target import ask_target
-from pg_deploy.deployment.checks import CheckResult, built_in_checks, log_result, run_check, run_checks
+from pg_deploy.deployment.checks import built_in_checks, log_result, run_check, run_checks
 from pg_deploy.deployment.errors import VerificationFailedError
 from pg_deploy.deployment.job import BENCHMARK_S, Job
-from pg_deploy.deployment.lints import FAILING, LINT_BEFORE, with_what_rests_on_it
+from pg_deploy.deployment.lints import FAILING, with_what_rests_on_it
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import evidence
-from pg_deploy.ledger.attempt import Attempt
-from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.ledger.attempt import Attempt, State
+from pg_deploy.ledger.evidence import Evidence, Kind
+from pg_deploy.ledger.kinds.access import AccessFound
+from pg_deploy.ledger.kinds.benchmark import BenchmarkBefore, Measurement
+from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
+from pg_deploy.ledger.kinds.lint import LintsBefore
 from pg_deploy.migrations.manifest import SAY_WHY
 from pg_deploy.migrations.migration import Benchmark, Migration
 from pg_deploy.postgres.session import Connection
@@ -35,14 +39,14 @@ def verify(job: Job, migration: Migration) -> Attempt:
     Every check runs, also after the first failure. Raises VerificationFailedError naming all that failed.
     """
     current = attempts.latest(job.ledger, migration.version)
-    if current is not None and current.state == "verified" and migration.file.is_text_of(current.sql_hash):
+    if current is not None and current.state == State.VERIFIED and migration.file.is_text_of(current.sql_hash):
         # A try that was killed between this commit and its report; failing here would undo a good migration.
         job.log.info("verified already by an earlier try")
         return current
-    if current is None or current.state != "applied":
+    if current is None or current.state != State.APPLIED:
         raise VerificationFailedError(migration.stem, ["it is not in state applied"])
     failures: list[str] = []
-    before = evidence.of_attempt(job.ledger, current.id, "check before", "benchmark before", LINT_BEFORE)
+    before = evidence.of_attempt(job.ledger, current.id, Kind.CHECK_BEFORE, Kind.BENCHMARK_BEFORE, Kind.LINTS_BEFORE)
     with job.guard.session(f"verify {migration.version}", theirs=True) as connection:
         failures += _verify_checks(job, connection, current, migration, before)
         if job.benchmark:
@@ -59,27 +63,26 @@ def verify(job: Job, migration: Migration) -> Attempt:
         error = VerificationFailedError(migration.stem, failures, on_copy=job.on_copy)
         job.ledger.execute("update deploy_ledger.attempt set error = %s where id = %s", [str(error), current.id])
         raise error
-    return attempts.move(job.ledger, current, "verified")
+    return attempts.move(job.ledger, current, State.VERIFIED)
 
 
 def _verify_checks(
     job: Job, connection: Connection, current: Attempt, migration: Migration, before: Sequence[Evidence]
 ) -> list[str]:
     job.log.info("checks")
-    known = {
-        found.name: {row[0] for row in found.detail.get("rows", [])} for found in before if found.kind == "check before"
-    }
+    were = [CheckResult.from_row(found) for found in before if found.kind == Kind.CHECK_BEFORE]
+    known = {result.name: {row[0] for row in result.rows} for result in were}
     failures = []
     for check in built_in_checks():
         result = run_check(connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s, theirs=False)
         result = _without_known(result, known.get(check.name, set()))
         log_result(result, job.log)
-        job.record_check(current, result)
+        job.record(current, Kind.CHECK, result)
         failures += _failure(result, "built in")
     for result in run_checks(
         connection, migration.checks, on_copy=job.on_copy, timeout_s=job.check_timeout_s, log=job.log
     ):
-        job.record_check(current, result)
+        job.record(current, Kind.CHECK, result)
         failures += _failure(result, f"verify/{result.name}.sql")
     return failures
 
@@ -93,7 +96,7 @@ def _verify_lints(
     facts: tuple[Facts | None, Facts],
 ) -> list[str]:
     """Findings that came with the migration: all are shown; those of level error or warn fail it where it has a companion."""
-    known = {(key[0], key[1]) for row in before if row.kind == LINT_BEFORE for key in row.detail["keys"]}
+    known = {key for row in before if row.kind == Kind.LINTS_BEFORE for key in LintsBefore.from_row(row).keys}
     known |= _renamed(known, *facts)
     known |= {(allowed.lint, allowed.object) for allowed in migration.manifest.allow}
     found = [with_what_rests_on_it(finding, facts[1]) for finding in now if finding.key not in known]
@@ -102,7 +105,7 @@ def _verify_lints(
     for finding in found:
         counts = finding.level in FAILING and migration.has_companion
         (job.log.error if counts else job.log.info)("  %s lint %s", "✗" if counts else "–", finding.sentence)
-        job.record(current, "lint", finding.name, finding.level, asdict(finding))
+        job.record(current, Kind.LINT, finding)
         if counts:
             entries.append(
                 f"{{lint: {finding.name}, object: {json.dumps(finding.object)}, why: {SAY_WHY} why this is meant>}}"
@@ -140,13 +143,12 @@ def _verify_access(job: Job, current: Attempt, migration: Migration, facts: tupl
     before, after = facts
     if before is None:
         return ["access cannot be judged, because the snapshot before is missing"]
-    proven = evidence.latest_of_version(
-        job.ledger, job.deployment_id, ACCESS, version=migration.version, location="rehearsal"
-    )
-    compared = proven is not None and not str(proven.detail.get("verdict")).startswith("not proven")
-    asked = ask_target(job, current, migration, (before, after), proven=compared)
+    row = evidence.latest_of_copy(job.ledger, job.deployment_id, Kind.ACCESS, migration.version)
+    proven = AccessFound.from_row(row) if row is not None else None
+    # Also a proof that left something open compared the rows: what it left open was judged on the copy.
+    asked = ask_target(job, current, migration, (before, after), proven=proven is not None)
     outcome = judge_target(migration, (before, after), proven, asked, log=job.log)
-    job.record(current, ACCESS, migration.stem, outcome.decision.outcome, outcome.as_detail())
+    job.record(current, Kind.ACCESS, outcome.evidence(migration.stem))
     return [f"access: {sentence}" for sentence in outcome.decision.against]
 
 
@@ -154,7 +156,8 @@ def _without_known(result: CheckResult, known: set[str]) -> CheckResult:
     """Only what the migration added counts: findings that were there before are somebody else's."""
     rows = tuple(row for row in result.rows if row[0] not in known)
     added = result.found - (len(result.rows) - len(rows))
-    outcome = "passed" if result.outcome == "failed" and added <= 0 else result.outcome
+    is_known = result.outcome == CheckOutcome.FAILED and added <= 0
+    outcome = CheckOutcome.PASSED if is_known else result.outcome
     return replace(result, rows=rows, found=max(added, 0), outcome=outcome)
 
 
@@ -178,9 +181,8 @@ def _verify_benchmarks(
     if not migration.benchmarks:
         return []
     job.log.info("benchmarks after")
-    measured = {
-        found.name: bench.Measurement.from_detail(found.detail) for found in before if found.kind == "benchmark before"
-    }
+    were = [BenchmarkBefore.from_row(found) for found in before if found.kind == Kind.BENCHMARK_BEFORE]
+    measured = {each.name: each.measurement for each in were}
     after = bench.measure_all(
         connection, migration.benchmarks, side="after", timeout_s=BENCHMARK_S, log=job.log, runs=job.benchmark_runs
     )
@@ -192,28 +194,13 @@ def _verify_benchmarks(
         )
         result = bench.compare(benchmark, first, after, agrees=agrees)
         _log_comparison(result, job.log)
-        job.record(
-            current,
-            "benchmark",
-            benchmark.name,
-            "breached" if result.breached else "kept",
-            {
-                "before": first.as_detail() if first else None,
-                "after": result.after.as_detail(),
-                "goal": result.goal_text,
-                "goal_met": result.goal_met,
-                "sentence": result.sentence,
-                "why": result.why,
-            },
-        )
+        job.record(current, Kind.BENCHMARK, result.evidence)
         if result.breached:
             failures.append(f'benchmark "{benchmark.name}": {result.why}, {result.sentence}')
     return failures
 
 
-def _breaches_again(
-    connection: Connection, benchmark: Benchmark, before: bench.Measurement | None, pause: float
-) -> bool:
+def _breaches_again(connection: Connection, benchmark: Benchmark, before: Measurement | None, pause: float) -> bool:
     """Whether it still breaches its limit when measured again after `pause` seconds."""
     time.sleep(pause)
     return bench.breaches(benchmark, before, bench.measure(connection, benchmark.after, timeout_s=BENCHMARK_S))

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
 
+from pg_deploy.ledger.kinds.rows_written import Written
 from pg_deploy.postgres.session import Connection
-
-WRITTEN = "rows written"
-"""The kind of evidence that holds it, one a segment."""
-
 
 # What pg_stat_xact_user_tables shows, without its scans of indexes, which cost more than all of this.
 COUNTS = """select n.nspname || '.' || c.relname, s.inserted, s.updated, s.deleted
@@ -31,22 +27,6 @@ _COUNTED = f"""{COUNTS}
     order by 1"""
 
 
-@dataclass(frozen=True)
-class Written:
-    """Rows of one table (`schema.name`) that a transaction inserted, updated and deleted."""
-
-    table: str
-    inserted: int
-    updated: int
-    deleted: int
-
-    @property
-    def by_verb(self) -> dict[str, int]:
-        """The numbers that are not zero, by "inserted", "updated", "deleted"."""
-        numbers = {"inserted": self.inserted, "updated": self.updated, "deleted": self.deleted}
-        return {verb: number for verb, number in numbers.items() if number}
-
-
 def written_here(connection: Connection) -> tuple[Written, ...]:
     """What the open transaction wrote, triggers, cascades and large objects included; and what its session wrote just before.
 
@@ -65,19 +45,3 @@ def grown(before: Iterable[Written], after: Iterable[Written]) -> tuple[Written,
         if any(more):
             found.append(Written(each.table, *more))
     return tuple(found)
-
-
-def as_detail(written: Iterable[Written]) -> dict[str, object]:
-    """For the ledger."""
-    return {"tables": [asdict(each) for each in written]}
-
-
-def from_details(details: Iterable[Mapping[str, Sequence[Mapping[str, object]]]]) -> tuple[Written, ...]:
-    """The sum of what several as_detail() gave."""
-    sums: dict[str, list[int]] = {}
-    for detail in details:
-        for each in detail["tables"]:
-            found = sums.setdefault(str(each["table"]), [0, 0, 0])
-            for place, part in enumerate(("inserted", "updated", "deleted")):
-                found[place] += int(str(each[part]))
-    return tuple(Written(table, *found) for table, found in sorted(sums.items()))

@@ -1,24 +1,52 @@
-"""Attempts at a migration, and the statements that were run for them.
-
-planned -> snapshotted -> applying -> applied -> verified;
-applying | applied | verified -> rolling_back -> rolled_back | rollback_failed.
-"""
+"""Attempts at a migration, the states that they pass through, and the statements that were run for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from psycopg.rows import class_row
+from psycopg.rows import kwargs_row
 
 from pg_deploy.ledger.errors import AttemptStateError
 from pg_deploy.ledger.sealing import seal
+from pg_deploy.ledger.words import Word
 from pg_deploy.parsing.statements import Segment
 from pg_deploy.postgres.session import Backend, Connection
 
-# Something was begun and not brought to an end: the next run takes the attempt up again.
-UNFINISHED = ("applying", "applied", "rolling_back", "rollback_failed")
+
+class State(Word):
+    """How far an attempt came."""
+
+    PLANNED = "planned"
+    SNAPSHOTTED = "snapshotted"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    VERIFIED = "verified"
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+    ROLLBACK_FAILED = "rollback_failed"
+    BASELINED = "baselined"
+
+
+MOVES: Mapping[State, tuple[State, ...]] = {
+    State.PLANNED: (State.SNAPSHOTTED,),
+    State.SNAPSHOTTED: (State.APPLYING,),
+    State.APPLYING: (State.APPLIED, State.ROLLING_BACK),
+    State.APPLIED: (State.VERIFIED, State.ROLLING_BACK),
+    State.VERIFIED: (State.ROLLING_BACK,),
+    State.ROLLING_BACK: (State.ROLLED_BACK, State.ROLLBACK_FAILED),
+    State.ROLLED_BACK: (),
+    State.ROLLBACK_FAILED: (State.ROLLING_BACK,),
+    State.BASELINED: (),
+}
+"""Where an attempt may go from each state; `take_back` alone leads elsewhere, on a copy."""
+
+UNFINISHED = (State.APPLYING, State.APPLIED, State.ROLLING_BACK, State.ROLLBACK_FAILED)
+"""Something was begun and not brought to an end: the next run takes the attempt up again."""
+UNDOABLE = (State.VERIFIED, *UNFINISHED)
+"""Something of it is in the database, or may be."""
 
 _COLUMNS = "id, deployment_id, version, stem, sql_hash, state, error, started_at, applied_at, verified_at, ended_at"
 
@@ -32,7 +60,7 @@ class Attempt:
     version: str
     stem: str
     sql_hash: str
-    state: str
+    state: State
     error: str | None
     started_at: datetime
     applied_at: datetime | None
@@ -57,8 +85,8 @@ def start(connection: Connection, deployment_id: int, *, version: str, stem: str
     return _only(
         connection,
         f"""insert into deploy_ledger.attempt (deployment_id, version, stem, sql_hash, state)
-        values (%s, %s, %s, %s, 'planned') returning {_COLUMNS}""",
-        [deployment_id, version, stem, sql_hash],
+        values (%s, %s, %s, %s, %s) returning {_COLUMNS}""",
+        [deployment_id, version, stem, sql_hash, State.PLANNED],
     )
 
 
@@ -67,14 +95,14 @@ def baseline(connection: Connection, deployment_id: int, *, version: str, stem: 
     return _only(
         connection,
         f"""insert into deploy_ledger.attempt (deployment_id, version, stem, sql_hash, state, ended_at)
-        values (%s, %s, %s, %s, 'baselined', clock_timestamp()) returning {_COLUMNS}""",
-        [deployment_id, version, stem, sql_hash],
+        values (%s, %s, %s, %s, %s, clock_timestamp()) returning {_COLUMNS}""",
+        [deployment_id, version, stem, sql_hash, State.BASELINED],
     )
 
 
 def latest(connection: Connection, version: str) -> Attempt | None:
     """The newest attempt at `version`, if any. Reads only."""
-    with connection.cursor(row_factory=class_row(Attempt)) as cursor:
+    with connection.cursor(row_factory=_ROW) as cursor:
         return cursor.execute(
             f"select {_COLUMNS} from deploy_ledger.attempt where version = %s order by id desc limit 1", [version]
         ).fetchone()
@@ -82,7 +110,7 @@ def latest(connection: Connection, version: str) -> Attempt | None:
 
 def latest_of(connection: Connection, versions: Iterable[str]) -> dict[str, Attempt]:
     """The newest attempt at each of `versions` that has one. Reads only."""
-    with connection.cursor(row_factory=class_row(Attempt)) as cursor:
+    with connection.cursor(row_factory=_ROW) as cursor:
         rows = cursor.execute(
             f"""select distinct on (version) {_COLUMNS} from deploy_ledger.attempt
             where version = any (%s) order by version, id desc""",
@@ -98,7 +126,7 @@ def by_id(connection: Connection, attempt_id: int) -> Attempt:
 
 def of_deployment(connection: Connection, deployment_id: int) -> tuple[Attempt, ...]:
     """The attempts that a deployment worked on, oldest first: those it started and those it took up again. Reads only."""
-    with connection.cursor(row_factory=class_row(Attempt)) as cursor:
+    with connection.cursor(row_factory=_ROW) as cursor:
         rows = cursor.execute(
             f"""select {_COLUMNS} from deploy_ledger.attempt a
             where a.deployment_id = %(id)s
@@ -113,27 +141,38 @@ def of_deployment(connection: Connection, deployment_id: int) -> tuple[Attempt, 
 
 
 def move(
-    connection: Connection, attempt: Attempt, state: str, *, error: str | None = None, waits: bool = True
+    connection: Connection, attempt: Attempt, state: State, *, error: str | None = None, waits: bool = True
 ) -> Attempt:
     """The attempt in its new state; verified, rolled_back and rollback_failed get their times.
 
     Part of the caller's transaction where there is one. With `waits` false the commit does not wait for the disk: the next
-    one that does takes it with it. Raises AttemptStateError when the state in the ledger is no
-    longer the one that the caller saw.
+    one that does takes it with it. Raises AttemptStateError when the state in the ledger is no longer the one that the
+    caller saw, and ValueError for a move that no attempt makes.
     """
-    with connection.cursor(row_factory=class_row(Attempt)) as cursor:
+    if state not in MOVES[attempt.state]:
+        raise ValueError(f"no attempt moves from {attempt.state} to {state}")
+    with connection.cursor(row_factory=_ROW) as cursor:
         row = cursor.execute(
             f"""update deploy_ledger.attempt set
                 state = %(state)s,
                 error = coalesce(%(error)s, error),
-                applied_at = case when %(state)s = 'applied' then clock_timestamp() else applied_at end,
-                verified_at = case when %(state)s = 'verified' then clock_timestamp() else verified_at end,
-                ended_at = case when %(state)s in ('verified', 'rolled_back') then clock_timestamp() end
+                applied_at = case when %(state)s = %(applied)s then clock_timestamp() else applied_at end,
+                verified_at = case when %(state)s = %(verified)s then clock_timestamp() else verified_at end,
+                ended_at = case when %(state)s in (%(verified)s, %(rolled_back)s) then clock_timestamp() end
             from pg_catalog.set_config('synchronous_commit',
                 case when %(waits)s then pg_catalog.current_setting('synchronous_commit') else 'off' end, true)
             where id = %(id)s and state = %(seen)s
             returning {_COLUMNS}""",
-            {"state": state, "error": error, "id": attempt.id, "seen": attempt.state, "waits": waits},
+            {
+                "state": state,
+                "error": error,
+                "id": attempt.id,
+                "seen": attempt.state,
+                "waits": waits,
+                "applied": State.APPLIED,
+                "verified": State.VERIFIED,
+                "rolled_back": State.ROLLED_BACK,
+            },
         ).fetchone()
     if row is None:
         raise AttemptStateError(attempt.stem, attempt.state, state)
@@ -143,8 +182,8 @@ def move(
 def take_back(connection: Connection, attempt: Attempt) -> None:
     """Put an attempt on a copy back to verified, after a rollback of which nothing was committed. Commits once."""
     connection.execute(
-        "update deploy_ledger.attempt set state = 'verified', error = null, ended_at = clock_timestamp() where id = %s",
-        [attempt.id],
+        "update deploy_ledger.attempt set state = %s, error = null, ended_at = clock_timestamp() where id = %s",
+        [State.VERIFIED, attempt.id],
     )
 
 
@@ -325,8 +364,15 @@ def fail_statement(
     )
 
 
+def _read(*, state: str, **columns: Any) -> Attempt:
+    return Attempt(state=State(state), **columns)
+
+
+_ROW = kwargs_row(_read)
+
+
 def _only(connection: Connection, query: str, arguments: Sequence[object]) -> Attempt:
-    with connection.cursor(row_factory=class_row(Attempt)) as cursor:
+    with connection.cursor(row_factory=_ROW) as cursor:
         row = cursor.execute(query, arguments).fetchone()
     if row is None:
         raise AttemptStateError("attempt", "present", "absent")

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
 from pg_deploy.ledger import evidence
+from pg_deploy.ledger.detail import text_of
 from pg_deploy.ledger.errors import DeploymentLostError, OtherServerError, RunOverError, TargetBusyError
+from pg_deploy.ledger.evidence import Evidence, Kind
+from pg_deploy.ledger.words import Word
 from pg_deploy.postgres.server_identity import server_of
 from pg_deploy.postgres.session import Connection, this_host
 
@@ -22,6 +26,34 @@ _COLUMNS = """id, dag_id, airflow_run, host, actor, conf, folder, folder_version
     started_at, ended_at, (
         select nullif(e.name, '') from deploy_ledger.evidence e where e.deployment_id = deployment.id and e.kind = 'claim' limit 1
     ) as origin"""
+
+
+class State(Word):
+    """What became of a deployment."""
+
+    RUNNING = "running"
+    DEPLOYED = "deployed"
+    ROLLED_BACK = "rolled_back"
+    FAILED = "failed"
+    ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The cluster on which a deployment took its target; `name` is which Airflow's run it is."""
+
+    name: str
+    system: str
+    outcome: str = "taken"
+
+    def to_detail(self) -> dict[str, object]:
+        """For the ledger."""
+        return {"system": self.system}
+
+    @classmethod
+    def from_row(cls, row: Evidence) -> Claimed:
+        """Back from the ledger."""
+        return cls(row.name, text_of(row.detail, "system"))
 
 
 @dataclass(frozen=True)
@@ -39,7 +71,7 @@ class Deployment:
     fence: int
     good_until: datetime
     phase: str
-    state: str
+    state: State
     started_at: datetime
     ended_at: datetime | None
     origin: str | None = None
@@ -88,11 +120,11 @@ def claim(
             if not ((_expired(connection, holder.id) or is_over(holder)) and lock_holder(connection) is None):
                 raise TargetBusyError(holder.airflow_run, holder.host, holder.phase, holder.good_until)
             connection.execute(
-                "update deploy_ledger.deployment set state = 'abandoned', ended_at = clock_timestamp() where id = %s",
-                [holder.id],
+                "update deploy_ledger.deployment set state = %s, ended_at = clock_timestamp() where id = %s",
+                [State.ABANDONED, holder.id],
             )
         try:
-            with connection.cursor(row_factory=class_row(Deployment)) as cursor:
+            with connection.cursor(row_factory=_ROW) as cursor:
                 row = cursor.execute(
                     f"""insert into deploy_ledger.deployment
                         (dag_id, airflow_run, host, actor, conf, folder, folder_versions, good_until, phase)
@@ -113,7 +145,7 @@ def claim(
             raise TargetBusyError("another run", "unknown", "just claimed it", None) from None
         if row is not None:
             system = server_of(connection).system
-            evidence.record(connection, row.id, "claim", wanted.origin, "taken", detail={"system": system})
+            evidence.record(connection, row.id, Kind.CLAIM, Claimed(wanted.origin, system))
     if row is None:
         raise DeploymentLostError(None, "its row is gone")
     return row
@@ -124,10 +156,10 @@ def refuse_other_server(connection: Connection, deployment_id: int, system: str,
 
     A standby that was promoted is the same cluster; a copy that was restored elsewhere is not.
     """
-    for claim in evidence.of_deployment(connection, deployment_id, "claim"):
-        began = claim.detail.get("system")
+    for row in evidence.of_deployment(connection, deployment_id, Kind.CLAIM):
+        began = Claimed.from_row(row).system
         if began and began != system:
-            raise OtherServerError(target, str(began), system)
+            raise OtherServerError(target, began, system)
 
 
 def _is_same_run(holder: Deployment, wanted: Claim) -> bool:
@@ -140,7 +172,7 @@ def _refuse_after_its_report(connection: Connection, wanted: Claim) -> None:
     last = of_run(connection, wanted.dag_id, wanted.airflow_run)
     if last is None or last.ended_at is None or not _is_same_run(last, wanted):
         return
-    if evidence.of_deployment(connection, last.id, "report"):
+    if evidence.of_deployment(connection, last.id, Kind.REPORT):
         raise RunOverError(wanted.airflow_run, last.id, last.state)
 
 
@@ -175,17 +207,17 @@ def take_back(connection: Connection, deployment_id: int, fence: int, phase: str
     """
     with connection.transaction():
         mine = _one(connection, "where id = %s for update", (deployment_id,))
-        if mine is None or mine.fence != fence or mine.state not in ("running", "abandoned"):
+        if mine is None or mine.fence != fence or mine.state not in (State.RUNNING, State.ABANDONED):
             raise DeploymentLostError(deployment_id, _why_lost(connection, deployment_id))
         holder = _one(connection, "where ended_at is null and id <> %s", (deployment_id,))
         if holder is not None:
             raise TargetBusyError(holder.airflow_run, holder.host, holder.phase, holder.good_until)
         try:
             connection.execute(
-                """update deploy_ledger.deployment set state = 'running', ended_at = null, phase = %s, host = %s,
+                """update deploy_ledger.deployment set state = %s, ended_at = null, phase = %s, host = %s,
                     good_until = clock_timestamp() + make_interval(secs => %s)
                 where id = %s""",
-                [phase, this_host(), good_for, deployment_id],
+                [State.RUNNING, phase, this_host(), good_for, deployment_id],
             )
         except psycopg.errors.UniqueViolation:
             raise TargetBusyError("another run", "unknown", "just claimed it", None) from None
@@ -217,7 +249,7 @@ def hold_fence(connection: Connection, deployment_id: int, fence: int) -> None:
         raise DeploymentLostError(deployment_id, _why_lost(connection, deployment_id))
 
 
-def close(connection: Connection, deployment_id: int, fence: int, state: str) -> bool:
+def close(connection: Connection, deployment_id: int, fence: int, state: State) -> bool:
     """End the deployment with `state`; False when it was ended already by somebody else. Commits once."""
     done = connection.execute(
         """update deploy_ledger.deployment set state = %s, ended_at = clock_timestamp(), phase = 'report'
@@ -240,8 +272,15 @@ def lock_holder(connection: Connection) -> str | None:
     return f"pid {row[0]} ({row[1] or 'unknown'}, from {row[2] or 'a local socket'})" if row else None
 
 
+def _read(*, state: str, **columns: Any) -> Deployment:
+    return Deployment(state=State(state), **columns)
+
+
+_ROW = kwargs_row(_read)
+
+
 def _one(connection: Connection, where: str, arguments: tuple[object, ...]) -> Deployment | None:
-    with connection.cursor(row_factory=class_row(Deployment)) as cursor:
+    with connection.cursor(row_factory=_ROW) as cursor:
         return cursor.execute(f"select {_COLUMNS} from deploy_ledger.deployment {where}", arguments).fetchone()
 
 
@@ -253,7 +292,7 @@ def _expired(connection: Connection, deployment_id: int) -> bool:
 
 
 def _reclaim(connection: Connection, deployment_id: int, wanted: Claim, good_for: float) -> Deployment:
-    with connection.cursor(row_factory=class_row(Deployment)) as cursor:
+    with connection.cursor(row_factory=_ROW) as cursor:
         row = cursor.execute(
             f"""update deploy_ledger.deployment
             set fence = nextval('deploy_ledger.fence_seq'), host = %s, phase = 'preflight', folder = %s,

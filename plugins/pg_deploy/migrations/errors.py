@@ -79,17 +79,13 @@ class ForeignFileError(PgDeployError):
             )
             todo = "leave it out of the folder and write what is to change into a file of its own"
         else:
-            what = f'"{file}" line {line} ("{mark}") is a file of {tool}'
+            first = f'"{file}" line {line} ("{mark}") is a file of {tool}'
             if back is not None:
-                what += (
-                    f': what follows line {back[0]} ("{back[1]}") is its rollback, and would be run here as a change'
-                )
+                what = f'{first}: what follows line {back[0]} ("{back[1]}") is its rollback, and would be run here as a change'
                 todo = f'move what follows line {back[0]} into {stem}/rollback.sql and delete the lines like "{mark}", which mark the parts'
                 if tool == "Liquibase":
                     # There the rollback stands in the mark itself, and what follows is the next change.
-                    what = what.partition(": what follows")[0] + (
-                        f': line {back[0]} ("{back[1]}") says in a comment how it is rolled back, and nobody here reads it'
-                    )
+                    what = f'{first}: line {back[0]} ("{back[1]}") says in a comment how it is rolled back, and nobody here reads it'
                     todo = (
                         'write a file <14 digits>_<name>.sql for each changeset, without the lines that mark it ("--liquibase …", '
                         '"--changeset …"), and what its lines "--rollback …" say, without '
@@ -98,7 +94,7 @@ class ForeignFileError(PgDeployError):
                 if "no transaction" in mark.lower():
                     todo += "; what cannot run in a transaction runs outside of one here without being told"
             else:
-                what += ", which keeps its own history, and its rollback where nobody here looks for it"
+                what = f"{first}, which keeps its own history, and its rollback where nobody here looks for it"
                 todo = f"delete the lines that mark it, and put its rollback, if it has one, into {stem}/rollback.sql"
         super().__init__(
             f"{what}; {todo}{_ADOPTED}; or go on deploying this folder with that tool. For now nothing was run"

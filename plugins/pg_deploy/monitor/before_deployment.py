@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from pg_deploy.ledger import evidence
+from pg_deploy.ledger.evidence import Evidence, Kind
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.measures import OURS, Measured, Row, monitor_session, run_measure
 from pg_deploy.monitor.statements import Counters, Window, most_time, read_counters, windows
 from pg_deploy.postgres.session import Connection, Target
 
-KIND = "measured before"
 # The monitor looks every quarter of an hour: what it has seen within this time is baseline enough.
 _FRESH = timedelta(minutes=20)
 _KEPT = 150
@@ -32,6 +31,25 @@ class Before:
     values: Mapping[str, Sequence[float]] = field(default_factory=dict)
     statements: Mapping[str, Window] = field(default_factory=dict)
     counted: str = ""
+    name: str = "by preflight"
+    outcome: str = "measured"
+
+    def to_detail(self) -> dict[str, object]:
+        """For the ledger."""
+        return {
+            "values": dict(self.values),
+            "statements": {
+                key: [one.calls, round(one.mean_ms, 3), round(one.mean_blocks, 1)]
+                for key, one in self.statements.items()
+            },
+            "counted": self.counted,
+        }
+
+    @classmethod
+    def from_row(cls, row: Evidence) -> Before:
+        """Back from the ledger."""
+        statements = {key: Window(*numbers) for key, numbers in row.detail["statements"].items()}
+        return cls(row.detail["values"], statements, row.detail["counted"])
 
 
 def is_known(target: Target) -> bool:
@@ -73,31 +91,14 @@ def keep_before(target: Target, deployment_id: int, outside: Sequence[Measured] 
         )
         counted = "all that the server had counted until then" if is_new else "the time since the monitor's last look"
         found_now = Before(values, statements, counted)
-        evidence.record(connection, deployment_id, KIND, "by preflight", "measured", detail=_as_json(found_now))
+        evidence.record(connection, deployment_id, Kind.MEASURED_BEFORE, found_now)
     return found_now
 
 
 def read_before(connection: Connection, deployment_id: int) -> Before:
     """What was kept, or nothing. Reads only."""
-    kept = evidence.of_deployment(connection, deployment_id, KIND)
-    if not kept:
-        return Before()
-    detail: Mapping[str, Any] = kept[-1].detail
-    return Before(
-        detail["values"],
-        {key: Window(*numbers) for key, numbers in detail["statements"].items()},
-        detail["counted"],
-    )
-
-
-def _as_json(found: Before) -> dict[str, object]:
-    return {
-        "values": dict(found.values),
-        "statements": {
-            key: [one.calls, round(one.mean_ms, 3), round(one.mean_blocks, 1)] for key, one in found.statements.items()
-        },
-        "counted": found.counted,
-    }
+    kept = evidence.of_deployment(connection, deployment_id, Kind.MEASURED_BEFORE)
+    return Before.from_row(kept[-1]) if kept else Before()
 
 
 def _values(rows: Sequence[Row]) -> list[float]:

@@ -13,6 +13,7 @@ from pg_deploy.monitor.page import page_lines, within
 from pg_deploy.monitor.thresholds import Thresholds
 from pg_deploy.monitor.watch import watch_deployment
 from pg_deploy.postgres.session import Target
+from pg_deploy.presentation.lines import log_lines, plain_lines
 
 # A notice is read on a telephone.
 _TOLD, _LONGEST = 20, 30_000
@@ -61,8 +62,7 @@ def conclude(
             watch=watched.lines,
             contacts=contacts,
         )
-        for line in lines:
-            (log.error if line.startswith("ALERT ") else log.info)("%s", line)
+        log_lines(lines, log)
         for alert in fresh.ended[:_TOLD]:
             log.info("over since %s: %s", f"{alert.ended_at:%Y-%m-%d %H:%M} UTC", alert.line)
         if len(fresh.ended) > _TOLD:
@@ -92,6 +92,5 @@ def _worded(target: str, fresh: News) -> tuple[str, str]:
                 lines.append(f"  what to do: {alert.what_to_do}")
         if len(alerts) > _TOLD:
             lines.append(f"{word}: {len(alerts) - _TOLD} more, which stand in the log and on the page")
-    return f"{target}: alerts, {counts}", "\n".join(
-        within(lines, _LONGEST, "the rest stands in the log and on the page")
-    )
+    told = within(plain_lines(lines), _LONGEST, "the rest stands in the log and on the page")
+    return f"{target}: alerts, {counts}", "\n".join(line.text for line in told)

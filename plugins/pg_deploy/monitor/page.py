@@ -14,6 +14,7 @@ from pg_deploy.monitor.query_measures import NEW_VIEWS, TOP
 from pg_deploy.monitor.take_sample import DEPLOYED
 from pg_deploy.monitor.views import MEASURE as VIEWS
 from pg_deploy.postgres.session import one_line
+from pg_deploy.presentation.lines import Line, marked, plain_lines
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 # Parts of their own, or only worth a line when they are beyond a limit.
@@ -47,12 +48,12 @@ def page_lines(
     before: datetime | None = None,
     watch: Sequence[str] = (),
     contacts: str = "",
-) -> list[str]:
+) -> list[Line]:
     """The page, line by line; `before` is when the look before this one was taken."""
     by_name = {one.measure: one for one in measured}
     since = f", {format_duration((taken_at - before).total_seconds())} after the last look" if before else ""
-    lines = [f"{target}, {taken_at:%Y-%m-%d %H:%M} UTC{since}"]
-    lines += ["", *_alerts(alerts, taken_at, contacts)]
+    lines = [Line(f"{target}, {taken_at:%Y-%m-%d %H:%M} UTC{since}"), Line("")]
+    lines += _alerts(alerts, taken_at, contacts)
     for title, part in (
         ("At a glance", glance(by_name, {alert.measure for alert in alerts}, _ELSEWHERE)),
         ("Materialized views", _views(by_name)),
@@ -69,40 +70,42 @@ def page_lines(
     ):
         rows = list(part)
         if rows:
-            lines += ["", title, *(f"  {row}" for row in rows)]
+            lines += plain_lines(["", title, *(f"  {row}" for row in rows)])
     return within(lines, _WHOLE, "  the rest stands on the page of the database")
 
 
-def within(lines: Sequence[str], most: int, rest: str) -> list[str]:
+def within(lines: Sequence[Line], most: int, rest: str) -> list[Line]:
     """The first lines that take no more than `most` bytes; `rest` says that there would be more."""
-    found: list[str] = []
+    found: list[Line] = []
     for line in lines:
-        most -= len(line.encode()) + 1
+        most -= len(line.text.encode()) + 1
         if most < 0:
-            return [*found, rest]
+            return [*found, Line(rest)]
         found.append(line)
     return found
 
 
-def _alerts(alerts: Sequence[Alert], now: datetime, contacts: str) -> Iterator[str]:
+def _alerts(alerts: Sequence[Alert], now: datetime, contacts: str) -> Iterator[Line]:
     if not alerts:
-        yield "✓ all is well: no alert is open"
+        yield marked("good", "all is well: no alert is open")
         return
-    yield f"✗ {len(alerts)} alert{'s are' if len(alerts) > 1 else ' is'} open"
+    # Each alert below is an error of its own.
+    yield Line(f"✗ {len(alerts)} alert{'s are' if len(alerts) > 1 else ' is'} open")
     said = 0
     for number, alert in enumerate(alerts):
         age = (now - alert.started_at).total_seconds()
         since = f"since {alert.started_at:%Y-%m-%d %H:%M} UTC ({format_duration(age)})" if age > 0 else "new"
         lines = [f"ALERT {one_line(alert.line)}", f"  {since}; what to do: {one_line(alert.what_to_do)}"]
         if said > _IN_SHORT:
-            yield f"  and {len(alerts) - number} more alerts, which stand on the page of the database"
+            yield Line(f"  and {len(alerts) - number} more alerts, which stand on the page of the database")
             break
         if said > _IN_FULL:
             lines = [shorten(lines[0], 120)]
         said += sum(len(line.encode()) for line in lines)
-        yield from lines
+        yield Line(lines[0], is_bad=True)
+        yield from plain_lines(lines[1:])
     if contacts:
-        yield f"  contacts: {contacts}"
+        yield Line(f"  contacts: {contacts}")
 
 
 def _views(by_name: Mapping[str, Measured]) -> Iterator[str]:

@@ -10,6 +10,9 @@ from datetime import datetime, timedelta, timezone
 
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger import evidence, pins
+from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.benchmark import MeasuredBenchmark
+from pg_deploy.ledger.words import Word
 from pg_deploy.migrations.project_criteria import NextStep, NextSteps
 from pg_deploy.monitor.before_deployment import Before, read_before
 from pg_deploy.monitor.measures import Measured, Row
@@ -19,7 +22,6 @@ from pg_deploy.monitor.thresholds import Watch
 from pg_deploy.postgres.session import Connection
 
 MEASURE = "watch"
-FINAL = "watch"
 _SAMPLES = 2000
 # An hour of looks on each side: a busy minute is no verdict that should wake anybody.
 _ENOUGH = 4
@@ -34,6 +36,25 @@ _CRITERIA = (
 )
 
 
+class Change(Word):
+    """What became of one thing since the deployment."""
+
+    BETTER = "better"
+    SAME = "same"
+    WORSE = "worse"
+
+    @property
+    def mark(self) -> str:
+        """Before its line."""
+        match self:
+            case Change.BETTER:
+                return "✓"
+            case Change.SAME:
+                return "·"
+            case Change.WORSE:
+                return "✗"
+
+
 @dataclass(frozen=True)
 class Criterion:
     """One thing compared: both figures and the change in per cent, positive = more; `firm` where it rests on enough looks."""
@@ -43,15 +64,29 @@ class Criterion:
     after: float
     unit: str
     change: float
-    verdict: str
+    verdict: Change
     firm: bool = True
 
     @property
     def sentence(self) -> str:
         """For the page."""
-        mark = {"better": "✓", "same": "·", "worse": "✗"}[self.verdict]
         few = "" if self.firm else "; few looks so far"
-        return f"{mark} {self.name}: {self.verdict}, {self.before:.4g} -> {self.after:.4g} {self.unit} ({self.change:+.0f} %){few}"
+        figures = f"{self.before:.4g} -> {self.after:.4g} {self.unit} ({self.change:+.0f} %)"
+        return f"{self.verdict.mark} {self.name}: {self.verdict}, {figures}{few}"
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """The last verdict, as evidence of the deployment; `name` is how long it was watched."""
+
+    name: str
+    outcome: str
+    criteria: Sequence[Criterion]
+    markdown: str
+
+    def to_detail(self) -> dict[str, object]:
+        """For the ledger."""
+        return {"criteria": [asdict(one) for one in self.criteria], "markdown": self.markdown}
 
 
 @dataclass(frozen=True)
@@ -69,7 +104,7 @@ def watch_deployment(connection: Connection, limits: Watch, deployed: Deployed |
         return Watched()
     now = datetime.now(timezone.utc)
     over = now >= deployed.ended_at + timedelta(seconds=limits.lasts)
-    if over and evidence.of_deployment(connection, deployed.id, FINAL):
+    if over and evidence.of_deployment(connection, deployed.id, Kind.WATCH):
         return Watched()
     until = min(now, deployed.ended_at + timedelta(seconds=limits.lasts))
     before = read_before(connection, deployed.id)
@@ -82,7 +117,7 @@ def watch_deployment(connection: Connection, limits: Watch, deployed: Deployed |
         if before.counted:
             lines.append(f"· before is as the deployment itself measured it: {before.counted}")
     lines += _benchmark_summary(connection, deployed)
-    worse = [one for one in criteria if one.verdict == "worse" and one.firm and abs(one.change) >= limits.worse]
+    worse = [one for one in criteria if one.verdict == Change.WORSE and one.firm and abs(one.change) >= limits.worse]
     conf = json.dumps({"target": target, "deployment": str(deployed.id)})
     rows = tuple(
         Row(
@@ -102,10 +137,13 @@ def watch_deployment(connection: Connection, limits: Watch, deployed: Deployed |
         evidence.record(
             connection,
             deployed.id,
-            FINAL,
-            "48 hours" if limits.lasts == 172800 else format_duration(limits.lasts),
-            _overall(criteria),
-            detail={"criteria": [asdict(one) for one in criteria], "markdown": report},
+            Kind.WATCH,
+            _Verdict(
+                "48 hours" if limits.lasts == 172800 else format_duration(limits.lasts),
+                _overall(criteria),
+                criteria,
+                report,
+            ),
         )
     return Watched(tuple(lines), Measured(MEASURE, rows), report)
 
@@ -172,9 +210,9 @@ def _criterion(
 ) -> Criterion:
     change = (after - before) / max(abs(before), 1e-9) * 100
     if abs(change) < limits.noticeable or abs(after - before) < least:
-        verdict = "same"
+        verdict = Change.SAME
     else:
-        verdict = "better" if (after > before) == more_is_better else "worse"
+        verdict = Change.BETTER if (after > before) == more_is_better else Change.WORSE
     return Criterion(name, before, after, unit, min(change, 99999.0), verdict, firm)
 
 
@@ -182,32 +220,34 @@ def _overall(criteria: Sequence[Criterion]) -> str:
     verdicts = {one.verdict for one in criteria}
     if not criteria:
         return "nothing to compare"
-    if "worse" in verdicts:
-        return "worse" if "better" not in verdicts else "better in part, worse in part"
-    return "better" if "better" in verdicts else "same"
+    if Change.WORSE in verdicts:
+        return Change.WORSE if Change.BETTER not in verdicts else "better in part, worse in part"
+    return Change.BETTER if Change.BETTER in verdicts else Change.SAME
 
 
 def _benchmark_summary(connection: Connection, deployed: Deployed) -> list[str]:
-    found = [
-        one.detail for one in evidence.of_deployment(connection, deployed.id, "benchmark") if one.location == "target"
-    ]
-    compared = [detail for detail in found if detail.get("before") and not detail["before"].get("error")]
-    if not compared:
+    found = _measured(connection, deployed)
+    times = [(each.before.ms, each.after.ms) for each in found if each.before and not each.before.error]
+    if not times:
         return []
-    faster = sum(detail["after"]["ms"] < detail["before"]["ms"] for detail in compared)
-    goals = [detail["goal_met"] for detail in found if detail.get("goal_met") is not None]
+    faster = sum(after < before for before, after in times)
+    goals = [each.goal_met for each in found if each.goal_met is not None]
     return [
-        f"· the deployment's own benchmarks: {faster} of {len(compared)} faster, {sum(goals)} of {len(goals)} goals met"
+        f"· the deployment's own benchmarks: {faster} of {len(times)} faster, {sum(goals)} of {len(goals)} goals met"
         " (each is in its report)"
     ]
 
 
 def _benchmarks(connection: Connection, deployed: Deployed) -> list[str]:
     return [
-        f"· benchmark {one.name.replace('_', ' ')}, measured by the deployment: {one.detail.get('sentence', '')}"
-        for one in evidence.of_deployment(connection, deployed.id, "benchmark")
-        if one.location == "target"
+        f"benchmark {each.name.replace('_', ' ')}, measured by the deployment: {each.sentence}"
+        for each in _measured(connection, deployed)
     ]
+
+
+def _measured(connection: Connection, deployed: Deployed) -> list[MeasuredBenchmark]:
+    rows = evidence.of_deployment(connection, deployed.id, Kind.BENCHMARK)
+    return [MeasuredBenchmark.from_row(row) for row in rows if not row.is_of_copy]
 
 
 def _markdown(connection: Connection, deployed: Deployed, criteria: Sequence[Criterion], limits: Watch) -> str:

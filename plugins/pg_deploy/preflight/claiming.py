@@ -78,7 +78,7 @@ def claimed(
         try:
             yield connection, held
         except BaseException:
-            deployment.close(connection, held.id, held.fence, "failed")
+            deployment.close(connection, held.id, held.fence, deployment.State.FAILED)
             raise
 
 

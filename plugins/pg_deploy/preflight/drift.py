@@ -9,6 +9,8 @@ from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.majors import upgraded
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.ledger import evidence, schema, snapshot
+from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.run import Drifted
 from pg_deploy.postgres.session import Connection
 
 
@@ -53,14 +55,8 @@ def drift_lines(drift: Drift | None) -> list[str]:
 def record_drift(connection: Connection, deployment_id: int, drift: Drift | None) -> None:
     """Keep it as evidence of the run that found it. Commits once."""
     if drift is not None:
-        evidence.record(
-            connection,
-            deployment_id,
-            "drift",
-            f"since deployment {drift.deployment_id}",
-            "found" if drift.lines else "none",
-            detail={"differences": list(drift.lines)},
-        )
+        drifted = Drifted(f"since deployment {drift.deployment_id}", drift.lines)
+        evidence.record(connection, deployment_id, Kind.DRIFT, drifted)
 
 
 def keep_state(connection: Connection, deployment_id: int) -> None:

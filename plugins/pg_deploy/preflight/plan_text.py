@@ -27,9 +27,6 @@ def plan_lines(migration: Migration, lock_lint: Sequence[str] = ()) -> tuple[str
     return tuple(lines)
 
 
-PASSED_OVER = "passed over"
-
-
 def passed_over_line(names: Sequence[str]) -> str:
     """What is no migration by its name, in a sentence: the first thing that plan, approval and report say."""
     shown = ", ".join(f'"{name}"' for name in names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

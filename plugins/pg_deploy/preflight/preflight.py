@@ -14,7 +14,9 @@ from pg_deploy.configuration.conf import DeployConf
 from pg_deploy.errors import EditedAfterDeploymentError, PgDeployError, PreflightError
 from pg_deploy.ledger import evidence, pins
 from pg_deploy.ledger.errors import SealedError
+from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.guard import Ownership
+from pg_deploy.ledger.kinds.run import PassedOver
 from pg_deploy.ledger.sealing import how_kept
 from pg_deploy.migrations.errors import DuplicateVersionError
 from pg_deploy.migrations.folder import stamp
@@ -31,7 +33,7 @@ from pg_deploy.preflight.drift import drift_lines, read_drift, record_drift
 from pg_deploy.preflight.errors import FolderChangedError, MissingRightsError
 from pg_deploy.preflight.lock_finding import LockFinding
 from pg_deploy.preflight.lock_lint import lock_lint_lines
-from pg_deploy.preflight.plan_text import PASSED_OVER, passed_over_line, plan_lines
+from pg_deploy.preflight.plan_text import passed_over_line, plan_lines
 from pg_deploy.preflight.readers_elsewhere import elsewhere_findings
 from pg_deploy.preflight.rights.missing import missing_rights
 from pg_deploy.preflight.server.committing_calls import calls_that_commit
@@ -105,9 +107,7 @@ def preflight(
             pins.pin_criteria(connection, held.id, criteria)
         record_drift(connection, held.id, drift)
         if now.passed_over:
-            evidence.record(
-                connection, held.id, PASSED_OVER, "files", "passed over", detail={"names": list(now.passed_over)}
-            )
+            evidence.record(connection, held.id, Kind.PASSED_OVER, PassedOver(tuple(now.passed_over)))
         if pinned:
             measure_before(held.id)
     log.info("deployment %d holds the target, %d migrations pinned", held.id, len(pinned))

@@ -65,13 +65,17 @@ class State:
                 return Standing.UNFINISHED
             if attempt.id in self.without_statements:
                 return Standing.UNBELIEVED
-            if attempt.state in ("verified", "baselined"):
+            if attempt.state in (attempts.State.VERIFIED, attempts.State.BASELINED):
                 if not recorded:
                     return Standing.GONE
-                return Standing.DEPLOYED if attempt.state == "verified" else Standing.BASELINED
+                return Standing.DEPLOYED if attempt.state == attempts.State.VERIFIED else Standing.BASELINED
         if recorded:
             return Standing.ELSEWHERE
-        return Standing.ROLLED_BACK if attempt is not None and attempt.state == "rolled_back" else Standing.PENDING
+        return (
+            Standing.ROLLED_BACK
+            if attempt is not None and attempt.state == attempts.State.ROLLED_BACK
+            else Standing.PENDING
+        )
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Plan:
 def read_state(connection: Connection, versions: Sequence[str]) -> State:
     """History and ledger for `versions`; both may be missing on a new target. Reads only."""
     found = attempts.latest_of(connection, versions) if schema.exists(connection) else {}
-    verified = [attempt.id for attempt in found.values() if attempt.state == "verified"]
+    verified = [attempt.id for attempt in found.values() if attempt.state == attempts.State.VERIFIED]
     lacking = attempts.without_statements(connection, verified) if verified else frozenset()
     return State(history.read(connection), found, lacking)
 

@@ -4,41 +4,24 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pg_deploy.deployment import benchmarks as bench
-from pg_deploy.deployment.benchmarks import Measurement
 from pg_deploy.ledger import evidence
+from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.benchmark import BenchmarkBefore, ComparedBenchmark, MeasuredBenchmark, Measurement
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import Connection
 
 
-@dataclass(frozen=True)
-class BenchmarkOutcome:
-    """One benchmark over all rounds, judged: the authority for goal and limit of this run."""
-
-    name: str
-    sentence: str
-    goal: str
-    goal_met: bool | None
-    breached: bool
-    before_ms: float | None
-    after_ms: float
-
-    def as_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        return dict(vars(self))
-
-
-def compare_rounds(ledger: Connection, migration: Migration, attempt_ids: Sequence[int]) -> list[BenchmarkOutcome]:
+def compare_rounds(ledger: Connection, migration: Migration, attempt_ids: Sequence[int]) -> list[ComparedBenchmark]:
     """The benchmarks of one migration from the evidence of its attempts on the copy. Reads only."""
     before: dict[str, list[Measurement]] = {}
     after: dict[str, list[Measurement]] = {}
     for attempt_id in attempt_ids:
-        for row in evidence.of_attempt(ledger, attempt_id, "benchmark before"):
-            before.setdefault(row.name, []).append(Measurement.from_detail(row.detail))
-        for row in evidence.of_attempt(ledger, attempt_id, "benchmark"):
-            after.setdefault(row.name, []).append(Measurement.from_detail(row.detail["after"]))
+        for row in evidence.of_attempt(ledger, attempt_id, Kind.BENCHMARK_BEFORE):
+            before.setdefault(row.name, []).append(BenchmarkBefore.from_row(row).measurement)
+        for row in evidence.of_attempt(ledger, attempt_id, Kind.BENCHMARK):
+            after.setdefault(row.name, []).append(MeasuredBenchmark.from_row(row).after)
     merged = {name: _merge(found) for name, found in after.items()}
     outcomes = []
     for benchmark in migration.benchmarks:
@@ -48,7 +31,7 @@ def compare_rounds(ledger: Connection, migration: Migration, attempt_ids: Sequen
         agrees = bench.breaches(benchmark, first, merged[benchmark.name])
         result = bench.compare(benchmark, first, merged, agrees=agrees)
         outcomes.append(
-            BenchmarkOutcome(
+            ComparedBenchmark(
                 benchmark.name,
                 result.sentence,
                 result.goal_text,

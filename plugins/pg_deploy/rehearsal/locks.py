@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from pg_deploy.execution.segments import Observer
+from pg_deploy.ledger.kinds.rehearsal import Held, StatementLocks
 from pg_deploy.parsing.lock_modes import Lock, lock_of
 from pg_deploy.parsing.statements import Segment, Statement
 from pg_deploy.postgres.session import OUR_NAMES, THEIR_NAMES, Backend, Connection, Target
@@ -18,37 +19,6 @@ from pg_deploy.postgres.sql_files import engine_sql
 
 _HELD = engine_sql("rehearsal/locks_held")
 _LOOK_EVERY_S = 0.05
-
-
-@dataclass(frozen=True)
-class Held:
-    """A lock on a relation that existed before, and how long it was held, in seconds; of a concurrent build at least that."""
-
-    relation: str
-    mode: Lock
-    held_s: float
-
-
-@dataclass(frozen=True)
-class StatementLocks:
-    """One statement of a rehearsed file: its duration in seconds, and the locks that it was the first to take."""
-
-    line: int
-    summary: str
-    seconds: float
-    locks: tuple[Held, ...]
-
-    def as_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        return {
-            "line": self.line,
-            "summary": self.summary,
-            "seconds": round(self.seconds, 4),
-            "locks": [
-                {"relation": lock.relation, "mode": lock.mode.sql, "held_s": round(lock.held_s, 4)}
-                for lock in self.locks
-            ],
-        }
 
 
 @dataclass

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from pg_deploy.backup.evidence import RESTORED
 from pg_deploy.backup.store import Store, checked, refuse_other_manifest
 from pg_deploy.configuration.backup import BackupSettings
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.deployment.job import Job
 from pg_deploy.errors import PgDeployError
 from pg_deploy.ledger import evidence
+from pg_deploy.ledger.evidence import Kind, Location
+from pg_deploy.ledger.kinds.backup import Restored, RestoreOutcome
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.rehearsal.copy import Copy, private_copy
 from pg_deploy.rehearsal.rehearse import Stage, rehearse
@@ -51,23 +52,22 @@ def _record_copy(job: Job, name: str, copy: Copy) -> None:
     evidence.record(
         job.ledger,
         job.deployment_id,
-        RESTORED,
-        name,
-        "equal",
-        detail={
-            "facts": copy.manifest.fact_count,
-            "rows": sum(copy.manifest.rows.values()),
-            "seconds": round(copy.seconds, 1),
-            "notes": list(copy.notes),
-            "masked": [each.column for each in copy.masked],
-        },
-        location="rehearsal",
+        Kind.BACKUP_RESTORED,
+        Restored(
+            name,
+            RestoreOutcome.EQUAL,
+            copy.manifest.fact_count,
+            sum(copy.manifest.rows.values()),
+            round(copy.seconds, 1),
+            tuple(copy.notes),
+            tuple(each.column for each in copy.masked),
+        ),
+        location=Location.COPY,
     )
 
 
 def _record_failure(job: Job, name: str, error: PgDeployError) -> None:
-    restored = [row for row in evidence.of_deployment(job.ledger, job.deployment_id, RESTORED) if row.name == name]
-    if not restored:
-        evidence.record(
-            job.ledger, job.deployment_id, RESTORED, name, "failed", detail={"error": str(error)}, location="rehearsal"
-        )
+    rows = evidence.of_deployment(job.ledger, job.deployment_id, Kind.BACKUP_RESTORED)
+    if not any(row.name == name for row in rows):
+        failed = Restored(name, RestoreOutcome.FAILED, error=str(error))
+        evidence.record(job.ledger, job.deployment_id, Kind.BACKUP_RESTORED, failed, location=Location.COPY)

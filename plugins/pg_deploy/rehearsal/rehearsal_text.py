@@ -3,72 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
+from pg_deploy.access.facts.access_change import shortened
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.deployment.access_judgement import shortened
-from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.ledger.evidence import Evidence, Kind
+from pg_deploy.ledger.kinds.check import CheckOutcome
+from pg_deploy.ledger.kinds.marks import of_access, of_benchmark, of_rehearsal
+from pg_deploy.ledger.kinds.rehearsal import Rehearsal, RehearsalOutcome
+from pg_deploy.presentation.lines import Line, marked, plain_lines, sign
 from pg_deploy.presentation.markdown import plain
-from pg_deploy.presentation.marks import of_access, of_rehearsal, sign
-
-REHEARSAL = "rehearsal"
 
 
-def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """How a rehearsal ended, with the whole error where it failed, and what it showed: from the detail of its evidence, by lines."""
-    told = str(detail.get("error") or "")
+def rehearsal_lines(found: Rehearsal) -> tuple[list[Line], list[Line]]:
+    """How a rehearsal ended, with the whole error where it failed, and what it showed, by lines."""
+    told = found.error or ""
     first, *more = told.splitlines() or [""]
-    said = [f"{sign(of_rehearsal(outcome))} rehearsal {outcome} {first}".rstrip(), *(f"  {line}" for line in more)]
-    lines = []
-    if detail.get("apply_s") is not None:
-        lines.append(f"  applied in {format_duration(detail['apply_s'])}")
-    if detail.get("generated_rollback"):
-        lines.append("  it brings no rollback.sql; one was generated from the catalog and proven")
-    if detail.get("rollback_s") is not None:
-        took = format_duration(detail["rollback_s"])
-        then = "in a transaction that was not kept" if detail.get("only_tried") else "and applied again"
-        lines.append(f"  rolled back in {took}, catalog facts as before, {then}")
-    if detail.get("cannot_be_undone"):
-        lines.append(f"  ✗ cannot be undone: {detail['cannot_be_undone']}")
-    for statement in detail.get("statements", ()):
+    tone = of_rehearsal(found.outcome)
+    head = Line(f"{sign(tone)} rehearsal {found.outcome} {first}".rstrip(), is_bad=tone == "bad")
+    said = [head, *plain_lines(f"  {line}" for line in more)]
+    lines: list[Line] = []
+    if found.apply_s is not None:
+        lines.append(Line(f"  applied in {format_duration(found.apply_s)}"))
+    if found.generated_rollback:
+        lines.append(Line("  it brings no rollback.sql; one was generated from the catalog and proven"))
+    if found.rollback_s is not None:
+        took = format_duration(found.rollback_s)
+        then = "in a transaction that was not kept" if found.only_tried else "and applied again"
+        lines.append(Line(f"  rolled back in {took}, catalog facts as before, {then}"))
+    if found.cannot_be_undone:
+        lines.append(marked("bad", f"cannot be undone: {found.cannot_be_undone}", indent=2))
+    for statement in found.statements:
         locks = ", ".join(
-            f"{lock['mode']} on {lock['relation']} for {format_duration(lock['held_s'])}" for lock in statement["locks"]
+            f"{lock.mode.sql} on {lock.relation} for {format_duration(lock.held_s)}" for lock in statement.locks
         )
         if locks:
-            lines.append(f"  line {statement['line']}, {format_duration(statement['seconds'])}: {locks}")
-    checks = [name_and_outcome[1] for name_and_outcome in detail.get("checks", ())]
-    if checks:
-        lines.append(f"  {checks.count('passed')} of {len(checks)} checks passed on the copy")
-    access = detail.get("access")
+            lines.append(Line(f"  line {statement.line}, {format_duration(statement.seconds)}: {locks}"))
+    if found.checks:
+        passed = sum(outcome == CheckOutcome.PASSED for _, outcome in found.checks)
+        lines.append(Line(f"  {passed} of {len(found.checks)} checks passed on the copy"))
+    access = found.access
     if access:
-        asked = f", asked as {access['asked']} of {access['subjects']} users and roles" if access["asked"] else ""
-        lines.append(f"  {sign(of_access(access, access['outcome']))} access: {access['verdict']}{asked}")
-        lines += [f"    {shortened(note)}" for note in access.get("notes", ())]
+        asked = f", asked as {access.asked} of {access.subjects} users and roles" if access.asked else ""
+        lines.append(marked(of_access(access), f"access: {access.words}{asked}", indent=2))
+        lines += plain_lines(f"    {shortened(note)}" for note in access.notes)
         # What the rehearsal failed for stands above, one line each.
-        lines += [f"    ✗ {sentence}" for sentence in access["against"] if sentence not in told]
-        lines += [f"    {shortened(sentence)}" for sentence in access["shown"]]
-    for benchmark in detail.get("benchmarks", ()):
-        lines.append(
-            f"  {sign('bad' if benchmark['breached'] else 'good')} benchmark {benchmark['name']}: {benchmark['sentence']}"
-        )
-    lines += [f"  a rollback would lose: {each}" for each in detail.get("lost", ())]
-    lines += [f"  a rollback would leave: {each}" for each in detail.get("left", ())]
-    lines += [f"  not rehearsed: {each}" for each in detail.get("not_rehearsed", ())]
+        lines += [marked("bad", sentence, indent=4) for sentence in access.against if sentence not in told]
+        lines += plain_lines(f"    {shortened(sentence)}" for sentence in access.shown)
+    for benchmark in found.benchmarks:
+        said_of = f"benchmark {benchmark.name}: {benchmark.sentence}"
+        lines.append(marked(of_benchmark(benchmark.outcome), said_of, indent=2))
+    lines += plain_lines(f"  a rollback would lose: {each}" for each in found.lost)
+    lines += plain_lines(f"  a rollback would leave: {each}" for each in found.left)
+    lines += plain_lines(f"  not rehearsed: {each}" for each in found.not_rehearsed)
     return said, lines
 
 
 def rehearsal_text(rows: Iterable[Evidence], version: str) -> str:
     """The newest rehearsal of that version as Markdown for an approval; says so where there was none."""
-    found = [row for row in rows if row.kind == REHEARSAL and row.version == version]
-    if not found:
+    last = _last(rows, version)
+    if last is None:
         return "Not rehearsed: durations, locks and the rollback are not proven for this run."
-    last = found[-1]
-    said, more = rehearsal_lines(last.outcome, last.detail)
-    place = plain(str(last.detail.get("place", "copy")))
-    return "\n".join([f"On a {place}:", "", *(f"- {plain(line)}" for line in (*said, *more))])
+    said, more = rehearsal_lines(last)
+    return "\n".join([f"On a {plain(last.place)}:", "", *(f"- {plain(line.text)}" for line in (*said, *more))])
 
 
 def rehearsal_verdict(rows: Iterable[Evidence], version: str) -> str:
     """How the newest rehearsal of that version ended, in two words."""
-    found = [row.outcome for row in rows if row.kind == REHEARSAL and row.version == version]
-    return {"passed": "✓ passed", "failed": "✗ failed"}.get(found[-1], found[-1]) if found else "not rehearsed"
+    last = _last(rows, version)
+    if last is None or last.outcome == RehearsalOutcome.NOT_REHEARSED:
+        return RehearsalOutcome.NOT_REHEARSED
+    return f"{sign(of_rehearsal(last.outcome))} {last.outcome}"
+
+
+def _last(rows: Iterable[Evidence], version: str) -> Rehearsal | None:
+    found = [row for row in rows if row.kind == Kind.REHEARSAL and row.version == version]
+    return Rehearsal.from_row(found[-1]) if found else None

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -18,45 +17,42 @@ from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.names import parts
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.configuration.installation import SHOWN_SINGLY
-from pg_deploy.deployment.access_judgement import (
-    ACCESS,
-    AccessOutcome,
-    equal_by_catalog,
-    may_change_access,
-    prove_on_copy,
-)
+from pg_deploy.deployment.access_judgement import AccessOutcome, equal_by_catalog, may_change_access, prove_on_copy
 from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.contents import read_contents
 from pg_deploy.deployment.errors import VerificationFailedError
 from pg_deploy.deployment.job import Job
 from pg_deploy.deployment.verify import verify
 from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, PgDeployError
-from pg_deploy.execution.rows_written import WRITTEN, from_details
 from pg_deploy.execution.segments import Observer
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, pins, schema
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.deployment import Claim, Deployment
+from pg_deploy.ledger.evidence import Kind, Location, Piece
 from pg_deploy.ledger.guard import Guard, Ownership, Quiet, working
+from pg_deploy.ledger.kinds.benchmark import ComparedBenchmark
+from pg_deploy.ledger.kinds.check import CheckResult
+from pg_deploy.ledger.kinds.rehearsal import Changes, Rehearsal, RehearsalOutcome, StatementLocks
+from pg_deploy.ledger.kinds.rows_written import written_of
 from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import KeptTarget, Target
 from pg_deploy.preflight.claiming import never_over
 from pg_deploy.preflight.rights.provider import ProviderGrants, provider_grants
 from pg_deploy.preflight.standings import Standing, read_state
-from pg_deploy.rehearsal.comparison import BenchmarkOutcome, compare_rounds
+from pg_deploy.presentation.lines import log_lines
+from pg_deploy.rehearsal.comparison import compare_rounds
 from pg_deploy.rehearsal.copy import NO_JOB_RUNS
 from pg_deploy.rehearsal.copy_before import Before
 from pg_deploy.rehearsal.errors import AccessDiffersError, RehearsalFailedError
-from pg_deploy.rehearsal.locks import LockObserver, StatementLocks, known_relations
+from pg_deploy.rehearsal.locks import LockObserver, known_relations
 from pg_deploy.rehearsal.provider import ProviderObserver
-from pg_deploy.rehearsal.rehearsal_text import REHEARSAL, rehearsal_lines
-from pg_deploy.rollback.attempt_evidence import CHANGES
+from pg_deploy.rehearsal.rehearsal_text import rehearsal_lines
 from pg_deploy.rollback.beyond_the_database import left_alone
 from pg_deploy.rollback.errors import NoRollbackError
 from pg_deploy.rollback.generator.generate import generate_rollback
 from pg_deploy.rollback.generator.row_changes import tables_named
-from pg_deploy.rollback.known_refusals import CANNOT
 from pg_deploy.rollback.losses import count_losses, rows_that_stay, wrote_by
 from pg_deploy.rollback.own_changes import names_of_changes
 from pg_deploy.rollback.resume import resume
@@ -83,14 +79,13 @@ class Rehearsed:
 
     stem: str
     version: str
-    outcome: str = "passed"  # passed | failed | not rehearsed
+    outcome: RehearsalOutcome = RehearsalOutcome.PASSED
     apply_s: float | None = None
     rollback_s: float | None = None
     statements: list[StatementLocks] = field(default_factory=list)
-    checks: list[tuple[str, str]] = field(default_factory=list)
-    findings: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What each check said, by name: the rows that broke it are on a copy that is gone soon."""
-    benchmarks: list[BenchmarkOutcome] = field(default_factory=list)
+    checks: list[CheckResult] = field(default_factory=list)
+    """What each said: the rows that broke it are on a copy that is gone soon."""
+    benchmarks: list[ComparedBenchmark] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     """What it changed and a rollback leaves so."""
@@ -101,7 +96,7 @@ class Rehearsed:
     """Whether the transaction of its rollback, which led to the state before, was not kept: of a long set, see `rehearse`."""
     generated: str | None = None
     """A rollback that was generated, run and proven here, for a migration that brings none."""
-    changes: dict[str, list[list[str]]] = field(default_factory=dict)
+    changes: Changes | None = None
     """The keys of all facts that the migration changed: nobody else is at work on the copy, so all of it is its own."""
     written: list[str] = field(default_factory=list)
     """The tables of which it wrote rows, triggers and functions included, and that were there before."""
@@ -121,26 +116,29 @@ class Rehearsed:
         ]
         return max(strong, key=lambda each: each[1], default=None)
 
-    def as_detail(self) -> dict[str, object]:
+    def evidence(self, place: str) -> Rehearsal:
         """For the ledger."""
-        return {
-            "apply_s": self.apply_s,
-            "rollback_s": self.rollback_s,
-            "only_tried": self.only_tried,
-            "statements": [each.as_detail() for each in self.statements],
-            "checks": [list(each) for each in self.checks],
-            "benchmarks": [each.as_detail() for each in self.benchmarks],
-            "lost": self.lost,
-            "left": self.left,
-            "generated_rollback": self.generated,
-            "not_rehearsed": self.not_rehearsed,
-            CANNOT: self.cannot_be_undone,
-            CHANGES: self.changes,
-            "written": self.written,
-            "bundle_hash": self.bundle_hash,
-            "error": self.error,
-            "access": self.access.as_detail() if self.access else None,
-        }
+        return Rehearsal(
+            self.stem,
+            self.outcome,
+            place,
+            self.apply_s,
+            self.rollback_s,
+            self.only_tried,
+            tuple(each.rounded for each in self.statements),
+            tuple((each.name, each.outcome) for each in self.checks),
+            tuple(self.benchmarks),
+            tuple(self.lost),
+            tuple(self.left),
+            self.generated,
+            tuple(self.not_rehearsed),
+            self.cannot_be_undone,
+            self.changes,
+            tuple(self.written),
+            self.bundle_hash,
+            self.error,
+            self.access.evidence(self.stem) if self.access else None,
+        )
 
 
 def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[Rehearsed, ...]:
@@ -162,7 +160,7 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
             try:
                 if standings.standing(migration.version) is Standing.UNFINISHED:
                     _leave_out(found, "an earlier run left it unfinished, so the copy holds part of it")
-                elif any(each.outcome == "not rehearsed" for each in done):
+                elif any(each.outcome == RehearsalOutcome.NOT_REHEARSED for each in done):
                     _leave_out(found, "it builds on one that was not rehearsed")
                 else:
                     before = work.before(migration)
@@ -176,9 +174,8 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
                         found.bundle_hash = proven.bundle_hash
             finally:
                 _record(job, stage, found)
-                said, more = rehearsal_lines(found.outcome, found.as_detail())
-                for line in (*said, *more):
-                    (job.log.error if line.lstrip().startswith("✗") else job.log.info)("%s", line)
+                said, more = rehearsal_lines(found.evidence(stage.place))
+                log_lines((*said, *more), job.log)
                 job.log.info("::endgroup::")
             done.append(found)
     return tuple(done)
@@ -233,7 +230,7 @@ class _CopyWork:
         if self._before is not None and self._before.is_made:
             ledger = self.job().ledger
             attempt = attempts.latest(ledger, migration.version)
-            wrote = attempt is None or bool(evidence.of_attempt(ledger, attempt.id, WRITTEN))
+            wrote = attempt is None or bool(evidence.of_attempt(ledger, attempt.id, Kind.ROWS_WRITTEN))
             self._before.bring_forward(migration, wrote, self._facts())
 
     def _facts(self) -> Facts:
@@ -263,10 +260,10 @@ def _copy_work(job: Job, stage: Stage, migrations: Sequence[Migration]) -> Itera
         held = deployment.claim(connection, claim, good_for=_GOOD_FOR_S, is_over=never_over)
         pins.pin(connection, held.id, migrations)
     work = _CopyWork(job, stage, held)
-    state = "failed"
+    state = deployment.State.FAILED
     try:
         yield work
-        state = "deployed"
+        state = deployment.State.DEPLOYED
     finally:
         work.end()
         with stage.target.session("rehearsal") as connection:
@@ -298,7 +295,7 @@ def _notes_on(stage: Stage, migration: Migration) -> list[str]:
 
 
 def _leave_out(found: Rehearsed, reason: str) -> None:
-    found.outcome = "not rehearsed"
+    found.outcome = RehearsalOutcome.NOT_REHEARSED
     found.not_rehearsed.append(reason)
 
 
@@ -315,7 +312,7 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
         step = "verify"
         failures = _verify(job, migration)
         before, after = _both_sides(job, first)
-        found.changes = names_of_changes(before, after)
+        found.changes = Changes.from_detail(names_of_changes(before, after))
         found.written = _written(job, first, before)
         rounds = [first]
         # A finding of a check or a lint must not hide what the proof has to say.
@@ -349,7 +346,7 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
         _keep_checks(job, rounds[-1], found)
         found.benchmarks = compare_rounds(job.ledger, migration, [each.id for each in rounds]) if job.benchmark else []
     except (PgDeployError, psycopg.Error) as error:
-        found.outcome = "failed"
+        found.outcome = RehearsalOutcome.FAILED
         found.error = f"at {step}: {error}"
         current = attempts.latest(job.ledger, migration.version)
         if current is not None:
@@ -453,8 +450,7 @@ def _both_sides(job: Job, attempt: Attempt) -> tuple[Facts, Facts]:
 
 
 def _written(job: Job, attempt: Attempt, before: Facts) -> list[str]:
-    rows = evidence.of_attempt(job.ledger, attempt.id, WRITTEN)
-    tables = {each.table for each in from_details(row.detail for row in rows)}
+    tables = {each.table for each in written_of(evidence.of_attempt(job.ledger, attempt.id, Kind.ROWS_WRITTEN))}
     there = {
         ".".join(map(unquoted, parts(identity)))
         for kind, identity in before.by_key
@@ -464,28 +460,18 @@ def _written(job: Job, attempt: Attempt, before: Facts) -> list[str]:
 
 
 def _keep_checks(job: Job, attempt: Attempt, found: Rehearsed) -> None:
-    rows = evidence.of_attempt(job.ledger, attempt.id, "check")
-    found.checks = [(each.name, each.outcome) for each in rows]
-    found.findings = {each.name: each.detail for each in rows}
+    found.checks = [CheckResult.from_row(row) for row in evidence.of_attempt(job.ledger, attempt.id, Kind.CHECK)]
 
 
 def _record(job: Job, stage: Stage, found: Rehearsed) -> None:
-    def write(kind: str, name: str, outcome: str, detail: dict[str, object]) -> None:
-        evidence.record(
-            job.ledger,
-            job.deployment_id,
-            kind,
-            name,
-            outcome,
-            detail=detail,
-            version=found.version,
-            location="rehearsal",
-        )
+    def write(kind: Kind, piece: Piece) -> None:
+        evidence.record(job.ledger, job.deployment_id, kind, piece, version=found.version, location=Location.COPY)
 
-    write(REHEARSAL, found.stem, found.outcome, {**found.as_detail(), "place": stage.place})
-    if found.access is not None:
-        write(ACCESS, found.stem, found.access.decision.outcome, found.access.as_detail())
-    for name, outcome in found.checks:
-        write("check", name, outcome, found.findings.get(name, {}))
-    for each in found.benchmarks:
-        write("benchmark", each.name, "breached" if each.breached else "kept", each.as_detail())
+    rehearsal = found.evidence(stage.place)
+    write(Kind.REHEARSAL, rehearsal)
+    if rehearsal.access is not None:
+        write(Kind.ACCESS, rehearsal.access)
+    for check in found.checks:
+        write(Kind.CHECK, check)
+    for benchmark in found.benchmarks:
+        write(Kind.BENCHMARK, benchmark)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
-from pg_deploy.backup.evidence import RESTORED
-from pg_deploy.ledger.evidence import Evidence
-from pg_deploy.rehearsal.rehearsal_text import REHEARSAL
+from pg_deploy.ledger.evidence import Evidence, Kind
+from pg_deploy.ledger.kinds.backup import Restored
+from pg_deploy.ledger.kinds.rehearsal import RehearsalOutcome
+from pg_deploy.reporting.endings import Ending
 
 _CONNECTION = re.compile(
     r"connection was lost|cannot connect|connection .*(?:closed|refused|reset)|server closed|terminating connection"
@@ -15,10 +16,9 @@ _CONNECTION = re.compile(
 _BUSY = re.compile(r"did not get its lock|too busy|deploy lock|holds the target|the next segment was not begun")
 
 
-def advice(stem: str, state: str, error: str, failed_tasks: Iterable[str], evidence: Sequence[Evidence]) -> str:
-    """One sentence for the first migration that is not deployed. `failed_tasks` are `<task id> failed`."""
-    failed = {each.split(" ")[0] for each in failed_tasks}
-    if state == "rejected":
+def advice(stem: str, state: Ending, error: str, failed: Collection[str], evidence: Sequence[Evidence]) -> str:
+    """One sentence for the first migration that is not deployed. `failed` are the ids of the tasks that did."""
+    if state == Ending.REJECTED:
         return f"{stem} was rejected: talk with who rejected it, then change the migration or trigger a new run"
     if _CONNECTION.search(error):
         return (
@@ -27,10 +27,10 @@ def advice(stem: str, state: str, error: str, failed_tasks: Iterable[str], evide
         )
     if _BUSY.search(error):
         return f"the database was busy, no migration is at fault: end what blocks or choose a quieter hour, then trigger a new run ({stem})"
-    at_fault = [row for row in evidence if row.kind == REHEARSAL and row.outcome == "failed"]
+    at_fault = [row for row in evidence if row.kind == Kind.REHEARSAL and row.outcome == RehearsalOutcome.FAILED]
     if "rehearse" in failed and not at_fault:
-        restored = [row for row in evidence if row.kind == RESTORED]
-        what = "the copy" if restored and restored[-1].outcome != "equal" else "the worker, or the copy that it makes,"
+        restored = [Restored.from_row(row) for row in evidence if row.kind == Kind.BACKUP_RESTORED]
+        what = "the copy" if restored and not restored[-1].is_equal else "the worker, or the copy that it makes,"
         return (
             f"{what} is at fault, no migration: read the log of rehearse, mend what it names (a program, disk, an extension on the "
             "worker, the backup), then trigger a new run"

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pg_deploy.backup.evidence import BACKUP, how_to_restore, judge_backup
+from pg_deploy.access.facts.access_change import shortened
+from pg_deploy.backup.evidence import how_to_restore, judge_backup
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.deployment.access_judgement import ACCESS, shortened
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, pins
-from pg_deploy.ledger.attempt import Attempt
-from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.ledger.attempt import Attempt, State
+from pg_deploy.ledger.evidence import Evidence, Kind
+from pg_deploy.ledger.kinds.access import AccessFound
+from pg_deploy.ledger.kinds.approval import Answer, Answered
+from pg_deploy.ledger.kinds.benchmark import read_benchmark
+from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
+from pg_deploy.ledger.kinds.marks import of_access, of_benchmark, of_criterion
+from pg_deploy.ledger.kinds.rehearsal import Rehearsal, RehearsalOutcome
+from pg_deploy.ledger.kinds.report import Criterion
+from pg_deploy.ledger.kinds.rollback import RollbackProof
+from pg_deploy.ledger.kinds.run import PassedOver
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations import history
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.postgres.session import Connection
-from pg_deploy.preflight.plan_text import PASSED_OVER, passed_over_line
-from pg_deploy.presentation.marks import of_access, of_benchmark, of_criterion, sign, undeclared
-from pg_deploy.rehearsal.rehearsal_text import REHEARSAL, rehearsal_lines
+from pg_deploy.preflight.plan_text import passed_over_line
+from pg_deploy.presentation.lines import Line, marked, plain_lines
+from pg_deploy.rehearsal.rehearsal_text import rehearsal_lines
 from pg_deploy.reporting.causes import advice
-from pg_deploy.reporting.criteria import Criterion, Judged, judge_criteria
+from pg_deploy.reporting.criteria import Judged, judge_criteria
+from pg_deploy.reporting.endings import Ending, ending_of
 from pg_deploy.reporting.timeline import Step, read_steps
-
-NOT_REACHED = "not reached"
-_BETWEEN = ("rollback failed", "left")
-_WHOLE = "in place whole: it was not undone"
 
 
 @dataclass(frozen=True)
@@ -35,14 +41,14 @@ class Outcome:
     pinned: Pinned
     manifest: Manifest
     attempt: Attempt | None
-    state: str
+    state: Ending
     evidence: tuple[Evidence, ...]
     rehearsal: tuple[Evidence, ...] = ()
 
     @property
     def is_deployed(self) -> bool:
         """Whether it is verified and in the history."""
-        return self.state == "deployed"
+        return self.state == Ending.DEPLOYED
 
 
 @dataclass(frozen=True)
@@ -67,11 +73,12 @@ class Report:
         return tuple(f"{outcome.pinned.stem} {outcome.state}" for outcome in self.outcomes if not outcome.is_deployed)
 
     @property
-    def end_state(self) -> str:
+    def end_state(self) -> deployment.State:
         """The state that the deployment is closed with."""
         if self.is_deployed:
-            return "deployed"
-        return "rolled_back" if any(outcome.state == "rolled back" for outcome in self.outcomes) else "failed"
+            return deployment.State.DEPLOYED
+        undone = any(outcome.state == Ending.ROLLED_BACK for outcome in self.outcomes)
+        return deployment.State.ROLLED_BACK if undone else deployment.State.FAILED
 
 
 def read_report(connection: Connection, deployment_id: int) -> Report:
@@ -79,8 +86,10 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
     recorded = history.read(connection)
     seen = {one.id: one for one in attempts.of_deployment(connection, deployment_id)}
     rows = evidence.of_deployment(connection, deployment_id)
-    rehearsed = [row for row in rows if row.location == "rehearsal"]
-    unbelieved = attempts.without_statements(connection, [one.id for one in seen.values() if one.state == "verified"])
+    rehearsed = [row for row in rows if row.is_of_copy]
+    unbelieved = attempts.without_statements(
+        connection, [one.id for one in seen.values() if one.state == State.VERIFIED]
+    )
     outcomes = []
     for pinned in pins.pinned(connection, deployment_id):
         newest = [one for one in seen.values() if one.version == pinned.version]
@@ -90,9 +99,9 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
                 pinned,
                 pins.manifest_of(connection, deployment_id, pinned.version),
                 attempt,
-                _WHOLE
+                Ending.WHOLE
                 if attempt is not None and _is_in_place_whole(connection, attempt)
-                else _state(attempt, pinned.version in recorded, rows, pinned, unbelieved),
+                else _ending(attempt, pinned.version in recorded, rows, pinned, unbelieved),
                 evidence.of_attempt(connection, attempt.id) if attempt else (),
                 tuple(row for row in rehearsed if row.version == pinned.version),
             )
@@ -107,104 +116,126 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
             rows,
         ),
         read_steps(connection, deployment_id, stated.timeline),
-        any(row.kind == "undone earlier" for row in rows),
+        any(row.kind == Kind.UNDONE_EARLIER for row in rows),
         rows,
     )
 
 
 def report_lines(
-    connection: Connection, report: Report, *, contacts: str, task_states: Sequence[str] = ()
-) -> list[str]:
-    """The report for the task log, in order: what happened, evidence, criteria, timeline, and on red what to do."""
+    connection: Connection,
+    report: Report,
+    *,
+    contacts: str,
+    failed_tasks: Collection[str] = (),
+    faults: Sequence[str] = (),
+) -> list[Line]:
+    """The report for the task log, in order: what happened, evidence, criteria, timeline, and on red what to do.
+
+    `failed_tasks` are ids, `faults` say of these and of all else that went wrong what it is.
+    """
     held = deployment.deployment(connection, report.deployment_id)
-    lines = [passed_over_line(row.detail["names"]) for row in report.evidence if row.kind == PASSED_OVER]
+    over = [PassedOver.from_row(row) for row in report.evidence if row.kind == Kind.PASSED_OVER]
+    lines = plain_lines(passed_over_line(each.names) for each in over)
     if held is not None:
-        lines.append(f"deployment {held.id} by {held.actor}, run {held.airflow_run}")
+        lines.append(Line(f"deployment {held.id} by {held.actor}, run {held.airflow_run}"))
     if not report.outcomes:
-        lines.append("nothing was pending: every migration of the folder is in place")
+        lines.append(Line("nothing was pending: every migration of the folder is in place"))
     for outcome in report.outcomes:
         lines += _outcome_lines(outcome)
-    if not report.criteria and any(row.kind == BACKUP for row in report.evidence):
+    if not report.criteria and any(row.kind == Kind.BACKUP for row in report.evidence):
         verdict, found = judge_backup(report.evidence)
-        lines.append(f"{sign(of_criterion(verdict))} backup: {found}")
+        lines.append(marked(of_criterion(verdict), f"backup: {found}"))
     if report.outcomes and report.criteria:
-        lines += ["::group::success criteria"]
+        lines.append(Line("::group::success criteria"))
         lines += [
-            f"{sign(of_criterion(c.verdict))} {c.title}: {c.verdict}{_because(c.evidence)}" for c in report.criteria
+            marked(of_criterion(c.verdict), f"{c.title}: {c.verdict}{_because(c.evidence)}") for c in report.criteria
         ]
-        lines += ["::endgroup::"]
+        lines.append(Line("::endgroup::"))
     if report.steps:
         by = report.steps[0].planned_by
         beside = f" beside {by}'s timeline" if by else ""
-        lines += [f"::group::duration of each step{beside}"]
-        lines += [step.line for step in report.steps] + ["::endgroup::"]
+        lines.append(Line(f"::group::duration of each step{beside}"))
+        lines += plain_lines([*(step.line for step in report.steps), "::endgroup::"])
     if report.is_deployed and report.outcomes:
-        lines.append(f"everything is deployed: {len(report.outcomes)} of {len(report.outcomes)} migrations")
-        lines += [f"✗ look at this before anybody else does: {each}" for each in _errors_of_users(report)]
+        lines.append(Line(f"everything is deployed: {len(report.outcomes)} of {len(report.outcomes)} migrations"))
+        lines += [marked("bad", f"look at this before anybody else does: {each}") for each in _errors_of_users(report)]
     if not report.is_deployed:
-        lines += _what_to_do(report, held.conf if held else {}, contacts, task_states)
+        lines += plain_lines(_what_to_do(report, held.conf if held else {}, contacts, failed_tasks, faults))
     return lines
 
 
-def _outcome_lines(outcome: Outcome) -> list[str]:
-    mark = "✓" if outcome.is_deployed else "✗"
+def _outcome_lines(outcome: Outcome) -> list[Line]:
     took = ""
     attempt = outcome.attempt
     if attempt is not None and attempt.ended_at is not None:
         took = f" in {format_duration(max(0.0, (attempt.ended_at - attempt.started_at).total_seconds()))}"
-    lines = [f"{mark} {outcome.pinned.stem}: {outcome.state}{took} - {outcome.pinned.title}"]
-    checks = [row for row in outcome.evidence if row.kind == "check"]
-    if checks:
-        passed = sum(row.outcome == "passed" for row in checks)
-        left = [row.name for row in checks if row.outcome == "not run"]
-        on_copy = {row.name for row in outcome.rehearsal if row.kind == "check" and row.outcome == "passed"}
-        missing = [name for name in left if name not in on_copy]
-        lines.append(
+    said = f"{outcome.pinned.stem}: {outcome.state}{took} - {outcome.pinned.title}"
+    lines = [marked("good" if outcome.is_deployed else "bad", said), *_check_lines(outcome)]
+    for row in outcome.evidence:
+        if row.kind == Kind.BENCHMARK:
+            benchmark = read_benchmark(row)
+            tone = of_benchmark(benchmark.outcome)
+            lines.append(marked(tone, f"benchmark {benchmark.name}: {benchmark.sentence}", indent=4))
+        elif row.kind == Kind.ACCESS:
+            access = AccessFound.from_row(row)
+            lines.append(marked(of_access(access), f"access: {access.words}", indent=4))
+            lines += plain_lines(f"      nobody declared: {shortened(each)}" for each in access.undeclared)
+            lines += plain_lines(f"      {note}" for note in access.notes)
+            lines += [marked("bad", sentence, indent=6) for sentence in access.against]
+        elif row.kind == Kind.ROLLBACK_PROOF:
+            proof = RollbackProof.from_row(row)
+            held = proof.name if proof.is_good else "its own changes are NOT gone"
+            lines.append(Line(f"    rollback: {held} ({proof.facts} catalog facts compared)"))
+            lines += plain_lines(f"      changed by others, left: {line}" for line in proof.changed_by_others)
+        elif row.kind == Kind.APPROVAL:
+            answer = Answered.from_row(row)
+            lines.append(Line(f"    approval: {answer.outcome} by {answer.by}"))
+    if attempt is not None and attempt.error:
+        lines += plain_lines(f"    {line}" for line in attempt.error.splitlines())
+    if outcome.state == Ending.ROLLED_BACK and outcome.manifest.after_rollback:
+        lines.append(Line(f"    after this rollback: {' '.join(outcome.manifest.after_rollback.split())}"))
+    if not outcome.is_deployed:
+        lines += plain_lines(f"    hint: {hint}" for hint in _hints(outcome))
+    elif outcome.pinned.rollback is None:
+        lines.append(Line("    unprotected: no rollback.sql, and none was generated and proven in a rehearsal"))
+    for row in outcome.rehearsal:
+        if row.kind == Kind.REHEARSAL:
+            first, more = rehearsal_lines(Rehearsal.from_row(row))
+            lines += [replace(line, text=f"    {line.text}") for line in first]
+            if more:
+                lines += [Line(f"::group::rehearsal of {outcome.pinned.stem}"), *more, Line("::endgroup::")]
+    return lines
+
+
+def _check_lines(outcome: Outcome) -> list[Line]:
+    checks = [CheckResult.from_row(row) for row in outcome.evidence if row.kind == Kind.CHECK]
+    if not checks:
+        return []
+    on_copy = [CheckResult.from_row(row) for row in outcome.rehearsal if row.kind == Kind.CHECK]
+    held_there = {check.name for check in on_copy if check.outcome == CheckOutcome.PASSED}
+    passed = sum(check.outcome == CheckOutcome.PASSED for check in checks)
+    left = [check.name for check in checks if check.outcome == CheckOutcome.NOT_RUN]
+    missing = [name for name in left if name not in held_there]
+    return [
+        Line(
             f"    {passed} of {len(checks) - len(left)} checks passed"
             + (f", {len(left) - len(missing)} more on the copy" if len(left) > len(missing) else "")
             + (f", {len(missing)} need a rehearsal" if missing else "")
-        )
-    for row in checks:
-        if row.outcome in ("failed", "error"):
-            said = row.detail.get("error") or f"{row.detail.get('found')} found"
-            lines.append(f"    ✗ check {row.name.replace('_', ' ')}: {said}")
-    for row in outcome.evidence:
-        if row.kind == "benchmark":
-            lines.append(f"    {sign(of_benchmark(row.outcome))} benchmark {row.name}: {row.detail.get('sentence')}")
-        elif row.kind == ACCESS:
-            mark = sign(of_access(row.detail, row.outcome))
-            lines.append(f"    {mark} access: {row.detail.get('verdict')}")
-            lines += [f"      nobody declared: {shortened(each)}" for each in undeclared(row.detail, row.outcome)]
-            lines += [f"      {note}" for note in row.detail.get("notes", ())]
-            lines += [f"      ✗ {sentence}" for sentence in row.detail.get("against", ())]
-        elif row.kind == "rollback proof":
-            proof = row.name if row.outcome == "passed" else "its own changes are NOT gone"
-            lines.append(f"    rollback: {proof} ({row.detail.get('facts')} catalog facts compared)")
-            lines += [f"      changed by others, left: {line}" for line in row.detail.get("changed_by_others", ())]
-        elif row.kind == "approval":
-            lines.append(f"    approval: {row.outcome} by {row.detail.get('by')}")
-    if attempt is not None and attempt.error:
-        lines += [f"    {line}" for line in attempt.error.splitlines()]
-    if outcome.state == "rolled back" and outcome.manifest.after_rollback:
-        lines.append(f"    after this rollback: {' '.join(outcome.manifest.after_rollback.split())}")
-    if not outcome.is_deployed:
-        lines += [f"    hint: {hint}" for hint in _hints(outcome)]
-    elif outcome.pinned.rollback is None:
-        lines.append("    unprotected: no rollback.sql, and none was generated and proven in a rehearsal")
-    for row in outcome.rehearsal:
-        if row.kind == REHEARSAL:
-            said, more = rehearsal_lines(row.outcome, row.detail)
-            lines += [f"    {line}" for line in said]
-            lines += [f"::group::rehearsal of {outcome.pinned.stem}", *more, "::endgroup::"] if more else []
-    return lines
+        ),
+        *(
+            marked("bad", f"check {check.name.replace('_', ' ')}: {check.error or f'{check.found} found'}", indent=4)
+            for check in checks
+            if not check.is_good
+        ),
+    ]
 
 
 def _errors_of_users(report: Report) -> list[str]:
     """What somebody gets an error for now where it worked before, and nobody declared: the first sentence of each migration."""
     found = []
     for outcome in report.outcomes:
-        rows = [row for row in outcome.evidence if row.kind == ACCESS]
-        said = [each for row in rows for each in undeclared(row.detail, row.outcome) if " get an error " in f" {each} "]
+        rows = [AccessFound.from_row(row) for row in outcome.evidence if row.kind == Kind.ACCESS]
+        said = [each for access in rows for each in access.errors]
         found += [f"{outcome.pinned.stem}: {each}" for each in said[:1]]
     return found
 
@@ -217,19 +248,21 @@ def _hints(outcome: Outcome) -> list[str]:
     by_verb = [
         (hints.apply, attempt.applied_at is None),
         (hints.verify, attempt.applied_at is not None),
-        (hints.rollback, attempt.state == "rollback_failed"),
+        (hints.rollback, attempt.state == State.ROLLBACK_FAILED),
     ]
     return [" ".join(text.split()) for text, applies in by_verb if text and applies]
 
 
-def _what_to_do(report: Report, conf: dict[str, object], contacts: str, task_states: Sequence[str]) -> list[str]:
+def _what_to_do(
+    report: Report, conf: dict[str, object], contacts: str, failed_tasks: Collection[str], faults: Sequence[str]
+) -> list[str]:
     lines = ["", "what to do"]
     stopped = [o for o in report.outcomes if not o.is_deployed]
-    lines += [f"  - {state}" for state in task_states]
-    first = next((o for o in stopped if o.state != NOT_REACHED), stopped[0])
+    lines += [f"  - {fault}" for fault in faults]
+    first = next((o for o in stopped if o.state != Ending.NOT_REACHED), stopped[0])
     error = first.attempt.error or "" if first.attempt else ""
-    lines.append(f"  - {advice(first.pinned.stem, first.state, error, task_states, report.evidence)}")
-    between = [o.pinned.stem for o in stopped if o.state.startswith(_BETWEEN)]
+    lines.append(f"  - {advice(first.pinned.stem, first.state, error, failed_tasks, report.evidence)}")
+    between = [o.pinned.stem for o in stopped if o.state.is_between]
     if between:
         lines.append(f"  - the database is between two states for {', '.join(between)}: mend that before anything else")
     lines += [f"  - {line}" if not line.startswith(" ") else f"  {line}" for line in how_to_restore(report.evidence)]
@@ -249,32 +282,23 @@ def _because(found: str) -> str:
 def _is_in_place_whole(connection: Connection, attempt: Attempt) -> bool:
     """Whether all of it took effect and nothing of its rollback did."""
     return (
-        attempt.state == "rollback_failed"
+        attempt.state == State.ROLLBACK_FAILED
         and attempt.applied_at is not None
         and not attempts.committed_segments(connection, attempt.id, "rollback")
         and not attempts.begun_outside_transaction(connection, attempt.id, "rollback")
     )
 
 
-def _state(
+def _ending(
     attempt: Attempt | None, recorded: bool, rows: Sequence[Evidence], pinned: Pinned, unbelieved: Collection[int]
-) -> str:
+) -> Ending:
     if attempt is None:
         # A rejected approval comes before any attempt.
         mine = {(row.kind, row.outcome) for row in rows if row.version == pinned.version}
-        if ("approval", "rejected") in mine:
-            return "rejected"
-        failed = (REHEARSAL, "failed") in mine
-        return "failed in the rehearsal, the target was not touched" if failed else NOT_REACHED
+        if (Kind.APPROVAL, Answer.REJECTED) in mine:
+            return Ending.REJECTED
+        failed = (Kind.REHEARSAL, RehearsalOutcome.FAILED) in mine
+        return Ending.FAILED_ON_COPY if failed else Ending.NOT_REACHED
     if attempt.id in unbelieved:
-        return "not believed, the ledger calls it verified and none of its statements ended"
-    if attempt.state == "verified":
-        return "deployed" if recorded else "verified, but gone from the history"
-    words = {
-        "rolled_back": "rolled back",
-        "rollback_failed": "rollback failed",
-        "rolling_back": "left in the middle of its rollback",
-        "applied": "left as it is, applied and not verified",
-        "applying": "left as it is, partly applied",
-    }
-    return words.get(attempt.state, "not applied")
+        return Ending.NOT_BELIEVED
+    return ending_of(attempt.state, is_recorded=recorded)

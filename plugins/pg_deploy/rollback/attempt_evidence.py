@@ -12,6 +12,8 @@ from pg_deploy.catalog.reader import Facts
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.rehearsal import Rehearsal
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.parsing.statements import Statement, segments, split
 from pg_deploy.postgres.session import Connection
@@ -19,23 +21,16 @@ from pg_deploy.postgres.sql_files import engine_sql
 from pg_deploy.rollback.generator.draft import ON_RELATION, Key
 from pg_deploy.rollback.own_changes import Doing
 
-CHANGES = "changes"
-"""In the detail of a rehearsal's evidence: the keys of all facts that the migration changed on the copy."""
-
-_REHEARSAL = "rehearsal"
 _WRITTEN = engine_sql("rollback/written_by_attempt")
 
 
 def read_doing(connection: Connection, current: Attempt, pinned: Pinned, before: Facts, after: Facts) -> Doing:
     """What the ledger and the catalog know of the attempt's own effects between two readings. Reads only."""
     statements = _took_effect(connection, current, pinned)
-    rehearsed = evidence.latest_of_version(
-        connection, current.deployment_id, _REHEARSAL, version=current.version, location="rehearsal"
-    )
-    by_kind = rehearsed.detail.get(CHANGES) or {} if rehearsed is not None else {}
-    changes = [key for keys in by_kind.values() for key in keys]
+    row = evidence.latest_of_copy(connection, current.deployment_id, Kind.REHEARSAL, current.version)
+    changes = Rehearsal.from_row(row).changes if row is not None else None
     written, others, later = _written(connection, current, before, after)
-    return Doing(statements, frozenset((kind, identity) for kind, identity in changes), written, others, later)
+    return Doing(statements, frozenset(changes.all if changes else ()), written, others, later)
 
 
 def _took_effect(connection: Connection, current: Attempt, pinned: Pinned) -> tuple[Statement, ...]:

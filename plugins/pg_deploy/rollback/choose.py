@@ -11,7 +11,7 @@ from pg_deploy.configuration.conf import RollbackConf
 from pg_deploy.errors import PgDeployError, PreflightError
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import snapshot
-from pg_deploy.ledger.attempt import UNFINISHED, Attempt
+from pg_deploy.ledger.attempt import UNDOABLE, Attempt, State
 from pg_deploy.migrations import history
 from pg_deploy.migrations.names import order
 from pg_deploy.postgres.session import Connection
@@ -19,7 +19,6 @@ from pg_deploy.rollback.errors import NeededByLaterError, NothingToUndoError
 from pg_deploy.rollback.generator.draft import Key
 from pg_deploy.rollback.generator.order import depends_on
 
-UNDOABLE = ("verified", *UNFINISHED)
 _APART = ("grant", "comment", "default grant", "setting", "membership", "role", "unreadable")
 
 
@@ -66,11 +65,11 @@ def _of_version(connection: Connection, version: str) -> Attempt:
 
 def _why_not(connection: Connection, version: str, found: Attempt | None) -> NothingToUndoError:
     by_hand = "undo it by hand or with a new migration"
-    if found is not None and found.state == "baselined":
+    if found is not None and found.state == State.BASELINED:
         return NothingToUndoError(
             found.stem, "was adopted as it was, so the ledger has no snapshot and no rollback of it", by_hand
         )
-    if found is not None and found.state == "rolled_back":
+    if found is not None and found.state == State.ROLLED_BACK:
         return NothingToUndoError(found.stem, "was rolled back already", "there is nothing to do")
     if version in history.read(connection):
         return NothingToUndoError(version, "was applied elsewhere, so the ledger has no rollback of it", by_hand)
@@ -83,7 +82,7 @@ def _of_deployment(connection: Connection, wanted: str) -> tuple[Attempt, ...]:
         where (%(wanted)s = 'last' or d.id::text = %(wanted)s or d.airflow_run = %(wanted)s) and exists (
             select from deploy_ledger.attempt a where a.deployment_id = d.id and a.state = any (%(states)s)
         )""",
-        {"wanted": wanted, "states": list(UNDOABLE)},
+        {"wanted": wanted, "states": [state.value for state in UNDOABLE]},
     ).fetchone()
     if row is None or row[0] is None:
         raise NothingToUndoError(

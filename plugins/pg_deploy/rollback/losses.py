@@ -13,9 +13,12 @@ from pg_deploy.catalog.identities import unquoted
 from pg_deploy.catalog.names import own_name, owner_of, parts
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.deployment.job import Job
-from pg_deploy.execution.rows_written import WRITTEN, from_details
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.backup import BackupKept
+from pg_deploy.ledger.kinds.rollback import RowsNotRestored
+from pg_deploy.ledger.kinds.rows_written import written_of
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.postgres.session import Connection
 from pg_deploy.rollback.errors import NoRollbackError
@@ -104,10 +107,10 @@ def wrote_by(connection: Connection, current: Attempt, before: Facts) -> Wrote |
     """
     if before.objects is None:
         return None
-    rows = evidence.of_attempt(connection, current.id, WRITTEN)
+    rows = evidence.of_attempt(connection, current.id, Kind.ROWS_WRITTEN)
     # What a refresh fills is no row that a statement met.
     filled = {".".join(map(unquoted, parts(name))) for kind, name in before.by_key if kind == "materialized view"}
-    found = from_details(row.detail for row in rows)
+    found = written_of(rows)
     return {each.table: each.by_verb for each in found if each.table not in filled}
 
 
@@ -136,8 +139,8 @@ def refuse_unless_inserted(job: Job, current: Attempt, rollback: str) -> None:
     wanted = Counter(change.table for change in read_row_changes(rollback) if change.summary.startswith("delete"))
     if not wanted:
         return
-    rows = evidence.of_attempt(job.ledger, current.id, WRITTEN)
-    here = {each.table: each for each in from_details(row.detail for row in rows)}
+    rows = evidence.of_attempt(job.ledger, current.id, Kind.ROWS_WRITTEN)
+    here = {each.table: each for each in written_of(rows)}
     reasons = []
     for table, number in sorted(wanted.items()):
         found = here.get(".".join(map(unquoted, parts(table))))
@@ -174,13 +177,13 @@ def say_what_stays(job: Job, current: Attempt, pinned: Pinned, before: Facts) ->
     for line in lines:
         job.log.warning("a rollback restores no rows: %s", line)
     job.log.warning("rows as they were before are in %s", where)
-    job.record(current, "rows not restored", current.stem, "said", {"rows": lines, "backup": where})
+    job.record(current, Kind.ROWS_NOT_RESTORED, RowsNotRestored(current.stem, tuple(lines), where))
 
 
 def backup_of(job: Job, current: Attempt) -> str:
     """The backup that the attempt's deployment took, in words."""
-    taken = evidence.of_deployment(job.ledger, current.deployment_id, "backup")
-    uris = [str(row.detail["uri"]) for row in taken if row.detail.get("uri")]
+    rows = evidence.of_deployment(job.ledger, current.deployment_id, Kind.BACKUP)
+    uris = [taken.uri for row in rows if (taken := BackupKept.from_row(row)).uri]
     return f"the backup {uris[-1]}" if uris else "your own backup: that run took none"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pg_deploy.catalog.diff import Difference, describe
 from pg_deploy.catalog.names import owner_of
 from pg_deploy.catalog.reader import Fact, Facts
@@ -9,6 +11,8 @@ from pg_deploy.deployment.job import Job
 from pg_deploy.errors import PgDeployError
 from pg_deploy.execution.segments import Work, run_segments
 from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.rollback import Mended
 from pg_deploy.parsing.statements import Segment, segments, split
 from pg_deploy.postgres.session import Connection
 from pg_deploy.rollback.generator.draft import Key
@@ -40,14 +44,14 @@ def mend(job: Job, current: Attempt, goal: Goal, now: Facts) -> Facts:
     )
     for line in lines:
         job.log.warning("  %s", line)
-    detail: dict[str, object] = {"differences": list(lines), "sql": generated.sql}
+    mended = Mended(current.stem, lines, generated.sql)
     try:
         run_sql(job, current, "mend", f"{current.stem}/mending", generated.sql)
     except PgDeployError as error:
         job.log.error("the mending failed: %s", error)
-        job.record(current, "mended", current.stem, "failed", {**detail, "error": str(error)})
+        job.record(current, Kind.MENDED, replace(mended, error=str(error)))
         return now
-    job.record(current, "mended", current.stem, "mended", detail)
+    job.record(current, Kind.MENDED, mended)
     return job.guard.read_facts()
 
 

@@ -12,6 +12,8 @@ from pg_deploy.execution.segments import Work, run_segments
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import pins, snapshot
 from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.rollback import ProofOutcome, RollbackProof
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.parsing.statements import Segment, segments, split
 from pg_deploy.postgres.session import Connection
@@ -61,7 +63,8 @@ def restore_policies(job: Job, pinned: Pinned) -> None:
     with job.target.session("policies") as connection:
         now = read_facts(connection)
     count = sum(fact.kind == "policy" for fact in now.facts)
-    job.record(current, "rollback proof", "policies as in the snapshot", "passed", {"facts": len(now.facts)})
+    proof = RollbackProof("policies as in the snapshot", ProofOutcome.PASSED, len(now.facts))
+    job.record(current, Kind.ROLLBACK_PROOF, proof)
     job.log.info("  ✓ %d policies are as in the snapshot of %s", count, current.stem)
 
 

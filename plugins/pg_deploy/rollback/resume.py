@@ -8,7 +8,7 @@ from pg_deploy.errors import EditedAfterDeploymentError
 from pg_deploy.execution.old_backends import settle
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import pins
-from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.attempt import Attempt, State
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.rollback.roll_back import roll_back, took_effect
 
@@ -21,21 +21,21 @@ def resume(job: Job, migration: Migration) -> Attempt:
     """
     last = attempts.latest(job.ledger, migration.version)
     is_same = last is not None and migration.file.is_text_of(last.sql_hash)
-    if last is not None and last.state == "verified":
+    if last is not None and last.state == State.VERIFIED:
         # The task was cleared, or started twice. A file edited since, or a row gone from the history, is preflight's matter.
         job.log.info("deployed and verified already: nothing is left to do")
         return last
-    if last is not None and last.state in ("rolling_back", "rollback_failed"):
+    if last is not None and last.state in (State.ROLLING_BACK, State.ROLLBACK_FAILED):
         job.log.info("an earlier rollback of this migration was not finished: finishing it first")
         roll_back(job, migration.version)
-    elif last is not None and last.state in ("applying", "applied"):
+    elif last is not None and last.state in (State.APPLYING, State.APPLIED):
         if is_same:
             job.log.info("attempt %d was left in state %s: going on with it and its snapshot", last.id, last.state)
             return last
         # A file that failed may be corrected as long as nothing of it is in the database.
         if not _give_up(job, last):
             raise EditedAfterDeploymentError(migration.stem)
-    elif last is not None and last.state == "snapshotted" and is_same and last.deployment_id == job.deployment_id:
+    elif last is not None and last.state == State.SNAPSHOTTED and is_same and last.deployment_id == job.deployment_id:
         return last
     return take_snapshot(job, migration)
 
@@ -49,9 +49,9 @@ def _give_up(job: Job, current: Attempt) -> bool:
     current = attempts.by_id(job.ledger, current.id)
     before = job.snapshot_of(current, "before")
     pinned = pins.pinned_version(job.ledger, current.deployment_id, current.version)
-    if current.state != "applying" or before is None or pinned is None or took_effect(job, current, pinned, before):
+    if current.state != State.APPLYING or before is None or pinned is None or took_effect(job, current, pinned, before):
         return False
-    current = attempts.move(job.ledger, current, "rolling_back")
-    attempts.move(job.ledger, current, "rolled_back")
+    current = attempts.move(job.ledger, current, State.ROLLING_BACK)
+    attempts.move(job.ledger, current, State.ROLLED_BACK)
     job.log.info("nothing of attempt %d had taken effect: it is given up", current.id)
     return True

@@ -15,7 +15,9 @@ from pg_deploy.execution.old_backends import settle
 from pg_deploy.execution.segments import NotKept, Work, run_segments
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import pins
-from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.attempt import Attempt, State
+from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.rollback import ProofOutcome, RollbackProof
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations import history
 from pg_deploy.parsing.rollback_text import statements_of
@@ -77,10 +79,10 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
     back once it is seen to lead to the state before, and the attempt stays verified.
     """
     current = attempts.latest(job.ledger, version)
-    if current is None or current.state == "baselined":
+    if current is None or current.state == State.BASELINED:
         raise RollbackMissingError(version)
-    if current.state in ("planned", "snapshotted", "rolled_back"):
-        sentence = _NOTHING_LEFT if current.state == "rolled_back" else _NOT_BEGUN
+    if current.state in (State.PLANNED, State.SNAPSHOTTED, State.ROLLED_BACK):
+        sentence = _NOTHING_LEFT if current.state == State.ROLLED_BACK else _NOT_BEGUN
         job.log.info("%s", sentence)
         return Undone(current, 0, sentence)
     pinned = _rollback_in_force(job, current)
@@ -92,8 +94,8 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
     if not took_effect(job, current, pinned, before):
         return _nothing_to_undo(job, current, before)
     goal = _goal(job, current, pinned, before)
-    if current.state != "rolling_back":
-        current = attempts.move(job.ledger, current, "rolling_back")
+    if current.state != State.ROLLING_BACK:
+        current = attempts.move(job.ledger, current, State.ROLLING_BACK)
     try:
         statements_run, lost, left, is_kept = _undo(job, current, pinned, before, goal, keep=keep)
         if not is_kept:
@@ -105,10 +107,10 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
         raise
     except PgDeployError as error:
         attempts.move(
-            job.ledger, attempts.by_id(job.ledger, current.id), "rollback_failed", error=_both(current, error)
+            job.ledger, attempts.by_id(job.ledger, current.id), State.ROLLBACK_FAILED, error=_both(current, error)
         )
         raise
-    undone = attempts.move(job.ledger, attempts.by_id(job.ledger, current.id), "rolled_back")
+    undone = attempts.move(job.ledger, attempts.by_id(job.ledger, current.id), State.ROLLED_BACK)
     left = (*left, *_left_alone(job, current, pinned, before))
     sentence = "rolled back, the database is as before" if is_whole else _OWN_ONLY
     if lost or left:
@@ -129,14 +131,15 @@ def _nothing_to_undo(job: Job, current: Attempt, before: Facts) -> Undone:
     """End an attempt of which nothing took effect. Nothing is run; what differs from the snapshot is the work of others."""
     now = job.guard.read_facts()
     others = describe(compare(before, now))
-    if current.state != "rolling_back":
-        current = attempts.move(job.ledger, current, "rolling_back")
+    if current.state != State.ROLLING_BACK:
+        current = attempts.move(job.ledger, current, State.ROLLING_BACK)
     history.delete(job.ledger, [current.version])
     job.keep_snapshot(current, "rolled_back", now)
     _say_changed_by_others(job, others)
     name = "nothing of it took effect" if others else "catalog facts as before"
-    job.record(current, "rollback proof", name, "passed", _proof_detail(now, others=others))
-    undone = attempts.move(job.ledger, current, "rolled_back")
+    proof = RollbackProof(name, ProofOutcome.PASSED, len(now.facts), now.fingerprint, changed_by_others=others)
+    job.record(current, Kind.ROLLBACK_PROOF, proof)
+    undone = attempts.move(job.ledger, current, State.ROLLED_BACK)
     job.log.info("%s", _NOTHING_TAKEN)
     return Undone(undone, 0, _NOTHING_TAKEN)
 
@@ -144,7 +147,7 @@ def _nothing_to_undo(job: Job, current: Attempt, before: Facts) -> Undone:
 def _rollback_in_force(job: Job, current: Attempt) -> Pinned | None:
     """The text as deployed; where that rollback failed, or was cut off, the one that this run pinned: it may be corrected."""
     as_deployed = pins.pinned_version(job.ledger, current.deployment_id, current.version)
-    if current.state in ("rolling_back", "rollback_failed"):
+    if current.state in (State.ROLLING_BACK, State.ROLLBACK_FAILED):
         of_this_run = pins.pinned_version(job.ledger, job.deployment_id, current.version)
         if of_this_run is not None and of_this_run.rollback is not None:
             return of_this_run
@@ -160,9 +163,11 @@ def _goal(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> Goal:
         # Nobody else is at work there: all that differs is the attempt's.
         after = job.snapshot_of(current, "after")
         return (
-            snapshot_goal(before) if after is None or current.state != "verified" else undo_goal(before, after, after)
+            snapshot_goal(before)
+            if after is None or current.state != State.VERIFIED
+            else undo_goal(before, after, after)
         )
-    if current.state not in ("rolling_back", "rollback_failed"):
+    if current.state not in (State.ROLLING_BACK, State.ROLLBACK_FAILED):
         job.keep_snapshot(current, "undoing", job.guard.read_facts())
     start = job.snapshot_of(current, "undoing") or job.guard.read_facts()
     after = job.snapshot_of(current, "after") or start
@@ -399,13 +404,18 @@ def _prove(job: Job, current: Attempt, goal: Goal, before: Facts) -> bool:
     is_whole = not lines and not compare(before, now)
     # Of one that was verified, perhaps days ago, the state before is not the measure.
     is_as_before = current.verified_at is None and not (others or along or goal.changed_since)
-    job.record(
-        current,
-        "rollback proof",
+    proof = RollbackProof(
         "catalog facts as before" if is_as_before else "its own changes are gone, and no others",
-        "failed" if lines else "passed",
-        _proof_detail(now, lines, goal.changed_since, others, along, sql),
+        ProofOutcome.FAILED if lines else ProofOutcome.PASSED,
+        len(now.facts),
+        now.fingerprint,
+        lines,
+        goal.changed_since,
+        others,
+        along,
+        sql,
     )
+    job.record(current, Kind.ROLLBACK_PROOF, proof)
     _say_changed_by_others(job, meanwhile)
     for line in along:
         job.log.warning("went with what the migration had made: %s", line)
@@ -419,25 +429,6 @@ def _prove(job: Job, current: Attempt, goal: Goal, before: Facts) -> bool:
     what = "equal the snapshot" if is_whole else "are as if the migration had not been"
     job.log.info("  ✓ %d catalog facts %s, fingerprint %s", len(now.facts), what, now.fingerprint[:12])
     return is_whole
-
-
-def _proof_detail(
-    now: Facts,
-    differences: Sequence[str] = (),
-    changed_since: Sequence[str] = (),
-    others: Sequence[str] = (),
-    along: Sequence[str] = (),
-    mending: str = "",
-) -> dict[str, object]:
-    return {
-        "differences": list(differences),
-        "facts": len(now.facts),
-        "fingerprint": now.fingerprint,
-        "changed_since": list(changed_since),
-        "changed_by_others": list(others),
-        "went_along": list(along),
-        "mending": mending,
-    }
 
 
 Identities = frozenset[tuple[str, str]]

@@ -14,14 +14,18 @@ from pg_deploy.deployment.job import Job
 from pg_deploy.errors import PgDeployError, PreflightError
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, pins, schema, snapshot
-from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.attempt import Attempt, State
+from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.guard import Ownership
+from pg_deploy.ledger.kinds.approval import Answer, Answered
+from pg_deploy.ledger.kinds.rollback import Mended, RollbackProof, RowsNotRestored, Undone, WouldBeLost
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.postgres.pooler import refuse_pooler_before
 from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.preflight.claiming import Identity, claimed
 from pg_deploy.preflight.drift import Drift, drift_lines, read_drift, record_drift
 from pg_deploy.preflight.preflight import Prepared
+from pg_deploy.presentation.lines import Line, marked, plain_lines
 from pg_deploy.rollback.attempt_evidence import read_doing
 from pg_deploy.rollback.beyond_the_database import left_alone
 from pg_deploy.rollback.choose import choose, refuse_needed_by_later
@@ -118,11 +122,8 @@ def look_again(connection: Connection, deployment_id: int, conf: RollbackConf, l
 
 def _keep_shown(connection: Connection, deployment_id: int, found: Sequence[Undoing]) -> None:
     for each in found:
-        detail = {"lines": each.lines}
-        version = each.pinned.version
-        evidence.record(
-            connection, deployment_id, "would be lost", each.pinned.stem, "shown", detail=detail, version=version
-        )
+        shown = WouldBeLost(each.pinned.stem, tuple(each.lines))
+        evidence.record(connection, deployment_id, Kind.WOULD_BE_LOST, shown, version=each.pinned.version)
 
 
 def look(connection: Connection, conf: RollbackConf, log: logging.Logger) -> tuple[Undoing, ...]:
@@ -165,45 +166,49 @@ def undo(job: Job) -> int:
             restore_policies(job, pinned)
         else:
             current = attempts.latest(job.ledger, pinned.version)
-            if current is not None and current.state == "rolled_back":
+            if current is not None and current.state == State.ROLLED_BACK:
                 job.log.info("undone already")
             else:
                 undone = roll_back(job, pinned.version)
                 note = pins.manifest_of(job.ledger, undone.attempt.deployment_id, pinned.version).after_rollback
                 if note:
                     job.log.info("after this rollback: %s", " ".join(note.split()))
-        evidence.record(job.ledger, job.deployment_id, "undone", pinned.stem, "undone", version=pinned.version)
+        evidence.record(job.ledger, job.deployment_id, Kind.UNDONE, Undone(pinned.stem), version=pinned.version)
         job.log.info("::endgroup::")
     return len(wanted)
 
 
-def report_lines(connection: Connection, deployment_id: int) -> tuple[list[str], list[str]]:
+def report_lines(connection: Connection, deployment_id: int) -> tuple[list[Line], list[str]]:
     """The report of a rollback run, and one phrase for each version that is not undone. Reads only."""
     rows = evidence.of_deployment(connection, deployment_id)
-    undone = {row.version for row in rows if row.kind == "undone"}
-    lines, failures = [], []
+    undone = {row.version for row in rows if row.kind == Kind.UNDONE}
+    lines: list[Line] = []
+    failures = []
     for pinned in pins.pinned(connection, deployment_id):
         current = attempts.latest(connection, pinned.version)
         mine = [row for row in rows if row.version == pinned.version]
         if pinned.version in undone:
-            lines.append(f"✓ {pinned.stem}: undone")
+            lines.append(marked("good", f"{pinned.stem}: undone"))
         else:
             state = current.state.replace("_", " ") if current else "unknown"
-            rejected = any(row.kind == "approval" and row.outcome == "rejected" for row in mine)
-            lines.append(f"✗ {pinned.stem}: {'rejected' if rejected else f'not undone, {state}'}")
+            rejected = any(row.kind == Kind.APPROVAL and row.outcome == Answer.REJECTED for row in mine)
+            lines.append(marked("bad", f"{pinned.stem}: {'rejected' if rejected else f'not undone, {state}'}"))
             failures.append(f"{pinned.stem} {'was rejected' if rejected else f'is {state}'}")
-            if current is not None and current.error and current.state == "rollback_failed":
-                lines += [f"    {line}" for line in current.error.splitlines()]
+            if current is not None and current.error and current.state == State.ROLLBACK_FAILED:
+                lines += plain_lines(f"    {line}" for line in current.error.splitlines())
         for row in mine:
-            if row.kind == "rollback proof":
-                lines.append(f"    proof: {row.name}: {row.outcome} ({row.detail.get('facts')} catalog facts)")
-            elif row.kind == "mended":
-                lines += [f"    mended: {line}" for line in row.detail.get("differences", [])]
-            elif row.kind == "rows not restored":
-                lines += [f"    rows stay: {line}" for line in row.detail.get("rows", [])]
-                lines.append(f"    older rows are in {row.detail.get('backup')}")
-            elif row.kind == "approval":
-                lines.append(f"    approval: {row.outcome} by {row.detail.get('by')}")
+            if row.kind == Kind.ROLLBACK_PROOF:
+                proof = RollbackProof.from_row(row)
+                lines.append(Line(f"    proof: {proof.name}: {proof.outcome} ({proof.facts} catalog facts)"))
+            elif row.kind == Kind.MENDED:
+                lines += plain_lines(f"    mended: {line}" for line in Mended.from_row(row).differences)
+            elif row.kind == Kind.ROWS_NOT_RESTORED:
+                kept = RowsNotRestored.from_row(row)
+                lines += plain_lines(f"    rows stay: {line}" for line in kept.rows)
+                lines.append(Line(f"    older rows are in {kept.backup}"))
+            elif row.kind == Kind.APPROVAL:
+                answer = Answered.from_row(row)
+                lines.append(Line(f"    approval: {answer.outcome} by {answer.by}"))
     return lines, failures
 
 

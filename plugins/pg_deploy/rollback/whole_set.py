@@ -10,12 +10,10 @@ from pg_deploy.catalog.diff import compare
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import pins, snapshot
-from pg_deploy.ledger.attempt import UNFINISHED, Attempt
+from pg_deploy.ledger.attempt import UNDOABLE, Attempt, State
 from pg_deploy.postgres.session import Connection
 from pg_deploy.rollback.generator.draft import Key
 from pg_deploy.rollback.generator.renames import take_back_names
-
-_UNDOABLE = ("verified", *UNFINISHED)
 
 
 def made_by(connection: Connection, older: Sequence[Attempt]) -> frozenset[Key]:
@@ -65,12 +63,12 @@ def older_of_run(connection: Connection, deployment_id: int, current: Attempt) -
 
 def newer_of_run(connection: Connection, deployment_id: int, current: Attempt) -> tuple[Attempt, ...]:
     """What a run that only undoes has undone before `current`. Reads only."""
-    found = _of_run(connection, deployment_id, current, ("rolled_back",))
+    found = _of_run(connection, deployment_id, current, (State.ROLLED_BACK,))
     return tuple(each for each in found if each.id > current.id)
 
 
 def _of_run(
-    connection: Connection, deployment_id: int, current: Attempt, states: Sequence[str] = _UNDOABLE
+    connection: Connection, deployment_id: int, current: Attempt, states: Sequence[str] = UNDOABLE
 ) -> tuple[Attempt, ...]:
     if current.deployment_id == deployment_id:
         return ()

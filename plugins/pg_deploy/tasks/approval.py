@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,13 +15,17 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from pg_deploy.approval.lending import lend, regain
-from pg_deploy.approval.permission import APPROVAL, is_somebody_else, judge_all
+from pg_deploy.approval.permission import is_somebody_else, judge_all
 from pg_deploy.configuration.installation import settings
 from pg_deploy.deployment.errors import AppliedMeanwhileError
 from pg_deploy.ledger import evidence, pins
+from pg_deploy.ledger.evidence import Kind, Piece
+from pg_deploy.ledger.kinds import approval as kinds
+from pg_deploy.ledger.kinds.approval import Answer, Answered
+from pg_deploy.ledger.kinds.run import PassedOver
 from pg_deploy.postgres.server_identity import Server, writable_session
 from pg_deploy.postgres.session import Connection
-from pg_deploy.preflight.plan_text import PASSED_OVER, Asked, several_text
+from pg_deploy.preflight.plan_text import Asked, several_text
 from pg_deploy.preflight.standings import read_state
 from pg_deploy.presentation.addresses import run_page
 from pg_deploy.rehearsal.rehearsal_text import rehearsal_text, rehearsal_verdict
@@ -35,8 +39,6 @@ _WHERE = (
     "Answer it in the Airflow UI, under Required Actions of that run. Others may deploy meanwhile: what is not as it was by then "
     "is said, rehearsed and asked about again."
 )
-ASKED = "approval asked"
-"""The kind of evidence that keeps what was shown to a person, by its hash."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class AskPerson(ApprovalOperator):
         with told_plainly(), self._ledger(run) as (connection, _):
             # What is shown now is what an answer is about: it is asked again where anything of it has changed by then.
             for stem, bundle_hash in asked.about:
-                self._record(connection, run, ASKED, stem, "waits", {"bundle_hash": bundle_hash, "shown": asked.digest})
+                self._record(connection, run, Kind.APPROVAL_ASKED, kinds.Asked(stem, bundle_hash, asked.digest))
             if run.ownership is not None:
                 # A person may think for a day: whoever else has something to deploy does not wait for that.
                 lend(connection, run.target, run.ownership, f"waiting for the approval of {asked.about[0][0]}")
@@ -111,14 +113,14 @@ class AskPerson(ApprovalOperator):
         person = by if isinstance(by, dict) else {"name": str(by)}
         name = person.get("name") or person.get("id") or "nobody"
         approved = chosen == self.APPROVE and "error" not in event
-        outcome = "nobody answered" if "error" in event else "approved" if approved else "rejected"
-        answered = {"by": name, "by_id": person.get("id")}
+        outcome = Answer.NOBODY if "error" in event else Answer.APPROVED if approved else Answer.REJECTED
+        answered = Answered("", outcome, name, person.get("id"), "")
         with told_plainly():
             run = self.run_of(context)
             actor = run.identity.actor
             alone = approved and run.four_eyes and not is_somebody_else(answered, actor)
             if alone:
-                outcome = "refused: approved by who triggered"
+                outcome = Answer.SAME_PERSON
             elsewhere = self._regain(run, outcome) if approved and not alone else ()
             asked = self.question(run, context)
             about = asked.about if asked else ()
@@ -128,10 +130,10 @@ class AskPerson(ApprovalOperator):
                     bool(elsewhere) or (asked is not None and not self._was_shown(connection, run, asked))
                 )
                 if changed:
-                    what = "the database" if elsewhere else "what was shown"
-                    outcome = f"not counted: {what} has changed since"
+                    outcome = Answer.DATABASE_CHANGED if elsewhere else Answer.TEXT_CHANGED
                 for stem, bundle_hash in about:
-                    self._record(connection, run, APPROVAL, stem, outcome, {**answered, "bundle_hash": bundle_hash})
+                    answer = replace(answered, name=stem, outcome=outcome, bundle_hash=bundle_hash)
+                    self._record(connection, run, Kind.APPROVAL, answer)
         if "error" in event:
             raise AirflowFailException(f"nobody answered in time: {event['error']}")
         if changed:
@@ -167,15 +169,12 @@ class AskPerson(ApprovalOperator):
 
     def _was_shown(self, connection: Connection, run: Run, asked: Question) -> bool:
         """Whether what would be asked now, letter by letter, is what was asked last."""
-        rows = evidence.of_deployment(connection, run.deployment_id, ASKED)
-        newest = {row.name: row.detail.get("shown") for row in rows}
+        rows = evidence.of_deployment(connection, run.deployment_id, Kind.APPROVAL_ASKED)
+        newest = {row.name: kinds.Asked.from_row(row).shown for row in rows}
         return all(newest.get(stem) == asked.digest for stem, _ in asked.about)
 
-    def _record(
-        self, connection: Connection, run: Run, kind: str, stem: str, outcome: str, detail: dict[str, object]
-    ) -> None:
-        version = stem.split("_", 1)[0]
-        evidence.record(connection, run.deployment_id, kind, stem, outcome, detail=detail, version=version)
+    def _record(self, connection: Connection, run: Run, kind: Kind, piece: Piece) -> None:
+        evidence.record(connection, run.deployment_id, kind, piece, version=piece.name.split("_", 1)[0])
 
 
 def page_of(context: Any) -> str:
@@ -246,7 +245,9 @@ class ApproveMigrations(AskPerson):
             several_text(
                 asked,
                 page=page_of(context),
-                passed_over=[name for row in rows if row.kind == PASSED_OVER for name in row.detail["names"]],
+                passed_over=[
+                    name for row in rows if row.kind == Kind.PASSED_OVER for name in PassedOver.from_row(row).names
+                ],
             ),
             tuple((each.migration.stem, hashes[each.migration.version]) for each in asked),
         )

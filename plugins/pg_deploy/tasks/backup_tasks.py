@@ -6,13 +6,15 @@ import time
 
 from airflow.sdk import get_current_context, task
 
-from pg_deploy.backup.evidence import BACKUP, record_backup, record_rehearsal
+from pg_deploy.backup.evidence import record_backup, record_rehearsal
 from pg_deploy.backup.external import read_point
 from pg_deploy.backup.store import LocalStore, Store
 from pg_deploy.backup.take import take_backup
 from pg_deploy.configuration.backup import backup_settings
 from pg_deploy.deployment.job import Job
 from pg_deploy.ledger import evidence, pins
+from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.backup import BackupKept
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.temporary import owned_folder
 from pg_deploy.preflight.standings import read_state
@@ -47,15 +49,15 @@ def take_backup_of(run: Run) -> str:
         return reason
     configured = backup_settings()
     migrations = _pinned(run)
-    with run.job(BACKUP) as job:
+    with run.job("backup") as job:
         if run.conf.backup == "external":
             point = read_point(run.target)
-            record_backup(job.ledger, job.deployment_id, "external", point.sentence, point.as_detail())
+            record_backup(job.ledger, job.deployment_id, point)
             log.info("%s", point.sentence)
             return point.sentence
         store = open_store(configured.uri)
         taken = take_backup(run.target, migrations, store, configured, schema_only=run.conf.backup == "schema", log=log)
-        record_backup(job.ledger, job.deployment_id, "taken", taken.uri, taken.as_detail())
+        record_backup(job.ledger, job.deployment_id, taken)
     return taken.uri
 
 
@@ -76,13 +78,12 @@ def _rehearse(run: Run, job: Job, migrations: tuple[Migration, ...]) -> str:
     configured = backup_settings()
     if run.conf.rehearse == "clone":
         return on_clone(job, read_target(REHEARSAL_CONNECTION), migrations)
-    taken = [row for row in evidence.of_deployment(job.ledger, job.deployment_id, BACKUP) if row.outcome == "taken"]
-    if taken and taken[-1].detail.get("kind") == "full":
+    rows = evidence.of_deployment(job.ledger, job.deployment_id, Kind.BACKUP)
+    taken = [kept for row in rows if (kept := BackupKept.from_row(row)).is_taken]
+    if taken and taken[-1].is_full:
         store: Store = open_store(configured.uri)
-        detail = taken[-1].detail
-        return on_private_copy(
-            job, store, str(detail["name"]), migrations, configured, manifest_sha256=str(detail["manifest_sha256"])
-        )
+        last = taken[-1]
+        return on_private_copy(job, store, last.backup, migrations, configured, manifest_sha256=last.manifest_sha256)
     log.info("this run keeps no full backup: a dump is taken for the rehearsal alone and removed after it")
     with owned_folder(configured.workdir) as folder:
         store = LocalStore(folder)

@@ -17,6 +17,7 @@ from pg_deploy.ledger import deployment, pins
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.migrations.migration import scan_folder
 from pg_deploy.postgres.session import Target
+from pg_deploy.presentation.lines import log_lines
 from pg_deploy.tasks.errors import NoClaimError, NotAdoptedError
 from pg_deploy.tasks.run import chosen, folder, handed_on, held_in_ledger, identity, log, ownership_from, told_plainly
 from pg_deploy.tasks.target import read_target
@@ -80,12 +81,11 @@ def report() -> None:
             return
         with run.target.session("baseline report") as connection:
             found = read_adopted(connection, owned.deployment_id)
-            for line in report_lines(found):
-                (log.error if line.lstrip().startswith("✗") else log.info)("%s", line)
+            log_lines(report_lines(found), log)
             failures = [f"{one.stem}" for one in found if not one.is_adopted]
             if run.ownership is None:
                 failures.append("what check handed on is gone")
-            state = "failed" if failures else "deployed"
+            state = deployment.State.FAILED if failures else deployment.State.DEPLOYED
             deployment.close(connection, owned.deployment_id, owned.fence, state)
         if failures:
             raise NotAdoptedError(failures)

@@ -18,6 +18,10 @@ from pg_deploy.deployment.verify import verify as verify_migration
 from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, PgDeployError
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, pins
+from pg_deploy.ledger.attempt import State
+from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.report import DeploymentReport
+from pg_deploy.ledger.kinds.rollback import UndoneEarlier
 from pg_deploy.postgres.server_identity import writable_session
 from pg_deploy.postgres.session import Connection
 from pg_deploy.preflight import standings
@@ -25,6 +29,7 @@ from pg_deploy.preflight.drift import keep_state
 from pg_deploy.preflight.errors import HistoryMismatchError, NoStatementsError
 from pg_deploy.preflight.preflight import preflight as run_preflight
 from pg_deploy.preflight.standings import Standing
+from pg_deploy.presentation.lines import log_lines
 from pg_deploy.reporting.report import read_report, report_lines
 from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
@@ -165,7 +170,7 @@ def decide(stem: str) -> str | list[str]:
         # The ledger says how far it came: the state of a task is a person's to set.
         with run.target.session(f"decide {version}") as connection:
             current = attempts.latest(connection, version)
-        if current is not None and current.state == "verified":
+        if current is not None and current.state == State.VERIFIED:
             return f"{group}.passed"
         if current is None or current.state not in attempts.UNFINISHED:
             log.info("nothing was begun, so there is nothing to undo")
@@ -214,14 +219,15 @@ def undo_earlier() -> int:
 def report() -> None:
     """Judge the pinned set, print the success criteria, and fail unless everything is deployed."""
     context = get_current_context()
-    failed = [f"{name} {state}" for name, state in task_states(context).items() if state == "failed"]
+    failed_tasks = [name for name, state in task_states(context).items() if state == "failed"]
+    failed = [f"{name} failed" for name in failed_tasks]
     target = str(chosen(context).get("target"))
     context["outlet_events"][TARGET_CHANGED].extra = {"target": target}
     with told_plainly():
         owned = ownership_from(context, PREFLIGHT)
         if owned is None:
             # What is wrong may be the conf itself, so it is read only where nothing else says that preflight failed.
-            if "preflight failed" in failed:
+            if PREFLIGHT in failed_tasks:
                 send(
                     f"{target}: a deployment failed, nothing was changed", f"{', '.join(failed)}: read its log", context
                 )
@@ -236,23 +242,17 @@ def report() -> None:
         run = read_run(context, owned)
         with run.target.session("report") as connection:
             found = read_report(connection, run.deployment_id)
-            for line in report_lines(connection, found, contacts=settings().contacts, task_states=failed):
-                (log.error if line.lstrip().startswith("✗") else log.info)("%s", line)
+            contacts = settings().contacts
+            log_lines(report_lines(connection, found, contacts=contacts, failed_tasks=failed_tasks, faults=failed), log)
         # Said before it is written: a ledger that takes no writes must not keep anybody from knowing where this run stands.
         with writable_session(run.target, "report", give_up_after=run.conf.give_up_after, log=log) as (connection, _):
-            evidence.record(
-                connection,
-                run.deployment_id,
-                "report",
-                "report",
-                found.end_state,
-                detail={"criteria": [vars(criterion) for criterion in found.criteria], "failed_tasks": failed},
-            )
+            kept = DeploymentReport(found.end_state, found.criteria, tuple(failed))
+            evidence.record(connection, run.deployment_id, Kind.REPORT, kept)
             keep_state(connection, owned.deployment_id)
             deployment.close(connection, owned.deployment_id, owned.fence, found.end_state)
         if not found.is_deployed or failed:
             failures = failed if found.is_deployed else found.failures
-            state = "was rolled back" if found.end_state == "rolled_back" else "failed"
+            state = "was rolled back" if found.end_state == deployment.State.ROLLED_BACK else "failed"
             send(f"{target}: deployment {owned.deployment_id} {state}", "\n".join(failures), context)
             raise NotDeployedError(failures)
 
@@ -341,16 +341,17 @@ def _undo_verified(job: Job) -> int:
     # The newest attempt at each: this run may have finished the rollback of an older one before it deployed anew.
     newest = {one.version: one for one in attempts.of_deployment(job.ledger, job.deployment_id)}
     mine = sorted(newest.values(), key=lambda one: one.id)
-    if not any(one.state == "rolled_back" for one in mine):
+    if not any(one.state == State.ROLLED_BACK for one in mine):
         log.info("nothing was rolled back, so nothing earlier is undone")
         return 0
-    if any(one.state in ("rollback_failed", "rolling_back") for one in mine):
+    if any(one.state in (State.ROLLBACK_FAILED, State.ROLLING_BACK) for one in mine):
         log.error("a later migration could not be rolled back: what it builds on is left in place")
         return 0
-    verified = [one for one in reversed(mine) if one.state == "verified"]
+    verified = [one for one in reversed(mine) if one.state == State.VERIFIED]
     for one in verified:
         log.info("::group::undo %s", one.stem)
         roll_back(job, one.version)
-        evidence.record(job.ledger, job.deployment_id, "undone earlier", one.stem, "rolled back", version=one.version)
+        undone = UndoneEarlier(one.stem)
+        evidence.record(job.ledger, job.deployment_id, Kind.UNDONE_EARLIER, undone, version=one.version)
         log.info("::endgroup::")
     return len(verified)

@@ -12,7 +12,11 @@ from pg_deploy.configuration.conf import RollbackConf, checked_conf
 from pg_deploy.configuration.installation import settings
 from pg_deploy.deployment.job import Job
 from pg_deploy.ledger import deployment, evidence, pins
+from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.report import RollbackReport
+from pg_deploy.ledger.kinds.rollback import WouldBeLost
 from pg_deploy.preflight.drift import keep_state
+from pg_deploy.presentation.lines import log_lines
 from pg_deploy.presentation.markdown import fenced, plain
 from pg_deploy.rollback import run as core
 from pg_deploy.rollback.errors import NotUndoneError
@@ -60,12 +64,12 @@ class ApproveRollback(AskPerson):
         with run.target.session("approve") as connection:
             pinned = pins.pinned(connection, run.deployment_id)
             shown = {
-                row.version: row.detail["lines"]
-                for row in evidence.of_deployment(connection, run.deployment_id, "would be lost")
+                row.version: WouldBeLost.from_row(row).lines
+                for row in evidence.of_deployment(connection, run.deployment_id, Kind.WOULD_BE_LOST)
             }
         parts = []
         for each in pinned:
-            lines = [line.strip().removeprefix(f"{each.stem}: ") for line in shown.get(each.version, [])]
+            lines = [line.strip().removeprefix(f"{each.stem}: ") for line in shown.get(each.version, ())]
             parts.append(f"**This approval holds for the rollback `{undo_hash(each)}` and no other text.**")
             parts.append(f"## {each.stem}\n\n" + "\n".join(f"- {plain(line)}" for line in lines))
             parts.append(
@@ -118,19 +122,19 @@ def report() -> None:
             return
         with run.target.session("report") as connection:
             lines, failures = core.report_lines(connection, owned.deployment_id)
-            for line in lines:
-                (log.error if line.lstrip().startswith("✗") else log.info)("%s", line)
+            log_lines(lines, log)
             if run.ownership is None:
                 failures.append("what preflight handed on is gone")
             if failures:
                 log.error("what to do: read the log of undo, mend what it names, and trigger again with the same conf")
                 log.error("contacts: %s", settings().contacts)
-            state = "failed" if failures else "rolled_back"
-            evidence.record(connection, owned.deployment_id, "report", "report", state, detail={"lines": lines})
+            state = deployment.State.FAILED if failures else deployment.State.ROLLED_BACK
+            said = [line.text for line in lines]
+            evidence.record(connection, owned.deployment_id, Kind.REPORT, RollbackReport(state, tuple(said)))
             keep_state(connection, owned.deployment_id)
             deployment.close(connection, owned.deployment_id, owned.fence, state)
-        said = "not everything that was asked for was undone" if failures else "was rolled back as asked"
-        send(f"{run.target.name}: {said}", "\n".join(failures or lines), context)
+        what = "not everything that was asked for was undone" if failures else "was rolled back as asked"
+        send(f"{run.target.name}: {what}", "\n".join(failures or said), context)
         core.refuse_unless_undone(failures)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+
+from pg_deploy.ledger.kinds.access import AccessFound, CellOutcome, KeptDifference
 
 COMMANDS = ("select", "insert", "update", "delete")
 _OF_PHASE = {
@@ -18,13 +19,7 @@ _OF_PHASE = {
     "truncate": "delete",
 }
 # The worst of the phases that one command has decides its mark.
-_ORDER = ("proved", "equal", "different")
-WORDS = {
-    "proved": "the same",
-    "equal": "no difference found, not proved",
-    "different": "different",
-    "not asked": "not asked",
-}
+_ORDER = (CellOutcome.PROVED, CellOutcome.EQUAL, CellOutcome.DIFFERENT)
 EVERYBODY = "everybody"
 # How a difference names all of them: rows that are gone, and what is granted to PUBLIC.
 ALL_ROLES = ("every role", "public")
@@ -35,12 +30,49 @@ class Mark:
     """One command for one kind of subject on one table."""
 
     command: str
-    verdict: str
+    outcome: CellOutcome | None
+    """None where nobody was asked."""
+
+    @property
+    def verdict(self) -> str:
+        """In a word, for a style."""
+        return self.outcome or "not asked"
+
+    @property
+    def is_different(self) -> bool:
+        """Whether it has a cross."""
+        return self.outcome == CellOutcome.DIFFERENT
 
     @property
     def words(self) -> str:
         """For a reader who does not see the colour."""
-        return f"{self.command}: {WORDS[self.verdict]}"
+        return f"{self.command}: {self._said}"
+
+    @property
+    def _said(self) -> str:
+        match self.outcome:
+            case CellOutcome.PROVED:
+                return "the same"
+            case CellOutcome.EQUAL:
+                return "no difference found, not proved"
+            case CellOutcome.DIFFERENT:
+                return "different"
+            case None:
+                return "not asked"
+
+    @property
+    def letter(self) -> str:
+        """Its command in a text: plain the same, in brackets no difference found, bold with a cross different."""
+        initial = self.command[0].upper()
+        match self.outcome:
+            case CellOutcome.PROVED:
+                return initial
+            case CellOutcome.EQUAL:
+                return f"({initial})"
+            case CellOutcome.DIFFERENT:
+                return f"**{initial}✗**"
+            case None:
+                return "–"
 
 
 @dataclass(frozen=True)
@@ -53,7 +85,7 @@ class MatrixRow:
     @property
     def differs(self) -> bool:
         """Whether anything on this table is different."""
-        return any(mark.verdict == "different" for cell in self.cells for mark in cell)
+        return any(mark.is_different for cell in self.cells for mark in cell)
 
 
 @dataclass(frozen=True)
@@ -72,31 +104,29 @@ class Matrix:
         return tuple(counted.items())
 
 
-def make_matrix(detail: Mapping[str, Any]) -> Matrix | None:
-    """The matrix of an access evidence's detail; None where rows were not compared and nothing differs. Pure."""
-    verdicts: dict[tuple[str, str, str, str], str] = {}
-    columns = [(str(role), str(kind)) for role, kind in detail.get("kinds", ())]
-    cells = [tuple(cell) for cell in detail.get("cells", ())]
-    differences = list(detail.get("differences", ()))
-    if not cells and not differences:
+def make_matrix(access: AccessFound) -> Matrix | None:
+    """The matrix of an access evidence; None where rows were not compared and nothing differs. Pure."""
+    outcomes: _Outcomes = {}
+    columns = list(access.kinds)
+    if not access.cells and not access.differences:
         return None
-    for role in _roles(cells, differences, columns):
+    for role in _roles(access, columns):
         columns.append((role, EVERYBODY))
     columns.sort(key=lambda column: column[0])
-    for role, table, phase, verdict, *rest in cells:
-        kinds = set(rest[0]) if rest else set()
+    for cell in access.cells:
+        command = _OF_PHASE.get(cell.phase, cell.phase)
         for column in columns:
-            if column[0] == role:
-                this = _ORDER[0] if verdict == "different" and kinds and column[1] not in kinds else verdict
-                _worse(verdicts, (*column, table, _OF_PHASE.get(phase, phase)), this)
-    for found in differences:
-        _mark_difference(verdicts, columns, found)
-    tables = sorted({key[2] for key in verdicts})
+            if column[0] == cell.role:
+                others = cell.verdict == CellOutcome.DIFFERENT and cell.kinds and column[1] not in cell.kinds
+                _worse(outcomes, (*column, cell.table, command), CellOutcome.PROVED if others else cell.verdict)
+    for found in access.differences:
+        _mark_difference(outcomes, columns, found)
+    tables = sorted({key[2] for key in outcomes})
     rows = tuple(
         MatrixRow(
             table,
             tuple(
-                tuple(Mark(command, verdicts.get((*column, table, command), "not asked")) for command in COMMANDS)
+                tuple(Mark(command, outcomes.get((*column, table, command))) for command in COMMANDS)
                 for column in columns
             ),
         )
@@ -105,40 +135,34 @@ def make_matrix(detail: Mapping[str, Any]) -> Matrix | None:
     return Matrix(tuple(columns), tuple(sorted(rows, key=lambda row: (not row.differs, row.table))))
 
 
-def _roles(
-    cells: Iterable[tuple[Any, ...]], differences: Iterable[Mapping[str, Any]], columns: Iterable[tuple[str, str]]
-) -> list[str]:
+_Outcomes = dict[tuple[str, str, str, str], CellOutcome]
+"""By role, kind of subject, table and command."""
+
+
+def _roles(access: AccessFound, columns: Iterable[tuple[str, str]]) -> list[str]:
     """Roles that have no column yet."""
     known = {role for role, _ in columns}
-    named = {str(cell[0]) for cell in cells} | {role for found in differences for role in _roles_of(found)}
+    named = {cell.role for cell in access.cells} | {role for found in access.differences for role in found.roles}
     return sorted(named - known - set(ALL_ROLES))
 
 
-def _roles_of(found: Mapping[str, Any]) -> list[str]:
-    """Whom a difference names: one role, or several in one sentence."""
-    return str(found["role"]).split(", ")
-
-
-def _mark_difference(
-    verdicts: dict[tuple[str, str, str, str], str], columns: list[tuple[str, str]], found: Mapping[str, Any]
-) -> None:
-    table = str(found["object"])
-    commands = {_OF_PHASE[command] for command in found.get("commands", ()) if command in _OF_PHASE} or set(COMMANDS)
-    named = _roles_of(found)
-    everybody = any(role in ALL_ROLES for role in named)
+def _mark_difference(outcomes: _Outcomes, columns: list[tuple[str, str]], found: KeptDifference) -> None:
+    table = found.object
+    commands = {_OF_PHASE[command] for command in found.commands if command in _OF_PHASE} or set(COMMANDS)
+    everybody = any(role in ALL_ROLES for role in found.roles)
     # Where the row sets have already said which kind of subject differs, the sentence adds nothing to them.
     told = {
         role
         for role, kind in columns
-        if any(verdicts.get((role, kind, table, command)) == "different" for command in commands)
+        if any(outcomes.get((role, kind, table, command)) == CellOutcome.DIFFERENT for command in commands)
     }
     for column in columns:
-        if everybody or (column[0] in named and column[0] not in told):
+        if everybody or (column[0] in found.roles and column[0] not in told):
             for command in commands:
-                _worse(verdicts, (*column, table, command), "different")
+                _worse(outcomes, (*column, table, command), CellOutcome.DIFFERENT)
 
 
-def _worse(verdicts: dict[tuple[str, str, str, str], str], key: tuple[str, str, str, str], verdict: str) -> None:
-    now = verdicts.get(key)
-    if now is None or _ORDER.index(verdict) > _ORDER.index(now):
-        verdicts[key] = verdict
+def _worse(outcomes: _Outcomes, key: tuple[str, str, str, str], outcome: CellOutcome) -> None:
+    now = outcomes.get(key)
+    if now is None or _ORDER.index(outcome) > _ORDER.index(now):
+        outcomes[key] = outcome

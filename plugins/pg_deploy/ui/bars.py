@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.ledger.evidence import Evidence, Kind
+from pg_deploy.ledger.kinds.benchmark import BenchmarkOutcome, read_benchmark
 from pg_deploy.migrations.manifest import Goal, Manifest
 
 
@@ -53,24 +53,24 @@ class Bars:
 
 def bars_of(rows: Iterable[Evidence], manifest: Manifest) -> tuple[Bars, ...]:
     """The benchmarks among `rows`, the copy's before the target's of the same name; the newest of each. Pure."""
-    newest = {(row.name, row.location): row for row in rows if row.kind == "benchmark"}
-    after = {key: _after(row.detail) for key, row in newest.items()}
+    newest = {(row.name, row.location): row for row in rows if row.kind == Kind.BENCHMARK}
+    read = {key: read_benchmark(row) for key, row in newest.items()}
     found = []
     for (name, location), row in sorted(newest.items()):
-        terms = manifest.benchmarks.get(name)
-        before_ms, after_ms = _before(row.detail), after[name, location]
-        others = {other: ms for (other, where), ms in after.items() if where == location}
+        terms, benchmark = manifest.benchmarks.get(name), read[name, location]
+        others = {other: each.after_ms for (other, where), each in read.items() if where == location}
+        goal_ms = _goal_ms(terms.goal, benchmark.before_ms, others) if terms and terms.goal else None
         found.append(
             Bars(
                 name=name,
-                place="on the copy" if location == "rehearsal" else "on the target",
-                before_ms=before_ms,
-                after_ms=after_ms,
-                goal_ms=_goal_ms(terms.goal, before_ms, others) if terms and terms.goal else None,
-                goal=str(row.detail.get("goal") or ""),
-                goal_met=row.detail.get("goal_met"),
-                breached=row.outcome == "breached",
-                sentence=str(row.detail.get("sentence") or ""),
+                place=row.place,
+                before_ms=benchmark.before_ms,
+                after_ms=benchmark.after_ms,
+                goal_ms=goal_ms,
+                goal=benchmark.goal,
+                goal_met=benchmark.goal_met,
+                breached=benchmark.outcome == BenchmarkOutcome.BREACHED,
+                sentence=benchmark.sentence,
             )
         )
     return tuple(found)
@@ -79,20 +79,6 @@ def bars_of(rows: Iterable[Evidence], manifest: Manifest) -> tuple[Bars, ...]:
 def _share(ms: float | None, longest: float) -> float:
     # A bar that is there must be seen.
     return 0.0 if not ms else max(0.5, round(100 * ms / longest, 1))
-
-
-def _before(detail: dict[str, Any]) -> float | None:
-    if "before_ms" in detail:
-        return detail["before_ms"] if detail["before_ms"] is not None else None
-    before = detail.get("before") or {}
-    return before.get("ms") if before and not before.get("error") else None
-
-
-def _after(detail: dict[str, Any]) -> float | None:
-    if "after_ms" in detail:
-        return float(detail["after_ms"])
-    after = detail.get("after") or {}
-    return after.get("ms") if after and not after.get("error") else None
 
 
 def _goal_ms(goal: Goal, before_ms: float | None, after: dict[str, float | None]) -> float | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from pg_deploy.ledger.deployment import State
 from pg_deploy.monitor.errors import ThresholdsError
 from pg_deploy.monitor.thresholds import Thresholds, read_thresholds
 from pg_deploy.postgres.session import Connection
@@ -16,7 +17,7 @@ from pg_deploy.ui.airflow_side import run_path
 
 STEPS = 400
 _MOST_LINES = 5
-_TONES = {"deployed": "good", "running": "wait"}
+_TONES = {State.DEPLOYED: "good", State.RUNNING: "wait"}
 
 Points = dict[str, dict[float, float]]
 """By object: by moment, in seconds since 1970: the value."""
@@ -160,7 +161,7 @@ def _deployments(connection: Connection, since: datetime) -> list[dict[str, Any]
             "url": f"{run_path(row[1], row[4])}/plugin/deployment",
             "state": row[2].replace("_", " "),
             "tone": "good"
-            if row[1] == "rollback_migrations" and row[2] == "rolled_back"
+            if row[1] == "rollback_migrations" and row[2] == State.ROLLED_BACK
             else _TONES.get(row[2], "bad"),
         }
         for row in reversed(rows)

@@ -11,6 +11,7 @@ from typing import Any
 from psycopg.rows import class_row
 
 from pg_deploy.errors import PgDeployError
+from pg_deploy.ledger.deployment import State
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
 from pg_deploy.tasks.target import read_target
@@ -43,9 +44,9 @@ class Deployment:
     @property
     def tone(self) -> str:
         """good, bad or wait."""
-        if self.dag_id == "rollback_migrations" and self.state == "rolled_back":
+        if self.dag_id == "rollback_migrations" and self.state == State.ROLLED_BACK:
             return "good"
-        return {"deployed": "good", "running": "wait"}.get(self.state, "bad")
+        return "good" if self.state == State.DEPLOYED else "wait" if self.state == State.RUNNING else "bad"
 
 
 @dataclass(frozen=True)

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Generic, TypeVar
 
-from pg_deploy.backup.evidence import BACKUP, REHEARSED, RESTORED, how_to_restore
-from pg_deploy.deployment.access_judgement import ACCESS
-from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.backup.evidence import how_to_restore
+from pg_deploy.ledger import deployment
+from pg_deploy.ledger.attempt import Attempt, State
 from pg_deploy.ledger.deployment import Deployment
-from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.ledger.evidence import Evidence, Kind
+from pg_deploy.ledger.kinds.access import AccessFound
+from pg_deploy.ledger.kinds.approval import Answer, Answered
+from pg_deploy.ledger.kinds.backup import BackupKept, Restored
+from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
+from pg_deploy.ledger.kinds.marks import of_access, of_check
+from pg_deploy.ledger.kinds.rehearsal import Rehearsal
+from pg_deploy.ledger.kinds.report import Criterion, criteria_of
+from pg_deploy.ledger.kinds.rollback import Mended, RollbackProof, RowsNotRestored, WouldBeLost
+from pg_deploy.ledger.kinds.run import Adopted, Drifted
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.parsing.summary import shown_line
-from pg_deploy.presentation.marks import Tone, of_access, of_check
-from pg_deploy.rehearsal.rehearsal_text import REHEARSAL
-from pg_deploy.reporting.criteria import Criterion
-from pg_deploy.reporting.report import NOT_REACHED, Outcome, Report
+from pg_deploy.presentation.lines import Tone
+from pg_deploy.reporting.endings import Ending
+from pg_deploy.reporting.report import Outcome, Report
 from pg_deploy.reporting.timeline import Step
 from pg_deploy.ui.access_matrix import Matrix, make_matrix
 from pg_deploy.ui.bars import Bars, bars_of
 from pg_deploy.ui.statements import StatementLine, StatementTry, Working, lines_of
 
+_Kept = TypeVar("_Kept")
+
 DEPLOY_DAG, ROLLBACK_DAG = "deploy_migrations", "rollback_migrations"
 _UNDER_WAY = {
-    "planned": "being prepared",
-    "snapshotted": "ready to be applied",
-    "applying": "being applied",
-    "applied": "applied, being verified",
-    "rolling_back": "being rolled back",
+    State.PLANNED: "being prepared",
+    State.SNAPSHOTTED: "ready to be applied",
+    State.APPLYING: "being applied",
+    State.APPLIED: "applied, being verified",
+    State.ROLLING_BACK: "being rolled back",
 }
 
 
@@ -39,12 +50,27 @@ class Check:
 
     name: str
     place: str
-    outcome: str
+    outcome: CheckOutcome
     found: int
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     error: str | None
-    seconds: float | None
+    seconds: float
+
+    @property
+    def failed(self) -> bool:
+        """Whether it found something."""
+        return self.outcome == CheckOutcome.FAILED
+
+    @property
+    def failed_itself(self) -> bool:
+        """Whether its SQL did not run."""
+        return self.outcome == CheckOutcome.ERROR
+
+    @property
+    def was_left_out(self) -> bool:
+        """Whether it needs a rehearsal."""
+        return self.outcome == CheckOutcome.NOT_RUN
 
 
 @dataclass(frozen=True)
@@ -72,11 +98,31 @@ class Access:
 
     place: str
     verdict: str
+    short: str
     tone: Tone
     against: tuple[str, ...]
     shown: tuple[str, ...]
     matrix: Matrix | None
     asked: str
+
+
+@dataclass(frozen=True)
+class Dated(Generic[_Kept]):
+    """A piece of evidence, and when it was recorded."""
+
+    said: _Kept
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Other evidence: what it is, and what it says, with a word before some of it."""
+
+    kind: str
+    name: str
+    outcome: str
+    notes: tuple[tuple[str, str], ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,15 +135,16 @@ class MigrationView:
     state: str
     tone: str
     seconds: float | None
-    approvals: tuple[Evidence, ...]
+    after_rollback: str
+    approvals: tuple[Dated[Answered], ...]
     statements: tuple[StatementLine, ...]
     undone_by: tuple[StatementLine, ...]
     checks: tuple[CheckLine, ...]
     bars: tuple[Bars, ...]
     access: tuple[Access, ...]
-    rehearsal: Evidence | None
-    proofs: tuple[Evidence, ...]
-    other: tuple[Evidence, ...]
+    rehearsal: Dated[Rehearsal] | None
+    proofs: tuple[Dated[RollbackProof], ...]
+    other: tuple[Remark, ...]
     unprotected: str
 
     @property
@@ -137,10 +184,10 @@ class DeploymentView:
     criteria: tuple[Criterion, ...]
     steps: tuple[Step, ...]
     working: tuple[Working, ...]
-    backup: Evidence | None
-    restored: Evidence | None
-    rehearsed: Evidence | None
-    drift: Evidence | None
+    backup: BackupKept | None
+    restored: Restored | None
+    rehearsed: str
+    drift: Drifted | None
     undone_earlier: tuple[str, ...]
     to_restore: tuple[str, ...]
 
@@ -163,11 +210,11 @@ def view_of(
         criteria=_criteria(held, report),
         steps=report.steps,
         working=tuple(working),
-        backup=_last(rows, BACKUP),
-        restored=_last(rows, RESTORED),
-        rehearsed=_last(rows, REHEARSED),
-        drift=_last(rows, "drift"),
-        undone_earlier=tuple(row.name for row in rows if row.kind == "undone earlier"),
+        backup=BackupKept.from_row(backup) if (backup := _last(rows, Kind.BACKUP)) else None,
+        restored=Restored.from_row(restored) if (restored := _last(rows, Kind.BACKUP_RESTORED)) else None,
+        rehearsed=whole.name if (whole := _last(rows, Kind.REHEARSAL_AS_A_WHOLE)) else "",
+        drift=Drifted.from_row(drift) if (drift := _last(rows, Kind.DRIFT)) else None,
+        undone_earlier=tuple(row.name for row in rows if row.kind == Kind.UNDONE_EARLIER),
         to_restore=tuple(how_to_restore(rows)) if _may_miss_data(held, report) else (),
     )
 
@@ -175,7 +222,11 @@ def view_of(
 def _may_miss_data(held: Deployment, report: Report) -> bool:
     """Whether it changed the target and did not end well: where nothing was begun, nothing has to come back."""
     was_begun = any(outcome.attempt is not None for outcome in report.outcomes)
-    return was_begun and held.state in ("failed", "rolled_back") and held.dag_id != ROLLBACK_DAG
+    return (
+        was_begun
+        and held.state in (deployment.State.FAILED, deployment.State.ROLLED_BACK)
+        and held.dag_id != ROLLBACK_DAG
+    )
 
 
 def _shown(sql: str, file: str) -> str:
@@ -196,7 +247,7 @@ def masked(sql: str) -> str:
     return "\n".join(lines)
 
 
-def _last(rows: Sequence[Evidence], kind: str) -> Evidence | None:
+def _last(rows: Sequence[Evidence], kind: Kind) -> Evidence | None:
     found = [row for row in rows if row.kind == kind]
     return found[-1] if found else None
 
@@ -207,9 +258,9 @@ def _migration(
     version = outcome.pinned.version
     mine = [row for row in rows if row.version == version]
     target = mine if is_undo else _merged(outcome.evidence, mine)
-    rehearsals = [row for row in mine if row.kind == REHEARSAL]
+    rehearsals = [Dated(Rehearsal.from_row(row), row.recorded_at) for row in mine if row.kind == Kind.REHEARSAL]
     state, tone = _state(outcome, mine, held, is_undo=is_undo)
-    both = [*outcome.rehearsal, *(row for row in target if row.location == "target")]
+    both = [*outcome.rehearsal, *(row for row in target if not row.is_of_copy)]
     return MigrationView(
         pinned=outcome.pinned,
         manifest=outcome.manifest,
@@ -217,17 +268,18 @@ def _migration(
         state=state,
         tone=tone,
         seconds=None if is_undo or (outcome.attempt and _later(outcome.attempt, held)) else _seconds(outcome.attempt),
-        approvals=tuple(row for row in mine if row.kind == "approval"),
-        statements=() if is_undo else lines_of(tries, version, ("apply",), rehearsals[-1] if rehearsals else None),
+        after_rollback=_flat(outcome.manifest.after_rollback) if state == Ending.ROLLED_BACK else "",
+        approvals=tuple(Dated(Answered.from_row(row), row.recorded_at) for row in mine if row.kind == Kind.APPROVAL),
+        statements=() if is_undo else lines_of(tries, version, ("apply",), rehearsals[-1].said if rehearsals else None),
         undone_by=lines_of(tries, version, ("rollback", "mend"), None),
-        checks=_checks(_newest(both, ("check", "check at baseline"))),
+        checks=_checks(_newest(both, Kind.CHECK, Kind.CHECK_AT_BASELINE)),
         bars=bars_of(both, outcome.manifest),
-        access=tuple(_access(row) for row in _newest(both, (ACCESS,))),
+        access=tuple(_access(row) for row in _newest(both, Kind.ACCESS)),
         rehearsal=rehearsals[-1] if rehearsals else None,
-        proofs=tuple(row for row in target if row.kind == "rollback proof"),
-        other=tuple(
-            row for row in target if row.kind in ("lint", "mended", "rows not restored", "would be lost", "baseline")
+        proofs=tuple(
+            Dated(RollbackProof.from_row(row), row.recorded_at) for row in target if row.kind == Kind.ROLLBACK_PROOF
         ),
+        other=tuple(remark for row in target if (remark := _remark(row)) is not None),
         unprotected=""
         if outcome.pinned.rollback is not None
         else f"it cannot be undone: {outcome.manifest.rollback_reason}"
@@ -241,7 +293,7 @@ def _merged(one: Sequence[Evidence], other: Sequence[Evidence]) -> list[Evidence
     return sorted({row.id: row for row in (*one, *other)}.values(), key=lambda row: row.id)
 
 
-def _newest(rows: Sequence[Evidence], kinds: Sequence[str]) -> list[Evidence]:
+def _newest(rows: Sequence[Evidence], *kinds: Kind) -> list[Evidence]:
     """The newest row of each name and place: an attempt may have been verified twice."""
     return sorted({(row.location, row.name): row for row in rows if row.kind in kinds}.values(), key=lambda row: row.id)
 
@@ -249,24 +301,24 @@ def _newest(rows: Sequence[Evidence], kinds: Sequence[str]) -> list[Evidence]:
 def _state(outcome: Outcome, mine: Sequence[Evidence], held: Deployment, *, is_undo: bool) -> tuple[str, str]:
     attempt, is_open = outcome.attempt, held.ended_at is None
     if is_undo:
-        if any(row.kind == "undone" for row in mine):
+        if any(row.kind == Kind.UNDONE for row in mine):
             return "undone", "good"
-        if any(row.kind == "approval" and row.outcome == "rejected" for row in mine):
+        if any(row.kind == Kind.APPROVAL and row.outcome == Answer.REJECTED for row in mine):
             return "rejected, not undone", "bad"
-        if attempt is not None and attempt.state in ("rollback_failed", "rolling_back") and not is_open:
+        if attempt is not None and attempt.state in (State.ROLLBACK_FAILED, State.ROLLING_BACK) and not is_open:
             return "rollback failed", "bad"
         return ("to be undone", "wait") if is_open else ("not undone", "bad")
     if outcome.is_deployed:
         return "deployed", "good"
-    if attempt is not None and attempt.state == "baselined":
+    if attempt is not None and attempt.state == State.BASELINED:
         return "adopted as it was", "good"
-    if attempt is not None and attempt.state == "rolled_back" and _later(attempt, held):
+    if attempt is not None and attempt.state == State.ROLLED_BACK and _later(attempt, held):
         return "deployed then, undone since", "wait"
     if is_open and attempt is not None and attempt.state in _UNDER_WAY:
         return _UNDER_WAY[attempt.state], "wait"
-    if is_open and outcome.state == NOT_REACHED:
+    if is_open and outcome.state == Ending.NOT_REACHED:
         return "not yet", "plain"
-    return outcome.state, "plain" if outcome.state == NOT_REACHED else "bad"
+    return outcome.state, "plain" if outcome.state == Ending.NOT_REACHED else "bad"
 
 
 def _later(attempt: Attempt, held: Deployment) -> bool:
@@ -278,9 +330,8 @@ def _criteria(held: Deployment, report: Report) -> tuple[Criterion, ...]:
     """As they were judged at the end of the run; of one that goes on, as they stand."""
     if held.dag_id != DEPLOY_DAG:
         return ()
-    kept = _last(report.evidence, "report")
-    judged = kept.detail.get("criteria") if kept else None
-    return tuple(Criterion(**each) for each in judged) if judged else report.criteria
+    kept = _last(report.evidence, Kind.REPORT)
+    return (criteria_of(kept) if kept else ()) or report.criteria
 
 
 def _seconds(attempt: Attempt | None) -> float | None:
@@ -292,34 +343,57 @@ def _seconds(attempt: Attempt | None) -> float | None:
 
 def _checks(rows: Sequence[Evidence]) -> tuple[CheckLine, ...]:
     found: dict[str, list[Check]] = {}
-    for row in sorted(rows, key=lambda row: row.location != "target"):
+    for row in sorted(rows, key=lambda row: row.is_of_copy):
         found.setdefault(row.name, []).append(_check(row))
     return tuple(CheckLine(name, tuple(places)) for name, places in found.items())
 
 
 def _check(row: Evidence) -> Check:
-    detail: Mapping[str, Any] = row.detail
+    found = CheckResult.from_row(row)
     return Check(
-        name=row.name,
-        place="on the copy" if row.location == "rehearsal" else "on the target",
-        outcome=row.outcome,
-        found=int(detail.get("found") or 0),
-        columns=tuple(map(str, detail.get("columns") or ())),
-        rows=tuple(tuple(map(str, each)) for each in detail.get("rows") or ()),
-        error=detail.get("error"),
-        seconds=detail.get("seconds"),
+        name=found.name,
+        place=row.place,
+        outcome=found.outcome,
+        found=found.found,
+        columns=found.columns,
+        rows=found.rows,
+        error=found.error,
+        seconds=found.seconds,
     )
 
 
 def _access(row: Evidence) -> Access:
-    detail: Mapping[str, Any] = row.detail
-    asked, subjects = detail.get("asked") or 0, detail.get("subjects") or 0
+    found = AccessFound.from_row(row)
     return Access(
-        place="on the copy" if row.location == "rehearsal" else "on the target",
-        verdict=str(detail.get("verdict") or row.outcome),
-        tone=of_access(detail, row.outcome),
-        against=tuple(map(str, detail.get("against") or ())),
-        shown=tuple(map(str, detail.get("shown") or ())),
-        matrix=make_matrix(detail),
-        asked=f"asked as {asked} of {subjects} users and roles" if detail.get("cells") else "",
+        place=row.place,
+        verdict=found.words,
+        short=found.short,
+        tone=of_access(found),
+        against=found.against,
+        shown=found.shown,
+        matrix=make_matrix(found),
+        asked=f"asked as {found.asked} of {found.subjects} users and roles" if found.cells else "",
     )
+
+
+def _remark(row: Evidence) -> Remark | None:
+    """What stands under "Also seen", of the kinds that have no place of their own."""
+    remark = Remark(row.kind, row.name, row.outcome)
+    match row.kind:
+        case Kind.LINT:
+            return remark
+        case Kind.MENDED:
+            return replace(remark, lines=Mended.from_row(row).differences)
+        case Kind.ROWS_NOT_RESTORED:
+            kept = RowsNotRestored.from_row(row)
+            return replace(remark, notes=(("backup", kept.backup),), lines=kept.rows)
+        case Kind.WOULD_BE_LOST:
+            return replace(remark, lines=WouldBeLost.from_row(row).lines)
+        case Kind.BASELINE:
+            adopted = Adopted.from_row(row)
+            return replace(remark, notes=(("reason", adopted.reason), ("by", adopted.by)))
+    return None
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from pg_deploy.errors import PgDeployError
 from pg_deploy.migrations.folder import migrations_dir
@@ -12,8 +13,17 @@ from pg_deploy.migrations.names import order
 from pg_deploy.postgres.session import Connection
 from pg_deploy.preflight.standings import Standing, State, read_state
 
-_VERIFIED = "applied and verified"
-_UNFINISHED = "begun and not finished"
+Count = Literal["pending", "verified", "unverified", "drifted"]
+"""What the head of the list counts."""
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """How a standing is shown, and what it counts as."""
+
+    words: str
+    tone: str
+    counts_as: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,7 @@ class Migration:
     name: str
     standing: str
     tone: str
+    counts_as: Count | None
     at: datetime | None
     dag_id: str | None
     airflow_run: str | None
@@ -37,15 +48,9 @@ class History:
     migrations: tuple[Migration, ...]
     unseen: str = ""
 
-    def count(self, tone_or_word: str) -> int:
-        """How many stand so: `pending`, `unverified`, `drifted` or `verified`."""
-        tests = {
-            "pending": lambda one: one.standing.startswith("pending"),
-            "unverified": lambda one: "not verified" in one.standing,
-            "drifted": lambda one: one.standing.startswith("drifted"),
-            "verified": lambda one: one.standing == _VERIFIED,
-        }
-        return sum(map(tests[tone_or_word], self.migrations))
+    def count(self, wanted: Count) -> int:
+        """How many stand so."""
+        return sum(one.counts_as == wanted for one in self.migrations)
 
 
 def read_history(connection: Connection, *, has_ledger: bool) -> History:
@@ -63,21 +68,24 @@ def read_history(connection: Connection, *, has_ledger: bool) -> History:
     versions = sorted({*files, *known, *state.history}, key=order, reverse=True)
     rows = []
     for version in versions:
-        standing, tone = _standing(state, version, files.get(version))
+        shown = _standing(state, version, files.get(version))
         attempt = state.attempts.get(version)
         run = runs.get(attempt.deployment_id) if attempt else None
-        if run and run[2] and standing == _UNFINISHED:
-            standing, tone = "being deployed", "wait"
+        if run and run[2] and state.standing(version) is Standing.UNFINISHED:
+            shown = _Shown("being deployed", "wait")
         recorded = state.history.get(version)
         name = files[version].stem if version in files else known.get(version)
         if version not in files and not unseen and version in state.history:
-            standing += ", no file"
+            # What is verified and has no file any more is no longer among those that need no look.
+            still = None if shown.counts_as == "verified" else shown.counts_as
+            shown = _Shown(f"{shown.words}, no file", shown.tone, still)
         rows.append(
             Migration(
                 version=version,
                 name=name or f"{version}_{recorded.name if recorded and recorded.name else 'unnamed'}",
-                standing=standing,
-                tone=tone,
+                standing=shown.words,
+                tone=shown.tone,
+                counts_as=shown.counts_as,
                 at=(attempt.ended_at or attempt.started_at) if attempt else None,
                 dag_id=run[0] if run else None,
                 airflow_run=run[1] if run else None,
@@ -87,36 +95,36 @@ def read_history(connection: Connection, *, has_ledger: bool) -> History:
     return History(tuple(rows), unseen)
 
 
-def _standing(state: State, version: str, file: MigrationFile | None) -> tuple[str, str]:
+def _standing(state: State, version: str, file: MigrationFile | None) -> _Shown:
     standing = state.standing(version)
     attempt = state.attempts.get(version)
     in_place = standing in (Standing.DEPLOYED, Standing.BASELINED)
     if in_place and attempt is not None and file is not None and not file.is_text_of(attempt.sql_hash):
-        return "drifted: its file was edited after it was deployed", "bad"
+        return _Shown("drifted: its file was edited after it was deployed", "bad", "drifted")
     if standing is Standing.PENDING and file is None:
-        return "attempted, no file any more", "plain"
+        return _Shown("attempted, no file any more", "plain")
     return _words(standing)
 
 
-def _words(standing: Standing) -> tuple[str, str]:
+def _words(standing: Standing) -> _Shown:
     # A match without an end for others: mypy names a standing that has no words here, which a mapping would meet in production.
     match standing:
         case Standing.DEPLOYED:
-            return _VERIFIED, "good"
+            return _Shown("applied and verified", "good", "verified")
         case Standing.BASELINED:
-            return "applied, adopted as it was, not verified", "wait"
+            return _Shown("applied, adopted as it was, not verified", "wait", "unverified")
         case Standing.ELSEWHERE:
-            return "applied elsewhere, not verified", "wait"
+            return _Shown("applied elsewhere, not verified", "wait", "unverified")
         case Standing.UNFINISHED:
-            return _UNFINISHED, "bad"
+            return _Shown("begun and not finished", "bad")
         case Standing.ROLLED_BACK:
-            return "pending, rolled back before", "wait"
+            return _Shown("pending, rolled back before", "wait", "pending")
         case Standing.PENDING:
-            return "pending", "plain"
+            return _Shown("pending", "plain", "pending")
         case Standing.UNBELIEVED:
-            return "drifted: verified, but none of its statements ran", "bad"
+            return _Shown("drifted: verified, but none of its statements ran", "bad", "drifted")
         case Standing.GONE:
-            return "drifted: verified, but gone from the history", "bad"
+            return _Shown("drifted: verified, but gone from the history", "bad", "drifted")
 
 
 def _attempted(connection: Connection) -> tuple[dict[str, str], dict[int, tuple[str, str, bool]]]:

@@ -8,10 +8,9 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
-from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.ledger.kinds.rehearsal import Rehearsal
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
-from pg_deploy.rehearsal.rehearsal_text import REHEARSAL
 
 _STATEMENTS = engine_sql("ui/statements")
 _WORKING = engine_sql("ui/working_now")
@@ -97,7 +96,7 @@ def read_working(connection: Connection, deployment_id: int, tries: Sequence[Sta
 
 
 def lines_of(
-    tries: Iterable[StatementTry], version: str, directions: Sequence[str], rehearsal: Evidence | None
+    tries: Iterable[StatementTry], version: str, directions: Sequence[str], rehearsal: Rehearsal | None
 ) -> tuple[StatementLine, ...]:
     """One line for each statement of a migration in those directions, in the order in which they ran. Pure."""
     found: dict[tuple[object, ...], list[StatementTry]] = {}
@@ -122,20 +121,9 @@ def lines_of(
     return tuple(lines)
 
 
-def _rehearsed(rehearsal: Evidence | None) -> Mapping[int, tuple[tuple[str, ...], float | None]]:
+def _rehearsed(rehearsal: Rehearsal | None) -> Mapping[int, tuple[tuple[str, ...], float | None]]:
     """By line: the locks that the statement was the first to take on the copy, and how long it ran there."""
-    if rehearsal is None or rehearsal.kind != REHEARSAL:
-        return {}
     found: dict[int, tuple[tuple[str, ...], float | None]] = {}
-    for each in rehearsal.detail.get("statements", ()):
-        locks = tuple(f"{_mode(lock['mode'])} on {lock['relation']}" for lock in each["locks"])
-        found[each["line"]] = (locks, each["seconds"])
+    for each in rehearsal.statements if rehearsal else ():
+        found[each.line] = (tuple(f"{lock.mode.sql} on {lock.relation}" for lock in each.locks), each.seconds)
     return found
-
-
-def _mode(mode: str) -> str:
-    """`AccessExclusiveLock` as people write it: ACCESS EXCLUSIVE."""
-    if " " in mode:
-        return mode
-    bare = mode.removesuffix("Lock")
-    return "".join(f" {letter}" if letter.isupper() and at else letter for at, letter in enumerate(bare)).upper()

@@ -108,7 +108,7 @@ MUTANTS = (
     Mutant(
         "what is not settled passes",
         "decide.py",
-        "against += [each.sentence for each in open_ones]",
+        "against += [Said(each.sentence) for each in open_ones]",
         "against += []",
         "tests/core/access/test_decide.py",
     ),

@@ -21,7 +21,7 @@ def test_the_migration_and_traffic_raise_nothing(pair: Pair) -> None:
     with connect(pair.url) as target:
         sample = take_sample(target, seconds=20)
         assert sum(len(keys) for keys in sample.seen.values()) > 100
-        sample = LiveSample.from_detail(json.loads(json.dumps(sample.as_detail())))
+        sample = LiveSample.from_detail(json.loads(json.dumps(sample.to_detail())))
         pair.deploy(MIGRATION)
         pair.deploy(
             "update public.organization_members set status = 'suspended' where status = 'active'",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from pg_deploy.approval.permission import Demands, refuse_unless_permitted
 from pg_deploy.ledger import deployment, evidence, pins, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.errors import RunOverError, TargetBusyError
+from pg_deploy.ledger.evidence import Kind, Location
 from pg_deploy.migrations import history
 from pg_deploy.migrations.errors import TouchesLedgerError
 from pg_deploy.migrations.migration import load, read_folder
@@ -35,10 +36,26 @@ def work(empty_database: str, tmp_path: Path) -> Iterator[Working]:
         yield found
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Evidence as another version may have kept it."""
+
+    outcome: str
+    detail: dict[str, object]
+    name: str = STEM
+
+    def to_detail(self) -> dict[str, object]:
+        return self.detail
+
+
 def _say(work: Working, kind: str, outcome: str, **detail: object) -> None:
-    place = "rehearsal" if kind == "rehearsal" else "target"
     evidence.record(
-        work.job.ledger, work.job.deployment_id, kind, STEM, outcome, detail=detail, version=STEM[:14], location=place
+        work.job.ledger,
+        work.job.deployment_id,
+        Kind(kind),
+        Piece(outcome, detail),
+        version=STEM[:14],
+        location=Location.COPY if kind == Kind.REHEARSAL else Location.TARGET,
     )
 
 
@@ -170,11 +187,11 @@ def test_a_run_that_has_reported_begins_nothing_anew(empty_database: str) -> Non
         schema.ensure(connection)
         history.ensure(connection)
         held = deployment.claim(connection, _claim("one/2026"), good_for=60, is_over=lambda _: False)
-        deployment.close(connection, held.id, held.fence, "failed")
+        deployment.close(connection, held.id, held.fence, deployment.State.FAILED)
         # Its preflight failed and is tried again.
         held = deployment.claim(connection, _claim("one/2026"), good_for=60, is_over=lambda _: False)
-        evidence.record(connection, held.id, "report", "report", "deployed")
-        deployment.close(connection, held.id, held.fence, "deployed")
+        evidence.record(connection, held.id, Kind.REPORT, Piece("deployed", {}))
+        deployment.close(connection, held.id, held.fence, deployment.State.DEPLOYED)
         with pytest.raises(RunOverError, match="has ended its deployment"):
             deployment.claim(connection, _claim("one/2026"), good_for=60, is_over=lambda _: False)
         assert pins.pinned(connection, held.id) == ()

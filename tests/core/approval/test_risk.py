@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pg_deploy.approval.risk import raised_risk, risk_in_force
+from pg_deploy.ledger.kinds.rehearsal import Changes, Held, Rehearsal, RehearsalOutcome, StatementLocks
 from pg_deploy.migrations.migration import Migration, load, read_folder
+from pg_deploy.parsing.lock_modes import Lock
 from tests.building import write_migration
 
 STEM = "20250101000000_change"
 LOW = "risk: low\n"
+SEEN = Rehearsal(STEM, RehearsalOutcome.PASSED)
+HELD = Held("public.t", Lock.ACCESS_EXCLUSIVE, 3.0)
 
 
 def _load(folder: Path, sql: str, rollback: str | None, manifest: str = LOW) -> Migration:
@@ -20,7 +24,7 @@ def _load(folder: Path, sql: str, rollback: str | None, manifest: str = LOW) -> 
     return load(read_folder(folder / "m")[0])
 
 
-def _raised(migration: Migration, rehearsed: dict[str, Any] | None = None) -> str:
+def _raised(migration: Migration, rehearsed: Rehearsal | None = None) -> str:
     return "; ".join(raised_risk(migration, rehearsed, lock_budget=2.0, lock_errors=False))
 
 
@@ -81,25 +85,21 @@ def test_what_can_be_taken_back_keeps_the_word_of_its_author(tmp_path: Path, sql
 @pytest.mark.parametrize(
     ("rehearsed", "why"),
     [
-        ({"written": ["public.messages"]}, "writes or deletes rows of public.messages"),
-        ({"changes": {"removed": [["table", "public.old"]]}}, "drops table public.old"),
-        ({"changes": {"changed": [["policy", "public.t.p"]]}}, "who may do what"),
-        ({"changes": {"added": [["grant", "table public.t to anon"]]}}, "who may do what"),
-        (
-            {"statements": [{"locks": [{"mode": "ACCESS EXCLUSIVE", "relation": "public.t", "held_s": 3.0}]}]},
-            "held a lock for 3",
-        ),
+        (replace(SEEN, written=("public.messages",)), "writes or deletes rows of public.messages"),
+        (replace(SEEN, changes=Changes(removed=(("table", "public.old"),))), "drops table public.old"),
+        (replace(SEEN, changes=Changes(changed=(("policy", "public.t.p"),))), "who may do what"),
+        (replace(SEEN, changes=Changes(added=(("grant", "table public.t to anon"),))), "who may do what"),
+        (replace(SEEN, statements=(StatementLocks(1, "", 3.0, (HELD,)),)), "held a lock for 3"),
     ],
 )
-def test_what_a_rehearsal_saw_counts_whatever_the_text_hides(
-    tmp_path: Path, rehearsed: dict[str, Any], why: str
-) -> None:
+def test_what_a_rehearsal_saw_counts_whatever_the_text_hides(tmp_path: Path, rehearsed: Rehearsal, why: str) -> None:
     """Else a function or a do block would be a way around all of it."""
     assert why in _raised(_load(tmp_path, "select public.do_it();", "select 1;"), rehearsed)
 
 
 def test_what_a_new_table_brings_with_it_is_no_change_of_access(tmp_path: Path) -> None:
     """Else each new table of a Supabase project, which grants it to the API by default, would be a high risk."""
-    made = {"added": [["table", "public.n"], ["grant", "table public.n to anon"], ["policy", "public.n.p"]]}
+    made = Changes(added=(("table", "public.n"), ("grant", "table public.n to anon"), ("policy", "public.n.p")))
+    seen = replace(SEEN, changes=made)
 
-    assert _raised(_load(tmp_path, "create table public.n (id int);", "drop table public.n;"), {"changes": made}) == ""
+    assert _raised(_load(tmp_path, "create table public.n (id int);", "drop table public.n;"), seen) == ""

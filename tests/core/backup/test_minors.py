@@ -9,10 +9,10 @@ import psycopg
 import pytest
 
 from pg_deploy.backup.errors import RestoreFailedError
-from pg_deploy.backup.evidence import BACKUP, judge_backup
+from pg_deploy.backup.evidence import judge_backup
 from pg_deploy.backup.readiness import doubts
 from pg_deploy.configuration.conf import DeployConf, checked_conf
-from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.ledger.evidence import Evidence, Kind
 from pg_deploy.migrations.migration import load_all, read_folder
 from pg_deploy.postgres.programs import Programs
 from tests.building import write_migration
@@ -58,12 +58,12 @@ def test_preflight_has_doubts_about_programs_of_an_older_minor(
 def test_a_backup_that_older_programs_took_is_not_called_valid_until_it_was_restored() -> None:
     """Else a file that restores nowhere stands in the report as a backup."""
     detail: dict[str, object] = {"name": "b", "kind": "full", "doubt": "the programs are older than the server's"}
-    verdict, why = judge_backup([_row(BACKUP, "taken", detail)])
+    verdict, why = judge_backup([_row(Kind.BACKUP, "taken", detail)])
     assert verdict == "not proven"
     assert "older than the server's" in why
-    restored = [_row(BACKUP, "taken", detail), _row("backup restored", "equal", {}, name="b")]
+    restored = [_row(Kind.BACKUP, "taken", detail), _row(Kind.BACKUP_RESTORED, "equal", {}, name="b")]
     assert judge_backup(restored)[0] == "met"
-    verdict, why = judge_backup([_row(BACKUP, "taken", {**detail, "doubt": None})])
+    verdict, why = judge_backup([_row(Kind.BACKUP, "taken", {**detail, "doubt": None})])
     assert verdict == "not proven"
     assert "older than the server's" not in why
 

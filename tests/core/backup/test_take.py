@@ -18,6 +18,7 @@ from pg_deploy.backup.restore_beside import choose_backup, restore_beside
 from pg_deploy.backup.store import LocalStore, apply_retention, checked, manifest_of, of_target
 from pg_deploy.ledger import deployment, evidence, schema
 from pg_deploy.ledger.deployment import Claim
+from pg_deploy.ledger.evidence import Kind
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.errors import DiskTooSmallError, ProgramMissingError, ProgramTooOldError
 from pg_deploy.postgres.programs import client_programs, server_programs
@@ -244,7 +245,7 @@ def test_a_backup_whose_manifest_is_not_the_ledgers_is_not_restored(place: Place
         schema.ensure(connection)
         claim = Claim("tests", "one", "tester", {}, "", ())
         held = deployment.claim(connection, claim, good_for=600, is_over=never_over)
-        evidence.record(connection, held.id, "backup", taken.uri, "taken", detail=taken.as_detail())
+        evidence.record(connection, held.id, Kind.BACKUP, taken)
     path = place.store.root / taken.manifest.name / "manifest.json"
     path.write_text(path.read_text().replace('"lsn": "', '"lsn": "F'))
     with pytest.raises(BackupDamagedError, match="not the one that the ledger recorded"):

@@ -7,7 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.deployment.benchmarks import RUNS, Measurement, breaches, compare, measure
+from pg_deploy.deployment.benchmarks import RUNS, breaches, compare, measure
+from pg_deploy.ledger.kinds.benchmark import Measurement
 from pg_deploy.migrations.manifest import BenchmarkTerms
 from pg_deploy.migrations.migration import Benchmark, Query, load_all, read_folder
 from tests.building import write_migration

@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.deployment.checks import MOST_ROWS, CheckResult, built_in_checks, log_result, run_check, run_checks
+from pg_deploy.deployment.checks import built_in_checks, log_result, run_check, run_checks
+from pg_deploy.ledger.kinds.check import MOST_ROWS, CheckResult
 from pg_deploy.migrations.errors import UnknownDirectiveError
 from pg_deploy.migrations.migration import load_all, read_folder
 from pg_deploy.parsing.errors import TransactionControlError

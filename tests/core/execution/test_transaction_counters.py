@@ -5,8 +5,9 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from pg_deploy.execution.rows_written import Written, grown, written_here
+from pg_deploy.execution.rows_written import grown, written_here
 from pg_deploy.execution.transaction_counters import count_from_none
+from pg_deploy.ledger.kinds.rows_written import Written
 from tests.servers.server import running
 
 

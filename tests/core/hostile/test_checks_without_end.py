@@ -7,7 +7,8 @@ import time
 
 import psycopg
 
-from pg_deploy.deployment.checks import MOST_ROWS, SHOWN_ROWS, run_check
+from pg_deploy.deployment.checks import SHOWN_ROWS, run_check
+from pg_deploy.ledger.kinds.check import MOST_ROWS
 from pg_deploy.migrations.migration import Query
 from pg_deploy.parsing.statements import split_check
 

@@ -55,7 +55,7 @@ def test_an_expired_holder_is_abandoned_and_may_do_nothing_more(connection: Conn
         deployment.renew(connection, old.id, old.fence, "apply", good_for=600)
     with pytest.raises(DeploymentLostError), connection.transaction():
         deployment.hold_fence(connection, old.id, old.fence)
-    assert not deployment.close(connection, old.id, old.fence, "deployed")
+    assert not deployment.close(connection, old.id, old.fence, deployment.State.DEPLOYED)
 
 
 def test_a_holder_whose_run_is_over_does_not_hold_the_target_until_its_time_is_up(connection: Connection) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from pg_deploy.errors import EditedAfterDeploymentError
 from pg_deploy.ledger.attempt import Attempt
+from pg_deploy.ledger.attempt import State as AttemptState
 from pg_deploy.migrations.errors import UnknownMigrationError
 from pg_deploy.migrations.history import HistoryRow
 from pg_deploy.migrations.migration import MigrationFile
@@ -24,7 +25,9 @@ def _file(version: str) -> MigrationFile:
 
 
 def _attempt(version: str, state: str, sql_hash: str | None = None) -> Attempt:
-    return Attempt(1, 1, version, f"{version}_m", sql_hash or f"hash {version}", state, None, _NOW, None, None, None)
+    return Attempt(
+        1, 1, version, f"{version}_m", sql_hash or f"hash {version}", AttemptState(state), None, _NOW, None, None, None
+    )
 
 
 def _state(recorded: str = "", **attempts: str) -> State:

@@ -19,6 +19,7 @@ from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, pins, schema
 from pg_deploy.ledger import guard as guards
 from pg_deploy.ledger.deployment import Claim
+from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration, load_all, scan_folder
@@ -59,7 +60,7 @@ class Stands:
         return rehearse(self.job, Stage(self.copy.target, "private cluster", self.copy.admin, ()), migrations)
 
     def evidence(self) -> list[tuple[str, str, str]]:
-        rows = evidence.of_deployment(self.job.ledger, self.job.deployment_id, "rehearsal")
+        rows = evidence.of_deployment(self.job.ledger, self.job.deployment_id, Kind.REHEARSAL)
         return [(row.name, row.outcome, row.location) for row in rows]
 
 
@@ -212,7 +213,7 @@ def test_what_an_earlier_run_left_unfinished_is_not_rehearsed_and_said_so(
             sql_hash=first.file.sql_hash,
         )
         for state in ("snapshotted", "applying"):
-            begun = attempts.move(stands.job.ledger, begun, state)
+            begun = attempts.move(stands.job.ledger, begun, attempts.State(state))
         found = stands.rehearse(migrations)
         assert [each.outcome for each in found] == ["not rehearsed"] * 2
         assert stands.evidence() == [(each.stem, "not rehearsed", "rehearsal") for each in migrations]

@@ -100,8 +100,8 @@ def measure(
 
 def _spread(subjects: tuple[Subject, ...]) -> list[Subject]:
     """Those who are no user first, then users in an order that spreads: whoever was asked by a deadline is a fair sample."""
-    users = [subject for subject in subjects if subject.label.startswith("user ")]
-    others = [subject for subject in subjects if not subject.label.startswith("user ")]
+    users = [subject for subject in subjects if subject.user]
+    others = [subject for subject in subjects if not subject.user]
     return others + sorted(users, key=lambda subject: (subject.sid * 2654435761) % 2**32)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from pg_deploy.access.facts.access_change import AccessChange
+from pg_deploy.access.facts.access_change import AccessChange, Rewritten
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.facts.rights import PUBLIC, reachable_roles
 from pg_deploy.catalog.identities import of_part
@@ -71,9 +71,8 @@ def _one(key: tuple[str, str], old: Fact | None, new: Fact | None) -> AccessChan
         return AccessChange(
             "changed", roles, table, commands_of(fact), f"{where} is gone: {shown(fact)}", decides=False
         )
-    was, is_now = where_they_differ(shown(old, whole=True), shown(new, whole=True))
-    said = f"{where} was {was}; it is now {is_now}"
-    return AccessChange("changed", roles, table, commands_of(fact), said, decides=False)
+    said = Rewritten(where, *where_they_differ(shown(old, whole=True), shown(new, whole=True)))
+    return AccessChange("changed", roles, table, commands_of(fact), said.sentence, decides=False, rewritten=said)
 
 
 def where_they_differ(one: str, other: str, most: int = 300) -> tuple[str, str]:

@@ -41,6 +41,12 @@ class Subject:
     kind: str = USERS
     settings: Mapping[str, str] = field(default_factory=dict, compare=False, hash=False)
     """What the session has set besides, such as `app.tenant_id`; the same names for everybody who is asked."""
+    user: str | None = field(default=None, compare=False)
+    """The user's id, where the session is a user's own."""
+
+    def with_user(self) -> Subject:
+        """The same, with the id that its claims name where it is one of the users: the ledger keeps the claims alone."""
+        return replace(self, user=json.loads(self.claims).get("sub")) if self.kind == USERS and self.claims else self
 
 
 def is_malformed(subject: Subject, sqlstate: str) -> bool:
@@ -58,27 +64,28 @@ def read_subjects(
     users: set[str] = set()
     for connection in connections:
         users.update(row[0] for row in connection.execute(api.users.encode()).fetchall())
-    found = []
+    found: list[Subject] = []
     if api.signed_in in api.roles:
-        found = [(api.signed_in, claims(api, user), f"user {user}", USERS) for user in sorted(users)]
+        found = [Subject(0, api.signed_in, claims(api, user), f"user {user}", user=user) for user in sorted(users)]
         found += [
-            (api.signed_in, claims(api, NOBODY), "a user who is in no table", UNKNOWN),
-            (
+            Subject(0, api.signed_in, claims(api, NOBODY), "a user who is in no table", UNKNOWN),
+            Subject(
+                0,
                 api.signed_in,
                 json.dumps({"role": api.signed_in}),
                 f"{api.signed_in} whose claims name no user",
                 NAMELESS,
             ),
-            (api.signed_in, "", f"{api.signed_in} without claims", WITHOUT),
+            Subject(0, api.signed_in, "", f"{api.signed_in} without claims", WITHOUT),
         ]
     for role in api.roles:
         if role != api.signed_in:
             found += [
-                (role, json.dumps({"role": role}), role, OWN),
-                (role, "", f"{role} without claims", WITHOUT),
+                Subject(0, role, json.dumps({"role": role}), role, OWN),
+                Subject(0, role, "", f"{role} without claims", WITHOUT),
             ]
     nothing = dict.fromkeys(_settable(constants, api), "")
-    told = [Subject(0, *parts, settings=nothing) for parts in found]
+    told = [replace(subject, settings=nothing) for subject in found]
     for role in api.roles:
         told += _made(api, role, sorted(users), constants, values, nothing)
     return tuple(replace(subject, sid=sid) for sid, subject in enumerate(told, start=1))
@@ -110,9 +117,9 @@ def _made(
     occurring = [value for value in values if value]
     share = max(20, MOST_MADE // (2 * max(1, len(constants.paths))))
 
-    def add(claimed: Mapping[str, object], settings: Mapping[str, str], label: str) -> None:
+    def add(claimed: Mapping[str, object], settings: Mapping[str, str], label: str, user: str | None = None) -> None:
         key = json.dumps(claimed), json.dumps(settings)
-        found.setdefault(key, Subject(0, role, key[0], label, MADE, {**nothing, **settings}))
+        found.setdefault(key, Subject(0, role, key[0], label, MADE, {**nothing, **settings}, user))
 
     for name in nothing:
         for text in [*occurring[:MOST_MADE], *told[:60]]:
@@ -126,7 +133,7 @@ def _made(
         # somebody whom a predicate names, and who is no user yet
         for text in told:
             if _UUID.fullmatch(text):
-                add({"sub": text, "role": role}, {}, f"user {text}")
+                add({"sub": text, "role": role}, {}, f"user {text}", text)
     # what a token says of its role is the role that asks
     paths = [path for path in constants.paths if path != ("role",)]
     for path in paths:

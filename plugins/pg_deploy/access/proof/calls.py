@@ -20,7 +20,8 @@ from pg_deploy.access.facts.unsettled import Unsettled
 from pg_deploy.access.predicates.subjects import Subject, is_malformed
 from pg_deploy.access.proof.drilldown import SHOWN, RowDifference
 from pg_deploy.catalog.names import literal
-from pg_deploy.execution.rows_written import Written, grown, written_here
+from pg_deploy.execution.rows_written import grown, written_here
+from pg_deploy.ledger.kinds.rows_written import Written
 from pg_deploy.postgres.quoting import in_quotes, many
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
@@ -57,14 +58,12 @@ _KIN = {
 
 
 class _Answer(NamedTuple):
-    said: str
-    """How many rows and a digest; what a procedure returns; an error as !SQLSTATE."""
+    values: tuple[str, ...] = ()
+    """How many rows and a digest; what a procedure returns."""
     written: str = ""
     """By table how many rows were written, in this call and those before it."""
-
-    @property
-    def is_error(self) -> bool:
-        return self.said.startswith("!")
+    error: str | None = None
+    """Its SQLSTATE."""
 
 
 @dataclass(frozen=True)
@@ -138,9 +137,9 @@ def call_differences(
             was = _answers(old.connection, api, subject, statements, count=before.may_write)
             now = _answers(new.connection, api, subject, statements, count=before.may_write)
             asked += len(statements)
-            answered = answered or any(not answer.is_error for answer in was)
+            answered = answered or any(answer.error is None for answer in was)
             for text, one, other in zip(statements, was, now, strict=True):
-                errors = [answer.said[1:] for answer in (one, other) if answer.is_error]
+                errors = [answer.error for answer in (one, other) if answer.error is not None]
                 if one != other and not any(is_malformed(subject, error) for error in errors):
                     differing.setdefault(subject.role, []).append((subject, text, one, other))
                     break
@@ -209,9 +208,9 @@ def _answers(
                     cursor = connection.execute(text.encode())
                     row = cursor.fetchone() if cursor.description else None
                     written = _said(grown(before, written_here(connection))) if count else ""
-                found.append(_Answer(" ".join(map(str, row or ())), written))
+                found.append(_Answer(tuple(map(str, row or ())), written))
             except psycopg.Error as error:
-                found.append(_Answer(f"!{error.sqlstate}"))
+                found.append(_Answer(error=str(error.sqlstate)))
     return found
 
 
@@ -223,10 +222,10 @@ def _said(written: Iterable[Written]) -> str:
 
 def _told(identity: str, kind: str, role: str, cases: list[_Case], of: int) -> RowDifference:
     subject, text, one, other = cases[0]
-    rows = [answer.said.split(" ")[0] for answer in (one, other)]
-    if one.is_error or other.is_error or (kind == "procedure" and one.said != other.said):
+    rows = ["".join(answer.values[:1]) for answer in (one, other)]
+    if one.error or other.error or (kind == "procedure" and one.values != other.values):
         what = f"gets another answer than before{_error(one, other)}"
-    elif one.said == other.said:
+    elif one.values == other.values:
         what = f"writes with it {other.written or 'nothing'} where it was {one.written or 'nothing'}"
     elif rows[0] != rows[1]:
         what = f"gets {rows[1]} rows from it where it was {rows[0]}"
@@ -249,6 +248,6 @@ def _told(identity: str, kind: str, role: str, cases: list[_Case], of: int) -> R
 
 
 def _error(one: _Answer, other: _Answer) -> str:
-    if other.is_error:
-        return f" (error {other.said[1:]})"
-    return f" (until now error {one.said[1:]})" if one.is_error else ""
+    if other.error:
+        return f" (error {other.error})"
+    return f" (until now error {one.error})" if one.error else ""

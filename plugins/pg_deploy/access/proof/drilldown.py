@@ -54,6 +54,10 @@ class RowDifference:
     keys: tuple[str, ...]
     because: tuple[str, ...]
     sentence: str
+    repeated: str = ""
+    """The sentence where its cause was told of another one before; empty where it names none."""
+    user: str | None = None
+    """The id of the first of `subjects`, where that is a user."""
 
     @classmethod
     def of_data(cls, change: DataChange) -> RowDifference:
@@ -149,29 +153,27 @@ class Drill:
         commands = tuple(dict.fromkeys(PHASE_WORDS[cell.phase] for cell in cells))
         who = many(subjects[0].label, role, len(subjects))
         instead = f", where it was the error {had_error}" if had_error else ""
-        why = f"{instead}, because {words(because)}" if because else instead
         writing = cells[0].phase not in READING
         if direction == "error" and had_error:
-            sentence = f"{who} now get another error if they {words(commands)} {in_quotes(table)}: {keys[0]}{why}"
+            sentence = f"{who} now get another error if they {words(commands)} {in_quotes(table)}: {keys[0]}"
         elif direction == "error":
-            sentence = f"{who} now get an error where they could {words(commands)} {in_quotes(table)}: {keys[0]}{why}"
+            sentence = f"{who} now get an error where they could {words(commands)} {in_quotes(table)}: {keys[0]}"
         elif direction == "changed" and had_error:
-            sentence = (
-                f"{who} no longer get an error if they {words(commands)} {in_quotes(table)}, and reach no row{why}"
-            )
+            sentence = f"{who} no longer get an error if they {words(commands)} {in_quotes(table)}, and reach no row"
         elif direction == "changed":
-            sentence = f"{who} can {words(commands)} other rows of {in_quotes(table)} than before{why}"
+            sentence = f"{who} can {words(commands)} other rows of {in_quotes(table)} than before"
         elif keys and not number:
             can = "could now" if direction == "gained" else "could no longer"
             rows = f"{words(commands)} rows of {in_quotes(table)} with {_listed(keys, len(keys))}"
-            sentence = f"{who} {can} {rows}, of which there are none today{why}"
+            sentence = f"{who} {can} {rows}, of which there are none today"
         elif writing:
             can = "can now" if direction == "gained" else "can no longer"
-            sentence = f"{who} {can} {words(commands)} rows of {in_quotes(table)} with {_listed(keys, number)}{why}"
+            sentence = f"{who} {can} {words(commands)} rows of {in_quotes(table)} with {_listed(keys, number)}"
         else:
             can = "can now" if direction == "gained" else "can no longer"
             rows = f"{number} row{'' if number == 1 else 's'} of {in_quotes(table)}"
-            sentence = f"{who} {can} {words(commands)} {rows} ({', '.join(keys)}{_more(number, SHOWN)}){why}"
+            sentence = f"{who} {can} {words(commands)} {rows} ({', '.join(keys)}{_more(number, SHOWN)})"
+        sentence += instead
         return RowDifference(
             table=table,
             role=role,
@@ -182,7 +184,9 @@ class Drill:
             rows=0 if writing else number,
             keys=keys if number and direction in ("gained", "lost") else (),
             because=because,
-            sentence=sentence,
+            sentence=f"{sentence}, because {words(because)}" if because else sentence,
+            repeated=f"{sentence}, for the same reason" if because else "",
+            user=subjects[0].user,
         )
 
     def _rows(self, cell: Cell, subject: Subject) -> _Found:

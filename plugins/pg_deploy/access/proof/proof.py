@@ -41,16 +41,13 @@ from pg_deploy.access.proof.writes import write_differences
 from pg_deploy.catalog.dependencies import RELATIONS, ROUTINES, closure_of, text_of
 from pg_deploy.catalog.identities import of_part, unquoted
 from pg_deploy.catalog.reader import Facts, read_facts
+from pg_deploy.ledger.kinds.access import CellOutcome, Verdict
 from pg_deploy.postgres.session import Connection, one_line
 
 CROSS_CHECK_S = 10.0
 """How long samples are asked of the real machinery on each side, in seconds."""
 VIEWS_S = 60.0
 """How long views are read, and how long functions are called, in seconds."""
-EQUAL = "equal"
-SAME = "the same"
-DIFFERENT = "different"
-NOT_PROVED = "not proved"
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ class Proof:
     question was put; both are 0 where none was.
     """
 
-    verdict: str
+    verdict: Verdict
     changes: tuple[AccessChange, ...] = ()
     differences: tuple[RowDifference, ...] = ()
     data: tuple[DataChange, ...] = ()
@@ -126,8 +123,8 @@ def prove(
         every = frozenset(fact.identity for fact in before.facts if fact.kind in RELATIONS)
         settlement = replace(settlement, tables=settlement.tables | every)
     if not (settlement.tables or settlement.views or settlement.functions or settlement.written):
-        proof = Proof("", changes, unsettled=settlement.unsettled)
-        return _with_verdict(proof, time.monotonic() - started, otherwise=EQUAL)
+        proof = Proof(Verdict.NOT_PROVED, changes, unsettled=settlement.unsettled)
+        return _with_verdict(proof, time.monotonic() - started, otherwise=Verdict.EQUAL)
     sides = both(lambda part: open_side(part[0], part[1], api), ("old", old), ("new", new))
     try:
         try:
@@ -138,7 +135,7 @@ def prove(
             if any(side.connection.closed for side in sides):
                 raise
             reason = f"the rows could not be compared: {one_line(str(error))}"
-            proof = Proof("", changes, unsettled=(*settlement.unsettled, Unsettled("*", reason)))
+            proof = Proof(Verdict.NOT_PROVED, changes, unsettled=(*settlement.unsettled, Unsettled("*", reason)))
             return _with_verdict(proof, time.monotonic() - started)
     finally:
         for side in sides:
@@ -213,7 +210,7 @@ def _prove_rows(
     mark = time.monotonic()
     cells, suspects = judge(measured[0], measured[1], api, subjects)
     suspects, unwritten, alike = _without_other_columns(old, new, measured, suspects)
-    cells = tuple(replace(cell, verdict="proved", kinds=()) if cell.cell in alike else cell for cell in cells)
+    cells = tuple(replace(cell, verdict=CellOutcome.PROVED, kinds=()) if cell.cell in alike else cell for cell in cells)
     drill = Drill(
         measured[0],
         measured[1],
@@ -248,7 +245,7 @@ def _prove_rows(
     timings["writes for real"] = time.monotonic() - mark
     unsettled += [*_of_cells(cells), *unread, *uncalled, *unwritten]
     cells += tuple(
-        CellVerdict(Cell(table, phase, role), "proved")
+        CellVerdict(Cell(table, phase, role), CellOutcome.PROVED)
         for table in sorted(settled)
         if old.relations[table].is_table
         for phase in PHASES
@@ -256,7 +253,7 @@ def _prove_rows(
     )
     asked = len(measured[0].asked & measured[1].asked) if measured[0].engine.cells else 0
     proof = Proof(
-        verdict="",
+        verdict=Verdict.NOT_PROVED,
         changes=changes,
         differences=tuple(dict.fromkeys([*differences, *of_views, *of_calls, *of_writes])),
         data=data,
@@ -279,7 +276,7 @@ def _prove_rows(
 
 def _to_be_called(settlement: Settlement, cells: Sequence[CellVerdict], doubts: Iterable[str]) -> frozenset[str]:
     """All functions but those that answer as their tables do, where both engines answered about each of these tables."""
-    doubted = _plain(doubts) | {cell.cell.table for cell in cells if cell.verdict == "equal"}
+    doubted = _plain(doubts) | {cell.cell.table for cell in cells if cell.verdict == CellOutcome.EQUAL}
     answered = {cell.cell.table for cell in cells} - doubted
     return settlement.functions - {name for name, read in settlement.carried.items() if _plain(read) <= answered}
 
@@ -386,16 +383,16 @@ def _notes(cells: tuple[CellVerdict, ...]) -> list[str]:
     return list(dict.fromkeys(note for cell in cells for note in cell.notes))
 
 
-def _with_verdict(proof: Proof, seconds: float, *, otherwise: str = SAME) -> Proof:
+def _with_verdict(proof: Proof, seconds: float, *, otherwise: Verdict = Verdict.SAME) -> Proof:
     """`otherwise` is the verdict where nothing was found and nothing is left unsettled."""
     verdict = otherwise
     if proof.found:
-        verdict = DIFFERENT
+        verdict = Verdict.DIFFERENT
     elif proof.disagreements or proof.unsettled:
-        verdict = NOT_PROVED
-    elif unexplained := [cell.cell for cell in proof.cells if cell.verdict != "proved"]:
+        verdict = Verdict.NOT_PROVED
+    elif unexplained := [cell.cell for cell in proof.cells if cell.verdict != CellOutcome.PROVED]:
         # never a verdict that nothing has to declare
-        verdict = NOT_PROVED
+        verdict = Verdict.NOT_PROVED
         tables = dict.fromkeys(cell.table for cell in unexplained)
         proof = replace(
             proof, unsettled=tuple(Unsettled(t, "its answers differ, and no row explains it") for t in tables)

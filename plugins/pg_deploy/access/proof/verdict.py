@@ -11,17 +11,15 @@ from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.purity import is_untrustworthy, is_whole_claims
 from pg_deploy.access.predicates.subjects import Subject, is_malformed
 from pg_deploy.access.proof.drilldown import Suspect
+from pg_deploy.ledger.kinds.access import CellOutcome
 
 
 @dataclass(frozen=True)
 class CellVerdict:
-    """`proved`, `equal` (no difference found, and `labels` say what is missing) or `different`.
-
-    `kinds` are the kinds of subjects that differ.
-    """
+    """What is known of a cell, and where it is not proved `labels` say why; `kinds` are the kinds of subjects that differ."""
 
     cell: Cell
-    verdict: str
+    verdict: CellOutcome
     labels: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -65,7 +63,7 @@ def judge(
             sids = tuple(sorted(sid for sid in different if _direction(old, new, cell, sid) == direction))
             if sids:
                 suspects.append(Suspect(cell, sids, direction, real=bool(real)))
-        verdict = "different" if different else "equal" if labels else "proved"
+        verdict = CellOutcome.DIFFERENT if different else CellOutcome.EQUAL if labels else CellOutcome.PROVED
         kinds = tuple(sorted({names[sid].kind for sid in different}))
         verdicts.append(CellVerdict(cell, verdict, tuple(labels), kinds, _notes(old, new, cell)))
     return tuple(verdicts), tuple(suspects)

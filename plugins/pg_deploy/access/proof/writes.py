@@ -20,7 +20,8 @@ from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.reach import Column, Relation
 from pg_deploy.access.predicates.subjects import Subject
 from pg_deploy.access.proof.drilldown import SHOWN, RowDifference
-from pg_deploy.execution.rows_written import COUNTS, Written, grown
+from pg_deploy.execution.rows_written import COUNTS, grown
+from pg_deploy.ledger.kinds.rows_written import Written
 from pg_deploy.postgres.quoting import in_quotes, many, quote
 from pg_deploy.postgres.session import Connection, one_line
 

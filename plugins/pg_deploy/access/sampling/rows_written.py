@@ -9,7 +9,7 @@ from pglast import ast
 from pg_deploy.access.predicates.predicates import Policy
 from pg_deploy.access.predicates.reach import Relation
 from pg_deploy.access.proof.drilldown import RowDifference
-from pg_deploy.execution.rows_written import Written
+from pg_deploy.ledger.kinds.rows_written import Written
 from pg_deploy.parsing.expressions import nodes
 from pg_deploy.parsing.syntax import parsed
 from pg_deploy.postgres.quoting import in_quotes

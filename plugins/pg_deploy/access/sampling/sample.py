@@ -24,6 +24,7 @@ from pg_deploy.access.predicates.subjects import Subject, is_malformed
 from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.sampling.sample_choice import choose_rows, choose_subjects
 from pg_deploy.access.sampling.sample_context import contents, contexts, key_among, key_text, lookup_tables, own_rows
+from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.postgres.quoting import in_quotes, many, quote
 from pg_deploy.postgres.session import Connection, one_line
 
@@ -51,15 +52,33 @@ class LiveSample:
     """The effective predicate by `table|command|role`, for what policies decide."""
     seconds: float = 0.0
 
-    def as_detail(self) -> dict[str, Any]:
+    @property
+    def name(self) -> str:
+        """What the ledger calls it."""
+        return "pairs of subject and row"
+
+    @property
+    def outcome(self) -> str:
+        """How many pairs."""
+        return str(self.pairs)
+
+    def to_detail(self) -> dict[str, Any]:
         """For the ledger: keys of rows and digests, no contents."""
-        return asdict(self)
+        detail = asdict(self)
+        for subject in detail["subjects"]:
+            del subject["user"]
+        return detail
+
+    @classmethod
+    def from_row(cls, row: Evidence) -> LiveSample:
+        """Back from the ledger."""
+        return cls.from_detail(row.detail)
 
     @classmethod
     def from_detail(cls, detail: Mapping[str, Any]) -> LiveSample:
-        """The sample that as_detail() gave."""
+        """The sample that to_detail() gave."""
         return cls(
-            subjects=tuple(Subject(**subject) for subject in detail["subjects"]),
+            subjects=tuple(Subject(**subject).with_user() for subject in detail["subjects"]),
             keys={table: tuple(keys) for table, keys in detail["keys"].items()},
             seen={pair: tuple(keys) for pair, keys in detail["seen"].items()},
             rows=dict(detail["rows"]),
@@ -223,13 +242,12 @@ def _told(
     found = sorted(found, key=lambda pair: (-len(pair[1]), pair[0].sid))
     subject, keys = found[0]
     who = many(subject.label, role, len(found))
-    why = f", because {words(because[:2])}" if because else ""
     if direction == "error":
-        sentence = f"{who} now get an error where they could {words(commands)} {in_quotes(table)}: {keys[0]}{why}"
+        sentence = f"{who} now get an error where they could {words(commands)} {in_quotes(table)}: {keys[0]}"
     else:
         can = "can now" if direction == "gained" else "can no longer"
         shown = ", ".join(keys[:SHOWN]) + (", …" if len(keys) > SHOWN else "")
-        sentence = f"{who} {can} {words(commands)} {len(keys)} of the sampled rows of {in_quotes(table)} ({shown}){why}"
+        sentence = f"{who} {can} {words(commands)} {len(keys)} of the sampled rows of {in_quotes(table)} ({shown})"
     return RowDifference(
         table=table,
         role=role,
@@ -240,7 +258,9 @@ def _told(
         rows=0 if direction == "error" else len(keys),
         keys=() if direction == "error" else keys[:SHOWN],
         because=tuple(because[:2]),
-        sentence=sentence,
+        sentence=f"{sentence}, because {words(because[:2])}" if because else sentence,
+        repeated=f"{sentence}, for the same reason" if because else "",
+        user=subject.user,
     )
 
 
@@ -280,7 +300,7 @@ def _ask(
     seconds: float,
 ) -> LiveSample:
     seen: dict[str, tuple[str, ...]] = {}
-    users = {subject.label.removeprefix("user "): str(subject.sid) for subject in subjects}
+    users = {subject.user: str(subject.sid) for subject in subjects if subject.user}
     people = own_rows(connection, lookup_tables(connection), list(users))
     relations = [relation for relation in relations if keys.get(relation.full_name)]
     rows = contexts(connection, relations, keys)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import psycopg
 
@@ -13,7 +14,6 @@ from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.predicates import Policy
 from pg_deploy.access.predicates.reach import Relation
 from pg_deploy.access.predicates.subjects import NOBODY, UNKNOWN, WITHOUT, Subject, claims
-from pg_deploy.access.predicates.subjects import USERS as EVERYBODY
 from pg_deploy.access.sampling.sample_context import empty_tables, key_text, lookup_tables, rows_naming
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection
@@ -44,15 +44,17 @@ def choose_subjects(connection: Connection, api: Api) -> tuple[Subject, ...]:
     ordered = sorted(users, key=lambda user: (len(own.get(user, ())), user))
     step = max(1, len(ordered) // 6)
     chosen = dict.fromkeys([*_kinds(own), *ordered[:2], *ordered[-2:], *ordered[::step], *ordered])
-    found: list[tuple[str, str, str, str]] = []
+    found: list[Subject] = []
     if api.signed_in in api.roles:
-        found += [(api.signed_in, claims(api, user), f"user {user}", EVERYBODY) for user in list(chosen)[:USERS]]
         found += [
-            (api.signed_in, claims(api, NOBODY), "a user who is in no table", UNKNOWN),
-            (api.signed_in, "", f"{api.signed_in} without claims", WITHOUT),
+            Subject(0, api.signed_in, claims(api, user), f"user {user}", user=user) for user in list(chosen)[:USERS]
         ]
-    found += [(role, "", role, WITHOUT) for role in api.roles if role != api.signed_in]
-    return tuple(Subject(sid, *parts) for sid, parts in enumerate(found, start=1))
+        found += [
+            Subject(0, api.signed_in, claims(api, NOBODY), "a user who is in no table", UNKNOWN),
+            Subject(0, api.signed_in, "", f"{api.signed_in} without claims", WITHOUT),
+        ]
+    found += [Subject(0, role, "", role, WITHOUT) for role in api.roles if role != api.signed_in]
+    return tuple(replace(subject, sid=sid) for sid, subject in enumerate(found, start=1))
 
 
 def _kinds(own: Mapping[str, Sequence[tuple[str, dict[str, object]]]]) -> Iterator[str]:

@@ -1,0 +1,237 @@
+"""What is known about access after a migration, on a copy or on the target, and what its declaration makes of that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pg_deploy.ledger.detail import count_of, parts_of, text_of, texts_of
+from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.ledger.words import Word
+
+_AS_ON_COPY = "on the copy, and the target's access facts changed in the same way"
+
+
+class Verdict(Word):
+    """What a proof, or a look at the target, says of access as a whole."""
+
+    EQUAL = "equal"
+    SAME = "the same"
+    DIFFERENT = "different"
+    NOT_PROVED = "not proved"
+    EQUAL_AS_ON_COPY = f"equal {_AS_ON_COPY}"
+    SAME_AS_ON_COPY = f"the same {_AS_ON_COPY}"
+    DIFFERENT_AS_ON_COPY = f"different {_AS_ON_COPY}"
+    NOT_PROVED_AS_ON_COPY = f"not proved {_AS_ON_COPY}"
+    OTHER_THAN_ON_COPY = "the target's access facts did not change as in the rehearsal"
+    SAMPLED = "sampled, not proven: there was no rehearsal on a copy"
+    BY_CATALOG = "not proven: catalog facts only, rows were neither compared nor sampled"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it leaves nothing open."""
+        return self.on_copy in (Verdict.EQUAL, Verdict.SAME)
+
+    @property
+    def on_copy(self) -> Verdict:
+        """Of what was proved on the copy and held on the target, what was proved there; of all others themselves."""
+        return _ON_COPY.get(self, self)
+
+    @property
+    def as_on_copy(self) -> Verdict:
+        """What a proof on a copy is on a target whose access facts changed in the same way."""
+        return next((target for target, copy in _ON_COPY.items() if copy == self), self)
+
+
+_ON_COPY: Mapping[Verdict, Verdict] = {
+    Verdict.EQUAL_AS_ON_COPY: Verdict.EQUAL,
+    Verdict.SAME_AS_ON_COPY: Verdict.SAME,
+    Verdict.DIFFERENT_AS_ON_COPY: Verdict.DIFFERENT,
+    Verdict.NOT_PROVED_AS_ON_COPY: Verdict.NOT_PROVED,
+}
+_SETTLED_BEFORE = ("equal by catalog",)
+"""Words of versions before, which had no others that left nothing open."""
+
+
+class Outcome(Word):
+    """What the declaration makes of it: `undeclared` is shown and protects nobody, `different` fails."""
+
+    UNCHANGED = "unchanged"
+    AS_DECLARED = "as declared"
+    UNDECLARED = "undeclared"
+    DIFFERENT = "different"
+
+
+class CellOutcome(Word):
+    """What is known of one command of one role on one table: `equal` is no difference found, and not proved."""
+
+    PROVED = "proved"
+    EQUAL = "equal"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True)
+class KeptCell:
+    """One cell of a proof; `kinds` are the kinds of subjects that differ, empty in rows of before that did not tell them."""
+
+    role: str
+    table: str
+    phase: str
+    verdict: CellOutcome
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class KeptDifference:
+    """One difference of a proof; `role` may name several, with commas."""
+
+    role: str
+    object: str
+    commands: tuple[str, ...]
+    direction: str
+    sentence: str
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Whom it names."""
+        return tuple(self.role.split(", "))
+
+
+@dataclass(frozen=True)
+class AccessFound:
+    """The access evidence of one migration at one place; `verdict` is what `words` say, None for words of another version."""
+
+    name: str
+    outcome: str
+    words: str
+    against: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    unproven: tuple[tuple[str, str], ...] = ()
+    subjects: int = 0
+    asked: int = 0
+    seconds: float = 0.0
+    cells: tuple[KeptCell, ...] = ()
+    kinds: tuple[tuple[str, str], ...] = ()
+    differences: tuple[KeptDifference, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The words as a member."""
+        return next((each for each in Verdict if each == self.words), None)
+
+    @property
+    def short(self) -> str:
+        """The verdict in few words."""
+        return self.verdict.on_copy if self.verdict else self.words
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left open."""
+        return self.verdict.is_settled if self.verdict else self.words in _SETTLED_BEFORE
+
+    @property
+    def undeclared(self) -> tuple[str, ...]:
+        """What differs and no declaration covers: shown, and nobody said that it is meant."""
+        return self.shown if self.outcome == Outcome.UNDECLARED else ()
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Of those, what somebody gets an error for now. On the target the ledger has nothing but the sentences to tell it by."""
+        return tuple(each for each in self.undeclared if " get an error " in f" {each} ")
+
+    def to_detail(self) -> dict[str, object]:
+        """For the ledger: sentences, figures, and the verdict of each role, table and phase with the kinds of subjects that differ."""
+        return {
+            "verdict": self.words,
+            "outcome": self.outcome,
+            "against": list(self.against),
+            "shown": list(self.shown),
+            "notes": list(self.notes),
+            "changes": list(self.changes),
+            "unproven": [list(pair) for pair in self.unproven],
+            "subjects": self.subjects,
+            "asked": self.asked,
+            "seconds": self.seconds,
+            "cells": [[cell.role, cell.table, cell.phase, cell.verdict, list(cell.kinds)] for cell in self.cells],
+            "kinds": [list(pair) for pair in self.kinds],
+            "differences": [
+                {
+                    "role": each.role,
+                    "object": each.object,
+                    "commands": list(each.commands),
+                    "direction": each.direction,
+                    "sentence": each.sentence,
+                }
+                for each in self.differences
+            ],
+        }
+
+    @classmethod
+    def from_row(cls, row: Evidence) -> AccessFound:
+        """Back from the ledger."""
+        return cls.from_detail(row.name, row.outcome, row.detail)
+
+    @classmethod
+    def from_detail(cls, name: str, outcome: str, detail: Mapping[str, Any]) -> AccessFound:
+        """Back from the ledger, also out of the evidence of a rehearsal."""
+        return cls(
+            name,
+            outcome,
+            text_of(detail, "verdict") or outcome,
+            texts_of(detail, "against"),
+            texts_of(detail, "shown"),
+            texts_of(detail, "notes"),
+            texts_of(detail, "changes"),
+            tuple((str(pair[0]), str(pair[1])) for pair in detail.get("unproven") or ()),
+            count_of(detail, "subjects"),
+            count_of(detail, "asked"),
+            float(detail.get("seconds") or 0.0),
+            tuple(_cell(*each) for each in detail.get("cells") or ()),
+            tuple((str(pair[0]), str(pair[1])) for pair in detail.get("kinds") or ()),
+            tuple(
+                KeptDifference(
+                    text_of(each, "role"),
+                    text_of(each, "object"),
+                    texts_of(each, "commands"),
+                    text_of(each, "direction"),
+                    text_of(each, "sentence"),
+                )
+                for each in parts_of(detail, "differences")
+            ),
+        )
+
+
+def _cell(role: str, table: str, phase: str, verdict: str, kinds: tuple[str, ...] = ()) -> KeptCell:
+    return KeptCell(role, table, phase, CellOutcome(verdict), tuple(kinds))
+
+
+@dataclass(frozen=True)
+class AskedAgain:
+    """What the sample said when it was asked again after the migration."""
+
+    pairs: int
+    subjects: int
+    moved: int
+    unanswered: int
+    seconds: float
+    differences: tuple[str, ...]
+    name: str = "pairs of subject and row"
+
+    @property
+    def outcome(self) -> str:
+        """Whether anything differs."""
+        return "different" if self.differences else "as before"
+
+    def to_detail(self) -> dict[str, object]:
+        """For the ledger."""
+        return {
+            "pairs": self.pairs,
+            "subjects": self.subjects,
+            "moved": self.moved,
+            "unanswered": self.unanswered,
+            "seconds": round(self.seconds, 2),
+            "differences": list(self.differences),
+        }
