@@ -43,7 +43,8 @@ CUTS = ("startswith", "endswith", "removeprefix", "removesuffix", "partition", "
 MARKS = ("✓", "✗", "–", "ALERT", "user ")
 # Whose `detail` is another: a finding of the lints, and what the monitor measures. A sample is read beside the class that it is.
 OTHER_DETAILS = {
-    "lints.py",
+    "catalog/finding.py",
+    "deployment/lints.py",
     "access/sampling/sample.py",
     *(path.relative_to(PLUGINS).as_posix() for path in (PLUGINS / "monitor").glob("*.py")),
 }

@@ -8,13 +8,10 @@ from dataclasses import dataclass, replace
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from pg_deploy.ledger import evidence
 from pg_deploy.ledger.errors import PinnedContentChangedError
-from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.sealing import opened, seal
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.migrations.migration import Migration
-from pg_deploy.migrations.project_criteria import FILE, ProjectCriteria
 from pg_deploy.postgres.session import Connection, compress_quickly
 
 _COLUMNS = """deployment_id, position, version, stem, name, title, sql_hash, bundle_hash, sql, rollback, rollback_source,
@@ -116,27 +113,6 @@ def manifest_of(connection: Connection, deployment_id: int, version: str) -> Man
         [deployment_id, version],
     ).fetchone()
     return Manifest.model_validate(row[0]) if row else Manifest()
-
-
-@dataclass(frozen=True)
-class _PinnedCriteria:
-    criteria: ProjectCriteria
-    name: str = FILE
-    outcome: str = "pinned"
-
-    def to_detail(self) -> dict[str, object]:
-        return self.criteria.model_dump(mode="json")
-
-
-def pin_criteria(connection: Connection, deployment_id: int, criteria: ProjectCriteria) -> None:
-    """Fix what this deployment is judged by. Commits once."""
-    evidence.record(connection, deployment_id, Kind.CRITERIA, _PinnedCriteria(criteria))
-
-
-def pinned_criteria(connection: Connection, deployment_id: int) -> ProjectCriteria:
-    """What a deployment is judged by; empty if the project states nothing for it. Reads only."""
-    found = evidence.of_deployment(connection, deployment_id, Kind.CRITERIA)
-    return ProjectCriteria.model_validate(found[-1].detail) if found else ProjectCriteria()
 
 
 def add_generated(connection: Connection, migration: Migration, deployment_id: int, *, proven: bool) -> None:

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.ledger import evidence, pins
+from pg_deploy.ledger import evidence
 from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.kinds.benchmark import MeasuredBenchmark
+from pg_deploy.ledger.kinds.criteria import pinned_criteria
 from pg_deploy.ledger.words import Word
 from pg_deploy.migrations.project_criteria import NextStep, NextSteps
 from pg_deploy.monitor.before_deployment import Before, read_before
@@ -266,7 +267,7 @@ def _markdown(connection: Connection, deployed: Deployed, criteria: Sequence[Cri
         "",
         *(f"- {line.removeprefix('· ')}" for line in _benchmarks(connection, deployed)),
     ]
-    steps = _next_steps(connection, criteria, pins.pinned_criteria(connection, deployed.id).next_steps)
+    steps = _next_steps(connection, criteria, pinned_criteria(connection, deployed.id).next_steps)
     if steps:
         lines += ["", "### Next steps", "", *(f"- {line}" for line in steps)]
     return "\n".join(lines)

@@ -16,6 +16,7 @@ from pg_deploy.ledger import evidence, pins
 from pg_deploy.ledger.errors import SealedError
 from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.guard import Ownership
+from pg_deploy.ledger.kinds.criteria import pin_criteria
 from pg_deploy.ledger.kinds.run import PassedOver
 from pg_deploy.ledger.sealing import how_kept
 from pg_deploy.migrations.errors import DuplicateVersionError
@@ -104,7 +105,7 @@ def preflight(
         pinned = tuple(known.get(file) or load(file) for file in now.chosen)
         pins.pin(connection, held.id, pinned)
         if criteria is not None and criteria.is_about([each.version for each in pinned]):
-            pins.pin_criteria(connection, held.id, criteria)
+            pin_criteria(connection, held.id, criteria)
         record_drift(connection, held.id, drift)
         if now.passed_over:
             evidence.record(connection, held.id, Kind.PASSED_OVER, PassedOver(tuple(now.passed_over)))

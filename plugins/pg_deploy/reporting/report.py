@@ -16,6 +16,7 @@ from pg_deploy.ledger.kinds.access import AccessFound
 from pg_deploy.ledger.kinds.approval import Answer, Answered
 from pg_deploy.ledger.kinds.benchmark import read_benchmark
 from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
+from pg_deploy.ledger.kinds.criteria import pinned_criteria
 from pg_deploy.ledger.kinds.marks import of_access, of_benchmark, of_criterion
 from pg_deploy.ledger.kinds.rehearsal import Rehearsal, RehearsalOutcome
 from pg_deploy.ledger.kinds.report import Criterion
@@ -106,7 +107,7 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
                 tuple(row for row in rehearsed if row.version == pinned.version),
             )
         )
-    stated = pins.pinned_criteria(connection, deployment_id)
+    stated = pinned_criteria(connection, deployment_id)
     return Report(
         deployment_id,
         tuple(outcomes),

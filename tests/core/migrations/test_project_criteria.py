@@ -146,7 +146,7 @@ def _judged(*rows: Evidence, is_deployed: bool = True, was_begun: bool = True) -
 
 HELD = _row("check", "orders_are_there", "passed")
 BROKEN = _row("check", "orders_are_there", "failed")
-EQUAL = _row("access", "access", "unchanged", verdict="equal on the copy")
+EQUAL = _row("access", "access", "unchanged", verdict="equal")
 OPENED = _row("access", "access", "different", verdict="different", against=["anon reads public.orders"])
 
 

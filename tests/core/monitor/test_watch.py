@@ -9,7 +9,8 @@ from datetime import datetime, timedelta, timezone
 from psycopg.types.json import Jsonb
 
 from pg_deploy.configuration.conf import RollbackConf, checked_conf
-from pg_deploy.ledger import pins, schema
+from pg_deploy.ledger import schema
+from pg_deploy.ledger.kinds.criteria import pin_criteria
 from pg_deploy.migrations.project_criteria import NextSteps, ProjectCriteria
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.before_deployment import is_known, keep_before, read_before
@@ -73,7 +74,7 @@ def watched(
             if quarter <= samples_after:
                 sample(connection, ended_at + timedelta(minutes=15 * quarter), after_ms, 99.0)
         if criteria is not None:
-            pins.pin_criteria(connection, one.id, criteria)
+            pin_criteria(connection, one.id, criteria)
         if top_query is not None:
             connection.execute(
                 "insert into deploy_ledger.measurement (sample_id, measure, rows)"
