@@ -1,7 +1,8 @@
 """Which schemas a copy must hold so that the pending migrations behave on it as on the target.
 
 The schemas that they name, everything that depends on those or that those depend on (auth.uid() in a policy, the target
-of a foreign key, a view of somebody else), and what function bodies name. A dump of public alone lost 3 of 4 policies.
+of a foreign key, a view of somebody else), what function bodies name, and what lives in no schema rests on (a cast).
+A dump of public alone lost 3 of 4 policies.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ def find_closure(connection: Connection, migrations: Iterable[Migration]) -> Clo
     wanted |= _mentioned("\n".join(text for each in migrations for text in _texts(each)))
     edges: dict[str, set[str]] = {}
     for dependent, referenced in connection.execute(engine_sql("backup/dependencies")):
+        if dependent is None:
+            # It is in every dump, and cannot be restored without what it rests on.
+            wanted.add(referenced)
+            continue
         # Both ways: a view elsewhere forbids to drop what it reads, so it must be in the copy as well.
         edges.setdefault(dependent, set()).add(referenced)
         edges.setdefault(referenced, set()).add(dependent)

@@ -30,6 +30,15 @@ where r.oid not in (select oid from excluded)
     and r.rolname <> %s
 """
 
+# What a superuser closed to others, and calls in a CHECK of his own: it runs with the plain role's rights, and where it would
+# not (SECURITY DEFINER, code of the server's process) it stays closed.
+_CLOSED = """
+select p.oid::regprocedure::text from pg_catalog.pg_proc p
+join pg_catalog.pg_language l on l.oid = p.prolang
+where p.prokind = 'f' and not p.prosecdef and l.lanpltrusted and p.oid >= 16384
+    and not pg_catalog.has_function_privilege(%s, p.oid, 'execute')
+"""
+
 
 @contextmanager
 def plain_role(admin: Target) -> Iterator[tuple[Target, frozenset[str]]]:
@@ -45,6 +54,10 @@ def plain_role(admin: Target) -> Iterator[tuple[Target, frozenset[str]]]:
             if others:
                 connection.execute(
                     sql.SQL("grant {} to {}").format(sql.SQL(", ").join(map(sql.Identifier, others)), role)
+                )
+            if closed := [row[0] for row in connection.execute(_CLOSED, [name])]:
+                connection.execute(
+                    sql.SQL("grant execute on function {} to {}").format(sql.SQL(", ").join(map(sql.SQL, closed)), role)
                 )
             if connection.info.server_version >= 150000:
                 connection.execute(sql.SQL("grant set on parameter session_replication_role to {}").format(role))

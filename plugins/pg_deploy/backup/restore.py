@@ -28,7 +28,11 @@ from pg_deploy.parsing.tree import unquoted
 from pg_deploy.postgres.programs import Programs
 from pg_deploy.postgres.session import Connection, Target, one_line
 
-_ENTRY = re.compile(r"^\d+; \d+ \d+ (?P<kind>[A-Z]+(?: [A-Z]+)*) (?P<schema>\S+) (?P<rest>.*)$")
+# A schema's name may be in capitals too: the kinds that are told apart here come first, each as a whole.
+_ENTRY = re.compile(
+    r"^\d+; \d+ \d+ (?P<kind>TABLE DATA|SEQUENCE SET|CHECK CONSTRAINT|EVENT TRIGGER|SECURITY LABEL|COMMENT|[A-Z]+(?: [A-Z]+)*)"
+    r" (?P<schema>\S+) (?P<rest>.*)$"
+)
 # pg_restore writes `pg_restore:`, ` `, `error: ` and the message one by one, and with several jobs those of others in between.
 _ERROR = re.compile(
     r"^(?:(?:pg_restore:|error:| )*(?:could not execute query: (?:ERROR:\s+)?|(?=COPY failed for table ))"
@@ -279,7 +283,8 @@ def _run_in_parts(
     run(admin, "pre-data", lines)
     with plain_role(admin) as (plain, its):
         rows = [line for line in lines if _kind(line) in ("TABLE DATA", "SEQUENCE SET")]
-        late = [line for line in lines if _kind(line) == "CHECK CONSTRAINT" and line.rpartition(" ")[2] in its]
+        owned = tuple(f" {name}" for name in its)
+        late = [line for line in lines if _kind(line) == "CHECK CONSTRAINT" and line.endswith(owned)]
         run(plain, "data", rows)
         run(admin, "data", [line for line in lines if line not in set(rows)])
         run(plain, "post-data", late)

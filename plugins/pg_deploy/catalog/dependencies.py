@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
+from pg_deploy.catalog.identities import of_part, own_name
 from pg_deploy.catalog.reader import Fact, Facts
 
 Node = tuple[str, str]
@@ -68,7 +69,7 @@ class Closure:
         found: dict[str, list[Node]] = defaultdict(list)
         for fact in self.facts.facts:
             if fact.kind in (*RELATIONS, *ROUTINES, "type", "sequence"):
-                found[_last(fact.identity)].append((fact.kind, fact.identity))
+                found[own_name(fact.identity).lower()].append((fact.kind, fact.identity))
         return {name: tuple(nodes) for name, nodes in found.items()}
 
     @cached_property
@@ -94,7 +95,7 @@ class Closure:
         found: dict[str, list[Node]] = defaultdict(list)
         for fact in self.facts.facts:
             if fact.kind == "operator":
-                symbols = _SYMBOL.findall(fact.identity.split("(", 1)[0])
+                symbols = _SYMBOL.findall(own_name(fact.identity))
                 found[symbols[-1] if symbols else ""].append((fact.kind, fact.identity))
         return {name: tuple(nodes) for name, nodes in found.items()}
 
@@ -211,12 +212,4 @@ def _values(value: object) -> Iterator[str]:
 
 def owner_of(fact: Fact) -> str:
     """The relation or domain that a column, constraint, trigger, policy or rule belongs to, as the catalog writes it."""
-    identity = fact.identity
-    cut = identity[:-1].rfind('."') if identity.endswith('"') else identity.rfind(".")
-    return identity[:cut]
-
-
-def _last(identity: str) -> str:
-    name = identity.split("(", 1)[0]
-    cut = name[:-1].rfind('."') if name.endswith('"') else name.rfind(".")
-    return name[cut + 1 :].strip('"').lower()
+    return of_part(fact.identity)[0]

@@ -22,7 +22,7 @@ _ON_RELATION = re.compile(
 )
 # `public.orders.total`, `public."a.b"."Allow v1.2"`, `public.f(integer, extensions.citext)`.
 _PARTS = re.compile(
-    r'(?:(?P<whole>(?:(?:"(?:[^"]|"")*"|[^".(]+)\.)*(?:"(?:[^"]|"")*"|[^".(]+))\.)?(?P<last>(?:"(?:[^"]|"")*"|[^".(]+)(?:\(.*)?)',
+    r'(?:(?P<whole>(?:(?:"(?:[^"]|"")*"|[^".(]+)\.)*(?:"(?:[^"]|"")*"|[^".(]+))\.)?(?P<last>(?P<name>"(?:[^"]|"")*"|[^".(]+)(?:\(.*)?)',
     re.DOTALL,
 )
 # An element of a list setting, as the server splits it.
@@ -41,6 +41,12 @@ def of_part(identity: str) -> tuple[str, str]:
     """
     found = _PARTS.fullmatch(identity)
     return (found["whole"] or "", found["last"]) if found else ("", identity)
+
+
+def own_name(identity: str) -> str:
+    """The thing's own name as the catalog stores it: the last part, without quotes and arguments."""
+    found = _PARTS.fullmatch(identity)
+    return unquoted(found["name"]) if found else identity
 
 
 def on_relation(what: str) -> Mapping[str, str] | None:

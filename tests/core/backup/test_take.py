@@ -62,14 +62,61 @@ def test_the_closure_finds_what_policies_keys_views_and_functions_need(
         create schema named; create table named.thing (id int);
         create function public.reads_it() returns bigint language plpgsql as
             $$ begin return (select count(*) from named.thing); end $$;
-        create schema apart; create table apart.thing (id int)"""
+        create schema moods; create type moods.mood as enum ('good'); create table public.felt (mood moods.mood);
+        create schema shorts; create domain shorts.short as text; create function public.cut(shorts.short[]) returns int
+            language sql as 'select 1';
+        create schema sorted; create operator class sorted.ints for type int using btree as function 1 btint4cmp(int, int);
+        create index on named.thing (id sorted.ints);
+        create schema pairs; create type pairs.pair as (a int, b int); create function pairs.compared(pairs.pair, pairs.pair)
+            returns int language sql immutable as 'select 0';
+        create operator class public.pairs default for type pairs.pair using btree
+            as function 1 pairs.compared(pairs.pair, pairs.pair);
+        create schema apart; create table apart.thing (id int); create type apart.span as range (subtype = float8)"""
     )
 
     with place.target.session("tests") as connection:
         found = find_closure(connection, four_migrations)
 
     assert {"auth", "public", "extensions", "reporting", "named"} <= set(found.included)
+    assert {"moods", "shorts", "sorted", "pairs"} <= set(found.included)
     assert found.left_out == ("apart",)
+
+
+# What lives in no schema, and what each rests on, in a schema that nothing else needs.
+IN_NO_SCHEMA = {
+    "a cast": """create type {0}.pair as (a int, b int);
+        create function {0}.added({0}.pair) returns int language sql as 'select ($1).a + ($1).b';
+        create cast ({0}.pair as int) with function {0}.added({0}.pair)""",
+    "a cast of no function": "create type {0}.mood as enum ('good'); create cast (text as {0}.mood) with inout",
+    "a language": """create function {0}.handler() returns language_handler language c as '$libdir/plpgsql', 'plpgsql_call_handler';
+        create language "no. schema" handler {0}.handler""",
+    "a transform": """create function {0}.read(internal) returns internal language internal immutable strict as 'prsd_lextype';
+        create transform for int language sql (from sql with function {0}.read(internal))""",
+    "an access method": """create function {0}.heap(internal) returns table_am_handler language internal as 'heap_tableam_handler';
+        create access method "no. method" type table handler {0}.heap""",
+    "a wrapper of foreign data": """create function {0}.valid(text[], oid) returns boolean language internal
+        as 'postgresql_fdw_validator';
+        create foreign data wrapper "no. wrapper" validator {0}.valid; create server "no. server" foreign data wrapper "no. wrapper";
+        create user mapping for current_user server "no. server" options (user 'somebody')""",
+    "a trigger on DDL": """create function {0}.watch() returns event_trigger language plpgsql as 'begin end';
+        create event trigger "no. trigger" on ddl_command_end execute function {0}.watch()""",
+    "a publication": """create table {0}.sent (id int primary key); create publication "no. publication" for table {0}.sent""",
+    "a publication of schemas": 'create publication "no. publications" for tables in schema {0}',
+}
+
+
+def test_what_lives_in_no_schema_is_restored_with_what_it_rests_on(place: Place) -> None:
+    """A dump holds it whatever it leaves out: the backup could not be restored (`schema "x.y" does not exist`)."""
+    schemas = {f"x.y {what}": made for what, made in IN_NO_SCHEMA.items()}
+    for name, made in schemas.items():
+        place.run(f'create schema "{name}"; ' + made.replace("{0}", f'"{name}"'))
+    place.run(
+        "create schema apart; create table apart.thing (id int); create type apart.span as range (subtype = float8)"
+    )
+    taken = place.take()
+    with private_copy(taken.manifest, place.store.root / taken.manifest.name, place.settings, log=LOG) as copy:
+        assert copy.manifest.left_out == ("apart",)
+        assert set(schemas) <= set(copy.manifest.schemas)
 
 
 def test_the_password_is_on_no_command_line_and_in_no_file(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

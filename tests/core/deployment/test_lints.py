@@ -131,6 +131,68 @@ def test_every_lint_has_a_case_and_keeps_the_contract(connection: Connection) ->
     assert [finding for finding in run_lints(connection) if "could not run" in finding.detail] == []
 
 
+# Names that must be quoted, and that hold what names are taken apart by.
+HOSTILE = r"""
+create schema "x.y (a"; grant usage on schema "x.y (a" to anon, authenticated;
+create type "x.y (a"."mood, one" as enum ('good');
+create table "x.y (a"."left "" on" (id int primary key, "of us" int, owner_id uuid);
+grant select on "x.y (a"."left "" on" to anon;
+create table "x.y (a"."key. to" (id int constraint "refers (to" references "x.y (a"."left "" on");
+alter table "x.y (a"."key. to" enable row level security;
+create policy "all. of ""it" on "x.y (a"."key. to" for update to authenticated using (true);
+create policy "own, for" on "x.y (a"."key. to" for update to authenticated using (auth.uid() is not null);
+create index "one on (a" on "x.y (a"."left "" on" ("of us");
+create index "two on. ""b" on "x.y (a"."left "" on" ("of us");
+create materialized view "x.y (a"."sums on (" as select 1 as n; grant select on "x.y (a"."sums on (" to anon;
+create view "x.y (a"."seen. by" as select id from "x.y (a"."left "" on"; grant select on "x.y (a"."seen. by" to anon;
+create function "x.y (a"."say ""(hi" ("x.y (a"."mood, one"[], text default 'a, b') returns boolean language sql as 'select true';
+create function "x.y (a"."may. ""see(" (a int, variadic b public.mood[]) returns boolean language sql security definer
+    as 'select true';
+grant execute on function "x.y (a"."may. ""see(" (int, public.mood[]) to anon;
+create policy asks on "x.y (a"."left "" on" using ("x.y (a"."may. ""see("(1, 'good') and "x.y (a"."say ""(hi"(null));
+"""
+_OF_EACH = {
+    "rls_disabled_on_exposed_table": "table",
+    "policy_always_true_for_a_write": "policy",
+    "function_search_path_mutable": "function",
+    "definer_function_open_to_the_api": "function",
+    "materialized_view_open_to_the_api": "materialized view",
+    "owner_rights_view_open_to_the_api": "view",
+    "auth_call_for_each_row": "policy",
+    "several_permissive_policies": "table",
+    "duplicate_index": "index",
+    "unindexed_foreign_key": "constraint",
+    "invalid_index": "index",
+}
+
+
+def test_every_lint_names_its_object_as_the_facts_do_whatever_its_name(connection: Connection) -> None:
+    """Whoever allows a finding pastes the identity that all else prints, and what rests on a function is found by it."""
+    connection.execute(b"create type public.mood as enum ('good')")
+    before = {finding.key for finding in run_lints(connection)}
+    connection.execute(HOSTILE.encode())
+    connection.execute("""insert into "x.y (a"."left "" on" values (1, 1), (2, 1)""")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        connection.execute("""create unique index concurrently "twice. ""(on" on "x.y (a"."left "" on" ("of us")""")
+
+    facts = read_facts(connection)
+    new = [finding for finding in run_lints(connection) if finding.key not in before]
+    assert {finding.name for finding in new} == set(_OF_EACH) == set(lints())
+    for finding in new:
+        named = finding.object
+        if finding.name == "several_permissive_policies":
+            named = named.removesuffix(" for update to authenticated")
+        assert (_OF_EACH[finding.name], named) in facts.by_key, finding
+    resting = {
+        finding.object: with_what_rests_on_it(finding, facts).detail
+        for finding in new
+        if _OF_EACH[finding.name] == "function"
+    }
+    assert len(resting) == 2
+    for name, said in resting.items():
+        assert """what rests on it: policy "x.y (a"."left "" on".asks""" in said, name
+
+
 def test_only_what_a_migration_adds_counts(connection: Connection) -> None:
     """Old sins must not stop a migration that has nothing to do with them, nor may a new one hide behind an old."""
     connection.execute((TABLE + "grant select on public.note to anon").encode())

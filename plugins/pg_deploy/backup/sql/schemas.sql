@@ -1,5 +1,5 @@
--- All schemas that are not the server's own: whether an extension brought it along, whether one lives in it, whether a
--- trigger on DDL calls a function of it, whether a name without a schema may be found in it.
+-- All schemas that are not the server's own: whether an extension brought it along, whether one lives in it, whether a name
+-- without a schema may be found in it.
 select
     n.nspname::text as name,
     exists (
@@ -10,12 +10,6 @@ select
             and d.deptype = 'e'
     ) as owned_by_extension,
     exists (select from pg_catalog.pg_extension x where x.extnamespace = n.oid)
-        or exists (
-            select
-            from pg_catalog.pg_event_trigger t
-            join pg_catalog.pg_proc p on p.oid = t.evtfoid
-            where p.pronamespace = n.oid
-        )
         or n.nspname = any (coalesce(nullif(current_setting('pg_deploy.schemas', true), ''), current_schemas(true)::text)::name[]) as always
 from pg_catalog.pg_namespace n
 where not pg_catalog.starts_with(n.nspname::text, 'pg_')

@@ -2,7 +2,7 @@
 select
     'definer_function_open_to_the_api' as name,
     'warn' as level,
-    format('%I.%s', n.nspname, substr(p.oid::regprocedure::text, strpos(p.oid::regprocedure::text, p.proname::text))) as object,
+    p.oid::regprocedure::text as object,
     string_agg(r.rolname, ', ' order by r.rolname) || ' may execute it with the rights of ' || pg_get_userbyid(p.proowner) as detail,
     -- A policy calls it as whoever asks: taken from all of them, every row of its table is refused.
     case

@@ -25,6 +25,7 @@ join pg_catalog.pg_class c on c.oid = p.indexrelid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_class kept on kept.oid = p.kept
 where not starts_with(n.nspname, 'pg_')
-  and regexp_replace(pg_get_indexdef(p.indexrelid), '^CREATE (UNIQUE )?INDEX \S+ ON', '')
-    = regexp_replace(pg_get_indexdef(p.kept), '^CREATE (UNIQUE )?INDEX \S+ ON', '')
+  -- what is left of a definition once UNIQUE and its own name, which may hold anything, are taken off its beginning
+  and substr(pg_get_indexdef(p.indexrelid), strpos(pg_get_indexdef(p.indexrelid), ' INDEX ') + length(format(' INDEX %I', c.relname)))
+    = substr(pg_get_indexdef(p.kept), strpos(pg_get_indexdef(p.kept), ' INDEX ') + length(format(' INDEX %I', kept.relname)))
 order by object

@@ -2,7 +2,7 @@
 select
     'function_search_path_mutable' as name,
     'warn' as level,
-    format('%I.%s', n.nspname, substr(p.oid::regprocedure::text, strpos(p.oid::regprocedure::text, p.proname::text))) as object,
+    p.oid::regprocedure::text as object,
     'the function has no search_path of its own' as detail,
     format('alter function %s set search_path = '''', and qualify the names in its body', p.oid::regprocedure) as remedy
 from pg_catalog.pg_proc p
