@@ -45,6 +45,7 @@ MARKS = ("✓", "✗", "–", "ALERT", "user ")
 OTHER_DETAILS = {
     "catalog/finding.py",
     "deployment/lints.py",
+    "ledger/deployment.py",
     "access/sampling/sample.py",
     *(path.relative_to(PLUGINS).as_posix() for path in (PLUGINS / "monitor").glob("*.py")),
 }
