@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +17,7 @@ import pytest
 from demo import cluster
 from demo.errors import DemoError
 from demo.server import next_free_port
+from pg_deploy.catalog.names import Identity
 from pg_deploy.postgres.temporary import process_start
 from tests import airflow_home
 
@@ -24,6 +26,30 @@ PREFIX = "pg-deploy-test-"
 airflow_home.set_up()
 # Also where a machine grants no namespaces (a chroot, for who is not root): what the tests restore is their own.
 os.environ.setdefault("PG_DEPLOY_WITHOUT_WALL", "target_db")
+
+
+_CUTS = (
+    "split", "rsplit", "partition", "rpartition", "startswith", "endswith", "removeprefix", "removesuffix", "replace", "find",
+    "rfind", "index", "strip", "__getitem__",
+)  # fmt: skip
+
+
+def _refused(name: str) -> Callable[..., Any]:
+    """A method of str that the engine may not call on an identity: it has parts, and only catalog/names.py reads its text."""
+
+    def cut(identity: Identity, *given: Any) -> Any:
+        caller = sys._getframe(1).f_code.co_filename
+        if f"{os.sep}pg_deploy{os.sep}" in caller and Path(caller).name != "names.py":
+            raise AssertionError(f"{caller} takes apart what {identity.kind} {str(identity)!r} is called, by {name}")
+        return getattr(str(identity), name)(*given)
+
+    return cut
+
+
+def pytest_configure() -> None:
+    """No test of the whole suite passes in which code of ours takes an identity apart, under whatever name it has it."""
+    for name in _CUTS:
+        setattr(Identity, name, _refused(name))
 
 
 def _is_mine(path: Path) -> bool:

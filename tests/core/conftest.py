@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -21,8 +22,22 @@ def catalog_binaries() -> Path:
 @pytest.fixture(scope="session")
 def catalog_server(catalog_binaries: Path) -> Iterator[str]:
     """The superuser's conninfo of a private cluster with pg_cron, without dbname; gone afterwards."""
+    with cluster(catalog_binaries) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture(scope="module")
+def names_server(catalog_binaries: Path) -> Iterator[str]:
+    """Another such cluster, for a module that makes roles of every name."""
+    with cluster(catalog_binaries) as conninfo:
+        yield conninfo
+
+
+@contextmanager
+def cluster(binaries: Path) -> Iterator[str]:
+    """A private cluster with pg_cron in its database "catalog", which is to be made; gone afterwards."""
     cron = {"cron.database_name": "catalog", "cron.launch_active_jobs": "off"}
-    with throwaway(catalog_binaries, "admin", {"shared_preload_libraries": "pg_cron", **cron}) as port:
+    with throwaway(binaries, "admin", {"shared_preload_libraries": "pg_cron", "wal_level": "logical", **cron}) as port:
         yield f"host=127.0.0.1 port={port} user=admin"
 
 

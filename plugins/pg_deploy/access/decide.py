@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -178,7 +179,9 @@ def _to_paste(entries: Mapping[str, list[dict[str, object]]], access: Access) ->
     if not entries:
         return []
     before = "access: changed in migration.yaml, and " if "changed" in entries and access == "unchanged" else ""
-    text = yaml.safe_dump(dict(entries), default_flow_style=True, sort_keys=False, width=10_000).strip()
+    # YAML's safe words are for plain texts only, and an identity is more than that.
+    plain = json.loads(json.dumps(dict(entries)))
+    text = yaml.safe_dump(plain, default_flow_style=True, sort_keys=False, width=10_000).strip()
     return [
         *_to_revoke(entries.get("opened", ())),
         Said(f"if that is meant, write {before}into {FILE} beside migration.yaml: {text}", is_advice=True),

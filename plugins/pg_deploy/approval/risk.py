@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pg_deploy.catalog.names import owner_of
+from pg_deploy.catalog.names import identity_of
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger.kinds.rehearsal import Changes, Rehearsal
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.statements import Statement
-from pg_deploy.rollback.generator.grants import parse_grant
 from pg_deploy.rollback.generator.row_changes import Named, read_row_changes
 
 ASKED = ("medium", "high", "unknown")
@@ -120,10 +119,9 @@ def _changes(rehearsed: Rehearsal | None) -> Changes:
 
 
 def _object_of(kind: str, identity: str) -> str:
-    if kind == "grant":
-        of, name, _ = parse_grant(identity)
-        return owner_of(name) if of == "column" else name
-    return owner_of(identity) if kind == "policy" else identity
+    named = identity_of((kind, identity))
+    of = named.of if kind in ("grant", "policy") else named
+    return of.relation if of is not None and of.kind == "column" else of or named
 
 
 def _long_locks(migration: Migration, rehearsed: Rehearsal | None, budget: float) -> list[str]:

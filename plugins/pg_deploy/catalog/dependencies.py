@@ -12,16 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from pg_deploy.catalog.identities import of_part, own_name
+from pg_deploy.catalog.kinds import ON_RELATION, RELATIONS, ROUTINES
 from pg_deploy.catalog.reader import Fact, Facts
 
 Node = tuple[str, str]
 """A fact's kind and identity."""
 
-RELATIONS = ("table", "view", "materialized view", "foreign table")
-ROUTINES = ("function", "procedure", "aggregate")
-_PARTS = ("column", "constraint", "trigger", "policy", "rule")
-"""What belongs to a relation, by the beginning of its identity."""
 _WORD = re.compile(r"[^\W\d][\w$]*")
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"')
 _SYMBOL = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
@@ -69,7 +65,7 @@ class Closure:
         found: dict[str, list[Node]] = defaultdict(list)
         for fact in self.facts.facts:
             if fact.kind in (*RELATIONS, *ROUTINES, "type", "sequence"):
-                found[own_name(fact.identity).lower()].append((fact.kind, fact.identity))
+                found[fact.identity.plain_name.lower()].append((fact.kind, fact.identity))
         return {name: tuple(nodes) for name, nodes in found.items()}
 
     @cached_property
@@ -77,8 +73,8 @@ class Closure:
         """Columns, constraints, triggers, policies and rules by the relation or domain that they belong to."""
         found: dict[str, list[Fact]] = defaultdict(list)
         for fact in self.facts.facts:
-            if fact.kind in _PARTS:
-                found[owner_of(fact)].append(fact)
+            if fact.kind in ON_RELATION:
+                found[fact.identity.relation].append(fact)
         return {name: tuple(facts) for name, facts in found.items()}
 
     @cached_property
@@ -95,8 +91,7 @@ class Closure:
         found: dict[str, list[Node]] = defaultdict(list)
         for fact in self.facts.facts:
             if fact.kind == "operator":
-                symbols = _SYMBOL.findall(own_name(fact.identity))
-                found[symbols[-1] if symbols else ""].append((fact.kind, fact.identity))
+                found[fact.identity.name].append((fact.kind, fact.identity))
         return {name: tuple(nodes) for name, nodes in found.items()}
 
     @cached_property
@@ -105,7 +100,8 @@ class Closure:
         found: dict[str, list[Node]] = defaultdict(list)
         for fact in self.facts.facts:
             if fact.kind == "cast":
-                names = {word for word in words_of(fact.identity) if word not in _BUILT_IN} - {"as", "public"}
+                words = frozenset().union(*map(words_of, fact.identity.parts))
+                names = words - _BUILT_IN - {"public"}
                 for name in names or {""}:
                     found[name].append((fact.kind, fact.identity))
         return {name: tuple(nodes) for name, nodes in found.items()}
@@ -160,7 +156,7 @@ class Closure:
                 yield part.kind, part.identity
         if fact.kind == "trigger":
             # that it says what it is on makes it rest on none of that table's policies: its function would have to read it
-            own = owner_of(fact)
+            own = fact.identity.relation
             yield from (each for each in self._named_in(text_of(fact)) if each[0] not in RELATIONS or each[1] != own)
             return
         yield from self._named_in(text_of(fact))
@@ -208,8 +204,3 @@ def _values(value: object) -> Iterator[str]:
             yield from _values(inner)
     elif isinstance(value, str):
         yield value
-
-
-def owner_of(fact: Fact) -> str:
-    """The relation or domain that a column, constraint, trigger, policy or rule belongs to, as the catalog writes it."""
-    return of_part(fact.identity)[0]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from psycopg.rows import tuple_row
 
 from pg_deploy.catalog.definition import as_worded_today
 from pg_deploy.catalog.errors import CatalogMovedError, CatalogTransactionError
+from pg_deploy.catalog.names import Identity, parsed
 from pg_deploy.catalog.objects import Objects, Which, read_objects
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, Row, read_rows
 
@@ -41,14 +41,17 @@ class Fact:
     """One object, or one property of several; equal facts describe equal objects, in whatever database they are."""
 
     kind: str
-    identity: str
+    identity: Identity
     definition: str
     scope: Scope
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "identity", parsed(self.kind, self.identity))
 
     @classmethod
     def kept(cls, kind: str, identity: str, definition: str, scope: Scope) -> Fact:
         """The fact of a ledger, a snapshot or a backup, in today's wording: older versions of ours kept what is no fact."""
-        return cls(kind, identity, as_worded_today(definition), scope)
+        return cls(kind, parsed(kind, identity), as_worded_today(definition), scope)
 
     @property
     def definition_text(self) -> str:
@@ -190,19 +193,23 @@ def _savepoint(connection: psycopg.Connection[Any]) -> Iterator[None]:
 
 
 def _assemble(rows: Iterable[Row]) -> frozenset[Fact]:
-    facts = []
-    seen: Counter[tuple[str, str]] = Counter()
-    for kind, identity, definition, scope in sorted(rows):
-        seen[kind, identity] += 1
-        count = seen[kind, identity]
+    called: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        called.setdefault(row[:2], []).append(row)
+    return frozenset(
         # two cron jobs without a name may share their command
-        numbered = identity if count == 1 else f"{identity} #{count}"
-        facts.append(_fact(kind, numbered, definition, cast("Scope", scope)))
-    return frozenset(facts)
+        _fact(kind, identity if count == 1 else f"{identity} #{count}", parts, definition, cast("Scope", scope))
+        for alike in called.values()
+        for count, (kind, identity, definition, scope, parts) in enumerate(
+            sorted(alike) if len(alike) > 1 else alike, 1
+        )
+    )
 
 
 # What did not change since the last look has its hash and its properties already.
-_fact = lru_cache(maxsize=50_000)(Fact)
+@lru_cache(maxsize=50_000)
+def _fact(kind: str, identity: str, parts: str | None, definition: str, scope: Scope) -> Fact:
+    return Fact(kind, Identity(kind, identity, parts), definition, scope)
 
 
 def _digest(facts: Iterable[Fact]) -> str:

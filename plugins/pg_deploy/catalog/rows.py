@@ -1,7 +1,8 @@
 """The rows behind the catalog facts: every file of catalog/sql/ in one statement, so that all share one snapshot.
 
-Each file yields rows of one contract, `kind, identity, scope, definition jsonb`, and may refer to the two sets that
-common/included.sql defines. A new kind of fact is a new file.
+Each file yields rows of one contract, `kind, identity, parts text[], scope, definition jsonb`, and may refer to the sets that
+common/included.sql defines. The parts are those of the identity, see `kinds.parts_of_kind`; it is null where they print it with
+dots between them. A new kind of fact is a new file.
 """
 
 from __future__ import annotations
@@ -42,12 +43,13 @@ _VERBATIM_KINDS = frozenset({"function", "procedure"})
 
 
 class Row(NamedTuple):
-    """One row of the contract; `definition` is worded as `definition_of` words it."""
+    """One row of the contract; `definition` is worded as `definition_of` words it, `parts` are an array as the server prints it."""
 
     kind: str
     identity: str
     definition: str
     scope: str
+    parts: str | None
 
 
 class ObjectDroppedError(Exception):
@@ -105,15 +107,15 @@ def _readable_kinds(cursor: psycopg.Cursor[TupleRow]) -> tuple[list[str], list[R
 
 
 def _unreadable(kind: str, reason: str) -> Row:
-    return Row("unreadable", kind.replace("_", " "), json.dumps({"reason": reason}), "database")
+    return Row("unreadable", kind.replace("_", " "), json.dumps({"reason": reason}), "database", None)
 
 
 def _rows_of(cursor: psycopg.Cursor[TupleRow], kinds: Iterable[str], *, keep_plan: bool = False) -> list[Row]:
     statement = _statement(tuple(kinds))
     cursor.execute(prepared(cursor, statement) if keep_plan else statement, prepare=False)
     return [
-        Row(kind, identity, _normal(kind, identity, definition), scope)
-        for kind, identity, scope, definition in cursor.fetchall()
+        Row(kind, identity, _normal(kind, identity, definition), scope, parts)
+        for kind, identity, parts, scope, definition in cursor.fetchall()
         # What the server left behind of something that is gone, as the comment of a dropped subscription: it names nothing.
         if identity is not None
     ]
@@ -142,16 +144,17 @@ def prepared(cursor: psycopg.Cursor[TupleRow], statement: bytes) -> bytes:
 @lru_cache(maxsize=64)
 def _statement(kinds: tuple[str, ...]) -> bytes:
     branches = (f"(\n{engine_sql(f'catalog/{kind}').decode()}) as {kind}_fact" for kind in kinds)
-    columns = "select kind::text, identity::text, scope::text, definition::text from "
+    columns = """select kind::text, coalesce(identity, array_to_string(parts, '.'))::text, parts::text, scope::text, definition::text
+        from """
     included = engine_sql("catalog/common/included").decode()
     return (included + "\nunion all\n".join(columns + branch for branch in branches)).encode()
 
 
 @lru_cache(maxsize=50_000)
-def _normal(kind: str, identity: str, definition: str) -> str:
+def _normal(kind: str, printed: str, definition: str) -> str:
     properties = json.loads(definition)
-    if _NO_LONGER_FOUND.search(identity) or any(properties[name] is None for name in properties.keys() & _NEVER_NULL):
-        raise ObjectDroppedError(f"{kind} {identity} was dropped while the catalog was read")
+    if _NO_LONGER_FOUND.search(printed) or any(properties[name] is None for name in properties.keys() & _NEVER_NULL):
+        raise ObjectDroppedError(f"{kind} {printed} was dropped while the catalog was read")
     if kind not in _VERBATIM_KINDS:
         for name in properties.keys() & _NEVER_NULL:
             if not isinstance(properties[name], str):

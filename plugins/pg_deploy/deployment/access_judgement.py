@@ -22,7 +22,7 @@ from pg_deploy.access.facts.unsettled import Unsettled
 from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.proof.proof import Proof, prove
 from pg_deploy.catalog.dependencies import words_of
-from pg_deploy.catalog.identities import of_part, unquoted
+from pg_deploy.catalog.names import parsed
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger.kinds.access import AccessFound, KeptCell, KeptDifference, Outcome, Verdict
@@ -168,7 +168,8 @@ def _with_lines(reasons: tuple[Said, ...], migration: Migration, proof: Proof) -
         *(each.object for each in unsettled_of(proof)),
         *(change.object for change in proof.changes),
     ]
-    names = {unquoted(of_part(name.partition("(")[0])[1]).lower() for name in objects}
+    names = {parsed("function", name).plain_name.lower() for name in objects}
+    names |= {parsed("column", name).plain_name.lower() for name in objects if not parsed("function", name).arguments}
     doing = [each for each in migration.statements if each.kind not in ("set", "select")]
     naming = [each for each in doing if words_of(each.sql) & names] or doing
     if not naming:

@@ -138,7 +138,7 @@ def _written(job: Job, attempt: Attempt) -> tuple[Written, ...]:
 def _by_writing(
     written: Sequence[Written], migration: Migration, connection: Connection, api: Api, facts: tuple[Facts, Facts]
 ) -> tuple[RowDifference, ...]:
-    there = {fact.identity.replace('"', "") for fact in facts[0].facts if fact.kind == "table"}
+    there = {fact.identity.plain for fact in facts[0].facts if fact.kind == "table"}
     older = [each for each in written if each.table in there]
     if not older:
         return ()

@@ -12,9 +12,10 @@ from psycopg.rows import tuple_row
 
 from pg_deploy.access.facts.resting import what_rests_on
 from pg_deploy.catalog.diff import Difference, compare, describe
-from pg_deploy.catalog.identities import of_grant, of_part
 from pg_deploy.catalog.kept_facts import as_read_today
+from pg_deploy.catalog.kinds import CALLED_ON, RELATIONS, ROUTINES
 from pg_deploy.catalog.majors import upgraded
+from pg_deploy.catalog.names import Identity, made, parsed
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, read_kinds
 from pg_deploy.ledger.snapshot import unsealed
@@ -42,13 +43,11 @@ FILES = (
 )
 MADE = "made by hand"
 UPGRADED = "the server"
-_ROUTINES = ("function", "procedure", "aggregate")
-_WHOLE = (*_ROUTINES, *(name.replace("_", " ") for name in FILES if name != "function"))
-_RELATIONS = ("table", "view", "materialized view", "foreign table", "partitioned table")
+_WHOLE = (*ROUTINES, *(name.replace("_", " ") for name in FILES if name != "function"))
+_RELATIONS = (*RELATIONS, "partitioned table")
 # Of a relation only what decides access; one that comes or goes shows in its grants.
 _FLAGS = ("owner", "row level security", "force row level security")
 _OPTIONS = ("security_invoker", "security_barrier", "check_option")
-_OF_A_TABLE = ("policy", "trigger", "rule")
 
 
 def measure_access_drift(connection: Connection) -> Measured:
@@ -78,40 +77,35 @@ def _rows(before: Facts, now: Facts, deployment_id: int) -> Iterator[Row]:
     found = compare(before, now)
     if sentence := upgraded(before, now):
         yield Row(UPGRADED, None, "", {"alert": False, "cause": sentence})
-    changed: dict[str, list[str]] = {}
-    made: dict[str, None] = {}
-    known, left = ({_object_of(fact) for fact in facts.facts} for facts in (before, now))
+    changed: dict[tuple[str, Identity], list[str]] = {}
+    new: dict[str, None] = {}
+    known, left = ({_object_of(fact).described for fact in facts.facts} for facts in (before, now))
     for fact, each in [
         *((fact, Difference((fact,), (), ())) for fact in found.added if fact.kind in _WHOLE),
         *((fact, Difference((), (fact,), ())) for fact in found.removed if fact.kind in _WHOLE),
         *((pair[1], Difference((), (), (pair,))) for pair in found.changed),
     ]:
         thing = _object_of(fact)
-        of_another = fact.kind in ("grant", *_OF_A_TABLE)
-        if each.added and ((of_another and thing not in known) or fact.kind in _ROUTINES):
-            made[thing] = None
-        elif not (each.removed and of_another and thing not in left):
+        of_another = fact.kind in ("grant", *CALLED_ON)
+        if each.added and ((of_another and thing.described not in known) or fact.kind in ROUTINES):
+            new[thing.described] = None
+        elif not (each.removed and of_another and thing.described not in left):
             said = describe(each)[0].removeprefix(f"changed {fact.kind} {fact.identity}: ")
-            named = thing if fact.kind == "grant" else f"{fact.kind} {fact.identity}"
-            changed.setdefault(named, []).append(said)
-    for thing, said_of in changed.items():
+            named = thing if fact.kind == "grant" else fact.identity
+            changed.setdefault((named.kind, named), []).append(said)
+    for (_, named), said_of in changed.items():
         cause = f"{'; '.join(said_of)}, by hand since deployment {deployment_id} ended"
-        if resting := what_rests_on(thing.partition(" ")[2], now):
+        if resting := what_rests_on(named, now):
             cause += f"; what rests on it: {resting}"
-        yield Row(thing, len(said_of), "differences", {"cause": cause})
-    if made:
-        yield Row(MADE, len(made), "objects", {"alert": False, "cause": ", ".join(made)})
+        yield Row(named.described, len(said_of), "differences", {"cause": cause})
+    if new:
+        yield Row(MADE, len(new), "objects", {"alert": False, "cause": ", ".join(new)})
 
 
-def _object_of(fact: Fact) -> str:
-    """What a fact is about, in one spelling for all kinds: `table public.orders` of its grants and policies as well."""
-    if fact.kind == "grant":
-        named = of_grant(fact.identity)[0]
-        kind, _, name = named.partition(" ")
-        return f"table {of_part(name)[0]}" if kind == "column" else named
-    if fact.kind in _OF_A_TABLE:
-        return f"table {of_part(fact.identity)[0]}"
-    return f"{fact.kind} {fact.identity}"
+def _object_of(fact: Fact) -> Identity:
+    """What a fact is about, one thing for all kinds: the table of its grants and policies as well."""
+    about = fact.identity.of or fact.identity if fact.kind == "grant" else fact.identity
+    return made("table", *about.relation.parts) if about.kind in ("column", *CALLED_ON) else about
 
 
 def _kept(connection: Connection) -> tuple[int, Facts] | None:
@@ -140,8 +134,8 @@ def access_facts(connection: Connection) -> Facts:
         bounded(connection)
         rows = read_kinds(cursor, FILES, IGNORED_SCHEMAS)
         relations = cursor.execute(engine_sql("monitor/access/relations")).fetchall()
-    facts = [Fact(row.kind, row.identity, row.definition, row.scope) for row in rows]  # type: ignore[arg-type]
-    facts += [Fact(kind, identity, json.dumps(flags), "database") for kind, identity, flags in relations]
+    facts = [Fact(row.kind, Identity(row.kind, row.identity, row.parts), row.definition, row.scope) for row in rows]  # type: ignore[arg-type]
+    facts += [Fact(kind, parsed(kind, identity), json.dumps(flags), "database") for kind, identity, flags in relations]
     return Facts(_deciding(facts), connection.info.server_version, datetime.now(timezone.utc))
 
 

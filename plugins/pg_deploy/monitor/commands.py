@@ -10,7 +10,7 @@ from typing import Any
 
 from pglast.parser import ParseError, parse_plpgsql_json, parse_sql_json, scan
 
-from pg_deploy.catalog.names import identifier, literal
+from pg_deploy.postgres.quoting import identifier, literal
 
 _REFRESH = re.compile(r"refresh\s+materialized\s+view", re.IGNORECASE)
 _PARSED_AS = "do_body"

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
+from pglast.keywords import COL_NAME_KEYWORDS, RESERVED_KEYWORDS, TYPE_FUNC_NAME_KEYWORDS
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
+_KEYWORDS = frozenset(RESERVED_KEYWORDS) | frozenset(COL_NAME_KEYWORDS) | frozenset(TYPE_FUNC_NAME_KEYWORDS)
+
 
 def in_full(*parts: str) -> str:
     """A qualified name, every part quoted: read alike by SQL, by to_regclass() and by a pattern of pg_dump."""
@@ -25,3 +32,16 @@ def many(label: str, role: str, count: int) -> str:
     """Who: one subject with its role, and how many more are meant."""
     who = label if label == role else f"{label} ({role})"
     return who if count < 2 else f"{who} and {count - 1} more of that role"
+
+
+def identifier(name: str) -> str:
+    """An unquoted name (of a role, a setting's part) as an identifier, quoted where it must be."""
+    if _PLAIN.fullmatch(name) and name not in _KEYWORDS:
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as a string constant, whatever standard_conforming_strings says."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    return "E" + quoted.replace("\\", "\\\\") if "\\" in quoted else quoted

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from pg_deploy.backup.restore import (
 )
 from pg_deploy.backup.take import count_rows
 from pg_deploy.catalog.diff import compare, describe
+from pg_deploy.catalog.names import Identity, parsed, unquoted
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts, read_facts
 from pg_deploy.configuration.backup import BackupSettings
 from pg_deploy.configuration.duration import format_duration
@@ -221,24 +221,30 @@ def fact_differences(
     def counts(fact: Fact) -> bool:
         if fact.kind in ("subscription", "tablespace"):
             return False
-        if fact.kind == "event trigger" and fact.identity in restored.login_triggers:
-            return False
-        if fact.kind == "comment" and fact.identity in {f"event trigger {name}" for name in restored.login_triggers}:
+        of = fact.identity.of if fact.kind == "comment" else None
+        about = of or fact.identity
+        if about.kind == "event trigger" and about in restored.login_triggers:
             return False
         if locale_differs and fact.kind in ("database", "collation"):
             return False
         if fact.kind == "cron job":
             return True
-        names = [re.escape(schema) for each in replaced for schema in each.schemas]
-        if fact.kind == "extension" and any(f'"{fact.identity.strip(chr(34))}"' in note for note in restored.notes):
+        if fact.kind == "extension" and any(f'"{fact.identity.plain_name}"' in note for note in restored.notes):
             return False
-        if fact.kind == "extension" and fact.identity.strip('"') in restored.stand_ins:
+        if about.kind == "extension" and about.plain_name in restored.stand_ins:
             return False
-        if fact.kind == "comment" and fact.identity in {f"extension {name}" for name in restored.stand_ins}:
-            return False
-        return not (names and re.search(rf"(^|[\s(])({'|'.join(names)})(\.|\s|$)", fact.identity))
+        return not _is_in(fact.identity, {schema for each in replaced for schema in each.schemas})
 
     return list(describe(compare(_only(facts, counts), _only(now, counts))))
+
+
+def _is_in(identity: Identity, schemas: Set[str]) -> bool:
+    """Whether it is, or is about, one of these schemas, something in one, or a routine that takes something of one."""
+    if identity.of is not None and _is_in(identity.of, schemas):
+        return True
+    taken = (parsed("type", each) for each in identity.operands)
+    named = (identity.name if identity.kind == "schema" else identity.schema, *(each.schema for each in taken))
+    return any(unquoted(each) in schemas for each in named if each)
 
 
 def _only(facts: Facts, counts: object) -> Facts:

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field, replace
 import psycopg
 from psycopg import sql
 
-from pg_deploy.catalog.identities import unquoted
-from pg_deploy.catalog.names import parts
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.configuration.installation import SHOWN_SINGLY
 from pg_deploy.deployment.access_judgement import AccessOutcome, equal_by_catalog, may_change_access, prove_on_copy
@@ -451,11 +449,7 @@ def _both_sides(job: Job, attempt: Attempt) -> tuple[Facts, Facts]:
 
 def _written(job: Job, attempt: Attempt, before: Facts) -> list[str]:
     tables = {each.table for each in written_of(evidence.of_attempt(job.ledger, attempt.id, Kind.ROWS_WRITTEN))}
-    there = {
-        ".".join(map(unquoted, parts(identity)))
-        for kind, identity in before.by_key
-        if kind in ("table", "materialized view")
-    }
+    there = {fact.identity.plain for fact in before.facts if fact.kind in ("table", "materialized view")}
     return sorted(tables & there)
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pg_deploy.catalog.diff import compare
-from pg_deploy.catalog.identities import unquoted
-from pg_deploy.catalog.names import own_name, owner_of
+from pg_deploy.catalog.kinds import ON_RELATION
+from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.objects import place
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.ledger import attempt as attempts
@@ -18,7 +16,6 @@ from pg_deploy.ledger.pins import Pinned
 from pg_deploy.parsing.statements import Statement, segments, split
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
-from pg_deploy.rollback.generator.draft import ON_RELATION, Key
 from pg_deploy.rollback.own_changes import Doing
 
 _WRITTEN = engine_sql("rollback/written_by_attempt")
@@ -53,15 +50,15 @@ def _written(
     Nothing is others' where it may be another database by now: a restored one was written by whoever restored it.
     """
     found = compare(before, after)
-    keys: Sequence[Key] = [(f.kind, f.identity) for f in (*found.added, *(new for _, new in found.changed))]
+    identities = [fact.identity for fact in (*found.added, *(new for _, new in found.changed))]
     rows = connection.execute(
         _WRITTEN,
         {
             "attempt": current.id,
-            "kinds": [kind for kind, _ in keys],
-            "identities": [identity for _, identity in keys],
-            "relations": [owner_of(identity) if kind in ON_RELATION else None for kind, identity in keys],
-            "names": [unquoted(own_name(identity)) if kind in ON_RELATION else None for kind, identity in keys],
+            "kinds": [each.kind for each in identities],
+            "identities": [str(each) for each in identities],
+            "relations": [str(each.relation) if each.kind in ON_RELATION else None for each in identities],
+            "names": [each.plain_name if each.kind in ON_RELATION else None for each in identities],
         },
     ).fetchall()
     by_whom: dict[Key, set[str]] = {}

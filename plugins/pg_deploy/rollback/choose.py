@@ -6,6 +6,8 @@ import logging
 from collections.abc import Sequence
 
 from pg_deploy.catalog.diff import compare
+from pg_deploy.catalog.kinds import PROPERTIES
+from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.configuration.conf import RollbackConf
 from pg_deploy.errors import PgDeployError, PreflightError
@@ -16,10 +18,9 @@ from pg_deploy.migrations import history
 from pg_deploy.migrations.names import order
 from pg_deploy.postgres.session import Connection
 from pg_deploy.rollback.errors import NeededByLaterError, NothingToUndoError
-from pg_deploy.rollback.generator.draft import Key
 from pg_deploy.rollback.generator.order import depends_on
 
-_APART = ("grant", "comment", "default grant", "setting", "membership", "role", "unreadable")
+_APART = PROPERTIES | {"role"}
 
 
 def choose(connection: Connection, conf: RollbackConf, log: logging.Logger) -> tuple[Attempt, ...]:

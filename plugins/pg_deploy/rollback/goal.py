@@ -8,23 +8,19 @@ snapshots, and to leave all else as it was when the rollback began.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from pg_deploy.catalog.diff import Difference, compare, describe
-from pg_deploy.catalog.identities import on_relation
-from pg_deploy.catalog.names import owner_of
+from pg_deploy.catalog.kinds import DEPENDENCY, RELATIONS, SAID
+from pg_deploy.catalog.names import Identity, Key, identity_of
 from pg_deploy.catalog.reader import Fact, Facts
-from pg_deploy.rollback.generator.draft import RELATIONS, Key
-from pg_deploy.rollback.generator.grants import parse_grant
+from pg_deploy.rollback.generator.draft import owned_by
 from pg_deploy.rollback.generator.order import mentions, relation_of
 
 OwnOf = Callable[[Difference, Facts], frozenset[Key]]
 
 _CARRIERS = (*RELATIONS, "type", "function", "procedure", "schema")
-_ON_WHAT = re.compile(r" (?:on extension|for) \S+$")
-"""What follows the object in a dependency on an extension, or in a security label."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +116,7 @@ class Goal:
         return _key(fact) not in now.by_key and bool(parts_of([fact], self.added))
 
     def _moved_tables(self) -> frozenset[str]:
-        return frozenset(owner_of(identity) for kind, identity in self.added if kind == "column")
+        return frozenset(identity_of(key).relation for key in self.added if key[0] == "column")
 
 
 def snapshot_goal(before: Facts) -> Goal:
@@ -213,30 +209,21 @@ class _Parts:
     def __init__(self, carriers: frozenset[Key]) -> None:
         self.keys = carriers
         self.wanted = [key for key in carriers if key[0] in (*_CARRIERS, "column")]
-        self.names = {identity for _, identity in self.wanted}
-        self.every_name = {identity for _, identity in carriers}
+        self.names: set[str | None] = {identity for _, identity in self.wanted}
         self.relations = {identity for kind, identity in self.wanted if kind in RELATIONS}
         self.columns = [key for key in self.wanted if key[0] == "column"]
-        self.tables = {owner_of(identity) for _, identity in self.columns}
+        self.tables = {identity_of(key).relation for key in self.columns}
 
     def hold(self, fact: Fact) -> bool:
         """Whether the fact is such a part."""
         relation = relation_of(fact)
         if relation in self.names:
             return True
-        if fact.kind == "grant":
-            kind, name, _ = parse_grant(fact.identity)
-            return self._is_on(f"{kind} {name}") or owner_of(name) in self.relations
-        if fact.kind in ("comment", "security label", "dependency on extension"):
-            # A comment names a function's types of the server with their schema, where nobody else does.
-            about = _ON_WHAT.sub("", fact.identity).replace("pg_catalog.", "")
-            return self._is_on(about) or any(
-                identity in about and mentions(about, ("table" if kind == "column" else kind, identity))
-                for kind, identity in self.wanted
-            )
+        if fact.kind in ("grant", *SAID, DEPENDENCY):
+            return fact.identity.of is not None and self._is_on(fact.identity.of)
         if fact.kind == "sequence":
-            column = str(fact.properties.get("owned by", "")).removesuffix(" (identity)")
-            return bool(column) and (column in self.names or owner_of(column) in self.relations)
+            column = owned_by(fact)
+            return column is not None and (column in self.names or column.relation in self.relations)
         if fact.kind in ("index", "constraint", "statistics") and (
             relation in self.tables or fact.kind == "statistics"
         ):
@@ -244,17 +231,9 @@ class _Parts:
             return any(mentions(text, key) for key in self.columns)
         return False
 
-    def _is_on(self, about: str) -> bool:
-        """Whether `about`, a kind and a name, is one of them: "index shop.orders_note", "policy own on shop.orders"."""
-        if found := on_relation(about):
-            return f"{found['of']}.{found['name']}" in self.every_name
-        name = about.partition(" ")[2]
-        while name:
-            # A name with a schema is one thing's alone, but for its row type's; without one the kind has to be the same.
-            if name in self.every_name and (owner_of(name) or (about.removesuffix(f" {name}"), name) in self.keys):
-                return True
-            name = name.partition(" ")[2]
-        return False
+    def _is_on(self, of: Identity) -> bool:
+        """Whether the object is one of them, a part of one, or the row type of a relation among them."""
+        return (of.kind, of) in self.keys or of.relation in self.names or (of.kind == "type" and of in self.relations)
 
 
 def _part(found: Difference, wanted: Callable[[Key], bool]) -> Difference:
@@ -279,7 +258,7 @@ def _without_positions(facts: Facts, tables: frozenset[str]) -> Facts:
         return facts
     return _facts(
         {
-            key: _without_position(fact) if fact.kind == "column" and owner_of(fact.identity) in tables else fact
+            key: _without_position(fact) if fact.kind == "column" and fact.identity.relation in tables else fact
             for key, fact in facts.by_key.items()
         },
         facts,

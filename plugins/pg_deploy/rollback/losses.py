@@ -9,8 +9,8 @@ import psycopg
 from psycopg import sql
 
 from pg_deploy.catalog.diff import compare
-from pg_deploy.catalog.identities import unquoted
-from pg_deploy.catalog.names import own_name, owner_of, parts
+from pg_deploy.catalog.kinds import PROPERTIES
+from pg_deploy.catalog.names import identity_of, parsed, unquoted
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.deployment.job import Job
 from pg_deploy.ledger import evidence
@@ -61,9 +61,10 @@ def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts
     ]
     tables = {lost.identity for lost in found}
     for kind, identity in sorted(added):
-        table = owner_of(identity)
+        column = identity_of((kind, identity))
+        table = column.relation
         if kind == "column" and table not in tables and ("table", table) in now.by_key:
-            found.append(Lost("column", identity, _count(connection, table, own_name(identity))))
+            found.append(Lost("column", identity, _count(connection, table, column.plain_name)))
     return tuple(found)
 
 
@@ -91,7 +92,7 @@ def _restored_by(rollback: str | None) -> set[str]:
 def built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
     """Objects of others that need what the migration made: they stop the rollback, or go with it. Pure."""
     added = {(fact.kind, fact.identity) for fact in compare(before, after).added}
-    objects = {key for key in added if key[0] not in ("grant", "comment", "default grant", "setting", "membership")}
+    objects = {key for key in added if key[0] not in PROPERTIES}
     needing = dependents(now.by_key, objects) - added - after.by_key.keys()
     along = parts_of([now.by_key[key] for key in needing], added)
     return tuple(
@@ -109,7 +110,7 @@ def wrote_by(connection: Connection, current: Attempt, before: Facts) -> Wrote |
         return None
     rows = evidence.of_attempt(connection, current.id, Kind.ROWS_WRITTEN)
     # What a refresh fills is no row that a statement met.
-    filled = {".".join(map(unquoted, parts(name))) for kind, name in before.by_key if kind == "materialized view"}
+    filled = {fact.identity.plain for fact in before.facts if fact.kind == "materialized view"}
     found = written_of(rows)
     return {each.table: each.by_verb for each in found if each.table not in filled}
 
@@ -143,7 +144,7 @@ def refuse_unless_inserted(job: Job, current: Attempt, rollback: str) -> None:
     here = {each.table: each for each in written_of(rows)}
     reasons = []
     for table, number in sorted(wanted.items()):
-        found = here.get(".".join(map(unquoted, parts(table))))
+        found = here.get(parsed("table", table).plain)
         if found is None or (found.inserted, found.updated, found.deleted) != (number, 0, 0):
             said = ", ".join(f"{count} {verb}" for verb, count in found.by_verb.items()) if found else "none"
             reasons.append(
@@ -204,8 +205,10 @@ def _key_columns(connection: Connection, table: str) -> str:
 
 
 def _count(connection: Connection, relation: str, column: str | None) -> int | None:
-    what = sql.SQL("*") if column is None else sql.Identifier(unquoted(column))
-    query = sql.SQL("select count({}) from {}").format(what, sql.Identifier(*map(unquoted, parts(relation))))
+    what = sql.SQL("*") if column is None else sql.Identifier(column)
+    query = sql.SQL("select count({}) from {}").format(
+        what, sql.Identifier(*map(unquoted, parsed("table", relation).parts))
+    )
     connection.execute("select set_config('statement_timeout', %s, false)", [f"{_COUNT_S}s"])
     try:
         row = connection.execute(query).fetchone()

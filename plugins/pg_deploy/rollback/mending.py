@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pg_deploy.catalog.diff import Difference, describe
-from pg_deploy.catalog.names import owner_of
+from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.deployment.job import Job
 from pg_deploy.errors import PgDeployError
@@ -15,9 +15,7 @@ from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.kinds.rollback import Mended
 from pg_deploy.parsing.statements import Segment, segments, split
 from pg_deploy.postgres.session import Connection
-from pg_deploy.rollback.generator.draft import Key
 from pg_deploy.rollback.generator.generate import generate_rollback
-from pg_deploy.rollback.generator.grants import parse_grant
 from pg_deploy.rollback.goal import Goal
 
 AT_ONCE = frozenset({"policy", "grant", "function", "procedure", "cron job"})
@@ -94,10 +92,8 @@ def _mendable(difference: Difference, now: Facts) -> set[Key]:
 
 
 def _of(fact: Fact) -> str | None:
-    if fact.kind == "grant":
-        kind, name, _ = parse_grant(fact.identity)
-        return owner_of(name) if kind == "column" else name
-    return owner_of(fact.identity) if fact.kind == "policy" else None
+    of = fact.identity.of if fact.kind in ("grant", "policy") else None
+    return of.relation if of is not None and of.kind == "column" else of
 
 
 def _with(now: Facts, keys: set[Key], expected: Facts) -> Facts:

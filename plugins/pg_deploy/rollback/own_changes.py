@@ -13,19 +13,19 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pg_deploy.catalog.diff import Difference, compare
-from pg_deploy.catalog.identities import unquoted
-from pg_deploy.catalog.names import own_name, owner_of
+from pg_deploy.catalog.kinds import DEPENDENCY, ON_RELATION, RELATION, RELATIONS, SAID
+from pg_deploy.catalog.names import Identity, Key, identity_of, parsed, unquoted
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.parsing.statements import Statement
-from pg_deploy.rollback.generator.draft import ON_RELATION, RELATIONS, Key
-from pg_deploy.rollback.generator.grants import parse_grant
+from pg_deploy.rollback.generator.draft import owned_by
 from pg_deploy.rollback.generator.order import dependents, relation_of
 from pg_deploy.rollback.generator.renames import take_back_names
 from pg_deploy.rollback.goal import parts_of
 
 _IDENTIFIER = re.compile(r'"(?:[^"]|"")*"|[\w$]+')
-_FILLING = frozenset({"of", "on", "publication"})
-"""Words of an identity that are no names: "shop of publication news"."""
+_OF_SEVERAL_NAMES = ("cast", "transform", "operator", "user mapping", "publication schema")
+"""What has no word for a name of its own: a text that names all its parts names it."""
+_PLACES = ("this database", "every role")
 _UNNAMED_CONSTRAINT = frozenset({"references", "unique", "primary", "check", "exclude", "foreign", "null"})
 # Words of a statement's kind by which it can touch a fact of that kind; a kind that is not here may be touched by any.
 _TOUCHED_BY = {
@@ -108,7 +108,7 @@ class Doing:
         relation = relation_of(fact)
         if fact.kind not in _CHANGED_WITH_TABLE or relation is None:
             return False
-        names = {_plain(each) for each in (relation, *above.get(relation, ()))}
+        names = {_word(parsed(RELATION, each)) for each in (relation, *above.get(relation, ()))}
         return any(
             _changes_parts(fact, statement) and bool(names & _tokens(statement.brief)) for statement in self.statements
         )
@@ -130,7 +130,7 @@ def _taken_along(found: Difference, before: Facts, own: AbstractSet[Key], again:
     labels = {key for key, (old, new) in changed.items() if old.properties.get("enum") != new.properties.get("enum")}
     # Nobody keeps the rights and comments of what is dropped and made again.
     taken: set[Key] = set(parts_of(found.removed, again))
-    taken |= {_key(fact) for fact in found.removed if fact.kind == "sequence" and _owner(fact) in own}
+    taken |= {_key(fact) for fact in found.removed if ("column", owned_by(fact)) in own}
     along: AbstractSet[Key] = (own & gone) | taken
     taken |= dependents(before.by_key, own & labels) & changed.keys()
     while along:
@@ -140,18 +140,14 @@ def _taken_along(found: Difference, before: Facts, own: AbstractSet[Key], again:
     return taken
 
 
-def _owner(sequence: Fact) -> Key:
-    return ("column", str(sequence.properties.get("owned by", "")).removesuffix(" (identity)"))
-
-
 def _moved_up(found: Difference, own: frozenset[Key]) -> frozenset[Key]:
     """Columns that have another position only because one before them went or came."""
-    tables = {owner_of(identity) for kind, identity in own if kind == "column"}
+    tables = {identity_of(key).relation for key in own if key[0] == "column"}
     return frozenset(
         _key(old)
         for old, new in found.changed
         if old.kind == "column"
-        and owner_of(old.identity) in tables
+        and old.identity.relation in tables
         and {**old.properties, "position": 0} == {**new.properties, "position": 0}
     )
 
@@ -219,36 +215,41 @@ def _parents(facts: Iterable[Fact]) -> Mapping[str, frozenset[str]]:
 def _is_named(fact: Fact, statement: Statement, tokens: frozenset[str], above: Mapping[str, frozenset[str]]) -> bool:
     if not _may_touch(fact, statement, tokens):
         return False
+    identity = fact.identity
     if fact.kind == "cron job":
-        return fact.identity.split(" #")[0] in statement.sql or any(
+        return (bool(identity.name) and identity.name in statement.sql) or any(
             text in statement.sql for text in map(str, fact.properties.values()) if len(text) > 8
         )
     if fact.kind == "grant":
-        return _names_grant(fact, tokens)
-    if fact.kind == "constraint" and _plain(owner_of(fact.identity)) in tokens:
-        return _plain(fact.identity) in tokens or bool(_UNNAMED_CONSTRAINT & tokens)
+        return identity.of is not None and _names_grant(identity.of, identity.role, tokens)
+    if fact.kind == "constraint" and _word(identity.relation) in tokens:
+        return _word(identity) in tokens or bool(_UNNAMED_CONSTRAINT & tokens)
     if fact.kind in ON_RELATION:
-        relation = owner_of(fact.identity)
-        parents = above.get(relation, ()) if fact.kind in _FOLLOWING else ()
-        return _plain(fact.identity) in tokens and any(_plain(each) in tokens for each in (relation, *parents))
+        parents = above.get(identity.relation, ()) if fact.kind in _FOLLOWING else ()
+        relations = (identity.relation, *(parsed(RELATION, each) for each in parents))
+        return _word(identity) in tokens and any(_word(each) in tokens for each in relations)
     if fact.kind == "index" and statement.kind.startswith("create index") and not statement.creates:
-        return _plain(relation_of(fact) or "") in tokens
+        relation = relation_of(fact)
+        return relation is not None and _word(relation) in tokens
     if fact.kind in ("membership", "setting", "default grant"):
-        words = _tokens(fact.identity) - {"to", "in", "on", "of", "for", "role", "database", "made", "by", "schema"}
-        return bool(words & tokens)
-    if fact.kind == "dependency on extension":
-        what, _, extension = fact.identity.rpartition(" on extension ")
-        return {_plain(what), unquoted(extension).lower()} <= tokens
-    return _plain(fact.identity) in tokens or _tokens(fact.identity) - _FILLING <= tokens
+        return any(_tokens(part) & tokens for part in identity.parts if part not in _PLACES)
+    if fact.kind == DEPENDENCY:
+        return identity.of is not None and {_word(identity.of), unquoted(identity.part("extension")).lower()} <= tokens
+    return _names_object(identity.of if fact.kind in SAID and identity.of is not None else identity, tokens)
 
 
-def _names_grant(fact: Fact, tokens: frozenset[str]) -> bool:
-    kind, name, grantee = parse_grant(fact.identity)
-    holder = unquoted(grantee).lower()
-    if kind == "column" and _plain(owner_of(name)) not in tokens:
+def _names_object(identity: Identity, tokens: frozenset[str]) -> bool:
+    if identity.kind in _OF_SEVERAL_NAMES:
+        return frozenset().union(*map(_tokens, identity.parts)) - {"none"} <= tokens
+    return _word(identity) in tokens
+
+
+def _names_grant(of: Identity, holder: str, tokens: frozenset[str]) -> bool:
+    if of.kind == "column" and _word(of.relation) not in tokens:
         return False
-    named = _plain(name) in tokens or {"all", "in", "schema"} <= tokens
-    return named and (holder in tokens or "owner" in tokens)
+    word = "database" if of.kind == "database" else _word(of)
+    named = word in tokens or {"all", "in", "schema"} <= tokens
+    return named and (holder.lower() in tokens or "owner" in tokens)
 
 
 def _may_touch(fact: Fact, statement: Statement, tokens: frozenset[str]) -> bool:
@@ -260,16 +261,14 @@ def _may_touch(fact: Fact, statement: Statement, tokens: frozenset[str]) -> bool
 
 def _beside(own: Iterable[Key]) -> Iterable[Key]:
     """A constraint's index has its name, in its table's schema."""
-    for kind, identity in own:
-        if kind == "constraint":
-            schema = owner_of(owner_of(identity))
-            yield "index", f"{schema}.{own_name(identity)}" if schema else own_name(identity)
+    for key in own:
+        if key[0] == "constraint":
+            yield "index", identity_of(key).beside("index")
 
 
-def _plain(identity: str) -> str:
-    """The last part of a name, without what it takes as arguments, as `_tokens` has it."""
-    bare = identity if identity.endswith('"') else identity.split("(", 1)[0]
-    return unquoted(own_name(bare)).lower() if bare else ""
+def _word(identity: Identity) -> str:
+    """Its own name, as `_tokens` has it."""
+    return identity.plain_name.lower()
 
 
 def _tokens(sql: str) -> frozenset[str]:

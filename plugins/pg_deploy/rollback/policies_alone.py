@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pg_deploy.catalog.diff import compare, describe
-from pg_deploy.catalog.names import owner_of
+from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact, Facts, read_facts, read_facts_in_transaction
 from pg_deploy.deployment.job import Job
 from pg_deploy.execution.segments import Work, run_segments
@@ -18,7 +18,6 @@ from pg_deploy.ledger.pins import Pinned
 from pg_deploy.parsing.statements import Segment, segments, split
 from pg_deploy.postgres.session import Connection
 from pg_deploy.rollback.errors import NothingToUndoError, RollbackNotProvenError
-from pg_deploy.rollback.generator.draft import Key
 from pg_deploy.rollback.generator.generate import generate_rollback
 
 _FLAGS = ("row level security", "force row level security")
@@ -88,16 +87,16 @@ def _with_policies(now: Facts, before: Facts) -> Facts:
     kept: dict[Key, Fact] = {
         key: fact
         for key, fact in now.by_key.items()
-        if key[0] != "policy" or ("table", owner_of(key[1])) not in before.by_key
+        if key[0] != "policy" or ("table", fact.identity.relation) not in before.by_key
     }
     for key, fact in before.by_key.items():
-        if key[0] == "policy" and ("table", owner_of(key[1])) in now.by_key:
+        if key[0] == "policy" and ("table", fact.identity.relation) in now.by_key:
             kept[key] = fact
         elif key[0] == "table" and key in now.by_key:
             kept[key] = _with_flags(now.by_key[key], fact)
     policies = "\n".join(fact.definition for key, fact in kept.items() if key[0] == "policy")
     for key, fact in before.by_key.items():
-        if key[0] == "function" and key[1].split("(", 1)[0] + "(" in policies:
+        if key[0] == "function" and f"{fact.identity.base}(" in policies:
             kept[key] = fact
     return Facts(frozenset(kept.values()), now.server_version, now.read_at)
 

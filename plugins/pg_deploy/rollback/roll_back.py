@@ -7,6 +7,8 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from pg_deploy.catalog.diff import Difference, compare, describe
+from pg_deploy.catalog.kinds import PROPERTIES
+from pg_deploy.catalog.names import Identity, identity_of
 from pg_deploy.catalog.reader import Fact, Facts, read_facts_in_transaction
 from pg_deploy.configuration.limits import Limits
 from pg_deploy.deployment.job import Job
@@ -39,7 +41,6 @@ from pg_deploy.rollback.mending import mend, mending_sql
 from pg_deploy.rollback.what_was_there import Kept, kept_of
 from pg_deploy.rollback.whole_set import changed_by, made_by, newer_of_run, older_of_run
 
-_PROPERTIES = ("grant", "comment", "default grant", "setting", "membership", "security label")
 _NOTHING_LEFT = "rolled back already by an earlier try"
 _NOTHING_TAKEN = "nothing had taken effect, nothing was run"
 _OWN_ONLY = "rolled back: its own changes are gone, and what others changed is as they left it"
@@ -378,7 +379,8 @@ def _but_for_steps_apart(difference: Difference) -> Difference:
     """Without what the steps outside of a transaction are still to build or drop."""
 
     def counts(fact: Fact) -> bool:
-        about = fact.identity.split(" ", 1)[0] if fact.kind == "comment" else fact.kind
+        of = fact.identity.of
+        about = of.kind if of is not None and fact.kind == "comment" else fact.kind
         return about not in ("index", "subscription")
 
     return Difference(
@@ -442,7 +444,7 @@ def _lost(at_start: Identities, now: Identities, goal: Goal) -> list[str]:
     """Objects that are not the migration's and that this rollback has just removed."""
     lost = (at_start - now) & goal.protected
     # A right or a comment that differs is a difference; only an object that is gone is a loss.
-    return sorted(f"{kind} {identity}" for kind, identity in lost if goal.start is None or kind not in _PROPERTIES)
+    return sorted(f"{kind} {identity}" for kind, identity in lost if goal.start is None or kind not in PROPERTIES)
 
 
 def _moves_search_path(todo: Sequence[Segment]) -> bool:
@@ -453,9 +455,9 @@ def _refuse_dropping_what_was_there(current: Attempt, segment: Segment, goal: Go
     """A statement outside a transaction cannot be taken back, so it is judged from its text before it runs."""
     if segment.transactional:
         return
-    present: dict[str, set[str]] = {}
-    for kind, identity in goal.protected:
-        present.setdefault(kind, set()).add(identity)
+    present: dict[str, set[Identity]] = {}
+    for key in goal.protected:
+        present.setdefault(key[0], set()).add(identity_of(key))
     # A type and an index may share a name.
     dropped = [(name.name, present.get(name.kind, set())) for each in segment.statements for name in each.drops]
     there = [name for name, alike in dropped if _names(name, alike if anywhere else frozenset()) & alike]
@@ -463,11 +465,11 @@ def _refuse_dropping_what_was_there(current: Attempt, segment: Segment, goal: Go
         raise RollbackRefusedError(current.stem, there)
 
 
-def _names(qualified: str, present: Set[str]) -> set[str]:
+def _names(qualified: str, present: Set[Identity]) -> set[str]:
     """The identities that a dropped name may stand for: a bare one is in public, or among `present`, where a file moves its search_path."""
     if "." in qualified:
         return {qualified}
-    return {qualified, f"public.{qualified}", *(each for each in present if each.endswith(f".{qualified}"))}
+    return {qualified, f"public.{qualified}", *(each for each in present if each == f"{each.schema}.{qualified}")}
 
 
 def _both(current: Attempt, error: PgDeployError) -> str:

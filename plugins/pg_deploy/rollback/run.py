@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from pg_deploy.catalog.diff import compare, describe
+from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.configuration.conf import RollbackConf
 from pg_deploy.deployment.job import Job
@@ -30,7 +31,6 @@ from pg_deploy.rollback.attempt_evidence import read_doing
 from pg_deploy.rollback.beyond_the_database import left_alone
 from pg_deploy.rollback.choose import choose, refuse_needed_by_later
 from pg_deploy.rollback.errors import NothingToUndoError, NotUndoneError, UndoableDownToError
-from pg_deploy.rollback.generator.draft import Key
 from pg_deploy.rollback.generator.generate import generate_rollback
 from pg_deploy.rollback.generator.row_changes import Wrote
 from pg_deploy.rollback.goal import going_between, going_with, only_own, undo_goal

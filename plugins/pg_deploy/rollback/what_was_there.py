@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from pg_deploy.catalog.names import owner_of
+from pg_deploy.catalog.names import identity_of
 from pg_deploy.catalog.objects import Address, Objects
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.parsing.statements import Segment
@@ -122,7 +122,8 @@ def kept_of(connection: Connection, before: Facts, here: Objects | None) -> Kept
         if key[0] in _HOLDS
         and not (key in before.by_key and "generated" in before.by_key[key].properties)
         and (
-            key[0] != "column" or any((kind, owner_of(key[1])) in before.by_key for kind in ("table", "foreign table"))
+            key[0] != "column"
+            or any((kind, identity_of(key).relation) in before.by_key for kind in ("table", "foreign table"))
         )
     }
     names = {address: name for address, name in names.items() if address in still}

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from pg_deploy.catalog.diff import compare
+from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import pins, snapshot
 from pg_deploy.ledger.attempt import UNDOABLE, Attempt, State
 from pg_deploy.postgres.session import Connection
-from pg_deploy.rollback.generator.draft import Key
 from pg_deploy.rollback.generator.renames import take_back_names
 
 

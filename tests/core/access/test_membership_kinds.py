@@ -8,13 +8,17 @@ from datetime import datetime, timezone
 
 from pg_deploy.access.facts.differences import access_changes
 from pg_deploy.access.facts.rights import Membership, membership_kinds, memberships
+from pg_deploy.catalog.names import parsed
 from pg_deploy.catalog.reader import Fact, Facts
 
 
 def facts(*found: tuple[str, str, Mapping[str, object]]) -> Facts:
     """Facts of the cluster, from kind, identity and properties."""
     return Facts(
-        frozenset(Fact(kind, identity, json.dumps(properties), "cluster") for kind, identity, properties in found),
+        frozenset(
+            Fact(kind, parsed(kind, identity), json.dumps(properties), "cluster")
+            for kind, identity, properties in found
+        ),
         160000,
         datetime.now(timezone.utc),
     )

@@ -21,6 +21,7 @@ from pg_deploy.access.facts.settled_differences import roots_of, settle
 from pg_deploy.access.proof import proof as proving
 from pg_deploy.access.proof.proof import Proof, prove
 from pg_deploy.catalog.dependencies import closure_of
+from pg_deploy.catalog.names import parsed
 from pg_deploy.catalog.reader import Fact, Facts, read_facts
 from pg_deploy.postgres.session import Connection
 from tests.core.access.conftest import connect
@@ -168,7 +169,7 @@ def test_claims_that_nobody_has_yet_tell_two_policies_apart(two: Two) -> None:
 def test_a_kind_of_fact_that_nobody_has_thought_of_is_not_settled(two: Two) -> None:
     """The next version's next kind of object decides something, or it does not: until somebody says so, it is not proved."""
     before = read_facts(two.old)
-    invented = Fact("row mask", "public.docs.owner", '{"shows": "everything"}', "database")
+    invented = Fact("row mask", parsed("row mask", "public.docs.owner"), '{"shows": "everything"}', "database")
     after = Facts(before.facts | {invented}, before.server_version, before.read_at)
     found = settle(before, after, SUPABASE, frozenset())
     assert [each.object for each in found.unsettled] == ["public.docs.owner"]

@@ -8,12 +8,13 @@ from datetime import datetime, timezone
 import pytest
 
 from pg_deploy.catalog.diff import compare, describe
+from pg_deploy.catalog.names import parsed
 from pg_deploy.catalog.reader import Fact, Facts
 
 
 def fact(kind: str, identity: str, **properties: object) -> Fact:
     named = {name.replace("_", " "): value for name, value in properties.items()}
-    return Fact(kind, identity, json.dumps(named, sort_keys=True), "database")
+    return Fact(kind, parsed(kind, identity), json.dumps(named, sort_keys=True), "database")
 
 
 def lines(before: list[Fact], after: list[Fact]) -> tuple[str, ...]:

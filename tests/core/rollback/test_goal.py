@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 import pytest
 
 from pg_deploy.catalog.diff import describe
+from pg_deploy.catalog.names import parsed
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.rollback.goal import snapshot_goal, undo_goal
 
@@ -15,7 +16,7 @@ AT = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 def fact(kind: str, identity: str, **properties: object) -> Fact:
-    return Fact(kind, identity, json.dumps(properties, sort_keys=True), "database")
+    return Fact(kind, parsed(kind, identity), json.dumps(properties, sort_keys=True), "database")
 
 
 def facts(*found: Fact) -> Facts:

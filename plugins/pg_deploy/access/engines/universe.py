@@ -13,8 +13,7 @@ from pg_deploy.access.predicates.predicates import READING, Phase
 from pg_deploy.access.predicates.reach import Column
 from pg_deploy.access.predicates.subjects import NOBODY
 from pg_deploy.access.predicates.witnesses import NO_CONSTANTS, Constants, joined, witness_values
-from pg_deploy.catalog.names import literal
-from pg_deploy.postgres.quoting import quote
+from pg_deploy.postgres.quoting import literal, quote
 from pg_deploy.postgres.sql_files import engine_sql
 
 PRODUCT_LIMIT = 300_000

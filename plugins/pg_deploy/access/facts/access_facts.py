@@ -11,23 +11,11 @@ from pg_deploy.access.facts.api import SUPABASE, Api
 from pg_deploy.access.facts.functions import called_by, is_definer, policy_texts
 from pg_deploy.access.facts.rights import held_rights, reachable_roles
 from pg_deploy.access.facts.triggers import returns_trigger
-from pg_deploy.catalog.identities import of_setting
+from pg_deploy.catalog.kinds import RELATIONS
 from pg_deploy.catalog.reader import Fact, Facts
 
 _ALWAYS = frozenset({"policy", "membership", "default grant", "rule", "publication", "publication schema"})
-RELATIONS = ("table", "view", "materialized view", "foreign table")
-"""The kinds of facts that hold rows, or stand for them."""
-_GRANTS = (
-    "table ",
-    "view ",
-    "materialized view ",
-    "foreign table ",
-    "column ",
-    "function ",
-    "procedure ",
-    "schema ",
-    "sequence ",
-)
+_GRANTED_ON = (*RELATIONS, "column", "function", "procedure", "schema", "sequence")
 _ACCESS_PROPERTIES = {
     "table": ("owner", "row level security", "force row level security", "inherits"),
     "foreign table": ("owner", "inherits", "server"),
@@ -81,7 +69,7 @@ def definer_functions(facts: Facts, api: Api = SUPABASE) -> frozenset[Fact]:
         if fact.kind in ("function", "procedure")
         and is_definer(fact)
         and not returns_trigger(fact)
-        and any("EXECUTE" in rights.get((f"{fact.kind} {fact.identity}", role), frozenset()) for role in roles)
+        and any("EXECUTE" in rights.get(((fact.kind, fact.identity), role), frozenset()) for role in roles)
     )
 
 
@@ -89,10 +77,9 @@ def _decides(fact: Fact, functions: frozenset[Fact], api: Api) -> bool:
     if fact.kind in _ALWAYS or fact.kind in _ACCESS_PROPERTIES:
         return True
     if fact.kind == "grant":
-        return fact.identity.startswith(_GRANTS)
+        return fact.identity.of is not None and fact.identity.of.kind in _GRANTED_ON
     if fact.kind == "setting":
-        name = str((of_setting(fact.identity) or {}).get("name"))
-        return _HARMLESS_SETTINGS.fullmatch(name.lower()) is None
+        return _HARMLESS_SETTINGS.fullmatch(fact.identity.name.lower()) is None
     return fact in functions
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
-from pg_deploy.access.facts.rights import PUBLIC, held_rights, memberships, reachable_roles
+from pg_deploy.access.facts.rights import PUBLIC, granted, memberships, reachable_roles
+from pg_deploy.catalog.kinds import RELATIONS
+from pg_deploy.catalog.names import Key, unquoted
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.parsing.tree import quoted
 
@@ -57,7 +60,7 @@ def api_of(*sides: Facts) -> Api:
     """
     found: dict[str, None] = {}
     for facts in sides:
-        there = {fact.identity for fact in facts.facts if fact.kind == "role"}
+        there = {fact.identity.name for fact in facts.facts if fact.kind == "role"}
         found.update(dict.fromkeys(role for role in SUPABASE.roles if role in there))
     for facts in sides:
         found.update(dict.fromkeys(sorted(_asking(facts))))
@@ -84,7 +87,9 @@ def _paths(facts: Facts, roles: Iterable[str]) -> dict[str, str]:
 
 
 def _asking(facts: Facts) -> set[str]:
-    roles = {fact.identity: fact.properties for fact in facts.facts if fact.kind == "role"}
+    roles: dict[str, Mapping[str, Any]] = {
+        fact.identity.name: fact.properties for fact in facts.facts if fact.kind == "role"
+    }
     logins = [name for name, properties in roles.items() if properties.get("login") and not properties.get("superuser")]
     members = memberships(facts)
     settable = set(logins)
@@ -94,26 +99,24 @@ def _asking(facts: Facts) -> set[str]:
             if role not in settable:
                 settable.add(role)
                 waiting.append(role)
-    owners = {
-        f"{fact.kind} {fact.identity}": fact.properties
-        for fact in facts.facts
-        if fact.kind in ("table", "view", "materialized view", "foreign table")
+    owners: dict[Key, Mapping[str, Any]] = {
+        (fact.kind, fact.identity): fact.properties for fact in facts.facts if fact.kind in RELATIONS
     }
-    granted: set[str] = set()
-    for (target, role), held in held_rights(facts).items():
-        schema = target.split(" ")[-1].split(".", 1)[0].strip('"')
+    with_rights: set[str] = set()
+    for of, role, held in granted(facts):
+        schema = of.plain_name if of.kind == "schema" else unquoted(of.schema)
         if not held or schema in SUPABASE.ignored_schemas:
             continue
-        owner = owners.get(target)
-        if target.startswith("column ") or (
+        owner = owners.get((of.kind, of))
+        if of.kind == "column" or (
             owner is not None and (owner.get("owner") != role or owner.get("force row level security"))
         ):
-            granted.add(role)
+            with_rights.add(role)
     return {
         name
         for name in settable
         if name in roles
         and not roles[name].get("superuser")
         and not roles[name].get("bypass row level security")
-        and (reachable_roles(facts, [name]) - {PUBLIC}) & granted
+        and (reachable_roles(facts, [name]) - {PUBLIC}) & with_rights
     }

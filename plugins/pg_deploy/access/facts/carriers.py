@@ -10,7 +10,8 @@ import re
 from collections.abc import Collection
 
 from pg_deploy.access.facts.functions import is_definer
-from pg_deploy.catalog.dependencies import RELATIONS, ROUTINES, Closure, Node, text_of
+from pg_deploy.catalog.dependencies import Closure, Node, text_of
+from pg_deploy.catalog.kinds import RELATIONS, ROUTINES
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.catalog.switches import is_on
 

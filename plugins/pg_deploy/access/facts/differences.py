@@ -7,20 +7,21 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from pg_deploy.access.facts.access_change import AccessChange, words
-from pg_deploy.access.facts.access_facts import RELATIONS, access_facts, deciding_functions, definer_functions
+from pg_deploy.access.facts.access_facts import access_facts, deciding_functions, definer_functions
 from pg_deploy.access.facts.api import SUPABASE, Api
 from pg_deploy.access.facts.functions import is_definer
 from pg_deploy.access.facts.policies import policy_changes
 from pg_deploy.access.facts.reached_commands import bypasses, reached_commands
 from pg_deploy.access.facts.rights import PUBLIC, held_rights, membership_kinds, memberships, reachable_roles
-from pg_deploy.catalog.identities import of_part, of_setting
+from pg_deploy.catalog.kinds import RELATIONS, VIEWS
+from pg_deploy.catalog.names import Identity, Key, first_relation, identity_of
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.catalog.switches import is_on, means_true
 from pg_deploy.postgres.quoting import in_quotes
 
 _DATA_RIGHTS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"})
 _OBJECTS = (*RELATIONS, "column", "function", "procedure", "schema", "sequence")
-_OTHER_OBJECTS = ("large object", "foreign data wrapper", "server", "this", "language", "tablespace")
+_OTHER_OBJECTS = ("large object", "foreign data wrapper", "server", "database", "language", "tablespace")
 _RIGHTS_OF = {
     **dict.fromkeys((*RELATIONS, "column"), _DATA_RIGHTS),
     "materialized view": frozenset({"SELECT"}),
@@ -57,29 +58,26 @@ def access_changes(before: Facts, after: Facts, api: Api = SUPABASE) -> tuple[Ac
     )
 
 
-def _objects(facts: Facts) -> dict[str, Fact]:
-    return {f"{fact.kind} {fact.identity}": fact for fact in facts.facts if fact.kind in _OBJECTS}
+def _objects(facts: Facts) -> dict[Key, Fact]:
+    return {(fact.kind, fact.identity): fact for fact in facts.facts if fact.kind in _OBJECTS}
 
 
 def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
     old, new = held_rights(before), held_rights(after)
     objects_before, objects_after = _objects(before), _objects(after)
     reached = reachable_roles(after, api.roles)
-    definers = {f"{fact.kind} {fact.identity}" for fact in definer_functions(after, api)}
+    definers = {(fact.kind, fact.identity) for fact in definer_functions(after, api)}
     for target, role in sorted(old.keys() | new.keys()):
-        kind = next((kind for kind in sorted(_OBJECTS, key=len, reverse=True) if target.startswith(kind + " ")), None)
+        kind, name = target[0], identity_of(target)
         had, has = old.get((target, role), frozenset()), new.get((target, role), frozenset())
         if had == has:
             continue
-        if kind is None:
-            kind = next((each for each in _OTHER_OBJECTS if target.startswith(each + " ")), target.split(" ", 1)[0])
-        name = target[len(kind) + 1 :]
         if kind not in _OBJECTS:
             # what is new of these kinds is its maker's, and no way to anybody's rows
             if kind in _OTHER_OBJECTS or any(key[0] == target for key in old):
-                yield from _changed_rights(before, after, api, target, kind, name, role, had, has)
+                yield from _changed_rights(before, after, api, target, role, had, has)
             continue
-        if target not in objects_after and (kind != "column" or _table_of(name) not in _names(objects_after)):
+        if target not in objects_after and (kind != "column" or name.relation not in _names(objects_after)):
             continue  # it is gone: said once for the object
         if target not in objects_before:
             fact = objects_after.get(target)
@@ -100,20 +98,19 @@ def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
         owner = objects_after[target].properties.get("owner") if target in objects_after else None
         if role == owner:
             continue  # an owner gives itself what it likes
-        yield from _changed_rights(before, after, api, target, kind, name, role, had, has)
+        yield from _changed_rights(before, after, api, target, role, had, has)
 
 
 def _changed_rights(
     before: Facts,
     after: Facts,
     api: Api,
-    target: str,
-    kind: str,
-    name: str,
+    target: Key,
     role: str,
     had: frozenset[str],
     has: frozenset[str],
 ) -> Iterator[AccessChange]:
+    kind, name = target if target[0] != "database" else ("this", "database")
     members = _concerned(role, api, before, after)
     gained = sorted(right for right in has - had if any(not _can(before, target, m, right) for m in members))
     lost = sorted(right for right in had - has if any(not _can(after, target, m, right) for m in members))
@@ -144,18 +141,14 @@ def _concerned(role: str, api: Api, before: Facts, after: Facts) -> tuple[str, .
     return api.roles if role == PUBLIC else (role,)
 
 
-def _can(facts: Facts, target: str, role: str, right: str) -> bool:
+def _can(facts: Facts, target: Key, role: str, right: str) -> bool:
     """Whether a role has a right, by itself, through a group or PUBLIC; a right that may be handed on is one too."""
     rights = held_rights(facts)
     wanted = {right, f"{right}{_GRANTABLE}"}
     return any(wanted & rights.get((target, each), frozenset()) for each in reachable_roles(facts, [role]))
 
 
-def _table_of(column: str) -> str:
-    return of_part(column)[0]
-
-
-def _names(objects: dict[str, Fact]) -> set[str]:
+def _names(objects: dict[Key, Fact]) -> set[Identity]:
     return {fact.identity for fact in objects.values() if fact.kind in RELATIONS}
 
 
@@ -180,9 +173,7 @@ def _relations(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
         for fact in sorted(fact for fact in before.facts if fact.kind == kind):
             now = after.by_key.get((kind, fact.identity))
             who = tuple(
-                sorted(
-                    role for role in roles if rights.get((f"{kind} {fact.identity}", role), frozenset()) & _DATA_RIGHTS
-                )
+                sorted(role for role in roles if rights.get(((kind, fact.identity), role), frozenset()) & _DATA_RIGHTS)
             )
             if now is None:
                 if who:
@@ -195,8 +186,7 @@ def _relations(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
                     )
                 continue
             written = any(
-                rights.get((f"{kind} {fact.identity}", role), frozenset()) & {"INSERT", "UPDATE", "DELETE"}
-                for role in who
+                rights.get(((kind, fact.identity), role), frozenset()) & {"INSERT", "UPDATE", "DELETE"} for role in who
             )
             yield from _same_relation(kind, fact, now, ", ".join(who), after, written=written)
 
@@ -253,7 +243,7 @@ def _same_relation(kind: str, old: Fact, new: Fact, who: str, facts: Facts, *, w
             decides = written or not invoker
             yield AccessChange("lost" if invoker else "gained", who, name, ("select",), said, decides=decides)
         yield from _view_options(name, who, before.get("options") or [], after.get("options") or [])
-    if kind in ("view", "materialized view") and before.get("definition") != after.get("definition"):
+    if kind in VIEWS and before.get("definition") != after.get("definition"):
         yield AccessChange(
             "changed", who, name, ("select",), f"{kind} {in_quotes(name)} is defined differently", decides=False
         )
@@ -288,7 +278,7 @@ def _publications(before: Facts, after: Facts, api: Api) -> Iterator[AccessChang
             sent = sorted(set(fact.properties.get("tables") or ()) - had)
             for table in sent:
                 said = f"publication {in_quotes(fact.identity)} now sends rows of {in_quotes(table)} to its subscribers"
-                yield AccessChange("gained", "subscribers", table.split(" ", 1)[0], ("select",), said)
+                yield AccessChange("gained", "subscribers", first_relation(table), ("select",), said)
             if not sent:
                 said = (
                     f"{kind} {in_quotes(fact.identity)} is {'new' if old is None else 'another one'}: {fact.definition}"
@@ -376,9 +366,7 @@ def _functions(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
     for fact in sorted(fact for fact in before.facts if fact.kind in ("function", "procedure")):
         name = fact.identity
         now = after.by_key.get((fact.kind, name))
-        who = tuple(
-            sorted(role for role in roles if "EXECUTE" in rights.get((f"{fact.kind} {name}", role), frozenset()))
-        )
+        who = tuple(sorted(role for role in roles if "EXECUTE" in rights.get(((fact.kind, name), role), frozenset())))
         if now is None:
             if fact in deciding or (who and fact in definers):
                 yield AccessChange(
@@ -416,15 +404,20 @@ def _functions(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
 
 def _moved_to(fact: Fact, before: Facts, after: Facts) -> bool:
     """Whether a function of the same name, arguments and owner came in another schema, and is callable by nobody else."""
-    last = of_part(fact.identity)[1]
+    last = _called(fact)
     return any(
         other.kind == fact.kind
         and (other.kind, other.identity) not in before.by_key
-        and of_part(other.identity)[1] == last
+        and _called(other) == last
         and _body(other) == _body(fact)
         and other.properties.get("owner") == fact.properties.get("owner")
         for other in after.facts
     )
+
+
+def _called(fact: Fact) -> tuple[str, str | None]:
+    """Name and arguments."""
+    return fact.identity.name, fact.identity.arguments
 
 
 def _body(fact: Fact) -> str:
@@ -433,7 +426,7 @@ def _body(fact: Fact) -> str:
 
 def _ends_read_only(kind: str, identity: str, value: str | None) -> bool:
     """Whether sessions may write again by default: each may set that itself, and a platform sets it while a disk is full."""
-    name = (of_setting(identity) or {}).get("name") if kind == "setting" else None
+    name = identity_of((kind, identity)).name if kind == "setting" else None
     return name == "default_transaction_read_only" and (value is None or not means_true(json.loads(value)["value"]))
 
 
@@ -444,7 +437,7 @@ def _others(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
     for key in sorted(rows_before.keys() | rows_after.keys()):
         old, new = rows_before.get(key), rows_after.get(key)
         if old != new and not (key[0] == "schema" and (old is None or new is None)) and not _ends_read_only(*key, new):
-            role = ((of_setting(key[1]) or {}).get("role") if key[0] == "setting" else None) or PUBLIC
+            role = identity_of(key).role or PUBLIC
             yield AccessChange(
                 "changed",
                 role if role in {fact.identity for fact in after.facts if fact.kind == "role"} else PUBLIC,

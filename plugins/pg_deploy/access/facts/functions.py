@@ -6,20 +6,19 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from pg_deploy.catalog.dependencies import words_of
-from pg_deploy.catalog.identities import of_part
+from pg_deploy.catalog.kinds import ROUTINES
 from pg_deploy.catalog.reader import Fact, Facts
 
 _CALL = re.compile(r'((?:(?:"(?:[^"]|"")+"|[a-z_][\w$]*)\.)?(?:"(?:[^"]|"")+"|[a-z_][\w$]*))\s*\(', re.IGNORECASE)
 _HEADER = re.compile(r"\A(.*?)^\s*(?:AS\s+\$|BEGIN ATOMIC|RETURN\s)", re.DOTALL | re.MULTILINE)
-_ROUTINES = ("function", "procedure", "aggregate")
 
 
 def routines(facts: Facts) -> Mapping[str, tuple[Fact, ...]]:
     """The functions by qualified name without arguments; several where they are overloaded."""
     found: dict[str, list[Fact]] = {}
     for fact in facts.facts:
-        if fact.kind in _ROUTINES:
-            found.setdefault(fact.identity.split("(", 1)[0], []).append(fact)
+        if fact.kind in ROUTINES:
+            found.setdefault(fact.identity.base, []).append(fact)
     return {name: tuple(same) for name, same in found.items()}
 
 
@@ -30,8 +29,8 @@ def called_by(texts: Iterable[str], facts: Facts) -> frozenset[Fact]:
     """
     by_name = routines(facts)
     by_last: dict[str, set[str]] = {}
-    for name in by_name:
-        by_last.setdefault(of_part(name)[1], set()).add(name)
+    for name, same in by_name.items():
+        by_last.setdefault(same[0].identity.name, set()).add(name)
     found: set[Fact] = set()
     waiting = list(texts)
     while waiting:

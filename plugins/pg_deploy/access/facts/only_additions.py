@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from pg_deploy.access.facts.access_change import AccessChange
 from pg_deploy.catalog.dependencies import text_of, words_of
-from pg_deploy.catalog.identities import of_grant, of_part, unquoted
+from pg_deploy.catalog.kinds import RELATIONS, ROUTINES, VIEWS
+from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact, Facts
 
 # They decide nothing about rows, wherever they are.
 _HARMLESS = frozenset({"index", "comment", "statistics", "cron job", "extension"})
 # They decide about rows of what they belong to, which has to be new as well.
 _PARTS = ("column", "constraint", "trigger", "policy", "grant", "sequence")
-_OBJECTS = ("table", "view", "materialized view", "function", "procedure", "aggregate", "type", "schema")
+_OBJECTS = ("table", *VIEWS, *ROUTINES, "type", "schema")
 _SPEAKING = (
     "policy",
     "view",
@@ -43,31 +44,22 @@ def only_adds(before: Facts, after: Facts, changes: Iterable[AccessChange]) -> b
         return False
     if any(fact.properties.get("inherits") for fact in new if fact.kind in ("table", "foreign table")):
         return False
-    objects = {f"{fact.kind} {fact.identity}" for fact in new if fact.kind in _OBJECTS}
-    names = {_plain(fact.identity) for fact in new if fact.kind in _OBJECTS}
-    if not all(_belongs(fact, objects, names) for fact in new if fact.kind in _PARTS):
+    objects = {(fact.kind, fact.identity): fact.identity for fact in new if fact.kind in _OBJECTS}
+    if not all(_belongs(fact, objects) for fact in new if fact.kind in _PARTS):
         return False
     said = _words(_texts(before))
-    last = {unquoted(of_part(name)[1]).lower() for name in names}
+    last = {identity.plain_name.lower() for identity in objects.values()}
     return not said & (last | set(OURS) | {"cron"})
 
 
-def _belongs(fact: Fact, objects: set[str], names: set[str]) -> bool:
+def _belongs(fact: Fact, objects: Container[Key]) -> bool:
     """Whether a part's owner is among the new objects."""
-    if fact.kind == "sequence":
-        return True
-    if fact.kind == "grant":
-        target = of_grant(fact.identity)[0]
-        kind = next((kind for kind in ("column ", "sequence ") if target.startswith(kind)), None)
-        if kind is None:
-            return target in objects
-        return kind == "sequence " or of_part(_plain(target.removeprefix(kind)))[0] in names
-    return any(fact.identity.startswith(f"{name}.") for name in names)
-
-
-def _plain(identity: str) -> str:
-    """A function's name without its arguments; any other name as it is."""
-    return identity.split("(", 1)[0]
+    of = fact.identity.of if fact.kind == "grant" else fact.identity
+    if of is None or of.kind == "sequence":
+        return of is not None
+    if of.relation:
+        return any((kind, of.relation) in objects for kind in (*RELATIONS, "type"))
+    return (of.kind, of) in objects
 
 
 def _texts(facts: Facts) -> Iterable[str]:

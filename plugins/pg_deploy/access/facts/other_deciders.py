@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator
 
 from pg_deploy.access.facts.functions import is_definer
 from pg_deploy.access.facts.rights import PUBLIC, held_rights, reachable_roles
-from pg_deploy.catalog.dependencies import RELATIONS, ROUTINES, Closure, Node, closure_of, owner_of
-from pg_deploy.catalog.identities import of_part
+from pg_deploy.catalog.dependencies import Closure, Node, closure_of
+from pg_deploy.catalog.kinds import RELATIONS, ROUTINES, VIEWS
+from pg_deploy.catalog.names import Key, first_relation, parsed
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.catalog.switches import is_on
 from pg_deploy.postgres.quoting import in_quotes
@@ -64,7 +65,7 @@ def _own(fact: Fact, closure: Closure) -> Iterator[str]:
 
 def _writing(closure: Closure, relation: str) -> Iterator[str]:
     for part in sorted(closure.parts.get(relation, ())):
-        own = part.identity.removeprefix(f"{relation}.")
+        own = part.identity.name
         if part.kind == "trigger":
             found = _CALLED.search(part.definition_text)
             called = found[1] if found else "a function"
@@ -89,19 +90,19 @@ def _foreign_keys(facts: Facts, relation: str) -> Iterator[str]:
         for event, action in _ACTS.findall(fact.definition_text):
             yield (
                 f"a row of {in_quotes(parent)} that is {event.lower()}d {_TOUCHED[action]} the rows of {in_quotes(child)} that"
-                f" point to it, whatever policies say (foreign key {in_quotes(fact.identity.removeprefix(child + '.'))})"
+                f" point to it, whatever policies say (foreign key {in_quotes(fact.identity.name)})"
             )
 
 
 def _ends(fact: Fact) -> tuple[str, str]:
-    return owner_of(fact), fact.definition_text.split("REFERENCES ", 1)[-1].split("(", 1)[0]
+    return fact.identity.relation, first_relation(fact.definition_text.split("REFERENCES ", 1)[-1])
 
 
 def _roundabout(closure: Closure, node: Node, role: str) -> Iterator[str]:
     """Views and functions that the role may use, that have another's rights, and that reach the relation."""
     facts = closure.facts
     for fact in sorted(facts.facts):
-        if fact.kind not in (*ROUTINES, "view", "materialized view") or (fact.kind, fact.identity) == node:
+        if fact.kind not in (*ROUTINES, *VIEWS) or (fact.kind, fact.identity) == node:
             continue
         lends = (
             is_definer(fact)
@@ -109,7 +110,7 @@ def _roundabout(closure: Closure, node: Node, role: str) -> Iterator[str]:
             else not is_on(fact.properties.get("options", []), "security_invoker")
         )
         wanted = "EXECUTE" if fact.kind in ROUTINES else "SELECT"
-        if not lends or not _may(facts, f"{fact.kind} {fact.identity}", role, {wanted}):
+        if not lends or not _may(facts, (fact.kind, fact.identity), role, {wanted}):
             continue
         if node in closure.of((fact.kind, fact.identity)):
             verb = "may call" if wanted == "EXECUTE" else "may read"
@@ -117,7 +118,7 @@ def _roundabout(closure: Closure, node: Node, role: str) -> Iterator[str]:
             yield f"{role} {verb} {fact.kind} {in_quotes(fact.identity)}, which reaches it with the rights of {owner}"
 
 
-def _may(facts: Facts, target: str, role: str, wanted: Collection[str]) -> bool:
+def _may(facts: Facts, target: Key, role: str, wanted: Collection[str]) -> bool:
     rights = held_rights(facts)
     return any(
         set(wanted) & rights.get((target, each), frozenset()) for each in {*reachable_roles(facts, [role]), PUBLIC}
@@ -125,25 +126,20 @@ def _may(facts: Facts, target: str, role: str, wanted: Collection[str]) -> bool:
 
 
 def _sent(facts: Facts, relation: str) -> Iterator[str]:
-    schema = of_part(relation)[0]
-    names = []
+    schema = parsed("table", relation).schema
+    names: list[str] = []
     for fact in sorted(facts.facts):
         if fact.kind == "publication":
-            tables = [str(each).split(" ", 1)[0] for each in fact.properties.get("tables") or ()]
+            tables = [first_relation(str(each)) for each in fact.properties.get("tables") or ()]
             if relation in tables or fact.properties.get("puballtables"):
                 names.append(fact.identity)
-        elif fact.kind == "publication schema":
-            of, _, name = fact.identity.partition(" of publication ")
-            if of == schema:
-                names.append(name)
+        elif fact.kind == "publication schema" and fact.identity.schema == schema:
+            names.append(fact.identity.part("publication"))
     for name in dict.fromkeys(names):
         yield f"publication {in_quotes(name)} sends its rows to every subscriber, whatever policies say"
 
 
 def _settings(facts: Facts, role: str) -> Iterator[str]:
     for fact in sorted(facts.facts):
-        if fact.kind == "setting" and (
-            fact.identity.startswith(("this database: ", "every role: "))
-            or re.match(rf'role "?{re.escape(role)}"?(?: in this database)?: ', fact.identity)
-        ):
-            yield f"sessions of {role} begin with {fact.identity.partition(': ')[2]} = {fact.properties.get('value')} ({fact.identity})"
+        if fact.kind == "setting" and fact.identity.role in ("", role):
+            yield f"sessions of {role} begin with {fact.identity.name} = {fact.properties.get('value')} ({fact.identity})"

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pg_deploy.access.facts.access_change import AccessChange, Rewritten
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.facts.rights import PUBLIC, reachable_roles
-from pg_deploy.catalog.identities import of_part
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.postgres.quoting import in_quotes
 
@@ -18,18 +17,12 @@ COMMANDS = ("select", "insert", "update", "delete")
 def policy_changes(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
     """Policies that came, went or differ on tables that were there before, and tables where more of them add up."""
     old, new = _policies(before), _policies(after)
-    tables = {fact.identity for fact in before.facts if fact.kind == "table"} & {
-        fact.identity for fact in after.facts if fact.kind == "table"
-    }
+    there, still = ({key[1] for key in facts.by_key if key[0] == "table"} for facts in (before, after))
+    tables = there & still
     for key in sorted(old.keys() | new.keys()):
         if key[0] in tables and old.get(key) != new.get(key):
             yield _one(key, old.get(key), new.get(key))
     yield from _grown(old, new, tables, before, after, api)
-
-
-def table_of(policy: Fact) -> tuple[str, str]:
-    """The table and the name in a policy's identity."""
-    return of_part(policy.identity)
 
 
 def commands_of(policy: Fact) -> tuple[str, ...]:
@@ -55,7 +48,8 @@ def shown(policy: Fact, *, whole: bool = False) -> str:
 
 
 def _policies(facts: Facts) -> dict[tuple[str, str], Fact]:
-    return {table_of(fact): fact for fact in facts.facts if fact.kind == "policy"}
+    """By table and name."""
+    return {(fact.identity.relation, fact.identity.name): fact for fact in facts.facts if fact.kind == "policy"}
 
 
 def _one(key: tuple[str, str], old: Fact | None, new: Fact | None) -> AccessChange:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pglast import ast
 
-from pg_deploy.access.facts.policies import commands_of, table_of
+from pg_deploy.access.facts.policies import commands_of
 from pg_deploy.access.facts.rights import reachable_roles
-from pg_deploy.catalog.identities import of_part
+from pg_deploy.catalog.names import parsed
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.parsing.expressions import call_name, conjuncts, only_value, parse_predicate, sides_of
 
@@ -23,7 +23,7 @@ def bypasses(role: str, facts: Facts) -> bool:
 
 def reached_commands(role: str, commands: tuple[str, ...], kind: str, name: str, facts: Facts) -> tuple[str, ...]:
     """Of the granted commands those that reach rows: behind row level security only what a permissive policy speaks of."""
-    table = facts.by_key.get(("table", name if kind == "table" else of_part(name)[0]))
+    table = facts.by_key.get(("table", name if kind == "table" else parsed(kind, name).relation))
     if kind not in ("table", "column") or table is None or not table.properties.get("row level security"):
         return commands
     owns = table.properties.get("owner") == role and not table.properties.get("force row level security")
@@ -33,7 +33,7 @@ def reached_commands(role: str, commands: tuple[str, ...], kind: str, name: str,
     spoken = {
         command
         for fact in facts.facts
-        if fact.kind == "policy" and table_of(fact)[0] == table.identity and not fact.properties.get("restrictive")
+        if fact.kind == "policy" and fact.identity.relation == table.identity and not fact.properties.get("restrictive")
         if role != NOT_SIGNED_IN or not _needs_a_user(fact)
         if itself & {str(each) for each in fact.properties.get("roles", [])}
         for command in commands_of(fact)

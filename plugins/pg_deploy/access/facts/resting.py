@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pg_deploy.access.facts.access_change import words
-from pg_deploy.catalog.dependencies import ROUTINES, closure_of
+from pg_deploy.catalog.dependencies import closure_of
+from pg_deploy.catalog.kinds import CALLED_ON, ROUTINES, VIEWS
 from pg_deploy.catalog.reader import Facts
 
-_ASKED = ("policy", "trigger", "rule", "view", "materialized view")
+_ASKED = (*CALLED_ON, *VIEWS)
 _SHOWN = 3
 
 

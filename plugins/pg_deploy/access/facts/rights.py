@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pg_deploy.catalog.identities import of_grant, of_membership
+from pg_deploy.catalog.names import Identity, Key
 from pg_deploy.catalog.reader import Facts
 
 PUBLIC = "public"
@@ -14,15 +14,18 @@ PUBLIC = "public"
 
 # What is asked about the facts before and after a migration is asked a dozen times.
 @lru_cache(maxsize=4)
-def held_rights(facts: Facts) -> Mapping[tuple[str, str], frozenset[str]]:
-    """What each role itself was granted: (object as `table public.x`, role) to rights; the owner's are among them."""
-    found: dict[tuple[str, str], frozenset[str]] = {}
+def held_rights(facts: Facts) -> Mapping[tuple[Key, str], frozenset[str]]:
+    """What each role itself was granted: (kind and name of the object, role) to rights; the owner's are among them."""
+    return {((of.kind, of), role): rights for of, role, rights in granted(facts)}
+
+
+def granted(facts: Facts) -> Iterator[tuple[Identity, str, frozenset[str]]]:
+    """Each grant: what it is on, who holds it, and the rights."""
     for fact in facts.facts:
-        if fact.kind == "grant":
-            target, role = of_grant(fact.identity)
+        of = fact.identity.of if fact.kind == "grant" else None
+        if of is not None:
             rights = {right.strip() for privileges in fact.properties.values() for right in str(privileges).split(",")}
-            found[target, role] = frozenset(rights)
-    return found
+            yield of, fact.identity.role, frozenset(rights)
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,13 @@ class Membership:
 @lru_cache(maxsize=4)
 def membership_kinds(facts: Facts) -> Mapping[tuple[str, str], Membership]:
     """Each direct membership by (member, role), whoever granted it."""
-    inherits = {fact.identity: bool(fact.properties.get("inherit")) for fact in facts.facts if fact.kind == "role"}
+    inherits: dict[str, bool] = {
+        fact.identity: bool(fact.properties.get("inherit")) for fact in facts.facts if fact.kind == "role"
+    }
     found: dict[tuple[str, str], Membership] = {}
     for fact in facts.facts:
         if fact.kind == "membership":
-            member, role = of_membership(fact.identity)
+            member, role = fact.identity.role, fact.identity.group
             options = [set(str(each).split(", ")) for each in fact.properties.values()]
             known = any(each & {"set", "no set"} for each in options)
             found[member, role] = Membership(

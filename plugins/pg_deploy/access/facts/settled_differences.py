@@ -19,11 +19,12 @@ from pglast.parser import ParseError
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.facts.carriers import carried_tables
 from pg_deploy.access.facts.functions import is_definer
-from pg_deploy.access.facts.rights import held_rights, reachable_roles
+from pg_deploy.access.facts.rights import granted, reachable_roles
 from pg_deploy.access.facts.triggers import is_bystander, returns_trigger
 from pg_deploy.access.facts.unsettled import Unsettled
-from pg_deploy.catalog.dependencies import RELATIONS, ROUTINES, Closure, Node, closure_of, owner_of, text_of, words_of
-from pg_deploy.catalog.identities import of_part, unquoted
+from pg_deploy.catalog.dependencies import Closure, Node, closure_of, text_of, words_of
+from pg_deploy.catalog.kinds import RELATIONS, ROUTINES, VIEWS
+from pg_deploy.catalog.names import Identity, first_relation, identity_of, parsed, unquoted
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.postgres.quoting import in_quotes
 
@@ -97,27 +98,18 @@ class Settlement:
 @lru_cache(maxsize=4)
 def roots_of(facts: Facts, api: Api) -> Roots:
     """What the roles of the API reach on this side."""
-    rights = held_rights(facts)
+    rights = list(granted(facts))
     roles = reachable_roles(facts, api.roles)
-    usable = {
-        target.removeprefix("schema ")
-        for (target, role), held in rights.items()
-        if role in roles and target.startswith("schema ") and "USAGE" in held
-    }
+    schemas = {of for of, role, held in rights if of.kind == "schema" and role in roles and "USAGE" in held}
     found: dict[str, set[str]] = defaultdict(set)
-    schemas = {schema.strip('"') for schema in usable}
-    for (target, role), held in rights.items():
-        if role not in roles or not held:
+    for of, role, held in rights:
+        if role not in roles or not held or of.kind not in (*RELATIONS, "column", *ROUTINES):
             continue
-        granted = next((each for each in (*RELATIONS, "column", *ROUTINES) if target.startswith(f"{each} ")), None)
-        if granted is None:
-            continue
-        name = target[len(granted) + 1 :]
-        kind = granted
-        if granted == "column":
-            name = of_part(name)[0]
+        kind, name = of.kind, of
+        if kind == "column":
+            name = of.relation
             kind = next((each for each in RELATIONS if (each, name) in facts.by_key), "table")
-        if name.split(".", 1)[0].strip('"') in schemas:
+        if name.schema in schemas:
             what = "table" if kind in ("table", "foreign table") else "view" if kind in RELATIONS else "function"
             found[what].add(name)
     return Roots(frozenset(found["table"]), frozenset(found["view"]), frozenset(found["function"]))
@@ -236,8 +228,8 @@ class _Settling:
         for facts in (self.before, self.after):
             closure, roots = closure_of(facts), roots_of(facts, self.api)
             outside = _outside(facts, self.api)
-            for (target, role), held in held_rights(facts).items():
-                kind, _, name = target.partition(" ")
+            for name, role, held in granted(facts):
+                kind = name.kind
                 if (
                     role not in outside
                     or kind not in ROUTINES
@@ -245,7 +237,7 @@ class _Settling:
                     or name in roots.functions | self._new
                 ):
                     continue
-                if name.split(".", 1)[0] in self.api.ignored_schemas or not (
+                if unquoted(name.schema) in self.api.ignored_schemas or not (
                     found := closure.of((kind, name)) & touched
                 ):
                     continue
@@ -267,11 +259,12 @@ class _Settling:
             kind, identity = each.node
             if kind != "column" or (each.old and each.new and _without_default(each.old) == _without_default(each.new)):
                 continue
-            table, column = of_part(identity)
+            column = identity_of((kind, identity))
+            table = column.relation
             read = words_about(table, self.before)
             if each.old is not None:
                 read |= words_about(table, self.after)
-            if table not in self._new and unquoted(column).lower() in read:
+            if table not in self._new and column.plain_name.lower() in read:
                 found.add(_relation(table, facts))
         return frozenset(found)
 
@@ -312,7 +305,7 @@ class _Settling:
                 elif each[0] in (*ROUTINES, "operator", "cast", "type", *RELATIONS):
                     if part.kind == "column" and _only_adds_labels(nodes[each]):
                         continue
-                    what = f'{part.kind} "{part.identity.removeprefix(name + ".")}"'
+                    what = f'{part.kind} "{part.identity.name}"'
                     if part.kind != "constraint" or nodes[each].old is not None:
                         yield Unsettled(name, f"{nodes[each].said}, and {what} rests on it when rows are written")
             moved = sorted(below & rows)
@@ -334,7 +327,7 @@ class _Settling:
             if acts and definition.startswith("FOREIGN KEY"):
                 if each.old is None and _columns_are_new(definition, name, self.before):
                     return None
-                parent = definition.split("REFERENCES ", 1)[-1].split("(", 1)[0]
+                parent = first_relation(definition.split("REFERENCES ", 1)[-1])
                 changed = f"{_and(acts)} of a row of {in_quotes(parent)} now changes rows of {in_quotes(name)}"
                 return f"{each.said}: {changed}, whatever its policies say"
             if each.old is None or definition.startswith(("FOREIGN KEY", "PRIMARY KEY", "UNIQUE")):
@@ -355,7 +348,7 @@ class _Settling:
         plain = definition.replace(" NOT VALID", "")
         for fact in self.after.facts:
             said = str(fact.properties.get("definition", ""))
-            if fact.kind == "constraint" and owner_of(fact) == name and said.replace(" NOT VALID", "") == plain:
+            if fact.kind == "constraint" and fact.identity.relation == name and said.replace(" NOT VALID", "") == plain:
                 return True
             if fact.kind == "index" and said.startswith("CREATE UNIQUE INDEX") and " WHERE " not in said:
                 _, _, on = said.partition(" ON ")
@@ -364,15 +357,12 @@ class _Settling:
         return False
 
     def _column(self, each: Difference, read: frozenset[str]) -> str | None:
-        column = unquoted(of_part(each.node[1])[1]).lower()
+        identity = identity_of(each.node)
+        column = identity.plain_name.lower()
         old, new = (dict(fact.properties) if fact else {} for fact in (each.old, each.new))
         if each.old is None or each.new is None:
             return None
-        if (
-            old.get("not null")
-            and not new.get("not null")
-            and column in words_about(of_part(each.node[1])[0], self.before)
-        ):
+        if old.get("not null") and not new.get("not null") and column in words_about(identity.relation, self.before):
             return f'column "{column}", which policies or functions read, may be null now'
         if old.get("identity") == "always" and new.get("identity") != "always" and column in read:
             return f'column "{column}", which policies or functions read, takes any value now'
@@ -410,7 +400,7 @@ def _outside(facts: Facts, api: Api) -> frozenset[str]:
 
 
 def _nothing() -> Fact:
-    return Fact("", "", "{}", "database")
+    return Fact("", Identity("", ""), "{}", "database")
 
 
 def _tables_called(name: str, *sides: Facts) -> Iterator[Node]:
@@ -422,7 +412,7 @@ def _tables_called(name: str, *sides: Facts) -> Iterator[Node]:
                 return
     for facts in sides:
         for fact in facts.facts:
-            if fact.kind in RELATIONS and fact.identity.replace('"', "") == name:
+            if fact.kind in RELATIONS and fact.identity.plain == name:
                 yield fact.kind, fact.identity
 
 
@@ -447,11 +437,11 @@ def _deciding_texts(facts: Facts) -> tuple[tuple[str, frozenset[str]], ...]:
     for fact in facts.facts:
         node = (fact.kind, fact.identity)
         if fact.kind == "policy":
-            found[node] = (owner_of(fact), words_of(text_of(fact)))
+            found[node] = (fact.identity.relation, words_of(text_of(fact)))
             for below in closure.of(node):
                 if below[0] in ROUTINES and below not in found and (body := facts.by_key.get(below)) is not None:
                     found[below] = ("", words_of(text_of(body)))
-        elif fact.kind in ("view", "materialized view"):
+        elif fact.kind in VIEWS:
             found[node] = ("", words_of(text_of(fact).partition("FROM")[2]))
         elif fact.kind in ROUTINES and is_definer(fact) and not returns_trigger(fact):
             found[node] = ("", words_of(text_of(fact)))
@@ -466,7 +456,7 @@ def _words_that_decide(facts: Facts) -> frozenset[str]:
 
 def words_about(table: str, facts: Facts) -> frozenset[str]:
     """The words of what decides and names a table, or is its policy: among them are all columns of it that decide anything."""
-    last = unquoted(of_part(table)[1]).lower()
+    last = parsed("table", table).plain_name.lower()
     return frozenset().union(*(words for owner, words in _deciding_texts(facts) if owner == table or last in words))
 
 
@@ -504,7 +494,7 @@ def _acting_parent(each: Difference) -> str | None:
     old = str(each.old.properties.get("definition", "")) if each.old else ""
     if each.node[0] != "constraint" or not definition.startswith("FOREIGN KEY") or not _acts(definition) - _acts(old):
         return None
-    return definition.split("REFERENCES ", 1)[-1].split("(", 1)[0]
+    return first_relation(definition.split("REFERENCES ", 1)[-1])
 
 
 def _and(words: Collection[str]) -> str:

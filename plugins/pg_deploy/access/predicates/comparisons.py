@@ -8,13 +8,13 @@ from typing import Any
 from pglast import ast
 from pglast.parser import ParseError
 
-from pg_deploy.catalog.identities import of_part, unquoted
+from pg_deploy.catalog.names import parsed
 from pg_deploy.parsing.expressions import call_name, calls, nodes, parse_predicate, printed, words
 
 
 def compared(text: str, table: str, bodies: Sequence[str]) -> Mapping[str, list[str]]:
     """By column of `table`: the conditions that name it, and `bodies` where it is handed to a function of somebody's own."""
-    name = unquoted(of_part(table)[1])
+    name = parsed("table", table).plain_name
     found: dict[str, list[str]] = {}
     try:
         leaves = list(_leaves(parse_predicate(text)))

@@ -19,10 +19,9 @@ from pg_deploy.access.facts.api import Api
 from pg_deploy.access.facts.unsettled import Unsettled
 from pg_deploy.access.predicates.subjects import Subject, is_malformed
 from pg_deploy.access.proof.drilldown import SHOWN, RowDifference
-from pg_deploy.catalog.names import literal
 from pg_deploy.execution.rows_written import grown, written_here
 from pg_deploy.ledger.kinds.rows_written import Written
-from pg_deploy.postgres.quoting import in_quotes, many
+from pg_deploy.postgres.quoting import in_quotes, literal, many
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
 

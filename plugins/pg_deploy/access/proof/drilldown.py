@@ -17,8 +17,7 @@ from pg_deploy.access.facts.policies import where_they_differ
 from pg_deploy.access.predicates.predicates import PHASE_WORDS, PHASES, READING
 from pg_deploy.access.predicates.subjects import Subject
 from pg_deploy.access.proof.data_changes import DataChange, key_text
-from pg_deploy.catalog.names import literal
-from pg_deploy.postgres.quoting import in_quotes, many, quote
+from pg_deploy.postgres.quoting import in_quotes, literal, many, quote
 
 SHOWN = 5
 MOST_TUPLES = 300_000

@@ -38,8 +38,9 @@ from pg_deploy.access.proof.drilldown import Drill, RowDifference, Suspect
 from pg_deploy.access.proof.verdict import CellVerdict, judge
 from pg_deploy.access.proof.views import view_differences
 from pg_deploy.access.proof.writes import write_differences
-from pg_deploy.catalog.dependencies import RELATIONS, ROUTINES, closure_of, text_of
-from pg_deploy.catalog.identities import of_part, unquoted
+from pg_deploy.catalog.dependencies import closure_of, text_of
+from pg_deploy.catalog.kinds import RELATIONS, ROUTINES, VIEWS
+from pg_deploy.catalog.names import identity_of, parsed
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.ledger.kinds.access import CellOutcome, Verdict
 from pg_deploy.postgres.session import Connection, one_line
@@ -151,14 +152,14 @@ def _tells_for_all(changes: Iterable[AccessChange]) -> bool:
 def _new_tables(before: Facts, after: Facts) -> frozenset[str]:
     """Tables and materialized views that only came: their rows are in nobody's way before."""
     return frozenset(
-        fact.identity.replace('"', "")
+        fact.identity.plain
         for fact in after.facts
         if fact.kind in ("table", "materialized view") and (fact.kind, fact.identity) not in before.by_key
     )
 
 
 def _plain(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(name.replace('"', "") for name in names)
+    return frozenset(parsed("table", name).plain for name in names)
 
 
 def _prove_rows(
@@ -288,7 +289,7 @@ def _texts(names: Iterable[tuple[str, str]], facts: Facts) -> list[str]:
     return [text_of(facts.by_key[node]) for node in nodes if node in facts.by_key and node[0] in _SPEAKING]
 
 
-_SPEAKING = ("policy", "view", "materialized view", *ROUTINES)
+_SPEAKING = ("policy", *VIEWS, *ROUTINES)
 
 
 def _constants(table: str, before: Facts, after: Facts) -> Mapping[str, Constants]:
@@ -316,7 +317,7 @@ def _quoted(table: str, facts: Facts) -> str:
     if ("table", table) in facts.by_key:
         return table
     return next(
-        (fact.identity for fact in facts.facts if fact.kind == "table" and fact.identity.replace('"', "") == table),
+        (fact.identity for fact in facts.facts if fact.kind == "table" and fact.identity.plain == table),
         table,
     )
 
@@ -342,7 +343,7 @@ def _words(settlement: Settlement, before: Facts, after: Facts) -> frozenset[str
         for text in _texts(asked, facts):
             found.update(re.findall(r"[^\W\d]\w*", text.lower()))
         nodes = {node for name in asked for node in closure.of(name) if node[0] in RELATIONS}
-        found.update(unquoted(of_part(identity)[1]).lower() for _, identity in nodes)
+        found.update(identity_of(node).plain_name.lower() for node in nodes)
     return frozenset(found)
 
 

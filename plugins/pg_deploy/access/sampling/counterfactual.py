@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from pg_deploy.access.facts.access_facts import RELATIONS
 from pg_deploy.access.facts.functions import routines
-from pg_deploy.access.facts.policies import table_of
 from pg_deploy.catalog.dependencies import words_of
-from pg_deploy.catalog.identities import of_grant, of_part, unquoted
+from pg_deploy.catalog.kinds import RELATIONS, ROUTINES, VIEWS
 from pg_deploy.catalog.reader import Fact, Facts
 
 _GENERAL = ("role", "membership", "setting", "rule", "operator", "cast", "type")
@@ -30,26 +28,23 @@ def still_valid(table: str, predicate: str, before: Facts, after: Facts, written
     if tables & set(written) or any(fact in changed for fact in functions):
         return False
     # a new function of a name that is called could be found in its place
-    known = {fact.identity for fact in functions}
-    called = {_last(name) for name in known}
-    if any(_last(fact.identity) in called for fact in changed if fact.kind in ("function", "procedure", "aggregate")):
+    called = {_last(fact) for fact in functions}
+    if any(_last(fact) in called for fact in changed if fact.kind in ROUTINES):
         return False
     return not any(_concerns(fact, tables, table) for fact in changed)
 
 
 def _concerns(fact: Fact, tables: Collection[str], itself: str) -> bool:
     if fact.kind == "policy":
-        named = table_of(fact)[0].replace('"', "")
+        named = fact.identity.relation.plain
         # the table's own policies are what is replaced by the old predicate
         return named in tables and named != itself
     if fact.kind in RELATIONS:
-        return fact.identity.replace('"', "") in tables
+        return fact.identity.plain in tables
     if fact.kind == "column":
-        return of_part(fact.identity)[0].replace('"', "") in tables
-    if fact.kind == "grant":
-        target = of_grant(fact.identity)[0].replace('"', "")
-        return any(target == f"{kind} {name}" for kind in ("table", "schema") for name in tables)
-    return False
+        return fact.identity.relation.plain in tables
+    of = fact.identity.of if fact.kind == "grant" else None
+    return of is not None and of.kind == "table" and of.plain in tables
 
 
 def _rests_on(table: str, predicate: str, facts: Facts) -> tuple[set[str], set[Fact]]:
@@ -57,15 +52,15 @@ def _rests_on(table: str, predicate: str, facts: Facts) -> tuple[set[str], set[F
     relations: dict[str, set[str]] = {}
     for fact in facts.facts:
         if fact.kind in RELATIONS:
-            relations.setdefault(_last(fact.identity), set()).add(fact.identity.replace('"', ""))
+            relations.setdefault(_last(fact), set()).add(fact.identity.plain)
     by_last: dict[str, set[Fact]] = {}
-    for name, same in routines(facts).items():
-        by_last.setdefault(_last(name), set()).update(same)
+    for same in routines(facts).values():
+        by_last.setdefault(_last(same[0]), set()).update(same)
     policies: dict[str, list[str]] = {}
     for fact in facts.facts:
         if fact.kind == "policy":
             texts = [str(fact.properties[part]) for part in ("using", "with check") if part in fact.properties]
-            policies.setdefault(table_of(fact)[0].replace('"', ""), []).extend(texts)
+            policies.setdefault(fact.identity.relation.plain, []).extend(texts)
     tables, functions = {table}, set[Fact]()
     waiting = [predicate]
     while waiting:
@@ -81,11 +76,11 @@ def _rests_on(table: str, predicate: str, facts: Facts) -> tuple[set[str], set[F
 
 
 def _definitions(facts: Facts, name: str) -> Iterable[str]:
-    for kind in ("view", "materialized view"):
+    for kind in VIEWS:
         fact = facts.by_key.get((kind, name))
         if fact is not None:
             yield str(fact.properties.get("definition", ""))
 
 
-def _last(identity: str) -> str:
-    return unquoted(of_part(identity)[1].split("(", 1)[0]).lower()
+def _last(fact: Fact) -> str:
+    return fact.identity.plain_name.lower()

@@ -1,6 +1,7 @@
 select
     'cast' as kind,
     format_type(k.castsource, null) || ' as ' || format_type(k.casttarget, null) as identity,
+    array[format_type(k.castsource, null), format_type(k.casttarget, null)] as parts,
     'database' as scope,
     jsonb_build_object(
         'function', case when k.castfunc <> 0 then k.castfunc::regprocedure::text end,

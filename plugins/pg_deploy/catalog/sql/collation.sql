@@ -2,7 +2,8 @@
 -- The version of the operating system's library is no fact of the schema.
 select
     'collation' as kind,
-    format('%I.%I', s.nspname, k.collname) as identity,
+    null as identity,
+    array[quote_ident(s.nspname), quote_ident(k.collname)] as parts,
     'database' as scope,
     jsonb_build_object(
         'owner', pg_get_userbyid(k.collowner),
@@ -26,7 +27,8 @@ where not exists (
 union all
 select
     'conversion',
-    format('%I.%I', s.nspname, c.conname),
+    null,
+    array[quote_ident(s.nspname), quote_ident(c.conname)],
     'database',
     jsonb_build_object(
         'owner', pg_get_userbyid(c.conowner),

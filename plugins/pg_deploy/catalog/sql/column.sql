@@ -2,7 +2,8 @@
 -- NOT NULL is one thing, said here: from version 18 on it is a constraint besides, whose name and options belong to it.
 select
     'column' as kind,
-    format('%I.%I.%I', a.nspname, a.relname, a.attname) as identity,
+    null as identity,
+    array[quote_ident(a.nspname), quote_ident(a.relname), quote_ident(a.attname)] as parts,
     'database' as scope,
     jsonb_build_object(
         'position', a.position,

@@ -2,7 +2,8 @@
 -- column and with the domain.
 select
     'constraint' as kind,
-    format('%I.%I.%I', s.nspname, coalesce(c.relname, t.typname), k.conname) as identity,
+    null as identity,
+    array[quote_ident(s.nspname), quote_ident(coalesce(c.relname, t.typname)), quote_ident(k.conname)] as parts,
     'database' as scope,
     jsonb_build_object(
         'definition', pg_get_constraintdef(k.oid),

@@ -3,6 +3,10 @@
 select
     'cron job' as kind,
     coalesce(to_jsonb(j) ->> 'jobname', 'command: ' || j.command) as identity,
+    array[
+        coalesce(to_jsonb(j) ->> 'jobname', ''),
+        case when to_jsonb(j) ->> 'jobname' is null then j.command else '' end
+    ] as parts,
     'database' as scope,
     jsonb_build_object(
         'schedule', j.schedule,

@@ -3,6 +3,7 @@
 select
     'database' as kind,
     'this database' as identity,
+    array['this database'] as parts,
     'cluster' as scope,
     jsonb_build_object(
         'owner', pg_get_userbyid(b.datdba),
@@ -22,7 +23,8 @@ where b.datname = current_database()
 union all
 select
     'tablespace',
-    format('%I', t.spcname),
+    null,
+    array[quote_ident(t.spcname)],
     'cluster',
     jsonb_build_object(
         'owner', pg_get_userbyid(t.spcowner),

@@ -1,10 +1,8 @@
 -- ALTER DEFAULT PRIVILEGES: what objects made from now on will be granted.
 select
     'default grant' as kind,
-    case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
-        when 'T' then 'types' when 'n' then 'schemas' when 'L' then 'large objects' else d.defaclobjtype::text end
-        || ' made by ' || quote_ident(pg_get_userbyid(d.defaclrole))
-        || coalesce(' in schema ' || quote_ident(s.nspname), '') as identity,
+    said.parts[1] || ' made by ' || said.parts[2] || coalesce(' in schema ' || nullif(said.parts[3], ''), '') as identity,
+    said.parts,
     'database' as scope,
     jsonb_build_object('present', true) || coalesce((
         select jsonb_object_agg(r.grantee, r.privileges)
@@ -22,5 +20,13 @@ select
     ), '{}') as definition
 from pg_catalog.pg_default_acl d
 left join included_schema s on s.oid = d.defaclnamespace
+cross join lateral (
+    select array[
+        case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
+            when 'T' then 'types' when 'n' then 'schemas' when 'L' then 'large objects' else d.defaclobjtype::text end,
+        quote_ident(pg_get_userbyid(d.defaclrole)),
+        coalesce(quote_ident(s.nspname), '')
+    ] as parts
+) said
 where d.defaclnamespace = 0
    or s.oid is not null

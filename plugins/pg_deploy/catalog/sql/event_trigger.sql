@@ -1,6 +1,7 @@
 select
     'event trigger' as kind,
-    format('%I', g.evtname) as identity,
+    null as identity,
+    array[quote_ident(g.evtname)] as parts,
     'database' as scope,
     jsonb_build_object(
         'owner', pg_get_userbyid(g.evtowner),

@@ -1,6 +1,7 @@
 select
     'extension' as kind,
-    format('%I', x.extname) as identity,
+    null as identity,
+    array[quote_ident(x.extname)] as parts,
     'database' as scope,
     jsonb_build_object(
         'version', x.extversion,

@@ -1,7 +1,8 @@
 -- Foreign data wrappers and servers. The values of options that are named like a secret stay out.
 select
     o.kind,
-    format('%I', o.name) as identity,
+    null as identity,
+    array[quote_ident(o.name)] as parts,
     'database' as scope,
     o.definition || jsonb_build_object('options', (
         select jsonb_agg(

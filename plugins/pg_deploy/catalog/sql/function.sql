@@ -1,7 +1,12 @@
 -- Functions and procedures by their whole definition; an aggregate has no such text, so by its parts.
 select
     case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end as kind,
-    p.oid::regprocedure::text as identity,
+    called.identity,
+    array[
+        quote_ident(s.nspname),
+        quote_ident(p.proname),
+        left(substr(called.identity, length(quote_ident(s.nspname) || quote_ident(p.proname)) + 3), -1)
+    ] as parts,
     'database' as scope,
     jsonb_build_object('owner', pg_get_userbyid(p.proowner))
     || case when p.prokind <> 'a' then jsonb_build_object('definition', pg_get_functiondef(p.oid))
@@ -30,6 +35,7 @@ select
 from pg_catalog.pg_proc p
 join included_schema s on s.oid = p.pronamespace
 left join pg_catalog.pg_aggregate a on a.aggfnoid = p.oid
+cross join lateral (select p.oid::regprocedure::text as identity offset 0) called
 where not exists (
     select
     from extension_member e

@@ -5,6 +5,7 @@ with object as (
         case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
             when 'S' then 'sequence' else 'table' end as type,
         format('%I.%I', n.nspname, c.relname) as name,
+        array[quote_ident(n.nspname), quote_ident(c.relname)] as parts,
         'pg_catalog.pg_class'::regclass as classid,
         c.oid as objid,
         0 as subid,
@@ -21,6 +22,7 @@ with object as (
     select
         'column',
         format('%I.%I.%I', s.nspname, c.relname, a.attname),
+        array[quote_ident(s.nspname), quote_ident(c.relname), quote_ident(a.attname)],
         'pg_catalog.pg_class'::regclass,
         c.oid,
         a.attnum,
@@ -36,7 +38,12 @@ with object as (
     union all
     select
         case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end,
-        p.oid::regprocedure::text,
+        called.identity,
+        array[
+            case when s.oid is null then '' else quote_ident(n.nspname) end,
+            quote_ident(p.proname),
+            left(substr(called.identity, called.before + 2), -1)
+        ],
         'pg_catalog.pg_proc'::regclass,
         p.oid,
         0,
@@ -47,6 +54,13 @@ with object as (
     from pg_catalog.pg_proc p
     join pg_catalog.pg_namespace n on n.oid = p.pronamespace
     left join included_schema s on s.oid = n.oid
+    cross join lateral (
+        select
+            p.oid::regprocedure::text as identity,
+            -- the server's own are named without their schema
+            length(coalesce(quote_ident(s.nspname) || '.', '') || quote_ident(p.proname)) as before
+        offset 0
+    ) called
     where (s.oid is not null or (p.proacl is not null and n.nspname = 'pg_catalog'))
       -- a range type's own come and go with it
       and not exists (
@@ -60,6 +74,7 @@ with object as (
     select
         'type',
         format('%I.%I', s.nspname, t.typname),
+        array[quote_ident(s.nspname), quote_ident(t.typname)],
         'pg_catalog.pg_type'::regclass,
         t.oid,
         0,
@@ -83,6 +98,7 @@ with object as (
     select
         'schema',
         format('%I', s.nspname),
+        array[quote_ident(s.nspname)],
         'pg_catalog.pg_namespace'::regclass,
         s.oid,
         0,
@@ -95,6 +111,7 @@ with object as (
     select
         'language',
         format('%I', l.lanname),
+        array[quote_ident(l.lanname)],
         'pg_catalog.pg_language'::regclass,
         l.oid,
         0,
@@ -107,6 +124,7 @@ with object as (
     select
         'foreign data wrapper',
         format('%I', w.fdwname),
+        array[quote_ident(w.fdwname)],
         'pg_catalog.pg_foreign_data_wrapper'::regclass,
         w.oid,
         0,
@@ -119,6 +137,7 @@ with object as (
     select
         'server',
         format('%I', v.srvname),
+        array[quote_ident(v.srvname)],
         'pg_catalog.pg_foreign_server'::regclass,
         v.oid,
         0,
@@ -131,6 +150,7 @@ with object as (
     select
         'this',
         'database',
+        array['this database'],
         'pg_catalog.pg_database'::regclass,
         b.oid,
         0,
@@ -144,6 +164,7 @@ with object as (
     select
         'tablespace',
         format('%I', b.spcname),
+        array[quote_ident(b.spcname)],
         'pg_catalog.pg_tablespace'::regclass,
         b.oid,
         0,
@@ -157,6 +178,7 @@ with object as (
     select
         'large object',
         l.oid::text,
+        array[l.oid::text],
         'pg_catalog.pg_largeobject'::regclass,
         l.oid,
         0,
@@ -166,30 +188,33 @@ with object as (
         false
     from pg_catalog.pg_largeobject_metadata l
     where l.lomacl is not null
-),
-right_held as (
-    select
-        o.type || ' ' || o.name || ' to '
-            || case x.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end as identity,
-        o.scope,
-        'by ' || pg_get_userbyid(x.grantor) as grantor,
-        string_agg(
-            x.privilege_type || case when x.is_grantable then ' with grant option' else '' end,
-            ', '
-            order by x.privilege_type collate "C"
-        ) as privileges
-    from object o
-    left join extension_member e on e.classid = o.classid and e.objid = o.objid
-    left join pg_catalog.pg_init_privs i on i.classoid = o.classid and i.objoid = o.objid and i.objsubid = o.subid
-    cross join lateral aclexplode(coalesce(o.acl, o.default_acl)) x
-    where (e.objid is null and not o.came_with_server)
-       or o.acl is distinct from i.initprivs
-    group by 1, 2, 3
 )
 select
     'grant' as kind,
-    r.identity,
-    r.scope,
-    jsonb_object_agg(r.grantor, r.privileges) as definition
-from right_held r
-group by r.identity, r.scope
+    o.type || ' ' || o.name || ' to ' || held.grantee as identity,
+    array[case o.type when 'this' then 'database' else o.type end] || o.parts || held.grantee as parts,
+    o.scope,
+    held.definition
+from object o
+left join extension_member e on e.classid = o.classid and e.objid = o.objid
+left join pg_catalog.pg_init_privs i on i.classoid = o.classid and i.objoid = o.objid and i.objsubid = o.subid
+cross join lateral (
+    select
+        case r.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(r.grantee)) end as grantee,
+        jsonb_object_agg('by ' || pg_get_userbyid(r.grantor), r.privileges) as definition
+    from (
+        select
+            x.grantee,
+            x.grantor,
+            string_agg(
+                x.privilege_type || case when x.is_grantable then ' with grant option' else '' end,
+                ', '
+                order by x.privilege_type collate "C"
+            ) as privileges
+        from aclexplode(coalesce(o.acl, o.default_acl)) x
+        group by x.grantee, x.grantor
+    ) r
+    group by r.grantee
+) held
+where (e.objid is null and not o.came_with_server)
+   or o.acl is distinct from i.initprivs

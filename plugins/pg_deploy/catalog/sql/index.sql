@@ -1,6 +1,7 @@
 select
     'index' as kind,
-    format('%I.%I', s.nspname, c.relname) as identity,
+    null as identity,
+    array[quote_ident(s.nspname), quote_ident(c.relname)] as parts,
     'database' as scope,
     jsonb_build_object(
         'definition', pg_get_indexdef(i.indexrelid),

@@ -2,6 +2,7 @@
 select
     o.kind,
     o.identity,
+    o.parts,
     'database' as scope,
     o.definition
 from (
@@ -9,7 +10,8 @@ from (
         'language' as kind,
         'pg_catalog.pg_language'::regclass as classid,
         l.oid,
-        format('%I', l.lanname) as identity,
+        null as identity,
+        array[quote_ident(l.lanname)] as parts,
         jsonb_build_object(
             'owner', pg_get_userbyid(l.lanowner),
             'trusted', l.lanpltrusted,
@@ -21,7 +23,8 @@ from (
         'access method',
         'pg_catalog.pg_am'::regclass,
         m.oid,
-        format('%I', m.amname),
+        null,
+        array[quote_ident(m.amname)],
         jsonb_build_object('handler', m.amhandler::text, 'type', m.amtype)
     from pg_catalog.pg_am m
     union all
@@ -30,6 +33,7 @@ from (
         'pg_catalog.pg_transform'::regclass,
         t.oid,
         format('%s for %I', format_type(t.trftype, null), l.lanname),
+        array[format_type(t.trftype, null), quote_ident(l.lanname)],
         jsonb_build_object(
             'from sql', nullif(t.trffromsql::text, '-'),
             'to sql', nullif(t.trftosql::text, '-')

@@ -2,6 +2,7 @@
 select
     'membership' as kind,
     format('%I in %I', pg_get_userbyid(m.member), pg_get_userbyid(m.roleid)) as identity,
+    array[quote_ident(pg_get_userbyid(m.member)), quote_ident(pg_get_userbyid(m.roleid))] as parts,
     'cluster' as scope,
     jsonb_object_agg(
         'by ' || pg_get_userbyid(m.grantor),

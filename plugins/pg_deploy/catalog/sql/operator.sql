@@ -2,6 +2,7 @@
 select
     o.kind,
     o.identity,
+    o.parts,
     'database' as scope,
     o.definition
 from (
@@ -9,7 +10,12 @@ from (
         'operator' as kind,
         'pg_catalog.pg_operator'::regclass as classid,
         p.oid,
-        p.oid::regoperator::text as identity,
+        called.identity,
+        array[
+            quote_ident(s.nspname),
+            p.oprname,
+            left(substr(called.identity, length(quote_ident(s.nspname) || p.oprname) + 3), -1)
+        ] as parts,
         jsonb_build_object(
             'owner', pg_get_userbyid(p.oprowner),
             'result', format_type(p.oprresult, null),
@@ -23,12 +29,14 @@ from (
         ) as definition
     from pg_catalog.pg_operator p
     join included_schema s on s.oid = p.oprnamespace
+    cross join lateral (select p.oid::regoperator::text as identity offset 0) called
     union all
     select
         'operator class',
         'pg_catalog.pg_opclass'::regclass,
         c.oid,
         format('%I.%I using %I', n.nspname, c.opcname, m.amname),
+        array[quote_ident(n.nspname), quote_ident(c.opcname), quote_ident(m.amname)],
         jsonb_build_object(
             'owner', pg_get_userbyid(c.opcowner),
             'for type', format_type(c.opcintype, null),
@@ -45,6 +53,7 @@ from (
         'pg_catalog.pg_opfamily'::regclass,
         f.oid,
         format('%I.%I using %I', n.nspname, f.opfname, m.amname),
+        array[quote_ident(n.nspname), quote_ident(f.opfname), quote_ident(m.amname)],
         jsonb_build_object(
             'owner', pg_get_userbyid(f.opfowner),
             'operators', (

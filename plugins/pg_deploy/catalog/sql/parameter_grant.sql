@@ -2,6 +2,7 @@
 select
     'grant' as kind,
     'parameter ' || r.parname || ' to ' || r.grantee as identity,
+    array['parameter', r.parname, r.grantee] as parts,
     'cluster' as scope,
     jsonb_object_agg(r.grantor, r.privileges) as definition
 from (

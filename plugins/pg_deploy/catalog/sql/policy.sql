@@ -1,6 +1,7 @@
 select
     'policy' as kind,
-    format('%I.%I.%I', s.nspname, c.relname, p.polname) as identity,
+    null as identity,
+    array[quote_ident(s.nspname), quote_ident(c.relname), quote_ident(p.polname)] as parts,
     'database' as scope,
     jsonb_build_object(
         'command', case p.polcmd

@@ -2,7 +2,8 @@
 -- inner column where there is one and the outer null where there is none.
 select
     'publication' as kind,
-    format('%I', p.pubname) as identity,
+    null as identity,
+    array[quote_ident(p.pubname)] as parts,
     'database' as scope,
     jsonb_build_object(
         'owner', pg_get_userbyid(p.pubowner),

@@ -2,6 +2,7 @@
 select
     'publication schema' as kind,
     format('%I of publication %I', n.nspname, p.pubname) as identity,
+    array[quote_ident(n.nspname), quote_ident(p.pubname)] as parts,
     'database' as scope,
     jsonb_build_object('present', true) as definition
 from pg_catalog.pg_publication_namespace r

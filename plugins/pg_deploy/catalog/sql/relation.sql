@@ -2,7 +2,8 @@
 select
     case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table' else 'table' end
         as kind,
-    format('%I.%I', s.nspname, c.relname) as identity,
+    null as identity,
+    array[quote_ident(s.nspname), quote_ident(c.relname)] as parts,
     'database' as scope,
     jsonb_build_object(
         'owner', pg_get_userbyid(c.relowner),

@@ -2,6 +2,7 @@
 select
     'role' as kind,
     r.rolname::text as identity,
+    array[r.rolname::text] as parts,
     'cluster' as scope,
     jsonb_build_object(
         'superuser', r.rolsuper,

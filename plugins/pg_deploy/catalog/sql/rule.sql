@@ -1,7 +1,8 @@
 -- A view's own rule is its definition.
 select
     'rule' as kind,
-    format('%I.%I.%I', s.nspname, c.relname, r.rulename) as identity,
+    null as identity,
+    array[quote_ident(s.nspname), quote_ident(c.relname), quote_ident(r.rulename)] as parts,
     'database' as scope,
     jsonb_build_object(
         'definition', pg_get_ruledef(r.oid),

@@ -1,6 +1,7 @@
 select
     'schema' as kind,
-    format('%I', s.nspname) as identity,
+    null as identity,
+    array[quote_ident(s.nspname)] as parts,
     'database' as scope,
     jsonb_build_object('owner', pg_get_userbyid(s.nspowner)) as definition
 from included_schema s

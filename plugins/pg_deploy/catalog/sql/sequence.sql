@@ -1,7 +1,8 @@
 -- What the sequence is, not how far it has come.
 select
     'sequence' as kind,
-    format('%I.%I', s.nspname, c.relname) as identity,
+    null as identity,
+    array[quote_ident(s.nspname), quote_ident(c.relname)] as parts,
     'database' as scope,
     jsonb_build_object(
         'owner', pg_get_userbyid(c.relowner),

@@ -9,6 +9,11 @@ select
         case s.setdatabase when 0 then null else 'this database' end
     ) || case when s.setrole = 0 and s.setdatabase = 0 then 'every role' else '' end
         || ': ' || e.name as identity,
+    array[
+        case when s.setdatabase <> 0 then 'this database' when s.setrole = 0 then 'every role' else '' end,
+        case when s.setrole <> 0 then quote_ident(pg_get_userbyid(s.setrole)) else '' end,
+        e.name
+    ] as parts,
     'cluster' as scope,
     jsonb_build_object(
         'value',

@@ -1,6 +1,7 @@
 select
     'statistics' as kind,
-    format('%I.%I', s.nspname, x.stxname) as identity,
+    null as identity,
+    array[quote_ident(s.nspname), quote_ident(x.stxname)] as parts,
     'database' as scope,
     jsonb_build_object(
         'owner', pg_get_userbyid(x.stxowner),

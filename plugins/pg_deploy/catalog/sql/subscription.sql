@@ -2,7 +2,8 @@
 -- all that others may read; suborigin and the rest are newer than 14: the name finds the inner column, or the outer null.
 select
     'subscription' as kind,
-    format('%I', s.subname) as identity,
+    null as identity,
+    array[quote_ident(s.subname)] as parts,
     'database' as scope,
     jsonb_build_object(
         'owner', pg_get_userbyid(s.subowner),

@@ -1,7 +1,8 @@
 -- Configurations with their mappings, dictionaries with their options, parsers and templates.
 select
     o.kind,
-    format('%I.%I', o.schema, o.name) as identity,
+    null as identity,
+    array[quote_ident(o.schema), quote_ident(o.name)] as parts,
     'database' as scope,
     o.definition
 from (

@@ -1,7 +1,8 @@
 -- Internal ones (foreign keys) show in their constraint.
 select
     'trigger' as kind,
-    format('%I.%I.%I', s.nspname, c.relname, g.tgname) as identity,
+    null as identity,
+    array[quote_ident(s.nspname), quote_ident(c.relname), quote_ident(g.tgname)] as parts,
     'database' as scope,
     jsonb_build_object(
         'definition', pg_get_triggerdef(g.oid),

@@ -1,7 +1,8 @@
 -- Not the row types of tables, nor the array and multirange types that come with another type.
 select
     'type' as kind,
-    format('%I.%I', s.nspname, t.typname) as identity,
+    null as identity,
+    array[quote_ident(s.nspname), quote_ident(t.typname)] as parts,
     'database' as scope,
     jsonb_build_object('owner', pg_get_userbyid(t.typowner))
     || case t.typtype

@@ -2,6 +2,7 @@
 select
     'user mapping' as kind,
     format('%s on server %I', case m.umuser when 0 then 'public' else quote_ident(m.usename) end, m.srvname) as identity,
+    array[case m.umuser when 0 then 'public' else quote_ident(m.usename) end, quote_ident(m.srvname)] as parts,
     'database' as scope,
     jsonb_build_object('options', (
         select jsonb_agg(

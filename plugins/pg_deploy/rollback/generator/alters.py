@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from pg_deploy.catalog.identities import of_user_mapping
-from pg_deploy.catalog.names import INDEX_STORAGE, identifier, literal, own_name, owner_of, role
+from pg_deploy.catalog.kinds import RELATIONS, VIEWS
+from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact
+from pg_deploy.postgres.quoting import identifier, literal
 from pg_deploy.rollback.generator.columns import add_column, add_view_column
 from pg_deploy.rollback.generator.creates import create
 from pg_deploy.rollback.generator.definitions import option_changes
-from pg_deploy.rollback.generator.draft import RELATIONS, Draft, Key, Phase
+from pg_deploy.rollback.generator.draft import Draft, Phase, is_of_identity, owned_by
 from pg_deploy.rollback.generator.order import relation_of
 from pg_deploy.rollback.generator.publications import add_publication
+from pg_deploy.rollback.generator.sql_text import INDEX_STORAGE, role
 from pg_deploy.rollback.generator.tables import add_relation
 
 _FIRES = {"never": "disable", "on replica": "enable replica", "always": "enable always", "normally": "enable"}
@@ -31,13 +33,13 @@ _UNSET = {**dict.fromkeys(_OF_BASE_TYPES, None), "owner": None}
 def add_changed(draft: Draft, key: Key) -> None:
     """Statements that alter one changed object back, or a refusal."""
     old, new = draft.before[key], draft.after[key]
-    kind, identity = key
+    kind, identity = old.kind, old.identity
     before, after = old.properties, new.properties
     if kind in RELATIONS:
         add_relation(draft, old, new)
     elif kind == "column":
-        relation = (draft.relation_kind(owner_of(identity), draft.before) or "", owner_of(identity))
-        if relation[0] not in ("view", "materialized view"):
+        relation = (draft.relation_kind(identity.relation, draft.before) or "", identity.relation)
+        if relation[0] not in VIEWS:
             add_column(draft, old, new)
         elif relation not in draft.made:
             add_view_column(draft, old, new)
@@ -49,7 +51,7 @@ def add_changed(draft: Draft, key: Key) -> None:
         _add_policy(draft, old, new)
     elif kind in ("trigger", "rule"):
         verb = _FIRES[str(before["fires"])]
-        draft.add(Phase.ALTER, f"alter table {owner_of(identity)} {verb} {kind} {own_name(identity)}")
+        draft.add(Phase.ALTER, f"alter table {identity.relation} {verb} {kind} {identity.name}")
     elif kind == "event trigger":
         _add_owner(draft, old, new)
         if before["fires"] != after["fires"]:
@@ -83,8 +85,8 @@ def add_changed(draft: Draft, key: Key) -> None:
 def _add_options(draft: Draft, old: Fact, new: Fact) -> None:
     before, after = dict(old.properties), dict(new.properties)
     options = option_changes(before.pop("options", []), after.pop("options", []))
-    user, server = of_user_mapping(old.identity)
-    what = f"user mapping for {role(user)} server {server}" if server else f"{old.kind} {old.identity}"
+    server = old.identity.part("server")
+    what = f"user mapping for {role(old.identity.role)} server {server}" if server else f"{old.kind} {old.identity}"
     version = before.pop("version", None), after.pop("version", None)
     before.pop("owner", None), after.pop("owner", None)
     if options is None or before != after:
@@ -105,7 +107,7 @@ def _add_owner(draft: Draft, old: Fact, new: Fact) -> None:
 
 def _add_policy(draft: Draft, old: Fact, new: Fact) -> None:
     before, after = old.properties, new.properties
-    lines = [f"alter policy {own_name(old.identity)} on {owner_of(old.identity)}"]
+    lines = [f"alter policy {old.identity.name} on {old.identity.relation}"]
     if before["roles"] != after["roles"]:
         lines.append(f"    to {', '.join(role(name) for name in before['roles'])}")
     if before.get("using") != after.get("using"):
@@ -237,18 +239,12 @@ def _add_sequence(draft: Draft, old: Fact, new: Fact) -> None:
     clauses = [text.format(before[name]) for name, text in words.items() if name in differs]
     if "cycle" in differs:
         clauses.append("cycle" if before.get("cycle") else "no cycle")
-    identity = str(before.get("owned by", "") or after.get("owned by", "")).endswith(" (identity)")
-    if (
-        "owned by" in differs
-        and not identity
-        and (
-            ("table", owner_of(str(after.get("owned by", "")))) in draft.gone
-            or ("column", str(after.get("owned by", ""))) in draft.gone
-        )
-    ):
+    changes_owner = "owned by" in differs and not is_of_identity(old if before.get("owned by") else new)
+    owner = owned_by(new)
+    if changes_owner and owner and (("table", owner.relation) in draft.gone or ("column", owner) in draft.gone):
         # First, or it goes with what owns it now.
         draft.add(Phase.COMMENT_OFF, f"alter sequence {old.identity} owned by none")
-    if "owned by" in differs and not identity:
+    if changes_owner:
         draft.add(Phase.DEFAULT_ON, f"alter sequence {old.identity} owned by {before.get('owned by', 'none')}")
     if clauses:
         draft.add(Phase.ALTER, f"alter sequence {old.identity} {' '.join(clauses)}")
@@ -261,7 +257,7 @@ def _add_sequence(draft: Draft, old: Fact, new: Fact) -> None:
 
 def _add_index(draft: Draft, old: Fact, new: Fact) -> None:
     before, after = old.properties, new.properties
-    relation, name = relation_of(old), own_name(old.identity)
+    relation, name = relation_of(old), old.identity.name
     if before.get("clustered") != after.get("clustered"):
         wanted = f"cluster on {name}" if before.get("clustered") else "set without cluster"
         draft.add(Phase.ALTER, f"alter table {relation} {wanted}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pg_deploy.catalog.identities import elements, of_membership, of_setting
-from pg_deploy.catalog.names import HERE, identifier, in_this_database, literal
+from pg_deploy.catalog.names import Key, elements, identity_of
 from pg_deploy.catalog.reader import Fact
-from pg_deploy.rollback.generator.draft import Draft, Key, Phase
+from pg_deploy.postgres.quoting import identifier, literal
+from pg_deploy.rollback.generator.draft import Draft, Phase
+from pg_deploy.rollback.generator.sql_text import HERE, in_this_database
 
 # Their value is a list of names, and is given as one.
 _LISTS = ("search_path", "session_preload_libraries", "local_preload_libraries", "temp_tablespaces")
@@ -39,18 +40,19 @@ def add_cluster(draft: Draft, keys: set[Key]) -> None:
 
 
 def _add_setting(draft: Draft, key: Key) -> None:
-    found = of_setting(key[1])
-    if found is None:
+    found = identity_of(key)
+    if not found.name:
         draft.refuse(key, "its name is not understood")
         return
-    old, name = draft.before.get(key), ".".join(map(identifier, str(found["name"]).split(".")))
+    old, name = draft.before.get(key), ".".join(map(identifier, found.name.split(".")))
     if old is not None and old.properties["value"] == "(hidden)":
         draft.refuse(key, "its value is a secret, which the facts do not hold")
         return
-    end = f"reset {name}" if old is None else f"set {name} to {_value(str(found['name']), old)}"
-    if found["role"] or found["every"]:
-        who = identifier(found["role"]) if found["role"] else "all"
-        if found["here"]:
+    end = f"reset {name}" if old is None else f"set {name} to {_value(found.name, old)}"
+    place = found.part("place")
+    if found.role or place == "every role":
+        who = identifier(found.role) if found.role else "all"
+        if place == "this database":
             draft.add(Phase.CLUSTER, in_this_database(f"alter role {who} in database {HERE} {end}"))
         else:
             draft.add(Phase.CLUSTER, f"alter role {who} {end}")
@@ -64,7 +66,7 @@ def _value(name: str, fact: Fact) -> str:
 
 
 def _add_membership(draft: Draft, key: Key) -> None:
-    member, group = of_membership(key[1])
+    member, group = identity_of(key).role, identity_of(key).group
     if ("role", member) in draft.gone or ("role", group) in draft.gone:
         # It goes with the role.
         return

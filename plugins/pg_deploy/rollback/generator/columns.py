@@ -7,12 +7,14 @@ import re
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
-from pg_deploy.catalog.names import identifier, own_name, owner_of, storage_options
+from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact
+from pg_deploy.postgres.quoting import identifier
 from pg_deploy.rollback.generator.definitions import option_changes
-from pg_deploy.rollback.generator.draft import Draft, Key, Phase
+from pg_deploy.rollback.generator.draft import OF_IDENTITY, Draft, Phase
 from pg_deploy.rollback.generator.drops import attached
 from pg_deploy.rollback.generator.sequences import position, sequence_options
+from pg_deploy.rollback.generator.sql_text import storage_options
 
 _SET_EXPRESSION = 170000
 _INTEGERS = ("smallint", "integer", "bigint")
@@ -26,7 +28,7 @@ def add_column(draft: Draft, old: Fact, new: Fact) -> None:
     """Statements that bring a changed column from `new` back to `old`."""
     key = (old.kind, old.identity)
     before, after = old.properties, new.properties
-    table, name = owner_of(old.identity), own_name(old.identity)
+    table, name = old.identity.relation, old.identity.name
     kind = draft.relation_kind(table, draft.before) or "table"
     alter = f"alter {kind} {table} alter column {name}"
     # What a heir has of its own stays its own: each is altered by itself.
@@ -81,8 +83,8 @@ def add_column(draft: Draft, old: Fact, new: Fact) -> None:
 
 def _parent_differs(draft: Draft, column: Fact, name: str) -> bool:
     """Whether a column that this one is inherited from differs in that, too: then this one follows it."""
-    table = draft.before[draft.relation_kind(owner_of(column.identity), draft.before) or "", owner_of(column.identity)]
-    keys = [("column", f"{parent}.{own_name(column.identity)}") for parent in table.properties.get("inherits", ())]
+    table = draft.before[draft.relation_kind(column.identity.relation, draft.before) or "", column.identity.relation]
+    keys = [("column", column.identity.on(parent)) for parent in table.properties.get("inherits", ())]
     both = [key for key in keys if key in draft.before and key in draft.after]
     return any(draft.before[key].properties.get(name) != draft.after[key].properties.get(name) for key in both)
 
@@ -112,8 +114,8 @@ def add_column_options(draft: Draft, alter: str, old: Fact, new: Fact, differs: 
 
 def add_view_column(draft: Draft, old: Fact, new: Fact) -> None:
     """A view's column keeps a default, a materialized view's how it is stored."""
-    view = owner_of(old.identity)
-    alter = f"alter {draft.relation_kind(view, draft.before)} {view} alter column {own_name(old.identity)}"
+    view = old.identity.relation
+    alter = f"alter {draft.relation_kind(view, draft.before)} {view} alter column {old.identity.name}"
     before, after = old.properties, new.properties
     differs = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
     if "default" in differs:
@@ -130,7 +132,7 @@ def add_view_columns(draft: Draft, view: Fact) -> None:
 
 def add_options_anew(draft: Draft, old: Fact) -> None:
     """How a column that is made again was stored and looked at."""
-    alter = f"alter table {owner_of(old.identity)} alter column {own_name(old.identity)}"
+    alter = f"alter table {old.identity.relation} alter column {old.identity.name}"
     add_column_options(draft, alter, old, _plain(old), set(old.properties))
 
 
@@ -143,7 +145,7 @@ def _plain(column: Fact) -> Fact:
 def add_generated_column(fact: Fact, draft: Draft) -> str | None:
     """The statement that adds a generated column at the end again: its values follow from the others."""
     p = fact.properties
-    table = owner_of(fact.identity)
+    table = fact.identity.relation
     if "generated" not in p or draft.relation_kind(table, draft.before) != "table" or not _is_last(draft, fact):
         return None
     if _column_holding(table, draft):
@@ -151,12 +153,12 @@ def add_generated_column(fact: Fact, draft: Draft) -> str | None:
     collate = f" collate {p['collation']}" if "collation" in p else ""
     not_null = " not null" if p.get("not null") else ""
     generated = f"generated always as ({p['default']}) {p['generated']}"
-    return f"alter table {table} add column {own_name(fact.identity)} {p['type']}{collate} {generated}{not_null}"
+    return f"alter table {table} add column {fact.identity.name} {p['type']}{collate} {generated}{not_null}"
 
 
 def why_not_generated_again(draft: Draft, fact: Fact) -> str:
     """Why `add_generated_column` gives nothing."""
-    held = _column_holding(owner_of(fact.identity), draft) if _is_last(draft, fact) else None
+    held = _column_holding(fact.identity.relation, draft) if _is_last(draft, fact) else None
     if held:
         return (
             f"it is no longer generated as it was, and cannot be made again while column {held} holds rows of its table"
@@ -217,8 +219,8 @@ def column_of_type(fits: Callable[[str], bool], draft: Draft) -> str | None:
 
 def _is_last(draft: Draft, fact: Fact) -> bool:
     """Whether nothing stands behind a column, in its table and in those that inherit it, but what is made again itself."""
-    table, name = owner_of(fact.identity), own_name(fact.identity)
-    heirs = [draft.before.get(("column", f"{heir}.{name}")) for heir in draft.heirs_before.get(table, ())]
+    of_heirs = (fact.identity.on(heir) for heir in draft.heirs_before.get(fact.identity.relation, ()))
+    heirs = [draft.before.get(("column", identity)) for identity in of_heirs]
     return all(
         key in draft.missing or key in draft.remade or "generated" in draft.before[key].properties
         for key in columns_behind(draft, fact)
@@ -227,7 +229,7 @@ def _is_last(draft: Draft, fact: Fact) -> bool:
 
 def columns_behind(draft: Draft, fact: Fact) -> list[Key]:
     """The columns of its relation that stood behind it, in their order."""
-    columns = draft.columns_before.get(owner_of(fact.identity), ())
+    columns = draft.columns_before.get(fact.identity.relation, ())
     later = [each for each in columns if each.properties["position"] > fact.properties["position"]]
     return [(each.kind, each.identity) for each in sorted(later, key=lambda each: int(each.properties["position"]))]
 
@@ -256,7 +258,7 @@ def _add_identity(draft: Draft, old: Fact, new: Fact, alter: str) -> None:
     if after:
         draft.add(Phase.ALTER, f"{alter} drop identity")
         return
-    owned = f"{old.identity} (identity)"
+    owned = f"{old.identity}{OF_IDENTITY}"
     sequence = next(
         (
             each
@@ -277,7 +279,7 @@ def _add_identity(draft: Draft, old: Fact, new: Fact, alter: str) -> None:
 def _add_not_null(draft: Draft, old: Fact, new: Fact, alter: str) -> None:
     """As the flag says before version 18; from there on it is a constraint with a name and options of its own."""
     before, after = old.properties.get("not null constraint"), new.properties.get("not null constraint")
-    table, name = owner_of(old.identity), own_name(old.identity)
+    table, name = old.identity.relation, old.identity.name
     if before is None and after is None:
         if old.properties.get("not null") and old.properties.get("identity") and not new.properties.get("identity"):
             # Said before the identity, which needs it.

@@ -2,54 +2,34 @@
 
 from __future__ import annotations
 
-import re
+from pg_deploy.catalog.kinds import DEPENDENCY, IN_SCHEMA, OF_THE_DATABASE, OF_TYPES, ON_RELATION, RELATIONS, USING
+from pg_deploy.catalog.names import Identity, Key, identity_of
+from pg_deploy.postgres.quoting import literal
+from pg_deploy.rollback.generator.draft import Draft, Phase
 
-from pg_deploy.catalog.identities import on_relation, unquoted
-from pg_deploy.catalog.names import literal, own_name, owner_of
-from pg_deploy.rollback.generator.draft import ON_RELATION, RELATIONS, Draft, Key, Phase
-
-_COLUMN = re.compile(r"(?:table|view|materialized view|foreign table|composite type) column (?P<name>.+)")
-_PLAIN = (
-    "materialized view", "foreign table", "event trigger", "table", "view", "index", "sequence", "function", "procedure",
-    "aggregate", "type", "schema", "extension", "statistics object", "collation", "publication", "server",
-    "foreign-data wrapper", "text search configuration", "text search dictionary", "text search parser",
-    "text search template", "conversion", "operator class", "operator family", "operator", "language", "access method",
-    "subscription", "procedural language", "role", "tablespace",
-)  # fmt: skip
-
-_SPOKEN = {
-    "statistics object": "statistics",
-    "foreign-data wrapper": "foreign data wrapper",
-    "procedural language": "language",
-}
+_SAID_OF = frozenset({*IN_SCHEMA, *OF_TYPES, *USING, *OF_THE_DATABASE, "subscription", "role", "tablespace", "cast"})
 
 
 def add_dependencies_on_extensions(draft: Draft, keys: set[Key]) -> None:
     """ALTER … DEPENDS ON EXTENSION, taken back or said again, also of what is made again."""
-    again = {key for key in draft.before if key[0] == "dependency on extension" and _dependent(key) in draft.made}
+    again = {key for key in draft.before if key[0] == DEPENDENCY and _subject(key) in draft.made}
     for key in sorted(keys | again):
-        _, _, extension = key[1].rpartition(" on extension ")
-        kind, name = _dependent(key)
-        on = f" on {owner_of(name)}" if kind == "trigger" else ""
-        words = f"{kind} {own_name(name) if kind == 'trigger' else name}{on}"
+        identity = identity_of(key)
+        of, extension = identity.of, identity.part("extension")
+        if of is None:
+            continue
+        words = f"trigger {of.name} on {of.relation}" if of.kind == "trigger" else f"{of.kind} {of}"
         if key in draft.before:
             draft.add(Phase.COMMENT_ON, f"alter {words} depends on extension {extension}")
-        elif _dependent(key) in draft.before and _dependent(key) not in draft.replaced:
+        elif _subject(key) in draft.before and _subject(key) not in draft.replaced:
             draft.add(Phase.ALTER, f"alter {words} no depends on extension {extension}")
-
-
-def _dependent(key: Key) -> Key:
-    what = key[1].rpartition(" on extension ")[0]
-    kind = next(each for each in ("materialized view", "trigger", "function", "procedure", "aggregate", "index", what.split(" ")[0])
-                if what.startswith(each + " "))  # fmt: skip
-    return kind, what[len(kind) + 1 :]
 
 
 def add_comments(draft: Draft, keys: set[Key]) -> None:
     """Comments that differ, and those on everything that is made again."""
-    remade = {key for key in draft.before if key[0] == "comment" and _is_made(draft, _object(draft, key[1]))}
+    remade = {key for key in draft.before if key[0] == "comment" and _is_made(draft, _subject(key))}
     for key in sorted(keys | {key for key in remade if not _is_lost(draft, key)}):
-        subject, target = _object(draft, key[1]), _words(key[1])
+        subject, target = _subject(key), _words(identity_of(key))
         if key not in draft.before and subject in draft.gone:
             continue
         if target is None:
@@ -63,18 +43,24 @@ def add_comments(draft: Draft, keys: set[Key]) -> None:
             draft.add(phase, f"comment on {target} is {literal(str(draft.before[key].properties['text']))}")
 
 
+def _subject(key: Key) -> Key | None:
+    """The fact that a comment or a dependency is about."""
+    of = identity_of(key).of
+    return (of.kind, of) if of is not None else None
+
+
 def _is_made(draft: Draft, subject: Key | None) -> bool:
     if subject is None:
         return False
-    return subject in draft.made or (subject[0] == "column" and draft.is_made_relation(owner_of(subject[1])))
+    return subject in draft.made or (subject[0] == "column" and draft.is_made_relation(identity_of(subject).relation))
 
 
 def _is_lost(draft: Draft, key: Key) -> bool:
     """Whether it stands on something that cannot be made again, which is refused by itself."""
-    subject = _object(draft, key[1])
+    subject = _subject(key)
     if subject is None:
         return False
-    of = owner_of(subject[1]) if subject[0] in ON_RELATION else ""
+    of = identity_of(subject).relation
     if subject[0] == "column" and (
         ("table", of) not in draft.before
         or ("generated" in draft.before[subject].properties and ("table", of) in draft.after)
@@ -88,39 +74,20 @@ def _is_lost(draft: Draft, key: Key) -> bool:
 def _is_part_of_gone(draft: Draft, subject: Key | None) -> bool:
     if subject is None or subject[0] not in ON_RELATION:
         return False
-    of = owner_of(subject[1])
+    of = identity_of(subject).relation
     return any((kind, of) in draft.gone for kind in (*RELATIONS, "type"))
 
 
-def _object(draft: Draft, identity: str) -> Key | None:
-    """The fact that a comment's identity speaks of."""
-    if found := on_relation(identity):
-        kind = "constraint" if "constraint" in found["kind"] else found["kind"]
-        return (kind, f"{found['of']}.{found['name']}")
-    if column := _COLUMN.fullmatch(identity):
-        return ("column", column["name"])
-    if identity.startswith("cast "):
-        return ("cast", identity[len("cast (") : -1].replace(" AS ", " as "))
-    if identity.startswith("domain "):
-        return ("type", identity[len("domain ") :])
-    kind = next((each for each in _PLAIN if identity.startswith(each + " ")), "")
-    name = identity[len(kind) + 1 :]
-    kind = _SPOKEN.get(kind, kind)
-    return (kind, unquoted(name) if kind == "role" else name) if kind else None
-
-
-def _words(identity: str) -> str | None:
-    """How COMMENT ON names it."""
-    if found := on_relation(identity):
-        if found["kind"] == "domain constraint":
-            return f"constraint {found['name']} on domain {found['of']}"
-        return f"{found['kind'].removeprefix('table ')} {found['name']} on {found['of']}"
-    if column := _COLUMN.fullmatch(identity):
-        return f"column {column['name']}"
-    if identity.startswith(("domain ", "cast ")):
-        return identity
-    kind = next((each for each in _PLAIN if identity.startswith(each + " ")), None)
-    if kind is None:
+def _words(comment: Identity) -> str | None:
+    """How COMMENT ON names what it is on; None of what it is not written on here."""
+    of = comment.of
+    if of is None:
         return None
-    word = _SPOKEN.get(kind, kind)
-    return f"{word} {identity[len(kind) + 1 :]}"
+    if of.kind == "column":
+        return f"column {of}"
+    if of.kind in ON_RELATION:
+        on = "domain " if comment.spoken == "domain constraint" else ""
+        return f"{of.kind} {of.name} on {on}{of.relation}"
+    if of.kind not in _SAID_OF:
+        return None
+    return f"{of.kind} {comment.said_name}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pg_deploy.catalog.identities import unquoted
-from pg_deploy.catalog.names import INDEX_STORAGE, identifier, literal, own_name, owner_of, role, storage_options
+from pg_deploy.catalog.kinds import VIEWS
+from pg_deploy.catalog.names import Identity, Key, made, unquoted
 from pg_deploy.catalog.reader import Fact
+from pg_deploy.postgres.quoting import identifier, literal
 from pg_deploy.rollback.generator.columns import (
     add_generated_column,
     add_options_anew,
@@ -16,10 +17,11 @@ from pg_deploy.rollback.generator.columns import (
     why_not_generated_again,
 )
 from pg_deploy.rollback.generator.definitions import add_last_foreign_column, create_more, create_range
-from pg_deploy.rollback.generator.draft import ByKey, Draft, Phase
+from pg_deploy.rollback.generator.draft import ByKey, Draft, Phase, is_of_identity
 from pg_deploy.rollback.generator.drops import backing_constraint, comes_before_joining, rejoins
 from pg_deploy.rollback.generator.order import needed_first, relation_of
 from pg_deploy.rollback.generator.sequences import add_sequence
+from pg_deploy.rollback.generator.sql_text import INDEX_STORAGE, role, storage_options
 
 _LOST = {
     "table": "it was dropped with its rows",
@@ -34,8 +36,8 @@ _FIRES = {
 
 def add_creates(draft: Draft) -> None:
     """Make again what is missing or replaced, what is needed first."""
-    made = [draft.before[key] for key in draft.made]
-    for fact in needed_first((each for each in made if not _comes_with_another(each, draft)), draft.needs_before.of):
+    facts = [draft.before[key] for key in draft.made]
+    for fact in needed_first((each for each in facts if not _comes_with_another(each, draft)), draft.needs_before.of):
         key = (fact.kind, fact.identity)
         draft.subject = key
         if fact.kind == "column" and (statement := add_generated_column(fact, draft)):
@@ -74,7 +76,7 @@ def add_creates(draft: Draft) -> None:
         if owner and fact.kind not in ("extension", "user mapping"):
             word = "domain" if "domain over" in fact.properties else fact.kind
             draft.add(Phase.OWNER, f"alter {word} {fact.identity} owner to {role(str(owner))}")
-        if fact.kind in ("view", "materialized view"):
+        if fact.kind in VIEWS:
             add_view_columns(draft, fact)
         if fact.kind == "constraint":
             _add_marks(draft, fact)
@@ -91,8 +93,8 @@ def _created(fact: Fact, draft: Draft) -> tuple[str, ...]:
 
 def _add_marks(draft: Draft, fact: Fact) -> None:
     """What stands on the index that comes with a constraint: cluster, replica identity, the names in partitions."""
-    index = draft.before.get(("index", f"{owner_of(owner_of(fact.identity))}.{own_name(fact.identity)}"))
-    if index is None or relation_of(index) != owner_of(fact.identity):
+    index = draft.before.get(("index", fact.identity.beside("index")))
+    if index is None or relation_of(index) != fact.identity.relation:
         return
     options = INDEX_STORAGE.search(str(index.properties["definition"]))
     if options and "attached to" not in index.properties and "partition key" not in _table_of(index, draft):
@@ -103,15 +105,14 @@ def _add_marks(draft: Draft, fact: Fact) -> None:
     # A partition's own constraint comes with the parent's, under a name that the server chooses.
     for key, part in sorted(draft.before.items()):
         if key[0] == "index" and part.properties.get("attached to") == index.identity:
-            named = draft.before.get(("constraint", f"{relation_of(part)}.{own_name(part.identity)}"))
-            chosen = own_name(chosen_name(relation_of(part) or "", fact))
-            if named is not None and chosen != own_name(part.identity):
-                table = owner_of(named.identity)
-                draft.add(
-                    Phase.CREATE,
-                    f"alter table {table} rename constraint {chosen} to {own_name(named.identity)}",
-                    makes=True,
-                )
+            table = relation_of(part)
+            named = draft.before.get(("constraint", part.identity.on(table, "constraint"))) if table else None
+            if table is None or named is None:
+                continue
+            chosen = chosen_name(table, fact).name
+            if chosen != named.identity.name:
+                statement = f"alter table {table} rename constraint {chosen} to {named.identity.name}"
+                draft.add(Phase.CREATE, statement, makes=True)
 
 
 def _add_firing_of_clones(draft: Draft, trigger: Fact) -> None:
@@ -119,14 +120,14 @@ def _add_firing_of_clones(draft: Draft, trigger: Fact) -> None:
     waiting = [trigger]
     while waiting:
         parent = waiting.pop()
-        for heir in draft.heirs_before.get(owner_of(parent.identity), ()):
-            clone = draft.before.get(("trigger", f"{heir}.{own_name(parent.identity)}"))
+        for heir in draft.heirs_before.get(parent.identity.relation, ()):
+            clone = draft.before.get(("trigger", parent.identity.on(heir)))
             if clone is None or "partition bound" not in draft.before["table", heir].properties:
                 continue
             waiting.append(clone)
             if clone.properties.get("fires") != parent.properties.get("fires"):
                 verb = _FIRES.get(str(clone.properties.get("fires")), "enable")
-                draft.add(Phase.CREATE, f"alter table {heir} {verb} trigger {own_name(clone.identity)}", makes=True)
+                draft.add(Phase.CREATE, f"alter table {heir} {verb} trigger {clone.identity.name}", makes=True)
 
 
 def _table_of(index: Fact, draft: Draft) -> Mapping[str, Any]:
@@ -134,16 +135,16 @@ def _table_of(index: Fact, draft: Draft) -> Mapping[str, Any]:
     return table.properties if table else {}
 
 
-def chosen_name(table: str, constraint: Fact) -> str:
-    """What the server calls the constraint that a partition gets with its parent's."""
+def chosen_name(table: Identity, constraint: Fact) -> Identity:
+    """What the server calls the index of the constraint that a partition gets with its parent's."""
     definition = str(constraint.properties["definition"])
     if definition.startswith("PRIMARY KEY"):
-        return f"{owner_of(table)}.{identifier(unquoted(own_name(table)) + '_pkey')}"
+        return made("index", table.schema, identifier(f"{table.plain_name}_pkey"))
     columns = "_".join(
         unquoted(each.strip()) for each in definition[definition.index("(") + 1 : definition.index(")")].split(",")
     )
     end = "excl" if definition.startswith("EXCLUDE") else "key"
-    return f"{owner_of(table)}.{identifier(f'{unquoted(own_name(table))}_{columns}_{end}')}"
+    return made("index", table.schema, identifier(f"{table.plain_name}_{columns}_{end}"))
 
 
 def create(fact: Fact, facts: ByKey) -> tuple[str, ...]:
@@ -156,20 +157,20 @@ def create(fact: Fact, facts: ByKey) -> tuple[str, ...]:
         return (str(p["definition"]),)
     if kind == "type":
         return create_range(fact) or create_type(fact)
-    if kind in ("view", "materialized view"):
+    if kind in VIEWS:
         return (view_statement(fact),)
     if kind == "index":
         return create_index(fact)
     if kind == "constraint":
         table = "domain" if ("type", relation) in facts else "table"
-        return (f"alter {table} {relation} add constraint {own_name(identity)} {p['definition']}",)
+        return (f"alter {table} {relation} add constraint {identity.name} {p['definition']}",)
     if kind == "policy":
         return (policy_statement(fact),)
     if kind in ("trigger", "rule"):
-        made = [str(p["definition"])]
+        statements = [str(p["definition"])]
         if p.get("fires") in _FIRES:
-            made.append(f"alter table {relation} {_FIRES[p['fires']]} {kind} {own_name(identity)}")
-        return tuple(made)
+            statements.append(f"alter table {relation} {_FIRES[p['fires']]} {kind} {identity.name}")
+        return tuple(statements)
     if kind == "statistics":
         target = (f"alter statistics {identity} set statistics {p['target']}",) if "target" in p else ()
         return (str(p["definition"]), *target)
@@ -178,10 +179,10 @@ def create(fact: Fact, facts: ByKey) -> tuple[str, ...]:
         return more
     if kind == "event trigger":
         tags = f" when tag in ({', '.join(literal(tag) for tag in p['tags'])})" if p.get("tags") else ""
-        made = [f"create event trigger {identity} on {p['event']}{tags} execute function {p['function']}"]
+        statements = [f"create event trigger {identity} on {p['event']}{tags} execute function {p['function']}"]
         if p.get("fires") in _FIRES:
-            made.append(f"alter event trigger {identity} {_FIRES[p['fires']]}")
-        return tuple(made)
+            statements.append(f"alter event trigger {identity} {_FIRES[p['fires']]}")
+        return tuple(statements)
     return ()
 
 
@@ -211,20 +212,20 @@ def create_index(fact: Fact, *, attaches: bool = True) -> tuple[str, ...]:
 
     Where its table joins the parent afterwards nothing `attaches` it: the parent's index then takes the one that is there.
     """
-    p, name = fact.properties, own_name(fact.identity)
+    p, name = fact.properties, fact.identity.name
     relation = relation_of(fact)
     if p.get("tablespace"):
         return ()
-    made = [str(p["definition"])]
+    statements = [str(p["definition"])]
     if "attached to" in p and attaches:
-        made.append(f"alter index {p['attached to']} attach partition {fact.identity}")
+        statements.append(f"alter index {p['attached to']} attach partition {fact.identity}")
     if p.get("clustered"):
-        made.append(f"alter table {relation} cluster on {name}")
+        statements.append(f"alter table {relation} cluster on {name}")
     if p.get("replica identity"):
-        made.append(f"alter table {relation} replica identity using index {name}")
+        statements.append(f"alter table {relation} replica identity using index {name}")
     for column, target in p.get("statistics targets", {}).items():
-        made.append(f"alter index {fact.identity} alter column {column} set statistics {target}")
-    return tuple(made)
+        statements.append(f"alter index {fact.identity} alter column {column} set statistics {target}")
+    return tuple(statements)
 
 
 def view_statement(fact: Fact, verb: str = "create") -> str:
@@ -241,7 +242,7 @@ def view_statement(fact: Fact, verb: str = "create") -> str:
 def policy_statement(fact: Fact) -> str:
     """The policy as it was."""
     p = fact.properties
-    lines = [f"create policy {own_name(fact.identity)} on {owner_of(fact.identity)}"]
+    lines = [f"create policy {fact.identity.name} on {fact.identity.relation}"]
     lines += ["    as restrictive"] if p.get("restrictive") else []
     lines.append(f"    for {p['command']}")
     lines.append(f"    to {', '.join(role(name) for name in p['roles'])}")
@@ -258,7 +259,7 @@ def _comes_with_another(fact: Fact, draft: Draft) -> bool:
         return True
     if fact.kind == "column" and kind == "foreign table" and (kind, relation) in draft.made:
         return True
-    if fact.kind == "column" and kind in ("view", "materialized view"):
+    if fact.kind == "column" and kind in VIEWS:
         return True
     if fact.kind in ("column", "constraint") and fact.properties.get("inherited") == "only":
         return not rejoins(draft, relation or "") or _is_made_for_parent(fact, draft)
@@ -271,23 +272,23 @@ def _comes_with_another(fact: Fact, draft: Draft) -> bool:
     parent_index = ("index", str(fact.properties.get("attached to")))
     if fact.kind == "index" and parent_index in draft.made and backing_constraint(fact, draft.before):
         return True
-    if fact.kind == "sequence" and str(fact.properties.get("owned by", "")).endswith(" (identity)"):
+    if fact.kind == "sequence" and is_of_identity(fact):
         return True
     if fact.kind == "trigger" and kind == "table":
         table = draft.before[kind, relation or ""]
         parents = table.properties.get("inherits", []) if "partition bound" in table.properties else []
-        return any(("trigger", f"{parent}.{own_name(fact.identity)}") in draft.made for parent in parents)
+        return any(("trigger", fact.identity.on(parent)) in draft.made for parent in parents)
     return False
 
 
 def _is_made_for_parent(fact: Fact, draft: Draft) -> bool:
     """Whether the parent's, of which it is a copy, is made again, and this one with it."""
     table = draft.before.get(("table", relation_of(fact) or ""))
-    named = (
-        {f"{parent}.{own_name(fact.identity)}" for parent in table.properties.get("inherits", ())} if table else set()
-    )
+    inherits = table.properties.get("inherits", ()) if table else ()
     needed = draft.needs_before.of.get((fact.kind, fact.identity), set())
-    parents = {(fact.kind, identity) for identity in named} | {key for key in needed if key[0] == fact.kind}
+    parents: set[Key] = {(fact.kind, fact.identity.on(parent)) for parent in inherits} | {
+        key for key in needed if key[0] == fact.kind
+    }
     return not draft.made.isdisjoint(parents - {(fact.kind, fact.identity)})
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
-from pg_deploy.catalog.names import identifier, literal
+from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact
-from pg_deploy.rollback.generator.draft import Draft, Key, Phase
-
-_WITHOUT_NAME = "command: "
+from pg_deploy.postgres.quoting import identifier, literal
+from pg_deploy.rollback.generator.draft import Draft, Phase
 
 
 def add_cron(draft: Draft, keys: set[Key]) -> None:
@@ -25,8 +22,8 @@ def _unschedule(fact: Fact) -> str:
     p = fact.properties
     known = (
         f"j.jobname is null and j.command = {literal(str(p['command']))}"
-        if fact.identity.startswith(_WITHOUT_NAME)
-        else f"j.jobname = {literal(_name(fact))}"
+        if not fact.identity.name
+        else f"j.jobname = {literal(fact.identity.name)}"
     )
     # By the number: by name only the caller's own jobs are found, and a missing one is an error.
     return (
@@ -37,7 +34,7 @@ def _unschedule(fact: Fact) -> str:
 
 def _schedule(old: Fact, new: Fact | None) -> tuple[str, ...]:
     p = old.properties
-    named = "" if old.identity.startswith(_WITHOUT_NAME) else f"{literal(_name(old))}, "
+    named = f"{literal(old.identity.name)}, " if old.identity.name else ""
     arguments = f"{named}{literal(str(p['schedule']))}, {literal(str(p['command']))}"
     if p["database"] == "this database":
         made = f"select cron.schedule({arguments})"
@@ -52,8 +49,3 @@ def _schedule(old: Fact, new: Fact | None) -> tuple[str, ...]:
     if new is not None and new.properties["user"] != p["user"]:
         statements = [f"set local role {identifier(str(p['user']))}", *statements, "reset role"]
     return tuple(statements)
-
-
-def _name(fact: Fact) -> str:
-    """The job's name, without the number that sets two of different users apart."""
-    return re.sub(r" #\d+$", "", fact.identity)

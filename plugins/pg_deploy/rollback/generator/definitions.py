@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pg_deploy.catalog.identities import of_user_mapping
-from pg_deploy.catalog.names import identifier, literal, own_name, owner_of
+from pg_deploy.catalog.names import parsed
 from pg_deploy.catalog.reader import Fact
+from pg_deploy.postgres.quoting import identifier, literal
 from pg_deploy.rollback.generator.draft import ByKey, Draft
 from pg_deploy.rollback.generator.publications import create_publication
+from pg_deploy.rollback.generator.sql_text import role
 
 _Maker = Callable[[Fact, ByKey], tuple[str, ...]]
 
@@ -46,13 +47,13 @@ def _aggregate(fact: Fact, _: ByKey) -> tuple[str, ...]:
     parts += [f"finalfunc_modify = {modify}"] if modify and p.get("finalfunc") else []
     parts += [f"initcond = {literal(str(p['initcond']))}"] if "initcond" in p else []
     parts += [f"minitcond = {literal(str(p['minitcond']))}"] if "minitcond" in p else []
-    parts += [f"sortop = operator({p['sortop'].split('(')[0]})"] if p.get("sortop") else []
+    parts += [f"sortop = operator({parsed('operator', str(p['sortop'])).base})"] if p.get("sortop") else []
     parallel = {"s": "safe", "r": "restricted", "u": "unsafe"}[str(p["parallel"])]
     parts.append(f"parallel = {parallel}")
     if str(p.get("direct arguments", "")).startswith("h"):
         parts.append("hypothetical")
     arguments = str(p["arguments"]) or "*"
-    return (f"create aggregate {fact.identity.split('(')[0]}({arguments}) ({', '.join(parts)})",)
+    return (f"create aggregate {fact.identity.base}({arguments}) ({', '.join(parts)})",)
 
 
 def _cast(fact: Fact, _: ByKey) -> tuple[str, ...]:
@@ -65,30 +66,20 @@ def _cast(fact: Fact, _: ByKey) -> tuple[str, ...]:
 
 def _operator(fact: Fact, _: ByKey) -> tuple[str, ...]:
     p = fact.properties
-    name, _paren, arguments = fact.identity.partition("(")
-    left, right = _arguments(arguments.removesuffix(")"))
     parts = [f"function = {p['function']}"]
-    parts += [f"leftarg = {left}"] if left != "none" else []
-    parts += [f"rightarg = {right}"] if right != "none" else []
+    parts += [
+        f"{side} = {operand}"
+        for side, operand in zip(("leftarg", "rightarg"), fact.identity.operands, strict=True)
+        if operand != "NONE"
+    ]
     for word in ("commutator", "negator"):
         if p.get(word):
-            parts.append(f"{word} = operator({str(p[word]).split('(')[0]})")
+            parts.append(f"{word} = operator({parsed('operator', str(p[word])).base})")
     parts += [f"restrict = {p['restrict']}"] if p.get("restrict") else []
     parts += [f"join = {p['join']}"] if p.get("join") else []
     parts += ["hashes"] if p.get("hashes") else []
     parts += ["merges"] if p.get("merges") else []
-    return (f"create operator {name} ({', '.join(parts)})",)
-
-
-def _arguments(text: str) -> tuple[str, str]:
-    depth = 0
-    quoted = False
-    for number, letter in enumerate(text):
-        quoted = quoted != (letter == '"')
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and not depth and not quoted:
-            return text[:number], text[number + 1 :]
-    return "none", text
+    return (f"create operator {fact.identity.base} ({', '.join(parts)})",)
 
 
 def _operator_family(fact: Fact, _: ByKey) -> tuple[str, ...]:
@@ -102,7 +93,7 @@ def _operator_family(fact: Fact, _: ByKey) -> tuple[str, ...]:
 def _operator_class(fact: Fact, facts: ByKey) -> tuple[str, ...]:
     """With the family of its own name, which CREATE OPERATOR CLASS makes too."""
     p = fact.properties
-    name, _word, method = fact.identity.rpartition(" using ")
+    name, method = fact.identity.base, fact.identity.part("method")
     family = facts.get(("operator family", fact.identity))
     if family is None:
         return ()
@@ -201,17 +192,16 @@ def _server(fact: Fact, _: ByKey) -> tuple[str, ...]:
 
 
 def _mapping(fact: Fact, _: ByKey) -> tuple[str, ...]:
-    user, server = of_user_mapping(fact.identity)
     options = options_of(fact.properties.get("options", []))
-    who = user if user == "public" else identifier(user)
-    return (f"create user mapping for {who} server {server}{options}",) if options is not None else ()
+    who = f"{role(fact.identity.role)} server {fact.identity.part('server')}"
+    return (f"create user mapping for {who}{options}",) if options is not None else ()
 
 
 def _foreign_table(fact: Fact, facts: ByKey) -> tuple[str, ...]:
     p = fact.properties
     options = options_of(p.get("server options", []))
     columns = sorted(
-        (each for key, each in facts.items() if key[0] == "column" and owner_of(key[1]) == fact.identity),
+        (each for key, each in facts.items() if key[0] == "column" and each.identity.relation == fact.identity),
         key=lambda each: int(each.properties["position"]),
     )
     listed = [_foreign_column(each) for each in columns]
@@ -224,7 +214,7 @@ def _foreign_table(fact: Fact, facts: ByKey) -> tuple[str, ...]:
 
 def add_last_foreign_column(column: Fact, draft: Draft) -> str:
     """The column of a foreign table, whose values are elsewhere, where it was behind all that are there; else nothing."""
-    table = owner_of(column.identity)
+    table = column.identity.relation
     if ("foreign table", table) not in draft.before or ("foreign table", table) not in draft.after:
         return ""
     there = {fact.identity for fact in draft.columns_after.get(table, ())}
@@ -242,7 +232,7 @@ def _foreign_column(column: Fact) -> str | None:
     options = options_of(p.get("server options", []))
     if options is None:
         return None
-    parts = [own_name(column.identity), str(p["type"]) + options]
+    parts: list[str] = [column.identity.name, str(p["type"]) + options]
     parts += [f"collate {p['collation']}"] if p.get("collation") else []
     parts += [f"default {p['default']}"] if p.get("default") and not p.get("generated") else []
     parts += [f"generated always as ({p['default']}) stored"] if p.get("generated") else []

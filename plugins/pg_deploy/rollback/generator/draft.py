@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 
-from pg_deploy.catalog.names import owner_of
+from pg_deploy.catalog.kinds import RELATIONS
+from pg_deploy.catalog.names import Identity, Key, parsed
 from pg_deploy.catalog.reader import Fact
 
-Key = tuple[str, str]
 ByKey = Mapping[Key, Fact]
 
-RELATIONS = ("table", "foreign table", "view", "materialized view")
-ON_RELATION = ("column", "constraint", "policy", "trigger", "rule")
+OF_IDENTITY = " (identity)"
+"""Stands behind the column in a sequence's "owned by" where that is GENERATED AS IDENTITY."""
 
 
 class Phase(IntEnum):
@@ -202,8 +202,19 @@ def _columns(facts: ByKey) -> dict[str, list[Fact]]:
     found: dict[str, list[Fact]] = {}
     for key, fact in facts.items():
         if key[0] == "column":
-            found.setdefault(owner_of(key[1]), []).append(fact)
+            found.setdefault(fact.identity.relation, []).append(fact)
     return {name: sorted(columns, key=lambda fact: int(fact.properties["position"])) for name, columns in found.items()}
+
+
+def owned_by(sequence: Fact | None) -> Identity | None:
+    """The column that a sequence belongs to, by OWNED BY or as its identity; None of any other fact."""
+    owner = str(sequence.properties.get("owned by", "")) if sequence is not None and sequence.kind == "sequence" else ""
+    return parsed("column", owner.removesuffix(OF_IDENTITY)) if owner else None
+
+
+def is_of_identity(sequence: Fact) -> bool:
+    """Whether a sequence is what GENERATED AS IDENTITY draws from."""
+    return str(sequence.properties.get("owned by", "")).endswith(OF_IDENTITY)
 
 
 def strings_of(value: object) -> Iterable[str]:

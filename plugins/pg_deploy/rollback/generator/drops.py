@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pg_deploy.catalog.identities import of_user_mapping
-from pg_deploy.catalog.names import identifier, own_name, owner_of
+from pg_deploy.catalog.kinds import CALLED_ON, OF_THE_DATABASE, OF_TYPES, ON_RELATION, RELATIONS, TEXT_SEARCH, USING
+from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact
-from pg_deploy.rollback.generator.draft import RELATIONS, ByKey, Draft, Key, Loss, Phase
+from pg_deploy.rollback.generator.draft import ByKey, Draft, Loss, Phase, is_of_identity, owned_by
 from pg_deploy.rollback.generator.order import need_each_other, needed_first, rank_kind, relation_of
+from pg_deploy.rollback.generator.sql_text import role
 
 _PLAIN = frozenset({
-    "table", "foreign table", "view", "materialized view", "sequence", "function", "procedure", "aggregate",
-    "schema", "extension", "statistics", "publication", "event trigger", "collation", "conversion", "operator",
-    "text search configuration", "text search dictionary", "text search parser",
-    "text search template", "foreign data wrapper", "server", "language", "access method",
+    *RELATIONS, *OF_TYPES, *USING, *TEXT_SEARCH, *OF_THE_DATABASE, "sequence", "index", "statistics", "collation", "conversion",
 })  # fmt: skip
 # Dropped one by one where tables and what they call need each other.
-_CIRCULAR = ("foreign key", "policy", "trigger", "rule")
-_PARTS = ("index", "trigger", "policy", "rule", "constraint", "column")
+_CIRCULAR = ("foreign key", *CALLED_ON)
+_PARTS = ("index", *ON_RELATION)
 
 
 def add_drops(draft: Draft) -> None:
@@ -42,26 +40,26 @@ def add_drops(draft: Draft) -> None:
     for key, fact in dropped.items():
         if key not in alone_dropped and (relation := relation_of(fact)):
             parts.setdefault(relation, []).append(fact)
-        if key not in alone_dropped and (column := _owner_of_sequence(fact)):
+        if key not in alone_dropped and (column := owned_by(fact)):
             # It goes with its column, or with the table of that: what else draws from it goes before.
             parts.setdefault(column, []).append(fact)
-            parts.setdefault(owner_of(column), []).append(fact)
+            parts.setdefault(column.relation, []).append(fact)
 
     def parts_of(fact: Fact) -> tuple[Fact, ...]:
         return tuple(parts.get(fact.identity, ())) if fact.kind in (*RELATIONS, "column") else ()
 
     needs = draft.needs_after.of
     if need_each_other(nodes, needs, parts_of):
-        for relation, of_relation in parts.items():
+        for name, of_name in parts.items():
             apart = [
                 part
-                for part in of_relation
+                for part in of_name
                 if rank_kind(part) in _CIRCULAR
                 and part.properties.get("inherited") != "only"
                 and not _is_clone(part, draft)
             ]
             nodes += apart
-            parts[relation] = [part for part in of_relation if part not in apart]
+            parts[name] = [part for part in of_name if part not in apart]
     for fact in _heirs_later(list(reversed(needed_first(nodes, needs, parts_of))), draft):
         statement = _drop(fact, draft.after)
         if statement is None:
@@ -83,9 +81,9 @@ def _heirs_later(ordered: list[Fact], draft: Draft) -> list[Fact]:
     places = {(fact.kind, fact.identity): number for number, fact in enumerate(ordered)}
     found: list[Fact] = []
     for number, fact in enumerate(ordered):
-        table = draft.after.get(("table", owner_of(fact.identity))) if fact.kind == "column" else None
+        table = draft.after.get(("table", fact.identity.relation)) if fact.kind == "column" else None
         parents = _stays_with(draft, table) if table and fact.properties.get("inherited") else ()
-        keys = [("column", f"{parent}.{own_name(fact.identity)}") for parent in parents]
+        keys = [("column", fact.identity.on(parent)) for parent in parents]
         later = [key for key in keys if places.get(key, -1) > number]
         if later:
             waiting.setdefault(max(later, key=lambda key: places[key]), []).append(fact)
@@ -103,29 +101,24 @@ def _drop(fact: Fact, facts: ByKey) -> str | None:
     kind, identity = fact.kind, fact.identity
     if kind in _PLAIN:
         return f"drop {kind} {identity}"
-    if kind == "index":
-        return f"drop index {identity}"
     if kind == "type" and fact.properties.get("input"):
         # It and the functions that read and write it need each other: the one case in which something is taken along.
         return f"drop type {identity} cascade"
     if kind == "type":
         return f"drop {'domain' if 'domain over' in fact.properties else 'type'} {identity}"
-    if kind in ("policy", "trigger", "rule"):
-        return f"drop {kind} {own_name(identity)} on {owner_of(identity)}"
+    if kind in CALLED_ON:
+        return f"drop {kind} {identity.name} on {identity.relation}"
     if kind == "column":
-        return f"alter table {owner_of(identity)} drop column {own_name(identity)}"
+        return f"alter table {identity.relation} drop column {identity.name}"
     if kind == "constraint":
-        table = "domain" if ("type", owner_of(identity)) in facts else "table"
-        return f"alter {table} {owner_of(identity)} drop constraint {own_name(identity)}"
+        table = "domain" if ("type", identity.relation) in facts else "table"
+        return f"alter {table} {identity.relation} drop constraint {identity.name}"
     if kind == "cast":
         return f"drop cast ({identity})"
-    if kind in ("operator class", "operator family"):
-        return f"drop {kind} {identity}"
     if kind == "subscription":
         return f"drop subscription {identity}" if "slot" not in fact.properties else None
     if kind == "user mapping":
-        user, server = of_user_mapping(identity)
-        return f"drop user mapping for {user if user == 'public' else identifier(user)} server {server}"
+        return f"drop user mapping for {role(identity.role)} server {identity.part('server')}"
     return None
 
 
@@ -137,19 +130,19 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
             return True
     properties = fact.properties
     key = (fact.kind, fact.identity)
-    if fact.kind == "column" and _is_of_type(owner_of(fact.identity), draft):
+    if fact.kind == "column" and _is_of_type(fact.identity.relation, draft):
         # A typed table's columns are the attributes of its type.
         return True
     if fact.kind in ("column", "constraint") and properties.get("inherited") == "only":
-        table = draft.after.get(("table", owner_of(fact.identity)))
+        table = draft.after.get(("table", fact.identity.relation))
         staying = _stays_with(draft, table) if table else []
-        if any((fact.kind, f"{parent}.{own_name(fact.identity)}") in draft.after for parent in staying):
+        if any((fact.kind, fact.identity.on(parent)) in draft.after for parent in staying):
             return True
         # What a table got from its parent, with it or since, stays when it leaves the parent again.
-        return not (_leaves_parent(draft, owner_of(fact.identity)) and key in draft.gone)
+        return not (_leaves_parent(draft, fact.identity.relation) and key in draft.gone)
     if fact.kind in ("function", "procedure") and _belongs_to_base_type(fact, draft):
         return True
-    if fact.kind == "column" and draft.relation_kind(owner_of(fact.identity), draft.after) in (
+    if fact.kind == "column" and draft.relation_kind(fact.identity.relation, draft.after) in (
         "view",
         "materialized view",
     ):
@@ -161,18 +154,12 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
     if fact.kind == "trigger":
         return _is_clone(fact, draft)
     if fact.kind == "sequence":
-        owner = _owner_of_sequence(fact)
-        if not owner:
+        owner = owned_by(fact)
+        if owner is None:
             return False
-        identity_ends = str(properties["owned by"]).endswith(" (identity)")
-        gone = ("column", owner) in draft.dropped or draft.is_dropped_relation(owner_of(owner))
-        return gone or identity_ends
+        gone = ("column", owner) in draft.dropped or draft.is_dropped_relation(owner.relation)
+        return gone or is_of_identity(fact)
     return False
-
-
-def _owner_of_sequence(fact: Fact) -> str:
-    """The column that a sequence belongs to; empty of anything else."""
-    return str(fact.properties.get("owned by", "")).removesuffix(" (identity)") if fact.kind == "sequence" else ""
 
 
 def _is_of_type(table: str, draft: Draft) -> bool:
@@ -185,7 +172,7 @@ def _is_of_type(table: str, draft: Draft) -> bool:
 
 def _belongs_to_base_type(function: Fact, draft: Draft) -> bool:
     """Whether it reads or writes a base type that is dropped: each needs the other, and they go together."""
-    name = function.identity.split("(", 1)[0]
+    name = function.identity.base
     types = (draft.after[key].properties for key in draft.dropped if key[0] == "type")
     return any(name in (each.get("input"), each.get("output"), each.get("receive"), each.get("send")) for each in types)
 
@@ -195,7 +182,7 @@ def backing_constraint(index: Fact, facts: ByKey) -> Key | None:
     relation = relation_of(index)
     if relation is None:
         return None
-    key = ("constraint", f"{relation}.{own_name(index.identity)}")
+    key = ("constraint", index.identity.on(relation, "constraint"))
     found = facts.get(key)
     if found is None or not str(found.properties["definition"]).startswith(("PRIMARY KEY", "UNIQUE", "EXCLUDE")):
         return None
@@ -263,11 +250,11 @@ def _is_clone(trigger: Fact, draft: Draft) -> bool:
     """Whether a partition has the trigger from its parent, which loses it in the same rollback."""
     if (trigger.kind, trigger.identity) in draft.needs_after.clones:
         return True
-    table = draft.after.get(("table", owner_of(trigger.identity))) if trigger.kind == "trigger" else None
+    table = draft.after.get(("table", trigger.identity.relation)) if trigger.kind == "trigger" else None
     if table is None or "partition bound" not in table.properties:
         return False
     parents = table.properties.get("inherits", [])
-    return any(("trigger", f"{parent}.{own_name(trigger.identity)}") in draft.dropped for parent in parents)
+    return any(("trigger", trigger.identity.on(parent)) in draft.dropped for parent in parents)
 
 
 def _only_plain_indexes(draft: Draft) -> bool:

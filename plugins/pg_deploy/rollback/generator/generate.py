@@ -11,14 +11,15 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pg_deploy.catalog.diff import compare
-from pg_deploy.catalog.names import owner_of
+from pg_deploy.catalog.kinds import PROPERTIES
+from pg_deploy.catalog.names import Key, identity_of
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.rollback.generator.alters import add_changed
 from pg_deploy.rollback.generator.cluster import add_cluster
 from pg_deploy.rollback.generator.comments import add_comments, add_dependencies_on_extensions
 from pg_deploy.rollback.generator.creates import add_creates
 from pg_deploy.rollback.generator.cron import add_cron
-from pg_deploy.rollback.generator.draft import Draft, Key, Loss, Phase, Refusal
+from pg_deploy.rollback.generator.draft import Draft, Loss, Phase, Refusal
 from pg_deploy.rollback.generator.drops import add_drops
 from pg_deploy.rollback.generator.enums import add_type_made_anew
 from pg_deploy.rollback.generator.grants import add_default_grants, add_grants
@@ -29,18 +30,8 @@ from pg_deploy.rollback.generator.replacing import find_replaced
 from pg_deploy.rollback.generator.row_changes import Wrote, add_row_refusals, tables_named
 from pg_deploy.rollback.generator.step_order import in_order
 
-_APART = frozenset(
-    {
-        "comment",
-        "grant",
-        "default grant",
-        "cron job",
-        "security label",
-        "unreadable",
-        "publication schema",
-        "dependency on extension",
-    }
-)
+_APART = PROPERTIES - {"setting", "membership"} | {"cron job"}
+"""What is written by its own rules, and not as an object that is made, altered or dropped."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +144,7 @@ def _read_objects(draft: Draft, before: Facts, after: Facts, renaming: Renaming,
                 add_type_made_anew(draft, key)
         elif key[0] == "table":
             draft.refuse(key, "it was dropped with its rows, and another one was made under its name")
-        elif owner_of(key[1]) not in tables and draft.relation_kind(owner_of(key[1]), draft.before) == "table":
+        elif (of := identity_of(key).relation) not in tables and draft.relation_kind(of, draft.before) == "table":
             if "generated" in draft.before[key].properties:
                 draft.changed.add(key)
             else:

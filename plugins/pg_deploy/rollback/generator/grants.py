@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from pg_deploy.catalog.identities import of_default_grant, of_grant
-from pg_deploy.catalog.names import HERE, in_this_database, own_name, owner_of, role, schema_of
+from pg_deploy.catalog.kinds import RELATIONS, VIEWS
+from pg_deploy.catalog.names import Identity, Key, identity_of
 from pg_deploy.catalog.reader import Fact
-from pg_deploy.rollback.generator.draft import RELATIONS, ByKey, Draft, Key, Phase
+from pg_deploy.rollback.generator.draft import ByKey, Draft, Phase
+from pg_deploy.rollback.generator.sql_text import HERE, in_this_database, role
 
 Rights = dict[str, bool]
 """Privileges, and whether each may be handed on."""
 
-_TYPES = (
-    "materialized view", "foreign table", "foreign data wrapper", "table", "view", "sequence", "column", "function",
-    "procedure", "aggregate", "type", "schema", "language", "server", "tablespace", "parameter",
-)  # fmt: skip
+Holder = tuple[str, str]
+"""A grantee, and the grantor that it has rights from."""
+
 _WORDS = {
     "view": "table",
     "materialized view": "table",
@@ -43,7 +43,7 @@ _MADE_BY_DEFAULT = {
 def add_grants(draft: Draft) -> None:
     """Rights as they were: on what is made again in full, elsewhere the difference only."""
     before, after = _by_object(draft.before), _follow_owners(draft)
-    revoked: dict[tuple[str, tuple[str, str]], list[tuple[list[str], bool]]] = {}
+    revoked: dict[tuple[str, Holder], list[tuple[list[str], bool]]] = {}
     extension_goes = any(key[0] == "extension" for key in draft.gone)
     for target in sorted(before.keys() | after.keys(), key=lambda each: (each[0] == "column", each)):
         kind, name = target
@@ -61,7 +61,7 @@ def add_grants(draft: Draft) -> None:
         for holder in sorted(old.keys() | new.keys()):
             was, now = old.get(holder, {}), new.get(holder, {})
             if kind == "column":
-                now = _left(now, revoked.get((owner_of(name), holder), ()))
+                now = _left(now, revoked.get((name.relation, holder), ()))
             elif kind in RELATIONS:
                 revoked[name, holder] = _revoked(was, now)
             _add_difference(draft, kind, name, owner, holder, was, now)
@@ -70,54 +70,47 @@ def add_grants(draft: Draft) -> None:
 def add_default_grants(draft: Draft, keys: set[Key]) -> None:
     """Default privileges as they were."""
     for key in sorted(keys):
-        found = of_default_grant(key[1])
-        if found is None:
+        found = identity_of(key)
+        what, maker, schema = found.part("objects"), found.role, found.schema
+        if not what:
             draft.refuse(key, "its name is not understood")
             continue
         old, new = (_default_rights(draft, facts.get(key), found) for facts in (draft.before, draft.after))
-        if found["schema"] and ("schema", found["schema"]) not in draft.before:
+        if schema and ("schema", schema) not in draft.before:
             # It goes with its schema.
             continue
-        within = f" in schema {found['schema']}" if found["schema"] else ""
-        start = f"alter default privileges for role {role(str(found['maker']))}{within}"
+        within = f" in schema {schema}" if schema else ""
+        start = f"alter default privileges for role {role(maker)}{within}"
         for grantee in sorted(old.keys() | new.keys()):
             was, now = old.get(grantee, {}), new.get(grantee, {})
             for verb, names, option in _steps(was, now):
                 if verb == "grant":
                     tail = " with grant option" if option else ""
-                    draft.add(Phase.RIGHTS, f"{start} grant {names} on {found['what']} to {role(grantee)}{tail}")
+                    draft.add(Phase.RIGHTS, f"{start} grant {names} on {what} to {role(grantee)}{tail}")
                 else:
                     handed = "grant option for " if option else ""
-                    draft.add(Phase.RIGHTS, f"{start} revoke {handed}{names} on {found['what']} from {role(grantee)}")
+                    draft.add(Phase.RIGHTS, f"{start} revoke {handed}{names} on {what} from {role(grantee)}")
 
 
-def parse_grant(identity: str) -> tuple[str, str, str]:
-    """Type, name and grantee of a grant's identity; "this" and "database" for the database itself."""
-    head, grantee = of_grant(identity)
-    if head == "this database":
-        return "this", "database", grantee
-    kind = next((each for each in _TYPES if head.startswith(each + " ")), "")
-    return kind, head[len(kind) + 1 :], grantee
-
-
-def _by_object(facts: ByKey) -> dict[tuple[str, str], dict[tuple[str, str], Rights]]:
-    found: dict[tuple[str, str], dict[tuple[str, str], Rights]] = {}
-    for key, fact in facts.items():
-        if key[0] == "grant":
-            kind, name, grantee = parse_grant(key[1])
-            for grantor, privileges in fact.properties.items():
-                rights = found.setdefault((kind, name), {})
-                rights[grantee, grantor.removeprefix("by ")] = _rights(privileges)
+def _by_object(facts: ByKey) -> dict[tuple[str, Identity], dict[Holder, Rights]]:
+    found: dict[tuple[str, Identity], dict[Holder, Rights]] = {}
+    for fact in facts.values():
+        of = fact.identity.of if fact.kind == "grant" else None
+        if of is None:
+            continue
+        for grantor, privileges in fact.properties.items():
+            rights = found.setdefault((of.kind, of), {})
+            rights[fact.identity.role, grantor.removeprefix("by ")] = _rights(privileges)
     return found
 
 
-def _follow_owners(draft: Draft) -> dict[tuple[str, str], dict[tuple[str, str], Rights]]:
+def _follow_owners(draft: Draft) -> dict[tuple[str, Identity], dict[Holder, Rights]]:
     """The rights that are, as they will be once each object has its old owner again: ALTER … OWNER hands them over."""
     found = _by_object(draft.after)
     for (kind, name), rights in found.items():
         old, new = _owner_in(draft.before, kind, name), _owner_in(draft.after, kind, name)
         if old and new and old != new:
-            handed: dict[tuple[str, str], Rights] = {}
+            handed: dict[Holder, Rights] = {}
             for (grantee, grantor), held in rights.items():
                 holder = (old if grantee == new else grantee, old if grantor == new else grantor)
                 handed[holder] = {**handed.get(holder, {}), **held}
@@ -131,10 +124,10 @@ def _rights(privileges: str) -> Rights:
     }
 
 
-def _goes(draft: Draft, kind: str, name: str) -> bool:
+def _goes(draft: Draft, kind: str, name: Identity) -> bool:
     """Whether the object is not there once the rollback has ended, or not for us to touch."""
     if kind == "column":
-        table = owner_of(name)
+        table = name.relation
         relation = draft.relation_kind(table, draft.before)
         return (
             ("column", name) not in draft.before
@@ -155,30 +148,28 @@ def _goes(draft: Draft, kind: str, name: str) -> bool:
 
 
 def _remade(draft: Draft) -> set[Key]:
-    return {key for key in draft.missing if key[0] in ("view", "materialized view")}
+    return {key for key in draft.missing if key[0] in VIEWS}
 
 
-def _is_made(draft: Draft, kind: str, name: str) -> bool:
-    if kind == "column" and draft.is_made_relation(owner_of(name)):
+def _is_made(draft: Draft, kind: str, name: Identity) -> bool:
+    if kind == "column" and draft.is_made_relation(name.relation):
         return True
     return (kind, name) in draft.made
 
 
-def _owner(draft: Draft, kind: str, name: str) -> str:
+def _owner(draft: Draft, kind: str, name: Identity) -> str:
     return _owner_in(draft.before, kind, name) or _owner_in(draft.after, kind, name)
 
 
-def _owner_in(facts: ByKey, kind: str, name: str) -> str:
-    if kind == "this":
-        fact = facts.get(("database", "this database"))
-    elif kind == "column":
-        fact = next((facts[each, owner_of(name)] for each in RELATIONS if (each, owner_of(name)) in facts), None)
+def _owner_in(facts: ByKey, kind: str, name: Identity) -> str:
+    if kind == "column":
+        fact = next((facts[each, name.relation] for each in RELATIONS if (each, name.relation) in facts), None)
     else:
         fact = facts.get((kind, name))
     return str(fact.properties.get("owner", "")) if fact else ""
 
 
-def _add_reset(draft: Draft, kind: str, name: str, owner: str, wanted: Mapping[tuple[str, str], Rights]) -> None:
+def _add_reset(draft: Draft, kind: str, name: Identity, owner: str, wanted: Mapping[Holder, Rights]) -> None:
     """Take away what default privileges gave to a new object, and from its owner what the owner did not have."""
     given = {"public", *_default_grantees(draft, kind, name)} - {owner}
     draft.add(Phase.RIGHTS, f"revoke all on {_on(kind, name)} from {', '.join(map(role, sorted(given)))}")
@@ -188,22 +179,22 @@ def _add_reset(draft: Draft, kind: str, name: str, owner: str, wanted: Mapping[t
         draft.add(Phase.RIGHTS, f"revoke {', '.join(missing).lower()} on {_on(kind, name)} from {role(owner)}")
 
 
-def _default_grantees(draft: Draft, kind: str, name: str) -> Iterator[str]:
+def _default_grantees(draft: Draft, kind: str, name: Identity) -> Iterator[str]:
     what = _MADE_BY_DEFAULT.get(kind)
     for facts in (draft.before, draft.after):
         for key, fact in facts.items():
-            found = of_default_grant(key[1]) if key[0] == "default grant" else None
-            if found and found["what"] == what and found["schema"] in (None, schema_of(name)):
+            made = fact.identity if key[0] == "default grant" else None
+            if made and made.part("objects") == what and made.schema in ("", name.schema):
                 yield from (each.removeprefix("to ") for each in fact.properties if each.startswith("to "))
 
 
 def _add_difference(
-    draft: Draft, kind: str, name: str, owner: str, holder: tuple[str, str], old: Rights, new: Rights
+    draft: Draft, kind: str, name: Identity, owner: str, holder: Holder, old: Rights, new: Rights
 ) -> None:
     grantee, grantor = holder
     statements = []
     for verb, names, option in _steps(old, new):
-        listed = names if kind != "column" else ", ".join(f"{n} ({own_name(name)})" for n in names.split(", "))
+        listed = names if kind != "column" else ", ".join(f"{n} ({name.name})" for n in names.split(", "))
         if verb == "grant":
             tail = " with grant option" if option else ""
             statements.append(f"grant {listed} on {_on(kind, name)} to {role(grantee)}{tail}")
@@ -212,7 +203,7 @@ def _add_difference(
             statements.append(f"revoke {handed}{listed} on {_on(kind, name)} from {role(grantee)}")
     if not statements:
         return
-    if kind == "this":
+    if kind == "database":
         statements = [in_this_database(each) for each in statements]
     if owner and grantor != owner:
         # The server records the owner as the grantor, unless another holder of the right grants.
@@ -249,11 +240,11 @@ def _named(verb: str, privileges: list[str], option: bool) -> Iterator[tuple[str
         yield verb, ", ".join(sorted(privileges)).lower(), option
 
 
-def _on(kind: str, name: str) -> str:
-    if kind == "this":
+def _on(kind: str, name: Identity) -> str:
+    if kind == "database":
         return f"database {HERE}"
     if kind == "column":
-        return f"table {owner_of(name)}"
+        return f"table {name.relation}"
     return f"{_WORDS.get(kind, kind)} {name}"
 
 
@@ -262,13 +253,13 @@ def _all_rights(draft: Draft, word: str) -> tuple[str, ...]:
     return tuple(right for right in _ALL.get(word, ()) if draft.server_version >= _SINCE.get(right, 0))
 
 
-def _default_rights(draft: Draft, fact: Fact | None, found: Mapping[str, str | None]) -> dict[str, Rights]:
+def _default_rights(draft: Draft, fact: Fact | None, found: Identity) -> dict[str, Rights]:
     if fact is not None:
         return {name.removeprefix("to "): _rights(held) for name, held in fact.properties.items() if name != "present"}
-    if found["schema"]:
+    if found.schema:
         return {}
-    what = str(found["what"])
+    what = found.part("objects")
     # Without an entry the built-in defaults hold; none of ours needs the owner's.
     public = {"public": dict(_OWN[what])} if what in _OWN else {}
     own = {name: False for name in _all_rights(draft, what.removesuffix("s"))}
-    return {str(found["maker"]): own, **public}
+    return {found.role: own, **public}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pg_deploy.catalog.names import identifier, owner_of
+from pg_deploy.catalog.names import part_of
 from pg_deploy.parsing.tree import Fields, fields, items, list_items, opened, text
+from pg_deploy.postgres.quoting import identifier
 from pg_deploy.rollback.generator.draft import Draft
 
 _MOST = 100
@@ -60,7 +61,7 @@ def _delete(table: str, keys: Sequence[str], columns: Sequence[str], row: Sequen
 
 def _type(table: str, column: str, draft: Draft) -> str:
     """The column's type, where its values are compared alike on both sides."""
-    key = ("column", f"{table}.{column}")
+    key = ("column", part_of(table, column))
     was, now = draft.before.get(key), draft.after.get(key)
     types = [str(each.properties.get("type", "")) for each in (was, now) if each is not None]
     alike = len(types) == 2 and (types[0] == types[1] or all(each in _INTEGERS for each in types))
@@ -90,7 +91,7 @@ def _literal(node: Fields) -> str | None:
 
 def _primary_key(table: str, draft: Draft) -> tuple[str, ...]:
     for key, fact in draft.before.items():
-        if key[0] == "constraint" and owner_of(key[1]) == table and key in draft.after:
+        if key[0] == "constraint" and fact.identity.relation == table and key in draft.after:
             found = _KEY.match(str(fact.properties.get("definition", "")))
             if found:
                 return tuple(each.strip() for each in found["columns"].split(","))
@@ -102,7 +103,7 @@ def _has_followers(table: str, draft: Draft) -> bool:
     for key, fact in draft.after.items():
         definition = str(fact.properties.get("definition", ""))
         refers = key[0] == "constraint" and f"REFERENCES {table}(" in definition
-        is_fired = key[0] in ("trigger", "rule") and owner_of(key[1]) == table
+        is_fired = key[0] in ("trigger", "rule") and fact.identity.relation == table
         if (refers and _TAKES_ALONG.search(definition)) or (is_fired and "DELETE" in definition):
             return True
     return False

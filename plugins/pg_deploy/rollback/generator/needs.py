@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pg_deploy.catalog.names import own_name, owner_of
+from pg_deploy.catalog.kinds import ON_RELATION, RELATIONS
+from pg_deploy.catalog.names import Key, identity_of
 from pg_deploy.catalog.reader import Facts
-from pg_deploy.rollback.generator.draft import ON_RELATION, RELATIONS, ByKey, Key, Needs
+from pg_deploy.rollback.generator.draft import ByKey, Needs
 from pg_deploy.rollback.generator.order import relation_of, text_edges
 from pg_deploy.rollback.generator.renames import Renaming, renamed_edges
 
@@ -20,27 +21,25 @@ def needs_of(facts: Facts, by_key: ByKey, renaming: Renaming, keys: Iterable[Key
 
 def _with_relations(edges: Iterable[tuple[Key, Key, str]], facts: ByKey) -> Iterator[tuple[Key, Key, str]]:
     """What needs a column needs its relation too."""
-    relations = {key[1]: key for key in facts if key[0] in RELATIONS}
+    relations: dict[str, Key] = {key[1]: key for key in facts if key[0] in RELATIONS}
     for one, other, why in edges:
         yield one, other, why
-        if other[0] == "column" and (relation := relations.get(owner_of(other[1]))) not in (None, one):
+        if other[0] == "column" and (relation := relations.get(identity_of(other).relation)) not in (None, one):
             yield one, relation, "n"
 
 
 def _parts(facts: ByKey) -> Iterator[tuple[Key, Key, str]]:
     """A part needs its relation, a column's index the whole table: the catalog says that of the columns only."""
-    relations = {key[1]: key for key in facts if key[0] in RELATIONS}
-    domains = {key[1]: key for key in facts if key[0] == "type"}
+    relations: dict[str, Key] = {key[1]: key for key in facts if key[0] in RELATIONS}
+    domains: dict[str, Key] = {key[1]: key for key in facts if key[0] == "type"}
     for key, fact in facts.items():
         if key[0] in (*ON_RELATION, "index"):
             owner = relation_of(fact) or ""
             found = relations.get(owner) or domains.get(owner)
             if found:
                 yield key, found, "a"
-        elif key[0] == "comment" or key[0] == "grant":
-            continue
-    for key in facts:
+    for key, fact in facts.items():
         if key[0] == "constraint":
-            index = ("index", f"{owner_of(owner_of(key[1]))}.{own_name(key[1])}")
-            if index in facts and relation_of(facts[index]) == owner_of(key[1]):
+            index = ("index", fact.identity.beside("index"))
+            if index in facts and relation_of(facts[index]) == fact.identity.relation:
                 yield index, key, "i"

@@ -12,23 +12,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
-from pg_deploy.catalog.identities import unquoted
-from pg_deploy.catalog.names import own_name, owner_of, schema_of
+from pg_deploy.catalog.kinds import ON_RELATION, PROPERTIES, RELATION, RELATIONS, ROUTINES
+from pg_deploy.catalog.names import Identity, Key, identity_of, parsed
 from pg_deploy.catalog.reader import Fact
-from pg_deploy.rollback.generator.draft import ON_RELATION, RELATIONS, ByKey, Key, strings_of
+from pg_deploy.rollback.generator.draft import ByKey, strings_of
 
 _BODY = re.compile(r"\nAS (\$\w*\$).*\1\s*\Z|\nAS '.*'\s*\Z", re.DOTALL)
 _NAME = r'(?:"(?:[^"]|"")+"|[^\s".]+)'
 _INDEX_ON = re.compile(rf" ON (?:ONLY )?({_NAME}(?:\.{_NAME})?) USING ")
 _TOKEN = re.compile(r"[\w$]+(?:\.[\w$]+)*")
-_ROUTINES = ("function", "procedure", "aggregate")
 _RANKS = (
     ("schema",),
     ("extension",),
     ("collation", "language", "foreign data wrapper"),
     ("type", "server"),
     ("sequence",),
-    _ROUTINES,
+    ROUTINES,
     ("operator", "cast"),
     ("table", "foreign table"),
     ("column",),
@@ -47,13 +46,13 @@ _RANK = {kind: number for number, kinds in enumerate(_RANKS) for kind in kinds}
 
 
 @lru_cache(maxsize=20_000)
-def relation_of(fact: Fact) -> str | None:
+def relation_of(fact: Fact) -> Identity | None:
     """The relation that an index, column, constraint, policy, trigger or rule is a part of."""
     if fact.kind in ON_RELATION:
-        return owner_of(fact.identity)
+        return fact.identity.relation
     if fact.kind == "index":
         found = _INDEX_ON.search(str(fact.properties["definition"]))
-        return found[1] if found else None
+        return parsed(RELATION, found[1]) if found else None
     return None
 
 
@@ -69,18 +68,16 @@ def dependency_text(fact: Fact) -> str:
 
 def mentions(text: str, key: Key) -> bool:
     """Whether `text` names that object."""
-    kind, identity = key
-    if kind in (*RELATIONS, "sequence", "type", "collation", "index"):
-        return _word(identity).search(text) is not None
-    if kind in _ROUTINES:
-        return _word(identity.split("(", 1)[0]).search(text) is not None
-    if kind == "column":
-        found = _word(owner_of(identity)).search(text) is not None
-        return found and re.search(rf"(?<![\w\"$]){re.escape(own_name(identity))}(?![\w\"$])", text) is not None
-    if kind == "schema":
+    identity = identity_of(key)
+    if identity.kind in (*RELATIONS, *ROUTINES, "sequence", "type", "collation", "index"):
+        return _word(identity.base).search(text) is not None
+    if identity.kind == "column":
+        found = _word(identity.relation).search(text) is not None
+        return found and re.search(rf"(?<![\w\"$]){re.escape(identity.name)}(?![\w\"$])", text) is not None
+    if identity.kind == "schema":
         return re.search(rf"(?<![\w.\"$]){re.escape(identity)}\.", text) is not None
-    if kind == "server":
-        return _word(unquoted(identity)).search(text) is not None
+    if identity.kind == "server":
+        return _word(identity.plain_name).search(text) is not None
     return False
 
 
@@ -89,8 +86,7 @@ def depends_on(fact: Fact, other: Fact) -> bool:
     if fact.kind == other.kind and fact.identity == other.identity:
         return False
     if other.kind == "schema":
-        named = fact.kind not in ("extension", "schema", "event trigger", "comment", "grant")
-        return named and unquoted(schema_of(fact.identity)) == unquoted(other.identity)
+        return fact.kind not in PROPERTIES and fact.identity.schema == other.identity
     if rank_kind(fact) == "foreign key" and other.kind in ("constraint", "index"):
         return rank_kind(other) != "foreign key" and mentions(
             str(fact.properties["definition"]), ("table", relation_of(other) or "")
@@ -190,8 +186,8 @@ def text_edges(facts: ByKey, keys: Iterable[Key]) -> Iterator[tuple[Key, Key, st
 def _names_of(fact: Fact) -> set[str]:
     """What a text that mentions the object must hold."""
     if fact.kind == "server":
-        return {unquoted(fact.identity)}
-    names = {owner_of(fact.identity) if fact.kind == "column" else fact.identity.split("(", 1)[0]}
+        return {fact.identity.plain_name}
+    names: set[str] = {fact.identity.relation if fact.kind == "column" else fact.identity.base}
     return names | {relation_of(fact) or ""} - {""}
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pg_deploy.catalog.names import identifier, literal
+from pg_deploy.catalog.names import Key, first_relation, identity_of
 from pg_deploy.catalog.reader import Fact
-from pg_deploy.rollback.generator.draft import Draft, Key, Phase
+from pg_deploy.postgres.quoting import identifier, literal
+from pg_deploy.rollback.generator.draft import Draft, Phase
 
 _ACTIONS = {"pubinsert": "insert", "pubupdate": "update", "pubdelete": "delete", "pubtruncate": "truncate"}
 
@@ -35,9 +36,9 @@ def add_publication(draft: Draft, old: Fact, new: Fact) -> None:
     gone = [each for each in now if each not in was]
     missing = [each for each in was if each not in now]
     if gone:
-        dropped = [each for each in gone if ("table", _table(each)) in draft.before]
+        dropped = [table for table in map(first_relation, gone) if ("table", table) in draft.before]
         if dropped:
-            draft.add(Phase.IN_PLACE, f"{alter} drop table {_each_alone(map(_table, dropped))}")
+            draft.add(Phase.IN_PLACE, f"{alter} drop table {_each_alone(dropped)}")
     if missing:
         draft.add(Phase.DEFAULT_ON, f"{alter} add table {_each_alone(missing)}")
     if _parameters(old) != _parameters(new):
@@ -49,7 +50,7 @@ def add_publication(draft: Draft, old: Fact, new: Fact) -> None:
 def add_publication_schemas(draft: Draft, keys: set[Key]) -> None:
     """Schemas that a publication has or no longer has."""
     for key in sorted(keys):
-        schema, _, publication = key[1].partition(" of publication ")
+        schema, publication = identity_of(key).schema, identity_of(key).part("publication")
         if key in draft.before:
             draft.add(Phase.DEFAULT_ON, f"alter publication {publication} add tables in schema {schema}")
         elif ("publication", publication) in draft.before and ("schema", schema) in draft.before:
@@ -59,12 +60,6 @@ def add_publication_schemas(draft: Draft, keys: set[Key]) -> None:
 def _each_alone(entries: Iterable[str]) -> str:
     """Without `only` the tables that inherit from one would come along, and be named twice where they are members themselves."""
     return ", ".join(f"only {entry}" for entry in entries)
-
-
-def _table(entry: str) -> str:
-    """The table's name, without its columns and its filter."""
-    head = entry.split(" where ", 1)[0]
-    return head.rsplit(" (", 1)[0] if head.endswith(")") else head
 
 
 def _parameters(fact: Fact) -> str:

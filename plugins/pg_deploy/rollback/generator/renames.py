@@ -11,27 +11,30 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from pg_deploy.catalog.identities import unquoted
-from pg_deploy.catalog.names import identifier, own_name, owner_of, parts, schema_of
+from pg_deploy.catalog.kinds import (
+    CALLED_ON,
+    IN_SCHEMA,
+    OF_THE_DATABASE,
+    OF_TYPES,
+    ON_RELATION,
+    RELATIONS,
+    ROUTINES,
+    USING,
+)
+from pg_deploy.catalog.names import Identity, Key, identity_of, made, parsed
 from pg_deploy.catalog.objects import Address, Objects
 from pg_deploy.catalog.reader import Fact, Facts
-from pg_deploy.rollback.generator.draft import ON_RELATION, RELATIONS, Key
+from pg_deploy.postgres.quoting import identifier
+from pg_deploy.rollback.generator.draft import owned_by
 from pg_deploy.rollback.generator.drops import backing_constraint
 from pg_deploy.rollback.generator.order import relation_of
 from pg_deploy.rollback.generator.wording import Wording
 
 _RELATION_LIKE = (*RELATIONS, "sequence", "index")
-_ROUTINES = ("function", "procedure", "aggregate")
-_USING = ("operator class", "operator family")
-_GLOBAL = (
-    "schema", "extension", "foreign data wrapper", "server", "event trigger", "publication", "language", "access method",
+_OTHERS = (
+    *(kind for kind in IN_SCHEMA if kind not in _RELATION_LIKE), *USING,
+    *(kind for kind in OF_THE_DATABASE if kind not in ("schema", "extension")),
 )  # fmt: skip
-_PLAIN = (
-    "type", "collation", "conversion", "statistics", "text search configuration", "text search dictionary",
-    "text search parser", "text search template",
-)  # fmt: skip
-_OF_TYPES = (*_ROUTINES, "operator")
-"""Their names hold the types of what they take."""
 _NEVER = ("cast", "extension", "access method")
 """Their names do not change, or an extension decides them."""
 
@@ -73,7 +76,7 @@ class _Names:
         """By the name of a relation or domain, its columns, constraints, policies, triggers and rules."""
         for address, key in self.now.items():
             self._put(address, key)
-        self.taken = {_own(key) for objects in (was, now) for key in objects.addresses}
+        self.taken = {identity_of(key).name for objects in (was, now) for key in objects.addresses}
         self.statements: list[str] = []
         self.temporary = 0
         self.clones = {
@@ -92,7 +95,7 @@ class _Names:
         moved = dict(self._moved_extensions())
         # One frees the name that something else is to get, or waits for its own to be free.
         multiranges = dict(self._multiranges())
-        for kinds in (_RELATION_LIKE, (*_PLAIN, *_USING, *_GLOBAL[2:]), _OF_TYPES):
+        for kinds in (_RELATION_LIKE, _OTHERS, OF_TYPES):
             self._level(kinds)
         for kind in ON_RELATION:
             self._level((kind,))
@@ -103,7 +106,7 @@ class _Names:
         was = _objects(self.before).keys
         for address, key in first.items():
             # Its name holds those of types, which are the old ones again.
-            if key[0] in (*_OF_TYPES, "cast") and address in was and was[address][0] == key[0]:
+            if key[0] in (*OF_TYPES, "cast") and address in was and was[address][0] == key[0]:
                 self.now[address] = was[address] if key[0] == "cast" else self._of_old_types(address)
         schemas = {
             first[address][1] for address, key in self.now.items() if key[0] == "schema" and first[address] != key
@@ -112,20 +115,19 @@ class _Names:
         changed = {
             first[address]: key
             for address, key in self.now.items()
-            if first[address] != key or (key[0] not in _GLOBAL and schema_of(key[1]) in schemas)
+            if first[address] != key or (schemas and identity_of(key).schema in schemas)
         } | multiranges
         wording = Wording(changed, self.after)
+        addresses = _objects(self.after).addresses
+        for key, then in changed.items():
+            if key[0] in OF_TYPES and addresses.get(key) not in was:
+                # It is new, and its schema gets its old name back; so may those of its arguments' types.
+                arguments = wording.text(identity_of(key).arguments or "", set())
+                changed[key] = (key[0], identity_of(then).taking(arguments))
         facts: dict[Key, Fact] = {}
         keys = dict(changed)
-        addresses = _objects(self.after).addresses
         for key, fact in self.after.by_key.items():
-            then = changed.get(key)
-            if then is not None and key[0] in _OF_TYPES and addresses.get(key) not in was:
-                # It is new, and its schema gets its old name back; so may those of its arguments' types.
-                head, operands = then[1].split("(")[0], key[1][key[1].index("(") :]
-                then = (key[0], head + wording.text(operands, set()))
-            renamed = wording.fact(fact, then)
-            renamed = self._with_members_back(renamed, moved)
+            renamed = self._with_members_back(wording.fact(fact, changed.get(key)), moved)
             facts[renamed.kind, renamed.identity] = renamed
             if key in keys or (renamed.kind, renamed.identity) != key:
                 keys[key] = (renamed.kind, renamed.identity)
@@ -140,20 +142,20 @@ class _Names:
             if now[0] != "type" or was not in self.before.by_key or now not in self.after.by_key:
                 continue
             name, wanted = (
-                str(side.by_key[key].properties.get("multirange") or "")
+                parsed("type", str(side.by_key[key].properties.get("multirange") or ""))
                 for side, key in ((self.after, now), (self.before, was))
             )
-            schemas = (schema_of(now[1]), schema_of(was[1]))
-            if not name or not wanted or name == wanted or schemas[0] != schemas[1] or ("type", name) in (done or ()):
+            moves = identity_of(now).schema != identity_of(was).schema
+            if not name or not wanted or name == wanted or moves or ("type", name) in (done or ()):
                 continue
             if done is None and any(_same_place(("type", wanted), self.now[a]) for a in self.called.get(wanted, ())):
                 continue
             here = name
-            if schema_of(name) != schema_of(wanted):
-                self.statements.append(f"alter type {name} set schema {schema_of(wanted)}")
-                here = f"{schema_of(wanted)}.{own_name(name)}"
-            if own_name(name) != own_name(wanted):
-                self.statements.append(f"alter type {here} rename to {own_name(wanted)}")
+            if name.schema != wanted.schema:
+                self.statements.append(f"alter type {name} set schema {wanted.schema}")
+                here = name.moved(wanted.schema)
+            if name.name != wanted.name:
+                self.statements.append(f"alter type {here} rename to {wanted.name}")
             yield ("type", name), ("type", wanted)
 
     def _moved_extensions(self) -> Iterator[tuple[str, str]]:
@@ -185,9 +187,20 @@ class _Names:
             return fact if same.properties["version"] != fact.properties["version"] else same
         # All at once: two extensions may have exchanged their schemas.
         anywhere = re.compile(rf"(?<![\w$.])({'|'.join(map(re.escape, moved))})\.")
-        texts = [anywhere.sub(lambda found: f"{moved[found[1]]}.", text) for text in (fact.identity, fact.definition)]
-        old = self.before.by_key.get((fact.kind, texts[0]))
-        return replace(fact, identity=texts[0], definition=texts[1]) if old and old.definition == texts[1] else fact
+
+        def back(text: str) -> str:
+            return anywhere.sub(lambda found: f"{moved[found[1]]}.", text)
+
+        def called(identity: Identity) -> Identity:
+            there = identity.moved(moved.get(identity.schema, identity.schema))
+            if there.kind == "cast":
+                return made("cast", *map(back, there.parts))
+            return there.taking(back(there.arguments)) if there.arguments else there
+
+        of = fact.identity.of if fact.kind not in ON_RELATION else None
+        identity, definition = fact.identity.about(called(of)) if of else called(fact.identity), back(fact.definition)
+        old = self.before.by_key.get((fact.kind, identity))
+        return replace(fact, identity=identity, definition=definition) if old and old.definition == definition else fact
 
     def _level(self, kinds: Iterable[str]) -> None:
         """Schema and name of everything of these kinds; what stands in the way goes first, or aside where it stays or waits too."""
@@ -236,29 +249,33 @@ class _Names:
     def _heirs(self, address: Address) -> Iterator[Address]:
         """The same part of the tables that inherit it, and of those that inherit from them."""
         kind, identity = _objects(self.after).keys[address]
-        for child in self.children.get(owner_of(identity), ()):
-            heir = _objects(self.after).addresses.get((kind, f"{child}.{own_name(identity)}"))
+        own = parsed(kind, identity)
+        for child in self.children.get(own.relation, ()):
+            heir = _objects(self.after).addresses.get((kind, own.on(child)))
             if heir is not None and self._is_inherited(heir):
                 yield heir
                 yield from self._heirs(heir)
 
     def _plainly(self, address: Address) -> bool:
         """Whether schema or name differ, and not only the arguments' types."""
-        now, was = self.now[address], self.pairs[address][1]
-        return _own(now) != _own(was) or _within(now) != _within(was)
+        now, was = identity_of(self.now[address]), identity_of(self.pairs[address][1])
+        return now.name != was.name or _within(now) != _within(was)
 
     def _move(self, address: Address) -> None:
-        was = self.pairs[address][1]
-        own = _own(was)
-        if was[0] not in ON_RELATION and was[0] not in _GLOBAL and _within(self.now[address]) != _within(was):
-            schema = schema_of(was[1])
-            if _own(self.now[address]) != own and self._has(self._in_schema(address, schema), address):
+        was = identity_of(self.pairs[address][1])
+        own, schema = was.name, was.schema
+        if was.kind not in ON_RELATION and self._identity(address).schema != schema:
+            if self._identity(address).name != own and self._has(self._in_schema(address, schema), address):
                 # On the way it would have a name that another one has: that of now there, or the old one here.
-                here = (was[0], _with_own(*self.now[address], own))
+                here = (was.kind, self._identity(address).renamed(own))
                 self._rename(address, own=self._free_name(address) if self._has(here, address) else own)
             self._set_schema(address, schema)
-        if _own(self.now[address]) != own:
+        if self._identity(address).name != own:
             self._rename(address, own=own)
+
+    def _identity(self, address: Address) -> Identity:
+        """What it is called at the moment."""
+        return identity_of(self.now[address])
 
     def _is_carried(self, address: Address) -> bool:
         """Whether it is where its relation is: an index, and a sequence that a column owns."""
@@ -274,7 +291,7 @@ class _Names:
         for other in carried:
             if self._has(self._in_schema(other, schema), other):
                 self._step_aside(other)
-        if kind in _OF_TYPES:
+        if kind in OF_TYPES:
             identity = self._of_old_types(address)[1]
         self.statements.append(f"alter {_words(kind, identity, self._fact(address))} set schema {schema}")
         self._call(address, self._in_schema(address, schema))
@@ -282,8 +299,8 @@ class _Names:
             self._call(other, self._in_schema(other, schema))
 
     def _in_schema(self, address: Address, schema: str) -> Key:
-        kind, identity = self.now[address]
-        return kind, f"{schema}.{'.'.join(_split(identity)[1:])}"
+        called = self._identity(address)
+        return called.kind, called.moved(schema)
 
     @cached_property
     def belongings(self) -> dict[str, list[Address]]:
@@ -292,34 +309,34 @@ class _Names:
         for key, address in _objects(self.after).addresses.items():
             fact = self.after.by_key.get(key) if key[0] in ("index", "sequence") else None
             if fact is not None:
-                owned = str(fact.properties.get("owned by", "")).removesuffix(" (identity)")
-                found.setdefault(relation_of(fact) or (owner_of(owned) if owned else ""), []).append(address)
+                column = owned_by(fact)
+                found.setdefault(relation_of(fact) or (column.relation if column else ""), []).append(address)
         return found
 
     def _rename(self, address: Address, own: str) -> None:
-        kind, identity = self.now[address]
-        fact = self._fact(address)
-        if kind in _ROUTINES and address in self.pairs:
-            identity = self._of_old_types(address)[1]
-        of_domain = ("type", owner_of(_objects(self.after).keys[address][1])) in self.after.by_key
+        called = self._identity(address)
+        kind, fact = called.kind, self._fact(address)
+        if kind in ROUTINES and address in self.pairs:
+            called = identity_of(self._of_old_types(address))
+        of_domain = ("type", fact.identity.relation) in self.after.by_key
         if not self._follows_its_type(address):
-            self.statements.append(f"alter {_renaming(kind, identity, own, fact, of_domain)}")
+            self.statements.append(f"alter {_renaming(called, own, fact, of_domain)}")
         heirs = tuple(self._heirs(address)) if kind in ("column", "constraint", "trigger") else ()
         for each in (address, *heirs):
             for other in (each, self._twin(each)):
                 if other is not None:
-                    self._call(other, (self.now[other][0], _with_own(*self.now[other], own)))
+                    self._call(other, (self.now[other][0], self._identity(other).renamed(own)))
 
     def _follows_its_type(self, address: Address) -> bool:
         """Whether it is a typed table's column: it gets its name back with the attribute of that type."""
-        kind, identity = _objects(self.after).keys[address]
-        table = self.after.by_key.get(("table", owner_of(identity))) if kind == "column" else None
+        column = identity_of(_objects(self.after).keys[address])
+        table = self.after.by_key.get(("table", column.relation)) if column.kind == "column" else None
         return table is not None and bool(table.properties.get("of type"))
 
     def _of_old_types(self, address: Address) -> Key:
         """What it is called at the moment, once the types of its arguments have their old names again."""
-        kind, identity = self.now[address]
-        return kind, f"{identity.split('(', 1)[0]}({self.pairs[address][1][1].split('(', 1)[1]}"
+        called, was = self._identity(address), identity_of(self.pairs[address][1])
+        return called.kind, called.taking(was.arguments or "")
 
     def _twin(self, address: Address) -> Address | None:
         """What is renamed with it: a constraint's index, an index's constraint."""
@@ -331,7 +348,7 @@ class _Names:
         if first[0] == "constraint" and first in self.after.by_key:
             definition = str(self.after.by_key[first].properties.get("definition", ""))
             if definition.startswith(("PRIMARY KEY", "UNIQUE", "EXCLUDE")):
-                return addresses.get(("index", f"{owner_of(owner_of(first[1]))}.{own_name(first[1])}"))
+                return addresses.get(("index", identity_of(first).beside("index")))
         return None
 
     def _call(self, address: Address, key: Key) -> None:
@@ -342,25 +359,24 @@ class _Names:
             return
         if key[0] != "schema":
             for other in sorted(self.parts.get(old[1], ())):
-                kind, identity = self.now[other]
-                self._set(other, (kind, f"{key[1]}.{own_name(identity)}"))
+                self._set(other, (self.now[other][0], self._identity(other).on(key[1])))
             return
-        for other, (kind, identity) in list(self.now.items()):
-            if kind not in _GLOBAL and kind != "cast" and parts(identity)[:1] == (old[1],):
-                self._set(other, (kind, key[1] + identity[len(old[1]) :]))
+        for other, each in list(self.now.items()):
+            if identity_of(each).schema == old[1]:
+                self._set(other, (each[0], identity_of(each).moved(key[1])))
 
     def _set(self, address: Address, key: Key) -> None:
-        kind, identity = self.now[address]
-        self.called[identity].discard(address)
-        if kind in ON_RELATION:
-            self.parts[owner_of(identity)].discard(address)
+        called = self._identity(address)
+        self.called[called].discard(address)
+        if called.kind in ON_RELATION:
+            self.parts[called.relation].discard(address)
         self.now[address] = key
         self._put(address, key)
 
     def _put(self, address: Address, key: Key) -> None:
         self.called.setdefault(key[1], set()).add(address)
         if key[0] in ON_RELATION:
-            self.parts.setdefault(owner_of(key[1]), set()).add(address)
+            self.parts.setdefault(identity_of(key).relation, set()).add(address)
 
     def _occupant(self, address: Address) -> Address | None:
         """What has the name that this one is to get."""
@@ -383,17 +399,16 @@ class _Names:
         self._rename(address, own=self._free_name(address))
 
     def _free_name(self, address: Address) -> str:
-        self.temporary += 1
-        kind, identity = self.now[address]
-        own = identifier(f"{unquoted(_own((kind, identity)))[:40]}_undo_{self.temporary}")
-        while own in self.taken:
+        begin = self._identity(address).plain_name[:40]
+        while True:
             self.temporary += 1
-            own = identifier(f"{unquoted(_own((kind, identity)))[:40]}_undo_{self.temporary}")
-        return own
+            own = identifier(f"{begin}_undo_{self.temporary}")
+            if own not in self.taken:
+                return own
 
     def _fact(self, address: Address) -> Fact:
         first = _objects(self.after).keys[address]
-        return self.after.by_key.get(first, Fact(*first, "{}", "database"))
+        return self.after.by_key.get(first, Fact(first[0], identity_of(first), "{}", "database"))
 
 
 def _class_of(objects: Objects, kind: str) -> int:
@@ -406,38 +421,9 @@ def _objects(facts: Facts) -> Objects:
     return facts.objects
 
 
-def _split(identity: str) -> list[str]:
-    head, paren, rest = identity.partition("(") if not identity.endswith('"') else (identity, "", "")
-    found = list(parts(head))
-    if paren:
-        found[-1] += paren + rest
-    return found
-
-
-def _own(key: Key) -> str:
-    kind, identity = key
-    if kind in _OF_TYPES:
-        return own_name(identity.split("(", 1)[0])
-    if kind in _USING:
-        return own_name(identity.split(" using ", 1)[0])
-    return own_name(identity)
-
-
-def _within(key: Key) -> str:
-    kind, identity = key
-    if kind in _GLOBAL:
-        return ""
-    return owner_of(identity) if kind in ON_RELATION else schema_of(identity)
-
-
-def _with_own(kind: str, identity: str, own: str) -> str:
-    if kind in _ROUTINES:
-        return f"{schema_of(identity)}.{own}({identity.split('(', 1)[1]}"
-    if kind in _USING:
-        return f"{schema_of(identity)}.{own} using {identity.split(' using ', 1)[1]}"
-    if kind in _GLOBAL:
-        return own
-    return f"{owner_of(identity)}.{own}"
+def _within(called: Identity) -> str:
+    """The relation or the schema in which its name is its own."""
+    return called.relation or called.schema
 
 
 def _same_place(wanted: Key, other: Key) -> bool:
@@ -445,7 +431,7 @@ def _same_place(wanted: Key, other: Key) -> bool:
     if wanted[0] in (*_RELATION_LIKE, "type") and other[0] in (*_RELATION_LIKE, "type"):
         same_namespace = (wanted[0] == "type") == (other[0] == "type") or "index" not in (wanted[0], other[0])
         return wanted[1] == other[1] and same_namespace
-    if wanted[0] in _ROUTINES and other[0] in _ROUTINES:
+    if wanted[0] in ROUTINES and other[0] in ROUTINES:
         return wanted[1] == other[1]
     return wanted == other
 
@@ -456,13 +442,14 @@ def _words(kind: str, identity: str, fact: Fact) -> str:
     return f"{kind} {identity}"
 
 
-def _renaming(kind: str, identity: str, own: str, fact: Fact, of_domain: bool) -> str:
+def _renaming(called: Identity, own: str, fact: Fact, of_domain: bool) -> str:
+    kind = called.kind
     if kind in ("column", "constraint"):
         table = "domain" if kind == "constraint" and of_domain else "table"
-        return f"{table} {owner_of(identity)} rename {kind} {own_name(identity)} to {own}"
-    if kind in ("trigger", "policy", "rule"):
-        return f"{kind} {own_name(identity)} on {owner_of(identity)} rename to {own}"
-    return f"{_words(kind, identity, fact)} rename to {own}"
+        return f"{table} {called.relation} rename {kind} {called.name} to {own}"
+    if kind in CALLED_ON:
+        return f"{kind} {called.name} on {called.relation} rename to {own}"
+    return f"{_words(kind, called, fact)} rename to {own}"
 
 
 def renamed_edges(objects: Objects, renaming: Renaming) -> Iterator[tuple[Key, Key, str]]:

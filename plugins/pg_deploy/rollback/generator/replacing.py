@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pg_deploy.catalog.names import INDEX_STORAGE, own_name, owner_of
+from pg_deploy.catalog.kinds import CALLED_ON, ROUTINES, VIEWS
+from pg_deploy.catalog.names import Key, identity_of
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.rollback.generator.columns import columns_behind, generated_is_made_again
-from pg_deploy.rollback.generator.draft import Draft, Key, Phase
+from pg_deploy.rollback.generator.draft import Draft, Phase
 from pg_deploy.rollback.generator.drops import backing_constraint, detached
 from pg_deploy.rollback.generator.order import mentions, relation_of
+from pg_deploy.rollback.generator.sql_text import INDEX_STORAGE
 
 REPLACEABLE = frozenset({
-    "view", "materialized view", "function", "procedure", "aggregate", "policy", "trigger", "rule", "index", "constraint",
+    *VIEWS, *ROUTINES, *CALLED_ON, "index", "constraint",
     "statistics", "event trigger", "cast", "operator", "operator class", "operator family", "collation", "conversion",
     "text search configuration", "text search dictionary", "publication", "server", "user mapping",
 })  # fmt: skip
-_ON_COLUMNS = ("view", "materialized view", "policy", "trigger", "rule", "function", "procedure", "publication")
+_ON_COLUMNS = (*VIEWS, *CALLED_ON, "function", "procedure", "publication")
 _WHOLE = (
     "aggregate", "cast", "operator", "operator class", "operator family", "collation", "conversion",
     "text search configuration", "text search dictionary",
@@ -136,7 +138,7 @@ def _follows_column(draft: Draft, key: Key) -> bool:
 
 
 def _part_of_dropped(draft: Draft, key: Key) -> bool:
-    return key[0] == "column" and draft.is_dropped_relation(owner_of(key[1]))
+    return key[0] == "column" and draft.is_dropped_relation(identity_of(key).relation)
 
 
 def _releases_default(draft: Draft, key: Key, dropped: Key) -> bool:
@@ -148,10 +150,11 @@ def _releases_default(draft: Draft, key: Key, dropped: Key) -> bool:
         return False
     if key in draft.changed and old.get(name) != new.get(name):
         return True
+    identity = identity_of(key)
     of = (
-        f"alter table {owner_of(key[1])} alter column {own_name(key[1])}"
+        f"alter table {identity.relation} alter column {identity.name}"
         if key[0] == "column"
-        else f"alter domain {key[1]}"
+        else f"alter domain {identity}"
     )
     off, on = f"{of} drop default", f"{of} set default {old[name]}"
     draft.subject = key

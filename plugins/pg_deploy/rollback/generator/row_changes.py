@@ -8,13 +8,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pg_deploy.catalog.identities import unquoted
-from pg_deploy.catalog.names import identifier, own_name, owner_of, parts, schema_of
+from pg_deploy.catalog.names import Identity, Key, identity_of, made, parsed, part_of
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.parsing.splitting import parse
 from pg_deploy.parsing.statements import Statement, split
 from pg_deploy.parsing.tree import Fields, fields, items, opened, text
-from pg_deploy.rollback.generator.draft import Draft, Key, Phase, Refusal
+from pg_deploy.postgres.quoting import identifier
+from pg_deploy.rollback.generator.draft import Draft, Phase, Refusal
 from pg_deploy.rollback.generator.inserted_rows import deletes_of, rows_of
 
 _COUNTED_AS = {
@@ -45,7 +45,7 @@ class Named:
         known = self.there | self.now
         if any(kind == "foreign table" for kind, _ in known):
             return frozenset()
-        return frozenset(name for kind, name in known if kind == "table" and schema_of(name) != "cron")
+        return frozenset(key[1] for key in known if key[0] == "table" and identity_of(key).schema != "cron")
 
 
 def tables_named(before: Facts, after: Facts | None) -> Named:
@@ -55,7 +55,7 @@ def tables_named(before: Facts, after: Facts | None) -> Named:
     was = before.objects.addresses if before.objects is not None else {}
     now = after.objects.addresses if after.objects is not None else {}
     both = [*before.facts, *after.facts]
-    ruled = {owner_of(fact.identity) for fact in both if fact.kind == "rule"}
+    ruled: set[str] = {fact.identity.relation for fact in both if fact.kind == "rule"}
     heirs: dict[str, set[str]] = {}
     for fact in both:
         for parent in fact.properties.get("inherits") or () if fact.kind == "table" else ():
@@ -65,7 +65,7 @@ def tables_named(before: Facts, after: Facts | None) -> Named:
         if key[0] == "table" and now.get(key) == address:
             family = _family(key[1], heirs)
             if not family & ruled:
-                counted_at[key] = frozenset(".".join(map(unquoted, parts(each))) for each in family)
+                counted_at[key] = frozenset(parsed("table", each).plain for each in family)
     return Named(before.by_key.keys(), after.by_key.keys(), counted_at)
 
 
@@ -118,7 +118,7 @@ def read_row_changes(sql: str, named: Named = NOTHING) -> tuple[RowChange, ...]:
 
 
 def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], named: Named) -> tuple[RowChange, ...]:
-    tables = {key[1] for key in (*there, *made) if key[0] == "table"}
+    tables = {identity_of(key) for key in (*there, *made) if key[0] == "table"}
     new = _New(made, there)
     found = []
     for statement in statements:
@@ -138,14 +138,14 @@ def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], n
             continue
         target = fields(stmt.get("relation"))
         table = _name(target)
-        alike = [each for each in tables if own_name(each) == identifier(text(target.get("relname")))]
+        alike = [each for each in tables if each.name == identifier(text(target.get("relname")))]
         if not text(target.get("schemaname")) and table not in tables and len(alike) == 1:
             table = alike[0]
         if ("table", table) in new:
             continue
         if name == "UpdateStmt":
             columns = [text(fields(each.get("ResTarget")).get("name")) for each in items(stmt.get("targetList"))]
-            if columns and all(("column", f"{table}.{identifier(column)}") in new for column in columns):
+            if columns and all(("column", part_of(table, identifier(column))) in new for column in columns):
                 continue
         inserts = stmt if name == "InsertStmt" else {}
         counted = None if stmt.get("withClause") or table not in named.counted else _COUNTED_AS.get(name)
@@ -160,7 +160,7 @@ def _anew(kind: str, stmt: Fields, new: _New) -> Iterator[str]:
         return
     of = _name(stmt.get("relation"))
     for command in (fields(each.get("AlterTableCmd")) for each in items(stmt.get("cmds"))):
-        column = ("column", f"{of}.{identifier(text(command.get('name')))}")
+        column = ("column", part_of(of, identifier(text(command.get("name")))))
         using, using_fields = opened(fields(fields(command.get("def")).get("ColumnDef")).get("raw_default"))
         if using == "TypeCast":
             using, using_fields = opened(using_fields.get("arg"))
@@ -191,26 +191,29 @@ class _New:
             for command in (fields(each.get("AlterTableCmd")) for each in items(stmt.get("cmds"))):
                 if command.get("subtype") == "AT_AddColumn":
                     column = text(fields(fields(command.get("def")).get("ColumnDef")).get("colname"))
-                    key = ("column", f"{_name(stmt.get('relation'))}.{identifier(column)}")
+                    key = ("column", part_of(_name(stmt.get("relation")), identifier(column)))
                     self._create(key, bool(command.get("missing_ok")))
         elif kind == "RenameStmt" and stmt.get("renameType") in ("OBJECT_TABLE", "OBJECT_COLUMN"):
             table, called = _name(stmt.get("relation")), identifier(text(stmt.get("newname")))
             if stmt["renameType"] == "OBJECT_TABLE":
-                self._call(table, f"{owner_of(table)}.{called}")
-            else:
-                self._call(f"{table}.{identifier(text(stmt.get('subname')))}", f"{table}.{called}")
+                self._call_table(table, table.renamed(called))
+            elif (column_key := ("column", part_of(table, identifier(text(stmt.get("subname")))))) in self.created:
+                self.created.remove(column_key)
+                self.created.add(("column", part_of(table, called)))
         elif kind == "AlterObjectSchemaStmt" and stmt.get("objectType") == "OBJECT_TABLE":
             table = _name(stmt.get("relation"))
-            self._call(table, f"{identifier(text(stmt.get('newschema')))}.{own_name(table)}")
+            self._call_table(table, table.moved(identifier(text(stmt.get("newschema")))))
 
     def _create(self, key: Key, if_not_exists: bool) -> None:
         if not if_not_exists or key not in self.there:
             self.created.add(key)
 
-    def _call(self, old: str, new: str) -> None:
-        moved = {key for key in self.created if key[1] == old or key[1].startswith(f"{old}.")}
-        self.created -= moved
-        self.created |= {(kind, new + identity[len(old) :]) for kind, identity in moved}
+    def _call_table(self, old: Identity, new: Identity) -> None:
+        """What was made is called so from now on, a column with its table."""
+        tables = {key for key in self.created if key == ("table", old)}
+        columns = {key for key in self.created if identity_of(key).relation == old}
+        self.created -= tables | columns
+        self.created |= {("table", new) for _ in tables} | {("column", identity_of(key).on(new)) for key in columns}
 
 
 def add_row_refusals(draft: Draft, sql: str, named: Named, going: AbstractSet[Key] = frozenset()) -> None:
@@ -268,10 +271,7 @@ def _has_values(name: str, draft: Draft) -> bool:
     return any(each.removesuffix("[]") == name for each in types)
 
 
-def _name(range_var: object) -> str:
+def _name(range_var: object) -> Identity:
     content = fields(range_var)
-    return _qualified(text(content.get("schemaname")), text(content.get("relname")))
-
-
-def _qualified(schema: str, name: str) -> str:
-    return f"{identifier(schema or 'public')}.{identifier(name)}" if name else ""
+    schema, name = text(content.get("schemaname")) or "public", text(content.get("relname"))
+    return made("table", identifier(schema), identifier(name)) if name else made("table", "", "")

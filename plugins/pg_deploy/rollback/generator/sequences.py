@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pg_deploy.catalog.names import literal, own_name, owner_of
+from pg_deploy.catalog.names import Identity, identity_of
 from pg_deploy.catalog.reader import Fact
-from pg_deploy.rollback.generator.draft import Draft, Phase
+from pg_deploy.postgres.quoting import literal
+from pg_deploy.rollback.generator.draft import Draft, Phase, is_of_identity, owned_by
 
 
 def add_sequence(draft: Draft, fact: Fact) -> None:
@@ -29,7 +30,7 @@ def sequence_options(fact: Fact) -> str:
     cycle = "cycle" if p.get("cycle") else "no cycle"
     bounds = f"minvalue {p['minimum']} maxvalue {p['maximum']}"
     start = f"start with {p['start']} increment by {p['increment']} {bounds} cache {p['cache']} {cycle}"
-    return start if str(p.get("owned by", "")).endswith(" (identity)") else f"as {p['type']} {start}"
+    return start if is_of_identity(fact) else f"as {p['type']} {start}"
 
 
 def position(draft: Draft, fact: Fact) -> str:
@@ -41,7 +42,7 @@ def position(draft: Draft, fact: Fact) -> str:
         return f"select pg_catalog.setval({name}, {value}, {str(called).lower()})"
     # Names are the catalog's own, quoted by it.
     rows = " union all ".join(
-        f"select max({own_name(column)})::bigint as value from {owner_of(column)}"  # noqa: S608
+        f"select max({column.name})::bigint as value from {column.relation}"  # noqa: S608
         for column in users
     )
     furthest = f"(select max(value) from ({rows}) rows)"  # noqa: S608
@@ -51,15 +52,17 @@ def position(draft: Draft, fact: Fact) -> str:
     )
 
 
-def _columns_of(draft: Draft, fact: Fact) -> list[str]:
-    owned = str(fact.properties.get("owned by", "")).removesuffix(" (identity)")
-    users = {owned} if owned else set()
-    users |= {key[1] for key in draft.needs_before.by.get((fact.kind, fact.identity), ()) if key[0] == "column"}
+def _columns_of(draft: Draft, fact: Fact) -> list[Identity]:
+    owner = owned_by(fact)
+    users = {owner} if owner else set()
+    users |= {
+        identity_of(key) for key in draft.needs_before.by.get((fact.kind, fact.identity), ()) if key[0] == "column"
+    }
     numbers = ("smallint", "integer", "bigint", "numeric")
     return sorted(
         column
         for column in users
         if ("column", column) in draft.before
         and draft.before["column", column].properties["type"] in numbers
-        and draft.relation_kind(owner_of(column), draft.before) == "table"
+        and draft.relation_kind(column.relation, draft.before) == "table"
     )

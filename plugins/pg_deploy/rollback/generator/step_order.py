@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pg_deploy.catalog.names import owner_of
-from pg_deploy.rollback.generator.draft import RELATIONS, Draft, Key, Phase, Step
+from pg_deploy.catalog.kinds import RELATIONS
+from pg_deploy.catalog.names import Key, identity_of
+from pg_deploy.rollback.generator.draft import Draft, Phase, Step, owned_by
 from pg_deploy.rollback.generator.drops import comes_before_joining
 from pg_deploy.rollback.generator.order import relation_of
 
@@ -108,7 +109,7 @@ def _constraints(places: _Places, draft: Draft) -> Iterable[tuple[int, int]]:
     for key, numbers in places.makes.items():
         if key[0] == "column":
             position = int(draft.before[key].properties["position"])
-            positions.setdefault(owner_of(key[1]), []).append((position, numbers))
+            positions.setdefault(identity_of(key).relation, []).append((position, numbers))
     for made in positions.values():
         for (_, firsts), (_, seconds) in pairwise(sorted(made)):
             yield from ((first, second) for first in firsts for second in seconds)
@@ -119,9 +120,9 @@ def _constraints(places: _Places, draft: Draft) -> Iterable[tuple[int, int]]:
             firsts = [*places.drops.get(one, ()), *places.releases.get(one, ())]
             yield from ((first, number) for first in firsts for number in numbers)
     columns: dict[str, list[int]] = {}
-    for (kind, identity), numbers in places.alters.items():
-        if kind == "column":
-            columns.setdefault(owner_of(identity), []).extend(numbers)
+    for key, numbers in places.alters.items():
+        if key[0] == "column":
+            columns.setdefault(identity_of(key).relation, []).extend(numbers)
     for key, numbers in places.joins.items():
         # A table that joins must have columns like its parent's, which follow those of its own: they are as they were first.
         for parent in _ancestors(key, draft):
@@ -133,10 +134,9 @@ def _constraints(places: _Places, draft: Draft) -> Iterable[tuple[int, int]]:
 def _carrier(key: Key, draft: Draft) -> Key:
     """What it is dropped with: itself, or the relation that it is a part of."""
     fact = draft.after.get(key)
-    relation = relation_of(fact) if fact is not None else owner_of(key[1]) if key[0] == "column" else None
-    if fact is not None and key[0] == "sequence":
-        owned = str(fact.properties.get("owned by", "")).removesuffix(" (identity)")
-        relation = owner_of(owned) if owned else None
+    relation = relation_of(fact) if fact is not None else identity_of(key).relation
+    if column := owned_by(fact):
+        relation = column.relation
     if relation:
         for kind in (*RELATIONS, "type"):
             if (kind, relation) in draft.dropped:

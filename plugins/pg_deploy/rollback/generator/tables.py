@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pg_deploy.catalog.names import identifier, role, storage_options
 from pg_deploy.catalog.reader import Fact
+from pg_deploy.postgres.quoting import identifier
 from pg_deploy.rollback.generator.creates import view_statement
 from pg_deploy.rollback.generator.definitions import option_changes
 from pg_deploy.rollback.generator.draft import Draft, Phase
+from pg_deploy.rollback.generator.sql_text import role, storage_options
 
 _HANDLED = frozenset({
     "owner", "row level security", "force row level security", "options", "toast options", "persistence", "definition",

@@ -6,37 +6,19 @@ import json
 import re
 from collections.abc import Mapping
 
-from pg_deploy.catalog.identities import of_grant, on_relation, unquoted
-from pg_deploy.catalog.names import own_name, owner_of, parts
+from pg_deploy.catalog.kinds import DEPENDENCY, ON_RELATION, PROPERTIES, RELATIONS, ROUTINES, SAID, VIEWS
+from pg_deploy.catalog.names import Identity, Key, identity_of, made, parsed, unquoted
 from pg_deploy.catalog.reader import Fact, Facts
-from pg_deploy.rollback.generator.draft import ON_RELATION, RELATIONS, Key
 from pg_deploy.rollback.generator.order import relation_of
 
 _NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
 _TOKEN = re.compile(rf"(?P<body>\$(\w*)\$.*?\$\2\$)|(?P<literal>'(?:[^']|'')*')|{_NAME}(?:\.{_NAME})*", re.DOTALL)
+_PIECE = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 _ALIAS = re.compile(rf"({_NAME})\.({_NAME}) AS \2(?![\w\"])")
-_ROUTINES = ("function", "procedure", "aggregate")
-_OF_NO_SCHEMA = {
-    "server": r"server ",
-    "foreign data wrapper": r"foreign[ -]data wrapper ",
-    "event trigger": r"event trigger ",
-    "publication": r"publication ",
-}
-"""Kinds whose names stand alone, and how a comment or grant begins that is on one."""
-_ENDS = {("user mapping", "server"): " on server ", ("publication schema", "publication"): " of publication "}
-"""What stands before such a name at the end of an identity, by the identity's kind and that of the name."""
 _NAMED_BY = {"server": "server", "wrapper": "foreign data wrapper"}
 """Properties that hold such a name, unquoted."""
-_UNNAMED = (
-    "schema",
-    "comment",
-    "grant",
-    "default grant",
-    "publication schema",
-    "cast",
-    "operator",
-    "dependency on extension",
-)
+_UNNAMED = (*PROPERTIES, *ON_RELATION, "schema", "cast", "operator")
+"""Kinds of which no text holds the name as one of theirs: they have none, or stand in one otherwise."""
 
 
 class Wording:
@@ -45,21 +27,20 @@ class Wording:
     def __init__(self, changed: Mapping[Key, Key], after: Facts) -> None:
         self.changed = changed
         self.called = _called(changed, after)
-        self.alike: dict[str, list[Key]] = {}
-        for key in (each for keys in self.called.values() if len(keys) > 1 for each in keys):
-            self.alike.setdefault(key[1], []).append(key)
         self.needs: dict[Key, set[Key]] = {}
         self.schemas = {now: then for (kind, now), (_, then) in changed.items() if kind == "schema"}
-        self.alone = [(kind, now, then) for (kind, now), (_, then) in changed.items() if kind in _OF_NO_SCHEMA]
+        self.alone = [(kind, now, then) for (kind, now), (_, then) in changed.items() if kind in _NAMED_BY.values()]
+        self.relations = {
+            now: then for (kind, now), (_, then) in changed.items() if kind == "type" or kind in RELATIONS
+        }
         self.operators = _operators(changed, after)
         self.columns: dict[str, dict[str, str]] = {}
         self.heads: dict[str, str] = {}
-        for (kind, now), (_, then) in changed.items():
-            if kind == "column":
-                if own_name(now) != own_name(then):
-                    self.columns.setdefault(owner_of(now), {})[own_name(now)] = own_name(then)
-            elif kind in RELATIONS and own_name(now) != own_name(then):
-                self.heads[now] = own_name(then)
+        for now, then in ((identity_of(now), identity_of(then)) for now, then in changed.items()):
+            if now.name != then.name and now.kind == "column":
+                self.columns.setdefault(now.relation, {})[now.name] = then.name
+            elif now.name != then.name and now.kind in RELATIONS:
+                self.heads[now] = then.name
         self.near: dict[Key, set[str]] = {}
         if after.objects is not None:
             keys = after.objects.keys
@@ -73,7 +54,7 @@ class Wording:
 
     def fact(self, fact: Fact, key: Key | None) -> Fact:
         """The fact in new names; `key` is its own new one, where that is known."""
-        identity = key[1] if key else self._identity(fact)
+        identity = identity_of(key) if key else self._then(fact.identity)
         near = self._near(fact)
         own = (fact.kind, fact.identity)
         properties = {
@@ -84,7 +65,7 @@ class Wording:
         }
         if key is not None and "definition" in properties:
             properties["definition"] = self._own_name(fact, key, str(properties["definition"]))
-        if fact.kind in ("view", "materialized view"):
+        if fact.kind in VIEWS:
             properties["definition"] = _ALIAS.sub(r"\1.\2", str(properties["definition"]))
         definition = json.dumps(properties, sort_keys=True, ensure_ascii=False)
         return Fact(fact.kind, identity, definition, fact.scope)
@@ -97,46 +78,30 @@ class Wording:
             found.add(fact.identity)
         return found | ({own} if own else set())
 
-    def _identity(self, fact: Fact) -> str:
-        identity = fact.identity
-        if fact.kind == "comment" and (found := on_relation(identity)):
-            kind = "constraint" if "constraint" in found["kind"] else found["kind"]
-            now = (kind, f"{found['of']}.{found['name']}")
-            then = self.changed.get(now)
-            if then:
-                return f"{found['kind']} {own_name(then[1])} on {owner_of(then[1])}"
-        if fact.kind in ON_RELATION:
-            return f"{self.text(owner_of(identity), set())}.{own_name(identity)}"
-        for kind, called, name in self.alone:
-            if fact.kind in ("comment", "grant"):
-                begin = re.match(rf"{_OF_NO_SCHEMA[kind]}(?={re.escape(called)}(?![\w\".]))", identity)
-                if begin:
-                    return begin[0] + name + identity[begin.end() + len(called) :]
-            end = _ENDS.get((fact.kind, kind))
-            if end and identity.endswith(end + called):
-                identity = identity.removesuffix(called) + name
-                break
-        if fact.kind == "user mapping":
-            return identity
-        if fact.kind in ("grant", "comment", "default grant", "publication schema"):
-            # All at once: two schemas may have exchanged their names.
-            identity = re.sub(
-                rf"(?<=schema )({_NAME})(?![\w\"])", lambda found: self.schemas.get(found[1], found[1]), identity
-            )
-            if fact.kind == "publication schema":
-                schema, of, publication = identity.partition(" of publication ")
-                identity = self.schemas.get(schema, schema) + of + publication
-        return self.text(identity, set(), self._about(fact) or (fact.kind, identity))
-
-    def _about(self, fact: Fact) -> Key | None:
-        """Whose comment or grant it is, where several have the name: "statistics object shop.both", the kind comes first."""
-        identity = rest = of_grant(fact.identity)[0] if fact.kind == "grant" else fact.identity
-        while " " in rest:
-            rest = rest.split(" ", 1)[1]
-            for key in self.alike.get(rest, ()):
-                if identity.startswith(key[0]) or (identity.startswith("table ") and key[0] in RELATIONS):
-                    return key
-        return None
+    def _then(self, identity: Identity) -> Identity:
+        """What an object will be called, or what is said about one; the same where its name stays."""
+        kind, of = identity.kind, identity.of
+        if (kind, identity) in self.changed:
+            return identity_of(self.changed[kind, identity])
+        if kind in ON_RELATION:
+            return identity.on(self.relations.get(identity.relation) or self._then(identity.relation))
+        if of is not None and (kind in (*SAID, DEPENDENCY) or kind == "grant"):
+            return identity.about(self._then(of))
+        if kind == "publication schema":
+            publication = ("publication", identity.part("publication"))
+            identity = made(kind, identity.schema, self.changed.get(publication, publication)[1])
+        if kind == "user mapping":
+            server = ("server", identity.part("server"))
+            return made(kind, identity.parts[0], self.changed.get(server, server)[1])
+        if kind == "cast":
+            return made(kind, *(self.text(each, set()) for each in identity.parts))
+        if kind == "transform":
+            return made(kind, self.text(identity.name, set()), identity.parts[1])
+        if kind == "type" and identity in self.relations:
+            # A table's own type.
+            return parsed(kind, self.relations[identity])
+        moved = identity.moved(self.schemas[identity.schema]) if identity.schema in self.schemas else identity
+        return moved.taking(self.text(moved.arguments, set())) if moved.arguments else moved
 
     def _value(self, name: str, value: object, near: set[str], own: Key) -> object:
         if name in ("owner", "text", "enum", "roles", "options", "tags", "label"):
@@ -161,7 +126,7 @@ class Wording:
     def text(self, text: str, near: set[str], own: Key = ("", "")) -> str:
         """The text of `own` in new names; columns of the relations `near` by it are meant also where they stand alone."""
         columns = {now: then for relation in sorted(near) for now, then in self.columns.get(relation, {}).items()}
-        heads = {own_name(relation): self.heads[relation] for relation in near if relation in self.heads}
+        heads = {parsed("table", each).name: self.heads[each] for each in near if each in self.heads}
 
         def new(found: re.Match[str]) -> str:
             token = found[0]
@@ -173,7 +138,7 @@ class Wording:
             qualified = self._qualified(token, own, text[found.end() :])
             if qualified is not None:
                 return qualified
-            pieces = list(parts(token))
+            pieces = _PIECE.findall(token)
             if len(pieces) > 2 or text[: found.start()].endswith(" AS "):
                 return token
             pieces[-1] = columns.get(pieces[-1], pieces[-1])
@@ -200,13 +165,15 @@ class Wording:
         """Which of those of one name is meant, as it is called then: that of the operands beside it, or what `own` needs."""
         named = operands.replace("pg_catalog.", "")
         needed = self.needs.get(own, set())
-        meant = [key for key in keys if named and key[1].endswith(named)] or [key for key in keys if key in needed]
+        meant = [key for key in keys if named and f"({identity_of(key).arguments})" == named] or [
+            key for key in keys if key in needed
+        ]
         if not meant and all(key in self.changed for key in keys):
             meant = keys
-        return _base(self.changed[meant[0]]) if meant and meant[0] in self.changed else None
+        return identity_of(self.changed[meant[0]]).base if meant and meant[0] in self.changed else None
 
     def _qualified(self, token: str, own: Key, after: str = "", *, is_literal: bool = False) -> str | None:
-        pieces = parts(token)
+        pieces = _PIECE.findall(token)
         if len(pieces) < 2:
             return None
         name = f"{pieces[0]}.{pieces[1]}"
@@ -215,7 +182,7 @@ class Wording:
             rest[0] = self.columns.get(name, {}).get(rest[0], rest[0])
         meant = self._meant(name, own, after, is_literal)
         if meant is not None:
-            return ".".join([_base(self.changed.get(meant, meant)), *rest])
+            return ".".join([identity_of(self.changed.get(meant, meant)).base, *rest])
         if name in self.columns:
             return ".".join([name, *rest])
         if pieces[0] in self.schemas:
@@ -232,8 +199,8 @@ class Wording:
             for fits in (
                 lambda key: key == own,
                 lambda key: key in needed,
-                lambda key: key[0] in _ROUTINES and after.startswith(key[1][len(name) :]),
-                lambda key: (key[0] in _ROUTINES) == called,
+                lambda key: key[0] in ROUTINES and after.startswith(f"({identity_of(key).arguments})"),
+                lambda key: (key[0] in ROUTINES) == called,
                 lambda key: (key[0] == "sequence") == is_literal,
                 lambda key: key[0] in RELATIONS,
                 lambda key: key[0] != "index",
@@ -243,36 +210,32 @@ class Wording:
 
     def _own_name(self, fact: Fact, key: Key, definition: str) -> str:
         """The name that a definition gives its own object, where it stands unqualified."""
-        new, old = own_name(key[1].split("(")[0]), own_name(fact.identity.split("(")[0])
+        new, old = identity_of(key).name, fact.identity.name
         if new == old or fact.kind not in ("index", "trigger", "rule"):
             return definition
         return re.sub(rf"(?<![\w\".]){re.escape(old)}(?![\w\"])", lambda _: new, definition, count=1)
 
 
-def _base(key: Key) -> str:
-    """The qualified name alone, without arguments or access method."""
-    return key[1].split("(")[0] if key[0] in (*_ROUTINES, "operator") else key[1].split(" using ")[0]
-
-
 def _called(changed: Mapping[Key, Key], after: Facts) -> dict[str, tuple[Key, ...]]:
     """Each name that changes for somebody, and all who have it."""
-    names = {_base(key) for key in changed if _has_name(key)}
+    names = {identity_of(key).base for key in changed if _has_name(key)}
     found: dict[str, list[Key]] = {}
     for key in sorted({*after.by_key, *changed}):
-        if _has_name(key) and _base(key) in names:
-            found.setdefault(_base(key), []).append(key)
+        if _has_name(key) and identity_of(key).base in names:
+            found.setdefault(identity_of(key).base, []).append(key)
     return {name: tuple(keys) for name, keys in found.items()}
 
 
 def _operators(changed: Mapping[Key, Key], after: Facts) -> dict[str, list[Key]]:
     """Each operator's name of which one is called otherwise then, and all that have it: an operator may stand for many operands."""
-    names = {_base(now) for now, then in changed.items() if now[0] == "operator" and _base(now) != _base(then)}
+    pairs = [(identity_of(now).base, identity_of(then).base) for now, then in changed.items() if now[0] == "operator"]
+    names = {now for now, then in pairs if now != then}
     found: dict[str, list[Key]] = {name: [] for name in sorted(names)}
     for key in sorted(after.by_key):
-        if key[0] == "operator" and _base(key) in found:
-            found[_base(key)].append(key)
+        if key[0] == "operator" and identity_of(key).base in found:
+            found[identity_of(key).base].append(key)
     return found
 
 
 def _has_name(key: Key) -> bool:
-    return key[0] not in (*ON_RELATION, *_UNNAMED)
+    return key[0] not in _UNNAMED

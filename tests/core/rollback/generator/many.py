@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timezone
 
+from pg_deploy.catalog.names import parsed
 from pg_deploy.catalog.objects import Objects
 from pg_deploy.catalog.reader import Fact, Facts
 
@@ -29,7 +30,7 @@ class _Side:
         self.edges: list[tuple[int, int, int, int, int, int, str]] = []
 
     def add(self, kind: str, identity: str, oid: int, number: int = 0, **properties: object) -> None:
-        self.facts.append(Fact(kind, identity, json.dumps(properties, sort_keys=True), "database"))
+        self.facts.append(Fact(kind, parsed(kind, identity), json.dumps(properties, sort_keys=True), "database"))
         if kind in _CLASSES:
             self.rows.append((kind, identity, _CLASSES[kind], oid, number))
 
