@@ -32,7 +32,7 @@ from pg_deploy.access.predicates.reach import Relation, reachable
 from pg_deploy.access.predicates.subjects import claims
 from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.sampling.sample_context import lookup_tables
-from pg_deploy.catalog.reader import read_facts_in_transaction
+from pg_deploy.catalog.reader import Facts, read_facts_in_transaction
 from pg_deploy.errors import PgDeployError
 from pg_deploy.parsing.expressions import parse_predicate, printed
 from pg_deploy.parsing.tree import quoted
@@ -91,10 +91,11 @@ def explain_access(
             outcome, reasons = _phase(connection, api, relation, policies, phase, role, said, found, contents)
             outcomes[PHASE_WORDS[phase]] = outcome
             steps += reasons
+        facts = read_facts_in_transaction(connection)
         if user:
-            steps += _memberships(connection, user)
+            steps += _memberships(connection, user, facts)
         if besides:
-            steps += besides_policies(read_facts_in_transaction(connection), _written(relation), role)
+            steps += besides_policies(facts, _written(relation), role)
             steps += _buckets(connection, relation)
         return Explanation(f"user {user}" if user else role, relation.full_name, outcomes, tuple(steps))
     finally:
@@ -252,8 +253,8 @@ def _parts(clause: str) -> list[str]:
     return []
 
 
-def _memberships(connection: Connection, user: str) -> Iterator[str]:
-    for schema, name in lookup_tables(connection):
+def _memberships(connection: Connection, user: str, facts: Facts) -> Iterator[str]:
+    for schema, name in lookup_tables(connection, facts):
         columns = connection.execute(
             "select attname::text from pg_catalog.pg_attribute where attrelid = format('%%I.%%I', %s::text, %s::text)::regclass"
             " and attnum > 0 and not attisdropped and atttypid in ('uuid'::regtype, 'text'::regtype)"

@@ -1,6 +1,7 @@
 """The closure: everything that what a role reaches rests on, found in the catalog's facts by the names in their texts.
 
-One reader for all: which tables need no engine, which differences are in anybody's way, what a trigger or a view reads.
+One reader for all: which tables need no engine, which differences are in anybody's way, what a trigger or a view reads, what
+an old policy means now, which tables policies look up.
 It errs on the side of one too many: a name counts for every object that is called so, wherever it is.
 """
 
@@ -8,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from pg_deploy.catalog.kinds import ON_RELATION, RELATIONS, ROUTINES
+from pg_deploy.catalog.kinds import ON_RELATION, RELATIONS, ROUTINES, VIEWS
 from pg_deploy.catalog.reader import Fact, Facts
 
 Node = tuple[str, str]
@@ -22,6 +23,10 @@ _WORD = re.compile(r"[^\W\d][\w$]*")
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"')
 _SYMBOL = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
 _DYNAMIC = re.compile(r"\bexecute\s+(?!on\b|function\b|procedure\b)", re.IGNORECASE)
+_DECIDING = ("policy", *VIEWS, *ROUTINES)
+"""What says in SQL which rows there are for whom."""
+_NAMING = (*_DECIDING, "trigger", "constraint", "rule", "operator", "cast")
+"""What names other objects in SQL, as does a column with a default."""
 _BUILT_IN = frozenset(
     [
         "integer",
@@ -110,15 +115,51 @@ class Closure:
         """All that a fact rests on, itself included; without `policies` those of tables, and what only they rest on, are left out."""
         key = (node, policies)
         if key not in self._seen:
-            found = {node}
-            waiting = [node]
-            while waiting:
-                for other in self._next(waiting.pop()):
-                    if other not in found and (policies or other[0] != "policy"):
-                        found.add(other)
-                        waiting.append(other)
-            self._seen[key] = frozenset(found)
+            self._seen[key] = self._reached([node], policies=policies)
         return self._seen[key]
+
+    def of_text(self, text: str, *, without: Container[Node] = ()) -> frozenset[Node]:
+        """All that a text rests on; `without` these, and what only they rest on."""
+        return self._reached(self._named_in(text), without=without)
+
+    def of_policies(self, table: str) -> frozenset[Node]:
+        """All that the policies of a table rest on, these included."""
+        own = ((part.kind, part.identity) for part in self.parts.get(table, ()) if part.kind == "policy")
+        return self._reached(own)
+
+    @cached_property
+    def of_all_policies(self) -> frozenset[Node]:
+        """All that any policy rests on, the policies included."""
+        return self._reached((fact.kind, fact.identity) for fact in self.facts.facts if fact.kind == "policy")
+
+    def _reached(
+        self, nodes: Iterable[Node], *, policies: bool = True, without: Container[Node] = ()
+    ) -> frozenset[Node]:
+        found = {node for node in nodes if node not in without}
+        waiting = list(found)
+        while waiting:
+            for other in self._next(waiting.pop()):
+                if other not in found and other not in without and (policies or other[0] != "policy"):
+                    found.add(other)
+                    waiting.append(other)
+        return frozenset(found)
+
+    def texts_of(self, nodes: Iterable[Node]) -> list[str]:
+        """What the policies, views and functions among these say."""
+        return [
+            text_of(self.facts.by_key[node]) for node in nodes if node[0] in _DECIDING and node in self.facts.by_key
+        ]
+
+    @cached_property
+    def said(self) -> frozenset[str]:
+        """Every word of what names other objects: a new object that is called so could be taken for another."""
+        return frozenset().union(
+            *(
+                words_of(text_of(fact))
+                for fact in self.facts.facts
+                if fact.kind in _NAMING or (fact.kind == "column" and "default" in fact.properties)
+            )
+        )
 
     @cached_property
     def dynamic(self) -> frozenset[Node]:

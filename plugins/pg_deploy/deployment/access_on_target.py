@@ -38,7 +38,7 @@ def sample_target(job: Job, attempt: Attempt, connection: Connection, facts: Fac
     """
     try:
         api = api_of(facts)
-        sample = take_sample(connection, api) if api.roles else None
+        sample = take_sample(connection, api, facts=facts) if api.roles else None
     except psycopg.Error as error:
         job.log.warning("  access could not be sampled: %s", one_line(str(error)))
         return
@@ -81,6 +81,7 @@ def ask_target(
                     connection,
                     sample,
                     api,
+                    facts=facts[0],
                     because=_because(changes, sample),
                     still_valid=lambda table, predicate: still_valid(table, predicate, *facts, tables),
                 )
@@ -148,6 +149,6 @@ def _by_writing(
         migration.file.sql,
         relations,
         read_policies(connection, api),
-        looked_up_by(connection),
+        looked_up_by(*facts),
         policy_words(facts[0]) | policy_words(facts[1]),
     )

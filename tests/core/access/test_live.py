@@ -130,6 +130,12 @@ def test_an_old_policy_whose_ground_was_changed_is_no_witness(pair: Pair) -> Non
         assert not still_valid("public.conversations", predicate, before, before, {"public.organization_members"})
         pair.deploy("alter function access_checks.check_domain_access() cost 7")
         assert not still_valid("public.conversations", predicate, before, read_facts(target), ())
+        target.execute(
+            "create function public.composed() returns boolean language plpgsql stable as"
+            " $$ declare b boolean; begin execute 'select true' into b; return b; end $$"
+        )
+        composing = read_facts(target)
+        assert not still_valid("public.conversations", "public.composed()", composing, composing, ())
 
 
 def test_a_row_whose_key_looks_like_an_error_is_a_row(pair: Pair) -> None:

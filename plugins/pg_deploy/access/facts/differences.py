@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from pg_deploy.access.facts.access_change import AccessChange, words
-from pg_deploy.access.facts.access_facts import access_facts, deciding_functions, definer_functions
+from pg_deploy.access.facts.access_facts import deciding_functions, definer_functions, settings_and_owners
 from pg_deploy.access.facts.api import SUPABASE, Api
 from pg_deploy.access.facts.functions import is_definer
 from pg_deploy.access.facts.policies import policy_changes
@@ -431,11 +431,9 @@ def _ends_read_only(kind: str, identity: str, value: str | None) -> bool:
 
 
 def _others(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
-    kinds = ("setting", "schema")
-    rows_before = {row[:2]: row[2] for row in access_facts(before, api).rows if row[0] in kinds}
-    rows_after = {row[:2]: row[2] for row in access_facts(after, api).rows if row[0] in kinds}
-    for key in sorted(rows_before.keys() | rows_after.keys()):
-        old, new = rows_before.get(key), rows_after.get(key)
+    said_before, said_after = settings_and_owners(before), settings_and_owners(after)
+    for key in sorted(said_before.keys() | said_after.keys()):
+        old, new = said_before.get(key), said_after.get(key)
         if old != new and not (key[0] == "schema" and (old is None or new is None)) and not _ends_read_only(*key, new):
             role = identity_of(key).role or PUBLIC
             yield AccessChange(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 
 from pg_deploy.access.facts.access_change import AccessChange
-from pg_deploy.catalog.dependencies import text_of, words_of
+from pg_deploy.catalog.dependencies import closure_of
 from pg_deploy.catalog.kinds import RELATIONS, ROUTINES, VIEWS
 from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact, Facts
@@ -15,18 +15,6 @@ _HARMLESS = frozenset({"index", "comment", "statistics", "cron job", "extension"
 # They decide about rows of what they belong to, which has to be new as well.
 _PARTS = ("column", "constraint", "trigger", "policy", "grant", "sequence")
 _OBJECTS = ("table", *VIEWS, *ROUTINES, "type", "schema")
-_SPEAKING = (
-    "policy",
-    "view",
-    "materialized view",
-    "function",
-    "procedure",
-    "trigger",
-    "constraint",
-    "rule",
-    "operator",
-    "cast",
-)
 
 
 def only_adds(before: Facts, after: Facts, changes: Iterable[AccessChange]) -> bool:
@@ -47,9 +35,8 @@ def only_adds(before: Facts, after: Facts, changes: Iterable[AccessChange]) -> b
     objects = {(fact.kind, fact.identity): fact.identity for fact in new if fact.kind in _OBJECTS}
     if not all(_belongs(fact, objects) for fact in new if fact.kind in _PARTS):
         return False
-    said = _words(_texts(before))
     last = {identity.plain_name.lower() for identity in objects.values()}
-    return not said & (last | set(OURS) | {"cron"})
+    return not closure_of(before).said & (last | set(OURS) | {"cron"})
 
 
 def _belongs(fact: Fact, objects: Container[Key]) -> bool:
@@ -60,17 +47,6 @@ def _belongs(fact: Fact, objects: Container[Key]) -> bool:
     if of.relation:
         return any((kind, of.relation) in objects for kind in (*RELATIONS, "type"))
     return (of.kind, of) in objects
-
-
-def _texts(facts: Facts) -> Iterable[str]:
-    """All SQL that something of before is made of: any of it could take a new object for another."""
-    for fact in facts.facts:
-        if fact.kind in _SPEAKING or (fact.kind == "column" and "default" in fact.properties):
-            yield text_of(fact)
-
-
-def _words(texts: Iterable[str]) -> set[str]:
-    return {word for text in texts for word in words_of(text)}
 
 
 OURS = ("information_schema", "deploy_ledger", "supabase_migrations", "access_proof")

@@ -39,7 +39,7 @@ from pg_deploy.access.proof.verdict import CellVerdict, judge
 from pg_deploy.access.proof.views import view_differences
 from pg_deploy.access.proof.writes import write_differences
 from pg_deploy.catalog.dependencies import closure_of, text_of
-from pg_deploy.catalog.kinds import RELATIONS, ROUTINES, VIEWS
+from pg_deploy.catalog.kinds import RELATIONS, ROUTINES
 from pg_deploy.catalog.names import identity_of, parsed
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.ledger.kinds.access import CellOutcome, Verdict
@@ -285,11 +285,7 @@ def _to_be_called(settlement: Settlement, cells: Sequence[CellVerdict], doubts: 
 def _texts(names: Iterable[tuple[str, str]], facts: Facts) -> list[str]:
     """What all that these rest on says: policies, views, functions."""
     closure = closure_of(facts)
-    nodes = {node for name in names if name in facts.by_key for node in closure.of(name)}
-    return [text_of(facts.by_key[node]) for node in nodes if node in facts.by_key and node[0] in _SPEAKING]
-
-
-_SPEAKING = ("policy", *VIEWS, *ROUTINES)
+    return closure.texts_of({node for name in names if name in facts.by_key for node in closure.of(name)})
 
 
 def _constants(table: str, before: Facts, after: Facts) -> Mapping[str, Constants]:

@@ -23,7 +23,16 @@ from pg_deploy.access.predicates.reach import Relation, reachable
 from pg_deploy.access.predicates.subjects import Subject, is_malformed
 from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.sampling.sample_choice import choose_rows, choose_subjects
-from pg_deploy.access.sampling.sample_context import contents, contexts, key_among, key_text, lookup_tables, own_rows
+from pg_deploy.access.sampling.sample_context import (
+    Place,
+    contents,
+    contexts,
+    key_among,
+    key_text,
+    lookup_tables,
+    own_rows,
+)
+from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.postgres.quoting import in_quotes, many, quote
 from pg_deploy.postgres.session import Connection, one_line
@@ -116,18 +125,22 @@ class LiveComparison:
         return ", ".join(parts)
 
 
-def take_sample(connection: Connection, api: Api = SUPABASE, *, seconds: float = SECONDS) -> LiveSample:
+def take_sample(
+    connection: Connection, api: Api = SUPABASE, *, facts: Facts | None = None, seconds: float = SECONDS
+) -> LiveSample:
     """Choose subjects and rows, and ask. The connection is the deploying role's, in autocommit; it sees every row.
 
-    Roles that it may not become are left out.
+    Roles that it may not become are left out. `facts` are the catalog's, read here if they are not given.
     """
     started = time.monotonic()
+    facts = facts or read_facts(connection)
     with _reading(connection):
         relations = [r for r in reachable(connection, api) if r.is_table and r.key]
         policies = read_policies(connection, api)
-        subjects = choose_subjects(connection, _askable(connection, api))
+        lookups = lookup_tables(connection, facts)
+        subjects = choose_subjects(connection, _askable(connection, api), lookups)
         keys = choose_rows(connection, api, relations, policies, subjects, started + seconds / 2)
-        return _ask(connection, api, relations, policies, subjects, keys, started, seconds)
+        return _ask(connection, api, relations, policies, lookups, subjects, keys, started, seconds)
 
 
 def ask_again(
@@ -135,19 +148,23 @@ def ask_again(
     sample: LiveSample,
     api: Api = SUPABASE,
     *,
+    facts: Facts | None = None,
     seconds: float = SECONDS,
     because: Because = lambda table, commands: (),
     still_valid: StillValid = lambda table, predicate: False,
 ) -> LiveComparison:
     """Ask the sample's pairs again and tell what differs from what traffic moved; `because` explains. Reads only.
 
-    Where an old predicate is `still_valid`, a pair that it answers now as the new one does was moved by traffic.
+    If an old predicate is `still_valid`, a pair that it answers now as the new one does was moved by traffic. `facts` are
+    those that the sample was taken with: whose own rows are looked at must not depend on what the migration changed.
     """
     started = time.monotonic()
+    facts = facts or read_facts(connection)
     with _reading(connection):
         relations = [r for r in reachable(connection, api, everything=True) if r.full_name in sample.keys and r.key]
         policies = read_policies(connection, api)
-        now = _ask(connection, api, relations, policies, sample.subjects, sample.keys, started, seconds)
+        lookups = lookup_tables(connection, facts)
+        now = _ask(connection, api, relations, policies, lookups, sample.subjects, sample.keys, started, seconds)
         old_now = _old_now(connection, api, relations, sample, now, still_valid, started + seconds)
     by_sid = {str(subject.sid): subject for subject in sample.subjects}
     differences: dict[tuple[str, str, tuple[str, ...]], dict[str, dict[str, None]]] = {}
@@ -294,6 +311,7 @@ def _ask(
     api: Api,
     relations: list[Relation],
     policies: Sequence[Policy],
+    lookups: tuple[Place, ...],
     subjects: tuple[Subject, ...],
     keys: dict[str, tuple[str, ...]],
     started: float,
@@ -301,7 +319,7 @@ def _ask(
 ) -> LiveSample:
     seen: dict[str, tuple[str, ...]] = {}
     users = {subject.user: str(subject.sid) for subject in subjects if subject.user}
-    people = own_rows(connection, lookup_tables(connection), list(users))
+    people = own_rows(connection, lookups, list(users))
     relations = [relation for relation in relations if keys.get(relation.full_name)]
     rows = contexts(connection, relations, keys)
     for relation in relations:

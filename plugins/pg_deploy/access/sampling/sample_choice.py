@@ -14,7 +14,7 @@ from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.predicates import Policy
 from pg_deploy.access.predicates.reach import Relation
 from pg_deploy.access.predicates.subjects import NOBODY, UNKNOWN, WITHOUT, Subject, claims
-from pg_deploy.access.sampling.sample_context import empty_tables, key_text, lookup_tables, rows_naming
+from pg_deploy.access.sampling.sample_context import Place, empty_tables, key_text, rows_naming
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection
 
@@ -29,7 +29,7 @@ FEW = 12
 CHOICE_MS = 2000
 
 
-def choose_subjects(connection: Connection, api: Api) -> tuple[Subject, ...]:
+def choose_subjects(connection: Connection, api: Api, lookups: tuple[Place, ...]) -> tuple[Subject, ...]:
     """Users of each kind with somebody who shares a tenant, those with most and fewest rows, some between, and who is no user."""
     users = [
         row[0]
@@ -39,7 +39,7 @@ def choose_subjects(connection: Connection, api: Api) -> tuple[Subject, ...]:
     ]
     own: dict[str, list[tuple[str, dict[str, object]]]] = {}
     if users:
-        for user, table, row in rows_naming(connection, lookup_tables(connection), users):
+        for user, table, row in rows_naming(connection, lookups, users):
             own.setdefault(user, []).append((table, row))
     ordered = sorted(users, key=lambda user: (len(own.get(user, ())), user))
     step = max(1, len(ordered) // 6)

@@ -11,9 +11,11 @@ from typing import Any
 import psycopg
 
 from pg_deploy.access.predicates.reach import Relation
+from pg_deploy.catalog.dependencies import closure_of
+from pg_deploy.catalog.names import Identity, identity_of
+from pg_deploy.catalog.reader import Facts
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection
-from pg_deploy.postgres.sql_files import engine_sql
 
 DEEPEST = 3
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
@@ -55,22 +57,24 @@ Parents = Mapping[Place, Sequence[tuple[str, str, str, str]]]
 """For each table its foreign keys of one column: that column, and schema, table and column that it points at."""
 
 
-def lookup_tables(connection: Connection) -> tuple[Place, ...]:
-    """The tables (schema, name) that policies read, beside those whose policies they are. Reads only."""
-    oids: set[int] = set()
-    for relation, tables, *_ in connection.execute(engine_sql("access/dependencies")).fetchall():
-        oids.update(oid for oid in tables if oid != relation)
-        oids.add(relation)
-    unused = empty_tables(connection, oids)
-    return tuple(
-        (row[0], row[1])
-        for row in connection.execute(
-            "select n.nspname::text, c.relname::text from pg_catalog.pg_class c join pg_catalog.pg_namespace n"
-            " on n.oid = c.relnamespace where c.oid = any (%s::bigint[]::oid[]) and c.relkind in ('r', 'p')"
-            " and n.nspname not in ('cron', 'auth') and c.reltuples < 5000000 order by 1, 2",
-            [sorted(oids - unused)],
-        ).fetchall()
+def lookup_tables(connection: Connection, facts: Facts) -> tuple[Place, ...]:
+    """The tables (schema, name) that have policies or that policies rest on; neither empty nor very large ones. Reads only."""
+    wanted = {identity for kind, identity in closure_of(facts).of_all_policies if kind == "table"} | _with_policies(
+        facts
     )
+    rows = connection.execute(
+        "select c.oid::bigint, n.nspname::text, c.relname::text from pg_catalog.pg_class c"
+        " join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
+        " where format('%%I.%%I', n.nspname, c.relname) = any (%s) and c.relkind in ('r', 'p')"
+        " and n.nspname not in ('cron', 'auth') and c.reltuples < 5000000 order by 2, 3",
+        [sorted(wanted)],
+    ).fetchall()
+    unused = empty_tables(connection, {row[0] for row in rows})
+    return tuple((schema, name) for oid, schema, name in rows if oid not in unused)
+
+
+def _with_policies(facts: Facts) -> set[Identity]:
+    return {fact.identity.relation for fact in facts.facts if fact.kind == "policy"}
 
 
 def empty_tables(connection: Connection, oids: Collection[int]) -> frozenset[int]:
@@ -87,20 +91,15 @@ def empty_tables(connection: Connection, oids: Collection[int]) -> frozenset[int
     return frozenset(row[0] for row in rows)
 
 
-def looked_up_by(connection: Connection) -> dict[str, tuple[str, ...]]:
-    """For each table that policies of other tables name: those tables, as `schema.name`. Reads only."""
-    names = {
-        row[0]: row[1]
-        for row in connection.execute(
-            "select c.oid::bigint, format('%s.%s', n.nspname, c.relname) from pg_catalog.pg_class c"
-            " join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p')"
-        ).fetchall()
-    }
-    found: dict[str, list[str]] = {}
-    for relation, tables, *_ in connection.execute(engine_sql("access/dependencies")).fetchall():
-        for oid in tables:
-            if oid != relation and oid in names and relation in names:
-                found.setdefault(names[oid], []).append(names[relation])
+def looked_up_by(*sides: Facts) -> dict[str, tuple[str, ...]]:
+    """For each table that policies of other tables rest on: those other tables, on any side, as `schema.name`. Pure."""
+    found: dict[str, set[str]] = {}
+    for facts in sides:
+        closure = closure_of(facts)
+        for table in _with_policies(facts):
+            for node in closure.of(("table", table)):
+                if node[0] == "table" and node[1] != table:
+                    found.setdefault(identity_of(node).plain, set()).add(table.plain)
     return {table: tuple(sorted(by)) for table, by in found.items()}
 
 
