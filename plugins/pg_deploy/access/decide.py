@@ -18,7 +18,7 @@ from pg_deploy.ledger.kinds.access import Outcome
 from pg_deploy.migrations.access_file import FILE, AccessFile, Declared
 from pg_deploy.migrations.manifest import SAY_WHY, Access
 
-Found = AccessChange | RowDifference
+AccessDifference = AccessChange | RowDifference
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Said:
     """One sentence of a decision: about a difference, to which it may add something, or advice what to do about all others."""
 
     text: str
-    about: Found | None = None
+    about: AccessDifference | None = None
     added: str = ""
     is_advice: bool = False
 
     @classmethod
-    def of(cls, found: Found, added: str = "") -> Said:
+    def of(cls, found: AccessDifference, added: str = "") -> Said:
         """What a difference says, and more."""
         return cls(f"{found.sentence}{added}", found, added)
 
@@ -121,7 +121,7 @@ def decide(access: Access, declared: AccessFile, proof: Proof, *, rows_were_aske
     return Decision(not against, outcome, _once(against), (*accepted, *told, *warned, *shown))
 
 
-def is_declared(found: Found, declared: AccessFile) -> bool:
+def is_declared(found: AccessDifference, declared: AccessFile) -> bool:
     """Whether all that a difference changes is among what access.yaml declares as `changed`."""
     return not _undeclared(found, declared.changed, "changed")
 
@@ -212,7 +212,7 @@ def _unproven_to_declare(unsettled: Sequence[Unsettled]) -> list[dict[str, objec
     ]
 
 
-def _undeclared(found: Found, entries: Sequence[Declared], section: str) -> list[Said]:
+def _undeclared(found: AccessDifference, entries: Sequence[Declared], section: str) -> list[Said]:
     pairs = _pairs(found)
     missing = [pair for pair in pairs if not any(entry.covers(*pair, found.direction) for entry in entries)]
     if not missing:
@@ -226,7 +226,9 @@ def _undeclared(found: Found, entries: Sequence[Declared], section: str) -> list
     return [Said.of(found, f"{lacking} (role {role}, object {named}, command {commands}{which})")]
 
 
-def _to_declare(found: Sequence[Found], entries: Sequence[Declared], section: str) -> list[dict[str, object]]:
+def _to_declare(
+    found: Sequence[AccessDifference], entries: Sequence[Declared], section: str
+) -> list[dict[str, object]]:
     """The entries of access.yaml that are missing. None is proposed for an error that users now get: see _NEVER_MEANT."""
     missing: dict[tuple[str, tuple[str, ...], str], dict[str, None]] = {}
     whole = {(role, named, each.direction) for each in found for role, named, command in _pairs(each) if command == "*"}
@@ -253,7 +255,7 @@ def _to_declare(found: Sequence[Found], entries: Sequence[Declared], section: st
     ]
 
 
-def _pairs(found: Found) -> list[tuple[str, str, str]]:
+def _pairs(found: AccessDifference) -> list[tuple[str, str, str]]:
     named = found.object if isinstance(found, AccessChange) else found.table
     roles = found.role.split(", ") if found.role else ["*"]
     return [(role, named, _command(command)) for role in roles for command in found.commands or ("*",)]
@@ -263,5 +265,5 @@ def _command(command: str) -> str:
     return "update" if command == "produce by update" else command
 
 
-def _concerns(entry: Declared, found: Found) -> bool:
+def _concerns(entry: Declared, found: AccessDifference) -> bool:
     return any(entry.covers(*pair, found.direction) for pair in _pairs(found))

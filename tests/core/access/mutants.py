@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-ACCESS = ROOT / "plugins" / "pg_deploy" / "access"
+ENGINE = ROOT / "plugins" / "pg_deploy"
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,11 @@ class Mutant:
     was: str
     becomes: str
     test: str
+
+    @property
+    def path(self) -> Path:
+        """Where the file is, in whichever room."""
+        return next((ENGINE / "access").rglob(self.file), ENGINE / "catalog" / self.file)
 
 
 _NET = "tests/core/access/test_nets.py"
@@ -100,7 +105,7 @@ MUTANTS = (
     ),
     Mutant(
         "an unknown kind of fact is settled",
-        "settle.py",
+        "settled_differences.py",
         'return f"{each.said}, and nobody has said',
         'return None and f"{each.said}, and nobody has said',
         f"{_NET}::test_a_kind_of_fact_that_nobody_has_thought_of_is_not_settled",
@@ -115,7 +120,7 @@ MUTANTS = (
     *(
         Mutant(
             f"the closure forgets {what}",
-            "closure.py",
+            "dependencies.py",
             was,
             becomes,
             f"{_NET}::test_the_closure_follows_every_kind_of_edge",
@@ -134,7 +139,7 @@ MUTANTS = (
     *(
         Mutant(
             f"what differs is not in the way of {what}",
-            "settle.py",
+            "settled_differences.py",
             was,
             becomes,
             f"{_NET}::test_whatever_differs_is_in_the_way_of_what_rests_on_it[{of}]",
@@ -201,7 +206,7 @@ MUTANTS = (
     *(
         Mutant(
             f"nobody is reached through {what}",
-            "settle.py",
+            "settled_differences.py",
             was,
             becomes,
             f"{_NET}::test_what_is_reached_by_any_way_is_reached[{of}]",
@@ -209,21 +214,21 @@ MUTANTS = (
         for what, was, becomes, of in (
             (
                 "a column's grant",
-                '        if granted == "column":',
+                '        if kind == "column":',
                 "        if False:",
                 "a column that is granted alone",
             ),
             (
                 "a membership",
-                "    roles = reachable_roles(facts, api.roles)\n    usable",
-                "    roles = frozenset(api.roles)\n    usable",
+                "    roles = reachable_roles(facts, api.roles)\n    schemas",
+                "    roles = frozenset(api.roles)\n    schemas",
                 "a role that another is a member of",
             ),
         )
     ),
     Mutant(
         "a column's name stands for the same column for ever",
-        "moved.py",
+        "rewritten_tables.py",
         "frozenset(written | (replaced & (before.keys() | after.keys())))",
         "frozenset(written)",
         f"{_NET}::test_a_column_that_stands_for_another_one_moves_every_row",
@@ -272,7 +277,7 @@ MUTANTS = (
     ),
     Mutant(
         "every tuple counts as determined",
-        "cuts.py",
+        "factoring.py",
         "            return known >= {alias for alias, _ in tuple_side.tables}",
         "            return True",
         f"{_NET}::test_a_row_that_is_met_twice_is_counted_once",
@@ -281,7 +286,7 @@ MUTANTS = (
 
 
 def _is_red(mutant: Mutant) -> bool:
-    path = ACCESS / mutant.file
+    path = mutant.path
     text = path.read_text(encoding="utf-8")
     if text.count(mutant.was) != 1:
         raise SystemExit(

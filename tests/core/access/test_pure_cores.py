@@ -13,15 +13,16 @@ from pglast import ast, enums
 from pg_deploy.access.engines.compiler import Compiler
 from pg_deploy.access.engines.factoring import find_cut, is_determined
 from pg_deploy.access.engines.single_lookups import find_lookup
-from pg_deploy.access.predicates.alternatives import ROW, disjuncts, row_tree
+from pg_deploy.access.predicates.alternatives import ROW, alternatives, row_tree
 from pg_deploy.access.predicates.comparisons import compared
 from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse
-from pg_deploy.access.predicates.normal_form import SUBJECT, Disjunct, folded
+from pg_deploy.access.predicates.normal_form import SUBJECT, Alternative, folded
 from pg_deploy.access.predicates.patterns import texts_that_fit
 from pg_deploy.access.predicates.predicates import Effective
 from pg_deploy.access.predicates.reach import Relation
 from pg_deploy.access.predicates.witnesses import constants_of
 from pg_deploy.parsing.expressions import parse_predicate, printed
+from tests.core.access.mutants import MUTANTS
 
 NAMES = "abcdef"
 
@@ -48,17 +49,17 @@ def _is_true(node: ast.Node, values: dict[str, bool]) -> bool:
 def test_alternatives_are_true_exactly_where_the_predicate_is(seed: int) -> None:
     """An alternative too many shows rows that nobody may see as reachable; one too few proves too much."""
     tree = parse_predicate(_random_predicate(random.Random(seed)))
-    found = disjuncts(tree)
+    found = alternatives(tree)
     for values in product((True, False), repeat=len(NAMES)):
         given = dict(zip(NAMES, values, strict=True))
         assert any(_is_true(each, given) for each in found) == _is_true(tree, given)
 
 
-def _disjunct(tables: dict[str, str], *conditions: str) -> Disjunct:
-    return Disjunct(tuple(tables.items()), tuple(parse_predicate(each) for each in conditions))
+def _alternative(tables: dict[str, str], *conditions: str) -> Alternative:
+    return Alternative(tuple(tables.items()), tuple(parse_predicate(each) for each in conditions))
 
 
-LINKED = _disjunct(
+LINKED = _alternative(
     {"m": '"public"."members"', "k": '"public"."docs"'},
     f"k.id = {ROW}.doc",
     "k.team = m.team",
@@ -86,24 +87,24 @@ def test_a_join_is_cut_into_parts_that_share_nothing_but_the_link() -> None:
 
 def test_what_hangs_together_twice_is_not_cut() -> None:
     """Two links are one condition on the pair: cut at one of them, the other would connect what was counted apart."""
-    assert list(find_cut(_disjunct({}, f"{ROW}.owner = {SUBJECT}.a0", f"{ROW}.team = {SUBJECT}.a1"))) == []
-    assert list(find_cut(_disjunct({}, f"{ROW}.owner < {SUBJECT}.a0"))) == []
+    assert list(find_cut(_alternative({}, f"{ROW}.owner = {SUBJECT}.a0", f"{ROW}.team = {SUBJECT}.a1"))) == []
+    assert list(find_cut(_alternative({}, f"{ROW}.owner < {SUBJECT}.a0"))) == []
 
 
 def test_only_a_unique_key_determines_a_row() -> None:
     """Counted as one row where there are several, a look-up would multiply what it lets through."""
-    looked_up = _disjunct({"k": "t"}, f"k.a = {ROW}.x", f"k.b = {ROW}.y")
+    looked_up = _alternative({"k": "t"}, f"k.a = {ROW}.x", f"k.b = {ROW}.y")
     assert is_determined(looked_up, lambda _: [["a", "b"]])
     assert not is_determined(looked_up, lambda _: [["a", "c"]])
     assert not is_determined(looked_up, lambda _: [])
-    through = _disjunct({"k": "t", "m": "u"}, f"k.a = {ROW}.x", "m.id = k.ref")
+    through = _alternative({"k": "t", "m": "u"}, f"k.a = {ROW}.x", "m.id = k.ref")
     assert is_determined(through, lambda table: [["a"]] if table == "t" else [["id"]])
     assert not is_determined(through, lambda table: [["a"]] if table == "t" else [])
 
 
 def test_two_aliases_are_one_row_only_by_their_key() -> None:
     """Folded by anything else, two memberships of one user would become one."""
-    twice = _disjunct({"k": "t", "m": "t"}, f"k.id = {ROW}.doc", f"m.id = {ROW}.doc", "k.open", "m.kind = 'x'")
+    twice = _alternative({"k": "t", "m": "t"}, f"k.id = {ROW}.doc", f"m.id = {ROW}.doc", "k.open", "m.kind = 'x'")
     once = folded(twice, lambda _: [["id"]])
     assert once.tables == (("k", "t"),)
     assert set(once.texts) == {f"k.id = {ROW}.doc", "k.open", "k.kind = 'x'"}
@@ -206,7 +207,7 @@ def _relation(number: int, name: str, secured: bool = False) -> Relation:
     return Relation(number, "public", name, "r", secured, False, "admin", ["id"], ["int4"], rights, False, True)
 
 
-def _compiled(*permissive: str, restrictive: Sequence[str] = ()) -> tuple[Disjunct, ...]:
+def _compiled(*permissive: str, restrictive: Sequence[str] = ()) -> tuple[Alternative, ...]:
     functions = Functions(None)  # type: ignore[arg-type]  # nothing is asked: what is called stands below
     functions.found = {("auth", "uid", 0): UID}
     docs, shares = _relation(1, "docs", True), _relation(2, "shares")
@@ -251,3 +252,9 @@ def test_what_the_reading_does_not_understand_is_refused(text: str) -> None:
     """A guess would be a second opinion that agrees with nobody, or with a mistake."""
     with pytest.raises(Refuse):
         _compiled(text)
+
+
+def test_every_mutant_breaks_one_line_that_is_there() -> None:
+    """The mutants are run seldom: without this a renamed file or line is noticed months later."""
+    lost = [mutant.name for mutant in MUTANTS if mutant.path.read_text(encoding="utf-8").count(mutant.was) != 1]
+    assert lost == []

@@ -10,7 +10,7 @@ from pglast import ast, enums
 
 from pg_deploy.access.predicates.alternatives import ROW, row_tree, whole_tree
 from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse, argument_of
-from pg_deploy.access.predicates.normal_form import ALWAYS, NEVER, SUBJECT, Disjunct, column, equal, product
+from pg_deploy.access.predicates.normal_form import ALWAYS, NEVER, SUBJECT, Alternative, column, equal, product
 from pg_deploy.access.predicates.predicates import Effective, Policy, applied
 from pg_deploy.access.predicates.purity import flags_of, require_plain
 from pg_deploy.access.predicates.reach import Relation
@@ -34,7 +34,7 @@ from pg_deploy.parsing.expressions import (
 
 DEEPEST = 12
 
-Query = tuple[Disjunct, tuple[ast.Node, ...]]
+Query = tuple[Alternative, tuple[ast.Node, ...]]
 """One alternative of a sub-select, and its output columns."""
 
 
@@ -83,7 +83,7 @@ class Compiler:
     used: set[Attribute] = field(default_factory=set)
     aliases: int = 0
 
-    def compile(self, effective: Effective, relation: Relation, role: str) -> tuple[Disjunct, ...]:
+    def compile(self, effective: Effective, relation: Relation, role: str) -> tuple[Alternative, ...]:
         """The alternatives under which a tuple is allowed. Raises Refuse, with the reason."""
         self.used = set()
         if effective.kind == "every row":
@@ -92,7 +92,7 @@ class Compiler:
             return NEVER
         return self.condition(whole_tree(effective, relation.name), Place(role, (), (relation.id,)))
 
-    def condition(self, node: ast.Node, place: Place) -> tuple[Disjunct, ...]:
+    def condition(self, node: ast.Node, place: Place) -> tuple[Alternative, ...]:
         """The alternatives of a boolean expression at a positive place."""
         if place.depth > DEEPEST:
             raise Refuse("helpers call each other too deeply")
@@ -115,7 +115,7 @@ class Compiler:
                 return self._inlined(function, node, place)
             except Refuse:
                 pass
-        return (Disjunct((), (self.value(node, place),)),)
+        return (Alternative((), (self.value(node, place),)),)
 
     def value(self, node: ast.Node, place: Place) -> ast.Node:
         """A scalar expression with its columns resolved and its closed parts made attributes of the subject."""
@@ -189,7 +189,7 @@ class Compiler:
                 return scope.tables[names[0]][names[1]]
         raise Refuse(f'column "{".".join(names)}" is not understood')
 
-    def _sub_select(self, node: ast.SubLink, place: Place) -> tuple[Disjunct, ...]:
+    def _sub_select(self, node: ast.SubLink, place: Place) -> tuple[Alternative, ...]:
         kind = node.subLinkType
         if kind == enums.SubLinkType.EXISTS_SUBLINK:
             return tuple(found for found, _ in self.query(query_of(node), place, for_exists=True))
@@ -197,23 +197,23 @@ class Compiler:
             return self._member(given(node.testexpr), node, node, place)
         if (value := _value_of(node)) is not None:
             return self.condition(value, place)
-        return (Disjunct((), (self.value(node, place),)),)
+        return (Alternative((), (self.value(node, place),)),)
 
-    def _member(self, left: ast.Node, inner: ast.SubLink, whole: ast.Node, place: Place) -> tuple[Disjunct, ...]:
+    def _member(self, left: ast.Node, inner: ast.SubLink, whole: ast.Node, place: Place) -> tuple[Alternative, ...]:
         if isinstance(left, ast.RowExpr):
             raise Refuse("a row is compared with a sub-select")
         try:
             value = self.value(left, place)
             found = []
-            for disjunct, outputs in self.query(query_of(inner), place):
+            for alternative, outputs in self.query(query_of(inner), place):
                 if len(outputs) != 1:
                     raise Refuse("a sub-select has several columns")
-                found.append(Disjunct(disjunct.tables, (*disjunct.conditions, equal(value, outputs[0]))))
+                found.append(Alternative(alternative.tables, (*alternative.conditions, equal(value, outputs[0]))))
             return tuple(found)
         except Refuse:
             if not self._is_closed(inner) or inner.subLinkType != enums.SubLinkType.ARRAY_SUBLINK:
                 raise
-            return (Disjunct((), (self.value(whole, place),)),)
+            return (Alternative((), (self.value(whole, place),)),)
 
     def query(self, select: ast.SelectStmt, place: Place, *, for_exists: bool = False) -> list[Query]:
         """The alternatives of a sub-select with their output columns."""
@@ -233,34 +233,34 @@ class Compiler:
                 raise Refuse(f"a sub-select has a {part.removesuffix('Clause').removesuffix('s')}")
         if select.op != enums.SetOperation.SETOP_NONE:
             raise Refuse("a sub-select is a set operation")
-        found: list[tuple[Disjunct, dict[str, Mapping[str, ast.Node]], list[ast.Node]]] = [(Disjunct(), {}, [])]
+        found: list[tuple[Alternative, dict[str, Mapping[str, ast.Node]], list[ast.Node]]] = [(Alternative(), {}, [])]
         for item in select.fromClause or ():
             found = [self._joined(one, other) for one in found for other in self._source(item, place)]
         results: list[Query] = []
-        for disjunct, tables, conditions in found:
+        for alternative, tables, conditions in found:
             inside = Place(place.role, (*place.scopes, Scope(tables)), place.open_tables, place.depth)
             wheres = [*conditions, *([select.whereClause] if select.whereClause else [])]
-            for chosen in product([(disjunct,), *(self.condition(where, inside) for where in wheres)]):
+            for chosen in product([(alternative,), *(self.condition(where, inside) for where in wheres)]):
                 for more, outputs in self._outputs(select, inside, for_exists):
                     results.append((chosen.and_(more), outputs))
         return results
 
     def _joined(
         self,
-        one: tuple[Disjunct, dict[str, Mapping[str, ast.Node]], list[ast.Node]],
-        other: tuple[Disjunct, dict[str, Mapping[str, ast.Node]], list[ast.Node]],
-    ) -> tuple[Disjunct, dict[str, Mapping[str, ast.Node]], list[ast.Node]]:
+        one: tuple[Alternative, dict[str, Mapping[str, ast.Node]], list[ast.Node]],
+        other: tuple[Alternative, dict[str, Mapping[str, ast.Node]], list[ast.Node]],
+    ) -> tuple[Alternative, dict[str, Mapping[str, ast.Node]], list[ast.Node]]:
         return one[0].and_(other[0]), {**one[1], **other[1]}, [*one[2], *other[2]]
 
     def _source(
         self, item: ast.Node, place: Place
-    ) -> list[tuple[Disjunct, dict[str, Mapping[str, ast.Node]], list[ast.Node]]]:
+    ) -> list[tuple[Alternative, dict[str, Mapping[str, ast.Node]], list[ast.Node]]]:
         if isinstance(item, ast.RangeVar):
             if item.alias and item.alias.colnames:
                 raise Refuse("a table's columns are renamed")
             return [
-                (disjunct, {called(item): columns}, [])
-                for disjunct, columns in self._table(item.schemaname, given(item.relname), place)
+                (alternative, {called(item): columns}, [])
+                for alternative, columns in self._table(item.schemaname, given(item.relname), place)
             ]
         if isinstance(item, ast.JoinExpr):
             if item.jointype != enums.JoinType.JOIN_INNER or item.usingClause or item.isNatural or item.alias:
@@ -272,8 +272,8 @@ class Compiler:
             query, alias = query_of(item), given(item.alias.aliasname)
             names = self._names(query, item.alias)
             return [
-                (disjunct, {alias: dict(zip(names, outputs, strict=True))}, [])
-                for disjunct, outputs in self.query(query, place)
+                (alternative, {alias: dict(zip(names, outputs, strict=True))}, [])
+                for alternative, outputs in self.query(query, place)
             ]
         if isinstance(item, ast.RangeFunction) and not item.ordinality and len(functions := item.functions or ()) == 1:
             call = functions[0][0]
@@ -282,8 +282,8 @@ class Compiler:
                 name = given(item.alias.aliasname) if item.alias else function.name
                 label = words(item.alias.colnames)[0] if item.alias and item.alias.colnames else name
                 return [
-                    (disjunct, {name: {label: outputs[0]}}, [])
-                    for disjunct, outputs in self._rows_of(function, call, place)
+                    (alternative, {name: {label: outputs[0]}}, [])
+                    for alternative, outputs in self._rows_of(function, call, place)
                 ]
         raise Refuse(f"{type(item).__name__} in FROM is not understood")
 
@@ -305,10 +305,10 @@ class Compiler:
             for target in targets:
                 if any(isinstance(part, (ast.FuncCall, ast.SubLink)) for part in nodes(target)):
                     raise Refuse("the columns of an EXISTS call functions")
-            return [(Disjunct(), ())]
-        return [(Disjunct(), tuple(self.value(target, place) for target in targets))]
+            return [(Alternative(), ())]
+        return [(Alternative(), tuple(self.value(target, place) for target in targets))]
 
-    def _table(self, schema: str | None, name: str, place: Place) -> list[tuple[Disjunct, Mapping[str, ast.Node]]]:
+    def _table(self, schema: str | None, name: str, place: Place) -> list[tuple[Alternative, Mapping[str, ast.Node]]]:
         relation = self.relations.get((schema or "", name))
         if relation is None or relation.kind != "r" or not relation.plain:
             raise Refuse(f'"{schema}.{name}" is no plain table')
@@ -318,7 +318,7 @@ class Compiler:
         self.aliases += 1
         alias = f"k_{self.aliases}"
         columns = {part: column(alias, part) for part in self.columns[relation.full_name]}
-        base = Disjunct(((alias, relation.quoted),))
+        base = Alternative(((alias, relation.quoted),))
         if not relation.secured or rights["free"] or (rights["owns"] and not relation.forced):
             return [(base, columns)]
         if relation.id in place.open_tables:
@@ -327,15 +327,15 @@ class Compiler:
         inside = Place(place.role, (), (*place.open_tables, relation.id), place.depth + 1)
         if not found.permissive:
             return []
-        parts: list[tuple[Disjunct, ...]] = [(base,)]
+        parts: list[tuple[Alternative, ...]] = [(base,)]
         allowed = [
-            disjunct
+            alternative
             for clause in found.permissive
-            for disjunct in self.condition(_of_alias(row_tree(clause, relation.name), alias), inside)
+            for alternative in self.condition(_of_alias(row_tree(clause, relation.name), alias), inside)
         ]
         parts.append(tuple(allowed))
         parts += [self.condition(_of_alias(row_tree(c, relation.name), alias), inside) for c in found.restrictive]
-        return [(disjunct, columns) for disjunct in product(parts)]
+        return [(alternative, columns) for alternative in product(parts)]
 
     def _helper(self, node: ast.Node) -> Function | None:
         if not isinstance(node, ast.FuncCall):
@@ -361,7 +361,7 @@ class Compiler:
             raise Refuse("helpers call each other too deeply")
         return self.query(body, inside)
 
-    def _inlined(self, function: Function, call: ast.FuncCall, place: Place) -> tuple[Disjunct, ...]:
+    def _inlined(self, function: Function, call: ast.FuncCall, place: Place) -> tuple[Alternative, ...]:
         if not function.returns_boolean:
             raise Refuse(f'function "{function.full_name}" is called for each row')
         body, inside = self._body(function, call, place)

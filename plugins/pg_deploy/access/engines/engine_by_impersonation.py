@@ -14,7 +14,7 @@ from pg_deploy.access.engines.plans import told_plan
 from pg_deploy.access.engines.stand_ins import StandIns
 from pg_deploy.access.engines.universe import Universe, weight_name
 from pg_deploy.access.facts.api import Api
-from pg_deploy.access.predicates.alternatives import ROW, arms_of
+from pg_deploy.access.predicates.alternatives import ROW, alternatives_of
 from pg_deploy.access.predicates.function_bodies import Functions
 from pg_deploy.access.predicates.inline import Inliner
 from pg_deploy.access.predicates.predicates import PHASES, READING, Effective, Phase
@@ -49,7 +49,7 @@ class Question:
     """One statement; several cells may share it. `weight` names the rows by tuple where rows are digested, not tuples."""
 
     universe: str
-    arms: tuple[str, ...]
+    alternatives: tuple[str, ...]
     weight: str | None = None
     digest: str | None = None
     """The statement of the digest by way of a stand-in, where there is one."""
@@ -89,27 +89,28 @@ class RealEngine:
                         self.denied.add(cell)
                         continue
                     weight = weight_name(relation.id) if table in by_rows and phase in READING else None
-                    arms = arms_of(found, relation.name, self.inliner.predicate)
+                    alternatives = alternatives_of(found, relation.name, self.inliner.predicate)
                     digest = None
-                    if self.use_stand_ins and len(arms) == 1 and weight is None and found.kind == "policies":
-                        digest = self.stand_ins.digest(universe, arms[0], universe.read_by(phase))
-                    self.cells[cell] = Question(universe.read_by(phase), arms, weight, digest)
+                    if self.use_stand_ins and len(alternatives) == 1 and weight is None and found.kind == "policies":
+                        digest = self.stand_ins.digest(universe, alternatives[0], universe.read_by(phase))
+                    self.cells[cell] = Question(universe.read_by(phase), alternatives, weight, digest)
 
     def statement(self, question: Question, columns: str = "digest") -> str:
         """The SQL of a question: its digest, or the allowed tuples' numbers."""
         if columns == "digest" and question.digest is not None:
             return question.digest
-        arms = " union ".join(
-            f"select tid, h1, h2 from {question.universe} as {ROW} where {arm}" for arm in question.arms
+        alternatives = " union ".join(
+            f"select tid, h1, h2 from {question.universe} as {ROW} where {alternative}"
+            for alternative in question.alternatives
         )
         if columns != "digest":
-            return f"select tid from ({arms}) x"
+            return f"select tid from ({alternatives}) x"
         if question.weight:
             return (
                 "select coalesce(sum(w.n), 0)::bigint, coalesce(bit_xor(w.x1), 0), coalesce(bit_xor(w.x2), 0)"
-                f" from ({arms}) x join {question.weight} w on w.tid = x.tid"
+                f" from ({alternatives}) x join {question.weight} w on w.tid = x.tid"
             )
-        return f"select count(*), coalesce(bit_xor(h1), 0), coalesce(bit_xor(h2), 0) from ({arms}) x"
+        return f"select count(*), coalesce(bit_xor(h1), 0), coalesce(bit_xor(h2), 0) from ({alternatives}) x"
 
     def run(self, subjects: Sequence[Subject], deadline: float | None = None) -> tuple[Answers, set[int]]:
         """The answers of every cell and subject, and which subjects were asked before the deadline (monotonic)."""

@@ -20,7 +20,7 @@ from pg_deploy.access.engines.factoring import Cut, find_cut, is_determined
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.alternatives import ROW
 from pg_deploy.access.predicates.function_bodies import Functions, Refuse
-from pg_deploy.access.predicates.normal_form import SUBJECT, Disjunct, folded, from_clause
+from pg_deploy.access.predicates.normal_form import SUBJECT, Alternative, folded, from_clause
 from pg_deploy.access.predicates.predicates import Effective, read_policies
 from pg_deploy.access.predicates.reach import reachable, unique_keys
 from pg_deploy.access.predicates.subjects import Subject
@@ -36,19 +36,19 @@ MOST_PAIRS = 60_000_000
 class Compiled:
     """What a cell was compiled to, or why it was refused."""
 
-    disjuncts: tuple[Disjunct, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
     attributes: frozenset[Attribute] = frozenset()
     refused: str | None = None
 
     @cached_property
     def clauses(self) -> tuple[str, ...]:
-        """The disjuncts as SQL."""
-        return tuple(from_clause(disjunct, None, None) for disjunct in self.disjuncts)
+        """The alternatives as SQL."""
+        return tuple(from_clause(alternative, None, None) for alternative in self.alternatives)
 
     @cached_property
     def text(self) -> str:
         """A comparable form: equal on both sides where the predicate means the same, whatever the data."""
-        return "\n".join(sorted(" ; ".join([*(t for _, t in d.tables), *d.normal_texts]) for d in self.disjuncts))
+        return "\n".join(sorted(" ; ".join([*(t for _, t in d.tables), *d.normal_texts]) for d in self.alternatives))
 
 
 @dataclass
@@ -107,10 +107,10 @@ class SymbolicEngine:
         self.compiler.aliases = 0
         try:
             found = self.compiler.compile(effective, relation, cell.role)
-            disjuncts = tuple(folded(disjunct, lambda table: self.keys.get(table, [])) for disjunct in found)
+            alternatives = tuple(folded(alternative, lambda table: self.keys.get(table, [])) for alternative in found)
         except Refuse as refusal:
             return Compiled(refused=refusal.reason)
-        unique = {from_clause(disjunct, None, None): disjunct for disjunct in disjuncts}
+        unique = {from_clause(alternative, None, None): alternative for alternative in alternatives}
         return Compiled(tuple(unique.values()), frozenset(self.compiler.used))
 
     def evaluate(self) -> None:
@@ -225,12 +225,12 @@ class SymbolicEngine:
     ) -> tuple[tuple[frozenset[int], Answer], Answer, dict[int, Answer]]:
         universe = question.universe
         source = self._forced(forced)
-        of_all = [d for d in compiled.disjuncts if not d.uses(ROW)]
-        of_tuples = [d for d in compiled.disjuncts if d.uses(ROW) and not d.uses(SUBJECT)]
-        of_pairs = [d for d in compiled.disjuncts if d.uses(ROW) and d.uses(SUBJECT)]
+        of_all = [d for d in compiled.alternatives if not d.uses(ROW)]
+        of_tuples = [d for d in compiled.alternatives if d.uses(ROW) and not d.uses(SUBJECT)]
+        of_pairs = [d for d in compiled.alternatives if d.uses(ROW) and d.uses(SUBJECT)]
         sids: set[int] = set()
-        for disjunct in of_all:
-            text = from_clause(disjunct, None, role).replace("access_proof.s ", source, 1)
+        for alternative in of_all:
+            text = from_clause(alternative, None, role).replace("access_proof.s ", source, 1)
             sids.update(row[0] for row in self._run(f"select distinct {SUBJECT}.sid{text}"))
         whole = self._total(f"select tid, h1, h2 from {universe}", question.weight) if sids else Answer(0, 0, 0)
         fixed = Answer(0, 0, 0)

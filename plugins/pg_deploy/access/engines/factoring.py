@@ -8,27 +8,27 @@ from dataclasses import dataclass
 from pglast import ast
 
 from pg_deploy.access.predicates.alternatives import ROW
-from pg_deploy.access.predicates.normal_form import SUBJECT, Disjunct, column
+from pg_deploy.access.predicates.normal_form import SUBJECT, Alternative, column
 from pg_deploy.parsing.expressions import nodes, printed, qualifier, sides_of
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A disjunct in two parts that only `tuple_link = subject_link` connects."""
+    """An alternative in two parts that only `tuple_link = subject_link` connects."""
 
-    tuple_side: Disjunct
+    tuple_side: Alternative
     tuple_link: str
-    subject_side: Disjunct
+    subject_side: Alternative
     subject_link: str
 
 
-def find_cut(disjunct: Disjunct) -> Iterator[Cut]:
-    """The cuts of a disjunct, those nearest to the subject first: they leave the fewest links."""
+def find_cut(alternative: Alternative) -> Iterator[Cut]:
+    """The cuts of an alternative, those nearest to the subject first: they leave the fewest links."""
     found = []
-    for place, condition in enumerate(disjunct.conditions):
+    for place, condition in enumerate(alternative.conditions):
         if (sides := sides_of(condition)) is None:
             continue
-        others = [other for number, other in enumerate(disjunct.conditions) if number != place]
+        others = [other for number, other in enumerate(alternative.conditions) if number != place]
         near_tuple = _reached(ROW, others)
         if SUBJECT in near_tuple:
             continue
@@ -40,18 +40,18 @@ def find_cut(disjunct: Disjunct) -> Iterator[Cut]:
             ends = sides[1], sides[0]
         else:
             continue
-        rest = {alias for alias, _ in disjunct.tables} - near_tuple - near_subject
+        rest = {alias for alias, _ in alternative.tables} - near_tuple - near_subject
         cut = Cut(
-            _part(disjunct, near_tuple | rest, others),
+            _part(alternative, near_tuple | rest, others),
             printed(ends[0]),
-            _part(disjunct, near_subject, others),
+            _part(alternative, near_subject, others),
             printed(ends[1]),
         )
         found.append((len(cut.subject_side.tables), cut))
     yield from (cut for _, cut in sorted(found, key=lambda pair: pair[0]))
 
 
-def is_determined(tuple_side: Disjunct, keys: Callable[[str], Sequence[Sequence[str]]]) -> bool:
+def is_determined(tuple_side: Alternative, keys: Callable[[str], Sequence[Sequence[str]]]) -> bool:
     """Whether each tuple meets one row of every table at most: each is looked up by a unique key."""
     pairs = [
         (printed(one), other)
@@ -78,9 +78,9 @@ def is_determined(tuple_side: Disjunct, keys: Callable[[str], Sequence[Sequence[
         known |= more
 
 
-def _part(disjunct: Disjunct, aliases: set[str], conditions: Iterable[ast.Node]) -> Disjunct:
-    return Disjunct(
-        tuple(table for table in disjunct.tables if table[0] in aliases),
+def _part(alternative: Alternative, aliases: set[str], conditions: Iterable[ast.Node]) -> Alternative:
+    return Alternative(
+        tuple(table for table in alternative.tables if table[0] in aliases),
         tuple(condition for condition in conditions if _aliases([condition]) <= aliases and _aliases([condition])),
     )
 

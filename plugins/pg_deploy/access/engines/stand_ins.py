@@ -51,12 +51,12 @@ class StandIns:
         found = reachable(self.side.connection, self.api, everything=True)
         return {(relation.schema, relation.name): relation for relation in found}
 
-    def digest(self, universe: Universe, arm: str, source: str) -> str | None:
-        """A query for the digest (count and two hashes) of the tuples that `arm` allows, by way of a stand-in.
+    def digest(self, universe: Universe, alternative: str, source: str) -> str | None:
+        """A query for the digest (count and two hashes) of the tuples that `alternative` allows, by way of a stand-in.
 
-        None where the arm is no single look-up by a unique key, or a stand-in would not save anything.
+        None where the alternative is no single look-up by a unique key, or a stand-in would not save anything.
         """
-        lookup = find_lookup(parse_predicate(arm))
+        lookup = find_lookup(parse_predicate(alternative))
         if lookup is None or universe.tuples < SMALLEST:
             return None
         view = self.owned.get(lookup.table) if lookup.schema == "access_proof" else None

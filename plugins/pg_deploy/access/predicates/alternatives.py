@@ -10,7 +10,7 @@ from pglast import ast, enums
 from pg_deploy.access.predicates.predicates import Effective
 from pg_deploy.parsing.expressions import column_names, operands, parse_predicate, printed, replaced, requalified
 
-MOST_ARMS = 24
+MOST_ALTERNATIVES = 24
 ROW = "access_proof_row"
 
 
@@ -31,15 +31,15 @@ def _own(node: ast.Node, table: str) -> ast.Node:
     return requalified(node, table, ROW) if isinstance(node, ast.ColumnRef) and len(node.fields or ()) == 2 else node
 
 
-def arms_of(effective: Effective, table: str, inlined: Callable[[ast.Node], ast.Node]) -> tuple[str, ...]:
+def alternatives_of(effective: Effective, table: str, inlined: Callable[[ast.Node], ast.Node]) -> tuple[str, ...]:
     """Predicates of which at least one is true exactly where the effective predicate is; several only where it has ORs.
 
     Their row is called access_proof_row; `inlined` replaces what is not to be called for each row.
     """
     if effective.kind != "policies" or not effective.permissive:
         return (effective.text,)
-    found = disjuncts(inlined(whole_tree(effective, table)))
-    return tuple(dict.fromkeys(printed(arm) for arm in found))
+    found = alternatives(inlined(whole_tree(effective, table)))
+    return tuple(dict.fromkeys(printed(alternative) for alternative in found))
 
 
 def whole_tree(effective: Effective, table: str) -> ast.Node:
@@ -52,16 +52,16 @@ def whole_tree(effective: Effective, table: str) -> ast.Node:
     return ast.BoolExpr(boolop=enums.BoolExprType.AND_EXPR, args=(allowed, *restrictive)) if restrictive else allowed
 
 
-def disjuncts(node: ast.Node) -> Sequence[ast.Node]:
+def alternatives(node: ast.Node) -> Sequence[ast.Node]:
     """The alternatives of a tree in disjunctive form; the tree itself where it has no OR at a positive place."""
     if either := operands(node, enums.BoolExprType.OR_EXPR):
-        return [arm for part in either for arm in disjuncts(part)]
+        return [alternative for part in either for alternative in alternatives(part)]
     products: list[tuple[ast.Node, ...]] = [()]
     for part in operands(node, enums.BoolExprType.AND_EXPR):
-        parts = disjuncts(part)
-        if len(products) * len(parts) > MOST_ARMS:
+        parts = alternatives(part)
+        if len(products) * len(parts) > MOST_ALTERNATIVES:
             parts = [part]
-        products = [(*product, arm) for product in products for arm in parts]
+        products = [(*product, alternative) for product in products for alternative in parts]
     if len(products) > 1:
         return [ast.BoolExpr(boolop=enums.BoolExprType.AND_EXPR, args=product) for product in products]
     return [node]

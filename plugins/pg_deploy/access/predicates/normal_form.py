@@ -18,15 +18,15 @@ SUBJECT = "access_proof_subject"
 
 
 @dataclass(frozen=True)
-class Disjunct:
+class Alternative:
     """True where rows of `tables` (alias, quoted name) exist that fulfil all `conditions`."""
 
     tables: tuple[tuple[str, str], ...] = ()
     conditions: tuple[ast.Node, ...] = ()
 
-    def and_(self, other: Disjunct) -> Disjunct:
+    def and_(self, other: Alternative) -> Alternative:
         """Both."""
-        return Disjunct(self.tables + other.tables, self.conditions + other.conditions)
+        return Alternative(self.tables + other.tables, self.conditions + other.conditions)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -48,13 +48,13 @@ def _normal(condition: ast.Node) -> str:
     return " = ".join(sorted(map(printed, sides))) if sides else printed(condition)
 
 
-ALWAYS = (Disjunct(),)
-NEVER: tuple[Disjunct, ...] = ()
+ALWAYS = (Alternative(),)
+NEVER: tuple[Alternative, ...] = ()
 
 
-def product(parts: Iterable[Sequence[Disjunct]]) -> tuple[Disjunct, ...]:
+def product(parts: Iterable[Sequence[Alternative]]) -> tuple[Alternative, ...]:
     """The conjunction of several lists of alternatives. Raises Refuse where they become too many."""
-    found: tuple[Disjunct, ...] = ALWAYS
+    found: tuple[Alternative, ...] = ALWAYS
     for part in parts:
         found = tuple(left.and_(right) for left in found for right in part)
         if len(found) > MOST:
@@ -72,20 +72,20 @@ def column(alias: str, name: str) -> ast.ColumnRef:
     return ast.ColumnRef(fields=(ast.String(sval=alias), ast.String(sval=name)))
 
 
-def folded(disjunct: Disjunct, keys: Callable[[str], Sequence[Sequence[str]]]) -> Disjunct:
-    """The disjunct without tables that are read twice: two aliases that agree in a unique key are one row."""
-    while (pair := _same_row(disjunct, keys)) is not None:
+def folded(alternative: Alternative, keys: Callable[[str], Sequence[Sequence[str]]]) -> Alternative:
+    """The alternative without tables that are read twice: two aliases that agree in a unique key are one row."""
+    while (pair := _same_row(alternative, keys)) is not None:
         kept, gone = pair
         conditions = tuple(
-            replaced(condition, partial(requalified, old=gone, new=kept)) for condition in disjunct.conditions
+            replaced(condition, partial(requalified, old=gone, new=kept)) for condition in alternative.conditions
         )
         unique = {printed(condition): condition for condition in conditions if not _trivial(condition)}
-        tables = tuple(table for table in disjunct.tables if table[0] != gone)
-        disjunct = Disjunct(tables, tuple(unique.values()))
-    return disjunct
+        tables = tuple(table for table in alternative.tables if table[0] != gone)
+        alternative = Alternative(tables, tuple(unique.values()))
+    return alternative
 
 
-def _same_row(disjunct: Disjunct, keys: Callable[[str], Sequence[Sequence[str]]]) -> tuple[str, str] | None:
+def _same_row(alternative: Alternative, keys: Callable[[str], Sequence[Sequence[str]]]) -> tuple[str, str] | None:
     parent: dict[str, str] = {}
 
     def root(term: str) -> str:
@@ -93,11 +93,11 @@ def _same_row(disjunct: Disjunct, keys: Callable[[str], Sequence[Sequence[str]]]
             term = parent[term]
         return term
 
-    for condition in disjunct.conditions:
+    for condition in alternative.conditions:
         if sides := sides_of(condition):
             parent[root(printed(sides[0]))] = root(printed(sides[1]))
-    for place, (alias, table) in enumerate(disjunct.tables):
-        for other, same in disjunct.tables[place + 1 :]:
+    for place, (alias, table) in enumerate(alternative.tables):
+        for other, same in alternative.tables[place + 1 :]:
             if table == same:
                 for key in keys(table):
                     if all(root(printed(column(alias, name))) == root(printed(column(other, name))) for name in key):
@@ -111,10 +111,10 @@ def _trivial(condition: ast.Node) -> bool:
     return sides is not None and isinstance(sides[0], ast.ColumnRef) and printed(sides[0]) == printed(sides[1])
 
 
-def from_clause(disjunct: Disjunct, universe: str | None, role: str | None) -> str:
-    """`from … where …` of a disjunct, over the tuples of a universe and the subjects of a role."""
-    tables = [f"{name} {quote(alias)}" for alias, name in disjunct.tables]
-    conditions = [f"({text})" for text in disjunct.texts]
+def from_clause(alternative: Alternative, universe: str | None, role: str | None) -> str:
+    """`from … where …` of an alternative, over the tuples of a universe and the subjects of a role."""
+    tables = [f"{name} {quote(alias)}" for alias, name in alternative.tables]
+    conditions = [f"({text})" for text in alternative.texts]
     if universe:
         tables.insert(0, f"{universe} {ROW}")
     if role is not None:

@@ -266,8 +266,8 @@ class Drill:
         return f"now says {is_now} where it said {was}"
 
     def _read(self, cell: Cell) -> set[str]:
-        disjuncts = (*self.old.symbols.compiled[cell].disjuncts, *self.new.symbols.compiled[cell].disjuncts)
-        return {table.replace('"', "") for disjunct in disjuncts for _, table in disjunct.tables}
+        alternatives = (*self.old.symbols.compiled[cell].alternatives, *self.new.symbols.compiled[cell].alternatives)
+        return {table.replace('"', "") for alternative in alternatives for _, table in alternative.tables}
 
 
 def _tuples(one: Measured, cell: Cell, subject: Subject) -> dict[tuple[int, int], tuple[int, str]] | None:

@@ -132,8 +132,8 @@ def take_sample(
 
     Roles that it may not become are left out. `facts` are the catalog's, read here if they are not given.
     """
-    started = time.monotonic()
     facts = facts or read_facts(connection)
+    started = time.monotonic()
     with _reading(connection):
         relations = [r for r in reachable(connection, api) if r.is_table and r.key]
         policies = read_policies(connection, api)
@@ -158,8 +158,8 @@ def ask_again(
     If an old predicate is `still_valid`, a pair that it answers now as the new one does was moved by traffic. `facts` are
     those that the sample was taken with: whose own rows are looked at must not depend on what the migration changed.
     """
-    started = time.monotonic()
     facts = facts or read_facts(connection)
+    started = time.monotonic()
     with _reading(connection):
         relations = [r for r in reachable(connection, api, everything=True) if r.full_name in sample.keys and r.key]
         policies = read_policies(connection, api)
