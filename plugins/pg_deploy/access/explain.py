@@ -31,7 +31,7 @@ from pg_deploy.access.predicates.predicates import (
 from pg_deploy.access.predicates.reach import Relation, reachable
 from pg_deploy.access.predicates.subjects import claims
 from pg_deploy.access.proof.drilldown import RowDifference
-from pg_deploy.access.sampling.sample_context import lookup_tables
+from pg_deploy.access.sampling.sample_context import key_text, lookup_tables
 from pg_deploy.catalog.reader import Facts, read_facts_in_transaction
 from pg_deploy.errors import PgDeployError
 from pg_deploy.parsing.expressions import parse_predicate, printed
@@ -152,15 +152,10 @@ def _relation(connection: Connection, table: str, api: Api) -> Relation:
 def _contents(connection: Connection, relation: Relation, row: str | None) -> str | None:
     if row is None:
         return None
-    key = (
-        f"t.{quote(relation.key[0])}::text"
-        if len(relation.key) == 1
-        else f"row({', '.join('t.' + quote(part) for part in relation.key)})::text"
-    )
     if not relation.key:
         raise NothingToExplainError(f'a primary key of "{relation.full_name}"')
     found = connection.execute(
-        f"select to_jsonb(t)::text from {relation.quoted} t where {key} = %s".encode(), [row]
+        f"select to_jsonb(t)::text from {relation.quoted} t where {key_text(relation)} = %s".encode(), [row]
     ).fetchone()
     if found is None:
         raise NothingToExplainError(f'row "{row}" of "{relation.full_name}"')
