@@ -37,7 +37,7 @@ class Said:
 
     @property
     def repeated(self) -> Said:
-        """The same where the cause was told before."""
+        """The same if the cause was told before."""
         told = self.about.repeated if isinstance(self.about, RowDifference) else ""
         return replace(self, text=f"{told}{self.added}") if told else self
 
@@ -175,7 +175,7 @@ _NEVER_MEANT = (
 
 
 def _to_paste(entries: Mapping[str, list[dict[str, object]]], access: Access) -> list[Said]:
-    """One sentence with what to write into access.yaml, if that is meant; none where nothing is missing."""
+    """One sentence with what to write into access.yaml, if that is meant; none if nothing is missing."""
     if not entries:
         return []
     before = "access: changed in migration.yaml, and " if "changed" in entries and access == "unchanged" else ""

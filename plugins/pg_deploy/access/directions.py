@@ -19,7 +19,7 @@ from pg_deploy.migrations.access_file import FILE, read_access_file
 def with_directions(text: str) -> tuple[str, int]:
     """The text of an access.yaml with `direction: both` in every entry of `changed` that has none, and how many had none.
 
-    Comments, order and form stay as they are. Raises yaml.YAMLError where the text is none.
+    Comments, order and form stay as they are. Raises yaml.YAMLError if the text is none.
     """
     places = []
     root = yaml.compose(text, Loader=yaml.SafeLoader)

@@ -73,7 +73,7 @@ def explain_access(
 
     With `besides` what decides and is no grant or policy is told as well. `user` None asks without claims; `role` defaults
     to the one that users act as. The connection is one that sees every row and may become the role, in autocommit.
-    Raises NothingToExplainError where table or row is not found.
+    Raises NothingToExplainError if table or row is not found.
     """
     role = role or api.signed_in
     connection.execute("begin transaction isolation level repeatable read, read only")
@@ -106,7 +106,7 @@ def explain_access(
 def explain_difference(
     connection: Connection, api: Api, difference: RowDifference, *, when: str = "as it is now"
 ) -> list[str]:
-    """The steps behind one difference, for its first subject and row, in this database; empty where nothing can be told.
+    """The steps behind one difference, for its first subject and row, in this database; empty if nothing can be told.
 
     The connection is as for explain_access().
     """

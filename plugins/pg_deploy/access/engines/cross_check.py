@@ -106,7 +106,7 @@ def read(
     *,
     seconds: float | None = None,
 ) -> Answer | None:
-    """What the subject reads of a relation, through the real policies; None where that takes longer. Reads only."""
+    """What the subject reads of a relation, through the real policies; None if that takes longer. Reads only."""
     with acting_as(connection, api, subject.role, subject.claims, subject.settings):
         try:
             with connection.transaction():

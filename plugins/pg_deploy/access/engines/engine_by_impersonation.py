@@ -52,7 +52,7 @@ class Question:
     alternatives: tuple[str, ...]
     weight: str | None = None
     digest: str | None = None
-    """The statement of the digest by way of a stand-in, where there is one."""
+    """The statement of the digest by way of a stand-in, if there is one."""
 
 
 Answers = Mapping[Cell, Mapping[int, Answer]]

@@ -198,7 +198,7 @@ class SymbolicEngine:
     def answer(
         self, cell: Cell, question: Question, subjects: Sequence[Subject], forced: Mapping[str, bool] | None = None
     ) -> dict[int, Answer]:
-        """The answer of every subject of the cell's role, in the digest of `question`. Raises Refuse where it is dense.
+        """The answer of every subject of the cell's role, in the digest of `question`. Raises Refuse if it is dense.
 
         `forced` replaces boolean attributes by a constant: what would be, if the claims said so.
         """

@@ -18,7 +18,7 @@ _TOLD = re.compile(
 
 
 def told_plan(connection: Connection, name: str) -> str | None:
-    """The plan of a prepared statement with every expression in it, or None where EXPLAIN keeps anything back.
+    """The plan of a prepared statement with every expression in it, or None if EXPLAIN keeps anything back.
 
     Equal texts of one session mean equal answers. Reads only; the connection is in autocommit.
     """

@@ -36,7 +36,7 @@ _REFUSED = (
 
 @dataclass(frozen=True)
 class Lookup:
-    """True where a row of `schema.table`, called `alias`, has the row's `column` as its `key` and fulfils `condition`.
+    """True if a row of `schema.table`, called `alias`, has the row's `column` as its `key` and fulfils `condition`.
 
     `reads` holds the columns of that table that the condition names; the condition never names the row itself.
     """

@@ -54,7 +54,7 @@ class StandIns:
     def digest(self, universe: Universe, alternative: str, source: str) -> str | None:
         """A query for the digest (count and two hashes) of the tuples that `alternative` allows, by way of a stand-in.
 
-        None where the alternative is no single look-up by a unique key, or a stand-in would not save anything.
+        None if the alternative is no single look-up by a unique key, or a stand-in would not save anything.
         """
         lookup = find_lookup(parse_predicate(alternative))
         if lookup is None or universe.tuples < SMALLEST:
@@ -83,7 +83,7 @@ class StandIns:
         )
 
     def _columns(self, relation: Relation, lookup: Lookup, universe: Universe) -> tuple[str, ...] | None:
-        """The columns of the table that decide whether a row of it is found, or None where a stand-in cannot hold them."""
+        """The columns of the table that decide whether a row of it is found, or None if a stand-in cannot hold them."""
         if [lookup.key] not in self._keys.get(relation.quoted, []):
             return None
         found = columns(self.side.connection, relation)
@@ -143,7 +143,7 @@ class StandIns:
         return view
 
     def _secure(self, schema: str, name: str, relation: Relation) -> None:
-        """Give the stand-in the table's owner and policies. Raises psycopg.Error where a policy cannot be made on it."""
+        """Give the stand-in the table's owner and policies. Raises psycopg.Error if a policy cannot be made on it."""
         connection = self.side.connection
         if relation.secured:
             with connection.cursor(row_factory=dict_row) as cursor:

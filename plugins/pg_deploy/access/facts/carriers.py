@@ -32,7 +32,7 @@ _LANGUAGE = re.compile(r"\bLANGUAGE (?!sql\b|plpgsql\b|c\b|internal\b)\w", re.IG
 
 
 def carried_tables(closure: Closure, root: Node, touched: Collection[Node], dynamic: bool) -> frozenset[str] | None:
-    """The tables whose policies decide what a function answers otherwise than before; None where it has to be called.
+    """The tables whose policies decide what a function answers otherwise than before; None if it has to be called.
 
     `touched` is all that differs or whose rows do. With `dynamic` what a function composes when it runs may be among it.
     """

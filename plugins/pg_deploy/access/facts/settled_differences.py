@@ -52,7 +52,7 @@ _NO_MATTER = re.compile(r" (?:STABLE|VOLATILE|PARALLEL (?:SAFE|RESTRICTED|UNSAFE
 
 @dataclass(frozen=True)
 class Difference:
-    """One fact before and after; None where it is not there."""
+    """One fact before and after; None if it is not there."""
 
     node: Node
     old: Fact | None

@@ -67,7 +67,7 @@ class Functions:
     resolved: dict[int, ast.SelectStmt] = field(default_factory=dict)
 
     def called(self, schema: str, name: str, given: int) -> Function | None:
-        """The function of a call, or None for the server's own. Raises Refuse where it is overloaded."""
+        """The function of a call, or None for the server's own. Raises Refuse if it is overloaded."""
         key = (schema, name, given)
         if schema in ("", "pg_catalog"):
             return None
@@ -83,7 +83,7 @@ class Functions:
     def body(self, function: Function) -> ast.SelectStmt:
         """The function's one query, with all names qualified and arguments as `access_proof_body.name` or `$n`.
 
-        Raises Refuse where the function is anything else than one query.
+        Raises Refuse if the function is anything else than one query.
         """
         if function.id not in self.resolved:
             self.resolved[function.id] = self._resolve(function)

@@ -40,7 +40,7 @@ class Inliner:
     kept: set[str] = field(default_factory=set)
 
     def predicate(self, tree: ast.Node) -> ast.Node:
-        """The predicate with its per-row helpers replaced; the same object where there are none."""
+        """The predicate with its per-row helpers replaced; the same object if there are none."""
         return replaced(tree, lambda node: self._call(node, 0))
 
     def _call(self, node: ast.Node, depth: int) -> ast.Node:

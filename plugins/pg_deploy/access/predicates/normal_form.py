@@ -19,7 +19,7 @@ SUBJECT = "access_proof_subject"
 
 @dataclass(frozen=True)
 class Alternative:
-    """True where rows of `tables` (alias, quoted name) exist that fulfil all `conditions`."""
+    """True if rows of `tables` (alias, quoted name) exist that fulfil all `conditions`."""
 
     tables: tuple[tuple[str, str], ...] = ()
     conditions: tuple[ast.Node, ...] = ()
@@ -53,7 +53,7 @@ NEVER: tuple[Alternative, ...] = ()
 
 
 def product(parts: Iterable[Sequence[Alternative]]) -> tuple[Alternative, ...]:
-    """The conjunction of several lists of alternatives. Raises Refuse where they become too many."""
+    """The conjunction of several lists of alternatives. Raises Refuse if they become too many."""
     found: tuple[Alternative, ...] = ALWAYS
     for part in parts:
         found = tuple(left.and_(right) for left in found for right in part)

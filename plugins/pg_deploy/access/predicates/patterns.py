@@ -25,7 +25,7 @@ _POSIX = {
 
 
 def texts_that_fit(pattern: str) -> list[str]:
-    """Up to six texts; none where the pattern is none, or is written in a way of the server's own."""
+    """Up to six texts; none if the pattern is none, or is written in a way of the server's own."""
     for name, stands_for in _POSIX.items():
         pattern = pattern.replace(name, stands_for)
     try:

@@ -85,7 +85,7 @@ def _require_operator(expression: ast.A_Expr) -> None:
 def flags_of(node: ast.Node, text: str, functions: Functions) -> set[str]:
     """What a closed expression rests on: `time` for the clock, `trusted` for bodies taken as they are labelled.
 
-    Raises Refuse where any function in it, through any depth, is volatile, hidden or dynamic.
+    Raises Refuse if any function in it, through any depth, is volatile, hidden or dynamic.
     """
     found: set[str] = set()
     if any(isinstance(part, ast.SQLValueFunction) for part in nodes(node)) or _TIME.search(text):

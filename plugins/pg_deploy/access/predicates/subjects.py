@@ -42,7 +42,7 @@ class Subject:
     settings: Mapping[str, str] = field(default_factory=dict, compare=False, hash=False)
     """What the session has set besides, such as `app.tenant_id`; the same names for everybody who is asked."""
     user: str | None = field(default=None, compare=False)
-    """The user's id, where the session is a user's own."""
+    """The user's id, if the session is a user's own."""
 
     def with_user(self) -> Subject:
         """The same, with the id that its claims name where it is one of the users: the ledger keeps the claims alone."""

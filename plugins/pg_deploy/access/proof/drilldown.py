@@ -54,9 +54,9 @@ class RowDifference:
     because: tuple[str, ...]
     sentence: str
     repeated: str = ""
-    """The sentence where its cause was told of another one before; empty where it names none."""
+    """The sentence if its cause was told of another one before; empty if it names none."""
     user: str | None = None
-    """The id of the first of `subjects`, where that is a user."""
+    """The id of the first of `subjects`, if that is a user."""
 
     @classmethod
     def of_data(cls, change: DataChange) -> RowDifference:
@@ -112,7 +112,7 @@ class Drill:
     changes: tuple[AccessChange, ...]
     subjects: tuple[Subject, ...]
     differs: tuple[str, ...] = ()
-    """What else of the catalog differs, in sentences: the reason where nothing nearer is one."""
+    """What else of the catalog differs, in sentences: the reason if nothing nearer is one."""
 
     def explain(self, suspects: Sequence[Suspect]) -> Iterator[RowDifference]:
         """One difference for each (table, role, subjects), with all its commands."""
@@ -271,7 +271,7 @@ class Drill:
 
 
 def _tuples(one: Measured, cell: Cell, subject: Subject) -> dict[tuple[int, int], tuple[int, str]] | None:
-    """The allowed tuples by digest: number and values. None where there are too many to tell, or an error."""
+    """The allowed tuples by digest: number and values. None if there are too many to tell, or an error."""
     engine = one.engine
     universe = engine.universes[cell.table]
     shown = " || ' and ' || ".join(

@@ -106,8 +106,8 @@ def prove(
     Both connections are a superuser's in autocommit, and nobody else writes there. Each database gets a scratch schema
     access_proof, dropped at the end. `data_may_differ` is false only for a migration without any DML: rows are not looked
     at then. Engine R stops asking after `budget_s` seconds and says how many it asked, evenly spread. `facts` are those of
-    the two databases, read here where they are not given. `cross_check_s` bounds the samples asked of the real machinery,
-    a side. `api` is found from the facts where it is not given.
+    the two databases, read here if they are not given. `cross_check_s` bounds the samples asked of the real machinery,
+    a side. `api` is found from the facts if it is not given.
     """
     started = time.monotonic()
     before, after = facts if facts is not None else both(read_facts, old, new)
@@ -381,7 +381,7 @@ def _notes(cells: tuple[CellVerdict, ...]) -> list[str]:
 
 
 def _with_verdict(proof: Proof, seconds: float, *, otherwise: Verdict = Verdict.SAME) -> Proof:
-    """`otherwise` is the verdict where nothing was found and nothing is left unsettled."""
+    """`otherwise` is the verdict if nothing was found and nothing is left unsettled."""
     verdict = otherwise
     if proof.found:
         verdict = Verdict.DIFFERENT

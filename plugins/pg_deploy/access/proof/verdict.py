@@ -1,4 +1,4 @@
-"""The verdict on each cell: proved only where both engines agree, on each side, that nothing differs."""
+"""The verdict on each cell: proved only if both engines agree, on each side, that nothing differs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pg_deploy.ledger.kinds.access import CellOutcome
 
 @dataclass(frozen=True)
 class CellVerdict:
-    """What is known of a cell, and where it is not proved `labels` say why; `kinds` are the kinds of subjects that differ."""
+    """What is known of a cell, and `labels` say why it is not proved; `kinds` are the kinds of subjects that differ."""
 
     cell: Cell
     verdict: CellOutcome

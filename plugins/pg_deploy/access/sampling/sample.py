@@ -209,7 +209,7 @@ def ask_again(
         for sid, told in found.items():
             commands = tuple(command for command in PHASE_WORDS.values() if command in told)
             grouped.setdefault((table, direction, by_sid[sid].role, commands), []).append((by_sid[sid], keys))
-    told_all = tuple(_told(*place, found, because(place[0], place[3])) for place, found in grouped.items())
+    told_all = tuple(_difference(*place, found, because(place[0], place[3])) for place, found in grouped.items())
     return LiveComparison(told_all, pairs, moved, unanswered, time.monotonic() - started, len(sample.subjects))
 
 
@@ -248,7 +248,7 @@ def _old_now(
     return found
 
 
-def _told(
+def _difference(
     table: str,
     direction: str,
     role: str,

@@ -78,7 +78,7 @@ def _with_policies(facts: Facts) -> set[Identity]:
 
 
 def empty_tables(connection: Connection, oids: Collection[int]) -> frozenset[int]:
-    """Those of these tables that have no page in use; none where a lock is in the way of looking. Reads only."""
+    """Those of these tables that have no page in use; none if a lock is in the way of looking. Reads only."""
     try:
         with connection.transaction():
             rows = connection.execute(
