@@ -8,6 +8,7 @@ import pytest
 
 from pg_deploy.access.sampling.counterfactual import still_valid
 from pg_deploy.access.sampling.sample import LiveComparison, LiveSample, ask_again, take_sample
+from pg_deploy.access.sampling.sample_context import looked_up_by, lookup_tables
 from pg_deploy.catalog.reader import read_facts
 from tests.core.access.conftest import MIGRATION, Pair, connect
 
@@ -153,3 +154,18 @@ def test_a_row_whose_key_looks_like_an_error_is_a_row(pair: Pair) -> None:
         assert any("can now select 5" in said for said in _said(ask_again(target, sample, seconds=30)))
         pair.deploy("alter policy opened on public.notes using (false)")
         assert any("can no longer select 5" in said for said in _said(ask_again(target, sample, seconds=30)))
+
+
+def test_a_table_that_only_a_policys_function_reads_is_looked_up(pair: Pair) -> None:
+    """A migration that deletes members takes rows from whoever a function asks about, though no policy names that table."""
+    with connect(pair.url) as target:
+        pair.deploy(MIGRATION)
+        target.execute(
+            "create table public.blocked (user_id uuid); insert into public.blocked values (gen_random_uuid());"
+            " create function public.is_blocked() returns boolean language sql stable security definer"
+            " as 'select exists (select from public.blocked b where b.user_id = auth.uid())';"
+            " create policy unblocked on public.conversations as restrictive using (not public.is_blocked())"
+        )
+        facts = read_facts(target)
+        assert "public.conversations" in looked_up_by(facts)["public.blocked"]
+        assert ("public", "blocked") in lookup_tables(target, facts)
