@@ -1,26 +1,16 @@
-"""Every failure that the engine reports on purpose, one class each.
+"""The base of every failure that the engine reports on purpose, and those that several rooms raise: one class each.
 
-The message of each is one sentence: the object in quotes, what happened, what to do next. The fields hold the same facts
-for callers that want to act on them.
+The message is one sentence: the object in quotes, what happened, what to do next. The fields hold the same facts for
+callers that act on them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 class PgDeployError(Exception):
     """Base of all failures with a message written for the engineer on call."""
-
-
-# ---------------------------------------------------------------------------------------------------------------- files
-
-
-# ---------------------------------------------------------------------------------------------------------- connections
 
 
 class ConnectionFailedError(PgDeployError):
@@ -34,7 +24,7 @@ class ConnectionFailedError(PgDeployError):
 
 
 class ConnectionLostError(PgDeployError):
-    """The connection broke while a statement ran or committed: what it did is found out from the database."""
+    """The connection broke while a statement ran or committed. What the statement did, only the database can tell."""
 
     def __init__(self, file: str, line: int, problem: str) -> None:
         self.file = file
@@ -45,17 +35,8 @@ class ConnectionLostError(PgDeployError):
         )
 
 
-# ------------------------------------------------------------------------------------------------------------ ownership
-
-
-# ------------------------------------------------------------------------------------------------------------ execution
-
-
-# ----------------------------------------------------------------------------------------------------- verify, rollback
-
-
 class EditedAfterDeploymentError(PgDeployError):
-    """A deployed file was changed. `differing`: the lines, `-` as deployed and `+` as in the file, where both are known."""
+    """A deployed file was changed. `differing` holds the lines, `-` as deployed and `+` as in the file, if both are known."""
 
     def __init__(self, stem: str, differing: Sequence[str] = ()) -> None:
         self.stem = stem
@@ -67,14 +48,8 @@ class EditedAfterDeploymentError(PgDeployError):
 
 
 class PreflightError(PgDeployError):
-    """All that stands in the way of a run, at once."""
+    """Everything that stands in the way of a run, in one message."""
 
     def __init__(self, faults: Sequence[PgDeployError]) -> None:
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in faults))
-
-
-# ------------------------------------------------------------------------------------------------- backup and rehearsal
-
-
-# ------------------------------------------------------------------------------------------------------------- monitor

@@ -1,4 +1,4 @@
-"""The run's conf: what a person chose in the trigger form, checked again before anything is touched."""
+"""The run's conf: what a person chose in the trigger form. It is checked again before anything is touched."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def _seconds(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
 
-def _switch(value: object) -> object:
-    """False stands for none, true for the default."""
+def _true_as_full(value: object) -> object:
+    """False stands for none, true for full."""
     return {False: "none", True: "full"}[value] if isinstance(value, bool) else value
 
 
-def _empty(value: object) -> object:
-    """A field of the form that was left empty, and a version that JSON took for a number."""
+def _text_or_none(value: object) -> object:
+    """None for a field of the form that was left empty; a text for a version that JSON took for a number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return None if value == "" else value
@@ -35,12 +35,13 @@ def _empty(value: object) -> object:
 
 WHAT_TO_UNDO = ("version", "deployment", "down_to", "policies_from")
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=False)]
-# PostgreSQL reads a lock_timeout of 0 as "wait for ever", so a budget of none at all would be the opposite of one.
+# PostgreSQL reads a lock_timeout of 0 as "wait for ever", so a budget of 0 would be no budget at all.
 Budget = Annotated[float, BeforeValidator(_seconds), Field(ge=0.001, allow_inf_nan=False)]
 Model = TypeVar("Model", bound=BaseModel)
 Approval = Literal["none", "risky", "all"]
-Backup = Annotated[Literal["full", "schema", "external", "none"], BeforeValidator(_switch)]
-Rehearse = Annotated[Literal["full", "on_target", "clone", "none"], BeforeValidator(_switch)]
+Backup = Annotated[Literal["full", "schema", "external", "none"], BeforeValidator(_true_as_full)]
+Rehearse = Annotated[Literal["full", "on_target", "clone", "none"], BeforeValidator(_true_as_full)]
+TextOrNone = Annotated[str | None, BeforeValidator(_text_or_none)]
 
 
 class DeployConf(BaseModel):
@@ -91,10 +92,10 @@ class RollbackConf(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     target: str = "target_db"
-    version: Annotated[str | None, BeforeValidator(_empty)] = None
-    deployment: Annotated[str | int | None, BeforeValidator(_empty)] = None
-    down_to: Annotated[str | None, BeforeValidator(_empty)] = None
-    policies_from: Annotated[str | None, BeforeValidator(_empty)] = None
+    version: TextOrNone = None
+    deployment: TextOrNone = None
+    down_to: TextOrNone = None
+    policies_from: TextOrNone = None
     approval: Literal["all", "none"] = "all"
     four_eyes: bool = False
     dry_run: bool = False
@@ -103,16 +104,16 @@ class RollbackConf(BaseModel):
     give_up_after: Seconds = 600.0
 
     @model_validator(mode="after")
-    def _says_what(self) -> RollbackConf:
+    def _says_what_to_undo(self) -> RollbackConf:
         given = [name for name in WHAT_TO_UNDO if getattr(self, name) is not None]
         if len(given) != 1:
-            said = f"{' and '.join(given)} are given" if given else "nothing says what to undo"
-            raise ValueError(f"{said}: give exactly one of {', '.join(WHAT_TO_UNDO)}")
+            problem = f"{' and '.join(given)} are given" if given else "nothing says what to undo"
+            raise ValueError(f"{problem}: give exactly one of {', '.join(WHAT_TO_UNDO)}")
         return self
 
     @property
     def as_deploy(self) -> DeployConf:
-        """What the tasks of every run share: target, approval, deadlines."""
+        """The part that the tasks of every run share: target, approval, deadlines."""
         return DeployConf(
             target=self.target,
             approval=self.approval,
@@ -132,7 +133,7 @@ class RestoreConf(BaseModel):
 
     target: str = "target_db"
     backup: Annotated[str, Field(min_length=1)] = "last"
-    database: Annotated[str | None, BeforeValidator(_empty)] = None
+    database: TextOrNone = None
 
 
 def read_restore_conf(values: Mapping[str, object]) -> RestoreConf:
@@ -171,7 +172,7 @@ def read_baseline_conf(values: Mapping[str, object]) -> BaselineConf:
 
 
 def stricter(one: Approval, other: Approval) -> Approval:
-    """The one of two approval policies that asks more often."""
+    """Of two approval policies, the one that asks more often."""
     order: tuple[Approval, ...] = ("none", "risky", "all")
     return max(one, other, key=order.index)
 
@@ -194,8 +195,8 @@ def _read(model: type[Model], values: Mapping[str, object]) -> Model:
 
 def _invalid(fault: ErrorDetails, values: Mapping[str, object]) -> InvalidConfError:
     key = str(fault["loc"][0]) if fault["loc"] else "conf"
-    said = str(fault["msg"]).removeprefix("Value error, ")
+    problem = str(fault["msg"]).removeprefix("Value error, ")
     if not fault["loc"]:
-        return InvalidConfError(key, f"is incomplete or contradicts itself: {said}; correct it and trigger again")
+        return InvalidConfError(key, f"is incomplete or contradicts itself: {problem}; correct it and trigger again")
     given = without_secrets(repr(values.get(key)))
-    return InvalidConfError(key, f"is {given}: {said[:1].lower()}{said[1:]}; correct it and trigger again")
+    return InvalidConfError(key, f"is {given}: {problem[:1].lower()}{problem[1:]}; correct it and trigger again")

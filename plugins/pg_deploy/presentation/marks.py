@@ -1,7 +1,7 @@
-"""The mark of a verdict: a tick, a cross, or a dash. Report, pages and downloads take it from here, so that none says more.
+"""The mark of a verdict: a tick, a cross, or a dash. Report, pages and downloads all take it from here, so none promises more.
 
-A tick promises that the thing holds. What was not proved, differs, was sampled, opened something undeclared or gives users an
-error has none, also where the run may go on.
+A tick promises that the thing holds. A verdict gets no tick if something was not proved, differs, was only sampled, opened
+something undeclared or gives users an error, even if the run may go on.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ def sign(tone: Tone) -> str:
 
 
 def of_criterion(verdict: str) -> Tone:
-    """met, not met, and all that is neither: not reached, not proven, not declared, not applicable, not visible."""
+    """A criterion: good if met, bad if not met, plain for anything else (not reached, not proven, not applicable, not visible)."""
     return "good" if verdict == "met" else "bad" if verdict == "not met" else "plain"
 
 
 def of_access(detail: Mapping[str, Any], outcome: str = "") -> Tone:
-    """The access proof of one migration: bad where something counts against it, good where all is proved and nothing differs."""
+    """The access proof of one migration: bad if something counts against it, good if all is proved and nothing differs."""
     if detail.get("against"):
         return "bad"
     if outcome == "as declared":
@@ -40,20 +40,20 @@ def is_settled(verdict: str) -> bool:
 
 
 def undeclared(detail: Mapping[str, Any], outcome: str = "") -> tuple[str, ...]:
-    """What differs and no declaration covers: shown, and nobody said that it is meant."""
+    """The differences that no declaration covers: they are shown, but nobody said that they are meant."""
     return tuple(map(str, detail.get("shown") or ())) if outcome == "undeclared" else ()
 
 
 def of_check(outcome: str) -> Tone:
-    """A check: passed, failed or error, or not run here."""
+    """A check: good if it passed, bad if it failed or gave an error, plain if it was not run here."""
     return "good" if outcome == "passed" else "bad" if outcome in ("failed", "error") else "plain"
 
 
 def of_benchmark(outcome: str) -> Tone:
-    """A benchmark: bad where its limit was breached; good where it was kept."""
+    """A benchmark: good if its limit was kept, bad if it was breached, plain if nothing was decided."""
     return "bad" if outcome == "breached" else "good" if outcome == "kept" else "plain"
 
 
 def of_rehearsal(outcome: str) -> Tone:
-    """A rehearsal: passed, failed, or not rehearsed."""
+    """A rehearsal: good if it passed, bad if it failed, plain if there was none."""
     return "good" if outcome == "passed" else "bad" if outcome == "failed" else "plain"
