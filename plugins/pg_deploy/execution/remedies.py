@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pg_deploy.parsing.committing import MARK
+from pg_deploy.parsing.committing import OUTSIDE_A_TRANSACTION
 from pg_deploy.parsing.summary import summary_of
 
 _Say = Callable[[re.Match[str], str], str]
@@ -62,8 +62,8 @@ def _commit_inside(_: re.Match[str], sql: str) -> str:
     if re.search(r"^\s*(?:--[^\n]*\n\s*)*(?:call|do)\b", sql, re.IGNORECASE):
         return (
             "the block or procedure commits, and this part of the file runs in one transaction: let it run alone, by this comment "
-            f"right before it:{_pasted(MARK, summary_of(sql) + ';')}\n  it is then not repeated by itself: write it so that it can go "
-            "on where it stopped"
+            f"right before it:{_pasted(OUTSIDE_A_TRANSACTION, summary_of(sql) + ';')}\n  it is then not repeated by itself: write it "
+            "so that it can go on where it stopped"
         )
     return (
         "a function cannot commit or roll back, under psql neither: take COMMIT and ROLLBACK out, or make it a procedure and "

@@ -342,7 +342,7 @@ def _refuse_to_go_on(work: Work, statement: Statement, budget: _Budget) -> None:
 
 def _absent(connection: Connection, statement: Statement) -> list[str]:
     """The tables that `if not exists` would find, and that are not there: nobody else will see what it then makes. Reads only."""
-    names = [each.name for each in statement.creates if each.kind == "table"] if statement.may_find_it_there else []
+    names = [each.name for each in statement.creates if each.kind == "table"] if statement.may_exist_before else []
     if not names:
         return []
     rows = connection.execute(

@@ -202,7 +202,7 @@ def _looked_up(connection: Connection, statements: Iterable[Statement]) -> tuple
     gone: set[tuple[str, str | None]] = set()
     for statement in statements:
         gone.update(_key(each) for each in statement.drops)
-        if statement.may_find_it_there:
+        if statement.may_exist_before:
             continue
         for each in statement.creates:
             if each.kind not in (*_BY_NAME, *_ON_A_TABLE) or _key(each) in gone:

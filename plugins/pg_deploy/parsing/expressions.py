@@ -9,6 +9,20 @@ from functools import lru_cache
 from pglast import ast, enums, parse_sql
 from pglast.stream import RawStream
 
+_CLAUSES = (
+    *(
+        "fromClause",
+        "whereClause",
+        "groupClause",
+        "havingClause",
+        "limitCount",
+        "limitOffset",
+        "withClause",
+        "valuesLists",
+    ),
+    "distinctClause",
+)
+
 
 def nodes(tree: object) -> Iterator[ast.Node]:
     """Every node of a tree."""
@@ -23,18 +37,18 @@ def nodes(tree: object) -> Iterator[ast.Node]:
 
 
 def calls(tree: object) -> Iterator[ast.FuncCall]:
-    """Every function call of a tree."""
+    """Every function call in a tree."""
     return (node for node in nodes(tree) if isinstance(node, ast.FuncCall))
 
 
 def call_name(call: ast.FuncCall) -> tuple[str, str]:
-    """Schema (or nothing) and name of a call."""
+    """Schema and name of the called function; the schema is empty if none is written."""
     names = [part.sval for part in call.funcname]
     return ("" if len(names) == 1 else names[-2]), names[-1]
 
 
 def is_equality(node: ast.Node) -> bool:
-    """Whether a node is `left = right`, of two values."""
+    """Whether a node is `left = right`, between two values."""
     return (
         isinstance(node, ast.A_Expr)
         and node.kind == enums.A_Expr_Kind.AEXPR_OP
@@ -43,34 +57,20 @@ def is_equality(node: ast.Node) -> bool:
 
 
 def is_bare(body: ast.SelectStmt) -> bool:
-    """Whether a query is one expression, without FROM, WHERE or anything else."""
+    """Whether a query is only one expression, without FROM, WHERE or any other clause."""
     return (
         body.op == enums.SetOperation.SETOP_NONE
         and len(body.targetList or ()) == 1
-        and not any(
-            getattr(body, part)
-            for part in (
-                "fromClause",
-                "whereClause",
-                "groupClause",
-                "havingClause",
-                "limitCount",
-                "limitOffset",
-                "withClause",
-                "valuesLists",
-                "distinctClause",
-            )
-        )
+        and not any(getattr(body, clause) for clause in _CLAUSES)
     )
 
 
 def replaced(tree: ast.Node, change: Callable[[ast.Node], ast.Node]) -> ast.Node:
-    """The tree with nodes changed from the leaves up; the very same object where nothing changed."""
-    new = _children(tree, change)
-    return change(new)
+    """The tree with every node put through `change`, from the leaves up; the very same object if nothing changed."""
+    return change(_with_children_replaced(tree, change))
 
 
-def _children(tree: ast.Node, change: Callable[[ast.Node], ast.Node]) -> ast.Node:
+def _with_children_replaced(tree: ast.Node, change: Callable[[ast.Node], ast.Node]) -> ast.Node:
     changed: dict[str, object] = {}
     for name in tree:
         value = getattr(tree, name)
@@ -80,7 +80,7 @@ def _children(tree: ast.Node, change: Callable[[ast.Node], ast.Node]) -> ast.Nod
                 changed[name] = new
         elif isinstance(value, tuple):
             items = tuple(replaced(item, change) if isinstance(item, ast.Node) else item for item in value)
-            if any(a is not b for a, b in zip(items, value, strict=True)):
+            if any(new_item is not item for new_item, item in zip(items, value, strict=True)):
                 changed[name] = items
     if not changed:
         return tree
@@ -92,7 +92,7 @@ def _children(tree: ast.Node, change: Callable[[ast.Node], ast.Node]) -> ast.Nod
 
 @lru_cache(maxsize=4096)
 def parse_predicate(text: str) -> ast.Node:
-    """The syntax tree of a predicate. Nobody changes a tree in place: `replaced` makes another."""
+    """The syntax tree of a predicate. It is cached, so nobody may change it in place: `replaced` makes another."""
     statement = parse_sql(f"select where {text}")[0].stmt
     return statement.whereClause
 

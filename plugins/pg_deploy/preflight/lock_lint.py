@@ -159,7 +159,7 @@ def _made(sql: str) -> list[tuple[int, str]]:
     return [
         (each.line, created.name)
         for each in statements
-        if not each.may_find_it_there
+        if not each.may_exist_before
         for created in each.creates
         if created.kind in _MADE_KINDS
     ]

@@ -10,7 +10,7 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.lock_modes import Lock
 from pg_deploy.parsing.splitting import parse
 from pg_deploy.parsing.statements import Statement
-from pg_deploy.parsing.tree import fields, items, opened
+from pg_deploy.parsing.tree import fields, items, type_and_fields
 from pg_deploy.preflight.lock_finding import LockFinding
 
 _PUBLISHED = """select c.oid::pg_catalog.regclass::text, c.relname::text, n.nspname::text,
@@ -67,7 +67,7 @@ def _for_subscribers(statement: Statement, published: dict[str, str]) -> Iterato
 def _stopping(statement: Statement) -> str:
     if statement.kind == "truncate":
         return "the subscriber's rows are truncated too"
-    _, stmt = opened(parse(statement.brief, file="")[0].tree)
+    _, stmt = type_and_fields(parse(statement.brief, file="")[0].tree)
     if statement.kind == "alter table" and stmt.get("renameType") in ("OBJECT_TABLE", "OBJECT_COLUMN"):
         return "another name, which the subscriber does not know: rename it there at the same time"
     for each in items(stmt.get("cmds")):

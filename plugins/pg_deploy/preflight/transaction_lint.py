@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pg_deploy.parsing.lock_modes import Lock
 from pg_deploy.parsing.splitting import parse
 from pg_deploy.parsing.statements import Segment, Statement, segments, split
-from pg_deploy.parsing.tree import fields, items, opened, relation, text
+from pg_deploy.parsing.tree import fields, items, relation, text, type_and_fields
 from pg_deploy.preflight.lock_finding import LockFinding
 
 _SCANS = (
@@ -35,7 +35,7 @@ def transaction_findings(sql: str) -> Iterator[LockFinding]:
 def _validations(segment: Segment) -> Iterator[LockFinding]:
     """NOT VALID and VALIDATE in one transaction: what the two steps are for is lost."""
     added: dict[tuple[str, str], Statement] = {}
-    new = {created.name for each in segment.statements if not each.may_find_it_there for created in each.creates}
+    new = {created.name for each in segment.statements if not each.may_exist_before for created in each.creates}
     for statement in segment.statements:
         for table, kind, name in _constraint_commands(statement):
             if kind == "add":
@@ -56,7 +56,7 @@ def _constraint_commands(statement: Statement) -> Iterator[tuple[str, str, str]]
     """`(table, add | validate, name)` for each NOT VALID constraint added and each one validated."""
     if statement.kind != "alter table":
         return
-    _, stmt = opened(parse(statement.brief, file="")[0].tree)
+    _, stmt = type_and_fields(parse(statement.brief, file="")[0].tree)
     table = relation(stmt.get("relation"))
     for each in items(stmt.get("cmds")):
         command = fields(each.get("AlterTableCmd"))

@@ -117,7 +117,7 @@ def test_a_name_that_is_proposed_is_free(tmp_path: Path, name: str, taken: str) 
         ("begin;\nselect 1;\ncommit;\nbegin;\nselect 2;\ncommit;\nselect 3;", r"\(and those in lines 3, 4, 6\)"),
         (
             "savepoint a;\ndelete from t;\nrollback to savepoint a;",
-            "what a rollback takes back is to be removed with it",
+            "remove with it what a rollback takes back",
         ),
         ("\\set ON_ERROR_STOP on\nselect 1;", "a switch of psql's own"),
         ("s\0e\0l\0e\0c\0t\0 \0001\0;\0", "save it as UTF-8"),

@@ -10,7 +10,7 @@ import pytest
 
 from pg_deploy.errors import PgDeployError
 from pg_deploy.parsing import bulk, splitting
-from pg_deploy.parsing.characters import suspect
+from pg_deploy.parsing.characters import first_suspect
 from pg_deploy.parsing.errors import (
     CopyDataError,
     EmptyMigrationError,
@@ -587,14 +587,14 @@ def _nothing_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_look_alike_names_those_that_follow_it() -> None:
     """Else the person who mends the opening quote is told of the closing one by the next run."""
-    found = suspect("select \u2018a\u2019;\nselect \u201cb\u201d, '\u2019';")
+    found = first_suspect("select \u2018a\u2019;\nselect \u201cb\u201d, '\u2019';")
     assert found is not None
     assert found.place == 7
     assert (
         "3 more like it (line:column): 1:10 \u2019 (U+2019): type ' around a text, \" around a name; 2:8 \u201c"
         in found.reason
     )
-    assert "more" not in str(suspect("select \u2018a'"))
+    assert "more" not in str(first_suspect("select \u2018a'"))
 
 
 def test_rows_that_no_insert_writes_stay_in_the_brief_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from pglast.enums import AlterTableType, ConstrType, GrantTargetType, ObjectType, RoleSpecType
 from pglast.stream import RawStream
 
-from pg_deploy.parsing.syntax import found, names
+from pg_deploy.parsing.syntax import name_parts, relations_calls_ctes
 from pg_deploy.preflight.rights.words import FUNCTIONS, ON_RELATION, RELATIONS, TYPES, Need, Right
 
 DROPPED_FROM = {ObjectType.OBJECT_POLICY: Right.POLICIES, ObjectType.OBJECT_TRIGGER: Right.DROP_TRIGGER}
@@ -71,7 +71,7 @@ def _create_view(node: Any) -> Iterator[Need]:
 
 
 def _create_function(node: Any) -> Iterator[Need]:
-    yield _in_schema(names(node.funcname))
+    yield _in_schema(name_parts(node.funcname))
     if node.replace:
         yield from _replaced_function(node)
 
@@ -117,7 +117,7 @@ def _foreign_keys(element: Any) -> Iterator[Need]:
 
 
 def _drop(kind: ObjectType, each: Any) -> Iterator[Need]:
-    parts = names(each)
+    parts = name_parts(each)
     if kind in RELATIONS and parts:
         yield Need(Right.OWNER_OR_SCHEMA, parts[-1], parts[-2] if len(parts) > 1 else None)
     elif kind in ON_RELATION and len(parts) > 1:
@@ -132,7 +132,7 @@ def _drop(kind: ObjectType, each: Any) -> Iterator[Need]:
 
 def on_its_table(kind: ObjectType, each: Any) -> Need:
     """What dropping a policy, trigger, rule or constraint needs on its table."""
-    parts = names(each)
+    parts = name_parts(each)
     return Need(DROPPED_FROM.get(kind, Right.OWNER), parts[-2], parts[-3] if len(parts) > 2 else None)
 
 
@@ -146,7 +146,7 @@ def _type(right: Right, parts: Sequence[str]) -> Need:
 
 
 def _comment(kind: ObjectType, each: Any) -> Iterator[Need]:
-    parts = names(each)
+    parts = name_parts(each)
     if kind in RELATIONS and parts:
         yield Need(Right.OWNER, parts[-1], parts[-2] if len(parts) > 1 else None)
     elif (kind in ON_RELATION or kind == ObjectType.OBJECT_COLUMN) and len(parts) > 1:
@@ -186,14 +186,14 @@ def _on(right: Right, relation: Any) -> Need:
 
 def _function(right: Right, each: Any) -> Iterator[Need]:
     if type(each).__name__ == "ObjectWithArgs" and not each.args_unspecified:
-        parts = names(each)
+        parts = name_parts(each)
         yield _signature(right, parts, each.objargs or ())
 
 
 def _replaced_function(node: Any) -> Iterator[Need]:
     # the arguments that identify a function: all but OUT and TABLE
     given = [each.argType for each in node.parameters or () if each.mode.value not in {"o", "t"}]
-    yield _signature(Right.FUNCTION_REPLACED, names(node.funcname), given)
+    yield _signature(Right.FUNCTION_REPLACED, name_parts(node.funcname), given)
 
 
 def _signature(right: Right, parts: Sequence[str], types: Iterable[Any]) -> Need:
@@ -205,14 +205,14 @@ def _signature(right: Right, parts: Sequence[str], types: Iterable[Any]) -> Need
 
 def _reads(node: Any) -> Iterator[Need]:
     """What a query or a write of rows needs: rights on its target, SELECT on what is read, EXECUTE on calls."""
-    relations, calls, made = found(node)
+    relations, calls, made = relations_calls_ctes(node)
     targets: dict[int, Right] = {}
     _targets(node, targets)
     for each in relations:
         if each.schemaname is not None or each.relname not in made:
             yield _on(targets.get(id(each), Right.SELECT), each)
     for call in calls:
-        parts = names(call.funcname)
+        parts = name_parts(call.funcname)
         if len(parts) > 1:
             yield Need(Right.CALL, parts[-1], parts[-2])
 
@@ -257,19 +257,19 @@ _KINDS: dict[str, Callable[[Any], Iterator[Need]]] = {
     "AlterObjectSchemaStmt": _move,
     "AlterOwnerStmt": _give_away,
     "AlterSeqStmt": _one(lambda node: _on(Right.OWNER, node.sequence)),
-    "AlterEnumStmt": _one(lambda node: _type(Right.TYPE_OWNER, names(node.typeName))),
-    "AlterDomainStmt": _one(lambda node: _type(Right.TYPE_OWNER, names(node.typeName))),
+    "AlterEnumStmt": _one(lambda node: _type(Right.TYPE_OWNER, name_parts(node.typeName))),
+    "AlterDomainStmt": _one(lambda node: _type(Right.TYPE_OWNER, name_parts(node.typeName))),
     "ReindexStmt": _on_a_table,
-    "CreateStatsStmt": lambda node: (_on(Right.OWNER, each) for each in node.relations if names(each)),
+    "CreateStatsStmt": lambda node: (_on(Right.OWNER, each) for each in node.relations if name_parts(each)),
     "AlterFunctionStmt": lambda node: _function(Right.FUNCTION_OWNER, node.func),
     "CreateStmt": _create_table,
     "CreateTableAsStmt": _create_table_as,
     "ViewStmt": _create_view,
     "CreateSeqStmt": lambda node: _created(node.sequence),
     "CompositeTypeStmt": lambda node: _created(node.typevar),
-    "CreateEnumStmt": _one(lambda node: _in_schema(names(node.typeName))),
-    "CreateRangeStmt": _one(lambda node: _in_schema(names(node.typeName))),
-    "CreateDomainStmt": _one(lambda node: _in_schema(names(node.domainname))),
+    "CreateEnumStmt": _one(lambda node: _in_schema(name_parts(node.typeName))),
+    "CreateRangeStmt": _one(lambda node: _in_schema(name_parts(node.typeName))),
+    "CreateDomainStmt": _one(lambda node: _in_schema(name_parts(node.domainname))),
     "CreateFunctionStmt": _create_function,
     "CreateSchemaStmt": _one(lambda node: Need(Right.DATABASE_CREATE, node.schemaname or "")),
     "CreateExtensionStmt": _one(lambda node: Need(Right.EXTENSION, node.extname)),

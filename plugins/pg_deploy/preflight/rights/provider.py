@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from pglast.enums import ObjectType
 
-from pg_deploy.parsing.syntax import parsed
+from pg_deploy.parsing.syntax import trees_of
 from pg_deploy.preflight.rights.needed import DROPPED_FROM, needs, on_its_table
 from pg_deploy.preflight.rights.words import Right
 
@@ -70,7 +70,7 @@ class ProviderGrants:
     def tables_of(self, sql: str) -> frozenset[str]:
         """Those of the tables that a statement needs the provider's leave for."""
         found = set()
-        for node in parsed(sql):
+        for node in trees_of(sql):
             wanted = list(needs(node))
             if type(node).__name__ == "DropStmt" and node.removeType in DROPPED_FROM:
                 # With IF EXISTS no need is listed: what is not there needs no right. Here it may be there.
@@ -82,7 +82,7 @@ class ProviderGrants:
 
     def is_run_as_superuser(self, sql: str) -> bool:
         """Whether the provider runs that statement as its superuser."""
-        return any(self._as_superuser(node) for node in parsed(sql))
+        return any(self._as_superuser(node) for node in trees_of(sql))
 
     def _as_superuser(self, node: Any) -> bool:
         kind = type(node).__name__

@@ -11,7 +11,7 @@ from typing import Any
 
 from pglast.enums import AlterTableType
 
-from pg_deploy.parsing.syntax import SqlStatement, found, names, parsed
+from pg_deploy.parsing.syntax import SqlStatement, name_parts, relations_calls_ctes, trees_of
 from pg_deploy.preflight.rights.needed import needs
 from pg_deploy.preflight.rights.words import (
     FUNCTION_RIGHTS,
@@ -32,7 +32,7 @@ def needs_of(statements: Sequence[SqlStatement]) -> Iterator[tuple[SqlStatement,
     """Each need of `statements`, in their order, that no earlier statement puts in doubt. Never raises."""
     doubt = _Doubt()
     for statement in statements:
-        for node in parsed(statement.sql):
+        for node in trees_of(statement.sql):
             if doubt.begin(statement.file):
                 for need in dict.fromkeys(needs(node)):
                     if doubt.allows(need):
@@ -72,7 +72,9 @@ class _Doubt:
             self.role_set |= node.name in _SET_ROLE
             self.path_set |= node.name == "search_path"
         elif kind == "SelectStmt":
-            self.path_set |= any(names(call.funcname)[-1:] == ("set_config",) for call in found(node)[1])
+            self.path_set |= any(
+                name_parts(call.funcname)[-1:] == ("set_config",) for call in relations_calls_ctes(node)[1]
+            )
         elif kind in {"GrantRoleStmt", "ReassignOwnedStmt"}:
             self.roles_changed = True
         else:
@@ -84,16 +86,16 @@ def _changed(kind: str, node: Any) -> Iterator[str]:
     match kind:
         case "DropStmt" if node.removeType not in ON_RELATION:
             for each in node.objects:
-                yield from names(each)[-1:]
+                yield from name_parts(each)[-1:]
         case "GrantStmt":
             for each in node.objects or ():
-                yield from names(each)[-1:]
+                yield from name_parts(each)[-1:]
         case "RenameStmt" if node.renameType in RELATIONS | FUNCTIONS:
-            yield from names(node.relation or node.object)[-1:]
+            yield from name_parts(node.relation or node.object)[-1:]
         case "AlterObjectSchemaStmt":
-            yield from names(node.relation or node.object)[-1:]
+            yield from name_parts(node.relation or node.object)[-1:]
         case "AlterOwnerStmt":
-            yield from names(node.object)[-1:]
+            yield from name_parts(node.object)[-1:]
         case "AlterTableStmt" if any(each.subtype == AlterTableType.AT_ChangeOwner for each in node.cmds):
             yield node.relation.relname
         case "CreateStmt" if not node.if_not_exists:

@@ -8,7 +8,7 @@ import psycopg
 
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.committing import ends_transactions
-from pg_deploy.parsing.syntax import names, parsed
+from pg_deploy.parsing.syntax import name_parts, trees_of
 from pg_deploy.preflight.errors import ProcedureCommitsError
 
 _SOURCES = """select n.nspname, p.proname, p.prosrc
@@ -22,7 +22,7 @@ def calls_that_commit(
 ) -> Iterator[ProcedureCommitsError]:
     """Each CALL inside a transaction of a procedure that commits: PostgreSQL would refuse it half-way. Reads only."""
     calls = [
-        (migration, statement, names(parsed(statement.sql)[0].funccall.funcname))
+        (migration, statement, name_parts(trees_of(statement.sql)[0].funccall.funcname))
         for migration in migrations
         for statement in migration.statements
         if statement.kind == "call" and not statement.commits

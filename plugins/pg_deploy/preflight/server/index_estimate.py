@@ -13,7 +13,7 @@ from pglast.stream import RawStream
 from pglast.visitors import Visitor
 from psycopg import sql
 
-from pg_deploy.parsing.syntax import SqlStatement, names, parsed
+from pg_deploy.parsing.syntax import SqlStatement, name_parts, trees_of
 from pg_deploy.preflight.server.queries import rows as read
 
 _PAGE = 8192  # bytes; PostgreSQL's block size
@@ -73,7 +73,7 @@ def index_estimates(connection: psycopg.Connection, statements: Sequence[SqlStat
         for statement in statements
         # A parsed tree is dear: of years of migrations few statements build an index.
         if "index" in statement.sql.lower()
-        for node in parsed(statement.sql)
+        for node in trees_of(statement.sql)
         if type(node).__name__ == "IndexStmt"
     ]
     return tuple(estimate for statement, node in wanted for estimate in _estimate(connection, statement, node))
@@ -216,7 +216,7 @@ class _Columns(Visitor):
         self.names: list[str] = []
 
     def visit_ColumnRef(self, _: Any, node: Any) -> None:
-        self.names += names(node.fields)[-1:]
+        self.names += name_parts(node.fields)[-1:]
 
 
 def _columns(node: Any) -> tuple[str, ...]:
