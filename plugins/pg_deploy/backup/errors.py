@@ -19,7 +19,7 @@ class BackupFailedError(PgDeployError):
 
 
 class BackupDamagedError(PgDeployError):
-    """A stored backup that is not what was written."""
+    """A stored backup is not what was written."""
 
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
@@ -30,20 +30,20 @@ class BackupDamagedError(PgDeployError):
 
 
 class RestoreFailedError(PgDeployError):
-    """A restore that raised errors which the manifest does not expect."""
+    """A restore raised errors other than the few that are known to mean nothing. `cause`: the likely one, if it is known."""
 
     def __init__(self, name: str, errors: Sequence[str], *, cause: str | None = None) -> None:
         self.name = name
         self.errors = tuple(errors)
         more = f" and {len(errors) - 5} more" if len(errors) > 5 else ""
         super().__init__(
-            f'backup "{name}" did not restore: {"; ".join(errors[:5])}{more}; it proves nothing like this, correct the cause '
+            f'backup "{name}" did not restore: {"; ".join(errors[:5])}{more}; so it proves nothing, correct the cause '
             f"({cause or 'often an extension that is not installed on this worker'}) and trigger a new run"
         )
 
 
 class UnreadableTablesError(PgDeployError):
-    """Tables that the deploying role may not read, so that it cannot dump them."""
+    """The deploying role may not read some tables, so it cannot dump them."""
 
     def __init__(self, role: str, tables: Sequence[str]) -> None:
         self.role = role
@@ -57,7 +57,7 @@ class UnreadableTablesError(PgDeployError):
 
 
 class MaskingFailedError(PgDeployError):
-    """A credential column that could not be masked in the copy."""
+    """A column with credentials could not be masked in the copy."""
 
     def __init__(self, column: str, reason: str) -> None:
         self.column = column
@@ -77,7 +77,7 @@ class NoBackupError(PgDeployError):
 
 
 class DatabaseTakenError(PgDeployError):
-    """A backup is never restored over a database that is there."""
+    """The database exists already, and a backup is never restored over one."""
 
     def __init__(self, database: str) -> None:
         self.database = database

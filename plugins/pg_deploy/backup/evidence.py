@@ -28,7 +28,7 @@ def record_rehearsal(connection: Connection, deployment_id: int, sentence: str, 
 
 
 def parts_of(rows: Sequence[Evidence]) -> list[tuple[str, float]]:
-    """The parts of the time before the first migration: what, and seconds."""
+    """The parts of the time before the first migration, each as its name and its seconds."""
     names = {
         BACKUP: "of these, backup",
         RESTORED: "of these, restore into a copy",
@@ -64,7 +64,7 @@ def _figures(detail: Mapping[str, Any]) -> str:
 
 
 def how_to_restore(rows: Sequence[Evidence]) -> list[str]:
-    """What to do with the run's backup, for the end of a red report."""
+    """The lines about the run's backup at the end of a red report: where it is, and how to restore it."""
     found = [row for row in rows if row.kind == BACKUP]
     if not found:
         return ["backup: none was taken by this run; restore yours if data is wrong"]

@@ -31,7 +31,7 @@ class Programs:
         """The full path of one program."""
         return str(self.bindir / program)
 
-    def older_than(self, server_version: int) -> str | None:
+    def why_too_old(self, server_version: int) -> str | None:
         """A sentence if the programs are of the server's major version but of an older minor; else None.
 
         A minor version may bring syntax that an older one does not know. A dump by the older programs may then restore nowhere.

@@ -22,7 +22,7 @@ def plan_lines(migration: Migration, lock_lint: Sequence[str] = ()) -> tuple[str
     )
     lines.append("  rollback: " + ("rollback.sql" if migration.rollback is not None else "none"))
     lines += [f"  lock lint, {finding}" for finding in lock_lint]
-    lines += [f"  not honoured, {sentence}" for sentence in migration.promises]
+    lines += [f"  not honoured, {sentence}" for sentence in migration.comments_for_another_tool]
     lines += [f"  unprotected: {sentence}" for sentence in migration.unprotected]
     return tuple(lines)
 
@@ -85,7 +85,7 @@ def approval_text(asked: Asked, *, page: str) -> str:
         f"**Expected duration:** {plain(manifest.expected_duration or '') or 'not stated'}.",
     ]
     parts += [f"**Unprotected:** {plain(sentence)}." for sentence in migration.unprotected]
-    parts += [f"**Not honoured:** {plain(sentence)}." for sentence in migration.promises]
+    parts += [f"**Not honoured:** {plain(sentence)}." for sentence in migration.comments_for_another_tool]
     parts += [
         "### Locks",
         "\n".join(f"- {plain(line)}" for line in lock_lines(migration.statements)) or "None on what exists.",

@@ -17,9 +17,9 @@ import psycopg.conninfo
 from psycopg import sql
 
 from pg_deploy.backup.manifest import BackupManifest, ExpectedError, Extension, read_facts_file
-from pg_deploy.backup.masking import mask
-from pg_deploy.backup.restore import Made, create_database, restore
-from pg_deploy.backup.store import Store, checked, refuse_other_manifest
+from pg_deploy.backup.masking import mask_columns
+from pg_deploy.backup.restore import MadeExtension, create_database, restore
+from pg_deploy.backup.store import Store, checked_backup, refuse_other_manifest
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, read_facts
 from pg_deploy.configuration.backup import BackupSettings
 from pg_deploy.deployment.job import Job
@@ -93,7 +93,7 @@ def on_target_server(
     RestoreFailedError, CopyDiffersError, RehearsalFailedError (ChangesWholeServerError among its reasons).
     """
     refuse_other_manifest(store, name, manifest_sha256)
-    with checked(store, name, settings.workdir) as (manifest, folder):
+    with checked_backup(store, name, settings.workdir) as (manifest, folder):
         if manifest.server.total_bytes > settings.on_target_limit:
             raise UnfitCloneError(
                 job.target.name,
@@ -163,7 +163,7 @@ def _fill(
     replaced = [schema for each in manifest.extensions if each.name in restored.stand_ins for schema in each.schemas]
     with scratch.session("compare") as connection:
         now = read_facts(connection, ignored_schemas=(*IGNORED_SCHEMAS, *manifest.left_out))
-        masked = mask(connection, settings.masked, job.log)
+        masked = mask_columns(connection, settings.masked, job.log)
         connection.execute("analyze")
     kinds = ("table", "view", "materialized view", "column", "constraint", "policy", "trigger", "index", "function")
     present = set(now.by_key)
@@ -181,7 +181,7 @@ def _fill(
     return tuple(notes)
 
 
-def _make_extension(connection: Connection, extension: Extension) -> Made:
+def _make_extension(connection: Connection, extension: Extension) -> MadeExtension:
     if extension.name in (*CALLERS, "postgres_fdw"):
-        return Made(False, f'extension "{extension.name}" is left out of the copy: it could reach out')
+        return MadeExtension(False, f'extension "{extension.name}" is left out of the copy: it could reach out')
     return make_extension(connection, extension, cron_is_ours=False)

@@ -30,7 +30,7 @@ from tests.building import write_migration
 )
 def test_minors_are_compared_within_a_major(programs: tuple[int, int], server: int, is_older: bool) -> None:
     """A newer major is another question; an older one is refused already."""
-    sentence = Programs(Path("/programs"), *programs).older_than(server)
+    sentence = Programs(Path("/programs"), *programs).why_too_old(server)
     assert (sentence is not None) == is_older
     if sentence:
         assert f"PostgreSQL {programs[0]}.{programs[1]}, older than the server's" in sentence
@@ -70,7 +70,7 @@ def test_a_backup_that_older_programs_took_is_not_called_valid_until_it_was_rest
 
 def test_a_failed_restore_names_the_older_programs_as_the_cause() -> None:
     """Else somebody looks for an extension that is missing."""
-    cause = Programs(Path("/programs"), 15, 18).older_than(150020)
+    cause = Programs(Path("/programs"), 15, 18).why_too_old(150020)
     assert "often an extension" in str(RestoreFailedError("b", ['unrecognized parameter "pg_attver"']))
     said = str(RestoreFailedError("b", ['unrecognized parameter "pg_attver"'], cause=cause))
     assert "often an extension" not in said

@@ -16,7 +16,7 @@ from pg_deploy.backup.closure import find_closure
 from pg_deploy.backup.errors import BackupDamagedError, BackupFailedError, NoBackupError, RestoreFailedError
 from pg_deploy.backup.manifest import check_files, read_facts_file
 from pg_deploy.backup.restore_beside import choose_backup, restore_beside
-from pg_deploy.backup.store import LocalStore, apply_retention, checked, manifest_of, of_target
+from pg_deploy.backup.store import LocalStore, apply_retention, backups_of_target, checked_backup, manifest_of
 from pg_deploy.ledger import deployment, evidence, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.migrations.migration import Migration
@@ -109,7 +109,7 @@ def test_a_damaged_backup_is_refused_before_anything_is_touched(place: Place, da
     assert callable(damage)
     damage(file)
 
-    with pytest.raises(BackupDamagedError, match=said), checked(place.store, name, place.store.root):
+    with pytest.raises(BackupDamagedError, match=said), checked_backup(place.store, name, place.store.root):
         pytest.fail("the damaged backup was handed out")
 
 
@@ -131,7 +131,7 @@ def test_a_manifest_that_was_edited_is_refused(place: Place) -> None:
     path = place.store.root / name / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "fingerprint": "0" * 64}))
 
-    with checked(place.store, name, place.store.root) as (manifest, folder), pytest.raises(BackupDamagedError):
+    with checked_backup(place.store, name, place.store.root) as (manifest, folder), pytest.raises(BackupDamagedError):
         read_facts_file(manifest, folder)
 
 
@@ -197,7 +197,7 @@ def test_retention_keeps_the_newest_good_one_whatever_its_age(place: Place) -> N
 
     newest = max(place.store.names())
     (place.store.root / newest / "manifest.json").write_text("damaged")
-    ((_, owner),) = of_target([newest], "target_db")
+    ((_, owner),) = backups_of_target([newest], "target_db")
     apply_retention(place.store, "target_db", owner, keep_count=1, keep_age=0.0, log=LOG)
     (left,) = place.store.names()
     assert left != newest
@@ -261,7 +261,7 @@ def test_a_manifest_does_not_excuse_errors_of_its_own_restore(place: Place) -> N
     values["globals"] = [*values["globals"], "alter role nobody_knows superuser"]
     path.write_text(json.dumps(values))
     with (
-        checked(place.store, taken.manifest.name, None) as (manifest, folder),
+        checked_backup(place.store, taken.manifest.name, None) as (manifest, folder),
         pytest.raises(RestoreFailedError, match="nobody_knows"),
         private_copy(manifest, folder, place.settings, log=LOG),
     ):

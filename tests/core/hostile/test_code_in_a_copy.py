@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.backup.store import LocalStore, checked
+from pg_deploy.backup.store import LocalStore, checked_backup
 from pg_deploy.backup.take import take_backup
 from pg_deploy.configuration.backup import backup_settings
 from pg_deploy.migrations.migration import load_all, scan_folder
@@ -102,7 +102,7 @@ def test_the_targets_expressions_are_evaluated_without_a_superusers_rights(
     migrations = load_all(scan_folder(tmp_path / "migrations").files)
     backup = take_backup(target, migrations, store, settings, log=LOG)
     with (
-        checked(store, backup.manifest.name, None) as (manifest, files),
+        checked_backup(store, backup.manifest.name, None) as (manifest, files),
         private_copy(manifest, files, settings, log=LOG) as copy,
         psycopg.connect(copy.admin.conninfo) as admin,
     ):

@@ -60,8 +60,8 @@ def test_what_follows_the_mark_of_the_way_back_is_said_with_its_line() -> None:
 def test_a_comment_that_asks_another_tool_for_something_is_named() -> None:
     """Else its author believes that it is honoured."""
     (file,) = scan_folder(CASES / "taken" / "atlas").files
-    (sentence,) = load(file).promises
-    assert '"-- atlas:txmode none" is a word to another tool, which nobody here honours' in sentence
+    (sentence,) = load(file).comments_for_another_tool
+    assert '"-- atlas:txmode none" is meant for another tool, and nobody here obeys it' in sentence
 
 
 def said_of(tool: str) -> str:
@@ -78,7 +78,7 @@ def said_of(tool: str) -> str:
         ("sqlx", "move it to 20240101000000_a/rollback.sql"),
         ("golang-migrate", "rename it to 000001_a.sql, and put its rollback into 000001_a/rollback.sql"),
         ("Flyway", "it is run once here, not after each change"),
-        ("goose", "what cannot run in a transaction runs outside of one here"),
+        ("goose", "a statement that cannot run in a transaction runs outside of one here"),
     ],
 )
 def test_what_to_do_is_right_when_it_is_done_to_the_letter(tool: str, words: str) -> None:

@@ -1,4 +1,4 @@
--- Pairs of schemas of which an object of the first depends on an object of the second. Members of extensions are left out:
+-- Pairs of schemas: an object of the first depends on an object of the second. Members of extensions are left out, because
 -- an extension is made as a whole.
 with member as (
     select
