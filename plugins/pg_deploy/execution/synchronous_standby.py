@@ -1,4 +1,4 @@
-"""A synchronous standby that is gone: no timeout of the primary ends a commit that waits for it, so it is looked for before."""
+"""A synchronous standby that is gone: no timeout ends a commit that waits for it, so we look for it before."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ _PAUSE_S = 1.0
 
 
 def wait_for_standby(connection: Connection, *, give_up_after: float, log: logging.Logger) -> None:
-    """Return once a commit of this session waits for nobody who is away. Reads only. Raises StandbyGoneError."""
+    """Return once no commit of this session would wait for an absent standby. Reads only. Raises StandbyGoneError."""
     started = time.monotonic()
-    said = False
-    while (row := _away(connection)) is not None:
+    is_said = False
+    while (row := _absent_standbys(connection)) is not None:
         waited = time.monotonic() - started
         if waited + _PAUSE_S >= give_up_after:
             raise StandbyGoneError(str(row[0]), waited)
-        if not said:
+        if not is_said:
             log.info(
                 "paused before a strong lock: no synchronous standby of (%s) is connected, a commit would hang", row[0]
             )
-            said = True
+            is_said = True
         time.sleep(_PAUSE_S)
 
 
-def _away(connection: Connection) -> tuple[object, ...] | None:
-    # The session is the migration's, as its settings decide what a commit waits for; the names of our query are ours.
+def _absent_standbys(connection: Connection) -> tuple[object, ...] | None:
+    # We ask in the migration's own session, because its settings decide what a commit waits for, but without its search_path.
     with connection.transaction():
         connection.execute(OUR_NAMES)
         return connection.execute(_STANDBY).fetchone()

@@ -90,7 +90,7 @@ class LockObserver(Observer):
         self._open, self._held = [], set()
 
     @contextmanager
-    def over_alone(self, target: Target, backend: Backend, statement: Statement) -> Iterator[None]:
+    def around_statement_alone(self, target: Target, backend: Backend, statement: Statement) -> Iterator[None]:
         """Look from aside, as nothing can be asked of a session that is busy."""
         times: dict[tuple[str, Lock], list[float]] = {}
         stop = threading.Event()

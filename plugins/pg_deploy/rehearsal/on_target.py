@@ -65,11 +65,13 @@ class ServerGuard(Observer):
             raise ChangesWholeServerError(self.stem, ", ".join(changed))
         self.inner.before_commit(connection, segment)
 
-    def over_alone(self, target: Target, backend: Backend, statement: Statement) -> AbstractContextManager[None]:
+    def around_statement_alone(
+        self, target: Target, backend: Backend, statement: Statement
+    ) -> AbstractContextManager[None]:
         """Raise ChangesWholeServerError for a statement that could not be taken back."""
         if not _ALONE.match(re.sub(r"(--[^\n]*\n|/\*.*?\*/|\s+)+", " ", statement.sql, flags=re.DOTALL)):
             raise ChangesWholeServerError(self.stem, statement.summary)
-        return self.inner.over_alone(target, backend, statement)
+        return self.inner.around_statement_alone(target, backend, statement)
 
 
 def server_digest(connection: Connection) -> tuple[str, ...]:
