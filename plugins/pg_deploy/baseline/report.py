@@ -1,4 +1,4 @@
-"""What a baseline adopted, on whose word, and what nobody checked."""
+"""The report of a baseline: what was adopted, on whose word, and what nobody checked."""
 
 from __future__ import annotations
 
@@ -21,36 +21,37 @@ class Adopted:
 
 
 def read_adopted(connection: Connection, deployment_id: int) -> tuple[Adopted, ...]:
-    """What became of everything that the baseline pinned, from ledger and history alone. Reads only."""
+    """How every migration ended that the baseline pinned, from ledger and history alone. Reads only."""
     recorded = history.read(connection)
-    told = {row.version: row for row in evidence.of_deployment(connection, deployment_id, "baseline")}
+    evidence_of = {row.version: row for row in evidence.of_deployment(connection, deployment_id, "baseline")}
     pinned = pins.pinned(connection, deployment_id)
-    newest = attempts.latest_of(connection, [each.version for each in pinned])
-    found = []
-    for each in pinned:
-        attempt = newest.get(each.version)
-        good = attempt is not None and attempt.state in ("baselined", "verified") and each.version in recorded
-        row = told.get(each.version)
-        if row is not None and good:
+    newest = attempts.latest_of(connection, [migration.version for migration in pinned])
+    adopted = []
+    for migration in pinned:
+        attempt = newest.get(migration.version)
+        is_adopted = (
+            attempt is not None and attempt.state in ("baselined", "verified") and migration.version in recorded
+        )
+        row = evidence_of.get(migration.version)
+        if row is not None and is_adopted:
             lines = [
-                f"✓ {each.stem}: {row.outcome} - {each.title}",
+                f"✓ {migration.stem}: {row.outcome} - {migration.title}",
                 f"    by {row.detail['by']}: {row.detail['reason']}",
                 f"    history row {row.detail['history']}; recorded text: {row.detail['recorded_text']}",
                 f"    {row.detail['checks']}",
             ]
         else:
-            lines = [f"✓ {each.stem}: recorded already" if good else f"✗ {each.stem}: not adopted"]
-        found.append(Adopted(each.stem, good, tuple(lines)))
-    return tuple(found)
+            lines = [f"✓ {migration.stem}: recorded already" if is_adopted else f"✗ {migration.stem}: not adopted"]
+        adopted.append(Adopted(migration.stem, is_adopted, tuple(lines)))
+    return tuple(adopted)
 
 
 def report_lines(adopted: Sequence[Adopted]) -> list[str]:
     """The report for the task log: what was adopted, on whose word, and what nobody checked."""
     if not adopted:
         return ["nothing to adopt: every chosen migration is recorded already"]
-    lines = [line for one in adopted for line in one.lines]
     return [
-        *lines,
+        *(line for migration in adopted for line in migration.lines),
         "",
         "not checked: that the database holds what these files say, how fast it is, and who can read what; deployments "
         "from now on treat them as in place, refuse an edited file, and do not verify them",

@@ -12,7 +12,7 @@ from pg_deploy.presentation.markdown import fenced, plain
 
 
 def plan_lines(migration: Migration, lock_lint: Sequence[str] = ()) -> tuple[str, ...]:
-    """A migration for the task log: risk, impact, each statement with its class and locks, the lint's opinion, what is missing."""
+    """A migration for the task log: risk, impact, each statement with its locks, the lint's findings, missing protection."""
     lines = [header(migration.manifest)]
     for segment in migration.segments:
         lines.append(f"  {_segment_title(segment)}")
@@ -31,7 +31,7 @@ PASSED_OVER = "passed over"
 
 
 def passed_over_line(names: Sequence[str]) -> str:
-    """What is no migration by its name, in a sentence: the first thing that plan, approval and report say."""
+    """A sentence about the files whose names are no migration's. Plan, approval and report begin with it."""
     shown = ", ".join(f'"{name}"' for name in names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     return (
         f"passed over, as the Supabase CLI does, because of their names: {shown}; what is to be deployed is SQL, in a file named "
@@ -40,7 +40,7 @@ def passed_over_line(names: Sequence[str]) -> str:
 
 
 def header(manifest: Manifest) -> str:
-    """Risk, access and what the author expects, on one line."""
+    """Risk, access and the author's expectations, on one line."""
     parts = [f"risk {manifest.risk}", f"access {manifest.access}"]
     if manifest.impact:
         parts.append(manifest.impact)
@@ -53,7 +53,7 @@ def header(manifest: Manifest) -> str:
 
 @dataclass(frozen=True)
 class Asked:
-    """One migration as a person is asked about it: the risk in force with its reasons, and what the rehearsal showed."""
+    """One migration about which a person is asked, with the risk in force, its reasons, and what the rehearsal showed."""
 
     migration: Migration
     reason: str
@@ -65,9 +65,10 @@ class Asked:
 
 
 def approval_text(asked: Asked, *, page: str) -> str:
-    """What a person needs to decide, as Markdown; `page` is where the whole text is.
+    """What a person needs to know to decide, as Markdown; `page` is the address of the whole text.
 
-    What it is bound to and the verdicts stand first. Texts of the author and names of the database are shown letter by letter.
+    The hash that the approval is bound to and the verdicts come first. Texts of the author and names of the database are
+    shown letter by letter.
     """
     migration = asked.migration
     manifest = migration.manifest
@@ -116,7 +117,7 @@ def lock_lines(statements: Iterable[Statement]) -> tuple[str, ...]:
 
 
 def several_text(asked: Sequence[Asked], *, page: str, passed_over: Sequence[str] = ()) -> str:
-    """One approval for several migrations, as Markdown; `passed_over` names the files of the folder that no run takes up."""
+    """One approval for several migrations, as Markdown. `passed_over` names the files of the folder that no run considers."""
     first = f"{plain(passed_over_line(passed_over))}\n\n" if passed_over else ""
     return first + "\n\n---\n\n".join(approval_text(each, page=page) for each in asked)
 

@@ -8,7 +8,7 @@ from pg_deploy.errors import PgDeployError
 
 
 class RollbackMissingError(PgDeployError):
-    """A migration took effect and brings nothing that undoes it."""
+    """A migration took effect, and it has no rollback."""
 
     def __init__(self, stem: str) -> None:
         self.stem = stem
@@ -19,7 +19,7 @@ class RollbackMissingError(PgDeployError):
 
 
 class RollbackRefusedError(PgDeployError):
-    """A rollback would drop what was there before the migration."""
+    """A rollback would drop objects that existed before the migration."""
 
     def __init__(self, stem: str, objects: Sequence[str]) -> None:
         self.objects = tuple(objects)
@@ -31,7 +31,7 @@ class RollbackRefusedError(PgDeployError):
 
 
 class RollbackNotProvenError(PgDeployError):
-    """After the rollback the catalog is not as it was."""
+    """After the rollback the catalog is not as it was before the migration."""
 
     def __init__(self, stem: str, differences: Sequence[str]) -> None:
         self.differences = tuple(differences)
@@ -44,7 +44,7 @@ class RollbackNotProvenError(PgDeployError):
 
 
 class NothingToUndoError(PgDeployError):
-    """What a rollback run was asked to undo is not there to be undone: `what` was asked, `reason` why not."""
+    """A rollback run was asked to undo `what`, and there is nothing to undo; `reason` says why."""
 
     def __init__(self, what: str, reason: str, remedy: str) -> None:
         self.what = what
@@ -53,7 +53,7 @@ class NothingToUndoError(PgDeployError):
 
 
 class NoRollbackError(PgDeployError):
-    """A migration brings no rollback.sql, and the catalog is not enough to make one."""
+    """A migration has no rollback.sql, and none can be generated from the catalog."""
 
     def __init__(self, stem: str, reasons: Sequence[str]) -> None:
         self.reasons = tuple(reasons)
@@ -64,7 +64,7 @@ class NoRollbackError(PgDeployError):
 
 
 class UndoableDownToError(PgDeployError):
-    """Of a set that was to be undone, how far down that can be done."""
+    """Not all of the wanted migrations can be undone. `version` is how far down it is possible, `above` what that would undo."""
 
     def __init__(self, stem: str, version: str, above: Sequence[str]) -> None:
         self.version = version
@@ -77,7 +77,7 @@ class UndoableDownToError(PgDeployError):
 
 
 class NeededByLaterError(PgDeployError):
-    """A version cannot be undone while later ones, which are to stay, build on it."""
+    """A version cannot be undone, because later ones that are to stay need it."""
 
     def __init__(self, stem: str, later: Sequence[str], objects: Sequence[str]) -> None:
         self.later = tuple(later)
@@ -89,7 +89,7 @@ class NeededByLaterError(PgDeployError):
 
 
 class NotUndoneError(PgDeployError):
-    """A rollback run ended without everything being undone that it was asked to undo."""
+    """A rollback run ended, and not everything is undone that it was asked to undo."""
 
     def __init__(self, failures: Sequence[str]) -> None:
         self.failures = tuple(failures)

@@ -1,4 +1,4 @@
-"""Which rights one statement needs, as far as its text tells. Opens no connection."""
+"""The rights that one statement needs, as far as its text shows them. Opens no connection."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _WRITES = {"InsertStmt": Right.INSERT, "UpdateStmt": Right.UPDATE, "DeleteStmt":
 
 
 def needs(node: Any) -> tuple[Need, ...]:
-    """What the statement `node` needs, each once; nothing for a kind that is not known here."""
-    known = _KINDS.get(type(node).__name__)
-    return tuple(dict.fromkeys(known(node))) if known else ()
+    """What the statement `node` needs, each need once; nothing for a kind of statement that is not known here. Pure."""
+    reader = _READERS.get(type(node).__name__)
+    return tuple(dict.fromkeys(reader(node))) if reader else ()
 
 
 def _alter(node: Any) -> Iterator[Need]:
@@ -35,7 +35,7 @@ def _rename(node: Any) -> Iterator[Need]:
         yield _on(Right.OWNER, node.relation)
 
 
-def _move(node: Any) -> Iterator[Need]:
+def _set_schema(node: Any) -> Iterator[Need]:
     if node.objectType in FUNCTIONS:
         yield from _function(Right.FUNCTION_OWNER, node.object)
     elif node.relation is not None:
@@ -44,7 +44,7 @@ def _move(node: Any) -> Iterator[Need]:
             yield Need(Right.SCHEMA_CREATE, node.newschema, node.newschema)
 
 
-def _give_away(node: Any) -> Iterator[Need]:
+def _change_owner(node: Any) -> Iterator[Need]:
     if node.objectType in FUNCTIONS:
         yield from _function(Right.FUNCTION_OWNER, node.object)
     yield from _member(node.newowner)
@@ -131,7 +131,7 @@ def _drop(kind: ObjectType, each: Any) -> Iterator[Need]:
 
 
 def on_its_table(kind: ObjectType, each: Any) -> Need:
-    """What dropping a policy, trigger, rule or constraint needs on its table."""
+    """What is needed on the table to drop its policy, trigger, rule or constraint. Pure."""
     parts = name_parts(each)
     return Need(DROPPED_FROM.get(kind, Right.OWNER), parts[-2], parts[-3] if len(parts) > 2 else None)
 
@@ -191,7 +191,7 @@ def _function(right: Right, each: Any) -> Iterator[Need]:
 
 
 def _replaced_function(node: Any) -> Iterator[Need]:
-    # the arguments that identify a function: all but OUT and TABLE
+    # The arguments that identify a function: all but OUT and TABLE.
     given = [each.argType for each in node.parameters or () if each.mode.value not in {"o", "t"}]
     yield _signature(Right.FUNCTION_REPLACED, name_parts(node.funcname), given)
 
@@ -204,12 +204,12 @@ def _signature(right: Right, parts: Sequence[str], types: Iterable[Any]) -> Need
 
 
 def _reads(node: Any) -> Iterator[Need]:
-    """What a query or a write of rows needs: rights on its target, SELECT on what is read, EXECUTE on calls."""
-    relations, calls, made = relations_calls_ctes(node)
+    """What a query or a write of rows needs: a right on its target, SELECT on what it reads, EXECUTE on what it calls."""
+    relations, calls, ctes = relations_calls_ctes(node)
     targets: dict[int, Right] = {}
     _targets(node, targets)
     for each in relations:
-        if each.schemaname is not None or each.relname not in made:
+        if each.schemaname is not None or each.relname not in ctes:
             yield _on(targets.get(id(each), Right.SELECT), each)
     for call in calls:
         parts = name_parts(call.funcname)
@@ -227,7 +227,7 @@ def _targets(node: Any, targets: dict[int, Right]) -> None:
 
 
 def _reserved(right: Right, roles: Iterable[Any]) -> Iterator[Need]:
-    """One for each role that is named; ALL and CURRENT_USER name none."""
+    """A need for each role that is named. ALL and CURRENT_USER name none."""
     for role in roles:
         if role is not None and role.roletype == RoleSpecType.ROLESPEC_CSTRING:
             yield Need(right, role.rolename)
@@ -237,7 +237,7 @@ def _one(need: Callable[[Any], Need]) -> Callable[[Any], Iterator[Need]]:
     return lambda node: iter((need(node),))
 
 
-_KINDS: dict[str, Callable[[Any], Iterator[Need]]] = {
+_READERS: dict[str, Callable[[Any], Iterator[Need]]] = {
     "AlterTableStmt": _alter,
     "IndexStmt": _one(lambda node: _on(Right.OWNER, node.relation)),
     "AlterPolicyStmt": _one(lambda node: _on(Right.POLICIES, node.table)),
@@ -245,7 +245,7 @@ _KINDS: dict[str, Callable[[Any], Iterator[Need]]] = {
     "CreateTrigStmt": _one(lambda node: _on(Right.TRIGGER, node.relation)),
     "RuleStmt": _one(lambda node: _on(Right.OWNER, node.relation)),
     "RefreshMatViewStmt": _one(lambda node: _on(Right.OWNER_OR_MAINTAIN, node.relation)),
-    # whether what IF EXISTS names is there is not looked up
+    # A policy or trigger that DROP … IF EXISTS names may not exist, and then nothing is needed.
     "DropStmt": lambda node: (
         need
         for each in node.objects
@@ -254,8 +254,8 @@ _KINDS: dict[str, Callable[[Any], Iterator[Need]]] = {
     ),
     "CommentStmt": lambda node: _comment(node.objtype, node.object),
     "RenameStmt": _rename,
-    "AlterObjectSchemaStmt": _move,
-    "AlterOwnerStmt": _give_away,
+    "AlterObjectSchemaStmt": _set_schema,
+    "AlterOwnerStmt": _change_owner,
     "AlterSeqStmt": _one(lambda node: _on(Right.OWNER, node.sequence)),
     "AlterEnumStmt": _one(lambda node: _type(Right.TYPE_OWNER, name_parts(node.typeName))),
     "AlterDomainStmt": _one(lambda node: _type(Right.TYPE_OWNER, name_parts(node.typeName))),
