@@ -171,7 +171,7 @@ def _recorded_text(connection: Connection, migration: Migration) -> str:
 def _run_checks(job: Job, migration: Migration) -> tuple[CheckResult, ...]:
     if not migration.checks:
         return ()
-    with job.target.session(f"check {migration.version}", theirs=True) as connection:
+    with job.target.session(f"check {migration.version}", role_search_path=True) as connection:
         return run_checks(connection, migration.checks, on_copy=False, timeout_s=job.check_timeout_s, log=job.log)
 
 

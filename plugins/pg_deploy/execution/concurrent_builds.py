@@ -201,7 +201,7 @@ def _drop_invalid(look: Look, wanted: _Wanted) -> None:
 def _refuse_other_definition(look: Look, statement: Statement, wanted: _Wanted, state: IndexState) -> None:
     # On a connection of its own: on the guard's, the heartbeat would write into the transaction that is aborted here.
     path = look.names.execute("select pg_catalog.current_setting('search_path')").fetchone()
-    with look.target.session("compare index", theirs=True) as connection:
+    with look.target.session("compare index", role_search_path=True) as connection:
         connection.execute("select pg_catalog.set_config('search_path', %s, false)", [path[0] if path else ""])
         asked = wanted_definition(connection, statement.sql, wanted.table)
         present = present_definition(connection, wanted.index)

@@ -31,7 +31,7 @@ def wanted_definition(connection: Connection, statement: str, table: str) -> str
         node.relation.schemaname = "pg_temp"
         node.relation.relname = _SHADOW
         shadow = RawStream()(node)
-        with aborted_transaction(connection, writes=True, theirs=True):
+        with aborted_transaction(connection, writes=True, role_search_path=True):
             connection.execute(f"create temporary table {_SHADOW} (like {table}) on commit drop".encode())
             connection.execute(shadow.encode())
             row = connection.execute(

@@ -34,8 +34,8 @@ from pg_deploy.parsing.statements import Segment, Statement
 from pg_deploy.postgres.server_identity import server_of
 from pg_deploy.postgres.session import (
     CHECK_CLIENT_EVERY,
-    OUR_NAMES,
-    THEIR_NAMES,
+    EMPTY_SEARCH_PATH,
+    RESTORE_SEARCH_PATH,
     Backend,
     Connection,
     Target,
@@ -82,7 +82,7 @@ _AFTER_A_BUILD = f"""select case when pg_catalog.current_setting('client_connect
 # We write the ledger as the deploying role and in a known format, whatever role, encoding or date style the migration chose.
 # After the commit its own choice is in force again.
 _AS_OURSELVES = (
-    f"{OUR_NAMES}; set local role none; set local client_encoding = 'UTF8';"
+    f"{EMPTY_SEARCH_PATH}; set local role none; set local client_encoding = 'UTF8';"
     " set local datestyle = 'ISO'; set local intervalstyle = 'postgres'"
 )
 
@@ -171,7 +171,7 @@ def run_segments(
         work.guard.session(
             purpose,
             keep=not any(map(_changes_sessions_to_come, todo)),
-            theirs=True,
+            role_search_path=True,
             new=work.direction != "apply" and not hands_counts_over(work.guard.connection),
         ) as connection,
         _collected_notices(connection) as notices,
@@ -313,7 +313,7 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
         # The commit checks deferred constraints: that time is the migration's, not ours.
         is_committing = True
         with Watch(work.target, session.backend, work.log).over("the commit"):
-            connection.execute(f"{THEIR_NAMES}; commit".encode())
+            connection.execute(f"{RESTORE_SEARCH_PATH}; commit".encode())
     except NotKept:
         _abort(work, connection, statement)
     except _StatementTrouble as trouble:

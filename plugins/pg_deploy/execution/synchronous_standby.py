@@ -6,7 +6,7 @@ import logging
 import time
 
 from pg_deploy.execution.errors import StandbyGoneError
-from pg_deploy.postgres.session import OUR_NAMES, Connection
+from pg_deploy.postgres.session import EMPTY_SEARCH_PATH, Connection
 from pg_deploy.postgres.sql_files import engine_sql
 
 _STANDBY = engine_sql("execution/synchronous_standby")
@@ -32,5 +32,5 @@ def wait_for_standby(connection: Connection, *, give_up_after: float, log: loggi
 def _absent_standbys(connection: Connection) -> tuple[object, ...] | None:
     # We ask in the migration's own session, because its settings decide what a commit waits for, but without its search_path.
     with connection.transaction():
-        connection.execute(OUR_NAMES)
+        connection.execute(EMPTY_SEARCH_PATH)
         return connection.execute(_STANDBY).fetchone()

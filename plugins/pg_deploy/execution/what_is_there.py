@@ -13,7 +13,7 @@ from pg_deploy.execution.remedies import remedy
 from pg_deploy.parsing.kinds import ObjectName
 from pg_deploy.parsing.statements import Statement, split
 from pg_deploy.parsing.tree import unquoted
-from pg_deploy.postgres.session import Connection, Target, their_names
+from pg_deploy.postgres.session import Connection, Target, using_role_search_path
 
 _REFERS_TO_NOTHING = "23503"
 _AROUND_VIEWS = re.compile(
@@ -231,6 +231,6 @@ def _is_there(connection: Connection, named: ObjectName) -> bool:
 
 def _oid(connection: Connection, function: str, name: str) -> int | None:
     """The object that a name means to the file, by its search_path. Everything else is looked up without one."""
-    with their_names(connection):
+    with using_role_search_path(connection):
         row = connection.execute(f"select {function}(%s)::pg_catalog.oid", [name]).fetchone()
     return row[0] if row else None

@@ -27,12 +27,12 @@ LOCK_TIMEOUT_S = 2.0
 # Whoever may create objects in a schema of the search_path decides what a name means (CVE-2018-1058). So our own statements
 # run with an empty search_path, which leaves pg_catalog. The search_path that role and database chose is remembered: the
 # names in migrations and checks were written for it.
-_REMEMBER = (
+_REMEMBER_AND_EMPTY = (
     "select pg_catalog.set_config('pg_deploy.search_path', pg_catalog.current_setting('search_path'), false),"
     " pg_catalog.set_config('pg_deploy.schemas', pg_catalog.current_schemas(true)::pg_catalog.text, false);"
     " set search_path to ''; "
 )
-_THEIRS = (
+_USE_ROLE_SEARCH_PATH = (
     "; select pg_catalog.set_config('search_path', coalesce(pg_catalog.current_setting('pg_deploy.search_path', true),"
     " pg_catalog.current_setting('search_path')), false)"
 )
@@ -97,30 +97,30 @@ class Target:
     name: str
     conninfo: str = field(repr=False)
 
-    def connect(self, purpose: str, *, theirs: bool = False) -> Connection:
+    def connect(self, purpose: str, *, role_search_path: bool = False) -> Connection:
         """A new autocommit connection whose application_name is `pg_deploy <purpose>`; its search_path is empty.
 
-        With `theirs` it has the search_path of role and database, as under psql: migrations and checks need that.
+        With `role_search_path` it has the search_path of role and database, as under psql: migrations and checks need that.
 
         Role and database may have timeouts of their own (Supabase: two minutes for postgres). The engine sets each
         deadline itself, so here all timeouts are off. Raises ConnectionFailedError, without the password.
         """
         connection = self.connect_plain(purpose)
-        results = connection.execute((_REMEMBER + _TIMEOUTS).encode())
+        results = connection.execute((_REMEMBER_AND_EMPTY + _TIMEOUTS).encode())
         while results.nextset():
             pass
         names = (results.fetchone() or ([],))[0]
         _no_timeout[connection] = "".join(f"set {name} = 0; " for name in names)
-        connection.execute(_set_up(connection, theirs).encode())
+        connection.execute(_set_up(connection, role_search_path).encode())
         return connection
 
-    def made_new(self, connection: Connection, purpose: str, *, theirs: bool = False) -> bool:
+    def renew_session(self, connection: Connection, purpose: str, *, role_search_path: bool = False) -> bool:
         """Put an idle connection back to what `connect` gives, and return True; if that fails, close it and return False."""
         try:
             if not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
                 name = sql.Literal(_application_name(purpose)).as_bytes(connection)
                 named = b"; select pg_catalog.set_config('application_name', %s, false)" % name
-                set_up = (_REMEMBER + _set_up(connection, theirs)).encode()
+                set_up = (_REMEMBER_AND_EMPTY + _set_up(connection, role_search_path)).encode()
                 connection.execute(b"%s; %s%s" % (_DISCARD_ALL, set_up, named))
                 return True
         except psycopg.Error:
@@ -128,10 +128,14 @@ class Target:
         connection.close()
         return False
 
-    def again(self, kept: list[Connection], purpose: str, *, theirs: bool = False) -> Connection | None:
+    def take_kept(self, kept: list[Connection], purpose: str, *, role_search_path: bool = False) -> Connection | None:
         """Take one of the `kept` connections, made new; None if there is none, or if it could not be made new."""
         connection = kept.pop() if kept else None
-        return connection if connection and self.made_new(connection, purpose, theirs=theirs) else None
+        return (
+            connection
+            if connection and self.renew_session(connection, purpose, role_search_path=role_search_path)
+            else None
+        )
 
     def connect_plain(self, purpose: str) -> Connection:
         """As `connect`, but without setting anything in the session: a transaction pooler would pass it on to other clients."""
@@ -148,9 +152,9 @@ class Target:
             raise ConnectionFailedError(self.name, one_line(without_secrets(str(error)))) from None
 
     @contextmanager
-    def session(self, purpose: str, *, theirs: bool = False) -> Iterator[Connection]:
+    def session(self, purpose: str, *, role_search_path: bool = False) -> Iterator[Connection]:
         """`connect`, closed at the end whatever happened."""
-        connection = self.connect(purpose, theirs=theirs)
+        connection = self.connect(purpose, role_search_path=role_search_path)
         try:
             yield connection
         finally:
@@ -164,10 +168,11 @@ class KeptTarget(Target):
     _kept: list[Connection] = field(default_factory=list, repr=False, compare=False)
 
     @contextmanager
-    def session(self, purpose: str, *, theirs: bool = False) -> Iterator[Connection]:
+    def session(self, purpose: str, *, role_search_path: bool = False) -> Iterator[Connection]:
         """The kept session made new, else a new one. It is kept at the end, unless something was raised."""
-        connection = self.again(self._kept, purpose, theirs=theirs) or self.connect(purpose, theirs=theirs)
-        with lent(connection, self._kept):
+        kept = self.take_kept(self._kept, purpose, role_search_path=role_search_path)
+        connection = kept or self.connect(purpose, role_search_path=role_search_path)
+        with kept_afterwards(connection, self._kept):
             yield connection
 
     def close(self) -> None:
@@ -177,7 +182,7 @@ class KeptTarget(Target):
 
 
 @contextmanager
-def lent(connection: Connection, kept: list[Connection] | None) -> Iterator[None]:
+def kept_afterwards(connection: Connection, kept: list[Connection] | None) -> Iterator[None]:
     """When the block ends, add the connection to `kept`. Close it if `kept` is None, or if anything was raised."""
     try:
         yield
@@ -195,14 +200,14 @@ _no_timeout: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()
 """For each session the SQL that turns its timeouts off: reading the server's list takes longer than all the rest of the set-up."""
 
 
-def _set_up(connection: Connection, theirs: bool) -> str:
-    return _no_timeout[connection] + _SET_UP + (_THEIRS if theirs else "")
+def _set_up(connection: Connection, role_search_path: bool) -> str:
+    return _no_timeout[connection] + _SET_UP + (_USE_ROLE_SEARCH_PATH if role_search_path else "")
 
 
 @contextmanager
-def their_names(connection: Connection) -> Iterator[None]:
+def using_role_search_path(connection: Connection) -> Iterator[None]:
     """For the block, give a session of ours the search_path of role and database. Use it only to ask what a name means."""
-    connection.execute(_THEIRS.removeprefix("; ").encode())
+    connection.execute(_USE_ROLE_SEARCH_PATH.removeprefix("; ").encode())
     try:
         yield
     finally:
@@ -210,12 +215,12 @@ def their_names(connection: Connection) -> Iterator[None]:
             connection.execute("set search_path to ''")
 
 
-OUR_NAMES = (
+EMPTY_SEARCH_PATH = (
     "select pg_catalog.set_config('pg_deploy.of_the_migration', pg_catalog.current_setting('search_path'), true);"
     " set local search_path to ''"
 )
 """In an open transaction of a migration's session: remember its search_path and empty it, for statements of ours."""
-THEIR_NAMES = (
+RESTORE_SEARCH_PATH = (
     "select pg_catalog.set_config('search_path', pg_catalog.current_setting('pg_deploy.of_the_migration'), true)"
 )
 """Put the migration's search_path back before the commit, because deferred triggers run then."""
@@ -253,15 +258,15 @@ def aborted_transaction(
     writes: bool = False,
     timeout_s: float | None = None,
     lock_timeout_s: float | None = None,
-    theirs: bool = False,
+    role_search_path: bool = False,
 ) -> Iterator[None]:
-    """A transaction that is always aborted. It is read only unless `writes`, and its search_path is empty unless `theirs`.
+    """A transaction that is always aborted. It is read only unless `writes`, and its search_path is empty unless `role_search_path`.
 
     `timeout_s` is for each statement and `lock_timeout_s` for each lock, in seconds; None leaves what the session has.
     """
     # One round trip: the check of a trivial migration takes less time than one of these commands.
     begin = ["begin" if writes else "begin read only"]
-    if not theirs:
+    if not role_search_path:
         begin.append("set local search_path to ''")
     if timeout_s is not None:
         begin.append(f"set local statement_timeout = {int(timeout_s * 1000)}")

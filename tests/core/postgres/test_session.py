@@ -47,7 +47,7 @@ def test_a_session_lent_again_is_as_a_new_one(target: Target, left: str) -> None
         connection.execute(left.encode())
         assert connection.execute(STATE).fetchone() != expected
         pid = connection.info.backend_pid
-        assert target.made_new(connection, "second")
+        assert target.renew_session(connection, "second")
         assert connection.execute(STATE).fetchone() == expected
         assert connection.info.backend_pid == pid
         assert connection.execute("select current_setting('application_name')").fetchone() == ("pg_deploy second",)
@@ -58,7 +58,7 @@ def test_our_own_plan_stays_and_a_lookalike_is_not_taken_for_it(target: Target) 
     names = "select name from pg_catalog.pg_prepared_statements where name like 'deploy%'"
     with target.session("first") as connection, target.session("other") as fresh:
         expected = read_facts(connection, keep_plan=True).fingerprint
-        assert target.made_new(connection, "second")
+        assert target.renew_session(connection, "second")
         found = connection.execute(names).fetchall()
         assert len(found) == 1
         fresh.execute(
@@ -73,7 +73,7 @@ def test_sequences_of_a_session_lent_again_are_forgotten(target: Target) -> None
         connection.execute("create sequence public.counted")
         try:
             connection.execute("select nextval('public.counted')")
-            assert target.made_new(connection, "second")
+            assert target.renew_session(connection, "second")
             with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
                 connection.execute("select currval('public.counted')")
         finally:
@@ -85,7 +85,7 @@ def test_a_purpose_of_any_letters_names_the_session(target: Target, purpose: str
     """The name goes into the statement's text: a quote or a per cent of a file's name must not end it."""
     with target.session(purpose) as connection:
         named = connection.execute("select current_setting('application_name')").fetchone()
-        assert target.made_new(connection, purpose)
+        assert target.renew_session(connection, purpose)
         assert connection.execute("select current_setting('application_name')").fetchone() == named
 
 
@@ -93,10 +93,10 @@ def test_a_session_in_a_transaction_or_ended_is_not_lent_again(target: Target) -
     """It is closed instead: a new one is opened."""
     busy = target.connect("busy")
     busy.execute("begin")
-    assert not target.made_new(busy, "next")
+    assert not target.renew_session(busy, "next")
     assert busy.closed
     with target.session("killer") as killer:
         ended = target.connect("ended")
         killer.execute("select pg_terminate_backend(%s, 5000)", [ended.info.backend_pid])
-        assert not target.made_new(ended, "next")
+        assert not target.renew_session(ended, "next")
         assert ended.closed

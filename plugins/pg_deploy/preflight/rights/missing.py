@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from pg_deploy.parsing.syntax import SqlStatement
-from pg_deploy.postgres.session import their_names
+from pg_deploy.postgres.session import using_role_search_path
 from pg_deploy.preflight.rights.provider import provider_grants
 from pg_deploy.preflight.rights.walk import needs_of
 from pg_deploy.preflight.rights.words import FUNCTION_RIGHTS, RELATION_RIGHTS, TYPE_RIGHTS, Need, Right
@@ -189,7 +189,7 @@ class _Answers:
 
     def _function(self, signature: str) -> _Row | None:
         try:
-            with their_names(self.connection):
+            with using_role_search_path(self.connection):
                 row = self.connection.execute(
                     "select pg_catalog.to_regprocedure(%s)::pg_catalog.oid", [signature]
                 ).fetchone()
