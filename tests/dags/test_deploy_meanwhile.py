@@ -85,7 +85,7 @@ def test_of_forty_pending_the_oldest_fifteen_go_through_earlier(
 
     assert stopped.state == "failed"
     assert stopped.tasks["earlier"] == "failed"
-    assert len([name for name in stopped.tasks if name.endswith(".gate")]) == groups.GROUPS == 25
+    assert len([name for name in stopped.tasks if name.endswith(".gate")]) == groups.MOST_GROUPS == 25
     assert not [name for name, state in stopped.tasks.items() if name.endswith(".apply") and state == "success"]
     assert len(database.history) == 9
     assert database.attempts[-2:] == [(stems[8][:14], "verified"), (stems[9][:14], "rolled_back")]
@@ -131,7 +131,7 @@ def test_with_stop_earlier_leaves_the_failed_one_for_a_person(
     database: Database, deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else on_failure would hold for the newest migrations only. Approval asks once for all that have no group."""
-    monkeypatch.setattr(groups, "GROUPS", 1)
+    monkeypatch.setattr(groups, "MOST_GROUPS", 1)
     folder = tmp_path / "migrations"
     _table(folder, "20250101000000_a", manifest="risk: high\n")
     _table(folder, "20250102000000_b", manifest="risk: high\n", checks={"it_is_right": "select 'wrong';"})

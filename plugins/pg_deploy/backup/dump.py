@@ -15,7 +15,7 @@ import psycopg
 import psycopg.conninfo
 
 from pg_deploy.postgres.errors import ProgramFailedError
-from pg_deploy.postgres.programs import Programs, ended_with_us
+from pg_deploy.postgres.programs import Programs, tied_to_our_process
 from pg_deploy.postgres.session import KEPT_ALIVE_IN_SERVER, kept_alive
 from pg_deploy.presentation.secrecy import without_secrets
 
@@ -149,7 +149,7 @@ def follow(command: Sequence[str], environment: Mapping[str, str], progress: Lis
     last: deque[str] = deque(maxlen=200)
     process = subprocess.Popen(
         # If we were killed, an orphan would go on reading and hold its locks until it is done.
-        ended_with_us(command) or list(command),
+        tied_to_our_process(command) or list(command),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

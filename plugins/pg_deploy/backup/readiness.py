@@ -13,17 +13,17 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.programs import client_programs, server_programs
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
-from pg_deploy.postgres.wall import refuse_without_wall, wall_of
+from pg_deploy.postgres.wall import refuse_without_wall, strongest_wall
 
 _UNREADABLE = engine_sql("backup/unreadable")
 
 
-def dumps(conf: DeployConf) -> bool:
+def reads_all_rows(conf: DeployConf) -> bool:
     """Whether a run with this conf reads all rows of the target."""
     return conf.backup in ("full", "schema") or conf.rehearse in ("full", "on_target")
 
 
-def not_ready(
+def readiness_faults(
     connection: Connection, target: str, conf: DeployConf, migrations: Sequence[Migration]
 ) -> list[PgDeployError]:
     """Every reason why backup or rehearsal of these migrations cannot work; empty if there is none. Reads only."""
@@ -31,7 +31,7 @@ def not_ready(
         return []
     major = connection.info.server_version // 10000
     faults: list[PgDeployError] = []
-    if dumps(conf):
+    if reads_all_rows(conf):
         faults += _fault_of(backup_settings)
         faults += _fault_of(lambda: client_programs(major))
         schemas = list(find_closure(connection, migrations).included)
@@ -40,21 +40,21 @@ def not_ready(
             role = str((connection.execute("select current_user").fetchone() or [""])[0])
             faults.append(UnreadableTablesError(role, hidden))
     if conf.rehearse == "full":
-        faults += _fault_of(lambda: refuse_without_wall(target, wall_of(server_programs(major))))
+        faults += _fault_of(lambda: refuse_without_wall(target, strongest_wall(server_programs(major))))
     return faults
 
 
 def wall_lines(major: int) -> tuple[str, ...]:
     """What would stand between a copy of the target and this worker, as a sentence; empty if this worker can make no copy."""
     try:
-        return (f"between a copy of the target and this worker: {wall_of(server_programs(major)).sentence}",)
+        return (f"between a copy of the target and this worker: {strongest_wall(server_programs(major)).sentence}",)
     except PgDeployError:
         return ()
 
 
-def doubts(connection: Connection, conf: DeployConf, migrations: Sequence[Migration]) -> list[str]:
+def readiness_doubts(connection: Connection, conf: DeployConf, migrations: Sequence[Migration]) -> list[str]:
     """What does not stop backup or rehearsal now, but may make them fail later; one sentence each. Sends no query."""
-    if not migrations or not dumps(conf):
+    if not migrations or not reads_all_rows(conf):
         return []
     version = connection.info.server_version
     used = {client_programs(version // 10000)}

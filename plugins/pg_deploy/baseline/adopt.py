@@ -14,7 +14,7 @@ from pg_deploy.configuration.conf import BaselineConf
 from pg_deploy.deployment.checks import CheckResult, run_checks
 from pg_deploy.deployment.job import Job
 from pg_deploy.errors import PgDeployError, PreflightError
-from pg_deploy.execution.old_backends import settle
+from pg_deploy.execution.old_backends import wait_for_old_backends
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, pins
 from pg_deploy.ledger.attempt import UNFINISHED
@@ -28,8 +28,8 @@ from pg_deploy.migrations.migration import Folder, Migration, MigrationFile
 from pg_deploy.postgres.pooler import refuse_pooler_before
 from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.preflight import standings
-from pg_deploy.preflight.claiming import Identity, claimed
-from pg_deploy.preflight.preflight import Prepared, beside, read_stamped
+from pg_deploy.preflight.claiming import Identity, claimed_target
+from pg_deploy.preflight.preflight import Prepared, read_stamped, with_file_faults
 from pg_deploy.preflight.server.judgement import refusals
 from pg_deploy.preflight.server.state import read_server_state
 from pg_deploy.preflight.standings import Standing
@@ -46,9 +46,9 @@ def check(
     after conf.give_up_after, or the error of an unreachable target.
     """
     files = read_stamped(folder, conf.migrations_folder)
-    with beside(files.faults):
+    with with_file_faults(files.faults):
         refuse_pooler_before(target, "baseline")
-    with beside(files.faults), target.session("baseline") as connection:
+    with with_file_faults(files.faults), target.session("baseline") as connection:
         refused = refusals(read_server_state(connection), required_extensions=())
         connection.execute("set default_transaction_read_only = on")
         adoption = _plan(connection, files, conf, refused)
@@ -59,7 +59,7 @@ def check(
     if conf.dry_run:
         log.info("dry run: nothing was changed, no ledger was made, nothing is adopted")
         return Prepared(None, 0)
-    with claimed(
+    with claimed_target(
         target,
         identity,
         conf,
@@ -96,7 +96,7 @@ def adopt(job: Job, migration: Migration, conf: BaselineConf, actor: str) -> boo
         unfinished = attempts.latest(connection, migration.version)
         if unfinished is not None and unfinished.state in UNFINISHED:
             # Its server process may still be at work.
-            settle(job.ledger, unfinished.id, log=job.log, patience_s=0)
+            wait_for_old_backends(job.ledger, unfinished.id, log=job.log, patience_s=0)
         results = _run_checks(job, migration) if conf.run_checks else ()
         with connection.transaction():
             # The transaction that writes checks the fence, and holds it.

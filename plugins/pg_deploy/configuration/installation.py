@@ -12,7 +12,7 @@ from pg_deploy.configuration.duration import parse_duration
 T = TypeVar("T")
 
 # The newest migrations get a task group each; the UI's graph stays usable up to about fifty.
-GROUPS = 25
+MOST_GROUPS = 25
 # If more than this many migrations are pending, those that need no group of their own share one task: docs/decisions/0270.
 SHOWN_SINGLY = 10
 

@@ -28,7 +28,7 @@ from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import Connection, Target, one_line
-from pg_deploy.presentation.marks import of_access, sign
+from pg_deploy.presentation.marks import sign, tone_of_access
 
 ACCESS = "access"
 
@@ -264,7 +264,7 @@ def _log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
     )
     decision = outcome.decision
     said = {"verdict": outcome.verdict, "against": decision.against, "shown": decision.shown}
-    mark = sign(of_access(said, decision.outcome))
+    mark = sign(tone_of_access(said, decision.outcome))
     (log.info if outcome.decision.passes else log.error)("  %s access: %s%s", mark, outcome.verdict, asked)
     for note in outcome.notes:
         log.info("    %s", note)

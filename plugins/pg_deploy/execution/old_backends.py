@@ -30,7 +30,7 @@ class _Working:
     active: bool
 
 
-def settle(connection: Connection, attempt_id: int, *, log: logging.Logger, patience_s: float) -> None:
+def wait_for_old_backends(connection: Connection, attempt_id: int, *, log: logging.Logger, patience_s: float) -> None:
     """Return once no backend of an earlier try of this attempt is at work any more. Raises OldBackendError if one does not end.
 
     We wait up to `patience_s` seconds for a build outside a transaction: to end it would throw its work away and leave an

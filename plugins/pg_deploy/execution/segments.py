@@ -21,7 +21,7 @@ from pg_deploy.errors import ConnectionLostError
 from pg_deploy.execution import concurrent_builds
 from pg_deploy.execution.errors import HeldUpError, LockBudgetExceededError, LockNotObtainedError, StatementFailedError
 from pg_deploy.execution.lost_connections import is_lost, is_read_only
-from pg_deploy.execution.server_watch import kept_budget
+from pg_deploy.execution.server_watch import budget_kept_by_server
 from pg_deploy.execution.statement_watch import Observation, Watch
 from pg_deploy.execution.stop_rules import wait_until_calm
 from pg_deploy.execution.synchronous_standby import wait_for_standby
@@ -278,7 +278,7 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
         _one_transaction(work, session, segment, before_commit)
         return
     limits = work.limits
-    with kept_budget(
+    with budget_kept_by_server(
         work.target, session.backend, budget=limits.lock_budget, give_up_after=limits.give_up_after, log=work.log
     ):
         _one_transaction(work, session, segment, before_commit)

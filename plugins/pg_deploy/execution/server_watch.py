@@ -26,7 +26,7 @@ _PAUSE_S = 0.5
 
 
 @contextmanager
-def kept_budget(
+def budget_kept_by_server(
     target: Target, backend: Backend, *, budget: float, give_up_after: float, log: logging.Logger
 ) -> Iterator[None]:
     """While the block runs, the server ends `backend`'s work once it held or awaited a strong lock for `budget` seconds.

@@ -251,7 +251,7 @@ def scan_folder(directory: Path) -> Folder:
         by_version.setdefault(file.version, []).append(file.path.name)
     twice = {version: names for version, names in by_version.items() if len(names) > 1}
     taken = set(by_version)
-    shared = [repeated(version, names, taken) for version, names in twice.items()]
+    shared = [duplicate_version_fault(version, names, taken) for version, names in twice.items()]
     dashes = many_dashes(list(names))
     dashed = {name[:-4] for name in dashes.files} if dashes else set()
     single = [fault for stem, fault in unusable.items() if stem not in dashed]
@@ -265,7 +265,9 @@ def scan_folder(directory: Path) -> Folder:
     return Folder(tuple(usable), tuple(faults), tuple(faulty), unusable, tuple(passed_over))
 
 
-def repeated(version: str, files: Sequence[str], taken: Collection[str], applied: str = "") -> DuplicateVersionError:
+def duplicate_version_fault(
+    version: str, files: Sequence[str], taken: Collection[str], applied: str = ""
+) -> DuplicateVersionError:
     """The fault of files with the same version, with renames that leave the order as it is.
 
     Each further file gets a version that is one higher. If that would change the order, all but one get further digits.

@@ -29,8 +29,8 @@ from pg_deploy.configuration.duration import format_duration
 from pg_deploy.postgres.errors import DiskTooSmallError, ProgramFailedError
 from pg_deploy.postgres.programs import Programs, run_program, unprivileged_account
 from pg_deploy.postgres.session import Target
-from pg_deploy.postgres.temporary import PREFIX, is_alive, mark, owner_of, process_start
-from pg_deploy.postgres.wall import Wall, behind, wall_of
+from pg_deploy.postgres.temporary import PREFIX, is_alive, mark_as_ours, owner_of, process_start
+from pg_deploy.postgres.wall import Wall, behind, strongest_wall
 
 _START_S = 60.0
 _PORT = 5432
@@ -123,7 +123,7 @@ def private_cluster(
     socket = directory / "socket"
     ended = threading.Event()
     try:
-        mark(directory)
+        mark_as_ours(directory)
         # The server's account must be able to pass through.
         directory.chmod(0o711)
         password = secrets.token_urlsafe(24)
@@ -131,7 +131,7 @@ def private_cluster(
         preloaded = tuple(name for name in _HARMLESS_LIBRARIES if name in preload and _has_library(programs, name))
         _configure(directory, account, {**settings, **_SETTINGS}, preloaded, cron_database)
         socket = _socket_folder(directory, account)
-        wall = wall_of(programs)
+        wall = strongest_wall(programs)
         process = _start(wall, programs, directory, socket, account)
         limits = threading.Thread(
             target=_keep_limits,
@@ -215,7 +215,7 @@ def _socket_folder(directory: Path, account: pwd.struct_passwd | None) -> Path:
     folder = directory / "socket"
     if len(str(folder)) > _LONGEST_FOLDER:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))
-        mark(folder)
+        mark_as_ours(folder)
     folder.mkdir(mode=0o700, exist_ok=True)
     if account is not None:
         os.chown(folder, account.pw_uid, account.pw_gid)

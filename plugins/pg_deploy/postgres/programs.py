@@ -88,7 +88,9 @@ def unprivileged_account() -> pwd.struct_passwd | None:
     raise ProgramFailedError("postgres", "root cannot run a server, and there is no account named postgres or nobody")
 
 
-def ended_with_us(command: Sequence[str], signal_name: str = "TERM", identity: Sequence[str] = ()) -> list[str] | None:
+def tied_to_our_process(
+    command: Sequence[str], signal_name: str = "TERM", identity: Sequence[str] = ()
+) -> list[str] | None:
     """`command`, wrapped so that the kernel signals it when our process is killed; None if this machine cannot do that.
 
     `identity` are setpriv's options for the account to become.

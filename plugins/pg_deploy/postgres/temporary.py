@@ -23,7 +23,7 @@ def owned_folder(parent: Path | None) -> Iterator[Path]:
     """A new folder in `parent`, or among the system's temporary files. Only we may enter it, and it is removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     try:
-        mark(folder)
+        mark_as_ours(folder)
         inside = folder / "files"
         inside.mkdir(mode=0o700)
         yield inside
@@ -31,7 +31,7 @@ def owned_folder(parent: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def mark(directory: Path) -> None:
+def mark_as_ours(directory: Path) -> None:
     """Write the marker that says: this process owns `directory`."""
     owner = {"host": socket.gethostname(), "pid": os.getpid(), "started": process_start(os.getpid())}
     (directory / _MARKER).write_text(json.dumps(owner), encoding="utf-8")

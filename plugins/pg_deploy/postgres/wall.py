@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from pg_deploy.postgres.errors import NoWallError
-from pg_deploy.postgres.programs import Programs, ended_with_us, unprivileged_account
+from pg_deploy.postgres.programs import Programs, tied_to_our_process, unprivileged_account
 
 SWITCH = "PG_DEPLOY_WALL"
 ACCEPT = "PG_DEPLOY_WITHOUT_WALL"
@@ -65,7 +65,7 @@ NONE = Wall("none", "nothing: it runs as the worker's own account", False)
 OFF = Wall("off", f"nothing: {SWITCH} is off on this worker", True)
 
 
-def wall_of(programs: Programs) -> Wall:
+def strongest_wall(programs: Programs) -> Wall:
     """The strongest wall that works on this worker, tried with the server's own program; OFF if somebody turned it off."""
     if os.environ.get(SWITCH) == "off":
         return OFF
@@ -97,13 +97,13 @@ def behind(wall: Wall, programs: Programs, folders: Sequence[Path], command: Seq
     account = unprivileged_account()
     become = _become(account)
     if not wall.is_built:
-        return ended_with_us([*_limits(), *command], "QUIT", become)
+        return tied_to_our_process([*_limits(), *command], "QUIT", become)
     if wall is NAMESPACES:
         unshare, setpriv = _program("unshare"), _program("setpriv")
         if account is None or unshare is None or setpriv is None:
             return None
         apart = [unshare, "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc"]
-        return ended_with_us([*apart, *_limits(), setpriv, *become, "--no-new-privs", *command], "KILL")
+        return tied_to_our_process([*apart, *_limits(), setpriv, *become, "--no-new-privs", *command], "KILL")
     bwrap = _program("bwrap")
     if bwrap is None:
         return None

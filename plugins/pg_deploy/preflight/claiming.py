@@ -40,7 +40,7 @@ class Identity:
 
 
 @contextmanager
-def claimed(
+def claimed_target(
     target: Target,
     identity: Identity,
     conf: WritingConf,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.statements import Segment, Statement
-from pg_deploy.presentation.markdown import fenced, plain
+from pg_deploy.presentation.markdown import as_code_block, as_plain_markdown
 
 
 def plan_lines(migration: Migration, lock_lint: Sequence[str] = ()) -> tuple[str, ...]:
@@ -78,25 +78,30 @@ def approval_text(asked: Asked, *, page: str) -> str:
         f"**This approval holds for bundle `{migration.bundle_hash}` and no other text.**",
         f"**Risk:** {asked.risk}{declared}. **Rehearsal:** {asked.verdict}. **Access:** {manifest.access}.",
     ]
-    parts += [f"**Why the risk is high:** {plain(reason)}." for reason in asked.raised]
+    parts += [f"**Why the risk is high:** {as_plain_markdown(reason)}." for reason in asked.raised]
     parts += [
-        f"## {plain(migration.title)}",
-        f"`{migration.stem}`: {plain(asked.reason)}",
-        f"**Impact:** {plain(manifest.impact) or 'not stated'}. "
-        f"**Expected duration:** {plain(manifest.expected_duration or '') or 'not stated'}.",
+        f"## {as_plain_markdown(migration.title)}",
+        f"`{migration.stem}`: {as_plain_markdown(asked.reason)}",
+        f"**Impact:** {as_plain_markdown(manifest.impact) or 'not stated'}. "
+        f"**Expected duration:** {as_plain_markdown(manifest.expected_duration or '') or 'not stated'}.",
     ]
-    parts += [f"**Unprotected:** {plain(sentence)}." for sentence in migration.unprotected]
-    parts += [f"**Not honoured:** {plain(sentence)}." for sentence in migration.comments_for_another_tool]
+    parts += [f"**Unprotected:** {as_plain_markdown(sentence)}." for sentence in migration.unprotected]
+    parts += [f"**Not honoured:** {as_plain_markdown(sentence)}." for sentence in migration.comments_for_another_tool]
     parts += [
         "### Locks",
-        "\n".join(f"- {plain(line)}" for line in lock_lines(migration.statements)) or "None on what exists.",
+        "\n".join(f"- {as_plain_markdown(line)}" for line in lock_lines(migration.statements))
+        or "None on what exists.",
     ]
-    parts += ["### Lock lint", "\n".join(f"- {plain(each)}" for each in asked.lock_lint)] if asked.lock_lint else []
+    parts += (
+        ["### Lock lint", "\n".join(f"- {as_plain_markdown(each)}" for each in asked.lock_lint)]
+        if asked.lock_lint
+        else []
+    )
     parts += ["### Rehearsal", asked.rehearsal] if asked.rehearsal else []
-    parts += ["### SQL", fenced(migration.file.sql, whole=whole)]
+    parts += ["### SQL", as_code_block(migration.file.sql, whole=whole)]
     parts += [
         "### What undoes it (generated, proven in the rehearsal)" if migration.is_generated else "### What undoes it",
-        fenced(migration.rollback, whole=whole) if migration.rollback is not None else "Nothing.",
+        as_code_block(migration.rollback, whole=whole) if migration.rollback is not None else "Nothing.",
     ]
     return "\n\n".join(parts)
 
@@ -118,7 +123,7 @@ def lock_lines(statements: Iterable[Statement]) -> tuple[str, ...]:
 
 def several_text(asked: Sequence[Asked], *, page: str, passed_over: Sequence[str] = ()) -> str:
     """One approval for several migrations, as Markdown. `passed_over` names the files of the folder that no run considers."""
-    first = f"{plain(passed_over_line(passed_over))}\n\n" if passed_over else ""
+    first = f"{as_plain_markdown(passed_over_line(passed_over))}\n\n" if passed_over else ""
     return first + "\n\n---\n\n".join(approval_text(each, page=page) for each in asked)
 
 

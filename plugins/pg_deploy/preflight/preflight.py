@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from difflib import unified_diff
 from pathlib import Path
 
-from pg_deploy.backup.readiness import doubts, dumps, not_ready, wall_lines
+from pg_deploy.backup.readiness import readiness_doubts, readiness_faults, reads_all_rows, wall_lines
 from pg_deploy.configuration.conf import DeployConf
 from pg_deploy.errors import EditedAfterDeploymentError, PgDeployError, PreflightError
 from pg_deploy.ledger import evidence, pins
@@ -19,14 +19,22 @@ from pg_deploy.ledger.guard import Ownership
 from pg_deploy.ledger.sealing import how_kept
 from pg_deploy.migrations.errors import DuplicateVersionError
 from pg_deploy.migrations.folder import stamp
-from pg_deploy.migrations.migration import Folder, Migration, MigrationFile, load, load_usable, repeated, scan_folder
+from pg_deploy.migrations.migration import (
+    Folder,
+    Migration,
+    MigrationFile,
+    duplicate_version_fault,
+    load,
+    load_usable,
+    scan_folder,
+)
 from pg_deploy.parsing.bulk import brief
 from pg_deploy.parsing.syntax import in_file
 from pg_deploy.parsing.tree import unquoted
 from pg_deploy.postgres.pooler import refuse_pooler_before
 from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.preflight import standings
-from pg_deploy.preflight.claiming import Identity, claimed
+from pg_deploy.preflight.claiming import Identity, claimed_target
 from pg_deploy.preflight.drift import drift_lines, read_drift, record_drift
 from pg_deploy.preflight.errors import FolderChangedError, MissingRightsError
 from pg_deploy.preflight.lock_finding import LockFinding
@@ -69,9 +77,9 @@ def preflight(
     TargetBusyError after conf.give_up_after, or the error of an unreachable target.
     """
     files = read_stamped(folder, conf.migrations_folder)
-    with beside(files.faults):
+    with with_file_faults(files.faults):
         refuse_pooler_before(target, "preflight")
-    with beside(files.faults), target.session("preflight") as connection:
+    with with_file_faults(files.faults), target.session("preflight") as connection:
         state = read_server_state(connection)
         connection.execute("set default_transaction_read_only = on")
         plan = _plan(connection, files, conf)
@@ -83,7 +91,7 @@ def preflight(
     if conf.dry_run:
         log.info("dry run: nothing was changed, no ledger was made, nothing is pinned")
         return Prepared(None, 0)
-    with claimed(
+    with claimed_target(
         target,
         identity,
         conf,
@@ -121,7 +129,7 @@ def read_stamped(directory: Path, expected: str | None) -> Folder:
 
 
 @contextmanager
-def beside(faults: Sequence[PgDeployError]) -> Iterator[None]:
+def with_file_faults(faults: Sequence[PgDeployError]) -> Iterator[None]:
     """If the block raises, report its error together with the files' `faults`: an unusable target must not hide these."""
     try:
         yield
@@ -157,7 +165,9 @@ def _with_history(fault: PgDeployError, state: standings.State) -> PgDeployError
     """If files share a version that the history holds, the file that the history means keeps it: another would count as applied."""
     if not isinstance(fault, DuplicateVersionError) or fault.version not in state.history:
         return fault
-    return repeated(fault.version, fault.files, fault.taken, applied=state.history[fault.version].name or "")
+    return duplicate_version_fault(
+        fault.version, fault.files, fault.taken, applied=state.history[fault.version].name or ""
+    )
 
 
 def _plan(connection: Connection, files: Folder, conf: DeployConf) -> Plan:
@@ -184,9 +194,9 @@ def _judge(
     faults += refusals(
         state,
         required_extensions=_extensions_needed_before(migrations, state, all_known=not faults),
-        must_read_everything=bool(migrations) and dumps(conf),
+        must_read_everything=bool(migrations) and reads_all_rows(conf),
     )
-    faults += not_ready(connection, target, conf, migrations)
+    faults += readiness_faults(connection, target, conf, migrations)
     if migrations and conf.rehearse == "full":
         for line in wall_lines(state.version_num // 10000):
             log.info("%s", line)
@@ -196,7 +206,7 @@ def _judge(
         faults.append(MissingRightsError(role=state.role, sentences=tuple(each.sentence for each in lacking)))
     if faults:
         raise PreflightError(faults)
-    for doubt in doubts(connection, conf, migrations):
+    for doubt in readiness_doubts(connection, conf, migrations):
         log.warning("%s", doubt)
     estimates = index_estimates(connection, statements)
     for estimate in estimates:

@@ -16,23 +16,23 @@ _UNSEEN = re.compile(
 )
 
 
-def plain(text: str) -> str:
+def as_plain_markdown(text: str) -> str:
     """Markdown that shows `text` letter by letter on one line: no comment, heading, link, image, fence or emphasis. Pure."""
-    line = seen(" ".join(text.split()))
+    line = with_unseen_shown(" ".join(text.split()))
     line = _UNDERSCORE.sub(r"\\_", _SPECIAL.sub(r"\\\1", line))
     line = _BARE_LINK.sub(lambda found: "\\" + found[0], line)
     return _LEADING.sub(lambda found: found[0][:-1] + "\\" + found[0][-1], line)
 
 
-def seen(text: str) -> str:
+def with_unseen_shown(text: str) -> str:
     """`text` with each character that is invisible, or reverses the direction of reading, replaced by its number. Pure."""
     return _UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩" if found[0] not in "\t\r\n" else found[0], text)
 
 
-def fenced(sql: str, most: int = 20_000, *, whole: str = "see the file") -> str:
+def as_code_block(sql: str, most: int = 20_000, *, whole: str = "see the file") -> str:
     """`sql` as a code block that its own back-ticks cannot end. After `most` characters it is cut; `whole` says where the rest is."""
     fence = "````"
     while fence in sql:
         fence += "`"
     cut = f"\n\n**{len(sql) - most} more characters are not shown here: {whole}.**" if len(sql) > most else ""
-    return f"{fence}sql\n{seen(sql[:most]).rstrip()}\n{fence}{cut}"
+    return f"{fence}sql\n{with_unseen_shown(sql[:most]).rstrip()}\n{fence}{cut}"

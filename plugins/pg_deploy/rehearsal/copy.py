@@ -34,7 +34,7 @@ from pg_deploy.configuration.duration import format_duration
 from pg_deploy.postgres.private_cluster import PrivateCluster, private_cluster
 from pg_deploy.postgres.programs import server_programs
 from pg_deploy.postgres.session import Connection, Target, one_line
-from pg_deploy.postgres.wall import refuse_without_wall, wall_of
+from pg_deploy.postgres.wall import refuse_without_wall, strongest_wall
 from pg_deploy.rehearsal.errors import CopyDiffersError
 from pg_deploy.rehearsal.outgoing_calls import cut_off, make_extension
 
@@ -99,7 +99,7 @@ def private_copy(
     started = time.monotonic()
     server = manifest.server
     programs = server_programs(manifest.server_version // 10000)
-    refuse_without_wall(manifest.target, wall_of(programs))
+    refuse_without_wall(manifest.target, strongest_wall(programs))
     with private_cluster(
         programs,
         superuser=server.bootstrap_role,

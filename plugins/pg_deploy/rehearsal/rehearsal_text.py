@@ -8,8 +8,8 @@ from typing import Any
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.deployment.access_judgement import shortened
 from pg_deploy.ledger.evidence import Evidence
-from pg_deploy.presentation.markdown import plain
-from pg_deploy.presentation.marks import of_access, of_rehearsal, sign
+from pg_deploy.presentation.markdown import as_plain_markdown
+from pg_deploy.presentation.marks import sign, tone_of_access, tone_of_rehearsal
 
 REHEARSAL = "rehearsal"
 
@@ -18,7 +18,7 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> tuple[list[str], li
     """How a rehearsal ended, with the whole error where it failed, and what it showed: from the detail of its evidence, by lines."""
     told = str(detail.get("error") or "")
     first, *more = told.splitlines() or [""]
-    said = [f"{sign(of_rehearsal(outcome))} rehearsal {outcome} {first}".rstrip(), *(f"  {line}" for line in more)]
+    said = [f"{sign(tone_of_rehearsal(outcome))} rehearsal {outcome} {first}".rstrip(), *(f"  {line}" for line in more)]
     lines = []
     if detail.get("apply_s") is not None:
         lines.append(f"  applied in {format_duration(detail['apply_s'])}")
@@ -42,7 +42,7 @@ def rehearsal_lines(outcome: str, detail: dict[str, Any]) -> tuple[list[str], li
     access = detail.get("access")
     if access:
         asked = f", asked as {access['asked']} of {access['subjects']} users and roles" if access["asked"] else ""
-        lines.append(f"  {sign(of_access(access, access['outcome']))} access: {access['verdict']}{asked}")
+        lines.append(f"  {sign(tone_of_access(access, access['outcome']))} access: {access['verdict']}{asked}")
         lines += [f"    {shortened(note)}" for note in access.get("notes", ())]
         # What the rehearsal failed for stands above, one line each.
         lines += [f"    ✗ {sentence}" for sentence in access["against"] if sentence not in told]
@@ -64,8 +64,8 @@ def rehearsal_text(rows: Iterable[Evidence], version: str) -> str:
         return "Not rehearsed: durations, locks and the rollback are not proven for this run."
     last = found[-1]
     said, more = rehearsal_lines(last.outcome, last.detail)
-    place = plain(str(last.detail.get("place", "copy")))
-    return "\n".join([f"On a {place}:", "", *(f"- {plain(line)}" for line in (*said, *more))])
+    place = as_plain_markdown(str(last.detail.get("place", "copy")))
+    return "\n".join([f"On a {place}:", "", *(f"- {as_plain_markdown(line)}" for line in (*said, *more))])
 
 
 def rehearsal_verdict(rows: Iterable[Evidence], version: str) -> str:

@@ -12,7 +12,7 @@ from pg_deploy.backup.evidence import judge_backup
 from pg_deploy.deployment.access_judgement import ACCESS
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.migrations.manifest import CriterionName, Manifest
-from pg_deploy.presentation.marks import is_settled, undeclared
+from pg_deploy.presentation.marks import is_settled, undeclared_differences
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _access(migrations: Sequence[Judged]) -> Criterion:
     against = [sentence for row in proofs for sentence in row.detail.get("against", ())]
     if against:
         return Criterion(title, "not met", f"{against[0]}" + (f", and {len(against) - 1} more" if against[1:] else ""))
-    nobody = [sentence for row in proofs for sentence in undeclared(row.detail, row.outcome)]
+    nobody = [sentence for row in proofs for sentence in undeclared_differences(row.detail, row.outcome)]
     if nobody:
         more = f", and {len(nobody) - 1} more" if nobody[1:] else ""
         return Criterion(title, "not declared", f"nobody said that this is meant: {nobody[0]}{more}")

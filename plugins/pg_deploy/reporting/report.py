@@ -17,7 +17,13 @@ from pg_deploy.migrations import history
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.postgres.session import Connection
 from pg_deploy.preflight.plan_text import PASSED_OVER, passed_over_line
-from pg_deploy.presentation.marks import of_access, of_benchmark, of_criterion, sign, undeclared
+from pg_deploy.presentation.marks import (
+    sign,
+    tone_of_access,
+    tone_of_benchmark,
+    tone_of_criterion,
+    undeclared_differences,
+)
 from pg_deploy.rehearsal.rehearsal_text import REHEARSAL, rehearsal_lines
 from pg_deploy.reporting.causes import advice
 from pg_deploy.reporting.criteria import Criterion, Judged, judge_criteria
@@ -125,7 +131,8 @@ def report_lines(
     if report.outcomes:
         lines += ["::group::success criteria"]
         lines += [
-            f"{sign(of_criterion(c.verdict))} {c.title}: {c.verdict}{_because(c.evidence)}" for c in report.criteria
+            f"{sign(tone_of_criterion(c.verdict))} {c.title}: {c.verdict}{_because(c.evidence)}"
+            for c in report.criteria
         ]
         lines += ["::endgroup::"]
     if report.steps:
@@ -163,11 +170,15 @@ def _outcome_lines(outcome: Outcome) -> list[str]:
             lines.append(f"    ✗ check {row.name.replace('_', ' ')}: {said}")
     for row in outcome.evidence:
         if row.kind == "benchmark":
-            lines.append(f"    {sign(of_benchmark(row.outcome))} benchmark {row.name}: {row.detail.get('sentence')}")
+            lines.append(
+                f"    {sign(tone_of_benchmark(row.outcome))} benchmark {row.name}: {row.detail.get('sentence')}"
+            )
         elif row.kind == ACCESS:
-            mark = sign(of_access(row.detail, row.outcome))
+            mark = sign(tone_of_access(row.detail, row.outcome))
             lines.append(f"    {mark} access: {row.detail.get('verdict')}")
-            lines += [f"      nobody declared: {shortened(each)}" for each in undeclared(row.detail, row.outcome)]
+            lines += [
+                f"      nobody declared: {shortened(each)}" for each in undeclared_differences(row.detail, row.outcome)
+            ]
             lines += [f"      {note}" for note in row.detail.get("notes", ())]
             lines += [f"      ✗ {sentence}" for sentence in row.detail.get("against", ())]
         elif row.kind == "rollback proof":
@@ -197,7 +208,12 @@ def _errors_of_users(report: Report) -> list[str]:
     found = []
     for outcome in report.outcomes:
         rows = [row for row in outcome.evidence if row.kind == ACCESS]
-        said = [each for row in rows for each in undeclared(row.detail, row.outcome) if " get an error " in f" {each} "]
+        said = [
+            each
+            for row in rows
+            for each in undeclared_differences(row.detail, row.outcome)
+            if " get an error " in f" {each} "
+        ]
         found += [f"{outcome.pinned.stem}: {each}" for each in said[:1]]
     return found
 

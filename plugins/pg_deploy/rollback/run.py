@@ -19,7 +19,7 @@ from pg_deploy.ledger.guard import Ownership
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.postgres.pooler import refuse_pooler_before
 from pg_deploy.postgres.session import Connection, Target
-from pg_deploy.preflight.claiming import Identity, claimed
+from pg_deploy.preflight.claiming import Identity, claimed_target
 from pg_deploy.preflight.drift import Drift, drift_lines, read_drift, record_drift
 from pg_deploy.preflight.preflight import Prepared
 from pg_deploy.rollback.attempt_evidence import read_doing
@@ -86,7 +86,7 @@ def preflight(
     if conf.dry_run:
         log.info("dry run: nothing was changed, nothing is pinned")
         return Prepared(None, 0)
-    with claimed(
+    with claimed_target(
         target,
         identity,
         conf,

@@ -14,7 +14,7 @@ from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.parsing.summary import shown_line
-from pg_deploy.presentation.marks import Tone, of_access, of_check
+from pg_deploy.presentation.marks import Tone, tone_of_access, tone_of_check
 from pg_deploy.rehearsal.rehearsal_text import REHEARSAL
 from pg_deploy.reporting.criteria import Criterion
 from pg_deploy.reporting.report import NOT_REACHED, Outcome, Report
@@ -62,7 +62,7 @@ class CheckLine:
     @property
     def tone(self) -> str:
         """bad where it failed anywhere, good where it held anywhere else, or plain."""
-        tones = {of_check(check.outcome) for check in self.places}
+        tones = {tone_of_check(check.outcome) for check in self.places}
         return "bad" if "bad" in tones else "good" if "good" in tones else "plain"
 
 
@@ -317,7 +317,7 @@ def _access(row: Evidence) -> Access:
     return Access(
         place="on the copy" if row.location == "rehearsal" else "on the target",
         verdict=str(detail.get("verdict") or row.outcome),
-        tone=of_access(detail, row.outcome),
+        tone=tone_of_access(detail, row.outcome),
         against=tuple(map(str, detail.get("against") or ())),
         shown=tuple(map(str, detail.get("shown") or ())),
         matrix=make_matrix(detail),

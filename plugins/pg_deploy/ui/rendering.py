@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.monitor.page import size
-from pg_deploy.presentation.markdown import fenced
-from pg_deploy.presentation.marks import of_criterion
+from pg_deploy.presentation.markdown import as_code_block
+from pg_deploy.presentation.marks import tone_of_criterion
 from pg_deploy.presentation.secrecy import without_secrets
 
 _FOLDER = Path(__file__).resolve().parent
@@ -34,7 +34,7 @@ def pages() -> Environment:
     made.autoescape = True
     made.finalize = _without_secrets
     made.filters["breakable"] = _breakable
-    made.filters["criterion_tone"] = of_criterion
+    made.filters["criterion_tone"] = tone_of_criterion
     return made
 
 
@@ -47,7 +47,7 @@ def markdown() -> Environment:
         code=_code,
         link=_link,
         cells=lambda values: Raw(" | ".join(map(_code, values))),
-        block=lambda sql: Raw(fenced(without_secrets(sql))),
+        block=lambda sql: Raw(as_code_block(without_secrets(sql))),
     )
     return made
 

@@ -10,7 +10,7 @@ import pytest
 
 from pg_deploy.backup.errors import RestoreFailedError
 from pg_deploy.backup.evidence import BACKUP, judge_backup
-from pg_deploy.backup.readiness import doubts
+from pg_deploy.backup.readiness import readiness_doubts
 from pg_deploy.configuration.conf import read_deploy_conf
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.migrations.migration import load_all, read_folder
@@ -43,16 +43,16 @@ def test_preflight_has_doubts_about_programs_of_an_older_minor(
     write_migration(tmp_path / "m", "20250101000000_a", "select 1")
     migrations = load_all(read_folder(tmp_path / "m"))
     with psycopg.connect(empty_database) as connection:
-        assert doubts(connection, read_deploy_conf({}), migrations) == []
+        assert readiness_doubts(connection, read_deploy_conf({}), migrations) == []
         major = connection.info.server_version // 10000
         for name in ("pg_dump", "pg_restore", "postgres", "initdb", "vacuumdb"):
             program = tmp_path / name
             program.write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) {major}.0'\n")
             program.chmod(0o755)
         monkeypatch.setenv("PG_DEPLOY_BINDIR", str(tmp_path))
-        (doubt,) = doubts(connection, read_deploy_conf({}), migrations)
+        (doubt,) = readiness_doubts(connection, read_deploy_conf({}), migrations)
         assert f"are PostgreSQL {major}.0, older than the server's" in doubt
-        assert doubts(connection, read_deploy_conf({"backup": "none", "rehearse": "none"}), migrations) == []
+        assert readiness_doubts(connection, read_deploy_conf({"backup": "none", "rehearse": "none"}), migrations) == []
 
 
 def test_a_backup_that_older_programs_took_is_not_called_valid_until_it_was_restored() -> None:

@@ -19,7 +19,7 @@ from pg_deploy.migrations.migration import load_all, scan_folder
 from pg_deploy.postgres.errors import NoWallError
 from pg_deploy.postgres.private_cluster import PrivateCluster
 from pg_deploy.postgres.session import Target
-from pg_deploy.postgres.wall import ACCEPT, NAMESPACES, NONE, SANDBOX, refuse_without_wall, wall_of
+from pg_deploy.postgres.wall import ACCEPT, NAMESPACES, NONE, SANDBOX, refuse_without_wall, strongest_wall
 from pg_deploy.rehearsal.copy import private_copy
 from tests.building import write_migration
 from tests.core.hostile.cluster import bare_cluster
@@ -153,7 +153,7 @@ def test_a_superuser_of_the_copy_reaches_nothing_of_the_worker(home: PrivateClus
 
 def test_the_strongest_wall_is_the_one_that_is_tried_first_and_said(home: PrivateCluster) -> None:
     """Or a worker that could shut a copy in does not, and nobody knows."""
-    assert home.wall == wall_of(installed_programs())
+    assert home.wall == strongest_wall(installed_programs())
     assert [SANDBOX.is_whole, NAMESPACES.is_whole, NONE.is_whole] == [True, False, False]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from pg_deploy.errors import PgDeployError
 from pg_deploy.migrations.errors import DuplicateVersionError, ForeignFileError, ForeignFolderError
-from pg_deploy.migrations.migration import load, load_usable, repeated, scan_folder
+from pg_deploy.migrations.migration import duplicate_version_fault, load, load_usable, scan_folder
 from pg_deploy.migrations.names import order
 from pg_deploy.parsing.statements import split
 
@@ -177,7 +177,7 @@ def test_one_byte_that_is_no_utf8_does_not_spoil_the_others(tmp_path: Path) -> N
 def test_of_files_that_share_a_version_the_one_that_the_history_means_keeps_it() -> None:
     """Else the other counts as applied, and what it makes is never made."""
     files = ["20240112000000_trailers.sql", "20240112000000_trucks.sql"]
-    said = str(repeated("20240112000000", files, {"20240112000000"}, applied="trucks"))
+    said = str(duplicate_version_fault("20240112000000", files, {"20240112000000"}, applied="trucks"))
     assert 'means "20240112000000_trucks.sql"' in said
     assert 'rename, for example, "20240112000000_trailers.sql" to "20240112000001_trailers.sql"' in said
 
