@@ -1,4 +1,4 @@
-"""Programs of an older minor than the server: said before, and their backup is no proof until it was restored."""
+"""Programs of an older minor version than the server: preflight says so, and their backup proves nothing until it is restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pg_restore says went wrong, read from what several of its jobs write at once."""
+"""The errors of pg_restore, read from the output that several of its jobs write at the same time."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ END = "pg_restore: warning: errors ignored on restore: {}\n"
         f"pg_restore: pg_restore: error: {MEMBER}error: {OTHER}",
     ],
 )
-def test_errors_are_read_whatever_stands_between(said: str) -> None:
-    """An expected one that is not known again stops a deployment for nothing; an unexpected one that is not seen is worse."""
+def test_errors_are_read_whatever_stands_between_them(said: str) -> None:
+    """If an expected error is not recognised, a deployment stops for nothing; if an unexpected one is missed, that is worse."""
     assert errors_in(said + END.format(2), jobs=1) == BOTH
     assert errors_in(said + END.format(4), jobs=2) == BOTH
 
 
-def test_errors_that_are_no_querys_are_told_as_they_are() -> None:
+def test_errors_outside_of_queries_are_reported_as_they_are() -> None:
     """A connection that failed, or rows that did not go in."""
     alone = 'pg_restore: error: connection to server at "x" failed\n'
     assert errors_in(alone, jobs=1) == ('connection to server at "x" failed',)
@@ -41,7 +41,7 @@ def test_errors_that_are_no_querys_are_told_as_they_are() -> None:
 
 @pytest.mark.parametrize(("jobs", "counted"), [(1, 2), (2, 4)])
 def test_an_error_that_was_counted_and_cannot_be_read_is_not_lost(jobs: int, counted: int) -> None:
-    """Else the copy would lack something, and nobody were told."""
+    """Else the copy would lack something, and nobody would know."""
     said = f"pg_restore:pg_restore: error:  error: {MEMBER}out of memory\n{END.format(counted)}"
     first, more = errors_in(said, jobs=jobs)
     assert first == BOTH[0]

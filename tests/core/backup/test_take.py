@@ -1,4 +1,4 @@
-"""What a backup holds, and what must not happen when it cannot be made."""
+"""What a backup holds, and what must not happen if it cannot be made."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.core.backup.conftest import LOG, Place
 def test_a_backup_holds_rows_facts_globals_and_says_so_in_its_manifest(
     place: Place, four_migrations: tuple[Migration, ...]
 ) -> None:
-    """What is not in the manifest cannot be compared later, and an unproven backup is a hope."""
+    """What is not in the manifest cannot be compared later, and an unproven backup is only a hope."""
     taken = place.take(*four_migrations)
 
     (name,) = place.store.names()
@@ -224,7 +224,7 @@ def test_another_installations_backups_of_the_same_name_are_left_alone(place: Pl
 
 
 def test_the_newest_backup_of_a_connection_with_a_hyphen_is_found_by_last(place: Place) -> None:
-    """Or restore_backup says that prod-eu has none, in the worst hour."""
+    """Else restore_backup says, in the worst hour, that prod-eu has no backup."""
     mine = replace(place, target=replace(place.target, name="prod-eu"))
     replace(place, target=replace(place.target, name="prod")).take()
     taken = mine.take()
@@ -232,14 +232,14 @@ def test_the_newest_backup_of_a_connection_with_a_hyphen_is_found_by_last(place:
 
 
 def test_last_is_never_another_installations_backup(place: Place) -> None:
-    """Or staging's rows are restored beside production."""
+    """Else staging's rows are restored beside production."""
     replace(place, settings=replace(place.settings, installation="staging")).take()
     with pytest.raises(NoBackupError):
         choose_backup(place.store, place.target, "last", replace(place.settings, installation="production"))
 
 
 def test_a_backup_whose_manifest_is_not_the_ledgers_is_not_restored(place: Place) -> None:
-    """A row was changed in the dump, and sizes and sums in the manifest with it: the ledger knows better."""
+    """If somebody changes a row in the dump, and size and sum in the manifest, only the ledger can tell."""
     taken = place.take()
     with place.target.session("tests") as connection:
         schema.ensure(connection)
@@ -253,7 +253,7 @@ def test_a_backup_whose_manifest_is_not_the_ledgers_is_not_restored(place: Place
 
 
 def test_a_manifest_does_not_excuse_errors_of_its_own_restore(place: Place) -> None:
-    """Or whoever may write the backup decides which part of it may be missing."""
+    """Else whoever may write the backup decides which part of it may be missing."""
     taken = place.take()
     path = place.store.root / taken.manifest.name / "manifest.json"
     values = json.loads(path.read_bytes())

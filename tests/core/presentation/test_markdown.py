@@ -1,4 +1,4 @@
-"""What a person decides by cannot be forged by what an author, or a name in the database, writes. Pure."""
+"""Neither an author nor a name in the database can forge the text that a person decides by. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FORGED = {
     "reading turned around": "safe \u202egnp.exe\u2066 x\u200by",
     "an address": "mailto:x@evil.example",
 }
-# What opens something in Markdown and is not made harmless by a backslash before it.
+# Characters that open something in Markdown, without the backslash that would make them harmless.
 _OPENS = re.compile(
     r"(?<!\\)(?:\\\\)*[`*\[\]#!|<>~&@]|(?<![\w\\])_|^[-+=]|^\d+[.)]|[A-Za-z]://|www\.|[\u202a-\u202e\u2066-\u2069\u200b]"
 )
@@ -43,7 +43,7 @@ def test_a_text_can_be_nothing_but_text(text: str) -> None:
 
     assert "\n" not in shown
     assert _OPENS.search(shown) is None, shown
-    # Read back, nothing of it is lost: the signs that were made visible aside.
+    # Read back, the text is the same, unless it held invisible characters.
     if not re.search(r"[\u200b-\u206f]", text):
         assert re.sub(r"\\(.)", r"\1", shown) == " ".join(text.split())
 
