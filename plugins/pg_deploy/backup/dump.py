@@ -125,14 +125,14 @@ class _Progress:
         self.tables = tables
         self.log = log
         self.begun = 0
-        self.said = time.monotonic()
+        self.last_said = time.monotonic()
 
     def line(self, text: str) -> None:
         if "dumping contents of table" in text:
             self.begun += 1
         now = time.monotonic()
-        if now - self.said >= _SAY_EVERY_S:
-            self.said = now
+        if now - self.last_said >= _SAY_EVERY_S:
+            self.last_said = now
             written = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
             self.log.info("  table %d of %d begun, %.0f MB written", self.begun, self.tables, written / 2**20)
 

@@ -41,10 +41,10 @@ def parts_of(rows: Sequence[Evidence]) -> list[tuple[str, float]]:
 
 def judge_backup(rows: Sequence[Evidence]) -> tuple[str, str]:
     """Verdict and evidence for "database backup exists and is valid". Only a restore shows that a backup is valid."""
-    found = [row for row in rows if row.kind == BACKUP]
-    if not found:
+    backups = [row for row in rows if row.kind == BACKUP]
+    if not backups:
         return "not applicable", "backup: none"
-    last = found[-1]
+    last = backups[-1]
     if last.outcome == "external":
         return "not visible from SQL", last.name
     if last.detail.get("kind") == "schema":
@@ -65,10 +65,10 @@ def _figures(detail: Mapping[str, Any]) -> str:
 
 def how_to_restore(rows: Sequence[Evidence]) -> list[str]:
     """The lines about the run's backup at the end of a red report: where it is, and how to restore it."""
-    found = [row for row in rows if row.kind == BACKUP]
-    if not found:
+    backups = [row for row in rows if row.kind == BACKUP]
+    if not backups:
         return ["backup: none was taken by this run; restore yours if data is wrong"]
-    last = found[-1]
+    last = backups[-1]
     if last.outcome == "external":
         return [f"backup: {last.name}; restore to that point beside the database, never over it"]
     uri = str(last.detail.get("uri", last.name))

@@ -220,12 +220,8 @@ def _entries(programs: Programs, folder: Path) -> list[tuple[str, str, str, str]
     )
     if listed.returncode:
         raise RestoreFailedError(folder.name, [one_line(listed.stderr)])
-    found = []
-    for line in listed.stdout.splitlines():
-        match = _ENTRY.match(line)
-        if match:
-            found.append((line, match["kind"], match["schema"], match["rest"]))
-    return found
+    matches = map(_ENTRY.match, listed.stdout.splitlines())
+    return [(match.string, match["kind"], match["schema"], match["rest"]) for match in matches if match]
 
 
 def _is_left_out(kind: str, schema: str, rest: str, left_out: Iterable[str], unavailable: Iterable[Extension]) -> bool:

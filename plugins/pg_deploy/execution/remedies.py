@@ -73,37 +73,37 @@ def _commit_inside(_: re.Match[str], sql: str) -> str:
 
 
 @_when("55P04", r'unsafe use of new value "?(.*?)"? of enum type "?([^"]+?)"?$')
-def _enum(found: re.Match[str], _: str) -> str:
+def _enum(match: re.Match[str], _: str) -> str:
     return (
-        f"an enum value can be used only after the transaction that added it, and a file is one: leave the `alter type {found[2]} add "
-        f"value '{found[1]}' …` alone in this file, and put what uses it into a migration of its own, a file with a later version"
+        f"an enum value can be used only after the transaction that added it, and a file is one: leave the `alter type {match[2]} add "
+        f"value '{match[1]}' …` alone in this file, and put what uses it into a migration of its own, a file with a later version"
     )
 
 
 @_when("55006", r'cannot (.+?) "(.+?)" because it has pending trigger events')
-def _pending(found: re.Match[str], sql: str) -> str:
+def _pending(match: re.Match[str], sql: str) -> str:
     return (
-        f'rows of "{found[2]}" that this transaction changed still wait for a deferred check: let it be made before this line, '
+        f'rows of "{match[2]}" that this transaction changed still wait for a deferred check: let it be made before this line, '
         f"or put this line into a migration of its own:{_to_paste('set constraints all immediate;', summary_of(sql) + ';')}"
     )
 
 
 @_when("55006", r'cannot (.+?) "(.+?)" because it is being used by active queries')
-def _in_use(found: re.Match[str], sql: str) -> str:
+def _in_use(match: re.Match[str], sql: str) -> str:
     return (
-        f'a cursor or a loop of this very statement still reads "{found[2]}": take the command out of the loop, into a '
+        f'a cursor or a loop of this very statement still reads "{match[2]}": take the command out of the loop, into a '
         "statement of its own after it"
     )
 
 
 @_when("0A000", r'cannot create index on partitioned table "(.+?)" concurrently')
-def _partitioned_index(found: re.Match[str], sql: str) -> str:
+def _partitioned_index(match: re.Match[str], sql: str) -> str:
     made = re.search(
         r"create\s+(unique\s+)?index\s+concurrently\s+(?:if\s+not\s+exists\s+)?([\w.\"$]+)?\s*on\s+(?:only\s+)?([\w.\"$]+)\s*(.*)",
         sql,
         re.IGNORECASE | re.DOTALL,
     )
-    unique, name, table, rest = made.groups() if made else ("", "", found[1], "(…)")
+    unique, name, table, rest = made.groups() if made else ("", "", match[1], "(…)")
     name, unique, rest = name or "…", unique or "", " ".join(rest.split())
     schema = f"{table.rsplit('.', 1)[0]}." if "." in table else ""
     return (
@@ -119,8 +119,8 @@ def _partitioned_index(found: re.Match[str], sql: str) -> str:
 
 
 @_when("0A000", r'cannot drop partitioned index "(.+?)" concurrently')
-def _drop_partitioned(found: re.Match[str], sql: str) -> str:
-    return f"an index of a partitioned table goes with those of its partitions in one step:{_to_paste(f'drop index {found[1]};')}"
+def _drop_partitioned(match: re.Match[str], sql: str) -> str:
+    return f"an index of a partitioned table goes with those of its partitions in one step:{_to_paste(f'drop index {match[1]};')}"
 
 
 @_when("0A000", r"CONCURRENTLY cannot be used when the materialized view is not populated")
@@ -130,33 +130,33 @@ def _unpopulated(_: re.Match[str], sql: str) -> str:
 
 
 @_when("55000", r'cannot refresh materialized view "(.+?)" concurrently')
-def _refresh(found: re.Match[str], _: str) -> str:
+def _refresh(match: re.Match[str], _: str) -> str:
     return (
         "CONCURRENTLY compares rows by a unique index over whole columns, without WHERE, which it lacks:"
-        f"{_to_paste(f'create unique index … on {found[1]} (…);')}"
+        f"{_to_paste(f'create unique index … on {match[1]} (…);')}"
     )
 
 
 @_when("25001", r"(.+?) cannot be executed from a function")
-def _from_function(found: re.Match[str], _: str) -> str:
+def _from_function(match: re.Match[str], _: str) -> str:
     return (
-        f"{found[1]} runs in no transaction, and a function or DO block is always in one: write it as a statement of the file by "
-        f"itself, one for each object, where it runs alone:{_to_paste(f'{found[1].lower()} …;')}"
+        f"{match[1]} runs in no transaction, and a function or DO block is always in one: write it as a statement of the file by "
+        f"itself, one for each object, where it runs alone:{_to_paste(f'{match[1].lower()} …;')}"
     )
 
 
 @_when("25001", r"(.+?) cannot run inside a (?:transaction block|subtransaction)")
-def _in_block(found: re.Match[str], sql: str) -> str:
-    if re.match(r"REINDEX|CLUSTER", found[1]):
+def _in_block(match: re.Match[str], sql: str) -> str:
+    if re.match(r"REINDEX|CLUSTER", match[1]):
         concurrently = (
-            "reindex table concurrently …;" if found[1].startswith("REINDEX") else "cluster <partition> using …;"
+            "reindex table concurrently …;" if match[1].startswith("REINDEX") else "cluster <partition> using …;"
         )
         return f"of a partitioned table it is many transactions: name each partition, or use CONCURRENTLY:{_to_paste(concurrently)}"
-    if "PREPARED" in found[1]:
+    if "PREPARED" in match[1]:
         return "a transaction that somebody prepared is ended by hand, in psql: it is no change of a migration"
     if re.match(r"\s*(?:select|call|do|perform|with|execute)\b", sql, re.IGNORECASE):
-        return f"no function and no DO block can run {found[1]}: write that statement itself into a migration of its own, without the call"
-    return f"{found[1]} runs in no transaction: put it into a migration of its own:{_to_paste(summary_of(sql) + ';')}"
+        return f"no function and no DO block can run {match[1]}: write that statement itself into a migration of its own, without the call"
+    return f"{match[1]} runs in no transaction: put it into a migration of its own:{_to_paste(summary_of(sql) + ';')}"
 
 
 @_when(
@@ -177,8 +177,8 @@ def _reindex_database(_: re.Match[str], __: str) -> str:
 
 
 @_when("25P01", r"(.+?) can only be used in transaction blocks")
-def _needs_block(found: re.Match[str], _: str) -> str:
-    return f"{found[1]} lasts as long as its transaction, and this part runs outside one: put it beside what it is for"
+def _needs_block(match: re.Match[str], _: str) -> str:
+    return f"{match[1]} lasts as long as its transaction, and this part runs outside one: put it beside what it is for"
 
 
 @_when(
@@ -202,12 +202,12 @@ def _database(_: re.Match[str], __: str) -> str:
 
 
 @_when("0A000", r"cannot alter type of a column used (?:by|in) (?:a |an )?(.+)")
-def _column_type(found: re.Match[str], _: str) -> str:
+def _column_type(match: re.Match[str], _: str) -> str:
     kind = next(
         (
             each
             for each in ("view", "policy", "generated column", "trigger", "publication", "function")
-            if each in found[1]
+            if each in match[1]
         ),
         "view",
     )
@@ -228,23 +228,23 @@ def _column_type(found: re.Match[str], _: str) -> str:
 
 
 @_when("42501", r"permission denied for (function|procedure) (\S+)")
-def _execute(found: re.Match[str], _: str) -> str:
+def _execute(match: re.Match[str], _: str) -> str:
     return (
         f"the file is right, the role may not call it: leave the line out, or let an administrator say once:"
-        f"{_to_paste(f'grant execute on {found[1]} {found[2]}(…) to <the deploying role>;')}"
+        f"{_to_paste(f'grant execute on {match[1]} {match[2]}(…) to <the deploying role>;')}"
     )
 
 
 @_when("23514", r'check constraint "(.+?)" of relation "(.+?)" is violated by some row')
-def _violated(found: re.Match[str], _: str) -> str:
+def _violated(match: re.Match[str], _: str) -> str:
     return (
         f"rows that are there break it: find them, mend them in a migration before this one, or add it without looking at them:"
-        f"{_to_paste(f'select * from {found[2]} where not (…);', f'alter table {found[2]} add constraint {found[1]} check (…) not valid;')}"
+        f"{_to_paste(f'select * from {match[2]} where not (…);', f'alter table {match[2]} add constraint {match[1]} check (…) not valid;')}"
     )
 
 
 @_when("23503", r'insert or update on table "(.+?)" violates foreign key constraint "(.+?)"')
-def _orphans(found: re.Match[str], sql: str) -> str:
+def _orphans(match: re.Match[str], sql: str) -> str:
     altered = _ALTERED_TABLE.match(sql)
     if altered is not None and re.search(r"\bvalidate\s+constraint\b", sql, re.IGNORECASE):
         return (
@@ -269,8 +269,8 @@ def _orphans(found: re.Match[str], sql: str) -> str:
         "the key without looking at them, and validate it in a later file:"
         + _to_paste(
             f"select * from {table} t where {given} and not exists (select from {key['to']} p where {same});",
-            f"alter table {table} add constraint {found[2]} foreign key ({', '.join(own)}) {refers} not valid;",
-            f"alter table {table} validate constraint {found[2]};  -- in a later file, once the rows are mended",
+            f"alter table {table} add constraint {match[2]} foreign key ({', '.join(own)}) {refers} not valid;",
+            f"alter table {table} validate constraint {match[2]};  -- in a later file, once the rows are mended",
         )
     )
 
@@ -335,16 +335,16 @@ def _function(_: re.Match[str], __: str) -> str:
 
 
 @_when("2BP01", r"cannot drop (.+?) because other objects depend on it")
-def _depends(found: re.Match[str], _: str) -> str:
+def _depends(match: re.Match[str], _: str) -> str:
     return (
-        f"drop or change first, in this file, what the detail says to depend on {found[1]}; CASCADE would take it along "
+        f"drop or change first, in this file, what the detail says to depend on {match[1]}; CASCADE would take it along "
         "without being asked about, rows and policies included"
     )
 
 
 @_when("23502", r'column "(.+?)" of relation "(.+?)" contains null values')
-def _nulls(found: re.Match[str], sql: str) -> str:
-    table, column = found[2], found[1]
+def _nulls(match: re.Match[str], sql: str) -> str:
+    table, column = match[2], match[1]
     if re.search(rf'\badd\s+(?:column\s+)?(?:if\s+not\s+exists\s+)?"?{re.escape(column)}"?\s', sql, re.IGNORECASE):
         lines = (
             f"alter table {table} add column {column} …;",
@@ -361,9 +361,9 @@ def _truncate(_: re.Match[str], __: str) -> str:
 
 
 @_when("42704", r'type "(datetime|tinyint|mediumtext|longtext|double|number|varchar2|nvarchar)" does not exist')
-def _foreign_type(found: re.Match[str], _: str) -> str:
+def _foreign_type(match: re.Match[str], _: str) -> str:
     here = {"datetime": "timestamptz", "tinyint": "smallint", "double": "double precision", "number": "numeric"}
-    return f"{found[1]} is another database's: write {here.get(found[1], 'text')}"
+    return f"{match[1]} is another database's: write {here.get(match[1], 'text')}"
 
 
 @_when("42601", r"syntax error at end of input")
@@ -374,8 +374,8 @@ def _unfinished(_: re.Match[str], sql: str) -> str:
 
 
 @_when("42704", r'unrecognized configuration parameter "(.+?)"')
-def _setting(found: re.Match[str], _: str) -> str:
+def _setting(match: re.Match[str], _: str) -> str:
     return (
-        f'"{found[1]}" is a setting of another version of PostgreSQL (pg_dump writes those of its own), or of an extension that is '
+        f'"{match[1]}" is a setting of another version of PostgreSQL (pg_dump writes those of its own), or of an extension that is '
         "not loaded: delete the line"
     )

@@ -67,16 +67,16 @@ def grown(before: Iterable[Written], after: Iterable[Written]) -> tuple[Written,
 
 
 def as_detail(written: Iterable[Written]) -> dict[str, object]:
-    """For the ledger."""
-    return {"tables": [asdict(each) for each in written]}
+    """The counts as evidence for the ledger. Pure."""
+    return {"tables": [asdict(count) for count in written]}
 
 
 def from_details(details: Iterable[Mapping[str, Sequence[Mapping[str, object]]]]) -> tuple[Written, ...]:
-    """The sum of what several as_detail() gave."""
+    """The sums, for each table, of what several calls of as_detail() gave. Pure."""
     sums: dict[str, list[int]] = {}
     for detail in details:
-        for each in detail["tables"]:
-            found = sums.setdefault(str(each["table"]), [0, 0, 0])
-            for place, part in enumerate(("inserted", "updated", "deleted")):
-                found[place] += int(str(each[part]))
-    return tuple(Written(table, *found) for table, found in sorted(sums.items()))
+        for count in detail["tables"]:
+            numbers = sums.setdefault(str(count["table"]), [0, 0, 0])
+            for place, verb in enumerate(("inserted", "updated", "deleted")):
+                numbers[place] += int(str(count[verb]))
+    return tuple(Written(table, *numbers) for table, numbers in sorted(sums.items()))

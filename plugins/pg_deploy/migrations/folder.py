@@ -71,14 +71,14 @@ def _is_sql(entry: os.DirEntry[str]) -> bool:
 
 def _files(directory: Path) -> list[Path]:
     """Every file of the migrations and companions, in a fixed order. Hidden files and those of editors are left out."""
-    found: list[Path] = []
+    files: list[Path] = []
     for stem in stems(directory):
-        found.append(directory / f"{stem}.sql")
+        files.append(directory / f"{stem}.sql")
         companion = directory / stem
-        found += sorted(
+        files += sorted(
             Path(folder) / name
             for folder, _, names in os.walk(companion)
             for name in names
             if not name.startswith(".") and not name.endswith("~")
         )
-    return found
+    return files

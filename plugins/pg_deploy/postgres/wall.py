@@ -183,7 +183,7 @@ def _linked_with(objects: Sequence[str]) -> set[str]:
 
 def _behind_links(folder: Path) -> set[str]:
     """All places outside of a folder that its links lead to, step by step: Debian's PostGIS goes through /etc/alternatives."""
-    found = set()
+    outside = set()
     for path in folder.rglob("*"):
         step = path
         for _ in range(_MOST_LINKS):
@@ -191,8 +191,8 @@ def _behind_links(folder: Path) -> set[str]:
                 break
             step = Path(os.path.normpath(step.parent / step.readlink()))
             if step.exists() and not step.is_relative_to(folder):
-                found.add(str(step))
-    return found
+                outside.add(str(step))
+    return outside
 
 
 def _folders(programs: Programs) -> tuple[Path, Path]:

@@ -116,23 +116,23 @@ def _foreign_keys(element: Any) -> Iterator[Need]:
             yield _on(Right.REFERENCES, each.pktable)
 
 
-def _drop(kind: ObjectType, each: Any) -> Iterator[Need]:
-    parts = name_parts(each)
+def _drop(kind: ObjectType, named: Any) -> Iterator[Need]:
+    parts = name_parts(named)
     if kind in RELATIONS and parts:
         yield Need(Right.OWNER_OR_SCHEMA, parts[-1], parts[-2] if len(parts) > 1 else None)
     elif kind in ON_RELATION and len(parts) > 1:
-        yield on_its_table(kind, each)
+        yield on_its_table(kind, named)
     elif kind in FUNCTIONS:
-        yield from _function(Right.FUNCTION_OWNER_OR_SCHEMA, each)
+        yield from _function(Right.FUNCTION_OWNER_OR_SCHEMA, named)
     elif kind in TYPES and parts:
         yield _type(Right.TYPE_OWNER_OR_SCHEMA, parts)
     elif kind == ObjectType.OBJECT_SCHEMA and parts:
         yield Need(Right.SCHEMA_OWNER, parts[-1])
 
 
-def on_its_table(kind: ObjectType, each: Any) -> Need:
+def on_its_table(kind: ObjectType, named: Any) -> Need:
     """What is needed on the table to drop its policy, trigger, rule or constraint. Pure."""
-    parts = name_parts(each)
+    parts = name_parts(named)
     return Need(DROPPED_FROM.get(kind, Right.OWNER), parts[-2], parts[-3] if len(parts) > 2 else None)
 
 
@@ -145,14 +145,14 @@ def _type(right: Right, parts: Sequence[str]) -> Need:
     return Need(right, parts[-1], parts[-2] if len(parts) > 1 else None)
 
 
-def _comment(kind: ObjectType, each: Any) -> Iterator[Need]:
-    parts = name_parts(each)
+def _comment(kind: ObjectType, named: Any) -> Iterator[Need]:
+    parts = name_parts(named)
     if kind in RELATIONS and parts:
         yield Need(Right.OWNER, parts[-1], parts[-2] if len(parts) > 1 else None)
     elif (kind in ON_RELATION or kind == ObjectType.OBJECT_COLUMN) and len(parts) > 1:
         yield Need(Right.OWNER, parts[-2], parts[-3] if len(parts) > 2 else None)
     elif kind in FUNCTIONS:
-        yield from _function(Right.FUNCTION_OWNER, each)
+        yield from _function(Right.FUNCTION_OWNER, named)
 
 
 def _set(node: Any) -> Iterator[Need]:
@@ -184,10 +184,10 @@ def _on(right: Right, relation: Any) -> Need:
     return Need(right, relation.relname, relation.schemaname)
 
 
-def _function(right: Right, each: Any) -> Iterator[Need]:
-    if type(each).__name__ == "ObjectWithArgs" and not each.args_unspecified:
-        parts = name_parts(each)
-        yield _signature(right, parts, each.objargs or ())
+def _function(right: Right, named: Any) -> Iterator[Need]:
+    if type(named).__name__ == "ObjectWithArgs" and not named.args_unspecified:
+        parts = name_parts(named)
+        yield _signature(right, parts, named.objargs or ())
 
 
 def _replaced_function(node: Any) -> Iterator[Need]:
