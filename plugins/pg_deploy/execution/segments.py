@@ -257,7 +257,7 @@ def _transaction_with_retries(work: Work, session: _Session, segment: Segment, b
             pause = min(pause * 2, work.limits.slowest_pause)
 
 
-class NotKept(Exception):  # no error: what was asked for
+class NotKept(Exception):  # no error: the caller asked for it
     """Raised before a commit by a caller that only wanted to see the effect of the statements. They are taken back."""
 
 

@@ -7,7 +7,7 @@ from pg_deploy.parsing.statements import Statement, split
 
 
 def statements_of(text: str | None, file: str) -> tuple[Statement, ...]:
-    """The statements of a rollback. None if it cannot be read: whoever runs it gets the error. Pure."""
+    """The statements of a rollback; an empty tuple if it cannot be read, because whoever runs it gets the error. Pure."""
     if not text or not text.strip():
         return ()
     try:
