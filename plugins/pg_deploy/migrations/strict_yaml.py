@@ -1,4 +1,4 @@
-"""YAML of people, read so that nothing of it is lost: a key that stands twice is an error, not the later of two."""
+"""Reading YAML that people wrote, so that nothing is lost: a key that stands twice is an error."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pydantic_core import ErrorDetails
 
 
 class _Strict(yaml.SafeLoader):
-    """The safe loader, which by itself keeps the last of two equal keys without a word."""
+    """The safe loader, but strict: by itself it silently keeps the last of two equal keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """As there. Raises yaml.YAMLError for a key that stands twice."""
+        """As in SafeLoader. Raises yaml.YAMLError if a key stands twice."""
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
