@@ -37,12 +37,12 @@ def fault_in_words(fault: ErrorDetails, model: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         return f"unknown key '{key}'; known keys here: {', '.join(_known_keys(fault['loc'], model))}"
-    said = fault["msg"].removeprefix("Value error, ")
-    said = said[:1].lower() + said[1:]
+    problem = fault["msg"].removeprefix("Value error, ")
+    problem = problem[:1].lower() + problem[1:]
     if not key:
-        return said
+        return problem
     given = fault["input"]
-    return f"'{key}' is {given!r}: {said}" if isinstance(given, str | int | float | None) else f"'{key}': {said}"
+    return f"'{key}' is {given!r}: {problem}" if isinstance(given, str | int | float | None) else f"'{key}': {problem}"
 
 
 def _known_keys(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
