@@ -16,7 +16,7 @@ class ThresholdsError(PgDeployError):
 
 
 class NewMonitorRefused(PgDeployError):
-    """No file is written for a measure of that name."""
+    """The scaffold did not write a measure of that name."""
 
     def __init__(self, name: str, problem: str, what_to_do: str) -> None:
         super().__init__(f'"{name}" {problem}; {what_to_do}')

@@ -40,7 +40,10 @@ def refresh_views(target: Target, limits: Views, names: Collection[str], log: lo
     """
     done: dict[str, str] = {}
     until = time.monotonic() + limits.refresh_timeout
-    with target.session("refresh", theirs=True) as connection, monitor_session(target, "refresh, watching") as watching:
+    with (
+        target.session("refresh", role_search_path=True) as connection,
+        monitor_session(target, "refresh, watching") as watching,
+    ):
         views = [view for view in read_views(watching) if view.name in names]
         for view in views:
             if deployment_is_open(watching):

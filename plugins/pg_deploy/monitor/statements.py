@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 from pg_deploy.monitor.measures import bounded
 from pg_deploy.postgres.session import Connection, one_line
 from pg_deploy.postgres.sql_files import engine_sql
-from pg_deploy.preflight.server.state import mask
+from pg_deploy.preflight.server.state import without_literals
 
 
 @dataclass(frozen=True)
@@ -223,4 +223,4 @@ def texts_size(connection: Connection) -> int | None:
 
 def shown(text: str | None) -> str:
     """A statement's text for a log."""
-    return mask(text) if text else "text not visible to this role"
+    return without_literals(text) if text else "text not visible to this role"

@@ -16,7 +16,7 @@ from pg_deploy.ledger.kinds.access import AccessFound
 from pg_deploy.ledger.kinds.approval import Answer, Answered
 from pg_deploy.ledger.kinds.backup import BackupKept, Restored
 from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
-from pg_deploy.ledger.kinds.marks import of_access, of_check
+from pg_deploy.ledger.kinds.marks import tone_of_access, tone_of_check
 from pg_deploy.ledger.kinds.rehearsal import Rehearsal
 from pg_deploy.ledger.kinds.report import Criterion, criteria_of
 from pg_deploy.ledger.kinds.rollback import Mended, RollbackProof, RowsNotRestored, WouldBeLost
@@ -88,7 +88,7 @@ class CheckLine:
     @property
     def tone(self) -> str:
         """bad where it failed anywhere, good where it held anywhere else, or plain."""
-        tones = {of_check(check.outcome) for check in self.places}
+        tones = {tone_of_check(check.outcome) for check in self.places}
         return "bad" if "bad" in tones else "good" if "good" in tones else "plain"
 
 
@@ -368,7 +368,7 @@ def _access(row: Evidence) -> Access:
         place=row.place,
         verdict=found.words,
         short=found.short,
-        tone=of_access(found),
+        tone=tone_of_access(found),
         against=found.against,
         shown=found.shown,
         matrix=make_matrix(found),

@@ -11,10 +11,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.ledger.kinds.marks import of_criterion, of_rehearsal
+from pg_deploy.ledger.kinds.marks import tone_of_criterion, tone_of_rehearsal
 from pg_deploy.monitor.page import size
 from pg_deploy.presentation.lines import sign
-from pg_deploy.presentation.markdown import fenced
+from pg_deploy.presentation.markdown import as_code_block
 from pg_deploy.presentation.secrecy import without_secrets
 
 _FOLDER = Path(__file__).resolve().parent
@@ -35,7 +35,7 @@ def pages() -> Environment:
     made.autoescape = True
     made.finalize = _without_secrets
     made.filters["breakable"] = _breakable
-    made.filters["rehearsal_tone"] = of_rehearsal
+    made.filters["rehearsal_tone"] = tone_of_rehearsal
     return made
 
 
@@ -48,7 +48,7 @@ def markdown() -> Environment:
         code=_code,
         link=_link,
         cells=lambda values: Raw(" | ".join(map(_code, values))),
-        block=lambda sql: Raw(fenced(without_secrets(sql))),
+        block=lambda sql: Raw(as_code_block(without_secrets(sql))),
         raw=Raw,
         sign=sign,
     )
@@ -68,7 +68,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters.update(duration=_duration, when=_when, ms=_ms, bytes=size, criterion_tone=of_criterion)
+    made.filters.update(duration=_duration, when=_when, ms=_ms, bytes=size, criterion_tone=tone_of_criterion)
     return made
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.backup.store import LocalStore, checked
+from pg_deploy.backup.store import LocalStore, checked_backup
 from pg_deploy.backup.take import take_backup
 from pg_deploy.configuration.backup import backup_settings
 from pg_deploy.ledger import schema
@@ -85,7 +85,7 @@ def test_no_object_of_public_is_entered_by_a_session_of_ours(
     with working_on(target.conninfo, folder) as work:
         backup = take_backup(target, migrations, store, settings, log=LOG)
         with (
-            checked(store, backup.manifest.name, None) as (manifest, files),
+            checked_backup(store, backup.manifest.name, None) as (manifest, files),
             private_copy(manifest, files, settings, log=LOG) as copy,
         ):
             (found,) = rehearse(
