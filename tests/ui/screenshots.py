@@ -31,7 +31,7 @@ from launch.settings import CHECKOUT, LOGIN, PASSWORD, place
 from pg_deploy.migrations.folder import stamp
 from pg_deploy.monitor.application_side import LATENCY, Endpoints, measure_endpoints
 from pg_deploy.monitor.conclude import conclude
-from pg_deploy.monitor.take_sample import add, take_sample
+from pg_deploy.monitor.take_sample import add_to_sample, take_sample
 from pg_deploy.monitor.thresholds import read_thresholds
 from pg_deploy.postgres.session import Target
 from tests.ui.conftest import FLAGS
@@ -157,7 +157,7 @@ def measuring(target: Target, application: str) -> Iterator[None]:
             with suppress(Exception):
                 ask(target, number)
                 sample = take_sample(target, read_thresholds(), f"picture_{number}", _LOG)
-                add(target, sample, [one for one in measure_endpoints(endpoints) if one.measure == LATENCY])
+                add_to_sample(target, sample, [one for one in measure_endpoints(endpoints) if one.measure == LATENCY])
                 conclude(target, read_thresholds(), sample, tell=lambda *_: True, contacts="", log=_LOG)
             stop.wait(6)
 

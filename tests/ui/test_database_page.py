@@ -338,14 +338,14 @@ def test_an_alert_on_the_page_does_not_end_with_the_pages_own_address() -> None:
     """Else the one link of a notice stands as text where it leads to itself."""
     from datetime import datetime, timezone
 
-    from pg_deploy.ui.database_page import Alert
+    from pg_deploy.ui.database_page import AlertLine
 
     now = datetime.now(timezone.utc)
-    cause = "it fails: no; so it is with b and 3 more: https://airflow.example/pg-deploy/database?target=t"
+    cause = "it fails: no; the same holds for b and 3 more: https://airflow.example/pg-deploy/database?target=t"
     flapping = f"{cause}; it comes and goes: 3 times since 2026-11-29 10:30 UTC"
-    said = [Alert("m", "a", text, "", now, None, None).said for text in (cause, flapping)]
+    said = [AlertLine("m", "a", text, "", now, None, None).said for text in (cause, flapping)]
 
     assert said == [
-        "it fails: no; so it is with b and 3 more",
-        "it fails: no; so it is with b and 3 more; it comes and goes: 3 times since 2026-11-29 10:30 UTC",
+        "it fails: no; the same holds for b and 3 more",
+        "it fails: no; the same holds for b and 3 more; it comes and goes: 3 times since 2026-11-29 10:30 UTC",
     ]

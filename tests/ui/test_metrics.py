@@ -48,12 +48,12 @@ def test_the_numbers_are_read_by_the_official_parser(
     from tests.core.monitor.cases import SUNDAY, launcher_stopped, prepare
 
     monkeypatch.setattr(numbers, "read_target", lambda name: Target(name, demo_url))
-    never = {each.name for each in text_string_to_metric_families(numbers.exposed("target_db").decode())}
+    never = {each.name for each in text_string_to_metric_families(numbers.expose("target_db").decode())}
     with launcher_stopped(demo_admin_url):
         prepare(demo_admin_url, "missed-run-unseen")
         Monitor(Database(demo_url), read_thresholds()).run(SUNDAY)
 
-    families = {each.name: each for each in text_string_to_metric_families(numbers.exposed("target_db").decode())}
+    families = {each.name: each for each in text_string_to_metric_families(numbers.expose("target_db").decode())}
 
     assert never == {"pg_deploy_monitored"}
     stale = {each.labels["view"]: each.value for each in families["pg_deploy_view_stale"].samples}

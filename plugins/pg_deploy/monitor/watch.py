@@ -10,9 +10,9 @@ from datetime import datetime, timedelta, timezone
 
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger import evidence
-from pg_deploy.monitor.before_deployment import Before, read_before
+from pg_deploy.monitor.before_deployment import MeasuredBefore, read_measured_before
 from pg_deploy.monitor.measures import Measured, Row
-from pg_deploy.monitor.samples import Deployed, statement_history, values
+from pg_deploy.monitor.samples import EndedDeployment, read_statement_history, read_values
 from pg_deploy.monitor.statements import Window
 from pg_deploy.monitor.thresholds import Watch
 from pg_deploy.postgres.session import Connection
@@ -20,9 +20,9 @@ from pg_deploy.postgres.session import Connection
 MEASURE = "watch"
 FINAL = "watch"
 _SAMPLES = 2000
-# An hour of looks on each side: a busy minute is no verdict that should wake anybody.
+# So many looks on each side, an hour of them: a busy minute must not wake anybody.
 _ENOUGH = 4
-# Measure, words, whether more is better, and the smallest change in its unit that means anything.
+# The measure, its words, whether more is better, and the smallest change in its unit that means anything.
 _CRITERIA = (
     ("connections", "connections in use", False, 5.0),
     ("cpu", "CPU", False, 5.0),
@@ -34,8 +34,11 @@ _CRITERIA = (
 
 
 @dataclass(frozen=True)
-class Criterion:
-    """One thing compared: both figures and the change in per cent, positive = more; `firm` where it rests on enough looks."""
+class WatchedCriterion:
+    """One criterion: its figures before and after, and the change in per cent (positive: more).
+
+    `firm` is true if it rests on enough looks.
+    """
 
     name: str
     before: float
@@ -47,7 +50,7 @@ class Criterion:
 
     @property
     def sentence(self) -> str:
-        """For the page."""
+        """The criterion in one line of the page."""
         mark = {"better": "✓", "same": "·", "worse": "✗"}[self.verdict]
         few = "" if self.firm else "; few looks so far"
         return f"{mark} {self.name}: {self.verdict}, {self.before:.4g} -> {self.after:.4g} {self.unit} ({self.change:+.0f} %){few}"
@@ -55,15 +58,15 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Watched:
-    """What the page says, what is judged, and the last report once the watch is over (else None)."""
+    """The page's lines, the measure that is judged, and the last report when the watch is over, else None."""
 
     lines: tuple[str, ...] = ()
     measured: Measured | None = None
     report: str | None = None
 
 
-def watch_deployment(connection: Connection, limits: Watch, deployed: Deployed | None, target: str) -> Watched:
-    """Compare the time since a deployment with the time before it. The last verdict is written once, as evidence."""
+def watch_deployment(connection: Connection, limits: Watch, deployed: EndedDeployment | None, target: str) -> Watched:
+    """Compare the time since a deployment with the time before it. Writes the last verdict as evidence, once."""
     if deployed is None:
         return Watched()
     now = datetime.now(timezone.utc)
@@ -71,7 +74,7 @@ def watch_deployment(connection: Connection, limits: Watch, deployed: Deployed |
     if over and evidence.of_deployment(connection, deployed.id, FINAL):
         return Watched()
     until = min(now, deployed.ended_at + timedelta(seconds=limits.lasts))
-    before = read_before(connection, deployed.id)
+    before = read_measured_before(connection, deployed.id)
     criteria = _compare(connection, limits, deployed, until, before)
     head = f"{deployed.name}, {format_duration((until - deployed.ended_at).total_seconds())} after its end"
     if not criteria:
@@ -110,31 +113,36 @@ def watch_deployment(connection: Connection, limits: Watch, deployed: Deployed |
 
 
 def _compare(
-    connection: Connection, limits: Watch, deployed: Deployed, until: datetime, kept: Before
-) -> list[Criterion]:
+    connection: Connection, limits: Watch, deployed: EndedDeployment, until: datetime, kept: MeasuredBefore
+) -> list[WatchedCriterion]:
     start = deployed.ended_at - timedelta(seconds=limits.baseline)
-    found = []
+    criteria = []
     queries = _queries(connection, start, deployed.ended_at, until, kept)
     if queries:
         before_ms, after_ms, windows = queries
-        found.append(_criterion("query time", before_ms, after_ms, "ms a call", False, 0.0, limits, windows >= _ENOUGH))
+        criteria.append(
+            _criterion("query time", before_ms, after_ms, "ms a call", False, 0.0, limits, windows >= _ENOUGH)
+        )
     for measure, name, more_is_better, least in _CRITERIA:
-        before = [*values(connection, measure, start, deployed.ended_at), *kept.values.get(measure, ())]
-        after = values(connection, measure, deployed.ended_at, until)
+        before = [*read_values(connection, measure, start, deployed.ended_at), *kept.values.get(measure, ())]
+        after = read_values(connection, measure, deployed.ended_at, until)
         if before and after:
             unit = "ms" if measure == "api_latency" else "%"
             firm = min(len(before), len(after)) >= _ENOUGH
-            found.append(
+            criteria.append(
                 _criterion(name, stats.median(before), stats.median(after), unit, more_is_better, least, limits, firm)
             )
-    return found
+    return criteria
 
 
 def _queries(
-    connection: Connection, start: datetime, deployed_at: datetime, until: datetime, kept: Before
+    connection: Connection, start: datetime, deployed_at: datetime, until: datetime, kept: MeasuredBefore
 ) -> tuple[float, float, int] | None:
-    """Mean ms a call of the queries that ran on both sides, weighted by today's calls, and how many looks since saw calls."""
-    history = statement_history(connection, _SAMPLES)
+    """The mean ms a call, before and after, of the queries that ran on both sides, and how many looks since saw calls of them.
+
+    Both means are weighted by the calls after the deployment. None if there were too few calls.
+    """
+    history = read_statement_history(connection, _SAMPLES)
     before = _means([kept.statements, *(window for at, window in history if start <= at < deployed_at)])
     since = [window for at, window in history if deployed_at <= at <= until]
     after = _means(since)
@@ -168,16 +176,16 @@ def _criterion(
     least: float,
     limits: Watch,
     firm: bool,
-) -> Criterion:
+) -> WatchedCriterion:
     change = (after - before) / max(abs(before), 1e-9) * 100
     if abs(change) < limits.noticeable or abs(after - before) < least:
         verdict = "same"
     else:
         verdict = "better" if (after > before) == more_is_better else "worse"
-    return Criterion(name, before, after, unit, min(change, 99999.0), verdict, firm)
+    return WatchedCriterion(name, before, after, unit, min(change, 99999.0), verdict, firm)
 
 
-def _overall(criteria: Sequence[Criterion]) -> str:
+def _overall(criteria: Sequence[WatchedCriterion]) -> str:
     verdicts = {one.verdict for one in criteria}
     if not criteria:
         return "nothing to compare"
@@ -186,22 +194,22 @@ def _overall(criteria: Sequence[Criterion]) -> str:
     return "better" if "better" in verdicts else "same"
 
 
-def _benchmark_summary(connection: Connection, deployed: Deployed) -> list[str]:
-    found = [
+def _benchmark_summary(connection: Connection, deployed: EndedDeployment) -> list[str]:
+    benchmarks = [
         one.detail for one in evidence.of_deployment(connection, deployed.id, "benchmark") if one.location == "target"
     ]
-    compared = [detail for detail in found if detail.get("before") and not detail["before"].get("error")]
+    compared = [detail for detail in benchmarks if detail.get("before") and not detail["before"].get("error")]
     if not compared:
         return []
     faster = sum(detail["after"]["ms"] < detail["before"]["ms"] for detail in compared)
-    goals = [detail["goal_met"] for detail in found if detail.get("goal_met") is not None]
+    goals = [detail["goal_met"] for detail in benchmarks if detail.get("goal_met") is not None]
     return [
         f"· the deployment's own benchmarks: {faster} of {len(compared)} faster, {sum(goals)} of {len(goals)} goals met"
         " (each is in its report)"
     ]
 
 
-def _benchmarks(connection: Connection, deployed: Deployed) -> list[str]:
+def _benchmarks(connection: Connection, deployed: EndedDeployment) -> list[str]:
     return [
         f"· benchmark {one.name.replace('_', ' ')}, measured by the deployment: {one.detail.get('sentence', '')}"
         for one in evidence.of_deployment(connection, deployed.id, "benchmark")
@@ -209,7 +217,9 @@ def _benchmarks(connection: Connection, deployed: Deployed) -> list[str]:
     ]
 
 
-def _markdown(connection: Connection, deployed: Deployed, criteria: Sequence[Criterion], limits: Watch) -> str:
+def _markdown(
+    connection: Connection, deployed: EndedDeployment, criteria: Sequence[WatchedCriterion], limits: Watch
+) -> str:
     lines = [
         f"## {deployed.name}: {_overall(criteria)}",
         "",
@@ -232,7 +242,7 @@ def _markdown(connection: Connection, deployed: Deployed, criteria: Sequence[Cri
     return "\n".join(lines)
 
 
-def _next_steps(connection: Connection, criteria: Sequence[Criterion]) -> list[str]:
+def _next_steps(connection: Connection, criteria: Sequence[WatchedCriterion]) -> list[str]:
     by_name = {one.name: one for one in criteria}
     hits = by_name.get("Redis hits")
     steps = []

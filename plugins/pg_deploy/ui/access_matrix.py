@@ -1,4 +1,4 @@
-"""The access proof as a matrix: a row a table, a column a role and kind of subject, a letter a command."""
+"""The access proof as a matrix: rows are tables, columns are roles and kinds of subject, letters are commands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OF_PHASE = {
     "delete": "delete",
     "truncate": "delete",
 }
-# The worst of the phases that one command has decides its mark.
+# A command has several phases. The worst of them decides its mark; these go from good to bad.
 _ORDER = ("proved", "equal", "different")
 WORDS = {
     "proved": "the same",
@@ -26,7 +26,7 @@ WORDS = {
     "not asked": "not asked",
 }
 EVERYBODY = "everybody"
-# How a difference names all of them: rows that are gone, and what is granted to PUBLIC.
+# A difference names all roles by one of these: for rows that are gone, and for what is granted to PUBLIC.
 ALL_ROLES = ("every role", "public")
 
 
@@ -39,13 +39,13 @@ class Mark:
 
     @property
     def words(self) -> str:
-        """For a reader who does not see the colour."""
+        """The mark in words, for a reader who does not see its colour."""
         return f"{self.command}: {WORDS[self.verdict]}"
 
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """One table: its marks, one tuple a column."""
+    """One table, with a tuple of marks for each column."""
 
     table: str
     cells: tuple[tuple[Mark, ...], ...]
@@ -58,14 +58,14 @@ class MatrixRow:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Columns are (role, kind of subject); `roles` gives each role with how many columns it spans."""
+    """The whole matrix. Each column is a role and a kind of subject."""
 
     columns: tuple[tuple[str, str], ...]
     rows: tuple[MatrixRow, ...]
 
     @property
     def roles(self) -> tuple[tuple[str, int], ...]:
-        """The upper line of the head."""
+        """The upper line of the head: each role, and over how many columns it goes."""
         counted: dict[str, int] = {}
         for role, _ in self.columns:
             counted[role] = counted.get(role, 0) + 1
@@ -73,14 +73,14 @@ class Matrix:
 
 
 def make_matrix(detail: Mapping[str, Any]) -> Matrix | None:
-    """The matrix of an access evidence's detail; None where rows were not compared and nothing differs. Pure."""
+    """The matrix of the detail of an access evidence; None if no rows were compared and nothing differs. Pure."""
     verdicts: dict[tuple[str, str, str, str], str] = {}
     columns = [(str(role), str(kind)) for role, kind in detail.get("kinds", ())]
     cells = [tuple(cell) for cell in detail.get("cells", ())]
     differences = list(detail.get("differences", ()))
     if not cells and not differences:
         return None
-    for role in _roles(cells, differences, columns):
+    for role in _roles_without_column(cells, differences, columns):
         columns.append((role, EVERYBODY))
     columns.sort(key=lambda column: column[0])
     for role, table, phase, verdict, *rest in cells:
@@ -89,8 +89,8 @@ def make_matrix(detail: Mapping[str, Any]) -> Matrix | None:
             if column[0] == role:
                 this = _ORDER[0] if verdict == "different" and kinds and column[1] not in kinds else verdict
                 _worse(verdicts, (*column, table, _OF_PHASE.get(phase, phase)), this)
-    for found in differences:
-        _mark_difference(verdicts, columns, found)
+    for difference in differences:
+        _mark_difference(verdicts, columns, difference)
     tables = sorted({key[2] for key in verdicts})
     rows = tuple(
         MatrixRow(
@@ -105,35 +105,37 @@ def make_matrix(detail: Mapping[str, Any]) -> Matrix | None:
     return Matrix(tuple(columns), tuple(sorted(rows, key=lambda row: (not row.differs, row.table))))
 
 
-def _roles(
+def _roles_without_column(
     cells: Iterable[tuple[Any, ...]], differences: Iterable[Mapping[str, Any]], columns: Iterable[tuple[str, str]]
 ) -> list[str]:
-    """Roles that have no column yet."""
+    """The roles that have no column yet."""
     known = {role for role, _ in columns}
-    named = {str(cell[0]) for cell in cells} | {role for found in differences for role in _roles_of(found)}
+    named = {str(cell[0]) for cell in cells} | {role for each in differences for role in _roles_of(each)}
     return sorted(named - known - set(ALL_ROLES))
 
 
-def _roles_of(found: Mapping[str, Any]) -> list[str]:
-    """Whom a difference names: one role, or several in one sentence."""
-    return str(found["role"]).split(", ")
+def _roles_of(difference: Mapping[str, Any]) -> list[str]:
+    """The roles that a difference names: one, or several with commas."""
+    return str(difference["role"]).split(", ")
 
 
 def _mark_difference(
-    verdicts: dict[tuple[str, str, str, str], str], columns: list[tuple[str, str]], found: Mapping[str, Any]
+    verdicts: dict[tuple[str, str, str, str], str], columns: list[tuple[str, str]], difference: Mapping[str, Any]
 ) -> None:
-    table = str(found["object"])
-    commands = {_OF_PHASE[command] for command in found.get("commands", ()) if command in _OF_PHASE} or set(COMMANDS)
-    named = _roles_of(found)
+    table = str(difference["object"])
+    commands = {_OF_PHASE[command] for command in difference.get("commands", ()) if command in _OF_PHASE} or set(
+        COMMANDS
+    )
+    named = _roles_of(difference)
     everybody = any(role in ALL_ROLES for role in named)
-    # Where the row sets have already said which kind of subject differs, the sentence adds nothing to them.
-    told = {
+    # If the row sets have said already which kinds of subject differ, the difference adds nothing to them.
+    marked = {
         role
         for role, kind in columns
         if any(verdicts.get((role, kind, table, command)) == "different" for command in commands)
     }
     for column in columns:
-        if everybody or (column[0] in named and column[0] not in told):
+        if everybody or (column[0] in named and column[0] not in marked):
             for command in commands:
                 _worse(verdicts, (*column, table, command), "different")
 

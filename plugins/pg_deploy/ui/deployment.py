@@ -1,4 +1,4 @@
-"""One deployment (or rollback run) for a reviewer: everything that the ledger knows, as values for a template."""
+"""One deployment or rollback for a reviewer: everything that the ledger knows about it, as values for a template."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pg_deploy.reporting.report import NOT_REACHED, Outcome, Report
 from pg_deploy.reporting.timeline import Step
 from pg_deploy.ui.access_matrix import Matrix, make_matrix
 from pg_deploy.ui.bars import Bars, bars_of
-from pg_deploy.ui.statements import StatementLine, StatementTry, Working, lines_of
+from pg_deploy.ui.statements import StatementLine, StatementTry, WorkingSession, lines_of
 
 DEPLOY_DAG, ROLLBACK_DAG = "deploy_migrations", "rollback_migrations"
 _UNDER_WAY = {
@@ -34,8 +34,8 @@ _UNDER_WAY = {
 
 
 @dataclass(frozen=True)
-class Check:
-    """One check at one place, with the rows that broke it."""
+class CheckAtPlace:
+    """What one check found on the copy or on the target, with the rows that broke it."""
 
     name: str
     place: str
@@ -49,26 +49,26 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckLine:
-    """One check with what it said at each place, the target first."""
+    """One check with what it found at each place, the target first."""
 
     name: str
-    places: tuple[Check, ...]
+    places: tuple[CheckAtPlace, ...]
 
     @property
     def sentence(self) -> str:
-        """Its file's name as the sentence that must hold."""
+        """The sentence that must hold, which is the name of the check's file."""
         return self.name.replace("_", " ")
 
     @property
     def tone(self) -> str:
-        """bad where it failed anywhere, good where it held anywhere else, or plain."""
+        """bad if the check failed at any place, else good if it passed at any, else plain."""
         tones = {of_check(check.outcome) for check in self.places}
         return "bad" if "bad" in tones else "good" if "good" in tones else "plain"
 
 
 @dataclass(frozen=True)
-class Access:
-    """The access proof at one place."""
+class AccessProof:
+    """The verdict of the access proof on the copy or on the target."""
 
     place: str
     verdict: str
@@ -94,7 +94,7 @@ class MigrationView:
     undone_by: tuple[StatementLine, ...]
     checks: tuple[CheckLine, ...]
     bars: tuple[Bars, ...]
-    access: tuple[Access, ...]
+    access: tuple[AccessProof, ...]
     rehearsal: Evidence | None
     proofs: tuple[Evidence, ...]
     other: tuple[Evidence, ...]
@@ -112,31 +112,31 @@ class MigrationView:
 
     @property
     def sql(self) -> str:
-        """The change as it was deployed, strings masked in lines that may hold a secret."""
+        """The SQL as it was deployed. Strings are masked in lines that may hold a secret."""
         return _shown(self.pinned.sql, f"{self.pinned.stem}.sql")
 
     @property
     def rollback(self) -> str | None:
-        """What undoes it, masked alike."""
+        """The SQL that undoes it, masked in the same way, or None if nothing does."""
         return (
             None if self.pinned.rollback is None else _shown(self.pinned.rollback, f"{self.pinned.stem}/rollback.sql")
         )
 
 
 _MOST_SHOWN = 200_000
-"""Characters of a text on a page."""
+"""So many characters of a text are shown on a page."""
 
 
 @dataclass(frozen=True)
 class DeploymentView:
-    """The whole page, as far as the ledger tells it."""
+    """The whole page, as far as the ledger knows it."""
 
-    held: Deployment
+    deployment: Deployment
     is_undo: bool
     migrations: tuple[MigrationView, ...]
     criteria: tuple[Criterion, ...]
     steps: tuple[Step, ...]
-    working: tuple[Working, ...]
+    working: tuple[WorkingSession, ...]
     backup: Evidence | None
     restored: Evidence | None
     rehearsed: Evidence | None
@@ -146,21 +146,21 @@ class DeploymentView:
 
     @property
     def is_open(self) -> bool:
-        """Whether it still holds the target."""
-        return self.held.ended_at is None
+        """Whether the deployment still holds the target."""
+        return self.deployment.ended_at is None
 
 
-def view_of(
-    held: Deployment, report: Report, tries: Sequence[StatementTry], working: Sequence[Working]
+def make_view(
+    deployment: Deployment, report: Report, tries: Sequence[StatementTry], working: Sequence[WorkingSession]
 ) -> DeploymentView:
-    """The page of that deployment. Pure."""
-    is_undo = held.dag_id == ROLLBACK_DAG
+    """The page of a deployment, made of what was read about it. Pure."""
+    is_undo = deployment.dag_id == ROLLBACK_DAG
     rows = report.evidence
     return DeploymentView(
-        held=held,
+        deployment=deployment,
         is_undo=is_undo,
-        migrations=tuple(_migration(outcome, rows, tries, held, is_undo=is_undo) for outcome in report.outcomes),
-        criteria=_criteria(held, report),
+        migrations=tuple(_migration(outcome, rows, tries, deployment, is_undo=is_undo) for outcome in report.outcomes),
+        criteria=_criteria(deployment, report),
         steps=report.steps,
         working=tuple(working),
         backup=_last(rows, BACKUP),
@@ -168,18 +168,18 @@ def view_of(
         rehearsed=_last(rows, REHEARSED),
         drift=_last(rows, "drift"),
         undone_earlier=tuple(row.name for row in rows if row.kind == "undone earlier"),
-        to_restore=tuple(how_to_restore(rows)) if _may_miss_data(held, report) else (),
+        to_restore=tuple(how_to_restore(rows)) if _may_miss_data(deployment, report) else (),
     )
 
 
-def _may_miss_data(held: Deployment, report: Report) -> bool:
-    """Whether it changed the target and did not end well: where nothing was begun, nothing has to come back."""
+def _may_miss_data(deployment: Deployment, report: Report) -> bool:
+    """Whether the deployment changed the target and did not end well. If nothing was begun, no data has to come back."""
     was_begun = any(outcome.attempt is not None for outcome in report.outcomes)
-    return was_begun and held.state in ("failed", "rolled_back") and held.dag_id != ROLLBACK_DAG
+    return was_begun and deployment.state in ("failed", "rolled_back") and deployment.dag_id != ROLLBACK_DAG
 
 
 def _shown(sql: str, file: str) -> str:
-    """The beginning of a text, masked, and where the rest of a long one is: a page of fifty megabytes helps nobody."""
+    """The beginning of a text, masked. A long one ends with where the rest is: a page of fifty megabytes helps nobody."""
     if len(sql) <= _MOST_SHOWN:
         return masked(sql)
     rest = f"{len(sql) - _MOST_SHOWN:,} more characters are not shown here"
@@ -187,7 +187,7 @@ def _shown(sql: str, file: str) -> str:
 
 
 def masked(sql: str) -> str:
-    """SQL for a page: strings masked in each line that, or whose statement so far, may hold a secret."""
+    """SQL for a page. Strings are masked in a line if it, or its statement up to it, may hold a secret. Pure."""
     lines: list[str] = []
     context = ""
     for line in sql.splitlines():
@@ -202,13 +202,13 @@ def _last(rows: Sequence[Evidence], kind: str) -> Evidence | None:
 
 
 def _migration(
-    outcome: Outcome, rows: Sequence[Evidence], tries: Sequence[StatementTry], held: Deployment, *, is_undo: bool
+    outcome: Outcome, rows: Sequence[Evidence], tries: Sequence[StatementTry], deployment: Deployment, *, is_undo: bool
 ) -> MigrationView:
     version = outcome.pinned.version
     mine = [row for row in rows if row.version == version]
     target = mine if is_undo else _merged(outcome.evidence, mine)
     rehearsals = [row for row in mine if row.kind == REHEARSAL]
-    state, tone = _state(outcome, mine, held, is_undo=is_undo)
+    state, tone = _state(outcome, mine, deployment, is_undo=is_undo)
     both = [*outcome.rehearsal, *(row for row in target if row.location == "target")]
     return MigrationView(
         pinned=outcome.pinned,
@@ -216,7 +216,9 @@ def _migration(
         attempt=outcome.attempt,
         state=state,
         tone=tone,
-        seconds=None if is_undo or (outcome.attempt and _later(outcome.attempt, held)) else _seconds(outcome.attempt),
+        seconds=None
+        if is_undo or (outcome.attempt and _later(outcome.attempt, deployment))
+        else _seconds(outcome.attempt),
         approvals=tuple(row for row in mine if row.kind == "approval"),
         statements=() if is_undo else lines_of(tries, version, ("apply",), rehearsals[-1] if rehearsals else None),
         undone_by=lines_of(tries, version, ("rollback", "mend"), None),
@@ -237,17 +239,17 @@ def _migration(
 
 
 def _merged(one: Sequence[Evidence], other: Sequence[Evidence]) -> list[Evidence]:
-    """Both, each row once, oldest first: an attempt that was taken up again has evidence of two deployments."""
+    """The rows of both, each once and the oldest first: an attempt that was resumed has evidence from two deployments."""
     return sorted({row.id: row for row in (*one, *other)}.values(), key=lambda row: row.id)
 
 
 def _newest(rows: Sequence[Evidence], kinds: Sequence[str]) -> list[Evidence]:
-    """The newest row of each name and place: an attempt may have been verified twice."""
+    """The newest row of each name and place, because an attempt may have been verified twice."""
     return sorted({(row.location, row.name): row for row in rows if row.kind in kinds}.values(), key=lambda row: row.id)
 
 
-def _state(outcome: Outcome, mine: Sequence[Evidence], held: Deployment, *, is_undo: bool) -> tuple[str, str]:
-    attempt, is_open = outcome.attempt, held.ended_at is None
+def _state(outcome: Outcome, mine: Sequence[Evidence], deployment: Deployment, *, is_undo: bool) -> tuple[str, str]:
+    attempt, is_open = outcome.attempt, deployment.ended_at is None
     if is_undo:
         if any(row.kind == "undone" for row in mine):
             return "undone", "good"
@@ -260,7 +262,7 @@ def _state(outcome: Outcome, mine: Sequence[Evidence], held: Deployment, *, is_u
         return "deployed", "good"
     if attempt is not None and attempt.state == "baselined":
         return "adopted as it was", "good"
-    if attempt is not None and attempt.state == "rolled_back" and _later(attempt, held):
+    if attempt is not None and attempt.state == "rolled_back" and _later(attempt, deployment):
         return "deployed then, undone since", "wait"
     if is_open and attempt is not None and attempt.state in _UNDER_WAY:
         return _UNDER_WAY[attempt.state], "wait"
@@ -269,14 +271,14 @@ def _state(outcome: Outcome, mine: Sequence[Evidence], held: Deployment, *, is_u
     return outcome.state, "plain" if outcome.state == NOT_REACHED else "bad"
 
 
-def _later(attempt: Attempt, held: Deployment) -> bool:
-    """Whether the attempt was brought to its end after the deployment had ended."""
-    return attempt.ended_at is not None and held.ended_at is not None and attempt.ended_at > held.ended_at
+def _later(attempt: Attempt, deployment: Deployment) -> bool:
+    """Whether the attempt ended after the deployment had ended."""
+    return attempt.ended_at is not None and deployment.ended_at is not None and attempt.ended_at > deployment.ended_at
 
 
-def _criteria(held: Deployment, report: Report) -> tuple[Criterion, ...]:
-    """As they were judged at the end of the run; of one that goes on, as they stand."""
-    if held.dag_id != DEPLOY_DAG:
+def _criteria(deployment: Deployment, report: Report) -> tuple[Criterion, ...]:
+    """The success criteria as they were judged at the end of the run, or as they stand now if it goes on."""
+    if deployment.dag_id != DEPLOY_DAG:
         return ()
     kept = _last(report.evidence, "report")
     judged = kept.detail.get("criteria") if kept else None
@@ -291,15 +293,15 @@ def _seconds(attempt: Attempt | None) -> float | None:
 
 
 def _checks(rows: Sequence[Evidence]) -> tuple[CheckLine, ...]:
-    found: dict[str, list[Check]] = {}
+    found: dict[str, list[CheckAtPlace]] = {}
     for row in sorted(rows, key=lambda row: row.location != "target"):
         found.setdefault(row.name, []).append(_check(row))
     return tuple(CheckLine(name, tuple(places)) for name, places in found.items())
 
 
-def _check(row: Evidence) -> Check:
+def _check(row: Evidence) -> CheckAtPlace:
     detail: Mapping[str, Any] = row.detail
-    return Check(
+    return CheckAtPlace(
         name=row.name,
         place="on the copy" if row.location == "rehearsal" else "on the target",
         outcome=row.outcome,
@@ -311,10 +313,10 @@ def _check(row: Evidence) -> Check:
     )
 
 
-def _access(row: Evidence) -> Access:
+def _access(row: Evidence) -> AccessProof:
     detail: Mapping[str, Any] = row.detail
     asked, subjects = detail.get("asked") or 0, detail.get("subjects") or 0
-    return Access(
+    return AccessProof(
         place="on the copy" if row.location == "rehearsal" else "on the target",
         verdict=str(detail.get("verdict") or row.outcome),
         tone=of_access(detail, row.outcome),

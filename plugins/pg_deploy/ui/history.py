@@ -1,4 +1,4 @@
-"""Every migration that the folder, the history or the ledger knows, and where it stands on a target."""
+"""The migrations that the folder, the history or the ledger knows, and where each stands on a target."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _UNFINISHED = "begun and not finished"
 
 
 @dataclass(frozen=True)
-class Migration:
-    """One line of the history; `dag_id` and `airflow_run` are those of its newest attempt."""
+class MigrationLine:
+    """One migration in the history. `dag_id`, `airflow_run` and `deployment_id` are those of its newest attempt."""
 
     version: str
     name: str
@@ -32,30 +32,30 @@ class Migration:
 
 @dataclass(frozen=True)
 class History:
-    """All migrations, the newest first, and what could not be seen."""
+    """All migrations, the newest first, and in `unseen` a sentence about what could not be seen."""
 
-    migrations: tuple[Migration, ...]
+    migrations: tuple[MigrationLine, ...]
     unseen: str = ""
 
-    def count(self, tone_or_word: str) -> int:
-        """How many stand so: `pending`, `unverified`, `drifted` or `verified`."""
+    def count(self, standing: str) -> int:
+        """How many migrations are `pending`, `unverified`, `drifted` or `verified`."""
         tests = {
             "pending": lambda one: one.standing.startswith("pending"),
             "unverified": lambda one: "not verified" in one.standing,
             "drifted": lambda one: one.standing.startswith("drifted"),
             "verified": lambda one: one.standing == _VERIFIED,
         }
-        return sum(map(tests[tone_or_word], self.migrations))
+        return sum(map(tests[standing], self.migrations))
 
 
 def read_history(connection: Connection, *, has_ledger: bool) -> History:
-    """Where each migration stands. Reads the target and the folder of migrations, as far as this process sees it."""
+    """Where each migration stands. Reads the target, and the folder of migrations if this process can see it."""
     files, unseen = {}, ""
     try:
         folder = scan_folder(migrations_dir())
         files = {file.version: file for file in folder.files}
         if folder.faults:
-            unseen = f"of the folder of migrations, {len(folder.faults)} files cannot be used: a dry run names them."
+            unseen = f"{len(folder.faults)} files in the folder of migrations cannot be used: a dry run names them."
     except (PgDeployError, OSError):
         unseen = "the folder of migrations is not visible to Airflow's API server, so pending ones are not listed."
     known, runs = _attempted(connection) if has_ledger else ({}, {})
@@ -73,7 +73,7 @@ def read_history(connection: Connection, *, has_ledger: bool) -> History:
         if version not in files and not unseen and version in state.history:
             standing += ", no file"
         rows.append(
-            Migration(
+            MigrationLine(
                 version=version,
                 name=name or f"{version}_{recorded.name if recorded and recorded.name else 'unnamed'}",
                 standing=standing,
@@ -99,7 +99,7 @@ def _standing(state: State, version: str, file: MigrationFile | None) -> tuple[s
 
 
 def _words(standing: Standing) -> tuple[str, str]:
-    # A match without an end for others: mypy names a standing that has no words here, which a mapping would meet in production.
+    # The match has no default: mypy then names a standing without words, which a mapping would only meet in production.
     match standing:
         case Standing.DEPLOYED:
             return _VERIFIED, "good"
@@ -120,7 +120,7 @@ def _words(standing: Standing) -> tuple[str, str]:
 
 
 def _attempted(connection: Connection) -> tuple[dict[str, str], dict[int, tuple[str, str, bool]]]:
-    """The stems of all versions that were ever tried, and the run behind each of their deployments, and whether it is open."""
+    """The stem of each version that was ever tried, and, by deployment, its DAG, its run, and whether it is open."""
     rows = connection.execute(
         """select distinct on (a.version) a.version, a.stem, d.id, d.dag_id, d.airflow_run, d.ended_at is null
         from deploy_ledger.attempt a join deploy_ledger.deployment d on d.id = a.deployment_id

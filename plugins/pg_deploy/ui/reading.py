@@ -1,4 +1,4 @@
-"""The one way in which a page reads a target: read only, at one moment, and never for long."""
+"""How a page reads a target: in one read-only snapshot, and never for long."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ LOCK_TIMEOUT = "1s"
 
 
 @contextmanager
-def reading(target: Target) -> Iterator[Connection]:
-    """A connection in a read-only transaction that sees one moment; each statement gets five seconds.
+def read_only_session(target: Target) -> Iterator[Connection]:
+    """Open a session in a read-only transaction that sees one moment. Each statement has five seconds.
 
-    Raises PageUnreadableError where the target cannot be reached or read, without its password.
+    Raises PageUnreadableError if the target cannot be reached or read. Its message holds no password.
     """
     try:
         connection = psycopg.connect(
@@ -35,7 +35,7 @@ def reading(target: Target) -> Iterator[Connection]:
     except psycopg.Error as error:
         raise PageUnreadableError(target.name, _said(error)) from None
     try:
-        # Set in the transaction, not in the session: behind a pooler the session is somebody else's a moment later.
+        # Set for the transaction, not for the session: behind a pooler the session belongs to somebody else a moment later.
         connection.execute("begin transaction isolation level repeatable read, read only; set local search_path to ''")
         connection.execute(
             "select set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),"
@@ -51,7 +51,7 @@ def reading(target: Target) -> Iterator[Connection]:
 
 
 def has_ledger(connection: Connection) -> bool:
-    """Whether anything was ever deployed or measured here by us. Reads only."""
+    """Whether we ever deployed or measured anything in this database. Reads only."""
     return schema.exists(connection)
 
 

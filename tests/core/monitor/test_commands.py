@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from pg_deploy.monitor.refreshers import Names, Refreshes, Routines, refreshed_by
+from pg_deploy.monitor.refreshers import Refreshes, Routines, ViewNames, find_refreshes
 from pg_deploy.postgres.session import Connection
 
 VIEWS = {("public", "v"): 1, ("mon", "v"): 2, ("mon", "V w"): 3, ("mon", "late"): 4}
@@ -125,4 +125,6 @@ def test_what_is_built_at_run_time_is_only_perhaps(database: Connection) -> None
 
 def read(connection: Connection, command: str) -> Refreshes:
     """What a job of the deploying role refreshes."""
-    return refreshed_by(command, "postgres", Names(VIEWS, {"postgres": ("postgres", "public")}), Routines(connection))
+    return find_refreshes(
+        command, "postgres", ViewNames(VIEWS, {"postgres": ("postgres", "public")}), Routines(connection)
+    )

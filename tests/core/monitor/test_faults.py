@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from demo.cluster import Cluster
-from pg_deploy.monitor.judge import open_alerts, sync
+from pg_deploy.monitor.judge import open_alerts, sync_alerts
 from pg_deploy.monitor.measures import Measured
 from pg_deploy.monitor.thresholds import Thresholds
 from tests.core.monitor.monitoring import Monitor, Outcome
@@ -359,9 +359,9 @@ def test_an_alert_that_could_not_be_measured_again_stays_open(monitor: Monitor) 
         connection = psycopg.connect(monitor.database.url, autocommit=True)
         with connection:
             measured = [Measured("idle_in_transaction", problem="not visible to role x")]
-            sync(connection, [], measured)
+            sync_alerts(connection, [], measured)
             assert [alert.id for alert in open_alerts(connection)] == [alert.id for alert in first.open]
-            sync(connection, [], [Measured("idle_in_transaction")])
+            sync_alerts(connection, [], [Measured("idle_in_transaction")])
             assert open_alerts(connection) == ()
 
 

@@ -286,7 +286,7 @@ def test_a_stopped_launcher_is_one_alert_and_a_backward_range_is_named(
     assert found.keys() == {"mon.v", "mon.v0"}
     assert "its job j of pg_cron is never started by pg_cron: its schedule is 0 6-5 * * *" in found["mon.v"]
     assert "pg_cron's launcher does not run" in found["mon.v0"]
-    assert "so it is with mon.v1, mon.v2 and 3 more" in found["mon.v0"]
+    assert "the same holds for mon.v1, mon.v2 and 3 more" in found["mon.v0"]
 
 
 def test_a_zone_that_is_not_known_is_said(still: Monitor, demo_admin_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

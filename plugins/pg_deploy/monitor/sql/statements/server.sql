@@ -1,4 +1,4 @@
--- Where pg_stat_statements is, what its version can tell, and what became of its counters.
+-- Where pg_stat_statements is, what its version can tell, and whether this role sees the statements of all roles.
 select
     n.nspname::text as schema,
     (
