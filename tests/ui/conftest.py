@@ -41,7 +41,7 @@ class Site:
     url: str
     world: subprocess.Popen[str]
     pointer: Path
-    """The file that names the folder of migrations to the server."""
+    """The file that tells the server which folder of migrations to read."""
     tokens: dict[str, str] = field(default_factory=dict)
     _unread: int = 0
 
@@ -50,7 +50,7 @@ class Site:
         return self.begin(what, **given)()
 
     def begin(self, what: str, **given: object) -> Callable[[], Any]:
-        """As `do`, without waiting; the function returned waits for the answer."""
+        """As `do`, without waiting. The function that is returned waits for the answer."""
         if self.world.stdin is None or self.world.stdout is None:
             raise AssertionError("the world has no pipes")
         out = self.world.stdout
@@ -208,7 +208,7 @@ class Visit:
 
 @pytest.fixture
 def visit(site: Site, chromium: Browser) -> Iterator[Callable[..., Visit]]:
-    """Open a window as a user: `visit("viewer", dark=True)`. At the end nothing was asked from off the machine."""
+    """Open a window as a user: `visit("viewer", dark=True)`. Fails at the end if a page asked another machine or the browser complained."""
     opened: list[Visit] = []
 
     def make(user: str = "admin", *, dark: bool = False, width: int = 1280) -> Visit:
@@ -252,7 +252,7 @@ def new_target(site: Site, demo_cluster: cluster.Cluster) -> Iterator[Callable[[
 
 
 def tabbed_through(page: Page) -> tuple[int, list[tuple[int, str]]]:
-    """How many things of a page can be acted on, and which the Tab key reaches, each with the style of its outline."""
+    """How many elements of a page can be acted on, and which of them the Tab key reaches, each with the style of its outline."""
     can_act = page.evaluate(
         """() => [...document.querySelectorAll("a[href], summary, button, select, [tabindex='0']")]
             .filter((one) => one.checkVisibility()).length"""

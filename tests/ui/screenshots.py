@@ -1,6 +1,6 @@
-"""`make screenshots`: the pictures of docs/images, from real runs on a fresh demo target of this checkout.
+"""`make screenshots` takes the pictures of docs/images, from real runs on a fresh demo target of this checkout.
 
-What the charts show was measured while the runs went on, within some minutes; for the picture that time is stretched to a day.
+What the charts show is measured within some minutes, while the runs go on. For the picture that time is stretched to a day.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from pg_deploy.postgres.session import Target
 from tests.ui.conftest import FLAGS
 
 IMAGES = CHECKOUT / "docs" / "images"
-# From top to bottom, only to be looked at.
+# Pictures of whole pages, which are looked at and not kept.
 WHOLE = CHECKOUT / ".run" / "screenshots"
 WIDTHS = (1280, 1920)
 HEIGHT = 900
@@ -98,9 +98,9 @@ def work(api: Api, variables: Mapping[str, str], target: Target, application: st
 def run(
     api: Api, variables: Mapping[str, str], folder: Path, conf: Mapping[str, object], browser: Browser, *, ends: str
 ) -> str:
-    """One whole run through Airflow; its id. Each approval is looked at, pictured once, and given.
+    """One whole run through Airflow; its id. Each approval is given, and the first one is pictured.
 
-    A run that ends otherwise ends the making: its pictures would show something else than they say.
+    Ends the program if the run ends otherwise than it should: its pictures would not show what they are for.
     """
     done = threading.Event()
     asked: list[Mapping[str, object]] = []
@@ -291,7 +291,7 @@ def approval(browser: Browser, url: str, width: int, run_id: str, task_id: str) 
 
 
 def anonymous(page: Page) -> None:
-    """Where this checkout lies is nobody's business: in what is shown it lies in /srv/project."""
+    """Show /srv/project instead of the place of this checkout, which is nobody's business."""
     for frame in page.frames:
         frame.evaluate(
             """(here) => {

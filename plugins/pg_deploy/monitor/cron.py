@@ -41,7 +41,6 @@ class KeptJob:
     """A job as the last deployment left it."""
 
     name: str
-    schedule: str
     command: str
 
 

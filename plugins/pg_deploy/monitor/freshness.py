@@ -196,6 +196,7 @@ def _at_work(view: SeenView, surely: Sequence[KnownJob], look: Look) -> tuple[st
 
 
 def _long_runs(job: KnownJob, look: Look) -> str:
+    """That a run of the job takes longer than its interval; empty if it does not."""
     pause = pause_s(job.job, look.now, look.cron)
     if pause is None or job.runs.took_s is None or job.runs.took_s <= pause:
         return ""
@@ -215,6 +216,7 @@ def _not_due(job: KnownJob, look: Look) -> str:
 
 
 def _age(view: SeenView, surely: Sequence[KnownJob], look: Look) -> tuple[float | None, str]:
+    """The view's age in seconds, or None if nothing tells it, and what tells it."""
     if not view.populated:
         return None, "not populated"
     if view.stated_age_s is not None:
@@ -231,6 +233,7 @@ def _age(view: SeenView, surely: Sequence[KnownJob], look: Look) -> tuple[float 
 
 
 def _limit(view: SeenView, surely: Sequence[KnownJob], look: Look) -> float | None:
+    """How old the view may be now, in seconds; None if nobody can know."""
     own = look.limits.limits.get(view.name)
     if own is not None:
         return own

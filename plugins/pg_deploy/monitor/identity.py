@@ -16,7 +16,7 @@ _NAME = samples.IDENTITY
 
 def compare_identity(connection: Connection) -> tuple[dict[str, Any], Measured]:
     """What identifies this database, and a measure with one row if that differs from the last look, else with none. Reads only."""
-    now = _read(connection)
+    now = _read_identity(connection)
     before: Mapping[str, Any] = samples.read_memory(connection, _NAME)
     if not before or all(before.get(name, value) == value for name, value in now.items()):
         return now, Measured(MEASURE)
@@ -41,7 +41,7 @@ def keep_identity(connection: Connection, sample: Sample, known_by: Mapping[str,
     samples.put_memory(connection, sample, _NAME, known_by)
 
 
-def _read(connection: Connection) -> dict[str, Any]:
+def _read_identity(connection: Connection) -> dict[str, Any]:
     row = connection.execute(
         """select current_setting('server_version_num')::integer / 10000, d.oid::bigint,
             has_function_privilege('pg_catalog.pg_control_system()', 'execute')

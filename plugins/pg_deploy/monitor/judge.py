@@ -201,11 +201,11 @@ def _end_or_hold(connection: Connection, alert: Alert) -> None:
 def read_news(connection: Connection, remind_after_s: float) -> News:
     """The news that nobody was told yet. Reads only."""
     due = timedelta(seconds=remind_after_s)
-    alerts = _alerts(connection, "ended_at is null and (told_at is null or told_at < now() - %s)", [due])
+    alerts = _read_alerts(connection, "ended_at is null and (told_at is null or told_at < now() - %s)", [due])
     return News(
         tuple(alert for alert in alerts if alert.told_at is None),
         tuple(alert for alert in alerts if alert.told_at is not None),
-        _alerts(connection, "ended_at is not null and end_told_at is null and told_at is not null", []),
+        _read_alerts(connection, "ended_at is not null and end_told_at is null and told_at is not null", []),
     )
 
 
@@ -222,10 +222,10 @@ def mark_told(connection: Connection, told: News) -> None:
 
 def open_alerts(connection: Connection) -> tuple[Alert, ...]:
     """The alerts that are open now, the oldest first. Reads only."""
-    return _alerts(connection, "ended_at is null", [])
+    return _read_alerts(connection, "ended_at is null", [])
 
 
-def _alerts(connection: Connection, where: str, arguments: Sequence[object]) -> tuple[Alert, ...]:
+def _read_alerts(connection: Connection, where: str, arguments: Sequence[object]) -> tuple[Alert, ...]:
     with connection.cursor(row_factory=class_row(Alert)) as cursor:
         return tuple(
             cursor.execute(

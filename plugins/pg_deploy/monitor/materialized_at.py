@@ -41,14 +41,14 @@ def _together_or_each(
     except psycopg.Error:
         if connection.closed or connection.broken:
             raise
-    found: dict[int, Answer] = {}
+    answers: dict[int, Answer] = {}
     for thing in things:
         try:
-            found |= ask_for([thing])
+            answers |= ask_for([thing])
         except psycopg.Error:
             if connection.closed or connection.broken:
                 raise
-    return found
+    return answers
 
 
 def _read_zones(connection: Connection, oids: Sequence[int]) -> dict[int, str | None]:

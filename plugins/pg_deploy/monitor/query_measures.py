@@ -171,17 +171,17 @@ def _most_time(now: Counters, limits: Statements) -> list[str]:
     return [key for key, _ in dearest[: _LOOKED_AT * limits.top]]
 
 
-def _by_time(found: Mapping[str, Window], limits: Statements) -> dict[str, Window]:
-    return with_most_time(found, _LOOKED_AT * limits.top)
+def _by_time(windows: Mapping[str, Window], limits: Statements) -> dict[str, Window]:
+    return with_most_time(windows, _LOOKED_AT * limits.top)
 
 
-def _by_mean(found: Mapping[str, Window], limits: Statements) -> dict[str, Window]:
-    often = {key: one for key, one in found.items() if one.calls >= limits.calls}
+def _by_mean(windows: Mapping[str, Window], limits: Statements) -> dict[str, Window]:
+    often = {key: one for key, one in windows.items() if one.calls >= limits.calls}
     slowest = sorted(often.items(), key=lambda item: item[1].mean_ms, reverse=True)
     return dict(slowest[: _LOOKED_AT * limits.top])
 
 
-def _top(found: Mapping[str, Window], limits: Statements, texts: Mapping[str, str]) -> Measured:
+def _top(windows: Mapping[str, Window], limits: Statements, texts: Mapping[str, str]) -> Measured:
     rows = [
         Row(
             f"query {key.split('/')[0]}",
@@ -194,7 +194,7 @@ def _top(found: Mapping[str, Window], limits: Statements, texts: Mapping[str, st
                 "text": shown_text(texts.get(key)),
             },
         )
-        for name, chosen in (("total", _by_time(found, limits)), ("mean", _by_mean(found, limits)))
+        for name, chosen in (("total", _by_time(windows, limits)), ("mean", _by_mean(windows, limits)))
         for key, one in [item for item in chosen.items() if is_query(texts.get(item[0]))][: limits.top]
     ]
     return Measured(TOP, tuple(rows))

@@ -144,13 +144,13 @@ def read_runs(connection: Connection, before: Runs, jobids: Collection[int], now
 def _read_stretch(connection: Connection, jobs: dict[int, JobRuns], after: int, upto: int, now: datetime) -> None:
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         set_deadlines(connection)
-        found = cursor.execute(
+        newest = cursor.execute(
             engine_sql("monitor/views/runs"), {"after": after, "upto": upto, "jobs": list(jobs)}
         ).fetchall()
-        ids = {each[name] for each in found for name in ("started", "finished", "good") if each[name] is not None}
-        ids |= {runid for each in found for runid in each["open"]}
-        rows = _rows(cursor, ids)
-    for each in found:
+        ids = {each[name] for each in newest for name in ("started", "finished", "good") if each[name] is not None}
+        ids |= {runid for each in newest for runid in each["open"]}
+        rows = _read_runs_by_id(cursor, ids)
+    for each in newest:
         old = jobs[each["jobid"]]
         new = old
         if each["started"] in rows:
@@ -170,7 +170,7 @@ def _read_stretch(connection: Connection, jobs: dict[int, JobRuns], after: int, 
                 finished=row["started"] or row["ended"] or new.started or now,
                 ended=row["ended"] or new.ended,
             )
-        opened = tuple(_open(rows[runid], now) for runid in each["open"] if runid in rows)
+        opened = tuple(_open_run(rows[runid], now) for runid in each["open"] if runid in rows)
         jobs[each["jobid"]] = replace(new, failed=new.failed + each["failed"], open=(*opened, *old.open)[:5])
 
 
@@ -181,7 +181,7 @@ def _look_at_open(connection: Connection, jobs: dict[int, JobRuns], now: datetim
         return
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         set_deadlines(connection)
-        rows = _rows(cursor, ids)
+        rows = _read_runs_by_id(cursor, ids)
     for jobid, each in jobs.items():
         known = {run.runid: run for run in each.open}
         new = each
@@ -204,19 +204,19 @@ def _look_at_open(connection: Connection, jobs: dict[int, JobRuns], now: datetim
             elif row["status"] == "failed":
                 new = replace(new, failed=new.failed + 1)
         still = [
-            _open(rows[runid], known[runid].seen or known[runid].since)
+            _open_run(rows[runid], known[runid].seen or known[runid].since)
             for runid in known
             if runid in rows and rows[runid]["status"] not in ("succeeded", "failed")
         ]
-        jobs[jobid] = replace(new, open=tuple(_settled(run, now) for run in still))
+        jobs[jobid] = replace(new, open=tuple(_alive_if_about_to_begin(run, now) for run in still))
 
 
-def _rows(cursor: psycopg.Cursor[dict[str, Any]], ids: Collection[int]) -> dict[int, dict[str, Any]]:
-    found = cursor.execute(engine_sql("monitor/views/run"), {"runs": sorted(ids)}).fetchall()
-    return {row["runid"]: row for row in found}
+def _read_runs_by_id(cursor: psycopg.Cursor[dict[str, Any]], ids: Collection[int]) -> dict[int, dict[str, Any]]:
+    rows = cursor.execute(engine_sql("monitor/views/run"), {"runs": sorted(ids)}).fetchall()
+    return {row["runid"]: row for row in rows}
 
 
-def _open(row: Mapping[str, Any], seen: datetime) -> OpenRun:
+def _open_run(row: Mapping[str, Any], seen: datetime) -> OpenRun:
     first = row["started"] or min(row["followed"] or seen, seen)
     return OpenRun(
         row["runid"],
@@ -229,7 +229,8 @@ def _open(row: Mapping[str, Any], seen: datetime) -> OpenRun:
     )
 
 
-def _settled(run: OpenRun, now: datetime) -> OpenRun:
+def _alive_if_about_to_begin(run: OpenRun, now: datetime) -> OpenRun:
+    """The run, which counts as alive while it may still begin."""
     begins = run.pid is None and run.seen is not None and now - run.seen < _BEGINS_WITHIN
     return replace(run, alive=True) if begins else run
 

@@ -27,7 +27,6 @@ class Sample:
 
     id: int
     taken_at: datetime
-    deployment_id: int | None
 
 
 @dataclass(frozen=True)
@@ -55,10 +54,10 @@ def begin(connection: Connection, airflow_run: str) -> Sample:
             values (%s, pg_postmaster_start_time(), (
                 select max(d.id) from deploy_ledger.deployment d where d.state in ('deployed', 'rolled_back', 'failed')
             ))
-            returning id, taken_at, deployment_id""",
+            returning id, taken_at""",
             [airflow_run],
         ).fetchone()
-    return Sample(*row) if row else Sample(0, datetime.now(), None)
+    return Sample(*row) if row else Sample(0, datetime.now())
 
 
 def put(connection: Connection, sample: Sample, measured: Sequence[Measured]) -> None:
@@ -76,7 +75,7 @@ def put(connection: Connection, sample: Sample, measured: Sequence[Measured]) ->
         )
 
 
-def put_statements(connection: Connection, sample: Sample, counters: Counters, found: Mapping[str, Window]) -> None:
+def put_statements(connection: Connection, sample: Sample, counters: Counters, windows: Mapping[str, Window]) -> None:
     """Write a sample's statements, and remove the counters of earlier samples, which nobody needs any more. Commits once."""
     with connection.transaction():
         _forget(connection, COUNTERS)
@@ -89,7 +88,7 @@ def put_statements(connection: Connection, sample: Sample, counters: Counters, f
                 sample.id,
                 WINDOWS,
                 Jsonb(
-                    {key: [one.calls, round(one.mean_ms, 3), round(one.mean_blocks, 1)] for key, one in found.items()}
+                    {key: [one.calls, round(one.mean_ms, 3), round(one.mean_blocks, 1)] for key, one in windows.items()}
                 ),
             ],
         )
@@ -129,9 +128,7 @@ def _forget(connection: Connection, name: str) -> None:
 
 def load(connection: Connection, sample_id: int) -> tuple[Sample, list[Measured]]:
     """A sample with all its measures, without statements and memories. Reads only."""
-    head = connection.execute(
-        "select id, taken_at, deployment_id from deploy_ledger.sample where id = %s", [sample_id]
-    ).fetchone()
+    head = connection.execute("select id, taken_at from deploy_ledger.sample where id = %s", [sample_id]).fetchone()
     if head is None:
         raise LookupError(f"sample {sample_id} is not in the ledger")
     rows = connection.execute(

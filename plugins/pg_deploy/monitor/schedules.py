@@ -131,7 +131,7 @@ def read_schedule(text: str, wraps: bool | None = False) -> Schedule | None:
     ]
     if None in sets or len(sets) != 5 - last_day:
         return None
-    minutes, hours, *days, months, weekdays = (found or frozenset() for found in sets)
+    minutes, hours, *days, months, weekdays = (numbers or frozenset() for numbers in sets)
     return Schedule(
         tuple(sorted(minutes)),
         tuple(sorted(hours)),
@@ -145,7 +145,7 @@ def read_schedule(text: str, wraps: bool | None = False) -> Schedule | None:
 
 
 def _numbers(field: str, wraps: bool | None, low: int, high: int, names: str) -> frozenset[int] | None:
-    found: set[int] = set()
+    numbers: set[int] = set()
     for part in field.split(","):
         match = re.fullmatch(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?", part)
         if match is None or (match[3] and match[1] and not match[2]):
@@ -156,12 +156,12 @@ def _numbers(field: str, wraps: bool | None, low: int, high: int, names: str) ->
         if first is None or last is None or not (low <= first <= high and low <= last <= high and step > 0):
             return None
         if first <= last:
-            found.update(range(first, last + 1, step))
+            numbers.update(range(first, last + 1, step))
         elif wraps is None:
             return None
         elif wraps and step == 1:
-            found.update(number for number in range(low, high + 1) if _wrapped(number - low, first - low, last - low))
-    return frozenset(found)
+            numbers.update(number for number in range(low, high + 1) if _wrapped(number - low, first - low, last - low))
+    return frozenset(numbers)
 
 
 def _wrapped(bit: int, first: int, last: int) -> bool:

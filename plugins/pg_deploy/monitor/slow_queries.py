@@ -91,6 +91,7 @@ def find_slower(
 
 
 def _usual(earlier: Sequence[Window], counter: StatementCounter | None, limits: Statements) -> _Usual | None:
+    """What a statement usually costs, by its earlier windows, else by its counters; None if both are too few."""
     enough = [one for one in earlier if one.calls >= limits.calls]
     if len(enough) >= _ENOUGH_WINDOWS:
         times = sorted(one.mean_ms for one in enough)

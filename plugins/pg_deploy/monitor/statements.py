@@ -46,7 +46,6 @@ class Counters:
     reset_at: str | None = None
     evictions: int | None = None
     most: int | None = None
-    sees_all: bool = True
     role: str = ""
     problem: str | None = None
     hidden: bool = False
@@ -106,7 +105,7 @@ def read_counters(connection: Connection) -> Counters:
                 server = cursor.execute(engine_sql("monitor/statements/server")).fetchone()
                 if server is None:
                     return Counters(problem="the extension pg_stat_statements is missing in this database")
-                return _read(connection, server)
+                return _read_extension(connection, server)
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
@@ -115,7 +114,7 @@ def read_counters(connection: Connection) -> Counters:
         return Counters(problem=one_line(error.diag.message_primary or str(error)), hidden=hidden)
 
 
-def _read(connection: Connection, server: Mapping[str, Any]) -> Counters:
+def _read_extension(connection: Connection, server: Mapping[str, Any]) -> Counters:
     columns = set(server["columns"] or ())
     time = next((name for name in ("total_exec_time", "total_time") if name in columns), None)
     if time is None:
@@ -152,7 +151,6 @@ def _read(connection: Connection, server: Mapping[str, Any]) -> Counters:
         reset_at,
         evictions,
         server["most"],
-        bool(server["sees_all"]),
         role[0] if role else "",
     )
 

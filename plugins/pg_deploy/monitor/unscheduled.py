@@ -10,8 +10,8 @@ from pg_deploy.monitor.jobs import KnownJob, Trouble, allowed_s, last_message, t
 from pg_deploy.monitor.verdicts import Look, SeenView, Verdict
 
 _AGAIN = (
-    "schedule its refresh again with cron.schedule, or name it in thresholds.yaml: under refreshed_elsewhere where the"
-    " application or another scheduler looks after it, under refreshed_by_monitor where this monitor should"
+    "schedule its refresh again with cron.schedule, or name it in thresholds.yaml: under refreshed_elsewhere if the"
+    " application or another scheduler looks after it, under refreshed_by_monitor if this monitor should"
 )
 _ABOUT_TO_S = 3600.0
 
@@ -33,7 +33,7 @@ def judge_view_without_job(
         return Verdict(f"{old}; {gone.cause}" if beyond else gone.cause, gone.remedy, beyond, True, group=gone.cause)
     if view.holders:
         return Verdict(f"it is locked by {view.holders[0].words}, which is at work")
-    nobody = _nobody(look)
+    nobody = _no_job(look)
     alone = look.limits.is_refreshed_by_monitor(view.name)
     remedy = "make refresh refreshes it now; " + ("see why this monitor could not" if alone else _AGAIN)
     if not view.may_refresh:
@@ -96,7 +96,9 @@ def _judge_perhaps(view: SeenView, perhaps: Sequence[KnownJob], look: Look) -> V
     if view.stated_age_s is None:
         return Verdict(f"{said}: how old it is cannot be known", job=job)
     allowed = [
-        found for each in perhaps if (found := allowed_s(each.job, look.now, look.cron, look.limits)) is not None
+        allowed_age
+        for each in perhaps
+        if (allowed_age := allowed_s(each.job, look.now, look.cron, look.limits)) is not None
     ]
     limit = min(allowed, default=look.limits.without_schedule)
     was_due = any((look.now - each.since).total_seconds() >= limit for each in perhaps)
@@ -130,33 +132,23 @@ def _is_named(name: str, text: str) -> bool:
 def _lost_job(view: SeenView, look: Look) -> Trouble | None:
     """What became of the job that refreshed the view until now; None if it had none, or if that cannot be seen."""
     cron = look.cron
-    if cron.hidden:
+    # What earlier looks saw counts before what the last deployment left.
+    jobid, name = next(iter(view.known.jobs.items()), (None, view.kept_job))
+    if cron.hidden or name is None:
         return None
-    for jobid, name in view.known.jobs.items():
-        job = next((each for each in cron.jobs if each.jobid == jobid), None)
-        if cron.missing:
-            create = "create extension pg_cron, and " if cron.may_be_created_here else ""
-            return Trouble(f"{cron.missing}: its job {name} is gone with it", create + _AGAIN)
-        if job is None and cron.own_only:
-            return None
-        if job is None:
-            same = next((each for each in cron.jobs if each.name == name and each.here), None)
-            return (
-                _changed(view, look, same.jobid) if same else Trouble(f"its job {name} of pg_cron was deleted", _AGAIN)
-            )
-        if not job.here:
-            said = f"its job {name} of pg_cron works in the database {job.database} now, not in this one"
-            return Trouble(said, f"select cron.alter_job({jobid}, database := '{cron.settings['here']}')")
-        return _changed(view, look, jobid)
-    if view.kept_job is not None and not view.known.jobs and not cron.own_only:
-        same = next((each for each in cron.jobs if each.name == view.kept_job), None)
-        if cron.missing:
-            create = "create extension pg_cron, and " if cron.may_be_created_here else ""
-            return Trouble(f"{cron.missing}: its job {view.kept_job} is gone with it", create + _AGAIN)
-        if same is not None:
-            return _changed(view, look, same.jobid)
-        return Trouble(f"its job {view.kept_job} of pg_cron was deleted", _AGAIN)
-    return None
+    if cron.missing:
+        create = "create extension pg_cron, and " if cron.may_be_created_here else ""
+        return Trouble(f"{cron.missing}: its job {name} is gone with it", create + _AGAIN)
+    job = next((each for each in cron.jobs if each.jobid == jobid), None)
+    if job is None and cron.own_only:
+        return None
+    job = job or next((each for each in cron.jobs if each.name == name and each.here), None)
+    if job is None:
+        return Trouble(f"its job {name} of pg_cron was deleted", _AGAIN)
+    if not job.here:
+        said = f"its job {name} of pg_cron works in the database {job.database} now, not in this one"
+        return Trouble(said, f"select cron.alter_job({job.jobid}, database := '{cron.settings['here']}')")
+    return _names_it_no_more(view, look, job.jobid)
 
 
 def _not_seen_any_more(view: SeenView, look: Look) -> str | None:
@@ -166,7 +158,8 @@ def _not_seen_any_more(view: SeenView, look: Look) -> str | None:
     return lost[0] if lost and look.cron.own_only else None
 
 
-def _changed(view: SeenView, look: Look, jobid: int) -> Trouble:
+def _names_it_no_more(view: SeenView, look: Look, jobid: int) -> Trouble:
+    """The trouble of a job that is there and does not name the view any more."""
     known = look.known[jobid]
     said = f"; its last run failed: {last_message(known.runs)}" if known.runs.status == "failed" else ""
     renamed = view.known.name and view.known.name != view.name
@@ -177,7 +170,8 @@ def _changed(view: SeenView, look: Look, jobid: int) -> Trouble:
     )
 
 
-def _nobody(look: Look) -> str:
+def _no_job(look: Look) -> str:
+    """That no job refreshes a view, as far as jobs can be seen, for a sentence."""
     if look.cron.unseen:
         return f"no job that can be seen here refreshes it ({look.cron.unseen})"
     if look.cron.missing:

@@ -106,11 +106,11 @@ def look_at_views(
         cron, clock = read_cron(connection)
         now = now or clock
         jobids = [job.jobid for job in cron.jobs]
-        runs = memory.runs if cron.missing else _runs(connection, memory, jobids, now)
+        runs = memory.runs if cron.missing else _read_runs(connection, memory, jobids, now)
         if memory.anew:
             # A run that was at work when the backup was taken has no session here.
             runs = replace(runs, jobs={jobid: replace(each, open=()) for jobid, each in runs.jobs.items()})
-        refreshes, names = _refreshes(connection, cron, views)
+        refreshes, names = _read_refreshes(connection, cron, views)
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
@@ -118,7 +118,7 @@ def look_at_views(
     known = memory.known_jobs(cron, runs, now)
     look = Look(now, cron, known, refreshes, limits, {view.oid: view.name for view in views}, runs.problem)
     of_views = {view.oid: _known_view(view, memory, now) for view in views}
-    seen = _seen(connection, views, of_views, look, names)
+    seen = _make_seen_views(connection, views, of_views, look, names)
     tried = {view.name: view.refresh_problem for view in views if view.refresh_problem}
     rows = [judge_view(each, look, (refreshed or {}).get(each.name), tried.get(each.name)) for each in seen]
     after = Memory(
@@ -136,14 +136,14 @@ def look_at_views(
     return LookResult((Measured(MEASURE, _shortened(rows)), *more), after)
 
 
-def _runs(connection: Connection, memory: Memory, jobids: Sequence[int], now: datetime) -> Runs:
+def _read_runs(connection: Connection, memory: Memory, jobids: Sequence[int], now: datetime) -> Runs:
     try:
         return read_runs(connection, memory.runs, jobids, now)
     except psycopg.errors.UndefinedTable:
         return replace(memory.runs, problem="pg_cron keeps no runs here")
 
 
-def _refreshes(
+def _read_refreshes(
     connection: Connection, cron: Cron, views: Sequence[View]
 ) -> tuple[dict[int, Refreshes], Mapping[tuple[str, str], str | None]]:
     """What each job of this database refreshes, and the settings by which the jobs' roles read names and times."""
@@ -160,8 +160,8 @@ def _refreshes(
         }
         names = ViewNames({(view.schema, view.relation): view.oid for view in views}, paths)
         routines = Routines(connection)
-        found = {job.jobid: find_refreshes(job.command, job.role, names, routines) for job in cron.jobs if job.here}
-    return found, settings
+        refreshes = {job.jobid: find_refreshes(job.command, job.role, names, routines) for job in cron.jobs if job.here}
+    return refreshes, settings
 
 
 def _known_view(view: View, memory: Memory, now: datetime) -> KnownView:
@@ -183,7 +183,7 @@ def _with_jobs(
     return replace(before, jobs=jobs or before.jobs, name=view.name if jobs or not before.jobs else before.name)
 
 
-def _seen(
+def _make_seen_views(
     connection: Connection,
     views: Sequence[View],
     of_views: Mapping[int, KnownView],
@@ -202,7 +202,7 @@ def _seen(
     kept = _kept_jobs(views, look.cron)
     # Only its lock tells about a run that nobody writes down.
     unseen = {oid for jobid, each in look.refreshes.items() if look.known[jobid].unseen for oid in each.surely}
-    found = []
+    seen_views = []
     for view in views:
         badly = (
             "its materialized_at has no time zone, and its definition does not tell one"
@@ -211,7 +211,7 @@ def _seen(
         )
         if view.oid in stated_age_s and stated_age_s[view.oid] is None:
             badly = "its materialized_at lies in the future, or is empty"
-        found.append(
+        seen_views.append(
             SeenView(
                 view.oid,
                 view.name,
@@ -231,7 +231,7 @@ def _seen(
                 kept.get(view.oid),
             )
         )
-    return found
+    return seen_views
 
 
 def _zones(
@@ -244,29 +244,31 @@ def _zones(
     dated = [view for view in views if view.time_type and view.readable]
     plain = [view.oid for view in dated if view.time_type != "timestamp with time zone" and view.bytes is not None]
     named = read_zones(connection, plain) if plain else {}
-    found: dict[int, str | None] = {}
+    zones: dict[int, str | None] = {}
     for view in dated:
         if view.time_type == "timestamp with time zone":
-            found[view.oid] = None
+            zones[view.oid] = None
         elif named.get(view.oid) == "":
             roles = {look.known[jobid].job.role for jobid, each in look.refreshes.items() if view.oid in each.surely}
             of_roles = {settings.get((role, "TimeZone")) for role in roles}
-            found[view.oid] = (of_roles.pop() or "") if len(of_roles) == 1 else ""
+            zones[view.oid] = (of_roles.pop() or "") if len(of_roles) == 1 else ""
         else:
-            found[view.oid] = named.get(view.oid) or ""
-    return found
+            zones[view.oid] = named.get(view.oid) or ""
+    return zones
 
 
 def _kept_jobs(views: Sequence[View], cron: Cron) -> dict[int, str]:
     """The job that the last deployment left for each view, by the view's oid."""
     named = {(view.schema, view.relation): view.oid for view in views}
-    found: dict[int, str] = {}
+    kept_jobs: dict[int, str] = {}
     for job in cron.kept:
         for schema, name in ((each.schema, each.name) for each in read_command(job.command).refreshes):
             # A name without a schema may be any view of that name.
             oids = [oid for (_, each), oid in named.items() if each == name] if not schema else []
-            found.update(dict.fromkeys([*oids, *([named[schema, name]] if (schema, name) in named else [])], job.name))
-    return found
+            kept_jobs.update(
+                dict.fromkeys([*oids, *([named[schema, name]] if (schema, name) in named else [])], job.name)
+            )
+    return kept_jobs
 
 
 def describe_holders(connection: Connection, view: View, *, readers: bool) -> str | None:
@@ -306,10 +308,10 @@ def _shortened(rows: Sequence[Row]) -> tuple[Row, ...]:
     unknown = sum(bool(row.detail["unknown"]) for row in left)
     more = {"alert": False, "stale": False, "more": len(left), "unknown_of_them": unknown}
     groups = Counter(row.detail["group"] for row in left if row.detail.get("group"))
-    found = []
+    kept_rows = []
     for row in rows:
         if row.object in kept:
             # The first kept row of a group carries the number of those that are not kept.
             left_out = groups.pop(row.detail.get("group"), 0)
-            found.append(replace(row, detail={**row.detail, "left_out": left_out}) if left_out else row)
-    return (*found, Row(MORE, None, "s", more))
+            kept_rows.append(replace(row, detail={**row.detail, "left_out": left_out}) if left_out else row)
+    return (*kept_rows, Row(MORE, None, "s", more))

@@ -55,12 +55,12 @@ def bars_of(rows: Iterable[Evidence], manifest: Manifest) -> tuple[Bars, ...]:
     """The newest benchmark of each name and place among `rows`. The copy's comes before the target's. Pure."""
     newest = {(row.name, row.location): row for row in rows if row.kind == "benchmark"}
     after = {key: _after(row.detail) for key, row in newest.items()}
-    found = []
+    bars = []
     for (name, location), row in sorted(newest.items()):
         terms = manifest.benchmarks.get(name)
         before_ms, after_ms = _before(row.detail), after[name, location]
         others = {other: ms for (other, where), ms in after.items() if where == location}
-        found.append(
+        bars.append(
             Bars(
                 name=name,
                 place="on the copy" if location == "rehearsal" else "on the target",
@@ -73,7 +73,7 @@ def bars_of(rows: Iterable[Evidence], manifest: Manifest) -> tuple[Bars, ...]:
                 sentence=str(row.detail.get("sentence") or ""),
             )
         )
-    return tuple(found)
+    return tuple(bars)
 
 
 def _share(ms: float | None, longest: float) -> float:
@@ -83,7 +83,7 @@ def _share(ms: float | None, longest: float) -> float:
 
 def _before(detail: dict[str, Any]) -> float | None:
     if "before_ms" in detail:
-        return detail["before_ms"]
+        return None if detail["before_ms"] is None else float(detail["before_ms"])
     before = detail.get("before") or {}
     return before.get("ms") if before and not before.get("error") else None
 

@@ -65,39 +65,39 @@ def _limits() -> Thresholds:
 
 
 def _highest(rows: Sequence[_Row]) -> Points:
-    found: Points = {}
+    points: Points = {}
     for row in rows:
-        found.setdefault(row.object, {})[row.at] = row.highest
-    return found
+        points.setdefault(row.object, {})[row.at] = row.highest
+    return points
 
 
 def _lowest(rows: Sequence[_Row]) -> Points:
-    found: Points = {}
+    points: Points = {}
     for row in rows:
-        found.setdefault(row.object, {})[row.at] = row.lowest
-    return found
+        points.setdefault(row.object, {})[row.at] = row.lowest
+    return points
 
 
 def _of_limit(rows: Sequence[_Row]) -> Points:
     """The ages in per cent of each view's limit, so that views of different schedules can share a chart."""
-    found: Points = {}
+    points: Points = {}
     for row in rows:
         if row.limit_s:
-            found.setdefault(row.object, {})[row.at] = 100 * row.highest / row.limit_s
-    return found
+            points.setdefault(row.object, {})[row.at] = 100 * row.highest / row.limit_s
+    return points
 
 
 def _scans_between(rows: Sequence[_Row]) -> Points:
     """How much each counter grew from step to step. After a reset of the statistics it begins at zero."""
-    found: Points = {}
+    points: Points = {}
     last: dict[str, float] = {}
     for row in rows:
         before = last.get(row.object)
         if before is not None:
             grown = row.highest - before
-            found.setdefault(row.object, {})[row.at] = grown if grown >= 0 else row.highest
+            points.setdefault(row.object, {})[row.at] = grown if grown >= 0 else row.highest
         last[row.object] = row.highest
-    return found
+    return points
 
 
 # The charts by measure: the title, the unit, and what makes the figures.

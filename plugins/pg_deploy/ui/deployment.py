@@ -197,8 +197,8 @@ def masked(sql: str) -> str:
 
 
 def _last(rows: Sequence[Evidence], kind: str) -> Evidence | None:
-    found = [row for row in rows if row.kind == kind]
-    return found[-1] if found else None
+    of_kind = [row for row in rows if row.kind == kind]
+    return of_kind[-1] if of_kind else None
 
 
 def _migration(
@@ -217,7 +217,7 @@ def _migration(
         state=state,
         tone=tone,
         seconds=None
-        if is_undo or (outcome.attempt and _later(outcome.attempt, deployment))
+        if is_undo or (outcome.attempt and _ended_later(outcome.attempt, deployment))
         else _seconds(outcome.attempt),
         approvals=tuple(row for row in mine if row.kind == "approval"),
         statements=() if is_undo else lines_of(tries, version, ("apply",), rehearsals[-1] if rehearsals else None),
@@ -262,7 +262,7 @@ def _state(outcome: Outcome, mine: Sequence[Evidence], deployment: Deployment, *
         return "deployed", "good"
     if attempt is not None and attempt.state == "baselined":
         return "adopted as it was", "good"
-    if attempt is not None and attempt.state == "rolled_back" and _later(attempt, deployment):
+    if attempt is not None and attempt.state == "rolled_back" and _ended_later(attempt, deployment):
         return "deployed then, undone since", "wait"
     if is_open and attempt is not None and attempt.state in _UNDER_WAY:
         return _UNDER_WAY[attempt.state], "wait"
@@ -271,7 +271,7 @@ def _state(outcome: Outcome, mine: Sequence[Evidence], deployment: Deployment, *
     return outcome.state, "plain" if outcome.state == NOT_REACHED else "bad"
 
 
-def _later(attempt: Attempt, deployment: Deployment) -> bool:
+def _ended_later(attempt: Attempt, deployment: Deployment) -> bool:
     """Whether the attempt ended after the deployment had ended."""
     return attempt.ended_at is not None and deployment.ended_at is not None and attempt.ended_at > deployment.ended_at
 
@@ -293,10 +293,10 @@ def _seconds(attempt: Attempt | None) -> float | None:
 
 
 def _checks(rows: Sequence[Evidence]) -> tuple[CheckLine, ...]:
-    found: dict[str, list[CheckAtPlace]] = {}
+    by_name: dict[str, list[CheckAtPlace]] = {}
     for row in sorted(rows, key=lambda row: row.location != "target"):
-        found.setdefault(row.name, []).append(_check(row))
-    return tuple(CheckLine(name, tuple(places)) for name, places in found.items())
+        by_name.setdefault(row.name, []).append(_check(row))
+    return tuple(CheckLine(name, tuple(places)) for name, places in by_name.items())
 
 
 def _check(row: Evidence) -> CheckAtPlace:

@@ -58,7 +58,7 @@ def read_history(connection: Connection, *, has_ledger: bool) -> History:
             unseen = f"{len(folder.faults)} files in the folder of migrations cannot be used: a dry run names them."
     except (PgDeployError, OSError):
         unseen = "the folder of migrations is not visible to Airflow's API server, so pending ones are not listed."
-    known, runs = _attempted(connection) if has_ledger else ({}, {})
+    known, runs = _read_attempts(connection) if has_ledger else ({}, {})
     state = read_state(connection, sorted({*files, *known}))
     versions = sorted({*files, *known, *state.history}, key=order, reverse=True)
     rows = []
@@ -119,7 +119,7 @@ def _words(standing: Standing) -> tuple[str, str]:
             return "drifted: verified, but gone from the history", "bad"
 
 
-def _attempted(connection: Connection) -> tuple[dict[str, str], dict[int, tuple[str, str, bool]]]:
+def _read_attempts(connection: Connection) -> tuple[dict[str, str], dict[int, tuple[str, str, bool]]]:
     """The stem of each version that was ever tried, and, by deployment, its DAG, its run, and whether it is open."""
     rows = connection.execute(
         """select distinct on (a.version) a.version, a.stem, d.id, d.dag_id, d.airflow_run, d.ended_at is null

@@ -120,17 +120,22 @@ def _jobs(memory: Mapping[str, Any]) -> Iterator[_Family]:
     ]
     yield "job_start_timestamp_seconds", "When the newest run of a job began.", _JOB, of("started")
     yield "job_success_timestamp_seconds", "When the newest run of a job that succeeded began.", _JOB, of("good")
-    yield "job_due_timestamp_seconds", "When a job is due next, or was, where that run is missing.", _JOB, due
+    yield "job_due_timestamp_seconds", "When a job is due next, or was due if that run is missing.", _JOB, due
     yield "job_failed_runs", "How many runs of a job have failed in a row.", _JOB, failed
 
 
 def _queries(windows: Mapping[str, Any]) -> Iterator[_Family]:
     kept: Mapping[str, Any] = windows.get("rows") or {}
-    found = [(tuple(key.split("/")), numbers) for key, numbers in kept.items()]
+    by_query = [(tuple(key.split("/")), numbers) for key, numbers in kept.items()]
     labels = ("queryid", "userid")
-    yield "query_calls", "Calls between the last two looks.", labels, [(key, numbers[0]) for key, numbers in found]
-    yield "query_mean_seconds", "Mean time of these.", labels, [(key, numbers[1] / 1000) for key, numbers in found]
-    yield "query_mean_blocks", "Blocks of shared buffers a call.", labels, [(key, numbers[2]) for key, numbers in found]
+    yield "query_calls", "Calls between the last two looks.", labels, [(key, numbers[0]) for key, numbers in by_query]
+    yield "query_mean_seconds", "Mean time of these.", labels, [(key, numbers[1] / 1000) for key, numbers in by_query]
+    yield (
+        "query_mean_blocks",
+        "Blocks of shared buffers a call.",
+        labels,
+        [(key, numbers[2]) for key, numbers in by_query],
+    )
 
 
 def _others(measures: Mapping[str, Any]) -> Iterator[_Family]:

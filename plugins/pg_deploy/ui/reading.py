@@ -33,7 +33,7 @@ def read_only_session(target: Target) -> Iterator[Connection]:
             client_encoding="utf8",
         )
     except psycopg.Error as error:
-        raise PageUnreadableError(target.name, _said(error)) from None
+        raise PageUnreadableError(target.name, _reason(error)) from None
     try:
         # Set for the transaction, not for the session: behind a pooler the session belongs to somebody else a moment later.
         connection.execute("begin transaction isolation level repeatable read, read only; set local search_path to ''")
@@ -45,7 +45,7 @@ def read_only_session(target: Target) -> Iterator[Connection]:
         )
         yield connection
     except psycopg.Error as error:
-        raise PageUnreadableError(target.name, _said(error)) from None
+        raise PageUnreadableError(target.name, _reason(error)) from None
     finally:
         connection.close()
 
@@ -55,5 +55,5 @@ def has_ledger(connection: Connection) -> bool:
     return schema.exists(connection)
 
 
-def _said(error: psycopg.Error) -> str:
+def _reason(error: psycopg.Error) -> str:
     return one_line(without_secrets(error.diag.message_primary or str(error)))

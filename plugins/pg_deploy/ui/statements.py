@@ -128,11 +128,11 @@ def _rehearsed(rehearsal: Evidence | None) -> Mapping[int, tuple[tuple[str, ...]
     """By line: the locks that the statement was the first to take on the copy, and for how many seconds it ran there."""
     if rehearsal is None or rehearsal.kind != REHEARSAL:
         return {}
-    found: dict[int, tuple[tuple[str, ...], float | None]] = {}
+    by_line: dict[int, tuple[tuple[str, ...], float | None]] = {}
     for each in rehearsal.detail.get("statements", ()):
         locks = tuple(f"{_mode(lock['mode'])} on {lock['relation']}" for lock in each["locks"])
-        found[each["line"]] = (locks, each["seconds"])
-    return found
+        by_line[each["line"]] = (locks, each["seconds"])
+    return by_line
 
 
 def _mode(mode: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -88,8 +89,6 @@ def test_a_purged_record_of_runs_and_a_new_schedule_are_no_missed_runs(
     cron_monitor: Monitor, demo_admin_url: str
 ) -> None:
     """Else a clean-up, or a job that was only just made, wakes somebody."""
-    from datetime import timedelta
-
     with launcher_stopped(demo_admin_url):
         prepare(demo_admin_url)
         with psycopg.connect(demo_admin_url, autocommit=True) as admin:

@@ -14,6 +14,7 @@ from demo.cluster import Cluster
 from pg_deploy.monitor.judge import open_alerts, sync_alerts
 from pg_deploy.monitor.measures import Measured
 from pg_deploy.monitor.thresholds import Thresholds
+from pg_deploy.preflight.drift import keep_state
 from tests.core.monitor.monitoring import Monitor, Outcome
 
 VIEW = "create materialized view public.v as select now() as materialized_at, g as id from generate_series(1, 10) g"
@@ -505,14 +506,14 @@ def test_without_pg_monitor_it_says_what_it_cannot_see(monitor: Monitor, demo_cl
 
 
 def ask(monitor: Monitor, times: int) -> None:
-    """The application's query."""
+    """Run the application's query so many times."""
     with psycopg.connect(monitor.database.url, autocommit=True) as connection:
         for number in range(times):
             connection.execute(QUERY, [number])
 
 
 def ask_something(monitor: Monitor) -> None:
-    """Some statements, so that there are counters."""
+    """Run some statements, so that there are counters."""
     for _ in range(3):
         monitor.database.rows("select count(*) from pg_catalog.pg_class")
 
@@ -523,9 +524,7 @@ def admin_url(monitor: Monitor, cluster: Cluster) -> str:
 
 
 def keep_deployed_state(monitor: Monitor, stem: str | None = None, change: str | None = None) -> None:
-    """What the report of a deployment does at its end; `change` is what it did, between two snapshots."""
-    from pg_deploy.preflight.drift import keep_state
-
+    """Keep the state as the end of a deployment does. `change` is what the deployment did, between two snapshots."""
     with psycopg.connect(monitor.database.url, autocommit=True) as connection:
         row = connection.execute(
             "insert into deploy_ledger.deployment (dag_id, airflow_run, host, actor, conf, folder, folder_versions,"

@@ -1,4 +1,4 @@
-"""What a look cannot see is no alert: jobs, runs and settings of others, and a time in which it was another database."""
+"""What a look cannot see is no alert: other roles' jobs and runs, hidden settings, and the time before a restore."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def still(cron_monitor: Monitor, demo_admin_url: str) -> Iterator[Monitor]:
 
 
 def admin(url: str, *statements: str) -> None:
-    """What somebody with all rights does."""
+    """Run statements as somebody with all rights."""
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement.encode())
@@ -51,7 +51,7 @@ def watcher(admin_url: str) -> Iterator[str]:
         "grant all on all tables in schema deploy_ledger to watcher",
         "grant all on schema deploy_ledger to watcher",
         "grant usage, select on all sequences in schema deploy_ledger to watcher",
-        # And none on that of pg_stat_statements.
+        # It may not use the schema of pg_stat_statements.
         "grant usage on schema mon, cron to watcher",
         "grant select on all tables in schema mon to watcher",
     )
@@ -132,7 +132,7 @@ def test_without_a_record_of_runs_the_view_itself_proves_that_nobody_refreshes_i
     monkeypatch.setattr(views, "read_cron", without_record)
     told = []
     for number in range(1, 4):
-        # Concurrently, and nothing changed: the row of pg_class tells it alone.
+        # A concurrent refresh that changes no rows shows only in the row of pg_class.
         still.database.run("refresh materialized view concurrently mon.v")
         told += still.run(SUNDAY + number * QUARTER).started
     assert told == []
@@ -182,7 +182,7 @@ def test_a_run_that_never_began_is_told_by_what_came_after_it(still: Monitor, de
 
     (cause,) = outcome.causes("view_freshness").values()
     assert "its job j of pg_cron has a run in status starting since 07:30 UTC" in cause
-    # That of the other job may begin this very moment.
+    # The run of the other job may begin at this very moment.
     later = still.run(SUNDAY + QUARTER).causes("view_freshness")
     assert "its job other of pg_cron has a run in status starting" in later["mon.w"]
 
