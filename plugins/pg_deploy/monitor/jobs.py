@@ -101,10 +101,13 @@ def _grace(schedule: Schedule, due: datetime, cron: Cron, limits: Views) -> floa
     return max(limits.grace, min(min(pauses, default=0.0) / 2, limits.grace_at_most))
 
 
-def trouble_of(known: KnownJob, cron: Cron, now: datetime, limits: Views) -> Trouble | None:
-    """What is wrong with a job; None if it does what it should, as far as that can be seen."""
+def trouble_of(known: KnownJob, cron: Cron, now: datetime, limits: Views, name: str = "") -> Trouble | None:
+    """What is wrong with a job; None if it does what it should, as far as that can be seen.
+
+    `name` is what the cause calls the job, by default `its job … of pg_cron`.
+    """
     job, runs = known.job, known.runs
-    name = f"its job {job.name} of pg_cron"
+    name = name or f"its job {job.name} of pg_cron"
     if not job.active:
         return Trouble(f"{name} is disabled", f"select cron.alter_job({job.jobid}, active := true)")
     if _is_never_due(job, cron, now):

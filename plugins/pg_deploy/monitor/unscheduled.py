@@ -82,15 +82,17 @@ def _judge_perhaps(view: SeenView, perhaps: Sequence[KnownJob], look: Look) -> V
         if stuck:
             do = "let the job's role own that view, or take it out of the loop"
             return Verdict(stuck, do, True, True, group=f"job {each.job.jobid}", job=each)
-    bad = [
-        (each, trouble)
-        for each in perhaps
-        if (trouble := trouble_of(each, look.cron, look.now, look.limits)) is not None
-    ]
+    bad = []
+    for each in perhaps:
+        name = f"job {each.job.name}, which may refresh it,"
+        trouble = trouble_of(each, look.cron, look.now, look.limits, name)
+        if trouble is not None:
+            bad.append((each, trouble))
     if bad and len(bad) == len(perhaps) and bad[0][0].runs.status != "failed":
         known, trouble = bad[0]
-        cause = trouble.cause.replace("its job ", "job ", 1).replace(" of pg_cron", ", which may refresh it,", 1)
-        return Verdict(cause, trouble.remedy, True, True, group=trouble.shared or f"job {known.job.jobid}", job=known)
+        return Verdict(
+            trouble.cause, trouble.remedy, True, True, group=trouble.shared or f"job {known.job.jobid}", job=known
+        )
     job = perhaps[0]
     said = f"may be refreshed by job {job.job.name}, which builds its SQL at run time"
     if view.stated_age_s is None:

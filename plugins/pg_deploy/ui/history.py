@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from pg_deploy.errors import PgDeployError
 from pg_deploy.migrations.folder import migrations_dir
@@ -12,17 +13,21 @@ from pg_deploy.migrations.names import order
 from pg_deploy.postgres.session import Connection
 from pg_deploy.preflight.standings import Standing, State, read_state
 
-_VERIFIED = "applied and verified"
-_UNFINISHED = "begun and not finished"
+Group = Literal["verified", "unverified", "pending", "drifted", "unfinished", "no file"]
 
 
 @dataclass(frozen=True)
 class MigrationLine:
-    """One migration in the history. `dag_id`, `airflow_run` and `deployment_id` are those of its newest attempt."""
+    """One migration in the history.
+
+    `standing` says in words where it stands, and the page counts by `group`. `dag_id`, `airflow_run` and `deployment_id` are those of
+    its newest attempt.
+    """
 
     version: str
     name: str
     standing: str
+    group: Group
     tone: str
     at: datetime | None
     dag_id: str | None
@@ -37,15 +42,9 @@ class History:
     migrations: tuple[MigrationLine, ...]
     unseen: str = ""
 
-    def count(self, standing: str) -> int:
-        """How many migrations are `pending`, `unverified`, `drifted` or `verified`."""
-        tests = {
-            "pending": lambda one: one.standing.startswith("pending"),
-            "unverified": lambda one: "not verified" in one.standing,
-            "drifted": lambda one: one.standing.startswith("drifted"),
-            "verified": lambda one: one.standing == _VERIFIED,
-        }
-        return sum(map(tests[standing], self.migrations))
+    def count(self, group: Group) -> int:
+        """How many migrations are of that group."""
+        return sum(migration.group == group for migration in self.migrations)
 
 
 def read_history(connection: Connection, *, has_ledger: bool) -> History:
@@ -63,10 +62,10 @@ def read_history(connection: Connection, *, has_ledger: bool) -> History:
     versions = sorted({*files, *known, *state.history}, key=order, reverse=True)
     rows = []
     for version in versions:
-        standing, tone = _standing(state, version, files.get(version))
+        standing, group, tone = _standing(state, version, files.get(version))
         attempt = state.attempts.get(version)
         run = runs.get(attempt.deployment_id) if attempt else None
-        if run and run[2] and standing == _UNFINISHED:
+        if run and run[2] and group == "unfinished":
             standing, tone = "being deployed", "wait"
         recorded = state.history.get(version)
         name = files[version].stem if version in files else known.get(version)
@@ -77,6 +76,7 @@ def read_history(connection: Connection, *, has_ledger: bool) -> History:
                 version=version,
                 name=name or f"{version}_{recorded.name if recorded and recorded.name else 'unnamed'}",
                 standing=standing,
+                group=group,
                 tone=tone,
                 at=(attempt.ended_at or attempt.started_at) if attempt else None,
                 dag_id=run[0] if run else None,
@@ -87,36 +87,37 @@ def read_history(connection: Connection, *, has_ledger: bool) -> History:
     return History(tuple(rows), unseen)
 
 
-def _standing(state: State, version: str, file: MigrationFile | None) -> tuple[str, str]:
+def _standing(state: State, version: str, file: MigrationFile | None) -> tuple[str, Group, str]:
+    """Where a migration stands: the words, the group that is counted, and the tone."""
     standing = state.standing(version)
     attempt = state.attempts.get(version)
     in_place = standing in (Standing.DEPLOYED, Standing.BASELINED)
     if in_place and attempt is not None and file is not None and not file.is_text_of(attempt.sql_hash):
-        return "drifted: its file was edited after it was deployed", "bad"
+        return "drifted: its file was edited after it was deployed", "drifted", "bad"
     if standing is Standing.PENDING and file is None:
-        return "attempted, no file any more", "plain"
+        return "attempted, no file any more", "no file", "plain"
     return _words(standing)
 
 
-def _words(standing: Standing) -> tuple[str, str]:
+def _words(standing: Standing) -> tuple[str, Group, str]:
     # The match has no default: mypy then names a standing without words, which a mapping would only meet in production.
     match standing:
         case Standing.DEPLOYED:
-            return _VERIFIED, "good"
+            return "applied and verified", "verified", "good"
         case Standing.BASELINED:
-            return "applied, adopted as it was, not verified", "wait"
+            return "applied, adopted as it was, not verified", "unverified", "wait"
         case Standing.ELSEWHERE:
-            return "applied elsewhere, not verified", "wait"
+            return "applied elsewhere, not verified", "unverified", "wait"
         case Standing.UNFINISHED:
-            return _UNFINISHED, "bad"
+            return "begun and not finished", "unfinished", "bad"
         case Standing.ROLLED_BACK:
-            return "pending, rolled back before", "wait"
+            return "pending, rolled back before", "pending", "wait"
         case Standing.PENDING:
-            return "pending", "plain"
+            return "pending", "pending", "plain"
         case Standing.UNBELIEVED:
-            return "drifted: verified, but none of its statements ran", "bad"
+            return "drifted: verified, but none of its statements ran", "drifted", "bad"
         case Standing.GONE:
-            return "drifted: verified, but gone from the history", "bad"
+            return "drifted: verified, but gone from the history", "drifted", "bad"
 
 
 def _read_attempts(connection: Connection) -> tuple[dict[str, str], dict[int, tuple[str, str, bool]]]:
