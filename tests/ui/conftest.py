@@ -55,7 +55,7 @@ class Site:
             raise AssertionError("the world has no pipes")
         out = self.world.stdout
         while self._unread:
-            # A test that failed did not wait for its answer, which is not ours.
+            # A test that failed did not read its answer. That answer is not for this caller.
             out.readline()
             self._unread -= 1
         self.world.stdin.write(json.dumps({"do": what, **given}) + "\n")
@@ -167,8 +167,8 @@ def _wait_for(port: int, server: subprocess.Popen[str], log: Path) -> None:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    # Only this process and what it started, which is in a session of its own. Killed: the server would wait half a minute
-    # for the browser's idle connections, and its home is thrown away anyway.
+    # Kills only this process and what it started: they have a session of their own. They are killed because the server would wait
+    # half a minute for the browser's idle connections; its home is thrown away anyway.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(timeout=20)
@@ -276,7 +276,7 @@ AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-
 
 def serious_violations(page: Page) -> list[str]:
     """What axe finds of impact serious or critical, one line each with the first place."""
-    # Evaluated by the browser's own tools, as the page's policy lets no foreign script in.
+    # Evaluated by the browser's own tools, because the page's policy lets no foreign script in.
     page.evaluate(f"() => {{ {AXE}\n }}")
     found = page.evaluate("async () => (await axe.run(document)).violations")
     return [

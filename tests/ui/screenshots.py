@@ -256,7 +256,7 @@ def stretched(target: Target) -> Iterator[None]:
         "alert": ("started_at", "seen_at", "ended_at"),
     }
     with target.session("stretch") as connection:
-        # As if it had been looked at right after the newest sample.
+        # The moments are moved as if the page were opened right after the newest sample.
         newest = connection.execute("select max(taken_at) from deploy_ledger.sample").fetchone()
         with connection.transaction():
             for table, moments in columns.items():

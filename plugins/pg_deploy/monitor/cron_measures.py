@@ -1,4 +1,4 @@
-"""What pg_cron's own tables tell, apart from views: failing jobs of every database, and a record of runs that only grows."""
+"""The measures of pg_cron's own tables: the failing jobs of every database, and a record of runs that only grows."""
 
 from __future__ import annotations
 

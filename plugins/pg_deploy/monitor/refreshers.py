@@ -22,8 +22,8 @@ _NAME = re.compile(r'(?:(?:"((?:[^"]|"")+)"|([\w$]+))\s*\.\s*)?(?:"((?:[^"]|"")+
 class Refreshes:
     """The views that a job refreshes, by oid.
 
-    The views of `surely` stand in its SQL. Those of `perhaps` are named in SQL that is put together at run time, in the order of its
-    text. `anything` says that such SQL names no view, so that it may refresh any. `in_parts` says that it commits between refreshes.
+    The views of `surely` are named in its own SQL. Those of `perhaps` are named in SQL that is put together at run time, in the order
+    of its text. `anything` says that such SQL names no view, so that it may refresh any. `in_parts` says that it commits between refreshes.
     """
 
     surely: frozenset[int] = frozenset()
@@ -34,7 +34,7 @@ class Refreshes:
 
 @dataclass(frozen=True)
 class ViewNames:
-    """What names are resolved by: the views' oids by schema and name, and the search path of each role."""
+    """What it takes to resolve names: the views' oids by schema and name, and the search path of each role."""
 
     views: Mapping[tuple[str, str], int]
     paths: Mapping[str, tuple[str, ...]]

@@ -25,7 +25,7 @@ _QUERY = re.compile(
     r"^\s*(?:/\*.*?\*/\s*|--[^\n]*\n\s*)*(select|insert|update|delete|merge|with|values|table|\()", re.I | re.S
 )
 
-# These words stand in this project's own statements, and in those of people who look at the server rather than at data.
+# This project's own statements hold one of these words, and so do those of people who look at the server rather than at data.
 _OURS = ("deploy_ledger", "deploy_catalog", "set_config(", "pg_stat_", "pg_catalog.", "cron.job", "schema_migrations")
 
 

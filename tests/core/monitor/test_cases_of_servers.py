@@ -104,6 +104,6 @@ def test_a_purged_record_of_runs_and_a_new_schedule_are_no_missed_runs(
             third = cron_monitor.run(SUNDAY + timedelta(hours=23))
 
     assert first.causes("view_freshness") == second.causes("view_freshness") == {}
-    # At half past nine of the next day the run of three is missing, and that of ten is yet to come.
+    # At half past nine the next day, the run of three o'clock is missing, and the run of ten o'clock is yet to come.
     assert third.causes("view_freshness").keys() == {"mon.v_purged"}
     assert "it last began 2026-11-29 03:00 UTC" in third.causes("view_freshness")["mon.v_purged"]

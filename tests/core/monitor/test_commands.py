@@ -119,7 +119,7 @@ def test_what_is_built_at_run_time_is_only_perhaps(database: Connection) -> None
     """Else a guess is told as a fact."""
     assert read(database, "select mon.built()") == Refreshes(frozenset(), (2,), False, False)
     assert read(database, "select mon.any_of_them()") == Refreshes(frozenset(), (), True, False)
-    # One that names what is not there may not be any other.
+    # A name that means no view does not make it refresh any other.
     assert read(database, "select mon.gone()") == Refreshes()
 
 

@@ -309,11 +309,11 @@ def test_evicted_statements_are_told_with_the_setting_to_raise(monitor: Monitor,
     monitor.run()
     with psycopg.connect(monitor.database.url, autocommit=True) as connection, connection.pipeline():
         for number in range(most + 100):
-            # Constants are normalised away: only the shape makes a statement of its own.
+            # pg_stat_statements takes constants out, so statements have to differ in their shape.
             columns, conditions = 1 + number % 70, number // 70
             connection.execute(f"select {', '.join('1' * columns)} where true {'and 1 = 1 ' * conditions}".encode())
     first = monitor.run()
-    # The server's databases share them: the next test starts with room.
+    # All databases of the server share the counters, and the next test needs room for its own.
     with psycopg.connect(admin_url(monitor, demo_cluster), autocommit=True) as admin:
         admin.execute("select extensions.pg_stat_statements_reset()")
 
@@ -337,7 +337,7 @@ def test_a_slow_query_names_a_deployment_in_between_that_touched_what_it_reads(
 
     def release() -> str:
         with psycopg.connect(monitor.database.url, autocommit=True) as connection:
-            # Another role than the deploying one: that one's new statements are the deployment's own checks.
+            # Not the deploying role: its new statements are taken for the deployment's own checks.
             connection.execute("set role service_role")
             for _ in range(3):
                 connection.execute("select pg_sleep(0.3) as of_the_new_release from public.orders")
@@ -345,7 +345,7 @@ def test_a_slow_query_names_a_deployment_in_between_that_touched_what_it_reads(
 
     causes = [release() for _ in range(5)]
 
-    # Also when the windows that are kept begin after the deployment.
+    # This holds even when the kept windows begin after the deployment.
     assert [("deployment 1 (20250101000000_orders) ended" in cause) for cause in causes] == [is_suspect] * 5
     assert [("is the suspect" in cause) for cause in causes] == [is_suspect] * 5
 
@@ -408,7 +408,7 @@ def test_a_view_that_nobody_ever_filled_is_told_and_refreshed_only_where_a_setti
     refreshing(monitor)
     third, fourth = monitor.run(), monitor.run()
 
-    # The lints speak of it as well; here the view's age counts.
+    # The lints tell it too; this test is about the view's age.
     assert [alert for alert in first.started if alert.startswith("view_freshness")] == ["view_freshness public.v"]
     assert second.started == []
     assert (
@@ -479,7 +479,7 @@ def test_a_failing_job_is_told_with_its_error(cron_monitor: Monitor, demo_cluste
         "select cron.schedule('refresh-v', '0 * * * *', 'refresh materialized view concurrently public.v')"
     )
     with psycopg.connect(demo_cluster.admin_url(), autocommit=True) as admin:
-        # As pg_cron itself writes it, without waiting for the next full hour.
+        # Written as pg_cron writes it, so that nobody waits for the next full hour.
         admin.execute(
             "insert into cron.job_run_details (jobid, runid, command, status, return_message, start_time, end_time)"
             " select jobid, 900, command, 'failed', 'ERROR: cannot refresh materialized view concurrently', now(), now()"

@@ -203,7 +203,7 @@ def test_after_a_restore_nothing_was_due_before_it(still: Monitor, demo_admin_ur
 
     assert restored.started == []
     assert "the server was restored to a moment before, or a standby took its place" in restored.page
-    # From then on it is judged as ever.
+    # From then on, the job is judged as before.
     assert after.causes("view_freshness").keys() == {"mon.v"}
 
 
@@ -248,7 +248,7 @@ def test_a_schedule_that_was_just_changed_and_a_view_that_was_made_anew_are_judg
     ("other", "is_told"),
     [
         (job(SUNDAY - QUARTER / 3, name="well"), False),
-        # It stopped an hour ago, and that is the younger of the two.
+        # It stopped an hour ago, later than the old job failed.
         (job(SUNDAY - 4 * QUARTER, name="dead"), True),
     ],
 )
