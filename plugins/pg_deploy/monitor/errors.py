@@ -6,7 +6,7 @@ from pg_deploy.errors import PgDeployError
 
 
 class ThresholdsError(PgDeployError):
-    """The monitor's limits cannot be read."""
+    """The file with the monitor's limits cannot be used."""
 
     def __init__(self, file: str, problem: str) -> None:
         self.file = file
