@@ -6,7 +6,6 @@ translated (a view that one version words differently) is compared in a form tha
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -90,8 +89,8 @@ def _known(fact: Fact, older: int, newer: int) -> Fact:
     if "definition" in properties and older < _ONE_RELATION_UNQUALIFIED_SINCE <= newer:
         worded = _WORDED_ANEW.get(fact.kind)
         properties["definition"] = worded(str(properties["definition"])) if worded else properties["definition"]
-    definition = json.dumps(properties, sort_keys=True, ensure_ascii=False)
-    return fact if definition == fact.definition else Fact(fact.kind, fact.identity, definition, fact.scope)
+    known = fact.saying(properties)
+    return fact if known == fact else known
 
 
 def _without(privileges: str, unknown: set[str]) -> str:

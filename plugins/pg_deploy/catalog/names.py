@@ -42,6 +42,14 @@ _IN_ARRAY = re.compile(r'"((?:[^"\\]|\\.)*)"|([^{},"]+)', re.DOTALL)
 _NUMBER = re.compile(r" #\d+$")
 _COMMAND = "command: "
 _HERE = ("database", "this database")
+_JOINTS = {
+    "cast": " as ",
+    "transform": " for ",
+    "membership": " in ",
+    "user mapping": " on server ",
+    "publication schema": " of publication ",
+}
+"""What stands between the two parts of a kind that has no other way to be printed."""
 # An element of a list setting, as the server splits it.
 _ELEMENT = re.compile(rf"{_QUOTED}|[^\s,]+")
 
@@ -274,21 +282,13 @@ def _printed(kind: str, parts: tuple[str, ...]) -> str:
         return _dotted(parts[:2]) + (f"({parts[2]})" if len(parts) > 2 else "")
     if kind in USING:
         return f"{_dotted(parts[:2])} using {parts[2]}"
-    if kind == "cast":
-        return " as ".join(parts)
-    if kind == "transform":
-        return " for ".join(parts)
+    if kind in _JOINTS:
+        return _JOINTS[kind].join(parts)
     if kind == "default grant":
         return f"{parts[0]} made by {parts[1]}{f' in schema {parts[2]}' if parts[2] else ''}"
-    if kind == "membership":
-        return " in ".join(parts)
     if kind == "setting":
         place, role, name = parts
         return f"{' in '.join(each for each in (role and f'role {role}', place) if each)}: {name}"
-    if kind == "user mapping":
-        return " on server ".join(parts)
-    if kind == "publication schema":
-        return " of publication ".join(parts)
     if kind == "cron job":
         return parts[0] or f"{_COMMAND}{parts[1]}"
     return _dotted(parts)
@@ -337,16 +337,8 @@ def _parsed(kind: str, text: str) -> tuple[str, ...]:
         return (*_in_schema(base), method)
     if kind in (*IN_SCHEMA, RELATION):
         return _in_schema(text)
-    if kind == "cast":
-        return _cut(text, " as ")
-    if kind == "transform":
-        return _cut(text, " for ")
-    if kind == "membership":
-        return _cut(text, " in ")
-    if kind == "user mapping":
-        return _cut(text, " on server ")
-    if kind == "publication schema":
-        return _cut(text, " of publication ")
+    if kind in _JOINTS:
+        return _cut(text, _JOINTS[kind])
     if kind in ("default grant", "setting"):
         found = (_DEFAULT if kind == "default grant" else _SETTING).fullmatch(text)
         return tuple(found[each] or "" for each in parts_of_kind(kind)) if found else ("", "", "")

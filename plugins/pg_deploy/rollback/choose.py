@@ -142,7 +142,7 @@ def _needs(connection: Connection, current: Attempt, later: Attempt) -> list[str
         if fact.kind in _APART:
             continue
         for other in made:
-            if (fact.kind, fact.identity) == (other.kind, other.identity):
+            if fact.key == other.key:
                 found.append(f"{fact.kind} {fact.identity} was changed by it")
             elif depends_on(fact, other):
                 found.append(f"{fact.kind} {fact.identity} needs {other.kind} {other.identity}")
@@ -158,4 +158,4 @@ def _did(connection: Connection, attempt: Attempt) -> tuple[Facts, Facts] | None
 
 
 def _changed_keys(before: Facts, after: Facts) -> set[Key]:
-    return {(new.kind, new.identity) for _, new in compare(before, after).changed}
+    return {new.key for _, new in compare(before, after).changed}

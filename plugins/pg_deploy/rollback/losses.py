@@ -49,7 +49,7 @@ def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts
 
     Each count has 30 seconds.
     """
-    added = {(fact.kind, fact.identity) for fact in compare(before, after).added} & now.by_key.keys()
+    added = {fact.key for fact in compare(before, after).added} & now.by_key.keys()
     if before.objects is not None and after.objects is not None and before.objects.is_of(after.objects):
         # What was there before under another name is not lost: it gets that name again.
         older = before.objects.keys
@@ -91,7 +91,7 @@ def _restored_by(rollback: str | None) -> set[str]:
 
 def built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
     """Objects of others that need what the migration made: they stop the rollback, or go with it. Pure."""
-    added = {(fact.kind, fact.identity) for fact in compare(before, after).added}
+    added = {fact.key for fact in compare(before, after).added}
     objects = {key for key in added if key[0] not in PROPERTIES}
     needing = dependents(now.by_key, objects) - added - after.by_key.keys()
     along = parts_of([now.by_key[key] for key in needing], added)

@@ -323,7 +323,7 @@ def _went_before(job: Job, current: Attempt, before: Facts) -> bool:
         return False
     there = _identities(job.guard.read_facts())
     did = compare(before, after)
-    return any((fact.kind, fact.identity) not in there for fact in (*did.added, *(new for _, new in did.changed)))
+    return any(fact.key not in there for fact in (*did.added, *(new for _, new in did.changed)))
 
 
 def took_effect(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> bool:
@@ -437,7 +437,7 @@ Identities = frozenset[tuple[str, str]]
 
 
 def _identities(facts: Facts) -> Identities:
-    return frozenset((fact.kind, fact.identity) for fact in facts.facts)
+    return frozenset(fact.key for fact in facts.facts)
 
 
 def _lost(at_start: Identities, now: Identities, goal: Goal) -> list[str]:

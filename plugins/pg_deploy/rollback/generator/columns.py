@@ -26,7 +26,7 @@ _HANDLED = frozenset({
 
 def add_column(draft: Draft, old: Fact, new: Fact) -> None:
     """Statements that bring a changed column from `new` back to `old`."""
-    key = (old.kind, old.identity)
+    key = old.key
     before, after = old.properties, new.properties
     table, name = old.identity.relation, old.identity.name
     kind = draft.relation_kind(table, draft.before) or "table"
@@ -107,7 +107,7 @@ def add_column_options(draft: Draft, alter: str, old: Fact, new: Fact, differs: 
     if "server options" in differs:
         options = option_changes(before.get("server options", []), after.get("server options", []))
         if options is None:
-            draft.refuse((old.kind, old.identity), "an option that is a secret changed")
+            draft.refuse(old.key, "an option that is a secret changed")
         else:
             draft.add(Phase.ALTER, f"{alter}{options}")
 
@@ -231,7 +231,7 @@ def columns_behind(draft: Draft, fact: Fact) -> list[Key]:
     """The columns of its relation that stood behind it, in their order."""
     columns = draft.columns_before.get(fact.identity.relation, ())
     later = [each for each in columns if each.properties["position"] > fact.properties["position"]]
-    return [(each.kind, each.identity) for each in sorted(later, key=lambda each: int(each.properties["position"]))]
+    return [each.key for each in sorted(later, key=lambda each: int(each.properties["position"]))]
 
 
 def generated_is_made_again(draft: Draft, old: Fact, new: Fact) -> bool:
@@ -243,7 +243,7 @@ def generated_is_made_again(draft: Draft, old: Fact, new: Fact) -> bool:
 def _generated_differs(draft: Draft, old: Fact, new: Fact) -> bool:
     """Whether it is no longer generated as it was, or no longer plain, and nothing sets the expression."""
     before, after = old.properties, new.properties
-    if "generated" in before and (old.kind, old.identity) in draft.remade:
+    if "generated" in before and old.key in draft.remade:
         return True
     if before.get("generated") != after.get("generated"):
         return True

@@ -29,13 +29,11 @@ def add_drops(draft: Draft) -> None:
             and parent not in draft.dropped
             and not detached(draft, relation_of(fact) or "")
         ):
-            draft.refuse(
-                (fact.kind, fact.identity), f"it is attached to index {parent[1]}, which stays, and cannot go alone"
-            )
+            draft.refuse(fact.key, f"it is attached to index {parent[1]}, which stays, and cannot go alone")
         if _drop(fact, draft.after) is None:
-            draft.refuse((fact.kind, fact.identity), "there is no statement here that drops it")
+            draft.refuse(fact.key, "there is no statement here that drops it")
     alone = _only_plain_indexes(draft)
-    alone_dropped = {(fact.kind, fact.identity) for fact in nodes}
+    alone_dropped = {fact.key for fact in nodes}
     parts: dict[str, list[Fact]] = {}
     for key, fact in dropped.items():
         if key not in alone_dropped and (relation := relation_of(fact)):
@@ -64,13 +62,13 @@ def add_drops(draft: Draft) -> None:
         statement = _drop(fact, draft.after)
         if statement is None:
             continue
-        draft.subject = (fact.kind, fact.identity)
+        draft.subject = fact.key
         if alone:
             draft.add(Phase.CONCURRENTLY, statement.replace("drop index", "drop index concurrently", 1))
             continue
         # No transaction takes the drop of a subscription.
         draft.add(Phase.CONCURRENTLY if fact.kind == "subscription" else Phase.DROP, statement)
-        if (fact.kind, fact.identity) in draft.gone and fact.kind in ("table", "column"):
+        if fact.key in draft.gone and fact.kind in ("table", "column"):
             draft.losses.add(Loss(fact.kind, fact.identity))
     draft.subject = None
 
@@ -78,7 +76,7 @@ def add_drops(draft: Draft) -> None:
 def _heirs_later(ordered: list[Fact], draft: Draft) -> list[Fact]:
     """The same, with a column that a table has of its own as well as from its parent behind the parent's, which holds it."""
     waiting: dict[Key, list[Fact]] = {}
-    places = {(fact.kind, fact.identity): number for number, fact in enumerate(ordered)}
+    places = {fact.key: number for number, fact in enumerate(ordered)}
     found: list[Fact] = []
     for number, fact in enumerate(ordered):
         table = draft.after.get(("table", fact.identity.relation)) if fact.kind == "column" else None
@@ -89,11 +87,11 @@ def _heirs_later(ordered: list[Fact], draft: Draft) -> list[Fact]:
             waiting.setdefault(max(later, key=lambda key: places[key]), []).append(fact)
             continue
         found.append(fact)
-        freed = waiting.pop((fact.kind, fact.identity), [])
+        freed = waiting.pop(fact.key, [])
         while freed:
             one = freed.pop(0)
             found.append(one)
-            freed += waiting.pop((one.kind, one.identity), [])
+            freed += waiting.pop(one.key, [])
     return found
 
 
@@ -129,7 +127,7 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
         if relation and (draft.is_dropped_relation(relation) or ("type", relation) in draft.dropped):
             return True
     properties = fact.properties
-    key = (fact.kind, fact.identity)
+    key = fact.key
     if fact.kind == "column" and _is_of_type(fact.identity.relation, draft):
         # A typed table's columns are the attributes of its type.
         return True
@@ -248,7 +246,7 @@ def comes_before_joining(key: Key, draft: Draft) -> bool:
 
 def _is_clone(trigger: Fact, draft: Draft) -> bool:
     """Whether a partition has the trigger from its parent, which loses it in the same rollback."""
-    if (trigger.kind, trigger.identity) in draft.needs_after.clones:
+    if trigger.key in draft.needs_after.clones:
         return True
     table = draft.after.get(("table", trigger.identity.relation)) if trigger.kind == "trigger" else None
     if table is None or "partition bound" not in table.properties:

@@ -66,8 +66,8 @@ def generate_rollback(
     renaming = take_back_names(before, after)
     draft = Draft(before.by_key, renaming.facts, after.server_version, compared=compared, wrote=wrote)
     difference = compare(before, Facts(frozenset(renaming.facts.values()), after.server_version, after.read_at))
-    differing: set[Key] = {(fact.kind, fact.identity) for fact in (*difference.added, *difference.removed)}
-    differing |= {(old.kind, old.identity) for old, _ in difference.changed}
+    differing: set[Key] = {fact.key for fact in (*difference.added, *difference.removed)}
+    differing |= {old.key for old, _ in difference.changed}
     going = goes(before, after) if goes is not None else frozenset()
     differing -= going
     apart = {key for key in differing if key[0] in _APART or _scope(draft, key) == "cluster"}

@@ -129,8 +129,8 @@ class _Names:
         for key, fact in self.after.by_key.items():
             renamed = self._with_members_back(wording.fact(fact, changed.get(key)), moved)
             facts[renamed.kind, renamed.identity] = renamed
-            if key in keys or (renamed.kind, renamed.identity) != key:
-                keys[key] = (renamed.kind, renamed.identity)
+            if key in keys or renamed.key != key:
+                keys[key] = renamed.key
         return Renaming(self.statements, facts, keys, of_schemas)
 
     def _multiranges(self, done: Mapping[Key, Key] | None = None) -> Iterator[tuple[Key, Key]]:
@@ -182,7 +182,7 @@ class _Names:
         """The fact as it reads once the extensions that it speaks of are back; their members are no facts of their own."""
         if not moved:
             return fact
-        same = self.before.by_key.get((fact.kind, fact.identity))
+        same = self.before.by_key.get(fact.key)
         if same is not None and fact.kind == "extension":
             return fact if same.properties["version"] != fact.properties["version"] else same
         # All at once: two extensions may have exchanged their schemas.

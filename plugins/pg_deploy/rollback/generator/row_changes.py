@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from pg_deploy.catalog.names import Identity, Key, identity_of, made, parsed, part_of
+from pg_deploy.catalog.reach import reached
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.parsing.splitting import parse
 from pg_deploy.parsing.statements import Statement, split
 from pg_deploy.parsing.tree import Fields, fields, items, opened, text
 from pg_deploy.postgres.quoting import identifier
-from pg_deploy.rollback.generator.draft import Draft, Phase, Refusal
+from pg_deploy.rollback.generator.draft import Draft, Phase, Refusal, heirs_of
 from pg_deploy.rollback.generator.inserted_rows import deletes_of, rows_of
 
 _COUNTED_AS = {
@@ -56,26 +57,14 @@ def tables_named(before: Facts, after: Facts | None) -> Named:
     now = after.objects.addresses if after.objects is not None else {}
     both = [*before.facts, *after.facts]
     ruled: set[str] = {fact.identity.relation for fact in both if fact.kind == "rule"}
-    heirs: dict[str, set[str]] = {}
-    for fact in both:
-        for parent in fact.properties.get("inherits") or () if fact.kind == "table" else ():
-            heirs.setdefault(str(parent), set()).add(fact.identity)
+    heirs = heirs_of(both)
     counted_at = {}
     for key, address in was.items():
         if key[0] == "table" and now.get(key) == address:
-            family = _family(key[1], heirs)
+            family = reached([key[1]], lambda table: heirs.get(table, ()))
             if not family & ruled:
                 counted_at[key] = frozenset(parsed("table", each).plain for each in family)
     return Named(before.by_key.keys(), after.by_key.keys(), counted_at)
-
-
-def _family(table: str, heirs: Mapping[str, AbstractSet[str]]) -> set[str]:
-    found, waiting = {table}, [table]
-    while waiting:
-        more = heirs.get(waiting.pop(), set()) - found
-        found |= more
-        waiting += more
-    return found
 
 
 NOTHING = Named()

@@ -21,7 +21,7 @@ _HANDLED = frozenset({
 
 def add_relation(draft: Draft, old: Fact, new: Fact) -> None:
     """Statements that bring a changed relation from `new` back to `old`."""
-    key = (old.kind, old.identity)
+    key = old.key
     before, after = old.properties, new.properties
     differs = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
     if unknown := differs - _HANDLED:

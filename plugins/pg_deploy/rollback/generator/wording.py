@@ -56,7 +56,7 @@ class Wording:
         """The fact in new names; `key` is its own new one, where that is known."""
         identity = identity_of(key) if key else self._then(fact.identity)
         near = self._near(fact)
-        own = (fact.kind, fact.identity)
+        own = fact.key
         properties = {
             self.text(name, near, own) if fact.kind == "index" and "." in name else name: self._value(
                 name, value, near, own
@@ -71,7 +71,7 @@ class Wording:
         return Fact(fact.kind, identity, definition, fact.scope)
 
     def _near(self, fact: Fact) -> set[str]:
-        key = (fact.kind, fact.identity)
+        key = fact.key
         own = relation_of(fact)
         found = set(self.near.get(key, ()))
         if fact.kind in RELATIONS:
