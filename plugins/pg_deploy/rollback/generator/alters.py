@@ -293,7 +293,6 @@ def _storage(definition: str) -> dict[str, str]:
 
 
 def _add_constraint(draft: Draft, old: Fact, new: Fact) -> None:
-    before, after = dict(old.properties), dict(new.properties)
-    if before.pop("triggers disabled", None) != after.pop("triggers disabled", None):
-        draft.refuse(old.key, "its triggers were switched, which takes a superuser to take back")
     # What is inherited follows attaching and detaching.
+    if old.properties.get("triggers disabled") != new.properties.get("triggers disabled"):
+        draft.refuse(old.key, "its triggers were switched, which takes a superuser to take back")

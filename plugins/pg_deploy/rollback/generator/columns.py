@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
@@ -10,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.postgres.quoting import identifier
-from pg_deploy.rollback.generator.definitions import option_changes
+from pg_deploy.rollback.generator.definitions import add_server_options
 from pg_deploy.rollback.generator.draft import OF_IDENTITY, Draft, Phase
 from pg_deploy.rollback.generator.drops import attached
 from pg_deploy.rollback.generator.sequences import position, sequence_options
@@ -105,11 +104,7 @@ def add_column_options(draft: Draft, alter: str, old: Fact, new: Fact, differs: 
         if kept:
             draft.add(Phase.ALTER, f"{alter} set ({storage_options(kept)})")
     if "server options" in differs:
-        options = option_changes(before.get("server options", []), after.get("server options", []))
-        if options is None:
-            draft.refuse(old.key, "an option that is a secret changed")
-        else:
-            draft.add(Phase.ALTER, f"{alter}{options}")
+        add_server_options(draft, alter, old, new)
 
 
 def add_view_column(draft: Draft, old: Fact, new: Fact) -> None:
@@ -138,8 +133,7 @@ def add_options_anew(draft: Draft, old: Fact) -> None:
 
 def _plain(column: Fact) -> Fact:
     """The column as it is when it was just made: of its type, and nothing set on it."""
-    made = {name: column.properties[name] for name in ("type", "position")}
-    return Fact(column.kind, column.identity, json.dumps(made), column.scope)
+    return column.saying({name: column.properties[name] for name in ("type", "position")})
 
 
 def add_generated_column(fact: Fact, draft: Draft) -> str | None:

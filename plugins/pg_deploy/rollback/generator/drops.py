@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pg_deploy.catalog.kinds import CALLED_ON, OF_THE_DATABASE, OF_TYPES, ON_RELATION, RELATIONS, TEXT_SEARCH, USING
 from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact
@@ -36,9 +39,11 @@ def add_drops(draft: Draft) -> None:
     alone_dropped = {fact.key for fact in nodes}
     parts: dict[str, list[Fact]] = {}
     for key, fact in dropped.items():
-        if key not in alone_dropped and (relation := relation_of(fact)):
+        if key in alone_dropped:
+            continue
+        if relation := relation_of(fact):
             parts.setdefault(relation, []).append(fact)
-        if key not in alone_dropped and (column := owned_by(fact)):
+        if column := owned_by(fact):
             # It goes with its column, or with the table of that: what else draws from it goes before.
             parts.setdefault(column, []).append(fact)
             parts.setdefault(column.relation, []).append(fact)
@@ -162,10 +167,8 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
 
 def _is_of_type(table: str, draft: Draft) -> bool:
     """Whether that table is made of the same type before and after."""
-    was, now = (facts.get(("table", table)) for facts in (draft.before, draft.after))
-    return bool(
-        was and now and was.properties.get("of type") and was.properties["of type"] == now.properties.get("of type")
-    )
+    was, now = _both(draft, table)
+    return bool(was.get("of type")) and was["of type"] == now.get("of type")
 
 
 def _belongs_to_base_type(function: Fact, draft: Draft) -> bool:
@@ -189,21 +192,20 @@ def backing_constraint(index: Fact, facts: ByKey) -> Key | None:
 
 def detached(draft: Draft, relation: str) -> bool:
     """Whether the rollback takes that partition away from its parent."""
-    key = ("table", relation)
-    if key not in draft.before or key not in draft.after:
-        return False
-    old, new = draft.before[key].properties, draft.after[key].properties
+    old, new = _both(draft, relation)
     return "partition bound" in new and old.get("partition bound") != new["partition bound"]
+
+
+def _both(draft: Draft, table: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What is said of a table before and after; nothing unless it is there on both sides."""
+    old, new = draft.before.get(("table", table)), draft.after.get(("table", table))
+    return (old.properties, new.properties) if old and new else ({}, {})
 
 
 def _leaves_parent(draft: Draft, relation: str) -> bool:
     """Whether the rollback takes that table away from one that it inherits from, as a partition or not."""
-    old, new = draft.before.get(("table", relation)), draft.after.get(("table", relation))
-    if old is None or new is None:
-        return False
-    return detached(draft, relation) or bool(
-        {*new.properties.get("inherits", ())} - {*old.properties.get("inherits", ())}
-    )
+    old, new = _both(draft, relation)
+    return detached(draft, relation) or bool({*new.get("inherits", ())} - {*old.get("inherits", ())})
 
 
 def _stays_with(draft: Draft, table: Fact) -> list[str]:
@@ -217,21 +219,14 @@ def _stays_with(draft: Draft, table: Fact) -> list[str]:
 
 def attached(draft: Draft, relation: str) -> bool:
     """Whether the rollback gives that partition back to its parent."""
-    key = ("table", relation)
-    if key not in draft.before or key not in draft.after:
-        return False
-    old, new = draft.before[key].properties, draft.after[key].properties
+    old, new = _both(draft, relation)
     return "partition bound" in old and old["partition bound"] != new.get("partition bound")
 
 
 def rejoins(draft: Draft, relation: str) -> bool:
     """Whether the rollback makes that table a partition, or an heir, of a parent that it is none of now."""
-    old, new = draft.before.get(("table", relation)), draft.after.get(("table", relation))
-    if old is None or new is None:
-        return False
-    return attached(draft, relation) or not {*old.properties.get("inherits", ())} <= {
-        *new.properties.get("inherits", ())
-    }
+    old, new = _both(draft, relation)
+    return attached(draft, relation) or bool({*old.get("inherits", ())} - {*new.get("inherits", ())})
 
 
 def comes_before_joining(key: Key, draft: Draft) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pg_deploy.catalog.kinds import DEPENDENCY, ON_RELATION, PROPERTIES, RELATIONS, ROUTINES, SAID, VIEWS
 from pg_deploy.catalog.names import Identity, Key, identity_of, made, parsed, unquoted
@@ -29,7 +29,11 @@ class Wording:
         self.called = _called(changed, after)
         self.needs: dict[Key, set[Key]] = {}
         self.schemas = {now: then for (kind, now), (_, then) in changed.items() if kind == "schema"}
-        self.alone = [(kind, now, then) for (kind, now), (_, then) in changed.items() if kind in _NAMED_BY.values()]
+        self.alone = {
+            (kind, unquoted(now)): unquoted(then)
+            for (kind, now), (_, then) in changed.items()
+            if kind in _NAMED_BY.values()
+        }
         self.relations = {
             now: then for (kind, now), (_, then) in changed.items() if kind == "type" or kind in RELATIONS
         }
@@ -41,7 +45,6 @@ class Wording:
                 self.columns.setdefault(now.relation, {})[now.name] = then.name
             elif now.name != then.name and now.kind in RELATIONS:
                 self.heads[now] = then.name
-        self.near: dict[Key, set[str]] = {}
         if after.objects is not None:
             keys = after.objects.keys
             for classid, oid, number, refclass, refoid, _, _ in after.objects.edges:
@@ -49,8 +52,6 @@ class Wording:
                 other = keys.get((refclass, refoid, 0))
                 if one and other:
                     self.needs.setdefault(one, set()).add(other)
-                if one and other and other[0] in RELATIONS:
-                    self.near.setdefault(one, set()).add(other[1])
 
     def fact(self, fact: Fact, key: Key | None) -> Fact:
         """The fact in new names; `key` is its own new one, where that is known."""
@@ -67,16 +68,12 @@ class Wording:
             properties["definition"] = self._own_name(fact, key, str(properties["definition"]))
         if fact.kind in VIEWS:
             properties["definition"] = _ALIAS.sub(r"\1.\2", str(properties["definition"]))
-        definition = json.dumps(properties, sort_keys=True, ensure_ascii=False)
-        return Fact(fact.kind, identity, definition, fact.scope)
+        return replace(fact.saying(properties), identity=identity)
 
     def _near(self, fact: Fact) -> set[str]:
-        key = fact.key
-        own = relation_of(fact)
-        found = set(self.near.get(key, ()))
-        if fact.kind in RELATIONS:
-            found.add(fact.identity)
-        return found | ({own} if own else set())
+        own = fact.identity if fact.kind in RELATIONS else relation_of(fact)
+        needed: set[str] = {name for kind, name in self.needs.get(fact.key, ()) if kind in RELATIONS}
+        return needed | ({own} if own else set())
 
     def _then(self, identity: Identity) -> Identity:
         """What an object will be called, or what is said about one; the same where its name stays."""
@@ -107,14 +104,7 @@ class Wording:
         if name in ("owner", "text", "enum", "roles", "options", "tags", "label"):
             return value
         if name in _NAMED_BY and isinstance(value, str):
-            return next(
-                (
-                    unquoted(then)
-                    for kind, now, then in self.alone
-                    if kind == _NAMED_BY[name] and unquoted(now) == value
-                ),
-                value,
-            )
+            return self.alone.get((_NAMED_BY[name], value), value)
         if name == "schema" and isinstance(value, str):
             return self.schemas.get(value, value)
         if isinstance(value, str):
