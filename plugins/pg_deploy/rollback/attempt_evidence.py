@@ -49,8 +49,7 @@ def _written(
 
     Nothing is others' where it may be another database by now: a restored one was written by whoever restored it.
     """
-    found = compare(before, after)
-    identities = [fact.identity for fact in (*found.added, *(new for _, new in found.changed))]
+    identities = [fact.identity for fact in compare(before, after).are]
     rows = connection.execute(
         _WRITTEN,
         {

@@ -12,7 +12,7 @@ from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.configuration.conf import RollbackConf
 from pg_deploy.deployment.job import Job
-from pg_deploy.errors import PgDeployError, PreflightError
+from pg_deploy.errors import PgDeployError
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, pins, schema, snapshot
 from pg_deploy.ledger.attempt import Attempt, State
@@ -30,7 +30,7 @@ from pg_deploy.presentation.lines import Line, marked, plain_lines
 from pg_deploy.rollback.attempt_evidence import read_doing
 from pg_deploy.rollback.beyond_the_database import left_alone
 from pg_deploy.rollback.choose import choose, refuse_needed_by_later
-from pg_deploy.rollback.errors import NothingToUndoError, NotUndoneError, UndoableDownToError
+from pg_deploy.rollback.errors import NothingToUndoError, NotUndoneError, UndoableDownToError, raise_together
 from pg_deploy.rollback.generator.generate import generate_rollback
 from pg_deploy.rollback.generator.row_changes import Wrote
 from pg_deploy.rollback.goal import going_between, going_with, only_own, undo_goal
@@ -150,10 +150,7 @@ def look(connection: Connection, conf: RollbackConf, log: logging.Logger) -> tup
         faults.append(
             UndoableDownToError(stays.stem, stays.version, [each.stem for each in chosen if each.id > stays.id])
         )
-    if len(faults) == 1:
-        raise faults[0]
-    if faults:
-        raise PreflightError(faults)
+    raise_together(faults)
     return tuple(found)
 
 
