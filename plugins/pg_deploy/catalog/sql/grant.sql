@@ -88,12 +88,7 @@ with object as (
     where t.typtype <> 'm'
       -- the row type of a table counts once somebody granted something on it
       and (t.typtype <> 'c' or c.relkind = 'c' or t.typacl is not null)
-      and not exists (
-        select
-        from pg_catalog.pg_type element
-        where element.oid = t.typelem
-          and element.typarray = t.oid
-    )
+      and t.oid not in (select element.typarray from pg_catalog.pg_type element)
     union all
     select
         'schema',

@@ -85,12 +85,7 @@ from (
     left join pg_catalog.pg_class c on c.oid = t.typrelid
     where t.typtype <> 'm'
       and (t.typtype <> 'c' or c.relkind = 'c')
-      and not exists (
-        select
-        from pg_catalog.pg_type element
-        where element.oid = t.typelem
-          and element.typarray = t.oid
-    )
+      and t.oid not in (select element.typarray from pg_catalog.pg_type element)
     union all
     select 'schema', format('%I', s.nspname), 'pg_catalog.pg_namespace'::regclass, s.oid, 0
     from included_schema s
