@@ -65,9 +65,9 @@ def elements(value: str) -> tuple[str, ...]:
 
 
 class Identity(str):
-    """A fact's name, which is its text in all that a text can do: two are equal where they print alike.
+    """A fact's name, which is its text in all that a text can do: two are equal if they print alike.
 
-    Its parts are as they are printed: quoted where they have to be. One that was not given its parts is parsed when it is
+    Its parts are as they are printed: quoted if they have to be. One that was not given its parts is parsed when it is
     first asked for one.
     """
 
@@ -88,7 +88,7 @@ class Identity(str):
 
     @property
     def kind(self) -> str:
-        """The kind of the fact that is called so; `relation` where only that is known."""
+        """The kind of the fact that is called so; `relation` if only that is known."""
         return self._kind
 
     @property
@@ -99,7 +99,7 @@ class Identity(str):
         return self._parts
 
     def part(self, name: str) -> str:
-        """One part by the name that `parts_of_kind` gives it; "" where this kind has none, or it is not said."""
+        """One part by the name that `parts_of_kind` gives it; "" if this kind has none, or it is not said."""
         place = place_of(self._kind, name)
         return "" if place is None or place >= len(self.parts) else self.parts[place]
 
@@ -172,7 +172,7 @@ class Identity(str):
     def role(self) -> str:
         """Who holds a grant, is the member, made what a default grant is about, has a setting or a user mapping.
 
-        As the catalog stores it; `public` for everybody; "" where no role is meant.
+        As the catalog stores it; `public` for everybody; "" if no role is meant.
         """
         role = self.part("role")
         # Nobody quotes who may set a parameter.
@@ -254,7 +254,7 @@ def _read(kind: str, text: str) -> Identity:
 
 
 def parsed(kind: str, text: str) -> Identity:
-    """What a text of before, or of a definition, calls an object of that kind; the same where it is an identity of that kind."""
+    """What a text of before, or of a definition, calls an object of that kind; the same if it is an identity of that kind."""
     return text if isinstance(text, Identity) and text.kind == kind else _read(kind, str(text))
 
 
@@ -421,7 +421,7 @@ def _in_schema(text: str) -> tuple[str, str]:
 
 
 def _cut(text: str, joint: str, *, last: bool = False) -> tuple[str, str]:
-    """What stands before and behind the first, or the last, of these outside of quotes; ("…", "") where there is none."""
+    """What stands before and behind the first, or the last, of these outside of quotes; ("…", "") if there is none."""
     found = [each.start() for each in re.finditer(rf"{_QUOTED}|{joint}", text) if each[0] == joint]
     if not found:
         return text, ""

@@ -55,7 +55,7 @@ class Fact:
 
     @property
     def definition_text(self) -> str:
-        """The server's own text of it, where there is one."""
+        """The server's own text of it, if there is one."""
         return str(self.properties.get("definition", ""))
 
     @cached_property
@@ -86,7 +86,7 @@ class Facts:
     server_version: int
     read_at: datetime
     objects: Objects | None = field(default=None, compare=False)
-    """Who stands behind the names, where that was asked for."""
+    """Who stands behind the names, if that was asked for."""
 
     @cached_property
     def fingerprint(self) -> str:

@@ -33,7 +33,7 @@ def choose(connection: Connection, conf: RollbackConf, log: logging.Logger) -> t
 
 
 def refuse_needed_by_later(connection: Connection, chosen: Sequence[Attempt]) -> None:
-    """Raise NeededByLaterError where a later migration that stays builds on, or changed, what would be undone."""
+    """Raise NeededByLaterError if a later migration, which stays, builds on what would be undone, or changed it."""
     wanted = {attempt.version for attempt in chosen}
     staying = [
         attempt

@@ -34,7 +34,7 @@ class Goal:
     added: frozenset[Key] = frozenset()
     start: Facts | None = None
     own: frozenset[Key] | None = None
-    """What the attempt did itself; None where nobody else is at work, so that all of it is."""
+    """What the attempt did itself; None if nobody else is at work, so that all of it is."""
     own_of: OwnOf | None = None
     """Which part of a difference that came about during the rollback is the rollback's."""
     doubtful: frozenset[Key] = frozenset()
@@ -68,7 +68,7 @@ class Goal:
         """What is not as it has to be; empty when the rollback is proven. What others did meanwhile is no part of it."""
         if self.start is None:
             return compare(self.expected, now)
-        found = self._found(now)
+        found = self._difference_from_expected(now)
         ours = self._ours(found)
         return found.part(lambda fact: fact.key not in self.tolerated and fact.key in ours)
 
@@ -86,12 +86,12 @@ class Goal:
         return describe(self._theirs(now, doubtful=False))
 
     def _theirs(self, now: Facts, *, doubtful: bool) -> Difference:
-        found = self._found(now)
+        found = self._difference_from_expected(now)
         ours = self._ours(found) | self.tolerated
         doubts = self.doubtful_of(found, self.expected) if self.doubtful_of else frozenset()
         return found.part(lambda fact: fact.key not in ours and (fact.key in doubts) is doubtful)
 
-    def _found(self, now: Facts) -> Difference:
+    def _difference_from_expected(self, now: Facts) -> Difference:
         moved = self._moved_tables()
         found = compare(_without_positions(self.expected, moved), _without_positions(now, moved))
         removed = tuple(fact for fact in found.removed if not self._went_along(fact, now))
@@ -134,7 +134,7 @@ def undo_goal(
     made: frozenset[Key] = frozenset(),
     of_the_set: frozenset[Key] = frozenset(),
 ) -> Goal:
-    """The state at `start` without the difference between `before` and `after`; of that only what is in `own`, where given.
+    """The state at `start` without the difference between `before` and `after`; of that only what is in `own`, if given.
 
     What goes next, with what older migrations of the same set `made`, may stay as it is or come back. What a newer one of
     it changed (`of_the_set`) was changed by nobody else.

@@ -107,7 +107,7 @@ def built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
 def wrote_by(connection: Connection, current: Attempt, before: Facts) -> Wrote | None:
     """What the attempt's transactions did to rows, as they counted. Reads only.
 
-    None where nobody may have counted: the ledger was older than the snapshots that hold addresses.
+    None if nobody may have counted: the ledger was older than the snapshots that hold addresses.
     """
     if before.objects is None:
         return None

@@ -23,7 +23,7 @@ _AT_ONCE = frozenset({"policy", "grant", "function", "procedure", "cron job"})
 def mend(job: Job, current: Attempt, goal: Goal, now: Facts) -> Facts:
     """Bring policies, grants, functions and cron jobs back to what `goal` expects; returns the facts then.
 
-    Nothing is run where none of them differs. Logs what differed and each statement, and keeps both as evidence. A
+    Nothing is run if none of them differs. Logs what differed and each statement, and keeps both as evidence. A
     mending that fails is logged, and leaves the facts as they were.
     """
     difference = goal.difference(now)

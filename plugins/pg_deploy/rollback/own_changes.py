@@ -60,7 +60,7 @@ _FOLLOWING = ("column", "constraint", "index", "trigger")
 
 @dataclass(frozen=True)
 class Doing:
-    """What is known of an attempt's effects: the keys that its rehearsal changed, those that its transactions wrote, where
+    """What is known of an attempt's effects: the keys that its rehearsal changed, those that its transactions wrote, if
     there are any, and its statements. `others`: keys that others wrote, and the attempt not after them; `later`: those that
     others wrote after it had begun, which may hide that it wrote them too."""
 
@@ -155,7 +155,7 @@ def _moved_up(found: Difference, own: frozenset[Key]) -> frozenset[Key]:
 
 
 def _renamed_along(before: Facts, after: Facts, found: Difference, own: frozenset[Key]) -> frozenset[Key]:
-    """What reads otherwise only because the attempt renamed something: known by the addresses, where they are kept."""
+    """What reads otherwise only because the attempt renamed something: known by the addresses, if they are kept."""
     renaming = take_back_names(before, after)
     if not any(now in own or then in own for now, then in renaming.keys.items()):
         return frozenset()

@@ -66,7 +66,7 @@ class Undone:
     left: tuple[str, ...] = ()
     """What the migration changed and a rollback leaves so: on a copy sequences, everywhere what its snapshot does not hold."""
     is_kept: bool = True
-    """False where it was only tried: its transaction led to the state before, and was taken back."""
+    """False if it was only tried: its transaction led to the state before, and was taken back."""
 
 
 def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
@@ -142,7 +142,7 @@ def _nothing_to_undo(job: Job, current: Attempt, before: Facts) -> Undone:
 
 
 def _rollback_in_force(job: Job, current: Attempt) -> Pinned | None:
-    """The text as deployed; where that rollback failed, or was cut off, the one that this run pinned: it may be corrected."""
+    """The text as deployed; if that rollback failed, or was cut off, the one that this run pinned: it may be corrected."""
     as_deployed = pins.pinned_version(job.ledger, current.deployment_id, current.version)
     if current.state in (State.ROLLING_BACK, State.ROLLBACK_FAILED):
         of_this_run = pins.pinned_version(job.ledger, job.deployment_id, current.version)
@@ -341,7 +341,7 @@ def took_effect(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> bo
 
 
 def _generated(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal) -> str:
-    """A rollback from the facts, for a migration that brings none; empty where nothing differs."""
+    """A rollback from the facts, for a migration that brings none; empty if nothing differs."""
     refuse_declared(job.ledger, pinned)
     as_deployed = pins.pinned_version(job.ledger, current.deployment_id, current.version)
     if as_deployed is not None and not job.on_copy:
@@ -447,7 +447,7 @@ def _refuse_dropping_what_was_there(current: Attempt, segment: Segment, goal: Go
 
 
 def _names(qualified: str, present: Set[Identity]) -> set[str]:
-    """The identities that a dropped name may stand for: a bare one is in public, or among `present`, where a file moves its search_path."""
+    """The identities that a dropped name may stand for: a bare one is in public, or among `present`, if a file moves its search_path."""
     if "." in qualified:
         return {qualified}
     return {qualified, f"public.{qualified}", *(each for each in present if each == f"{each.schema}.{qualified}")}

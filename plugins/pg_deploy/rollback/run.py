@@ -109,9 +109,9 @@ def preflight(
 
 
 def look_again(connection: Connection, deployment_id: int, conf: RollbackConf, log: logging.Logger) -> None:
-    """Say anew what would be undone and lost, where the database has changed since that was shown, and keep it.
+    """Say anew what would be undone and lost, as the database may have changed since that was shown, and keep it.
 
-    Raises NotUndoneError where that is no longer what this deployment pinned, and what `preflight` raises.
+    Raises NotUndoneError if that is no longer what this deployment pinned, and what `preflight` raises.
     """
     found = look(connection, conf, log)
     pinned = [(each.version, each.sql, each.rollback) for each in pins.pinned(connection, deployment_id)]
@@ -222,7 +222,7 @@ def refuse_unless_undone(failures: Sequence[str]) -> None:
 
 
 def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozenset[Key]) -> tuple[Undoing, Facts]:
-    """What undoing it means where the catalog is as `now`, and what it will be then."""
+    """What undoing it means if the catalog is as `now`, and what the catalog will be then."""
     pinned = pins.pinned_version(connection, current.deployment_id, current.version)
     before = snapshot.load(connection, current.id, "before")
     after = snapshot.load(connection, current.id, "after") or now

@@ -200,7 +200,7 @@ def types_holding(names: AbstractSet[str], draft: Draft) -> set[str]:
 
 
 def column_of_type(fits: Callable[[str], bool], draft: Draft) -> str | None:
-    """The first column of a table, by its name, whose type fits; None where there is none."""
+    """The first column of a table, by its name, whose type fits; None if there is none."""
     columns = (
         column.identity
         for relation, of_relation in draft.columns_before.items()
@@ -301,7 +301,7 @@ def _add_not_null(draft: Draft, old: Fact, new: Fact, alter: str) -> None:
 
 
 def why_lossy(old: str, new: str) -> str | None:
-    """Why a change of type from `old` to `new` cannot be taken back by changing it again; None where it can."""
+    """Why a change of type from `old` to `new` cannot be taken back by changing it again; None if it can."""
     if old in _INTEGERS and new in _INTEGERS and _INTEGERS.index(old) < _INTEGERS.index(new):
         return None
     if old in _INTEGERS and new == "numeric":

@@ -148,7 +148,7 @@ def chosen_name(table: Identity, constraint: Fact) -> Identity:
 
 
 def create(fact: Fact, facts: ByKey) -> tuple[str, ...]:
-    """The statements that make the object as `fact` describes it; none where the fact is not enough."""
+    """The statements that make the object as `fact` describes it; none if the fact is not enough."""
     kind, identity, p = fact.kind, fact.identity, fact.properties
     relation = relation_of(fact) or ""
     if kind == "schema":
@@ -208,7 +208,7 @@ def create_type(fact: Fact) -> tuple[str, ...]:
 
 
 def create_index(fact: Fact, *, attaches: bool = True) -> tuple[str, ...]:
-    """The index, attached, marked and measured as it was; none where it was left invalid.
+    """The index, attached, marked and measured as it was; none if it was left invalid.
 
     Where its table joins the parent afterwards nothing `attaches` it: the parent's index then takes the one that is there.
     """
@@ -229,7 +229,7 @@ def create_index(fact: Fact, *, attaches: bool = True) -> tuple[str, ...]:
 
 
 def view_statement(fact: Fact, verb: str = "create") -> str:
-    """The view or materialized view as it was, filled where it was filled."""
+    """The view or materialized view as it was, filled if it was filled."""
     p = fact.properties
     options = f" with ({storage_options(p['options'])})" if p.get("options") else ""
     body = str(p["definition"]).rstrip().rstrip(";")

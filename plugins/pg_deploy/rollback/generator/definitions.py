@@ -15,7 +15,7 @@ _Maker = Callable[[Fact, ByKey], tuple[str, ...]]
 
 
 def create_more(fact: Fact, facts: ByKey) -> tuple[str, ...]:
-    """The statements that make it; none where the kind is not known here or a part is hidden."""
+    """The statements that make it; none if the kind is not known here or a part is hidden."""
     maker = _MAKERS.get(fact.kind)
     return maker(fact, facts) if maker else ()
 
@@ -215,7 +215,7 @@ def _foreign_table(fact: Fact, facts: ByKey) -> tuple[str, ...]:
 
 
 def add_last_foreign_column(column: Fact, draft: Draft) -> str:
-    """The column of a foreign table, whose values are elsewhere, where it was behind all that are there; else nothing."""
+    """The column of a foreign table, whose values are elsewhere, if it was behind all that are there; else nothing."""
     table = column.identity.relation
     if ("foreign table", table) not in draft.before or ("foreign table", table) not in draft.after:
         return ""
@@ -243,7 +243,7 @@ def _foreign_column(column: Fact) -> str | None:
 
 
 def options_of(options: list[str]) -> str | None:
-    """` options (…)`, or nothing; None where a value is hidden."""
+    """` options (…)`, or nothing; None if a value is hidden."""
     if any(option.endswith("=(hidden)") for option in options):
         return None
     pairs = [option.partition("=") for option in options]
@@ -253,7 +253,7 @@ def options_of(options: list[str]) -> str | None:
 
 
 def add_server_options(draft: Draft, alter: str, old: Fact, new: Fact) -> None:
-    """What a foreign table, or its column, tells the server, changed back; refused where a value is hidden."""
+    """What a foreign table, or its column, tells the server, changed back; refused if a value is hidden."""
     options = option_changes(old.properties.get("server options", []), new.properties.get("server options", []))
     if options is None:
         draft.refuse(old.key, "an option that is a secret changed")
@@ -262,7 +262,7 @@ def add_server_options(draft: Draft, alter: str, old: Fact, new: Fact) -> None:
 
 
 def option_changes(before: list[str], after: list[str]) -> str | None:
-    """` options (…)` that leads from `after` to `before`; None where a value is hidden."""
+    """` options (…)` that leads from `after` to `before`; None if a value is hidden."""
     if any(option.endswith("=(hidden)") for option in (*before, *after)):
         return None
     old = dict(option.split("=", 1) for option in before)

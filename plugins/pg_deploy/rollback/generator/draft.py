@@ -15,7 +15,7 @@ from pg_deploy.catalog.reader import Fact
 ByKey = Mapping[Key, Fact]
 
 OF_IDENTITY = " (identity)"
-"""Stands behind the column in a sequence's "owned by" where that is GENERATED AS IDENTITY."""
+"""Stands behind the column in a sequence's "owned by" if that is GENERATED AS IDENTITY."""
 
 
 class Phase(IntEnum):

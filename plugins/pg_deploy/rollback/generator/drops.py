@@ -15,7 +15,7 @@ from pg_deploy.rollback.generator.sql_text import role
 _PLAIN = frozenset({
     *RELATIONS, *OF_TYPES, *USING, *TEXT_SEARCH, *OF_THE_DATABASE, "sequence", "index", "statistics", "collation", "conversion",
 })  # fmt: skip
-# Dropped one by one where tables and what they call need each other.
+# Dropped one by one if tables and what they call need each other.
 _CIRCULAR = ("foreign key", *CALLED_ON)
 _PARTS = ("index", *ON_RELATION)
 

@@ -104,7 +104,7 @@ def rank_kind(fact: Fact) -> str:
 def needed_first(
     facts: Iterable[Fact], needs: Mapping[Key, AbstractSet[Key]], parts_of: PartsOf | None = None
 ) -> list[Fact]:
-    """`facts` so that each comes after those that it needs; where they need each other, by kind."""
+    """`facts` so that each comes after those that it needs; by kind, if they need each other."""
     return _sorted(facts, needs, parts_of)[0]
 
 

@@ -58,7 +58,7 @@ def add_publication_schemas(draft: Draft, keys: set[Key]) -> None:
 
 
 def _each_alone(entries: Iterable[str]) -> str:
-    """Without `only` the tables that inherit from one would come along, and be named twice where they are members themselves."""
+    """Without `only` the tables that inherit from one would come along, and be named twice if they are members themselves."""
     return ", ".join(f"only {entry}" for entry in entries)
 
 

@@ -56,7 +56,7 @@ class Renaming:
 
 
 def take_back_names(before: Facts, after: Facts) -> Renaming:
-    """What leads to the old names of all that is there on both sides. Nothing where the addresses are not known. Pure."""
+    """What leads to the old names of all that is there on both sides. Nothing if the addresses are not known. Pure."""
     if before.objects is None or after.objects is None or not before.objects.is_of(after.objects):
         return Renaming([], dict(after.by_key))
     return _Names(before, after, before.objects, after.objects).taken_back()
@@ -194,7 +194,7 @@ class _Names:
         return replace(fact, identity=identity, definition=definition) if old and old.definition == definition else fact
 
     def _level(self, kinds: Iterable[str]) -> None:
-        """Schema and name of everything of these kinds; what stands in the way goes first, or aside where it stays or waits too."""
+        """Give all of these kinds its schema and name. What is in the way goes first, or steps aside if it stays or waits too."""
         todo = self._different(tuple(kinds))
         waiting = set(todo)
         for first in todo:

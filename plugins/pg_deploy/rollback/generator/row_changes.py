@@ -78,16 +78,16 @@ class RowChange:
     summary: str
     table: str
     statement: Fields = field(default_factory=dict, compare=False, repr=False)
-    """What it says, where it inserts."""
+    """What it says, if it inserts."""
     counted_as: frozenset[str] | None = None
-    """What the server counts where it changes a row, of "inserted", "updated", "deleted"; None: it counts nothing for sure."""
+    """What the server counts if it changes a row, of "inserted", "updated", "deleted"; None: it counts nothing for sure."""
     is_compared: bool = False
     """Whether it writes values anew which only a comparison of all values can tell to be the same."""
     counted_at: frozenset[str] | None = None
     """The tables, as `schema.name`, where it is counted; None: it may be any."""
 
     def did(self, wrote: Wrote) -> frozenset[str]:
-        """Which of those were counted in the transactions of the whole migration, where this statement may have done it."""
+        """Which of those were counted in the transactions of the whole migration, if this statement may have done it."""
         tables = wrote.keys() if self.counted_at is None else self.counted_at & wrote.keys()
         return frozenset(verb for table in tables for verb in wrote[table]) & (self.counted_as or frozenset())
 
@@ -99,7 +99,7 @@ class RowChange:
 def read_row_changes(sql: str, named: Named = NOTHING) -> tuple[RowChange, ...]:
     """The statements that write rows of tables and columns which the migration did not make.
 
-    A bare name means the one table of that name that was there, where the file moves its search_path. Of a name that was
+    A bare name means the one table of that name that was there, if the file moves its search_path. Of a name that was
     there before and is one of what was made, too, the text decides: it is the new one's from the statement on that made it.
     """
     found = _changes(split(sql, file="migration"), set(named.now - named.there), set(named.there), named)

@@ -54,7 +54,7 @@ class Wording:
                     self.needs.setdefault(one, set()).add(other)
 
     def fact(self, fact: Fact, key: Key | None) -> Fact:
-        """The fact in new names; `key` is its own new one, where that is known."""
+        """The fact in new names; `key` is its own new one, if that is known."""
         identity = identity_of(key) if key else self._then(fact.identity)
         near = self._near(fact)
         own = fact.key
@@ -76,7 +76,7 @@ class Wording:
         return needed | ({own} if own else set())
 
     def _then(self, identity: Identity) -> Identity:
-        """What an object will be called, or what is said about one; the same where its name stays."""
+        """What an object will be called, or what is said about one; the same if its name stays."""
         kind, of = identity.kind, identity.of
         if (kind, identity) in self.changed:
             return identity_of(self.changed[kind, identity])
@@ -114,7 +114,7 @@ class Wording:
         return value
 
     def text(self, text: str, near: set[str], own: Key = ("", "")) -> str:
-        """The text of `own` in new names; columns of the relations `near` by it are meant also where they stand alone."""
+        """The text of `own` in new names; columns of the relations `near` it are meant also if they stand alone."""
         columns = {now: then for relation in sorted(near) for now, then in self.columns.get(relation, {}).items()}
         heads = {parsed("table", each).name: self.heads[each] for each in near if each in self.heads}
 
@@ -180,7 +180,7 @@ class Wording:
         return None
 
     def _meant(self, name: str, own: Key, after: str, is_literal: bool) -> Key | None:
-        """Who is meant where several have a name, as a function and a table may: itself, what it needs, what is called with these
+        """Who is meant if several have a name, as a function and a table may: itself, what it needs, what is called with these
         arguments; a literal holds a relation's name, and a text never an index's, unless it is the index's own."""
         keys = self.called.get(name, ())
         if len(keys) > 1:
@@ -199,7 +199,7 @@ class Wording:
         return keys[0] if keys else None
 
     def _own_name(self, fact: Fact, key: Key, definition: str) -> str:
-        """The name that a definition gives its own object, where it stands unqualified."""
+        """The definition with the new name of its own object, which stands in it unqualified."""
         new, old = identity_of(key).name, fact.identity.name
         if new == old or fact.kind not in ("index", "trigger", "rule"):
             return definition
