@@ -72,7 +72,7 @@ class Undone:
 def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
     """Undo the newest attempt at `version`, and prove it: the catalog facts must equal the snapshot taken before.
 
-    Of a verified attempt, which may be days old, exactly its own changes must be gone (see undo_proof). Policies, grants,
+    Of a verified attempt, which may be days old, exactly its own changes must be gone (see `undo_goal`). Policies, grants,
     functions and cron jobs that the rollback forgot are mended at once. Without a rollback.sql one is generated. Ends an
     old backend of the attempt first. Where no segment took effect nothing is run. Raises RollbackMissingError,
     NoRollbackError, RollbackRefusedError (it would drop what was there before), RollbackNotProvenError or the error of its

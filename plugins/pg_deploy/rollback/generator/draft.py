@@ -130,7 +130,7 @@ class Draft:
     compared: bool = False
     """Whether the values are compared before this counts: then a change of type may be tried that could lose some."""
     wrote: Mapping[str, Mapping[str, int]] | None = None
-    """What the migration's transactions did to rows, by table, as `rows.Wrote`; None: nobody counted."""
+    """What the migration's transactions did to rows, by table, as `row_changes.Wrote`; None: nobody counted."""
 
     def add(self, phase: Phase, *statements: str, makes: bool = False) -> None:
         """Append statements to a phase, each without its semicolon."""

@@ -66,6 +66,7 @@ class _Names:
     def __init__(self, before: Facts, after: Facts, was: Objects, now: Objects) -> None:
         self.before, self.after = before, after
         self.was, self.there = was, now
+        """The addresses of then and of now."""
         pairs = {address: (now.keys[address], was.keys[address]) for address in now.keys.keys() & was.keys.keys()}
         # Both sides know what it is; a view that became a table has another address.
         self.pairs = {a: p for a, p in pairs.items() if p[0][0] == p[1][0] and p[0][0] not in _NEVER}
