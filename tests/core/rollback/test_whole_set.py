@@ -22,16 +22,6 @@ from tests.looking import Database
 FIRST, SECOND, THIRD = "20250101000000", "20250102000000", "20250103000000"
 
 
-@pytest.fixture
-def database(empty_database: str) -> Database:
-    """A target with an older table that has rows."""
-    found = Database(empty_database)
-    found.give_nothing_new_to_the_api()
-    found.run("create table public.old (id int, email text)")
-    found.run("insert into public.old values (1, 'a'), (2, 'b')")
-    return found
-
-
 def _deploy(database: Database, folder: Path, migrations: Mapping[str, str], *, plain: bool = False) -> None:
     folder.mkdir(exist_ok=True)
     for version, sql in migrations.items():
