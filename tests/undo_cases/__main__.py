@@ -1,4 +1,4 @@
-"""Run the cases of a folder: a line a case, the table of kinds at the end, 1 where one is wrong."""
+"""Run the cases of a folder: a line a case, the table of kinds at the end, 1 if one is wrong."""
 
 from __future__ import annotations
 

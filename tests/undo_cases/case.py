@@ -83,7 +83,7 @@ def read_case(path: Path) -> Case:
 
 
 def run_case(server: Server, case: Case) -> Outcome:
-    """Run it on filled tables; where the migration does not go through with those rows, on the rows of the case alone."""
+    """Run it on filled tables; if the migration does not go through with those rows, on the rows of the case alone."""
     found = _run(server, case, filled=True)
     return _run(server, case, filled=False) if found.verdict == "not applied" else found
 

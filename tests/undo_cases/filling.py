@@ -34,7 +34,7 @@ order by a.attnum
 def fill(connection: psycopg.Connection[Any]) -> None:
     """Two rows for each empty table that takes them, three steps for each sequence; views that hold rows are refreshed. Commits.
 
-    Nothing where a view cannot hold what the rows would give it.
+    Nothing if a view cannot hold what the rows would give it.
     """
     with suppress(psycopg.Error), connection.transaction():
         _fill_all(connection)

@@ -23,7 +23,7 @@ class Found:
 
     @property
     def line(self) -> str:
-        """One line of the answer; all its statements where it is wrong."""
+        """One line of the answer; all its statements if it is wrong."""
         if self.outcome.verdict == "undone" or (self.outcome.verdict == "refused" and self.statements.loses):
             return self.outcome.line
         return "\n    ".join((self.outcome.line, *self.statements.texts))

@@ -12,9 +12,13 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import TypeVar
 
 from pg_deploy.catalog.kinds import ON_RELATION, RELATIONS, ROUTINES, VIEWS
+from pg_deploy.catalog.reach import reached
 from pg_deploy.catalog.reader import Fact, Facts
+
+T = TypeVar("T")
 
 Node = tuple[str, str]
 """A fact's kind and identity."""
@@ -63,53 +67,41 @@ class Closure:
 
     facts: Facts
     _seen: dict[tuple[Node, bool], frozenset[Node]] = field(default_factory=dict, repr=False, compare=False)
+    _direct: dict[Node, tuple[Node, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def _named(self) -> Mapping[str, tuple[Node, ...]]:
         """Objects by the last part of their name, in lower case."""
-        found: dict[str, list[Node]] = defaultdict(list)
-        for fact in self.facts.facts:
-            if fact.kind in (*RELATIONS, *ROUTINES, "type", "sequence"):
-                found[fact.identity.plain_name.lower()].append((fact.kind, fact.identity))
-        return {name: tuple(nodes) for name, nodes in found.items()}
+        kinds = (*RELATIONS, *ROUTINES, "type", "sequence")
+        return _grouped((fact.identity.plain_name.lower(), fact.key) for fact in self.facts.facts if fact.kind in kinds)
 
     @cached_property
     def parts(self) -> Mapping[str, tuple[Fact, ...]]:
         """Columns, constraints, triggers, policies and rules by the relation or domain that they belong to."""
-        found: dict[str, list[Fact]] = defaultdict(list)
-        for fact in self.facts.facts:
-            if fact.kind in ON_RELATION:
-                found[fact.identity.relation].append(fact)
-        return {name: tuple(facts) for name, facts in found.items()}
+        return _grouped((fact.identity.relation, fact) for fact in self.facts.facts if fact.kind in ON_RELATION)
 
     @cached_property
     def _children(self) -> Mapping[str, tuple[Node, ...]]:
-        found: dict[str, list[Node]] = defaultdict(list)
-        for fact in self.facts.facts:
-            if fact.kind in RELATIONS:
-                for parent in fact.properties.get("inherits") or ():
-                    found[str(parent)].append((fact.kind, fact.identity))
-        return {name: tuple(nodes) for name, nodes in found.items()}
+        return _grouped(
+            (str(parent), fact.key)
+            for fact in self.facts.facts
+            if fact.kind in RELATIONS
+            for parent in fact.properties.get("inherits", ())
+        )
 
     @cached_property
     def _operators(self) -> Mapping[str, tuple[Node, ...]]:
-        found: dict[str, list[Node]] = defaultdict(list)
-        for fact in self.facts.facts:
-            if fact.kind == "operator":
-                found[fact.identity.name].append((fact.kind, fact.identity))
-        return {name: tuple(nodes) for name, nodes in found.items()}
+        return _grouped((fact.identity.name, fact.key) for fact in self.facts.facts if fact.kind == "operator")
 
     @cached_property
     def _casts(self) -> Mapping[str, tuple[Node, ...]]:
         """Casts by the types that they speak of; under no name those between types of the server's own."""
-        found: dict[str, list[Node]] = defaultdict(list)
-        for fact in self.facts.facts:
-            if fact.kind == "cast":
-                words = frozenset().union(*map(words_of, fact.identity.parts))
-                names = words - _BUILT_IN - {"public"}
-                for name in names or {""}:
-                    found[name].append((fact.kind, fact.identity))
-        return {name: tuple(nodes) for name, nodes in found.items()}
+        return _grouped(
+            (name, fact.key)
+            for fact in self.facts.facts
+            if fact.kind == "cast"
+            for name in frozenset().union(*map(words_of, fact.identity.parts)) - _BUILT_IN - {"public"} or {""}
+        )
 
     def of(self, node: Node, *, policies: bool = True) -> frozenset[Node]:
         """All that a fact rests on, itself included; without `policies` those of tables, and what only they rest on, are left out."""
@@ -135,14 +127,12 @@ class Closure:
     def _reached(
         self, nodes: Iterable[Node], *, policies: bool = True, without: Container[Node] = ()
     ) -> frozenset[Node]:
-        found = {node for node in nodes if node not in without}
-        waiting = list(found)
-        while waiting:
-            for other in self._next(waiting.pop()):
-                if other not in found and other not in without and (policies or other[0] != "policy"):
-                    found.add(other)
-                    waiting.append(other)
-        return frozenset(found)
+        return reached(
+            (node for node in nodes if node not in without),
+            lambda one: (
+                each for each in self._next(one) if each not in without and (policies or each[0] != "policy")
+            ),
+        )
 
     def texts_of(self, nodes: Iterable[Node]) -> list[str]:
         """What the policies, views and functions among these say."""
@@ -165,14 +155,8 @@ class Closure:
     def dynamic(self) -> frozenset[Node]:
         """Functions that compose statements when they run: what these read is in no text."""
         return frozenset(
-            (fact.kind, fact.identity)
-            for fact in self.facts.facts
-            if fact.kind in ROUTINES and _DYNAMIC.search(text_of(fact))
+            fact.key for fact in self.facts.facts if fact.kind in ROUTINES and _DYNAMIC.search(text_of(fact))
         )
-
-    @cached_property
-    def _direct(self) -> dict[Node, tuple[Node, ...]]:
-        return {}
 
     def _next(self, node: Node) -> tuple[Node, ...]:
         if node not in self._direct:
@@ -212,6 +196,13 @@ class Closure:
         if self._operators:
             for symbol in set(_SYMBOL.findall(text)):
                 yield from self._operators.get(symbol, ())
+
+
+def _grouped(pairs: Iterable[tuple[str, T]]) -> dict[str, tuple[T, ...]]:
+    found: dict[str, list[T]] = defaultdict(list)
+    for name, each in pairs:
+        found[name].append(each)
+    return {name: tuple(every) for name, every in found.items()}
 
 
 @lru_cache(maxsize=4)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pg_deploy.catalog.majors import known_to_both
+from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact, Facts
 
 _WIDTH = 240
@@ -24,6 +25,29 @@ class Difference:
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
+
+    @property
+    def were(self) -> tuple[Fact, ...]:
+        """What was there before and is no longer as it was, as it read then."""
+        return (*self.removed, *(old for old, _ in self.changed))
+
+    @property
+    def are(self) -> tuple[Fact, ...]:
+        """What is there after and was not there like that, as it reads now."""
+        return (*self.added, *(new for _, new in self.changed))
+
+    @property
+    def keys(self) -> frozenset[Key]:
+        """The keys of all that differs."""
+        return frozenset(fact.key for fact in (*self.removed, *self.are))
+
+    def part(self, wanted: Callable[[Fact], bool]) -> Difference:
+        """What of it concerns facts that are wanted; of a changed one that of before is asked."""
+        return Difference(
+            tuple(filter(wanted, self.added)),
+            tuple(filter(wanted, self.removed)),
+            tuple(pair for pair in self.changed if wanted(pair[0])),
+        )
 
 
 def compare(before: Facts, after: Facts) -> Difference:

@@ -66,7 +66,7 @@ _LAST: Mapping[str, tuple[str, ...]] = {
 
 @lru_cache(maxsize=1024)
 def place_of(kind: str, part: str) -> int | None:
-    """Where a part with that name stands among those of a kind, from the end where an object comes first; None: nowhere."""
+    """Where a part with that name stands among those of a kind, from the end if an object comes first; None: nowhere."""
     after = _LAST.get(kind)
     names = _PARTS.get(kind, _ALONE) if after is None else after
     return None if part not in names else names.index(part) - (len(names) if after is not None else 0)

@@ -6,7 +6,6 @@ translated (a view that one version words differently) is compared in a form tha
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -44,7 +43,7 @@ def major_of(facts: Facts) -> int:
 
 
 def known_to_both(one: Facts, other: Facts) -> tuple[Facts, Facts]:
-    """The two as a server would show them that knows only what both servers know; unchanged where the majors are equal."""
+    """The two as a server would show them that knows only what both servers know; unchanged if the majors are equal."""
     if major_of(one) == major_of(other) or not one.server_version or not other.server_version:
         return one, other
     older, newer = sorted((major_of(one), major_of(other)))
@@ -52,7 +51,7 @@ def known_to_both(one: Facts, other: Facts) -> tuple[Facts, Facts]:
 
 
 def upgraded(before: Facts, now: Facts) -> str | None:
-    """The sentence for people where the server became another major in between."""
+    """The sentence for people if the server became another major in between."""
     if major_of(before) == major_of(now):
         return None
     return (
@@ -90,8 +89,8 @@ def _known(fact: Fact, older: int, newer: int) -> Fact:
     if "definition" in properties and older < _ONE_RELATION_UNQUALIFIED_SINCE <= newer:
         worded = _WORDED_ANEW.get(fact.kind)
         properties["definition"] = worded(str(properties["definition"])) if worded else properties["definition"]
-    definition = json.dumps(properties, sort_keys=True, ensure_ascii=False)
-    return fact if definition == fact.definition else Fact(fact.kind, fact.identity, definition, fact.scope)
+    known = fact.saying(properties)
+    return fact if known == fact else known
 
 
 def _without(privileges: str, unknown: set[str]) -> str:
@@ -99,7 +98,7 @@ def _without(privileges: str, unknown: set[str]) -> str:
 
 
 def _of_one_relation(definition: str) -> str:
-    """The text without the name before the columns, where only one relation is read; both sides are treated alike."""
+    """The text without the name before the columns, if only one relation is read; both sides are treated alike."""
     try:
         statement = parse_sql(definition)[0].stmt
     except ParseError:

@@ -42,6 +42,14 @@ _IN_ARRAY = re.compile(r'"((?:[^"\\]|\\.)*)"|([^{},"]+)', re.DOTALL)
 _NUMBER = re.compile(r" #\d+$")
 _COMMAND = "command: "
 _HERE = ("database", "this database")
+_JOINTS = {
+    "cast": " as ",
+    "transform": " for ",
+    "membership": " in ",
+    "user mapping": " on server ",
+    "publication schema": " of publication ",
+}
+"""What stands between the two parts of a kind that has no other way to be printed."""
 # An element of a list setting, as the server splits it.
 _ELEMENT = re.compile(rf"{_QUOTED}|[^\s,]+")
 
@@ -57,9 +65,9 @@ def elements(value: str) -> tuple[str, ...]:
 
 
 class Identity(str):
-    """A fact's name, which is its text in all that a text can do: two are equal where they print alike.
+    """A fact's name, which is its text in all that a text can do: two are equal if they print alike.
 
-    Its parts are as they are printed: quoted where they have to be. One that was not given its parts is parsed when it is
+    Its parts are as they are printed: quoted if they have to be. One that was not given its parts is parsed when it is
     first asked for one.
     """
 
@@ -80,7 +88,7 @@ class Identity(str):
 
     @property
     def kind(self) -> str:
-        """The kind of the fact that is called so; `relation` where only that is known."""
+        """The kind of the fact that is called so; `relation` if only that is known."""
         return self._kind
 
     @property
@@ -91,7 +99,7 @@ class Identity(str):
         return self._parts
 
     def part(self, name: str) -> str:
-        """One part by the name that `parts_of_kind` gives it; "" where this kind has none, or it is not said."""
+        """One part by the name that `parts_of_kind` gives it; "" if this kind has none, or it is not said."""
         place = place_of(self._kind, name)
         return "" if place is None or place >= len(self.parts) else self.parts[place]
 
@@ -164,7 +172,7 @@ class Identity(str):
     def role(self) -> str:
         """Who holds a grant, is the member, made what a default grant is about, has a setting or a user mapping.
 
-        As the catalog stores it; `public` for everybody; "" where no role is meant.
+        As the catalog stores it; `public` for everybody; "" if no role is meant.
         """
         role = self.part("role")
         # Nobody quotes who may set a parameter.
@@ -246,7 +254,7 @@ def _read(kind: str, text: str) -> Identity:
 
 
 def parsed(kind: str, text: str) -> Identity:
-    """What a text of before, or of a definition, calls an object of that kind; the same where it is an identity of that kind."""
+    """What a text of before, or of a definition, calls an object of that kind; the same if it is an identity of that kind."""
     return text if isinstance(text, Identity) and text.kind == kind else _read(kind, str(text))
 
 
@@ -274,21 +282,13 @@ def _printed(kind: str, parts: tuple[str, ...]) -> str:
         return _dotted(parts[:2]) + (f"({parts[2]})" if len(parts) > 2 else "")
     if kind in USING:
         return f"{_dotted(parts[:2])} using {parts[2]}"
-    if kind == "cast":
-        return " as ".join(parts)
-    if kind == "transform":
-        return " for ".join(parts)
+    if kind in _JOINTS:
+        return _JOINTS[kind].join(parts)
     if kind == "default grant":
         return f"{parts[0]} made by {parts[1]}{f' in schema {parts[2]}' if parts[2] else ''}"
-    if kind == "membership":
-        return " in ".join(parts)
     if kind == "setting":
         place, role, name = parts
         return f"{' in '.join(each for each in (role and f'role {role}', place) if each)}: {name}"
-    if kind == "user mapping":
-        return " on server ".join(parts)
-    if kind == "publication schema":
-        return " of publication ".join(parts)
     if kind == "cron job":
         return parts[0] or f"{_COMMAND}{parts[1]}"
     return _dotted(parts)
@@ -337,16 +337,8 @@ def _parsed(kind: str, text: str) -> tuple[str, ...]:
         return (*_in_schema(base), method)
     if kind in (*IN_SCHEMA, RELATION):
         return _in_schema(text)
-    if kind == "cast":
-        return _cut(text, " as ")
-    if kind == "transform":
-        return _cut(text, " for ")
-    if kind == "membership":
-        return _cut(text, " in ")
-    if kind == "user mapping":
-        return _cut(text, " on server ")
-    if kind == "publication schema":
-        return _cut(text, " of publication ")
+    if kind in _JOINTS:
+        return _cut(text, _JOINTS[kind])
     if kind in ("default grant", "setting"):
         found = (_DEFAULT if kind == "default grant" else _SETTING).fullmatch(text)
         return tuple(found[each] or "" for each in parts_of_kind(kind)) if found else ("", "", "")
@@ -429,7 +421,7 @@ def _in_schema(text: str) -> tuple[str, str]:
 
 
 def _cut(text: str, joint: str, *, last: bool = False) -> tuple[str, str]:
-    """What stands before and behind the first, or the last, of these outside of quotes; ("…", "") where there is none."""
+    """What stands before and behind the first, or the last, of these outside of quotes; ("…", "") if there is none."""
     found = [each.start() for each in re.finditer(rf"{_QUOTED}|{joint}", text) if each[0] == joint]
     if not found:
         return text, ""

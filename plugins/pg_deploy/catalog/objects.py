@@ -15,10 +15,10 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
+from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.rows import prepared
 from pg_deploy.postgres.sql_files import engine_sql
 
-Key = tuple[str, str]
 Address = tuple[int, int, int]
 """The catalog's oid, the object's, and a column's number or 0."""
 Which = Literal["none", "held", "all"]

@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cached_property, lru_cache
 from typing import Any, Literal, cast
@@ -22,7 +22,7 @@ from psycopg.rows import tuple_row
 
 from pg_deploy.catalog.definition import as_worded_today
 from pg_deploy.catalog.errors import CatalogMovedError, CatalogTransactionError
-from pg_deploy.catalog.names import Identity, parsed
+from pg_deploy.catalog.names import Identity, Key, parsed
 from pg_deploy.catalog.objects import Objects, Which, read_objects
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, Row, read_rows
 
@@ -55,8 +55,13 @@ class Fact:
 
     @property
     def definition_text(self) -> str:
-        """The server's own text of it, where there is one."""
+        """The server's own text of it, if there is one."""
         return str(self.properties.get("definition", ""))
+
+    @cached_property
+    def key(self) -> Key:
+        """Kind and identity: no other fact of its database has both."""
+        return self.kind, self.identity
 
     @cached_property
     def hash(self) -> str:
@@ -68,6 +73,10 @@ class Fact:
         """The definition's properties by name; one that is absent is false, empty, or the server's default."""
         return cast("dict[str, Any]", json.loads(self.definition))
 
+    def saying(self, properties: Mapping[str, Any]) -> Fact:
+        """The same object, of which these properties are said."""
+        return replace(self, definition=json.dumps(properties, sort_keys=True, ensure_ascii=False))
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -77,7 +86,7 @@ class Facts:
     server_version: int
     read_at: datetime
     objects: Objects | None = field(default=None, compare=False)
-    """Who stands behind the names, where that was asked for."""
+    """Who stands behind the names, if that was asked for."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -95,9 +104,9 @@ class Facts:
         return _digest(fact for fact in self.facts if fact.scope == "cluster")
 
     @cached_property
-    def by_key(self) -> Mapping[tuple[str, str], Fact]:
+    def by_key(self) -> Mapping[Key, Fact]:
         """The facts by kind and identity, which together occur once."""
-        return {(fact.kind, fact.identity): fact for fact in self.facts}
+        return {fact.key: fact for fact in self.facts}
 
 
 def read_facts(
@@ -151,8 +160,8 @@ def _retrying(
     ignored_schemas: Iterable[str],
     frame: Callable[[psycopg.Connection[Any]], AbstractContextManager[None]],
     *,
-    keep_plan: bool = False,
-    objects: Which = "none",
+    keep_plan: bool,
+    objects: Which,
 ) -> Facts:
     ignored = tuple(ignored_schemas)
     reason = ""

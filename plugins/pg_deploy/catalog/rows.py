@@ -1,7 +1,7 @@
 """The rows behind the catalog facts: every file of catalog/sql/ in one statement, so that all share one snapshot.
 
 Each file yields rows of one contract, `kind, identity, parts text[], scope, definition jsonb`, and may refer to the sets that
-common/included.sql defines. The parts are those of the identity, see `kinds.parts_of_kind`; it is null where they print it with
+common/included.sql defines. The parts are those of the identity, see `kinds.parts_of_kind`; it is null if they print it with
 dots between them. A new kind of fact is a new file.
 """
 
@@ -84,7 +84,7 @@ def read_rows(
 
 
 def read_kinds(cursor: psycopg.Cursor[TupleRow], kinds: Sequence[str], ignored_schemas: Sequence[str]) -> list[Row]:
-    """The rows of some files of catalog/sql/ only, cheaper than all. As `read_rows`, but raises where a right is lacking."""
+    """The rows of some files of catalog/sql/ only, cheaper than all. As `read_rows`, but raises if a right is lacking."""
     cursor.execute(engine_sql("catalog/common/settings"))
     cursor.execute(
         "select set_config('deploy_catalog.ignored_schemas', %s::text[]::text, true)", [list(ignored_schemas)]

@@ -47,10 +47,9 @@ def _written(
 ) -> tuple[frozenset[Key], frozenset[Key], frozenset[Key]]:
     """What the attempt's transactions wrote last, what others wrote before it began, and after.
 
-    Nothing is others' where it may be another database by now: a restored one was written by whoever restored it.
+    Nothing is others' if it may be another database by now: whoever restored that wrote all of it.
     """
-    found = compare(before, after)
-    identities = [fact.identity for fact in (*found.added, *(new for _, new in found.changed))]
+    identities = [fact.identity for fact in compare(before, after).are]
     rows = connection.execute(
         _WRITTEN,
         {

@@ -29,10 +29,10 @@ def left_alone(sql: str, rollback: str | None, database: str, wrote: Wrote | Non
     What `rollback` changes as well counts as taken back. `wrote` is what the migration's transactions did to rows, as
     they counted; large objects count by it, whoever wrote them. Pure.
     """
-    taken_back = {thing for _, thing, _ in _found(rollback or "", database)}
+    taken_back = {thing for _, thing, _ in _changed_beyond(rollback or "", database)}
     found = [
         f"{thing}, which line {line} changed: {summary}"
-        for line, thing, summary in _found(sql, database)
+        for line, thing, summary in _changed_beyond(sql, database)
         if thing not in taken_back
     ]
     verbs = {verb for table in _LARGE_OBJECTS for verb in (wrote or {}).get(table, ())}
@@ -41,7 +41,8 @@ def left_alone(sql: str, rollback: str | None, database: str, wrote: Wrote | Non
     return tuple(found)
 
 
-def _found(sql: str, database: str) -> Iterator[tuple[int, str, str]]:
+def _changed_beyond(sql: str, database: str) -> Iterator[tuple[int, str, str]]:
+    """Line, what it changed outside of `database`, and summary of each such statement."""
     for statement in split(sql, file="migration") if _MAY_REACH.search(sql) else ():
         (raw,) = parse(statement.brief, file="migration")
         name, stmt = type_and_fields(raw.tree)

@@ -10,14 +10,14 @@ from pg_deploy.catalog.kinds import PROPERTIES
 from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.configuration.conf import RollbackConf
-from pg_deploy.errors import PgDeployError, PreflightError
+from pg_deploy.errors import PgDeployError
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import snapshot
 from pg_deploy.ledger.attempt import UNDOABLE, Attempt, State
 from pg_deploy.migrations import history
 from pg_deploy.migrations.names import order
 from pg_deploy.postgres.session import Connection
-from pg_deploy.rollback.errors import NeededByLaterError, NothingToUndoError
+from pg_deploy.rollback.errors import NeededByLaterError, NothingToUndoError, raise_together
 from pg_deploy.rollback.generator.order import depends_on
 
 _APART = PROPERTIES | {"role"}
@@ -33,7 +33,7 @@ def choose(connection: Connection, conf: RollbackConf, log: logging.Logger) -> t
 
 
 def refuse_needed_by_later(connection: Connection, chosen: Sequence[Attempt]) -> None:
-    """Raise NeededByLaterError where a later migration that stays builds on, or changed, what would be undone."""
+    """Raise NeededByLaterError if a later migration, which stays, builds on what would be undone, or changed it."""
     wanted = {attempt.version for attempt in chosen}
     staying = [
         attempt
@@ -51,10 +51,7 @@ def refuse_needed_by_later(connection: Connection, chosen: Sequence[Attempt]) ->
             faults.append(
                 NeededByLaterError(current.stem, list(later), [each for found in later.values() for each in found])
             )
-    if len(faults) == 1:
-        raise faults[0]
-    if faults:
-        raise PreflightError(faults)
+    raise_together(faults)
 
 
 def _of_version(connection: Connection, version: str) -> Attempt:
@@ -116,7 +113,7 @@ def _down_to(connection: Connection, keep: str, log: logging.Logger) -> tuple[At
         elif version in recorded:
             faults.append(_why_not(connection, version, found))
     if faults and not everything:
-        raise faults[0] if len(faults) == 1 else PreflightError(faults)
+        raise_together(faults)
     for fault in faults:
         log.info("left as it is: %s", fault)
     if not wanted:
@@ -138,11 +135,11 @@ def _needs(connection: Connection, current: Attempt, later: Attempt) -> list[str
     made = [fact for fact in compare(before, after).added if fact.kind not in _APART]
     did = compare(their_before, their_after)
     found = []
-    for fact in (*did.added, *(new for _, new in did.changed)):
+    for fact in did.are:
         if fact.kind in _APART:
             continue
         for other in made:
-            if (fact.kind, fact.identity) == (other.kind, other.identity):
+            if fact.key == other.key:
                 found.append(f"{fact.kind} {fact.identity} was changed by it")
             elif depends_on(fact, other):
                 found.append(f"{fact.kind} {fact.identity} needs {other.kind} {other.identity}")
@@ -158,4 +155,4 @@ def _did(connection: Connection, attempt: Attempt) -> tuple[Facts, Facts] | None
 
 
 def _changed_keys(before: Facts, after: Facts) -> set[Key]:
-    return {(new.kind, new.identity) for _, new in compare(before, after).changed}
+    return {new.key for _, new in compare(before, after).changed}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pg_deploy.errors import PgDeployError
+from pg_deploy.errors import PgDeployError, PreflightError
 
 
 class RollbackMissingError(PgDeployError):
@@ -86,3 +86,11 @@ class NotUndoneError(PgDeployError):
 
     def __init__(self, failures: Sequence[str]) -> None:
         super().__init__("not everything was undone: " + "; ".join(failures))
+
+
+def raise_together(faults: Sequence[PgDeployError]) -> None:
+    """Raise the one fault that there is, or a PreflightError of several; nothing without any."""
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise PreflightError(faults)

@@ -7,7 +7,6 @@ snapshots, and to leave all else as it was when the rollback began.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -35,7 +34,7 @@ class Goal:
     added: frozenset[Key] = frozenset()
     start: Facts | None = None
     own: frozenset[Key] | None = None
-    """What the attempt did itself; None where nobody else is at work, so that all of it is."""
+    """What the attempt did itself; None if nobody else is at work, so that all of it is."""
     own_of: OwnOf | None = None
     """Which part of a difference that came about during the rollback is the rollback's."""
     doubtful: frozenset[Key] = frozenset()
@@ -69,15 +68,15 @@ class Goal:
         """What is not as it has to be; empty when the rollback is proven. What others did meanwhile is no part of it."""
         if self.start is None:
             return compare(self.expected, now)
-        found = self._found(now)
+        found = self._difference_from_expected(now)
         ours = self._ours(found)
-        return _part(found, lambda key: key not in self.tolerated and key in ours)
+        return found.part(lambda fact: fact.key not in self.tolerated and fact.key in ours)
 
     def in_doubt(self, now: Facts) -> tuple[str, ...]:
         """What differs, and may be the attempt's, its rollback's or another's; one line each."""
         if self.start is None or self.before is None:
             return ()
-        kept = describe(_part(compare(self.before, now), lambda key: key in self.doubtful))
+        kept = describe(compare(self.before, now).part(lambda fact: fact.key in self.doubtful))
         return tuple(dict.fromkeys((*kept, *describe(self._theirs(now, doubtful=True)))))
 
     def changed_meanwhile(self, now: Facts) -> tuple[str, ...]:
@@ -87,21 +86,20 @@ class Goal:
         return describe(self._theirs(now, doubtful=False))
 
     def _theirs(self, now: Facts, *, doubtful: bool) -> Difference:
-        found = self._found(now)
+        found = self._difference_from_expected(now)
         ours = self._ours(found) | self.tolerated
         doubts = self.doubtful_of(found, self.expected) if self.doubtful_of else frozenset()
-        return _part(found, lambda key: key not in ours and (key in doubts) is doubtful)
+        return found.part(lambda fact: fact.key not in ours and (fact.key in doubts) is doubtful)
 
-    def _found(self, now: Facts) -> Difference:
+    def _difference_from_expected(self, now: Facts) -> Difference:
         moved = self._moved_tables()
         found = compare(_without_positions(self.expected, moved), _without_positions(now, moved))
         removed = tuple(fact for fact in found.removed if not self._went_along(fact, now))
         return Difference(found.added, removed, found.changed)
 
     def _ours(self, found: Difference) -> frozenset[Key]:
-        every = {_key(fact) for fact in (*found.added, *found.removed, *(new for _, new in found.changed))}
         if self.own is None or self.own_of is None:
-            return frozenset(every)
+            return found.keys
         return self.own | self.own_of(found, self.expected)
 
     def went_along(self, now: Facts) -> tuple[str, ...]:
@@ -113,7 +111,7 @@ class Goal:
         return describe(Difference((), gone, ()))
 
     def _went_along(self, fact: Fact, now: Facts) -> bool:
-        return _key(fact) not in now.by_key and bool(parts_of([fact], self.added))
+        return fact.key not in now.by_key and bool(parts_of([fact], self.added))
 
     def _moved_tables(self) -> frozenset[str]:
         return frozenset(identity_of(key).relation for key in self.added if key[0] == "column")
@@ -136,7 +134,7 @@ def undo_goal(
     made: frozenset[Key] = frozenset(),
     of_the_set: frozenset[Key] = frozenset(),
 ) -> Goal:
-    """The state at `start` without the difference between `before` and `after`; of that only what is in `own`, where given.
+    """The state at `start` without the difference between `before` and `after`; of that only what is in `own`, if given.
 
     What goes next, with what older migrations of the same set `made`, may stay as it is or come back. What a newer one of
     it changed (`of_the_set`) was changed by nobody else.
@@ -144,10 +142,9 @@ def undo_goal(
     going = going_between(made, before, after) if made else frozenset()
     whole, after = after, after if own is None else only_own(before, after, own)
     did = compare(before, after)
-    others = describe(_part(compare(after, whole), lambda key: key not in doubtful))
-    added = frozenset(map(_key, did.added))
-    were = {_key(fact): fact for fact in (*did.removed, *(old for old, _ in did.changed))}
-    restored = {key: fact for key, fact in were.items() if key not in going}
+    others = describe(compare(after, whole).part(lambda fact: fact.key not in doubtful))
+    added = frozenset(fact.key for fact in did.added)
+    restored = {fact.key: fact for fact in did.were if fact.key not in going}
     expected = {key: fact for key, fact in start.by_key.items() if key not in added} | restored
     touched = added | restored.keys()
     since = [key for key in touched if start.by_key.get(key) != after.by_key.get(key)]
@@ -174,7 +171,7 @@ def undo_goal(
 def going_with(made: frozenset[Key], facts: Iterable[Fact]) -> frozenset[Key]:
     """Those of `facts` that go with what was `made`: its own, and its parts, whoever added them. Pure."""
     every = list(facts)
-    return parts_of(every, made) | {_key(fact) for fact in every if _key(fact) in made}
+    return parts_of(every, made) | {fact.key for fact in every if fact.key in made}
 
 
 def going_between(made: frozenset[Key], before: Facts, after: Facts) -> frozenset[Key]:
@@ -197,9 +194,9 @@ def parts_of(facts: Iterable[Fact], carriers: Iterable[Key]) -> frozenset[Key]:
     more = frozenset(carriers)
     while more:
         is_part = _Parts(more).hold
-        more = frozenset(_key(fact) for fact in left if is_part(fact))
+        more = frozenset(fact.key for fact in left if is_part(fact))
         found |= more
-        left = [fact for fact in left if _key(fact) not in more]
+        left = [fact for fact in left if fact.key not in more]
     return frozenset(found)
 
 
@@ -236,14 +233,6 @@ class _Parts:
         return (of.kind, of) in self.keys or of.relation in self.names or (of.kind == "type" and of in self.relations)
 
 
-def _part(found: Difference, wanted: Callable[[Key], bool]) -> Difference:
-    return Difference(
-        tuple(fact for fact in found.added if wanted(_key(fact))),
-        tuple(fact for fact in found.removed if wanted(_key(fact))),
-        tuple((old, new) for old, new in found.changed if wanted(_key(old))),
-    )
-
-
 def _only(facts: Facts, keys: Iterable[Key]) -> Facts:
     return _facts({key: facts.by_key[key] for key in keys if key in facts.by_key}, facts)
 
@@ -258,17 +247,10 @@ def _without_positions(facts: Facts, tables: frozenset[str]) -> Facts:
         return facts
     return _facts(
         {
-            key: _without_position(fact) if fact.kind == "column" and fact.identity.relation in tables else fact
+            key: fact.saying({name: value for name, value in fact.properties.items() if name != "position"})
+            if fact.kind == "column" and fact.identity.relation in tables
+            else fact
             for key, fact in facts.by_key.items()
         },
         facts,
     )
-
-
-def _without_position(column: Fact) -> Fact:
-    properties = {name: value for name, value in column.properties.items() if name != "position"}
-    return Fact(column.kind, column.identity, json.dumps(properties, sort_keys=True), column.scope)
-
-
-def _key(fact: Fact) -> Key:
-    return (fact.kind, fact.identity)

@@ -12,7 +12,7 @@ from pg_deploy.rollback.generator.generate import GeneratedRollback
 
 
 def refuse_without_way_back(connection: Connection, pinned: Pinned) -> None:
-    """Raise NoRollbackError where the rehearsal of this deployment found no way back for a migration that brings none. Reads only."""
+    """Raise NoRollbackError if the rehearsal of this deployment found no way back for a migration that brings none. Reads only."""
     if pinned.rollback is not None:
         return
     row = evidence.latest_of_copy(connection, pinned.deployment_id, Kind.REHEARSAL, pinned.version)
@@ -22,14 +22,14 @@ def refuse_without_way_back(connection: Connection, pinned: Pinned) -> None:
 
 
 def refuse_declared(connection: Connection, pinned: Pinned) -> None:
-    """Raise NoRollbackError where the migration itself declares that it cannot be undone. Reads only."""
+    """Raise NoRollbackError if the migration itself declares that it cannot be undone. Reads only."""
     manifest = pins.manifest_of(connection, pinned.deployment_id, pinned.version)
     if manifest.rollback == "none":
         raise NoRollbackError(pinned.stem, [f"it declares that it cannot be undone: {manifest.rollback_reason}"])
 
 
 def sql_of(generated: GeneratedRollback, stem: str) -> str:
-    """The SQL of a generated rollback. Raises NoRollbackError where it does not lead back."""
+    """The SQL of a generated rollback. Raises NoRollbackError if it does not lead back."""
     if generated.refusals:
         raise NoRollbackError(stem, [str(refusal) for refusal in generated.refusals])
     return generated.sql

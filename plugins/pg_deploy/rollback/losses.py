@@ -49,7 +49,7 @@ def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts
 
     Each count has 30 seconds.
     """
-    added = {(fact.kind, fact.identity) for fact in compare(before, after).added} & now.by_key.keys()
+    added = {fact.key for fact in compare(before, after).added} & now.by_key.keys()
     if before.objects is not None and after.objects is not None and before.objects.is_of(after.objects):
         # What was there before under another name is not lost: it gets that name again.
         older = before.objects.keys
@@ -60,12 +60,15 @@ def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts
         for name in sorted(identity for of, identity in added if of == kind)
     ]
     tables = {lost.identity for lost in found}
-    for kind, identity in sorted(added):
-        column = identity_of((kind, identity))
-        table = column.relation
-        if kind == "column" and table not in tables and ("table", table) in now.by_key:
-            found.append(Lost("column", identity, _count(connection, table, column.plain_name)))
-    return tuple(found)
+    columns = [identity_of(key) for key in sorted(added) if key[0] == "column"]
+    return (
+        *found,
+        *(
+            Lost("column", column, _count(connection, column.relation, column.plain_name))
+            for column in columns
+            if column.relation not in tables and ("table", column.relation) in now.by_key
+        ),
+    )
 
 
 def rows_that_stay(
@@ -91,7 +94,7 @@ def _restored_by(rollback: str | None) -> set[str]:
 
 def built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
     """Objects of others that need what the migration made: they stop the rollback, or go with it. Pure."""
-    added = {(fact.kind, fact.identity) for fact in compare(before, after).added}
+    added = {fact.key for fact in compare(before, after).added}
     objects = {key for key in added if key[0] not in PROPERTIES}
     needing = dependents(now.by_key, objects) - added - after.by_key.keys()
     along = parts_of([now.by_key[key] for key in needing], added)
@@ -104,14 +107,13 @@ def built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
 def wrote_by(connection: Connection, current: Attempt, before: Facts) -> Wrote | None:
     """What the attempt's transactions did to rows, as they counted. Reads only.
 
-    None where nobody may have counted: the ledger was older than the snapshots that hold addresses.
+    None if nobody may have counted: the ledger was older than the snapshots that hold addresses.
     """
     if before.objects is None:
         return None
-    rows = evidence.of_attempt(connection, current.id, Kind.ROWS_WRITTEN)
     # What a refresh fills is no row that a statement met.
     filled = {fact.identity.plain for fact in before.facts if fact.kind == "materialized view"}
-    found = written_of(rows)
+    found = written_of(evidence.of_attempt(connection, current.id, Kind.ROWS_WRITTEN))
     return {each.table: each.by_verb for each in found if each.table not in filled}
 
 
@@ -154,10 +156,9 @@ def refuse_unless_inserted(job: Job, current: Attempt, rollback: str) -> None:
         raise NoRollbackError(current.stem, reasons)
 
 
-def say_what_stays(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> None:
+def say_what_stays(job: Job, current: Attempt, pinned: Pinned, before: Facts, wrote: Wrote | None) -> None:
     """Log, and keep as evidence, which rows stay as the migration changed them, their keys, and where older ones are."""
     restored = _restored_by(pinned.rollback)
-    wrote = wrote_by(job.ledger, current, before)
     changes = [
         change
         for change in read_row_changes(pinned.sql, tables_named(before, job.snapshot_of(current, "after")))

@@ -13,27 +13,25 @@ from pg_deploy.execution.segments import Work, run_segments
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.kinds.rollback import Mended
-from pg_deploy.parsing.statements import Segment, segments, split
-from pg_deploy.postgres.session import Connection
+from pg_deploy.parsing.statements import segments, split
 from pg_deploy.rollback.generator.generate import generate_rollback
-from pg_deploy.rollback.goal import Goal
+from pg_deploy.rollback.goal import Goal, only_own
 
-AT_ONCE = frozenset({"policy", "grant", "function", "procedure", "cron job"})
+_AT_ONCE = frozenset({"policy", "grant", "function", "procedure", "cron job"})
 
 
 def mend(job: Job, current: Attempt, goal: Goal, now: Facts) -> Facts:
     """Bring policies, grants, functions and cron jobs back to what `goal` expects; returns the facts then.
 
-    Nothing is run where none of them differs. Logs what differed and each statement, and keeps both as evidence. A
+    Nothing is run if none of them differs. Logs what differed and each statement, and keeps both as evidence. A
     mending that fails is logged, and leaves the facts as they were.
     """
     difference = goal.difference(now)
-    wanted = _mendable(difference, now)
+    wanted = _mendable(difference)
     if not wanted:
         return now
-    target = _with(now, wanted, goal.expected)
-    generated = generate_rollback(target, now)
-    lines = describe(_part(difference, wanted))
+    generated = generate_rollback(_with(now, wanted, goal.expected), now)
+    lines = describe(difference.part(lambda fact: fact.key in wanted))
     if not generated.sql or generated.refusals:
         job.log.error("cannot be mended at once: %s", "; ".join(map(str, generated.refusals)) or "no statement does it")
         return now
@@ -44,7 +42,7 @@ def mend(job: Job, current: Attempt, goal: Goal, now: Facts) -> Facts:
         job.log.warning("  %s", line)
     mended = Mended(current.stem, lines, generated.sql)
     try:
-        run_sql(job, current, "mend", f"{current.stem}/mending", generated.sql)
+        _run(job, current, generated.sql)
     except PgDeployError as error:
         job.log.error("the mending failed: %s", error)
         job.record(current, Kind.MENDED, replace(mended, error=str(error)))
@@ -53,42 +51,31 @@ def mend(job: Job, current: Attempt, goal: Goal, now: Facts) -> Facts:
     return job.guard.read_facts()
 
 
-def run_sql(job: Job, current: Attempt, direction: str, file: str, sql: str) -> int:
-    """Run `sql` as statements of that attempt, under the engine's deadlines; returns how many there were."""
-    todo = segments(split(sql, file=file))
-
-    def before_commit(_: Connection, __: Segment) -> None:
-        """The ledger's own rows are written by the engine."""
-
-    run_segments(
-        Work(job.target, job.guard, current.id, direction, file, sql, job.limits, job.log), todo, before_commit
-    )
-    return sum(len(segment.statements) for segment in todo)
+def _run(job: Job, current: Attempt, sql: str) -> None:
+    """Run `sql` as statements of that attempt, under the engine's deadlines."""
+    file = f"{current.stem}/mending"
+    work = Work(job.target, job.guard, current.id, "mend", file, sql, job.limits, job.log)
+    run_segments(work, segments(split(sql, file=file)), lambda _connection, _segment: None)
 
 
 def mending_sql(goal: Goal, now: Facts) -> str:
     """The SQL that would mend what still differs, for a person to read; with what it cannot do as comments."""
-    difference = goal.difference(now)
-    keys = {_key(fact) for fact in (*difference.added, *difference.removed)}
-    keys |= {_key(new) for _, new in difference.changed}
-    generated = generate_rollback(_with(now, keys, goal.expected), now)
+    generated = generate_rollback(_with(now, goal.difference(now).keys, goal.expected), now)
     notes = [f"-- not restored: {refusal}" for refusal in generated.refusals]
     notes += [f"-- removes {loss.kind} {loss.identity}" for loss in generated.losses]
     return "\n".join([*notes, generated.sql]).strip()
 
 
-def _mendable(difference: Difference, now: Facts) -> set[Key]:
-    facts = [*difference.added, *difference.removed, *(old for old, _ in difference.changed)]
-    others = {_key(fact) for fact in facts if fact.kind not in AT_ONCE}
-    found = set()
-    for fact in facts:
-        if fact.kind not in AT_ONCE:
-            continue
-        on = _of(fact)
-        # On something that is missing, or too much, itself: that has to be mended first.
-        if on is None or not any((kind, on) in others for kind in ("table", "view", "materialized view", "sequence")):
-            found.add(_key(fact))
-    return found
+def _mendable(difference: Difference) -> frozenset[Key]:
+    """What is mended at once, but for what is on something that is missing, or too much: that has to be mended first."""
+    facts = [*difference.added, *difference.were]
+    others = {fact.key for fact in facts if fact.kind not in _AT_ONCE}
+    kinds = ("table", "view", "materialized view", "sequence")
+    return frozenset(
+        fact.key
+        for fact in facts
+        if fact.kind in _AT_ONCE and others.isdisjoint((kind, _of(fact) or "") for kind in kinds)
+    )
 
 
 def _of(fact: Fact) -> str | None:
@@ -96,20 +83,6 @@ def _of(fact: Fact) -> str | None:
     return of.relation if of is not None and of.kind == "column" else of
 
 
-def _with(now: Facts, keys: set[Key], expected: Facts) -> Facts:
-    """The facts of now, with those of `keys` as expected."""
-    kept = {key: fact for key, fact in now.by_key.items() if key not in keys}
-    kept |= {key: expected.by_key[key] for key in keys if key in expected.by_key}
-    return Facts(frozenset(kept.values()), now.server_version, now.read_at)
-
-
-def _part(difference: Difference, keys: set[Key]) -> Difference:
-    return Difference(
-        tuple(fact for fact in difference.added if _key(fact) in keys),
-        tuple(fact for fact in difference.removed if _key(fact) in keys),
-        tuple((old, new) for old, new in difference.changed if _key(old) in keys),
-    )
-
-
-def _key(fact: Fact) -> Key:
-    return (fact.kind, fact.identity)
+def _with(now: Facts, keys: frozenset[Key], expected: Facts) -> Facts:
+    """The facts of now, with those of `keys` as expected; without addresses, by which renames would be looked for."""
+    return replace(only_own(now, expected, keys), objects=None)

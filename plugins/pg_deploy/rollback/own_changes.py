@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pg_deploy.catalog.diff import Difference, compare
 from pg_deploy.catalog.kinds import DEPENDENCY, ON_RELATION, RELATION, RELATIONS, SAID
 from pg_deploy.catalog.names import Identity, Key, identity_of, parsed, unquoted
+from pg_deploy.catalog.reach import reached
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.parsing.statements import Statement
 from pg_deploy.rollback.generator.draft import owned_by
@@ -59,7 +60,7 @@ _FOLLOWING = ("column", "constraint", "index", "trigger")
 
 @dataclass(frozen=True)
 class Doing:
-    """What is known of an attempt's effects: the keys that its rehearsal changed, those that its transactions wrote, where
+    """What is known of an attempt's effects: the keys that its rehearsal changed, those that its transactions wrote, if
     there are any, and its statements. `others`: keys that others wrote, and the attempt not after them; `later`: those that
     others wrote after it had begun, which may hide that it wrote them too."""
 
@@ -77,14 +78,15 @@ class Doing:
 
     def own_of(self, found: Difference, before: Facts, remade: frozenset[Key] = frozenset()) -> frozenset[Key]:
         """As `own`, of a difference that `before` leads away from; `remade`: what was dropped and made again. Pure."""
-        every = [*found.added, *found.removed, *(new for _, new in found.changed)]
+        every = [*found.removed, *found.are]
         certain = self.rehearsed | self.written
-        above = _parents([*before.facts, *found.added, *(new for _, new in found.changed)])
-        own = {_key(fact) for fact in every if _key(fact) in certain or self._names(fact, above)}
+        above = _parents([*before.facts, *found.are])
+        own = {fact.key for fact in every if fact.key in certain or self._names(fact, above)}
         if not self.rehearsed:
-            may = {_key(fact) for fact in every if self._may_have_changed(fact, above)}
+            may = {fact.key for fact in every if self._may_have_changed(fact, above)}
             own |= may - self.others - self.later
-        own |= {("index", identity) for kind, identity in _beside(own) if kind == "index"} & set(map(_key, every))
+        # A constraint's index has its name, in its table's schema.
+        own |= found.keys & {("index", identity_of(key).beside("index")) for key in own if key[0] == "constraint"}
         own |= parts_of(found.added, own)
         again = {key for key in remade if key in own or self._names(before.by_key[key], above)}
         return frozenset(own | _taken_along(found, before, own, again))
@@ -96,9 +98,9 @@ class Doing:
     def doubtful_of(self, found: Difference, before: Facts) -> frozenset[Key]:
         """As `doubtful`, of a difference that `before` leads away from. Pure."""
         unseen = any(statement.unseen or _takes_along(statement) for statement in self.statements)
-        above = _parents([*before.facts, *found.added, *(new for _, new in found.changed)])
-        every = [*found.added, *found.removed, *(new for _, new in found.changed)]
-        may = {_key(fact) for fact in every if unseen or (not self.rehearsed and self._may_have_changed(fact, above))}
+        above = _parents([*before.facts, *found.are])
+        every = (*found.removed, *found.are)
+        may = {fact.key for fact in every if unseen or (not self.rehearsed and self._may_have_changed(fact, above))}
         return frozenset(may) - self.own_of(found, before) - self.others - parts_of(found.added, self.others)
 
     def _names(self, fact: Fact, above: Mapping[str, frozenset[str]]) -> bool:
@@ -125,12 +127,12 @@ def _remade(before: Facts, after: Facts) -> frozenset[Key]:
 
 def _taken_along(found: Difference, before: Facts, own: AbstractSet[Key], again: AbstractSet[Key]) -> AbstractSet[Key]:
     """What a cascade took along names what was dropped, and its parts went too; what names a label reads otherwise with it."""
-    gone = {_key(fact) for fact in found.removed}
-    changed = {_key(old): (old, new) for old, new in found.changed}
+    gone = {fact.key for fact in found.removed}
+    changed = {old.key: (old, new) for old, new in found.changed}
     labels = {key for key, (old, new) in changed.items() if old.properties.get("enum") != new.properties.get("enum")}
     # Nobody keeps the rights and comments of what is dropped and made again.
     taken: set[Key] = set(parts_of(found.removed, again))
-    taken |= {_key(fact) for fact in found.removed if ("column", owned_by(fact)) in own}
+    taken |= {fact.key for fact in found.removed if ("column", owned_by(fact)) in own}
     along: AbstractSet[Key] = (own & gone) | taken
     taken |= dependents(before.by_key, own & labels) & changed.keys()
     while along:
@@ -144,7 +146,7 @@ def _moved_up(found: Difference, own: frozenset[Key]) -> frozenset[Key]:
     """Columns that have another position only because one before them went or came."""
     tables = {identity_of(key).relation for key in own if key[0] == "column"}
     return frozenset(
-        _key(old)
+        old.key
         for old, new in found.changed
         if old.kind == "column"
         and old.identity.relation in tables
@@ -153,14 +155,13 @@ def _moved_up(found: Difference, own: frozenset[Key]) -> frozenset[Key]:
 
 
 def _renamed_along(before: Facts, after: Facts, found: Difference, own: frozenset[Key]) -> frozenset[Key]:
-    """What reads otherwise only because the attempt renamed something: known by the addresses, where they are kept."""
+    """What reads otherwise only because the attempt renamed something: known by the addresses, if they are kept."""
     renaming = take_back_names(before, after)
     if not any(now in own or then in own for now, then in renaming.keys.items()):
         return frozenset()
     names = {key for pair in renaming.keys.items() for key in pair}
-    every = {_key(fact) for fact in (*found.added, *found.removed, *(new for _, new in found.changed))}
-    same = {_key(old) for old, _ in found.changed if renaming.facts.get(_key(old)) == old}
-    return frozenset((names & every) | same)
+    same = {old.key for old, _ in found.changed if renaming.facts.get(old.key) == old}
+    return frozenset((names & found.keys) | same)
 
 
 def names_of_changes(before: Facts, after: Facts) -> dict[str, list[list[str]]]:
@@ -199,17 +200,9 @@ def _parents(facts: Iterable[Fact]) -> Mapping[str, frozenset[str]]:
             direct.setdefault(fact.identity, set()).update(
                 str(parent).removesuffix(" (detach pending)") for parent in fact.properties.get("inherits") or ()
             )
-    found: dict[str, frozenset[str]] = {}
-    for relation in (each for each, parents in direct.items() if parents):
-        seen: set[str] = set()
-        waiting = list(direct[relation])
-        while waiting:
-            parent = waiting.pop()
-            if parent not in seen:
-                seen.add(parent)
-                waiting.extend(direct.get(parent, ()))
-        found[relation] = frozenset(seen)
-    return found
+    return {
+        relation: reached(parents, lambda each: direct.get(each, ())) for relation, parents in direct.items() if parents
+    }
 
 
 def _is_named(fact: Fact, statement: Statement, tokens: frozenset[str], above: Mapping[str, frozenset[str]]) -> bool:
@@ -259,13 +252,6 @@ def _may_touch(fact: Fact, statement: Statement, tokens: frozenset[str]) -> bool
     return any(word in statement.kind for word in words)
 
 
-def _beside(own: Iterable[Key]) -> Iterable[Key]:
-    """A constraint's index has its name, in its table's schema."""
-    for key in own:
-        if key[0] == "constraint":
-            yield "index", identity_of(key).beside("index")
-
-
 def _word(identity: Identity) -> str:
     """Its own name, as `_tokens` has it."""
     return identity.plain_name.lower()
@@ -273,7 +259,3 @@ def _word(identity: Identity) -> str:
 
 def _tokens(sql: str) -> frozenset[str]:
     return frozenset(unquoted(token).lower() for token in _IDENTIFIER.findall(sql))
-
-
-def _key(fact: Fact) -> Key:
-    return (fact.kind, fact.identity)

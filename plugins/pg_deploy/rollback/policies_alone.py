@@ -102,8 +102,5 @@ def _with_policies(now: Facts, before: Facts) -> Facts:
 
 
 def _with_flags(now: Fact, then: Fact) -> Fact:
-    import json
-
-    properties = {name: value for name, value in now.properties.items() if name not in _FLAGS}
-    properties |= {name: value for name, value in then.properties.items() if name in _FLAGS}
-    return Fact(now.kind, now.identity, json.dumps(properties, sort_keys=True, ensure_ascii=False), now.scope)
+    kept = {name: value for name, value in now.properties.items() if name not in _FLAGS}
+    return now.saying(kept | {name: value for name, value in then.properties.items() if name in _FLAGS})

@@ -16,7 +16,7 @@ from pg_deploy.rollback.roll_back import roll_back, took_effect
 def resume(job: Job, migration: Migration) -> Attempt:
     """The attempt that apply goes on with: what was left, or a new one with its snapshot.
 
-    A rollback that was not finished is finished first. What another text began is given up where nothing of it took
+    A rollback that was not finished is finished first. What another text began is given up if nothing of it took
     effect; else raises EditedAfterDeploymentError. Raises the errors of `roll_back`.
     """
     last = attempts.latest(job.ledger, migration.version)
@@ -41,7 +41,7 @@ def resume(job: Job, migration: Migration) -> Attempt:
 
 
 def _give_up(job: Job, current: Attempt) -> bool:
-    """End an attempt of which nothing took effect; False, and nothing is changed, where something did or may have.
+    """End an attempt of which nothing took effect; False, and nothing is changed, if something did or may have.
 
     Ends an old backend of the attempt first: it could still commit.
     """

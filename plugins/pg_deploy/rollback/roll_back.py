@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pg_deploy.catalog.diff import Difference, compare, describe
 from pg_deploy.catalog.kinds import PROPERTIES
-from pg_deploy.catalog.names import Identity, identity_of
+from pg_deploy.catalog.names import Identity, Key, identity_of
 from pg_deploy.catalog.reader import Fact, Facts, read_facts_in_transaction
 from pg_deploy.configuration.limits import Limits
 from pg_deploy.deployment.job import Job
@@ -66,13 +66,13 @@ class Undone:
     left: tuple[str, ...] = ()
     """What the migration changed and a rollback leaves so: on a copy sequences, everywhere what its snapshot does not hold."""
     is_kept: bool = True
-    """False where it was only tried: its transaction led to the state before, and was taken back."""
+    """False if it was only tried: its transaction led to the state before, and was taken back."""
 
 
 def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
     """Undo the newest attempt at `version`, and prove it: the catalog facts must equal the snapshot taken before.
 
-    Of a verified attempt, which may be days old, exactly its own changes must be gone (see undo_proof). Policies, grants,
+    Of a verified attempt, which may be days old, exactly its own changes must be gone (see `undo_goal`). Policies, grants,
     functions and cron jobs that the rollback forgot are mended at once. Without a rollback.sql one is generated. Ends an
     old backend of the attempt first. Where no segment took effect nothing is run. Raises RollbackMissingError,
     NoRollbackError, RollbackRefusedError (it would drop what was there before), RollbackNotProvenError or the error of its
@@ -112,20 +112,16 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
         )
         raise
     undone = attempts.move(job.ledger, attempts.by_id(job.ledger, current.id), State.ROLLED_BACK)
-    left = (*left, *_left_alone(job, current, pinned, before))
+    deployed = _as_deployed(job, current, pinned)
+    wrote = wrote_by(job.ledger, current, before)
+    left = (*left, *left_alone(deployed.sql, pinned.rollback, job.ledger.info.dbname, wrote))
     sentence = "rolled back, the database is as before" if is_whole else _OWN_ONLY
     if lost or left:
         sentence += f" but for {'; '.join((*lost, *left))}"
     job.log.info("%s", sentence)
     if statements_run:
-        say_what_stays(job, current, pinned, before)
+        say_what_stays(job, current, pinned, before, wrote)
     return Undone(undone, statements_run, sentence, lost, left)
-
-
-def _left_alone(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> tuple[str, ...]:
-    deployed = _as_deployed(job, current, pinned)
-    wrote = wrote_by(job.ledger, current, before)
-    return left_alone(deployed.sql, pinned.rollback, job.ledger.info.dbname, wrote)
 
 
 def _nothing_to_undo(job: Job, current: Attempt, before: Facts) -> Undone:
@@ -146,7 +142,7 @@ def _nothing_to_undo(job: Job, current: Attempt, before: Facts) -> Undone:
 
 
 def _rollback_in_force(job: Job, current: Attempt) -> Pinned | None:
-    """The text as deployed; where that rollback failed, or was cut off, the one that this run pinned: it may be corrected."""
+    """The text as deployed; if that rollback failed, or was cut off, the one that this run pinned: it may be corrected."""
     as_deployed = pins.pinned_version(job.ledger, current.deployment_id, current.version)
     if current.state in (State.ROLLING_BACK, State.ROLLBACK_FAILED):
         of_this_run = pins.pinned_version(job.ledger, job.deployment_id, current.version)
@@ -222,7 +218,6 @@ def _undo(
     todo = segments(split(text, file=file))
     last = todo[-1].ordinal
     at_start, kept = _what_was_there(job, before)
-    present_at_start = _identities(at_start)
     # What is built outside of the transaction comes after it.
     apart = {
         (made.kind, made.name)
@@ -243,7 +238,10 @@ def _undo(
         if segment.transactional:
             now = read_facts_in_transaction(connection, keep_plan=True, objects="none" if quiet is None else "all")
             at_end[:] = [now]
-            dropped = [*kept.violations(connection, segment), *_lost(present_at_start, _identities(now) | apart, goal)]
+            dropped = [
+                *kept.violations(connection, segment),
+                *_lost(at_start.by_key.keys() - now.by_key.keys() - apart, goal),
+            ]
             if dropped:
                 raise RollbackRefusedError(current.stem, dropped)
             if is_generated and segment.ordinal == last_transaction and not (as_rehearsed and pinned.rollback_proven):
@@ -267,8 +265,9 @@ def _undo(
         refuse_unless_inserted(job, current, text)
         if as_rehearsed and pinned.rollback_proven:
             refuse_where_rows_were_met(job, current, pinned, before)
+    moves_search_path = any(statement.session_state for segment in todo for statement in segment.statements)
     for segment in todo:
-        _refuse_dropping_what_was_there(current, segment, goal, _moves_search_path(todo))
+        _refuse_dropping_what_was_there(current, segment, goal, anywhere=moves_search_path)
     done = attempts.committed_rollback_segments(job.ledger, current.id, text)
     if done:
         job.log.info("%d of %d segments of this rollback committed before", len(done), len(todo))
@@ -321,9 +320,8 @@ def _went_before(job: Job, current: Attempt, before: Facts) -> bool:
     after = job.snapshot_of(current, "after")
     if after is None or job.on_copy:
         return False
-    there = _identities(job.guard.read_facts())
-    did = compare(before, after)
-    return any((fact.kind, fact.identity) not in there for fact in (*did.added, *(new for _, new in did.changed)))
+    there = job.guard.read_facts().by_key
+    return any(fact.key not in there for fact in compare(before, after).are)
 
 
 def took_effect(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> bool:
@@ -332,31 +330,30 @@ def took_effect(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> bo
         return True
     if not attempts.begun_outside_transaction(job.ledger, current.id, "apply"):
         return False
-    pinned_then = pins.pinned_version(job.ledger, current.deployment_id, current.version)
+    deployed = _as_deployed(job, current, pinned)
     begun = attempts.begun_segments(job.ledger, current.id, "apply")
-    parts = segments(split(pinned_then.sql, file=current.stem)) if pinned_then else ()
+    parts = segments(split(deployed.sql, file=current.stem))
     if any(each.commits for part in parts if part.ordinal in begun for each in part.statements):
         # What it committed before it failed may be rows, which no catalog shows.
         return True
     now = job.guard.read_facts()
-    return bool(read_doing(job.ledger, current, _as_deployed(job, current, pinned), before, now).own(before, now))
+    return bool(read_doing(job.ledger, current, deployed, before, now).own(before, now))
 
 
 def _generated(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal) -> str:
-    """A rollback from the facts, for a migration that brings none; empty where nothing differs."""
+    """A rollback from the facts, for a migration that brings none; empty if nothing differs."""
     refuse_declared(job.ledger, pinned)
     as_deployed = pins.pinned_version(job.ledger, current.deployment_id, current.version)
     if as_deployed is not None and not job.on_copy:
         refuse_without_way_back(job.ledger, as_deployed)
     now = job.guard.read_facts("all")
-    goes = goal.going if goal.made else None
     found = generate_rollback(
         goal.reachable(now),
         now,
         migration_sql=pinned.sql,
         compared=job.contents is not None,
         wrote=wrote_by(job.ledger, current, before),
-        goes=goes,
+        goes=goal.going if goal.made else None,
     )
     text = sql_of(found, current.stem)
     job.log.warning(
@@ -383,11 +380,7 @@ def _but_for_steps_apart(difference: Difference) -> Difference:
         about = of.kind if of is not None and fact.kind == "comment" else fact.kind
         return about not in ("index", "subscription")
 
-    return Difference(
-        tuple(filter(counts, difference.added)),
-        tuple(filter(counts, difference.removed)),
-        tuple(pair for pair in difference.changed if counts(pair[0])),
-    )
+    return difference.part(counts)
 
 
 def _prove(job: Job, current: Attempt, goal: Goal, before: Facts) -> bool:
@@ -395,8 +388,7 @@ def _prove(job: Job, current: Attempt, goal: Goal, before: Facts) -> bool:
 
     Returns whether the whole catalog is as it was before the attempt.
     """
-    now = job.guard.read_facts()
-    now = mend(job, current, goal, now)
+    now = mend(job, current, goal, job.guard.read_facts())
     job.keep_snapshot(current, "rolled_back", now)
     lines = (*describe(goal.difference(now)), *(f"{line}{_IN_DOUBT}" for line in goal.in_doubt(now)))
     along = goal.went_along(now)
@@ -433,25 +425,14 @@ def _prove(job: Job, current: Attempt, goal: Goal, before: Facts) -> bool:
     return is_whole
 
 
-Identities = frozenset[tuple[str, str]]
-
-
-def _identities(facts: Facts) -> Identities:
-    return frozenset((fact.kind, fact.identity) for fact in facts.facts)
-
-
-def _lost(at_start: Identities, now: Identities, goal: Goal) -> list[str]:
-    """Objects that are not the migration's and that this rollback has just removed."""
-    lost = (at_start - now) & goal.protected
+def _lost(gone: Set[Key], goal: Goal) -> list[str]:
+    """Of what this rollback has just removed, the objects that are not the migration's."""
+    lost = gone & goal.protected
     # A right or a comment that differs is a difference; only an object that is gone is a loss.
     return sorted(f"{kind} {identity}" for kind, identity in lost if goal.start is None or kind not in PROPERTIES)
 
 
-def _moves_search_path(todo: Sequence[Segment]) -> bool:
-    return any(statement.session_state for segment in todo for statement in segment.statements)
-
-
-def _refuse_dropping_what_was_there(current: Attempt, segment: Segment, goal: Goal, anywhere: bool) -> None:
+def _refuse_dropping_what_was_there(current: Attempt, segment: Segment, goal: Goal, *, anywhere: bool) -> None:
     """A statement outside a transaction cannot be taken back, so it is judged from its text before it runs."""
     if segment.transactional:
         return
@@ -466,7 +447,7 @@ def _refuse_dropping_what_was_there(current: Attempt, segment: Segment, goal: Go
 
 
 def _names(qualified: str, present: Set[Identity]) -> set[str]:
-    """The identities that a dropped name may stand for: a bare one is in public, or among `present`, where a file moves its search_path."""
+    """The identities that a dropped name may stand for: a bare one is in public, or among `present`, if a file moves its search_path."""
     if "." in qualified:
         return {qualified}
     return {qualified, f"public.{qualified}", *(each for each in present if each == f"{each.schema}.{qualified}")}

@@ -12,7 +12,7 @@ from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.configuration.conf import RollbackConf
 from pg_deploy.deployment.job import Job
-from pg_deploy.errors import PgDeployError, PreflightError
+from pg_deploy.errors import PgDeployError
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, pins, schema, snapshot
 from pg_deploy.ledger.attempt import Attempt, State
@@ -30,7 +30,7 @@ from pg_deploy.presentation.lines import Line, marked, plain_lines
 from pg_deploy.rollback.attempt_evidence import read_doing
 from pg_deploy.rollback.beyond_the_database import left_alone
 from pg_deploy.rollback.choose import choose, refuse_needed_by_later
-from pg_deploy.rollback.errors import NothingToUndoError, NotUndoneError, UndoableDownToError
+from pg_deploy.rollback.errors import NothingToUndoError, NotUndoneError, UndoableDownToError, raise_together
 from pg_deploy.rollback.generator.generate import generate_rollback
 from pg_deploy.rollback.generator.row_changes import Wrote
 from pg_deploy.rollback.goal import going_between, going_with, only_own, undo_goal
@@ -109,9 +109,9 @@ def preflight(
 
 
 def look_again(connection: Connection, deployment_id: int, conf: RollbackConf, log: logging.Logger) -> None:
-    """Say anew what would be undone and lost, where the database has changed since that was shown, and keep it.
+    """Say anew what would be undone and lost, as the database may have changed since that was shown, and keep it.
 
-    Raises NotUndoneError where that is no longer what this deployment pinned, and what `preflight` raises.
+    Raises NotUndoneError if that is no longer what this deployment pinned, and what `preflight` raises.
     """
     found = look(connection, conf, log)
     pinned = [(each.version, each.sql, each.rollback) for each in pins.pinned(connection, deployment_id)]
@@ -150,10 +150,7 @@ def look(connection: Connection, conf: RollbackConf, log: logging.Logger) -> tup
         faults.append(
             UndoableDownToError(stays.stem, stays.version, [each.stem for each in chosen if each.id > stays.id])
         )
-    if len(faults) == 1:
-        raise faults[0]
-    if faults:
-        raise PreflightError(faults)
+    raise_together(faults)
     return tuple(found)
 
 
@@ -225,7 +222,7 @@ def refuse_unless_undone(failures: Sequence[str]) -> None:
 
 
 def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozenset[Key]) -> tuple[Undoing, Facts]:
-    """What undoing it means where the catalog is as `now`, and what it will be then."""
+    """What undoing it means if the catalog is as `now`, and what the catalog will be then."""
     pinned = pins.pinned_version(connection, current.deployment_id, current.version)
     before = snapshot.load(connection, current.id, "before")
     after = snapshot.load(connection, current.id, "after") or now

@@ -71,7 +71,9 @@ class Kept:
         """What of it the open transaction has dropped, emptied or overwritten; one phrase each. Reads only."""
         gone = {
             (int(classid), int(oid), int(number))
-            for classid, oid, number in connection.execute(_GONE, _columns(self.names)).fetchall()
+            for classid, oid, number in connection.execute(
+                _GONE, [[address[part] for address in self.names] for part in range(3)]
+            ).fetchall()
         }
         # Of a table that is gone its columns need no line of their own.
         lines = [
@@ -154,7 +156,3 @@ def _with_rows(connection: Connection) -> Kept:
 def _files(connection: Connection, oids: Sequence[int]) -> dict[int, _File]:
     rows = connection.execute(_FILES, [list(oids)]).fetchall()
     return {int(oid): _File(int(number), str(called), int(size)) for oid, number, called, size in rows}
-
-
-def _columns(names: dict[Address, str]) -> list[list[int]]:
-    return [[address[part] for address in names] for part in range(3)]

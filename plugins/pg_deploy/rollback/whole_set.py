@@ -50,10 +50,8 @@ def _done(connection: Connection, these: Sequence[Attempt]) -> Iterator[_Done]:
 
 def _what_was_done(before: Facts, after: Facts) -> _Done:
     did, renaming = compare(before, after), take_back_names(before, after)
-    added = [(fact.kind, fact.identity) for fact in did.added]
-    others = [(fact.kind, fact.identity) for fact in (*did.removed, *(old for old, _ in did.changed))]
-    made = frozenset(key for key in added if renaming.key(key) not in before.by_key)
-    return _Done(made, frozenset((*added, *others)))
+    made = frozenset(fact.key for fact in did.added if renaming.key(fact.key) not in before.by_key)
+    return _Done(made, did.keys)
 
 
 def older_of_run(connection: Connection, deployment_id: int, current: Attempt) -> tuple[Attempt, ...]:

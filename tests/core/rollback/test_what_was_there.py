@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from pg_deploy.rollback.errors import RollbackRefusedError
 from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
-from tests.core.working import working_on
+from tests.core.working import Working, working_on
 from tests.looking import Database
 
 STEM, VERSION = "20250101000000_change", "20250101000000"
@@ -49,14 +51,14 @@ WAYS = {
 }
 
 
-@pytest.fixture
-def database(empty_database: str) -> Database:
-    """A target with an older table that has rows."""
-    found = Database(empty_database)
-    found.give_nothing_new_to_the_api()
-    found.run("create table public.old (id int, email text)")
-    found.run("insert into public.old values (1, 'a'), (2, 'b')")
-    return found
+@contextmanager
+def _applied(database: Database, folder: Path, way: str) -> Iterator[Working]:
+    migration, rollback = WAYS[way]
+    write_migration(folder / "m", STEM, migration, rollback=rollback)
+    with working_on(database.url, folder / "m") as work:
+        resume(work.job, work.migrations[0])
+        apply(work.job, work.migrations[0])
+        yield work
 
 
 @pytest.mark.parametrize("name", WAYS)
@@ -64,13 +66,8 @@ def test_a_written_rollback_that_would_lose_what_was_there_is_not_committed(
     database: Database, tmp_path: Path, name: str
 ) -> None:
     """Else the table that was swapped out is dropped with every row in it, and the report says "as before"."""
-    migration, rollback = WAYS[name]
-    write_migration(tmp_path / "m", STEM, migration, rollback=rollback)
-    with working_on(database.url, tmp_path / "m") as work:
-        resume(work.job, work.migrations[0])
-        apply(work.job, work.migrations[0])
-        with pytest.raises(RollbackRefusedError, match="old"):
-            roll_back(work.job, VERSION)
+    with _applied(database, tmp_path, name) as work, pytest.raises(RollbackRefusedError, match="old"):
+        roll_back(work.job, VERSION)
 
     table = {"renamed": "public.old_2024", "renamed inside a do block": "public.old_2024"}.get(name, "public.old")
     table = "attic.old" if name.startswith("moved") else table
@@ -80,11 +77,7 @@ def test_a_written_rollback_that_would_lose_what_was_there_is_not_committed(
 
 def test_without_addresses_no_table_that_has_rows_is_dropped(database: Database, tmp_path: Path) -> None:
     """Else the rollback of a deployment by an older version loses a swapped table as that version did."""
-    migration, rollback = WAYS["renamed"]
-    write_migration(tmp_path / "m", STEM, migration, rollback=rollback)
-    with working_on(database.url, tmp_path / "m") as work:
-        resume(work.job, work.migrations[0])
-        apply(work.job, work.migrations[0])
+    with _applied(database, tmp_path, "renamed") as work:
         database.run("update deploy_ledger.snapshot set objects = null")
         with pytest.raises(RollbackRefusedError, match=r"public\.old_2024 \(it has rows\)"):
             roll_back(work.job, VERSION)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,22 +14,12 @@ from pg_deploy.errors import PreflightError
 from pg_deploy.ledger import pins
 from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
-from pg_deploy.rollback.run import look
+from pg_deploy.rollback.run import Undoing, look
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.looking import Database
 
 FIRST, SECOND, THIRD = "20250101000000", "20250102000000", "20250103000000"
-
-
-@pytest.fixture
-def database(empty_database: str) -> Database:
-    """A target with an older table that has rows."""
-    found = Database(empty_database)
-    found.give_nothing_new_to_the_api()
-    found.run("create table public.old (id int, email text)")
-    found.run("insert into public.old values (1, 'a'), (2, 'b')")
-    return found
 
 
 def _deploy(database: Database, folder: Path, migrations: Mapping[str, str], *, plain: bool = False) -> None:
@@ -46,6 +36,17 @@ def _deploy(database: Database, folder: Path, migrations: Mapping[str, str], *, 
             verify(work.job, migration)
 
 
+def _undo_all(database: Database, folder: Path) -> Sequence[Undoing]:
+    """Undo all that was deployed, the newest first; returns what was shown before."""
+    (folder / "empty").mkdir()
+    with working_on(database.url, folder / "empty") as work:
+        shown = look(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
+        pins.pin_undo(work.job.ledger, work.job.deployment_id, [each.pinned for each in shown])
+        for each in shown:
+            roll_back(work.job, each.pinned.version)
+    return shown
+
+
 def test_a_whole_set_needs_no_way_back_for_what_goes_with_what_it_made(database: Database, tmp_path: Path) -> None:
     """Else a set cannot be undone because it dropped a column of its own table, or added a value to its own type."""
     before = database.facts
@@ -57,13 +58,9 @@ def test_a_whole_set_needs_no_way_back_for_what_goes_with_what_it_made(database:
             SECOND: "alter table public.plans drop column label; alter type public.plan add value 'paid';",
         },
     )
-    (tmp_path / "empty").mkdir()
-    with working_on(database.url, tmp_path / "empty") as work:
-        found = look(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
-        pins.pin_undo(work.job.ledger, work.job.deployment_id, [each.pinned for each in found])
-        assert not any(each.changed_since for each in found), "what the set itself changed is nobody else's"
-        for each in found:
-            roll_back(work.job, each.pinned.version)
+    assert not any(each.changed_since for each in _undo_all(database, tmp_path)), (
+        "what the set changed is nobody else's"
+    )
 
     assert database.facts == before
 
@@ -117,11 +114,6 @@ def test_what_no_statement_names_comes_back_with_what_was_dropped(database: Data
             THIRD: "alter schema crm rename to sales; alter table sales.leads add column note text;",
         },
     )
-    (tmp_path / "empty").mkdir()
-    with working_on(database.url, tmp_path / "empty") as work:
-        found = look(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
-        pins.pin_undo(work.job.ledger, work.job.deployment_id, [each.pinned for each in found])
-        for each in found:
-            roll_back(work.job, each.pinned.version)
+    _undo_all(database, tmp_path)
 
     assert database.facts == before

@@ -10,12 +10,7 @@ select
     ) as definition
 from pg_catalog.pg_cast k
 where k.oid >= 16384
-  and not exists (
-    select
-    from extension_member e
-    where e.classid = 'pg_catalog.pg_cast'::regclass
-      and e.objid = k.oid
-)
+  and ('pg_catalog.pg_cast'::regclass, k.oid) not in (select e.classid, e.objid from extension_member e)
   and not exists (
     select
     from pg_catalog.pg_depend d

@@ -18,12 +18,7 @@ select
     ) as definition
 from pg_catalog.pg_collation k
 join included_schema s on s.oid = k.collnamespace
-where not exists (
-    select
-    from extension_member e
-    where e.classid = 'pg_catalog.pg_collation'::regclass
-      and e.objid = k.oid
-)
+where ('pg_catalog.pg_collation'::regclass, k.oid) not in (select e.classid, e.objid from extension_member e)
 union all
 select
     'conversion',
@@ -39,9 +34,4 @@ select
     )
 from pg_catalog.pg_conversion c
 join included_schema s on s.oid = c.connamespace
-where not exists (
-    select
-    from extension_member e
-    where e.classid = 'pg_catalog.pg_conversion'::regclass
-      and e.objid = c.oid
-)
+where ('pg_catalog.pg_conversion'::regclass, c.oid) not in (select e.classid, e.objid from extension_member e)

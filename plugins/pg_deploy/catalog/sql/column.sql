@@ -47,12 +47,7 @@ from (
     where c.relkind in ('r', 'p', 'v', 'm', 'f')
       and a.attnum > 0
       and not a.attisdropped
-      and not exists (
-        select
-        from extension_member e
-        where e.classid = 'pg_catalog.pg_class'::regclass
-          and e.objid = c.oid
-    )
+      and ('pg_catalog.pg_class'::regclass, c.oid) not in (select e.classid, e.objid from extension_member e)
 ) a
 join pg_catalog.pg_type t on t.oid = a.atttypid
 left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum

@@ -25,15 +25,5 @@ left join pg_catalog.pg_type t on t.oid = k.contypid
 where (k.conrelid <> 0 or k.contypid <> 0)
   -- a constraint trigger shows as a trigger
   and k.contype not in ('t', 'n')
-  and not exists (
-    select
-    from extension_member e
-    where e.classid = 'pg_catalog.pg_class'::regclass
-      and e.objid = k.conrelid
-)
-  and not exists (
-    select
-    from extension_member e
-    where e.classid = 'pg_catalog.pg_type'::regclass
-      and e.objid = k.contypid
-)
+  and ('pg_catalog.pg_class'::regclass, k.conrelid) not in (select e.classid, e.objid from extension_member e)
+  and ('pg_catalog.pg_type'::regclass, k.contypid) not in (select e.classid, e.objid from extension_member e)

@@ -11,9 +11,4 @@ select
         'fires', case g.evtenabled when 'D' then 'never' when 'R' then 'on replica' when 'A' then 'always' else 'normally' end
     ) as definition
 from pg_catalog.pg_event_trigger g
-where not exists (
-    select
-    from extension_member e
-    where e.classid = 'pg_catalog.pg_event_trigger'::regclass
-      and e.objid = g.oid
-)
+where ('pg_catalog.pg_event_trigger'::regclass, g.oid) not in (select e.classid, e.objid from extension_member e)

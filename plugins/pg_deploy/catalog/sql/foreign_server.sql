@@ -41,9 +41,4 @@ from (
     from pg_catalog.pg_foreign_server v
     join pg_catalog.pg_foreign_data_wrapper w on w.oid = v.srvfdw
 ) o
-where not exists (
-    select
-    from extension_member e
-    where e.classid = o.classid
-      and e.objid = o.oid
-)
+where (o.classid, o.oid) not in (select e.classid, e.objid from extension_member e)

@@ -36,12 +36,7 @@ from pg_catalog.pg_proc p
 join included_schema s on s.oid = p.pronamespace
 left join pg_catalog.pg_aggregate a on a.aggfnoid = p.oid
 cross join lateral (select p.oid::regprocedure::text as identity offset 0) called
-where not exists (
-    select
-    from extension_member e
-    where e.classid = 'pg_catalog.pg_proc'::regclass
-      and e.objid = p.oid
-)
+where ('pg_catalog.pg_proc'::regclass, p.oid) not in (select e.classid, e.objid from extension_member e)
   -- a range type's own come and go with it
   and not exists (
     select

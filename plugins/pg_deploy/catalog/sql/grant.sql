@@ -88,64 +88,37 @@ with object as (
     where t.typtype <> 'm'
       -- the row type of a table counts once somebody granted something on it
       and (t.typtype <> 'c' or c.relkind = 'c' or t.typacl is not null)
-      and not exists (
-        select
-        from pg_catalog.pg_type element
-        where element.oid = t.typelem
-          and element.typarray = t.oid
-    )
+      and t.oid not in (select element.typarray from pg_catalog.pg_type element)
     union all
     select
-        'schema',
-        format('%I', s.nspname),
-        array[quote_ident(s.nspname)],
-        'pg_catalog.pg_namespace'::regclass,
-        s.oid,
+        o.type,
+        quote_ident(o.name),
+        array[quote_ident(o.name)],
+        o.classid,
+        o.oid,
         0,
-        s.nspacl,
-        acldefault('n', s.nspowner),
-        'database',
+        o.acl,
+        acldefault(o.letter, o.owner),
+        o.scope,
         false
-    from included_schema s
-    union all
-    select
-        'language',
-        format('%I', l.lanname),
-        array[quote_ident(l.lanname)],
-        'pg_catalog.pg_language'::regclass,
-        l.oid,
-        0,
-        l.lanacl,
-        acldefault('l', l.lanowner),
-        'database',
-        false
-    from pg_catalog.pg_language l
-    union all
-    select
-        'foreign data wrapper',
-        format('%I', w.fdwname),
-        array[quote_ident(w.fdwname)],
-        'pg_catalog.pg_foreign_data_wrapper'::regclass,
-        w.oid,
-        0,
-        w.fdwacl,
-        acldefault('F', w.fdwowner),
-        'database',
-        false
-    from pg_catalog.pg_foreign_data_wrapper w
-    union all
-    select
-        'server',
-        format('%I', v.srvname),
-        array[quote_ident(v.srvname)],
-        'pg_catalog.pg_foreign_server'::regclass,
-        v.oid,
-        0,
-        v.srvacl,
-        acldefault('S', v.srvowner),
-        'database',
-        false
-    from pg_catalog.pg_foreign_server v
+    from (
+        select 'schema' as type, s.nspname as name, 'pg_catalog.pg_namespace'::regclass as classid, s.oid,
+            s.nspacl as acl, 'n'::"char" as letter, s.nspowner as owner, 'database' as scope
+        from included_schema s
+        union all
+        select 'language', l.lanname, 'pg_catalog.pg_language'::regclass, l.oid, l.lanacl, 'l', l.lanowner, 'database'
+        from pg_catalog.pg_language l
+        union all
+        select 'foreign data wrapper', w.fdwname, 'pg_catalog.pg_foreign_data_wrapper'::regclass, w.oid,
+            w.fdwacl, 'F', w.fdwowner, 'database'
+        from pg_catalog.pg_foreign_data_wrapper w
+        union all
+        select 'server', v.srvname, 'pg_catalog.pg_foreign_server'::regclass, v.oid, v.srvacl, 'S', v.srvowner, 'database'
+        from pg_catalog.pg_foreign_server v
+        union all
+        select 'tablespace', b.spcname, 'pg_catalog.pg_tablespace'::regclass, b.oid, b.spcacl, 't', b.spcowner, 'cluster'
+        from pg_catalog.pg_tablespace b
+    ) o
     union all
     select
         'this',
@@ -160,19 +133,6 @@ with object as (
         false
     from pg_catalog.pg_database b
     where b.datname = current_database()
-    union all
-    select
-        'tablespace',
-        format('%I', b.spcname),
-        array[quote_ident(b.spcname)],
-        'pg_catalog.pg_tablespace'::regclass,
-        b.oid,
-        0,
-        b.spcacl,
-        acldefault('t', b.spcowner),
-        'cluster',
-        false
-    from pg_catalog.pg_tablespace b
     union all
     -- Without an ACL of its own it is its owner's alone.
     select

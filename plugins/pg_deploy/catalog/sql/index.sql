@@ -29,9 +29,4 @@ from pg_catalog.pg_index i
 join pg_catalog.pg_class c on c.oid = i.indexrelid
 join included_schema s on s.oid = c.relnamespace
 left join pg_catalog.pg_tablespace tablespace on tablespace.oid = c.reltablespace
-where not exists (
-    select
-    from extension_member e
-    where e.classid = 'pg_catalog.pg_class'::regclass
-      and e.objid = i.indrelid
-)
+where ('pg_catalog.pg_class'::regclass, i.indrelid) not in (select e.classid, e.objid from extension_member e)

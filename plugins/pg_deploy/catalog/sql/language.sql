@@ -42,9 +42,4 @@ from (
     join pg_catalog.pg_language l on l.oid = t.trflang
 ) o
 where o.oid >= 16384
-  and not exists (
-    select
-    from extension_member e
-    where e.classid = o.classid
-      and e.objid = o.oid
-)
+  and (o.classid, o.oid) not in (select e.classid, e.objid from extension_member e)

@@ -74,9 +74,4 @@ from (
     join pg_catalog.pg_am m on m.oid = f.opfmethod
     where f.oid >= 16384
 ) o
-where not exists (
-    select
-    from extension_member e
-    where e.classid = o.classid
-      and e.objid = o.oid
-)
+where (o.classid, o.oid) not in (select e.classid, e.objid from extension_member e)

@@ -23,9 +23,4 @@ select
 from pg_catalog.pg_policy p
 join pg_catalog.pg_class c on c.oid = p.polrelid
 join included_schema s on s.oid = c.relnamespace
-where not exists (
-    select
-    from extension_member e
-    where e.classid = 'pg_catalog.pg_class'::regclass
-      and e.objid = c.oid
-)
+where ('pg_catalog.pg_class'::regclass, c.oid) not in (select e.classid, e.objid from extension_member e)

@@ -5,9 +5,4 @@ select
     'database' as scope,
     jsonb_build_object('owner', pg_get_userbyid(s.nspowner)) as definition
 from included_schema s
-where not exists (
-    select
-    from extension_member e
-    where e.classid = 'pg_catalog.pg_namespace'::regclass
-      and e.objid = s.oid
-)
+where ('pg_catalog.pg_namespace'::regclass, s.oid) not in (select e.classid, e.objid from extension_member e)

@@ -11,9 +11,4 @@ select
     ) as definition
 from pg_catalog.pg_statistic_ext x
 join included_schema s on s.oid = x.stxnamespace
-where not exists (
-    select
-    from extension_member e
-    where e.classid = 'pg_catalog.pg_statistic_ext'::regclass
-      and e.objid = x.oid
-)
+where ('pg_catalog.pg_statistic_ext'::regclass, x.oid) not in (select e.classid, e.objid from extension_member e)

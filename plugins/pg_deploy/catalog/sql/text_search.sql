@@ -66,9 +66,4 @@ from (
     from pg_catalog.pg_ts_template t
     join included_schema s on s.oid = t.tmplnamespace
 ) o
-where not exists (
-    select
-    from extension_member e
-    where e.classid = o.classid
-      and e.objid = o.oid
-)
+where (o.classid, o.oid) not in (select e.classid, e.objid from extension_member e)

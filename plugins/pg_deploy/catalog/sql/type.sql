@@ -90,15 +90,5 @@ join included_schema s on s.oid = t.typnamespace
 left join pg_catalog.pg_class c on c.oid = t.typrelid
 where t.typtype <> 'm'
   and (t.typtype <> 'c' or c.relkind = 'c')
-  and not exists (
-    select
-    from pg_catalog.pg_type element
-    where element.oid = t.typelem
-      and element.typarray = t.oid
-)
-  and not exists (
-    select
-    from extension_member e
-    where e.classid = 'pg_catalog.pg_type'::regclass
-      and e.objid = t.oid
-)
+  and t.oid not in (select element.typarray from pg_catalog.pg_type element)
+  and ('pg_catalog.pg_type'::regclass, t.oid) not in (select e.classid, e.objid from extension_member e)

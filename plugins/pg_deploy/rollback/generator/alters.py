@@ -90,7 +90,7 @@ def _add_options(draft: Draft, old: Fact, new: Fact) -> None:
     version = before.pop("version", None), after.pop("version", None)
     before.pop("owner", None), after.pop("owner", None)
     if options is None or before != after:
-        draft.refuse((old.kind, old.identity), "an option that is a secret, or what it was made with, changed")
+        draft.refuse(old.key, "an option that is a secret, or what it was made with, changed")
         return
     if version[0] != version[1]:
         draft.add(Phase.ALTER, f"alter {what} version {literal(str(version[0] or ''))}")
@@ -119,7 +119,7 @@ def _add_policy(draft: Draft, old: Fact, new: Fact) -> None:
 
 def _add_type(draft: Draft, old: Fact, new: Fact) -> None:
     before, after = old.properties, new.properties
-    key, identity = (old.kind, old.identity), old.identity
+    key, identity = old.key, old.identity
     if "enum" in before and before["enum"] != after.get("enum"):
         _add_enum(draft, key, before["enum"], after.get("enum", []))
     elif "domain over" in before:
@@ -293,7 +293,6 @@ def _storage(definition: str) -> dict[str, str]:
 
 
 def _add_constraint(draft: Draft, old: Fact, new: Fact) -> None:
-    before, after = dict(old.properties), dict(new.properties)
-    if before.pop("triggers disabled", None) != after.pop("triggers disabled", None):
-        draft.refuse((old.kind, old.identity), "its triggers were switched, which takes a superuser to take back")
     # What is inherited follows attaching and detaching.
+    if old.properties.get("triggers disabled") != new.properties.get("triggers disabled"):
+        draft.refuse(old.key, "its triggers were switched, which takes a superuser to take back")

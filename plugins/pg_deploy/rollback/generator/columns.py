@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
@@ -10,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.postgres.quoting import identifier
-from pg_deploy.rollback.generator.definitions import option_changes
+from pg_deploy.rollback.generator.definitions import add_server_options
 from pg_deploy.rollback.generator.draft import OF_IDENTITY, Draft, Phase
 from pg_deploy.rollback.generator.drops import attached
 from pg_deploy.rollback.generator.sequences import position, sequence_options
@@ -26,7 +25,7 @@ _HANDLED = frozenset({
 
 def add_column(draft: Draft, old: Fact, new: Fact) -> None:
     """Statements that bring a changed column from `new` back to `old`."""
-    key = (old.kind, old.identity)
+    key = old.key
     before, after = old.properties, new.properties
     table, name = old.identity.relation, old.identity.name
     kind = draft.relation_kind(table, draft.before) or "table"
@@ -105,11 +104,7 @@ def add_column_options(draft: Draft, alter: str, old: Fact, new: Fact, differs: 
         if kept:
             draft.add(Phase.ALTER, f"{alter} set ({storage_options(kept)})")
     if "server options" in differs:
-        options = option_changes(before.get("server options", []), after.get("server options", []))
-        if options is None:
-            draft.refuse((old.kind, old.identity), "an option that is a secret changed")
-        else:
-            draft.add(Phase.ALTER, f"{alter}{options}")
+        add_server_options(draft, alter, old, new)
 
 
 def add_view_column(draft: Draft, old: Fact, new: Fact) -> None:
@@ -138,8 +133,7 @@ def add_options_anew(draft: Draft, old: Fact) -> None:
 
 def _plain(column: Fact) -> Fact:
     """The column as it is when it was just made: of its type, and nothing set on it."""
-    made = {name: column.properties[name] for name in ("type", "position")}
-    return Fact(column.kind, column.identity, json.dumps(made), column.scope)
+    return column.saying({name: column.properties[name] for name in ("type", "position")})
 
 
 def add_generated_column(fact: Fact, draft: Draft) -> str | None:
@@ -206,7 +200,7 @@ def types_holding(names: AbstractSet[str], draft: Draft) -> set[str]:
 
 
 def column_of_type(fits: Callable[[str], bool], draft: Draft) -> str | None:
-    """The first column of a table, by its name, whose type fits; None where there is none."""
+    """The first column of a table, by its name, whose type fits; None if there is none."""
     columns = (
         column.identity
         for relation, of_relation in draft.columns_before.items()
@@ -231,7 +225,7 @@ def columns_behind(draft: Draft, fact: Fact) -> list[Key]:
     """The columns of its relation that stood behind it, in their order."""
     columns = draft.columns_before.get(fact.identity.relation, ())
     later = [each for each in columns if each.properties["position"] > fact.properties["position"]]
-    return [(each.kind, each.identity) for each in sorted(later, key=lambda each: int(each.properties["position"]))]
+    return [each.key for each in sorted(later, key=lambda each: int(each.properties["position"]))]
 
 
 def generated_is_made_again(draft: Draft, old: Fact, new: Fact) -> bool:
@@ -243,7 +237,7 @@ def generated_is_made_again(draft: Draft, old: Fact, new: Fact) -> bool:
 def _generated_differs(draft: Draft, old: Fact, new: Fact) -> bool:
     """Whether it is no longer generated as it was, or no longer plain, and nothing sets the expression."""
     before, after = old.properties, new.properties
-    if "generated" in before and (old.kind, old.identity) in draft.remade:
+    if "generated" in before and old.key in draft.remade:
         return True
     if before.get("generated") != after.get("generated"):
         return True
@@ -307,7 +301,7 @@ def _add_not_null(draft: Draft, old: Fact, new: Fact, alter: str) -> None:
 
 
 def why_lossy(old: str, new: str) -> str | None:
-    """Why a change of type from `old` to `new` cannot be taken back by changing it again; None where it can."""
+    """Why a change of type from `old` to `new` cannot be taken back by changing it again; None if it can."""
     if old in _INTEGERS and new in _INTEGERS and _INTEGERS.index(old) < _INTEGERS.index(new):
         return None
     if old in _INTEGERS and new == "numeric":

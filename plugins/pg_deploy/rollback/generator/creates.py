@@ -38,7 +38,7 @@ def add_creates(draft: Draft) -> None:
     """Make again what is missing or replaced, what is needed first."""
     facts = [draft.before[key] for key in draft.made]
     for fact in needed_first((each for each in facts if not _comes_with_another(each, draft)), draft.needs_before.of):
-        key = (fact.kind, fact.identity)
+        key = fact.key
         draft.subject = key
         if fact.kind == "column" and (statement := add_generated_column(fact, draft)):
             draft.add(Phase.CREATE, statement, makes=True)
@@ -87,7 +87,7 @@ def add_creates(draft: Draft) -> None:
 
 def _created(fact: Fact, draft: Draft) -> tuple[str, ...]:
     if fact.kind == "index":
-        return create_index(fact, attaches=not comes_before_joining((fact.kind, fact.identity), draft))
+        return create_index(fact, attaches=not comes_before_joining(fact.key, draft))
     return create(fact, draft.before)
 
 
@@ -100,7 +100,7 @@ def _add_marks(draft: Draft, fact: Fact) -> None:
     if options and "attached to" not in index.properties and "partition key" not in _table_of(index, draft):
         # The definition of a constraint holds none.
         draft.add(Phase.CREATE, f"alter index {index.identity} set ({options[1]})")
-    attaches = not comes_before_joining((fact.kind, fact.identity), draft)
+    attaches = not comes_before_joining(fact.key, draft)
     draft.add(Phase.CREATE, *create_index(index, attaches=attaches)[1:])
     # A partition's own constraint comes with the parent's, under a name that the server chooses.
     for key, part in sorted(draft.before.items()):
@@ -148,7 +148,7 @@ def chosen_name(table: Identity, constraint: Fact) -> Identity:
 
 
 def create(fact: Fact, facts: ByKey) -> tuple[str, ...]:
-    """The statements that make the object as `fact` describes it; none where the fact is not enough."""
+    """The statements that make the object as `fact` describes it; none if the fact is not enough."""
     kind, identity, p = fact.kind, fact.identity, fact.properties
     relation = relation_of(fact) or ""
     if kind == "schema":
@@ -208,7 +208,7 @@ def create_type(fact: Fact) -> tuple[str, ...]:
 
 
 def create_index(fact: Fact, *, attaches: bool = True) -> tuple[str, ...]:
-    """The index, attached, marked and measured as it was; none where it was left invalid.
+    """The index, attached, marked and measured as it was; none if it was left invalid.
 
     Where its table joins the parent afterwards nothing `attaches` it: the parent's index then takes the one that is there.
     """
@@ -229,7 +229,7 @@ def create_index(fact: Fact, *, attaches: bool = True) -> tuple[str, ...]:
 
 
 def view_statement(fact: Fact, verb: str = "create") -> str:
-    """The view or materialized view as it was, filled where it was filled."""
+    """The view or materialized view as it was, filled if it was filled."""
     p = fact.properties
     options = f" with ({storage_options(p['options'])})" if p.get("options") else ""
     body = str(p["definition"]).rstrip().rstrip(";")
@@ -267,7 +267,7 @@ def _comes_with_another(fact: Fact, draft: Draft) -> bool:
         return True
     if fact.kind == "operator family" and ("operator class", fact.identity) in draft.made:
         return True
-    if (fact.kind, fact.identity) in draft.needs_before.clones and fact.kind in ("trigger", "constraint"):
+    if fact.key in draft.needs_before.clones and fact.kind in ("trigger", "constraint"):
         return True
     parent_index = ("index", str(fact.properties.get("attached to")))
     if fact.kind == "index" and parent_index in draft.made and backing_constraint(fact, draft.before):
@@ -285,11 +285,11 @@ def _is_made_for_parent(fact: Fact, draft: Draft) -> bool:
     """Whether the parent's, of which it is a copy, is made again, and this one with it."""
     table = draft.before.get(("table", relation_of(fact) or ""))
     inherits = table.properties.get("inherits", ()) if table else ()
-    needed = draft.needs_before.of.get((fact.kind, fact.identity), set())
+    needed = draft.needs_before.of.get(fact.key, set())
     parents: set[Key] = {(fact.kind, fact.identity.on(parent)) for parent in inherits} | {
         key for key in needed if key[0] == fact.kind
     }
-    return not draft.made.isdisjoint(parents - {(fact.kind, fact.identity)})
+    return not draft.made.isdisjoint(parents - {fact.key})
 
 
 def _may_build_concurrently(fact: Fact, draft: Draft) -> bool:

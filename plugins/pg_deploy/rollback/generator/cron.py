@@ -1,4 +1,4 @@
-"""Jobs of pg_cron, known by their name, or by their command where they have none."""
+"""Jobs of pg_cron, known by their name, or by their command if they have none."""
 
 from __future__ import annotations
 

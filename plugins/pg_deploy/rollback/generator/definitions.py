@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pg_deploy.catalog.names import parsed
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.postgres.quoting import identifier, literal
-from pg_deploy.rollback.generator.draft import ByKey, Draft
+from pg_deploy.rollback.generator.draft import ByKey, Draft, Phase
 from pg_deploy.rollback.generator.publications import create_publication
 from pg_deploy.rollback.generator.sql_text import role
 
@@ -15,7 +15,7 @@ _Maker = Callable[[Fact, ByKey], tuple[str, ...]]
 
 
 def create_more(fact: Fact, facts: ByKey) -> tuple[str, ...]:
-    """The statements that make it; none where the kind is not known here or a part is hidden."""
+    """The statements that make it; none if the kind is not known here or a part is hidden."""
     maker = _MAKERS.get(fact.kind)
     return maker(fact, facts) if maker else ()
 
@@ -37,11 +37,18 @@ def create_range(fact: Fact) -> tuple[str, ...]:
 def _aggregate(fact: Fact, _: ByKey) -> tuple[str, ...]:
     p = fact.properties
     parts = [f"sfunc = {p['sfunc']}", f"stype = {p['stype']}"]
-    for name, word in (("sspace", "sspace"), ("finalfunc", "finalfunc"), ("combinefunc", "combinefunc"),
-                       ("serialfunc", "serialfunc"), ("deserialfunc", "deserialfunc"), ("msfunc", "msfunc"),
-                       ("minvfunc", "minvfunc"), ("mstype", "mstype"), ("mfinalfunc", "mfinalfunc")):  # fmt: skip
-        if p.get(name):
-            parts.append(f"{word} = {p[name]}")
+    words = (
+        "sspace",
+        "finalfunc",
+        "combinefunc",
+        "serialfunc",
+        "deserialfunc",
+        "msfunc",
+        "minvfunc",
+        "mstype",
+        "mfinalfunc",
+    )
+    parts += [f"{word} = {p[word]}" for word in words if p.get(word)]
     parts += ["finalfunc_extra"] if p.get("finalfunc extra") else []
     modify = {"r": "read_only", "s": "shareable", "w": "read_write"}.get(str(p.get("finalfunc modify", "")))
     parts += [f"finalfunc_modify = {modify}"] if modify and p.get("finalfunc") else []
@@ -72,21 +79,16 @@ def _operator(fact: Fact, _: ByKey) -> tuple[str, ...]:
         for side, operand in zip(("leftarg", "rightarg"), fact.identity.operands, strict=True)
         if operand != "NONE"
     ]
-    for word in ("commutator", "negator"):
-        if p.get(word):
-            parts.append(f"{word} = operator({parsed('operator', str(p[word])).base})")
-    parts += [f"restrict = {p['restrict']}"] if p.get("restrict") else []
-    parts += [f"join = {p['join']}"] if p.get("join") else []
-    parts += ["hashes"] if p.get("hashes") else []
-    parts += ["merges"] if p.get("merges") else []
+    others = {word: parsed("operator", str(p[word])).base for word in ("commutator", "negator") if p.get(word)}
+    parts += [f"{word} = operator({other})" for word, other in others.items()]
+    parts += [f"{word} = {p[word]}" for word in ("restrict", "join") if p.get(word)]
+    parts += [word for word in ("hashes", "merges") if p.get(word)]
     return (f"create operator {fact.identity.base} ({', '.join(parts)})",)
 
 
 def _operator_family(fact: Fact, _: ByKey) -> tuple[str, ...]:
-    p = fact.properties
     made = [f"create operator family {fact.identity}"]
-    members = [f"operator {each}" for each in p.get("operators", [])]
-    members += [_support(each) for each in p.get("functions", [])]
+    members = _members(fact)
     return (*made, f"alter operator family {fact.identity} add {', '.join(members)}") if members else tuple(made)
 
 
@@ -97,9 +99,7 @@ def _operator_class(fact: Fact, facts: ByKey) -> tuple[str, ...]:
     family = facts.get(("operator family", fact.identity))
     if family is None:
         return ()
-    members = [f"operator {each}" for each in family.properties.get("operators", [])]
-    members += [_support(each) for each in family.properties.get("functions", [])]
-    members += [f"storage {p['storage']}"] if p.get("storage") else []
+    members = _members(family) + ([f"storage {p['storage']}"] if p.get("storage") else [])
     default = " default" if p.get("default") else ""
     return (
         f"create operator class {name}{default} for type {p['for type']} using {method} as "
@@ -107,9 +107,13 @@ def _operator_class(fact: Fact, facts: ByKey) -> tuple[str, ...]:
     )
 
 
-def _support(member: str) -> str:
-    number, _, function = member.partition(" ")
-    return f"function {number} {function}"
+def _members(family: Fact) -> list[str]:
+    """The operators and functions of a family, each with its number."""
+    p = family.properties
+    return [
+        *(f"operator {each}" for each in p.get("operators", ())),
+        *(f"function {each}" for each in p.get("functions", ())),
+    ]
 
 
 def _collation(fact: Fact, _: ByKey) -> tuple[str, ...]:
@@ -118,16 +122,15 @@ def _collation(fact: Fact, _: ByKey) -> tuple[str, ...]:
     if provider is None:
         return ()
     parts = [f"provider = {provider}"]
-    locale = p.get("colliculocale")
-    collate, ctype = p.get("collcollate"), p.get("collctype")
-    if locale:
-        parts.append(f"locale = {literal(str(locale))}")
+    if p.get("colliculocale"):
+        parts.append(f"locale = {literal(str(p['colliculocale']))}")
     else:
-        parts += [f"lc_collate = {literal(str(collate))}", f"lc_ctype = {literal(str(ctype))}"]
-    if not p.get("collisdeterministic"):
-        parts.append("deterministic = false")
-    rules = p.get("collicurules")
-    parts += [f"rules = {literal(str(rules))}"] if rules else []
+        parts += [
+            f"{word} = {literal(str(p.get(name)))}"
+            for word, name in (("lc_collate", "collcollate"), ("lc_ctype", "collctype"))
+        ]
+    parts += [] if p.get("collisdeterministic") else ["deterministic = false"]
+    parts += [f"rules = {literal(str(p['collicurules']))}"] if p.get("collicurules") else []
     return (f"create collation {fact.identity} ({', '.join(parts)})",)
 
 
@@ -142,9 +145,8 @@ def _conversion(fact: Fact, _: ByKey) -> tuple[str, ...]:
 
 def _dictionary(fact: Fact, _: ByKey) -> tuple[str, ...]:
     p = fact.properties
-    template = str(p["template"])
-    options = f", {p['options']}" if p.get("options") else ""
-    return (f"create text search dictionary {fact.identity} (template = {identifier(template)}{options})",)
+    template, options = identifier(str(p["template"])), f", {p['options']}" if p.get("options") else ""
+    return (f"create text search dictionary {fact.identity} (template = {template}{options})",)
 
 
 def _configuration(fact: Fact, _: ByKey) -> tuple[str, ...]:
@@ -213,7 +215,7 @@ def _foreign_table(fact: Fact, facts: ByKey) -> tuple[str, ...]:
 
 
 def add_last_foreign_column(column: Fact, draft: Draft) -> str:
-    """The column of a foreign table, whose values are elsewhere, where it was behind all that are there; else nothing."""
+    """The column of a foreign table, whose values are elsewhere, if it was behind all that are there; else nothing."""
     table = column.identity.relation
     if ("foreign table", table) not in draft.before or ("foreign table", table) not in draft.after:
         return ""
@@ -241,7 +243,7 @@ def _foreign_column(column: Fact) -> str | None:
 
 
 def options_of(options: list[str]) -> str | None:
-    """` options (…)`, or nothing; None where a value is hidden."""
+    """` options (…)`, or nothing; None if a value is hidden."""
     if any(option.endswith("=(hidden)") for option in options):
         return None
     pairs = [option.partition("=") for option in options]
@@ -250,8 +252,17 @@ def options_of(options: list[str]) -> str | None:
     )
 
 
+def add_server_options(draft: Draft, alter: str, old: Fact, new: Fact) -> None:
+    """What a foreign table, or its column, tells the server, changed back; refused if a value is hidden."""
+    options = option_changes(old.properties.get("server options", []), new.properties.get("server options", []))
+    if options is None:
+        draft.refuse(old.key, "an option that is a secret changed")
+    else:
+        draft.add(Phase.ALTER, f"{alter}{options}")
+
+
 def option_changes(before: list[str], after: list[str]) -> str | None:
-    """` options (…)` that leads from `after` to `before`; None where a value is hidden."""
+    """` options (…)` that leads from `after` to `before`; None if a value is hidden."""
     if any(option.endswith("=(hidden)") for option in (*before, *after)):
         return None
     old = dict(option.split("=", 1) for option in before)
@@ -260,10 +271,6 @@ def option_changes(before: list[str], after: list[str]) -> str | None:
     steps += [f"add {identifier(name)} {literal(old[name])}" for name in sorted(old.keys() - new.keys())]
     steps += [f"set {identifier(n)} {literal(old[n])}" for n in sorted(old.keys() & new.keys()) if old[n] != new[n]]
     return f" options ({', '.join(steps)})" if steps else ""
-
-
-def _publication(fact: Fact, _: ByKey) -> tuple[str, ...]:
-    return create_publication(fact)
 
 
 def _access_method(fact: Fact, _: ByKey) -> tuple[str, ...]:
@@ -287,5 +294,5 @@ _MAKERS: dict[str, _Maker] = {
     "server": _server,
     "user mapping": _mapping,
     "foreign table": _foreign_table,
-    "publication": _publication,
+    "publication": lambda fact, _: create_publication(fact),
 }

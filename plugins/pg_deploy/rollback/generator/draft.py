@@ -15,7 +15,7 @@ from pg_deploy.catalog.reader import Fact
 ByKey = Mapping[Key, Fact]
 
 OF_IDENTITY = " (identity)"
-"""Stands behind the column in a sequence's "owned by" where that is GENERATED AS IDENTITY."""
+"""Stands behind the column in a sequence's "owned by" if that is GENERATED AS IDENTITY."""
 
 
 class Phase(IntEnum):
@@ -130,7 +130,7 @@ class Draft:
     compared: bool = False
     """Whether the values are compared before this counts: then a change of type may be tried that could lose some."""
     wrote: Mapping[str, Mapping[str, int]] | None = None
-    """What the migration's transactions did to rows, by table, as `rows.Wrote`; None: nobody counted."""
+    """What the migration's transactions did to rows, by table, as `row_changes.Wrote`; None: nobody counted."""
 
     def add(self, phase: Phase, *statements: str, makes: bool = False) -> None:
         """Append statements to a phase, each without its semicolon."""
@@ -170,12 +170,12 @@ class Draft:
     @cached_property
     def heirs(self) -> Mapping[str, list[str]]:
         """By table, those that inherit it or are its partitions, now."""
-        return _heirs(self.after)
+        return heirs_of(self.after.values())
 
     @cached_property
     def heirs_before(self) -> Mapping[str, list[str]]:
         """The same, before."""
-        return _heirs(self.before)
+        return heirs_of(self.before.values())
 
     def is_made_relation(self, identity: str) -> bool:
         """Whether that relation is made again."""
@@ -190,11 +190,12 @@ class Draft:
         return next((kind for kind in RELATIONS if (kind, identity) in facts), None)
 
 
-def _heirs(facts: ByKey) -> dict[str, list[str]]:
+def heirs_of(facts: Iterable[Fact]) -> dict[str, list[str]]:
+    """By table, in their order, those that inherit it or are its partitions."""
     found: dict[str, list[str]] = {}
-    for key, fact in sorted(facts.items()):
-        for parent in fact.properties.get("inherits", ()) if key[0] in ("table", "foreign table") else ():
-            found.setdefault(str(parent), []).append(key[1])
+    for fact in sorted(fact for fact in facts if fact.kind in ("table", "foreign table")):
+        for parent in fact.properties.get("inherits", ()):
+            found.setdefault(str(parent), []).append(fact.identity)
     return found
 
 

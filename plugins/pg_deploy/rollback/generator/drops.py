@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pg_deploy.catalog.kinds import CALLED_ON, OF_THE_DATABASE, OF_TYPES, ON_RELATION, RELATIONS, TEXT_SEARCH, USING
 from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact
@@ -12,7 +15,7 @@ from pg_deploy.rollback.generator.sql_text import role
 _PLAIN = frozenset({
     *RELATIONS, *OF_TYPES, *USING, *TEXT_SEARCH, *OF_THE_DATABASE, "sequence", "index", "statistics", "collation", "conversion",
 })  # fmt: skip
-# Dropped one by one where tables and what they call need each other.
+# Dropped one by one if tables and what they call need each other.
 _CIRCULAR = ("foreign key", *CALLED_ON)
 _PARTS = ("index", *ON_RELATION)
 
@@ -29,18 +32,18 @@ def add_drops(draft: Draft) -> None:
             and parent not in draft.dropped
             and not detached(draft, relation_of(fact) or "")
         ):
-            draft.refuse(
-                (fact.kind, fact.identity), f"it is attached to index {parent[1]}, which stays, and cannot go alone"
-            )
+            draft.refuse(fact.key, f"it is attached to index {parent[1]}, which stays, and cannot go alone")
         if _drop(fact, draft.after) is None:
-            draft.refuse((fact.kind, fact.identity), "there is no statement here that drops it")
+            draft.refuse(fact.key, "there is no statement here that drops it")
     alone = _only_plain_indexes(draft)
-    alone_dropped = {(fact.kind, fact.identity) for fact in nodes}
+    alone_dropped = {fact.key for fact in nodes}
     parts: dict[str, list[Fact]] = {}
     for key, fact in dropped.items():
-        if key not in alone_dropped and (relation := relation_of(fact)):
+        if key in alone_dropped:
+            continue
+        if relation := relation_of(fact):
             parts.setdefault(relation, []).append(fact)
-        if key not in alone_dropped and (column := owned_by(fact)):
+        if column := owned_by(fact):
             # It goes with its column, or with the table of that: what else draws from it goes before.
             parts.setdefault(column, []).append(fact)
             parts.setdefault(column.relation, []).append(fact)
@@ -64,13 +67,13 @@ def add_drops(draft: Draft) -> None:
         statement = _drop(fact, draft.after)
         if statement is None:
             continue
-        draft.subject = (fact.kind, fact.identity)
+        draft.subject = fact.key
         if alone:
             draft.add(Phase.CONCURRENTLY, statement.replace("drop index", "drop index concurrently", 1))
             continue
         # No transaction takes the drop of a subscription.
         draft.add(Phase.CONCURRENTLY if fact.kind == "subscription" else Phase.DROP, statement)
-        if (fact.kind, fact.identity) in draft.gone and fact.kind in ("table", "column"):
+        if fact.key in draft.gone and fact.kind in ("table", "column"):
             draft.losses.add(Loss(fact.kind, fact.identity))
     draft.subject = None
 
@@ -78,7 +81,7 @@ def add_drops(draft: Draft) -> None:
 def _heirs_later(ordered: list[Fact], draft: Draft) -> list[Fact]:
     """The same, with a column that a table has of its own as well as from its parent behind the parent's, which holds it."""
     waiting: dict[Key, list[Fact]] = {}
-    places = {(fact.kind, fact.identity): number for number, fact in enumerate(ordered)}
+    places = {fact.key: number for number, fact in enumerate(ordered)}
     found: list[Fact] = []
     for number, fact in enumerate(ordered):
         table = draft.after.get(("table", fact.identity.relation)) if fact.kind == "column" else None
@@ -89,11 +92,11 @@ def _heirs_later(ordered: list[Fact], draft: Draft) -> list[Fact]:
             waiting.setdefault(max(later, key=lambda key: places[key]), []).append(fact)
             continue
         found.append(fact)
-        freed = waiting.pop((fact.kind, fact.identity), [])
+        freed = waiting.pop(fact.key, [])
         while freed:
             one = freed.pop(0)
             found.append(one)
-            freed += waiting.pop((one.kind, one.identity), [])
+            freed += waiting.pop(one.key, [])
     return found
 
 
@@ -129,7 +132,7 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
         if relation and (draft.is_dropped_relation(relation) or ("type", relation) in draft.dropped):
             return True
     properties = fact.properties
-    key = (fact.kind, fact.identity)
+    key = fact.key
     if fact.kind == "column" and _is_of_type(fact.identity.relation, draft):
         # A typed table's columns are the attributes of its type.
         return True
@@ -164,10 +167,8 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
 
 def _is_of_type(table: str, draft: Draft) -> bool:
     """Whether that table is made of the same type before and after."""
-    was, now = (facts.get(("table", table)) for facts in (draft.before, draft.after))
-    return bool(
-        was and now and was.properties.get("of type") and was.properties["of type"] == now.properties.get("of type")
-    )
+    was, now = _both(draft, table)
+    return bool(was.get("of type")) and was["of type"] == now.get("of type")
 
 
 def _belongs_to_base_type(function: Fact, draft: Draft) -> bool:
@@ -191,21 +192,20 @@ def backing_constraint(index: Fact, facts: ByKey) -> Key | None:
 
 def detached(draft: Draft, relation: str) -> bool:
     """Whether the rollback takes that partition away from its parent."""
-    key = ("table", relation)
-    if key not in draft.before or key not in draft.after:
-        return False
-    old, new = draft.before[key].properties, draft.after[key].properties
+    old, new = _both(draft, relation)
     return "partition bound" in new and old.get("partition bound") != new["partition bound"]
+
+
+def _both(draft: Draft, table: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What is said of a table before and after; nothing unless it is there on both sides."""
+    old, new = draft.before.get(("table", table)), draft.after.get(("table", table))
+    return (old.properties, new.properties) if old and new else ({}, {})
 
 
 def _leaves_parent(draft: Draft, relation: str) -> bool:
     """Whether the rollback takes that table away from one that it inherits from, as a partition or not."""
-    old, new = draft.before.get(("table", relation)), draft.after.get(("table", relation))
-    if old is None or new is None:
-        return False
-    return detached(draft, relation) or bool(
-        {*new.properties.get("inherits", ())} - {*old.properties.get("inherits", ())}
-    )
+    old, new = _both(draft, relation)
+    return detached(draft, relation) or bool({*new.get("inherits", ())} - {*old.get("inherits", ())})
 
 
 def _stays_with(draft: Draft, table: Fact) -> list[str]:
@@ -219,21 +219,14 @@ def _stays_with(draft: Draft, table: Fact) -> list[str]:
 
 def attached(draft: Draft, relation: str) -> bool:
     """Whether the rollback gives that partition back to its parent."""
-    key = ("table", relation)
-    if key not in draft.before or key not in draft.after:
-        return False
-    old, new = draft.before[key].properties, draft.after[key].properties
+    old, new = _both(draft, relation)
     return "partition bound" in old and old["partition bound"] != new.get("partition bound")
 
 
 def rejoins(draft: Draft, relation: str) -> bool:
     """Whether the rollback makes that table a partition, or an heir, of a parent that it is none of now."""
-    old, new = draft.before.get(("table", relation)), draft.after.get(("table", relation))
-    if old is None or new is None:
-        return False
-    return attached(draft, relation) or not {*old.properties.get("inherits", ())} <= {
-        *new.properties.get("inherits", ())
-    }
+    old, new = _both(draft, relation)
+    return attached(draft, relation) or bool({*old.get("inherits", ())} - {*new.get("inherits", ())})
 
 
 def comes_before_joining(key: Key, draft: Draft) -> bool:
@@ -248,7 +241,7 @@ def comes_before_joining(key: Key, draft: Draft) -> bool:
 
 def _is_clone(trigger: Fact, draft: Draft) -> bool:
     """Whether a partition has the trigger from its parent, which loses it in the same rollback."""
-    if (trigger.kind, trigger.identity) in draft.needs_after.clones:
+    if trigger.key in draft.needs_after.clones:
         return True
     table = draft.after.get(("table", trigger.identity.relation)) if trigger.kind == "trigger" else None
     if table is None or "partition bound" not in table.properties:

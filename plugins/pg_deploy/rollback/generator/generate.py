@@ -66,14 +66,12 @@ def generate_rollback(
     renaming = take_back_names(before, after)
     draft = Draft(before.by_key, renaming.facts, after.server_version, compared=compared, wrote=wrote)
     difference = compare(before, Facts(frozenset(renaming.facts.values()), after.server_version, after.read_at))
-    differing: set[Key] = {(fact.kind, fact.identity) for fact in (*difference.added, *difference.removed)}
-    differing |= {(old.kind, old.identity) for old, _ in difference.changed}
     going = goes(before, after) if goes is not None else frozenset()
-    differing -= going
+    differing = difference.keys - going
     apart = {key for key in differing if key[0] in _APART or _scope(draft, key) == "cluster"}
     draft.gone = {key for key in differing if key not in draft.before}
     draft.missing = {key for key in differing if key not in draft.after}
-    draft.changed = differing - draft.gone - draft.missing - apart
+    draft.changed = {*differing} - draft.gone - draft.missing - apart
     _add_renames(draft, renaming)
     by_kind = {kind: {key for key in apart if key[0] == kind} for kind in _APART}
     if migration_sql.strip():
@@ -97,7 +95,8 @@ def generate_rollback(
     add_publication_schemas(draft, by_kind["publication schema"])
     objects_gone, objects_missing = draft.gone, draft.missing
     draft.gone, draft.missing = cluster_gone, cluster_missing
-    add_cluster(draft, {key for key in apart if _scope(draft, key) == "cluster"} - _handled(by_kind))
+    handled = ("grant", "comment", "security label")
+    add_cluster(draft, {key for key in apart if _scope(draft, key) == "cluster" and key[0] not in handled})
     # The order is that of all of it.
     draft.gone, draft.missing = objects_gone | cluster_gone, objects_missing | cluster_missing
     for key in by_kind["security label"]:
@@ -153,10 +152,6 @@ def _read_objects(draft: Draft, before: Facts, after: Facts, renaming: Renaming,
 
 def _scope(draft: Draft, key: Key) -> str:
     return (draft.before.get(key) or draft.after[key]).scope
-
-
-def _handled(by_kind: dict[str, set[Key]]) -> set[Key]:
-    return by_kind["grant"] | by_kind["comment"] | by_kind["security label"]
 
 
 def _text(draft: Draft) -> str:

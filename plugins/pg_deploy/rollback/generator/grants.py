@@ -82,14 +82,8 @@ def add_default_grants(draft: Draft, keys: set[Key]) -> None:
         within = f" in schema {schema}" if schema else ""
         start = f"alter default privileges for role {role(maker)}{within}"
         for grantee in sorted(old.keys() | new.keys()):
-            was, now = old.get(grantee, {}), new.get(grantee, {})
-            for verb, names, option in _steps(was, now):
-                if verb == "grant":
-                    tail = " with grant option" if option else ""
-                    draft.add(Phase.RIGHTS, f"{start} grant {names} on {what} to {role(grantee)}{tail}")
-                else:
-                    handed = "grant option for " if option else ""
-                    draft.add(Phase.RIGHTS, f"{start} revoke {handed}{names} on {what} from {role(grantee)}")
+            statements = _statements(old.get(grantee, {}), new.get(grantee, {}), what, grantee)
+            draft.add(Phase.RIGHTS, *(f"{start} {each}" for each in statements))
 
 
 def _by_object(facts: ByKey) -> dict[tuple[str, Identity], dict[Holder, Rights]]:
@@ -192,15 +186,7 @@ def _add_difference(
     draft: Draft, kind: str, name: Identity, owner: str, holder: Holder, old: Rights, new: Rights
 ) -> None:
     grantee, grantor = holder
-    statements = []
-    for verb, names, option in _steps(old, new):
-        listed = names if kind != "column" else ", ".join(f"{n} ({name.name})" for n in names.split(", "))
-        if verb == "grant":
-            tail = " with grant option" if option else ""
-            statements.append(f"grant {listed} on {_on(kind, name)} to {role(grantee)}{tail}")
-        else:
-            handed = "grant option for " if option else ""
-            statements.append(f"revoke {handed}{listed} on {_on(kind, name)} from {role(grantee)}")
+    statements = list(_statements(old, new, _on(kind, name), grantee, f" ({name.name})" if kind == "column" else ""))
     if not statements:
         return
     if kind == "database":
@@ -209,6 +195,16 @@ def _add_difference(
         # The server records the owner as the grantor, unless another holder of the right grants.
         statements = [f"set local role {role(grantor)}", *statements, "reset role"]
     draft.add(Phase.RIGHTS, *statements)
+
+
+def _statements(old: Rights, new: Rights, on: str, grantee: str, column: str = "") -> Iterator[str]:
+    """The statements of `_steps`; `column` stands behind each privilege."""
+    for verb, privileges, option in _steps(old, new):
+        names = ", ".join(f"{each}{column}" for each in privileges.split(", "))
+        if verb == "grant":
+            yield f"grant {names} on {on} to {role(grantee)}{' with grant option' if option else ''}"
+        else:
+            yield f"revoke {'grant option for ' if option else ''}{names} on {on} from {role(grantee)}"
 
 
 def _steps(old: Rights, new: Rights) -> Iterator[tuple[str, str, bool]]:

@@ -12,7 +12,7 @@ from pg_deploy.rollback.generator.draft import Draft
 
 _MOST = 100
 _KEY = re.compile(r"PRIMARY KEY \((?P<columns>[^()]*)\)")
-# Types whose values are equal where their texts are.
+# Types whose values are equal if their texts are.
 _COMPARED = re.compile(
     r"(?:text|character varying(?:\(\d+\))?|smallint|integer|bigint|boolean|uuid|date|numeric(?:\(\d+(?:,\d+)?\))?)"
 )
@@ -21,10 +21,10 @@ _TAKES_ALONG = re.compile(r"ON DELETE (?:CASCADE|SET NULL|SET DEFAULT)")
 
 
 def deletes_of(table: str, stmt: Fields, draft: Draft) -> tuple[str, ...]:
-    """A delete for each row of an `insert … values`, which takes it only as it was written; none where not all can be told so.
+    """A delete for each row of an `insert … values`, which takes it only as it was written; none if one of them cannot be told so.
 
     Nothing else may go along: no cascade of a foreign key, no trigger, no row that was found there. That each was really inserted
-    is for the caller to look at: `on conflict do nothing` inserts none where one is.
+    is for the caller to look at: `on conflict do nothing` inserts none if one is there.
     """
     rows = rows_of(stmt)
     columns = [identifier(text(fields(each.get("ResTarget")).get("name"))) for each in items(stmt.get("cols"))]
@@ -60,7 +60,7 @@ def _delete(table: str, keys: Sequence[str], columns: Sequence[str], row: Sequen
 
 
 def _type(table: str, column: str, draft: Draft) -> str:
-    """The column's type, where its values are compared alike on both sides."""
+    """The column's type, if its values are compared alike on both sides."""
     key = ("column", part_of(table, column))
     was, now = draft.before.get(key), draft.after.get(key)
     types = [str(each.properties.get("type", "")) for each in (was, now) if each is not None]

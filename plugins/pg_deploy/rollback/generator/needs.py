@@ -1,4 +1,4 @@
-"""Who needs whom: as the server's catalog says it, or, where only kept definitions are at hand, as their texts do."""
+"""Who needs whom: as the server's catalog says it, or as the definitions' texts do, if only those were kept."""
 
 from __future__ import annotations
 

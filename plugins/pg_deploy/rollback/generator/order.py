@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
@@ -91,7 +91,7 @@ def depends_on(fact: Fact, other: Fact) -> bool:
         return rank_kind(other) != "foreign key" and mentions(
             str(fact.properties["definition"]), ("table", relation_of(other) or "")
         )
-    return mentions(dependency_text(fact), (other.kind, other.identity))
+    return mentions(dependency_text(fact), other.key)
 
 
 def rank_kind(fact: Fact) -> str:
@@ -104,7 +104,7 @@ def rank_kind(fact: Fact) -> str:
 def needed_first(
     facts: Iterable[Fact], needs: Mapping[Key, AbstractSet[Key]], parts_of: PartsOf | None = None
 ) -> list[Fact]:
-    """`facts` so that each comes after those that it needs; where they need each other, by kind."""
+    """`facts` so that each comes after those that it needs; by kind, if they need each other."""
     return _sorted(facts, needs, parts_of)[0]
 
 
@@ -123,35 +123,37 @@ def _sorted(
     whole = [(fact, *(parts_of(fact) if parts_of else ())) for fact in waiting]
     for number, group in enumerate(whole):
         for part in group:
-            of_key.setdefault((part.kind, part.identity), set()).add(number)
+            of_key.setdefault(part.key, set()).add(number)
     first: list[set[int]] = [
-        {
-            other
-            for part in group
-            for key in needs.get((part.kind, part.identity), ())
-            for other in of_key.get(key, ())
-            if other != number
-        }
+        {other for part in group for key in needs.get(part.key, ()) for other in of_key.get(key, ()) if other != number}
         for number, group in enumerate(whole)
     ]
-    later: dict[int, set[int]] = {}
-    for number, others in enumerate(first):
-        for other in others:
-            later.setdefault(other, set()).add(number)
-    waits = [len(others) for others in first]
+    numbers, circle = numbers_in_order(first)
+    return [waiting[number] for number in numbers], circle
+
+
+def numbers_in_order(waits_for: Sequence[AbstractSet[int]]) -> tuple[list[int], bool]:
+    """The numbers of all that waits, each behind those that it waits for, else in their order; and whether some wait for each other.
+
+    In such a circle the smallest number goes first. Pure.
+    """
+    later: list[list[int]] = [[] for _ in waits_for]
+    for number, firsts in enumerate(waits_for):
+        for first in firsts:
+            later[first].append(number)
+    waits = [len(firsts) for firsts in waits_for]
     ready = [number for number, count in enumerate(waits) if count == 0]
-    left = set(range(len(waiting)))
-    ordered: list[Fact] = []
+    left = set(range(len(waits)))
+    ordered: list[int] = []
     circle = False
-    heapq.heapify(ready)
     while left:
         circle = circle or not ready
         number = heapq.heappop(ready) if ready else min(left)
         if number not in left:
             continue
         left.remove(number)
-        ordered.append(waiting[number])
-        for other in later.get(number, ()):
+        ordered.append(number)
+        for other in later[number]:
             waits[other] -= 1
             if waits[other] == 0:
                 heapq.heappush(ready, other)
@@ -180,7 +182,7 @@ def text_edges(facts: ByKey, keys: Iterable[Key]) -> Iterator[tuple[Key, Key, st
         likely = {other for name in _tokens(fact) & by_name.keys() for other in by_name[name]}
         for other in likely | odd:
             if other is not fact and depends_on(fact, other):
-                yield key, (other.kind, other.identity), "n"
+                yield key, other.key, "n"
 
 
 def _names_of(fact: Fact) -> set[str]:

@@ -29,7 +29,7 @@ def add_publication(draft: Draft, old: Fact, new: Fact) -> None:
     """Statements that bring a changed publication back, or a refusal."""
     before, after = old.properties, new.properties
     if before.get("puballtables") != after.get("puballtables"):
-        draft.refuse((old.kind, old.identity), "it was made for other tables than it can be altered to")
+        draft.refuse(old.key, "it was made for other tables than it can be altered to")
         return
     alter = f"alter publication {old.identity}"
     was, now = before.get("tables", []), after.get("tables", [])
@@ -58,7 +58,7 @@ def add_publication_schemas(draft: Draft, keys: set[Key]) -> None:
 
 
 def _each_alone(entries: Iterable[str]) -> str:
-    """Without `only` the tables that inherit from one would come along, and be named twice where they are members themselves."""
+    """Without `only` the tables that inherit from one would come along, and be named twice if they are members themselves."""
     return ", ".join(f"only {entry}" for entry in entries)
 
 

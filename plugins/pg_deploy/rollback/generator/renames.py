@@ -25,7 +25,7 @@ from pg_deploy.catalog.names import Identity, Key, identity_of, made, parsed
 from pg_deploy.catalog.objects import Address, Objects
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.postgres.quoting import identifier
-from pg_deploy.rollback.generator.draft import owned_by
+from pg_deploy.rollback.generator.draft import heirs_of, owned_by
 from pg_deploy.rollback.generator.drops import backing_constraint
 from pg_deploy.rollback.generator.order import relation_of
 from pg_deploy.rollback.generator.wording import Wording
@@ -56,16 +56,17 @@ class Renaming:
 
 
 def take_back_names(before: Facts, after: Facts) -> Renaming:
-    """What leads to the old names of all that is there on both sides. Nothing where the addresses are not known. Pure."""
+    """What leads to the old names of all that is there on both sides. Nothing if the addresses are not known. Pure."""
     if before.objects is None or after.objects is None or not before.objects.is_of(after.objects):
         return Renaming([], dict(after.by_key))
-    return _Names(before, after).taken_back()
+    return _Names(before, after, before.objects, after.objects).taken_back()
 
 
 class _Names:
-    def __init__(self, before: Facts, after: Facts) -> None:
+    def __init__(self, before: Facts, after: Facts, was: Objects, now: Objects) -> None:
         self.before, self.after = before, after
-        was, now = _objects(before), _objects(after)
+        self.was, self.there = was, now
+        """The addresses of then and of now."""
         pairs = {address: (now.keys[address], was.keys[address]) for address in now.keys.keys() & was.keys.keys()}
         # Both sides know what it is; a view that became a table has another address.
         self.pairs = {a: p for a, p in pairs.items() if p[0][0] == p[1][0] and p[0][0] not in _NEVER}
@@ -79,15 +80,9 @@ class _Names:
         self.taken = {identity_of(key).name for objects in (was, now) for key in objects.addresses}
         self.statements: list[str] = []
         self.temporary = 0
-        self.clones = {
-            (one[0], one[1], 0)
-            for *one, _, _, _, _, why in now.edges
-            if why in "PS" and one[0] == _class_of(now, "trigger")
-        }
-        self.children: dict[str, list[str]] = {}
-        for key, fact in sorted(after.by_key.items()):
-            for parent in fact.properties.get("inherits", ()) if key[0] == "table" else ():
-                self.children.setdefault(str(parent), []).append(key[1])
+        by_parents = {(classid, oid, 0) for classid, oid, *_, why in now.edges if why in "PS"}
+        self.clones = {address for address in by_parents & now.keys.keys() if now.keys[address][0] == "trigger"}
+        self.children = heirs_of(after.facts)
 
     def taken_back(self) -> Renaming:
         self._level(("schema",))
@@ -102,8 +97,7 @@ class _Names:
         multiranges |= self._multiranges(multiranges)
         if not self.statements:
             return Renaming([], dict(self.after.by_key))
-        first = _objects(self.after).keys
-        was = _objects(self.before).keys
+        first, was = self.there.keys, self.was.keys
         for address, key in first.items():
             # Its name holds those of types, which are the old ones again.
             if key[0] in (*OF_TYPES, "cast") and address in was and was[address][0] == key[0]:
@@ -118,9 +112,8 @@ class _Names:
             if first[address] != key or (schemas and identity_of(key).schema in schemas)
         } | multiranges
         wording = Wording(changed, self.after)
-        addresses = _objects(self.after).addresses
         for key, then in changed.items():
-            if key[0] in OF_TYPES and addresses.get(key) not in was:
+            if key[0] in OF_TYPES and self.there.addresses.get(key) not in was:
                 # It is new, and its schema gets its old name back; so may those of its arguments' types.
                 arguments = wording.text(identity_of(key).arguments or "", set())
                 changed[key] = (key[0], identity_of(then).taking(arguments))
@@ -129,8 +122,8 @@ class _Names:
         for key, fact in self.after.by_key.items():
             renamed = self._with_members_back(wording.fact(fact, changed.get(key)), moved)
             facts[renamed.kind, renamed.identity] = renamed
-            if key in keys or (renamed.kind, renamed.identity) != key:
-                keys[key] = (renamed.kind, renamed.identity)
+            if key in keys or renamed.key != key:
+                keys[key] = renamed.key
         return Renaming(self.statements, facts, keys, of_schemas)
 
     def _multiranges(self, done: Mapping[Key, Key] | None = None) -> Iterator[tuple[Key, Key]]:
@@ -170,11 +163,10 @@ class _Names:
                 yield identifier(str(now["schema"])), schema
 
     def _members(self, extension: Key) -> set[Address]:
-        found = _objects(self.after).addresses.get(extension)
-        edges = _objects(self.after).edges
+        found = self.there.addresses.get(extension)
         return {
-            (one[0], one[1], 0)
-            for *one, _, refclass, refoid, _, why in edges
+            (classid, oid, 0)
+            for classid, oid, _, refclass, refoid, _, why in self.there.edges
             if why == "e" and (refclass, refoid, 0) == found
         }
 
@@ -182,7 +174,7 @@ class _Names:
         """The fact as it reads once the extensions that it speaks of are back; their members are no facts of their own."""
         if not moved:
             return fact
-        same = self.before.by_key.get((fact.kind, fact.identity))
+        same = self.before.by_key.get(fact.key)
         if same is not None and fact.kind == "extension":
             return fact if same.properties["version"] != fact.properties["version"] else same
         # All at once: two extensions may have exchanged their schemas.
@@ -203,7 +195,7 @@ class _Names:
         return replace(fact, identity=identity, definition=definition) if old and old.definition == definition else fact
 
     def _level(self, kinds: Iterable[str]) -> None:
-        """Schema and name of everything of these kinds; what stands in the way goes first, or aside where it stays or waits too."""
+        """Give all of these kinds its schema and name. What is in the way goes first, or steps aside if it stays or waits too."""
         todo = self._different(tuple(kinds))
         waiting = set(todo)
         for first in todo:
@@ -248,10 +240,9 @@ class _Names:
 
     def _heirs(self, address: Address) -> Iterator[Address]:
         """The same part of the tables that inherit it, and of those that inherit from them."""
-        kind, identity = _objects(self.after).keys[address]
-        own = parsed(kind, identity)
+        own = identity_of(self.there.keys[address])
         for child in self.children.get(own.relation, ()):
-            heir = _objects(self.after).addresses.get((kind, own.on(child)))
+            heir = self.there.addresses.get((own.kind, own.on(child)))
             if heir is not None and self._is_inherited(heir):
                 yield heir
                 yield from self._heirs(heir)
@@ -287,7 +278,7 @@ class _Names:
         if self._is_carried(address):
             # Its relation has not moved, or cannot: nothing leads there.
             return
-        carried = self.belongings.get(_objects(self.after).keys[address][1], ()) if kind in RELATIONS else ()
+        carried = self.belongings.get(self.there.keys[address][1], ()) if kind in RELATIONS else ()
         for other in carried:
             if self._has(self._in_schema(other, schema), other):
                 self._step_aside(other)
@@ -306,7 +297,7 @@ class _Names:
     def belongings(self) -> dict[str, list[Address]]:
         """By the name that a relation had first, its indexes and the sequences of its columns."""
         found: dict[str, list[Address]] = {}
-        for key, address in _objects(self.after).addresses.items():
+        for key, address in self.there.addresses.items():
             fact = self.after.by_key.get(key) if key[0] in ("index", "sequence") else None
             if fact is not None:
                 column = owned_by(fact)
@@ -329,7 +320,7 @@ class _Names:
 
     def _follows_its_type(self, address: Address) -> bool:
         """Whether it is a typed table's column: it gets its name back with the attribute of that type."""
-        column = identity_of(_objects(self.after).keys[address])
+        column = identity_of(self.there.keys[address])
         table = self.after.by_key.get(("table", column.relation)) if column.kind == "column" else None
         return table is not None and bool(table.properties.get("of type"))
 
@@ -340,15 +331,14 @@ class _Names:
 
     def _twin(self, address: Address) -> Address | None:
         """What is renamed with it: a constraint's index, an index's constraint."""
-        first = _objects(self.after).keys[address]
-        addresses = _objects(self.after).addresses
+        first = self.there.keys[address]
         if first[0] == "index" and first in self.after.by_key:
             backed = backing_constraint(self.after.by_key[first], self.after.by_key)
-            return addresses.get(backed) if backed else None
+            return self.there.addresses.get(backed) if backed else None
         if first[0] == "constraint" and first in self.after.by_key:
             definition = str(self.after.by_key[first].properties.get("definition", ""))
             if definition.startswith(("PRIMARY KEY", "UNIQUE", "EXCLUDE")):
-                return addresses.get(("index", identity_of(first).beside("index")))
+                return self.there.addresses.get(("index", identity_of(first).beside("index")))
         return None
 
     def _call(self, address: Address, key: Key) -> None:
@@ -407,18 +397,8 @@ class _Names:
                 return own
 
     def _fact(self, address: Address) -> Fact:
-        first = _objects(self.after).keys[address]
+        first = self.there.keys[address]
         return self.after.by_key.get(first, Fact(first[0], identity_of(first), "{}", "database"))
-
-
-def _class_of(objects: Objects, kind: str) -> int:
-    return next((classid for of, _, classid, _, _ in objects.rows if of == kind), -1)
-
-
-def _objects(facts: Facts) -> Objects:
-    if facts.objects is None:
-        raise ValueError("the facts were read without their objects")
-    return facts.objects
 
 
 def _within(called: Identity) -> str:

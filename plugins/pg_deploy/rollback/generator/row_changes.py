@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from pg_deploy.catalog.names import Identity, Key, identity_of, made, parsed, part_of
+from pg_deploy.catalog.reach import reached
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.parsing.splitting import parse
 from pg_deploy.parsing.statements import Statement, split
 from pg_deploy.parsing.tree import Fields, fields, items, text, type_and_fields
 from pg_deploy.postgres.quoting import identifier
-from pg_deploy.rollback.generator.draft import Draft, Phase, Refusal
+from pg_deploy.rollback.generator.draft import Draft, Phase, Refusal, heirs_of
 from pg_deploy.rollback.generator.inserted_rows import deletes_of, rows_of
 
 _COUNTED_AS = {
@@ -56,26 +57,14 @@ def tables_named(before: Facts, after: Facts | None) -> Named:
     now = after.objects.addresses if after.objects is not None else {}
     both = [*before.facts, *after.facts]
     ruled: set[str] = {fact.identity.relation for fact in both if fact.kind == "rule"}
-    heirs: dict[str, set[str]] = {}
-    for fact in both:
-        for parent in fact.properties.get("inherits") or () if fact.kind == "table" else ():
-            heirs.setdefault(str(parent), set()).add(fact.identity)
+    heirs = heirs_of(both)
     counted_at = {}
     for key, address in was.items():
         if key[0] == "table" and now.get(key) == address:
-            family = _family(key[1], heirs)
+            family = reached([key[1]], lambda table: heirs.get(table, ()))
             if not family & ruled:
                 counted_at[key] = frozenset(parsed("table", each).plain for each in family)
     return Named(before.by_key.keys(), after.by_key.keys(), counted_at)
-
-
-def _family(table: str, heirs: Mapping[str, AbstractSet[str]]) -> set[str]:
-    found, waiting = {table}, [table]
-    while waiting:
-        more = heirs.get(waiting.pop(), set()) - found
-        found |= more
-        waiting += more
-    return found
 
 
 NOTHING = Named()
@@ -89,16 +78,16 @@ class RowChange:
     summary: str
     table: str
     statement: Fields = field(default_factory=dict, compare=False, repr=False)
-    """What it says, where it inserts."""
+    """What it says, if it inserts."""
     counted_as: frozenset[str] | None = None
-    """What the server counts where it changes a row, of "inserted", "updated", "deleted"; None: it counts nothing for sure."""
+    """What the server counts if it changes a row, of "inserted", "updated", "deleted"; None: it counts nothing for sure."""
     is_compared: bool = False
     """Whether it writes values anew which only a comparison of all values can tell to be the same."""
     counted_at: frozenset[str] | None = None
     """The tables, as `schema.name`, where it is counted; None: it may be any."""
 
     def did(self, wrote: Wrote) -> frozenset[str]:
-        """Which of those were counted in the transactions of the whole migration, where this statement may have done it."""
+        """Which of those were counted in the transactions of the whole migration, if this statement may have done it."""
         tables = wrote.keys() if self.counted_at is None else self.counted_at & wrote.keys()
         return frozenset(verb for table in tables for verb in wrote[table]) & (self.counted_as or frozenset())
 
@@ -110,7 +99,7 @@ class RowChange:
 def read_row_changes(sql: str, named: Named = NOTHING) -> tuple[RowChange, ...]:
     """The statements that write rows of tables and columns which the migration did not make.
 
-    A bare name means the one table of that name that was there, where the file moves its search_path. Of a name that was
+    A bare name means the one table of that name that was there, if the file moves its search_path. Of a name that was
     there before and is one of what was made, too, the text decides: it is the new one's from the statement on that made it.
     """
     found = _changes(split(sql, file="migration"), set(named.now - named.there), set(named.there), named)

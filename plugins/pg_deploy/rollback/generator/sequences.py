@@ -9,8 +9,8 @@ from pg_deploy.rollback.generator.draft import Draft, Phase, is_of_identity, own
 
 
 def add_sequence(draft: Draft, fact: Fact) -> None:
-    """A sequence as it was, owned as it was, at its position; refused where that is not known."""
-    p, key = fact.properties, (fact.kind, fact.identity)
+    """A sequence as it was, owned as it was, at its position; refused if that is not known."""
+    p, key = fact.properties, fact.key
     if fact.identity not in draft.positions:
         draft.refuse(key, "it was dropped, and how far it had come is not known")
         return
@@ -34,7 +34,7 @@ def sequence_options(fact: Fact) -> str:
 
 
 def position(draft: Draft, fact: Fact) -> str:
-    """The statement that sets the position: where it was, or the furthest value of its column where that is further."""
+    """The statement that sets the position: where it was, or the furthest value of its column if that is further."""
     value, called = draft.positions[fact.identity]
     name = literal(fact.identity)
     users = _columns_of(draft, fact)
@@ -55,9 +55,7 @@ def position(draft: Draft, fact: Fact) -> str:
 def _columns_of(draft: Draft, fact: Fact) -> list[Identity]:
     owner = owned_by(fact)
     users = {owner} if owner else set()
-    users |= {
-        identity_of(key) for key in draft.needs_before.by.get((fact.kind, fact.identity), ()) if key[0] == "column"
-    }
+    users |= {identity_of(key) for key in draft.needs_before.by.get(fact.key, ()) if key[0] == "column"}
     numbers = ("smallint", "integer", "bigint", "numeric")
     return sorted(
         column

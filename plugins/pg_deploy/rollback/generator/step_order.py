@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
 from pg_deploy.catalog.kinds import RELATIONS
 from pg_deploy.catalog.names import Key, identity_of
+from pg_deploy.catalog.reach import reached
 from pg_deploy.rollback.generator.draft import Draft, Phase, Step, owned_by
 from pg_deploy.rollback.generator.drops import comes_before_joining
-from pg_deploy.rollback.generator.order import relation_of
+from pg_deploy.rollback.generator.order import numbers_in_order, relation_of
 
 _MOVABLE = range(Phase.DEFAULT_OFF, Phase.DEFAULT_ON + 1)
 
@@ -37,30 +37,12 @@ def in_order(draft: Draft) -> list[Step]:
 
 def _sorted(steps: list[Step], draft: Draft) -> list[Step]:
     places = _places(steps)
-    later: list[set[int]] = [set() for _ in steps]
+    waits_for: list[set[int]] = [set() for _ in steps]
     for first, second in _constraints(places, draft):
         if first != second:
-            later[first].add(second)
-    waits = [0] * len(steps)
-    for seconds in later:
-        for second in seconds:
-            waits[second] += 1
-    ready = [number for number, count in enumerate(waits) if count == 0]
-    heapq.heapify(ready)
-    left = set(range(len(steps)))
-    ordered = []
-    while left:
-        # In a circle the phases decide.
-        number = heapq.heappop(ready) if ready else min(left)
-        if number not in left:
-            continue
-        left.remove(number)
-        ordered.append(steps[number])
-        for second in later[number]:
-            waits[second] -= 1
-            if waits[second] == 0 and second in left:
-                heapq.heappush(ready, second)
-    return ordered
+            waits_for[second].add(first)
+    # In a circle the phases decide.
+    return [steps[number] for number in numbers_in_order(waits_for)[0]]
 
 
 def _places(steps: list[Step]) -> _Places:
@@ -125,8 +107,8 @@ def _constraints(places: _Places, draft: Draft) -> Iterable[tuple[int, int]]:
             columns.setdefault(identity_of(key).relation, []).extend(numbers)
     for key, numbers in places.joins.items():
         # A table that joins must have columns like its parent's, which follow those of its own: they are as they were first.
-        for parent in _ancestors(key, draft):
-            yield from ((first, number) for first in columns.get(str(parent), ()) for number in numbers)
+        for parent in reached([key[1]], lambda table: _parents(table, draft)) - {key[1]}:
+            yield from ((first, number) for first in columns.get(parent, ()) for number in numbers)
     for key, numbers in places.releases.items():
         yield from ((number, second) for second in places.alters.get(key, ()) for number in numbers)
 
@@ -144,11 +126,7 @@ def _carrier(key: Key, draft: Draft) -> Key:
     return key
 
 
-def _ancestors(table: Key, draft: Draft) -> Iterable[str]:
-    """What a table inherited from before, at any distance."""
-    waiting = [str(parent) for parent in draft.before[table].properties.get("inherits", ())]
-    while waiting:
-        parent = waiting.pop()
-        yield parent
-        found = draft.before.get(("table", parent))
-        waiting += [str(each) for each in found.properties.get("inherits", ())] if found else []
+def _parents(table: str, draft: Draft) -> list[str]:
+    """What a table inherited from before."""
+    found = draft.before.get(("table", table))
+    return [str(each) for each in found.properties.get("inherits", ())] if found else []

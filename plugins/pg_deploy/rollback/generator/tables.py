@@ -8,7 +8,7 @@ from typing import Any
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.postgres.quoting import identifier
 from pg_deploy.rollback.generator.creates import view_statement
-from pg_deploy.rollback.generator.definitions import option_changes
+from pg_deploy.rollback.generator.definitions import add_server_options
 from pg_deploy.rollback.generator.draft import Draft, Phase
 from pg_deploy.rollback.generator.sql_text import role, storage_options
 
@@ -21,7 +21,7 @@ _HANDLED = frozenset({
 
 def add_relation(draft: Draft, old: Fact, new: Fact) -> None:
     """Statements that bring a changed relation from `new` back to `old`."""
-    key = (old.kind, old.identity)
+    key = old.key
     before, after = old.properties, new.properties
     differs = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
     if unknown := differs - _HANDLED:
@@ -53,11 +53,7 @@ def add_relation(draft: Draft, old: Fact, new: Fact) -> None:
     if "of type" in differs:
         draft.add(Phase.ALTER, f"{alter} of {before['of type']}" if before.get("of type") else f"{alter} not of")
     if "server options" in differs:
-        options = option_changes(before.get("server options", []), after.get("server options", []))
-        if options is None:
-            draft.refuse(key, "an option that is a secret changed")
-        else:
-            draft.add(Phase.ALTER, f"{alter}{options}")
+        add_server_options(draft, alter, old, new)
     if "replica identity" in differs and before.get("replica identity") != "index":
         draft.add(Phase.ALTER, f"{alter} replica identity {before.get('replica identity', 'default')}")
     if differs & {"inherits", "partition bound"}:

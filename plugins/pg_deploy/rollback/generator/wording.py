@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pg_deploy.catalog.kinds import DEPENDENCY, ON_RELATION, PROPERTIES, RELATIONS, ROUTINES, SAID, VIEWS
 from pg_deploy.catalog.names import Identity, Key, identity_of, made, parsed, unquoted
@@ -29,7 +29,11 @@ class Wording:
         self.called = _called(changed, after)
         self.needs: dict[Key, set[Key]] = {}
         self.schemas = {now: then for (kind, now), (_, then) in changed.items() if kind == "schema"}
-        self.alone = [(kind, now, then) for (kind, now), (_, then) in changed.items() if kind in _NAMED_BY.values()]
+        self.alone = {
+            (kind, unquoted(now)): unquoted(then)
+            for (kind, now), (_, then) in changed.items()
+            if kind in _NAMED_BY.values()
+        }
         self.relations = {
             now: then for (kind, now), (_, then) in changed.items() if kind == "type" or kind in RELATIONS
         }
@@ -41,7 +45,6 @@ class Wording:
                 self.columns.setdefault(now.relation, {})[now.name] = then.name
             elif now.name != then.name and now.kind in RELATIONS:
                 self.heads[now] = then.name
-        self.near: dict[Key, set[str]] = {}
         if after.objects is not None:
             keys = after.objects.keys
             for classid, oid, number, refclass, refoid, _, _ in after.objects.edges:
@@ -49,14 +52,12 @@ class Wording:
                 other = keys.get((refclass, refoid, 0))
                 if one and other:
                     self.needs.setdefault(one, set()).add(other)
-                if one and other and other[0] in RELATIONS:
-                    self.near.setdefault(one, set()).add(other[1])
 
     def fact(self, fact: Fact, key: Key | None) -> Fact:
-        """The fact in new names; `key` is its own new one, where that is known."""
+        """The fact in new names; `key` is its own new one, if that is known."""
         identity = identity_of(key) if key else self._then(fact.identity)
         near = self._near(fact)
-        own = (fact.kind, fact.identity)
+        own = fact.key
         properties = {
             self.text(name, near, own) if fact.kind == "index" and "." in name else name: self._value(
                 name, value, near, own
@@ -67,19 +68,15 @@ class Wording:
             properties["definition"] = self._own_name(fact, key, str(properties["definition"]))
         if fact.kind in VIEWS:
             properties["definition"] = _ALIAS.sub(r"\1.\2", str(properties["definition"]))
-        definition = json.dumps(properties, sort_keys=True, ensure_ascii=False)
-        return Fact(fact.kind, identity, definition, fact.scope)
+        return replace(fact.saying(properties), identity=identity)
 
     def _near(self, fact: Fact) -> set[str]:
-        key = (fact.kind, fact.identity)
-        own = relation_of(fact)
-        found = set(self.near.get(key, ()))
-        if fact.kind in RELATIONS:
-            found.add(fact.identity)
-        return found | ({own} if own else set())
+        own = fact.identity if fact.kind in RELATIONS else relation_of(fact)
+        needed: set[str] = {name for kind, name in self.needs.get(fact.key, ()) if kind in RELATIONS}
+        return needed | ({own} if own else set())
 
     def _then(self, identity: Identity) -> Identity:
-        """What an object will be called, or what is said about one; the same where its name stays."""
+        """What an object will be called, or what is said about one; the same if its name stays."""
         kind, of = identity.kind, identity.of
         if (kind, identity) in self.changed:
             return identity_of(self.changed[kind, identity])
@@ -107,14 +104,7 @@ class Wording:
         if name in ("owner", "text", "enum", "roles", "options", "tags", "label"):
             return value
         if name in _NAMED_BY and isinstance(value, str):
-            return next(
-                (
-                    unquoted(then)
-                    for kind, now, then in self.alone
-                    if kind == _NAMED_BY[name] and unquoted(now) == value
-                ),
-                value,
-            )
+            return self.alone.get((_NAMED_BY[name], value), value)
         if name == "schema" and isinstance(value, str):
             return self.schemas.get(value, value)
         if isinstance(value, str):
@@ -124,7 +114,7 @@ class Wording:
         return value
 
     def text(self, text: str, near: set[str], own: Key = ("", "")) -> str:
-        """The text of `own` in new names; columns of the relations `near` by it are meant also where they stand alone."""
+        """The text of `own` in new names; columns of the relations `near` it are meant also if they stand alone."""
         columns = {now: then for relation in sorted(near) for now, then in self.columns.get(relation, {}).items()}
         heads = {parsed("table", each).name: self.heads[each] for each in near if each in self.heads}
 
@@ -190,7 +180,7 @@ class Wording:
         return None
 
     def _meant(self, name: str, own: Key, after: str, is_literal: bool) -> Key | None:
-        """Who is meant where several have a name, as a function and a table may: itself, what it needs, what is called with these
+        """Who is meant if several have a name, as a function and a table may: itself, what it needs, what is called with these
         arguments; a literal holds a relation's name, and a text never an index's, unless it is the index's own."""
         keys = self.called.get(name, ())
         if len(keys) > 1:
@@ -209,7 +199,7 @@ class Wording:
         return keys[0] if keys else None
 
     def _own_name(self, fact: Fact, key: Key, definition: str) -> str:
-        """The name that a definition gives its own object, where it stands unqualified."""
+        """The definition with the new name of its own object, which stands in it unqualified."""
         new, old = identity_of(key).name, fact.identity.name
         if new == old or fact.kind not in ("index", "trigger", "rule"):
             return definition

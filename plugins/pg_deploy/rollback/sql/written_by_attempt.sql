@@ -2,7 +2,7 @@
 -- (the ledger's rows of its statements were written by the very same ones), "others" those that had begun before it, "later"
 -- the rest. Later writers hide earlier ones; a row that is gone is not found. Ages, not numbers: those come round again.
 with wanted as (
-    select k.kind, k.identity, k.relation, k.name
+    select *
     from unnest(%(kinds)s::text[], %(identities)s::text[], %(relations)s::text[], %(names)s::text[])
         as k (kind, identity, relation, name)
 ),
@@ -42,22 +42,21 @@ written as (
     join pg_catalog.pg_type t on t.oid = pg_catalog.to_regtype(w.identity)
     where w.kind = 'type'
     union all
-    select w.kind, w.identity, a.xmin
+    select w.kind, w.identity, x.xid
     from wanted w
     join pg_catalog.pg_attribute a on a.attrelid = pg_catalog.to_regclass(w.relation) and a.attname = w.name
-    where w.kind = 'column'
-    union all
-    select w.kind, w.identity, d.xmin
-    from wanted w
-    join pg_catalog.pg_attribute a on a.attrelid = pg_catalog.to_regclass(w.relation) and a.attname = w.name
-    join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-    where w.kind = 'column'
-    union all
-    -- NOT NULL, which is said with the column
-    select w.kind, w.identity, c.xmin
-    from wanted w
-    join pg_catalog.pg_attribute a on a.attrelid = pg_catalog.to_regclass(w.relation) and a.attname = w.name
-    join pg_catalog.pg_constraint c on c.conrelid = a.attrelid and c.contype = 'n' and c.conkey = array[a.attnum]
+    cross join lateral (
+        select a.xmin as xid
+        union all
+        select d.xmin
+        from pg_catalog.pg_attrdef d
+        where d.adrelid = a.attrelid and d.adnum = a.attnum
+        union all
+        -- NOT NULL, which is said with the column
+        select c.xmin
+        from pg_catalog.pg_constraint c
+        where c.conrelid = a.attrelid and c.contype = 'n' and c.conkey = array[a.attnum]
+    ) x
     where w.kind = 'column'
     union all
     select w.kind, w.identity, p.xmin

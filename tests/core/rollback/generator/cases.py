@@ -1,4 +1,4 @@
-"""Fixture migrations of all kinds: what each changes in base.sql, and, where it cannot be undone, the words of the refusal."""
+"""Fixture migrations of all kinds: what each changes in base.sql, and, if it cannot be undone, the words of the refusal."""
 
 from __future__ import annotations
 

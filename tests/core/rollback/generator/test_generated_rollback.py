@@ -108,9 +108,5 @@ def test_what_cannot_be_brought_back_is_refused_with_its_reason(place: Place, na
     said = "\n".join(map(str, generated.refusals))
     for words in wanted:
         assert words in said, said
-    shared_again(place)
-
-
-def shared_again(place: Place) -> None:
     place.connection.close()
     place.open()

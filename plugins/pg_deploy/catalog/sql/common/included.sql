@@ -70,10 +70,5 @@ spoken as materialized (
     where d.classoid <> 'pg_catalog.pg_largeobject'::regclass
       -- the server keeps the comment of a dropped subscription
       and o.identity is not null
-      and not exists (
-        select
-        from extension_member e
-        where e.classid = d.classoid
-          and e.objid = d.objoid
-    )
+      and (d.classoid, d.objoid) not in (select e.classid, e.objid from extension_member e)
 )

@@ -38,37 +38,21 @@ from (
     where (k.conrelid <> 0 or k.contypid <> 0)
       and k.contype not in ('t', 'n')
     union all
-    select
-        'trigger',
-        format('%I.%I.%I', s.nspname, c.relname, g.tgname),
-        'pg_catalog.pg_trigger'::regclass,
-        g.oid,
-        0
-    from pg_catalog.pg_trigger g
-    join pg_catalog.pg_class c on c.oid = g.tgrelid
+    select p.kind, format('%I.%I.%I', s.nspname, c.relname, p.name), p.classid, p.oid, 0
+    from (
+        select 'trigger' as kind, g.tgname as name, g.tgrelid as relation, 'pg_catalog.pg_trigger'::regclass as classid, g.oid
+        from pg_catalog.pg_trigger g
+        where not g.tgisinternal
+        union all
+        select 'policy', p.polname, p.polrelid, 'pg_catalog.pg_policy'::regclass, p.oid
+        from pg_catalog.pg_policy p
+        union all
+        select 'rule', r.rulename, r.ev_class, 'pg_catalog.pg_rewrite'::regclass, r.oid
+        from pg_catalog.pg_rewrite r
+        where r.rulename <> '_RETURN'
+    ) p
+    join pg_catalog.pg_class c on c.oid = p.relation
     join included_schema s on s.oid = c.relnamespace
-    where not g.tgisinternal
-    union all
-    select
-        'policy',
-        format('%I.%I.%I', s.nspname, c.relname, p.polname),
-        'pg_catalog.pg_policy'::regclass,
-        p.oid,
-        0
-    from pg_catalog.pg_policy p
-    join pg_catalog.pg_class c on c.oid = p.polrelid
-    join included_schema s on s.oid = c.relnamespace
-    union all
-    select
-        'rule',
-        format('%I.%I.%I', s.nspname, c.relname, r.rulename),
-        'pg_catalog.pg_rewrite'::regclass,
-        r.oid,
-        0
-    from pg_catalog.pg_rewrite r
-    join pg_catalog.pg_class c on c.oid = r.ev_class
-    join included_schema s on s.oid = c.relnamespace
-    where r.rulename <> '_RETURN'
     union all
     select
         case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end,
@@ -85,12 +69,7 @@ from (
     left join pg_catalog.pg_class c on c.oid = t.typrelid
     where t.typtype <> 'm'
       and (t.typtype <> 'c' or c.relkind = 'c')
-      and not exists (
-        select
-        from pg_catalog.pg_type element
-        where element.oid = t.typelem
-          and element.typarray = t.oid
-    )
+      and t.oid not in (select element.typarray from pg_catalog.pg_type element)
     union all
     select 'schema', format('%I', s.nspname), 'pg_catalog.pg_namespace'::regclass, s.oid, 0
     from included_schema s
@@ -119,13 +98,30 @@ from (
     join included_schema s on s.oid = f.opfnamespace
     join pg_catalog.pg_am m on m.oid = f.opfmethod
     union all
-    select 'collation', format('%I.%I', s.nspname, k.collname), 'pg_catalog.pg_collation'::regclass, k.oid, 0
-    from pg_catalog.pg_collation k
-    join included_schema s on s.oid = k.collnamespace
-    union all
-    select 'conversion', format('%I.%I', s.nspname, c.conname), 'pg_catalog.pg_conversion'::regclass, c.oid, 0
-    from pg_catalog.pg_conversion c
-    join included_schema s on s.oid = c.connamespace
+    select n.kind, format('%I.%I', s.nspname, n.name), n.classid, n.oid, 0
+    from (
+        select 'collation' as kind, k.collname as name, k.collnamespace as schema, 'pg_catalog.pg_collation'::regclass as classid, k.oid
+        from pg_catalog.pg_collation k
+        union all
+        select 'conversion', c.conname, c.connamespace, 'pg_catalog.pg_conversion'::regclass, c.oid
+        from pg_catalog.pg_conversion c
+        union all
+        select 'statistics', x.stxname, x.stxnamespace, 'pg_catalog.pg_statistic_ext'::regclass, x.oid
+        from pg_catalog.pg_statistic_ext x
+        union all
+        select 'text search configuration', c.cfgname, c.cfgnamespace, 'pg_catalog.pg_ts_config'::regclass, c.oid
+        from pg_catalog.pg_ts_config c
+        union all
+        select 'text search dictionary', d.dictname, d.dictnamespace, 'pg_catalog.pg_ts_dict'::regclass, d.oid
+        from pg_catalog.pg_ts_dict d
+        union all
+        select 'text search parser', p.prsname, p.prsnamespace, 'pg_catalog.pg_ts_parser'::regclass, p.oid
+        from pg_catalog.pg_ts_parser p
+        union all
+        select 'text search template', t.tmplname, t.tmplnamespace, 'pg_catalog.pg_ts_template'::regclass, t.oid
+        from pg_catalog.pg_ts_template t
+    ) n
+    join included_schema s on s.oid = n.schema
     union all
     select
         'cast',
@@ -135,31 +131,6 @@ from (
         0
     from pg_catalog.pg_cast k
     where k.oid >= 16384
-    union all
-    select 'statistics', format('%I.%I', s.nspname, x.stxname), 'pg_catalog.pg_statistic_ext'::regclass, x.oid, 0
-    from pg_catalog.pg_statistic_ext x
-    join included_schema s on s.oid = x.stxnamespace
-    union all
-    select
-        'text search configuration',
-        format('%I.%I', s.nspname, c.cfgname),
-        'pg_catalog.pg_ts_config'::regclass,
-        c.oid,
-        0
-    from pg_catalog.pg_ts_config c
-    join included_schema s on s.oid = c.cfgnamespace
-    union all
-    select 'text search dictionary', format('%I.%I', s.nspname, d.dictname), 'pg_catalog.pg_ts_dict'::regclass, d.oid, 0
-    from pg_catalog.pg_ts_dict d
-    join included_schema s on s.oid = d.dictnamespace
-    union all
-    select 'text search parser', format('%I.%I', s.nspname, p.prsname), 'pg_catalog.pg_ts_parser'::regclass, p.oid, 0
-    from pg_catalog.pg_ts_parser p
-    join included_schema s on s.oid = p.prsnamespace
-    union all
-    select 'text search template', format('%I.%I', s.nspname, t.tmplname), 'pg_catalog.pg_ts_template'::regclass, t.oid, 0
-    from pg_catalog.pg_ts_template t
-    join included_schema s on s.oid = t.tmplnamespace
     union all
     select 'language', format('%I', l.lanname), 'pg_catalog.pg_language'::regclass, l.oid, 0
     from pg_catalog.pg_language l
