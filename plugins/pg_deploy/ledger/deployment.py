@@ -12,9 +12,9 @@ from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
 from pg_deploy.ledger import evidence
-from pg_deploy.ledger.detail import text_of
+from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.errors import DeploymentLostError, OtherServerError, RunOverError, TargetBusyError
-from pg_deploy.ledger.evidence import Evidence, Kind
+from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.words import Word
 from pg_deploy.postgres.server_identity import server_of
 from pg_deploy.postgres.session import Connection, this_host
@@ -39,21 +39,12 @@ class State(Word):
 
 
 @dataclass(frozen=True)
-class Claimed:
+class Claimed(Kept):
     """The cluster on which a deployment took its target; `name` is which Airflow's run it is."""
 
     name: str
     system: str
     outcome: str = "taken"
-
-    def to_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        return {"system": self.system}
-
-    @classmethod
-    def from_row(cls, row: Evidence) -> Claimed:
-        """Back from the ledger."""
-        return cls(row.name, text_of(row.detail, "system"))
 
 
 @dataclass(frozen=True)
