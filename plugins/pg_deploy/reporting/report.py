@@ -19,7 +19,7 @@ from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
 from pg_deploy.ledger.kinds.criteria import pinned_criteria
 from pg_deploy.ledger.kinds.marks import of_access, of_benchmark, of_criterion
 from pg_deploy.ledger.kinds.rehearsal import Rehearsal, RehearsalOutcome
-from pg_deploy.ledger.kinds.report import Criterion
+from pg_deploy.ledger.kinds.report import Criterion, criteria_of
 from pg_deploy.ledger.kinds.rollback import RollbackProof
 from pg_deploy.ledger.kinds.run import PassedOver
 from pg_deploy.ledger.pins import Pinned
@@ -108,14 +108,13 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
             )
         )
     stated = pinned_criteria(connection, deployment_id)
+    judged = [Judged(o.manifest, o.is_deployed, o.attempt is not None, (*o.evidence, *o.rehearsal)) for o in outcomes]
+    # A deployment of before criteria were pinned has those that its report kept.
+    kept = [criteria_of(row) for row in rows if row.kind == Kind.REPORT]
     return Report(
         deployment_id,
         tuple(outcomes),
-        judge_criteria(
-            stated.criteria,
-            [Judged(o.manifest, o.is_deployed, o.attempt is not None, (*o.evidence, *o.rehearsal)) for o in outcomes],
-            rows,
-        ),
+        judge_criteria(stated.criteria, judged, rows) or next(reversed(kept), ()),
         read_steps(connection, deployment_id, stated.timeline),
         any(row.kind == Kind.UNDONE_EARLIER for row in rows),
         rows,
