@@ -82,7 +82,7 @@ def report() -> None:
         with run.target.session("baseline report") as connection:
             found = read_adopted(connection, owned.deployment_id)
             log_lines(report_lines(found), log)
-            failures = [f"{one.stem}" for one in found if not one.is_adopted]
+            failures = [one.stem for one in found if not one.is_adopted]
             if run.ownership is None:
                 failures.append("what check handed on is gone")
             state = deployment.State.FAILED if failures else deployment.State.DEPLOYED

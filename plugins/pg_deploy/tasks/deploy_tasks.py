@@ -48,6 +48,7 @@ from pg_deploy.tasks.run import (
     ownership_from,
     read_conf,
     read_run,
+    task_states,
     told_plainly,
 )
 from pg_deploy.tasks.watch_baseline import measure_before
@@ -255,13 +256,6 @@ def report() -> None:
             state = "was rolled back" if found.end_state == deployment.State.ROLLED_BACK else "failed"
             send(f"{target}: deployment {owned.deployment_id} {state}", "\n".join(failures), context)
             raise NotDeployedError(failures)
-
-
-def task_states(context: Any) -> dict[str, str]:
-    """The state of each task of this run, by id."""
-    ti = context["ti"]
-    found = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
-    return {name: str(state) for name, state in found.items() if name != ti.task_id}
 
 
 def _told_idle(connection: Connection, deployment_id: int, stems: Sequence[str], state: standings.State) -> list[str]:

@@ -28,7 +28,7 @@ from pg_deploy.tasks import outside_connections
 from pg_deploy.tasks.assets import TARGET_CHANGED
 from pg_deploy.tasks.errors import NotMeasuredError, UnknownTargetError
 from pg_deploy.tasks.notices import send
-from pg_deploy.tasks.run import chosen, log, told_plainly
+from pg_deploy.tasks.run import chosen, log, task_states, told_plainly
 from pg_deploy.tasks.target import read_target
 
 MEASURE = "measure"
@@ -88,7 +88,7 @@ def find_stale() -> str | None:
     """After all was told: go on to the refresh, where a setting or the conf asks for one and there is something to refresh."""
     context = get_current_context()
     with told_plainly():
-        states = _states(context)
+        states = task_states(context)
         if states.get(MEASURE) == "skipped":
             return None
         if states.get(MEASURE) != "success" or (states.get(REPORT) != "success" and _wanted(context) != "all"):
@@ -118,7 +118,7 @@ def measure_again() -> int:
         refreshed: dict[str, str] = context["ti"].xcom_pull(task_ids=REFRESH)
         still = look_again_at_views(target, _limits(context), sample_id, refreshed)
         log.info("still stale: %s", _listed(still) or "none")
-        if _states(context).get(REPORT) != "success":
+        if task_states(context).get(REPORT) != "success":
             raise AirflowFailException(_RED)
         return len(still)
 
@@ -129,7 +129,7 @@ def report() -> dict[str, int]:
     context = get_current_context()
     with told_plainly():
         named = _conf(context).target
-        states = _states(context)
+        states = task_states(context)
         if states.get(MEASURE) == "skipped":
             raise AirflowSkipException("nothing was measured")
         why = context["ti"].xcom_pull(task_ids=MEASURE, key=_WHY)
@@ -235,9 +235,3 @@ def _to_refresh(context: Any) -> tuple[str, ...]:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
-
-
-def _states(context: Any) -> dict[str, str]:
-    ti = context["ti"]
-    found = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
-    return {name: str(state) for name, state in found.items() if name != ti.task_id}

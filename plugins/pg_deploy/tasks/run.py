@@ -211,3 +211,10 @@ def ownership_from(context: Any, first: str) -> Ownership | None:
     if not handed or handed.get("deployment_id") is None:
         return None
     return Ownership(handed["deployment_id"], handed["fence"], handed["good_for"])
+
+
+def task_states(context: Any) -> dict[str, str]:
+    """The state of each task of this run, by id."""
+    ti = context["ti"]
+    found = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+    return {name: str(state) for name, state in found.items() if name != ti.task_id}
