@@ -37,6 +37,11 @@ class Result:
         """The log as one text."""
         return "\n".join(self.log)
 
+    @property
+    def notices(self) -> list[str]:
+        """What a person was told by the run."""
+        return [line for line in self.log if line.startswith("notice: ")]
+
     def group(self, stem: str) -> dict[str, str]:
         """The states of one migration's tasks, by verb."""
         prefix = f"{stem}."
