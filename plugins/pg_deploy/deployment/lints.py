@@ -49,7 +49,7 @@ def run_lints(connection: Connection, *, timeout_s: float = 30.0) -> tuple[Findi
 def _answers(
     connection: Connection, texts: Mapping[str, bytes]
 ) -> Iterator[tuple[str, list[TupleRow] | psycopg.Error]]:
-    """Each lint's rows, or its error. All are asked in one round trip; only where one of them fails, each by itself."""
+    """Each lint's rows, or its error. All are asked in one round trip; if one of them fails, each is asked by itself."""
     try:
         with connection.transaction():
             cursor = connection.execute(b";".join(texts.values()))

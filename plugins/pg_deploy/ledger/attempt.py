@@ -142,7 +142,7 @@ def move(
 ) -> Attempt:
     """The attempt in its new state; verified, rolled_back and rollback_failed get their times.
 
-    Part of the caller's transaction where there is one. With `waits` false the commit does not wait for the disk: the next
+    It is part of the caller's transaction, if there is one. With `waits` false the commit does not wait for the disk: the next
     one that does takes it with it. Raises AttemptStateError when the state in the ledger is no longer the one that the
     caller saw, and ValueError for a move that no attempt makes.
     """
@@ -298,7 +298,7 @@ def end_segment(
     attempt_try: int,
     runs: Sequence[StatementRun],
 ) -> None:
-    """Write the times of statements that ended. Called inside the transaction that made the change, where there is one."""
+    """Write the times of statements that ended. Called inside the transaction that made the change, if one did."""
     connection.execute(
         """update deploy_ledger.statement_run r
         set started_at = d.started_at, ended_at = d.ended_at, notices = array(

@@ -66,7 +66,7 @@ class Deployment:
     started_at: datetime
     ended_at: datetime | None
     origin: str | None = None
-    """Which Airflow's run it is, and when that was made; None where it was not said."""
+    """Which Airflow's run it is, and when that was made; None if it was not said."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def claim(
 
 
 def refuse_other_server(connection: Connection, deployment_id: int, system: str, target: str) -> None:
-    """Raise OtherServerError where the deployment began on another cluster than `system`. Reads only.
+    """Raise OtherServerError if the deployment began on another cluster than `system`. Reads only.
 
     A standby that was promoted is the same cluster; a copy that was restored elsewhere is not.
     """
@@ -191,9 +191,9 @@ def lend(connection: Connection, deployment_id: int, fence: int, phase: str) -> 
 
 
 def take_back(connection: Connection, deployment_id: int, fence: int, phase: str, *, good_for: float) -> None:
-    """Hold the target again under the same fence, also where somebody had it meanwhile. Commits once.
+    """Hold the target again under the same fence, even if somebody had it meanwhile. Commits once.
 
-    What they did is for the caller to look at. Raises TargetBusyError while another run has it, and DeploymentLostError where this
+    What they did is for the caller to look at. Raises TargetBusyError while another run has it, and DeploymentLostError if this
     deployment was ended by its own run.
     """
     with connection.transaction():
@@ -251,7 +251,7 @@ def close(connection: Connection, deployment_id: int, fence: int, state: State) 
 
 
 def lock_holder(connection: Connection) -> str | None:
-    """Who holds the deploy lock; None where nobody does: then nobody works, whatever the ledger says. Reads only."""
+    """Who holds the deploy lock; None if nobody does: then nobody works, whatever the ledger says. Reads only."""
     row = connection.execute(
         f"""select l.pid, a.application_name, a.client_addr::text
         from pg_catalog.pg_locks l

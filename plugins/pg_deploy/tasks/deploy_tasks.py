@@ -75,7 +75,7 @@ def preflight() -> dict[str, Any]:
 def earlier() -> None:
     """Apply the pending migrations that have no group, or need none, in order, stopping at the first failure.
 
-    Skips the tasks of each group in which nothing is left to do but for `passed`: a process each for nothing takes minutes.
+    If nothing is left to do in a group, its tasks are skipped, all but `passed`: a process for each would take minutes.
     """
     context = get_current_context()
     with told_plainly():
@@ -159,7 +159,7 @@ def verify(stem: str) -> None:
 
 @task.branch(trigger_rule="none_skipped")
 def decide(stem: str) -> str | list[str]:
-    """Passed, rollback, or neither: where nothing began, or where on_failure says stop."""
+    """Go to passed or to rollback. To neither if nothing was begun, or if on_failure is stop."""
     context, group, version = get_current_context(), group_of(stem), stem.split("_", 1)[0]
     with told_plainly():
         if ownership_from(context, PREFLIGHT) is None:
@@ -227,7 +227,7 @@ def report() -> None:
     with told_plainly():
         owned = ownership_from(context, PREFLIGHT)
         if owned is None:
-            # What is wrong may be the conf itself, so it is read only where nothing else says that preflight failed.
+            # What is wrong may be the conf itself, so it is read only if nothing else says that preflight failed.
             if PREFLIGHT in failed_tasks:
                 send(
                     f"{target}: a deployment failed, nothing was changed", f"{', '.join(failed)}: read its log", context

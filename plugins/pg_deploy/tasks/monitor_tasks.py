@@ -68,7 +68,7 @@ def measure() -> int:
 
 @task
 def measure_outside() -> int:
-    """Measure the application's side, where its connections exist."""
+    """Measure the application's side, if its connections exist."""
     context = get_current_context()
     with told_plainly():
         target, sample_id = _target(context)
@@ -85,7 +85,7 @@ def measure_outside() -> int:
 
 @task.branch(trigger_rule="all_done")
 def find_stale() -> str | None:
-    """After all was told: go on to the refresh, where a setting or the conf asks for one and there is something to refresh."""
+    """Once everything was told, go on to the refresh, if a setting or the conf asks for one and there is something to refresh."""
     context = get_current_context()
     with told_plainly():
         states = task_states(context)
@@ -125,7 +125,7 @@ def measure_again() -> int:
 
 @task(trigger_rule="all_done")
 def report() -> dict[str, int]:
-    """Open and end alerts, tell them once, write the page; fail only where something could not be measured."""
+    """Open and end alerts, tell them once, write the page; fail only if something could not be measured."""
     context = get_current_context()
     with told_plainly():
         named = _conf(context).target
@@ -206,7 +206,7 @@ def _target(context: Any) -> tuple[Target, int]:
 
 
 def _page_of(target: str) -> str:
-    """The address of the target's page, where Airflow knows its own."""
+    """The address of the target's page, if Airflow knows its own."""
     base = conf.get("api", "base_url", fallback="").rstrip("/")
     return base + database_page(target) if base.startswith("http") else ""
 

@@ -13,7 +13,7 @@ from pg_deploy.monitor.measures import Measured, Row
 
 
 def measure_outside(target: str, before: Mapping[str, tuple[Row, ...]]) -> list[Measured]:
-    """All measures of the application's side; "not configured" where a connection is missing. Never raises for a fault there."""
+    """All measures of the application's side; "not configured" if a connection is missing. Never raises for a fault there."""
     measured: list[Measured] = []
     api = find(f"{target}_api")
     if api is None:
@@ -51,7 +51,7 @@ def measure_outside(target: str, before: Mapping[str, tuple[Row, ...]]) -> list[
 
 
 def _usable(connection: str, measure: str, ask: Callable[[], list[Measured]]) -> list[Measured]:
-    """What `ask` measured; one failed measure where the connection holds what cannot be used, such as a token with a dash too long.
+    """What `ask` measured; one failed measure if the connection holds what cannot be used, such as a token with a dash too long.
 
     What the error says is not repeated: it may quote the address or the token.
     """

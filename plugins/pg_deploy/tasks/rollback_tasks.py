@@ -139,7 +139,7 @@ def report() -> None:
 
 
 def _refuse_unless_approved(run: Run, job: Job) -> None:
-    """The ledger must hold a yes to each of these very rollbacks, where one is demanded. Raises NotPermittedError."""
+    """Raise NotPermittedError unless the ledger holds a yes to each of these very rollbacks, if one is demanded."""
     if run.approval == "none":
         return
     rows = evidence.of_deployment(job.ledger, job.deployment_id)

@@ -108,7 +108,7 @@ class Run:
 
     @property
     def deployment_id(self) -> int:
-        """The deployment of this run; only where there is one."""
+        """The deployment of this run; only if there is one."""
         if self.ownership is None:
             raise AirflowFailException("a dry run has no deployment")
         return self.ownership.deployment_id
@@ -118,7 +118,7 @@ def read_run(context: Any, owned: Ownership | None = None) -> Run:
     """The run behind an Airflow context. Raises the core's errors for a bad conf or target.
 
     `owned` is what was found elsewhere. Only a dry run has no ownership after preflight: NoClaimError is
-    raised where what it handed on is gone.
+    raised if what it handed on is gone.
     """
     conf = read_conf(context)
     ownership = owned or ownership_from(context, PREFLIGHT)
@@ -165,7 +165,7 @@ def is_over(context: Any, holder: Deployment) -> bool:
 
 
 def held_in_ledger(context: Any, target: str) -> Ownership | None:
-    """The open deployment of this run as the ledger knows it, whatever became of XComs; None where there is none."""
+    """The open deployment of this run as the ledger knows it, whatever became of XComs; None if there is none."""
     dag_run = context["dag_run"]
     with read_target(target).session("report") as connection:
         if not schema.exists(connection):

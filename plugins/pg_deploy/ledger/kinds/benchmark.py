@@ -72,12 +72,12 @@ class MeasuredBenchmark(Kept):
 
     @property
     def before_ms(self) -> float | None:
-        """The time before, where it could be measured."""
+        """The time before, if it could be measured."""
         return self.before.ms if self.before and not self.before.error else None
 
     @property
     def after_ms(self) -> float | None:
-        """The time after, where it could be measured."""
+        """The time after, if it could be measured."""
         return None if self.after.error else self.after.ms
 
 

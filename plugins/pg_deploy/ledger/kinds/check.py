@@ -40,5 +40,5 @@ class CheckResult(Kept):
 
     @property
     def number(self) -> str:
-        """How many it found, in words where it stopped counting."""
+        """How many it found; in words, if it stopped counting."""
         return f"more than {MOST_ROWS}" if self.found > MOST_ROWS else str(self.found)

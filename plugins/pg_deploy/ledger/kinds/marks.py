@@ -1,7 +1,7 @@
 """The mark of a verdict. Report, pages and downloads take it from here, so that none says more.
 
 A tick promises that the thing holds. What was not proved, differs, was sampled, opened something undeclared or gives users an
-error has none, also where the run may go on.
+error has none, even if the run may go on.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pg_deploy.presentation.lines import Tone
 
 
 def of_criterion(verdict: Verdict) -> Tone:
-    """met, not met, and all that is neither: not reached, not proven, not declared, not applicable, not visible."""
+    """A success criterion: good if it is met, bad if it is not met, plain if the evidence says neither."""
     return "good" if verdict == Verdict.MET else "bad" if verdict == Verdict.NOT_MET else "plain"
 
 
 def of_access(found: AccessFound) -> Tone:
-    """The access proof of one migration: bad where something counts against it, good where all is proved and nothing differs."""
+    """The access proof of one migration: bad if something counts against it, good if all is proved and nothing differs."""
     if found.against:
         return "bad"
     if found.outcome == Outcome.AS_DECLARED:
@@ -40,7 +40,7 @@ def of_check(outcome: CheckOutcome) -> Tone:
 
 
 def of_benchmark(outcome: BenchmarkOutcome) -> Tone:
-    """A benchmark: bad where its limit was breached; good where it was kept."""
+    """A benchmark: bad if its limit was breached; good if it was kept."""
     match outcome:
         case BenchmarkOutcome.BREACHED:
             return "bad"

@@ -27,7 +27,7 @@ class RehearsalOutcome(Word):
 
 @dataclass(frozen=True)
 class Held(Kept):
-    """A lock on a relation that existed before, and how long it was held, in seconds; of a concurrent build at least that."""
+    """A lock on a relation that existed before, and how long it was held, in seconds; a concurrent build may have held it longer."""
 
     relation: str
     mode: Lock
@@ -80,7 +80,7 @@ class Changes(Kept):
 
 @dataclass(frozen=True)
 class Rehearsal(Kept):
-    """One migration on a copy. Durations in seconds, None where that step was not reached."""
+    """One migration on a copy. Durations in seconds, None if that step was not reached."""
 
     name: str
     outcome: RehearsalOutcome

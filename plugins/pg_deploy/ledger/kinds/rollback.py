@@ -42,7 +42,7 @@ class RollbackProof(Kept):
 
 @dataclass(frozen=True)
 class Mended(Kept):
-    """What a rollback had forgotten and what was run for it; `error` where that failed."""
+    """What a rollback had forgotten and what was run for it; `error` if that failed."""
 
     name: str
     differences: tuple[str, ...]
