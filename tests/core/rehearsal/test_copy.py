@@ -21,7 +21,7 @@ import pytest
 
 from pg_deploy.backup.errors import RestoreFailedError
 from pg_deploy.backup.manifest import Extension
-from pg_deploy.backup.store import checked
+from pg_deploy.backup.store import checked_backup
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.postgres.errors import DiskTooSmallError
 from pg_deploy.postgres.private_cluster import remove_abandoned
@@ -40,7 +40,7 @@ def copied(place: Place) -> Iterator[Copy]:
     """A copy of the target as it is now."""
     name = place.take().manifest.name
     with (
-        checked(place.store, name, place.store.root) as (manifest, folder),
+        checked_backup(place.store, name, place.store.root) as (manifest, folder),
         private_copy(manifest, folder, place.settings, log=LOG) as copy,
     ):
         yield copy

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pg_deploy.backup.store import checked
+from pg_deploy.backup.store import checked_backup
 from pg_deploy.configuration.limits import Limits
 from pg_deploy.deployment import job as jobs
 from pg_deploy.deployment.job import Job
@@ -69,7 +69,7 @@ def on_a_copy(place: Place, migrations: tuple[Migration, ...]) -> Iterator[Stand
     name = place.take(*migrations).manifest.name
     with (
         deploying(place, migrations) as job,
-        checked(place.store, name, place.store.root) as (manifest, folder),
+        checked_backup(place.store, name, place.store.root) as (manifest, folder),
         private_copy(manifest, folder, place.settings, log=LOG) as copy,
     ):
         yield Stands(job, copy)
