@@ -103,10 +103,10 @@ def baseline(connection: Connection, deployment_id: int, *, version: str, stem: 
 
 def latest(connection: Connection, version: str) -> Attempt | None:
     """The newest attempt at `version`, if any. Reads only."""
-    return latest_of(connection, [version]).get(version)
+    return latest_by_version(connection, [version]).get(version)
 
 
-def latest_of(connection: Connection, versions: Iterable[str]) -> dict[str, Attempt]:
+def latest_by_version(connection: Connection, versions: Iterable[str]) -> dict[str, Attempt]:
     """The newest attempt at each of `versions` that has one. Reads only."""
     rows = _all(
         connection,

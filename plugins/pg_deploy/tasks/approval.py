@@ -32,7 +32,7 @@ from pg_deploy.rehearsal.rehearsal_text import rehearsal_text, rehearsal_verdict
 from pg_deploy.tasks.backup_tasks import rehearse_pinned, take_backup_of
 from pg_deploy.tasks.errors import ApprovalRejectedError, SamePersonError
 from pg_deploy.tasks.groups import versions_without_group
-from pg_deploy.tasks.notices import send
+from pg_deploy.tasks.notices import send_notice
 from pg_deploy.tasks.run import Run, log, read_run, told_plainly
 
 _WHERE = (
@@ -103,7 +103,7 @@ class AskPerson(ApprovalOperator):
         log.info("%s", self.subject)
         for line in self.body.splitlines():
             log.info("%s", line)
-        send(f"{run.target.name}: an approval waits: {self.subject}", _WHERE, context)
+        send_notice(f"{run.target.name}: an approval waits: {self.subject}", _WHERE, context)
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:

@@ -27,8 +27,8 @@ from pg_deploy.presentation.addresses import database_page
 from pg_deploy.tasks import outside_connections
 from pg_deploy.tasks.assets import TARGET_CHANGED
 from pg_deploy.tasks.errors import NotMeasuredError, UnknownTargetError
-from pg_deploy.tasks.notices import send
-from pg_deploy.tasks.run import chosen, log, task_states, told_plainly
+from pg_deploy.tasks.notices import send_notice
+from pg_deploy.tasks.run import chosen_conf, log, task_states, told_plainly
 from pg_deploy.tasks.target import read_target
 
 MEASURE = "measure"
@@ -144,7 +144,7 @@ def report() -> dict[str, int]:
             target,
             _limits(context),
             sample_id,
-            tell=lambda subject, text: send(subject, text, context),
+            tell=lambda subject, text: send_notice(subject, text, context),
             contacts=settings().contacts,
             log=log,
             link=_page_of(target.name),
@@ -170,14 +170,14 @@ def _target_is_down(target: str, why: str, context: Any) -> None:
     if known and now - datetime.fromisoformat(known["told_at"]) < _REMIND:
         return
     word = "still cannot be reached" if known else "cannot be reached"
-    if send(f"{target} {word}", why, context):
+    if send_notice(f"{target} {word}", why, context):
         since = known["since"] if known else now.isoformat()
         Variable.set(_down_key(target), json.dumps({"since": since, "told_at": now.isoformat()}))
 
 
 def _target_is_back(target: str, context: Any) -> None:
     kept = Variable.get(_down_key(target), default=None)
-    if kept and send(
+    if kept and send_notice(
         f"{target} can be reached again", f"it was away since {json.loads(kept)['since'][:16]} UTC", context
     ):
         Variable.delete(_down_key(target))
@@ -185,7 +185,7 @@ def _target_is_back(target: str, context: Any) -> None:
 
 def _conf(context: Any) -> MonitorConf:
     """The conf of the run; after a deployment, about the database that was deployed to."""
-    given = checked_conf(MonitorConf, chosen(context))
+    given = checked_conf(MonitorConf, chosen_conf(context))
     events = (context.get("triggering_asset_events") or {}).get(TARGET_CHANGED, ())
     targets = [event.extra["target"] for event in events if "target" in (event.extra or {})]
     return given.model_copy(update={"target": targets[-1]}) if targets else given

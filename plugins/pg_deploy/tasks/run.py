@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from airflow.configuration import conf as airflow_conf
@@ -129,10 +128,10 @@ def read_run(context: Any, owned: Ownership | None = None) -> Run:
 
 def read_conf(context: Any) -> DeployConf:
     """The conf of the run: the form's defaults with what was chosen, unknown keys refused."""
-    return checked_conf(DeployConf, chosen(context))
+    return checked_conf(DeployConf, chosen_conf(context))
 
 
-def chosen(context: Any) -> dict[str, object]:
+def chosen_conf(context: Any) -> dict[str, object]:
     """The form's defaults with what was chosen, unchecked: the first task must refuse what no Param declares."""
     return {**dict(context["params"]), **dict(context["dag_run"].conf or {})}
 
@@ -172,11 +171,6 @@ def held_in_ledger(context: Any, target: str) -> Ownership | None:
             return None
         held = deployment.of_run(connection, dag_run.dag_id, dag_run.run_id)
     return Ownership(held.id, held.fence) if held is not None and held.ended_at is None else None
-
-
-def folder() -> Path:
-    """The folder of migrations that this task sees."""
-    return migrations_dir()
 
 
 @contextmanager
