@@ -169,7 +169,7 @@ def _as_a_newer_server_writes_it(kind: str, identity: str, definition: str, scop
 
 
 def _alerts(found: Measured) -> list[Row]:
-    """Not the row that says that the server was upgraded, where it has another major than the one that was kept."""
+    """Without the row that says that the server was upgraded: this one may have another major version than the kept one."""
     return [row for row in found.rows if row.detail.get("alert", True)]
 
 

@@ -35,6 +35,7 @@ from pg_deploy.ledger.kinds.rehearsal import Changes, Held, Rehearsal, Rehearsal
 from pg_deploy.ledger.kinds.report import Criterion, DeploymentReport, criteria_of
 from pg_deploy.ledger.kinds.report import Verdict as Met
 from pg_deploy.ledger.kinds.rollback import Mended, ProofOutcome, RollbackProof, RowsNotRestored, WouldBeLost
+from pg_deploy.ledger.kinds.rows_written import Written
 from pg_deploy.ledger.kinds.run import Adopted, Drifted, PassedOver
 from pg_deploy.migrations.access_file import AccessFile
 from pg_deploy.parsing.lock_modes import Lock
@@ -114,6 +115,53 @@ def _kept(piece: Piece) -> Evidence:
 def test_what_is_kept_is_read_back_as_it_was(piece: Any) -> None:
     """A field that is written and not read is lost to a report that nobody compares."""
     assert type(piece).from_row(_kept(piece)) == piece
+
+
+def test_the_keys_of_each_kind_stay_as_they_are_kept() -> None:
+    """A field is kept under its name: who renames it makes what every older ledger kept under that key empty."""
+    keys = {type(piece).__name__: " ".join(sorted(piece.to_detail())) for piece in [*reversed(PIECES), *PARTS]}
+    assert keys == KEYS
+
+
+PARTS: list[Any] = [
+    MEASURED,
+    REHEARSED.changes,
+    *REHEARSED.benchmarks,
+    *REHEARSED.statements,
+    *REHEARSED.statements[0].locks,
+    *ACCESS.differences,
+    Written("public.t", 1, 2, 3),
+    Criterion("all applied", Met.NOT_MET, "1 of 2"),
+]
+KEYS = {
+    "Changes": "added changed removed",
+    "ComparedBenchmark": "after_ms before_ms breached goal goal_met name sentence",
+    "Criterion": "evidence title verdict",
+    "Held": "held_s mode relation",
+    "KeptDifference": "commands direction object role sentence",
+    "Measurement": "blocks cost error ms plan runs_ms",
+    "StatementLocks": "line locks seconds summary",
+    "Written": "deleted inserted table updated",
+    "AccessFound": "against asked cells changes differences kinds notes outcome seconds shown subjects unproven verdict",
+    "Adopted": "bundle_hash by checks history reason recorded_text sql_hash was",
+    "Answered": "bundle_hash by by_id",
+    "Asked": "bundle_hash shown",
+    "BenchmarkBefore": "blocks cost error ms plan runs_ms",
+    "CheckResult": "columns error found name outcome rows seconds",
+    "Claimed": "system",
+    "Drifted": "differences",
+    "Lent": "history",
+    "LintsBefore": "keys",
+    "MeasuredBenchmark": "after before goal goal_met sentence why",
+    "Mended": "differences error sql",
+    "PassedOver": "names",
+    "Rehearsal": "access apply_s benchmarks bundle_hash cannot_be_undone changes checks error generated_rollback left lost"
+    " not_rehearsed only_tried place rollback_s statements written",
+    "Restored": "facts masked notes rows seconds",
+    "RollbackProof": "changed_by_others changed_since differences facts fingerprint mending went_along",
+    "RowsNotRestored": "backup rows",
+    "WouldBeLost": "lines",
+}
 
 
 def test_a_rehearsals_benchmarks_and_a_reports_criteria_are_read_back() -> None:

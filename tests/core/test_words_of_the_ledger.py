@@ -41,11 +41,12 @@ UNMISTAKABLE = {word for word in WORDS if " " in word or "_" in word} - {"rollba
 ATTRIBUTES = {"outcome", "verdict", "state", "kind"}
 CUTS = ("startswith", "endswith", "removeprefix", "removesuffix", "partition", "rpartition", "split")
 MARKS = ("✓", "✗", "–", "ALERT", "user ")
-# Whose `detail` is another: a finding of the lints, and what the monitor measures. A sample is read beside the class that it is.
+# Whose `detail` is another: a finding of the lints, and what the monitor measures. A sample is read beside its class, and
+# ledger/detail.py reads what every kind keeps.
 OTHER_DETAILS = {
     "catalog/finding.py",
     "deployment/lints.py",
-    "ledger/deployment.py",
+    "ledger/detail.py",
     "access/sampling/sample.py",
     *(path.relative_to(PLUGINS).as_posix() for path in (PLUGINS / "monitor").glob("*.py")),
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests import airflow_home
@@ -14,6 +15,7 @@ from tests.looking import Database
 from tests.servers import table
 
 Deploy = Callable[..., Result]
+Monitor = Callable[..., Result]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -65,3 +67,21 @@ def rollback(database: Database, tmp_path: Path) -> Callable[..., Result]:
         return run_dag("rollback_migrations", database.url, nothing, {"approval": "none", **(conf or {})}, **how)
 
     return run
+
+
+@pytest.fixture
+def monitor(database: Database, tmp_path: Path) -> Monitor:
+    """Run monitor_database against the target."""
+
+    def run(conf: dict[str, Any] | None = None, url: str | None = None) -> Result:
+        return run_dag("monitor_database", url or database.url, tmp_path, conf)
+
+    return run
+
+
+def leave_an_invalid_index(database: Database) -> None:
+    """One alert that is there from the first look on."""
+    database.run("create table public.t (a int)")
+    database.run("insert into public.t values (1), (1)")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        database.run("create unique index concurrently broken on public.t (a)")

@@ -37,6 +37,11 @@ class Result:
         """The log as one text."""
         return "\n".join(self.log)
 
+    @property
+    def notices(self) -> list[str]:
+        """What a person was told by the run."""
+        return [line for line in self.log if line.startswith("notice: ")]
+
     def group(self, stem: str) -> dict[str, str]:
         """The states of one migration's tasks, by verb."""
         prefix = f"{stem}."
@@ -70,12 +75,10 @@ def run_dag(
     """Run the DAG to its end and return what happened.
 
     `answer` (Approve or Reject) is given by `answered_by` to every approval that waits; without it, a waiting approval fails
-    the test. Where it can be called it is, with the waiting task instance and a session of the metadata: for what a person does
-    instead of answering.
-    `during` is called once, when a line that matches the pattern
-    `when` is logged: for what somebody else does meanwhile. `extra` is
-    the target connection's extra. `after_parsing` is called once the DAG is loaded and before it runs: a scheduler parses the
-    file anew for each task, so the tasks may stand for other files than those that preflight sees.
+    the test. A function is called with the waiting task instance and a session of the metadata: it does what a person does
+    instead of answering. `during` is called once, when a line that matches the pattern `when` is logged: it does what somebody
+    else does meanwhile. `extra` is the target connection's extra. `after_parsing` is called when the DAG is loaded, before it
+    runs: a scheduler parses the file anew for each task, so the tasks may stand for other files than those that preflight sees.
     """
     os.environ["MIGRATIONS_DIR"] = str(folder)
     os.environ[CONNECTION] = _airflow_connection(url, extra or {})

@@ -151,9 +151,7 @@ SUPERUSERS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", [*SUPERUSERS][:1] + [pytest.param(name, marks=pytest.mark.acceptance) for name in [*SUPERUSERS][1:]]
-)
+@pytest.mark.parametrize("name", _marked(SUPERUSERS, ("auth.uid() replaced",)))
 @pytest.mark.parametrize(
     "conf", [ALONE, pytest.param(REHEARSED, marks=pytest.mark.acceptance)], ids=["alone", "rehearsed"]
 )

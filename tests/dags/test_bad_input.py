@@ -250,7 +250,7 @@ def test_preflight_refuses(case: str, empty_database: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_dry_run_refuses_just_the_same(case: str, empty_database: str, tmp_path: Path) -> None:
-    """A dry run that says yes where the deployment says no would be worth nothing."""
+    """A dry run that says yes when the deployment says no would be worth nothing."""
     files, conf, _ = CASES[case]
     write(tmp_path, files)
     with unchanged(empty_database), pytest.raises(PreflightError):
@@ -316,7 +316,7 @@ def test_a_run_with_a_bad_conf_touches_nothing(
     ("key", "value"), [("dry_run", "yes"), ("migrations", "all"), ("approval", "maybe"), ("target", 5)]
 )
 def test_a_value_of_the_wrong_type_starts_no_run(empty_database: str, tmp_path: Path, key: str, value: object) -> None:
-    """The form and the API refuse it by the Param's schema; where that does not look, the first task does."""
+    """The form and the API refuse it by the Param's schema; what that lets pass, the first task refuses."""
     from airflow.sdk.exceptions import ParamValidationError
 
     write(tmp_path, {f"{A}.sql": GOOD})

@@ -133,7 +133,7 @@ def test_with_four_eyes_an_approval_counts_only_from_somebody_else(
     assert database.evidence("approval") == [(stem, "refused: approved by who triggered")]
     assert database.rows("select actor from deploy_ledger.deployment") == [(triggerer,)]
 
-    # The connection decides where it says so, whatever whoever triggers says.
+    # If the connection asks for four eyes, the conf of a run cannot take that back.
     floored = deploy(
         folder, {"approval": "risky"}, answer="Approve", answered_by=triggerer.upper(), extra={"four_eyes": True}
     )

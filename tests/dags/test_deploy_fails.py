@@ -1,4 +1,4 @@
-"""deploy_migrations where a migration fails: what is undone, what is refused, what is told."""
+"""deploy_migrations when a migration fails: what is undone, what is refused, what is told."""
 
 from __future__ import annotations
 

@@ -136,10 +136,14 @@ def test_what_grants_a_role_is_rehearsed_without_the_target_noticing(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:
     """In a scratch database of the same server the grant would have been live in production at once."""
-    _changes_roles(tmp_path)
-    for companion in filter(Path.is_dir, (tmp_path / "migrations").iterdir()):
+    write_migration(
+        tmp_path / "migrations",
+        "20250101000000_let_everybody_in",
+        "grant service_role to authenticated;\nalter role anon set work_mem = '8MB';\n",
+        rollback="revoke service_role from authenticated;\nalter role anon reset work_mem;\n",
         # It changes access, as it means to: shown, and not failed.
-        (companion / "migration.yaml").write_text("risk: low\naccess: undeclared\n")
+        manifest="risk: low\naccess: undeclared\n",
+    )
     seen: list[object] = []
     question = """select count(*) from pg_auth_members m
         where m.roleid = 'service_role'::regrole and m.member = 'authenticated'::regrole"""
@@ -165,15 +169,6 @@ def _all_well(tmp_path: Path) -> Path:
     check = folder / "20250101000000_create_orders" / "verify" / "figures_are_exact_on_a_copy.sql"
     check.write_text("-- check: rehearsal\nselect id from public.orders where customer <> 'first'\n")
     return folder
-
-
-def _changes_roles(tmp_path: Path) -> None:
-    write_migration(
-        tmp_path / "migrations",
-        "20250101000000_let_everybody_in",
-        "grant service_role to authenticated;\nalter role anon set work_mem = '8MB';\n",
-        rollback="revoke service_role from authenticated;\nalter role anon reset work_mem;\n",
-    )
 
 
 @pytest.mark.acceptance

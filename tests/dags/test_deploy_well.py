@@ -1,4 +1,4 @@
-"""deploy_migrations where nothing goes wrong: what is deployed, what is recorded, what is left alone."""
+"""deploy_migrations when nothing goes wrong: what is deployed, what is recorded, what is left alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rollback.sql forgot: mended at once where it decides access or runs by itself, else named with the SQL for it."""
+"""What a rollback.sql forgot: mended at once if it decides access or runs by itself, else named with the SQL for it."""
 
 from __future__ import annotations
 

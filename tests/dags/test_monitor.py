@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-import pytest
-
-from tests.dags.conftest import Deploy
-from tests.dags.harness import PROJECT, Result, run_dag
+from tests.dags.conftest import Deploy, Monitor, leave_an_invalid_index
+from tests.dags.harness import PROJECT, Result
 from tests.looking import Database
-
-Monitor = Callable[..., Result]
-
-
-@pytest.fixture
-def monitor(database: Database, tmp_path: Path) -> Monitor:
-    """Run monitor_database against the target."""
-
-    def run(conf: dict[str, Any] | None = None, url: str | None = None) -> Result:
-        return run_dag("monitor_database", url or database.url, tmp_path, conf)
-
-    return run
 
 
 def alert_lines(result: Result) -> list[str]:
     """The lines that `make monitor` counts."""
     return [line for line in result.log if line.startswith("ALERT")]
-
-
-def notices(result: Result) -> list[str]:
-    """What a person was told."""
-    return [line for line in result.log if line.startswith("notice: ")]
 
 
 def test_a_healthy_database_gives_a_green_run_without_any_alert(database: Database, monitor: Monitor) -> None:
@@ -43,7 +20,7 @@ def test_a_healthy_database_gives_a_green_run_without_any_alert(database: Databa
         assert result.state == "success"
         assert result.tasks["refresh_stale_views"] == "skipped"
         assert alert_lines(result) == []
-        assert notices(result) == []
+        assert result.notices == []
     assert "✓ all is well: no alert is open" in second.text
     assert 'not configured (no connection "target_db_redis" in Airflow)' in second.text
     assert database.value("select count(*) from deploy_ledger.sample where judged_at is not null") == 2
@@ -53,10 +30,7 @@ def test_an_alert_leaves_the_run_green_and_is_told_once_in_two_runs_and_once_whe
     database: Database, monitor: Monitor
 ) -> None:
     """Else a run's colour says nothing, or the same trouble is told every quarter of an hour."""
-    database.run("create table public.t (a int)")
-    database.run("insert into public.t values (1), (1)")
-    with pytest.raises(Exception, match="could not create unique index"):
-        database.run("create unique index concurrently broken on public.t (a)")
+    leave_an_invalid_index(database)
 
     first, second = monitor(), monitor()
     database.run("drop index public.broken")
@@ -65,9 +39,9 @@ def test_an_alert_leaves_the_run_green_and_is_told_once_in_two_runs_and_once_whe
     assert [result.state for result in (first, second, third)] == ["success"] * 3
     assert len(alert_lines(first)) == len(alert_lines(second)) == 1
     assert alert_lines(first)[0].startswith("ALERT invalid_indexes public.broken: ")
-    assert [len(notices(result)) for result in (first, second, third)] == [1, 0, 1]
+    assert [len(result.notices) for result in (first, second, third)] == [1, 0, 1]
     assert alert_lines(third) == []
-    assert "1 ended" in notices(third)[0]
+    assert "1 ended" in third.notices[0]
 
 
 def test_a_stale_view_is_told_first_and_refreshed_only_where_the_conf_says_so(
@@ -100,8 +74,8 @@ def test_a_target_that_is_down_is_one_alert_told_once_and_a_red_run(database: Da
     assert [result.state for result in (first, second, third)] == ["failed", "failed", "success"]
     assert len(alert_lines(first)) == len(alert_lines(second)) == 1
     assert alert_lines(first)[0].startswith("ALERT target target_db: ")
-    assert [len(notices(result)) for result in (first, second, third)] == [1, 0, 1]
-    assert "can be reached again" in notices(third)[0]
+    assert [len(result.notices) for result in (first, second, third)] == [1, 0, 1]
+    assert "can be reached again" in third.notices[0]
 
 
 def test_after_a_first_deployment_there_is_something_to_compare_though_nothing_was_monitored_before(

@@ -29,11 +29,6 @@ def alerts(result: Result) -> dict[str, str]:
     return {line.split(": ")[0]: line.split(": ", 1)[1] for line in lines}
 
 
-def notices(result: Result) -> list[str]:
-    """The subjects of what a person was told."""
-    return [line for line in result.log if line.startswith("notice: ")]
-
-
 @contextmanager
 def held(url: str, *statements: str, application: str) -> Iterator[int]:
     """The pid of a session that sits in a transaction after these statements."""
@@ -147,11 +142,11 @@ def test_all_planted_faults_are_found_in_one_run_told_once_and_over_when_mended(
     assert "index public.by_session on that table was dropped by hand and is the suspect" in made_slow[0]
     assert len([cause for cause in slow.values() if "of_the_new_release" in cause]) == 1
     assert (first.state, second.state) == ("success", "success")
-    assert (len(notices(first)), [line for line in notices(second) if "began" in line]) == (1, [])
+    assert (len(first.notices), [line for line in second.notices if "began" in line]) == (1, [])
 
     mend(database, admin, using)
     ask(demo_url)
     mended = monitor()
 
     assert alerts(mended) == {}
-    assert len(notices(mended)) == 1
+    assert len(mended.notices) == 1

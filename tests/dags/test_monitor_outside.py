@@ -18,6 +18,7 @@ import pytest
 import redis
 
 from pg_deploy.tasks.outside_connections import measure_outside
+from tests.core.preflight.conftest import free_port
 from tests.dags.harness import Result, run_dag
 from tests.looking import Database
 
@@ -55,13 +56,6 @@ def application() -> Iterator[Application]:
     server.server_close()
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @contextmanager
 def running(folder: Path, port: int, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     """A server of its own, which listens; ended by its pid."""
@@ -85,11 +79,6 @@ def running(folder: Path, port: int, *command: str) -> Iterator[subprocess.Popen
 def alerts(result: Result) -> list[str]:
     """Measure and object of each open alert, as `make monitor` prints them."""
     return sorted(line.split(": ")[0].removeprefix("ALERT ") for line in result.log if line.startswith("ALERT"))
-
-
-def notices(result: Result) -> list[str]:
-    """What a person was told."""
-    return [line for line in result.log if line.startswith("notice: ")]
 
 
 @pytest.mark.acceptance
@@ -149,8 +138,8 @@ def test_the_applications_side_is_measured_told_once_and_over_when_mended(
     assert alerts(sick) == ["api_latency dashboard", "api_status orders", "redis_hit_rate the cache"]
     assert "/api/dashboard/telemetry answers in" in sick.text
     assert "3 of 3 requests to /orders failed: HTTP 503" in sick.text
-    assert (len(notices(sick)), alerts(still_sick)[:2]) == (1, ["api_latency dashboard", "api_status orders"])
-    assert not [line for line in notices(still_sick) if "began" in line]
+    assert (len(sick.notices), alerts(still_sick)[:2]) == (1, ["api_latency dashboard", "api_status orders"])
+    assert not [line for line in still_sick.notices if "began" in line]
     assert "redis the cache" in alerts(cache_gone)
     assert [name for name in alerts(mended) if name != "redis_hit_rate the cache"] == []
     assert "prometheus the exporter" in alerts(exporter_gone)

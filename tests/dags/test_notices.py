@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from tests.building import write_migration
-from tests.dags.conftest import Deploy
-from tests.dags.harness import run_dag
+from tests.dags.conftest import Deploy, Monitor, leave_an_invalid_index
 from tests.looking import Database
 
 
@@ -97,22 +95,14 @@ def mail_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
     server.server_close()
 
 
-def leave_an_invalid_index(database: Database) -> None:
-    """One alert that is there from the first look on."""
-    database.run("create table public.t (a int)")
-    database.run("insert into public.t values (1), (1)")
-    with pytest.raises(psycopg.errors.UniqueViolation):
-        database.run("create unique index concurrently broken on public.t (a)")
-
-
 def test_an_alert_reaches_a_mailbox_once_through_airflows_own_notifier(
-    database: Database, mail_server: MailServer, tmp_path: Path
+    database: Database, mail_server: MailServer, monitor: Monitor
 ) -> None:
     """Else whoever has only mail hears nothing."""
     leave_an_invalid_index(database)
 
     for _ in range(2):
-        assert run_dag("monitor_database", database.url, tmp_path).state == "success"
+        assert monitor().state == "success"
 
     assert mail_server.recipients == ["oncall@example.com"]
     (raw,) = mail_server.messages
@@ -123,26 +113,26 @@ def test_an_alert_reaches_a_mailbox_once_through_airflows_own_notifier(
 
 
 def test_the_variable_wins_over_the_environment_so_that_a_running_airflow_can_be_told(
-    database: Database, channel: Channel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, channel: Channel, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else who is told can only be changed by starting Airflow anew."""
     monkeypatch.setenv("PG_DEPLOY_NOTICES", "no_such_connection")
     monkeypatch.setenv("AIRFLOW_VAR_PG_DEPLOY_NOTICES", "ops_channel")
     leave_an_invalid_index(database)
 
-    run_dag("monitor_database", database.url, tmp_path)
+    monitor()
 
     assert len(channel.heard) == 1
 
 
 def test_an_alert_reaches_the_channel_once_with_what_to_do_and_whom_to_call(
-    database: Database, channel: Channel, tmp_path: Path
+    database: Database, channel: Channel, monitor: Monitor
 ) -> None:
     """Else somebody has to look at a page to learn that something is wrong."""
     leave_an_invalid_index(database)
 
     for _ in range(2):
-        assert run_dag("monitor_database", database.url, tmp_path).state == "success"
+        assert monitor().state == "success"
 
     (told,) = channel.heard
     assert told.startswith("target_db: alerts, 1 began\nbegan: invalid_indexes public.broken: ")
@@ -151,14 +141,14 @@ def test_an_alert_reaches_the_channel_once_with_what_to_do_and_whom_to_call(
 
 
 def test_a_channel_that_is_down_is_told_later_and_makes_no_run_red(
-    database: Database, channel: Channel, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    database: Database, channel: Channel, monitor: Monitor, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Else an alert is lost with one failed request, or a broken webhook looks like a broken database."""
     leave_an_invalid_index(database)
     channel.status = 500
-    first = run_dag("monitor_database", database.url, tmp_path)
+    first = monitor()
     channel.status = 200
-    run_dag("monitor_database", database.url, tmp_path)
+    monitor()
 
     assert first.state == "success"
     assert "did not reach ops_channel" in first.text

@@ -40,7 +40,7 @@ def regain(
     Raises TargetBusyError where another run has it for longer than `give_up_after` seconds, and DeploymentLostError.
     """
     take_back(connection, held, phase, give_up_after=give_up_after, log=log)
-    was = snapshot.load_of(connection, held.deployment_id, _MOMENT)
+    was = snapshot.load_of_deployment(connection, held.deployment_id, _MOMENT)
     lent = evidence.of_deployment(connection, held.deployment_id, Kind.LENT)
     if was is None or not lent:
         return ("what the database was like when it was asked is not in the ledger",)

@@ -113,7 +113,7 @@ def undo_hash(pinned: Pinned) -> str:
 
 
 def not_approved(rows: Sequence[Evidence], pinned: Pinned, demands: Demands, *, wanted: str | None = None) -> list[str]:
-    """What is wrong with the newest answer about the bundle, or what else is `wanted`; empty where a yes counts. Pure."""
+    """What is wrong with the newest answer about the bundle, or about the hash `wanted`; empty if it is a yes that counts. Pure."""
     answers = [row for row in rows if row.kind == Kind.APPROVAL and row.version == pinned.version]
     if not answers:
         return [f"its approval is demanded (approval is {demands.approval}), and nobody has given it"]

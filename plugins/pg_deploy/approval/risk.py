@@ -30,9 +30,9 @@ _MOST_NAMED = 3
 def raised_risk(
     migration: Migration, rehearsed: Rehearsal | None, *, lock_budget: float, lock_errors: bool
 ) -> tuple[str, ...]:
-    """Why the risk is at least high, one phrase each; empty where nothing that it does makes it so. Pure.
+    """Why the risk is at least high, one phrase each; empty if nothing that it does makes it so. Pure.
 
-    What happened on the copy, where it was `rehearsed`, counts beside what the text says.
+    If it was `rehearsed`, what happened on the copy counts beside what the text says.
     """
     statements = migration.statements
     reasons = []
@@ -49,7 +49,7 @@ def raised_risk(
 
 
 def risk_in_force(declared: str, reasons: Sequence[str]) -> str:
-    """The author's word, or high where what it does says so. Pure."""
+    """The author's word, or high if what it does says so. Pure."""
     return "high" if reasons and declared != "unknown" else declared
 
 

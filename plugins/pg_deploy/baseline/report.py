@@ -32,7 +32,7 @@ def read_adopted(connection: Connection, deployment_id: int) -> tuple[Adopted, .
         for row in evidence.of_deployment(connection, deployment_id, Kind.BASELINE)
     }
     pinned = pins.pinned(connection, deployment_id)
-    newest = attempts.latest_of(connection, [migration.version for migration in pinned])
+    newest = attempts.latest_by_version(connection, [migration.version for migration in pinned])
     adopted = []
     for migration in pinned:
         attempt = newest.get(migration.version)

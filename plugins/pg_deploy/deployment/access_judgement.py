@@ -209,7 +209,7 @@ def _explained(before: Connection, after: Connection, api: Api, proof: Proof) ->
             )
         ]
     except psycopg.Error:
-        # what was found stays found where it cannot be explained
+        # A difference that cannot be explained is still a difference.
         return []
 
 
@@ -227,7 +227,7 @@ def judge_target(
     *,
     log: logging.Logger,
 ) -> AccessOutcome:
-    """What the target's own facts say, with the rehearsal's proof where there is one, and the pairs asked again there. Reads nothing.
+    """What the target's own facts say, with the rehearsal's proof if there is one, and the pairs asked again there. Reads nothing.
 
     After a proof on the copy exactly the changes that were seen there may be found here; anything else was done by somebody
     else meanwhile, and counts. Without one, what only rows can tell is sampled, not proven.

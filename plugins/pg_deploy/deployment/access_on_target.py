@@ -57,9 +57,9 @@ def sample_target(job: Job, attempt: Attempt, connection: Connection, facts: Fac
 def ask_target(
     job: Job, attempt: Attempt, migration: Migration, facts: tuple[Facts, Facts], *, proven: bool
 ) -> Asked | None:
-    """Ask the sample again, and look at what the migration itself wrote where no copy has proven it. Reads only the target.
+    """Ask the sample again; if no copy has proven the migration, look at what it wrote as well. Reads only the target.
 
-    None where there is nothing to ask: no API, or a migration that touches neither rows nor rights.
+    None if there is nothing to ask: no API, or a migration that touches neither rows nor rights.
     """
     if not may_change_access(migration):
         return None

@@ -57,7 +57,7 @@ _ROWS_STAY = frozenset(
 
 Name = tuple[str, str]
 Position = tuple[int, int]
-"""The last value that was given out, and 1 where the next one is greater, -1 where it is smaller."""
+"""The last value that was given out, and 1 if the next one is greater, -1 if it is smaller."""
 Standing = tuple[int, int, str, str]
 """File, number of rows, and sums over who wrote each row last and where it lies: as it was, if nobody wrote."""
 Buckets = Mapping[int, tuple[int, int]]

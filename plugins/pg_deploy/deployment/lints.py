@@ -5,7 +5,7 @@ Each file is one query of the contract `name, level (error | warn | info), objec
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -49,7 +49,7 @@ def run_lints(connection: Connection, *, timeout_s: float = 30.0) -> tuple[Findi
 def _answers(
     connection: Connection, texts: Mapping[str, bytes]
 ) -> Iterator[tuple[str, list[TupleRow] | psycopg.Error]]:
-    """Each lint's rows, or its error. All are asked in one round trip; only where one of them fails, each by itself."""
+    """Each lint's rows, or its error. All are asked in one round trip; if one of them fails, each is asked by itself."""
     try:
         with connection.transaction():
             cursor = connection.execute(b";".join(texts.values()))
@@ -64,14 +64,6 @@ def _answers(
             yield name, answer
         return
     yield from zip(texts, answers, strict=True)
-
-
-def added(
-    before: Iterable[Finding], after: Iterable[Finding], allowed: Collection[tuple[str, str]] = ()
-) -> tuple[Finding, ...]:
-    """The findings that came with a migration, without those that it allows, given as (name, object)."""
-    known = {finding.key for finding in before} | set(allowed)
-    return tuple(finding for finding in after if finding.key not in known)
 
 
 def with_what_rests_on_it(finding: Finding, facts: Facts) -> Finding:

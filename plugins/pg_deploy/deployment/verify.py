@@ -97,7 +97,7 @@ def _verify_lints(
     before: Sequence[Evidence],
     facts: tuple[Facts | None, Facts],
 ) -> list[str]:
-    """Findings that came with the migration: all are shown; those of level error or warn fail it where it has a companion."""
+    """Findings that came with the migration: all are shown; those of level error or warn fail a migration that has a companion."""
     known = {key for row in before if row.kind == Kind.LINTS_BEFORE for key in LintsBefore.from_row(row).keys}
     known |= _renamed(known, *facts)
     known |= {(allowed.lint, allowed.object) for allowed in migration.manifest.allow}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg.abc import Params
 from psycopg.rows import kwargs_row
 
 from pg_deploy.ledger.errors import AttemptStateError
@@ -102,20 +103,17 @@ def baseline(connection: Connection, deployment_id: int, *, version: str, stem: 
 
 def latest(connection: Connection, version: str) -> Attempt | None:
     """The newest attempt at `version`, if any. Reads only."""
-    with connection.cursor(row_factory=_ROW) as cursor:
-        return cursor.execute(
-            f"select {_COLUMNS} from deploy_ledger.attempt where version = %s order by id desc limit 1", [version]
-        ).fetchone()
+    return latest_by_version(connection, [version]).get(version)
 
 
-def latest_of(connection: Connection, versions: Iterable[str]) -> dict[str, Attempt]:
+def latest_by_version(connection: Connection, versions: Iterable[str]) -> dict[str, Attempt]:
     """The newest attempt at each of `versions` that has one. Reads only."""
-    with connection.cursor(row_factory=_ROW) as cursor:
-        rows = cursor.execute(
-            f"""select distinct on (version) {_COLUMNS} from deploy_ledger.attempt
-            where version = any (%s) order by version, id desc""",
-            [list(versions)],
-        ).fetchall()
+    rows = _all(
+        connection,
+        f"""select distinct on (version) {_COLUMNS} from deploy_ledger.attempt
+        where version = any (%s) order by version, id desc""",
+        [list(versions)],
+    )
     return {row.version: row for row in rows}
 
 
@@ -126,18 +124,17 @@ def by_id(connection: Connection, attempt_id: int) -> Attempt:
 
 def of_deployment(connection: Connection, deployment_id: int) -> tuple[Attempt, ...]:
     """The attempts that a deployment worked on, oldest first: those it started and those it took up again. Reads only."""
-    with connection.cursor(row_factory=_ROW) as cursor:
-        rows = cursor.execute(
-            f"""select {_COLUMNS} from deploy_ledger.attempt a
-            where a.deployment_id = %(id)s
-                or exists (select from deploy_ledger.evidence e where e.deployment_id = %(id)s and e.attempt_id = a.id)
-                or exists (
-                    select from deploy_ledger.statement_run s where s.deployment_id = %(id)s and s.attempt_id = a.id
-                )
-            order by a.id""",
-            {"id": deployment_id},
-        ).fetchall()
-    return tuple(rows)
+    return _all(
+        connection,
+        f"""select {_COLUMNS} from deploy_ledger.attempt a
+        where a.deployment_id = %(id)s
+            or exists (select from deploy_ledger.evidence e where e.deployment_id = %(id)s and e.attempt_id = a.id)
+            or exists (
+                select from deploy_ledger.statement_run s where s.deployment_id = %(id)s and s.attempt_id = a.id
+            )
+        order by a.id""",
+        {"id": deployment_id},
+    )
 
 
 def move(
@@ -145,38 +142,38 @@ def move(
 ) -> Attempt:
     """The attempt in its new state; verified, rolled_back and rollback_failed get their times.
 
-    Part of the caller's transaction where there is one. With `waits` false the commit does not wait for the disk: the next
+    It is part of the caller's transaction, if there is one. With `waits` false the commit does not wait for the disk: the next
     one that does takes it with it. Raises AttemptStateError when the state in the ledger is no longer the one that the
     caller saw, and ValueError for a move that no attempt makes.
     """
     if state not in MOVES[attempt.state]:
         raise ValueError(f"no attempt moves from {attempt.state} to {state}")
-    with connection.cursor(row_factory=_ROW) as cursor:
-        row = cursor.execute(
-            f"""update deploy_ledger.attempt set
-                state = %(state)s,
-                error = coalesce(%(error)s, error),
-                applied_at = case when %(state)s = %(applied)s then clock_timestamp() else applied_at end,
-                verified_at = case when %(state)s = %(verified)s then clock_timestamp() else verified_at end,
-                ended_at = case when %(state)s in (%(verified)s, %(rolled_back)s) then clock_timestamp() end
-            from pg_catalog.set_config('synchronous_commit',
-                case when %(waits)s then pg_catalog.current_setting('synchronous_commit') else 'off' end, true)
-            where id = %(id)s and state = %(seen)s
-            returning {_COLUMNS}""",
-            {
-                "state": state,
-                "error": error,
-                "id": attempt.id,
-                "seen": attempt.state,
-                "waits": waits,
-                "applied": State.APPLIED,
-                "verified": State.VERIFIED,
-                "rolled_back": State.ROLLED_BACK,
-            },
-        ).fetchone()
-    if row is None:
+    moved = _all(
+        connection,
+        f"""update deploy_ledger.attempt set
+            state = %(state)s,
+            error = coalesce(%(error)s, error),
+            applied_at = case when %(state)s = %(applied)s then clock_timestamp() else applied_at end,
+            verified_at = case when %(state)s = %(verified)s then clock_timestamp() else verified_at end,
+            ended_at = case when %(state)s in (%(verified)s, %(rolled_back)s) then clock_timestamp() end
+        from pg_catalog.set_config('synchronous_commit',
+            case when %(waits)s then pg_catalog.current_setting('synchronous_commit') else 'off' end, true)
+        where id = %(id)s and state = %(seen)s
+        returning {_COLUMNS}""",
+        {
+            "state": state,
+            "error": error,
+            "id": attempt.id,
+            "seen": attempt.state,
+            "waits": waits,
+            "applied": State.APPLIED,
+            "verified": State.VERIFIED,
+            "rolled_back": State.ROLLED_BACK,
+        },
+    )
+    if not moved:
         raise AttemptStateError(attempt.stem, attempt.state, state)
-    return row
+    return moved[0]
 
 
 def take_back(connection: Connection, attempt: Attempt) -> None:
@@ -250,17 +247,6 @@ def begun_segments(connection: Connection, attempt_id: int, direction: str) -> f
     return frozenset(row[0] for row in rows)
 
 
-def was_begun(connection: Connection, attempt_id: int, direction: str, segment: Segment) -> bool:
-    """Whether an earlier try wrote down that it begins this segment. Reads only."""
-    row = connection.execute(
-        """select exists (
-            select from deploy_ledger.statement_run where attempt_id = %s and direction = %s and segment = %s
-        )""",
-        [attempt_id, direction, segment.ordinal],
-    ).fetchone()
-    return bool(row and row[0])
-
-
 def begin_segment(
     connection: Connection, attempt_id: int, deployment_id: int, direction: str, segment: Segment, backend: Backend
 ) -> int:
@@ -312,7 +298,7 @@ def end_segment(
     attempt_try: int,
     runs: Sequence[StatementRun],
 ) -> None:
-    """Write the times of statements that ended. Called inside the transaction that made the change, where there is one."""
+    """Write the times of statements that ended. Called inside the transaction that made the change, if one did."""
     connection.execute(
         """update deploy_ledger.statement_run r
         set started_at = d.started_at, ended_at = d.ended_at, notices = array(
@@ -368,12 +354,12 @@ def _read(*, state: str, **columns: Any) -> Attempt:
     return Attempt(state=State(state), **columns)
 
 
-_ROW = kwargs_row(_read)
+def _all(connection: Connection, query: str, arguments: Params) -> tuple[Attempt, ...]:
+    with connection.cursor(row_factory=kwargs_row(_read)) as cursor:
+        return tuple(cursor.execute(query, arguments).fetchall())
 
 
-def _only(connection: Connection, query: str, arguments: Sequence[object]) -> Attempt:
-    with connection.cursor(row_factory=_ROW) as cursor:
-        row = cursor.execute(query, arguments).fetchone()
-    if row is None:
-        raise AttemptStateError("attempt", "present", "absent")
-    return row
+def _only(connection: Connection, query: str, arguments: Params) -> Attempt:
+    for row in _all(connection, query, arguments):
+        return row
+    raise AttemptStateError("attempt", "present", "absent")

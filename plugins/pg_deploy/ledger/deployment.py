@@ -12,9 +12,9 @@ from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
 from pg_deploy.ledger import evidence
-from pg_deploy.ledger.detail import text_of
+from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.errors import DeploymentLostError, OtherServerError, RunOverError, TargetBusyError
-from pg_deploy.ledger.evidence import Evidence, Kind
+from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.words import Word
 from pg_deploy.postgres.server_identity import server_of
 from pg_deploy.postgres.session import Connection, this_host
@@ -39,21 +39,12 @@ class State(Word):
 
 
 @dataclass(frozen=True)
-class Claimed:
+class Claimed(Kept):
     """The cluster on which a deployment took its target; `name` is which Airflow's run it is."""
 
     name: str
     system: str
     outcome: str = "taken"
-
-    def to_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        return {"system": self.system}
-
-    @classmethod
-    def from_row(cls, row: Evidence) -> Claimed:
-        """Back from the ledger."""
-        return cls(row.name, text_of(row.detail, "system"))
 
 
 @dataclass(frozen=True)
@@ -75,7 +66,7 @@ class Deployment:
     started_at: datetime
     ended_at: datetime | None
     origin: str | None = None
-    """Which Airflow's run it is, and when that was made; None where it was not said."""
+    """Which Airflow's run it is, and when that was made; None if it was not said."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +143,7 @@ def claim(
 
 
 def refuse_other_server(connection: Connection, deployment_id: int, system: str, target: str) -> None:
-    """Raise OtherServerError where the deployment began on another cluster than `system`. Reads only.
+    """Raise OtherServerError if the deployment began on another cluster than `system`. Reads only.
 
     A standby that was promoted is the same cluster; a copy that was restored elsewhere is not.
     """
@@ -200,9 +191,9 @@ def lend(connection: Connection, deployment_id: int, fence: int, phase: str) -> 
 
 
 def take_back(connection: Connection, deployment_id: int, fence: int, phase: str, *, good_for: float) -> None:
-    """Hold the target again under the same fence, also where somebody had it meanwhile. Commits once.
+    """Hold the target again under the same fence, even if somebody had it meanwhile. Commits once.
 
-    What they did is for the caller to look at. Raises TargetBusyError while another run has it, and DeploymentLostError where this
+    What they did is for the caller to look at. Raises TargetBusyError while another run has it, and DeploymentLostError if this
     deployment was ended by its own run.
     """
     with connection.transaction():
@@ -260,7 +251,7 @@ def close(connection: Connection, deployment_id: int, fence: int, state: State) 
 
 
 def lock_holder(connection: Connection) -> str | None:
-    """Who holds the deploy lock; None where nobody does: then nobody works, whatever the ledger says. Reads only."""
+    """Who holds the deploy lock; None if nobody does: then nobody works, whatever the ledger says. Reads only."""
     row = connection.execute(
         f"""select l.pid, a.application_name, a.client_addr::text
         from pg_catalog.pg_locks l

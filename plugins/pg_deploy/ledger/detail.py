@@ -1,35 +1,64 @@
-"""Reading the detail of a row: what an older version did not write is empty, never an error."""
+"""How a value becomes the detail of a row and comes back: by the types of its fields, each under its name."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from types import NoneType
+from typing import Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
 
-Detail = Mapping[str, Any]
+from pg_deploy.ledger.evidence import Evidence
 
-
-def text_of(detail: Detail, key: str, otherwise: str = "") -> str:
-    """One text."""
-    found = detail.get(key)
-    return otherwise if found is None else str(found)
-
-
-def texts_of(detail: Detail, key: str) -> tuple[str, ...]:
-    """A list of texts."""
-    return tuple(map(str, detail.get(key) or ()))
+_K = TypeVar("_K", bound="Kept")
+_hints_of: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
 
 
-def number_of(detail: Detail, key: str) -> float | None:
-    """One number, None where there is none."""
-    found = detail.get(key)
-    return None if found is None else float(found)
+@dataclass(frozen=True)
+class Kept:
+    """A value that the ledger keeps. What an older version did not write has the field's default, or is empty: never an error."""
+
+    row_columns: ClassVar[tuple[str, ...]] = ("name", "outcome")
+    """Fields that the row has outside its detail."""
+
+    def to_detail(self) -> dict[str, Any]:
+        """For the ledger."""
+        return {
+            each.name: _to_json(getattr(self, each.name)) for each in fields(self) if each.name not in self.row_columns
+        }
+
+    @classmethod
+    def from_detail(cls: type[_K], detail: Mapping[str, Any]) -> _K:
+        """Back from what `to_detail` gave, with the columns beside it."""
+        kept = {name: value for name, value in detail.items() if value is not None}
+        return cls(
+            **{
+                each.name: _from_json(_hints_of(cls)[each.name], kept.get(each.name))
+                for each in fields(cls)
+                if each.name in kept or each.default is MISSING
+            }
+        )
+
+    @classmethod
+    def from_row(cls: type[_K], row: Evidence) -> _K:
+        """Back from the ledger."""
+        return cls.from_detail({**row.detail, "name": row.name, "outcome": row.outcome})
 
 
-def count_of(detail: Detail, key: str) -> int:
-    """How many."""
-    return int(detail.get(key) or 0)
+def _to_json(value: object) -> object:
+    if isinstance(value, Kept):
+        return value.to_detail()
+    return [_to_json(each) for each in value] if isinstance(value, tuple) else value
 
 
-def parts_of(detail: Detail, key: str) -> Sequence[Detail]:
-    """A list of values that have keys of their own."""
-    return tuple(detail.get(key) or ())
+def _from_json(hint: Any, kept: Any) -> Any:
+    parts = get_args(hint)
+    if NoneType in parts:
+        return None if kept is None else _from_json(parts[0], kept)
+    if get_origin(hint) is tuple:
+        if Ellipsis in parts:
+            return tuple(_from_json(parts[0], each) for each in kept or ())
+        return tuple(map(_from_json, parts, kept))
+    if issubclass(hint, Kept):
+        return hint.from_detail(kept or {})
+    return hint() if kept is None else hint(kept)

@@ -157,7 +157,7 @@ def latest_of_copy(connection: Connection, deployment_id: int, kind: Kind, versi
 
 
 def of_attempt(connection: Connection, attempt_id: int, *kinds: Kind) -> tuple[Evidence, ...]:
-    """The evidence of an attempt, oldest first, of these kinds, or all where none is named. Reads only."""
+    """The evidence of an attempt, oldest first, of these kinds, or all if none is named. Reads only."""
     if not kinds:
         return _select(connection, "attempt_id = %s", [attempt_id])
     return _select(connection, "attempt_id = %s and kind = any (%s)", [attempt_id, [kind.value for kind in kinds]])

@@ -60,7 +60,7 @@ class Guard:
     server: Server | None = None
     """Which server the lock is held on; every other session has to be on the same one."""
     quiet: Quiet | None = None
-    """Of a private copy; None where others may be at work."""
+    """Of a private copy; None if others may be at work."""
     _kept: list[Connection] = field(default_factory=list, repr=False, compare=False)
     _reader: list[Connection] = field(default_factory=list, repr=False, compare=False)
 
@@ -73,8 +73,8 @@ class Guard:
         With `new` no session is used again: what the server counts of a transaction begins at none.
         With `role_search_path` it has the search_path of role and database, see `Target.connect`.
 
-        Not kept after a failure, nor where `keep` is false: what a role's or a database's settings begin a session with is
-        read when it connects.
+        It is not kept after a failure, nor if `keep` is false: the settings of role and database are read only when a session
+        connects.
         """
         again = None if new else self.target.take_kept(self._kept, purpose, role_search_path=role_search_path)
         connection = again or self._connect(purpose, role_search_path=role_search_path)
@@ -82,7 +82,7 @@ class Guard:
             yield connection
 
     def _connect(self, purpose: str, *, role_search_path: bool = False) -> Connection:
-        """A new session on the server that the lock is held on. Raises TwoServersError where the address led elsewhere."""
+        """A new session on the server that the lock is held on. Raises TwoServersError if the address led elsewhere."""
         connection = self.target.connect(purpose, role_search_path=role_search_path)
         found = server_of(connection)
         if self.server is not None and found != self.server:

@@ -118,7 +118,7 @@ def manifest_of(connection: Connection, deployment_id: int, version: str) -> Man
 def add_generated(connection: Connection, migration: Migration, deployment_id: int, *, proven: bool) -> None:
     """Add a generated rollback to the pin, once; proven by a rehearsal it fixes the bundle_hash. Commits once.
 
-    Raises PinnedContentChangedError where the pin has another rollback already.
+    Raises PinnedContentChangedError if the pin has another rollback already.
     """
     rollback = _sealed(migration.rollback)
     done = connection.execute(
@@ -164,7 +164,7 @@ def refuse_other_content(pinned_migration: Pinned, migration: Migration) -> None
 
 
 def as_pinned(pinned_migration: Pinned, migration: Migration) -> Migration:
-    """The migration with the rollback that a rehearsal added to its pin, where one did."""
+    """The migration, with the rollback that a rehearsal added to its pin, if there is one."""
     if pinned_migration.rollback_proven and pinned_migration.rollback is not None:
         return migration.with_generated(pinned_migration.rollback)
     return migration

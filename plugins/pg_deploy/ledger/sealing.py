@@ -1,6 +1,6 @@
 """Texts that hold a secret, sealed in the ledger: an undo still has them whole, and who may read the table has not.
 
-Sealed is what the masking place would change; everything else stays as it is, and so do all texts where there is no key. The cipher
+A text is sealed if masking would change it. Every other text stays as it is, and so does each of them if there is no key. The cipher
 is AES-SIV under a key derived from Airflow's `[core] fernet_key`: the same text gives the same seal, so that texts are compared sealed.
 """
 
@@ -33,7 +33,7 @@ def take_keys_from(source: Callable[[], str]) -> None:
 
 
 def seal(text: str) -> str:
-    """`text`, sealed whole where it holds a secret; rows of constants in bulk are the table's contents, and not looked through."""
+    """`text`, sealed whole if it holds a secret. Rows of constants in bulk are not searched: they are the table's contents."""
     return _sealed(text) if _holds_secret(brief(text).text) else text
 
 
@@ -45,12 +45,12 @@ def seal_definition(definition: str) -> str:
 
 
 def opened(text: str) -> str:
-    """What was sealed. Raises SealedError where none of the keys opens it."""
+    """What was sealed. Raises SealedError if none of the keys opens it."""
     return _SEALED.sub(lambda found: _opened(found[1]), text) if "~sealed." in text else text
 
 
 def how_kept(*texts: str) -> str | None:
-    """What becomes of texts of which one holds a secret, for the plan; None where none does."""
+    """How texts are kept of which one holds a secret, as a sentence for the plan; None if none of them does."""
     if not any(_holds_secret(brief(text).text) for text in texts):
         return None
     kept = "sealed" if _ciphers(_source[0]()) else "READABLE, as this Airflow has no [core] fernet_key,"

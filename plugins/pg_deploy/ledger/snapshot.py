@@ -77,7 +77,7 @@ def load(connection: Connection, attempt_id: int, moment: str, *, location: str 
     return _facts(connection, *head) if head else None
 
 
-def load_of(connection: Connection, deployment_id: int, moment: str) -> Facts | None:
+def load_of_deployment(connection: Connection, deployment_id: int, moment: str) -> Facts | None:
     """The newest snapshot that a deployment itself, and none of its attempts, has of that moment. Reads only."""
     head = connection.execute(
         f"""select id, server_version, taken_at, {_OBJECTS} from deploy_ledger.snapshot s {_MISSING}

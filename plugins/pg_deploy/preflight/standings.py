@@ -96,7 +96,7 @@ class Plan:
 
 def read_state(connection: Connection, versions: Sequence[str]) -> State:
     """History and ledger for `versions`. On a new target both may be missing. Reads only."""
-    latest = attempts.latest_of(connection, versions) if schema.exists(connection) else {}
+    latest = attempts.latest_by_version(connection, versions) if schema.exists(connection) else {}
     verified = [attempt.id for attempt in latest.values() if attempt.state == attempts.State.VERIFIED]
     without_statements = attempts.without_statements(connection, verified) if verified else frozenset()
     return State(history.read(connection), latest, without_statements)

@@ -31,7 +31,7 @@ class Judged:
 def judge_criteria(
     stated: Sequence[StatedCriterion], migrations: Sequence[Judged], deployment_evidence: Sequence[Evidence]
 ) -> tuple[Criterion, ...]:
-    """Those that the project states, in its order. Pure."""
+    """The verdict of each criterion that the project states, in its order. Pure."""
     return tuple(Criterion(each.text, *_judge(each, migrations, deployment_evidence)) for each in stated)
 
 

@@ -19,7 +19,7 @@ from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
 from pg_deploy.ledger.kinds.criteria import pinned_criteria
 from pg_deploy.ledger.kinds.marks import tone_of_access, tone_of_benchmark, tone_of_criterion
 from pg_deploy.ledger.kinds.rehearsal import Rehearsal, RehearsalOutcome
-from pg_deploy.ledger.kinds.report import Criterion
+from pg_deploy.ledger.kinds.report import Criterion, criteria_of
 from pg_deploy.ledger.kinds.rollback import RollbackProof
 from pg_deploy.ledger.kinds.run import PassedOver
 from pg_deploy.ledger.pins import Pinned
@@ -65,7 +65,7 @@ class Report:
 
     @property
     def is_deployed(self) -> bool:
-        """Whether everything that was pinned is deployed; true also where nothing was pending."""
+        """Whether everything that was pinned is deployed; true as well if nothing was pending."""
         return all(outcome.is_deployed for outcome in self.outcomes)
 
     @property
@@ -108,14 +108,13 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
             )
         )
     stated = pinned_criteria(connection, deployment_id)
+    judged = [Judged(o.manifest, o.is_deployed, o.attempt is not None, (*o.evidence, *o.rehearsal)) for o in outcomes]
+    # A deployment that was made before criteria were pinned has those that its report kept.
+    kept = [criteria_of(row) for row in rows if row.kind == Kind.REPORT]
     return Report(
         deployment_id,
         tuple(outcomes),
-        judge_criteria(
-            stated.criteria,
-            [Judged(o.manifest, o.is_deployed, o.attempt is not None, (*o.evidence, *o.rehearsal)) for o in outcomes],
-            rows,
-        ),
+        judge_criteria(stated.criteria, judged, rows) or next(reversed(kept), ()),
         read_steps(connection, deployment_id, stated.timeline),
         any(row.kind == Kind.UNDONE_EARLIER for row in rows),
         rows,
@@ -233,7 +232,7 @@ def _check_lines(outcome: Outcome) -> list[Line]:
 
 
 def _errors_of_users(report: Report) -> list[str]:
-    """What somebody gets an error for now where it worked before, and nobody declared: the first sentence of each migration."""
+    """What worked before, is an error for somebody now, and was not declared: the first sentence of each migration."""
     found = []
     for outcome in report.outcomes:
         rows = [AccessFound.from_row(row) for row in outcome.evidence if row.kind == Kind.ACCESS]

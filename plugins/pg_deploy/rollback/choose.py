@@ -37,7 +37,7 @@ def refuse_needed_by_later(connection: Connection, chosen: Sequence[Attempt]) ->
     wanted = {attempt.version for attempt in chosen}
     staying = [
         attempt
-        for attempt in attempts.latest_of(connection, history.read(connection)).values()
+        for attempt in attempts.latest_by_version(connection, history.read(connection)).values()
         if attempt.version not in wanted and attempt.state in UNDOABLE
     ]
     faults: list[PgDeployError] = []
@@ -91,7 +91,7 @@ def _of_deployment(connection: Connection, wanted: str) -> tuple[Attempt, ...]:
         for each in attempts.of_deployment(connection, row[0])
         if each.deployment_id == row[0] and each.state in UNDOABLE
     ]
-    newest = attempts.latest_of(connection, [each.version for each in mine])
+    newest = attempts.latest_by_version(connection, [each.version for each in mine])
     return tuple(sorted((each for each in mine if newest[each.version].id == each.id), key=lambda each: -each.id))
 
 
@@ -123,7 +123,7 @@ def _down_to(connection: Connection, keep: str, log: logging.Logger) -> tuple[At
 
 def _every(connection: Connection) -> tuple[Attempt, ...]:
     rows = connection.execute("select distinct version from deploy_ledger.attempt").fetchall()
-    return tuple(attempts.latest_of(connection, [row[0] for row in rows]).values())
+    return tuple(attempts.latest_by_version(connection, [row[0] for row in rows]).values())
 
 
 def _needs(connection: Connection, current: Attempt, later: Attempt) -> list[str]:

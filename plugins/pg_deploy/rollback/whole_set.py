@@ -71,5 +71,5 @@ def _of_run(
     if current.deployment_id == deployment_id:
         return ()
     pinned = sorted(pins.pinned_versions(connection, deployment_id))
-    newest = attempts.latest_of(connection, pinned).values()
+    newest = attempts.latest_by_version(connection, pinned).values()
     return tuple(each for each in newest if each.state in states)

@@ -32,7 +32,7 @@ from pg_deploy.rehearsal.rehearsal_text import rehearsal_text, rehearsal_verdict
 from pg_deploy.tasks.backup_tasks import rehearse_pinned, take_backup_of
 from pg_deploy.tasks.errors import ApprovalRejectedError, SamePersonError
 from pg_deploy.tasks.groups import versions_without_group
-from pg_deploy.tasks.notices import send
+from pg_deploy.tasks.notices import send_notice
 from pg_deploy.tasks.run import Run, log, read_run, told_plainly
 
 _WHERE = (
@@ -56,7 +56,7 @@ class Question:
 
 
 class AskPerson(ApprovalOperator):
-    """Ask what `question` says; returns at once where it has nothing to ask.
+    """Ask what `question` says; returns at once if it has nothing to ask.
 
     A rejection fails the task: if it only skipped, what follows would run. Who decided what is kept as evidence.
     """
@@ -72,11 +72,11 @@ class AskPerson(ApprovalOperator):
         )
 
     def question(self, run: Run, context: Any) -> Question | None:
-        """The question, or None where there is nothing to ask; it says so in the log."""
+        """The question, or None if there is nothing to ask; it says so in the log."""
         raise NotImplementedError
 
     def prepare_again(self, run: Run, context: Any) -> None:
-        """What a new question rests on, where the database is not what it was when the last one was asked."""
+        """Make anew what a question rests on: the database is not what it was when the last one was asked."""
 
     def run_of(self, context: Any) -> Run:
         """The run behind an Airflow context."""
@@ -94,7 +94,7 @@ class AskPerson(ApprovalOperator):
     def _ask(self, run: Run, asked: Question, context: Any) -> Any:
         self.subject, self.body = asked.subject, asked.body
         with told_plainly(), self._ledger(run) as (connection, _):
-            # What is shown now is what an answer is about: it is asked again where anything of it has changed by then.
+            # An answer is about what is shown now. If any of it has changed by then, the question is asked again.
             for stem, bundle_hash in asked.about:
                 self._record(connection, run, Kind.APPROVAL_ASKED, kinds.Asked(stem, bundle_hash, asked.digest))
             if run.ownership is not None:
@@ -103,7 +103,7 @@ class AskPerson(ApprovalOperator):
         log.info("%s", self.subject)
         for line in self.body.splitlines():
             log.info("%s", line)
-        send(f"{run.target.name}: an approval waits: {self.subject}", _WHERE, context)
+        send_notice(f"{run.target.name}: an approval waits: {self.subject}", _WHERE, context)
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
@@ -197,7 +197,7 @@ class ApproveMigrations(AskPerson):
     def prepare_again(self, run: Run, context: Any) -> None:
         """A backup of what is there now, and a rehearsal of what is left to do on a copy made from it.
 
-        Raises AppliedMeanwhileError where nothing is left of what this task asks about.
+        Raises AppliedMeanwhileError if nothing is left of what this task asks about.
         """
         with run.target.session("approve") as connection:
             if self.version and read_state(connection, [self.version]).standing(self.version).is_in_place:

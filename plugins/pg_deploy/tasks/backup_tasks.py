@@ -29,7 +29,7 @@ REHEARSAL_CONNECTION = "rehearsal_db"
 
 @task
 def backup() -> str:
-    """Take the backup that the run's conf asks for, and record it; return at once where nothing is pending."""
+    """Take the backup that the run's conf asks for, and record it; return at once if nothing is pending."""
     with told_plainly():
         return take_backup_of(read_run(get_current_context()))
 
@@ -94,7 +94,7 @@ def _rehearse(run: Run, job: Job, migrations: tuple[Migration, ...]) -> str:
 
 
 def _nothing_to_do(run: Run, choice: str, what: str) -> str | None:
-    """Why there is nothing to do, as a sentence; None where there is."""
+    """Why there is nothing to do, as a sentence; None if there is."""
     if run.ownership is None:
         return f"no {what}: a dry run"
     if choice == "none":
@@ -106,7 +106,7 @@ def _nothing_to_do(run: Run, choice: str, what: str) -> str | None:
 
 
 def _pinned(run: Run) -> tuple[Migration, ...]:
-    """What this run pinned and is not in place: a part of it may be, where it is asked about again."""
+    """What this run pinned and is not in place. If a person is asked again, others may have deployed a part of it."""
     with run.target.session("read the pinned set") as connection:
         versions = [each.version for each in pins.pinned(connection, run.deployment_id)]
         state = read_state(connection, versions)

@@ -15,11 +15,12 @@ from pg_deploy.configuration.limits import Limits
 from pg_deploy.deployment.job import Job
 from pg_deploy.ledger import deployment, pins
 from pg_deploy.ledger.guard import Ownership, working
+from pg_deploy.migrations.folder import migrations_dir
 from pg_deploy.migrations.migration import scan_folder
 from pg_deploy.postgres.session import Target
 from pg_deploy.presentation.lines import log_lines
 from pg_deploy.tasks.errors import NoClaimError, NotAdoptedError
-from pg_deploy.tasks.run import chosen, folder, handed_on, held_in_ledger, identity, log, ownership_from, told_plainly
+from pg_deploy.tasks.run import chosen_conf, handed_on, held_in_ledger, identity, log, ownership_from, told_plainly
 from pg_deploy.tasks.target import read_target
 
 CHECK = "check"
@@ -39,7 +40,7 @@ def check() -> dict[str, Any]:
     with told_plainly():
         run = _read(context)
         prepared = baseline.check(
-            run.target, run.conf, folder(), identity(context), good_for=settings().good_for, log=log
+            run.target, run.conf, migrations_dir(), identity(context), good_for=settings().good_for, log=log
         )
     return handed_on(prepared)
 
@@ -59,7 +60,7 @@ def adopt() -> int:
         with working(run.target, run.ownership, "adopt", give_up_after=limits.give_up_after, log=log) as guard:
             job = Job(run.target, guard, limits, log)
             pinned = pins.pinned(job.ledger, job.deployment_id)
-            files = {file.version: file for file in scan_folder(folder()).files}
+            files = {file.version: file for file in scan_folder(migrations_dir()).files}
             actor = identity(context).actor
             return sum(
                 baseline.adopt(job, baseline.still_pinned(each, files.get(each.version)), run.conf, actor)
@@ -82,7 +83,7 @@ def report() -> None:
         with run.target.session("baseline report") as connection:
             found = read_adopted(connection, owned.deployment_id)
             log_lines(report_lines(found), log)
-            failures = [f"{one.stem}" for one in found if not one.is_adopted]
+            failures = [one.stem for one in found if not one.is_adopted]
             if run.ownership is None:
                 failures.append("what check handed on is gone")
             state = deployment.State.FAILED if failures else deployment.State.DEPLOYED
@@ -92,5 +93,5 @@ def report() -> None:
 
 
 def _read(context: Any) -> _Run:
-    conf = checked_conf(BaselineConf, chosen(context))
+    conf = checked_conf(BaselineConf, chosen_conf(context))
     return _Run(conf, read_target(conf.target), ownership_from(context, CHECK))

@@ -22,6 +22,7 @@ from pg_deploy.ledger.attempt import State
 from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.kinds.report import DeploymentReport
 from pg_deploy.ledger.kinds.rollback import UndoneEarlier
+from pg_deploy.migrations.folder import migrations_dir
 from pg_deploy.postgres.server_identity import writable_session
 from pg_deploy.postgres.session import Connection
 from pg_deploy.preflight import standings
@@ -36,18 +37,18 @@ from pg_deploy.rollback.roll_back import roll_back
 from pg_deploy.tasks.assets import TARGET_CHANGED
 from pg_deploy.tasks.errors import NotDeployedError
 from pg_deploy.tasks.groups import group_of, groups_in, tasks_of, versions_without_group
-from pg_deploy.tasks.notices import send
+from pg_deploy.tasks.notices import send_notice
 from pg_deploy.tasks.run import (
     PREFLIGHT,
     Run,
-    chosen,
-    folder,
+    chosen_conf,
     handed_on,
     held_in_ledger,
     log,
     ownership_from,
     read_conf,
     read_run,
+    task_states,
     told_plainly,
 )
 from pg_deploy.tasks.watch_baseline import measure_before
@@ -61,7 +62,7 @@ def preflight() -> dict[str, Any]:
         prepared = run_preflight(
             run.target,
             run.conf,
-            folder(),
+            migrations_dir(),
             run.identity,
             good_for=settings().good_for,
             log=log,
@@ -74,7 +75,7 @@ def preflight() -> dict[str, Any]:
 def earlier() -> None:
     """Apply the pending migrations that have no group, or need none, in order, stopping at the first failure.
 
-    Skips the tasks of each group in which nothing is left to do but for `passed`: a process each for nothing takes minutes.
+    If nothing is left to do in a group, its tasks are skipped, all but `passed`: a process for each would take minutes.
     """
     context = get_current_context()
     with told_plainly():
@@ -158,7 +159,7 @@ def verify(stem: str) -> None:
 
 @task.branch(trigger_rule="none_skipped")
 def decide(stem: str) -> str | list[str]:
-    """Passed, rollback, or neither: where nothing began, or where on_failure says stop."""
+    """Go to passed or to rollback. To neither if nothing was begun, or if on_failure is stop."""
     context, group, version = get_current_context(), group_of(stem), stem.split("_", 1)[0]
     with told_plainly():
         if ownership_from(context, PREFLIGHT) is None:
@@ -221,14 +222,14 @@ def report() -> None:
     context = get_current_context()
     failed_tasks = [name for name, state in task_states(context).items() if state == "failed"]
     failed = [f"{name} failed" for name in failed_tasks]
-    target = str(chosen(context).get("target"))
+    target = str(chosen_conf(context).get("target"))
     context["outlet_events"][TARGET_CHANGED].extra = {"target": target}
     with told_plainly():
         owned = ownership_from(context, PREFLIGHT)
         if owned is None:
-            # What is wrong may be the conf itself, so it is read only where nothing else says that preflight failed.
+            # What is wrong may be the conf itself, so it is read only if nothing else says that preflight failed.
             if PREFLIGHT in failed_tasks:
-                send(
+                send_notice(
                     f"{target}: a deployment failed, nothing was changed", f"{', '.join(failed)}: read its log", context
                 )
                 raise NotDeployedError([f"{', '.join(failed)}, nothing was changed: read the log of that task"])
@@ -253,15 +254,8 @@ def report() -> None:
         if not found.is_deployed or failed:
             failures = failed if found.is_deployed else found.failures
             state = "was rolled back" if found.end_state == deployment.State.ROLLED_BACK else "failed"
-            send(f"{target}: deployment {owned.deployment_id} {state}", "\n".join(failures), context)
+            send_notice(f"{target}: deployment {owned.deployment_id} {state}", "\n".join(failures), context)
             raise NotDeployedError(failures)
-
-
-def task_states(context: Any) -> dict[str, str]:
-    """The state of each task of this run, by id."""
-    ti = context["ti"]
-    found = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
-    return {name: str(state) for name, state in found.items() if name != ti.task_id}
 
 
 def _told_idle(connection: Connection, deployment_id: int, stems: Sequence[str], state: standings.State) -> list[str]:

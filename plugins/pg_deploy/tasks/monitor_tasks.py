@@ -27,8 +27,8 @@ from pg_deploy.presentation.addresses import database_page
 from pg_deploy.tasks import outside_connections
 from pg_deploy.tasks.assets import TARGET_CHANGED
 from pg_deploy.tasks.errors import NotMeasuredError, UnknownTargetError
-from pg_deploy.tasks.notices import send
-from pg_deploy.tasks.run import chosen, log, told_plainly
+from pg_deploy.tasks.notices import send_notice
+from pg_deploy.tasks.run import chosen_conf, log, task_states, told_plainly
 from pg_deploy.tasks.target import read_target
 
 MEASURE = "measure"
@@ -68,7 +68,7 @@ def measure() -> int:
 
 @task
 def measure_outside() -> int:
-    """Measure the application's side, where its connections exist."""
+    """Measure the application's side, if its connections exist."""
     context = get_current_context()
     with told_plainly():
         target, sample_id = _target(context)
@@ -85,10 +85,10 @@ def measure_outside() -> int:
 
 @task.branch(trigger_rule="all_done")
 def find_stale() -> str | None:
-    """After all was told: go on to the refresh, where a setting or the conf asks for one and there is something to refresh."""
+    """Once everything was told, go on to the refresh, if a setting or the conf asks for one and there is something to refresh."""
     context = get_current_context()
     with told_plainly():
-        states = _states(context)
+        states = task_states(context)
         if states.get(MEASURE) == "skipped":
             return None
         if states.get(MEASURE) != "success" or (states.get(REPORT) != "success" and _wanted(context) != "all"):
@@ -118,18 +118,18 @@ def measure_again() -> int:
         refreshed: dict[str, str] = context["ti"].xcom_pull(task_ids=REFRESH)
         still = look_again_at_views(target, _limits(context), sample_id, refreshed)
         log.info("still stale: %s", _listed(still) or "none")
-        if _states(context).get(REPORT) != "success":
+        if task_states(context).get(REPORT) != "success":
             raise AirflowFailException(_RED)
         return len(still)
 
 
 @task(trigger_rule="all_done")
 def report() -> dict[str, int]:
-    """Open and end alerts, tell them once, write the page; fail only where something could not be measured."""
+    """Open and end alerts, tell them once, write the page; fail only if something could not be measured."""
     context = get_current_context()
     with told_plainly():
         named = _conf(context).target
-        states = _states(context)
+        states = task_states(context)
         if states.get(MEASURE) == "skipped":
             raise AirflowSkipException("nothing was measured")
         why = context["ti"].xcom_pull(task_ids=MEASURE, key=_WHY)
@@ -144,7 +144,7 @@ def report() -> dict[str, int]:
             target,
             _limits(context),
             sample_id,
-            tell=lambda subject, text: send(subject, text, context),
+            tell=lambda subject, text: send_notice(subject, text, context),
             contacts=settings().contacts,
             log=log,
             link=_page_of(target.name),
@@ -170,14 +170,14 @@ def _target_is_down(target: str, why: str, context: Any) -> None:
     if known and now - datetime.fromisoformat(known["told_at"]) < _REMIND:
         return
     word = "still cannot be reached" if known else "cannot be reached"
-    if send(f"{target} {word}", why, context):
+    if send_notice(f"{target} {word}", why, context):
         since = known["since"] if known else now.isoformat()
         Variable.set(_down_key(target), json.dumps({"since": since, "told_at": now.isoformat()}))
 
 
 def _target_is_back(target: str, context: Any) -> None:
     kept = Variable.get(_down_key(target), default=None)
-    if kept and send(
+    if kept and send_notice(
         f"{target} can be reached again", f"it was away since {json.loads(kept)['since'][:16]} UTC", context
     ):
         Variable.delete(_down_key(target))
@@ -185,7 +185,7 @@ def _target_is_back(target: str, context: Any) -> None:
 
 def _conf(context: Any) -> MonitorConf:
     """The conf of the run; after a deployment, about the database that was deployed to."""
-    given = checked_conf(MonitorConf, chosen(context))
+    given = checked_conf(MonitorConf, chosen_conf(context))
     events = (context.get("triggering_asset_events") or {}).get(TARGET_CHANGED, ())
     targets = [event.extra["target"] for event in events if "target" in (event.extra or {})]
     return given.model_copy(update={"target": targets[-1]}) if targets else given
@@ -206,7 +206,7 @@ def _target(context: Any) -> tuple[Target, int]:
 
 
 def _page_of(target: str) -> str:
-    """The address of the target's page, where Airflow knows its own."""
+    """The address of the target's page, if Airflow knows its own."""
     base = conf.get("api", "base_url", fallback="").rstrip("/")
     return base + database_page(target) if base.startswith("http") else ""
 
@@ -235,9 +235,3 @@ def _to_refresh(context: Any) -> tuple[str, ...]:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
-
-
-def _states(context: Any) -> dict[str, str]:
-    ti = context["ti"]
-    found = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
-    return {name: str(state) for name, state in found.items() if name != ti.task_id}

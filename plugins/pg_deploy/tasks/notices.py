@@ -19,7 +19,7 @@ from airflow.sdk import Connection as AirflowConnection
 from pg_deploy.configuration.installation import settings
 from pg_deploy.postgres.session import one_line
 from pg_deploy.presentation.secrecy import without_secrets
-from pg_deploy.tasks.outside_connections import bearer, find, http_url
+from pg_deploy.tasks.outside_connections import bearer, find_connection, http_url
 from pg_deploy.tasks.run import log
 
 SETTING = "PG_DEPLOY_NOTICES"
@@ -36,7 +36,7 @@ class NoticeRefusedError(Exception):
 
 
 class Notice(BaseNotifier):
-    """One text to one connection. `notify` raises what goes wrong; `send` below tells it in the log instead."""
+    """One text to one connection. `notify` raises what goes wrong; `send_notice` below tells it in the log instead."""
 
     def __init__(self, subject: str, text: str, connection: str | None) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Notice(BaseNotifier):
         if self.connection is None:
             log.warning("notice: %s", self.subject)
             return
-        found = find(self.connection)
+        found = find_connection(self.connection)
         if found is None:
             raise LookupError(f'there is no connection "{self.connection}"')
         if found.conn_type == "smtp":
@@ -93,7 +93,7 @@ def _chosen() -> str:
     return str(kept) if kept else os.environ.get(SETTING, "")
 
 
-def send(subject: str, text: str, context: Any) -> bool:
+def send_notice(subject: str, text: str, context: Any) -> bool:
     """Deliver a notice to every connection of the settings; False when none of them took it. Never raises."""
     contacts = settings().contacts
     text = f"{text}\n\ncontacts: {contacts}" if contacts else text

@@ -53,7 +53,7 @@ class ObjectStore:
         return sorted(each.name for each in self.root.iterdir() if (each / MANIFEST).exists())
 
     def read(self, name: str, file: str) -> bytes | None:
-        """The file's bytes, None where it is missing."""
+        """The file's bytes, None if it is missing."""
         path = self.root / name / file
         if not path.exists():
             return None

@@ -13,9 +13,9 @@ from pg_deploy.monitor.measures import Measured, Row
 
 
 def measure_outside(target: str, before: Mapping[str, tuple[Row, ...]]) -> list[Measured]:
-    """All measures of the application's side; "not configured" where a connection is missing. Never raises for a fault there."""
+    """All measures of the application's side; "not configured" if a connection is missing. Never raises for a fault there."""
     measured: list[Measured] = []
-    api = find(f"{target}_api")
+    api = find_connection(f"{target}_api")
     if api is None:
         measured += application_side.not_configured(
             (application_side.LATENCY, application_side.STATUS), f"{target}_api"
@@ -24,7 +24,7 @@ def measure_outside(target: str, before: Mapping[str, tuple[Row, ...]]) -> list[
         measured += _usable(
             f"{target}_api", application_side.LATENCY, lambda: application_side.measure_endpoints(_endpoints(api))
         )
-    cache = find(f"{target}_redis")
+    cache = find_connection(f"{target}_redis")
     if cache is None:
         measured += application_side.not_configured((application_side.REDIS_HITS,), f"{target}_redis")
     else:
@@ -34,7 +34,7 @@ def measure_outside(target: str, before: Mapping[str, tuple[Row, ...]]) -> list[
             application_side.REDIS,
             lambda: application_side.measure_redis(_redis_url(cache), earlier),
         )
-    exporter = find(f"{target}_prometheus")
+    exporter = find_connection(f"{target}_prometheus")
     if exporter is None:
         measured += application_side.not_configured((application_side.CPU,), f"{target}_prometheus")
     else:
@@ -51,7 +51,7 @@ def measure_outside(target: str, before: Mapping[str, tuple[Row, ...]]) -> list[
 
 
 def _usable(connection: str, measure: str, ask: Callable[[], list[Measured]]) -> list[Measured]:
-    """What `ask` measured; one failed measure where the connection holds what cannot be used, such as a token with a dash too long.
+    """What `ask` measured; one failed measure if the connection holds what cannot be used, such as a token with a dash too long.
 
     What the error says is not repeated: it may quote the address or the token.
     """
@@ -68,7 +68,7 @@ def _endpoints(api: AirflowConnection) -> application_side.Endpoints:
     return application_side.Endpoints(http_url(api), named, bearer(api))
 
 
-def find(name: str) -> AirflowConnection | None:
+def find_connection(name: str) -> AirflowConnection | None:
     """The connection of that name, or None."""
     try:
         found: AirflowConnection = AirflowConnection.get(name)

@@ -22,11 +22,11 @@ from pg_deploy.rollback import run as core
 from pg_deploy.rollback.errors import NotUndoneError
 from pg_deploy.tasks.approval import AskPerson, Question, page_of
 from pg_deploy.tasks.errors import NoClaimError
-from pg_deploy.tasks.notices import send
+from pg_deploy.tasks.notices import send_notice
 from pg_deploy.tasks.run import (
     PREFLIGHT,
     Run,
-    chosen,
+    chosen_conf,
     handed_on,
     held_in_ledger,
     identity,
@@ -136,12 +136,12 @@ def report() -> None:
             keep_state(connection, owned.deployment_id)
             deployment.close(connection, owned.deployment_id, owned.fence, state)
         what = "not everything that was asked for was undone" if failures else "was rolled back as asked"
-        send(f"{run.target.name}: {what}", "\n".join(failures or said), context)
+        send_notice(f"{run.target.name}: {what}", "\n".join(failures or said), context)
         core.refuse_unless_undone(failures)
 
 
 def _refuse_unless_approved(run: Run, job: Job) -> None:
-    """The ledger must hold a yes to each of these very rollbacks, where one is demanded. Raises NotPermittedError."""
+    """Raise NotPermittedError unless the ledger holds a yes to each of these very rollbacks, if one is demanded."""
     if run.approval == "none":
         return
     rows = evidence.of_deployment(job.ledger, job.deployment_id)
@@ -152,6 +152,6 @@ def _refuse_unless_approved(run: Run, job: Job) -> None:
 
 
 def _read(context: Any) -> tuple[RollbackConf, Run]:
-    conf = checked_conf(RollbackConf, chosen(context))
+    conf = checked_conf(RollbackConf, chosen_conf(context))
     owned = ownership_from(context, PREFLIGHT)
     return conf, Run(conf.as_deploy, read_target(conf.target), identity(context), owned, context["task"])

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from airflow.configuration import conf as airflow_conf
@@ -108,7 +107,7 @@ class Run:
 
     @property
     def deployment_id(self) -> int:
-        """The deployment of this run; only where there is one."""
+        """The deployment of this run; only if there is one."""
         if self.ownership is None:
             raise AirflowFailException("a dry run has no deployment")
         return self.ownership.deployment_id
@@ -118,7 +117,7 @@ def read_run(context: Any, owned: Ownership | None = None) -> Run:
     """The run behind an Airflow context. Raises the core's errors for a bad conf or target.
 
     `owned` is what was found elsewhere. Only a dry run has no ownership after preflight: NoClaimError is
-    raised where what it handed on is gone.
+    raised if what it handed on is gone.
     """
     conf = read_conf(context)
     ownership = owned or ownership_from(context, PREFLIGHT)
@@ -129,10 +128,10 @@ def read_run(context: Any, owned: Ownership | None = None) -> Run:
 
 def read_conf(context: Any) -> DeployConf:
     """The conf of the run: the form's defaults with what was chosen, unknown keys refused."""
-    return checked_conf(DeployConf, chosen(context))
+    return checked_conf(DeployConf, chosen_conf(context))
 
 
-def chosen(context: Any) -> dict[str, object]:
+def chosen_conf(context: Any) -> dict[str, object]:
     """The form's defaults with what was chosen, unchecked: the first task must refuse what no Param declares."""
     return {**dict(context["params"]), **dict(context["dag_run"].conf or {})}
 
@@ -165,18 +164,13 @@ def is_over(context: Any, holder: Deployment) -> bool:
 
 
 def held_in_ledger(context: Any, target: str) -> Ownership | None:
-    """The open deployment of this run as the ledger knows it, whatever became of XComs; None where there is none."""
+    """The open deployment of this run as the ledger knows it, whatever became of XComs; None if there is none."""
     dag_run = context["dag_run"]
     with read_target(target).session("report") as connection:
         if not schema.exists(connection):
             return None
         held = deployment.of_run(connection, dag_run.dag_id, dag_run.run_id)
     return Ownership(held.id, held.fence) if held is not None and held.ended_at is None else None
-
-
-def folder() -> Path:
-    """The folder of migrations that this task sees."""
-    return migrations_dir()
 
 
 @contextmanager
@@ -211,3 +205,10 @@ def ownership_from(context: Any, first: str) -> Ownership | None:
     if not handed or handed.get("deployment_id") is None:
         return None
     return Ownership(handed["deployment_id"], handed["fence"], handed["good_for"])
+
+
+def task_states(context: Any) -> dict[str, str]:
+    """The state of each task of this run, by id."""
+    ti = context["ti"]
+    found = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+    return {name: str(state) for name, state in found.items() if name != ti.task_id}

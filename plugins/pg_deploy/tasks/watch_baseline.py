@@ -1,4 +1,4 @@
-"""The baseline of the watch, measured by a deployment where the monitor has not just looked."""
+"""The baseline of the watch. A deployment measures it, unless the monitor has just looked."""
 
 from __future__ import annotations
 

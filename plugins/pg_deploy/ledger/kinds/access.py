@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from pg_deploy.ledger.detail import count_of, parts_of, text_of, texts_of
-from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.words import Word
 
 _AS_ON_COPY = "on the copy, and the target's access facts changed in the same way"
@@ -72,7 +71,7 @@ class CellOutcome(Word):
 
 
 @dataclass(frozen=True)
-class KeptCell:
+class KeptCell(Kept):
     """One cell of a proof; `kinds` are the kinds of subjects that differ, empty in rows of before that did not tell them."""
 
     role: str
@@ -83,7 +82,7 @@ class KeptCell:
 
 
 @dataclass(frozen=True)
-class KeptDifference:
+class KeptDifference(Kept):
     """One difference of a proof; `role` may name several, with commas."""
 
     role: str
@@ -99,9 +98,10 @@ class KeptDifference:
 
 
 @dataclass(frozen=True)
-class AccessFound:
+class AccessFound(Kept):
     """The access evidence of one migration at one place; `verdict` is what `words` say, None for words of another version."""
 
+    row_columns = ("name",)
     name: str
     outcome: str
     words: str
@@ -142,74 +142,24 @@ class AccessFound:
         """Of those, what somebody gets an error for now. On the target the ledger has nothing but the sentences to tell it by."""
         return tuple(each for each in self.undeclared if " get an error " in f" {each} ")
 
-    def to_detail(self) -> dict[str, object]:
+    def to_detail(self) -> dict[str, Any]:
         """For the ledger: sentences, figures, and the verdict of each role, table and phase with the kinds of subjects that differ."""
-        return {
-            "verdict": self.words,
-            "outcome": self.outcome,
-            "against": list(self.against),
-            "shown": list(self.shown),
-            "notes": list(self.notes),
-            "changes": list(self.changes),
-            "unproven": [list(pair) for pair in self.unproven],
-            "subjects": self.subjects,
-            "asked": self.asked,
-            "seconds": self.seconds,
-            "cells": [[cell.role, cell.table, cell.phase, cell.verdict, list(cell.kinds)] for cell in self.cells],
-            "kinds": [list(pair) for pair in self.kinds],
-            "differences": [
-                {
-                    "role": each.role,
-                    "object": each.object,
-                    "commands": list(each.commands),
-                    "direction": each.direction,
-                    "sentence": each.sentence,
-                }
-                for each in self.differences
-            ],
-        }
+        detail = super().to_detail()
+        words, cells = detail.pop("words"), detail.pop("cells")
+        return {**detail, "verdict": words, "cells": [[*cell.values()] for cell in cells]}
 
     @classmethod
-    def from_row(cls, row: Evidence) -> AccessFound:
-        """Back from the ledger."""
-        return cls.from_detail(row.name, row.outcome, row.detail)
-
-    @classmethod
-    def from_detail(cls, name: str, outcome: str, detail: Mapping[str, Any]) -> AccessFound:
+    def from_detail(cls, detail: Mapping[str, Any]) -> AccessFound:
         """Back from the ledger, also out of the evidence of a rehearsal."""
-        return cls(
-            name,
-            outcome,
-            text_of(detail, "verdict") or outcome,
-            texts_of(detail, "against"),
-            texts_of(detail, "shown"),
-            texts_of(detail, "notes"),
-            texts_of(detail, "changes"),
-            tuple((str(pair[0]), str(pair[1])) for pair in detail.get("unproven") or ()),
-            count_of(detail, "subjects"),
-            count_of(detail, "asked"),
-            float(detail.get("seconds") or 0.0),
-            tuple(_cell(*each) for each in detail.get("cells") or ()),
-            tuple((str(pair[0]), str(pair[1])) for pair in detail.get("kinds") or ()),
-            tuple(
-                KeptDifference(
-                    text_of(each, "role"),
-                    text_of(each, "object"),
-                    texts_of(each, "commands"),
-                    text_of(each, "direction"),
-                    text_of(each, "sentence"),
-                )
-                for each in parts_of(detail, "differences")
-            ),
-        )
+        cells = [dict(zip(_CELL, each, strict=False)) for each in detail.get("cells") or ()]
+        return super().from_detail({**detail, "words": detail.get("verdict") or detail.get("outcome"), "cells": cells})
 
 
-def _cell(role: str, table: str, phase: str, verdict: str, kinds: tuple[str, ...] = ()) -> KeptCell:
-    return KeptCell(role, table, phase, CellOutcome(verdict), tuple(kinds))
+_CELL = tuple(each.name for each in fields(KeptCell))
 
 
 @dataclass(frozen=True)
-class AskedAgain:
+class AskedAgain(Kept):
     """What the sample said when it was asked again after the migration."""
 
     pairs: int
@@ -225,13 +175,6 @@ class AskedAgain:
         """Whether anything differs."""
         return "different" if self.differences else "as before"
 
-    def to_detail(self) -> dict[str, object]:
+    def to_detail(self) -> dict[str, Any]:
         """For the ledger."""
-        return {
-            "pairs": self.pairs,
-            "subjects": self.subjects,
-            "moved": self.moved,
-            "unanswered": self.unanswered,
-            "seconds": round(self.seconds, 2),
-            "differences": list(self.differences),
-        }
+        return {**super().to_detail(), "seconds": round(self.seconds, 2)}

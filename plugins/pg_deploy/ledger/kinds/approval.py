@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pg_deploy.ledger.detail import text_of, texts_of
-from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.words import Word
 
 
@@ -21,7 +20,7 @@ class Answer(Word):
 
 
 @dataclass(frozen=True)
-class Answered:
+class Answered(Kept):
     """Who answered what about which bundle; `by` is a name, `by_id` the same person as the sign-in knows them."""
 
     name: str
@@ -35,20 +34,9 @@ class Answered:
         """Whether it is a yes."""
         return self.outcome == Answer.APPROVED
 
-    def to_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        return {"by": self.by, "by_id": self.by_id, "bundle_hash": self.bundle_hash}
-
-    @classmethod
-    def from_row(cls, row: Evidence) -> Answered:
-        """Back from the ledger."""
-        return cls(
-            row.name, row.outcome, row.detail.get("by"), row.detail.get("by_id"), text_of(row.detail, "bundle_hash")
-        )
-
 
 @dataclass(frozen=True)
-class Asked:
+class Asked(Kept):
     """What was shown to a person, by its hash: an answer counts for this and nothing else."""
 
     name: str
@@ -56,29 +44,11 @@ class Asked:
     shown: str
     outcome: str = "waits"
 
-    def to_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        return {"bundle_hash": self.bundle_hash, "shown": self.shown}
-
-    @classmethod
-    def from_row(cls, row: Evidence) -> Asked:
-        """Back from the ledger."""
-        return cls(row.name, text_of(row.detail, "bundle_hash"), text_of(row.detail, "shown"))
-
 
 @dataclass(frozen=True)
-class Lent:
+class Lent(Kept):
     """Which versions the history held when the target was lent; `name` is the phase."""
 
     name: str
     history: tuple[str, ...]
     outcome: str = "lent"
-
-    def to_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        return {"history": list(self.history)}
-
-    @classmethod
-    def from_row(cls, row: Evidence) -> Lent:
-        """Back from the ledger."""
-        return cls(row.name, texts_of(row.detail, "history"), row.outcome)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from pg_deploy.ledger.detail import count_of, number_of, text_of, texts_of
+from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.ledger.words import Word
 
@@ -24,7 +25,7 @@ class RestoreOutcome(Word):
 
 
 @dataclass(frozen=True)
-class BackupKept:
+class BackupKept(Kept):
     """What the ledger says of a run's backup, see `take.Backup` and `external.Point`: `backup` is its name in its store."""
 
     name: str
@@ -43,22 +44,9 @@ class BackupKept:
 
     @classmethod
     def from_row(cls, row: Evidence) -> BackupKept:
-        """Back from the ledger."""
-        detail = row.detail
-        return cls(
-            row.name,
-            row.outcome,
-            text_of(detail, "kind"),
-            text_of(detail, "name"),
-            text_of(detail, "uri"),
-            text_of(detail, "manifest_sha256"),
-            detail.get("taken_at"),
-            detail.get("lsn"),
-            count_of(detail, "tables"),
-            None if detail.get("rows") is None else int(detail["rows"]),
-            count_of(detail, "facts"),
-            text_of(detail, "doubt"),
-            number_of(detail, "seconds"),
+        """Back from the ledger, where `name` is the backup's own."""
+        return cls.from_detail(
+            {**row.detail, "backup": row.detail.get("name"), "name": row.name, "outcome": row.outcome}
         )
 
     @property
@@ -83,7 +71,7 @@ class BackupKept:
 
 
 @dataclass(frozen=True)
-class Restored:
+class Restored(Kept):
     """A backup restored into a private copy and compared, or why it could not be; `name` is the backup's."""
 
     name: str
@@ -100,47 +88,26 @@ class Restored:
         """Whether the copy is what was backed up."""
         return self.outcome == RestoreOutcome.EQUAL
 
-    def to_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        if self.error is not None:
-            return {"error": self.error}
-        return {
-            "facts": self.facts,
-            "rows": self.rows,
-            "seconds": self.seconds,
-            "notes": list(self.notes),
-            "masked": list(self.masked),
-        }
-
-    @classmethod
-    def from_row(cls, row: Evidence) -> Restored:
-        """Back from the ledger."""
-        detail = row.detail
-        return cls(
-            row.name,
-            row.outcome,
-            count_of(detail, "facts"),
-            count_of(detail, "rows"),
-            number_of(detail, "seconds"),
-            texts_of(detail, "notes"),
-            texts_of(detail, "masked"),
-            detail.get("error"),
-        )
+    def to_detail(self) -> dict[str, Any]:
+        """For the ledger: what was compared, or why nothing was."""
+        detail = super().to_detail()
+        error = detail.pop("error")
+        return detail if error is None else {"error": error}
 
 
 @dataclass(frozen=True)
-class WholeRehearsal:
+class WholeRehearsal(Kept):
     """How the rehearsal as a whole ended, in a sentence, and how long it took, restore included."""
 
     name: str
     seconds: float
     outcome: str = "passed"
 
-    def to_detail(self) -> dict[str, object]:
+    def to_detail(self) -> dict[str, Any]:
         """For the ledger."""
         return {"seconds": round(self.seconds, 1)}
 
 
 def seconds_of(row: Evidence) -> float | None:
-    """How long a backup, its restore or a rehearsal took, where that was kept."""
-    return number_of(row.detail, "seconds")
+    """How long a backup, its restore or a rehearsal took, if that was kept."""
+    return None if (seconds := row.detail.get("seconds")) is None else float(seconds)

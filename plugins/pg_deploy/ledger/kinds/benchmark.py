@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from pg_deploy.ledger.detail import number_of, text_of
+from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.ledger.words import Word
 
@@ -19,7 +19,7 @@ class BenchmarkOutcome(Word):
 
 
 @dataclass(frozen=True)
-class Measurement:
+class Measurement(Kept):
     """The median over some runs: time in ms by the server's own clock, blocks touched, a hash of the plan's shape."""
 
     ms: float
@@ -34,25 +34,9 @@ class Measurement:
         """The quickest run: what else works on the machine only ever adds to a time."""
         return min(self.runs_ms, default=self.ms)
 
-    def to_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        return asdict(self)
-
-    @classmethod
-    def from_detail(cls, detail: Mapping[str, Any]) -> Measurement:
-        """Back from the ledger."""
-        return cls(
-            detail["ms"],
-            tuple(detail.get("runs_ms") or ()),
-            detail.get("blocks"),
-            detail.get("cost"),
-            detail.get("plan"),
-            detail.get("error"),
-        )
-
 
 @dataclass(frozen=True)
-class BenchmarkBefore:
+class BenchmarkBefore(Kept):
     """One benchmark before the migration."""
 
     name: str
@@ -63,18 +47,18 @@ class BenchmarkBefore:
         """Whether there is a time."""
         return "error" if self.measurement.error else "measured"
 
-    def to_detail(self) -> dict[str, object]:
-        """For the ledger."""
+    def to_detail(self) -> dict[str, Any]:
+        """For the ledger: the measurement itself."""
         return self.measurement.to_detail()
 
     @classmethod
-    def from_row(cls, row: Evidence) -> BenchmarkBefore:
+    def from_detail(cls, detail: Mapping[str, Any]) -> BenchmarkBefore:
         """Back from the ledger."""
-        return cls(row.name, Measurement.from_detail(row.detail))
+        return super().from_detail({**detail, "measurement": detail})
 
 
 @dataclass(frozen=True)
-class MeasuredBenchmark:
+class MeasuredBenchmark(Kept):
     """One benchmark before and after, as one attempt measured it."""
 
     name: str
@@ -86,47 +70,22 @@ class MeasuredBenchmark:
     sentence: str
     why: str
 
-    def to_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        return {
-            "before": self.before.to_detail() if self.before else None,
-            "after": self.after.to_detail(),
-            "goal": self.goal,
-            "goal_met": self.goal_met,
-            "sentence": self.sentence,
-            "why": self.why,
-        }
-
-    @classmethod
-    def from_row(cls, row: Evidence) -> MeasuredBenchmark:
-        """Back from the ledger."""
-        before = row.detail.get("before")
-        return cls(
-            row.name,
-            BenchmarkOutcome(row.outcome),
-            Measurement.from_detail(before) if before else None,
-            Measurement.from_detail(row.detail["after"]),
-            text_of(row.detail, "goal"),
-            row.detail.get("goal_met"),
-            text_of(row.detail, "sentence"),
-            text_of(row.detail, "why"),
-        )
-
     @property
     def before_ms(self) -> float | None:
-        """The time before, where it could be measured."""
+        """The time before, if it could be measured."""
         return self.before.ms if self.before and not self.before.error else None
 
     @property
     def after_ms(self) -> float | None:
-        """The time after, where it could be measured."""
+        """The time after, if it could be measured."""
         return None if self.after.error else self.after.ms
 
 
 @dataclass(frozen=True)
-class ComparedBenchmark:
+class ComparedBenchmark(Kept):
     """One benchmark over all rounds of a rehearsal, judged: the authority for goal and limit of its run."""
 
+    row_columns = ()
     name: str
     sentence: str
     goal: str
@@ -139,23 +98,6 @@ class ComparedBenchmark:
     def outcome(self) -> BenchmarkOutcome:
         """Whether the limit was kept."""
         return BenchmarkOutcome.BREACHED if self.breached else BenchmarkOutcome.KEPT
-
-    def to_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        return asdict(self)
-
-    @classmethod
-    def from_detail(cls, detail: Mapping[str, Any]) -> ComparedBenchmark:
-        """Back from the ledger."""
-        return cls(
-            detail["name"],
-            text_of(detail, "sentence"),
-            text_of(detail, "goal"),
-            detail.get("goal_met"),
-            bool(detail.get("breached")),
-            number_of(detail, "before_ms"),
-            float(detail["after_ms"]),
-        )
 
 
 def read_benchmark(row: Evidence) -> MeasuredBenchmark | ComparedBenchmark:

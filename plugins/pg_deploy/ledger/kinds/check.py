@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from pg_deploy.ledger.detail import count_of, number_of, texts_of
-from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.words import Word
 
 MOST_ROWS = 100
@@ -22,9 +21,10 @@ class CheckOutcome(Word):
 
 
 @dataclass(frozen=True)
-class CheckResult:
+class CheckResult(Kept):
     """What one check said; `rows` are the first findings as text, `found` counts them, up to one more than MOST_ROWS."""
 
+    row_columns = ()
     name: str
     outcome: CheckOutcome
     seconds: float = 0.0
@@ -40,22 +40,5 @@ class CheckResult:
 
     @property
     def number(self) -> str:
-        """How many it found, in words where it stopped counting."""
+        """How many it found; in words, if it stopped counting."""
         return f"more than {MOST_ROWS}" if self.found > MOST_ROWS else str(self.found)
-
-    def to_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        return asdict(self)
-
-    @classmethod
-    def from_row(cls, row: Evidence) -> CheckResult:
-        """Back from the ledger."""
-        return cls(
-            row.name,
-            CheckOutcome(row.outcome),
-            number_of(row.detail, "seconds") or 0.0,
-            count_of(row.detail, "found"),
-            texts_of(row.detail, "columns"),
-            tuple(tuple(map(str, each)) for each in row.detail.get("rows") or ()),
-            row.detail.get("error"),
-        )

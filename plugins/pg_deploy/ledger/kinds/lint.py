@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.ledger.detail import Kept
 
 
 @dataclass(frozen=True)
-class LintsBefore:
+class LintsBefore(Kept):
     """The findings that were there before: lint and object of each."""
 
     keys: tuple[tuple[str, str], ...]
@@ -18,12 +18,3 @@ class LintsBefore:
     def outcome(self) -> str:
         """How many."""
         return str(len(self.keys))
-
-    def to_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        return {"keys": [list(key) for key in self.keys]}
-
-    @classmethod
-    def from_row(cls, row: Evidence) -> LintsBefore:
-        """Back from the ledger."""
-        return cls(tuple((key[0], key[1]) for key in row.detail["keys"]))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from pg_deploy.ledger.deployment import State
-from pg_deploy.ledger.detail import parts_of, text_of
+from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.evidence import Evidence
 from pg_deploy.ledger.words import Word
 
@@ -23,7 +23,7 @@ class Verdict(Word):
 
 
 @dataclass(frozen=True)
-class Criterion:
+class Criterion(Kept):
     """One criterion of the project with its verdict and what it rests on."""
 
     title: str
@@ -32,7 +32,7 @@ class Criterion:
 
 
 @dataclass(frozen=True)
-class DeploymentReport:
+class DeploymentReport(Kept):
     """How the criteria were judged at the end of a deployment, and which of its tasks had failed."""
 
     outcome: State
@@ -40,27 +40,16 @@ class DeploymentReport:
     failed_tasks: tuple[str, ...]
     name: str = "report"
 
-    def to_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        return {"criteria": [asdict(each) for each in self.criteria], "failed_tasks": list(self.failed_tasks)}
-
 
 def criteria_of(row: Evidence) -> tuple[Criterion, ...]:
     """The criteria of a deployment's report, back from the ledger."""
-    return tuple(
-        Criterion(text_of(each, "title"), Verdict(each["verdict"]), text_of(each, "evidence"))
-        for each in parts_of(row.detail, "criteria")
-    )
+    return tuple(map(Criterion.from_detail, row.detail.get("criteria") or ()))
 
 
 @dataclass(frozen=True)
-class RollbackReport:
+class RollbackReport(Kept):
     """What a rollback run said at its end."""
 
     outcome: State
     lines: tuple[str, ...]
     name: str = "report"
-
-    def to_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        return {"lines": list(self.lines)}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from pg_deploy.ledger.detail import count_of, parts_of
+from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.evidence import Evidence, Kind
 
 
 @dataclass(frozen=True)
-class Written:
+class Written(Kept):
     """Rows of one table (`schema.name`) that a transaction inserted, updated and deleted."""
 
     table: str
@@ -31,9 +31,10 @@ class Written:
 
 
 @dataclass(frozen=True)
-class RowsWritten:
+class RowsWritten(Kept):
     """What one segment wrote."""
 
+    row_columns = ("segment",)
     segment: int
     tables: tuple[Written, ...]
 
@@ -47,18 +48,12 @@ class RowsWritten:
         """How many tables."""
         return f"{len(self.tables)} tables"
 
-    def to_detail(self) -> dict[str, object]:
-        """For the ledger."""
-        return {"tables": [asdict(each) for each in self.tables]}
-
 
 def written_of(rows: Iterable[Evidence]) -> tuple[Written, ...]:
     """The sum of what these rows say that was written, by table; rows of other kinds say nothing."""
     sums: dict[str, Written] = {}
     for row in rows:
-        for each in parts_of(row.detail, "tables") if row.kind == Kind.ROWS_WRITTEN else ():
-            more = Written(
-                str(each["table"]), count_of(each, "inserted"), count_of(each, "updated"), count_of(each, "deleted")
-            )
+        for each in row.detail.get("tables") or () if row.kind == Kind.ROWS_WRITTEN else ():
+            more = Written.from_detail(each)
             sums[more.table] = sums[more.table] + more if more.table in sums else more
     return tuple(sums[table] for table in sorted(sums))
