@@ -26,9 +26,9 @@ from pg_deploy.migrations.migration import read_folder
 from pg_deploy.postgres.session import Target
 from pg_deploy.preflight.claiming import Identity
 from pg_deploy.preflight.preflight import preflight
+from tests.building import foreign_project
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-PROJECT = CHECKOUT / "tests" / "fixtures" / "foreign_project" / "supabase" / "migrations"
 MIGRATIONS = 1000
 PENDING = 10
 ROUNDS = 3
@@ -48,7 +48,7 @@ print(time.perf_counter() - began, len(bag.dags["deploy_migrations"].tasks), bag
 
 def write_all(folder: Path) -> None:
     """Write the foreign project's files again and again, each round a year later."""
-    files = sorted(PROJECT.glob("*.sql"))
+    files = sorted(foreign_project(folder.parent).glob("*.sql"))
     folder.mkdir()
     for number in range(MIGRATIONS):
         source = files[number % len(files)]

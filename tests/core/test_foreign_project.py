@@ -26,7 +26,6 @@ from pg_deploy.rollback.resume import resume
 from tests.core.working import Working, working_on
 from tests.looking import Database
 
-PROJECT = Path(__file__).resolve().parents[1] / "fixtures" / "foreign_project" / "supabase" / "migrations"
 OURS_TOO = ("deploy_ledger", "supabase_migrations")
 
 
@@ -65,13 +64,13 @@ def deploy_all(work: Working) -> None:
 
 @pytest.mark.acceptance
 def test_seventy_files_of_a_foreign_project_make_what_psql_makes_of_them(
-    demo_cluster: Cluster, empty_database: str, plain: str
+    demo_cluster: Cluster, empty_database: str, plain: str, foreign_folder: Path
 ) -> None:
     """Else a team that points MIGRATIONS_DIR at its project gets another schema than the one it tested."""
-    files = read_folder(PROJECT)
+    files = read_folder(foreign_folder)
     assert len(files) == 70
-    with_psql(demo_cluster.bindir, plain, PROJECT)
-    with working_on(empty_database, PROJECT, ends="deployed") as work:
+    with_psql(demo_cluster.bindir, plain, foreign_folder)
+    with working_on(empty_database, foreign_folder, ends="deployed") as work:
         deploy_all(work)
     database = Database(empty_database)
     assert database.attempts == [(file.version, "verified") for file in files]
@@ -81,14 +80,14 @@ def test_seventy_files_of_a_foreign_project_make_what_psql_makes_of_them(
         assert database.value(f"select count(*) from {table}") == Database(plain).value(f"select count(*) from {table}")
 
 
-def test_preflight_takes_all_of_a_foreign_project(empty_database: str) -> None:
+def test_preflight_takes_all_of_a_foreign_project(empty_database: str, foreign_folder: Path) -> None:
     """A file that psql takes and we refuse keeps a team from the first deployment on."""
     conf = checked_conf(DeployConf, {"dry_run": True})
     who = Identity("deploy_migrations", "run", "tester")
-    found = preflight(Target("target_db", empty_database), conf, PROJECT, who, good_for=60, log=_log())
+    found = preflight(Target("target_db", empty_database), conf, foreign_folder, who, good_for=60, log=_log())
     assert found.pinned == 0
     made = preflight(
-        Target("target_db", empty_database), checked_conf(DeployConf, {}), PROJECT, who, good_for=60, log=_log()
+        Target("target_db", empty_database), checked_conf(DeployConf, {}), foreign_folder, who, good_for=60, log=_log()
     )
     assert made.pinned == 70
 
