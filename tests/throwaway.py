@@ -9,9 +9,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from demo import server
+from demo import cluster, server
 
 _COMMON = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "wal_level": "logical"}
+
+
+@contextmanager
+def demo_of_its_own(scale: float = 1.0) -> Iterator[cluster.Cluster]:
+    """A demo target for this process alone; gone afterwards. If we are killed, the next session of tests removes it."""
+    directory = Path(tempfile.gettempdir()) / f"pg-deploy-test-{os.getpid()}"
+    try:
+        yield cluster.ensure(directory, scale=scale, port=server.next_free_port(20000 + secrets.randbelow(10000)))
+    finally:
+        cluster.destroy(directory)
 
 
 @contextmanager

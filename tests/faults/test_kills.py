@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -128,10 +127,6 @@ def _disturbance(
 @contextmanager
 def _bench(directory: Path) -> Iterator[Bench]:
     """A bench on a server of its own, so that the crash of one disturbs no other."""
-    with tempfile.TemporaryDirectory(prefix="pg-deploy-faults-") as name:
-        server = new_server(Path(name))
-        try:
-            make_template(server)
-            yield Bench(server, directory)
-        finally:
-            server.stop("immediate")
+    with new_server() as server:
+        make_template(server)
+        yield Bench(server, directory)

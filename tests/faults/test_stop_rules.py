@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,12 +9,10 @@ from contextlib import ExitStack
 import psycopg
 import pytest
 
-from demo import server as programs
 from pg_deploy.configuration.limits import StopRules
 from tests.faults.deployer import DEPLOYED, NOT_DEPLOYED
 from tests.faults.killing import Bench, Case
-from tests.faults.server import Server
-from tests.installed import open_folder
+from tests.faults.server import Server, standby_of
 from tests.waiting import until
 
 
@@ -73,36 +70,8 @@ def _pour(url: str, stop: threading.Event) -> None:
 @pytest.fixture
 def standby(server: Server) -> Iterator[Server]:
     """A real standby of the server, streaming."""
-    with open_folder() as directory:
-        account = programs.server_account()
-        if os.geteuid() == 0:
-            os.chown(directory, account.pw_uid, account.pw_gid)
-        made = Server(server.bindir, directory / "data", server.port + 1)
-        source = f"host=127.0.0.1 port={server.port} user=admin"
-        programs.run(
-            server.bindir,
-            "pg_basebackup",
-            "-D",
-            str(made.data),
-            "-R",
-            "-c",
-            "fast",
-            "--no-sync",
-            "-X",
-            "stream",
-            "-d",
-            source,
-        )
-        made.port = programs.start_from(
-            made.bindir,
-            made.data,
-            made.port,
-            {"listen_addresses": "127.0.0.1", "fsync": "off", "unix_socket_directories": ""},
-        )
-        try:
-            yield made
-        finally:
-            made.stop("immediate")
+    with standby_of(server) as made:
+        yield made
 
 
 def test_a_replica_that_falls_behind_pauses_it_until_it_has_caught_up(bench: Bench, standby: Server) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import subprocess
@@ -17,13 +16,12 @@ from psycopg import sql
 from pg_deploy.backup.take import _globals
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import Facts, read_facts
-from pg_deploy.parsing.statements import segments, split
 from pg_deploy.postgres.private_cluster import PrivateCluster
 from pg_deploy.postgres.session import Connection
 from pg_deploy.rollback.generator.generate import generate_rollback
 from tests.core.hostile.cluster import bare_cluster
+from tests.core.rollback.generator.test_generated_rollback import run
 
-LOG = logging.getLogger("tests")
 RISE = "alter role lowly superuser"
 # Each would be executed where it is pasted in one way or another.
 PIECES = (
@@ -220,10 +218,7 @@ def test_a_generated_rollback_of_hostile_names_undoes_them_and_raises_nobody(
             connection.execute(sql.SQL("drop policy {} on {}").format(role, identifier))
         generated = generate_rollback(before, read_facts(connection), migration_sql="select 1")
         assert not generated.refusals, generated.refusals
-        for segment in segments(split(generated.sql, file="test")):
-            with connection.transaction():
-                for statement in segment.statements:
-                    connection.execute(statement.sql.encode())
+        run(connection, generated.sql)
         assert superusers(connection) == ["admin"]
         assert not describe(compare(before, read_facts(connection)))
         for number in range(len(names(7))):
