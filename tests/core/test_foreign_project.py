@@ -15,13 +15,11 @@ import pytest
 from demo import cluster
 from demo.cluster import Cluster
 from pg_deploy.configuration.conf import DeployConf, checked_conf
-from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.verify import verify
 from pg_deploy.migrations.migration import read_folder
 from pg_deploy.postgres.session import Target
 from pg_deploy.preflight.claiming import Identity
 from pg_deploy.preflight.preflight import preflight
-from pg_deploy.rollback.resume import resume
 from tests.core.working import Working, working_on
 from tests.looking import Database, schema_dump
 
@@ -53,8 +51,7 @@ def schema_of(bindir: Path, url: str) -> str:
 def deploy_all(work: Working) -> None:
     """Every verb on each migration, as the task `earlier` does."""
     for migration in work.migrations:
-        resume(work.job, migration)
-        apply(work.job, migration)
+        work.apply(migration)
         verify(work.job, migration)
 
 

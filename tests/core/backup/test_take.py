@@ -23,7 +23,6 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.errors import DiskTooSmallError, ProgramMissingError, ProgramTooOldError
 from pg_deploy.postgres.programs import client_programs, server_programs
 from pg_deploy.preflight.claiming import never_over
-from pg_deploy.rehearsal.copy import private_copy
 from tests.core.backup.conftest import LOG, Place
 
 
@@ -114,7 +113,7 @@ def test_what_lives_in_no_schema_is_restored_with_what_it_rests_on(place: Place)
         "create schema apart; create table apart.thing (id int); create type apart.span as range (subtype = float8)"
     )
     taken = place.take()
-    with private_copy(taken.manifest, place.store.root / taken.manifest.name, place.settings, log=LOG) as copy:
+    with place.copy_of(taken.manifest) as copy:
         assert copy.manifest.left_out == ("apart",)
         assert set(schemas) <= set(copy.manifest.schemas)
 
@@ -308,8 +307,8 @@ def test_a_manifest_does_not_excuse_errors_of_its_own_restore(place: Place) -> N
     values["globals"] = [*values["globals"], "alter role nobody_knows superuser"]
     path.write_text(json.dumps(values))
     with (
-        checked(place.store, taken.manifest.name, None) as (manifest, folder),
+        checked(place.store, taken.manifest.name, None) as (manifest, _),
         pytest.raises(RestoreFailedError, match="nobody_knows"),
-        private_copy(manifest, folder, place.settings, log=LOG),
+        place.copy_of(manifest),
     ):
         pass
