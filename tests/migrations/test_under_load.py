@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from demo import cluster
@@ -20,6 +19,7 @@ from pg_deploy.postgres.sql_files import PROJECT
 from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import Working, working_on
+from tests.looking import Database
 
 pytestmark = pytest.mark.acceptance
 
@@ -64,14 +64,13 @@ def test_a_busy_machine_rolls_back_none_of_the_four(demo_cluster: cluster.Cluste
 def test_an_index_that_is_lost_is_rolled_back_every_time(demo_cluster: cluster.Cluster, tmp_path: Path) -> None:
     """Else a limit that never decides under load would let the slower query stay in production."""
     url = cluster.reset(demo_cluster).url()
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            "create table public.parts as select g as id, md5(g::text) as code, repeat('x', 100) as text "
-            "from generate_series(1, 200000) g"
-        )
-        connection.execute("create index parts_code on public.parts (code)")
-        connection.execute("revoke all on public.parts from anon, authenticated")
-        connection.execute("analyze public.parts")
+    Database(url).run(
+        """create table public.parts as select g as id, md5(g::text) as code, repeat('x', 100) as text
+            from generate_series(1, 200000) g;
+        create index parts_code on public.parts (code);
+        revoke all on public.parts from anon, authenticated;
+        analyze public.parts"""
+    )
     verdicts = []
     with busy_loops():
         for run in range(RUNS):

@@ -24,6 +24,7 @@ from pg_deploy.postgres.errors import DiskTooSmallError, ProgramMissingError, Pr
 from pg_deploy.postgres.programs import client_programs, server_programs
 from pg_deploy.preflight.claiming import never_over
 from tests.core.backup.conftest import LOG, Place
+from tests.installed import write_program
 
 
 def test_a_backup_holds_rows_facts_globals_and_says_so_in_its_manifest(
@@ -205,9 +206,7 @@ def test_a_pg_dump_older_than_the_server_is_refused_by_name(
 ) -> None:
     """pg_dump itself would say so too, after the run had begun."""
     for program in ("pg_dump", "pg_restore"):
-        path = tmp_path / program
-        path.write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.24'\n")
-        path.chmod(0o755)
+        write_program(tmp_path / program, "echo 'pg_dump (PostgreSQL) 9.6.24'")
     monkeypatch.setenv("PG_DEPLOY_BINDIR", str(tmp_path))
 
     with pytest.raises(ProgramTooOldError, match="an older pg_dump cannot read"):
@@ -221,9 +220,7 @@ def test_a_server_without_all_programs_of_a_copy_is_refused_by_the_name_that_is_
 ) -> None:
     """Else the rehearsal ends in a traceback, after the copy was made."""
     for program in ("postgres", "initdb", "pg_restore"):
-        path = tmp_path / program
-        path.write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 15.3'\n")
-        path.chmod(0o755)
+        write_program(tmp_path / program, "echo 'postgres (PostgreSQL) 15.3'")
     monkeypatch.setenv("PG_DEPLOY_BINDIR", str(tmp_path))
 
     with pytest.raises(ProgramMissingError, match='"vacuumdb" of PostgreSQL 15 was not found'):
