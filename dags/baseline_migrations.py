@@ -4,12 +4,12 @@
 finished by hand what a deployment left half done.
 
 **What it does:** `check` says what would be adopted and refuses what makes no sense. `adopt` writes, for each migration in one
-transaction, the history row where it is missing (as the Supabase CLI writes it) and a ledger entry with the file's hash, your name
-and your reason. `report` sums up. **No migration is run, and none is verified:** it is adopted as it is, on your word. The
-migrations' own checks run read-only and their outcome is kept as evidence; it decides nothing.
+transaction, the history row if it is missing (as the Supabase CLI writes it) and a ledger entry with the file's hash, your name
+and your reason. `report` sums up. **No migration is run, and none is verified:** each is adopted as it is, on your word. The
+migrations' own checks run read-only; their results are kept as evidence and decide nothing.
 
 **Params:** choose `migrations`, or the newest version in place as `up_to`; neither = all of the folder. `dry_run` changes nothing.
-What we verified or adopted before is left alone, so running it twice is harmless.
+What we verified or adopted before is left alone, so to run it twice is harmless.
 
 **Red means:** nothing was adopted (`check` failed), or only part of it; the message says what to do. Trigger again afterwards.
 

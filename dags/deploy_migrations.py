@@ -3,13 +3,13 @@
 **When to run it:** after new migrations were merged. Trigger it, approve the risky step, read the report.
 
 **What it does:** `preflight` prints the state before, refuses what cannot work and pins what this run deploys. `backup` keeps what
-the deployment touches, `rehearse` runs all of it first on a private copy restored from that backup: what fails there ends the run
-before the target was touched. Then each migration, in order: `gate` (is there anything to do?), `approve` (for risk medium and up),
-`snapshot`, `apply`, `verify`, `decide`: `passed` or `rollback`. Older pending ones than the newest 25 are applied by `earlier`, and of
-more than ten also those that nobody is asked about and that bring no companion. `report` judges the run.
+the deployment touches. `rehearse` first runs all of it on a private copy, restored from that backup: if something fails there, the run
+ends before the target was touched. Then comes each migration, in order: `gate` (is there anything to do?), `approve` (for risk medium
+and up), `snapshot`, `apply`, `verify`, `decide`: `passed` or `rollback`. The task `earlier` applies pending migrations that are older
+than the newest 25; if more than ten are pending, also those that need no approval and have no companion. `report` judges the run.
 
 **Params:** choose nothing to deploy everything pending to `target_db`. `dry_run` shows the plan and changes nothing. `on_failure` says
-what is undone when a check fails.
+what is undone if a check fails.
 
 **Red means:** not everything that was pinned is deployed. `report` says what happened to each migration and what to do; the log of the
 failed task shows the statement, the rows that broke a check, and the proof of the rollback. A run that rolled back is always red.
@@ -62,7 +62,7 @@ with DAG(
             taken, applied, verified = snapshot(stem), apply(stem), verify(stem)
             decided, done, undone = decide(stem), passed(), rollback(stem)
 
-            # Where `earlier` found nothing to do in this group, it skipped all of it but `done`, which then follows the one before.
+            # If `earlier` found nothing to do in this group, it skipped all tasks but `done`, so `done` must also follow `previous`.
             previous >> [asked, done]
             asked >> Label("pending") >> approved >> taken >> applied >> verified >> decided
             applied >> decided
@@ -74,5 +74,5 @@ with DAG(
 
     ends >> undo_earlier() >> report()
 
-    # Last: a task takes a copy of what is there when it is made, and a hundred migrations would be a megabyte of copies.
+    # This comes last: each task copies the params that exist when it is made, and for a hundred migrations the copies are a megabyte.
     dag.params = form(DeployConf)

@@ -1,16 +1,16 @@
-"""### Watch the database: freshness, slow queries, and whether the last deployment did good
+"""### Watch the database: freshness, slow queries, and whether the last deployment helped
 
 **When it runs:** every 15 minutes, and at once after a deployment. Trigger it by hand whenever you want to know
 (`make monitor`), or with `refresh` = all to refresh the materialized views (`make refresh`).
 
 **What it does:** `measure` reads what SQL can see, in a few short read-only queries. `measure_outside` asks the application's
-endpoints, Redis and Prometheus, where the connections `<target>_api`, `<target>_redis`, `<target>_prometheus` exist. `report` opens and
-ends alerts, tells each once when it begins, once when it ends and once a day in between, and writes the page. Only then, and only where
-`refresh` or the setting `views.refresh` says so, stale views go through `refresh_stale_views` and `measure_again`.
+endpoints, Redis and Prometheus, if the connections `<target>_api`, `<target>_redis`, `<target>_prometheus` exist. `report` opens and
+ends alerts, and writes the page; it reports an alert when it begins, when it ends, and once a day in between. Only then, and only if
+`refresh` or the setting `views.refresh` says so, `refresh_stale_views` refreshes stale views and `measure_again` measures them.
 
 **Params:** `target`, and `refresh`: the views that are refreshed (none, stale, all).
 
-**Red means:** something could not be measured, above all: the target cannot be reached. An open alert does not make a run red.
+**Red means:** something could not be measured, most often because the target cannot be reached. An open alert does not make a run red.
 
 **What to do about an alert:** each says so on the page. Limits are in `sql/monitors/thresholds.yaml`.
 """
@@ -41,7 +41,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     params=form(MonitorConf),
-    # Each task looks before it writes, so a try that was killed, or began before Airflow was up, is simply made again.
+    # Each task looks before it writes, so a try that was killed, or that began before Airflow was up, can simply be repeated.
     default_args={"retries": 2, "retry_delay": timedelta(seconds=15)},
     doc_md=__doc__,
     tags=["database", "monitor"],

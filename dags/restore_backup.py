@@ -3,14 +3,14 @@
 **When to run it:** rows are wrong and have to be copied back, or the whole database has to go back to the moment of a backup.
 
 **What it does:** checks every file of the backup, makes a new database on the target's server, restores into it, compares rows and
-catalog with the backup, and prints the steps to switch. **The target is never touched**, nor are roles and settings of the server;
-cron jobs are not restored, so that none runs twice.
+catalog with the backup, and prints the steps to switch. **The target is never touched**, and neither are roles and settings of the
+server. Cron jobs are not restored, so that none runs twice.
 
 **Params:** `backup` is a name as a report prints it, or `last`. `database` is the new name; one that exists is refused.
 
 **Red means:** the backup is damaged, or it could not be restored in full. The new database is then dropped again.
 
-**Afterwards:** follow the printed steps. Drop the new database when it is of no more use: nobody else does.
+**Afterwards:** follow the printed steps. Drop the new database when you no longer need it: nobody else does.
 """
 
 from __future__ import annotations

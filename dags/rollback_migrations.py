@@ -5,15 +5,15 @@ it is deployed is undone by its own run.)
 
 **What it does:** `preflight` reads the ledger, shows what would be undone, in which order and with which SQL, the rows and columns
 that would be lost, what others changed since and what depends on it, and refuses what cannot be undone. `approve` asks a person.
-`undo` runs each rollback **as it was deployed** - the files of today are not read - and proves it: exactly what the migration changed
-is changed back, and nothing else. Policies, grants, functions and cron jobs that a rollback forgot are mended from the snapshot and
-named. `report` sums up. A migration without rollback.sql is undone with a generated one where the catalog is enough.
+`undo` runs each rollback **as it was deployed** (the files of today are not read) and proves it: exactly what the migration changed
+is changed back, and nothing else. If a rollback forgot policies, grants, functions or cron jobs, these are mended from the snapshot
+and named. `report` sums up. A migration without rollback.sql is undone with a generated one, if the catalog is enough for that.
 
 **Params:** exactly one of `version`, `deployment`, `down_to` (`"0"` = all that the ledger can undo) and `policies_from` (only the
 policies that were in force before a version). `dry_run` shows and changes nothing.
 
 **Red means:** not everything was undone. `undo` stopped at the first failure; its log names what differs and prints the SQL that would
-mend it. Those undone before stay undone. Mend it, trigger again.
+mend it. What was undone before stays undone. Mend it and trigger again.
 
 **Rows** that a migration changed are not brought back: the log names the tables and the backup that has them.
 """

@@ -1,6 +1,6 @@
 """Our pages in Airflow's UI: a tab on each run, and a page in the navigation.
 
-Loaded by every Airflow process, so it imports the pages only where they are served.
+Every Airflow process loads this module, so it imports the pages only in the process that serves them.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class PgDeployPlugin(AirflowPlugin):
         try:
             from pg_deploy.ui.app import make_app
         except Exception:
-            # Pages that cannot be loaded must not keep Airflow from starting: deployments go on without them.
+            # If the pages cannot be loaded, Airflow must start nevertheless: deployments work without them.
             log.exception("the pages of pg_deploy cannot be loaded")
             return []
         return [{"app": make_app(), "url_prefix": PREFIX, "name": "pg_deploy"}]
 
     @property
     def external_views(self) -> list[dict[str, Any]]:
-        """What Airflow shows, in frames; a prefix of Airflow's own address comes first."""
+        """The pages that Airflow shows in frames. If Airflow's own address has a path, theirs begins with it."""
         base = urlsplit(conf.get("api", "base_url", fallback="/")).path.rstrip("/") + PREFIX
         return [
             {

@@ -33,14 +33,16 @@ _CUTS = (
     "split", "rsplit", "partition", "rpartition", "startswith", "endswith", "removeprefix", "removesuffix", "replace", "find",
     "rfind", "index", "strip", "__getitem__",
 )  # fmt: skip
+_READERS = (os.path.join("catalog", "names.py"), os.path.join("postgres", "quoting.py"))
+"""Where an identity is read, and where any text is put into quotes as a whole."""
 
 
 def _refused(name: str) -> Callable[..., Any]:
-    """A method of str that the engine may not call on an identity: it has parts, and only catalog/names.py reads its text."""
+    """A method of str that the engine may not call on an identity: it has parts, and only those that read them see its text."""
 
     def cut(identity: Identity, *given: Any) -> Any:
         caller = sys._getframe(1).f_code.co_filename
-        if f"{os.sep}pg_deploy{os.sep}" in caller and Path(caller).name != "names.py":
+        if f"{os.sep}pg_deploy{os.sep}" in caller and not caller.endswith(_READERS):
             raise AssertionError(f"{caller} takes apart what {identity.kind} {str(identity)!r} is called, by {name}")
         return getattr(str(identity), name)(*given)
 

@@ -82,7 +82,7 @@ def report_of(url: str, deployment_id: int) -> str:
 
     with psycopg.connect(url, autocommit=True) as connection:
         lines = report_lines(connection, read_report(connection, deployment_id), contacts="whoever is on call")
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line.text}\n" for line in lines)
 
 
 def make(folder: Path) -> None:

@@ -1,7 +1,7 @@
-"""The base of all failures that the engine reports on purpose, and those that several rooms raise; each room has its own.
+"""The base of every failure that the engine reports on purpose, and those that several rooms raise; each room has its own.
 
-The message of each is one sentence: the object in quotes, what happened, what to do next. The fields hold the same facts
-for callers that want to act on them.
+The message is one sentence: the object in quotes, what happened, what to do next. The fields hold the same facts for
+callers that act on them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class ConnectionFailedError(PgDeployError):
 
 
 class ConnectionLostError(PgDeployError):
-    """The connection broke while a statement ran or committed: what it did is found out from the database."""
+    """The connection broke while a statement ran or committed. What the statement did, only the database can tell."""
 
     def __init__(self, file: str, line: int, problem: str) -> None:
         self.file = file
@@ -35,7 +35,7 @@ class ConnectionLostError(PgDeployError):
 
 
 class EditedAfterDeploymentError(PgDeployError):
-    """A deployed file was changed. `differing`: the lines, `-` as deployed and `+` as in the file, where both are known."""
+    """A deployed file was changed. `differing` holds the lines, `-` as deployed and `+` as in the file, if both are known."""
 
     def __init__(self, stem: str, differing: Sequence[str] = ()) -> None:
         self.stem = stem
@@ -47,7 +47,7 @@ class EditedAfterDeploymentError(PgDeployError):
 
 
 class PreflightError(PgDeployError):
-    """All that stands in the way of a run, at once."""
+    """Everything that stands in the way of a run, in one message."""
 
     def __init__(self, faults: Sequence[PgDeployError]) -> None:
         self.faults = tuple(faults)

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from pg_deploy.backup.manifest import FACTS, MANIFEST, Stored, read_facts_file, sha256_of
+from pg_deploy.backup.manifest import FACTS, MANIFEST, StoredFile, read_facts_file, sha256_of
 from pg_deploy.backup.restore import create_database, restore
-from pg_deploy.backup.store import LocalStore, checked
+from pg_deploy.backup.store import LocalStore, checked_backup
 from pg_deploy.backup.take import count_rows
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import snapshot
@@ -40,7 +40,7 @@ SERVERS_OWN = "pg_attver=18270136"
 def restored(catalog_binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """The database of the kept backup, restored into a cluster of its own, with the kept ledger."""
     store = LocalStore(KEPT / "backups")
-    with checked(store, store.names()[0], tmp_path_factory.mktemp("work")) as (manifest, folder):
+    with checked_backup(store, store.names()[0], tmp_path_factory.mktemp("work")) as (manifest, folder):
         programs = server_programs(int(catalog_binaries.parent.name))
         with private_cluster(
             programs,
@@ -147,17 +147,17 @@ def test_what_a_newer_server_wrote_into_a_kept_backup_is_no_fact(tmp_path: Path)
     store = LocalStore(Path(shutil.copytree(KEPT / "backups", tmp_path / "backups")))
     (name,) = store.names()
     folder = store.root / name
-    with checked(store, name, tmp_path) as (manifest, kept):
+    with checked_backup(store, name, tmp_path) as (manifest, kept):
         as_kept = read_facts_file(manifest, kept)
     lines = [json.loads(line) for line in (folder / FACTS).read_text().splitlines()]
     written = [_as_a_newer_server_writes_it(*line) for line in lines]
     (folder / FACTS).write_text("".join(f"{json.dumps(list(fact), ensure_ascii=False)}\n" for fact in written))
     fingerprint = hashlib.sha256("\n".join(sorted(_key(*fact) for fact in written)).encode()).hexdigest()
     assert fingerprint != manifest.fingerprint
-    files = {**manifest.files, FACTS: Stored((folder / FACTS).stat().st_size, sha256_of(folder / FACTS))}
+    files = {**manifest.files, FACTS: StoredFile((folder / FACTS).stat().st_size, sha256_of(folder / FACTS))}
     (folder / MANIFEST).write_bytes(replace(manifest, fingerprint=fingerprint, files=files).as_bytes())
 
-    with checked(store, name, tmp_path) as (newer, kept):
+    with checked_backup(store, name, tmp_path) as (newer, kept):
         assert read_facts_file(newer, kept).facts == as_kept.facts
 
 

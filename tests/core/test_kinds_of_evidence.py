@@ -30,7 +30,7 @@ from pg_deploy.ledger.kinds.benchmark import (
 )
 from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
 from pg_deploy.ledger.kinds.lint import LintsBefore
-from pg_deploy.ledger.kinds.marks import of_access
+from pg_deploy.ledger.kinds.marks import tone_of_access
 from pg_deploy.ledger.kinds.rehearsal import Changes, Held, Rehearsal, RehearsalOutcome, StatementLocks
 from pg_deploy.ledger.kinds.report import Criterion, DeploymentReport, criteria_of
 from pg_deploy.ledger.kinds.report import Verdict as Met
@@ -133,9 +133,9 @@ def test_rows_of_an_older_version_are_read_as_far_as_they_go() -> None:
     )
     found = AccessFound.from_row(old)
     assert (found.verdict, found.words, found.is_settled, found.cells[0].kinds) == (None, "equal by catalog", True, ())
-    assert of_access(found) == "good"
+    assert tone_of_access(found) == "good"
     unknown = AccessFound.from_row(_row("access", "n", "unchanged", {"verdict": "somehow"}))
-    assert (unknown.short, of_access(unknown)) == ("somehow", "plain"), "what is not known settles nothing"
+    assert (unknown.short, tone_of_access(unknown)) == ("somehow", "plain"), "what is not known settles nothing"
     locks = {"statements": [{"line": 1, "seconds": 1, "locks": [{"relation": "t", "mode": "ShareLock", "held_s": 2}]}]}
     seen = Rehearsal.from_row(_row("rehearsal", "n", "passed", {**locks}))
     assert (seen.statements[0].locks[0].mode, seen.place, seen.changes, seen.access) == (Lock.SHARE, "copy", None, None)

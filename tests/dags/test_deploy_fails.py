@@ -201,7 +201,7 @@ def test_with_rollback_all_everything_of_the_run_is_undone_newest_first(
     database: Database, deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a release that belongs together would be left half deployed. The first one has no group: `earlier` applies it."""
-    monkeypatch.setattr(groups, "GROUPS", 3)
+    monkeypatch.setattr(groups, "MOST_GROUPS", 3)
     before = database.facts
 
     result = deploy(_four(tmp_path / "migrations"), {"on_failure": "rollback_all"})

@@ -131,7 +131,7 @@ def test_with_stop_earlier_leaves_the_failed_one_for_a_person(
     database: Database, deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else on_failure would hold for the newest migrations only. Approval asks once for all that have no group."""
-    monkeypatch.setattr(groups, "GROUPS", 1)
+    monkeypatch.setattr(groups, "MOST_GROUPS", 1)
     folder = tmp_path / "migrations"
     _table(folder, "20250101000000_a", manifest="risk: high\n")
     _table(folder, "20250102000000_b", manifest="risk: high\n", checks={"it_is_right": "select 'wrong';"})

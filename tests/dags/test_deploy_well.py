@@ -152,6 +152,7 @@ def test_what_was_applied_elsewhere_is_passed_and_called_so(database: Database, 
 
     assert result.state == "success"
     assert [result.group(name) for name in ("20250101000000_a", "20250102000000_b_v2_0")] == [NOTHING_TO_DO, DEPLOYED]
+    assert "::group::applied elsewhere, not verified by us" in result.text
     assert "20250101000000_a is applied elsewhere, not verified by us: nothing to do" in result.text
     assert 'applied already, so it is left alone: "20240102000000_empty.sql" holds no SQL' in result.text
     assert "20240103_short" in result.text

@@ -11,7 +11,7 @@ import pytest
 
 from demo import cluster
 from pg_deploy.backup.errors import BackupFailedError
-from pg_deploy.backup.store import apply_retention, checked, of_target
+from pg_deploy.backup.store import apply_retention, backups_of_target, checked_backup
 from pg_deploy.backup.take import take_backup
 from pg_deploy.configuration.backup import backup_settings
 from pg_deploy.postgres.session import Target
@@ -45,13 +45,18 @@ def test_a_backup_goes_into_a_bucket_and_comes_back_the_same(
 
     assert store.names() == [taken.manifest.name]
     assert taken.uri == f"memory://bucket/backups/{taken.manifest.name}"
-    with checked(store, taken.manifest.name, tmp_path) as (manifest, folder):
+    with checked_backup(store, taken.manifest.name, tmp_path) as (manifest, folder):
         assert manifest == taken.manifest
         assert (folder / "dump" / "toc.dat").exists()
     assert not list(tmp_path.iterdir())
     second = take_backup(target, (), store, settings, log=LOG)
     apply_retention(
-        store, "target_db", of_target([second.manifest.name], "target_db")[0][1], keep_count=1, keep_age=1e9, log=LOG
+        store,
+        "target_db",
+        backups_of_target([second.manifest.name], "target_db")[0][1],
+        keep_count=1,
+        keep_age=1e9,
+        log=LOG,
     )
     assert store.names() == [second.manifest.name]
 

@@ -50,7 +50,7 @@ def test_no_setting_of_role_or_database_ends_a_session_of_ours(hurried: Server) 
 
     with target.session("test") as connection:
         _be_slow(connection)
-        assert target.made_new(connection, "again")
+        assert target.renew_session(connection, "again")
         _be_slow(connection)
 
 

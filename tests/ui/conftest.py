@@ -41,7 +41,7 @@ class Site:
     url: str
     world: subprocess.Popen[str]
     pointer: Path
-    """The file that names the folder of migrations to the server."""
+    """The file that tells the server which folder of migrations to read."""
     tokens: dict[str, str] = field(default_factory=dict)
     _unread: int = 0
 
@@ -50,12 +50,12 @@ class Site:
         return self.begin(what, **given)()
 
     def begin(self, what: str, **given: object) -> Callable[[], Any]:
-        """As `do`, without waiting; the function returned waits for the answer."""
+        """As `do`, without waiting. The function that is returned waits for the answer."""
         if self.world.stdin is None or self.world.stdout is None:
             raise AssertionError("the world has no pipes")
         out = self.world.stdout
         while self._unread:
-            # A test that failed did not wait for its answer, which is not ours.
+            # A test that failed did not read its answer. That answer is not for this caller.
             out.readline()
             self._unread -= 1
         self.world.stdin.write(json.dumps({"do": what, **given}) + "\n")
@@ -167,8 +167,8 @@ def _wait_for(port: int, server: subprocess.Popen[str], log: Path) -> None:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    # Only this process and what it started, which is in a session of its own. Killed: the server would wait half a minute
-    # for the browser's idle connections, and its home is thrown away anyway.
+    # Kills only this process and what it started: they have a session of their own. They are killed because the server would wait
+    # half a minute for the browser's idle connections; its home is thrown away anyway.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(timeout=20)
@@ -208,7 +208,7 @@ class Visit:
 
 @pytest.fixture
 def visit(site: Site, chromium: Browser) -> Iterator[Callable[..., Visit]]:
-    """Open a window as a user: `visit("viewer", dark=True)`. At the end nothing was asked from off the machine."""
+    """Open a window as a user: `visit("viewer", dark=True)`. Fails at the end if a page asked another machine or the browser complained."""
     opened: list[Visit] = []
 
     def make(user: str = "admin", *, dark: bool = False, width: int = 1280) -> Visit:
@@ -257,7 +257,7 @@ def new_target(site: Site, demo_cluster: cluster.Cluster) -> Iterator[Callable[[
 
 
 def tabbed_through(page: Page) -> tuple[int, list[tuple[int, str]]]:
-    """How many things of a page can be acted on, and which the Tab key reaches, each with the style of its outline."""
+    """How many elements of a page can be acted on, and which of them the Tab key reaches, each with the style of its outline."""
     can_act = page.evaluate(
         """() => [...document.querySelectorAll("a[href], summary, button, select, [tabindex='0']")]
             .filter((one) => one.checkVisibility()).length"""
@@ -281,7 +281,7 @@ AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-
 
 def serious_violations(page: Page) -> list[str]:
     """What axe finds of impact serious or critical, one line each with the first place."""
-    # Evaluated by the browser's own tools, as the page's policy lets no foreign script in.
+    # Evaluated by the browser's own tools, because the page's policy lets no foreign script in.
     page.evaluate(f"() => {{ {AXE}\n }}")
     found = page.evaluate("async () => (await axe.run(document)).violations")
     return [

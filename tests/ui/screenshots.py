@@ -1,6 +1,6 @@
-"""`make screenshots`: the pictures of docs/images, from real runs on a fresh demo target of this checkout.
+"""`make screenshots` takes the pictures of docs/images, from real runs on a fresh demo target of this checkout.
 
-What the charts show was measured while the runs went on, within some minutes; for the picture that time is stretched to a day.
+What the charts show is measured within some minutes, while the runs go on. For the picture that time is stretched to a day.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from launch.settings import CHECKOUT, LOGIN, PASSWORD, place
 from pg_deploy.migrations.folder import stamp
 from pg_deploy.monitor.application_side import LATENCY, Endpoints, measure_endpoints
 from pg_deploy.monitor.conclude import conclude
-from pg_deploy.monitor.take_sample import add, take_sample
+from pg_deploy.monitor.take_sample import add_to_sample, take_sample
 from pg_deploy.monitor.thresholds import read_thresholds
 from pg_deploy.postgres.session import Target
 from tests.ui.conftest import FLAGS
 
 IMAGES = CHECKOUT / "docs" / "images"
-# From top to bottom, only to be looked at.
+# Pictures of whole pages, which are looked at and not kept.
 WHOLE = CHECKOUT / ".run" / "screenshots"
 WIDTHS = (1280, 1920)
 HEIGHT = 900
@@ -98,9 +98,9 @@ def work(api: Api, variables: Mapping[str, str], target: Target, application: st
 def run(
     api: Api, variables: Mapping[str, str], folder: Path, conf: Mapping[str, object], browser: Browser, *, ends: str
 ) -> str:
-    """One whole run through Airflow; its id. Each approval is looked at, pictured once, and given.
+    """One whole run through Airflow; its id. Each approval is given, and the first one is pictured.
 
-    A run that ends otherwise ends the making: its pictures would show something else than they say.
+    Ends the program if the run ends otherwise than it should: its pictures would not show what they are for.
     """
     done = threading.Event()
     asked: list[Mapping[str, object]] = []
@@ -157,7 +157,7 @@ def measuring(target: Target, application: str) -> Iterator[None]:
             with suppress(Exception):
                 ask(target, number)
                 sample = take_sample(target, read_thresholds(), f"picture_{number}", _LOG)
-                add(target, sample, [one for one in measure_endpoints(endpoints) if one.measure == LATENCY])
+                add_to_sample(target, sample, [one for one in measure_endpoints(endpoints) if one.measure == LATENCY])
                 conclude(target, read_thresholds(), sample, tell=lambda *_: True, contacts="", log=_LOG)
             stop.wait(6)
 
@@ -256,7 +256,7 @@ def stretched(target: Target) -> Iterator[None]:
         "alert": ("started_at", "seen_at", "ended_at"),
     }
     with target.session("stretch") as connection:
-        # As if it had been looked at right after the newest sample.
+        # The moments are moved as if the page were opened right after the newest sample.
         newest = connection.execute("select max(taken_at) from deploy_ledger.sample").fetchone()
         with connection.transaction():
             for table, moments in columns.items():
@@ -291,7 +291,7 @@ def approval(browser: Browser, url: str, width: int, run_id: str, task_id: str) 
 
 
 def anonymous(page: Page) -> None:
-    """Where this checkout lies is nobody's business: in what is shown it lies in /srv/project."""
+    """Show /srv/project instead of the place of this checkout, which is nobody's business."""
     for frame in page.frames:
         frame.evaluate(
             """(here) => {

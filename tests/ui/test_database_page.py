@@ -250,6 +250,8 @@ def test_the_history_tells_pending_applied_unverified_and_drifted_apart(
     shutil.copytree(FIXTURES / "all_well", folder)
     with (folder / "20250102000000_index_orders.sql").open("a") as file:
         file.write("-- edited\n")
+    (folder / "20250101000000_create_orders.sql").unlink()
+    shutil.rmtree(folder / "20250101000000_create_orders", ignore_errors=True)
     site.pointer.write_text(str(folder))
     try:
         page = visit().open("/pg-deploy/database?target=storied")
@@ -262,7 +264,7 @@ def test_the_history_tells_pending_applied_unverified_and_drifted_apart(
     assert rows == {
         "20250103000000_write_as_another_role": "pending",
         "20250102000000_index_orders": "drifted: its file was edited after it was deployed",
-        "20250101000000_create_orders": "applied and verified",
+        "20250101000000_create_orders": "applied and verified, no file",
         "20240102000000_only_told": "drifted: verified, but none of its statements ran",
         "20240101000000_by_hand": "applied elsewhere, not verified, no file",
     }
@@ -338,14 +340,14 @@ def test_an_alert_on_the_page_does_not_end_with_the_pages_own_address() -> None:
     """Else the one link of a notice stands as text where it leads to itself."""
     from datetime import datetime, timezone
 
-    from pg_deploy.ui.database_page import Alert
+    from pg_deploy.ui.database_page import AlertLine
 
     now = datetime.now(timezone.utc)
-    cause = "it fails: no; so it is with b and 3 more: https://airflow.example/pg-deploy/database?target=t"
+    cause = "it fails: no; the same holds for b and 3 more: https://airflow.example/pg-deploy/database?target=t"
     flapping = f"{cause}; it comes and goes: 3 times since 2026-11-29 10:30 UTC"
-    said = [Alert("m", "a", text, "", now, None, None).said for text in (cause, flapping)]
+    said = [AlertLine("m", "a", text, "", now, None, None).said for text in (cause, flapping)]
 
     assert said == [
-        "it fails: no; so it is with b and 3 more",
-        "it fails: no; so it is with b and 3 more; it comes and goes: 3 times since 2026-11-29 10:30 UTC",
+        "it fails: no; the same holds for b and 3 more",
+        "it fails: no; the same holds for b and 3 more; it comes and goes: 3 times since 2026-11-29 10:30 UTC",
     ]

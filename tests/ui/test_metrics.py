@@ -52,12 +52,12 @@ def test_the_numbers_are_read_by_the_official_parser(
 
     monkeypatch.setattr(numbers, "read_target", lambda name: Target(name, demo_url))
     parsed: Callable[[str], Iterator[Metric]] = parser.text_string_to_metric_families
-    never = {each.name for each in parsed(numbers.exposed("target_db").decode())}
+    never = {each.name for each in parsed(numbers.expose("target_db").decode())}
     with launcher_stopped(demo_admin_url):
         prepare(demo_admin_url, "missed-run-unseen")
         Monitor(Database(demo_url), read_thresholds()).run(SUNDAY)
 
-    families = {each.name: each for each in parsed(numbers.exposed("target_db").decode())}
+    families = {each.name: each for each in parsed(numbers.expose("target_db").decode())}
 
     assert never == {"pg_deploy_monitored"}
     stale = {each.labels["view"]: each.value for each in families["pg_deploy_view_stale"].samples}

@@ -227,7 +227,7 @@ def run_that_builds(url: str, phase: str) -> str:
     """Wait until an index of public.people is being built, in a phase like that one; returns the id of the run."""
     with psycopg.connect(url, autocommit=True) as looking:
         for _ in range(600):
-            # The ledger is made with indexes too.
+            # The table is named, because making the ledger builds indexes too.
             found = looking.execute(
                 "select count(*) from pg_stat_progress_create_index where relid = 'public.people'::regclass and phase like %s",
                 [phase],
@@ -309,7 +309,7 @@ def test_a_long_build_is_shown_in_per_cent_and_goes_on_by_itself(
     said = page.locator("[data-part=working] .progress span")
     said.wait_for()
     seen: set[str] = set()
-    # The page asks every two seconds: what is read here comes by itself.
+    # The page asks the server every two seconds, so its text changes by itself.
     for _ in range(200):
         text = said.inner_text() if said.count() else ""
         seen |= set(re.findall(r"(\d+) %", text))

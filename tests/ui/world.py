@@ -14,7 +14,7 @@ from typing import Any
 
 def main() -> None:
     """Answer until the input ends."""
-    # Before Airflow is imported: whatever it prints goes to the log, and only answers to whoever asks.
+    # This comes before Airflow is imported: what Airflow prints goes to the log, and only answers go to whoever asks.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     from airflow.utils.db import initdb

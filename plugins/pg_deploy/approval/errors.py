@@ -8,10 +8,10 @@ from pg_deploy.errors import PgDeployError
 
 
 class NotPermittedError(PgDeployError):
-    """The ledger does not hold what a run must have before it changes anything."""
+    """The ledger lacks something that must be in it before a run may change anything."""
 
     def __init__(self, stem: str, lacking: Sequence[str]) -> None:
         super().__init__(
-            f'"{stem}" may not be applied by this run: {"; ".join(lacking)}; nothing of it was begun. What Airflow says of a task '
+            f'"{stem}" may not be applied by this run: {"; ".join(lacking)}; nothing of it was begun. What Airflow says about a task '
             "does not count; trigger a new run"
         )

@@ -1,4 +1,4 @@
-"""pg_dump as a child process: one snapshot shared with whoever counts and reads the catalog, progress in the log."""
+"""pg_dump as a child process. It uses the snapshot in which rows are counted and the catalog is read, and logs its progress."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import psycopg
 import psycopg.conninfo
 
 from pg_deploy.postgres.errors import ProgramFailedError
-from pg_deploy.postgres.programs import Programs, ended_with_us
+from pg_deploy.postgres.programs import Programs, tied_to_our_process
 from pg_deploy.postgres.quoting import in_full
 from pg_deploy.postgres.session import KEPT_ALIVE_IN_SERVER, kept_alive
 from pg_deploy.presentation.secrecy import without_secrets
@@ -23,7 +23,7 @@ from pg_deploy.presentation.secrecy import without_secrets
 _SAY_EVERY_S = 5.0
 _LOCK_WAIT = "60s"
 _VARIABLES = {"password": "PGPASSWORD", "options": "PGOPTIONS"}
-# Says where and who, and nothing that opens a door.
+# Parameters of a connection that say where and who, and give nobody access.
 _PUBLIC = frozenset({
     "host", "hostaddr", "port", "dbname", "user", "sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir", "sslsni",
     "sslcompression", "ssl_min_protocol_version", "ssl_max_protocol_version", "sslnegotiation", "sslcertmode", "connect_timeout",
@@ -35,10 +35,10 @@ _PUBLIC = frozenset({
 
 @contextmanager
 def credentials(conninfo: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """`conninfo` without what is secret or may be, and the environment of a child that holds that: see `handed_down`.
+    """`conninfo` without what is or may be secret, and the environment that hands the rest to a child (see `handed_down`).
 
-    A child's command line is for all to read. What has no variable of libpq's goes through a file without a name, which is gone
-    with the last process that holds it.
+    Everybody can read a child's command line. A secret for which libpq has no variable goes through a file without a name,
+    which is gone with the last process that has it open.
     """
     parts = {key: str(value) for key, value in psycopg.conninfo.conninfo_to_dict(kept_alive(conninfo)).items()}
     secret = {name: parts.pop(name) for name in list(parts) if name not in _PUBLIC}
@@ -72,9 +72,9 @@ def handed_down(environment: Mapping[str, str]) -> tuple[int, ...]:
 
 
 def server_side_options(conninfo: str) -> str:
-    """What a program has to ask its server for at the start, so that the server too notices a lost network within a minute.
+    """The options by which a program makes its server notice a lost network within a minute.
 
-    Empty where the server does not take that: a session pooler may refuse what it does not know.
+    Empty if the server does not accept them: a session pooler may refuse options that it does not know.
     """
     try:
         psycopg.connect(
@@ -97,7 +97,7 @@ def dump(
     tables: int,
     log: logging.Logger,
 ) -> None:
-    """Write the database of `snapshot` but for the schemas left out into `folder`/dump. Raises ProgramFailedError."""
+    """Dump the database as of `snapshot`, without the schemas left out, into `folder`/dump. Raises ProgramFailedError."""
     with credentials(conninfo) as (plain, environment):
         command = [
             programs.path("pg_dump"),
@@ -109,7 +109,7 @@ def dump(
             f"--lock-wait-timeout={_LOCK_WAIT}",
             "--no-password",
             "--verbose",
-            # Jobs are kept as catalog facts, their history is of no use in a copy.
+            # Jobs are kept as catalog facts, and their history is of no use in a copy.
             "--exclude-table-data=cron.*",
             *(f"--exclude-schema={in_full(schema)}" for schema in left_out),
             *(["--schema-only"] if schema_only else []),
@@ -119,38 +119,38 @@ def dump(
 
 
 class _Progress:
-    """Says now and then how far pg_dump is, from what it says itself."""
+    """Logs now and then how far pg_dump has come, as it reports itself."""
 
     def __init__(self, folder: Path, tables: int, log: logging.Logger) -> None:
         self.folder = folder
         self.tables = tables
         self.log = log
         self.begun = 0
-        self.said = time.monotonic()
+        self.last_said = time.monotonic()
 
     def line(self, text: str) -> None:
         if "dumping contents of table" in text:
             self.begun += 1
         now = time.monotonic()
-        if now - self.said >= _SAY_EVERY_S:
-            self.said = now
+        if now - self.last_said >= _SAY_EVERY_S:
+            self.last_said = now
             written = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
             self.log.info("  table %d of %d begun, %.0f MB written", self.begun, self.tables, written / 2**20)
 
 
 class Listener:
-    """Something that reads what a program says."""
+    """A reader of what a program prints."""
 
     def line(self, text: str) -> None:
         """One line of its standard error."""
 
 
 def follow(command: Sequence[str], environment: Mapping[str, str], progress: Listener | _Progress) -> None:
-    """Run a program to its end, handing over each line that it says. Raises ProgramFailedError with its last errors."""
+    """Run a program to its end and hand over each line of its standard error. Raises ProgramFailedError with its last errors."""
     last: deque[str] = deque(maxlen=200)
     process = subprocess.Popen(
-        # An orphan would go on reading, and hold its locks, for as long as it takes.
-        ended_with_us(command) or list(command),
+        # If we were killed, an orphan would go on reading and hold its locks until it is done.
+        tied_to_our_process(command) or list(command),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -173,5 +173,5 @@ def follow(command: Sequence[str], environment: Mapping[str, str], progress: Lis
         errors = [
             line for line in last if "error" in line.lower() or "detail" in line.lower() or "fatal" in line.lower()
         ]
-        said = "; ".join((errors or list(last))[-4:]) or f"exit code {code}"
-        raise ProgramFailedError(Path(command[0]).name, without_secrets(said))
+        reason = "; ".join((errors or list(last))[-4:]) or f"exit code {code}"
+        raise ProgramFailedError(Path(command[0]).name, without_secrets(reason))

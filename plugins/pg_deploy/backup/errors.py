@@ -18,7 +18,7 @@ class BackupFailedError(PgDeployError):
 
 
 class BackupDamagedError(PgDeployError):
-    """A stored backup that is not what was written."""
+    """A stored backup is not what was written."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(
@@ -27,18 +27,18 @@ class BackupDamagedError(PgDeployError):
 
 
 class RestoreFailedError(PgDeployError):
-    """A restore that raised errors which the manifest does not expect."""
+    """A restore raised errors other than the few that are known to mean nothing. `cause`: the likely one, if it is known."""
 
     def __init__(self, name: str, errors: Sequence[str], *, cause: str | None = None) -> None:
         more = f" and {len(errors) - 5} more" if len(errors) > 5 else ""
         super().__init__(
-            f'backup "{name}" did not restore: {"; ".join(errors[:5])}{more}; it proves nothing like this, correct the cause '
+            f'backup "{name}" did not restore: {"; ".join(errors[:5])}{more}; so it proves nothing, correct the cause '
             f"({cause or 'often an extension that is not installed on this worker'}) and trigger a new run"
         )
 
 
 class UnreadableTablesError(PgDeployError):
-    """Tables that the deploying role may not read, so that it cannot dump them."""
+    """The deploying role may not read some tables, so it cannot dump them."""
 
     def __init__(self, role: str, tables: Sequence[str]) -> None:
         more = f" and {len(tables) - 3} more" if len(tables) > 3 else ""
@@ -50,7 +50,7 @@ class UnreadableTablesError(PgDeployError):
 
 
 class MaskingFailedError(PgDeployError):
-    """A credential column that could not be masked in the copy."""
+    """A column with credentials could not be masked in the copy."""
 
     def __init__(self, column: str, reason: str) -> None:
         super().__init__(
@@ -68,7 +68,7 @@ class NoBackupError(PgDeployError):
 
 
 class DatabaseTakenError(PgDeployError):
-    """A backup is never restored over a database that is there."""
+    """The database exists already, and a backup is never restored over one."""
 
     def __init__(self, database: str) -> None:
         super().__init__(f'"{database}" exists already, and nothing is restored over it: choose another name')

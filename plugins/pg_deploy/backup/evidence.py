@@ -23,7 +23,7 @@ def record_rehearsal(connection: Connection, deployment_id: int, sentence: str, 
 
 
 def parts_of(rows: Sequence[Evidence]) -> list[tuple[str, float]]:
-    """The parts of the time before the first migration: what, and seconds."""
+    """The parts of the time before the first migration, each as its name and its seconds."""
     names: dict[str, str] = {
         Kind.BACKUP: "of these, backup",
         Kind.BACKUP_RESTORED: "of these, restore into a copy",
@@ -63,7 +63,7 @@ def _figures(found: BackupKept) -> str:
 
 
 def how_to_restore(rows: Sequence[Evidence]) -> list[str]:
-    """What to do with the run's backup, for the end of a red report."""
+    """The lines about the run's backup at the end of a red report: where it is, and how to restore it."""
     last = _last(rows)
     if last is None:
         return ["backup: none was taken by this run; restore yours if data is wrong"]

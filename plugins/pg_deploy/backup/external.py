@@ -1,4 +1,4 @@
-"""`backup: external`: somebody else can go back to any moment, so the moment is recorded exactly."""
+"""`backup: external`: somebody else can restore any moment, so the moment before the deployment is recorded exactly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pg_deploy.postgres.session import Target
 
 
 @dataclass(frozen=True)
-class Point:
+class RecoveryPoint:
     """The moment before the deployment, by the server's clock and by its write-ahead log."""
 
     at: datetime
@@ -19,7 +19,7 @@ class Point:
 
     @property
     def sentence(self) -> str:
-        """For people."""
+        """The moment as a sentence for people."""
         archive = "" if self.archived is None else f"; last archived WAL file {self.archived}"
         return f"point-in-time recovery to {self.at.isoformat()} (LSN {self.lsn}) is the way back{archive}"
 
@@ -38,12 +38,12 @@ class Point:
         return {"kind": "external", "taken_at": self.at.isoformat(), "lsn": self.lsn, "archived": self.archived}
 
 
-def read_point(target: Target) -> Point:
-    """Where the target's log is now. Reads only."""
+def read_point(target: Target) -> RecoveryPoint:
+    """The target's present moment. Reads only."""
     with target.session("backup") as connection:
         row = connection.execute(
             """select pg_catalog.clock_timestamp(), pg_catalog.pg_current_wal_flush_lsn()::text,
                 (select a.last_archived_wal from pg_catalog.pg_stat_archiver a)"""
         ).fetchone()
     at, lsn, archived = row if row else (datetime.now(timezone.utc), "unknown", None)
-    return Point(at.astimezone(timezone.utc), lsn, archived)
+    return RecoveryPoint(at.astimezone(timezone.utc), lsn, archived)

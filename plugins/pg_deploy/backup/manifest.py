@@ -1,4 +1,4 @@
-"""What a backup says of itself: manifest.json, written last, and what it is checked against before anything is touched."""
+"""manifest.json: what a backup holds. It is written last, and the files are checked against it before anything is touched."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Extension:
-    """An extension of the target: `schema` is where its objects are, `schemas` those that it brings along."""
+    """An extension of the target: its objects are in `schema`; `schemas` are those that it makes itself."""
 
     name: str
     version: str
@@ -34,7 +34,7 @@ class Extension:
 
 @dataclass(frozen=True)
 class Server:
-    """What a copy must be like besides its contents; sizes in bytes."""
+    """The properties of the target's server and database that a copy must share; sizes in bytes."""
 
     database: str
     role: str
@@ -52,14 +52,14 @@ class Server:
 
 @dataclass(frozen=True)
 class ExpectedError:
-    """An error of pg_restore that means nothing: a regular expression, and why."""
+    """An error of pg_restore that means nothing: a regular expression for its beginning, and why."""
 
     pattern: str
     why: str
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredFile:
     """One file of a backup."""
 
     size: int
@@ -68,9 +68,9 @@ class Stored:
 
 @dataclass(frozen=True)
 class BackupManifest:
-    """One backup: what it holds, of which moment, and how each of its files must look.
+    """One backup: what it holds, of which moment, and the size and sha256 of each file.
 
-    `doubt` is why only a restore shows that it is whole: the programs that took it were older than the server.
+    `doubt` is a sentence if the programs that took it were older than the server: then only a restore shows that it is whole.
     """
 
     name: str
@@ -91,14 +91,14 @@ class BackupManifest:
     cluster_fingerprint: str
     fact_count: int
     pending: tuple[str, ...]
-    files: Mapping[str, Stored]
+    files: Mapping[str, StoredFile]
     format: int = FORMAT
     doubt: str | None = None
 
     @property
     def size(self) -> int:
         """All files together, in bytes."""
-        return sum(each.size for each in self.files.values())
+        return sum(file.size for file in self.files.values())
 
     def as_bytes(self) -> bytes:
         """The text of manifest.json."""
@@ -110,7 +110,7 @@ def read_backup_manifest(name: str, content: bytes) -> BackupManifest:
     """The manifest of the backup `name` from its bytes. Raises BackupDamagedError."""
     try:
         values: dict[str, Any] = json.loads(content)
-        # Older versions wrote down which errors mean nothing: a file does not excuse itself.
+        # Older versions listed the errors that mean nothing here. A file must not excuse its own errors.
         values.pop("expected_errors", None)
         if values["format"] != FORMAT:
             raise BackupDamagedError(name, f"its format is {values['format']!r}, which this version does not know")
@@ -127,24 +127,24 @@ def read_backup_manifest(name: str, content: bytes) -> BackupManifest:
                 ),
                 "globals": tuple(values["globals"]),
                 "pending": tuple(values["pending"]),
-                "files": {path: Stored(**each) for path, each in values["files"].items()},
+                "files": {path: StoredFile(**each) for path, each in values["files"].items()},
             }
         )
     except (ValueError, KeyError, TypeError) as error:
         raise BackupDamagedError(name, f"its manifest cannot be read ({error})") from None
 
 
-def describe_files(folder: Path) -> dict[str, Stored]:
+def describe_files(folder: Path) -> dict[str, StoredFile]:
     """Size and sha256 of each file below `folder`, by its path in it. Reads only."""
     return {
-        path.relative_to(folder).as_posix(): Stored(path.stat().st_size, sha256_of(path))
+        path.relative_to(folder).as_posix(): StoredFile(path.stat().st_size, sha256_of(path))
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != MANIFEST
     }
 
 
 def check_files(manifest: BackupManifest, folder: Path) -> None:
-    """Raise BackupDamagedError unless `folder` holds each file of the manifest as it was written, and no other."""
+    """Raise BackupDamagedError unless `folder` holds every file of the manifest as it was written, and no other file."""
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
     missing = sorted(manifest.files.keys() - present)
     if missing:
@@ -170,7 +170,7 @@ def sha256_of(path: Path) -> str:
 
 
 def write_facts(facts: Facts, path: Path) -> None:
-    """Keep the catalog facts beside the dump, one a line."""
+    """Write the catalog facts into a file, one a line."""
     lines = [
         json.dumps([each.kind, each.identity, each.definition, each.scope], ensure_ascii=False)
         for each in sorted(facts.facts)
@@ -179,7 +179,7 @@ def write_facts(facts: Facts, path: Path) -> None:
 
 
 def read_facts_file(manifest: BackupManifest, folder: Path) -> Facts:
-    """The facts of the moment that the backup shows. Raises BackupDamagedError."""
+    """The facts of the moment at which the backup was taken. Raises BackupDamagedError."""
     try:
         lines = (folder / FACTS).read_text(encoding="utf-8").splitlines()
         written = frozenset(Fact(*json.loads(line)) for line in lines)

@@ -1,4 +1,4 @@
-"""Credentials and tokens do not belong in a copy: their text is replaced there, and only there."""
+"""Credentials and tokens do not belong in a copy, so their text is replaced there, and only there."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ _COLUMNS = engine_sql("backup/secret_columns")
 
 
 @dataclass(frozen=True)
-class Masked:
+class MaskedColumn:
     """A column whose text was replaced, and in how many rows."""
 
     column: str
     rows: int
 
 
-def mask(
+def mask_columns(
     admin: Connection, patterns: Sequence[str], log: logging.Logger, *, by: Connection | None = None
-) -> tuple[Masked, ...]:
-    """Replace what the columns named like `patterns` (with * for anything) hold. Commits; fires no trigger where that is allowed.
+) -> tuple[MaskedColumn, ...]:
+    """Replace the values of the columns whose names match `patterns` (* stands for anything). Commits. Raises MaskingFailedError.
 
-    `by` writes the rows, which evaluates the target's expressions; without it `admin` does, who fills the views again.
-    Nulls and empty texts stay, equal values need not: a unique index still holds. Raises MaskingFailedError.
+    No trigger fires, if the role may turn them off. `by` writes the rows, because that evaluates the target's expressions;
+    without it `admin` does. `admin` also fills the materialized views again. Nulls and empty texts stay. Equal values may
+    become different ones, so a unique index still holds.
     """
     likes = [_like(pattern) for pattern in patterns]
     salt = secrets.token_hex(8)
@@ -48,14 +49,14 @@ def mask(
                 continue
             rows = _mask_column(writer, (schema, table, column), kind, length, salt)
             if rows:
-                done.append(Masked(f"{schema}.{table}.{column}", rows))
+                done.append(MaskedColumn(f"{schema}.{table}.{column}", rows))
                 log.info("  masked %s.%s.%s in %d rows", schema, table, column, rows)
     for view in sorted(views):
         admin.execute(sql.SQL("refresh materialized view {}").format(sql.Identifier(*view)))
     return tuple(done)
 
 
-def _mask_column(admin: Connection, column: tuple[str, str, str], kind: str, length: int | None, salt: str) -> int:
+def _mask_column(writer: Connection, column: tuple[str, str, str], kind: str, length: int | None, salt: str) -> int:
     schema, table, name = column
     field = sql.Identifier(name)
     digest = sql.SQL("pg_catalog.md5({salt} || {field}::text || {table}.ctid::text)").format(
@@ -69,12 +70,12 @@ def _mask_column(admin: Connection, column: tuple[str, str, str], kind: str, len
         "array": sql.SQL("'{}'"),
     }
     update = sql.SQL("update only {table} set {field} = {value} where {field} is not null and {field}::text <> ''")
-    where = sql.Identifier(schema, table)
+    relation = sql.Identifier(schema, table)
     reasons = []
     for value in (values[kind], sql.SQL("null"), sql.SQL("''")):
         try:
-            with admin.transaction():
-                return admin.execute(update.format(table=where, field=field, value=value)).rowcount
+            with writer.transaction():
+                return writer.execute(update.format(table=relation, field=field, value=value)).rowcount
         except psycopg.Error as error:
             reasons.append(one_line(str(error.diag.message_primary or error)))
     raise MaskingFailedError(f"{schema}.{table}.{name}", reasons[0])

@@ -1,7 +1,7 @@
-"""A role of a copy that runs the target's code without a superuser's rights: its CHECKs, domains and generated columns.
+"""A role in a copy that runs the target's code (CHECKs, domains, generated columns) without a superuser's rights.
 
-It is all roles at once but for those that are more than the application: superusers, whoever may become one, and whoever
-may run programs or read and write files of the server.
+It is a member of all roles, except those that have more rights than an application: superusers, roles that may become one,
+and roles that may run programs or read and write files on the server.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 
 from pg_deploy.postgres.session import Connection, Target
 
-# Superusers, the roles for programs and files, and what is a member of either, however indirectly.
+# All roles but superusers, the roles for programs and files, and whatever is a member of these, however indirectly.
 _OTHERS = """
 with recursive excluded (oid) as (
     select oid from pg_catalog.pg_roles where rolsuper
@@ -42,7 +42,10 @@ where p.prokind = 'f' and not p.prosecdef and l.lanpltrusted and p.oid >= 16384
 
 @contextmanager
 def plain_role(admin: Target) -> Iterator[tuple[Target, frozenset[str]]]:
-    """`admin`'s database as that role, and the roles that it is; gone at the end, with whatever it came to own. Commits."""
+    """`admin`'s database as that role, and the roles that it is a member of. Commits.
+
+    At the end the role is dropped, with everything that it owns by then.
+    """
     name, password = f"deploy_plain_{secrets.token_hex(6)}", secrets.token_urlsafe(24)
     role = sql.Identifier(name)
     with admin.session("plain role") as connection:

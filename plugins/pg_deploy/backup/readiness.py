@@ -1,8 +1,8 @@
-"""What preflight must know of a backup and a rehearsal: that this worker can make them, and this role can read everything."""
+"""What preflight must know about backup and rehearsal: whether this worker can make them, and this role can read everything."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pg_deploy.backup.closure import find_closure
 from pg_deploy.backup.errors import UnreadableTablesError
@@ -13,60 +13,59 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.programs import client_programs, server_programs
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
-from pg_deploy.postgres.wall import refuse_without_wall, wall_of
+from pg_deploy.postgres.wall import refuse_without_wall, strongest_wall
 
 _UNREADABLE = engine_sql("backup/unreadable")
 
 
-def dumps(conf: DeployConf) -> bool:
+def reads_all_rows(conf: DeployConf) -> bool:
     """Whether a run with this conf reads all rows of the target."""
     return conf.backup in ("full", "schema") or conf.rehearse == "full"
 
 
-def not_ready(
+def readiness_faults(
     connection: Connection, target: str, conf: DeployConf, migrations: Sequence[Migration]
 ) -> list[PgDeployError]:
-    """Every reason why backup or rehearsal of these migrations cannot work; empty when there is none. Reads only."""
+    """Every reason why backup or rehearsal of these migrations cannot work; empty if there is none. Reads only."""
     if not migrations:
         return []
     major = connection.info.server_version // 10000
-    found: list[PgDeployError] = []
-    if dumps(conf):
-        found += _fault_of(backup_settings)
-        found += _fault_of(lambda: client_programs(major))
+    faults: list[PgDeployError] = []
+    if reads_all_rows(conf):
+        faults += _fault_of(backup_settings)
+        faults += _fault_of(lambda: client_programs(major))
         schemas = list(find_closure(connection, migrations).included)
         hidden = tuple(row[0] for row in connection.execute(_UNREADABLE, {"schemas": schemas}))
         if hidden:
             role = str((connection.execute("select current_user").fetchone() or [""])[0])
-            found.append(UnreadableTablesError(role, hidden))
+            faults.append(UnreadableTablesError(role, hidden))
     if conf.rehearse == "full":
-        found += _fault_of(lambda: refuse_without_wall(target, wall_of(server_programs(major))))
-    return found
+        faults += _fault_of(lambda: refuse_without_wall(target, strongest_wall(server_programs(major))))
+    return faults
 
 
 def wall_lines(major: int) -> tuple[str, ...]:
-    """What would stand between a copy of the target and this worker, in a sentence; none where no server is here."""
+    """What would stand between a copy of the target and this worker, as a sentence; empty if this worker can make no copy."""
     try:
-        return (f"between a copy of the target and this worker: {wall_of(server_programs(major)).sentence}",)
+        return (f"between a copy of the target and this worker: {strongest_wall(server_programs(major)).sentence}",)
     except PgDeployError:
         return ()
 
 
-def doubts(connection: Connection, conf: DeployConf, migrations: Sequence[Migration]) -> list[str]:
-    """What will not stop backup or rehearsal, and may make them fail later; one sentence each. Opens nothing."""
-    if not migrations or not dumps(conf):
+def readiness_doubts(connection: Connection, conf: DeployConf, migrations: Sequence[Migration]) -> list[str]:
+    """What does not stop backup or rehearsal now, but may make them fail later; one sentence each. Sends no query."""
+    if not migrations or not reads_all_rows(conf):
         return []
     version = connection.info.server_version
-    found = {client_programs(version // 10000)}
+    used = {client_programs(version // 10000)}
     if conf.rehearse == "full":
-        found.add(server_programs(version // 10000))
-    return sorted(sentence for each in found if (sentence := each.older_than(version)))
+        used.add(server_programs(version // 10000))
+    return sorted(sentence for programs in used if (sentence := programs.why_too_old(version)))
 
 
-def _fault_of(attempt: object) -> list[PgDeployError]:
+def _fault_of(attempt: Callable[[], object]) -> list[PgDeployError]:
     try:
-        if callable(attempt):
-            attempt()
+        attempt()
     except PgDeployError as error:
         return [error]
     return []

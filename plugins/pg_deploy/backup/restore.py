@@ -1,6 +1,6 @@
-"""Restore a backup into a database of a server that is ours: what the cluster shares, extensions, then the dump.
+"""Restore a backup into a database: first what the cluster shares, then the extensions, then the dump.
 
-Every error fails the restore but for the few that are known to mean nothing.
+Every error fails the restore, except the few that are known to mean nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ENTRY = re.compile(
     r"^\d+; \d+ \d+ (?P<kind>TABLE DATA|SEQUENCE SET|CHECK CONSTRAINT|EVENT TRIGGER|SECURITY LABEL|COMMENT|[A-Z]+(?: [A-Z]+)*)"
     r" (?P<schema>\S+) (?P<rest>.*)$"
 )
-# pg_restore writes `pg_restore:`, ` `, `error: ` and the message one by one, and with several jobs those of others in between.
+# pg_restore writes `pg_restore:`, ` `, `error: ` and the message one by one. With several jobs those of other jobs come in between.
 _ERROR = re.compile(
     r"^(?:(?:pg_restore:|error:| )*(?:could not execute query: (?:ERROR:\s+)?|(?=COPY failed for table ))"
     r"|(?:pg_restore:|error:| )*error: )(?P<text>.*)$",
@@ -46,21 +46,22 @@ _HOW_MANY = re.compile(r"errors ignored on restore: (\d+)")
 
 
 @dataclass(frozen=True)
-class Made:
-    """How an extension came into the copy: really or not, and in a sentence what of it is not rehearsed."""
+class MadeExtension:
+    """How an extension came into the copy: whether it is the real one, and a sentence about what is not rehearsed."""
 
     is_real: bool
     note: str | None = None
 
 
-MakeExtension = Callable[[Connection, Extension], Made]
+MakeExtension = Callable[[Connection, Extension], MadeExtension]
 
 
 @dataclass(frozen=True)
 class Restored:
-    """What the restore had to leave out or replace, in sentences, and the errors that were expected.
+    """What the restore left out or replaced, as sentences, and the errors that were expected.
 
-    `login_triggers` are the event triggers that would fire at each of our own connections: they are left out.
+    `stand_ins` are the extensions that are not real. `login_triggers` are the event triggers that would fire at each of our
+    own connections, so they are left out.
     """
 
     notes: tuple[str, ...]
@@ -84,8 +85,8 @@ def restore(
 ) -> Restored:
     """Restore the checked `folder` into the empty database behind `admin`, a superuser there. Commits as it goes.
 
-    `left_out` names schemas that stay out; `also_expected` adds to the errors that mean nothing. Raises
-    RestoreFailedError naming every unexpected error.
+    `left_out` are schemas that stay out. `also_expected` are further errors that mean nothing. `with_globals`: the server is
+    ours, so roles and settings are made too. Raises RestoreFailedError, which names every unexpected error.
     """
     excused = (*_EXPECTED, *also_expected)
     started = time.monotonic()
@@ -114,26 +115,26 @@ def restore(
             if not made.is_real:
                 stand_ins.append(extension.name)
                 lacking += [made.note] if made.note else []
-    unavailable = tuple(each for each in manifest.extensions if each.name in stand_ins)
+    unavailable = tuple(extension for extension in manifest.extensions if extension.name in stand_ins)
     login_triggers = _login_triggers(manifest, folder)
     notes += [
         f"event trigger {name} fires at each login: it is left out here, and did not fire" for name in login_triggers
     ]
-    rest_of_it = [
+    remaining = [
         line for line, kind, schema, rest in entries
         if kind not in ("SCHEMA", "EXTENSION", "SUBSCRIPTION") and not _is_left_out(kind, schema, rest, left_out, unavailable)
         and not _is_of(kind, rest, login_triggers)
     ]  # fmt: skip
     if any(kind == "SUBSCRIPTION" for _, kind, _, _ in entries):
         notes.append("subscriptions are not made in the copy")
-    log.info("  restoring %d objects with %d jobs", len(rest_of_it), jobs)
+    log.info("  restoring %d objects with %d jobs", len(remaining), jobs)
     if with_globals:
-        _run_in_parts(excused, programs, folder, admin, rest_of_it, jobs, expected, unexpected)
+        _run_in_parts(excused, programs, folder, admin, remaining, jobs, expected, unexpected)
     else:
-        _run(excused, programs, folder, admin, rest_of_it, jobs, expected, unexpected)
+        _run(excused, programs, folder, admin, remaining, jobs, expected, unexpected)
     if unexpected:
         raise RestoreFailedError(
-            manifest.name, [*unexpected, *lacking], cause=programs.older_than(manifest.server_version)
+            manifest.name, [*unexpected, *lacking], cause=programs.why_too_old(manifest.server_version)
         )
     log.info("  restored in %s", format_duration(time.monotonic() - started))
     return Restored(tuple(notes), tuple(expected), tuple(stand_ins), login_triggers)
@@ -142,9 +143,9 @@ def restore(
 def restore_login_triggers(
     manifest: BackupManifest, folder: Path, admin: Target, programs: Programs, restored: Restored
 ) -> None:
-    """Make what fires at each login too, last of all: rows were compared before it could write any. Commits.
+    """Make the triggers that fire at each login, after everything else: by now rows were compared, so none can be written before.
 
-    Raises RestoreFailedError.
+    Commits. Raises RestoreFailedError.
     """
     lines = [line for line, kind, _, rest in _entries(programs, folder) if _is_of(kind, rest, restored.login_triggers)]
     unexpected: list[str] = []
@@ -161,7 +162,7 @@ def _login_triggers(manifest: BackupManifest, folder: Path) -> tuple[str, ...]:
 
 
 def _is_of(kind: str, rest: str, triggers: Sequence[str]) -> bool:
-    """Whether an entry makes one of these event triggers, or says something about it."""
+    """Whether an entry makes one of these event triggers, or puts a comment or label on it."""
     plain = [unquoted(name) for name in triggers]
     if kind == "EVENT TRIGGER":
         return _first(rest) in plain
@@ -172,17 +173,16 @@ def _is_of(kind: str, rest: str, triggers: Sequence[str]) -> bool:
 
 def restore_cron_jobs(admin: Connection, facts: Facts, database: str) -> int:
     """Write the jobs of the facts into cron.job, as they were; returns how many. Commits."""
-    jobs = [fact.properties for fact in sorted(facts.facts) if fact.kind == "cron job"]
-    names = [fact.identity for fact in sorted(facts.facts) if fact.kind == "cron job"]
-    for properties, name in zip(jobs, names, strict=True):
-        where = properties.get("database", "this database")
+    jobs = [(fact.properties, fact.identity) for fact in sorted(facts.facts) if fact.kind == "cron job"]
+    for properties, name in jobs:
+        job_database = properties.get("database", "this database")
         admin.execute(
             """insert into cron.job (schedule, command, nodename, nodeport, database, username, active, jobname)
             values (%s, %s, 'localhost', 5432, %s, %s, %s, %s)""",
             [
                 properties["schedule"],
                 properties["command"],
-                database if where == "this database" else where,
+                database if job_database == "this database" else job_database,
                 properties["user"],
                 bool(properties.get("active")),
                 None if name.startswith("command: ") else name,
@@ -201,7 +201,7 @@ def restore_invalid_indexes(admin: Connection, facts: Facts) -> tuple[str, ...]:
             continue
         definition = str(fact.properties["definition"])
         concurrently = re.sub(r"^CREATE (UNIQUE )?INDEX ", r"CREATE \1INDEX CONCURRENTLY ", definition)
-        # Where it fails, it fails as on the target, with the same index left behind.
+        # If this fails, it fails as on the target, and leaves the same index behind.
         with suppress(psycopg.Error):
             admin.execute(concurrently.encode())
         admin.execute(
@@ -224,12 +224,8 @@ def _entries(programs: Programs, folder: Path) -> list[tuple[str, str, str, str]
     )
     if listed.returncode:
         raise RestoreFailedError(folder.name, [one_line(listed.stderr)])
-    found = []
-    for line in listed.stdout.splitlines():
-        match = _ENTRY.match(line)
-        if match:
-            found.append((line, match["kind"], match["schema"], match["rest"]))
-    return found
+    matches = map(_ENTRY.match, listed.stdout.splitlines())
+    return [(match.string, match["kind"], match["schema"], match["rest"]) for match in matches if match]
 
 
 def _is_left_out(kind: str, schema: str, rest: str, left_out: Iterable[str], unavailable: Iterable[Extension]) -> bool:
@@ -237,7 +233,7 @@ def _is_left_out(kind: str, schema: str, rest: str, left_out: Iterable[str], una
     if schema in left_out or (schema == "-" and about[:1] == ["SCHEMA"] and about[1] in left_out):
         return True
     for extension in unavailable:
-        # Rights and comments on what an extension brings along have nothing to be put on.
+        # What this extension would have made is missing here, so its rights and comments cannot be restored.
         if schema in extension.schemas or (schema == "-" and about[:1] == ["SCHEMA"] and about[1] in extension.schemas):
             return True
         if kind == "COMMENT" and about[:2] == ["EXTENSION", extension.name]:
@@ -246,7 +242,7 @@ def _is_left_out(kind: str, schema: str, rest: str, left_out: Iterable[str], una
 
 
 def _first(rest: str) -> str:
-    """The name in `name owner`, where both may hold spaces: the owner is one word nearly always."""
+    """The name in `name owner`. Both may hold spaces, but the owner nearly always is one word."""
     return rest.rpartition(" ")[0]
 
 
@@ -272,9 +268,10 @@ def _run_in_parts(
     expected: list[str],
     unexpected: list[str],
 ) -> None:
-    """What evaluates the target's expressions is done by a role with no rights over the server; definitions by the superuser.
+    """Let a role without rights over the server do what evaluates the target's expressions; the superuser does the rest.
 
-    Rows are checked and computed as they come in, a late CHECK over all rows; an index and a view are made as their owner.
+    Such are the rows, which are checked and computed as they come in, and late CHECKs, which read all rows. The server makes
+    an index or a view with its owner's rights anyway.
     """
 
     def run(target: Target, section: str, chosen: Sequence[str]) -> None:
@@ -334,41 +331,41 @@ def _run(
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            env=_ours(environment),
+            env=_with_empty_search_path(environment),
             pass_fds=handed_down(environment),
             cwd="/",
             check=False,
         )
-    told = errors_told(done.stderr, jobs=jobs)
-    for text in told:
+    errors = errors_in(done.stderr, jobs=jobs)
+    for text in errors:
         (expected if _expected(text, excused) else unexpected).append(text)
-    if done.returncode and not told:
+    if done.returncode and not errors:
         unexpected.append(one_line(done.stderr[-500:]) or f"pg_restore ended with {done.returncode}")
 
 
-def errors_told(said: str, *, jobs: int) -> tuple[str, ...]:
-    """The errors in what pg_restore wrote, without its prefixes; one more where it counted more than can be read."""
-    found = [match["text"] for match in _ERROR.finditer(said)]
-    counted = _HOW_MANY.search(said)
-    # With several jobs each is counted by the job and by who gave it the work.
-    if counted and int(counted[1]) > len(found) * (1 if jobs == 1 else 2):
-        found.append(f"{counted[1]} errors were counted, {len(found)} can be read: {one_line(said[-500:])}")
-    return tuple(found)
+def errors_in(output: str, *, jobs: int) -> tuple[str, ...]:
+    """The errors in pg_restore's output, without its prefixes. If it counted more than we can read, that is one more error. Pure."""
+    errors = [match["text"] for match in _ERROR.finditer(output)]
+    counted = _HOW_MANY.search(output)
+    # With several jobs each error is counted twice: by the job and by the process that started it.
+    if counted and int(counted[1]) > len(errors) * (1 if jobs == 1 else 2):
+        errors.append(f"{counted[1]} errors were counted, {len(errors)} can be read: {one_line(output[-500:])}")
+    return tuple(errors)
 
 
 def _expected(text: str, errors: Iterable[ExpectedError]) -> bool:
-    # From the beginning: what follows may quote a name that somebody chose.
+    # Only the beginning counts: what follows may quote a name that somebody chose.
     return any(re.match(error.pattern, text) for error in errors)
 
 
-def _ours(environment: Mapping[str, str]) -> dict[str, str]:
-    """Not every program empties its search_path: vacuumdb of 18 would take an operator that somebody put into public."""
+def _with_empty_search_path(environment: Mapping[str, str]) -> dict[str, str]:
+    """Not every program empties its search_path: vacuumdb of 18 would use an operator that somebody put into public."""
     options = f"{environment.get('PGOPTIONS', '')} -c search_path=".strip()
     return {**environment, "PGAPPNAME": "pg_deploy restore", "PGOPTIONS": options}
 
 
 def analyze(admin: Target, programs: Programs, jobs: int) -> None:
-    """Give the planner what it has on the target: statistics and visibility of all tables."""
+    """Give the planner what it has on the target: statistics and visibility maps of all tables. Raises RestoreFailedError."""
     with credentials(admin.conninfo) as (plain, environment):
         done = subprocess.run(
             [programs.path("vacuumdb"), "--analyze", "--quiet", f"--jobs={jobs}", "--no-password", f"--dbname={plain}"],
@@ -376,7 +373,7 @@ def analyze(admin: Target, programs: Programs, jobs: int) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env=_ours(environment),
+            env=_with_empty_search_path(environment),
             pass_fds=handed_down(environment),
             cwd="/",
             check=False,
@@ -386,7 +383,7 @@ def analyze(admin: Target, programs: Programs, jobs: int) -> None:
 
 
 def create_database(admin: Connection, manifest: BackupManifest, name: str) -> str | None:
-    """An empty database like the target's; returns a sentence where its locale is not to be had here. Commits."""
+    """Make an empty database like the target's. Returns a sentence if its locale does not exist here. Commits."""
     server = manifest.server
     provider = {"c": "libc", "i": "icu", "b": "builtin"}.get(server.locale_provider, "libc")
     options = [

@@ -1,4 +1,4 @@
-"""A backup restored into a new database beside the target, never over it; with the steps to switch."""
+"""Restoring a backup into a new database beside the target, never over it, and the steps to switch to it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from psycopg import sql
 
 from pg_deploy.backup.errors import DatabaseTakenError, NoBackupError, RestoreFailedError
 from pg_deploy.backup.manifest import BackupManifest, ExpectedError, Extension, read_facts_file
-from pg_deploy.backup.restore import Made, create_database, restore, restore_login_triggers
-from pg_deploy.backup.store import Store, checked, of_target, refuse_other_manifest
-from pg_deploy.backup.take import count_rows, owner_of, tables_of
+from pg_deploy.backup.restore import MadeExtension, create_database, restore, restore_login_triggers
+from pg_deploy.backup.store import Store, backups_of_target, checked_backup, refuse_other_manifest
+from pg_deploy.backup.take import backup_owner, count_rows, tables_of
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.configuration.backup import BackupSettings
@@ -24,7 +24,7 @@ from pg_deploy.ledger import schema
 from pg_deploy.postgres.programs import server_programs
 from pg_deploy.postgres.session import Connection, Target, one_line
 
-# What a role that is no superuser may not do: the object is made, and belongs to the restoring role.
+# A restoring role that is no superuser gets these errors. They mean only that some owners, rights and settings are not restored.
 _NOT_OURS = (
     ExpectedError(
         r"must be (owner of|member of role|able to SET ROLE|superuser)", "the owner or its rights stay the restorer's"
@@ -37,8 +37,8 @@ _NOT_OURS = (
 
 
 @dataclass(frozen=True)
-class Beside:
-    """The new database, what of it is not as in the backup, and what to do next; one line each."""
+class RestoredBeside:
+    """The new database, how it differs from the backup, and what to do next; one line each."""
 
     database: str
     differences: tuple[str, ...]
@@ -47,9 +47,9 @@ class Beside:
 
 
 def choose_backup(store: Store, target: Target, wanted: str, settings: BackupSettings) -> str:
-    """The name of the wanted backup: itself, or for "last" the newest that this installation took of this database.
+    """The name of the wanted backup: the given one, or for "last" the newest that this installation took of this database.
 
-    Raises NoBackupError where there is none, also where only others took some: which of them is meant is for a person to say.
+    Raises NoBackupError if there is none. If only other installations took some, a person has to say which one is meant.
     """
     names = store.names()
     if wanted != "last":
@@ -57,13 +57,15 @@ def choose_backup(store: Store, target: Target, wanted: str, settings: BackupSet
             return wanted.rstrip("/").rsplit("/", 1)[-1]
         raise NoBackupError(wanted, store.uri, names)
     with target.session("choose backup") as connection:
-        owner = owner_of(connection, settings.installation)
-    named_so = of_target(names, target.name)
-    # Of an installation that took some before names said whose they are, and none since, those are the ones.
-    mine = [name for name, whose in named_so if whose == owner] or [name for name, whose in named_so if not whose]
-    if not mine:
-        raise NoBackupError(target.name, store.uri, [name for name, _ in named_so] or names)
-    return mine[-1]
+        owner = backup_owner(connection, settings.installation)
+    of_that_name = backups_of_target(names, target.name)
+    # Older versions did not write the owner into the name. If this one took none yet, those count as ours.
+    ours = [name for name, whose in of_that_name if whose == owner] or [
+        name for name, whose in of_that_name if not whose
+    ]
+    if not ours:
+        raise NoBackupError(target.name, store.uri, [name for name, _ in of_that_name] or names)
+    return ours[-1]
 
 
 def new_database_name(target: Target) -> str:
@@ -74,14 +76,15 @@ def new_database_name(target: Target) -> str:
 
 def restore_beside(
     target: Target, store: Store, name: str, database: str, settings: BackupSettings, *, log: logging.Logger
-) -> Beside:
-    """Restore the backup `name` into a new database of the target's server; nothing that is there is touched.
+) -> RestoredBeside:
+    """Restore the backup `name` into a new database of the target's server. Nothing that exists is touched.
 
-    Roles and settings of the server stay as they are, and cron jobs are not restored: they would run twice. Raises
-    BackupDamagedError before anything is made, DatabaseTakenError, RestoreFailedError (the new database is then dropped).
+    Roles and settings of the server stay as they are. Cron jobs are not restored, because they would run twice. Raises
+    BackupDamagedError or DatabaseTakenError before anything is made, and RestoreFailedError, after which the new database is
+    dropped.
     """
     workdir = Path(settings.workdir or tempfile.gettempdir())
-    with checked(store, name, workdir) as (manifest, folder):
+    with checked_backup(store, name, workdir) as (manifest, folder):
         log.info("backup %s is complete, every file has the sha256 that its manifest names", name)
         with target.session("restore beside") as connection:
             compared = _compare_with_ledger(connection, store, name, log)
@@ -110,11 +113,11 @@ def restore_beside(
                 connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
             raise
     notes = (*compared, *restored.notes, *([note] if note else []), *dict.fromkeys(restored.expected_errors))
-    return Beside(database, differences, notes, _steps(target, database, manifest))
+    return RestoredBeside(database, differences, notes, _steps(target, database, manifest))
 
 
 def _compare_with_ledger(connection: Connection, store: Store, name: str, log: logging.Logger) -> tuple[str, ...]:
-    """A sentence where the ledger does not know this backup. Raises BackupDamagedError where it knows another manifest."""
+    """A sentence if the ledger does not know this backup. Raises BackupDamagedError if it knows another manifest."""
     recorded = None
     if schema.exists(connection):
         recorded = connection.execute(
@@ -131,9 +134,11 @@ def _compare_with_ledger(connection: Connection, store: Store, name: str, log: l
     return ()
 
 
-def _make_extension(connection: Connection, extension: Extension) -> Made:
+def _make_extension(connection: Connection, extension: Extension) -> MadeExtension:
     if extension.name == "pg_cron":
-        return Made(False, "pg_cron lives in one database only: its jobs are not restored, and do not run twice")
+        return MadeExtension(
+            False, "pg_cron lives in one database only: its jobs are not restored, and do not run twice"
+        )
     schema = sql.Identifier(extension.schema)
     try:
         if not extension.makes_schema:
@@ -145,12 +150,14 @@ def _make_extension(connection: Connection, extension: Extension) -> Made:
             )
         )
     except psycopg.Error as error:
-        return Made(False, f"extension {extension.name} was not made: {one_line(str(error.diag.message_primary))}")
-    return Made(True)
+        return MadeExtension(
+            False, f"extension {extension.name} was not made: {one_line(str(error.diag.message_primary))}"
+        )
+    return MadeExtension(True)
 
 
 def _compare(made: Target, manifest: BackupManifest, wanted: Facts, later: Sequence[str]) -> tuple[str, ...]:
-    """The facts that differ, for a person to judge; rows must be equal. Raises RestoreFailedError."""
+    """The facts that differ, for a person to judge. Raises RestoreFailedError if the numbers of rows differ."""
     with made.session("compare") as connection:
         facts = read_facts(connection)
         rows = (
@@ -165,7 +172,7 @@ def _compare(made: Target, manifest: BackupManifest, wanted: Facts, later: Seque
     ]
     if wrong:
         raise RestoreFailedError(manifest.name, wrong)
-    here, there = (
+    in_backup, restored = (
         Facts(
             frozenset(
                 fact
@@ -179,7 +186,7 @@ def _compare(made: Target, manifest: BackupManifest, wanted: Facts, later: Seque
         )
         for each in (wanted, facts)
     )
-    return describe(compare(here, there))
+    return describe(compare(in_backup, restored))
 
 
 def _steps(target: Target, database: str, manifest: BackupManifest) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Where backups are kept: names, completeness, retention. Over a small protocol, so that any file system will do."""
+"""Where backups are kept: their names, completeness and retention, over a small protocol that any file system can serve."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ PARTIAL = ".partial"
 
 
 class Store(Protocol):
-    """A place for backups, each a folder of files. What has no manifest.json is no backup."""
+    """A place for backups. Each is a folder of files; a folder without manifest.json is no backup."""
 
     @property
     def uri(self) -> str:
         """Where it is, for people."""
 
     def staging(self, name: str) -> Path | None:
-        """A folder on the store's own disk to write the backup into, or None: any temporary one will do."""
+        """A folder on the store's own disk to write the backup into; None if any temporary folder will do."""
 
     def publish(self, staged: Path, name: str) -> None:
         """Make the complete folder `staged` the backup `name`; its manifest comes last."""
 
     def names(self) -> list[str]:
-        """The names of all that is there and complete, sorted."""
+        """The names of all complete backups, sorted."""
 
     def read(self, name: str, file: str) -> bytes | None:
-        """The bytes of a small file of that backup; None where it is missing."""
+        """The bytes of a small file of that backup; None if it is missing."""
 
     def fetch(self, name: str, into: Path) -> Path:
         """A local folder with the backup's files: the store's own, or `into` after they were copied there."""
@@ -73,11 +73,11 @@ class LocalStore:
         staged.rename(self.root / name)
 
     def names(self) -> list[str]:
-        """Those with a manifest."""
+        """The names of the folders with a manifest."""
         return sorted(path.parent.name for path in self.root.glob(f"*/{MANIFEST}") if _NAME.match(path.parent.name))
 
     def read(self, name: str, file: str) -> bytes | None:
-        """The file's bytes, None where it is missing."""
+        """The file's bytes; None if it is missing."""
         try:
             return (self.root / name / file).read_bytes()
         except OSError:
@@ -93,7 +93,7 @@ class LocalStore:
         shutil.rmtree(self.root / name, ignore_errors=True)
 
     def remove_partial(self) -> None:
-        """Folders that were never renamed, older than a day: a backup of another target may be running."""
+        """Remove folders that were never renamed, if they are older than a day: a backup of another target may be running."""
         for path in self.root.glob(f"*{PARTIAL}"):
             if _older_than_a_day(path):
                 shutil.rmtree(path, ignore_errors=True)
@@ -106,16 +106,16 @@ def _older_than_a_day(path: Path) -> bool:
         return False
 
 
-def new_name(target: str, owner: str, at: datetime, taken: list[str]) -> str:
-    """`<target>-<owner>-<UTC time>`, with a number after it where that is taken.
+def new_backup_name(target: str, owner: str, at: datetime, taken: list[str]) -> str:
+    """`<target>-<owner>-<UTC time>`, with a number after it if that name is taken.
 
-    `owner` is of ten hexadecimal digits, and another for each installation and database: see `take.owner_of`.
+    `owner` has ten hexadecimal digits, and each installation and database has its own: see `take.backup_owner`.
     """
-    plain = f"{_plain(target)}-{owner}-{at.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}"
-    name, number = plain, 1
+    unnumbered = f"{_plain(target)}-{owner}-{at.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}"
+    name, number = unnumbered, 1
     while name in taken:
         number += 1
-        name = f"{plain}-{number}"
+        name = f"{unnumbered}-{number}"
     return name
 
 
@@ -123,21 +123,24 @@ def _plain(target: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", target)
 
 
-def of_target(names: Sequence[str], target: str) -> list[tuple[str, str]]:
-    """Those backups of a target of that name, as (name, owner), oldest first; the owner of older ones is empty."""
-    # Until they had an owner, names had no hyphen.
-    spelled = {_plain(target), re.sub(r"[^A-Za-z0-9_.]+", "_", target)}
-    found = [(match, name) for name in names if (match := _NAME.match(name)) and match["target"] in spelled]
-    return [(name, match["owner"] or "") for match, name in sorted(found, key=lambda each: (each[0]["time"], each[1]))]
+def backups_of_target(names: Sequence[str], target: str) -> list[tuple[str, str]]:
+    """The backups of a target of that name, as (name, owner), oldest first. The owner is empty for names from older versions."""
+    # Older versions, which wrote no owner, also replaced hyphens.
+    spellings = {_plain(target), re.sub(r"[^A-Za-z0-9_.]+", "_", target)}
+    matches = [match for name in names if (match := _NAME.match(name)) and match["target"] in spellings]
+    return [
+        (match.string, match["owner"] or "")
+        for match in sorted(matches, key=lambda match: (match["time"], match.string))
+    ]
 
 
 def uri_of(store: Store, name: str) -> str:
-    """Where that backup is, for people."""
+    """The address of that backup, for people."""
     return f"{store.uri.rstrip('/')}/{name}"
 
 
 def manifest_of(store: Store, name: str) -> BackupManifest:
-    """The manifest of that backup. Raises BackupDamagedError where it is missing or unreadable."""
+    """The manifest of that backup. Raises BackupDamagedError if it is missing or unreadable."""
     content = store.read(name, MANIFEST)
     if content is None:
         raise BackupDamagedError(name, f"there is no {MANIFEST} at {uri_of(store, name)}")
@@ -154,8 +157,8 @@ def refuse_other_manifest(store: Store, name: str, manifest_sha256: str) -> None
 
 
 @contextmanager
-def checked(store: Store, name: str, workdir: Path | None) -> Iterator[tuple[BackupManifest, Path]]:
-    """The backup as a local folder, every file compared with its sha256. Raises BackupDamagedError; touches nothing."""
+def checked_backup(store: Store, name: str, workdir: Path | None) -> Iterator[tuple[BackupManifest, Path]]:
+    """The backup as a local folder, after every file was compared with its sha256. Raises BackupDamagedError. Changes nothing."""
     manifest = manifest_of(store, name)
     with owned_folder(workdir) as into:
         folder = store.fetch(name, into)
@@ -168,22 +171,22 @@ def apply_retention(
 ) -> list[str]:
     """Remove the owner's backups of the target beyond the newest `keep_count`, and those older than `keep_age` seconds.
 
-    What another installation, or an older version, put beside them is left alone. The newest one with a readable manifest
-    always stays. Returns the names removed.
+    Backups of another installation or an older version are left alone. The newest one with a readable manifest always
+    stays. Returns the names of those that were removed.
     """
     store.remove_partial()
-    mine = [name for name, whose in of_target(store.names(), target) if whose == owner]
-    newest_first = sorted(mine, key=lambda name: (_taken_at(name), name), reverse=True)
-    good = next((name for name in newest_first if _is_readable(store, name)), None)
+    owned = [name for name, whose in backups_of_target(store.names(), target) if whose == owner]
+    newest_first = sorted(owned, key=lambda name: (_taken_at(name), name), reverse=True)
+    newest_readable = next((name for name in newest_first if _is_readable(store, name)), None)
     now = datetime.now(timezone.utc)
-    gone = []
+    removed = []
     for position, name in enumerate(newest_first):
         age = (now - _taken_at(name)).total_seconds()
-        if name != good and (position >= keep_count or age > keep_age):
+        if name != newest_readable and (position >= keep_count or age > keep_age):
             store.remove(name)
-            gone.append(name)
+            removed.append(name)
             log.info("retention: removed backup %s", name)
-    return gone
+    return removed
 
 
 def _taken_at(name: str) -> datetime:

@@ -1,4 +1,4 @@
-"""Take a backup: one moment of the target as a dump, catalog facts and row counts, published only when it is complete."""
+"""Take a backup: one moment of the target as a dump, catalog facts and row counts. It is published only when it is complete."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from pg_deploy.backup.manifest import (
     describe_files,
     write_facts,
 )
-from pg_deploy.backup.store import Store, apply_retention, new_name, uri_of
+from pg_deploy.backup.store import Store, apply_retention, new_backup_name, uri_of
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Facts, read_facts_in_transaction
 from pg_deploy.configuration.backup import BackupSettings
 from pg_deploy.configuration.duration import format_duration
@@ -42,7 +42,7 @@ from pg_deploy.postgres.session import Connection, Target, one_line
 from pg_deploy.postgres.sql_files import engine_sql
 from pg_deploy.postgres.temporary import owned_folder
 
-# Whatever the session of who runs the file is set to, its bytes mean the same.
+# With these, the file means the same, whatever the session has set that runs it.
 _BEFORE_GLOBALS = ("set client_encoding to 'UTF8'", "set standard_conforming_strings to on", "set search_path to ''")
 
 
@@ -66,7 +66,7 @@ class Backup:
         return BackupOutcome.TAKEN
 
     def to_detail(self) -> dict[str, object]:
-        """For the ledger: enough to find it, to know it again and to restore it."""
+        """For the ledger: enough to find, recognise and restore the backup."""
         manifest = self.manifest
         return {
             "uri": self.uri,
@@ -110,9 +110,9 @@ def take_backup(
     schema_only: bool = False,
     log: logging.Logger,
 ) -> Backup:
-    """Dump the closure of what `migrations` touch, consistently, and publish it. Reads only from the target.
+    """Dump the schemas that `migrations` need, all as of one moment, and publish the backup. Only reads from the target.
 
-    Raises ProgramMissingError or ProgramTooOldError, DiskTooSmallError, BackupFailedError; nothing incomplete stays behind.
+    Raises ProgramMissingError, ProgramTooOldError, DiskTooSmallError or BackupFailedError. Nothing incomplete stays behind.
     """
     started = time.monotonic()
     with target.session("backup") as connection:
@@ -120,8 +120,8 @@ def take_backup(
         closure = find_closure(connection, migrations)
         connection.execute("begin transaction isolation level repeatable read, read only")
         moment = _read_moment(connection, closure)
-        owner = owner_of(connection, settings.installation)
-        name = new_name(target.name, owner, moment.taken_at, store.names())
+        owner = backup_owner(connection, settings.installation)
+        name = new_backup_name(target.name, owner, moment.taken_at, store.names())
         log.info("backup %s of schemas %s", name, ", ".join(closure.included))
         if closure.left_out:
             log.info("  left out, as nothing here depends on them: %s", ", ".join(closure.left_out))
@@ -145,8 +145,8 @@ def take_backup(
     return Backup(manifest, uri, hashlib.sha256(manifest.as_bytes()).hexdigest(), took)
 
 
-def owner_of(connection: Connection, installation: str) -> str:
-    """Ten hexadecimal digits for this installation's backups of this database of this server. Reads only."""
+def backup_owner(connection: Connection, installation: str) -> str:
+    """Ten hexadecimal digits that mark this installation's backups of this database of this server. Reads only."""
     try:
         row = connection.execute("select system_identifier::text from pg_catalog.pg_control_system()").fetchone()
     except psycopg.errors.InsufficientPrivilege:
@@ -160,18 +160,18 @@ def _read_moment(connection: Connection, closure: Closure) -> _Moment:
     exported = connection.execute("select pg_catalog.pg_export_snapshot()").fetchone()
     schemas = {"schemas": list(closure.included)}
     with connection.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(engine_sql("backup/server"), schemas).fetchone() or {}
+        server = cursor.execute(engine_sql("backup/server"), schemas).fetchone() or {}
     settings = {row[0]: row[1] for row in connection.execute(engine_sql("backup/settings"))}
     with connection.cursor(row_factory=class_row(Extension)) as extensions:
         present = tuple(
             Extension(each.name, each.version, each.schema, each.makes_schema, each.owner, tuple(each.schemas))
             for each in extensions.execute(engine_sql("backup/extensions"))
         )
-    preload = tuple(each.strip() for each in found.pop("preload").split(",") if each.strip())
-    lsn, now = found.pop("lsn"), found.pop("now")
+    preload = tuple(library.strip() for library in server.pop("preload").split(",") if library.strip())
+    lsn, now = server.pop("lsn"), server.pop("now")
     return _Moment(
         str(exported[0]) if exported else "",
-        Server(**found, preload=preload, settings=settings),
+        Server(**server, preload=preload, settings=settings),
         lsn,
         now.astimezone(timezone.utc),
         read_facts_in_transaction(connection, ignored_schemas=(*IGNORED_SCHEMAS, *closure.left_out)),
@@ -190,7 +190,7 @@ def _globals(connection: Connection) -> list[str]:
 
 @contextmanager
 def _staged(store: Store, name: str, workdir: Path | None) -> Iterator[Path]:
-    """A folder to write into, gone afterwards unless it was published."""
+    """A folder to write into; it is removed afterwards, unless it was published."""
     own = store.staging(name)
     if own is None:
         with owned_folder(workdir) as folder:
@@ -203,7 +203,7 @@ def _staged(store: Store, name: str, workdir: Path | None) -> Iterator[Path]:
 
 
 def _refuse_small_disk(folder: Path, data_bytes: int, log: logging.Logger) -> None:
-    # Compressed it is less; text of numbers can be more: the size of the rows on disk is between the two.
+    # A dump is smaller because it is compressed, and larger because numbers become text: the rows' size on disk is a fair guess.
     free = shutil.disk_usage(folder).free
     needed = data_bytes + 16 * 2**20
     log.info("  needs at most about %.0f MB, %.0f MB are free in %s", needed / 2**20, free / 2**20, folder.parent)
@@ -221,7 +221,7 @@ def _dump_and_count(
     schema_only: bool,
     log: logging.Logger,
 ) -> dict[str, int]:
-    """Both at once, each with the exported snapshot."""
+    """Dump and count at the same time, both with the exported snapshot."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="pg_deploy count") as pool:
         counting = None if schema_only else pool.submit(_count, target, moment)
         dump(
@@ -243,7 +243,7 @@ def _count(target: Target, moment: _Moment) -> dict[str, int]:
         connection.execute("begin transaction isolation level repeatable read, read only")
         connection.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(moment.snapshot)))
         connection.execute("set local row_security = off")
-        return count_rows(connection, [each for each in moment.tables if each[0] != "deploy_ledger"])
+        return count_rows(connection, [table for table in moment.tables if table[0] != "deploy_ledger"])
 
 
 def tables_of(connection: Connection, schemas: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -286,7 +286,7 @@ def _write(
         lsn=moment.lsn,
         server_version=server_version,
         dumped_by=programs.major,
-        doubt=programs.older_than(server_version),
+        doubt=programs.why_too_old(server_version),
         server=moment.server,
         schemas=closure.included,
         left_out=closure.left_out,

@@ -1,1 +1,1 @@
-"""Taking over a database whose migrations were made by hand or by the Supabase CLI."""
+"""Adopting a database whose migrations were made by hand or by the Supabase CLI."""

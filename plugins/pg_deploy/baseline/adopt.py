@@ -1,6 +1,6 @@
-"""Baseline: take over a database whose migrations were made by hand or by the Supabase CLI, as it is.
+"""Baseline: adopt a database, as it is, whose migrations were made by hand or by the Supabase CLI.
 
-Nothing of the migrations is run. History and ledger say afterwards that they are in place, and on whose word.
+No migration is run. Afterwards history and ledger say that the migrations are in place, and on whose word.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pg_deploy.configuration.conf import BaselineConf
 from pg_deploy.deployment.checks import run_checks
 from pg_deploy.deployment.job import Job
 from pg_deploy.errors import PgDeployError, PreflightError
-from pg_deploy.execution.old_backends import settle
+from pg_deploy.execution.old_backends import wait_for_old_backends
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, pins
 from pg_deploy.ledger.attempt import UNFINISHED
@@ -32,8 +32,8 @@ from pg_deploy.migrations.migration import Folder, Migration, MigrationFile
 from pg_deploy.postgres.pooler import refuse_pooler_before
 from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.preflight import standings
-from pg_deploy.preflight.claiming import Identity, claimed
-from pg_deploy.preflight.preflight import Prepared, beside, read_stamped
+from pg_deploy.preflight.claiming import Identity, claimed_target
+from pg_deploy.preflight.preflight import Prepared, read_stamped, with_file_faults
 from pg_deploy.preflight.server.judgement import refusals
 from pg_deploy.preflight.server.state import read_server_state
 from pg_deploy.preflight.standings import Standing
@@ -50,26 +50,26 @@ class RecordedText(Word):
 def check(
     target: Target, conf: BaselineConf, folder: Path, identity: Identity, *, good_for: float, log: logging.Logger
 ) -> Prepared:
-    """Say what would be adopted and refuse what makes no sense; then claim the target and pin the set.
+    """Log what would be adopted and refuse what makes no sense; then claim the target and pin the migrations.
 
-    A dry run stops before the claim and writes nothing. Raises PreflightError naming all faults at once, TargetBusyError
+    A dry run stops before the claim and writes nothing. Raises PreflightError, which names all faults, TargetBusyError
     after conf.give_up_after, or the error of an unreachable target.
     """
     files = read_stamped(folder, conf.migrations_folder)
-    with beside(files.faults):
+    with with_file_faults(files.faults):
         refuse_pooler_before(target, "baseline")
-    with beside(files.faults), target.session("baseline") as connection:
+    with with_file_faults(files.faults), target.session("baseline") as connection:
         refused = refusals(read_server_state(connection), required_extensions=())
         connection.execute("set default_transaction_read_only = on")
-        found = _plan(connection, files, conf, refused)
-    for line in found.lines:
+        adoption = _plan(connection, files, conf, refused)
+    for line in adoption.lines:
         log.info("%s", line)
-    for line in found.warnings:
+    for line in adoption.warnings:
         log.warning("%s", line)
     if conf.dry_run:
         log.info("dry run: nothing was changed, no ledger was made, nothing is adopted")
         return Prepared(None, 0)
-    with claimed(
+    with claimed_target(
         target,
         identity,
         conf,
@@ -79,37 +79,37 @@ def check(
         good_for=good_for,
         log=log,
     ) as (connection, held):
-        # Another run may have worked while this one waited.
-        found = _plan(connection, files, conf, refused)
-        pins.pin(connection, held.id, found.adopt)
-    log.info("deployment %d holds the target, %d migrations to adopt", held.id, len(found.adopt))
-    return Prepared(Ownership(held.id, held.fence, good_for), len(found.adopt))
+        # Another run may have worked while this one waited, so the plan is made again.
+        adoption = _plan(connection, files, conf, refused)
+        pins.pin(connection, held.id, adoption.adopt)
+    log.info("deployment %d holds the target, %d migrations to adopt", held.id, len(adoption.adopt))
+    return Prepared(Ownership(held.id, held.fence, good_for), len(adoption.adopt))
 
 
 def _plan(connection: Connection, files: Folder, conf: BaselineConf, refused: Sequence[PgDeployError]) -> Adoption:
     state = standings.read_state(connection, files.versions)
-    found = plan_adoption(files, state, conf)
-    faults = (*found.faults, *refused)
+    adoption = plan_adoption(files, state, conf)
+    faults = (*adoption.faults, *refused)
     if faults:
         raise PreflightError(faults)
-    return found
+    return adoption
 
 
 def adopt(job: Job, migration: Migration, conf: BaselineConf, actor: str) -> bool:
-    """Record that the migration is in place, on that person's word; False when it was recorded already.
+    """Record that the migration is in place, on that person's word; False if it was recorded already. Commits once.
 
-    One transaction holds the history row, where it was missing, the attempt in state baselined and its evidence. The
-    migration's own checks may run before; what they say is kept as evidence and decides nothing.
+    The transaction writes the history row, if it was missing, the attempt in state baselined and its evidence. The
+    migration's own checks may run before: their results are kept as evidence and decide nothing.
     """
     job.log.info("%s", migration.stem)
     with job.target.session(f"baseline {migration.version}") as connection:
         unfinished = attempts.latest(connection, migration.version)
         if unfinished is not None and unfinished.state in UNFINISHED:
             # Its server process may still be at work.
-            settle(job.ledger, unfinished.id, log=job.log, patience_s=0)
+            wait_for_old_backends(job.ledger, unfinished.id, log=job.log, patience_s=0)
         results = _run_checks(job, migration) if conf.run_checks else ()
         with connection.transaction():
-            # The fence is checked, and held, by the transaction that writes.
+            # The transaction that writes checks the fence, and holds it.
             owner = job.guard.ownership
             deployment.renew(
                 connection, owner.deployment_id, owner.fence, f"adopt {migration.stem}", good_for=owner.good_for
@@ -178,7 +178,7 @@ def _recorded_text(connection: Connection, migration: Migration) -> RecordedText
 def _run_checks(job: Job, migration: Migration) -> tuple[CheckResult, ...]:
     if not migration.checks:
         return ()
-    with job.target.session(f"check {migration.version}", theirs=True) as connection:
+    with job.target.session(f"check {migration.version}", role_search_path=True) as connection:
         return run_checks(connection, migration.checks, on_copy=False, timeout_s=job.check_timeout_s, log=job.log)
 
 
@@ -187,14 +187,14 @@ def _checks_sentence(migration: Migration, results: Sequence[CheckResult], *, ra
         return "its checks were not run"
     if not migration.checks:
         return "it has no checks"
-    asked = [result for result in results if result.outcome != CheckOutcome.NOT_RUN]
-    held = sum(result.outcome == CheckOutcome.PASSED for result in asked)
-    left = len(results) - len(asked)
-    return f"{held} of {len(asked)} checks of it hold" + (f", {left} not run on a live target" if left else "")
+    run = [result for result in results if result.outcome != CheckOutcome.NOT_RUN]
+    passed = sum(result.outcome == CheckOutcome.PASSED for result in run)
+    not_run = len(results) - len(run)
+    return f"{passed} of {len(run)} checks of it hold" + (f", {not_run} not run on a live target" if not_run else "")
 
 
 def still_pinned(pinned: Pinned, file: MigrationFile | None) -> Migration:
-    """The pinned migration, read now. Raises PinnedContentChangedError unless it is what `check` saw."""
+    """The pinned migration, read again. Raises PinnedContentChangedError if it is no longer what `check` saw."""
     if file is None:
         raise PinnedContentChangedError(pinned.stem)
     migration, _ = load_applied(file)

@@ -6,7 +6,7 @@ from pg_deploy.errors import PgDeployError
 
 
 class UnfinishedMigrationError(PgDeployError):
-    """A migration to be adopted whose deployment broke off."""
+    """The deployment of a migration that is to be adopted broke off."""
 
     def __init__(self, stem: str, state: str) -> None:
         super().__init__(
@@ -17,7 +17,7 @@ class UnfinishedMigrationError(PgDeployError):
 
 
 class RolledBackMigrationError(PgDeployError):
-    """A migration to be adopted that was undone by us."""
+    """We rolled back a migration that is to be adopted."""
 
     def __init__(self, stem: str) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""What a baseline would adopt, what it leaves alone, and what it refuses."""
+"""Which migrations a baseline would adopt, which it leaves alone, and which it refuses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pg_deploy.preflight.standings import Standing, State
 
 @dataclass(frozen=True)
 class Adoption:
-    """What would be adopted, in order; what a person should read before; every fault."""
+    """The migrations that would be adopted, in order; the lines and warnings that a person should read before; every fault."""
 
     adopt: tuple[Migration, ...]
     lines: tuple[str, ...]
@@ -27,8 +27,8 @@ class Adoption:
 
 def plan_adoption(folder: Folder, state: State, conf: BaselineConf) -> Adoption:
     """Which of the folder's migrations the conf adopts on a target in `state`. Reads files only; raises nothing."""
-    counting, settled = folder.judged(state.elsewhere)
-    faults: list[PgDeployError] = list(counting)
+    judged, settled = folder.judged(state.elsewhere)
+    faults: list[PgDeployError] = list(judged)
     named = set(conf.migrations)
     known = {name for file in folder.files for name in (file.version, file.stem)}
     known |= {name for stem in folder.faulty for name in (stem, stem.split("_", 1)[0])}
@@ -87,18 +87,21 @@ def _fault(
 
 
 def load_applied(file: MigrationFile) -> tuple[Migration, tuple[str, ...]]:
-    """The migration; without its companion where its SQL was made for psql, which is no reason not to adopt it."""
+    """The migration, and its faults as sentences if only its SQL has any. Raises InvalidMigrationsError for all others.
+
+    SQL that was written for psql is no reason not to adopt a migration; then it is adopted without its companion.
+    """
     try:
         return load(file), ()
     except InvalidMigrationsError as several:
-        its_own = [fault for fault in several.faults if getattr(fault, "file", None) == file.path.name]
-        if len(its_own) < len(several.faults):
+        of_sql = [fault for fault in several.faults if getattr(fault, "file", None) == file.path.name]
+        if len(of_sql) < len(several.faults):
             raise
-        return Migration(file, (), UNPROTECTED, False, (), (), None), tuple(str(fault) for fault in its_own)
+        return Migration(file, (), UNPROTECTED, False, (), (), None), tuple(str(fault) for fault in of_sql)
 
 
 def _gaps(folder: Folder, state: State, adopted: list[str]) -> list[str]:
-    """Pending migrations that would stand before an adopted one: a deployment takes them only out of order."""
+    """A warning for each pending migration that is older than an adopted one: a deployment takes it only out of order."""
     newest = max(adopted, key=order, default="")
     return [
         f"{file.stem} is older than {newest} and stays pending: to deploy it later needs out_of_order"

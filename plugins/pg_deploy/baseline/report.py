@@ -1,4 +1,4 @@
-"""What a baseline adopted, on whose word, and what nobody checked."""
+"""The report of a baseline: what was adopted, on whose word, and what nobody checked."""
 
 from __future__ import annotations
 
@@ -25,41 +25,42 @@ class Adopted:
 
 
 def read_adopted(connection: Connection, deployment_id: int) -> tuple[Adopted, ...]:
-    """What became of everything that the baseline pinned, from ledger and history alone. Reads only."""
+    """How every migration ended that the baseline pinned, from ledger and history alone. Reads only."""
     recorded = history.read(connection)
-    told = {
+    evidence_of = {
         row.version: kinds.Adopted.from_row(row)
         for row in evidence.of_deployment(connection, deployment_id, Kind.BASELINE)
     }
     pinned = pins.pinned(connection, deployment_id)
-    newest = attempts.latest_of(connection, [each.version for each in pinned])
-    found = []
-    for each in pinned:
-        attempt = newest.get(each.version)
-        good = attempt is not None and attempt.state in (State.BASELINED, State.VERIFIED) and each.version in recorded
-        said = told.get(each.version)
-        if said is not None and good:
+    newest = attempts.latest_of(connection, [migration.version for migration in pinned])
+    adopted = []
+    for migration in pinned:
+        attempt = newest.get(migration.version)
+        is_adopted = (
+            attempt is not None and attempt.state in (State.BASELINED, State.VERIFIED) and migration.version in recorded
+        )
+        row = evidence_of.get(migration.version)
+        if row is not None and is_adopted:
             lines = [
-                marked("good", f"{each.stem}: {said.outcome} - {each.title}"),
-                Line(f"    by {said.by}: {said.reason}"),
-                Line(f"    history row {said.history}; recorded text: {said.recorded_text}"),
-                Line(f"    {said.checks}"),
+                marked("good", f"{migration.stem}: {row.outcome} - {migration.title}"),
+                Line(f"    by {row.by}: {row.reason}"),
+                Line(f"    history row {row.history}; recorded text: {row.recorded_text}"),
+                Line(f"    {row.checks}"),
             ]
-        elif good:
-            lines = [marked("good", f"{each.stem}: recorded already")]
+        elif is_adopted:
+            lines = [marked("good", f"{migration.stem}: recorded already")]
         else:
-            lines = [marked("bad", f"{each.stem}: not adopted")]
-        found.append(Adopted(each.stem, good, tuple(lines)))
-    return tuple(found)
+            lines = [marked("bad", f"{migration.stem}: not adopted")]
+        adopted.append(Adopted(migration.stem, is_adopted, tuple(lines)))
+    return tuple(adopted)
 
 
 def report_lines(adopted: Sequence[Adopted]) -> list[Line]:
     """The report for the task log: what was adopted, on whose word, and what nobody checked."""
     if not adopted:
         return [Line("nothing to adopt: every chosen migration is recorded already")]
-    lines = [line for one in adopted for line in one.lines]
     return [
-        *lines,
+        *(line for migration in adopted for line in migration.lines),
         Line(""),
         Line(
             "not checked: that the database holds what these files say, how fast it is, and who can read what; deployments "

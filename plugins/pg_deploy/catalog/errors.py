@@ -6,7 +6,7 @@ from pg_deploy.errors import PgDeployError
 
 
 class CatalogTransactionError(PgDeployError):
-    """The catalog was to be read on a connection whose transaction is not in the state that the reader needs."""
+    """The connection's transaction is not in the state that the reader of the catalog needs."""
 
     def __init__(self, expected: str, found: str) -> None:
         super().__init__(

@@ -1,1 +1,1 @@
-"""What a run, an installation and a task's limits are told: conf, settings, durations."""
+"""What people set: the conf of a run, the settings of an installation, the limits of a task."""

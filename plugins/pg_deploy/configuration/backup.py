@@ -1,4 +1,4 @@
-"""Settings of backups and rehearsals, from the environment: what belongs to the installation and not to a run."""
+"""Settings of backups and rehearsals. They belong to the installation, not to a run, so they come from the environment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pg_deploy.configuration.errors import InvalidSettingError
 MASKED = (
     "*password*", "*passwd*", "*secret*", "*token*", "*api_key*", "*apikey*", "*private_key*", "*credential*",
 )  # fmt: skip
-"""Column names, with * for anything, whose text is masked in a copy; PG_DEPLOY_MASK adds to them."""
+"""The text of columns with these names is masked in a copy; * stands for anything. PG_DEPLOY_MASK adds more names."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class BackupSettings:
     workdir: Path | None
     masked: tuple[str, ...]
     installation: str = ""
-    """What tells this Airflow from another that keeps its backups in the same place; never written as it is."""
+    """It distinguishes this Airflow from another that keeps its backups in the same place. Only its digest is ever written."""
 
 
 def backup_settings() -> BackupSettings:
     """The settings in force. Raises InvalidSettingError, or InvalidDurationError for a duration without a unit."""
     home = os.environ.get("AIRFLOW_HOME") or str(Path.home() / "airflow")
     workdir = os.environ.get("PG_DEPLOY_WORKDIR")
-    more = [each.strip() for each in os.environ.get("PG_DEPLOY_MASK", "").split(",") if each.strip()]
+    more = [name.strip() for name in os.environ.get("PG_DEPLOY_MASK", "").split(",") if name.strip()]
     return BackupSettings(
         uri=os.environ.get("BACKUP_URI") or f"file://{home}/backups",
         keep_count=_number("PG_DEPLOY_BACKUP_KEEP", 10),

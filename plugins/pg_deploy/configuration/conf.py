@@ -1,4 +1,4 @@
-"""The run's conf: what a person chose in the trigger form, checked again before anything is touched."""
+"""The run's conf: what a person chose in the trigger form. It is checked again before anything is touched."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def _seconds(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
 
-def _switch(value: object) -> object:
-    """False stands for none, true for the default."""
+def _true_as_full(value: object) -> object:
+    """False stands for none, true for full."""
     return {False: "none", True: "full"}[value] if isinstance(value, bool) else value
 
 
@@ -38,11 +38,11 @@ def _rehearsal(value: object) -> object:
             "no copy is made on the target's own server any more: use full, on a worker with PostgreSQL's server programs, "
             "or clone, on the connection rehearsal_db"
         )
-    return _switch(value)
+    return _true_as_full(value)
 
 
-def _empty(value: object) -> object:
-    """A field of the form that was left empty, and a version that JSON took for a number."""
+def _text_or_none(value: object) -> object:
+    """None for a field of the form that was left empty; a text for a version that JSON took for a number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return None if value == "" else value
@@ -52,12 +52,12 @@ WHAT_TO_UNDO = ("version", "deployment", "down_to", "policies_from")
 Seconds = Annotated[
     float, BeforeValidator(_seconds, json_schema_input_type=str | float), Field(ge=0, allow_inf_nan=False)
 ]
-# PostgreSQL reads a lock_timeout of 0 as "wait for ever", so a budget of none at all would be the opposite of one.
+# PostgreSQL reads a lock_timeout of 0 as "wait for ever", so a budget of 0 would be no budget at all.
 Budget = Annotated[
     float, BeforeValidator(_seconds, json_schema_input_type=str | float), Field(ge=0.001, allow_inf_nan=False)
 ]
 Name = Annotated[str, Field(min_length=1)]
-Given = Annotated[str | None, BeforeValidator(_empty, json_schema_input_type=str | None)]
+TextOrNone = Annotated[str | None, BeforeValidator(_text_or_none, json_schema_input_type=str | None)]
 Model = TypeVar("Model", bound="Conf")
 Approval = Literal["risky", "all", "none"]
 
@@ -117,7 +117,7 @@ class DeployConf(Conf):
         default="rollback_failed",
         description="Undo the migration that failed, everything that this run verified, or nothing.",
     )
-    backup: Annotated[Literal["full", "schema", "external", "none"], BeforeValidator(_switch)] = Field(
+    backup: Annotated[Literal["full", "schema", "external", "none"], BeforeValidator(_true_as_full)] = Field(
         default="full",
         json_schema_extra=_with_switch,
         description="full: a dump of the migrated schemas and what they depend on. external: the server can go back to any "
@@ -175,19 +175,19 @@ class RollbackConf(Conf):
     """The conf of rollback_migrations: exactly one of version, deployment, down_to and policies_from says what to undo."""
 
     target: Name = Field(default="target_db", description="The Airflow connection of the database to change back.")
-    version: Given = Field(
+    version: TextOrNone = Field(
         default=None,
         description="Undo this one migration: its 14 digits, or its name. Refused while a later one builds on it.",
     )
-    deployment: Annotated[str | int | None, BeforeValidator(_empty, json_schema_input_type=str | int | None)] = Field(
+    deployment: Annotated[str | None, BeforeValidator(_text_or_none, json_schema_input_type=str | int | None)] = Field(
         default=None,
         description='Undo all that one run deployed: its number in the ledger, its Airflow run id, or "last".',
     )
-    down_to: Given = Field(
+    down_to: TextOrNone = Field(
         default=None,
         description='Undo everything above this version, which is kept; "0" = all that the ledger can undo.',
     )
-    policies_from: Given = Field(
+    policies_from: TextOrNone = Field(
         default=None,
         description="Restore only the policies that were in force before this version (or attempt) was deployed.",
     )
@@ -201,16 +201,16 @@ class RollbackConf(Conf):
     give_up_after: Seconds = _GIVE_UP_AFTER
 
     @model_validator(mode="after")
-    def _says_what(self) -> RollbackConf:
+    def _says_what_to_undo(self) -> RollbackConf:
         given = [name for name in WHAT_TO_UNDO if getattr(self, name) is not None]
         if len(given) != 1:
-            said = f"{' and '.join(given)} are given" if given else "nothing says what to undo"
-            raise ValueError(f"{said}: give exactly one of {', '.join(WHAT_TO_UNDO)}")
+            problem = f"{' and '.join(given)} are given" if given else "nothing says what to undo"
+            raise ValueError(f"{problem}: give exactly one of {', '.join(WHAT_TO_UNDO)}")
         return self
 
     @property
     def as_deploy(self) -> DeployConf:
-        """What the tasks of every run share: target, approval, deadlines."""
+        """The part that the tasks of every run share: target, approval, deadlines."""
         return DeployConf(
             target=self.target,
             approval=self.approval,
@@ -233,7 +233,7 @@ class RestoreConf(Conf):
         default="last",
         description='The name or URI of a backup, as a report prints it; "last" = the newest of this target.',
     )
-    database: Given = Field(
+    database: TextOrNone = Field(
         default=None,
         description="The name of the new database; empty = the target's, with the time. One that exists is refused.",
     )
@@ -259,7 +259,7 @@ class MonitorConf(Conf):
 
 
 def stricter(one: Approval, other: Approval) -> Approval:
-    """The one of two approval policies that asks more often."""
+    """Of two approval policies, the one that asks more often."""
     order: tuple[Approval, ...] = ("none", "risky", "all")
     return max(one, other, key=order.index)
 
@@ -283,8 +283,8 @@ def checked_conf(model: type[Model], values: Mapping[str, object]) -> Model:
 
 def _invalid(fault: ErrorDetails, values: Mapping[str, object]) -> InvalidConfError:
     key = str(fault["loc"][0]) if fault["loc"] else "conf"
-    said = str(fault["msg"]).removeprefix("Value error, ")
+    problem = str(fault["msg"]).removeprefix("Value error, ")
     if not fault["loc"]:
-        return InvalidConfError(key, f"is incomplete or contradicts itself: {said}; correct it and trigger again")
+        return InvalidConfError(key, f"is incomplete or contradicts itself: {problem}; correct it and trigger again")
     given = without_secrets(repr(values.get(key)))
-    return InvalidConfError(key, f"is {given}: {said[:1].lower()}{said[1:]}; correct it and trigger again")
+    return InvalidConfError(key, f"is {given}: {problem[:1].lower()}{problem[1:]}; correct it and trigger again")

@@ -1,4 +1,4 @@
-"""Settings of the installation, from the environment: what does not belong in a run's conf."""
+"""Settings of the installation. They do not belong in a run's conf, so they come from the environment."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from pg_deploy.configuration.duration import parse_duration
 T = TypeVar("T")
 
 # The newest migrations get a task group each; the UI's graph stays usable up to about fifty.
-GROUPS = 25
-# Of more than this many pending ones, those that need no group of their own share one task: see docs/decisions/0270.
+MOST_GROUPS = 25
+# If more than this many migrations are pending, those that need no group of their own share one task: docs/decisions/0270.
 SHOWN_SINGLY = 10
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Durations in seconds. `contacts` is printed at the end of every red report.
+    """Durations in seconds.
 
-    `reattach` is how long a retry waits for a build that an earlier, killed try left running in the server. The three
-    limits pause a deployment between segments (see stop_rules); None = not looked at. A migration's file above `largest_file_mb`
-    is refused.
+    `good_for` is how long a task may be silent before another run may take the target. `reattach` is how long a retry
+    waits for a build that an earlier, killed try left running in the server. `contacts` is printed at the end of every
+    red report. Three limits pause a deployment between segments (see execution/stop_rules.py); None turns one off.
+    A migration's file above `largest_file_mb` is refused.
     """
 
     good_for: float

@@ -1,4 +1,4 @@
-"""How long a task may hold locks, wait and go on, as values."""
+"""The limits that a task works under: how long it may hold locks, how long it may wait, and when it pauses."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ class StopRules:
 class Limits:
     """Deadlines in seconds; `statement_timeout` 0 means none.
 
-    `lock_budget` holds from a segment's first strong lock to its commit. `reattach` is how long a build that an earlier,
-    killed try left running is waited for.
+    `lock_budget` holds from a segment's first strong lock to its commit. `give_up_after` ends the retries for a lock.
+    `slowest_pause` is the longest pause between two of these retries. `reattach` is how long the task waits for a build
+    that an earlier, killed try left running.
     """
 
     lock_budget: float = 2.0

@@ -26,7 +26,7 @@ from pg_deploy.catalog.names import parsed
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger.kinds.access import AccessFound, KeptCell, KeptDifference, Outcome, Verdict
-from pg_deploy.ledger.kinds.marks import of_access
+from pg_deploy.ledger.kinds.marks import tone_of_access
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import Connection, Target, one_line
 from pg_deploy.presentation.lines import sign
@@ -253,7 +253,7 @@ def _log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
         if proof and proof.asked
         else ""
     )
-    mark = sign(of_access(outcome.evidence("")))
+    mark = sign(tone_of_access(outcome.evidence("")))
     (log.info if outcome.decision.passes else log.error)("  %s access: %s%s", mark, outcome.verdict, asked)
     for note in outcome.notes:
         log.info("    %s", note)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pg_deploy.deployment.errors import AppliedMeanwhileError
 from pg_deploy.deployment.job import Job
 from pg_deploy.errors import ConnectionLostError, PgDeployError
-from pg_deploy.execution.old_backends import settle
+from pg_deploy.execution.old_backends import wait_for_old_backends
 from pg_deploy.execution.rows_written import written_here
 from pg_deploy.execution.segments import Work, run_segments
 from pg_deploy.ledger import attempt as attempts
@@ -48,7 +48,7 @@ def apply(job: Job, migration: Migration) -> Attempt:
         # Nobody has begun anything, so there is nobody to wait for. What is begun now is written down with a commit that waits.
         current = attempts.move(job.ledger, current, State.APPLYING, waits=False)
     else:
-        settle(job.ledger, current.id, log=job.log, patience_s=job.limits.reattach)
+        wait_for_old_backends(job.ledger, current.id, log=job.log, patience_s=job.limits.reattach)
         done = attempts.committed_segments(job.ledger, current.id, "apply")
     todo = [segment for segment in migration.segments if segment.ordinal not in done]
     if done:

@@ -167,7 +167,7 @@ class _Once:
 def _once(connection: Connection, query: Query, timeout_s: float) -> _Once:
     *scene, timed = query.statements
     with aborted_transaction(
-        connection, writes=query.writes, timeout_s=timeout_s, lock_timeout_s=LOCK_TIMEOUT_S, theirs=True
+        connection, writes=query.writes, timeout_s=timeout_s, lock_timeout_s=LOCK_TIMEOUT_S, role_search_path=True
     ):
         for statement in scene:
             connection.execute(statement.sql.encode())

@@ -59,11 +59,11 @@ def run_checks(
 
 
 def run_check(
-    connection: Connection, check: Query, *, on_copy: bool, timeout_s: float, theirs: bool = True
+    connection: Connection, check: Query, *, on_copy: bool, timeout_s: float, role_search_path: bool = True
 ) -> CheckResult:
     """Run one check in an aborted transaction; an error of its SQL is a result, not an exception.
 
-    A check that is `theirs` finds its names as role and database say, one of ours in pg_catalog alone.
+    With `role_search_path` names mean what they mean to role and database; the checks of the engine need none.
 
     Raises psycopg.OperationalError only when the connection itself is gone.
     """
@@ -73,7 +73,11 @@ def run_check(
     try:
         with (
             aborted_transaction(
-                connection, writes=check.writes, timeout_s=timeout_s, lock_timeout_s=LOCK_TIMEOUT_S, theirs=theirs
+                connection,
+                writes=check.writes,
+                timeout_s=timeout_s,
+                lock_timeout_s=LOCK_TIMEOUT_S,
+                role_search_path=role_search_path,
             ),
             _ended_after(connection, timeout_s),
         ):

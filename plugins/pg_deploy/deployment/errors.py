@@ -8,7 +8,7 @@ from pg_deploy.errors import PgDeployError
 
 
 class VerificationFailedError(PgDeployError):
-    """Checks that found something, or limits that were breached."""
+    """Checks found something, or limits were breached."""
 
     def __init__(self, stem: str, failures: Sequence[str], *, on_copy: bool = False) -> None:
         self.failures = tuple(failures)

@@ -47,7 +47,7 @@ def verify(job: Job, migration: Migration) -> Attempt:
         raise VerificationFailedError(migration.stem, ["it is not in state applied"])
     failures: list[str] = []
     before = evidence.of_attempt(job.ledger, current.id, Kind.CHECK_BEFORE, Kind.BENCHMARK_BEFORE, Kind.LINTS_BEFORE)
-    with job.guard.session(f"verify {migration.version}", theirs=True) as connection:
+    with job.guard.session(f"verify {migration.version}", role_search_path=True) as connection:
         failures += _verify_checks(job, connection, current, migration, before)
         if job.benchmark:
             failures += _verify_benchmarks(job, connection, current, migration, before)
@@ -74,7 +74,9 @@ def _verify_checks(
     known = {result.name: {row[0] for row in result.rows} for result in were}
     failures = []
     for check in built_in_checks():
-        result = run_check(connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s, theirs=False)
+        result = run_check(
+            connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s, role_search_path=False
+        )
         result = _without_known(result, known.get(check.name, set()))
         log_result(result, job.log)
         job.record(current, Kind.CHECK, result)

@@ -1,7 +1,7 @@
 """Statements that cannot run in a transaction: what the catalog says they did.
 
-A failed CREATE INDEX CONCURRENTLY leaves an invalid index that IF NOT EXISTS then hides, and a statement whose client was
-killed goes on in the server. So nothing here trusts an exit code or is retried blindly.
+A failed CREATE INDEX CONCURRENTLY leaves an invalid index behind, and IF NOT EXISTS would take it for done. A statement whose
+client was killed goes on in the server. So nothing here trusts an exit code, and nothing is retried blindly.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LEFTOVERS = engine_sql("execution/reindex_leftovers")
 _DETACHING = engine_sql("execution/detaching")
 _EXISTS_ALREADY, _NOT_UNIQUE = "42P07", "23505"
 _SAY_EVERY_S = 5.0
-# Running these again does no harm and finishes what was begun.
+# To run these again does no harm, and finishes what was begun.
 _IDEMPOTENT = ("vacuum", "analyze", "reindex", "cluster", "refresh", "alter system")
 
 
@@ -52,9 +52,10 @@ def index_state(connection: Connection, index: str) -> IndexState | None:
 
 @dataclass(frozen=True)
 class Look:
-    """How to look at what a statement did: `catalog` reads states, `names` is the statement's own session.
+    """The sessions by which we look at what a statement did.
 
-    `names` knows the search_path that says which table is meant; `patience_s` is how long a build by somebody is waited for.
+    `catalog` is ours and reads the states. `names` is the statement's own session: its search_path says which table is
+    meant. `patience_s` is how long we wait for a build that is still going on.
     """
 
     catalog: Connection
@@ -65,7 +66,7 @@ class Look:
 
 
 def refuse_what_is_in_the_way(look: Look, statement: Statement) -> None:
-    """Before the first try: what IF NOT EXISTS would take for done must be valid and the index that is asked for.
+    """Before the first try: refuse an index that IF NOT EXISTS would take for done though it is invalid or another one.
 
     Raises InvalidIndexInTheWayError or OtherDefinitionError. Changes nothing.
     """
@@ -82,10 +83,10 @@ def refuse_what_is_in_the_way(look: Look, statement: Statement) -> None:
 
 
 def reconcile(look: Look, statement: Statement) -> bool:
-    """Whether an earlier try of `statement` did its work; what it left half done is removed so that it can run again.
+    """Whether an earlier try of `statement` did its work. If it left something half done, that is removed or finished.
 
-    Waits for a build that is still going on. Raises UncertainStatementError for a statement whose effect no catalog shows
-    and that must not run twice, OtherDefinitionError where the index is there and is another one.
+    Waits for a build that is still going on. Raises UncertainStatementError for a statement that must not run twice if no
+    catalog shows its effect, and OtherDefinitionError if an index of that name is there but is another one.
     """
     action = statement.concurrent.action if statement.concurrent else None
     if action == "create":
@@ -113,7 +114,7 @@ def _drop_reindex_leftovers(look: Look, statement: Statement) -> None:
 
 
 def _reconcile_detach(look: Look, statement: Statement) -> bool:
-    """Detaching concurrently is two transactions: none, the first, or both may have happened."""
+    """To detach concurrently takes two transactions: none, the first, or both may have happened."""
     row = look.catalog.execute(_DETACHING, {"statement": statement.sql}).fetchone()
     if row is None:
         return True
@@ -135,9 +136,10 @@ def confirm(look: Look, statement: Statement) -> None:
 
 
 def clear_failed_build(look: Look, statement: Statement, sqlstate: str | None) -> tuple[str, ...]:
-    """Drop the invalid index that a build just failed with left behind; returns the keys that kept it from being unique.
+    """Drop the invalid index that a failed build left behind; returns the keys that kept it from being unique.
 
-    An index that was there already when the build failed over it, or that somebody is building, is not ours to drop.
+    Two kinds of index are not ours to drop: one that existed before, if the build failed because of it, and one that
+    somebody is building.
     """
     if sqlstate == _EXISTS_ALREADY:
         return ()
@@ -197,28 +199,28 @@ def _drop_invalid(look: Look, wanted: _Wanted) -> None:
 
 
 def _refuse_other_definition(look: Look, statement: Statement, wanted: _Wanted, state: IndexState) -> None:
-    # On a connection of its own: the heartbeat would write into the transaction that is aborted here.
+    # On a connection of its own: on the guard's, the heartbeat would write into the transaction that is aborted here.
     path = look.names.execute("select pg_catalog.current_setting('search_path')").fetchone()
-    with look.target.session("compare index", theirs=True) as connection:
+    with look.target.session("compare index", role_search_path=True) as connection:
         connection.execute("select pg_catalog.set_config('search_path', %s, false)", [path[0] if path else ""])
         asked = wanted_definition(connection, statement.sql, wanted.table)
-        found = present_definition(connection, wanted.index)
-    if asked is not None and found is not None and asked != found:
-        raise OtherDefinitionError(state.qualified, found, asked)
+        present = present_definition(connection, wanted.index)
+    if asked is not None and present is not None and asked != present:
+        raise OtherDefinitionError(state.qualified, present, asked)
 
 
 def _wanted(look: Look, statement: Statement) -> _Wanted | None:
-    """The index that `statement` makes: `look.names` is its own session, whose search_path says which table is meant."""
+    """The index that `statement` makes; None for any other statement, or if its table does not exist."""
     index = statement.concurrent
     if index is None or index.action != "create" or index.name is None:
         return None
     table = in_full(*filter(None, (index.schema, index.table)))
-    # Under their search_path nothing is asked but what the name means.
-    found = look.names.execute("select pg_catalog.to_regclass(%s)::pg_catalog.oid", [table]).fetchone()
+    # Under the migration's search_path we ask only what the name means.
+    oid = look.names.execute("select pg_catalog.to_regclass(%s)::pg_catalog.oid", [table]).fetchone()
     row = look.catalog.execute(
         """select n.nspname, format('%%I.%%I', n.nspname, c.relname)
         from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
         where c.oid = %s::oid""",
-        [found[0] if found else None],
+        [oid[0] if oid else None],
     ).fetchone()
     return _Wanted(row[0], index.name, row[1]) if row else None

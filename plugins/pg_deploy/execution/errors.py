@@ -12,14 +12,16 @@ from pg_deploy.presentation.secrecy import without_secrets
 
 
 class ServerRefusedError(PgDeployError):
-    """The server refused what the engine itself asked, not a migration."""
+    """The server refused a statement of the engine itself, not of a migration."""
 
-    def __init__(self, sqlstate: str | None, said: str, remedy: str) -> None:
-        super().__init__(f"the server refused what was asked of it: {said} (SQLSTATE {sqlstate or 'none'}); {remedy}")
+    def __init__(self, sqlstate: str | None, problem: str, remedy: str) -> None:
+        super().__init__(
+            f"the server refused what was asked of it: {problem} (SQLSTATE {sqlstate or 'none'}); {remedy}"
+        )
 
 
 class StatementFailedError(PgDeployError):
-    """PostgreSQL refused a statement."""
+    """PostgreSQL refused a statement of a migration or a rollback."""
 
     def __init__(self, message: str, *, file: str, line: int, sqlstate: str | None) -> None:
         self.file = file
@@ -39,9 +41,10 @@ class StatementFailedError(PgDeployError):
         *,
         is_written: bool = True,
     ) -> StatementFailedError:
-        """The server's words with the file, the line and, where the server says the place, a caret; `todo`: the way out.
+        """The server's words with the file and the line, and with a caret if the server names the place.
 
-        `is_written`: somebody wrote the text, and can correct it.
+        `duplicates` are the keys that are not unique. `todo` is the way out. `is_written`: somebody wrote the text, and can
+        correct it.
         """
         diag = error.diag
         line, caret = statement.line, ""
@@ -62,14 +65,14 @@ class StatementFailedError(PgDeployError):
             extra += f"; keys that occur more than once: {', '.join(duplicates)}"
         primary = " ".join((diag.message_primary or str(error)).split())
         then = f"{todo}\n  then trigger a new run" if todo else "correct the file and trigger a new run"
-        # What to do is read last: below the place, where there is one.
+        # What to do comes last: below the place, if there is one.
         then = "" if not is_written else f"  {then}" if caret else f"; {then}"
         message = f'"{file}" line {line} failed: {primary} (SQLSTATE {error.sqlstate or "unknown"}){extra}{caret}{then}'.rstrip()
         return cls(without_secrets(message), file=file, line=line, sqlstate=error.sqlstate)
 
 
 class LockNotObtainedError(PgDeployError):
-    """A lock could not be had in many tries."""
+    """A lock could not be obtained in many tries."""
 
     def __init__(self, summary: str, file: str, line: int, waited_s: float, blockers: Sequence[str]) -> None:
         behind = f", last blocked by {'; '.join(blockers)}" if blockers else ""
@@ -96,13 +99,13 @@ class LockBudgetExceededError(PgDeployError):
         )
         super().__init__(
             f"{whose} for longer than the lock budget of {budget_s:g} s without waiting for anybody, so it was aborted before the "
-            f"application stalled: {todo}; where the application can wait that long, declare `holds_lock: <duration>` in the "
+            f"application stalled: {todo}; if the application can wait that long, declare `holds_lock: <duration>` in the "
             "companion's migration.yaml"
         )
 
 
 class HeldUpError(PgDeployError):
-    """A transaction whose statements were quick, and that was never committed within the budget because of what we do beside them."""
+    """The statements were quick, but what we do beside them took so long that no try could commit within the budget."""
 
     def __init__(self, file: str, line: int, budget_s: float, waited_s: float) -> None:
         super().__init__(
@@ -113,14 +116,14 @@ class HeldUpError(PgDeployError):
 
 
 class InvalidIndexError(PgDeployError):
-    """An index that was built and cannot be used."""
+    """An index was built, but cannot be used."""
 
     def __init__(self, index: str) -> None:
         super().__init__(f'index "{index}" is in the catalog but invalid; roll back, which drops it, and deploy again')
 
 
 class InvalidIndexInTheWayError(PgDeployError):
-    """An invalid index of the wanted name was there before; `builder` is the pid that is building it just now, if any."""
+    """An invalid index of the wanted name existed before; `builder` is the pid that is building it right now, if any."""
 
     def __init__(self, index: str, builder: int | None = None) -> None:
         if builder is not None:
@@ -136,7 +139,7 @@ class InvalidIndexInTheWayError(PgDeployError):
 
 
 class NotWatchedError(PgDeployError):
-    """What a statement locks shows only when it runs, and there was no session to watch it with."""
+    """The locks of a statement show only while it runs, and no session could be opened to watch it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -146,7 +149,7 @@ class NotWatchedError(PgDeployError):
 
 
 class StandbyGoneError(PgDeployError):
-    """Commits wait for a synchronous standby that is not there."""
+    """Commits wait for a synchronous standby, and none is connected."""
 
     def __init__(self, names: str, waited_s: float) -> None:
         super().__init__(
@@ -187,10 +190,10 @@ class StopRuleError(PgDeployError):
 
 
 class OtherDefinitionError(PgDeployError):
-    """An index of the wanted name exists, valid, and is another one."""
+    """A valid index of the wanted name exists, but has another definition."""
 
-    def __init__(self, index: str, found: str, wanted: str) -> None:
+    def __init__(self, index: str, present: str, wanted: str) -> None:
         super().__init__(
-            f'index "{index}" exists already with another definition, `{found}` where the migration wants `{wanted}`; '
+            f'index "{index}" exists already with another definition, `{present}` where the migration wants `{wanted}`; '
             "give the new index another name, or drop the old one in a migration of its own"
         )

@@ -1,4 +1,4 @@
-"""Is an index that exists the one that a statement asks for? And which keys keep a unique one from being built?"""
+"""Is an existing index the one that a statement asks for? And which keys prevent a unique index?"""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _SHOWN_KEYS = 5
 
 
 def wanted_definition(connection: Connection, statement: str, table: str) -> str | None:
-    """What PostgreSQL would make of this CREATE INDEX, as pg_get_indexdef words it after the table; None if it cannot be told.
+    """The definition that this CREATE INDEX would get, in the words of pg_get_indexdef after the table; None if it is unknown.
 
-    The index is made on an empty temporary copy of `table` (qualified), in a transaction that is aborted.
+    To find out, the index is made on an empty temporary copy of `table` (qualified), in a transaction that is aborted.
     """
     try:
         (raw,) = parse_sql(statement)
@@ -31,7 +31,7 @@ def wanted_definition(connection: Connection, statement: str, table: str) -> str
         node.relation.schemaname = "pg_temp"
         node.relation.relname = _SHADOW
         shadow = RawStream()(node)
-        with aborted_transaction(connection, writes=True, theirs=True):
+        with aborted_transaction(connection, writes=True, role_search_path=True):
             connection.execute(f"create temporary table {_SHADOW} (like {table}) on commit drop".encode())
             connection.execute(shadow.encode())
             row = connection.execute(
@@ -43,25 +43,25 @@ def wanted_definition(connection: Connection, statement: str, table: str) -> str
 
 
 def present_definition(connection: Connection, index: str) -> str | None:
-    """What the index of that name is, in the same words. Reads only."""
+    """The definition of the existing index of that name, in the same words; None if there is none. Reads only."""
     row = connection.execute("select pg_catalog.pg_get_indexdef(pg_catalog.to_regclass(%s))", [index]).fetchone()
     return _after_table(row[0]) if row and row[0] else None
 
 
 def duplicate_keys(connection: Connection, index: str) -> tuple[str, ...]:
-    """Up to five keys that occur more than once where that (invalid, unique) index wants them once, with their counts."""
+    """Up to five keys, with their counts, that occur more than once though that (invalid, unique) index wants each once. Reads only."""
     row = connection.execute(_DUPLICATES, {"index": index, "most": _SHOWN_KEYS}).fetchone()
     if row is None or row[0] is None:
         return ()
     try:
         with aborted_transaction(connection, timeout_s=60):
-            found = connection.execute(str(row[0]).encode()).fetchall()
+            keys = connection.execute(str(row[0]).encode()).fetchall()
     except psycopg.Error:
         return ()
-    return tuple(f"{each[0]} ({each[1]} rows)" for each in found)
+    return tuple(f"{key} ({count} rows)" for key, count in keys)
 
 
 def _after_table(definition: str) -> str:
-    """`UNIQUE USING btree (a, b) …`: the part that does not name the index or its table."""
+    """The part of a definition that does not name the index or its table: `UNIQUE USING btree (a, b) …`."""
     unique = "UNIQUE " if definition.startswith("CREATE UNIQUE") else ""
     return unique + re.sub(r"^.*? (USING )", r"\1", definition, count=1, flags=re.DOTALL)

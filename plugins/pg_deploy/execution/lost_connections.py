@@ -1,4 +1,4 @@
-"""Telling a lost connection from everything else that a server may say."""
+"""Telling a lost connection from all other errors."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from pg_deploy.execution.errors import ServerRefusedError
 from pg_deploy.postgres.session import Connection, one_line
 from pg_deploy.presentation.secrecy import without_secrets
 
-# The server ends, or a person ends our session: an error that arrives before the connection itself is seen to be gone.
+# The server shuts down, or somebody or a timeout ends our session. Such an error arrives before the connection counts as closed.
 _ENDED = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"})
-
-
 READ_ONLY = "25006"
 _REMEDIES = {
     "53100": "its disk is full: free or add space, then trigger a new run, which looks at the database first",
@@ -29,33 +27,32 @@ log = logging.getLogger("pg_deploy")
 
 
 def is_lost(error: psycopg.Error, connection: Connection | None = None) -> bool:
-    """Whether `error` says that the session is gone, so that what its last statement did must be found out. Pure."""
+    """Whether `error` means that the session is gone, so that nobody knows yet what its last statement did. Pure."""
     if connection is not None and (connection.closed or connection.broken):
         return True
     state = error.sqlstate
     if state is None:
-        # libpq itself: no server sent this. A mistake in our own calls is another class.
+        # No server sent this, so libpq did. A mistake in our own calls has another class.
         return isinstance(error, psycopg.OperationalError)
     return state in _ENDED or state.startswith("08")
 
 
 def is_read_only(error: psycopg.Error) -> bool:
-    """Whether the server took no writes: a standby in a failover, or a disk that filled up. Pure."""
+    """Whether the server takes no writes: it is a standby in a failover, or its disk is full. Pure."""
     return error.sqlstate == READ_ONLY
 
 
 @contextmanager
 def lost_connections_named() -> Iterator[None]:
-    """Turn what the server did to our own statements into sentences: a lost connection, wherever it was noticed, into
-    ConnectionLostError, everything else into ServerRefusedError."""
+    """Turn errors of our own statements into sentences: ConnectionLostError for a lost connection, else ServerRefusedError."""
     try:
         yield
     except psycopg.Error as error:
-        said = one_line(without_secrets(str(error)))
+        problem = one_line(without_secrets(str(error)))
         if is_lost(error) or is_read_only(error):
-            raise ConnectionLostError("the ledger", 0, said) from error
+            raise ConnectionLostError("the ledger", 0, problem) from error
         log.debug("the server refused", exc_info=True)
-        raise ServerRefusedError(error.sqlstate, said, _remedy(error.sqlstate)) from error
+        raise ServerRefusedError(error.sqlstate, problem, _remedy(error.sqlstate)) from error
 
 
 def _remedy(sqlstate: str | None) -> str:

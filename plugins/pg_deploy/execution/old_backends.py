@@ -1,4 +1,4 @@
-"""Backends that an earlier, killed task left working: killing a client does not stop its statement."""
+"""Backends that an earlier, killed task left at work: to kill a client does not stop its statement."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pg_deploy.execution.statement_watch import build_progress
 from pg_deploy.postgres.polling import looks
 from pg_deploy.postgres.session import Backend, Connection
 
-# An idle session that is being torn down, or a transaction that is being aborted, is gone within moments.
+# A session that is being closed, or a transaction that is being aborted, is gone within moments.
 _ENDS_WITHIN_S = 60.0
 
 _WORKING = """
@@ -30,21 +30,20 @@ class _Working:
     active: bool
 
 
-def settle(connection: Connection, attempt_id: int, *, log: logging.Logger, patience_s: float) -> None:
-    """Return once no backend of an earlier try of this attempt works any more.
+def wait_for_old_backends(connection: Connection, attempt_id: int, *, log: logging.Logger, patience_s: float) -> None:
+    """Return once no backend of an earlier try of this attempt is at work any more. Raises OldBackendError if one does not end.
 
-    One that builds outside a transaction is waited for, up to `patience_s` seconds: ending it would throw its work away
-    and leave an invalid index. One inside a transaction is ended at once: its client is gone, so it can only abort, or
-    has just committed, which the ledger then shows. A backend is known by pid and start. Raises OldBackendError when one
-    does not end.
+    We wait up to `patience_s` seconds for a build outside a transaction: to end it would throw its work away and leave an
+    invalid index. A backend inside a transaction is ended at once: its client is gone, so it can only abort, or has just
+    committed, and then the ledger shows that.
     """
     terminated_at: float | None = None
     for waited, is_due in looks(0.2, say_every_s=5):
-        found = [_Working(Backend(row[0], row[1]), *row[2:]) for row in connection.execute(_WORKING, [attempt_id])]
-        if not found:
+        old = [_Working(Backend(row[0], row[1]), *row[2:]) for row in connection.execute(_WORKING, [attempt_id])]
+        if not old:
             return
         if is_due:
-            for each in found:
+            for each in old:
                 progress = build_progress(connection, each.backend.pid)
                 log.info(
                     "an earlier try is still at work in the server: pid %d, %s%s",
@@ -52,15 +51,15 @@ def settle(connection: Connection, attempt_id: int, *, log: logging.Logger, pati
                     each.summary,
                     f", {progress}" if progress else "",
                 )
-        if terminated_at is None and not (waited < patience_s and any(each.alone and each.active for each in found)):
-            terminate(connection, [each.backend for each in found], log)
+        if terminated_at is None and not (waited < patience_s and any(each.alone and each.active for each in old)):
+            terminate(connection, [each.backend for each in old], log)
             terminated_at = waited
         if terminated_at is not None and waited - terminated_at > _ENDS_WITHIN_S:
-            raise OldBackendError(tuple(each.backend.pid for each in found))
+            raise OldBackendError(tuple(each.backend.pid for each in old))
 
 
 def terminate(connection: Connection, backends: Sequence[Backend], log: logging.Logger) -> None:
-    """End these sessions in the server, each only if it is still the same one."""
+    """End these sessions in the server. A session that only has the same pid is left alone."""
     for backend in backends:
         log.info("ending the backend with pid %d", backend.pid)
         connection.execute(
@@ -71,7 +70,7 @@ def terminate(connection: Connection, backends: Sequence[Backend], log: logging.
 
 
 def terminate_all(connection: Connection, deployment_id: int, log: logging.Logger) -> None:
-    """End every session in which a statement of that deployment is still at work: a person stopped its task."""
+    """End every session in which a statement of that deployment is still at work, because a person stopped its task."""
     rows = connection.execute(
         """select distinct a.pid, a.backend_start
         from deploy_ledger.statement_run s

@@ -1,4 +1,4 @@
-"""What a migration itself wrote, as its own transactions counted it: the one thing about its data that traffic cannot blur."""
+"""The rows that a migration itself wrote, counted by the server within its own transactions, so that other traffic is not in it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from collections.abc import Iterable
 from pg_deploy.ledger.kinds.rows_written import Written
 from pg_deploy.postgres.session import Connection
 
-# What pg_stat_xact_user_tables shows, without its scans of indexes, which cost more than all of this.
+# As pg_stat_xact_user_tables, but without its columns about indexes, which cost more than all the rest.
 COUNTS = """select n.nspname || '.' || c.relname, s.inserted, s.updated, s.deleted
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     cross join lateral (select pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid),
         pg_catalog.pg_stat_get_xact_tuples_updated(c.oid), pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)
     ) s (inserted, updated, deleted)"""
-"""`schema.name`, inserted, updated, deleted of each relation `c`, in the open transaction; a condition follows."""
-
+"""The rows of each relation `c` that the open transaction inserted, updated and deleted; a condition may follow."""
 
 _COUNTED = f"""{COUNTS}
     where c.relkind in ('r', 'm', 'p')
@@ -28,20 +27,21 @@ _COUNTED = f"""{COUNTS}
 
 
 def written_here(connection: Connection) -> tuple[Written, ...]:
-    """What the open transaction wrote, triggers, cascades and large objects included; and what its session wrote just before.
+    """What the open transaction wrote, triggers, cascades and large objects included. Reads only.
 
-    See `execution.counting.count_from_none`, or compare two looks by `grown`. Reads only.
+    The numbers may include what the session wrote just before. To avoid that, call
+    `transaction_counters.count_from_none` first, or compare two readings by `grown`.
     """
     return tuple(Written(*row) for row in connection.execute(_COUNTED).fetchall())
 
 
 def grown(before: Iterable[Written], after: Iterable[Written]) -> tuple[Written, ...]:
-    """What was written between two looks into one transaction, those of a savepoint that is gone included."""
-    was = {each.table: each for each in before}
-    found = []
-    for each in after:
-        old = was.get(each.table, Written(each.table, 0, 0, 0))
-        more = (each.inserted - old.inserted, each.updated - old.updated, each.deleted - old.deleted)
+    """What was written between two readings of one transaction, including what a savepoint took back. Pure."""
+    counts_before = {count.table: count for count in before}
+    growth = []
+    for count in after:
+        old = counts_before.get(count.table, Written(count.table, 0, 0, 0))
+        more = (count.inserted - old.inserted, count.updated - old.updated, count.deleted - old.deleted)
         if any(more):
-            found.append(Written(each.table, *more))
-    return tuple(found)
+            growth.append(Written(count.table, *more))
+    return tuple(growth)

@@ -1,6 +1,6 @@
-"""Running segments: transactions under one deadline, concurrent statements under the eye of the catalog.
+"""Running segments: each transaction under one deadline; each statement outside a transaction checked by the catalog.
 
-Used alike for applying and for rolling back. What commits is written to the ledger by the transaction itself.
+Apply and rollback both use it. A transaction writes itself into the ledger, so its work and its record commit together.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pg_deploy.errors import ConnectionLostError
 from pg_deploy.execution import concurrent_builds
 from pg_deploy.execution.errors import HeldUpError, LockBudgetExceededError, LockNotObtainedError, StatementFailedError
 from pg_deploy.execution.lost_connections import is_lost, is_read_only
-from pg_deploy.execution.server_watch import kept_budget
+from pg_deploy.execution.server_watch import budget_kept_by_server
 from pg_deploy.execution.statement_watch import Observation, Watch
 from pg_deploy.execution.stop_rules import wait_until_calm
 from pg_deploy.execution.synchronous_standby import wait_for_standby
@@ -34,8 +34,8 @@ from pg_deploy.parsing.statements import Segment, Statement
 from pg_deploy.postgres.server_identity import server_of
 from pg_deploy.postgres.session import (
     CHECK_CLIENT_EVERY,
-    OUR_NAMES,
-    THEIR_NAMES,
+    EMPTY_SEARCH_PATH,
+    RESTORE_SEARCH_PATH,
     Backend,
     Connection,
     Target,
@@ -44,7 +44,7 @@ from pg_deploy.postgres.session import (
 )
 from pg_deploy.presentation.secrecy import without_secrets
 
-# What may change the settings that a session begins with.
+# Statements that may change the settings that a new session begins with.
 _SETS_DEFAULTS = {
     "alter role",
     "alter database",
@@ -58,19 +58,19 @@ _MOST_NOTICES, _LONGEST_NOTICE = 100, 500
 _DEADLOCK = "40P01"
 _RETRIED = {"55P03", _DEADLOCK, "40001"}
 _CANCELLED = "57014"
-# The ledger's rows and the commit itself: aborting over a few milliseconds too many would gain nobody anything.
+# The time that the ledger's rows and the commit always get: to abort over a few milliseconds more would help nobody.
 _BOOKKEEPING_MS = 200
-# Statements that took less of their budget than this did not use it up: this process, or the machine, did.
+# If the statements took a smaller share of the budget than this, it was this process or the machine that used it up.
 _MOSTLY = 0.8
-# How much longer than the budget the server waits for a client that fell silent: what it has sent may be on its way.
+# How much longer than the budget the server waits for a silent client, because its next message may be on its way.
 _GRACE_MS = 250
 _UNLOCKED_SILENCE_S = 60.0
 # The longest time between two looks of the watch.
 _UNSEEN_S = 0.25
-# Timeouts are whole milliseconds, rounded down: a statement may be ended that much before its deadline.
+# Timeouts are whole milliseconds, rounded down, so a statement may be ended this much before its deadline.
 _CLOSE_ENOUGH_S = 0.05
 
-# In the migration's session, whose search_path is its own: nothing here is looked up in it.
+# These run in the migration's session, under its search_path, so every name has its schema.
 _FOR_A_BUILD = """select pg_catalog.set_config('lock_timeout', '0', false),
     pg_catalog.set_config('statement_timeout', '0', false),
     case when pg_catalog.current_setting('client_connection_check_interval', true) is not null
@@ -79,10 +79,10 @@ _AFTER_A_BUILD = f"""select case when pg_catalog.current_setting('client_connect
     and pg_catalog.version() operator(pg_catalog.~~) '%linux%'
     then pg_catalog.set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"""
 
-# The ledger is written as the deploying role and read as we expect it, whatever role, encoding or style of dates the
-# migration chose; its own choice is back after the commit.
+# We write the ledger as the deploying role and in a known format, whatever role, encoding or date style the migration chose.
+# After the commit its own choice is in force again.
 _AS_OURSELVES = (
-    f"{OUR_NAMES}; set local role none; set local client_encoding = 'UTF8';"
+    f"{EMPTY_SEARCH_PATH}; set local role none; set local client_encoding = 'UTF8';"
     " set local datestyle = 'ISO'; set local intervalstyle = 'postgres'"
 )
 
@@ -90,28 +90,30 @@ BeforeCommit = Callable[[Connection, Segment], None]
 
 
 class Observer:
-    """Looks on while segments run, and may refuse one by raising; this one does nothing. A rehearsal brings another."""
+    """Is called while segments run, and may refuse one by raising. This one does nothing; a rehearsal passes another."""
 
     def after_statement(self, connection: Connection, statement: Statement, seconds: float) -> None:
-        """A statement of an open transaction has ended; its locks are still held."""
+        """Called when a statement of an open transaction has ended. Its locks are still held."""
 
     def around_statement(self, connection: Connection, statement: Statement) -> AbstractContextManager[None]:
-        """Around a statement of an open transaction."""
+        """Entered around each statement of an open transaction."""
         return nullcontext()
 
     def before_commit(self, connection: Connection, segment: Segment) -> None:
-        """A segment's transaction is about to commit."""
+        """Called when a segment's transaction is about to commit."""
 
-    def over_alone(self, target: Target, backend: Backend, statement: Statement) -> AbstractContextManager[None]:
-        """Around a statement that runs outside a transaction."""
+    def around_statement_alone(
+        self, target: Target, backend: Backend, statement: Statement
+    ) -> AbstractContextManager[None]:
+        """Entered around each statement that runs outside a transaction."""
         return nullcontext()
 
 
 @dataclass(frozen=True)
 class Work:
-    """One direction of one attempt: where to run, under which guard, what file the statements come from.
+    """One direction of one attempt: where to run, under which guard, and from which file the statements come.
 
-    `is_written`: somebody wrote that file; else it was generated.
+    `is_written`: somebody wrote that file. If not, it was generated.
     """
 
     target: Target
@@ -135,7 +137,7 @@ class _Session:
 
 
 class _ServerClock:
-    """The server's time without asking for it at each statement: one reading, then this machine's monotonic clock."""
+    """The server's time, from one reading and this machine's monotonic clock, so that no statement has to ask for it."""
 
     def __init__(self, at: datetime) -> None:
         self._at = at
@@ -152,31 +154,35 @@ class _ServerClock:
 def run_segments(
     work: Work, todo: Sequence[Segment], before_commit: BeforeCommit, *, done: Sequence[Segment] = ()
 ) -> None:
-    """Run `todo` in order on one connection; `before_commit` is called with each segment, inside its transaction where it has one.
+    """Run the segments `todo` in order on one connection.
 
-    What `done`, the segments that an earlier try committed, set in their session is set again first: the rest was written for
-    that search_path and that role. A transactional segment commits once or not at all. Raises StatementFailedError,
-    LockNotObtainedError, LockBudgetExceededError or ConnectionLostError; everything before the failed segment stays committed.
+    `done` are the segments that an earlier try committed. What they set in their session (a search_path, a role) is set again
+    first, because the rest was written for it. `before_commit` is called with each segment, inside the transaction that
+    writes it into the ledger. A transactional segment commits once or not at all.
+
+    Raises StatementFailedError, LockNotObtainedError, LockBudgetExceededError or ConnectionLostError. Everything before the
+    failed segment stays committed.
     """
     if not todo:
         return
     purpose = f"{work.guard.ownership.deployment_id} {work.direction} {work.file}"
     with (
-        # A rollback is judged by what the server counts of its transaction, and a used session counts earlier, aborted ones in.
+        # A rollback is judged by the server's counts of its transaction. In a used session they may include earlier, aborted ones.
         work.guard.session(
             purpose,
             keep=not any(map(_changes_sessions_to_come, todo)),
-            theirs=True,
+            role_search_path=True,
             new=work.direction != "apply" and not hands_counts_over(work.guard.connection),
         ) as connection,
-        _noted(connection) as notices,
-        _forgotten(work.guard),
+        _collected_notices(connection) as notices,
+        _guard_forgets(work.guard),
     ):
         backend, now = backend_and_time(connection)
         session = _Session(connection, backend, _ServerClock(now), notices)
-        for statement in (each for segment in done for each in segment.statements if each.session_state):
-            work.log.info("  line %d, for the session: %s", statement.line, statement.summary)
-            connection.execute(statement.sql.encode())
+        for statement in (statement for segment in done for statement in segment.statements):
+            if statement.session_state:
+                work.log.info("  line %d, for the session: %s", statement.line, statement.summary)
+                connection.execute(statement.sql.encode())
         for segment in todo:
             work.guard.check_fence()
             wait_until_calm(
@@ -191,7 +197,8 @@ def run_segments(
 
 
 @contextmanager
-def _forgotten(guard: Guard) -> Iterator[None]:
+def _guard_forgets(guard: Guard) -> Iterator[None]:
+    """What the guard remembers of the catalog is not valid during and after the segments."""
     guard.forget()
     try:
         yield
@@ -204,25 +211,25 @@ def _changes_sessions_to_come(segment: Segment) -> bool:
 
 
 @contextmanager
-def _noted(connection: Connection) -> Iterator[list[str]]:
-    """What the server says beside its answers, as it comes."""
+def _collected_notices(connection: Connection) -> Iterator[list[str]]:
+    """A list to which the server's notices are added as they arrive."""
     notices: list[str] = []
 
-    def note(said: psycopg.errors.Diagnostic) -> None:
-        # A loop over a million rows may say a million things, and each may be as long as a row.
+    def collect(notice: psycopg.errors.Diagnostic) -> None:
+        # A loop over a million rows may raise a million notices, and each may be as long as a row.
         if len(notices) < _MOST_NOTICES:
-            text = without_secrets(one_line(said.message_primary or ""))
+            text = without_secrets(one_line(notice.message_primary or ""))
             notices.append(
-                f"{said.severity}: {text if len(text) <= _LONGEST_NOTICE else text[:_LONGEST_NOTICE] + ' …'}"
+                f"{notice.severity}: {text if len(text) <= _LONGEST_NOTICE else text[:_LONGEST_NOTICE] + ' …'}"
             )
         elif len(notices) == _MOST_NOTICES:
             notices.append(f"and more: the first {_MOST_NOTICES} are shown and kept")
 
-    connection.add_notice_handler(note)
+    connection.add_notice_handler(collect)
     try:
         yield notices
     finally:
-        connection.remove_notice_handler(note)
+        connection.remove_notice_handler(collect)
 
 
 def _transaction_with_retries(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
@@ -250,12 +257,12 @@ def _transaction_with_retries(work: Work, session: _Session, segment: Segment, b
             pause = min(pause * 2, work.limits.slowest_pause)
 
 
-class NotKept(Exception):  # no error: what was asked for
-    """Raised before a commit by who only wanted to see where the statements lead: they are taken back, and that is all."""
+class NotKept(Exception):  # no error: the caller asked for it
+    """Raised before a commit by a caller that only wanted to see the effect of the statements. They are taken back."""
 
 
 class _LockTrouble(Exception):
-    """A transaction that was aborted over a lock, and may be tried again."""
+    """A transaction was aborted because of a lock, and may be tried again."""
 
     def __init__(self, statement: Statement, why: str, blockers: list[str], *, is_ours: bool = False) -> None:
         super().__init__(why)
@@ -263,7 +270,7 @@ class _LockTrouble(Exception):
         self.why = why
         self.blockers = blockers
         self.is_ours = is_ours
-        """Whether its statements were quick, and what we did beside them was not."""
+        """Whether its statements were quick, but what we did beside them was slow."""
 
 
 def _transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
@@ -271,7 +278,7 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
         _one_transaction(work, session, segment, before_commit)
         return
     limits = work.limits
-    with kept_budget(
+    with budget_kept_by_server(
         work.target, session.backend, budget=limits.lock_budget, give_up_after=limits.give_up_after, log=work.log
     ):
         _one_transaction(work, session, segment, before_commit)
@@ -280,7 +287,7 @@ def _transaction(work: Work, session: _Session, segment: Segment, before_commit:
 def _one_transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
     attempt_try = _begin(work, session, segment)
     connection = session.connection
-    # Or what a benchmark wrote in this session a moment ago, and rolled back, counts as written by the migration.
+    # Otherwise rows that a benchmark wrote and rolled back in this session a moment ago would count as the migration's.
     count_from_none(connection)
     runs: list[StatementRun] = []
     budget = _Budget(work.limits, is_opaque=any(each.opaque for each in segment.statements))
@@ -303,10 +310,10 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
         work.guard.hold_fence(connection)
         before_commit(connection, segment)
         attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, runs)
-        # Deferred constraints are checked by the commit itself: that is their work, not ours.
+        # The commit checks deferred constraints: that time is the migration's, not ours.
         is_committing = True
         with Watch(work.target, session.backend, work.log).over("the commit"):
-            connection.execute(f"{THEIR_NAMES}; commit".encode())
+            connection.execute(f"{RESTORE_SEARCH_PATH}; commit".encode())
     except NotKept:
         _abort(work, connection, statement)
     except _StatementTrouble as trouble:
@@ -332,7 +339,7 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
 
 
 def _refuse_to_go_on(work: Work, statement: Statement, budget: _Budget) -> None:
-    """Nothing more is begun under a lock that somebody waits for, once the budget is used up."""
+    """Raise once the budget is used up: under a lock that others wait for, no further statement is begun."""
     if not budget.is_over or (work.guard.quiet is not None and budget.worked_s < budget.seconds):
         return
     if budget.worked_s < _MOSTLY * budget.seconds:
@@ -341,8 +348,10 @@ def _refuse_to_go_on(work: Work, statement: Statement, budget: _Budget) -> None:
 
 
 def _absent(connection: Connection, statement: Statement) -> list[str]:
-    """The tables that `if not exists` would find, and that are not there: nobody else will see what it then makes. Reads only."""
-    names = [each.name for each in statement.creates if each.kind == "table"] if statement.may_find_it_there else []
+    """The tables of `create table if not exists` that do not exist yet: if it makes them, nobody else sees them. Reads only."""
+    names = [created.name for created in statement.creates if created.kind == "table"]
+    if not statement.may_exist_before:
+        return []
     if not names:
         return []
     rows = connection.execute(
@@ -352,7 +361,7 @@ def _absent(connection: Connection, statement: Statement) -> list[str]:
 
 
 def _made_here(connection: Connection, absent: Sequence[str]) -> list[str]:
-    """Those that this very transaction has made, and nobody who was quicker. Reads only."""
+    """The tables among them that this transaction made, and not somebody who was quicker. Reads only."""
     if not absent:
         return []
     rows = connection.execute(
@@ -365,7 +374,7 @@ def _made_here(connection: Connection, absent: Sequence[str]) -> list[str]:
 
 
 def _begin(work: Work, session: _Session, segment: Segment) -> int:
-    """Write into the ledger that the segment is begun, by which backend; returns the number of the try."""
+    """Write into the ledger that this backend begins the segment; returns the number of the try."""
     return attempts.begin_segment(
         work.guard.connection,
         work.attempt_id,
@@ -377,26 +386,26 @@ def _begin(work: Work, session: _Session, segment: Segment) -> int:
 
 
 class _Budget:
-    """The one deadline of a segment, from its first strong lock, and how much of it went by in waiting and in statements."""
+    """The deadline of a segment, counted from its first strong lock, and how much of it was spent blocked and in statements."""
 
     def __init__(self, limits: Limits, *, is_opaque: bool) -> None:
         self.seconds = limits.lock_budget
         self.deadline: float | None = None
-        # Before any strong lock nobody waits, and what is looked at before the commit may take its time. An opaque
-        # statement may hold a lock that its text does not show.
+        # Without a strong lock nobody waits, so what we look at before the commit may take its time. But an opaque statement
+        # may hold a lock that its text does not show.
         self.silence_s = self.seconds if is_opaque else max(self.seconds, _UNLOCKED_SILENCE_S)
         self.blocked_s = 0.0
         self.worked_s = 0.0
         self.locked_by: Statement | None = None
 
     def start(self, statement: Statement, since: float | None = None) -> None:
-        """`statement` takes the lock; `since`: the monotonic time at which it was seen first, where it was taken a while ago."""
+        """`statement` takes the lock now, or took it at the monotonic time `since`, when it was first seen."""
         if self.deadline is None:
             self.locked_by = statement
             self.deadline = (time.monotonic() if since is None else since) + self.seconds
 
     def count_work_only(self) -> None:
-        """Where nobody waits, on a private copy: what is left is what the statements themselves have not used."""
+        """On a private copy nobody waits, so only the statements' own time counts: set the deadline by what they left."""
         if self.deadline is not None:
             self.deadline = time.monotonic() + max(0.0, self.seconds - self.worked_s)
 
@@ -407,7 +416,7 @@ class _Budget:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether a cancelled statement met this deadline, not the run's own statement_timeout or a person's cancel."""
+        """Whether this deadline cancelled a statement, and not the run's statement_timeout or a person."""
         return self.deadline is not None and time.monotonic() > self.deadline - _CLOSE_ENOUGH_S
 
 
@@ -421,7 +430,7 @@ class _StatementTrouble(Exception):
 
 def _run_statement(work: Work, session: _Session, statement: Statement, budget: _Budget) -> StatementRun:
     connection = session.connection
-    # What a statement locks is read from its text; the watch sees what the text does not show (functions, do blocks, rules).
+    # A statement's locks are read from its text. The watch sees what the text does not show (functions, do blocks, rules).
     limit = budget.seconds if budget.deadline is None else None
     watch = Watch(work.target, session.backend, work.log, strong_limit=limit)
     session.notices.clear()
@@ -430,7 +439,7 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
     with watch.over(f"line {statement.line}") as seen:
         try:
             with work.observer.around_statement(connection, statement):
-                cursor = connection.execute(_and_then_hurry(session, statement, budget))
+                cursor = connection.execute(_with_silence_limit(session, statement, budget))
         except psycopg.Error as error:
             if is_lost(error, connection) or (is_read_only(error) and _takes_no_writes(work)):
                 raise
@@ -441,7 +450,7 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
     if budget.deadline is not None:
         budget.worked_s += took
     if statement.opaque and budget.deadline is None and _holds_strong_lock(work, session):
-        # Not seen by the watch: taken since its last look.
+        # If the watch did not see it, it was taken since the last look.
         budget.start(statement, seen.strong_since or max(started, time.monotonic() - _UNSEEN_S))
     work.observer.after_statement(connection, statement, took)
     for notice in session.notices:
@@ -462,10 +471,10 @@ def _ended(statement: Statement, started_at: datetime, session: _Session, seen: 
 
 
 def _timeouts(work: Work, session: _Session, budget: _Budget, *, at_least_ms: int = 1) -> str:
-    """What gives the next statement the time that is left, and the silence after it no more than that.
+    """The commands that give the next statement the time that is left, and limit the silence after it to the same.
 
-    A migration may have set timeouts of its own, so they are said before each statement. Commands, not a query of
-    set_config(): nothing is planned, and no object of the migration's can stand in the way.
+    They are sent before each statement, because a migration may have set timeouts of its own. They are commands and no query
+    of set_config(): nothing has to be planned, and no object of the migration can get in the way.
     """
     limits = work.limits
     if work.guard.quiet is not None:
@@ -474,30 +483,30 @@ def _timeouts(work: Work, session: _Session, budget: _Budget, *, at_least_ms: in
     if budget.deadline is not None:
         left = max(at_least_ms, int((budget.deadline - time.monotonic()) * 1000))
         silence_ms = left
-        # A little sooner than the statement's own end: then the server says itself that it was a lock that was waited for.
+        # A little sooner than the statement's own timeout, so that the server's error says that it waited for a lock.
         lock_ms = max(1, left - left // 20)
-        # lock_timeout counts for each lock; a statement that waits for two is ended by this one.
+        # lock_timeout counts for each lock. If a statement waits for two, this one ends it.
         statement_ms = min(left, statement_ms) if statement_ms else left
     timeouts = {
         "lock_timeout": lock_ms,
         "statement_timeout": statement_ms,
-        # The server's own clock, for a client that was stopped or cut off: it does not ask what this process believes.
+        # This one ends the transaction of a client that was stopped or cut off: it needs nothing from this process.
         "idle_in_transaction_session_timeout": silence_ms + _GRACE_MS,
     }
     if budget.deadline is not None:
-        # No timeout of a statement ends one that waits to send rows to a client that has stopped reading.
+        # If the client stops reading, the statement waits to send its rows, and no timeout of a statement ends that.
         timeouts["tcp_user_timeout"] = silence_ms + _GRACE_MS
         if session.connection.info.server_version >= 170000:
-            # Our own statements before the commit end by themselves: a busy machine is no lost connection.
+            # Not for our own statements before the commit: they end by themselves, and a busy machine is no lost connection.
             timeouts["transaction_timeout"] = 0 if at_least_ms > 1 else silence_ms + _GRACE_MS
     return "; ".join(f"set local {name} = {value}" for name, value in timeouts.items())
 
 
-def _and_then_hurry(session: _Session, statement: Statement, budget: _Budget) -> bytes:
-    """The statement, and behind it in one message what gives the silence after it only what is left by then.
+def _with_silence_limit(session: _Session, statement: Statement, budget: _Budget) -> bytes:
+    """The statement, followed in the same message by one that limits the silence after it to the time that is left by then.
 
-    Said by the server, which may have to say it after this process was stopped. Before version 17, whose transaction_timeout
-    does the same.
+    The server computes that time, because this process may be stopped while the statement runs. From version 17 on
+    transaction_timeout does the same.
     """
     sent = statement.sql.encode()
     if budget.deadline is None or session.connection.info.server_version >= 170000:
@@ -515,7 +524,7 @@ def _and_then_hurry(session: _Session, statement: Statement, budget: _Budget) ->
 
 
 def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception:
-    """What a failed statement of a transaction means: try again later, held for too long, or simply wrong."""
+    """What the failure of a statement in a transaction means: try again later, held for too long, or simply wrong."""
     error, seen = trouble.error, trouble.seen
     if seen.waits_for_us:
         return _waits_for_us(work, trouble.statement, error)
@@ -528,7 +537,7 @@ def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception
 
 
 def _over(work: Work, statement: Statement, budget: _Budget, blockers: Sequence[str] = ()) -> Exception:
-    """The budget is used up: by waiting for others, which may be tried again, or by the work itself."""
+    """The budget is used up: either by waiting for others, so it may be tried again, or by the work itself."""
     if budget.blocked_s > 0.3 * budget.seconds:
         return _LockTrouble(statement, "lock budget used up while waiting", list(blockers))
     locked_by = budget.locked_by.line if budget.locked_by else statement.line
@@ -549,7 +558,7 @@ def _outside_transaction(work: Work, session: _Session, segment: Segment, before
     )
     begun_before = attempts.was_begun(work.guard.connection, work.attempt_id, work.direction, segment)
     if not begun_before:
-        # What is there now is somebody else's. Refused before our own beginning is written: a later try would take it for ours.
+        # What exists now is somebody else's. Refuse it before we write that we begin: a later try would take it for ours.
         concurrent_builds.refuse_what_is_in_the_way(look, statement)
     attempt_try = _begin(work, session, segment)
     work.log.info("  line %d: %s", statement.line, statement.summary)
@@ -582,12 +591,12 @@ def _run_alone(
 ) -> Observation:
     connection = session.connection
     # No lock_timeout here: a build that it cancels leaves an invalid index behind.
-    # It also goes on when this process dies: the next try attaches to it instead of throwing its work away.
+    # The build also goes on when this process dies: the next try waits for it instead of throwing its work away.
     connection.execute(_FOR_A_BUILD)
     started, pause = time.monotonic(), 0.5
     while True:
         with (
-            work.observer.over_alone(work.target, session.backend, statement),
+            work.observer.around_statement_alone(work.target, session.backend, statement),
             Watch(work.target, session.backend, work.log).over(f"line {statement.line}") as seen,
         ):
             try:
@@ -669,7 +678,7 @@ def _holds_strong_lock(work: Work, session: _Session) -> bool:
 
 
 def _takes_no_writes(work: Work) -> bool:
-    """Whether the server itself refuses writes by now, not the migration its own."""
+    """Whether the server refuses all writes by now. If not, the migration made its own transaction read-only."""
     return bool(server_of(work.guard.connection).refuses)
 
 

@@ -1,8 +1,8 @@
-"""The lock budget of what cannot be read from a statement's text, kept by the server itself.
+"""The lock budget of a statement whose locks cannot be read from its text; the server itself keeps it.
 
-A do block or a function takes its locks when it likes, so its deadline cannot be set beforehand. A second session looks every
-tenth of a second and ends what held a strong lock for too long. The looking is one statement in the server: this process may be
-stopped, or cut off, and it goes on.
+A do block or a function takes its locks at any moment, so its deadline cannot be set beforehand. A second session looks every
+tenth of a second, and ends a statement that held a strong lock for too long. The looking is one statement in the server, so
+it goes on even if this process is stopped or cut off.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _PAUSE_S = 0.5
 
 
 @contextmanager
-def kept_budget(
+def budget_kept_by_server(
     target: Target, backend: Backend, *, budget: float, give_up_after: float, log: logging.Logger
 ) -> Iterator[None]:
-    """While the block runs, the server ends what `backend` does once it held or awaited a strong lock for `budget` seconds.
+    """While the block runs, the server ends `backend`'s work once it held or awaited a strong lock for `budget` seconds.
 
-    The session is there before the block begins. Raises NotWatchedError where none could be had within `give_up_after` s.
+    The watching session is open before the block begins. Raises NotWatchedError if none could be opened in `give_up_after` s.
     """
     connection = _connect(target, give_up_after, log)
     loop = (
@@ -41,7 +41,7 @@ def kept_budget(
         )
         .as_bytes(connection)
     )
-    # Sent, and not waited for: it ends with the transaction that it looks at.
+    # We send it and do not wait for it: it ends with the transaction that it watches.
     connection.pgconn.send_query(loop)
     connection.pgconn.flush()
     try:
@@ -63,7 +63,7 @@ def _connect(target: Target, give_up_after: float, log: logging.Logger) -> Conne
 
 
 def _end(connection: Connection) -> None:
-    """Without the cancel the server would find out within seconds, and the session be seen for as long."""
+    """End the watching session. Without the cancel the server would notice only after some seconds, and show the session until then."""
     try:
         connection.cancel_safe(timeout=5)
     except psycopg.Error:

@@ -1,6 +1,6 @@
-"""Looking at a running statement from a second connection: who blocks it, what it holds, how far it is.
+"""Looking at a running statement from a second connection: who blocks it, what it holds, how far it has come.
 
-PostgreSQL tells none of this afterwards, so it is observed while the statement runs.
+PostgreSQL keeps none of this, so it has to be observed while the statement runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WAITS_FOR_US = f"""select from pg_catalog.pg_locks l
 where l.pid = %s and not l.granted and l.locktype = 'advisory' and l.objsubid = 1
     and (l.classid::bigint << 32 | l.objid::bigint) = {LOCK_KEY}"""
 
-# Trivial statements end before the first look, and cost no connection.
+# A trivial statement ends before the first look, so it costs no connection.
 _FIRST_LOOK_S = 0.15
 _LOOK_EVERY_S = 0.1
 _SAY_EVERY_S = 5.0
@@ -34,24 +34,28 @@ _MOST_BLOCKERS = 10
 
 @dataclass
 class Observation:
-    """What was seen of one statement: for how long it waited for locks, behind whom, the longest first, and whether we
-    cancelled it."""
+    """What was seen of one statement.
+
+    `blocked_s` is how long it waited for locks; `blockers` are those it waited for, the one seen most often first.
+    `strong_since` is when it was first seen to hold or await a strong lock (monotonic time). `cancelled`: we cancelled it for
+    that.
+    """
 
     blocked_s: float = 0.0
     blockers: list[str] = field(default_factory=list)
     strong_since: float | None = None
     cancelled: bool = False
     waits_for_us: bool = False
-    """Whether it waited for the lock under which this deployment works, and was cancelled: it would have waited for ever."""
+    """Whether it waited for the lock under which this deployment works. It was cancelled: it would have waited for ever."""
     _looks: dict[str, int] = field(default_factory=dict)
     _lines: dict[str, str] = field(default_factory=dict)
 
     def was_strong_for(self, seconds: float) -> bool:
-        """Whether we cancelled it, or it was seen to hold or await a strong lock that long: then the server ended it."""
+        """Whether we cancelled it, or it was seen to hold or await a strong lock for so long that the server must have ended it."""
         return self.cancelled or (self.strong_since is not None and time.monotonic() - self.strong_since > seconds)
 
     def saw(self, blockers: list[str]) -> None:
-        """Remember whom it waits for now: a session that is in the way for a moment must not hide who was there all along."""
+        """Count whom it waits for now: a session that blocks it for a moment must not hide the one that blocks it all along."""
         for line in blockers:
             pid = line.split(" (", 1)[0]
             self._looks[pid] = self._looks.get(pid, 0) + 1
@@ -62,7 +66,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Watch:
-    """How to look at one backend: `strong_limit` is the time in seconds that it may hold or wait for strong locks."""
+    """Watches one backend. `strong_limit` is how long, in seconds, it may hold or await a strong lock; None for no limit."""
 
     target: Target
     backend: Backend
@@ -89,11 +93,11 @@ class Watch:
             with self.target.session("watch") as connection:
                 self._look_until(connection, what, seen, stop)
         except Exception as error:
-            # Watching is a help, never a reason to fail: the deadline itself is also set in the server.
+            # To watch is a help, so it is no reason to fail. The deadline itself is also set in the server.
             self.log.warning("cannot watch the statement: %s", one_line(str(error)))
 
     def _look_until(self, connection: Connection, what: str, seen: Observation, stop: threading.Event) -> None:
-        started = last = said = time.monotonic()
+        started = last = last_said = time.monotonic()
         while not stop.is_set():
             now = time.monotonic()
             blockers = [row[0] for row in connection.execute(_BLOCKERS, {"pid": self.backend.pid})]
@@ -105,18 +109,18 @@ class Watch:
                     self._cancel(connection)
             last = now
             self._enforce(connection, seen, now)
-            if now - said >= _SAY_EVERY_S:
-                said = now
+            if now - last_said >= _SAY_EVERY_S:
+                last_said = now
                 self._say(connection, what, blockers, now - started)
             stop.wait(_LOOK_EVERY_S)
 
     def holds_strong_lock(self, connection: Connection) -> bool:
-        """Whether the backend holds or waits for a strong lock on a relation that was there before. Reads only."""
+        """Whether the backend holds or awaits a strong lock on a relation that existed before it began. Reads only."""
         row = connection.execute(_STRONG_LOCKS, {"pid": self.backend.pid}).fetchone()
         return bool(row and row[0])
 
     def _enforce(self, connection: Connection, seen: Observation, now: float) -> None:
-        """Cancel a statement whose locks could not be foreseen from its text, once it held them for too long."""
+        """Cancel a statement once it held a strong lock for too long, if its text did not show that lock beforehand."""
         if self.strong_limit is None or seen.cancelled:
             return
         if not self.holds_strong_lock(connection):
@@ -147,12 +151,12 @@ class Watch:
 
 
 def _waits_for_standby(connection: Connection, pid: int) -> bool:
-    """Whether a commit waits for the answer of a standby: no timeout ends that. Reads only."""
+    """Whether a commit waits for the answer of a standby. No timeout ends that. Reads only."""
     row = connection.execute("select wait_event = 'SyncRep' from pg_catalog.pg_stat_get_activity(%s)", [pid]).fetchone()
     return bool(row and row[0])
 
 
 def build_progress(connection: Connection, pid: int) -> str | None:
-    """How far the index build of that backend is, as one phrase, or None where it builds none. Reads only."""
+    """How far that backend's index build has come, as one phrase; None if it builds none. Reads only."""
     row = connection.execute(_PROGRESS, {"pid": pid}).fetchone()
     return row[0] if row else None

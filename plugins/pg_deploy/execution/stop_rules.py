@@ -1,6 +1,6 @@
-"""When to pause a deployment: replicas that fall behind, WAL that pours, connections that run out.
+"""When to pause a deployment: replicas fall behind, too much WAL is written, connections run out.
 
-Looked at between segments, where nothing is held; a limit that is not set, or a figure that the role cannot see, is off.
+We look between segments, when no lock is held. A limit that is not set, or whose figure the role cannot see, is off.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class _Load:
 
 
 def wait_until_calm(connection: Connection, rules: StopRules, *, give_up_after: float, log: logging.Logger) -> None:
-    """Return when no rule is broken; says which one it waits for. Reads only. Raises StopRuleError after `give_up_after` s."""
+    """Return once no rule is broken; logs which one it waits for. Reads only. Raises StopRuleError after `give_up_after` s."""
     if rules.is_off:
         return
-    said = ""
+    last_said = ""
     previous: _Load | None = None
     if rules.max_wal_mb_per_s is not None:
         previous = _read(connection)
@@ -43,9 +43,9 @@ def wait_until_calm(connection: Connection, rules: StopRules, *, give_up_after: 
             return
         if waited >= give_up_after:
             raise StopRuleError(broken, waited)
-        if broken != said:
+        if broken != last_said:
             log.info("paused before the next segment: %s", broken)
-            said = broken
+            last_said = broken
         previous = load
 
 

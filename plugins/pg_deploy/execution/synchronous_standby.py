@@ -1,4 +1,4 @@
-"""A synchronous standby that is gone: no timeout of the primary ends a commit that waits for it, so it is looked for before."""
+"""A synchronous standby that is gone: no timeout ends a commit that waits for it, so we look for it before."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 
 from pg_deploy.execution.errors import StandbyGoneError
 from pg_deploy.postgres.polling import looks
-from pg_deploy.postgres.session import OUR_NAMES, Connection
+from pg_deploy.postgres.session import EMPTY_SEARCH_PATH, Connection
 from pg_deploy.postgres.sql_files import engine_sql
 
 _STANDBY = engine_sql("execution/synchronous_standby")
@@ -14,9 +14,9 @@ _PAUSE_S = 1.0
 
 
 def wait_for_standby(connection: Connection, *, give_up_after: float, log: logging.Logger) -> None:
-    """Return once a commit of this session waits for nobody who is away. Reads only. Raises StandbyGoneError."""
+    """Return once no commit of this session would wait for an absent standby. Reads only. Raises StandbyGoneError."""
     for waited, is_first in looks(_PAUSE_S):
-        row = _away(connection)
+        row = _absent_standbys(connection)
         if row is None:
             return
         if waited + _PAUSE_S >= give_up_after:
@@ -27,8 +27,8 @@ def wait_for_standby(connection: Connection, *, give_up_after: float, log: loggi
             )
 
 
-def _away(connection: Connection) -> tuple[object, ...] | None:
-    # The session is the migration's, as its settings decide what a commit waits for; the names of our query are ours.
+def _absent_standbys(connection: Connection) -> tuple[object, ...] | None:
+    # We ask in the migration's own session, because its settings decide what a commit waits for, but without its search_path.
     with connection.transaction():
-        connection.execute(OUR_NAMES)
+        connection.execute(EMPTY_SEARCH_PATH)
         return connection.execute(_STANDBY).fetchone()

@@ -13,7 +13,7 @@ from pg_deploy.execution.remedies import remedy
 from pg_deploy.parsing.kinds import ObjectName
 from pg_deploy.parsing.statements import Statement, split
 from pg_deploy.parsing.tree import unquoted
-from pg_deploy.postgres.session import Connection, Target, their_names
+from pg_deploy.postgres.session import Connection, Target, using_role_search_path
 
 _REFERS_TO_NOTHING = "23503"
 _AROUND_VIEWS = re.compile(
@@ -45,9 +45,9 @@ _ON_A_TABLE = {
 def way_out(
     target: Target, error: psycopg.Error, statement: Statement, file: str, text: str, *, is_written: bool, applies: bool
 ) -> str:
-    """What `remedy` knows of the error, with what can be looked up once the transaction is aborted; empty where nothing is known.
+    """What to do about the error: what `remedy` knows, with what the database shows once the transaction is aborted; else empty.
 
-    `is_written`: somebody wrote `text`, the whole of `file`; `applies`: it is no rollback.
+    `is_written`: somebody wrote `text`, which is the whole of `file`. `applies`: it is no rollback.
     """
     message = error.diag.message_primary or ""
     todo = remedy(error.sqlstate, message, statement.sql)
@@ -62,8 +62,8 @@ def way_out(
             with target.session("views on a column") as connection:
                 lines = _around_its_views(connection, views["table"], unquoted(views["column"]), statement.sql.strip())
             if lines:
-                said = "views rest on the column: these lines take them away and make them again, in this one file:"
-                return said + "".join(f"\n    {line}" for line in lines)
+                head = "views rest on the column: these lines take them away and make them again, in this one file:"
+                return head + "".join(f"\n    {line}" for line in lines)
         elif error.sqlstate == _REFERS_TO_NOTHING and "\n" not in todo:
             with target.session("rows that break a constraint") as connection:
                 query = _rows_that_break(connection, error)
@@ -72,17 +72,17 @@ def way_out(
             with target.session("what is there already") as connection:
                 return _adopt_or_change(connection, file, split(text, file=file))
     except (psycopg.Error, ConnectionFailedError):
-        # What is known without it is said.
-        pass
+        pass  # the remedy is useful without it
     return todo
 
 
 def _adopt_or_change(connection: Connection, file: str, statements: Iterable[Statement]) -> str:
-    """All that the file makes and that is there, each with its line, and what to do about it.
+    """Which of the objects that the file makes exist already, each with its line, and what to do about them.
 
-    `connection` is a session of ours in autocommit, and sees the state before the file. What cannot be looked up is left out.
+    `connection` is a session of ours in autocommit, so it sees the state before the file. Objects that cannot be looked up
+    are left out.
     """
-    there, missing = _looked_up(connection, statements)
+    there, missing = _existing_and_missing(connection, statements)
     made = len(there) + len(missing)
     conf = json.dumps({"migrations": [file.split("_", 1)[0]]})
     adopt = (
@@ -92,12 +92,12 @@ def _adopt_or_change(connection: Connection, file: str, statements: Iterable[Sta
     )
     if made and not missing:
         return (
-            f"names that this file makes are all in the database already ({_listed(there)}); where they are also what the file makes "
+            f"names that this file makes are all in the database already ({_listed(there)}); if they are also what the file makes "
             f"them (their columns, rights and policies are not compared here), {adopt}"
         )
     return (
         f"of the {made} objects that this file makes {len(there)} are there: {_listed(there)}; and {len(missing)} are not: "
-        f"{_listed(missing)}. Take the lines of those that are there out of the file, where they are what the file makes them, and "
+        f"{_listed(missing)}. Take the lines of those that are there out of the file, if they are what the file makes them, and "
         "leave the others; or drop what is there first"
     )
 
@@ -108,8 +108,8 @@ def _listed(objects: Sequence[str]) -> str:
 
 
 def _partitions_of(connection: Connection, statement: Statement) -> list[str]:
-    """The partitions of the table that it makes an index of; none where one is partitioned itself or has a name to quote."""
-    on = next((each.on for each in statement.creates if each.on), "")
+    """The partitions of the table whose index the statement makes; none if one is partitioned itself or needs a quoted name."""
+    on = next((created.on for created in statement.creates if created.on), "")
     rows = connection.execute(
         "select c.relname::text, c.relkind = 'p' or c.relname::text <> quote_ident(c.relname::text)"
         " from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid where i.inhparent = %s order by 1",
@@ -160,11 +160,11 @@ _MOST_LINES = 150
 
 
 def _around_its_views(connection: Connection, table: str, column: str, change: str) -> list[str]:
-    """The lines that drop all views which rest on a column, make the change, and make the views again as they are.
+    """The lines that drop all views which rest on a column, make the change, and make the views again as they are now.
 
-    Empty where there is none. Triggers of the views, and rights on single columns of them, are not among the lines.
+    Empty if there are none. The lines do not include triggers of the views and rights on single columns.
     """
-    # With an empty search_path every name in a definition is said with its schema.
+    # Our search_path is empty, so a definition shows every name with its schema.
     views = connection.execute(_VIEWS, [_oid(connection, "pg_catalog.to_regclass", table), column]).fetchall()
     lines = [f"drop {'materialized ' if stored else ''}view {name};" for name, stored, *_ in reversed(views)]
     lines.append(f"{change};")
@@ -176,7 +176,7 @@ def _around_its_views(connection: Connection, table: str, column: str, change: s
 
 
 def _rows_that_break(connection: Connection, error: psycopg.Error) -> str:
-    """The query of the rows that refer to nothing, by the constraint that an error names; empty where it is none that is there."""
+    """The query that shows the rows which refer to nothing, from the constraint that the error names; empty if that does not exist."""
     diag = error.diag
     row = connection.execute(
         """select format('select * from %%s t where %%s and not exists (select from %%s p where %%s);', k.conrelid::regclass,
@@ -195,43 +195,42 @@ def _rows_that_break(connection: Connection, error: psycopg.Error) -> str:
     return str(row[0]) if row else ""
 
 
-def _looked_up(connection: Connection, statements: Iterable[Statement]) -> tuple[list[str], list[str]]:
-    """The objects made by statements that refuse one that is there, with their lines: those that are there, and those that are not."""
+def _existing_and_missing(connection: Connection, statements: Iterable[Statement]) -> tuple[list[str], list[str]]:
+    """The objects that the statements make, each with its line: those that exist, and those that do not.
+
+    Statements with IF NOT EXISTS or OR REPLACE are left out: they do not mind an existing object.
+    """
     there: list[str] = []
     missing: list[str] = []
-    gone: set[tuple[str, str | None]] = set()
+    dropped: set[tuple[str, str | None]] = set()
     for statement in statements:
-        gone.update(_key(each) for each in statement.drops)
-        if statement.may_find_it_there:
+        dropped.update((named.name, named.on) for named in statement.drops)
+        if statement.may_exist_before:
             continue
-        for each in statement.creates:
-            if each.kind not in (*_BY_NAME, *_ON_A_TABLE) or _key(each) in gone:
+        for created in statement.creates:
+            if created.kind not in (*_BY_NAME, *_ON_A_TABLE) or (created.name, created.on) in dropped:
                 continue
-            said = f"{each.kind} {each.name}{f' on {each.on}' if each.on else ''} (line {statement.line})"
-            (there if _is_there(connection, each) else missing).append(said)
+            shown = f"{created.kind} {created.name}{f' on {created.on}' if created.on else ''} (line {statement.line})"
+            (there if _is_there(connection, created) else missing).append(shown)
     return there, missing
 
 
-def _key(each: ObjectName) -> tuple[str, str | None]:
-    return each.name, each.on
-
-
-def _is_there(connection: Connection, each: ObjectName) -> bool:
+def _is_there(connection: Connection, named: ObjectName) -> bool:
     try:
-        if each.kind in _BY_NAME:
-            return _oid(connection, _BY_NAME[each.kind], each.name) is not None
+        if named.kind in _BY_NAME:
+            return _oid(connection, _BY_NAME[named.kind], named.name) is not None
         row = connection.execute(
-            _ON_A_TABLE[each.kind],
-            [_oid(connection, "pg_catalog.to_regclass", each.on or ""), unquoted(each.name)],
+            _ON_A_TABLE[named.kind],
+            [_oid(connection, "pg_catalog.to_regclass", named.on or ""), unquoted(named.name)],
         ).fetchone()
     except psycopg.Error:
-        # An argument of a type that the file itself would have made.
+        # An argument has a type that the file itself would have made.
         return False
     return bool(row and row[0])
 
 
 def _oid(connection: Connection, function: str, name: str) -> int | None:
-    """What a name without a schema means to the file; all else is looked up as in every session of ours."""
-    with their_names(connection):
+    """The object that a name means to the file, by its search_path. Everything else is looked up without one."""
+    with using_role_search_path(connection):
         row = connection.execute(f"select {function}(%s)::pg_catalog.oid", [name]).fetchone()
     return row[0] if row else None

@@ -27,7 +27,7 @@ class OtherServerError(PgDeployError):
 
 
 class TwoServersError(ConnectionLostError):
-    """Two sessions of one task are on two servers: the address leads to both."""
+    """Two sessions of one task reached two servers, because the address leads to both."""
 
     def __init__(self, first: str, second: str) -> None:
         super().__init__("the session", 0, f"two servers answer at one address: {first}, and {second}")
@@ -57,7 +57,7 @@ class DeploymentLostError(PgDeployError):
 
 
 class LockNotFreeError(PgDeployError):
-    """The deploy lock stayed with somebody else."""
+    """Somebody else still holds the deploy lock."""
 
     def __init__(self, holder: str, waited_s: float) -> None:
         super().__init__(
@@ -76,7 +76,7 @@ class LedgerTooNewError(PgDeployError):
 
 
 class AttemptStateError(PgDeployError):
-    """The ledger holds another state than the caller saw: somebody else worked on it."""
+    """The ledger holds another state than the caller saw, because somebody else worked on the attempt."""
 
     def __init__(self, stem: str, seen: str, wanted: str) -> None:
         super().__init__(
@@ -86,7 +86,7 @@ class AttemptStateError(PgDeployError):
 
 
 class SealedError(PgDeployError):
-    """A text of the ledger that was sealed under a key which this Airflow does not have."""
+    """A text of the ledger is sealed under a key that this Airflow does not have."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -96,7 +96,7 @@ class SealedError(PgDeployError):
 
 
 class RunOverError(PgDeployError):
-    """A task of a run that has ended its deployment is asked to begin it anew."""
+    """A run has ended its deployment, and one of its tasks is asked to begin it again."""
 
     def __init__(self, airflow_run: str, deployment_id: int, state: str) -> None:
         super().__init__(

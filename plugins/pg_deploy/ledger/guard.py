@@ -22,7 +22,7 @@ from pg_deploy.ledger import deployment as deployments
 from pg_deploy.ledger.errors import LockNotFreeError, TwoServersError
 from pg_deploy.postgres.polling import looks
 from pg_deploy.postgres.server_identity import Server, server_of, writable_session
-from pg_deploy.postgres.session import Connection, Target, lent
+from pg_deploy.postgres.session import Connection, Target, kept_afterwards
 
 _HEARTBEAT_S = 30.0
 _PLANNED_AFTER = 2
@@ -66,24 +66,24 @@ class Guard:
 
     @contextmanager
     def session(
-        self, purpose: str, *, keep: bool = True, theirs: bool = False, new: bool = False
+        self, purpose: str, *, keep: bool = True, role_search_path: bool = False, new: bool = False
     ) -> Iterator[Connection]:
         """A second session, as new, for working on the target; kept for whoever comes next, closed with the guard.
 
         With `new` no session is used again: what the server counts of a transaction begins at none.
-        With `theirs` names mean what they mean to role and database, see `Target.connect`.
+        With `role_search_path` it has the search_path of role and database, see `Target.connect`.
 
         Not kept after a failure, nor where `keep` is false: what a role's or a database's settings begin a session with is
         read when it connects.
         """
-        again = None if new else self.target.again(self._kept, purpose, theirs=theirs)
-        connection = again or self._connect(purpose, theirs=theirs)
-        with lent(connection, self._kept if keep else None):
+        again = None if new else self.target.take_kept(self._kept, purpose, role_search_path=role_search_path)
+        connection = again or self._connect(purpose, role_search_path=role_search_path)
+        with kept_afterwards(connection, self._kept if keep else None):
             yield connection
 
-    def _connect(self, purpose: str, *, theirs: bool = False) -> Connection:
+    def _connect(self, purpose: str, *, role_search_path: bool = False) -> Connection:
         """A new session on the server that the lock is held on. Raises TwoServersError where the address led elsewhere."""
-        connection = self.target.connect(purpose, theirs=theirs)
+        connection = self.target.connect(purpose, role_search_path=role_search_path)
         found = server_of(connection)
         if self.server is not None and found != self.server:
             connection.close()
@@ -112,7 +112,7 @@ class Guard:
             # The server was restarted, or somebody ended the session: a new one is as good.
             connection.close()
             connection = self._connect("catalog")
-        with lent(connection, self._reader):
+        with kept_afterwards(connection, self._reader):
             return read_facts(connection, keep_plan=True, objects=objects)
 
     def close(self) -> None:

@@ -1,1 +1,1 @@
-"""Migrations: on disk with their companions, and in the history that is shared with the Supabase CLI."""
+"""Migrations: the files with their companions, and the history that is shared with the Supabase CLI."""

@@ -16,14 +16,14 @@ FILE = "access.yaml"
 
 
 class Declared(BaseModel):
-    """One entry of access.yaml: who gets or loses what, and why. `role` and `command` may be lists; `*` is any."""
+    """One entry of access.yaml: who gains or loses what, and why. `role` and `command` may be lists; `*` stands for any."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
     role: tuple[str, ...]
     target: str = Field(alias="object")
     command: tuple[str, ...]
     direction: Literal["gained", "lost", "both"] | None = None
-    """Which way; without it an entry speaks of both, and a warning says so."""
+    """Without it, the entry allows both directions, and a warning says so."""
     why: Reason
 
     @field_validator("role", "command", mode="before")
@@ -32,7 +32,7 @@ class Declared(BaseModel):
         return (value,) if isinstance(value, str) else value
 
     def covers(self, role: str, named: str, command: str, direction: str = "changed") -> bool:
-        """Whether this entry speaks of that command of that role on that object, in that direction."""
+        """Whether this entry declares that difference: the command of the role on the object `named`, in that direction."""
         return (
             self.target == named
             and (self.direction in (None, "both") or direction == self.direction)
@@ -42,7 +42,7 @@ class Declared(BaseModel):
 
 
 class Unproven(BaseModel):
-    """What is deployed though nothing could settle it: the object, and why that is acceptable."""
+    """An object that is deployed although its access could not be proved, and why that is acceptable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
     target: str = Field(alias="object")
@@ -50,8 +50,8 @@ class Unproven(BaseModel):
 
 
 class AccessFile(BaseModel):
-    """access.yaml: new objects that the API reaches (`opened`), for `access: changed` every difference (`changed`), and
-    what may stay `unproven`."""
+    """access.yaml: the new objects that the API reaches (`opened`), every difference if the manifest says `access: changed`
+    (`changed`), and the objects that may stay `unproven`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     opened: tuple[Declared, ...] = ()
@@ -60,7 +60,7 @@ class AccessFile(BaseModel):
 
 
 def read_access_file(companion: Path | None) -> AccessFile:
-    """The access.yaml of a companion's folder; empty where there is none. Raises InvalidAccessFileError."""
+    """The access.yaml of a companion's folder; empty if there is none. Raises InvalidAccessFileError."""
     path = companion / FILE if companion is not None else None
     if path is None or not path.is_file():
         return AccessFile()
@@ -70,8 +70,8 @@ def read_access_file(companion: Path | None) -> AccessFile:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidAccessFileError(path, " ".join(str(error).split())) from error
     except ValidationError as error:
-        said = [
+        problems = [
             f"'{'.'.join(str(part) for part in fault['loc'])}': {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors()
         ]
-        raise InvalidAccessFileError(path, "; ".join(said)) from error
+        raise InvalidAccessFileError(path, "; ".join(problems)) from error

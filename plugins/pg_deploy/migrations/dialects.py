@@ -1,7 +1,8 @@
-"""Files of other migration tools: recognised by the marks they bear and the names they have, and said by name.
+"""Files of other migration tools. They are recognised by their marks and their names, and the error names the tool.
 
-Such a file is SQL that runs here, and that is the danger: where the tool keeps the way back in the same file, or in one
-beside it, it would be run as a change, right after the way there. A file that is plain SQL, whoever wrote it, is taken.
+Such a file is SQL that would run here, and that is the danger: some tools keep the rollback in the same file, or in one
+beside it, so it would run as a change, right after the change that it undoes. A file that is plain SQL is accepted, whoever
+wrote it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pg_deploy.migrations.errors import ForeignFileError, ForeignFolderError
 
 @dataclass(frozen=True)
 class _Tool:
-    """A tool: `mark` is a whole line of its files, `back` the one after which the way back stands."""
+    """A tool: `mark` matches a line that only its files have, `back` the line after which its rollback stands."""
 
     name: str
     mark: re.Pattern[str]
@@ -53,11 +54,11 @@ _TOOLS = (
     _Tool("Alembic", _line(r"--[ \t]*running downgrade\b"), _line(r"--[ \t]*running downgrade\b")),
     _Tool("yoyo", _line(r"--[ \t]*yoyo[ \t:]"), None),
 )
-# A schema as Rails, dbmate, Ecto or golang-migrate dump it: it ends with what they themselves remember.
+# A whole schema, dumped by Rails, dbmate, Ecto or golang-migrate: it ends with the rows of their own history.
 _DUMP = re.compile(
     r"""insert\s+into\s+(?:"?public"?\s*\.\s*)?"?(schema_migrations|ar_internal_metadata)"?\s*\(""", re.IGNORECASE
 )
-# Any other tool's heading of a way back: a comment that says nothing else.
+# The heading of a rollback in any other tool's file: a comment that says nothing else.
 _HEADING = re.compile(
     r"^[ \t]*--[\W_]*(?:@|!)?(?:(?:migrate|migration|section|begin|start|the)[\W_]+)?"
     r"(?:downs?|roll[ -]?back|undo|revert|downgrade|backwards?)(?:[\W_]+(?:migration|section|script|sql|here))?[\W_]*$",
@@ -79,48 +80,48 @@ _DROPPED = re.compile(
 
 
 def refuse_other_tools(text: str, *, file: str) -> None:
-    """Raise ForeignFileError where the text is another tool's file, whose way back would be run as a change."""
-    # Looked for once: a text may have half a million lines, and there are many tools.
-    lines = [found.start() for found in _REMARK.finditer(text)]
+    """Raise ForeignFileError if the text is another tool's file: its rollback would run as a change. Pure."""
+    # Collected once: a text may have half a million lines, and there are many tools.
+    lines = [remark.start() for remark in _REMARK.finditer(text)]
     for tool in _TOOLS:
         if (mark := _comment_at(tool.mark, text, lines)) is None:
             continue
         back = _comment_at(tool.back, text, lines) if tool.back else None
-        raise ForeignFileError(file, _number(text, mark), tool.name, _shown(mark), back=_place(text, back))
+        raise ForeignFileError(file, _number(text, mark), tool.name, _shown(mark), back=_number_and_text(text, back))
     if (dump := _DUMP.search(text)) is not None and dump.start() > len(text) // 2 and "create table" in text.lower():
         line = text.count("\n", 0, dump.start()) + 1
         raise ForeignFileError(file, line, "Rails (or dbmate, Ecto)", _shown(dump), dump=True)
-    if (heading := _way_back(text)) is not None:
+    if (heading := _rollback_heading(text)) is not None:
         raise ForeignFileError(
-            file, _number(text, heading), "another tool", _shown(heading), back=_place(text, heading)
+            file, _number(text, heading), "another tool", _shown(heading), back=_number_and_text(text, heading)
         )
 
 
-def _way_back(text: str) -> re.Match[str] | None:
-    """A heading after which the very first statement drops what the file made above."""
+def _rollback_heading(text: str) -> re.Match[str] | None:
+    """A heading whose first statement drops something that the file made above it."""
     for heading in _HEADING.finditer(text):
         rest = text[heading.end() :]
         while (comment := _COMMENT.match(rest)) is not None:
             rest = rest[comment.end() :]
         first = rest.split(";", 1)[0]
-        made = {_last(name) for name in _MADE.findall(text[: heading.start()])}
-        if any(_last(name) in made for name in _DROPPED.findall(first)) and _is_comment(text, heading):
+        made = {_without_schema(name) for name in _MADE.findall(text[: heading.start()])}
+        if any(_without_schema(name) in made for name in _DROPPED.findall(first)) and _is_comment(text, heading):
             return heading
     return None
 
 
-def _last(name: str) -> str:
+def _without_schema(name: str) -> str:
     return name.rsplit(".", 1)[-1].strip('"').lower()
 
 
 def _comment_at(pattern: re.Pattern[str], text: str, lines: Sequence[int]) -> re.Match[str] | None:
-    found = (pattern.match(text, line) for line in lines)
-    return next((each for each in found if each and _is_comment(text, each)), None)
+    matches = (pattern.match(text, line) for line in lines)
+    return next((match for match in matches if match and _is_comment(text, match)), None)
 
 
-def _is_comment(text: str, found: re.Match[str]) -> bool:
-    """Whether the line is no part of a string or a function's body, where it is somebody's text."""
-    begin = found.start() + len(found.group()) - len(found.group().lstrip())
+def _is_comment(text: str, line: re.Match[str]) -> bool:
+    """Whether the line is a comment of the file, and no part of a string or of a function's body."""
+    begin = line.start() + len(line.group()) - len(line.group().lstrip())
     if text.startswith("#", begin):
         return True
     try:
@@ -133,21 +134,21 @@ def _is_comment(text: str, found: re.Match[str]) -> bool:
         return True
 
 
-def _number(text: str, found: re.Match[str]) -> int:
-    return text.count("\n", 0, found.start()) + 1
+def _number(text: str, line: re.Match[str]) -> int:
+    return text.count("\n", 0, line.start()) + 1
 
 
-def _place(text: str, found: re.Match[str] | None) -> tuple[int, str] | None:
-    return (_number(text, found), _shown(found)) if found is not None else None
+def _number_and_text(text: str, line: re.Match[str] | None) -> tuple[int, str] | None:
+    return (_number(text, line), _shown(line)) if line is not None else None
 
 
-def _shown(found: re.Match[str]) -> str:
-    return found.group().strip()[:60]
+def _shown(line: re.Match[str]) -> str:
+    return line.group().strip()[:60]
 
 
-# ------------------------------------------------------------------------------------------------------- comments that promise
+# ------------------------------------------------------------------------------------------------ comments for another tool
 
-_PROMISES = _line(
+_FOR_ANOTHER_TOOL = _line(
     r"--[ \t]*(?:supabase:|atlas:|pgroll:|squawk-disable-transaction|disable[_ -]ddl[_ -]transaction|no[_ -]transaction\b"
     r"|transaction:[ \t]*(?:false|none|no)|execute-in-transaction|flyway:|runInTransaction|endDelimiter|splitStatements"
     r"|disable-transaction|rollback[ \t]+(?:drop|alter|delete|update|revoke|grant|insert)\b"
@@ -155,10 +156,10 @@ _PROMISES = _line(
 )
 
 
-def promises(text: str) -> tuple[tuple[int, str], ...]:
-    """The comments that ask another tool for something, with their lines: nobody here honours them."""
+def comments_for_another_tool(text: str) -> tuple[tuple[int, str], ...]:
+    """The comments that ask another tool for something, with their line numbers. Nobody here obeys them. Pure."""
     return tuple(
-        (_number(text, found), _shown(found)) for found in _PROMISES.finditer(text) if _is_comment(text, found)
+        (_number(text, line), _shown(line)) for line in _FOR_ANOTHER_TOOL.finditer(text) if _is_comment(text, line)
     )
 
 
@@ -171,7 +172,7 @@ _DOWN = r"down|undo|rollback|revert|tx\.down"
 _DIRECTION = re.compile(
     rf"(?:.+\.(?P<way>{_UP}|{_DOWN})|(?P<alone>up|down)|\d+\.(?P<first>{_UP}|{_DOWN})\..+)\.sql", re.IGNORECASE
 )
-_READ = 20_000
+_READ_UP_TO = 20_000
 _IN_CODE = {
     "Alembic": (r"\balembic\b", "`alembic upgrade <from>:<to> --sql` prints it"),
     "Django": (r"\bdjango\.db\b", "`python manage.py sqlmigrate <app> <number>` prints it"),
@@ -188,33 +189,33 @@ _IN_CODE = {
     "Sequelize": (r"\bqueryInterface\b", "run it on a copy with `logging: console.log`, and take what it logs"),
     "Knex": (r"\bknex\b", "`console.log(knex.schema.createTable(…).toString())` in its up() prints it"),
 }
-"""Tools whose migrations are code, by what stands in them."""
+"""Tools whose migrations are code: what stands in such a file, and how to get its SQL."""
 _CODE = re.compile(r"(?:V?\d+|[0-9a-f]{12})[_.-].*\.(?:[cm]?[jt]s|py|rb|php|exs?|go|xml|ya?ml|json|java|kt|cs)")
 
 
-def _own_place(file: str, others: Sequence[str]) -> str:
-    """What a migration of another tool would be called here: its own digits, where it has any, and its name.
+def _our_name(file: str, others: Sequence[str]) -> str:
+    """What another tool's migration would be called here, without `.sql`: its own digits, if it has any, and its name.
 
-    The digits are as many as the longest of `others` has: here files are sorted as texts, and there often as numbers.
+    The digits are padded to the longest of `others`, because files are sorted as texts here, and often as numbers there.
     """
     stem = re.sub(r"(?i)^[vubr](?=\d)|[._-](?:up|down|do|undo|rollback|revert|downgrade)(?=\.sql$)|\.sql$", "", file)
     stem = re.sub(r"(?i)\.sql$|^R__", "", stem)
-    found = re.fullmatch(r"(\d+)[._]*_*(.*)", stem)
-    if found is None or not found[2]:
-        return f"<14 digits>_{stem if found is None else '<name>'}"
+    parts = re.fullmatch(r"(\d+)[._]*_*(.*)", stem)
+    if parts is None or not parts[2]:
+        return f"<14 digits>_{stem if parts is None else '<name>'}"
     if re.match(r"(?i)V\d+[._]\d", file):
-        # A version in parts: 1.1 comes between 1 and 2, and none of its digits says so.
-        return f"<14 digits>_{re.sub(r'^[0-9._]+', '', found[2])}"
+        # A version in parts: 1.1 comes between 1 and 2, and its digits alone do not say so.
+        return f"<14 digits>_{re.sub(r'^[0-9._]+', '', parts[2])}"
     width = max((len(digits[1]) for other in others if (digits := re.match(r"(?i)[vu]?(\d+)", other))), default=0)
-    return f"{found[1].zfill(width)}_{found[2].lstrip('_')}"
+    return f"{parts[1].zfill(width)}_{parts[2].lstrip('_')}"
 
 
 def refuse_other_names(name: str, others: Sequence[str]) -> None:
-    """Raise ForeignFileError where the file's name is another tool's; `others` are the names beside it."""
+    """Raise ForeignFileError if the file's name is another tool's; `others` are the names beside it. Pure."""
     if _FLYWAY.fullmatch(name):
-        undoes = name[:1] in "Uu"
+        is_back = name[:1] in "Uu"
         raise ForeignFileError(
-            name, 0, "Flyway (or refinery, Evolve)", name, is_back=undoes, place=_own_place(name, others)
+            name, 0, "Flyway (or refinery, Evolve)", name, is_back=is_back, our_name=_our_name(name, others)
         )
     if (way := _DIRECTION.fullmatch(name)) is not None:
         is_back = (way["way"] or way["alone"] or way["first"]).lower().rsplit(".", 1)[-1] not in ("up", "do")
@@ -224,16 +225,16 @@ def refuse_other_names(name: str, others: Sequence[str]) -> None:
             "golang-migrate, sqlx, postgrator or the like",
             name,
             is_back=is_back,
-            place=_own_place(name, others),
+            our_name=_our_name(name, others),
         )
     if (back := _BACK_NAME.fullmatch(name)) is not None:
         beside = [f"{back['stem']}.sql", *(f"{back['stem']}{mark}up.sql" for mark in "._-")]
         if any(other in others for other in beside):
-            raise ForeignFileError(name, 0, "another tool", name, is_back=True, place=_own_place(name, others))
+            raise ForeignFileError(name, 0, "another tool", name, is_back=True, our_name=_our_name(name, others))
 
 
 def _written_in_code(text: str) -> tuple[str, str]:
-    """The tool that a migration in code is for, and how to come by its SQL."""
+    """The tool of a migration in code, and how to get its SQL."""
     for tool, (mark, sql) in _IN_CODE.items():
         if re.search(mark, text):
             return tool, sql
@@ -244,12 +245,12 @@ def _written_in_code(text: str) -> tuple[str, str]:
 
 
 def code_beside(directory: Path) -> tuple[str, ...]:
-    """The files that are migrations in code by their names: nobody here runs them. Reads names only."""
+    """The files whose names are those of migrations in code. Nobody here runs them. Reads names only."""
     return tuple(sorted(entry.name for entry in directory.iterdir() if _CODE.fullmatch(entry.name) and entry.is_file()))
 
 
 def foreign_folder(directory: Path) -> Iterator[ForeignFolderError]:
-    """What the folder itself says of another tool. Reads names only."""
+    """The signs of another tool in the folder itself. Reads names, and the beginning of one file in code."""
     names = sorted(entry.name for entry in directory.iterdir())
     folders = [name for name in names if (directory / name).is_dir()]
     if "sqitch.plan" in names or (directory.parent / "sqitch.plan").is_file():
@@ -262,16 +263,16 @@ def foreign_folder(directory: Path) -> Iterator[ForeignFolderError]:
             " then take sqitch.plan, deploy/, revert/ and verify/ out of the folder",
         )
     for inside, tool in (("migration.sql", "Prisma"), ("up.sql", "Hasura or Diesel")):
-        mine = [name for name in folders if (directory / name / inside).is_file()]
-        if mine:
-            back = (
+        with_it = [name for name in folders if (directory / name / inside).is_file()]
+        if with_it:
+            then = (
                 ", and its down.sql to <name>/rollback.sql" if inside == "up.sql" else ", and remove the empty folders"
             )
             yield ForeignFolderError(
                 str(directory),
                 tool,
-                f"each of its {len(mine)} migrations is a folder with a {inside} ({mine[0]}/{inside})",
-                f"move each <name>/{inside} to <name>.sql{back}",
+                f"each of its {len(with_it)} migrations is a folder with a {inside} ({with_it[0]}/{inside})",
+                f"move each <name>/{inside} to <name>.sql{then}",
             )
     if "structure.sql" in names:
         yield ForeignFolderError(
@@ -290,7 +291,7 @@ def foreign_folder(directory: Path) -> Iterator[ForeignFolderError]:
         )
     code = code_beside(directory)
     if code and not any(name.lower().endswith(".sql") for name in names):
-        tool, sql = _written_in_code((directory / code[0]).read_text(encoding="utf-8", errors="replace")[:_READ])
+        tool, sql = _written_in_code((directory / code[0]).read_text(encoding="utf-8", errors="replace")[:_READ_UP_TO])
         yield ForeignFolderError(
             str(directory),
             tool,

@@ -10,7 +10,7 @@ from pg_deploy.errors import PgDeployError
 
 
 class MigrationNameError(PgDeployError):
-    """A file whose name is off the pattern; `problem` says how, and what to do."""
+    """A file is not named like a migration; `problem` says why, and what to do."""
 
     def __init__(self, file: str, problem: str) -> None:
         self.file = file
@@ -18,7 +18,7 @@ class MigrationNameError(PgDeployError):
 
 
 class ManyNamesError(PgDeployError):
-    """Many files with the same fault in their names, and the command that mends all."""
+    """Many files have the same fault in their names; `command` mends them all."""
 
     def __init__(self, files: Sequence[str], problem: str, command: str) -> None:
         self.files = tuple(files)
@@ -29,12 +29,12 @@ class ManyNamesError(PgDeployError):
 
 
 class UnreadableFileError(PgDeployError):
-    """A file that cannot be read at all."""
+    """A file cannot be read at all."""
 
     def __init__(self, file: str, problem: str) -> None:
         self.file = file
         super().__init__(
-            f'"{file}" cannot be read: {problem}; bring the file back (a submodule, a share or a checkout that is not complete), '
+            f'"{file}" cannot be read: {problem}; bring the file back (a submodule, a share or a checkout may be incomplete), '
             "or take the name out of the folder"
         )
 
@@ -43,10 +43,11 @@ _ADOPTED = "; what that tool has applied to this database already is then adopte
 
 
 class ForeignFileError(PgDeployError):
-    """A file of another migration tool, whose rollback would be run as a change.
+    """A file of another migration tool: its rollback would be run as a change.
 
-    `back` is the line and the mark after which it stands; `is_back`: the whole file is one; `dump`: a schema as a whole;
-    `place`: what it would be called here, where it is known by its name.
+    `back` is the line, by number and text, after which the rollback stands. `is_back`: the whole file is a rollback.
+    `dump`: the file is a whole schema. `our_name` is what the file would be called here; it is given if the file was
+    recognised by its name.
     """
 
     def __init__(
@@ -59,17 +60,17 @@ class ForeignFileError(PgDeployError):
         back: tuple[int, str] | None = None,
         is_back: bool = False,
         dump: bool = False,
-        place: str = "",
+        our_name: str = "",
     ) -> None:
         self.file = file
         self.line = line
         stem = file.removesuffix(".sql")
-        if place and is_back:
+        if our_name and is_back:
             what = f'"{file}" is named like the rollback of a migration of {tool}, which would be run here as a change'
-            todo = f"move it to {place}/rollback.sql, beside the migration that it undoes"
-        elif place:
+            todo = f"move it to {our_name}/rollback.sql, beside the migration that it undoes"
+        elif our_name:
             what = f'"{file}" is named like a migration of {tool}, which keeps its rollback and its history elsewhere'
-            todo = f"rename it to {place}.sql, and put its rollback into {place}/rollback.sql; the order must stay as it is"
+            todo = f"rename it to {our_name}.sql, and put its rollback into {our_name}/rollback.sql; the order must stay as it is"
             if file[:3].lower() == "r__":
                 todo += ", and it is run once here, not after each change"
         elif dump:
@@ -77,14 +78,14 @@ class ForeignFileError(PgDeployError):
                 f'"{file}" line {line} ("{mark}") is the end of a schema as {tool} dumps it: the whole database, and what that '
                 "tool remembers as done"
             )
-            todo = "leave it out of the folder and write what is to change into a file of its own"
+            todo = "leave it out of the folder and write the change into a file of its own"
         else:
             first = f'"{file}" line {line} ("{mark}") is a file of {tool}'
             if back is not None:
                 what = f'{first}: what follows line {back[0]} ("{back[1]}") is its rollback, and would be run here as a change'
                 todo = f'move what follows line {back[0]} into {stem}/rollback.sql and delete the lines like "{mark}", which mark the parts'
                 if tool == "Liquibase":
-                    # There the rollback stands in the mark itself, and what follows is the next change.
+                    # In these files the mark itself holds the rollback, and the next change follows.
                     what = f'{first}: line {back[0]} ("{back[1]}") says in a comment how it is rolled back, and nobody here reads it'
                     todo = (
                         'write a file <14 digits>_<name>.sql for each changeset, without the lines that mark it ("--liquibase …", '
@@ -92,7 +93,7 @@ class ForeignFileError(PgDeployError):
                         'that word, into <14 digits>_<name>/rollback.sql (of "empty" and "not required" none)'
                     )
                 if "no transaction" in mark.lower():
-                    todo += "; what cannot run in a transaction runs outside of one here without being told"
+                    todo += "; a statement that cannot run in a transaction runs outside of one here by itself"
             else:
                 what = f"{first}, which keeps its own history, and its rollback where nobody here looks for it"
                 todo = f"delete the lines that mark it, and put its rollback, if it has one, into {stem}/rollback.sql"
@@ -102,7 +103,7 @@ class ForeignFileError(PgDeployError):
 
 
 class ForeignFolderError(PgDeployError):
-    """A folder of another migration tool."""
+    """The folder is another migration tool's."""
 
     def __init__(self, folder: str, tool: str, evidence: str, todo: str) -> None:
         super().__init__(
@@ -112,9 +113,10 @@ class ForeignFolderError(PgDeployError):
 
 
 class DuplicateVersionError(PgDeployError):
-    """Several files of one version. `renames`: to which version each but one is renamed, which leaves the order as it is.
+    """Several files have the same version.
 
-    `taken` are the versions of the folder; `kept`: the file that the history means.
+    `renames` gives all but one of them a new version, and the order stays as it is. `taken` are the versions of the folder.
+    `kept` is the file that the history means, if it has the version.
     """
 
     def __init__(
@@ -130,21 +132,21 @@ class DuplicateVersionError(PgDeployError):
         self.files = tuple(files)
         self.taken = taken
         quoted = " and ".join(f'"{file}"' for file in files)
-        said = ", ".join(
+        proposed = ", ".join(
             f'"{old}" to "{free}_{old.removesuffix(".sql").split("_", 1)[1]}.sql"' for old, free in renames.items()
         )
         conf = json.dumps({"migrations": list(renames.values())})
         meant = f', and means "{kept}" by it' if kept else ""
         super().__init__(
-            f"{quoted} have the same version {version}, and the history keeps a version once{meant}; rename, for example, {said} "
-            "(and the folder of the same name beside each, where there is one), and where their change is in the database "
-            "already, adopt it before you deploy: "
+            f"{quoted} have the same version {version}, and the history keeps a version once{meant}; rename, for example, {proposed} "
+            "(and the folder of the same name beside each, if there is one); if their change is in the database already, "
+            "adopt it before you deploy: "
             f"make baseline CONF='{conf}', or baseline_migrations with that conf"
         )
 
 
 class NotUtf8Error(PgDeployError):
-    """A file that is not UTF-8: what it is instead, and how it becomes UTF-8. `caret_text` shows the place, where there is one."""
+    """A file is not UTF-8: what it is instead, and how it becomes UTF-8. `caret_text` shows the place, if there is one."""
 
     def __init__(self, file: str, line: int, what: str, todo: str, *, column: int = 1, caret_text: str = "") -> None:
         self.file = file
@@ -154,7 +156,7 @@ class NotUtf8Error(PgDeployError):
 
 
 class OrphanCompanionError(PgDeployError):
-    """A companion folder without its migration."""
+    """A companion folder has no migration."""
 
     def __init__(self, stem: str) -> None:
         super().__init__(
@@ -173,7 +175,7 @@ class UnknownBenchmarkError(PgDeployError):
 
 
 class UnknownProofError(PgDeployError):
-    """migration.yaml lets a criterion rest on a check or benchmark that has no file."""
+    """migration.yaml rests a criterion on a check or benchmark that has no file."""
 
     def __init__(self, name: str, stem: str) -> None:
         super().__init__(
@@ -205,7 +207,7 @@ class UnknownCriterionError(PgDeployError):
 
 
 class UnknownDirectiveError(PgDeployError):
-    """A first line such as `-- check: wirtes`."""
+    """The first line of a check holds an unknown word, such as `-- check: wirtes`."""
 
     def __init__(self, file: str, word: str, known: Sequence[str]) -> None:
         self.file = file
@@ -213,7 +215,7 @@ class UnknownDirectiveError(PgDeployError):
 
 
 class UnknownMigrationError(PgDeployError):
-    """A version, stem or folder that is not there."""
+    """A version, stem or folder does not exist."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         there = f"; there are: {', '.join(known[-5:])}" if known else "; set MIGRATIONS_DIR to a folder of migrations"
@@ -221,7 +223,7 @@ class UnknownMigrationError(PgDeployError):
 
 
 class InvalidManifestError(PgDeployError):
-    """A migration.yaml that cannot be used."""
+    """A migration.yaml cannot be used."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f'"{path.parent.name}/{path.name}" cannot be used: {problem}; correct it and trigger again')
@@ -236,38 +238,38 @@ class InvalidMigrationsError(PgDeployError):
 
 
 class TouchesLedgerError(PgDeployError):
-    """A migration names what says whether it is deployed."""
+    """A migration names the ledger or the history, which say whether it is deployed."""
 
     def __init__(self, file: str, line: int, schema: str) -> None:
         self.file = file
         self.line = line
         super().__init__(
             f'"{file}" line {line} names the schema "{schema}", which says what is deployed here and is written by nobody but us; '
-            "remove that, or say in migration.yaml why it must: touches_ledger: <reason>"
+            "remove that, or write into migration.yaml why it is needed: touches_ledger: <reason>"
         )
 
 
 class FileTooLargeError(PgDeployError):
-    """A file is larger than what this worker reads and keeps at once."""
+    """A file is larger than this worker may read into memory."""
 
     def __init__(self, file: str, size_mb: float, largest_mb: int) -> None:
         self.file = file
         super().__init__(
             f'"{file}" is {size_mb:.0f} MB, and files above {largest_mb} MB are not read into memory and the ledger: cut it into several '
-            "with later versions, or load the rows outside the migrations with `psql -c '\\copy …'`; a worker with ten bytes of memory for "
-            "each byte of it may take it: PG_DEPLOY_LARGEST_FILE_MB in the environment of Airflow"
+            "with later versions, or load the rows outside the migrations with `psql -c '\\copy …'`; if the worker's memory is ten "
+            "times the file, set PG_DEPLOY_LARGEST_FILE_MB in the environment of Airflow"
         )
 
 
 class NewMigrationRefused(PgDeployError):
-    """The scaffold would not write a new migration and left nothing: `name` is what was asked, `reason` why not."""
+    """The scaffold did not write the new migration `name`, and left nothing behind; `reason` says why."""
 
     def __init__(self, name: str, reason: str, remedy: str) -> None:
         super().__init__(f'"{name}" {reason}: {remedy}.')
 
 
 class InvalidAccessFileError(PgDeployError):
-    """A companion's access.yaml cannot be understood."""
+    """A companion's access.yaml cannot be used."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(

@@ -1,6 +1,6 @@
-"""Where the migrations are, and a stamp that says which ones: path and contents of the folder.
+"""Where the migrations are, and a stamp of the folder's path and contents.
 
-Reads names and bytes only: a DAG file calls this while it is parsed, so nothing here opens a connection or raises.
+A DAG file calls this while it is parsed. So it reads names and bytes only: nothing here opens a connection or raises.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from pathlib import Path
 from pg_deploy.migrations.names import looks_like_sql
 from pg_deploy.postgres.sql_files import PROJECT
 
-# The stamp is read in the trigger form, where more would be cut off; each migration's own hash is recorded whole.
+# People read the stamp in the trigger form, which would cut off a longer one. Each migration's own hash is kept whole.
 _DIGITS = 16
 
 
 def migrations_dir() -> Path:
-    """The folder of migrations in force: the one that PG_DEPLOY_MIGRATIONS_POINTER's file names, else MIGRATIONS_DIR's, else ours.
+    """The folder of migrations in force.
 
-    The pointer is a file because a running Airflow keeps the environment that it was started with.
+    The file at PG_DEPLOY_MIGRATIONS_POINTER names it, else MIGRATIONS_DIR, else it is the project's own. The pointer is a
+    file because a running Airflow keeps the environment that it was started with.
     """
     pointer = os.environ.get("PG_DEPLOY_MIGRATIONS_POINTER")
     if pointer:
@@ -34,7 +35,7 @@ def migrations_dir() -> Path:
 
 
 def sql_names(directory: Path) -> tuple[str, ...]:
-    """The names of all files directly in `directory` that are meant as SQL, also links that lead nowhere. Never raises."""
+    """The names of all files directly in `directory` that are meant as SQL, even links that lead nowhere. Never raises."""
     try:
         return tuple(sorted(entry.name for entry in os.scandir(directory) if _is_sql(entry)))
     except OSError:
@@ -42,14 +43,14 @@ def sql_names(directory: Path) -> tuple[str, ...]:
 
 
 def stems(directory: Path) -> tuple[str, ...]:
-    """The stems of those that are named `.sql`, sorted; empty when the folder cannot be read. Never raises."""
+    """The stems of the files named `.sql`, sorted; empty if the folder cannot be read. Never raises."""
     return tuple(sorted(name[:-4] for name in sql_names(directory) if name.endswith(".sql")))
 
 
 def stamp(directory: Path) -> str:
     """`<path>@sha256:<16 hex digits>` over the names and bytes of all migrations and companions in `directory`. Never raises.
 
-    The contents count, not the times of change: workers hold copies of the folder, and the same names may hold other SQL.
+    The contents count, not the times of change: workers have copies of the folder, and the same names may hold other SQL.
     """
     digest = hashlib.sha256()
     for path in _files(directory):
@@ -69,15 +70,15 @@ def _is_sql(entry: os.DirEntry[str]) -> bool:
 
 
 def _files(directory: Path) -> list[Path]:
-    """Every file that a migration or a companion consists of, in a fixed order; hidden and editor files are left out."""
-    found: list[Path] = []
+    """Every file of the migrations and companions, in a fixed order. Hidden files and those of editors are left out."""
+    files: list[Path] = []
     for stem in stems(directory):
-        found.append(directory / f"{stem}.sql")
+        files.append(directory / f"{stem}.sql")
         companion = directory / stem
-        found += sorted(
+        files += sorted(
             Path(folder) / name
             for folder, _, names in os.walk(companion)
             for name in names
             if not name.startswith(".") and not name.endswith("~")
         )
-    return found
+    return files

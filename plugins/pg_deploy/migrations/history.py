@@ -1,4 +1,4 @@
-"""supabase_migrations.schema_migrations, kept as the Supabase CLI keeps it, but for secrets."""
+"""The history: supabase_migrations.schema_migrations, kept as the Supabase CLI keeps it, but without secrets."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _LOCK = "select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('de
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """A version that somebody recorded as applied; the table holds no time, no actor and no hash."""
+    """A version that somebody recorded as applied. The table holds no time, no actor and no hash."""
 
     version: str
     name: str | None
 
 
 def ensure(connection: Connection) -> None:
-    """Make the table where it is missing. Commits; does nothing, and takes no lock, when it is complete."""
+    """Make the table, or its missing columns. Commits. If the table is complete, it does nothing and takes no lock."""
     if _complete(connection):
         return
     with connection.transaction():
-        # Two first deployments may come at once, and "if not exists" is no protection against that.
+        # Two first deployments may come at the same time, and "if not exists" does not protect against that.
         connection.execute(_LOCK)
         if not _complete(connection):
             for statement in _MAKE:
@@ -40,7 +40,7 @@ def ensure(connection: Connection) -> None:
 
 
 def _complete(connection: Connection) -> bool:
-    # Not to_regclass(): a session that looked before remembers that there was none, also after it waited for the lock.
+    # Not to_regclass(): a session that looked before still remembers that there was no table after it waited for the lock.
     row = connection.execute(
         """select count(*)
         from pg_catalog.pg_attribute a
@@ -53,13 +53,13 @@ def _complete(connection: Connection) -> bool:
 
 
 def read(connection: Connection) -> dict[str, HistoryRow]:
-    """All recorded versions, in order; empty where there is no table. Reads only."""
+    """All recorded versions, in order; empty if there is no table. Reads only."""
     present = connection.execute(
         "select pg_catalog.to_regclass('supabase_migrations.schema_migrations') is not null"
     ).fetchone()
     if not (present and present[0]):
         return {}
-    # Its older forms have no column "name"; a whole row as JSON would read years of statements.
+    # Older forms of the table have no column "name". to_jsonb() of the row would not mind, but it would read all statements.
     named = connection.execute(
         """select exists (
             select from pg_catalog.pg_attribute
@@ -76,7 +76,7 @@ def read(connection: Connection) -> dict[str, HistoryRow]:
 
 
 def holds(connection: Connection, version: str) -> bool:
-    """Whether that version is recorded; the table must be there. Reads only."""
+    """Whether that version is recorded. The table must exist. Reads only."""
     row = connection.execute(
         "select exists (select from supabase_migrations.schema_migrations where version = %s)", [version]
     ).fetchone()
@@ -84,7 +84,7 @@ def holds(connection: Connection, version: str) -> bool:
 
 
 def recorded_statements(connection: Connection, version: str) -> tuple[str, ...] | None:
-    """The statements that were recorded with `version`; None where none were. Reads only."""
+    """The statements that were recorded with `version`; None if there are none. Reads only."""
     row = connection.execute(
         """select array(select jsonb_array_elements_text(to_jsonb(m) -> 'statements'))
         from supabase_migrations.schema_migrations m
@@ -95,8 +95,11 @@ def recorded_statements(connection: Connection, version: str) -> tuple[str, ...]
 
 
 def statements_to_keep(sql: str) -> tuple[str, ...]:
-    """The statements of a file as the history has them: what is a secret for certain is masked, as whoever may read the table reads
-    them. Rows of constants in bulk are the table's contents, and not looked through. Pure."""
+    """The statements of a file as the history keeps them. Pure.
+
+    What is certainly a secret is masked, because all who may read the table see it. Bulk rows are not searched for secrets:
+    they are contents of a table.
+    """
     statements = history_statements(sql)
     if not may_hold_secrets(brief(sql).text):
         return statements
@@ -104,7 +107,7 @@ def statements_to_keep(sql: str) -> tuple[str, ...]:
 
 
 def insert(connection: Connection, version: str, name: str, statements: Sequence[str]) -> None:
-    """Record a version, with what `statements_to_keep` says of its file, as part of the caller's transaction."""
+    """Record a version with the statements that `statements_to_keep` gave, as part of the caller's transaction."""
     compress_quickly(connection, sum(map(len, statements)))
     connection.execute(
         """insert into supabase_migrations.schema_migrations (version, name, statements) values (%s, %s, %s)

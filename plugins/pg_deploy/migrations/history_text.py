@@ -1,8 +1,8 @@
 """The statement texts that the Supabase CLI stores for a migration.
 
-The CLI cuts a file with a small tokenizer of its own, which differs from PostgreSQL's parser in corner cases: a comment
-after the last `;` becomes an entry, the first `)` closes every open one, `\\` outside a string hides a character. The
-history is shared with the CLI, so it is cut here as the CLI 3.1.0 cuts it; what is executed comes from
+The CLI cuts a file with a small tokenizer of its own. It differs from PostgreSQL's parser in corner cases: a comment after
+the last `;` becomes an entry, the first `)` closes all open parentheses, `\\` outside a string hides a character. The history
+is shared with the CLI, so the file is cut here as the CLI 3.1.0 cuts it. The statements that are executed come from
 `pg_deploy.parsing.statements`.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pg_deploy.parsing.bulk import brief
 
-# What JavaScript's String.trim() takes off; Python's str.strip() differs in U+FEFF, U+0085 and U+001C to U+001F.
+# The characters that JavaScript's String.trim() removes. Python's str.strip() differs in U+FEFF, U+0085, U+001C to U+001F.
 _SPACE = (
     "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -50,10 +50,10 @@ def history_statements(text: str) -> tuple[str, ...]:
 
 @dataclass
 class _Place:
-    """Where the reading of a file stands."""
+    """How far the reading of a file has come."""
 
-    begins: int = 0  # up to here nothing but comments has come since the last `;` or BEGIN ATOMIC
-    open_bodies: int = 0  # BEGIN ATOMIC not yet ended; only an END that begins a statement ends one, not that of a CASE
+    begins: int = 0  # since the last `;` or BEGIN ATOMIC only comments have come, up to here
+    open_bodies: int = 0  # of BEGIN ATOMIC; one ends with an END that begins a statement, not with the END of a CASE
     in_parentheses: bool = False
 
 
@@ -95,14 +95,14 @@ def _pass_word(text: str, mark: re.Match[str], place: _Place) -> None:
 
 
 def _after_literal(text: str, mark: re.Match[str]) -> int:
-    kind, found, at = mark.lastgroup, mark.group(), mark.end()
+    kind, opening, at = mark.lastgroup, mark.group(), mark.end()
     if kind == "escaped":
         return _after_escaped(text, at)
     if kind == "quote":
-        return _after_quote(text, at, found)
+        return _after_quote(text, at, opening)
     if kind == "dollar":
-        # The CLI compares the last characters read: the opening tag's own `$` may be the first of the closing one.
-        return _after(text, found, at - len(found) + 1)
+        # The CLI compares the characters that it read last, so the last `$` of the opening tag may be the first of the closing one.
+        return _after(text, opening, at - len(opening) + 1)
     return at
 
 

@@ -16,7 +16,7 @@ Risk = Literal["low", "medium", "high", "unknown"]
 Access = Literal["unchanged", "changed", "undeclared"]
 
 SAY_WHY = "<your reason"
-"""How the reasons begin that our own messages give to be pasted: they wait for the author's."""
+"""Messages that propose a line to paste begin its reason with this, as a place for the author's own."""
 
 
 def _is_given(why: str) -> str:
@@ -32,7 +32,7 @@ _STRICT = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
 class Within(BaseModel):
-    """Not slower than `times` times another benchmark of the same migration, both measured afterwards."""
+    """At most `times` times as slow as the benchmark `of` of the same migration. Both are measured afterwards."""
 
     model_config = _STRICT
     of: str
@@ -40,7 +40,7 @@ class Within(BaseModel):
 
 
 class Goal(BaseModel):
-    """What a benchmark is hoped to reach; every part that is given must hold. Reported, never decides."""
+    """What the author hopes a benchmark will reach; every part that is given must hold. It is reported and decides nothing."""
 
     model_config = _STRICT
     faster_percent: float | None = Field(default=None, gt=0, lt=100)
@@ -49,14 +49,14 @@ class Goal(BaseModel):
     within: Within | None = None
 
     @model_validator(mode="after")
-    def _says_something(self) -> Goal:
+    def _is_not_empty(self) -> Goal:
         if not self.model_fields_set:
             raise ValueError("a goal needs at least one of faster_percent, times_faster, max_ms, within")
         return self
 
 
 class Limit(BaseModel):
-    """How much slower a benchmark may become, as a factor; slower than that leads to rollback."""
+    """How much slower a benchmark may become, as a factor. If it is slower than that, the migration is rolled back."""
 
     model_config = _STRICT
     times_slower: float = Field(default=1.5, ge=1)
@@ -80,7 +80,7 @@ class BenchmarkTerms(BaseModel):
 
 
 class Hints(BaseModel):
-    """Sentences printed when that verb fails: where the author would look first."""
+    """Sentences that are printed when that verb fails: where the author would look first."""
 
     model_config = _STRICT
     apply: str | None = None
@@ -89,7 +89,7 @@ class Hints(BaseModel):
 
 
 class Manifest(BaseModel):
-    """The contents of one migration.yaml; every key may be left out, an unknown key is refused."""
+    """The contents of one migration.yaml. Every key may be left out; an unknown key is refused."""
 
     model_config = _STRICT
     title: str = ""
@@ -116,23 +116,23 @@ class Manifest(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _says_why_not(self) -> Manifest:
+    def _says_why_no_rollback(self) -> Manifest:
         if self.rollback == "none" and not self.rollback_reason:
             raise ValueError("rollback: none needs a rollback_reason, one sentence on why it cannot be undone")
         return self
 
     @property
     def holds_lock_seconds(self) -> float | None:
-        """How long a strong lock may be held, in seconds, where the author declared it."""
+        """How long a strong lock may be held, in seconds; None if the author did not declare it."""
         return parse_duration(self.holds_lock) if self.holds_lock else None
 
 
-# A migration without any companion makes no promise about access: what changes is shown and does not fail.
+# A migration without a companion promises nothing about access, so a change of access is shown and fails nothing.
 UNPROTECTED = Manifest(access="undeclared")
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest at `path`; an absent file means risk unknown, access unchanged.
+    """The manifest at `path`; if there is no file, risk is unknown and access unchanged.
 
     Raises InvalidManifestError, or InvalidMigrationsError with one of them for each fault.
     """

@@ -13,7 +13,13 @@ from pathlib import Path
 from pg_deploy.configuration.installation import settings
 from pg_deploy.errors import PgDeployError
 from pg_deploy.migrations.access_file import AccessFile, read_access_file
-from pg_deploy.migrations.dialects import code_beside, foreign_folder, promises, refuse_other_names, refuse_other_tools
+from pg_deploy.migrations.dialects import (
+    code_beside,
+    comments_for_another_tool,
+    foreign_folder,
+    refuse_other_names,
+    refuse_other_tools,
+)
 from pg_deploy.migrations.errors import (
     DuplicateVersionError,
     FileTooLargeError,
@@ -30,7 +36,7 @@ from pg_deploy.migrations.folder import sql_names, stems
 from pg_deploy.migrations.manifest import UNPROTECTED, BenchmarkTerms, Manifest, read_manifest
 from pg_deploy.migrations.names import NAME, is_passed_over, many_dashes, order, refuse_bad_name
 from pg_deploy.migrations.text_files import read_text
-from pg_deploy.migrations.touched_history import touched
+from pg_deploy.migrations.touched_history import our_schemas_named_in
 from pg_deploy.parsing.bulk import brief
 from pg_deploy.parsing.errors import EmptyMigrationError
 from pg_deploy.parsing.statements import Segment, Statement, segments, split, split_check
@@ -42,7 +48,7 @@ _ONLY_A_PATH = re.compile(r"\s*[\w./-]*[\w-]+\.sql\s*")
 
 @dataclass(frozen=True)
 class Query:
-    """A check or a benchmark file: statements of which the last one counts, the earlier ones set the scene."""
+    """A check or a benchmark file. Its last statement counts; those before it prepare for it."""
 
     name: str
     sql: str
@@ -53,7 +59,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A query timed before and after; `before` is another text for the first side where the thing did not exist yet."""
+    """A query that is timed before and after the migration. `before` is another text for before, if what `after` reads is new."""
 
     name: str
     after: Query
@@ -63,7 +69,7 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class MigrationFile:
-    """A well-named file with its bytes, not parsed yet: reading a thousand of them must be quick."""
+    """A well-named file with its text, not parsed yet: reading a thousand of them must be quick."""
 
     version: str
     name: str
@@ -77,7 +83,7 @@ class MigrationFile:
         return self.path.stem
 
     def is_text_of(self, sql_hash: str) -> bool:
-        """Whether that hash is of this text, or of one that differs in line ends, a byte-order mark or the last line's end only.
+        """Whether that hash is of this text, or of one with other line ends, with or without a byte-order mark or final line ends.
 
         Git, editors and psql change these.
         """
@@ -99,19 +105,19 @@ class MigrationFile:
 
 @dataclass(frozen=True)
 class Migration:
-    """One change, read in full and valid: what a run may pin."""
+    """One migration, read in full and valid, so a run may pin it."""
 
     file: MigrationFile
     statements: tuple[Statement, ...]
     manifest: Manifest
     has_companion: bool
-    """Whether a folder beside it declares or checks anything; a rollback.sql alone does neither."""
+    """Whether the folder beside it declares or checks anything. A rollback.sql alone does neither."""
     checks: tuple[Query, ...]
     benchmarks: tuple[Benchmark, ...]
     rollback: str | None
     companion_hash: str = field(repr=False, default="")
     is_generated: bool = False
-    """Whether `rollback` was generated and proven in a rehearsal; it is part of the bundle then."""
+    """Whether `rollback` was generated and proven in a rehearsal. If so, the bundle's hash covers it."""
     access: AccessFile = field(default_factory=AccessFile)
 
     @property
@@ -136,7 +142,7 @@ class Migration:
 
     @property
     def bundle_hash(self) -> str:
-        """Hash of everything an approval is given for: SQL, companion and rollback."""
+        """The hash of everything that an approval is given for: SQL, companion and rollback."""
         of_files = hashlib.sha256(f"{self.file.sql_hash} {self.companion_hash}".encode()).hexdigest()
         if not self.is_generated:
             return of_files
@@ -147,17 +153,17 @@ class Migration:
         return replace(self, rollback=rollback, is_generated=True)
 
     @cached_property
-    def promises(self) -> tuple[str, ...]:
-        """The comments that ask another tool for something, each as a sentence: nobody here honours them."""
+    def comments_for_another_tool(self) -> tuple[str, ...]:
+        """The comments that ask another tool for something, each as a sentence. Nobody here obeys them."""
         return tuple(
-            f'line {line}: "{comment}" is a word to another tool, which nobody here honours: what cannot run in a transaction '
-            "runs alone, the statements between two such share one"
-            for line, comment in promises(brief(self.file.sql).text)
+            f'line {line}: "{comment}" is meant for another tool, and nobody here obeys it: a statement that cannot run in a '
+            "transaction runs alone, the statements between two such share one"
+            for line, comment in comments_for_another_tool(brief(self.file.sql).text)
         )
 
     @property
     def unprotected(self) -> tuple[str, ...]:
-        """What protection is missing, in plain words; empty when nothing is."""
+        """The protection that is missing, in plain words; empty if nothing is."""
         missing = []
         if not self.has_companion:
             missing.append("no companion: only the built-in checks run, and access is undeclared")
@@ -172,9 +178,9 @@ class Migration:
 
 @dataclass(frozen=True)
 class Folder:
-    """What a folder holds: the usable files in version order, every fault, and the stems that have one.
+    """What a folder holds: the usable files in version order, all faults, and the stems of the faulty files.
 
-    `unusable` are those stems of which the file alone is at fault, with that fault.
+    `unusable` holds the stems whose own file is at fault, each with its fault.
     """
 
     files: tuple[MigrationFile, ...]
@@ -182,7 +188,7 @@ class Folder:
     faulty: tuple[str, ...] = ()
     unusable: Mapping[str, PgDeployError] = field(default_factory=dict)
     passed_over: tuple[str, ...] = ()
-    """Names that the Supabase CLI passes over, and so do we: no digits come first."""
+    """Names that do not begin with digits: the Supabase CLI passes over them, and so do we."""
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -190,9 +196,10 @@ class Folder:
         return (*(file.version for file in self.files), *(stem.split("_", 1)[0] for stem in self.faulty))
 
     def judged(self, elsewhere: Collection[str]) -> tuple[tuple[PgDeployError, ...], tuple[str, ...]]:
-        """The faults that count, and a sentence for each unusable file whose version is among those applied `elsewhere`.
+        """The faults that count, and a sentence for each unusable file whose version was applied `elsewhere`.
 
-        Nothing will be done with these any more. What we applied is another matter: such a file was edited since.
+        We do nothing with such files any more, so their faults do not count. If we had applied the file ourselves, it would
+        have been edited since, so its fault counts.
         """
         settled = [fault for stem, fault in self.unusable.items() if stem.split("_", 1)[0] in elsewhere]
         notes = tuple(f"applied already, so it is left alone: {fault}" for fault in settled)
@@ -208,7 +215,7 @@ def read_folder(directory: Path) -> tuple[MigrationFile, ...]:
 
 
 def read_version(directory: Path, version: str) -> MigrationFile | None:
-    """The one usable migration of that version, or None. Reads its file alone: a folder may hold the work of years."""
+    """The one usable migration of that version, or None. Reads only its file: a folder may hold the work of years."""
     named = [stem for stem in stems(directory) if stem.split("_", 1)[0] == version]
     if len(named) != 1:
         return None
@@ -219,15 +226,15 @@ def read_version(directory: Path, version: str) -> MigrationFile | None:
 
 
 def scan_folder(directory: Path) -> Folder:
-    """All of `directory`, the faults beside the usable files, so that they can be told together with the target's.
+    """All of `directory`: the usable files and the faults, so that the caller can report these together with the target's.
 
-    Reads files only; raises InvalidMigrationsError when there is no such folder.
+    Reads files only; raises InvalidMigrationsError if there is no such folder.
     """
     files: list[MigrationFile] = []
     unusable: dict[str, PgDeployError] = {}
     if not directory.is_dir():
         raise InvalidMigrationsError((UnknownMigrationError(str(directory), ()),))
-    whole = tuple(foreign_folder(directory))
+    of_folder = tuple(foreign_folder(directory))
     names = sql_names(directory)
     passed_over = [*code_beside(directory)]
     for name in names:
@@ -244,24 +251,27 @@ def scan_folder(directory: Path) -> Folder:
         by_version.setdefault(file.version, []).append(file.path.name)
     twice = {version: names for version, names in by_version.items() if len(names) > 1}
     taken = set(by_version)
-    shared = [repeated(version, found, taken) for version, found in twice.items()]
-    together = many_dashes(list(names))
-    named = {name[:-4] for name in together.files} if together else set()
-    alone = [fault for stem, fault in unusable.items() if stem not in named]
-    faults = [*whole, *([together] if together else []), *alone, *shared]
+    shared = [duplicate_version_fault(version, names, taken) for version, names in twice.items()]
+    dashes = many_dashes(list(names))
+    dashed = {name[:-4] for name in dashes.files} if dashes else set()
+    single = [fault for stem, fault in unusable.items() if stem not in dashed]
+    faults = [*of_folder, *([dashes] if dashes else []), *single, *shared]
     faulty = [*unusable, *(file.stem for file in files if file.version in twice)]
     known = {file.stem for file in files} | set(stems(directory))
-    if not whole:
+    if not of_folder:
         orphans = [path for path in sorted(directory.iterdir()) if path.is_dir() and NAME.fullmatch(path.name)]
         faults += [OrphanCompanionError(path.name) for path in orphans if path.name not in known]
     usable = sorted((file for file in files if file.version not in twice), key=lambda file: order(file.version))
     return Folder(tuple(usable), tuple(faults), tuple(faulty), unusable, tuple(passed_over))
 
 
-def repeated(version: str, files: Sequence[str], taken: Collection[str], applied: str = "") -> DuplicateVersionError:
-    """The fault, with renames that leave the order as it is: a second later each, or all but the last a digit longer.
+def duplicate_version_fault(
+    version: str, files: Sequence[str], taken: Collection[str], applied: str = ""
+) -> DuplicateVersionError:
+    """The fault of files with the same version, with renames that leave the order as it is.
 
-    `applied`: the name that the history has for the version, whose file keeps it.
+    Each further file gets a version that is one higher. If that would change the order, all but one get further digits.
+    `applied` is the name that the history has for the version: its file keeps the version.
     """
     kept = f"{version}_{applied}.sql"
     files = [kept, *(file for file in files if file != kept)] if applied and kept in files else list(files)
@@ -273,8 +283,8 @@ def repeated(version: str, files: Sequence[str], taken: Collection[str], applied
         width = len(str(len(files)))
         while any(f"{version}{number:0{width}d}" in taken for number in range(len(files))):
             width += 1
-        going = files[1:] if files[0] == kept else files[:-1]
-        renames = {name: f"{version}{number:0{width}d}" for number, name in enumerate(going)}
+        renamed = files[1:] if files[0] == kept else files[:-1]
+        renames = {name: f"{version}{number:0{width}d}" for number, name in enumerate(renamed)}
     return DuplicateVersionError(version, files, renames, taken=frozenset(taken), kept=kept if kept in files else "")
 
 
@@ -287,7 +297,7 @@ def load_all(files: tuple[MigrationFile, ...]) -> tuple[Migration, ...]:
 
 
 def load_usable(files: tuple[MigrationFile, ...]) -> tuple[tuple[Migration, ...], tuple[PgDeployError, ...]]:
-    """Those of `files` that are valid, parsed, and every fault of the others. Reads files only; raises nothing."""
+    """The valid ones of `files`, parsed, and every fault of the others. Reads files only; raises nothing."""
     loaded: list[Migration] = []
     faults: list[PgDeployError] = []
     for file in files:
@@ -308,11 +318,11 @@ def load(file: MigrationFile) -> Migration:
     companion = file.companion
     if not companion.is_dir():
         if not faults:
-            faults += _naming_ours(file.path.name, statements)
+            faults += _touching_ledger(file.path.name, statements)
         if faults:
             raise InvalidMigrationsError(faults)
         return Migration(file, statements, UNPROTECTED, False, (), (), None)
-    # A rollback alone declares nothing: it is what moving another tool's way back leads to.
+    # A rollback.sql alone declares nothing: it comes from moving another tool's rollback there.
     declares = any((companion / name).exists() for name in ("migration.yaml", "access.yaml", "verify", "benchmarks"))
     manifest, checks = Manifest() if declares else UNPROTECTED, []
     if declares:
@@ -334,9 +344,9 @@ def load(file: MigrationFile) -> Migration:
             rollback = read_text(companion / "rollback.sql")
             undoing = split(rollback, file=f"{file.stem}/rollback.sql")
             if manifest.touches_ledger is None:
-                faults += _naming_ours(f"{file.stem}/rollback.sql", undoing)
+                faults += _touching_ledger(f"{file.stem}/rollback.sql", undoing)
     if not faults and manifest.touches_ledger is None:
-        faults += _naming_ours(file.path.name, statements)
+        faults += _touching_ledger(file.path.name, statements)
     if faults:
         raise InvalidMigrationsError(faults)
     return Migration(
@@ -352,13 +362,13 @@ def load(file: MigrationFile) -> Migration:
     )
 
 
-def _naming_ours(file: str, statements: tuple[Statement, ...]) -> list[PgDeployError]:
-    return [TouchesLedgerError(file, line, schema) for line, schema in touched(statements)]
+def _touching_ledger(file: str, statements: tuple[Statement, ...]) -> list[PgDeployError]:
+    return [TouchesLedgerError(file, line, schema) for line, schema in our_schemas_named_in(statements)]
 
 
 @contextmanager
 def _noting(faults: list[PgDeployError]) -> Iterator[None]:
-    """Keep what is wrong and go on: all faults are told at once, so that they can be mended at once."""
+    """Add a raised fault to `faults` and go on: all faults are reported at once, so that they can be mended at once."""
     try:
         yield
     except InvalidMigrationsError as several:
@@ -410,14 +420,14 @@ def _directives(sql: str, directive: str, file: str) -> frozenset[str]:
 
 
 def _read_benchmarks(directory: Path, manifest: Manifest, faults: list[PgDeployError]) -> tuple[Benchmark, ...]:
-    found: list[Benchmark] = []
+    benchmarks: list[Benchmark] = []
     paths = {path.name.removesuffix(".sql"): path for path in sorted(directory.glob("*.sql"))}
     names = {name for name in paths if not name.endswith(".before")}
     faults += [UnknownBenchmarkError(name, directory.parent.name) for name in sorted(set(manifest.benchmarks) - names)]
     for name in sorted(names):
         before = paths.get(f"{name}.before")
         with _noting(faults):
-            found.append(
+            benchmarks.append(
                 Benchmark(
                     name,
                     _read_query(paths[name], directive="benchmark"),
@@ -425,7 +435,7 @@ def _read_benchmarks(directory: Path, manifest: Manifest, faults: list[PgDeployE
                     manifest.benchmarks.get(name, BenchmarkTerms()),
                 )
             )
-    return tuple(found)
+    return tuple(benchmarks)
 
 
 def _hash_companion(companion: Path) -> str:

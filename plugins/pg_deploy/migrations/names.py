@@ -1,4 +1,4 @@
-"""How a migration is named: as the Supabase CLI takes it, digits and a name, in the order of the file names."""
+"""How a migration is named: as the Supabase CLI expects, with digits and a name, in the order of the file names."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ _ALLOWED = re.compile(r"[A-Za-z0-9_.-]")
 
 
 def order(version: str) -> str:
-    """What versions are sorted by. The CLI sorts file names, and `_` comes after digits: 20240110_a after 20240110083000_b."""
+    """The key that versions are sorted by. The CLI sorts file names, and `_` comes after digits: 20240110_a after 20240110083000_b."""
     return f"{version}_"
 
 
 def looks_like_sql(name: str) -> bool:
-    """Whether a file is meant as SQL, also where its suffix is in capitals."""
+    """Whether a file is meant as SQL, even if its suffix is in capitals."""
     return name.lower().endswith(".sql") and not name.startswith(".")
 
 
 def is_passed_over(name: str) -> bool:
-    """Whether it is no migration for the CLI, nor meant as one: no digits come first."""
+    """Whether a file is neither a migration for the CLI nor meant as one: its name does not begin with a digit."""
     return not name[:1].isdecimal()
 
 
 def _version(name: str) -> str:
-    found = re.match(r"(\d+)_", name, re.ASCII)
-    return found[1] if found else ""
+    digits = re.match(r"(\d+)_", name, re.ASCII)
+    return digits[1] if digits else ""
 
 
-def _renamed(name: str, better: str, others: Collection[str]) -> str:
-    """What the file is to be called, as far as no other has that version: a rename would write over it, or be refused the next time."""
+def _rename_to(name: str, better: str, others: Collection[str]) -> str:
+    """What to do: rename the file, unless another has its version. Then a rename would overwrite that file or be refused next time."""
     version = _version(better)
     twin = next((other for other in sorted(others) if other != name and version and _version(other) == version), "")
     if not twin:
         return f"rename it to {better}.sql, which changes neither its version nor its order"
     return (
-        f'and "{twin}" has its version already: where both are the same change delete one, else rename this one to '
+        f'and "{twin}" has its version already: if both are the same change delete one, else rename this one to '
         f"<a free version>_{better.partition('_')[2]}.sql, between the files before and after it"
     )
 
 
 def refuse_bad_name(name: str, others: Collection[str] = ()) -> re.Match[str]:
-    """The parts of a file's name. Raises MigrationNameError, which says what is wrong with it, and a name that none of `others` has."""
+    """The parts of a good name. Raises MigrationNameError for another, and proposes a name that none of `others` has."""
     stem, suffix = name[:-4], name[-4:]
     match = NAME.fullmatch(stem)
     if match is not None and suffix == ".sql":
         return match
     if suffix != ".sql":
         raise MigrationNameError(
-            name, f'its suffix is "{suffix}", and only ".sql" is read; {_renamed(name, stem, others)}'
+            name, f'its suffix is "{suffix}", and only ".sql" is read; {_rename_to(name, stem, others)}'
         )
     bad = next((char for char in stem if not _ALLOWED.fullmatch(char)), None)
     if bad is not None:
@@ -60,7 +60,7 @@ def refuse_bad_name(name: str, others: Collection[str] = ()) -> re.Match[str]:
         raise MigrationNameError(
             name,
             f"{_described(bad)} is the trouble: a name has only letters a to z, digits, _ - and . in it (it becomes a task's "
-            f"name in Airflow); {_renamed(name, better, others)}",
+            f"name in Airflow); {_rename_to(name, better, others)}",
         )
     if re.match(r"\d+_?$", stem):
         raise MigrationNameError(name, f"it has no name after its version: rename it to {stem.rstrip('_')}_<name>.sql")
@@ -79,7 +79,7 @@ def refuse_bad_name(name: str, others: Collection[str] = ()) -> re.Match[str]:
 
 
 def many_dashes(names: Sequence[str]) -> ManyNamesError | None:
-    """One fault for all that have a dash after their digits, as some editors name them; None for fewer than four."""
+    """One fault for all files with a dash after their digits, as some editors name them; None if they are fewer than four."""
     dashed = [name for name in names if re.match(r"\d+-.+\.sql$", name, re.ASCII)]
     if len(dashed) < 4:
         return None

@@ -1,6 +1,6 @@
 """Write a new migration with its companion: `python -m pg_deploy.migrations.scaffold NAME [--directory DIR]`.
 
-What it writes cannot be deployed by accident: the check fails until somebody has written it.
+The new migration cannot be deployed by accident: its check fails until somebody has written it.
 """
 
 from __future__ import annotations
@@ -74,11 +74,11 @@ class NewMigration:
 
 
 def new_migration(name: str, directory: Path, now: datetime) -> NewMigration:
-    """Write `<version>_<name>.sql` and its companion into `directory`, which is made when missing.
+    """Write `<version>_<name>.sql` and its companion into `directory`, which is made if it is missing.
 
-    The version is `now` in UTC, or one second after the newest version in the folder when that is later. Nothing is
-    ever overwritten. Raises NewMigrationRefused for a name that is not snake case, a folder whose last version leaves
-    no later one, or a folder that cannot be written.
+    The version is `now` in UTC, or one second after the newest version in the folder if that is later. Nothing is ever
+    overwritten. Raises NewMigrationRefused if the name is not snake case, if no version can follow the folder's last one,
+    or if the folder cannot be written.
     """
     if not NAME.fullmatch(name) or len(name) > LONGEST:
         raise NewMigrationRefused(
@@ -114,7 +114,7 @@ def _next_version(name: str, directory: Path, now: datetime) -> str:
 
 
 def _one_later(version: int) -> int:
-    """The version a second after `version`, or the next number where `version` is no date."""
+    """The version a second after `version`, or the next number if `version` is no date."""
     try:
         moment = datetime.strptime(f"{version:014d}", DIGITS)
         return int((moment + timedelta(seconds=1)).strftime(DIGITS))
@@ -135,7 +135,7 @@ def _write(directory: Path, stem: str, title: str) -> NewMigration:
         (companion / "verify").mkdir()
         for path, text in content.items():
             path.write_text(text, encoding="utf-8")
-        # Last: the migration must never be visible without its companion.
+        # This comes last: the migration must never be visible without its companion.
         with migration.open("x", encoding="utf-8") as file:
             file.write(MIGRATION.format(title=title))
     except OSError:
@@ -145,7 +145,7 @@ def _write(directory: Path, stem: str, title: str) -> NewMigration:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the migration that the command line names and print its files; 1 with a sentence when it was refused."""
+    """Write the migration that the command line names, and print its files. Returns 1, with a sentence, if it was refused."""
     parser = argparse.ArgumentParser(
         prog="python -m pg_deploy.migrations.scaffold", description="Write a new migration with its companion."
     )

@@ -1,4 +1,4 @@
-"""YAML of people, read so that nothing of it is lost: a key that stands twice is an error, not the later of two."""
+"""Reading YAML that people wrote, so that nothing is lost: a key that stands twice is an error."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pydantic_core import ErrorDetails
 
 
 class _Strict(yaml.SafeLoader):
-    """The safe loader, which by itself keeps the last of two equal keys without a word."""
+    """The safe loader, but strict: by itself it silently keeps the last of two equal keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """As there. Raises yaml.YAMLError for a key that stands twice."""
+        """As in SafeLoader. Raises yaml.YAMLError if a key stands twice."""
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
@@ -37,12 +37,12 @@ def fault_in_words(fault: ErrorDetails, model: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         return f"unknown key '{key}'; known keys here: {', '.join(_known_keys(fault['loc'], model))}"
-    said = fault["msg"].removeprefix("Value error, ")
-    said = said[:1].lower() + said[1:]
+    problem = fault["msg"].removeprefix("Value error, ")
+    problem = problem[:1].lower() + problem[1:]
     if not key:
-        return said
+        return problem
     given = fault["input"]
-    return f"'{key}' is {given!r}: {said}" if isinstance(given, str | int | float | None) else f"'{key}': {said}"
+    return f"'{key}' is {given!r}: {problem}" if isinstance(given, str | int | float | None) else f"'{key}': {problem}"
 
 
 def _known_keys(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:

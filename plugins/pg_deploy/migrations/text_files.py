@@ -1,4 +1,4 @@
-"""Reading a file as text, or saying what it is instead and how it becomes UTF-8."""
+"""Reading a file as text. If it is not UTF-8, the error says what it is instead and how it becomes UTF-8."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQL that names our ledger or the shared history: who may write them may say of itself that it is deployed."""
+"""SQL that names our ledger or the shared history: a migration that writes them could claim that it is deployed."""
 
 from __future__ import annotations
 
@@ -17,22 +17,18 @@ _ESCAPED = re.compile(r"\\(?:\+00|u)?([0-9a-fA-F]{4})")
 _COMMENTS = ("SQL_COMMENT", "C_COMMENT")
 
 
-def touched(statements: Iterable[Statement]) -> tuple[tuple[int, str], ...]:
-    """The line and the schema of each statement that names one of ours, in code, in a text or in a body. Pure.
+def our_schemas_named_in(statements: Iterable[Statement]) -> tuple[tuple[int, str], ...]:
+    """The line and the schema of each statement that names one of our schemas: in code, in a text or in a body. Pure.
 
-    A name that is put together while it runs is not seen; the report believes no state without its statements.
+    A name that is composed while it runs is not seen here. But the report believes no state without its statements.
     """
-    found = []
-    for statement in statements:
-        name = _NAMED.search(_code(statement.sql))
-        if name:
-            found.append((statement.line, name[1].lower()))
-    return tuple(found)
+    named = ((statement.line, _NAMED.search(_code(statement.sql))) for statement in statements)
+    return tuple((line, schema[1].lower()) for line, schema in named if schema)
 
 
 def _code(sql: str) -> str:
-    """`sql` without its comments, those of bodies in dollar quotes included."""
-    # A look for fixed words first: the pattern takes seconds for what may be fifty megabytes of rows.
+    """`sql` without its comments, also without those in bodies in dollar quotes."""
+    # Fixed words are searched first: the pattern takes seconds for fifty megabytes of rows.
     lowered = sql.lower()
     if "\\" not in sql and (all(name not in lowered for name in OURS) or _NAMED.search(sql) is None):
         return ""

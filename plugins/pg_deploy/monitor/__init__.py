@@ -1,1 +1,1 @@
-"""The monitor: measures a database, judges what it found, and says so once."""
+"""The monitor measures a database, judges what it measured, and tells each trouble once."""

@@ -1,4 +1,4 @@
-"""What decides access and was changed by hand since the last deployment ended: the kinds that the access proof's closure follows."""
+"""What decides access, and was changed by hand since the last deployment ended. The kinds are those that the access proof follows."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from pg_deploy.catalog.names import Identity, made, parsed
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, read_kinds
 from pg_deploy.ledger.snapshot import unsealed
-from pg_deploy.monitor.measures import Measured, Row, bounded, told
+from pg_deploy.monitor.measures import Measured, Row, explain_error, set_deadlines
 from pg_deploy.monitor.refreshing import deployment_is_open
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
 
 MEASURE = "access_drift"
-FILES = (
+_KINDS_READ = (
     "policy",
     "grant",
     "default_grant",
@@ -41,55 +41,55 @@ FILES = (
     "publication",
     "publication_schema",
 )
-MADE = "made by hand"
-UPGRADED = "the server"
-_WHOLE = (*ROUTINES, *(name.replace("_", " ") for name in FILES if name != "function"))
+MADE_BY_HAND = "made by hand"
+SERVER_UPGRADED = "the server"
+_WHOLE = (*ROUTINES, *(name.replace("_", " ") for name in _KINDS_READ if name != "function"))
 _RELATIONS = (*RELATIONS, "partitioned table")
-# Of a relation only what decides access; one that comes or goes shows in its grants.
+# Only these properties of a relation decide access. A relation that comes or goes shows in its grants.
 _FLAGS = ("owner", "row level security", "force row level security")
 _OPTIONS = ("security_invoker", "security_barrier", "check_option")
 
 
 def measure_access_drift(connection: Connection) -> Measured:
-    """One row for each object that differs from what the last deployment left behind. Reads only."""
+    """One row for each object whose access differs from what the last deployment left. Reads only."""
     if deployment_is_open(connection):
         return Measured(MEASURE, problem="not looked at while a deployment is under way")
-    kept = _kept(connection)
+    kept = _read_deployed_facts(connection)
     if kept is None:
         return Measured(MEASURE, problem="nothing was deployed here yet, so there is nothing to compare with")
     deployment_id, before = kept
     try:
-        now = access_facts(connection)
+        now = read_access_facts(connection)
     except (ObjectDroppedError, *DROPPED_MEANWHILE):
         return Measured(MEASURE, problem="the catalog was changed while it was read; the next run looks again")
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
-        return told(MEASURE, error)
+        return explain_error(MEASURE, error)
     return Measured(MEASURE, tuple(_rows(before, now, deployment_id)))
 
 
 def _rows(before: Facts, now: Facts, deployment_id: int) -> Iterator[Row]:
-    """One row an object whose access was changed, and one for all that is new: nobody had access to that before.
+    """One row for each object whose access was changed, and one for all new objects, to which nobody had access before.
 
-    What is gone is told by the measure dropped_by_hand, and what a new object opens by the security lints.
+    The measure dropped_by_hand tells what is gone, and the security lints tell what a new object opens.
     """
-    found = compare(before, now)
+    difference = compare(before, now)
     if sentence := upgraded(before, now):
-        yield Row(UPGRADED, None, "", {"alert": False, "cause": sentence})
+        yield Row(SERVER_UPGRADED, None, "", {"alert": False, "cause": sentence})
     changed: dict[tuple[str, Identity], list[str]] = {}
     new: dict[str, None] = {}
-    known, left = ({_object_of(fact).described for fact in facts.facts} for facts in (before, now))
+    were_there, are_there = ({_object_of(fact).described for fact in facts.facts} for facts in (before, now))
     for fact, each in [
-        *((fact, Difference((fact,), (), ())) for fact in found.added if fact.kind in _WHOLE),
-        *((fact, Difference((), (fact,), ())) for fact in found.removed if fact.kind in _WHOLE),
-        *((pair[1], Difference((), (), (pair,))) for pair in found.changed),
+        *((fact, Difference((fact,), (), ())) for fact in difference.added if fact.kind in _WHOLE),
+        *((fact, Difference((), (fact,), ())) for fact in difference.removed if fact.kind in _WHOLE),
+        *((pair[1], Difference((), (), (pair,))) for pair in difference.changed),
     ]:
         thing = _object_of(fact)
         of_another = fact.kind in ("grant", *CALLED_ON)
-        if each.added and ((of_another and thing.described not in known) or fact.kind in ROUTINES):
+        if each.added and ((of_another and thing.described not in were_there) or fact.kind in ROUTINES):
             new[thing.described] = None
-        elif not (each.removed and of_another and thing.described not in left):
+        elif not (each.removed and of_another and thing.described not in are_there):
             said = describe(each)[0].removeprefix(f"changed {fact.kind} {fact.identity}: ")
             named = thing if fact.kind == "grant" else fact.identity
             changed.setdefault((named.kind, named), []).append(said)
@@ -99,16 +99,16 @@ def _rows(before: Facts, now: Facts, deployment_id: int) -> Iterator[Row]:
             cause += f"; what rests on it: {resting}"
         yield Row(named.described, len(said_of), "differences", {"cause": cause})
     if new:
-        yield Row(MADE, len(new), "objects", {"alert": False, "cause": ", ".join(new)})
+        yield Row(MADE_BY_HAND, len(new), "objects", {"alert": False, "cause": ", ".join(new)})
 
 
 def _object_of(fact: Fact) -> Identity:
-    """What a fact is about, one thing for all kinds: the table of its grants and policies as well."""
+    """The object that a fact is about. A grant on a table and its policies are about that table, as the table itself is."""
     about = fact.identity.of or fact.identity if fact.kind == "grant" else fact.identity
     return made("table", *about.relation.parts) if about.kind in ("column", *CALLED_ON) else about
 
 
-def _kept(connection: Connection) -> tuple[int, Facts] | None:
+def _read_deployed_facts(connection: Connection) -> tuple[int, Facts] | None:
     head = connection.execute(
         """select id, server_version, taken_at, deployment_id from deploy_ledger.snapshot
         where moment = 'deployed' and location = 'target' order by id desc limit 1"""
@@ -125,14 +125,14 @@ def _kept(connection: Connection) -> tuple[int, Facts] | None:
     return head[3], Facts(_deciding(as_read_today(unsealed(rows))), head[1], head[2])
 
 
-def access_facts(connection: Connection) -> Facts:
-    """What decides access now, of the database and the cluster. Reads only, in a transaction of its own.
+def read_access_facts(connection: Connection) -> Facts:
+    """The facts of the database and the cluster that decide access now. Reads only, in a transaction of its own.
 
-    Raises ObjectDroppedError or one of DROPPED_MEANWHILE where the catalog changes meanwhile.
+    Raises ObjectDroppedError or one of DROPPED_MEANWHILE if the catalog changes meanwhile.
     """
     with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
-        bounded(connection)
-        rows = read_kinds(cursor, FILES, IGNORED_SCHEMAS)
+        set_deadlines(connection)
+        rows = read_kinds(cursor, _KINDS_READ, IGNORED_SCHEMAS)
         relations = cursor.execute(engine_sql("monitor/access/relations")).fetchall()
     facts = [Fact(row.kind, Identity(row.kind, row.identity, row.parts), row.definition, row.scope) for row in rows]  # type: ignore[arg-type]
     facts += [Fact(kind, parsed(kind, identity), json.dumps(flags), "database") for kind, identity, flags in relations]

@@ -1,4 +1,4 @@
-"""The application's side: what SQL cannot see, measured where somebody says how to reach it."""
+"""The application's side: what SQL cannot see. It is measured if an Airflow connection says how to reach it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CPU_COUNTER = "node_cpu_seconds_total"
 
 @dataclass(frozen=True)
 class Endpoints:
-    """An application's endpoints by name, below one address; the headers may hold secrets."""
+    """An application's endpoints by name, below one address. The headers may hold secrets, so no repr shows them."""
 
     url: str
     paths: Mapping[str, str]
@@ -34,12 +34,12 @@ class Endpoints:
 
 
 def not_configured(measures: Sequence[str], connection: str) -> list[Measured]:
-    """What the page says where there is no connection."""
+    """The measures as the page shows them if their Airflow connection is missing."""
     return [Measured(" and ".join(measures), problem=f'not configured (no connection "{connection}" in Airflow)')]
 
 
 def measure_endpoints(endpoints: Endpoints) -> list[Measured]:
-    """The median time of three requests to each endpoint, in ms, and how many of the three failed."""
+    """For each endpoint, the median time of three requests in ms, and how many of the three failed."""
     latency, status = [], []
     with httpx.Client(base_url=endpoints.url, headers=dict(endpoints.headers), timeout=TIMEOUT_S) as client:
         for name, path in endpoints.paths.items():
@@ -62,7 +62,7 @@ def measure_endpoints(endpoints: Endpoints) -> list[Measured]:
 
 
 def measure_redis(url: str, before: Sequence[Row]) -> list[Measured]:
-    """Whether Redis answers, and the share of look-ups since the run before that found something, in per cent."""
+    """Whether Redis answers, and which share of the look-ups since the last run found something, in per cent."""
     try:
         redis = import_module("redis")
     except ImportError:
@@ -79,24 +79,25 @@ def measure_redis(url: str, before: Sequence[Row]) -> list[Measured]:
         ]
     hits, misses = int(info["keyspace_hits"]), int(info["keyspace_misses"])
     earlier = before[0].detail if before else None
-    asked, found = 0, 0
+    asked, hits_since = 0, 0
     if earlier is not None:
         went_on = earlier["hits"] <= hits and earlier["misses"] <= misses
-        found = hits - (earlier["hits"] if went_on else 0)
-        asked = found + misses - (earlier["misses"] if went_on else 0)
+        hits_since = hits - (earlier["hits"] if went_on else 0)
+        asked = hits_since + misses - (earlier["misses"] if went_on else 0)
     # A hundred look-ups say something about a cache, ten do not.
-    rate = round(100 * found / asked, 1) if asked >= 100 else None
+    rate = round(100 * hits_since / asked, 1) if asked >= 100 else None
     detail = {
         "hits": hits,
         "misses": misses,
         "evicted": int(info.get("evicted_keys", 0)),
-        "cause": f"{found} of {asked} look-ups since the last look found something ({info.get('evicted_keys', 0)} keys evicted so far)",
+        "cause": f"{hits_since} of {asked} look-ups since the last look found something"
+        f" ({info.get('evicted_keys', 0)} keys evicted so far)",
     }
     return [Measured(REDIS), Measured(REDIS_HITS, (Row("the cache", rate, "%", detail),))]
 
 
 def measure_prometheus(url: str, headers: Mapping[str, str], before: Sequence[Row]) -> list[Measured]:
-    """The CPU's busy share since the run before, in per cent, from a node exporter's text page (as Supabase offers it)."""
+    """For how much of the time since the last run the CPU was busy, in per cent, by a node exporter's page (as Supabase has one)."""
     try:
         parser = import_module("prometheus_client.parser")
     except ImportError:
@@ -113,7 +114,7 @@ def measure_prometheus(url: str, headers: Mapping[str, str], before: Sequence[Ro
                     processors.add(sample.labels.get("cpu"))
                     counters[mode] = counters.get(mode, 0.0) + sample.value
     except UnicodeEncodeError:
-        # The token cannot be sent at all, which says nothing about the exporter.
+        # The token cannot be sent, which says nothing about the exporter.
         raise
     except (httpx.HTTPError, ValueError) as error:
         said = (

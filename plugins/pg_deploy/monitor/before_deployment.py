@@ -1,4 +1,4 @@
-"""What a deployment measures just before it changes anything: the watch compares with it where the monitor was not running."""
+"""What a deployment measures just before it changes anything. The watch compares with it if the monitor was not running."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from datetime import timedelta
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.evidence import Evidence, Kind
 from pg_deploy.monitor import samples
-from pg_deploy.monitor.measures import OURS, Measured, Row, monitor_session, run_measure
-from pg_deploy.monitor.statements import Counters, Window, most_time, read_counters, windows
+from pg_deploy.monitor.measures import ENGINE_MEASURES, Measured, Row, monitor_session, run_measure
+from pg_deploy.monitor.statements import Counters, Window, read_counters, windows_between, with_most_time
 from pg_deploy.postgres.session import Connection, Target
 
-# The monitor looks every quarter of an hour: what it has seen within this time is baseline enough.
+# The monitor looks every quarter of an hour: a sample of this age is as good as measuring again.
 _FRESH = timedelta(minutes=20)
 _KEPT = 150
-# By measure: its counters of what is good and of what is bad, and whether the share is that of the good ones.
+# For each measure of a share: its counters of good and of bad things, and whether the measure is the share of the good ones.
 _SHARES = {
     "cache_hit_ratio": ("hit", "read", True),
     "aborted_transactions": ("committed", "aborted", False),
@@ -25,8 +25,8 @@ _GAUGE = "connections"
 
 
 @dataclass(frozen=True)
-class Before:
-    """Values by measure, statements by `queryid/role`, and since when they were counted, for a sentence."""
+class MeasuredBefore:
+    """Values by measure, statements by `queryid/role`, and, in words, the time in which they were counted."""
 
     values: Mapping[str, Sequence[float]] = field(default_factory=dict)
     statements: Mapping[str, Window] = field(default_factory=dict)
@@ -46,14 +46,14 @@ class Before:
         }
 
     @classmethod
-    def from_row(cls, row: Evidence) -> Before:
+    def from_row(cls, row: Evidence) -> MeasuredBefore:
         """Back from the ledger."""
         statements = {key: Window(*numbers) for key, numbers in row.detail["statements"].items()}
         return cls(row.detail["values"], statements, row.detail["counted"])
 
 
-def is_known(target: Target) -> bool:
-    """Whether a sample of the last minutes, with the statements' times, makes measuring again needless. Reads only."""
+def is_measured_lately(target: Target) -> bool:
+    """Whether the last minutes hold a sample with the statements' times, so that nothing has to be measured again. Reads only."""
     with monitor_session(target) as connection:
         row = connection.execute(
             """select exists (
@@ -66,39 +66,41 @@ def is_known(target: Target) -> bool:
     return bool(row and row[0])
 
 
-def keep_before(target: Target, deployment_id: int, outside: Sequence[Measured] = ()) -> Before:
+def measure_before_deployment(target: Target, deployment_id: int, outside: Sequence[Measured] = ()) -> MeasuredBefore:
     """Measure what the watch compares, and keep it as evidence of the deployment. Commits once.
 
-    Counted since the monitor's last look, or, where it never looked, since the server began to count. `outside` is what was
-    measured elsewhere. Leaves the monitor's own samples alone, so that nothing that it has yet to tell is lost.
+    Counts since the monitor's last look, or since the server began to count if the monitor never looked. `outside` was measured
+    outside the database. Leaves the monitor's own samples alone, so that the monitor loses nothing that it has yet to tell.
     """
     with monitor_session(target, "measure before") as connection:
-        earlier = samples.before(connection)
+        earlier = samples.read_newest_rows(connection)
         values: dict[str, Sequence[float]] = {}
         for measure in (_GAUGE, *_SHARES):
-            found = run_measure(connection, OURS / f"{measure}.sql").rows
-            known = _share(measure, found, earlier.get(measure, ())) if measure in _SHARES else _values(found)
-            if known:
-                values[measure] = known
+            rows = run_measure(connection, ENGINE_MEASURES / f"{measure}.sql").rows
+            measured = _share(measure, rows, earlier.get(measure, ())) if measure in _SHARES else _values(rows)
+            if measured:
+                values[measure] = measured
         for one in outside:
             if one.problem is None and _values(one.rows):
                 values[one.measure] = _values(one.rows)
-        last = samples.last_counters(connection)
+        last = samples.read_last_counters(connection)
         now = read_counters(connection)
         is_new = last is None or bool(last.problem)
         statements = (
-            {} if now.problem else most_time(windows(Counters() if last is None or is_new else last, now), _KEPT)
+            {}
+            if now.problem
+            else with_most_time(windows_between(Counters() if last is None or is_new else last, now), _KEPT)
         )
         counted = "all that the server had counted until then" if is_new else "the time since the monitor's last look"
-        found_now = Before(values, statements, counted)
-        evidence.record(connection, deployment_id, Kind.MEASURED_BEFORE, found_now)
-    return found_now
+        measured_now = MeasuredBefore(values, statements, counted)
+        evidence.record(connection, deployment_id, Kind.MEASURED_BEFORE, measured_now)
+    return measured_now
 
 
-def read_before(connection: Connection, deployment_id: int) -> Before:
-    """What was kept, or nothing. Reads only."""
+def read_measured_before(connection: Connection, deployment_id: int) -> MeasuredBefore:
+    """What the deployment measured before it began; empty if it measured nothing. Reads only."""
     kept = evidence.of_deployment(connection, deployment_id, Kind.MEASURED_BEFORE)
-    return Before.from_row(kept[-1]) if kept else Before()
+    return MeasuredBefore.from_row(kept[-1]) if kept else MeasuredBefore()
 
 
 def _values(rows: Sequence[Row]) -> list[float]:
@@ -106,9 +108,9 @@ def _values(rows: Sequence[Row]) -> list[float]:
 
 
 def _share(measure: str, rows: Sequence[Row], earlier: Sequence[Row]) -> list[float]:
-    """The share in per cent, of what was counted since `earlier`, which a restart may have set back to nothing."""
+    """The share, in per cent, of what was counted since `earlier`; of all that was counted if the counters were set back since."""
     good, bad, is_good = _SHARES[measure]
-    found = []
+    shares = []
     for row in rows:
         now = {name: float(row.detail[name]) for name in (good, bad)}
         old = {name: float(each.detail[name]) for each in earlier[:1] for name in (good, bad)}
@@ -116,5 +118,5 @@ def _share(measure: str, rows: Sequence[Row], earlier: Sequence[Row]) -> list[fl
             now = {name: now[name] - old.get(name, 0.0) for name in now}
         total = now[good] + now[bad]
         if total > 0:
-            found.append(round(100 * now[good if is_good else bad] / total, 2))
-    return found
+            shares.append(round(100 * now[good if is_good else bad] / total, 2))
+    return shares

@@ -1,4 +1,4 @@
-"""What a command says that it does: which views it refreshes, what it reads and calls, what it builds at run time."""
+"""What the text of a command does: which views it refreshes, what it reads and calls, and which SQL it builds at run time."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _LIST = re.compile(r'"((?:[^"]|"")*)"|([^\s,]+)')
 
 
 @dataclass(frozen=True)
-class Named:
-    """A name as it is written (`schema` empty where none is), and the search_path that was set before it, if any."""
+class WrittenName:
+    """A name as it is written, and the search_path that was set before it, if any. `schema` is empty if the name has none."""
 
     schema: str
     name: str
@@ -27,105 +27,107 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Called(Named):
-    """A call, with how many arguments are given; None where that was not counted."""
+class Call(WrittenName):
+    """A call of a routine. `given` is the number of its arguments, or None if they were not counted."""
 
     given: int | None = None
 
 
 @dataclass
-class Said:
-    """What was read, in the order of the text.
+class SqlContents:
+    """What some SQL does, in the order of its text.
 
-    `constants` are the texts in it; `builds` says that one of them is part of a refresh that is put together at run time,
-    `commits` that it commits in between. `search_path` is the one that was set last.
+    `constants` are the string literals in it. `commits` says that it commits in between. `search_path` is the one that was set last.
     """
 
-    refreshes: list[Named] = field(default_factory=list)
-    calls: list[Called] = field(default_factory=list)
+    refreshes: list[WrittenName] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     relations: list[tuple[str, str]] = field(default_factory=list)
     constants: list[str] = field(default_factory=list)
     search_path: tuple[str, ...] | None = None
     commits: bool = False
 
     @property
-    def builds(self) -> bool:
-        """Whether it may refresh something that only its run knows."""
+    def builds_a_refresh(self) -> bool:
+        """Whether it puts a refresh together at run time, so that only its run knows which view that refreshes."""
         return any(_REFRESH.search(text) for text in self.constants)
 
 
-def read_command(text: str) -> Said:
-    """What SQL says, statement by statement, with the bodies of its DO blocks. Never raises."""
-    said = Said()
-    _statements(text, said)
-    return said
+def read_command(text: str) -> SqlContents:
+    """What some SQL does, statement by statement, with the bodies of its DO blocks. Pure. Never raises."""
+    contents = SqlContents()
+    _read_statements(text, contents)
+    return contents
 
 
-def read_body(language: str, text: str, definition: str = "") -> Said:
-    """What the body of a routine says; `definition` is its whole CREATE, where that is known. Never raises; a language that
-    is not read leaves the texts in it.
+def read_body(language: str, text: str, definition: str = "") -> SqlContents:
+    """What the body of a routine does. `definition` is its whole CREATE statement, if that is known. Pure. Never raises.
+
+    A body in a language other than SQL and PL/pgSQL is taken as one string literal.
     """
-    said = Said()
+    contents = SqlContents()
     if language == "plpgsql":
-        _plpgsql(text, said, definition)
+        _read_plpgsql_body(text, contents, definition)
     elif language == "sql":
-        _statements(re.sub(r"^\s*begin\s+atomic\b|\bend\s*;?\s*$", "", text, flags=re.IGNORECASE), said)
+        _read_statements(re.sub(r"^\s*begin\s+atomic\b|\bend\s*;?\s*$", "", text, flags=re.IGNORECASE), contents)
     else:
-        said.constants.append(text)
-    return said
+        contents.constants.append(text)
+    return contents
 
 
 def split_path(value: str) -> tuple[str, ...]:
-    """A search_path as the schemas that it names."""
+    """The schemas that a search_path names. Pure."""
     parts = [quoted.replace('""', '"') if quoted else word.lower() for quoted, word in _LIST.findall(value)]
     return tuple(part for part in parts if part)
 
 
-def _statements(text: str, said: Said) -> None:
+def _read_statements(text: str, contents: SqlContents) -> None:
     try:
         trees = json.loads(parse_sql_json(text)).get("stmts", ())
     except ParseError:
-        _scanned(text, said)
+        _scan(text, contents)
         return
     for tree in trees:
-        _read(tree, said)
+        _read_tree(tree, contents)
 
 
-def _read(tree: object, said: Said) -> None:
+def _read_tree(tree: object, contents: SqlContents) -> None:
     for kind, node in _nodes(tree):
         if kind == "RefreshMatViewStmt":
             named = node.get("relation", {})
-            said.refreshes.append(Named(named.get("schemaname", ""), named.get("relname", ""), said.search_path))
+            contents.refreshes.append(
+                WrittenName(named.get("schemaname", ""), named.get("relname", ""), contents.search_path)
+            )
         elif kind in ("RangeVar", "relation") and "relname" in node:
-            said.relations.append((node.get("schemaname", ""), node["relname"]))
+            contents.relations.append((node.get("schemaname", ""), node["relname"]))
         elif kind in ("FuncCall", "funccall"):
-            _call(node, said)
+            _read_call(node, contents)
         elif kind == "A_Const" and "sval" in node:
-            said.constants.append(node["sval"].get("sval", ""))
+            contents.constants.append(node["sval"].get("sval", ""))
         elif kind == "VariableSetStmt" and node.get("name") == "search_path":
-            # Without values it is set back to what it was.
+            # Without values the setting goes back to what it was.
             words = [_constant(each) for each in node.get("args", ())]
-            said.search_path = tuple(word for word in words if word) if words else None
+            contents.search_path = tuple(word for word in words if word) if words else None
         elif kind == "DoStmt":
             options = {each["DefElem"]["defname"]: each["DefElem"]["arg"] for each in node.get("args", ())}
             if options.get("language", {}).get("String", {}).get("sval", "plpgsql") == "plpgsql":
-                _plpgsql(options.get("as", {}).get("String", {}).get("sval", ""), said)
+                _read_plpgsql_body(options.get("as", {}).get("String", {}).get("sval", ""), contents)
 
 
-def _call(node: dict[str, Any], said: Said) -> None:
+def _read_call(node: dict[str, Any], contents: SqlContents) -> None:
     names = [each["String"]["sval"] for each in node.get("funcname", ()) if "String" in each]
     given = node.get("args", ())
     if names[-1:] == ["set_config"] and len(given) == 3 and _constant(given[0]) == "search_path":
         value = _constant(given[1])
-        said.search_path = split_path(value) if value is not None else None
+        contents.search_path = split_path(value) if value is not None else None
     elif names:
         schema = names[-2] if len(names) > 1 else ""
-        said.calls.append(Called(schema, names[-1], said.search_path, len(given)))
+        contents.calls.append(Call(schema, names[-1], contents.search_path, len(given)))
 
 
-def _plpgsql(body: str, said: Said, definition: str = "") -> None:
+def _read_plpgsql_body(body: str, contents: SqlContents, definition: str = "") -> None:
     quote = next(f"${_PARSED_AS}{number}$" for number in range(1000) if f"${_PARSED_AS}{number}$" not in body)
-    # What RETURN may say, and which parameters there are, the body alone does not tell.
+    # The body alone tells neither what RETURN may return nor which parameters there are, so several heads are tried.
     heads = (
         "procedure f()",
         "function f() returns text",
@@ -138,31 +140,31 @@ def _plpgsql(body: str, said: Said, definition: str = "") -> None:
         except ParseError:
             continue
         if tree:
-            _read_plpgsql(tree, said)
+            _read_plpgsql(tree, contents)
             return
-    # One with a variable of a type of its own is not parsed.
-    _scanned(body, said)
+    # A body that declares a variable of a user's own type cannot be parsed.
+    _scan(body, contents)
 
 
-def _read_plpgsql(tree: object, said: Said) -> None:
+def _read_plpgsql(tree: object, contents: SqlContents) -> None:
     for each in tree if isinstance(tree, list) else ():
-        _read_plpgsql(each, said)
+        _read_plpgsql(each, contents)
     for kind, node in tree.items() if isinstance(tree, dict) else ():
         if kind == "PLpgSQL_stmt_commit":
-            said.commits = True
+            contents.commits = True
         elif kind in ("PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"):
-            text = _constant_text(node.get("query", {}).get("PLpgSQL_expr", {}).get("query", ""))
+            text = _constant_of_expression(node.get("query", {}).get("PLpgSQL_expr", {}).get("query", ""))
             if text is not None:
-                _statements(text, said)
-                _read_plpgsql({name: content for name, content in node.items() if name != "query"}, said)
+                _read_statements(text, contents)
+                _read_plpgsql({name: content for name, content in node.items() if name != "query"}, contents)
                 continue
         elif kind == "PLpgSQL_expr":
-            _expression(node.get("query", ""), said)
-        _read_plpgsql(node, said)
+            _read_expression(node.get("query", ""), contents)
+        _read_plpgsql(node, contents)
 
 
-def _constant_text(expression: str) -> str | None:
-    """What an expression comes to, where that is a text made of constants."""
+def _constant_of_expression(expression: str) -> str | None:
+    """The text that an expression yields if it is made of constants only, else None."""
     try:
         (tree,) = json.loads(parse_sql_json(f"select {expression}")).get("stmts", ())
         (target,) = tree["stmt"]["SelectStmt"]["targetList"]
@@ -200,19 +202,19 @@ def _constant(node: dict[str, Any]) -> str | None:
     return re.sub("%[sIL]", lambda match: formats[match[0]](next(values) or ""), first)
 
 
-def _expression(text: str, said: Said) -> None:
+def _read_expression(text: str, contents: SqlContents) -> None:
     for tried in (text, f"select {text}", f"select {text.partition(':=')[2] or text.partition('=')[2]}"):
         try:
             trees = json.loads(parse_sql_json(tried)).get("stmts", ())
         except ParseError:
             continue
-        _read(trees, said)
+        _read_tree(trees, contents)
         return
-    said.constants.append(text)
+    contents.constants.append(text)
 
 
-def _scanned(text: str, said: Said) -> None:
-    """What can be told of a text that cannot be parsed, by its words: comments and texts in it are no statements."""
+def _scan(text: str, contents: SqlContents) -> None:
+    """Read a text that cannot be parsed by its words. Its comments and string literals are no statements."""
     try:
         tokens = [
             (token.name, text[token.start : token.end + 1])
@@ -220,27 +222,27 @@ def _scanned(text: str, said: Said) -> None:
             if token.name not in ("SQL_COMMENT", "C_COMMENT")
         ]
     except ParseError:
-        said.constants.append(text)
+        contents.constants.append(text)
         return
-    said.commits = said.commits or any(kind == "COMMIT" for kind, _ in tokens)
+    contents.commits = contents.commits or any(kind == "COMMIT" for kind, _ in tokens)
     for place, (kind, word) in enumerate(tokens):
         behind = tokens[place + 1 : place + 8]
         if kind == "REFRESH" and [each for each, _ in behind[:2]] == ["MATERIALIZED", "VIEW"]:
             named, _ = _dotted(behind[3:] if behind[2:3] and behind[2][0] == "CONCURRENTLY" else behind[2:])
-            said.refreshes.append(Named(*named, said.search_path))
-        elif kind == "SCONST" and (value := _constant_text(word)) is not None:
+            contents.refreshes.append(WrittenName(*named, contents.search_path))
+        elif kind == "SCONST" and (value := _constant_of_expression(word)) is not None:
             if tokens[place - 1][0] == "EXECUTE" and behind[:1] and behind[0][1] == ";":
-                _statements(value, said)
+                _read_statements(value, contents)
             else:
-                said.constants.append(value)
+                contents.constants.append(value)
         elif tokens[place - 1][1] != ".":
             named, used = _dotted([(kind, word), *behind])
             if used and tokens[place + used : place + used + 1] == [("ASCII_40", "(")]:
-                said.calls.append(Called(*named, said.search_path, None))
+                contents.calls.append(Call(*named, contents.search_path, None))
 
 
 def _dotted(tokens: list[tuple[str, str]]) -> tuple[tuple[str, str], int]:
-    """Schema and name at the beginning of some words, and how many words they are; empty where no name is there."""
+    """The schema and the name at the beginning of some words, and how many words they take; empty texts and 0 if there is no name."""
     words = [_unquoted(word) for _, word in tokens[:3]]
     if len(words) == 3 and words[0] and words[1] is None and tokens[1][1] == "." and words[2]:
         return (words[0], words[2]), 3

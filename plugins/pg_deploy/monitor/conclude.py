@@ -1,4 +1,4 @@
-"""The end of a run: alerts opened and ended, the page written, and what nobody was told yet."""
+"""The end of a run: it opens and ends alerts, writes the page, and tells what nobody was told yet."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pg_deploy.monitor import samples
-from pg_deploy.monitor.judge import News, judge, mark_told, news, open_alerts, sync
+from pg_deploy.monitor.judge import News, judge, mark_told, open_alerts, read_news, sync_alerts
 from pg_deploy.monitor.measures import monitor_session
-from pg_deploy.monitor.page import page_lines, within
+from pg_deploy.monitor.page import cut_lines, page_lines
 from pg_deploy.monitor.thresholds import Thresholds
 from pg_deploy.monitor.watch import watch_deployment
 from pg_deploy.postgres.session import Target
 from pg_deploy.presentation.lines import log_lines, plain_lines
 
-# A notice is read on a telephone.
+# A notice is read on a telephone: so many alerts of a kind, and so many bytes.
 _TOLD, _LONGEST = 20, 30_000
 
 
 @dataclass(frozen=True)
 class Conclusion:
-    """How many alerts stand open, how many began in this run, and what could not be measured."""
+    """How many alerts are open, how many of them began in this run, and what could not be measured."""
 
     open: int
     started: int
@@ -38,27 +38,28 @@ def conclude(
     log: logging.Logger,
     link: str = "",
 ) -> Conclusion:
-    """Judge a sample, write the page into the log, tell the news through `tell` (subject, text).
+    """Judge a sample, write the page into the log, and tell the news with `tell(subject, text)`.
 
-    `link` is the address of the page that shows all of it. What `tell` could not deliver (it answers false) is told by the next run.
+    `link` is the address of the page that shows everything. If `tell` answers false, the news was not delivered, and the next run
+    tells it.
     """
     with monitor_session(target, "monitor report") as connection:
         sample, measured = samples.load(connection, sample_id)
-        watched = watch_deployment(connection, thresholds.watch, samples.last_deployment(connection), target.name)
+        watched = watch_deployment(connection, thresholds.watch, samples.read_last_deployment(connection), target.name)
         if watched.measured:
             measured.append(watched.measured)
             samples.put(connection, sample, [watched.measured])
-        findings = judge(measured, thresholds)
-        sync(connection, findings, measured, link)
-        fresh = news(connection, thresholds.remind_after)
+        breaches = judge(measured, thresholds)
+        sync_alerts(connection, breaches, measured, link)
+        fresh = read_news(connection, thresholds.remind_after)
         alerts = open_alerts(connection)
         lines = page_lines(
             target.name,
             sample.taken_at,
             measured,
             alerts,
-            findings,
-            before=samples.taken_before(connection, sample),
+            breaches,
+            before=samples.read_time_of_sample_before(connection, sample),
             watch=watched.lines,
             contacts=contacts,
         )
@@ -73,15 +74,15 @@ def conclude(
                 log.info("%s", line)
             log.info("::endgroup::")
             tell(f"{target.name}: {watched.report.splitlines()[0].lstrip('# ')}", watched.report)
-        if fresh and tell(*_worded(target.name, fresh)):
+        if fresh and tell(*_notice(target.name, fresh)):
             mark_told(connection, fresh)
         samples.mark_judged(connection, sample)
     failed = tuple(f"{one.measure}: {one.problem}" for one in measured if one.failed)
     return Conclusion(len(alerts), len(fresh.started), failed)
 
 
-def _worded(target: str, fresh: News) -> tuple[str, str]:
-    """Subject and text of a notice."""
+def _notice(target: str, fresh: News) -> tuple[str, str]:
+    """The subject and the text of a notice."""
     groups = (("began", fresh.started), ("still open", fresh.reminders), ("ended", fresh.ended))
     counts = ", ".join(f"{len(alerts)} {word}" for word, alerts in groups if alerts)
     lines = []
@@ -92,5 +93,5 @@ def _worded(target: str, fresh: News) -> tuple[str, str]:
                 lines.append(f"  what to do: {alert.what_to_do}")
         if len(alerts) > _TOLD:
             lines.append(f"{word}: {len(alerts) - _TOLD} more, which stand in the log and on the page")
-    told = within(plain_lines(lines), _LONGEST, "the rest stands in the log and on the page")
+    told = cut_lines(plain_lines(lines), _LONGEST, "the rest stands in the log and on the page")
     return f"{target}: alerts, {counts}", "\n".join(line.text for line in told)

@@ -1,4 +1,4 @@
-"""What can be seen of pg_cron: its jobs, its settings, and the jobs that the last deployment left."""
+"""pg_cron as this role sees it: its jobs, its settings, and the jobs that the last deployment left."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import psycopg
 from psycopg.rows import class_row, dict_row
 
-from pg_deploy.monitor.measures import bounded
+from pg_deploy.monitor.measures import set_deadlines
 from pg_deploy.monitor.schedules import Schedule, read_schedule
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
 
 _OFF = ("off", "false", "no", "0")
-# Before the first of these schedules were always in GMT and a range that runs backwards was nothing; in the second it wraps.
+# Versions of pg_cron. Before the first, schedules are always in GMT, and a range that runs backwards is empty. From the second
+# on, such a range wraps.
 _HAS_TIMEZONE, _WRAPS = (1, 5), (1, 6)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job of pg_cron. `here`: it works in this database; `changed_age` is its row's age in transactions."""
+    """A job of pg_cron. `here` is true if it works in this database; `changed_age` is the age of its row in transactions."""
 
     jobid: int
     name: str
@@ -40,14 +41,16 @@ class KeptJob:
     """A job as the last deployment left it."""
 
     name: str
-    schedule: str
     command: str
 
 
 @dataclass(frozen=True)
 class Cron:
-    """What can be seen of pg_cron. `missing` says why there is nothing to see, `hidden` that it is there and may not be seen;
-    `zone` is None where that may not be seen.
+    """What this role sees of pg_cron.
+
+    `missing` says why no jobs can be seen; `hidden` is true if they are there and this role may not see them. `own_only` is true
+    if it sees only its own jobs. `kept` are the jobs that the last deployment left. `zone` is None if this role cannot know it,
+    `launched` if it cannot know whether the launcher runs.
     """
 
     jobs: tuple[Job, ...] = ()
@@ -63,7 +66,7 @@ class Cron:
     version: tuple[int, ...] = ()
 
     def schedule_of(self, job: Job) -> Schedule | None:
-        """A job's schedule as this version reads it; None for one that it cannot read, or nobody can tell how."""
+        """A job's schedule as this version of pg_cron reads it; None if it cannot be read, or if nobody knows how this version does."""
         if self.version >= _WRAPS:
             return read_schedule(job.schedule, True)
         is_old = self.version < _HAS_TIMEZONE and "cron.timezone" not in self.settings
@@ -71,22 +74,22 @@ class Cron:
 
     @property
     def stopped(self) -> bool:
-        """Whether it was told to start nothing."""
+        """Whether pg_cron is set to start no jobs."""
         return self.settings.get("cron.launch_active_jobs", "on") in _OFF
 
     @property
     def keeps_no_runs(self) -> bool:
-        """Whether it was told to write no runs down."""
+        """Whether pg_cron is set to write no runs down."""
         return self.settings.get("cron.log_run", "on") in _OFF
 
     @property
     def may_keep_no_runs(self) -> bool:
-        """Whether this role cannot see if it writes runs down."""
+        """Whether this role cannot see if pg_cron writes runs down."""
         return not self.sees_settings and "cron.log_run" not in self.settings
 
     @property
     def unseen(self) -> str | None:
-        """Why a view may have a job of pg_cron that cannot be seen from here; None where it has none."""
+        """Why a view may have a job that cannot be seen from here; None if all jobs can be seen."""
         if self.hidden:
             return self.missing
         if self.own_only:
@@ -98,25 +101,25 @@ class Cron:
 
     @property
     def both_days(self) -> bool:
-        """Whether a schedule's two days both have to match."""
+        """Whether a schedule's day of the month and its day of the week both have to match."""
         return self.settings.get("cron.match_dom_and_dow", "off") not in _OFF
 
     @property
     def may_be_created_here(self) -> bool:
-        """Whether this is the one database of the server in which the extension can live, as far as can be seen."""
+        """Whether this is the one database of the server in which the extension can be created, as far as can be seen."""
         return self.settings.get("cron.database_name") in (None, self.settings.get("here"))
 
     @property
-    def names_of_rules(self) -> str:
-        """What, besides its schedule, decides when a job is due."""
+    def timing_rules(self) -> str:
+        """The settings that, besides its schedule, decide when a job is due, as one text to compare."""
         return f"{self.zone} {self.both_days}"
 
 
 def read_cron(connection: Connection) -> tuple[Cron, datetime]:
-    """pg_cron as this role sees it, and the server's time. Reads only."""
-    kept = _kept(connection)
+    """Read what this role sees of pg_cron, and the server's time. Reads only."""
+    kept = _read_kept_jobs(connection)
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-        bounded(connection)
+        set_deadlines(connection)
         row = cursor.execute(engine_sql("monitor/views/cron")).fetchone() or {}
     known = Cron(
         kept=kept,
@@ -129,7 +132,7 @@ def read_cron(connection: Connection) -> tuple[Cron, datetime]:
     known = replace(known, zone=_zone(known))
     try:
         with connection.transaction():
-            bounded(connection)
+            set_deadlines(connection)
             with connection.cursor(row_factory=class_row(Job)) as cursor:
                 jobs = tuple(cursor.execute(engine_sql("monitor/views/jobs")).fetchall())
             own = connection.execute("select row_security_active('cron.job')").fetchone()
@@ -140,10 +143,10 @@ def read_cron(connection: Connection) -> tuple[Cron, datetime]:
     return replace(known, jobs=jobs, own_only=bool(own and own[0])), row["now"]
 
 
-def _kept(connection: Connection) -> tuple[KeptJob, ...]:
+def _read_kept_jobs(connection: Connection) -> tuple[KeptJob, ...]:
     try:
         with connection.transaction():
-            bounded(connection)
+            set_deadlines(connection)
             with connection.cursor(row_factory=class_row(KeptJob)) as cursor:
                 return tuple(cursor.execute(engine_sql("monitor/views/kept_jobs")).fetchall())
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
@@ -157,7 +160,7 @@ def _version(text: str | None) -> tuple[int, ...]:
 def _zone(cron: Cron) -> tzinfo | None:
     named = cron.settings.get("cron.timezone")
     if named is None:
-        # A stand-in of pg_cron has no settings at all.
+        # A stand-in for pg_cron has no settings at all.
         return timezone.utc if cron.version < _HAS_TIMEZONE or cron.sees_settings else None
     try:
         return timezone.utc if named in ("GMT", "UTC") else ZoneInfo(named)

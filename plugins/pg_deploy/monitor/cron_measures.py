@@ -1,4 +1,4 @@
-"""What pg_cron's own tables say beyond the views: failing jobs of every database, and a record of runs that only grows."""
+"""The measures of pg_cron's own tables: the failing jobs of every database, and a record of runs that only grows."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Collection
 
 import psycopg
 
-from pg_deploy.monitor.jobs import at, message
-from pg_deploy.monitor.measures import Measured, Row, bounded, told
+from pg_deploy.monitor.jobs import format_moment, last_message
+from pg_deploy.monitor.measures import Measured, Row, explain_error, set_deadlines
 from pg_deploy.monitor.verdicts import Look
 from pg_deploy.postgres.session import Connection
 
@@ -20,15 +20,15 @@ _PURGES = re.compile(
 
 
 def cron_measures(connection: Connection, look: Look, told_jobs: Collection[int | None]) -> tuple[Measured, ...]:
-    """Failing jobs but those that are told with a view, and the size of cron.job_run_details. Reads only."""
+    """The failing jobs that no view's alert tells (`told_jobs`), and the size of cron.job_run_details. Reads only."""
     rows = []
     for jobid, known in look.known.items():
         job, runs = known.job, known.runs
         if not job.active or runs.status != "failed" or jobid in told_jobs:
             continue
         where = "" if job.here else f" (database {job.database})"
-        when = f" of {at(runs.finished, look.now)}" if runs.finished else ""
-        cause = f"the last run{when} of job {jobid} failed: {message(runs)[:200]}"
+        when = f" of {format_moment(runs.finished, look.now)}" if runs.finished else ""
+        cause = f"the last run{when} of job {jobid} failed: {last_message(runs)[:200]}"
         names = [look.names[oid] for oid in look.refreshes[jobid].perhaps] if jobid in look.refreshes else []
         if names:
             cause += f"; it may refresh {', '.join(names[:3])}" + (
@@ -44,7 +44,7 @@ def cron_measures(connection: Connection, look: Look, told_jobs: Collection[int 
 def _history(connection: Connection, look: Look, problem: str | None) -> Measured:
     try:
         with connection.transaction():
-            bounded(connection)
+            set_deadlines(connection)
             row = connection.execute(
                 "select count(*) filter (where place = 1), max(runid) - min(runid) + 1, min(start_time), pg_relation_size(%s::regclass)"
                 " from ((select 1 as place, runid, start_time from cron.job_run_details order by runid limit 1)"
@@ -54,12 +54,12 @@ def _history(connection: Connection, look: Look, problem: str | None) -> Measure
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
-        return told(HISTORY, error)
+        return explain_error(HISTORY, error)
     if row is None or not row[0]:
         return Measured(HISTORY, problem=problem)
     _, rows, first, size = row
     purged = next((known.job.name for known in look.known.values() if _PURGES.search(known.job.command)), None)
-    since = f" since {at(first)}" if first else ""
+    since = f" since {format_moment(first)}" if first else ""
     megabytes = f"{size / 1e6:.0f} MB"
     if purged:
         cause = f"about {rows} runs{since} in {megabytes}, though job {purged} purges them"

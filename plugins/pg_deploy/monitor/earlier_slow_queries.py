@@ -1,4 +1,4 @@
-"""Slow queries that an earlier run found: still slow, over, or not called since, which proves neither."""
+"""Slow queries that an earlier run found. They are still slow, or over, or were not called since, which proves neither."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.monitor.measures import Row
-from pg_deploy.monitor.slow_queries import Slow, is_still_slow
-from pg_deploy.monitor.statements import Window, shown
+from pg_deploy.monitor.slow_queries import SlowQuery, is_still_slow
+from pg_deploy.monitor.statements import Window, shown_text
 from pg_deploy.monitor.thresholds import Statements
 
-# From this share of all time on it was that one call.
+# If one call took more than this share of the time of all calls, the cause names it.
 _MOST_OF_IT = 0.5
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A slow query as the run before left it: what it is compared with, since when, and when it was last called."""
+class EarlierSlowQuery:
+    """A slow query as the last run left it: what it is compared with, since when it is slow, and when it was last called."""
 
-    slow: Slow
+    slow: SlowQuery
     since: datetime
     called: datetime
     said: str
@@ -29,9 +29,9 @@ class Standing:
 
 
 def slow_row(
-    slow: Slow, now: datetime, since: datetime, suspect: str | None, text: str | None, waited: str | None = None
+    slow: SlowQuery, now: datetime, since: datetime, suspect: str | None, text: str | None, waited: str | None = None
 ) -> Row:
-    """The alert's row for a query that is slow now; `waited` is the lock that it was seen to wait for."""
+    """The alert's row for a query that is slow now. `waited` names the lock for which it was seen waiting. Pure."""
     calls = f"{slow.now.calls:.0f} calls since the last look"
     if slow.before_ms is None:
         said = f"new and slow, {slow.now.mean_ms:.0f} ms a call, {calls}"
@@ -42,14 +42,14 @@ def slow_row(
             said += f", reading {slow.now.mean_blocks:.0f} blocks a call instead of {slow.before_blocks or 0:.0f}"
         else:
             said += f"; {_no_more_blocks(slow, waited)}"
-    said = "; ".join([said, *([suspect] if suspect else []), shown(text)])
+    said = "; ".join([said, *([suspect] if suspect else []), shown_text(text)])
     advice = _advice(slow, suspect)
     if waited and slow.before_ms is not None and not slow.reads_more:
         advice = "ask the owner of the session that held the lock to keep its transactions short; its plan reads what it always read"
-    return _row(Standing(slow, since, now, said, suspect), said, advice)
+    return _row(EarlierSlowQuery(slow, since, now, said, suspect), said, advice)
 
 
-def _no_more_blocks(slow: Slow, waited: str | None) -> str:
+def _no_more_blocks(slow: SlowQuery, waited: str | None) -> str:
     said = "its blocks do not explain it: it reads no more than before, so it waited (for a lock, for the disk) or the processors were busy"
     slowest = slow.now.slowest_ms
     if slowest is not None and slow.now.total_ms > 0 and slowest > _MOST_OF_IT * slow.now.total_ms:
@@ -57,7 +57,7 @@ def _no_more_blocks(slow: Slow, waited: str | None) -> str:
     return f"{said}; seen: {waited}" if waited else said
 
 
-def _advice(slow: Slow, suspect: str | None) -> str:
+def _advice(slow: SlowQuery, suspect: str | None) -> str:
     if slow.before_ms is not None and not slow.reads_more:
         return "look at lock_waits and at what else ran then; its plan reads what it always read"
     look = "look at its plan with explain"
@@ -66,35 +66,37 @@ def _advice(slow: Slow, suspect: str | None) -> str:
     return f"{look}, and add what is missing"
 
 
-def carried_on(
-    before: Sequence[Row], found: Mapping[str, Window], now: datetime, limits: Statements
-) -> tuple[dict[str, Standing], list[Row]]:
-    """Of the slow queries of the run before: those that were called and are slow still, by key with today's window, and
-    the rows of those of which there is nothing new to say yet. The rest is over.
+def carry_on(
+    before: Sequence[Row], called: Mapping[str, Window], now: datetime, limits: Statements
+) -> tuple[dict[str, EarlierSlowQuery], list[Row]]:
+    """Judge again the slow queries that the last run found. Pure.
+
+    Returns those that were called and are still slow, by key and with their new window, and the rows of those about which there is
+    nothing new to say yet. The others are over.
     """
-    still: dict[str, Standing] = {}
+    still: dict[str, EarlierSlowQuery] = {}
     waiting: list[Row] = []
     for row in before:
         if not row.detail.get("since"):
             continue
-        kept = _standing(row)
+        kept = _from_row(row)
         if now - kept.since > timedelta(seconds=limits.accepted_after):
             continue
-        window = found.get(kept.slow.key)
+        window = called.get(kept.slow.key)
         if window is None or (kept.slow.before_ms is not None and window.calls < limits.calls):
-            # A new query that nobody calls any more is gone; one that the application has always had comes back.
+            # A new query that nobody calls any more is gone. One that the application has always had will be called again.
             if kept.slow.before_ms is not None and now - kept.called <= timedelta(seconds=limits.not_called):
                 waiting.append(_row(kept, f"{kept.said}; hardly called since {kept.called:%Y-%m-%d %H:%M} UTC"))
         elif is_still_slow(kept.slow, window, limits):
             slow = replace(kept.slow, now=window)
-            still[slow.key] = Standing(slow, kept.since, now, kept.said, kept.suspect)
+            still[slow.key] = EarlierSlowQuery(slow, kept.since, now, kept.said, kept.suspect)
     return still, waiting
 
 
-def _standing(row: Row) -> Standing:
+def _from_row(row: Row) -> EarlierSlowQuery:
     detail: Mapping[str, Any] = row.detail
     window = Window(0, row.value or 0.0, 0)
-    slow = Slow(
+    slow = SlowQuery(
         detail["key"],
         window,
         detail["before_ms"],
@@ -102,7 +104,7 @@ def _standing(row: Row) -> Standing:
         detail["reads_more"],
         detail.get("role", ""),
     )
-    return Standing(
+    return EarlierSlowQuery(
         slow,
         datetime.fromisoformat(detail["since"]),
         datetime.fromisoformat(detail["called"]),
@@ -111,8 +113,8 @@ def _standing(row: Row) -> Standing:
     )
 
 
-def _row(standing: Standing, cause: str, advice: str | None = None) -> Row:
-    slow = standing.slow
+def _row(query: EarlierSlowQuery, cause: str, advice: str | None = None) -> Row:
+    slow = query.slow
     return Row(
         slow.object,
         round(slow.now.mean_ms, 3),
@@ -120,13 +122,13 @@ def _row(standing: Standing, cause: str, advice: str | None = None) -> Row:
         {
             "alert": True,
             "cause": cause,
-            "do": advice or _advice(slow, standing.suspect),
-            "suspect": standing.suspect,
+            "do": advice or _advice(slow, query.suspect),
+            "suspect": query.suspect,
             "role": slow.role,
             "key": slow.key,
-            "said": standing.said,
-            "since": standing.since.isoformat(),
-            "called": standing.called.isoformat(),
+            "said": query.said,
+            "since": query.since.isoformat(),
+            "called": query.called.isoformat(),
             "before_ms": slow.before_ms,
             "before_blocks": slow.before_blocks,
             "reads_more": slow.reads_more,

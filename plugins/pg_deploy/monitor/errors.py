@@ -6,7 +6,7 @@ from pg_deploy.errors import PgDeployError
 
 
 class ThresholdsError(PgDeployError):
-    """The monitor's limits cannot be read."""
+    """The file with the monitor's limits cannot be used."""
 
     def __init__(self, file: str, problem: str) -> None:
         self.file = file
@@ -16,7 +16,7 @@ class ThresholdsError(PgDeployError):
 
 
 class NewMonitorRefused(PgDeployError):
-    """No file is written for a measure of that name."""
+    """The scaffold did not write a measure of that name."""
 
     def __init__(self, name: str, problem: str, what_to_do: str) -> None:
         super().__init__(f'"{name}" {problem}; {what_to_do}')

@@ -1,4 +1,4 @@
-"""Whether a view is as fresh as it should be, and if not, why: judged from what was read, without asking anything."""
+"""Whether a view is as fresh as it should be, and if not, why. Judges only what was read before. Pure."""
 
 from __future__ import annotations
 
@@ -7,19 +7,27 @@ from dataclasses import replace
 from typing import Any
 
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.monitor.jobs import Known, Trouble, allowed_s, at, pause_s, trouble_of, unrefreshed
+from pg_deploy.monitor.jobs import (
+    KnownJob,
+    Trouble,
+    allowed_s,
+    format_moment,
+    pause_s,
+    trouble_of,
+    trouble_proved_by_view,
+)
 from pg_deploy.monitor.measures import Row
-from pg_deploy.monitor.unscheduled import judge_without
-from pg_deploy.monitor.verdicts import Look, Seen, Verdict
+from pg_deploy.monitor.unscheduled import judge_view_without_job
+from pg_deploy.monitor.verdicts import Look, SeenView, Verdict
 
 LOCKED = "its lock is held by"
-# A run begins some moments before its transaction.
+# A view's own time is that of a transaction, which begins some moments after the run.
 _ROUNDING_S = 60.0
 _ELSEWHERE = "look at whoever refreshes it; its limit stands in thresholds.yaml"
 
 
-def judge_view(view: Seen, look: Look, refreshed: str | None = None, tried: str | None = None) -> Row:
-    """The row of a view; `refreshed` is what happened when this run refreshed it, `tried` what an earlier run could not."""
+def judge_view(view: SeenView, look: Look, refreshed: str | None = None, tried: str | None = None) -> Row:
+    """The row of a view. `refreshed` says what happened when this run refreshed it, `tried` why an earlier run could not. Pure."""
     surely = [look.known[jobid] for jobid, each in look.refreshes.items() if view.oid in each.surely]
     perhaps = [look.known[jobid] for jobid, each in look.refreshes.items() if view.oid in each.perhaps]
     age, source = _age(view, surely, look)
@@ -29,20 +37,25 @@ def judge_view(view: Seen, look: Look, refreshed: str | None = None, tried: str 
     return replace(row, detail={**row.detail, "held": True}) if _is_out_of_sight(view, surely, verdict, look) else row
 
 
-def _is_out_of_sight(view: Seen, surely: Sequence[Known], verdict: Verdict, look: Look) -> bool:
-    """Whether an alert that is open would end only because nobody can see any more what it was about."""
+def _is_out_of_sight(view: SeenView, surely: Sequence[KnownJob], verdict: Verdict, look: Look) -> bool:
+    """Whether an open alert about the view would end only because nobody can see any more what it was about."""
     unseen = look.cron.hidden or (bool(surely) and all(each.unseen for each in surely))
     untouched = view.known.quiet_since is not None and view.known.quiet_since < look.now
     return unseen and untouched and not verdict.alert
 
 
 def _judge(
-    view: Seen, surely: Sequence[Known], perhaps: Sequence[Known], age: float | None, limit: float | None, look: Look
+    view: SeenView,
+    surely: Sequence[KnownJob],
+    perhaps: Sequence[KnownJob],
+    age: float | None,
+    limit: float | None,
+    look: Look,
 ) -> Verdict:
     own = look.limits.limits.get(view.name)
     beyond = _is_beyond(view, surely, age, limit, look)
     old = f"it is {format_duration(age or 0)} old, {format_duration(limit or 0)} are allowed"
-    if look.limits.is_elsewhere(view.name):
+    if look.limits.is_refreshed_elsewhere(view.name):
         said = old if beyond and own else "refreshed elsewhere, as thresholds.yaml says"
         return Verdict(said, _ELSEWHERE, alert=beyond and own is not None)
     idle = next((each for each in view.holders if each.idle), None)
@@ -53,7 +66,7 @@ def _judge(
         return Verdict(f"it is locked by {idle.words}", do, alert=True, group="")
     working = _at_work(view, surely, look)
     if not surely:
-        return judge_without(view, perhaps, age, limit, beyond, old, look)
+        return judge_view_without_job(view, perhaps, age, limit, beyond, old, look)
     bad = _trouble(surely, look)
     job = bad[0] if bad else next((each for each in surely if each.job.active), surely[0])
     if bad is not None and not (own is not None and age is not None and not beyond and _is_missed(bad)):
@@ -69,7 +82,7 @@ def _judge(
     if all(each.unseen for each in surely) and not view.holders and not working:
         return _judge_unseen(view, job, age, beyond, old, look)
     if working:
-        return Verdict(working[0], working[1], worth=working[2], job=job)
+        return Verdict(working[0], working[1], worth_a_look=working[2], job=job)
     if not view.populated:
         return Verdict(
             "it was never populated",
@@ -80,19 +93,21 @@ def _judge(
         )
     if beyond:
         said = (
-            f"{old}; its job {job.job.name} of pg_cron last succeeded {at(job.runs.good, look.now)}"
+            f"{old}; its job {job.job.name} of pg_cron last succeeded {format_moment(job.runs.good, look.now)}"
             if job.runs.good
             else old
         )
         do = "see whether the job's command really refreshes it; make refresh refreshes it now"
         return Verdict(said, do, True, True, job=job)
     said = _long_runs(job, look) or _not_due(job, look)
-    return Verdict(said, "make its refresh quicker, or its interval longer", worth=bool(_long_runs(job, look)), job=job)
+    return Verdict(
+        said, "make its refresh quicker, or its interval longer", worth_a_look=bool(_long_runs(job, look)), job=job
+    )
 
 
-def _judge_unseen(view: Seen, job: Known, age: float | None, beyond: bool, old: str, look: Look) -> Verdict:
-    """A view of a job whose runs cannot be seen: what the view itself tells, and proves."""
-    proof = unrefreshed(job, view.known.quiet_since, look.cron, look.now, look.limits)
+def _judge_unseen(view: SeenView, job: KnownJob, age: float | None, beyond: bool, old: str, look: Look) -> Verdict:
+    """Judge a view whose job's runs cannot be seen, by what the view itself tells and proves."""
+    proof = trouble_proved_by_view(job, view.known.quiet_since, look.cron, look.now, look.limits)
     if proof is not None:
         return Verdict(proof.cause, proof.remedy, True, True, group=f"job {job.job.jobid}", job=job)
     if beyond:
@@ -105,21 +120,25 @@ def _judge_unseen(view: Seen, job: Known, age: float | None, beyond: bool, old: 
         )
     known = "" if age is not None else ", and how old it is cannot be known"
     since = view.known.quiet_since
-    quiet = f"; nobody has refreshed it since {at(since, look.now)}" if since is not None and since < look.now else ""
+    quiet = (
+        f"; nobody has refreshed it since {format_moment(since, look.now)}"
+        if since is not None and since < look.now
+        else ""
+    )
     return Verdict(f"whether its job {job.job.name} of pg_cron runs is not known{known}: {job.unseen}{quiet}", job=job)
 
 
-def _trouble(surely: Sequence[Known], look: Look) -> tuple[Known, Trouble] | None:
-    """The trouble that counts: not one after which another job has refreshed the view."""
-    found = [
+def _trouble(surely: Sequence[KnownJob], look: Look) -> tuple[KnownJob, Trouble] | None:
+    """The job's trouble that counts, if any. A trouble does not count if another job refreshed the view after it."""
+    troubles = [
         (each, trouble)
         for each in surely
         if (trouble := trouble_of(each, look.cron, look.now, look.limits)) is not None
     ]
-    well = [each for each in surely if all(each is not bad for bad, _ in found)]
+    well = [each for each in surely if all(each is not bad for bad, _ in troubles)]
     goods = [each.runs.good for each in surely if each.runs.good is not None]
     newest = max(goods, default=None)
-    for known, trouble in sorted(found, key=lambda each: not each[0].job.active):
+    for known, trouble in sorted(troubles, key=lambda each: not each[0].job.active):
         if trouble.since is None and any(each.job.active for each in well):
             continue
         if trouble.since is not None and newest is not None and newest > trouble.since and len(surely) > 1:
@@ -128,35 +147,38 @@ def _trouble(surely: Sequence[Known], look: Look) -> tuple[Known, Trouble] | Non
     return None
 
 
-def _is_missed(bad: tuple[Known, Trouble]) -> bool:
-    """Whether all that is wrong is that a run is missing: a limit of the view's own says how much that matters."""
+def _is_missed(bad: tuple[KnownJob, Trouble]) -> bool:
+    """Whether the only trouble is a missing run. If the view has a limit of its own, that limit says how much it matters."""
     return bad[0].job.active and bad[0].runs.status != "failed" and bad[1].since is not None
 
 
-def _is_beyond(view: Seen, surely: Sequence[Known], age: float | None, limit: float | None, look: Look) -> bool:
-    """Whether what is known of its age is more than is allowed; of its jobs' runs the jobs' troubles tell."""
+def _is_beyond(view: SeenView, surely: Sequence[KnownJob], age: float | None, limit: float | None, look: Look) -> bool:
+    """Whether the view is known to be older than allowed. An age that comes from its jobs' runs does not count: their troubles tell it."""
     if age is None or limit is None or age <= limit:
         return False
     if view.name in look.limits.limits or not surely:
         return True
     goods = [(look.now - each.runs.good).total_seconds() for each in surely if each.runs.good is not None]
     was_due = any(each.job.active and (look.now - each.since).total_seconds() >= limit for each in surely)
-    # A job that succeeded after the time that the view tells has refreshed something else.
-    return view.told_s is not None and was_due and (not goods or age > min(goods) + _ROUNDING_S)
+    # A job that succeeded after the view's own time has refreshed something else.
+    return view.stated_age_s is not None and was_due and (not goods or age > min(goods) + _ROUNDING_S)
 
 
-def _is_stale(bad: tuple[Known, Trouble], look: Look) -> bool:
-    """Whether a run that was due is missing, which is more than that one will be."""
+def _is_stale(bad: tuple[KnownJob, Trouble], look: Look) -> bool:
+    """Whether a run that was due is missing, or nobody can know when one is due, so that the view is stale already."""
     return bad[1].since is not None or allowed_s(bad[0].job, look.now, look.cron, look.limits) is None
 
 
-def _at_work(view: Seen, surely: Sequence[Known], look: Look) -> tuple[str, str, bool] | None:
-    """What is at work on it now: a job's run, or another session that holds its lock and does something."""
+def _at_work(view: SeenView, surely: Sequence[KnownJob], look: Look) -> tuple[str, str, bool] | None:
+    """What is at work on the view now: a run of its job, or another session that locks it and is not idle.
+
+    Returns the cause, what to do, and whether that is worth a look.
+    """
     for each in surely:
         run = each.runs.at_work
         if run is None:
             continue
-        said = f"its job {each.job.name} of pg_cron has been at work since {at(run.since, look.now)} (pid {run.pid})"
+        said = f"its job {each.job.name} of pg_cron has been at work since {format_moment(run.since, look.now)} (pid {run.pid})"
         pause = pause_s(each.job, look.now, look.cron)
         long = pause is not None and (look.now - run.since).total_seconds() > pause
         slow = each.runs.took_s is not None and pause is not None and each.runs.took_s > pause
@@ -173,7 +195,8 @@ def _at_work(view: Seen, surely: Sequence[Known], look: Look) -> tuple[str, str,
     return None
 
 
-def _long_runs(job: Known, look: Look) -> str:
+def _long_runs(job: KnownJob, look: Look) -> str:
+    """That a run of the job takes longer than its interval; empty if it does not."""
     pause = pause_s(job.job, look.now, look.cron)
     if pause is None or job.runs.took_s is None or job.runs.took_s <= pause:
         return ""
@@ -181,8 +204,8 @@ def _long_runs(job: Known, look: Look) -> str:
     return f"a run of its job {job.job.name} takes {took}, longer than its interval of {format_duration(pause)}"
 
 
-def _not_due(job: Known, look: Look) -> str:
-    """Why nobody can say when a job is due, if so."""
+def _not_due(job: KnownJob, look: Look) -> str:
+    """Why nobody can say when the job is due; empty if that is known."""
     if look.cron.zone is None:
         named = look.cron.settings.get("cron.timezone")
         why = f"cron.timezone is {named}, which is not known here" if named else "this role may not see cron.timezone"
@@ -192,23 +215,25 @@ def _not_due(job: Known, look: Look) -> str:
     return ""
 
 
-def _age(view: Seen, surely: Sequence[Known], look: Look) -> tuple[float | None, str]:
+def _age(view: SeenView, surely: Sequence[KnownJob], look: Look) -> tuple[float | None, str]:
+    """The view's age in seconds, or None if nothing tells it, and what tells it."""
     if not view.populated:
         return None, "not populated"
-    if view.told_s is not None:
-        return view.told_s, "materialized_at"
+    if view.stated_age_s is not None:
+        return view.stated_age_s, "materialized_at"
     goods = [(look.now - each.runs.good).total_seconds() for each in surely if each.runs.good is not None]
-    found = [(age, "pg_cron") for age in goods]
+    ages = [(age, "pg_cron") for age in goods]
     if view.refreshed_s is not None:
-        found.append((view.refreshed_s, "this monitor"))
-    # Of a job that is seen a change that ALTER and GRANT make as well is no refresh.
+        ages.append((view.refreshed_s, "this monitor"))
+    # If the job's runs can be seen, a change that ALTER and GRANT make too does not count as a refresh.
     trusted = view.known.rewritten if surely and not any(each.unseen for each in surely) else view.known.changed
     if trusted is not None:
-        found.append(((look.now - trusted[0]).total_seconds(), "a change between two looks, at most"))
-    return min(found) if found else (None, "nothing tells")
+        ages.append(((look.now - trusted[0]).total_seconds(), "a change between two looks, at most"))
+    return min(ages) if ages else (None, "nothing tells")
 
 
-def _limit(view: Seen, surely: Sequence[Known], look: Look) -> float | None:
+def _limit(view: SeenView, surely: Sequence[KnownJob], look: Look) -> float | None:
+    """How old the view may be now, in seconds; None if nobody can know."""
     own = look.limits.limits.get(view.name)
     if own is not None:
         return own
@@ -222,7 +247,7 @@ def _limit(view: Seen, surely: Sequence[Known], look: Look) -> float | None:
 
 
 def _row(
-    view: Seen,
+    view: SeenView,
     verdict: Verdict,
     age: float | None,
     source: str,
@@ -252,8 +277,8 @@ def _row(
         "cause": cause,
         "do": verdict.do,
     }
-    if verdict.worth and not verdict.alert:
+    if verdict.worth_a_look and not verdict.alert:
         detail["worth_a_look"] = True
-    if verdict.group and (verdict.alert or verdict.worth):
+    if verdict.group and (verdict.alert or verdict.worth_a_look):
         detail["group"] = verdict.group
     return Row(view.name, age, "s", detail)

@@ -1,4 +1,4 @@
-"""Whether this is the database of the last look: after an upgrade or a restore nothing is compared with what another one was."""
+"""Whether this is still the database of the last look. After an upgrade or a restore, nothing is compared with earlier looks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MEASURE = "same_database"
 _NAME = samples.IDENTITY
 
 
-def is_another(connection: Connection) -> tuple[dict[str, Any], Measured]:
-    """What this database is known by, and, where that differs from the last look, the one sentence about it. Reads only."""
-    now = _read(connection)
+def compare_identity(connection: Connection) -> tuple[dict[str, Any], Measured]:
+    """What identifies this database, and a measure with one row if that differs from the last look, else with none. Reads only."""
+    now = _read_identity(connection)
     before: Mapping[str, Any] = samples.read_memory(connection, _NAME)
     if not before or all(before.get(name, value) == value for name, value in now.items()):
         return now, Measured(MEASURE)
@@ -36,12 +36,12 @@ def is_another(connection: Connection) -> tuple[dict[str, Any], Measured]:
     return now, Measured(MEASURE, (Row("the database", 1, "changed", detail),))
 
 
-def keep(connection: Connection, sample: Sample, known_by: Mapping[str, Any]) -> None:
-    """Remember it for the next look. Commits once."""
+def keep_identity(connection: Connection, sample: Sample, known_by: Mapping[str, Any]) -> None:
+    """Remember what identifies this database for the next look. Commits once."""
     samples.put_memory(connection, sample, _NAME, known_by)
 
 
-def _read(connection: Connection) -> dict[str, Any]:
+def _read_identity(connection: Connection) -> dict[str, Any]:
     row = connection.execute(
         """select current_setting('server_version_num')::integer / 10000, d.oid::bigint,
             has_function_privilege('pg_catalog.pg_control_system()', 'execute')

@@ -1,4 +1,4 @@
-"""What is wrong with a job of pg_cron, and since when a run of it is missing."""
+"""What is wrong with a job of pg_cron, and since when a run of it is missing. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from pg_deploy.presentation.secrecy import without_secrets
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong, what to do about it, and the moment after which another job's success makes it harmless.
+    """What is wrong, and what to do about it.
 
-    `shared` names what is wrong with all jobs at once: then they are one alert.
+    If another job refreshed the view after `since`, the trouble is harmless. `shared` names a cause that all jobs have at once: their
+    troubles are then one alert.
     """
 
     cause: str
@@ -28,8 +29,8 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class Known:
-    """A job with its runs, since when its schedule is known to be in force, and why its runs cannot be seen (now)."""
+class KnownJob:
+    """A job with its runs, the moment since which its schedule is known, and why its runs cannot be seen now, or None."""
 
     job: Job
     runs: JobRuns
@@ -38,27 +39,27 @@ class Known:
 
     @property
     def base(self) -> datetime:
-        """From when on a run of it was due: its newest start, or when this schedule was first seen."""
+        """The moment after which the next run was due: its newest start, or when this schedule was first seen if that is later."""
         return max(self.runs.started, self.since) if self.runs.started else self.since
 
 
 @dataclass(frozen=True)
 class Due:
-    """A moment at which a run was due, and how long it may be late."""
+    """A moment at which a run is due, and by how many seconds it may be late."""
 
     at: datetime
     grace_s: float
 
 
-def at(moment: datetime, now: datetime | None = None) -> str:
-    """A moment for a sentence, in UTC."""
+def format_moment(moment: datetime, now: datetime | None = None) -> str:
+    """A moment for a sentence, in UTC; without its date if it lies on the day of `now`."""
     moment = moment.astimezone(timezone.utc)
     today = now is not None and moment.date() == now.astimezone(timezone.utc).date()
     return f"{moment:%H:%M} UTC" if today else f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def next_due(known: Known, cron: Cron, limits: Views) -> Due | None:
-    """The first moment after its newest start at which it was, or is, due; None where nobody can know."""
+def next_due(known: KnownJob, cron: Cron, limits: Views) -> Due | None:
+    """The first moment after its newest start at which the job was or will be due; None if nobody can know."""
     schedule = cron.schedule_of(known.job)
     if schedule is None or cron.zone is None:
         return None
@@ -67,7 +68,7 @@ def next_due(known: Known, cron: Cron, limits: Views) -> Due | None:
 
 
 def pause_s(job: Job, now: datetime, cron: Cron) -> float | None:
-    """The time between its runs as of now, in seconds."""
+    """The time between the job's last due moment and its next, in seconds; None if nobody can know."""
     schedule = cron.schedule_of(job)
     if schedule is None or cron.zone is None:
         return None
@@ -78,7 +79,7 @@ def pause_s(job: Job, now: datetime, cron: Cron) -> float | None:
 
 
 def allowed_s(job: Job, now: datetime, cron: Cron, limits: Views) -> float | None:
-    """How old what it refreshes may be now, in seconds: what was due, grace included, has to be in it."""
+    """How old the views that the job refreshes may be now, in seconds: they must hold the last run whose grace is over."""
     schedule = cron.schedule_of(job)
     if schedule is None or cron.zone is None:
         return None
@@ -91,6 +92,7 @@ def allowed_s(job: Job, now: datetime, cron: Cron, limits: Views) -> float | Non
 
 
 def _grace(schedule: Schedule, due: datetime, cron: Cron, limits: Views) -> float:
+    """By how many seconds a run may be late: by half of the shorter pause beside it, within the limits."""
     if schedule.every is not None or cron.zone is None:
         return limits.grace
     earlier = schedule.until(due - timedelta(minutes=1), cron.zone, cron.both_days)
@@ -99,10 +101,13 @@ def _grace(schedule: Schedule, due: datetime, cron: Cron, limits: Views) -> floa
     return max(limits.grace, min(min(pauses, default=0.0) / 2, limits.grace_at_most))
 
 
-def trouble_of(known: Known, cron: Cron, now: datetime, limits: Views) -> Trouble | None:
-    """What is wrong with a job; None for one that does what it should, as far as can be seen."""
+def trouble_of(known: KnownJob, cron: Cron, now: datetime, limits: Views, name: str = "") -> Trouble | None:
+    """What is wrong with a job; None if it does what it should, as far as that can be seen.
+
+    `name` is what the cause calls the job, by default `its job … of pg_cron`.
+    """
     job, runs = known.job, known.runs
-    name = f"its job {job.name} of pg_cron"
+    name = name or f"its job {job.name} of pg_cron"
     if not job.active:
         return Trouble(f"{name} is disabled", f"select cron.alter_job({job.jobid}, active := true)")
     if _is_never_due(job, cron, now):
@@ -114,21 +119,21 @@ def trouble_of(known: Known, cron: Cron, now: datetime, limits: Views) -> Troubl
         cause = f"pg_cron starts no jobs, and so not {name}: cron.launch_active_jobs is off"
         return Trouble(cause, "switch cron.launch_active_jobs on", shared="pg_cron starts no jobs")
     if known.unseen:
-        # What was seen until then may be long over.
+        # What was seen while its runs were visible may be long over.
         return None
     work = runs.at_work
     if runs.hanging is not None and work is None:
         return _hangs(name, runs.hanging, now)
     if runs.status == "failed" and (work is None or runs.failed > 1):
         return Trouble(
-            f"{name} fails: {message(runs)}",
+            f"{name} fails: {last_message(runs)}",
             f"correct what the message says, or the command with cron.alter_job({job.jobid}, command := …)",
             runs.finished,
         )
     due = next_due(known, cron, limits)
     late = due is not None and now >= due.at + timedelta(seconds=due.grace_s)
     if due is not None and runs.ended is not None and runs.ended > due.at:
-        # What came due while it was at work begins when that has ended.
+        # A run that came due while another was at work begins when that one has ended.
         late = late and now >= runs.ended + timedelta(seconds=limits.grace)
     if work is not None:
         pause = pause_s(job, now, cron)
@@ -146,37 +151,41 @@ def _is_never_due(job: Job, cron: Cron, now: datetime) -> bool:
     return schedule.after(now, cron.zone or timezone.utc, cron.both_days) is None
 
 
-def unrefreshed(known: Known, quiet_since: datetime | None, cron: Cron, now: datetime, limits: Views) -> Trouble | None:
-    """What a view proves of a job whose runs cannot be seen: a run that was due since `quiet_since`, the first look that saw
-    it as it is now, did not refresh it.
+def trouble_proved_by_view(
+    known: KnownJob, quiet_since: datetime | None, cron: Cron, now: datetime, limits: Views
+) -> Trouble | None:
+    """What a view proves about a job whose runs cannot be seen: a run was due, and did not refresh the view.
+
+    `quiet_since` is the first look that saw the view as it is now, so that nobody has refreshed it since.
     """
     if known.unseen is None or quiet_since is None or not known.job.active:
         return None
-    due = next_due(Known(known.job, JobRuns(), max(quiet_since, known.since)), cron, limits)
-    # As with a view that has no job: what nobody wrote down is told when a day proves it.
+    due = next_due(KnownJob(known.job, JobRuns(), max(quiet_since, known.since)), cron, limits)
+    # Nobody wrote the runs down, so the proof needs as long as for a view that has no job.
     if due is None or now < max(
         due.at + timedelta(seconds=due.grace_s), quiet_since + timedelta(seconds=limits.without_schedule)
     ):
         return None
-    said = f"its job {known.job.name} of pg_cron was due {at(due.at, now)}, and nobody has refreshed it since {at(quiet_since, now)}"
+    since = format_moment(quiet_since, now)
     return Trouble(
-        f"{said} ({known.unseen})",
+        f"its job {known.job.name} of pg_cron was due {format_moment(due.at, now)}, and nobody has refreshed it since {since}"
+        f" ({known.unseen})",
         f"look at the server's log of that time, and whether the command of job {known.job.jobid} really refreshes it",
         due.at,
     )
 
 
-def _missed(known: Known, due: Due, cron: Cron, now: datetime, name: str) -> Trouble:
-    said = f"{name} did not begin its run of {at(due.at, now)}"
-    said += f": it last began {at(known.runs.started, now)}" if known.runs.started else ": it never ran"
+def _missed(known: KnownJob, due: Due, cron: Cron, now: datetime, name: str) -> Trouble:
+    said = f"{name} did not begin its run of {format_moment(due.at, now)}"
+    said += f": it last began {format_moment(known.runs.started, now)}" if known.runs.started else ": it never ran"
     remedy = (
         f"see why pg_cron did not start job {known.job.jobid}: whether it is active (cron.job), and the server's log of that time; "
-        "where the figures are needed now, refresh it with make refresh"
+        "if the figures are needed now, refresh it with make refresh"
     )
     shared = ""
     if cron.server_start is not None and due.at < cron.server_start <= now and not _was_due_since(known.job, cron, now):
-        said += f"; the server was started {at(cron.server_start, now)}, and pg_cron does not make up for what was due before"
-        remedy = "where that cannot wait for the next run, refresh it with make refresh"
+        said += f"; the server was started {format_moment(cron.server_start, now)}, and pg_cron does not make up for what was due before"
+        remedy = "if that cannot wait for the next run, refresh it with make refresh"
     elif cron.launched is False:
         said += "; pg_cron's launcher does not run"
         remedy = "look at the server's log for why pg_cron's launcher ended; a restart of the server starts it again"
@@ -185,12 +194,12 @@ def _missed(known: Known, due: Due, cron: Cron, now: datetime, name: str) -> Tro
 
 
 def _was_due_since(job: Job, cron: Cron, now: datetime) -> bool:
-    """Whether a run was due since the server's start, which has nothing to do with it then."""
+    """Whether another run was due after the server's start, so that the restart does not explain the missing run."""
     schedule = cron.schedule_of(job)
     if schedule is None or cron.zone is None or cron.server_start is None:
         return False
     coming = schedule.after(cron.server_start, cron.zone, cron.both_days)
-    # pg_cron itself begins within a minute of the server.
+    # pg_cron begins within a minute of the server's start.
     return coming is not None and coming + timedelta(minutes=5) < now
 
 
@@ -201,15 +210,18 @@ def _hangs(name: str, run: OpenRun, now: datetime) -> Trouble:
         else "no session works on it, and no pid was written down"
     )
     return Trouble(
-        f"{name} has a run in status {run.status} since {at(run.since, now)} ({who})",
+        f"{name} has a run in status {run.status} since {format_moment(run.since, now)} ({who})",
         "there is nothing to terminate: look at the server's log of that time for how its session ended, and whether the next run "
-        "begins; where the figures are needed now, refresh it with make refresh",
+        "begins; if the figures are needed now, refresh it with make refresh",
         run.since,
     )
 
 
 def _works_too_long(name: str, run: OpenRun, now: datetime, pause: float) -> Trouble:
-    said = f"{name} has been at work since {at(run.since, now)} (pid {run.pid}), longer than its interval of {format_duration(pause)}"
+    since = format_moment(run.since, now)
+    said = (
+        f"{name} has been at work since {since} (pid {run.pid}), longer than its interval of {format_duration(pause)}"
+    )
     if run.waits_for:
         who = ", ".join(f"pid {pid}" for pid in run.waits_for)
         return Trouble(f"{said}; it waits for a lock of {who}", f"see in pg_stat_activity what {who} does", run.since)
@@ -218,6 +230,6 @@ def _works_too_long(name: str, run: OpenRun, now: datetime, pause: float) -> Tro
     )
 
 
-def message(runs: JobRuns) -> str:
-    """What the last run said, for a sentence."""
+def last_message(runs: JobRuns) -> str:
+    """The message of the last run, for a sentence, without secrets."""
     return without_secrets(one_line(runs.message or "it left no message"))

@@ -1,4 +1,4 @@
-"""From measures to alerts: what is beyond its limit, and what of it somebody has to be told now."""
+"""From measures to alerts: what is beyond its limit, and which of that somebody has to be told now."""
 
 from __future__ import annotations
 
@@ -13,17 +13,21 @@ from pg_deploy.monitor.measures import Measured, Row
 from pg_deploy.monitor.thresholds import Limit, Thresholds
 from pg_deploy.postgres.session import Connection, one_line
 
-# More findings than this whose causes differ only in names and numbers are one.
+# More breaches than this are one alert, if their causes differ only in names and numbers.
 _ALIKE = 3
 _NAMES = re.compile(r'"[^"]+"|[\w$]+\.[\w$.]+|\b\d[\d.,:]*')
+# So many of the other objects an alert names, and so many characters of its cause it tells.
 _NAMED, _LONGEST = 2, 700
-# So many times within a day, and then this long away.
+# An alert that opened so often within a day ends only after it was away for this long.
 _FLAPS, _AWAY = 3, timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A measure beyond its limit; one that is no alert is only worth a look."""
+class Breach:
+    """An object whose measure is beyond its limit. If it is no alert, it is only worth a look.
+
+    `more` are the other objects of the same cause, `left_out` counts those that the sample did not keep.
+    """
 
     measure: str
     object: str
@@ -34,13 +38,13 @@ class Finding:
     left_out: int = 0
 
     def named(self, thing: str, link: str) -> str:
-        """The cause as the alert of `thing` tells it: with the others of the same cause, and where to see them all."""
+        """The cause as the alert about `thing` tells it: with the other objects of the same cause, and where to see them all."""
         others = [name for name in (self.object, *self.more) if name != thing]
         if not others:
             return self.cause
         rest = len(others) - _NAMED + self.left_out
-        said = ", ".join(others[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
-        return f"{self.cause}; so it is with {said}" + (f": {link}" if link else "")
+        named = ", ".join(others[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+        return f"{self.cause}; the same holds for {named}" + (f": {link}" if link else "")
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class News:
-    """What somebody has to be told: alerts that began, that still stand after a day, and that ended."""
+    """What somebody has to be told: alerts that began, alerts that are still open after a day, and alerts that ended."""
 
     started: tuple[Alert, ...] = ()
     reminders: tuple[Alert, ...] = ()
@@ -75,23 +79,23 @@ class News:
         return bool(self.started or self.reminders or self.ended)
 
 
-def judge(measured: Sequence[Measured], thresholds: Thresholds) -> list[Finding]:
-    """All findings, by the limits of the file; a row that brings its own verdict in `detail.alert` keeps it.
+def judge(measured: Sequence[Measured], thresholds: Thresholds) -> list[Breach]:
+    """All breaches of the limits. A row that has a verdict of its own in `detail.alert` keeps it. Pure.
 
-    Findings of one cause are one: of a measure that says so in `detail.group`, or many whose causes differ only in names and
-    numbers.
+    Breaches of one measure are one if they have the same `detail.group`, or if they are many and their causes differ only in names
+    and numbers.
     """
-    found: dict[tuple[str, str, bool], list[Finding]] = {}
+    alike_by_cause: dict[tuple[str, str, bool], list[Breach]] = {}
     for one in measured:
         limit = thresholds.of(one.measure)
         for row in one.rows:
             if _is_breach(row, limit):
-                finding = _finding(one.measure, row, limit)
+                breach = _breach(one.measure, row, limit)
                 group = row.detail.get("group")
-                key = f"group {group}" if group else _NAMES.sub("#", finding.cause.replace(row.object, "#"))
-                found.setdefault((one.measure, key, finding.is_alert), []).append(finding)
+                key = f"group {group}" if group else _NAMES.sub("#", breach.cause.replace(row.object, "#"))
+                alike_by_cause.setdefault((one.measure, key, breach.is_alert), []).append(breach)
     judged = []
-    for (_, key, _), alike in found.items():
+    for (_, key, _), alike in alike_by_cause.items():
         if len(alike) > (1 if key.startswith("group ") else _ALIKE):
             left_out = sum(each.left_out for each in alike)
             judged.append(replace(alike[0], more=tuple(each.object for each in alike[1:]), left_out=left_out))
@@ -110,10 +114,10 @@ def _is_breach(row: Row, limit: Limit) -> bool:
     return row.value is not None and limit.breached_by(row.value)
 
 
-def _finding(measure: str, row: Row, limit: Limit) -> Finding:
+def _breach(measure: str, row: Row, limit: Limit) -> Breach:
     beyond = f"{row.value:g} {row.unit}" if row.value is not None else "beyond its limit"
     cause = one_line(str(row.detail.get("cause") or beyond))[:_LONGEST]
-    return Finding(
+    return Breach(
         measure,
         row.object,
         cause,
@@ -123,22 +127,24 @@ def _finding(measure: str, row: Row, limit: Limit) -> Finding:
     )
 
 
-def sync(connection: Connection, findings: Sequence[Finding], measured: Sequence[Measured], link: str = "") -> None:
-    """Open an alert for each new finding, keep the open ones, end those that are over. Commits once.
+def sync_alerts(
+    connection: Connection, breaches: Sequence[Breach], measured: Sequence[Measured], link: str = ""
+) -> None:
+    """Open an alert for each new breach, keep the open ones, and end those that are over. Commits once.
 
-    An alert whose measure could not be measured, or whose object a row holds (`detail.held`), stays open: not seeing it is no
-    proof that it is over. One that came and
-    went several times within a day stays until it was away for an hour. `link` is where all objects of an alert are listed.
+    An alert stays open if its measure could not be measured, or if the row of its object says `detail.held`: not seeing a trouble
+    does not prove that it is over. An alert that came and went several times within a day stays open until it was away for an hour.
+    `link` is the address where all objects of an alert are listed.
     """
     unseen = [one.measure for one in measured if one.problem]
     out_of_sight = {(one.measure, row.object) for one in measured for row in one.rows if row.detail.get("held")}
-    held = open_alerts(connection)
-    standing: dict[tuple[str, str], Finding] = {}
-    for one in findings:
+    open_before = open_alerts(connection)
+    standing: dict[tuple[str, str], Breach] = {}
+    for one in breaches:
         if one.is_alert:
-            # Of several objects the one that was told first stays, though it may not be the first any more.
+            # The alert keeps the object under which it was first told, though another object may come first by now.
             known = next(
-                (each.object for each in held if each.measure == one.measure and each.object in one.more), None
+                (each.object for each in open_before if each.measure == one.measure and each.object in one.more), None
             )
             standing[one.measure, one.object if known is None else known] = one
     folded = {(one.measure, name) for one in standing.values() for name in (one.object, *one.more) if one.more}
@@ -150,12 +156,12 @@ def sync(connection: Connection, findings: Sequence[Finding], measured: Sequence
                     do update set cause = excluded.cause, what_to_do = excluded.what_to_do, seen_at = now()""",
                 [measure, thing, one.named(thing, link), one.what_to_do],
             )
-        for alert in held:
+        for alert in open_before:
             named = (alert.measure, alert.object)
             if named in standing or named in out_of_sight or alert.measure in unseen:
                 continue
-            if (alert.measure, alert.object) in folded:
-                # It goes on as part of another one's line.
+            if named in folded:
+                # It goes on as part of another alert, so its end is not told.
                 connection.execute(
                     "update deploy_ledger.alert set ended_at = now(), end_told_at = now() where id = %s", [alert.id]
                 )
@@ -164,7 +170,7 @@ def sync(connection: Connection, findings: Sequence[Finding], measured: Sequence
 
 
 def _end_or_hold(connection: Connection, alert: Alert) -> None:
-    """End an alert, unless it comes and goes: then it is one alert that says so."""
+    """End an alert. One that comes and goes stays open, and its cause says so."""
     connection.execute(
         """with before as (
             select count(*) as times, min(b.started_at) as since
@@ -192,19 +198,19 @@ def _end_or_hold(connection: Connection, alert: Alert) -> None:
     )
 
 
-def news(connection: Connection, remind_after_s: float) -> News:
-    """What nobody was told yet. Reads only."""
+def read_news(connection: Connection, remind_after_s: float) -> News:
+    """The news that nobody was told yet. Reads only."""
     due = timedelta(seconds=remind_after_s)
-    alerts = _alerts(connection, "ended_at is null and (told_at is null or told_at < now() - %s)", [due])
+    alerts = _read_alerts(connection, "ended_at is null and (told_at is null or told_at < now() - %s)", [due])
     return News(
         tuple(alert for alert in alerts if alert.told_at is None),
         tuple(alert for alert in alerts if alert.told_at is not None),
-        _alerts(connection, "ended_at is not null and end_told_at is null and told_at is not null", []),
+        _read_alerts(connection, "ended_at is not null and end_told_at is null and told_at is not null", []),
     )
 
 
 def mark_told(connection: Connection, told: News) -> None:
-    """Remember that these were told. Commits once."""
+    """Write down that these alerts were told. Commits once."""
     begun = [alert.id for alert in (*told.started, *told.reminders)]
     with connection.transaction():
         connection.execute("update deploy_ledger.alert set told_at = now() where id = any (%s)", [begun])
@@ -215,11 +221,11 @@ def mark_told(connection: Connection, told: News) -> None:
 
 
 def open_alerts(connection: Connection) -> tuple[Alert, ...]:
-    """The alerts that stand now, oldest first. Reads only."""
-    return _alerts(connection, "ended_at is null", [])
+    """The alerts that are open now, the oldest first. Reads only."""
+    return _read_alerts(connection, "ended_at is null", [])
 
 
-def _alerts(connection: Connection, where: str, arguments: Sequence[object]) -> tuple[Alert, ...]:
+def _read_alerts(connection: Connection, where: str, arguments: Sequence[object]) -> tuple[Alert, ...]:
     with connection.cursor(row_factory=class_row(Alert)) as cursor:
         return tuple(
             cursor.execute(

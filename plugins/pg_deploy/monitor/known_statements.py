@@ -1,4 +1,4 @@
-"""The statements that were ever seen, for as long as samples are kept: the server forgets rare ones, and all of them at a reset."""
+"""The statements that the monitor has seen. It remembers them itself, because the server forgets rare ones, and all at a reset."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from typing import Any
 
 import psycopg
 
-from pg_deploy.monitor.statements import read_texts, texts_size
+from pg_deploy.monitor.statements import read_texts, read_texts_size
 from pg_deploy.postgres.session import Connection
+from pg_deploy.presentation.secrecy import without_certain_secrets
 
 _DAY = 86400
 _MOST, _TEXTS, _LONGEST = 20_000, 500, 2_000
-# The server reads all texts whole, whatever is asked for: where they are large, or that took long, it is not asked again.
+# The server reads all texts, however few are asked for. It is not asked if they are large, or for days if that took long.
 _TOO_LONG_S, _TOO_LARGE = 2.0, 64_000_000
 _NOT_FOR_DAYS = 14
 
 
 @dataclass(frozen=True)
 class KnownStatements:
-    """Keys by the day on which they were last counted, those that may be new, and the texts that were shown.
+    """The statements' keys with the day on which each was last counted, the keys that may be new, and the texts that were read.
 
-    `searched` holds how many keys were known when all texts were last searched, and the day on which reading them took too long.
+    `searched` holds how many statements were counted when the texts were last read, and the day on which that took too long.
     """
 
     known: Mapping[str, int] = field(default_factory=dict)
@@ -36,7 +37,7 @@ class KnownStatements:
     def after(
         self, counted: Iterable[str], pending: Collection[str], now: datetime, for_s: float, started: datetime | None
     ) -> KnownStatements:
-        """The same after another look, without what was not counted for `for_s` seconds."""
+        """The memory after another look. Forgets what was not counted for `for_s` seconds."""
         today = _day(now)
         known = {key: day for key, day in self.known.items() if day >= today - for_s / _DAY}
         known.update(dict.fromkeys((key for key in counted if key not in pending), today))
@@ -47,23 +48,28 @@ class KnownStatements:
     def texts_of(
         self, connection: Connection, keys: Collection[str], naming: Collection[str], counted: Collection[str]
     ) -> dict[str, str]:
-        """The texts of these statements, and of all that name one of `naming`; asks the server only for what is not known,
-        once at most, and not at all where the texts are large, or took long within the last two weeks. Reads only.
+        """The texts of these statements, and of all whose text holds one of `naming`, by key. Reads only.
+
+        Asks the server only if a text is missing, once at most, and not at all if all texts together are large or took too long
+        within the last two weeks. Remembers what it read.
         """
         today = _day(datetime.now(timezone.utc))
         new = len(counted) != self.searched.get("counted") and bool(naming)
         rests = today - self.searched.get("too long on", 0) < _NOT_FOR_DAYS
-        if (new or not self.texts.keys() >= set(keys)) and not rests and (texts_size(connection) or 0) <= _TOO_LARGE:
+        if (
+            (new or not self.texts.keys() >= set(keys))
+            and not rests
+            and (read_texts_size(connection) or 0) <= _TOO_LARGE
+        ):
             began = time.monotonic()
             try:
-                found = read_texts(connection, keys, naming)
+                read = read_texts(connection, keys, naming)
             except psycopg.errors.QueryCanceled:
-                found = {}
+                read = {}
             if time.monotonic() - began > _TOO_LONG_S:
                 self.searched["too long on"] = today
             self.searched["counted"] = len(counted)
-            kept = {key: text[:_LONGEST] for key, text in found.items()}
-            merged = {**self.texts, **kept}
+            merged = {**self.texts, **{key: without_certain_secrets(text)[:_LONGEST] for key, text in read.items()}}
             self.texts.clear()
             self.texts.update(list(merged.items())[-_TEXTS:])
         return dict(self.texts)

@@ -1,4 +1,4 @@
-"""The security lints on the live database: an alert for a finding that was not there at the run before."""
+"""The security lints on the live database. A finding that was not there at the last run is an alert."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from psycopg.rows import dict_row
 from pg_deploy.catalog.finding import Finding
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError
 from pg_deploy.deployment.lints import FAILING, lints, with_what_rests_on_it
-from pg_deploy.monitor.access_drift import access_facts
-from pg_deploy.monitor.measures import Measured, Row, bounded, told
+from pg_deploy.monitor.access_drift import read_access_facts
+from pg_deploy.monitor.measures import Measured, Row, explain_error, set_deadlines
 from pg_deploy.postgres.session import Connection
 
 MEASURE = "security_lints"
-# These are measures of their own, or about speed.
+# These lints are not about security, or a measure of its own does their work.
 _ELSEWHERE = (
     "duplicate_index",
     "invalid_index",
@@ -26,7 +26,7 @@ _ELSEWHERE = (
 
 
 def measure_lints(connection: Connection, before: Sequence[Row] | None) -> Measured:
-    """One row a finding. `before` None: the first look, which shows what is there and alerts nobody. Reads only."""
+    """One row for each finding. At the first look `before` is None: it shows what is there and alerts nobody. Reads only."""
     known = {row.object: row.detail for row in before or ()}
     try:
         rows = []
@@ -39,11 +39,11 @@ def measure_lints(connection: Connection, before: Sequence[Row] | None) -> Measu
             if alert and is_new:
                 new.append(finding)
             rows.append((finding, alert, finding.detail if is_new else said))
-        told_of = _with_what_rests(connection, new) if new else {}
+        causes = _causes_with_what_rests(connection, new) if new else {}
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
-        return told(MEASURE, error)
+        return explain_error(MEASURE, error)
     return Measured(
         MEASURE,
         tuple(
@@ -51,7 +51,7 @@ def measure_lints(connection: Connection, before: Sequence[Row] | None) -> Measu
                 f"{finding.name} {finding.object}",
                 1,
                 finding.level,
-                {"alert": alert, "cause": told_of.get(finding.key, cause), "do": finding.remedy},
+                {"alert": alert, "cause": causes.get(finding.key, cause), "do": finding.remedy},
             )
             for finding, alert, cause in rows
         ),
@@ -60,7 +60,7 @@ def measure_lints(connection: Connection, before: Sequence[Row] | None) -> Measu
 
 def _findings(connection: Connection) -> list[Finding]:
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-        bounded(connection)
+        set_deadlines(connection)
         return [
             Finding(**{key: str(value) for key, value in row.items()})
             for name, text in lints().items()
@@ -69,10 +69,10 @@ def _findings(connection: Connection) -> list[Finding]:
         ]
 
 
-def _with_what_rests(connection: Connection, new: Sequence[Finding]) -> dict[tuple[str, str], str]:
-    """What is said of new findings, with what rests on their objects; without that if the catalog changes just now."""
+def _causes_with_what_rests(connection: Connection, new: Sequence[Finding]) -> dict[tuple[str, str], str]:
+    """The causes of new findings, with what rests on their objects, or without it if the catalog changes at this moment."""
     try:
-        facts = access_facts(connection)
+        facts = read_access_facts(connection)
     except (ObjectDroppedError, *DROPPED_MEANWHILE):
         return {finding.key: finding.detail for finding in new}
     return {finding.key: with_what_rests_on_it(finding, facts).detail for finding in new}

@@ -1,4 +1,4 @@
-"""The time that a view tells of itself: its column materialized_at, and where one without a time zone lies in time."""
+"""The time that a view states itself in its column materialized_at, and the time zone of one that has none."""
 
 from __future__ import annotations
 
@@ -11,47 +11,49 @@ import psycopg
 from pglast.parser import ParseError, parse_sql_json
 from psycopg import sql
 
-from pg_deploy.monitor.measures import bounded
+from pg_deploy.monitor.measures import set_deadlines
 from pg_deploy.postgres.session import Connection
 
 Thing = TypeVar("Thing")
 Answer = TypeVar("Answer")
 
-# Clocks of one server; a view that claims to come from later than that is not placed rightly.
+# The view and we read the same clock: if its time lies further ahead than this, its zone was placed wrongly.
 _AHEAD_S = 5.0
 _NOW = ("now", "transaction_timestamp", "statement_timestamp", "clock_timestamp")
 _LOCAL = ("SVFOP_LOCALTIMESTAMP", "SVFOP_CURRENT_TIMESTAMP")
 
 
-def zones_of(connection: Connection, oids: Sequence[int]) -> dict[int, str | None]:
-    """The zone in which each view's definition writes materialized_at: its name, "" for the session's own, None where it does
-    not say. One whose definition cannot be read now is left out. Reads only.
+def read_zones(connection: Connection, oids: Sequence[int]) -> dict[int, str | None]:
+    """The time zone in which each view's definition writes materialized_at, by oid. Reads only.
+
+    It is a name, "" for the zone of the session that refreshes it, or None if the definition does not say. A view whose definition
+    cannot be read now is left out.
     """
-    return _together_or_each(connection, partial(_zones_of, connection), oids)
+    return _together_or_each(connection, partial(_read_zones, connection), oids)
 
 
 def _together_or_each(
     connection: Connection, ask_for: Callable[[Sequence[Thing]], dict[int, Answer]], things: Sequence[Thing]
 ) -> dict[int, Answer]:
-    """The answers for all of them; one after the other where they cannot be had together, and none for what fails alone."""
+    """The answers for all things: asked together, or one after the other if that fails. A thing that fails alone has none."""
     try:
         return ask_for(things)
     except psycopg.Error:
         if connection.closed or connection.broken:
             raise
-    found: dict[int, Answer] = {}
+    answers: dict[int, Answer] = {}
     for thing in things:
         try:
-            found |= ask_for([thing])
+            answers |= ask_for([thing])
         except psycopg.Error:
             if connection.closed or connection.broken:
                 raise
-    return found
+    return answers
 
 
-def _zones_of(connection: Connection, oids: Sequence[int]) -> dict[int, str | None]:
+def _read_zones(connection: Connection, oids: Sequence[int]) -> dict[int, str | None]:
     with connection.transaction():
-        bounded(connection)
+        set_deadlines(connection)
         rows = connection.execute(
             "select o.oid::bigint, pg_catalog.pg_get_viewdef(o.oid::oid) from unnest(%s::bigint[]) as o (oid)",
             [list(oids)],
@@ -86,13 +88,9 @@ def _zone(node: Mapping[str, Any]) -> str | None:
     return "" if local or (name and name[-1] in _NOW) else None
 
 
-def ask(connection: Connection, views: Sequence[tuple[int, sql.Identifier, str | None]]) -> dict[int, float | None]:
-    """The age in seconds that each of these views tells, by oid; None for one whose time cannot be placed. Reads only.
-
-    Each comes with the zone of its time, or None where the type has its own.
-    """
-    if not views:
-        return {}
+def _read_ages(
+    connection: Connection, views: Sequence[tuple[int, sql.Identifier, str | None]]
+) -> dict[int, float | None]:
     asked = sql.SQL(" union all ").join(
         sql.SQL("(select {}::bigint, extract(epoch from clock_timestamp() - {})::float8 from {} v limit 1)").format(
             sql.Literal(oid),
@@ -103,17 +101,17 @@ def ask(connection: Connection, views: Sequence[tuple[int, sql.Identifier, str |
         )
         for oid, name, zone in views
     )
-    rows = connection.execute(asked).fetchall()
+    with connection.transaction():
+        rows = connection.execute(asked).fetchall()
     return {oid: None if age is None or age < -_AHEAD_S else max(age, 0.0) for oid, age in rows}
 
 
-def ask_each(
+def read_ages(
     connection: Connection, views: Sequence[tuple[int, sql.Identifier, str | None]]
 ) -> dict[int, float | None]:
-    """As `ask`, one after the other where they cannot be asked together; what cannot be asked at all is left out."""
+    """The age in seconds that each of these views states, by oid; None for one whose time is empty or lies ahead. Reads only.
 
-    def asked(some: Sequence[tuple[int, sql.Identifier, str | None]]) -> dict[int, float | None]:
-        with connection.transaction():
-            return ask(connection, some)
-
-    return _together_or_each(connection, asked, views)
+    Each view is given with the zone of its time, or with None if the type of its column has one. A view that cannot be asked is
+    left out.
+    """
+    return _together_or_each(connection, partial(_read_ages, connection), views)

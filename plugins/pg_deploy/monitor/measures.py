@@ -1,7 +1,7 @@
-"""Measures: one SQL file each, one row contract - `object text, value numeric, unit text, detail jsonb`.
+"""Measures. Each is one SQL file, and all return the same columns: `object text, value numeric, unit text, detail jsonb`.
 
-The file's stem is the measure's name. A file may read `current_setting('monitor.before')::jsonb`: the rows of the run
-before, so that it can give differences. `detail.cause` is the sentence of an alert about that row.
+The file's stem is the measure's name. `current_setting('monitor.before')::jsonb` holds the rows of the last run, so that a file
+can return differences. `detail.cause` is the sentence of an alert about that row.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ import psycopg
 from pg_deploy.postgres.session import Connection, Target, one_line
 from pg_deploy.postgres.sql_files import ENGINE, PROJECT
 
-OURS = ENGINE / "monitor" / "sql"
-_THEIRS = PROJECT / "sql" / "monitors"
+ENGINE_MEASURES = ENGINE / "monitor" / "sql"
+_PROJECT_MEASURES = PROJECT / "sql" / "monitors"
 STATEMENT_TIMEOUT = "5s"
 LOCK_TIMEOUT = "500ms"
 COLUMNS = ("object", "value", "unit", "detail")
-_NEEDS = re.compile(r"^--\s*needs:\s*(\w+)\s*$", re.MULTILINE)
+_NEEDED_ROLE = re.compile(r"^--\s*needs:\s*(\w+)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One thing measured; a value of None means that there is nothing to say about it yet."""
+    """One thing that was measured. If its value is None, there is nothing to say about it yet."""
 
     object: str
     value: float | None
@@ -45,7 +45,7 @@ class Row:
 class Measured:
     """A measure's rows, or the sentence that says why there are none.
 
-    `failed` tells what went wrong from what this role may not see or this server does not have.
+    `failed` is true if measuring went wrong, and false if this role may not see the thing or this server does not have it.
     """
 
     measure: str
@@ -54,50 +54,50 @@ class Measured:
     failed: bool = False
 
 
-def from_json(rows: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
-    """Rows back from the ledger."""
+def rows_from_json(rows: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
+    """The rows as they were, read back from the ledger."""
     return tuple(Row(row["object"], row["value"], row["unit"], row["detail"]) for row in rows)
 
 
 def measure_files() -> tuple[Path, ...]:
-    """The files of all measures, sorted by name: the engine's, and those of the project's folder sql/monitors."""
-    return tuple(sorted((*OURS.glob("*.sql"), *_THEIRS.glob("*.sql")), key=lambda file: file.name))
+    """The files of all measures, sorted by name: the engine's own, and those in the project's folder sql/monitors."""
+    return tuple(sorted((*ENGINE_MEASURES.glob("*.sql"), *_PROJECT_MEASURES.glob("*.sql")), key=lambda file: file.name))
 
 
 def run_measure(connection: Connection, file: Path, before: Sequence[Row] = ()) -> Measured:
     """Run one file in a read-only transaction of its own, within five seconds.
 
-    Never raises for what the file does; a lost connection is raised as it comes.
+    An error of the file's SQL is returned as the measure's problem. Raises only if the connection is lost.
     """
     name = file.stem
     text = file.read_text(encoding="utf-8")
     try:
         connection.execute("begin read only")
         try:
-            needed = _NEEDS.search(text)
-            problem = _settle(connection, needed[1] if needed else None, before)
+            needed = _NEEDED_ROLE.search(text)
+            problem = _prepare(connection, needed[1] if needed else None, before)
             if problem:
                 return Measured(name, problem=problem)
             with connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
                 cursor.execute(text.encode())
-                found = tuple(column.name for column in cursor.description or ())
-                if found != COLUMNS:
+                columns = tuple(column.name for column in cursor.description or ())
+                if columns != COLUMNS:
                     return Measured(
-                        name, problem=f"its columns are {', '.join(found)}, not {', '.join(COLUMNS)}", failed=True
+                        name, problem=f"its columns are {', '.join(columns)}, not {', '.join(COLUMNS)}", failed=True
                     )
                 return Measured(name, tuple(_row(values) for values in cursor.fetchall()))
         finally:
             if not connection.closed:
-                # Not rolled back: the monitor should not add to the aborted transactions that it measures.
+                # Committed even after an error: the monitor must not add to the aborted transactions that it measures.
                 connection.execute("commit")
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
-        return told(name, error)
+        return explain_error(name, error)
 
 
-def told(name: str, error: psycopg.Error) -> Measured:
-    """What an error of the server says about a measure."""
+def explain_error(name: str, error: psycopg.Error) -> Measured:
+    """The measure that failed with this error of the server, with a sentence that says why it has no rows."""
     said = one_line(error.diag.message_primary or str(error))
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return Measured(name, problem=f"not visible to this role: {said}")
@@ -114,28 +114,29 @@ def told(name: str, error: psycopg.Error) -> Measured:
 
 @contextmanager
 def monitor_session(target: Target, purpose: str = "monitor") -> Iterator[Connection]:
-    """A session whose every statement gives up soon: one long lock in the target must not hold the monitor."""
+    """Open a session in which each statement gives up soon, so that a long lock in the target cannot hold up the monitor."""
     with target.session(purpose) as connection:
         connection.execute(
             "select set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),"
-            # A busy database must not wait for the compilation of our queries.
+            # A busy database must not spend time on compiling our queries.
             " set_config('jit', 'off', false),"
-            # All times that are written are UTC, wherever the database lives.
+            # All times are written in UTC, whatever time zone the database has.
             " set_config('TimeZone', 'UTC', false)",
             [STATEMENT_TIMEOUT, LOCK_TIMEOUT],
         )
         yield connection
 
 
-def bounded(connection: Connection) -> None:
-    """Give the open transaction the monitor's deadlines."""
+def set_deadlines(connection: Connection) -> None:
+    """Set the monitor's deadlines for the open transaction."""
     connection.execute(
         "select set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true)",
         [STATEMENT_TIMEOUT, LOCK_TIMEOUT],
     )
 
 
-def _settle(connection: Connection, needed: str | None, before: Sequence[Row]) -> str | None:
+def _prepare(connection: Connection, needed: str | None, before: Sequence[Row]) -> str | None:
+    """Set the deadlines and the rows of the last run for the open transaction; why this role sees too little, or None."""
     row = connection.execute(
         """select
             set_config('statement_timeout', %(statement)s, true),

@@ -1,4 +1,4 @@
-"""The page of one run: what stands open first, then the database at a glance. No line but an open alert begins with ALERT."""
+"""The page of one run: the open alerts first, then the database at a glance. Only the line of an open alert begins with ALERT."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import datetime
 from textwrap import shorten, wrap
 
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.monitor.judge import Alert, Finding
+from pg_deploy.monitor.judge import Alert, Breach
 from pg_deploy.monitor.measures import Measured, Row
-from pg_deploy.monitor.page_summary import glance
+from pg_deploy.monitor.page_summary import summary_lines
 from pg_deploy.monitor.query_measures import NEW_VIEWS, TOP
 from pg_deploy.monitor.take_sample import DEPLOYED
 from pg_deploy.monitor.views import MEASURE as VIEWS
@@ -17,7 +17,7 @@ from pg_deploy.postgres.session import one_line
 from pg_deploy.presentation.lines import Line, marked, plain_lines
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
-# Parts of their own, or only worth a line when they are beyond a limit.
+# These measures have a part of the page for themselves, or are worth a line only if they are beyond a limit.
 _ELSEWHERE = frozenset(
     {
         VIEWS,
@@ -32,7 +32,8 @@ _ELSEWHERE = frozenset(
         "watch",
     }
 )
-# The page is read by people, and goes into a log: of a disaster with hundreds of causes the first are told in full.
+# The page is read by people and goes into a log. Of hundreds of alerts, the first are told in full (so many bytes), the next in
+# short, and the rest are counted.
 _VIEWS, _LONGEST = 25, 300
 _IN_FULL, _IN_SHORT, _WHOLE = 24_000, 32_000, 44_000
 NOT_VISIBLE = "server logs and audit logs are not visible from SQL: read them at your provider"
@@ -43,19 +44,19 @@ def page_lines(
     taken_at: datetime,
     measured: Sequence[Measured],
     alerts: Sequence[Alert],
-    findings: Sequence[Finding],
+    breaches: Sequence[Breach],
     *,
     before: datetime | None = None,
     watch: Sequence[str] = (),
     contacts: str = "",
 ) -> list[Line]:
-    """The page, line by line; `before` is when the look before this one was taken."""
+    """The page, line by line. `before` is when the look before this one was. Pure."""
     by_name = {one.measure: one for one in measured}
     since = f", {format_duration((taken_at - before).total_seconds())} after the last look" if before else ""
     lines = [Line(f"{target}, {taken_at:%Y-%m-%d %H:%M} UTC{since}"), Line("")]
     lines += _alerts(alerts, taken_at, contacts)
     for title, part in (
-        ("At a glance", glance(by_name, {alert.measure for alert in alerts}, _ELSEWHERE)),
+        ("At a glance", summary_lines(by_name, {alert.measure for alert in alerts}, _ELSEWHERE)),
         ("Materialized views", _views(by_name)),
         ("Slowest queries since the last look", _queries(by_name, "mean")),
         ("Queries with the most time since the last look", _queries(by_name, "total")),
@@ -64,25 +65,25 @@ def page_lines(
         ("Largest tables", _tables(by_name)),
         (
             "Worth a look",
-            [f"{one.object} ({one.measure}): {one.named(one.object, '')}" for one in findings if not one.is_alert][:10],
+            [f"{one.object} ({one.measure}): {one.named(one.object, '')}" for one in breaches if not one.is_alert][:10],
         ),
         ("Not visible, not configured or not measured", _unseen(measured)),
     ):
         rows = list(part)
         if rows:
             lines += plain_lines(["", title, *(f"  {row}" for row in rows)])
-    return within(lines, _WHOLE, "  the rest stands on the page of the database")
+    return cut_lines(lines, _WHOLE, "  the rest stands on the page of the database")
 
 
-def within(lines: Sequence[Line], most: int, rest: str) -> list[Line]:
-    """The first lines that take no more than `most` bytes; `rest` says that there would be more."""
-    found: list[Line] = []
+def cut_lines(lines: Sequence[Line], most: int, rest: str) -> list[Line]:
+    """The first lines that take no more than `most` bytes, and `rest` if that leaves some out. Pure."""
+    kept: list[Line] = []
     for line in lines:
         most -= len(line.text.encode()) + 1
         if most < 0:
-            return [*found, Line(rest)]
-        found.append(line)
-    return found
+            return [*kept, Line(rest)]
+        kept.append(line)
+    return kept
 
 
 def _alerts(alerts: Sequence[Alert], now: datetime, contacts: str) -> Iterator[Line]:
@@ -91,17 +92,17 @@ def _alerts(alerts: Sequence[Alert], now: datetime, contacts: str) -> Iterator[L
         return
     # Each alert below is an error of its own.
     yield Line(f"✗ {len(alerts)} alert{'s are' if len(alerts) > 1 else ' is'} open")
-    said = 0
+    told_bytes = 0
     for number, alert in enumerate(alerts):
         age = (now - alert.started_at).total_seconds()
         since = f"since {alert.started_at:%Y-%m-%d %H:%M} UTC ({format_duration(age)})" if age > 0 else "new"
         lines = [f"ALERT {one_line(alert.line)}", f"  {since}; what to do: {one_line(alert.what_to_do)}"]
-        if said > _IN_SHORT:
+        if told_bytes > _IN_SHORT:
             yield Line(f"  and {len(alerts) - number} more alerts, which stand on the page of the database")
             break
-        if said > _IN_FULL:
+        if told_bytes > _IN_FULL:
             lines = [shorten(lines[0], 120)]
-        said += sum(len(line.encode()) for line in lines)
+        told_bytes += sum(len(line.encode()) for line in lines)
         yield Line(lines[0], is_bad=True)
         yield from plain_lines(lines[1:])
     if contacts:
@@ -117,7 +118,7 @@ def _views(by_name: Mapping[str, Measured]) -> Iterator[str]:
     more = sum(int(row.detail.get("more", 1)) for row in left)
     if more:
         unknown = sum(int(row.detail.get("unknown_of_them", bool(row.detail.get("unknown")))) for row in left)
-        yield f"and {more} more" + (f", {unknown} of them of an age that cannot be known" if unknown else "")
+        yield f"and {more} more" + (f", {unknown} of them of unknown age" if unknown else "")
 
 
 def _view(row: Row) -> Iterator[str]:
@@ -127,7 +128,7 @@ def _view(row: Row) -> Iterator[str]:
     mark = "✗" if detail.get("alert") else "·" if detail.get("stale") or detail.get("unknown") else "✓"
     age = f"{format_duration(row.value)} old" if row.value is not None else "age unknown"
     limit = f" ({format_duration(detail['limit_s'])} allowed)" if detail.get("limit_s") is not None else ""
-    held = size(detail["bytes"]) if detail["bytes"] is not None else "size unknown"
+    held = format_size(detail["bytes"]) if detail["bytes"] is not None else "size unknown"
     rows = f"about {detail['rows']} rows" if detail.get("rows") is not None else "rows unknown"
     job = f"job {detail['job']}" if detail.get("job") else "no job"
     job += f" ({detail['schedule']})" if detail.get("schedule") else ", which is gone" if detail.get("job") else ""
@@ -164,9 +165,9 @@ def _deployed(by_name: Mapping[str, Measured]) -> Iterator[str]:
             said = (
                 "calls not visible"
                 if named is None
-                else f"asked {named:.0f} times since"
+                else f"queried {named:.0f} times since"
                 if named
-                else "not asked since"
+                else "not queried since"
             )
             yield f"{'✓' if named else '·'} view {row.object}: {said}"
 
@@ -174,7 +175,9 @@ def _deployed(by_name: Mapping[str, Measured]) -> Iterator[str]:
 def _tables(by_name: Mapping[str, Measured]) -> Iterator[str]:
     for row in _rows(by_name, "table_sizes")[:5]:
         about = row.detail.get("rows")
-        yield f"{size(row.value or 0):>10}  {row.object}" + (f", about {about} rows" if about is not None else "")
+        yield f"{format_size(row.value or 0):>10}  {row.object}" + (
+            f", about {about} rows" if about is not None else ""
+        )
 
 
 def _unseen(measured: Sequence[Measured]) -> Iterator[str]:
@@ -191,8 +194,8 @@ def _rows(by_name: Mapping[str, Measured], measure: str) -> tuple[Row, ...]:
     return by_name[measure].rows if measure in by_name else ()
 
 
-def size(amount: float) -> str:
-    """Bytes for a reader: `12 MB`."""
+def format_size(amount: float) -> str:
+    """A number of bytes for a reader: `12 MB`. Pure."""
     for unit in _UNITS:
         if amount < 1024 or unit == _UNITS[-1]:
             return f"{amount:.0f} {unit}"

@@ -1,20 +1,22 @@
-"""The page's first part: each criterion in one line, with what there is to say about it."""
+"""The first part of the page: each criterion in one line."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.monitor.access_drift import MADE, UPGRADED
+from pg_deploy.monitor.access_drift import MADE_BY_HAND, SERVER_UPGRADED
 from pg_deploy.monitor.measures import Measured, Row
 
 _WIDTH = 23
 
 
-def glance(by_name: Mapping[str, Measured], alerting: Collection[str], elsewhere: Collection[str]) -> Iterator[str]:
-    """One line a criterion: ✓ well, ✗ an alert is open, · nothing to say yet. What could not be measured is left out here.
+def summary_lines(
+    by_name: Mapping[str, Measured], alerting: Collection[str], elsewhere: Collection[str]
+) -> Iterator[str]:
+    """One line for each criterion that could be measured: ✓ it is well, ✗ an alert is open, · there is nothing to say yet. Pure.
 
-    `alerting` are the measures with an open alert; those of `elsewhere` have a part of the page to themselves.
+    `alerting` are the measures with an open alert. The measures of `elsewhere` are shown in other parts of the page.
     """
     for label, measures, worded in _LINES:
         known = [name for name in measures if name in by_name and not by_name[name].problem]
@@ -22,7 +24,7 @@ def glance(by_name: Mapping[str, Measured], alerting: Collection[str], elsewhere
             rows = [row for name in known for row in by_name[name].rows]
             said = worded(rows)
             mark = "✗" if any(name in alerting for name in known) else "·" if said is None else "✓"
-            yield f"{mark} {label:<{_WIDTH}}{said or 'too little to say'}"
+            yield f"{mark} {label:<{_WIDTH}}{said or 'too little to judge yet'}"
     named = {name for _, measures, _ in _LINES for name in measures} | set(elsewhere)
     for name, one in sorted(by_name.items()):
         if name not in named and not one.problem and any(row.value is not None for row in one.rows):
@@ -69,8 +71,8 @@ def _standbys(rows: Collection[Row]) -> str:
 
 
 def _access(rows: Collection[Row]) -> str:
-    made = [str(row.detail.get("cause")) for row in rows if row.object == MADE]
-    upgraded = [str(row.detail.get("cause")) for row in rows if row.object == UPGRADED]
+    made = [str(row.detail.get("cause")) for row in rows if row.object == MADE_BY_HAND]
+    upgraded = [str(row.detail.get("cause")) for row in rows if row.object == SERVER_UPGRADED]
     changed = len(rows) - len(made) - len(upgraded)
     said = f"{changed} changed by hand" if changed else "as the last deployment left them"
     said += f"; {upgraded[0]}" if upgraded else ""

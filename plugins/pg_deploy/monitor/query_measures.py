@@ -1,4 +1,4 @@
-"""The statements' measures: slow and new queries as alerts, the top of the list, and what became of the counters."""
+"""The measures of pg_stat_statements: slow and new queries as alerts, the costliest queries, and the state of the counters."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from dataclasses import replace
 from datetime import datetime
 
 from pg_deploy.monitor import samples
-from pg_deploy.monitor.earlier_slow_queries import carried_on, slow_row
+from pg_deploy.monitor.earlier_slow_queries import carry_on, slow_row
 from pg_deploy.monitor.known_statements import KnownStatements
 from pg_deploy.monitor.measures import Measured, Row
-from pg_deploy.monitor.samples import Deployed, Sample, last_counters, put_statements, statement_history
-from pg_deploy.monitor.slow_queries import Slow, is_query, new_and_bad, slower
-from pg_deploy.monitor.statements import Counters, Window, most_time, read_counters, shown, windows
+from pg_deploy.monitor.samples import (
+    EndedDeployment,
+    Sample,
+    put_statements,
+    read_last_counters,
+    read_statement_history,
+)
+from pg_deploy.monitor.slow_queries import SlowQuery, find_new_and_slow, find_slower, is_query
+from pg_deploy.monitor.statements import Counters, Window, read_counters, shown_text, windows_between, with_most_time
 from pg_deploy.monitor.suspects import reads_one_of, touched_by
 from pg_deploy.monitor.thresholds import Statements
 from pg_deploy.postgres.session import Connection
@@ -23,7 +29,8 @@ SLOW = "slow_queries"
 TOP = "top_queries"
 HEALTH = "pg_stat_statements"
 NEW_VIEWS = "new_views"
-# The monitor's and the deployments' own statements are among the top, and left out once their texts are known.
+# The texts of so many times more statements are read as are listed: the monitor's and the deployments' own are among the
+# costliest, and only their texts tell them from the application's.
 _LOOKED_AT = 5
 
 
@@ -33,59 +40,59 @@ def measure_statements(
     limits: Statements,
     *,
     slow_before: Sequence[Row],
-    deployed: Deployed | None,
+    deployed: EndedDeployment | None,
     deployed_views: Sequence[str],
     gone: Sequence[Row] = (),
     views_before: Sequence[Row] = (),
     lock_waits: Sequence[Row] = (),
 ) -> list[Measured]:
-    """Read the counters, compare, keep them in the sample. Commits twice.
+    """Read the counters, compare them with those of the last run, and keep them in the sample. Commits twice.
 
-    `slow_before` are the slow queries of the run before, `gone` what was dropped by hand, which may be why a query got slow,
-    `lock_waits` who waits for whom now.
+    `slow_before` are the slow queries that the last run found, `views_before` its counted calls of deployed views. `gone` was dropped
+    by hand, and may be why a query got slow. `lock_waits` says who waits for whom.
     """
     memory = KnownStatements.from_json(samples.read_memory(connection, samples.STATEMENTS_MEMORY))
-    before = last_counters(connection)
+    before = read_last_counters(connection)
     now = read_counters(connection)
-    started = samples.server_start(connection, sample)
+    started = samples.read_server_start(connection, sample)
     restarted = memory.server_start is not None and memory.server_start != started
     if now.hidden:
-        # What this role may not see is no trouble of the server's.
+        # It is no trouble of the server that this role may not see something.
         return [Measured(name, problem=f"not visible to this role: {now.problem}") for name in (HEALTH, SLOW, TOP)]
     health = _health(before, now, started if restarted else None)
     if now.problem:
-        # The counters of the run before stay: what was counted until then is still true when they come back.
+        # The counters of the last run are kept: they are still right when the extension comes back.
         return [health, *(Measured(name, problem=f"not measured: {now.problem}") for name in (SLOW, TOP))]
     if before is None or before.problem:
         put_statements(connection, sample, now, {})
         memory = memory.after(now.by_key, (), sample.taken_at, limits.known_for, started)
-        # That the texts are too large is found out in the look that may take longer.
+        # The texts are read now already: if they are too large, this first look is the one that may take longer.
         texts = memory.texts_of(connection, _most_time(now, limits), deployed_views, now.by_key)
         samples.put_memory(connection, sample, samples.STATEMENTS_MEMORY, memory.as_json())
         return [health, Measured(SLOW), Measured(TOP), *_calls_of(deployed_views, now, texts, views_before)]
-    found = windows(before, now)
-    history = statement_history(connection, limits.windows, slow_measure=SLOW)
-    standing, waiting = carried_on(slow_before, found, sample.taken_at, limits)
-    slow = slower(found, _by_key(history), before.by_key, limits)
-    # What first appears while counters began anew may be as old as any other: the next window tells.
+    called = windows_between(before, now)
+    history = read_statement_history(connection, limits.windows, slow_measure=SLOW)
+    standing, waiting = carry_on(slow_before, called, sample.taken_at, limits)
+    slow = find_slower(called, _windows_by_key(history), before.by_key, limits)
+    # A statement that first appears after the counters began anew may be an old one: the next window tells.
     begins_anew = before.reset_at != now.reset_at or restarted
     known = memory.known.keys() | before.by_key.keys() | {key for _, kept in history for key in kept}
     known -= memory.pending
     unknown = [key for key in now.by_key if key not in known]
-    bad = [] if begins_anew else new_and_bad(found, now.by_key, dict.fromkeys(known), limits)
-    pending = unknown if begins_anew else [key for key in memory.pending if key not in found]
+    bad = [] if begins_anew else find_new_and_slow(called, now.by_key, dict.fromkeys(known), limits)
+    pending = unknown if begins_anew else [key for key in memory.pending if key not in called]
     in_deployment = deployed is not None and bool(history) and history[-1][0] < deployed.ended_at
     fresh = [one for one in (*slow, *bad) if one.key not in standing]
     memory = memory.after(now.by_key, pending, sample.taken_at, limits.known_for, started)
     texts = memory.texts_of(
         connection,
-        {*standing, *(one.key for one in fresh), *_by_time(found, limits), *_by_mean(found, limits)},
+        {*standing, *(one.key for one in fresh), *_by_time(called, limits), *_by_mean(called, limits)},
         deployed_views,
         now.by_key,
     )
     samples.put_memory(connection, sample, samples.STATEMENTS_MEMORY, memory.as_json())
     roles = _roles(connection, now, {one.key for one in fresh})
-    put_statements(connection, sample, now, most_time(found, limits.kept))
+    put_statements(connection, sample, now, with_most_time(called, limits.kept))
     rows = []
     for one, since, suspect in (
         *((kept.slow, kept.since, kept.suspect) for kept in standing.values()),
@@ -93,7 +100,7 @@ def measure_statements(
             (replace(each, role=roles.get(each.key, "")), sample.taken_at, None)
             for each in fresh
             if is_query(texts.get(each.key))
-            # While a deployment ran, this role's new statements are the deployment's own checks.
+            # New statements of this role are the deployment's own checks, if a deployment ran in this window.
             and not (each.before_ms is None and in_deployment and each.key.endswith(f"/{now.role}"))
         ),
     ):
@@ -103,13 +110,13 @@ def measure_statements(
     return [
         health,
         Measured(SLOW, (*rows, *(row for row in waiting if row.object not in {each.object for each in rows}))),
-        _top(found, limits, texts),
+        _top(called, limits, texts),
         *_calls_of(deployed_views, now, texts, views_before),
     ]
 
 
 def _roles(connection: Connection, now: Counters, keys: Collection[str]) -> dict[str, str]:
-    """The role of each of these statements that another role runs as well: they are two."""
+    """The role's name of each of these statements that other roles run as well, by key: each role's is a statement of its own."""
     counted = Counter(key.split("/")[0] for key in now.by_key)
     double = [key for key in keys if counted[key.split("/")[0]] > 1]
     if not double:
@@ -119,32 +126,32 @@ def _roles(connection: Connection, now: Counters, keys: Collection[str]) -> dict
     return {key: names.get(key.split("/")[1], key.split("/")[1]) for key in double}
 
 
-def _waited(slow: Slow, lock_waits: Sequence[Row]) -> str | None:
-    """Whom it was seen to wait for."""
+def _waited(slow: SlowQuery, lock_waits: Sequence[Row]) -> str | None:
+    """The cause of the lock wait in which the statement was seen, if any."""
     queryid = slow.key.split("/")[0]
     return next(
         (str(row.detail.get("cause")) for row in lock_waits if queryid in (row.detail.get("query_ids") or ())), None
     )
 
 
-def _by_key(history: Sequence[tuple[datetime, Mapping[str, Window]]]) -> dict[str, list[Window]]:
-    found: dict[str, list[Window]] = {}
+def _windows_by_key(history: Sequence[tuple[datetime, Mapping[str, Window]]]) -> dict[str, list[Window]]:
+    by_key: dict[str, list[Window]] = {}
     for _, kept in history:
         for key, window in kept.items():
-            found.setdefault(key, []).append(window)
-    return found
+            by_key.setdefault(key, []).append(window)
+    return by_key
 
 
 def _suspect(
     connection: Connection,
-    slow: Slow,
+    slow: SlowQuery,
     history: Sequence[tuple[datetime, object]],
-    deployed: Deployed | None,
+    deployed: EndedDeployment | None,
     gone: Sequence[Row],
     text: str | None,
 ) -> str | None:
-    """Why it may read more, or be there at all: an index dropped by hand, or the deployment in between that touched what it
-    reads. What only takes longer, and reads no more, no change of the schema explains.
+    """What may be why the query reads more, or exists at all: an index that was dropped by hand, or a deployment in between that
+    touched what it reads. A query that takes longer and reads no more has no suspect: no change of the schema explains it.
     """
     if slow.before_ms is not None and not slow.reads_more:
         return None
@@ -164,17 +171,17 @@ def _most_time(now: Counters, limits: Statements) -> list[str]:
     return [key for key, _ in dearest[: _LOOKED_AT * limits.top]]
 
 
-def _by_time(found: Mapping[str, Window], limits: Statements) -> dict[str, Window]:
-    return most_time(found, _LOOKED_AT * limits.top)
+def _by_time(windows: Mapping[str, Window], limits: Statements) -> dict[str, Window]:
+    return with_most_time(windows, _LOOKED_AT * limits.top)
 
 
-def _by_mean(found: Mapping[str, Window], limits: Statements) -> dict[str, Window]:
-    often = {key: one for key, one in found.items() if one.calls >= limits.calls}
+def _by_mean(windows: Mapping[str, Window], limits: Statements) -> dict[str, Window]:
+    often = {key: one for key, one in windows.items() if one.calls >= limits.calls}
     slowest = sorted(often.items(), key=lambda item: item[1].mean_ms, reverse=True)
     return dict(slowest[: _LOOKED_AT * limits.top])
 
 
-def _top(found: Mapping[str, Window], limits: Statements, texts: Mapping[str, str]) -> Measured:
+def _top(windows: Mapping[str, Window], limits: Statements, texts: Mapping[str, str]) -> Measured:
     rows = [
         Row(
             f"query {key.split('/')[0]}",
@@ -184,19 +191,19 @@ def _top(found: Mapping[str, Window], limits: Statements, texts: Mapping[str, st
                 "list": name,
                 "calls": one.calls,
                 "total_ms": round(one.total_ms, 1),
-                "text": shown(texts.get(key)),
+                "text": shown_text(texts.get(key)),
             },
         )
-        for name, chosen in (("total", _by_time(found, limits)), ("mean", _by_mean(found, limits)))
+        for name, chosen in (("total", _by_time(windows, limits)), ("mean", _by_mean(windows, limits)))
         for key, one in [item for item in chosen.items() if is_query(texts.get(item[0]))][: limits.top]
     ]
     return Measured(TOP, tuple(rows))
 
 
 def _calls_of(views: Sequence[str], now: Counters, texts: Mapping[str, str], before: Sequence[Row]) -> list[Measured]:
-    """Calls of queries that name each deployed view.
+    """How often queries that name a deployed view were called, for each view.
 
-    What this role had called when the view was first seen here were the deployment's own checks: they do not count.
+    Calls that this role had made before the view was first seen here are not counted: they were the deployment's own checks.
     """
     if not views:
         return []

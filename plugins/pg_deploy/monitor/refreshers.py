@@ -1,4 +1,4 @@
-"""Which views a job refreshes: what its command and all that it calls say, as the job's own role would resolve the names."""
+"""Which views a job refreshes, by its command and all that it calls. Names are resolved as the job's own role resolves them."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from pg_deploy.monitor.commands import Named, Said, read_body, read_command, split_path
+from pg_deploy.monitor.commands import SqlContents, WrittenName, read_body, read_command, split_path
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
 
-# Calls within calls; deeper than that nobody could follow either.
+# So many calls within calls are followed.
 _DEPTH = 8
 _NAME = re.compile(r'(?:(?:"((?:[^"]|"")+)"|([\w$]+))\s*\.\s*)?(?:"((?:[^"]|"")+)"|([\w$]+))')
 
 
 @dataclass(frozen=True)
 class Refreshes:
-    """The views, by oid, that a job refreshes.
+    """The views that a job refreshes, by oid.
 
-    `surely` stand in its SQL. `perhaps` are named in SQL that is put together at run time, in the order of its text;
-    `anything` says that such SQL names none, so that it may be each view. `in_parts`: it commits between them.
+    The views of `surely` are named in its own SQL. Those of `perhaps` are named in SQL that is put together at run time, in the order
+    of its text. `anything` says that such SQL names no view, so that it may refresh any. `in_parts` says that it commits between refreshes.
     """
 
     surely: frozenset[int] = frozenset()
@@ -33,28 +33,28 @@ class Refreshes:
 
 
 @dataclass(frozen=True)
-class Names:
-    """How names are resolved: the views' oids by schema and name, and the search path of each role."""
+class ViewNames:
+    """What it takes to resolve names: the views' oids by schema and name, and the search path of each role."""
 
     views: Mapping[tuple[str, str], int]
     paths: Mapping[str, tuple[str, ...]]
 
-    def view(self, schema: str, name: str, path: Sequence[str]) -> int | None:
-        """The oid of the view of that name, or None."""
+    def find(self, schema: str, name: str, path: Sequence[str]) -> int | None:
+        """The oid of the view that this name means on this search path, or None."""
         schemas = (schema,) if schema else path
         return next((self.views[each, name] for each in schemas if (each, name) in self.views), None)
 
 
 @dataclass
 class Routines:
-    """The bodies of routines by name, read in one query for each level of calls."""
+    """Routines by name, read in one query for each level of calls, and what their bodies do by oid."""
 
     connection: Connection
     by_name: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
-    said: dict[int, Said] = field(default_factory=dict)
+    contents: dict[int, SqlContents] = field(default_factory=dict)
 
     def read(self, names: Iterable[str]) -> None:
-        """Read those that are not known yet. Reads only."""
+        """Read the routines of these names that are not known yet. Reads only."""
         missing = sorted(set(names) - self.by_name.keys())
         if not missing:
             return
@@ -65,49 +65,49 @@ class Routines:
             self.by_name[row["name"]].append(row)
 
     def called(self, schema: str, name: str, given: int | None, path: Sequence[str]) -> list[Mapping[str, Any]]:
-        """The routines that such a call may mean: overloads with as many arguments, in the first schema that has one."""
+        """The routines that a call may mean: those that take as many arguments, in the first schema of `path` that has one."""
         fitting = [row for row in self.by_name.get(name, ()) if given is None or row["least"] <= given <= row["most"]]
         for each in (schema,) if schema else path:
-            found = [row for row in fitting if row["schema"] == each]
-            if found:
-                return found
+            in_schema = [row for row in fitting if row["schema"] == each]
+            if in_schema:
+                return in_schema
         return []
 
-    def body(self, row: Mapping[str, Any]) -> Said:
-        """What its body says, read once."""
-        if row["oid"] not in self.said:
-            self.said[row["oid"]] = read_body(row["language"], row["body"], row["definition"] or "")
-        return self.said[row["oid"]]
+    def body(self, row: Mapping[str, Any]) -> SqlContents:
+        """What a routine's body does. Each is parsed once."""
+        if row["oid"] not in self.contents:
+            self.contents[row["oid"]] = read_body(row["language"], row["body"], row["definition"] or "")
+        return self.contents[row["oid"]]
 
 
-def refreshed_by(command: str, role: str, names: Names, routines: Routines) -> Refreshes:
-    """What a command of that role refreshes. Reads only."""
+def find_refreshes(command: str, role: str, names: ViewNames, routines: Routines) -> Refreshes:
+    """The views that a command of that role refreshes. Reads only."""
     path = names.paths.get(role, ("public",))
     surely: set[int] = set()
     perhaps: dict[int, None] = {}
     anything = in_parts = False
-    level: list[tuple[Said, tuple[str, ...]]] = [(read_command(command), path)]
+    level: list[tuple[SqlContents, tuple[str, ...]]] = [(read_command(command), path)]
     seen: set[int] = set()
     for _ in range(_DEPTH):
-        routines.read(each.name for said, _ in level for each in said.calls)
-        below: list[tuple[Said, tuple[str, ...]]] = []
-        for said, outer in level:
+        routines.read(each.name for contents, _ in level for each in contents.calls)
+        below: list[tuple[SqlContents, tuple[str, ...]]] = []
+        for contents, outer in level:
 
-            def at(named: Named, outer: tuple[str, ...] = outer) -> tuple[str, ...]:
+            def path_at(named: WrittenName, outer: tuple[str, ...] = outer) -> tuple[str, ...]:
                 return outer if named.path is None else _of_role(named.path, role)
 
-            for each in said.refreshes:
-                oid = names.view(each.schema, each.name, at(each))
+            for each in contents.refreshes:
+                oid = names.find(each.schema, each.name, path_at(each))
                 if oid is not None:
                     surely.add(oid)
-            in_parts = in_parts or said.commits
-            if said.builds:
-                here = at(Named("", "", said.search_path))
-                named = [oid for text in said.constants for oid in _named(text, names, here)]
+            in_parts = in_parts or contents.commits
+            if contents.builds_a_refresh:
+                here = path_at(WrittenName("", "", contents.search_path))
+                named = [oid for text in contents.constants for oid in _views_named_in(text, names, here)]
                 perhaps.update(dict.fromkeys(named))
                 anything = anything or not named
-            for call in said.calls:
-                here = at(call)
+            for call in contents.calls:
+                here = path_at(call)
                 for row in routines.called(call.schema, call.name, call.given, here):
                     if row["oid"] not in seen:
                         seen.add(row["oid"])
@@ -118,18 +118,18 @@ def refreshed_by(command: str, role: str, names: Names, routines: Routines) -> R
     return Refreshes(frozenset(surely), tuple(oid for oid in perhaps if oid not in surely), anything, in_parts)
 
 
-def _named(text: str, names: Names, path: Sequence[str]) -> list[int]:
-    """The views that a text names, in its order; within a longer text only with their schema before them."""
-    found = []
+def _views_named_in(text: str, names: ViewNames, path: Sequence[str]) -> list[int]:
+    """The views that a text names, in its order. A name without its schema counts only if it is the whole text, or one of a list."""
+    oids = []
     for part in re.split(r"[{},]", text):
         whole = _NAME.fullmatch(part.strip())
         for match in [whole] if whole else _NAME.finditer(part):
             schema = (match[1] or (match[2] or "").lower()).replace('""', '"')
             name = (match[3] or match[4].lower()).replace('""', '"')
-            oid = names.view(schema, name, path) if whole or schema else None
+            oid = names.find(schema, name, path) if whole or schema else None
             if oid is not None:
-                found.append(oid)
-    return found
+                oids.append(oid)
+    return oids
 
 
 def _path_of(row: Mapping[str, Any], outer: tuple[str, ...]) -> tuple[str, ...]:
@@ -145,5 +145,5 @@ def _of_role(path: Sequence[str], role: str) -> tuple[str, ...]:
 
 
 def path_of_role(value: str, role: str) -> tuple[str, ...]:
-    """A role's search_path as the schemas that it names."""
+    """The schemas that a role's search_path names, with the role for `$user`. Pure."""
     return _of_role(split_path(value), role)

@@ -1,4 +1,4 @@
-"""Refreshing materialized views without stalling those who read them."""
+"""Refreshing materialized views without stalling whoever reads them."""
 
 from __future__ import annotations
 
@@ -16,38 +16,41 @@ from pg_deploy.configuration.duration import format_duration
 from pg_deploy.monitor.freshness import LOCKED
 from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.thresholds import Views
-from pg_deploy.monitor.views import View, holders, read_views, workers
+from pg_deploy.monitor.views import View, describe_holders, describe_workers, read_views
 from pg_deploy.postgres.session import Connection, Target, one_line
 from pg_deploy.presentation.secrecy import without_secrets
 
-# Whoever waits for a refresh waits no longer than this.
+# So often it is looked whether somebody waits for the refresh, which then gives way.
 _LOOKS_EVERY_S = 0.25
 
 
 def deployment_is_open(connection: Connection) -> bool:
-    """Whether somebody deploys to this database now. Reads only."""
+    """Whether a deployment to this database is under way. Reads only."""
     row = connection.execute("select exists (select from deploy_ledger.deployment where ended_at is null)").fetchone()
     return bool(row and row[0])
 
 
 def refresh_views(target: Target, limits: Views, names: Collection[str], log: logging.Logger) -> dict[str, str]:
-    """Refresh the named views one after the other; what happened to each, in words.
+    """Refresh the named views one after the other. Returns, by view, what happened to it, in words.
 
-    CONCURRENTLY where a unique index allows. Leaves alone what somebody works on, gives way to whoever waits for it, and is
-    over within `refresh_timeout` for all. Waits for a lock no longer than `lock_budget`, then lets others pass and tries
-    again until `give_up_after`. Without such an index a refresh keeps readers out, so after its lock it gets no more than
-    `lock_budget` again (a view that nobody can read yet gets the whole time). Writes each into deploy_ledger.refresh.
+    Refreshes CONCURRENTLY if a unique index allows. Leaves alone a view on which somebody works, gives way to whoever waits for it,
+    and ends within `refresh_timeout` for all views together. Waits for a lock no longer than `lock_budget`, then lets others pass,
+    and tries again until `give_up_after`. Without a unique index a refresh keeps readers out, so after it has its lock it gets no
+    more than `lock_budget` again; a view that nobody can read yet gets the whole time. Writes each try into deploy_ledger.refresh.
     """
     done: dict[str, str] = {}
     until = time.monotonic() + limits.refresh_timeout
-    with target.session("refresh", theirs=True) as connection, monitor_session(target, "refresh, watching") as watching:
+    with (
+        target.session("refresh", role_search_path=True) as connection,
+        monitor_session(target, "refresh, watching") as watching,
+    ):
         views = [view for view in read_views(watching) if view.name in names]
         for view in views:
             if deployment_is_open(watching):
                 done[view.name] = "not refreshed: a deployment to this database is under way"
-            elif not view.mine:
+            elif not view.may_refresh:
                 done[view.name] = f"not refreshed: this role may not, its owner is {view.owner}"
-            elif at_work := workers(watching, view):
+            elif at_work := describe_workers(watching, view):
                 done[view.name] = f"not refreshed: {at_work} works on it"
             elif time.monotonic() >= until:
                 done[view.name] = f"not refreshed: the {format_duration(limits.refresh_timeout)} of this run are over"
@@ -81,7 +84,7 @@ def _refresh(
                     )
                 )
         except psycopg.errors.LockNotAvailable:
-            by = holders(watching, view, readers=not concurrently) or "a session that is gone by now"
+            by = describe_holders(watching, view, readers=not concurrently) or "a session that is gone by now"
             problem = f"not refreshed: {LOCKED} {by}"
             if time.monotonic() - began + pause < limits.give_up_after:
                 log.info("%s waits for its lock, held by %s; again in %.1f s", view.name, by, pause)
@@ -113,7 +116,7 @@ def _refresh(
 
 
 class _GivesWay:
-    """Cancels the refresh of a session as soon as anybody waits for it; `gave_way_to` is who, in words."""
+    """Cancels a session's refresh as soon as somebody waits for it. `gave_way_to` says in words who that was."""
 
     def __init__(self, watching: Connection, pid: int) -> None:
         self.gave_way_to: str | None = None
@@ -143,7 +146,7 @@ class _GivesWay:
                     self._watching.execute("select pg_catalog.pg_cancel_backend(%s)", [self._pid])
                     return
             except psycopg.Error:
-                # The refresh has a deadline of its own.
+                # Without the watcher the refresh still has a deadline of its own.
                 return
 
 

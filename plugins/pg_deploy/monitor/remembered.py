@@ -1,4 +1,4 @@
-"""What the monitor remembers of jobs and views from look to look, by identity: pg_cron's job ids and the views' oids."""
+"""What the monitor remembers about jobs and views from look to look, by pg_cron's job ids and the views' oids."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pg_deploy.monitor.cron import Cron, Job
-from pg_deploy.monitor.jobs import Known
+from pg_deploy.monitor.jobs import KnownJob
 from pg_deploy.monitor.runs import JobRuns, Runs
 from pg_deploy.monitor.runs import as_json as runs_as_json
 from pg_deploy.monitor.runs import from_json as runs_from_json
@@ -16,10 +16,10 @@ from pg_deploy.monitor.runs import from_json as runs_from_json
 
 @dataclass(frozen=True)
 class KnownView:
-    """A view as the last looks saw it: its jobs by id and name, its marks, and what the marks say of refreshes.
+    """A view as the last looks saw it: the names of its jobs by id, its marks, and what the marks tell about refreshes.
 
-    `quiet_since` is the first look that saw these marks; `changed` the two looks between which they changed last, `rewritten`
-    those between which its rows did, which ALTER and GRANT do not do.
+    `mark` and `written` change with each refresh. `quiet_since` is the first look that saw the present ones. `changed` are the two
+    looks between which they last changed. `rewritten` are those between which the rows changed, which ALTER and GRANT do not do.
     """
 
     name: str
@@ -30,8 +30,8 @@ class KnownView:
     changed: tuple[datetime, datetime] | None = None
     rewritten: tuple[datetime, datetime] | None = None
 
-    def seen(self, mark: str, written: int, before: datetime | None, now: datetime) -> KnownView:
-        """The same after another look; `before` is when the one before it was."""
+    def after_look(self, mark: str, written: int, before: datetime | None, now: datetime) -> KnownView:
+        """The view after another look; `before` is when the look before it was. Pure."""
         if self.quiet_since is None:
             return replace(self, mark=mark, written=written, quiet_since=now)
         if (mark, written) == (self.mark, self.written):
@@ -49,14 +49,17 @@ class KnownView:
 
 
 def _file(mark: str) -> str:
-    """The part of a mark that tells the file of its rows."""
+    """The part of a mark that changes with the file of the rows, and not by ALTER or GRANT."""
     return mark.partition("/")[0]
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What was known after the last look; `looked_at` is None before the first. `due` is for who asks: each job's name, and
-    when it is due next. `anew`: the database is another one than that of the last look, so nothing was due before this one.
+    """What was known after the last look.
+
+    `looked_at` is None before the first look. `schedules` holds, by job id, what decides when the job is due, and since when that is
+    known. `due` holds each job's name and when it is due next, and is only written, for the numbers of dashboards. `anew` says that
+    the last look was at another database, so that nothing was due before this look.
     """
 
     looked_at: datetime | None = None
@@ -66,10 +69,10 @@ class Memory:
     views: Mapping[int, KnownView] = field(default_factory=dict)
     due: Mapping[int, tuple[str, datetime | None]] = field(default_factory=dict)
 
-    def known(self, cron: Cron, runs: Runs, now: datetime) -> dict[int, Known]:
-        """Each job with its runs, and since when its schedule is known: nothing counts as missed before that."""
+    def known_jobs(self, cron: Cron, runs: Runs, now: datetime) -> dict[int, KnownJob]:
+        """Each job with its runs, and since when its schedule is known. No run counts as missed that was due before that."""
         return {
-            job.jobid: Known(
+            job.jobid: KnownJob(
                 job,
                 runs.of(job.jobid),
                 self._since(job, cron, runs.of(job.jobid), now),
@@ -82,14 +85,14 @@ class Memory:
         rules, since = self.schedules.get(job.jobid, (None, now))
         if rules == rules_of(job, cron):
             return since
-        # At the first look the last run tells that it was scheduled then, unless the job was changed after it.
+        # At the first look, the last run proves that the job was scheduled then, unless it was changed after that run.
         changed = runs.started_age is None or job.changed_age < runs.started_age
         return now if self.looked_at is not None or self.anew or runs.started is None or changed else runs.started
 
 
 def rules_of(job: Job, cron: Cron) -> str:
-    """All that decides when a job is due."""
-    return f"{job.schedule} {job.active} {job.database} {cron.names_of_rules}"
+    """All that decides when a job is due, as one text to compare."""
+    return f"{job.schedule} {job.active} {job.database} {cron.timing_rules}"
 
 
 def as_json(memory: Memory) -> dict[str, Any]:
@@ -115,7 +118,7 @@ def as_json(memory: Memory) -> dict[str, Any]:
 
 
 def from_json(value: Mapping[str, Any]) -> Memory:
-    """Back from the ledger; an empty one is a first look, `{"anew": true}` that of another database."""
+    """Back from the ledger. An empty value means a first look, `{"anew": true}` a first look at another database."""
     if not value:
         return Memory()
     if value.get("anew"):

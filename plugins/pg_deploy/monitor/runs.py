@@ -1,4 +1,4 @@
-"""The runs of pg_cron's jobs, read once each by run id, and remembered: cron.job_run_details may be huge, purged or empty."""
+"""The runs of pg_cron's jobs. Each is read once, by its run id, and remembered: cron.job_run_details may be huge, purged or empty."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ import psycopg
 from psycopg.rows import dict_row
 
 from pg_deploy.monitor.cron import Cron, Job
-from pg_deploy.monitor.measures import bounded
+from pg_deploy.monitor.measures import set_deadlines
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
 
-_STRETCH = 250_000
-# Of a table that was never purged the newest rows say all that is still true.
-_MOST = 6_000_000
-_WITHIN_S = 6.5
-# A run that has neither a session nor a start yet is about to begin.
+# So many run ids are read at once, so many of the newest at the first look (older runs tell nothing that is still true), and for
+# so many seconds in one look.
+_STRETCH, _MOST, _WITHIN_S = 250_000, 6_000_000, 6.5
+# For this long a run that has neither a session nor a start is about to begin; then it hangs.
 _BEGINS_WITHIN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A run without an end. `alive`: its session is at work; else the run hangs, and nobody will end it.
+    """A run without an end. If it is `alive`, its session is at work; else the run hangs, and nothing will end it.
 
-    It was there at `seen`; one that never began has only a time (`since`) after which it was to begin.
+    `since` is its start; for a run that never began, the start of the run before it. It was first seen at `seen`.
     """
 
     runid: int
@@ -42,9 +41,10 @@ class OpenRun:
 
 @dataclass(frozen=True)
 class JobRuns:
-    """What is known of one job's runs; times are None where none was seen.
+    """What is known about one job's runs. A time is None if no such run was seen.
 
-    `started` is the start of the newest run, `good` that of the newest that succeeded, `failed` how many have failed since.
+    `started` is the start of the newest run, `good` that of the newest that succeeded, `finished` that of the newest that has an end;
+    `ended` is that end. `failed` counts the runs that failed since the last success, `took_s` is how long that success took.
     """
 
     started: datetime | None = None
@@ -60,25 +60,24 @@ class JobRuns:
 
     @property
     def at_work(self) -> OpenRun | None:
-        """The newest run that is at work."""
+        """The newest run that is at work, or None."""
         return max((run for run in self.open if run.alive), key=lambda run: run.runid, default=None)
 
     @property
     def hanging(self) -> OpenRun | None:
-        """The newest run, where it hangs: one that was followed by another is only left over."""
+        """The newest run if it hangs, else None: a hanging run that another one followed is only left over."""
         newest = max(self.open, key=lambda run: run.runid, default=None)
-        over = newest is None or newest.alive or (self.started is not None and newest.since < self.started)
-        return (
-            None
-            if over or (self.finished is not None and newest is not None and newest.since < self.finished)
-            else newest
-        )
+        if newest is None or newest.alive:
+            return None
+        was_followed = any(later is not None and newest.since < later for later in (self.started, self.finished))
+        return None if was_followed else newest
 
 
 @dataclass(frozen=True)
 class Runs:
-    """All jobs' runs by job id, up to which run id they were read, and why more could not be. `own` is the role whose runs
-    alone are visible.
+    """What is known about all jobs' runs, by job id.
+
+    They were read up to the run id `read_to`, and `problem` says why not further. `own` is this role if it sees only its own runs.
     """
 
     jobs: Mapping[int, JobRuns] = field(default_factory=dict)
@@ -87,11 +86,11 @@ class Runs:
     own: str | None = None
 
     def of(self, jobid: int) -> JobRuns:
-        """What is known of a job's runs."""
+        """What is known about a job's runs."""
         return self.jobs.get(jobid, JobRuns())
 
     def unseen_of(self, job: Job, cron: Cron) -> str | None:
-        """Why the runs of a job cannot be seen as of this look; None where they can, or there are none."""
+        """Why this look cannot see the runs of a job; None if it can, or if there are none."""
         if self.problem:
             return self.problem
         if cron.keeps_no_runs:
@@ -104,13 +103,14 @@ class Runs:
 
 
 def read_runs(connection: Connection, before: Runs, jobids: Collection[int], now: datetime) -> Runs:
-    """What was known before, with what came since: one pass from there, then only single rows. Reads only.
+    """Add to what was known the runs that came since. Reads only.
 
-    Gives up after some seconds and goes on from there at the next look.
+    The table is read in one pass from the last run id on; of the runs in it only single rows are read whole. Gives up after some
+    seconds, and the next look goes on from there.
     """
     try:
         with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-            bounded(connection)
+            set_deadlines(connection)
             row = cursor.execute(
                 "select min(d.runid), max(d.runid),"
                 " case when row_security_active('cron.job_run_details') then current_user::text end as own"
@@ -123,7 +123,7 @@ def read_runs(connection: Connection, before: Runs, jobids: Collection[int], now
         gone = {jobid: replace(each, open=()) for jobid, each in jobs.items()}
         return Runs(gone, before.read_to, None, row["own"] if row else None)
     first, last = int(row["min"]), int(row["max"])
-    # Ids that begin again belong to a table that was made anew.
+    # Run ids that begin again belong to a table that was made anew.
     after = before.read_to if before.read_to <= last else 0
     after = max(after, first - 1, last - _MOST if after == 0 else 0)
     began = time.monotonic()
@@ -143,14 +143,14 @@ def read_runs(connection: Connection, before: Runs, jobids: Collection[int], now
 
 def _read_stretch(connection: Connection, jobs: dict[int, JobRuns], after: int, upto: int, now: datetime) -> None:
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-        bounded(connection)
-        found = cursor.execute(
+        set_deadlines(connection)
+        newest = cursor.execute(
             engine_sql("monitor/views/runs"), {"after": after, "upto": upto, "jobs": list(jobs)}
         ).fetchall()
-        ids = {each[name] for each in found for name in ("started", "finished", "good") if each[name] is not None}
-        ids |= {runid for each in found for runid in each["open"]}
-        rows = _rows(cursor, ids)
-    for each in found:
+        ids = {each[name] for each in newest for name in ("started", "finished", "good") if each[name] is not None}
+        ids |= {runid for each in newest for runid in each["open"]}
+        rows = _read_runs_by_id(cursor, ids)
+    for each in newest:
         old = jobs[each["jobid"]]
         new = old
         if each["started"] in rows:
@@ -162,7 +162,7 @@ def _read_stretch(connection: Connection, jobs: dict[int, JobRuns], after: int, 
             new = replace(new, good=row["started"] or row["ended"], took_s=took, failed=0)
         if each["finished"] in rows:
             row = rows[each["finished"]]
-            # One that could not even connect has no times: it was tried before this look.
+            # A run that could not even connect has no times, but it was tried before this look.
             new = replace(
                 new,
                 status=row["status"],
@@ -170,18 +170,18 @@ def _read_stretch(connection: Connection, jobs: dict[int, JobRuns], after: int, 
                 finished=row["started"] or row["ended"] or new.started or now,
                 ended=row["ended"] or new.ended,
             )
-        opened = tuple(_open(rows[runid], now) for runid in each["open"] if runid in rows)
+        opened = tuple(_open_run(rows[runid], now) for runid in each["open"] if runid in rows)
         jobs[each["jobid"]] = replace(new, failed=new.failed + each["failed"], open=(*opened, *old.open)[:5])
 
 
 def _look_at_open(connection: Connection, jobs: dict[int, JobRuns], now: datetime) -> None:
-    """Runs that had no end at the last look may have one now."""
+    """Look again at the runs that had no end: they may have one now."""
     ids = {run.runid for each in jobs.values() for run in each.open}
     if not ids:
         return
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-        bounded(connection)
-        rows = _rows(cursor, ids)
+        set_deadlines(connection)
+        rows = _read_runs_by_id(cursor, ids)
     for jobid, each in jobs.items():
         known = {run.runid: run for run in each.open}
         new = each
@@ -204,19 +204,19 @@ def _look_at_open(connection: Connection, jobs: dict[int, JobRuns], now: datetim
             elif row["status"] == "failed":
                 new = replace(new, failed=new.failed + 1)
         still = [
-            _open(rows[runid], known[runid].seen or known[runid].since)
+            _open_run(rows[runid], known[runid].seen or known[runid].since)
             for runid in known
             if runid in rows and rows[runid]["status"] not in ("succeeded", "failed")
         ]
-        jobs[jobid] = replace(new, open=tuple(_settled(run, now) for run in still))
+        jobs[jobid] = replace(new, open=tuple(_alive_if_about_to_begin(run, now) for run in still))
 
 
-def _rows(cursor: psycopg.Cursor[dict[str, Any]], ids: Collection[int]) -> dict[int, dict[str, Any]]:
-    found = cursor.execute(engine_sql("monitor/views/run"), {"runs": sorted(ids)}).fetchall()
-    return {row["runid"]: row for row in found}
+def _read_runs_by_id(cursor: psycopg.Cursor[dict[str, Any]], ids: Collection[int]) -> dict[int, dict[str, Any]]:
+    rows = cursor.execute(engine_sql("monitor/views/run"), {"runs": sorted(ids)}).fetchall()
+    return {row["runid"]: row for row in rows}
 
 
-def _open(row: Mapping[str, Any], seen: datetime) -> OpenRun:
+def _open_run(row: Mapping[str, Any], seen: datetime) -> OpenRun:
     first = row["started"] or min(row["followed"] or seen, seen)
     return OpenRun(
         row["runid"],
@@ -229,7 +229,8 @@ def _open(row: Mapping[str, Any], seen: datetime) -> OpenRun:
     )
 
 
-def _settled(run: OpenRun, now: datetime) -> OpenRun:
+def _alive_if_about_to_begin(run: OpenRun, now: datetime) -> OpenRun:
+    """The run, which counts as alive while it may still begin."""
     begins = run.pid is None and run.seen is not None and now - run.seen < _BEGINS_WITHIN
     return replace(run, alive=True) if begins else run
 

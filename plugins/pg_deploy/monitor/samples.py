@@ -1,4 +1,4 @@
-"""Samples: what each run measured, in the ledger, small and for a limited time."""
+"""Samples: what each run measured. They lie in the ledger, are small, and are kept for a limited time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from pg_deploy.monitor.measures import Measured, Row, from_json
+from pg_deploy.monitor.measures import Measured, Row, rows_from_json
 from pg_deploy.monitor.statements import Counters, Window
 from pg_deploy.postgres.session import Connection
 
@@ -23,15 +23,14 @@ _NOT_ROWS = (COUNTERS, WINDOWS, VIEWS_MEMORY, STATEMENTS_MEMORY, IDENTITY)
 
 @dataclass(frozen=True)
 class Sample:
-    """One run of the monitor."""
+    """What one run of the monitor measured."""
 
     id: int
     taken_at: datetime
-    deployment_id: int | None
 
 
 @dataclass(frozen=True)
-class Deployed:
+class EndedDeployment:
     """A deployment that changed the target, and when it ended."""
 
     id: int
@@ -41,13 +40,13 @@ class Deployed:
 
     @property
     def name(self) -> str:
-        """For a sentence."""
+        """The deployment's number and first migration, for a sentence."""
         shown, more = self.stems[:1], len(self.stems) - 1
         return f"deployment {self.id} ({''.join(shown)}{f' and {more} more' if more > 0 else ''})"
 
 
 def begin(connection: Connection, airflow_run: str) -> Sample:
-    """A new sample of that run; what an earlier try of the same run left is removed. Commits once."""
+    """Begin a sample of that run, and remove what an earlier try of the same run left. Commits once."""
     with connection.transaction():
         connection.execute("delete from deploy_ledger.sample where airflow_run = %s", [airflow_run])
         row = connection.execute(
@@ -55,14 +54,14 @@ def begin(connection: Connection, airflow_run: str) -> Sample:
             values (%s, pg_postmaster_start_time(), (
                 select max(d.id) from deploy_ledger.deployment d where d.state in ('deployed', 'rolled_back', 'failed')
             ))
-            returning id, taken_at, deployment_id""",
+            returning id, taken_at""",
             [airflow_run],
         ).fetchone()
-    return Sample(*row) if row else Sample(0, datetime.now(), None)
+    return Sample(*row) if row else Sample(0, datetime.now())
 
 
 def put(connection: Connection, sample: Sample, measured: Sequence[Measured]) -> None:
-    """Write measures of a sample, replacing those of the same name. Commits once."""
+    """Write measures into a sample. One of the same name is replaced. Commits once."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(
             """insert into deploy_ledger.measurement (sample_id, measure, problem, failed, rows)
@@ -76,8 +75,8 @@ def put(connection: Connection, sample: Sample, measured: Sequence[Measured]) ->
         )
 
 
-def put_statements(connection: Connection, sample: Sample, counters: Counters, found: Mapping[str, Window]) -> None:
-    """Write the statements of a sample; the counters of earlier ones are not needed any more. Commits once."""
+def put_statements(connection: Connection, sample: Sample, counters: Counters, windows: Mapping[str, Window]) -> None:
+    """Write a sample's statements, and remove the counters of earlier samples, which nobody needs any more. Commits once."""
     with connection.transaction():
         _forget(connection, COUNTERS)
         connection.execute(
@@ -89,14 +88,14 @@ def put_statements(connection: Connection, sample: Sample, counters: Counters, f
                 sample.id,
                 WINDOWS,
                 Jsonb(
-                    {key: [one.calls, round(one.mean_ms, 3), round(one.mean_blocks, 1)] for key, one in found.items()}
+                    {key: [one.calls, round(one.mean_ms, 3), round(one.mean_blocks, 1)] for key, one in windows.items()}
                 ),
             ],
         )
 
 
 def read_memory(connection: Connection, name: str) -> dict[str, Any]:
-    """What the newest look that remembered something under that name knew; empty where none did. Reads only."""
+    """What was last remembered under that name; empty if nothing was. Reads only."""
     row = connection.execute(
         "select rows from deploy_ledger.measurement where measure = %s order by sample_id desc limit 1", [name]
     ).fetchone()
@@ -115,7 +114,10 @@ def put_memory(connection: Connection, sample: Sample, name: str, value: Mapping
 
 
 def _forget(connection: Connection, name: str) -> None:
-    """Remove all but the newest of what is kept once: a run that is tried again begins with what the one before knew."""
+    """Remove all but the newest of what is remembered under that name.
+
+    The newest stays, because a run that is tried again begins with what the run before it knew.
+    """
     connection.execute(
         """delete from deploy_ledger.measurement m
         where m.measure = %(name)s
@@ -125,10 +127,8 @@ def _forget(connection: Connection, name: str) -> None:
 
 
 def load(connection: Connection, sample_id: int) -> tuple[Sample, list[Measured]]:
-    """A sample with all its measures but the statements'. Reads only."""
-    head = connection.execute(
-        "select id, taken_at, deployment_id from deploy_ledger.sample where id = %s", [sample_id]
-    ).fetchone()
+    """A sample with all its measures, without statements and memories. Reads only."""
+    head = connection.execute("select id, taken_at from deploy_ledger.sample where id = %s", [sample_id]).fetchone()
     if head is None:
         raise LookupError(f"sample {sample_id} is not in the ledger")
     rows = connection.execute(
@@ -136,11 +136,11 @@ def load(connection: Connection, sample_id: int) -> tuple[Sample, list[Measured]
         where sample_id = %s and measure <> all (%s) order by measure""",
         [sample_id, list(_NOT_ROWS)],
     ).fetchall()
-    return Sample(*head), [Measured(row[0], from_json(row[1]), row[2], row[3]) for row in rows]
+    return Sample(*head), [Measured(row[0], rows_from_json(row[1]), row[2], row[3]) for row in rows]
 
 
-def before(connection: Connection) -> dict[str, tuple[Row, ...]]:
-    """The newest rows of each measure that were really measured, from the last days. Reads only."""
+def read_newest_rows(connection: Connection) -> dict[str, tuple[Row, ...]]:
+    """By measure, the rows of the last time that it could be measured, if that was within three days. Reads only."""
     rows = connection.execute(
         """select distinct on (m.measure) m.measure, m.rows
         from deploy_ledger.measurement m
@@ -149,35 +149,35 @@ def before(connection: Connection) -> dict[str, tuple[Row, ...]]:
         order by m.measure, m.sample_id desc""",
         [list(_NOT_ROWS)],
     ).fetchall()
-    return {row[0]: from_json(row[1]) for row in rows}
+    return {row[0]: rows_from_json(row[1]) for row in rows}
 
 
-def server_start(connection: Connection, sample: Sample) -> datetime | None:
-    """When the server had started that the sample saw. Reads only."""
+def read_server_start(connection: Connection, sample: Sample) -> datetime | None:
+    """When the server that the sample measured had been started. Reads only."""
     row = connection.execute("select server_start from deploy_ledger.sample where id = %s", [sample.id]).fetchone()
     return row[0] if row else None
 
 
-def taken_before(connection: Connection, sample: Sample) -> datetime | None:
-    """When the sample before that one was taken. Reads only."""
+def read_time_of_sample_before(connection: Connection, sample: Sample) -> datetime | None:
+    """When the sample before this one was taken. Reads only."""
     row = connection.execute("select max(taken_at) from deploy_ledger.sample where id < %s", [sample.id]).fetchone()
     return row[0] if row else None
 
 
-def last_counters(connection: Connection) -> Counters | None:
-    """The statements' counters of the newest sample that has them. Reads only."""
+def read_last_counters(connection: Connection) -> Counters | None:
+    """The statements' counters in the newest sample that has them. Reads only."""
     row = connection.execute(
         "select rows from deploy_ledger.measurement where measure = %s order by sample_id desc limit 1", [COUNTERS]
     ).fetchone()
     return Counters.from_json(row[0]) if row else None
 
 
-def statement_history(
+def read_statement_history(
     connection: Connection, count: int, *, slow_measure: str | None = None
 ) -> list[tuple[datetime, dict[str, Window]]]:
-    """The statements' windows of the newest `count` samples, oldest first. Reads only.
+    """The statements' windows in the newest `count` samples, oldest first. Reads only.
 
-    With `slow_measure`, a statement's windows in which that measure named it are left out: they are no history to judge by.
+    A window in which `slow_measure` named the statement as slow is left out, because it is no standard to judge by.
     """
     rows = connection.execute(
         """select s.taken_at, m.rows - array(
@@ -198,8 +198,8 @@ def statement_history(
     return [(row[0], {key: Window(*numbers) for key, numbers in row[1].items()}) for row in reversed(rows)]
 
 
-def values(connection: Connection, measure: str, since: datetime, until: datetime) -> list[float]:
-    """All values of a measure of the samples in that time. Reads only."""
+def read_values(connection: Connection, measure: str, since: datetime, until: datetime) -> list[float]:
+    """All values of a measure in the samples taken from `since` on and before `until`. Reads only."""
     rows = connection.execute(
         """select (r.value ->> 'value')::float8
         from deploy_ledger.measurement m
@@ -211,8 +211,8 @@ def values(connection: Connection, measure: str, since: datetime, until: datetim
     return [row[0] for row in rows]
 
 
-def last_deployment(connection: Connection) -> Deployed | None:
-    """The newest deployment that has ended and of which something is in place still. Reads only."""
+def read_last_deployment(connection: Connection) -> EndedDeployment | None:
+    """The newest deployment that has ended and that left something in place, or None. Reads only."""
     row = connection.execute(
         """select d.id, d.ended_at, d.state, array_agg(a.stem order by a.id)
         from deploy_ledger.deployment d
@@ -223,11 +223,11 @@ def last_deployment(connection: Connection) -> Deployed | None:
         order by d.id desc
         limit 1"""
     ).fetchone()
-    return Deployed(row[0], row[1], row[2], tuple(row[3])) if row else None
+    return EndedDeployment(row[0], row[1], row[2], tuple(row[3])) if row else None
 
 
-def tidy(connection: Connection, retention_s: float) -> int:
-    """Remove samples, ended alerts and refreshes older than `retention_s` seconds; how many samples. Commits once."""
+def remove_old(connection: Connection, retention_s: float) -> int:
+    """Remove samples, ended alerts and refreshes older than `retention_s` seconds; the number of samples. Commits once."""
     old = timedelta(seconds=retention_s)
     with connection.transaction():
         removed = connection.execute("delete from deploy_ledger.sample where taken_at < now() - %s", [old]).rowcount
@@ -237,5 +237,5 @@ def tidy(connection: Connection, retention_s: float) -> int:
 
 
 def mark_judged(connection: Connection, sample: Sample) -> None:
-    """The run's alerts were judged and told. Commits once."""
+    """Write down that the sample's alerts were judged and told. Commits once."""
     connection.execute("update deploy_ledger.sample set judged_at = now() where id = %s", [sample.id])

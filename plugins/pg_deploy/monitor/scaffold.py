@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pg_deploy.monitor.errors import NewMonitorRefused
-from pg_deploy.monitor.measures import OURS
+from pg_deploy.monitor.measures import ENGINE_MEASURES
 from pg_deploy.postgres.sql_files import PROJECT
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -49,16 +49,16 @@ def test_{name}_is_found_in_one_run_and_told_once(monitor: Monitor) -> None:
 
 
 def new_monitor(name: str, project: Path) -> tuple[Path, ...]:
-    """Write the query and its test, and add its limits; the files that were written or changed. Nothing is overwritten.
+    """Write a measure's query and its test, and add its limits. Returns these files. Overwrites nothing.
 
-    Raises NewMonitorRefused for a name that is not snake case or is taken, or a folder that cannot be written.
+    Raises NewMonitorRefused if the name is not in snake case or is taken, or if a file cannot be written.
     """
     if not NAME.fullmatch(name) or len(name) > LONGEST:
         raise NewMonitorRefused(name, "is not a measure's name", "use snake case, a letter first, e.g. long_queues")
     query = project / "sql" / "monitors" / f"{name}.sql"
     limits = project / "sql" / "monitors" / "thresholds.yaml"
     test = project / "tests" / "core" / "monitor" / f"test_{name}.py"
-    taken = next((path for path in (OURS / query.name, query, test) if path.exists()), None)
+    taken = next((path for path in (ENGINE_MEASURES / query.name, query, test) if path.exists()), None)
     if taken:
         raise NewMonitorRefused(name, f"is taken: {taken} is there", "choose another name")
     try:
@@ -76,7 +76,7 @@ def new_monitor(name: str, project: Path) -> tuple[Path, ...]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit code."""
+    """Write the files and print them; the exit code."""
     if len(arguments) != 1:
         print("usage: make new-monitor NAME=long_queues", file=sys.stderr)
         return 2

@@ -1,9 +1,9 @@
-"""When pg_cron starts a job: its own reading of a schedule, minute by minute of absolute time in `cron.timezone`.
+"""When pg_cron starts a job. A schedule is read as pg_cron reads it: minute by minute of absolute time, in `cron.timezone`.
 
-A local minute that a clock change leaves out has no run, one that comes twice has two. Where both a day of the month and a
-day of the week are given, either is enough, unless one of the two begins with `*`, or `cron.match_dom_and_dow` is on.
-A range that runs backwards (`22-6`) is nothing to pg_cron 1.4; 1.6 sets bits of it, byte by byte, which is a wrap where the
-two ends lie in different bytes, and nothing where they lie in one.
+A clock change leaves out some local minutes, which have no run, and repeats others, which have two. If a day of the month and a
+day of the week are given, either is enough, unless one of the two begins with `*` or `cron.match_dom_and_dow` is on.
+A range that runs backwards (`22-6`) is empty for pg_cron 1.4. Version 1.6 sets its bits byte by byte: the range wraps if its two
+ends lie in different bytes, and is empty if they lie in one.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _SHORT = {
     "@weekly": "0 0 * * 0",
     "@monthly": "0 0 1 * *",
 }
-# Its start starts the last two; for @yearly pg_cron sets no month, so it never starts one.
+# The clock starts none of these: pg_cron's own start does for the last two, and for @yearly pg_cron sets no month.
 _NEVER = ("@yearly", "@annually", "@reboot", "@restart")
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
-# Long enough for a 29 February that has to be a Monday.
+# How many days a search goes: far enough to find a 29 February that has to be a Monday.
 _FURTHEST = 366 * 29
 _LAST_DAYS = 28
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule as pg_cron reads it; `every` is an interval in seconds, and then nothing else counts."""
+    """A schedule as pg_cron reads it. If `every` is given, it is an interval in seconds, and nothing else counts."""
 
     minutes: tuple[int, ...] = ()
     hours: tuple[int, ...] = ()
@@ -49,7 +49,7 @@ class Schedule:
 
     @property
     def is_ever_due(self) -> bool:
-        """Whether the clock starts it at all: @reboot is started by the server's start."""
+        """Whether the clock ever starts it. It does not for @reboot, which the server's start starts."""
         if self.every is not None:
             return True
         of_month = bool(self.days) or self.last_day
@@ -57,11 +57,11 @@ class Schedule:
         return bool(self.minutes and self.hours and self.months and some_day)
 
     def after(self, moment: datetime, zone: tzinfo, both: bool = False) -> datetime | None:
-        """The first minute after `moment` at which it is due, in UTC; None where there is none."""
+        """The first minute after `moment` at which it is due, in UTC; None if there is none."""
         return next(self._dues(moment, zone, 1, both), None) if self.is_ever_due else None
 
     def until(self, moment: datetime, zone: tzinfo, both: bool = False) -> datetime | None:
-        """The last minute at or before `moment` at which it was due, in UTC; None where there was none."""
+        """The last minute up to `moment` at which it was due, in UTC; None if there was none."""
         return next(self._dues(moment, zone, -1, both), None) if self.is_ever_due else None
 
     def _dues(self, moment: datetime, zone: tzinfo, step: int, both: bool) -> Iterator[datetime]:
@@ -93,7 +93,7 @@ class Schedule:
                 for hour, minute in product(self.hours, self.minutes):
                     yield begin + timedelta(hours=hour, minutes=minute)
             return
-        # A clock change is near: each minute is asked what it is called, as pg_cron does.
+        # A clock change is near: the local name of each minute is looked up, as pg_cron does.
         for number in range(int((end - begin) / _MINUTE)):
             at = begin + _MINUTE * number
             local, tomorrow = at.astimezone(zone), (at + _DAY).astimezone(zone)
@@ -109,10 +109,10 @@ def _of_day(schedule: Schedule, day: date, zone: tzinfo, both: bool) -> tuple[da
 
 @lru_cache(maxsize=4096)
 def read_schedule(text: str, wraps: bool | None = False) -> Schedule | None:
-    """The schedule of a text; None for one that pg_cron could not read either.
+    """The schedule that a text says; None if pg_cron could not read it either. Pure.
 
-    `wraps` says whether a range that runs backwards is one that wraps (pg_cron 1.6) or nothing (1.4). Where that is not known
-    (None) such a text is not read.
+    `wraps` says whether a range that runs backwards wraps (pg_cron 1.6) or is empty (1.4). If that is not known (None), a text with
+    such a range is not read.
     """
     seconds = _SECONDS.match(text)
     if seconds:
@@ -131,7 +131,7 @@ def read_schedule(text: str, wraps: bool | None = False) -> Schedule | None:
     ]
     if None in sets or len(sets) != 5 - last_day:
         return None
-    minutes, hours, *days, months, weekdays = (found or frozenset() for found in sets)
+    minutes, hours, *days, months, weekdays = (numbers or frozenset() for numbers in sets)
     return Schedule(
         tuple(sorted(minutes)),
         tuple(sorted(hours)),
@@ -139,13 +139,13 @@ def read_schedule(text: str, wraps: bool | None = False) -> Schedule | None:
         months,
         frozenset(number % 7 for number in weekdays),
         last_day,
-        # Its @daily has no star, but names all days twice.
+        # pg_cron's own @daily has no star, but names all days in both fields, which comes to the same.
         "*" in (fields[2][0], fields[4][0]),
     )
 
 
 def _numbers(field: str, wraps: bool | None, low: int, high: int, names: str) -> frozenset[int] | None:
-    found: set[int] = set()
+    numbers: set[int] = set()
     for part in field.split(","):
         match = re.fullmatch(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?", part)
         if match is None or (match[3] and match[1] and not match[2]):
@@ -156,17 +156,19 @@ def _numbers(field: str, wraps: bool | None, low: int, high: int, names: str) ->
         if first is None or last is None or not (low <= first <= high and low <= last <= high and step > 0):
             return None
         if first <= last:
-            found.update(range(first, last + 1, step))
+            numbers.update(range(first, last + 1, step))
         elif wraps is None:
             return None
         elif wraps and step == 1:
-            found.update(number for number in range(low, high + 1) if _wrapped(number - low, first - low, last - low))
-    return frozenset(found)
+            numbers.update(number for number in range(low, high + 1) if _wrapped(number - low, first - low, last - low))
+    return frozenset(numbers)
 
 
 def _wrapped(bit: int, first: int, last: int) -> bool:
-    """Whether pg_cron 1.6 sets a bit for a range whose last bit lies before its first: from the first to the end of its byte,
-    and from the beginning of the last one's byte to it; the two parts in one byte are none.
+    """Whether pg_cron 1.6 sets a bit for a range whose last bit lies before its first.
+
+    It sets those from the first bit to the end of its byte, and from the beginning of the last bit's byte up to that bit. If both
+    ends lie in one byte, it sets none.
     """
     start, stop = first // 8, last // 8
     return start != stop and ((bit // 8 == start and bit >= first) or (bit // 8 == stop and bit <= last))

@@ -1,4 +1,4 @@
-"""Slow queries: slower than their own history, or new and bad, by rules that load alone does not trip."""
+"""Slow queries: slower than their own history, or new and slow. Load alone makes no query slow by these rules."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import statistics as stats
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pg_deploy.monitor.statements import Counter, Window
+from pg_deploy.monitor.statements import StatementCounter, Window
 from pg_deploy.monitor.thresholds import Statements
 
 # Half of a normal distribution lies within 0.67 standard deviations of its median.
 _MAD_TO_SIGMA = 1.4826
 _SIGMAS = 6
-# Fewer runs than this are no history of their own; then the counters since the last reset stand for one.
+# A statement with fewer windows than this has no history yet: its counters since the last reset stand in for one.
 _ENOUGH_WINDOWS = 3
-# Of a handful of calls the mean says little: what they are compared with has to be slower by twice as much.
+# The mean of a handful of calls says little: what is compared with it has to be slower by twice as much.
 _FEW_CALLS, _ENOUGH_CALLS = 5, 20
-# Beyond all but a few of its earlier runs, and not only by a hair.
+# A slow query is clearly above nearly all of its earlier windows.
 _USUALLY, _CLEARLY = 0.95, 1.2
-# How many other statements tell whether the whole server is slower.
+# So many other statements are needed to tell whether the whole server is slower.
 _OTHERS = 3
 _QUERY = re.compile(
     r"^\s*(?:/\*.*?\*/\s*|--[^\n]*\n\s*)*(select|insert|update|delete|merge|with|values|table|\()", re.I | re.S
 )
 
-# Words of this project's own statements, and of anybody who looks at the server rather than at data.
+# This project's own statements hold one of these words, and so do those of people who look at the server rather than at data.
 _OURS = ("deploy_ledger", "deploy_catalog", "set_config(", "pg_stat_", "pg_catalog.", "cron.job", "schema_migrations")
 
 
 @dataclass(frozen=True)
-class Slow:
-    """A statement that deserves a look; times in ms. `before_ms` is None for a new one, which has no history."""
+class SlowQuery:
+    """A statement that deserves a look. Times are in ms; `before_ms` is None for a new one, which has no history."""
 
     key: str
     now: Window
@@ -42,13 +42,13 @@ class Slow:
 
     @property
     def object(self) -> str:
-        """Its name in an alert; with its role where another role's is counted as well."""
+        """Its name in an alert, with its role if another role runs the statement as well."""
         return f"query {self.key.split('/')[0]}" + (f" of {self.role}" if self.role else "")
 
 
 @dataclass(frozen=True)
 class _Usual:
-    """What a statement usually costs, how far it strays, and how many times slower is news."""
+    """What a statement usually costs, how far that varies, and how many times slower is news."""
 
     ms: float
     spread_ms: float
@@ -57,26 +57,26 @@ class _Usual:
     times: float
 
 
-def slower(
+def find_slower(
     now: Mapping[str, Window],
     history: Mapping[str, Sequence[Window]],
-    long_term: Mapping[str, Counter],
+    long_term: Mapping[str, StatementCounter],
     limits: Statements,
-) -> list[Slow]:
-    """Statements slower than their own history: beyond its median, its usual spread and nearly all of its runs.
+) -> list[SlowQuery]:
+    """The statements that are slower than their own history: above its median, its usual spread and nearly all of its windows.
 
-    Either it reads more than before, which load alone makes no query do, or it is slower by so much more than all others
-    that load does not explain it. `history` is each statement's earlier windows, `long_term` its counters before this
-    window, which stand in for a history that is too short.
+    Such a statement either reads more than before, which load alone makes no query do, or it got slower by so much more than all
+    others that load does not explain it. `history` holds each statement's earlier windows. `long_term` holds its counters before
+    this window, and stands in for a history that is too short. Pure.
     """
     known = {key: _usual(history.get(key, ()), long_term.get(key), limits) for key in now}
     times = {key: now[key].mean_ms / max(usual.ms, 0.001) for key, usual in known.items() if usual}
-    found = []
+    slow = []
     for key, window in now.items():
         usual = known[key]
         if usual is None or window.calls < limits.calls or window.mean_ms < limits.at_least * 1000:
             continue
-        # Of what is quick anyway only a great difference is news.
+        # A statement that is still quick is news only if the difference is great.
         times_slower = usual.times if window.mean_ms > limits.at_least_alone * 1000 else limits.times_slower_alone
         normal = max(
             usual.ms * max(usual.times, times_slower), usual.ms + _SIGMAS * usual.spread_ms, usual.highest_ms * _CLEARLY
@@ -84,13 +84,14 @@ def slower(
         if window.mean_ms <= normal:
             continue
         reads_more = _reads_more(window, usual.blocks, limits)
-        alone = usual.ms * limits.times_slower_alone * drag(times, key)
+        alone = usual.ms * limits.times_slower_alone * slowdown_of_others(times, key)
         if reads_more or (window.mean_ms > alone and window.mean_ms > limits.at_least_alone * 1000):
-            found.append(Slow(key, window, usual.ms, usual.blocks, reads_more))
-    return sorted(found, key=lambda slow: slow.now.total_ms, reverse=True)
+            slow.append(SlowQuery(key, window, usual.ms, usual.blocks, reads_more))
+    return sorted(slow, key=lambda one: one.now.total_ms, reverse=True)
 
 
-def _usual(earlier: Sequence[Window], counter: Counter | None, limits: Statements) -> _Usual | None:
+def _usual(earlier: Sequence[Window], counter: StatementCounter | None, limits: Statements) -> _Usual | None:
+    """What a statement usually costs, by its earlier windows, else by its counters; None if both are too few."""
     enough = [one for one in earlier if one.calls >= limits.calls]
     if len(enough) >= _ENOUGH_WINDOWS:
         times = sorted(one.mean_ms for one in enough)
@@ -109,14 +110,14 @@ def _reads_more(window: Window, blocks: float, limits: Statements) -> bool:
     return window.mean_blocks > blocks * limits.blocks_times + 10
 
 
-def drag(times: Mapping[str, float], key: str) -> float:
-    """How many times slower the other statements are as well: a busy server slows all of them, a bad plan one."""
+def slowdown_of_others(times: Mapping[str, float], key: str) -> float:
+    """How many times slower the other statements got: a busy server slows all of them, a bad plan only one."""
     others = [each for other, each in times.items() if other != key]
     return max(1.0, stats.median(others)) if len(others) >= _OTHERS else 1.0
 
 
-def is_still_slow(slow: Slow, now: Window, limits: Statements) -> bool:
-    """Whether a statement that was found slow is so still; nearer to its history than what made it an alert."""
+def is_still_slow(slow: SlowQuery, now: Window, limits: Statements) -> bool:
+    """Whether a statement that was found slow is still slow. It has to come nearer to its history than what made it an alert."""
     if slow.before_ms is None:
         return now.mean_ms >= limits.new_fastest * 1000
     if slow.reads_more:
@@ -124,20 +125,20 @@ def is_still_slow(slow: Slow, now: Window, limits: Statements) -> bool:
     return now.mean_ms > slow.before_ms * limits.times_slower
 
 
-def new_and_bad(
-    now: Mapping[str, Window], counters: Mapping[str, Counter], known: Mapping[str, object], limits: Statements
-) -> list[Slow]:
-    """Statements never seen before that cost much from the start.
+def find_new_and_slow(
+    now: Mapping[str, Window], counters: Mapping[str, StatementCounter], known: Mapping[str, object], limits: Statements
+) -> list[SlowQuery]:
+    """The statements that were never seen before and are slow from the start.
 
-    On a busy server a good query takes long now and then, but not each time: the quickest call counts, or a mean that no
-    load explains.
+    On a busy server a good query takes long now and then, but not each time. So its quickest call counts, or a mean that no
+    load explains. Pure.
     """
     return sorted(
         (
-            Slow(key, window, None, None)
+            SlowQuery(key, window, None, None)
             for key, window in now.items()
             if key not in known
-            # A single slow run is listed among the slowest: it says nothing of the next one.
+            # A single slow call says nothing about the next one; the list of the slowest shows it.
             and window.calls > 1
             and window.total_ms >= limits.new_total * 1000
             and (counters[key].fastest_ms >= limits.new_fastest * 1000 or window.mean_ms >= limits.new_mean * 1000)
@@ -148,5 +149,5 @@ def new_and_bad(
 
 
 def is_query(text: str | None) -> bool:
-    """Whether a text is a query of an application: no utility command, and none of this project's own."""
+    """Whether a text is an application's query: not a utility command, and not one of this project's own. True if it is unknown."""
     return text is None or (bool(_QUERY.match(text)) and not any(word in text for word in _OURS))

@@ -1,7 +1,6 @@
-"""pg_stat_statements, read by difference between runs and never reset.
+"""pg_stat_statements. The monitor compares the counters of two runs, and never resets them.
 
-Counters of one run are compared with those of the run before. What was reset, evicted or restarted meanwhile begins at
-zero again, so its new counters are the difference.
+A counter that is lower than at the last run began at zero again (reset, evicted, restarted): then it is the difference itself.
 """
 
 from __future__ import annotations
@@ -14,17 +13,18 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from pg_deploy.monitor.measures import bounded
+from pg_deploy.monitor.measures import set_deadlines
 from pg_deploy.postgres.session import Connection, one_line
 from pg_deploy.postgres.sql_files import engine_sql
-from pg_deploy.preflight.server.state import mask
+from pg_deploy.preflight.server.state import without_literals
 
 
 @dataclass(frozen=True)
-class Counter:
-    """What one statement of one role has cost since it was first counted; time in ms, blocks of shared buffers.
+class StatementCounter:
+    """What one statement of one role has cost since it was first counted. Times are in ms, blocks are of shared buffers.
 
-    `fastest_ms` is its quickest call and `slowest_ms` its slowest, 0 where the server does not tell; the quickest is not kept.
+    `fastest_ms` and `slowest_ms` are its quickest and its slowest call, 0 if the server does not tell. The ledger does not keep the
+    quickest.
     """
 
     calls: float
@@ -36,16 +36,16 @@ class Counter:
 
 @dataclass(frozen=True)
 class Counters:
-    """All statements of this database by `queryid/role`, and whether the counters went on.
+    """The counters of all statements of this database by `queryid/role`, and what tells whether they went on.
 
-    `problem` says why nothing could be read; the rest is empty then. `hidden`: it is there, and this role may not see it.
+    `most` is the setting pg_stat_statements.max, `role` this session's role. If nothing could be read, `problem` says why, and the
+    rest is empty; `hidden` is true if the extension is there and this role may not see it.
     """
 
-    by_key: Mapping[str, Counter] = field(default_factory=dict)
+    by_key: Mapping[str, StatementCounter] = field(default_factory=dict)
     reset_at: str | None = None
     evictions: int | None = None
     most: int | None = None
-    sees_all: bool = True
     role: str = ""
     problem: str | None = None
     hidden: bool = False
@@ -67,7 +67,7 @@ class Counters:
     def from_json(cls, value: Mapping[str, Any]) -> Counters:
         """Back from the ledger."""
         return cls(
-            {key: Counter(*numbers) for key, numbers in value["counters"].items()},
+            {key: StatementCounter(*numbers) for key, numbers in value["counters"].items()},
             value["reset_at"],
             value["evictions"],
             role=value["role"],
@@ -77,9 +77,9 @@ class Counters:
 
 @dataclass(frozen=True)
 class Window:
-    """What one statement cost between two runs: calls, and for each call ms and blocks.
+    """What one statement cost between two runs: its calls, and the mean ms and blocks of a call.
 
-    `slowest_ms` is the slowest of its calls, where that was the slowest ever; else nobody knows.
+    `slowest_ms` is its slowest call if that was the slowest ever, else None, because the server does not tell it.
     """
 
     calls: float
@@ -96,25 +96,25 @@ class Window:
 def read_counters(connection: Connection) -> Counters:
     """The counters as they are now. Reads only; never resets them.
 
-    Never raises for a missing, old or unreadable extension; a lost connection is raised as it comes.
+    If the extension is missing, too old or unreadable, `problem` says so. Raises only if the connection is lost.
     """
     try:
         with connection.transaction():
-            bounded(connection)
+            set_deadlines(connection)
             with connection.cursor(row_factory=dict_row) as cursor:
                 server = cursor.execute(engine_sql("monitor/statements/server")).fetchone()
                 if server is None:
                     return Counters(problem="the extension pg_stat_statements is missing in this database")
-                return _read(connection, server)
+                return _read_extension(connection, server)
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
-        # Created, but not in shared_preload_libraries: every use of it is an error.
+        # The extension is hidden, or created and missing in shared_preload_libraries: then every use of it is an error.
         hidden = isinstance(error, psycopg.errors.InsufficientPrivilege)
         return Counters(problem=one_line(error.diag.message_primary or str(error)), hidden=hidden)
 
 
-def _read(connection: Connection, server: Mapping[str, Any]) -> Counters:
+def _read_extension(connection: Connection, server: Mapping[str, Any]) -> Counters:
     columns = set(server["columns"] or ())
     time = next((name for name in ("total_exec_time", "total_time") if name in columns), None)
     if time is None:
@@ -147,48 +147,44 @@ def _read(connection: Connection, server: Mapping[str, Any]) -> Counters:
         reset_at, evictions = info or (None, None)
     role = connection.execute("select r.oid::text from pg_catalog.pg_roles r where r.rolname = current_user").fetchone()
     return Counters(
-        {row[0]: Counter(*row[1:]) for row in rows},
+        {row[0]: StatementCounter(*row[1:]) for row in rows},
         reset_at,
         evictions,
         server["most"],
-        bool(server["sees_all"]),
         role[0] if role else "",
     )
 
 
-def windows(before: Counters, now: Counters) -> dict[str, Window]:
-    """What each statement cost between two readings; one that was not called is left out."""
-    found = {}
+def windows_between(before: Counters, now: Counters) -> dict[str, Window]:
+    """What each statement that was called cost between two readings. Pure."""
+    called = {}
     for key, counter in now.by_key.items():
         old = before.by_key.get(key)
         if old is None or old.calls > counter.calls or old.total_ms > counter.total_ms + 0.01:
-            old = Counter(0, 0, 0)
+            old = StatementCounter(0, 0, 0)
         calls = counter.calls - old.calls
         if calls > 0:
-            found[key] = Window(
+            called[key] = Window(
                 calls,
                 max(0.0, counter.total_ms - old.total_ms) / calls,
                 max(0.0, counter.blocks - old.blocks) / calls,
                 counter.slowest_ms if counter.slowest_ms > old.slowest_ms + 0.1 else None,
             )
-    return found
+    return called
 
 
-def most_time(found: Mapping[str, Window], count: int) -> dict[str, Window]:
-    """The `count` statements with the most time in all."""
-    return dict(sorted(found.items(), key=lambda item: item[1].total_ms, reverse=True)[:count])
+def with_most_time(windows: Mapping[str, Window], count: int) -> dict[str, Window]:
+    """The `count` statements whose calls took the most time together. Pure."""
+    return dict(sorted(windows.items(), key=lambda item: item[1].total_ms, reverse=True)[:count])
 
 
 def read_texts(connection: Connection, keys: Collection[str], naming: Collection[str] = ()) -> dict[str, str]:
-    """The normalised texts of some statements, and of all that name one of `naming`; never a parameter. Reads only.
-
-    One line each, literals that the server left in are masked, at most 100 characters.
-    """
+    """The normalised texts of these statements, and of all whose text holds one of `naming`, by key. Reads only."""
     ids = sorted({int(key.split("/")[0]) for key in keys})
     if not ids and not naming:
         return {}
     with connection.transaction():
-        bounded(connection)
+        set_deadlines(connection)
         with connection.cursor(row_factory=dict_row) as cursor:
             server = cursor.execute(engine_sql("monitor/statements/server")).fetchone()
         if server is None:
@@ -206,10 +202,10 @@ def read_texts(connection: Connection, keys: Collection[str], naming: Collection
     return {row[0]: row[1] for row in rows if row[1]}
 
 
-def texts_size(connection: Connection) -> int | None:
-    """How many bytes all texts take, where this role may ask for that. Reads only."""
+def read_texts_size(connection: Connection) -> int | None:
+    """How many bytes the texts of all statements take, or None if this role may not ask. Reads only."""
     with connection.transaction():
-        bounded(connection)
+        set_deadlines(connection)
         row = connection.execute(
             "select pg_catalog.has_function_privilege('pg_catalog.pg_stat_file(text, boolean)', 'execute')"
         ).fetchone()
@@ -221,6 +217,6 @@ def texts_size(connection: Connection) -> int | None:
     return row[0] if row else None
 
 
-def shown(text: str | None) -> str:
-    """A statement's text for a log."""
-    return mask(text) if text else "text not visible to this role"
+def shown_text(text: str | None) -> str:
+    """A statement's text as a log may show it, with literals masked, or a sentence if there is none."""
+    return without_literals(text) if text else "text not visible to this role"

@@ -1,4 +1,4 @@
-"""Taking a sample: everything that SQL can see, in one pass over one connection."""
+"""Taking a sample: all that SQL can see is measured in one pass over one connection."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from pg_deploy.monitor.access_drift import measure_access_drift
 from pg_deploy.monitor.cron_measures import FAILURES, HISTORY
 from pg_deploy.monitor.lints import MEASURE as LINTS
 from pg_deploy.monitor.lints import measure_lints
-from pg_deploy.monitor.measures import Measured, Row, measure_files, monitor_session, run_measure, told
+from pg_deploy.monitor.measures import Measured, Row, explain_error, measure_files, monitor_session, run_measure
 from pg_deploy.monitor.query_measures import HEALTH, NEW_VIEWS, SLOW, TOP, measure_statements
 from pg_deploy.monitor.remembered import as_json, from_json
-from pg_deploy.monitor.samples import Deployed, Sample
+from pg_deploy.monitor.samples import EndedDeployment, Sample
 from pg_deploy.monitor.thresholds import Thresholds
 from pg_deploy.monitor.views import MEASURE as VIEWS
 from pg_deploy.monitor.views import look_at_views, read_views
@@ -35,31 +35,33 @@ GONE = "dropped_by_hand"
 def take_sample(
     target: Target, thresholds: Thresholds, airflow_run: str, log: logging.Logger, *, now: datetime | None = None
 ) -> int:
-    """Measure the target and keep it; the sample's id. Makes the ledger where there is none.
+    """Measure the target, and keep that as a sample; the sample's id. Makes the ledger if there is none.
 
-    Views and jobs are judged as of `now`, the server's clock unless given.
-    Never changes anything but the ledger. Raises ConnectionFailedError when the target cannot be reached.
+    Views and jobs are judged as of `now`, by default the server's time.
+    Changes nothing but the ledger. Raises ConnectionFailedError if the target cannot be reached.
     """
     began = time.monotonic()
     with target.session("monitor ledger") as connection:
         schema.ensure(connection)
     with monitor_session(target) as connection:
-        known_by, same = identity.is_another(connection)
-        before = {} if same.rows else samples.before(connection)
+        known_by, changed = identity.compare_identity(connection)
+        before = {} if changed.rows else samples.read_newest_rows(connection)
         sample = samples.begin(connection, airflow_run)
-        identity.keep(connection, sample, known_by)
-        if same.rows:
+        identity.keep_identity(connection, sample, known_by)
+        if changed.rows:
             samples.put_memory(connection, sample, samples.VIEWS_MEMORY, {"anew": True})
-        measured = [same]
+        measured = [changed]
         measured += [run_measure(connection, file, before.get(file.stem, ())) for file in measure_files()]
         measured += _guarded(
             connection, (VIEWS, FAILURES, HISTORY), lambda: _look_at_views(connection, sample, thresholds, now=now)
         )
         measured += _guarded(connection, (DRIFT,), lambda: [measure_access_drift(connection)])
         measured += _guarded(connection, (LINTS,), lambda: [measure_lints(connection, before.get(LINTS))])
-        deployed = samples.last_deployment(connection)
-        brought = _guarded(connection, (DEPLOYED,), lambda: [_deployed(connection, deployed, before.get(DEPLOYED, ()))])
-        measured += brought
+        deployed = samples.read_last_deployment(connection)
+        deployed_objects = _guarded(
+            connection, (DEPLOYED,), lambda: [_deployed(connection, deployed, before.get(DEPLOYED, ()))]
+        )
+        measured += deployed_objects
         measured += _guarded(
             connection,
             (SLOW, TOP, HEALTH),
@@ -70,11 +72,14 @@ def take_sample(
                 slow_before=before.get(SLOW, ()),
                 deployed=deployed,
                 deployed_views=[
-                    row.object for one in brought for row in one.rows if row.detail["kind"] == "materialized view"
+                    row.object
+                    for one in deployed_objects
+                    for row in one.rows
+                    if row.detail["kind"] == "materialized view"
                 ],
                 gone=[row for one in measured if one.measure == GONE for row in one.rows],
                 views_before=before.get(NEW_VIEWS, ()),
-                # What was seen to wait at the last look has ended in this window.
+                # A wait that the last look saw ended after it, and so in this window.
                 lock_waits=[
                     *(row for one in measured if one.measure == "lock_waits" for row in one.rows),
                     *before.get("lock_waits", ()),
@@ -82,7 +87,7 @@ def take_sample(
             ),
         )
         samples.put(connection, sample, measured)
-        samples.tidy(connection, thresholds.retention)
+        samples.remove_old(connection, thresholds.retention)
     for one in measured:
         if one.problem:
             (log.error if one.failed else log.info)("%s: %s", one.measure, one.problem)
@@ -93,7 +98,7 @@ def take_sample(
 def look_again_at_views(
     target: Target, thresholds: Thresholds, sample_id: int, refreshed: dict[str, str]
 ) -> tuple[str, ...]:
-    """Measure the views once more after a refresh, in the same sample; those that are still stale. Commits once."""
+    """Measure the views again after a refresh, into the same sample; the names of those that are still stale. Commits once."""
     with monitor_session(target) as connection:
         sample, _ = samples.load(connection, sample_id)
         measured = _look_at_views(connection, sample, thresholds, refreshed)
@@ -102,7 +107,7 @@ def look_again_at_views(
 
 
 def stale_views(target: Target, sample_id: int) -> tuple[str, ...]:
-    """The views that the sample saw as stale, that no live job and no other session works on. Reads only."""
+    """The names of the views that the sample saw as stale, and that no job or other session was refreshing. Reads only."""
     with monitor_session(target) as connection:
         _, measured = samples.load(connection, sample_id)
     rows = next((one.rows for one in measured if one.measure == VIEWS), ())
@@ -118,20 +123,20 @@ def _look_at_views(
     now: datetime | None = None,
 ) -> list[Measured]:
     memory = from_json(samples.read_memory(connection, samples.VIEWS_MEMORY))
-    looked = look_at_views(connection, thresholds.views, memory, refreshed=refreshed, now=now)
-    samples.put_memory(connection, sample, samples.VIEWS_MEMORY, as_json(looked.memory))
-    return list(looked.measured)
+    look = look_at_views(connection, thresholds.views, memory, refreshed=refreshed, now=now)
+    samples.put_memory(connection, sample, samples.VIEWS_MEMORY, as_json(look.memory))
+    return list(look.measured)
 
 
-def add(target: Target, sample_id: int, measured: list[Measured]) -> None:
-    """Keep what was measured elsewhere in the sample. Commits once."""
+def add_to_sample(target: Target, sample_id: int, measured: list[Measured]) -> None:
+    """Keep in the sample what was measured outside the database. Commits once."""
     with monitor_session(target) as connection:
         sample, _ = samples.load(connection, sample_id)
         samples.put(connection, sample, measured)
 
 
-def all_views(target: Target) -> tuple[str, ...]:
-    """The names of all materialized views. Reads only; makes the ledger where there is none."""
+def read_view_names(target: Target) -> tuple[str, ...]:
+    """The names of all materialized views. Makes the ledger if there is none, else reads only."""
     with target.session("monitor ledger") as connection:
         schema.ensure(connection)
     with monitor_session(target) as connection:
@@ -139,27 +144,30 @@ def all_views(target: Target) -> tuple[str, ...]:
 
 
 def _guarded(connection: Connection, measures: Sequence[str], step: Callable[[], list[Measured]]) -> list[Measured]:
-    """What a step measured; what it trips over costs its own measures, not all: their alerts stay as they are."""
+    """What a step measured. If it fails, only its own measures have a problem, and their alerts stay as they are.
+
+    Raises only if the connection is lost.
+    """
     try:
         return step()
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
-        return [told(measure, error) for measure in measures]
+        return [explain_error(measure, error) for measure in measures]
 
 
-def _deployed(connection: Connection, deployed: Deployed | None, before: Sequence[Row]) -> Measured:
-    """What the newest deployment brought: its indexes with their scans since, and its views.
+def _deployed(connection: Connection, deployed: EndedDeployment | None, before: Sequence[Row]) -> Measured:
+    """The indexes and views that the newest deployment made, and how often each index was scanned since.
 
-    The scans of the first look after it are the deployment's own checks and benchmarks: they do not count.
+    Scans before the first look at an index are not counted: they came from the deployment's own checks and benchmarks.
     """
     if deployed is None:
         return Measured(DEPLOYED)
     known = {row.object: row.detail.get("own") for row in before if row.detail.get("deployment") == deployed.id}
     with connection.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(engine_sql("monitor/watch/deployed"), {"deployment": deployed.id}).fetchall()
+        made = cursor.execute(engine_sql("monitor/watch/deployed"), {"deployment": deployed.id}).fetchall()
     rows = []
-    for one in found:
+    for one in made:
         name, scans = str(one["identity"]), one["scans"]
         own = None if scans is None else min(known.get(name) or (scans if name not in known else 0), scans)
         detail = {"kind": one["kind"], "valid": one["valid"], "deployment": deployed.id, "own": own}

@@ -1,4 +1,4 @@
-"""When a measure becomes an alert: the limits, from one YAML file with comments."""
+"""The limits beyond which a measure becomes an alert, read from one YAML file."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Strict(BaseModel):
 
 
 class Limit(_Strict):
-    """One measure's limits in its own unit, and what to do about a breach."""
+    """The limits of one measure, in its unit, and what to do if it is beyond them."""
 
     above: float | None = None
     below: float | None = None
@@ -49,7 +49,7 @@ class Limit(_Strict):
     do: str = "look at the report's page"
 
     def ignores(self, thing: str) -> bool:
-        """Whether an object is left out."""
+        """Whether an object of this name is never judged."""
         return any(fnmatchcase(thing, pattern) for pattern in self.ignore)
 
     def breached_by(self, value: float) -> bool:
@@ -58,7 +58,7 @@ class Limit(_Strict):
 
 
 class Views(_Strict):
-    """Materialized views; durations in seconds."""
+    """The limits of materialized views. Durations are in seconds."""
 
     grace: Seconds = 900.0
     grace_at_most: Seconds = 21600.0
@@ -71,17 +71,17 @@ class Views(_Strict):
     lock_budget: Seconds = 2.0
     give_up_after: Seconds = 20.0
 
-    def is_elsewhere(self, view: str) -> bool:
-        """Whether something else refreshes a view, by name or pattern."""
+    def is_refreshed_elsewhere(self, view: str) -> bool:
+        """Whether the file names the view, itself or by a pattern, as one that something else refreshes."""
         return any(fnmatchcase(view, pattern) for pattern in self.refreshed_elsewhere)
 
-    def is_by_monitor(self, view: str) -> bool:
-        """Whether this monitor alone is to refresh a view, by name or pattern."""
+    def is_refreshed_by_monitor(self, view: str) -> bool:
+        """Whether the file names the view, itself or by a pattern, as one that only this monitor refreshes."""
         return any(fnmatchcase(view, pattern) for pattern in self.refreshed_by_monitor)
 
 
 class Statements(_Strict):
-    """Slow queries; durations in seconds."""
+    """The limits of slow queries. Durations are in seconds."""
 
     calls: Count = 3
     times_slower: Positive = 3.0
@@ -101,7 +101,7 @@ class Statements(_Strict):
 
 
 class Watch(_Strict):
-    """After a deployment; durations in seconds, the rest in per cent."""
+    """The limits of the watch after a deployment. Durations are in seconds, the rest is in per cent."""
 
     lasts: Seconds = 172800.0
     baseline: Seconds = 86400.0
@@ -120,13 +120,14 @@ class Thresholds(_Strict):
     watch: Watch = Watch()
 
     def of(self, measure: str) -> Limit:
-        """The limits of a measure; without an entry it is only shown."""
+        """The limits of a measure. One without an entry is only shown."""
         return self.measures.get(measure, Limit())
 
 
 def read_thresholds(file: Path | None = None, changes: Mapping[str, object] | None = None) -> Thresholds:
-    """The limits in force: those of `file`, else of the file that PG_DEPLOY_THRESHOLDS names, else ours; with `changes`,
-    which have the file's shape and hold only what differs.
+    """The limits in force: from `file`, else from the file that PG_DEPLOY_THRESHOLDS names, else from the project's own.
+
+    `changes` have the shape of the file and hold only what differs from it.
 
     Raises ThresholdsError for a file that cannot be read, an unknown key or a wrong type.
     """
@@ -143,7 +144,7 @@ def read_thresholds(file: Path | None = None, changes: Mapping[str, object] | No
     values = _changed(values, changes or {})
     entries = values.get("measures")
     if isinstance(entries, dict):
-        # An entry of nothing but its name says that the measure is only shown.
+        # A measure whose entry is empty is only shown.
         values["measures"] = {name: entry or {} for name, entry in entries.items()}
     try:
         return Thresholds.model_validate(values)
@@ -157,8 +158,8 @@ def read_thresholds(file: Path | None = None, changes: Mapping[str, object] | No
 
 
 def _changed(values: dict[str, Any], changes: Mapping[str, object]) -> dict[str, Any]:
-    found = dict(values)
+    merged = dict(values)
     for key, new in changes.items():
-        old = found.get(key)
-        found[key] = _changed(old or {}, new) if isinstance(new, Mapping) and isinstance(old, dict | None) else new
-    return found
+        old = merged.get(key)
+        merged[key] = _changed(old or {}, new) if isinstance(new, Mapping) and isinstance(old, dict | None) else new
+    return merged

@@ -1,4 +1,4 @@
-"""Views that no job is known to refresh: what became of the one that did, what may refresh them, and what is not known."""
+"""Views that no job is known to refresh: what became of the job that did, what may refresh them, and what is not known. Pure."""
 
 from __future__ import annotations
 
@@ -6,20 +6,26 @@ import re
 from collections.abc import Sequence
 
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.monitor.jobs import Known, Trouble, allowed_s, message, trouble_of
-from pg_deploy.monitor.verdicts import Look, Seen, Verdict
+from pg_deploy.monitor.jobs import KnownJob, Trouble, allowed_s, last_message, trouble_of
+from pg_deploy.monitor.verdicts import Look, SeenView, Verdict
 
 _AGAIN = (
-    "schedule its refresh again with cron.schedule, or name it in thresholds.yaml: under refreshed_elsewhere where the"
-    " application or another scheduler looks after it, under refreshed_by_monitor where this monitor should"
+    "schedule its refresh again with cron.schedule, or name it in thresholds.yaml: under refreshed_elsewhere if the"
+    " application or another scheduler looks after it, under refreshed_by_monitor if this monitor should"
 )
 _ABOUT_TO_S = 3600.0
 
 
-def judge_without(
-    view: Seen, perhaps: Sequence[Known], age: float | None, limit: float | None, beyond: bool, old: str, look: Look
+def judge_view_without_job(
+    view: SeenView,
+    perhaps: Sequence[KnownJob],
+    age: float | None,
+    limit: float | None,
+    beyond: bool,
+    old: str,
+    look: Look,
 ) -> Verdict:
-    """A view that no job is known to refresh."""
+    """Judge a view that no job is known to refresh. `perhaps` are the jobs that may; `old` says its age for a sentence. Pure."""
     if perhaps:
         return _judge_perhaps(view, perhaps, look)
     gone = _lost_job(view, look)
@@ -27,10 +33,10 @@ def judge_without(
         return Verdict(f"{old}; {gone.cause}" if beyond else gone.cause, gone.remedy, beyond, True, group=gone.cause)
     if view.holders:
         return Verdict(f"it is locked by {view.holders[0].words}, which is at work")
-    nobody = _nobody(look)
-    alone = look.limits.is_by_monitor(view.name)
+    nobody = _no_job(look)
+    alone = look.limits.is_refreshed_by_monitor(view.name)
     remedy = "make refresh refreshes it now; " + ("see why this monitor could not" if alone else _AGAIN)
-    if not view.mine:
+    if not view.may_refresh:
         remedy = f"let its owner, {view.owner}, refresh it; {_AGAIN}"
     if not view.populated:
         return Verdict(
@@ -47,8 +53,8 @@ def judge_without(
     if age is None and quiet > limit and not anything:
         said = f"nobody has refreshed it for {format_duration(quiet)} at least, {format_duration(limit)} are allowed"
         if look.cron.unseen and not lost and view.name not in look.limits.limits:
-            # A job that cannot be seen may not have been due yet.
-            return Verdict(f"{said}; {look.cron.unseen}", _AGAIN, worth=True, group="nobody refreshes it")
+            # It may have a job that cannot be seen, and that was not due yet.
+            return Verdict(f"{said}; {look.cron.unseen}", _AGAIN, worth_a_look=True, group="nobody refreshes it")
         cause = (
             f"{said}; its job {lost} of pg_cron was deleted, or is another role's now" if lost else f"{said}; {nobody}"
         )
@@ -57,7 +63,7 @@ def judge_without(
         said = old if alone else f"{old}; {nobody}"
         if alone and look.limits.refresh == "none":
             said += "; the setting views.refresh keeps the monitor from refreshing it"
-        # What the monitor is about to refresh, as it should, is no alert yet.
+        # A view that the monitor itself is about to refresh is no alert yet.
         soon = alone and look.limits.refresh == "stale" and age is not None and age < limit + _ABOUT_TO_S
         return Verdict(said, remedy, True, not soon, group="nobody refreshes it")
     if age is not None:
@@ -66,51 +72,58 @@ def judge_without(
         return Verdict(
             f"may be refreshed by job {anything[0]}, which builds its SQL at run time: how old it is cannot be known"
         )
-    said = view.told_badly or nobody
+    said = view.stated_age_problem or nobody
     return Verdict(f"{said}: how old it is cannot be known")
 
 
-def _judge_perhaps(view: Seen, perhaps: Sequence[Known], look: Look) -> Verdict:
+def _judge_perhaps(view: SeenView, perhaps: Sequence[KnownJob], look: Look) -> Verdict:
     for each in perhaps:
         stuck = _stops_before(view, each, look)
         if stuck:
             do = "let the job's role own that view, or take it out of the loop"
             return Verdict(stuck, do, True, True, group=f"job {each.job.jobid}", job=each)
-    bad = [
-        (each, trouble)
-        for each in perhaps
-        if (trouble := trouble_of(each, look.cron, look.now, look.limits)) is not None
-    ]
+    bad = []
+    for each in perhaps:
+        name = f"job {each.job.name}, which may refresh it,"
+        trouble = trouble_of(each, look.cron, look.now, look.limits, name)
+        if trouble is not None:
+            bad.append((each, trouble))
     if bad and len(bad) == len(perhaps) and bad[0][0].runs.status != "failed":
         known, trouble = bad[0]
-        cause = trouble.cause.replace("its job ", "job ", 1).replace(" of pg_cron", ", which may refresh it,", 1)
-        return Verdict(cause, trouble.remedy, True, True, group=trouble.shared or f"job {known.job.jobid}", job=known)
+        return Verdict(
+            trouble.cause, trouble.remedy, True, True, group=trouble.shared or f"job {known.job.jobid}", job=known
+        )
     job = perhaps[0]
     said = f"may be refreshed by job {job.job.name}, which builds its SQL at run time"
-    if view.told_s is None:
+    if view.stated_age_s is None:
         return Verdict(f"{said}: how old it is cannot be known", job=job)
     allowed = [
-        found for each in perhaps if (found := allowed_s(each.job, look.now, look.cron, look.limits)) is not None
+        allowed_age
+        for each in perhaps
+        if (allowed_age := allowed_s(each.job, look.now, look.cron, look.limits)) is not None
     ]
     limit = min(allowed, default=look.limits.without_schedule)
     was_due = any((look.now - each.since).total_seconds() >= limit for each in perhaps)
-    if view.told_s <= limit or not was_due:
+    if view.stated_age_s <= limit or not was_due:
         return Verdict(said, job=job)
-    old = f"it is {format_duration(view.told_s)} old, {format_duration(limit)} are allowed"
+    old = f"it is {format_duration(view.stated_age_s)} old, {format_duration(limit)} are allowed"
     return Verdict(f"{old}; it {said}", "see whether that job comes to this view", True, True, job=job)
 
 
-def _stops_before(view: Seen, known: Known, look: Look) -> str | None:
-    """Why a loop that fails does not come to that view, if so; what it committed before it stopped is refreshed."""
+def _stops_before(view: SeenView, known: KnownJob, look: Look) -> str | None:
+    """Why a failing job does not come to that view; None if it does.
+
+    A job that commits in parts has refreshed the views before the one at which it stopped.
+    """
     if known.runs.status != "failed" or known.runs.at_work is not None:
         return None
-    found = look.refreshes[known.job.jobid]
-    stopped = [oid for oid in found.perhaps if _is_named(look.names.get(oid, ""), known.runs.message)]
-    place = found.perhaps.index(view.oid)
-    if found.in_parts and (not stopped or place < found.perhaps.index(stopped[0])):
+    refreshes = look.refreshes[known.job.jobid]
+    stopped = [oid for oid in refreshes.perhaps if _is_named(look.names.get(oid, ""), known.runs.message)]
+    place = refreshes.perhaps.index(view.oid)
+    if refreshes.in_parts and (not stopped or place < refreshes.perhaps.index(stopped[0])):
         return None
     where = f" at {look.names[stopped[0]]}" if stopped and stopped[0] != view.oid else ""
-    return f"its job {known.job.name} of pg_cron stops{where} and does not refresh it: {message(known.runs)}"
+    return f"its job {known.job.name} of pg_cron stops{where} and does not refresh it: {last_message(known.runs)}"
 
 
 def _is_named(name: str, text: str) -> bool:
@@ -118,48 +131,39 @@ def _is_named(name: str, text: str) -> bool:
     return bool(bare) and re.search(rf"(?<![\w$]){re.escape(bare)}(?![\w$])", text) is not None
 
 
-def _lost_job(view: Seen, look: Look) -> Trouble | None:
-    """The job that refreshed it until now, and what became of it."""
+def _lost_job(view: SeenView, look: Look) -> Trouble | None:
+    """What became of the job that refreshed the view until now; None if it had none, or if that cannot be seen."""
     cron = look.cron
-    if cron.hidden:
+    # What earlier looks saw counts before what the last deployment left.
+    jobid, name = next(iter(view.known.jobs.items()), (None, view.kept_job))
+    if cron.hidden or name is None:
         return None
-    for jobid, name in view.known.jobs.items():
-        job = next((each for each in cron.jobs if each.jobid == jobid), None)
-        if cron.missing:
-            create = "create extension pg_cron, and " if cron.may_be_created_here else ""
-            return Trouble(f"{cron.missing}: its job {name} is gone with it", create + _AGAIN)
-        if job is None and cron.own_only:
-            return None
-        if job is None:
-            same = next((each for each in cron.jobs if each.name == name and each.here), None)
-            return (
-                _changed(view, look, same.jobid) if same else Trouble(f"its job {name} of pg_cron was deleted", _AGAIN)
-            )
-        if not job.here:
-            said = f"its job {name} of pg_cron works in the database {job.database} now, not in this one"
-            return Trouble(said, f"select cron.alter_job({jobid}, database := '{cron.settings['here']}')")
-        return _changed(view, look, jobid)
-    if view.kept_job is not None and not view.known.jobs and not cron.own_only:
-        same = next((each for each in cron.jobs if each.name == view.kept_job), None)
-        if cron.missing:
-            create = "create extension pg_cron, and " if cron.may_be_created_here else ""
-            return Trouble(f"{cron.missing}: its job {view.kept_job} is gone with it", create + _AGAIN)
-        if same is not None:
-            return _changed(view, look, same.jobid)
-        return Trouble(f"its job {view.kept_job} of pg_cron was deleted", _AGAIN)
-    return None
+    if cron.missing:
+        create = "create extension pg_cron, and " if cron.may_be_created_here else ""
+        return Trouble(f"{cron.missing}: its job {name} is gone with it", create + _AGAIN)
+    job = next((each for each in cron.jobs if each.jobid == jobid), None)
+    if job is None and cron.own_only:
+        return None
+    job = job or next((each for each in cron.jobs if each.name == name and each.here), None)
+    if job is None:
+        return Trouble(f"its job {name} of pg_cron was deleted", _AGAIN)
+    if not job.here:
+        said = f"its job {name} of pg_cron works in the database {job.database} now, not in this one"
+        return Trouble(said, f"select cron.alter_job({job.jobid}, database := '{cron.settings['here']}')")
+    return _names_it_no_more(view, look, job.jobid)
 
 
-def _not_seen_any_more(view: Seen, look: Look) -> str | None:
-    """Its job that an earlier look saw, where this role sees only its own jobs and that one is not among them."""
+def _not_seen_any_more(view: SeenView, look: Look) -> str | None:
+    """The job that an earlier look saw and that this role does not see any more, because it sees only its own jobs."""
     seen = {job.jobid for job in look.cron.jobs}
     lost = [name for jobid, name in view.known.jobs.items() if jobid not in seen]
     return lost[0] if lost and look.cron.own_only else None
 
 
-def _changed(view: Seen, look: Look, jobid: int) -> Trouble:
+def _names_it_no_more(view: SeenView, look: Look, jobid: int) -> Trouble:
+    """The trouble of a job that is there and does not name the view any more."""
     known = look.known[jobid]
-    said = f"; its last run failed: {message(known.runs)}" if known.runs.status == "failed" else ""
+    said = f"; its last run failed: {last_message(known.runs)}" if known.runs.status == "failed" else ""
     renamed = view.known.name and view.known.name != view.name
     why = f"the view was {view.known.name} until it was renamed" if renamed else "the command was changed"
     return Trouble(
@@ -168,7 +172,8 @@ def _changed(view: Seen, look: Look, jobid: int) -> Trouble:
     )
 
 
-def _nobody(look: Look) -> str:
+def _no_job(look: Look) -> str:
+    """That no job refreshes a view, as far as jobs can be seen, for a sentence."""
     if look.cron.unseen:
         return f"no job that can be seen here refreshes it ({look.cron.unseen})"
     if look.cron.missing:

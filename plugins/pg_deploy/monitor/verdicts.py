@@ -1,4 +1,4 @@
-"""What a look saw of a view, and what is said of it."""
+"""What a look saw of a view, and how the view is judged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pg_deploy.monitor.cron import Cron
-from pg_deploy.monitor.jobs import Known
+from pg_deploy.monitor.jobs import KnownJob
 from pg_deploy.monitor.refreshers import Refreshes
 from pg_deploy.monitor.remembered import KnownView
 from pg_deploy.monitor.thresholds import Views
@@ -15,7 +15,10 @@ from pg_deploy.monitor.thresholds import Views
 
 @dataclass(frozen=True)
 class Holder:
-    """A session that keeps others from a view; `idle`: it does nothing, and sits in its transaction."""
+    """A session whose lock on a view keeps others waiting.
+
+    `words` names the session for a sentence. `idle` is true if it does nothing and keeps its transaction open.
+    """
 
     pid: int
     words: str
@@ -23,20 +26,25 @@ class Holder:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One view as this look saw it. `told_s` is the age that it tells itself; `told_badly` why that cannot be placed."""
+class SeenView:
+    """One view as this look saw it.
+
+    `stated_age_s` is its age by its own column materialized_at, `stated_age_problem` says why that column tells no age.
+    `concurrently` and `may_refresh` say whether it can be refreshed CONCURRENTLY, and by this role.
+    `kept_job` is the job that the last deployment left for it.
+    """
 
     oid: int
     name: str
     populated: bool
     concurrently: bool
-    mine: bool
+    may_refresh: bool
     owner: str
     bytes: int | None = None
     rows: int | None = None
     refreshed_s: float | None = None
-    told_s: float | None = None
-    told_badly: str | None = None
+    stated_age_s: float | None = None
+    stated_age_problem: str | None = None
     holders: tuple[Holder, ...] = ()
     known: KnownView = field(default_factory=lambda: KnownView(""))
     kept_job: str | None = None
@@ -44,11 +52,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class Look:
-    """What is the same for all views of one look."""
+    """What one look saw that is the same for all views. `known` and `refreshes` go by job id, `names` by the views' oids."""
 
     now: datetime
     cron: Cron
-    known: Mapping[int, Known]
+    known: Mapping[int, KnownJob]
     refreshes: Mapping[int, Refreshes]
     limits: Views
     names: Mapping[int, str] = field(default_factory=dict)
@@ -57,12 +65,15 @@ class Look:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`stale` and `alert` are never both true of what is only not known."""
+    """How a view is judged. What is merely not known is neither stale nor an alert.
+
+    Alerts with the same `group` have one cause and are told as one.
+    """
 
     cause: str
     do: str = ""
     stale: bool = False
     alert: bool = False
-    worth: bool = False
+    worth_a_look: bool = False
     group: str = ""
-    job: Known | None = None
+    job: KnownJob | None = None

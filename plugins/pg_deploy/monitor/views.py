@@ -1,4 +1,4 @@
-"""Materialized views: reading them and pg_cron's jobs, and how fresh each is."""
+"""The look at materialized views: reads them and pg_cron's jobs, and judges how fresh each view is."""
 
 from __future__ import annotations
 
@@ -17,27 +17,33 @@ from pg_deploy.monitor.commands import read_command
 from pg_deploy.monitor.cron import Cron, read_cron
 from pg_deploy.monitor.cron_measures import FAILURES, HISTORY, cron_measures
 from pg_deploy.monitor.freshness import judge_view
-from pg_deploy.monitor.jobs import Known, next_due
-from pg_deploy.monitor.materialized_at import ask_each, zones_of
-from pg_deploy.monitor.measures import Measured, Row, bounded, told
-from pg_deploy.monitor.refreshers import Names, Refreshes, Routines, path_of_role, refreshed_by
+from pg_deploy.monitor.jobs import KnownJob, next_due
+from pg_deploy.monitor.materialized_at import read_ages, read_zones
+from pg_deploy.monitor.measures import Measured, Row, explain_error, set_deadlines
+from pg_deploy.monitor.refreshers import Refreshes, Routines, ViewNames, find_refreshes, path_of_role
 from pg_deploy.monitor.remembered import KnownView, Memory, rules_of
 from pg_deploy.monitor.runs import Runs, read_runs
 from pg_deploy.monitor.thresholds import Views
-from pg_deploy.monitor.verdicts import Holder, Look, Seen
+from pg_deploy.monitor.verdicts import Holder, Look, SeenView
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
 
 MEASURE = "view_freshness"
 MORE = "and others"
+# So many views are asked for their age in one query.
 _TOGETHER = 100
-# The rows of a sample are kept for days: of thousands of views those that say something, and the largest.
+# A sample is kept for days, so of thousands of views it keeps only so many: those about which there is something to say first.
 _KEPT = 300
 
 
 @dataclass(frozen=True)
 class View:
-    """A materialized view as the catalog has it; `refreshed_s` is how long ago this monitor refreshed it."""
+    """A materialized view as the catalog has it.
+
+    `refreshed_s` is how long ago this monitor refreshed it, `refresh_problem` why its last try failed. `time_type` is the type of its
+    column materialized_at, if it has one. `bytes` is None while somebody locks everybody out. `mark` and `written` change with each
+    refresh.
+    """
 
     name: str
     schema: str
@@ -48,7 +54,7 @@ class View:
     rows: int | None
     time_type: str | None
     concurrently: bool
-    mine: bool
+    may_refresh: bool
     readable: bool
     owner: str
     refreshed_s: float | None
@@ -63,8 +69,8 @@ class View:
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What a look at views and jobs found, and what the next one has to know."""
+class LookResult:
+    """What a look at views and jobs measured, and what the next look has to know."""
 
     measured: tuple[Measured, ...]
     memory: Memory
@@ -88,31 +94,31 @@ def look_at_views(
     *,
     refreshed: Mapping[str, str] | None = None,
     now: datetime | None = None,
-) -> Looked:
-    """One row a view: its age in seconds, its limit, whether that is an alert, and the cause; then pg_cron's own. Reads only.
+) -> LookResult:
+    """Measure the views, one row for each with its age in seconds, its limit and its cause, and then pg_cron itself. Reads only.
 
-    `refreshed` says what happened to the views that this run refreshed. `now` is the server's clock unless given.
+    `refreshed` says, by view, what happened when this run refreshed it. `now` is by default the server's time.
     """
     try:
         with connection.transaction():
-            bounded(connection)
+            set_deadlines(connection)
             views = read_views(connection)
         cron, clock = read_cron(connection)
         now = now or clock
         jobids = [job.jobid for job in cron.jobs]
-        runs = memory.runs if cron.missing else _runs(connection, memory, jobids, now)
+        runs = memory.runs if cron.missing else _read_runs(connection, memory, jobids, now)
         if memory.anew:
-            # What was at work when the copy was made has no session here.
+            # A run that was at work when the backup was taken has no session here.
             runs = replace(runs, jobs={jobid: replace(each, open=()) for jobid, each in runs.jobs.items()})
-        refreshes, names = _refreshes(connection, cron, views)
+        refreshes, names = _read_refreshes(connection, cron, views)
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
-        return Looked(tuple(told(name, error) for name in (MEASURE, FAILURES, HISTORY)), memory)
-    known = memory.known(cron, runs, now)
+        return LookResult(tuple(explain_error(name, error) for name in (MEASURE, FAILURES, HISTORY)), memory)
+    known = memory.known_jobs(cron, runs, now)
     look = Look(now, cron, known, refreshes, limits, {view.oid: view.name for view in views}, runs.problem)
     of_views = {view.oid: _known_view(view, memory, now) for view in views}
-    seen = _seen(connection, views, of_views, look, names)
+    seen = _make_seen_views(connection, views, of_views, look, names)
     tried = {view.name: view.refresh_problem for view in views if view.refresh_problem}
     rows = [judge_view(each, look, (refreshed or {}).get(each.name), tried.get(each.name)) for each in seen]
     after = Memory(
@@ -127,23 +133,23 @@ def look_at_views(
     more = cron_measures(connection, look, told_jobs) if not cron.missing else ()
     if cron.hidden:
         more = tuple(Measured(name, problem=f"not visible: {cron.missing}") for name in (FAILURES, HISTORY))
-    return Looked((Measured(MEASURE, _shortened(rows)), *more), after)
+    return LookResult((Measured(MEASURE, _shortened(rows)), *more), after)
 
 
-def _runs(connection: Connection, memory: Memory, jobids: Sequence[int], now: datetime) -> Runs:
+def _read_runs(connection: Connection, memory: Memory, jobids: Sequence[int], now: datetime) -> Runs:
     try:
         return read_runs(connection, memory.runs, jobids, now)
     except psycopg.errors.UndefinedTable:
         return replace(memory.runs, problem="pg_cron keeps no runs here")
 
 
-def _refreshes(
+def _read_refreshes(
     connection: Connection, cron: Cron, views: Sequence[View]
 ) -> tuple[dict[int, Refreshes], Mapping[tuple[str, str], str | None]]:
-    """What each job of this database refreshes, and the settings by which its role reads names and times."""
+    """What each job of this database refreshes, and the settings by which the jobs' roles read names and times."""
     roles = sorted({job.role for job in cron.jobs if job.here})
     with connection.transaction():
-        bounded(connection)
+        set_deadlines(connection)
         with connection.cursor(row_factory=tuple_row) as cursor:
             rows = cursor.execute(engine_sql("monitor/views/paths"), {"roles": roles}).fetchall()
         settings = {(role, setting): value for role, setting, value in rows}
@@ -152,80 +158,80 @@ def _refreshes(
             for (role, name), value in settings.items()
             if name == "search_path" and value
         }
-        names = Names({(view.schema, view.relation): view.oid for view in views}, paths)
+        names = ViewNames({(view.schema, view.relation): view.oid for view in views}, paths)
         routines = Routines(connection)
-        found = {job.jobid: refreshed_by(job.command, job.role, names, routines) for job in cron.jobs if job.here}
-    return found, settings
+        refreshes = {job.jobid: find_refreshes(job.command, job.role, names, routines) for job in cron.jobs if job.here}
+    return refreshes, settings
 
 
 def _known_view(view: View, memory: Memory, now: datetime) -> KnownView:
     before = memory.views.get(view.oid, KnownView(view.name))
-    return before.seen(view.mark, view.written, memory.looked_at, now)
+    return before.after_look(view.mark, view.written, memory.looked_at, now)
 
 
-def _due(known: Known, cron: Cron, limits: Views) -> tuple[str, datetime | None]:
-    # Of runs that cannot be seen nobody knows whether they began.
+def _due(known: KnownJob, cron: Cron, limits: Views) -> tuple[str, datetime | None]:
+    # If its runs cannot be seen, nobody knows which of them began.
     due = None if known.unseen else next_due(known, cron, limits)
     return known.job.name, due.at if due else None
 
 
 def _with_jobs(
-    before: KnownView, view: View, refreshes: Mapping[int, Refreshes], known: Mapping[int, Known]
+    before: KnownView, view: View, refreshes: Mapping[int, Refreshes], known: Mapping[int, KnownJob]
 ) -> KnownView:
-    """The view with the jobs that surely refresh it now; where there are none any more, those of before with its old name."""
+    """The view with the jobs that surely refresh it now. If there are none any more, it keeps its earlier jobs and its name then."""
     jobs = {jobid: known[jobid].job.name for jobid, each in refreshes.items() if view.oid in each.surely}
     return replace(before, jobs=jobs or before.jobs, name=view.name if jobs or not before.jobs else before.name)
 
 
-def _seen(
+def _make_seen_views(
     connection: Connection,
     views: Sequence[View],
     of_views: Mapping[int, KnownView],
     look: Look,
     settings: Mapping[tuple[str, str], str | None],
-) -> list[Seen]:
+) -> list[SeenView]:
     zones = _zones(connection, views, look, settings)
     asked = [
         (view.oid, view.identifier, zones[view.oid])
         for view in views
         if view.populated and view.bytes is not None and view.oid in zones and zones[view.oid] != ""
     ]
-    told_s: dict[int, float | None] = {}
+    stated_age_s: dict[int, float | None] = {}
     for start in range(0, len(asked), _TOGETHER):
-        told_s |= ask_each(connection, asked[start : start + _TOGETHER])
+        stated_age_s |= read_ages(connection, asked[start : start + _TOGETHER])
     kept = _kept_jobs(views, look.cron)
-    # Of a run that nobody wrote down its lock tells.
+    # Only its lock tells about a run that nobody writes down.
     unseen = {oid for jobid, each in look.refreshes.items() if look.known[jobid].unseen for oid in each.surely}
-    found = []
+    seen_views = []
     for view in views:
         badly = (
             "its materialized_at has no time zone, and its definition does not tell one"
             if zones.get(view.oid) == ""
             else None
         )
-        if view.oid in told_s and told_s[view.oid] is None:
+        if view.oid in stated_age_s and stated_age_s[view.oid] is None:
             badly = "its materialized_at lies in the future, or is empty"
-        found.append(
-            Seen(
+        seen_views.append(
+            SeenView(
                 view.oid,
                 view.name,
                 view.populated,
                 view.concurrently,
-                view.mine,
+                view.may_refresh,
                 view.owner,
                 view.bytes,
                 view.rows,
                 view.refreshed_s,
-                told_s.get(view.oid),
+                stated_age_s.get(view.oid),
                 badly,
-                # Its size was not asked, because somebody keeps everybody out.
-                _holders(connection, view, readers=False) if view.bytes is None or view.oid in unseen else (),
-                # The name of the last look tells a view that was renamed.
+                # Holders are read if somebody locks everybody out, which is why the size is missing, or if runs cannot be seen.
+                _read_holders(connection, view, readers=False) if view.bytes is None or view.oid in unseen else (),
+                # This holds the view's name at the last look, so that a view that was renamed is recognised.
                 of_views[view.oid],
                 kept.get(view.oid),
             )
         )
-    return found
+    return seen_views
 
 
 def _zones(
@@ -234,53 +240,55 @@ def _zones(
     look: Look,
     settings: Mapping[tuple[str, str], str | None],
 ) -> dict[int, str | None]:
-    """The zone of each view's time: None for a type that has its own, "" where it cannot be placed."""
-    told = [view for view in views if view.time_type and view.readable]
-    plain = [view.oid for view in told if view.time_type != "timestamp with time zone" and view.bytes is not None]
-    named = zones_of(connection, plain) if plain else {}
-    found: dict[int, str | None] = {}
-    for view in told:
+    """The time zone of each view's materialized_at: None if its type has one, "" if the time cannot be placed."""
+    dated = [view for view in views if view.time_type and view.readable]
+    plain = [view.oid for view in dated if view.time_type != "timestamp with time zone" and view.bytes is not None]
+    named = read_zones(connection, plain) if plain else {}
+    zones: dict[int, str | None] = {}
+    for view in dated:
         if view.time_type == "timestamp with time zone":
-            found[view.oid] = None
+            zones[view.oid] = None
         elif named.get(view.oid) == "":
             roles = {look.known[jobid].job.role for jobid, each in look.refreshes.items() if view.oid in each.surely}
             of_roles = {settings.get((role, "TimeZone")) for role in roles}
-            found[view.oid] = (of_roles.pop() or "") if len(of_roles) == 1 else ""
+            zones[view.oid] = (of_roles.pop() or "") if len(of_roles) == 1 else ""
         else:
-            found[view.oid] = named.get(view.oid) or ""
-    return found
+            zones[view.oid] = named.get(view.oid) or ""
+    return zones
 
 
 def _kept_jobs(views: Sequence[View], cron: Cron) -> dict[int, str]:
     """The job that the last deployment left for each view, by the view's oid."""
     named = {(view.schema, view.relation): view.oid for view in views}
-    found: dict[int, str] = {}
+    kept_jobs: dict[int, str] = {}
     for job in cron.kept:
         for schema, name in ((each.schema, each.name) for each in read_command(job.command).refreshes):
-            # Without a schema it may be any view of that name.
+            # A name without a schema may be any view of that name.
             oids = [oid for (_, each), oid in named.items() if each == name] if not schema else []
-            found.update(dict.fromkeys([*oids, *([named[schema, name]] if (schema, name) in named else [])], job.name))
-    return found
+            kept_jobs.update(
+                dict.fromkeys([*oids, *([named[schema, name]] if (schema, name) in named else [])], job.name)
+            )
+    return kept_jobs
 
 
-def holders(connection: Connection, view: View, *, readers: bool) -> str | None:
-    """Who holds a lock on the view, in words; with `readers`, also those who only read it. Reads only."""
-    return ", ".join(each.words for each in _holders(connection, view, readers=readers)) or None
+def describe_holders(connection: Connection, view: View, *, readers: bool) -> str | None:
+    """The sessions that hold a lock on the view, in words; with `readers` also those that only read it. Reads only."""
+    return ", ".join(each.words for each in _read_holders(connection, view, readers=readers)) or None
 
 
-def workers(connection: Connection, view: View) -> str | None:
-    """Who works on the view now: holds a lock on it that keeps others from it, and does not sit idle. Reads only."""
-    found = [each.words for each in _holders(connection, view, readers=False) if not each.idle]
-    return ", ".join(found) or None
+def describe_workers(connection: Connection, view: View) -> str | None:
+    """The sessions that work on the view now, in words: their locks keep others waiting, and they are not idle. Reads only."""
+    at_work = [each.words for each in _read_holders(connection, view, readers=False) if not each.idle]
+    return ", ".join(at_work) or None
 
 
-def _holders(connection: Connection, view: View, *, readers: bool) -> tuple[Holder, ...]:
+def _read_holders(connection: Connection, view: View, *, readers: bool) -> tuple[Holder, ...]:
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(engine_sql("monitor/views/holders"), {"oid": view.oid, "readers": readers}).fetchall()
-    return tuple(Holder(row["pid"], _holder(row), row["idle"]) for row in rows)
+    return tuple(Holder(row["pid"], _describe_holder(row), row["idle"]) for row in rows)
 
 
-def _holder(row: Mapping[str, Any]) -> str:
+def _describe_holder(row: Mapping[str, Any]) -> str:
     application = f", {row['application']}" if row["application"] else ""
     idle = ", idle in its transaction" if row["idle"] else ""
     return f"pid {row['pid']} ({row['role']}{application}; {row['mode']} for {format_duration(row['age_s'])}{idle})"
@@ -294,16 +302,16 @@ def _shortened(rows: Sequence[Row]) -> tuple[Row, ...]:
     )
     alerts = [row for row in rows if row.detail["alert"]]
     kept = {row.object for row in ranked[:_KEPT]}
-    # What is one alert is kept whole as far as it has to be told apart.
+    # Each alert needs a row of its own, but one row is enough for the alerts of a group.
     kept |= {row.object for row in alerts if not row.detail.get("group")}
     left = [row for row in rows if row.object not in kept]
     unknown = sum(bool(row.detail["unknown"]) for row in left)
     more = {"alert": False, "stale": False, "more": len(left), "unknown_of_them": unknown}
     groups = Counter(row.detail["group"] for row in left if row.detail.get("group"))
-    found = []
+    kept_rows = []
     for row in rows:
         if row.object in kept:
-            # The first of an alert's objects carries the number of those that are not kept.
+            # The first kept row of a group carries the number of those that are not kept.
             left_out = groups.pop(row.detail.get("group"), 0)
-            found.append(replace(row, detail={**row.detail, "left_out": left_out}) if left_out else row)
-    return (*found, Row(MORE, None, "s", more))
+            kept_rows.append(replace(row, detail={**row.detail, "left_out": left_out}) if left_out else row)
+    return (*kept_rows, Row(MORE, None, "s", more))

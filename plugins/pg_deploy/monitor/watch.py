@@ -15,18 +15,18 @@ from pg_deploy.ledger.kinds.benchmark import MeasuredBenchmark
 from pg_deploy.ledger.kinds.criteria import pinned_criteria
 from pg_deploy.ledger.words import Word
 from pg_deploy.migrations.project_criteria import NextStep, NextSteps
-from pg_deploy.monitor.before_deployment import Before, read_before
+from pg_deploy.monitor.before_deployment import MeasuredBefore, read_measured_before
 from pg_deploy.monitor.measures import Measured, Row
-from pg_deploy.monitor.samples import Deployed, statement_history, values
+from pg_deploy.monitor.samples import EndedDeployment, read_statement_history, read_values
 from pg_deploy.monitor.statements import Window
 from pg_deploy.monitor.thresholds import Watch
 from pg_deploy.postgres.session import Connection
 
 MEASURE = "watch"
 _SAMPLES = 2000
-# An hour of looks on each side: a busy minute is no verdict that should wake anybody.
+# So many looks on each side, an hour of them: a busy minute must not wake anybody.
 _ENOUGH = 4
-# Measure, words, whether more is better, and the smallest change in its unit that means anything.
+# The measure, its words, whether more is better, and the smallest change in its unit that means anything.
 _CRITERIA = (
     ("connections", "connections in use", False, 5.0),
     ("cpu", "CPU", False, 5.0),
@@ -57,8 +57,11 @@ class Change(Word):
 
 
 @dataclass(frozen=True)
-class Criterion:
-    """One thing compared: both figures and the change in per cent, positive = more; `firm` where it rests on enough looks."""
+class WatchedCriterion:
+    """One criterion: its figures before and after, and the change in per cent (positive: more).
+
+    `firm` is true if it rests on enough looks.
+    """
 
     name: str
     before: float
@@ -70,7 +73,7 @@ class Criterion:
 
     @property
     def sentence(self) -> str:
-        """For the page."""
+        """The criterion in one line of the page."""
         few = "" if self.firm else "; few looks so far"
         figures = f"{self.before:.4g} -> {self.after:.4g} {self.unit} ({self.change:+.0f} %)"
         return f"{self.verdict.mark} {self.name}: {self.verdict}, {figures}{few}"
@@ -82,7 +85,7 @@ class _Verdict:
 
     name: str
     outcome: str
-    criteria: Sequence[Criterion]
+    criteria: Sequence[WatchedCriterion]
     markdown: str
 
     def to_detail(self) -> dict[str, object]:
@@ -92,15 +95,15 @@ class _Verdict:
 
 @dataclass(frozen=True)
 class Watched:
-    """What the page says, what is judged, and the last report once the watch is over (else None)."""
+    """The page's lines, the measure that is judged, and the last report when the watch is over, else None."""
 
     lines: tuple[str, ...] = ()
     measured: Measured | None = None
     report: str | None = None
 
 
-def watch_deployment(connection: Connection, limits: Watch, deployed: Deployed | None, target: str) -> Watched:
-    """Compare the time since a deployment with the time before it. The last verdict is written once, as evidence."""
+def watch_deployment(connection: Connection, limits: Watch, deployed: EndedDeployment | None, target: str) -> Watched:
+    """Compare the time since a deployment with the time before it. Writes the last verdict as evidence, once."""
     if deployed is None:
         return Watched()
     now = datetime.now(timezone.utc)
@@ -108,7 +111,7 @@ def watch_deployment(connection: Connection, limits: Watch, deployed: Deployed |
     if over and evidence.of_deployment(connection, deployed.id, Kind.WATCH):
         return Watched()
     until = min(now, deployed.ended_at + timedelta(seconds=limits.lasts))
-    before = read_before(connection, deployed.id)
+    before = read_measured_before(connection, deployed.id)
     criteria = _compare(connection, limits, deployed, until, before)
     head = f"{deployed.name}, {format_duration((until - deployed.ended_at).total_seconds())} after its end"
     if not criteria:
@@ -150,31 +153,36 @@ def watch_deployment(connection: Connection, limits: Watch, deployed: Deployed |
 
 
 def _compare(
-    connection: Connection, limits: Watch, deployed: Deployed, until: datetime, kept: Before
-) -> list[Criterion]:
+    connection: Connection, limits: Watch, deployed: EndedDeployment, until: datetime, kept: MeasuredBefore
+) -> list[WatchedCriterion]:
     start = deployed.ended_at - timedelta(seconds=limits.baseline)
-    found = []
+    criteria = []
     queries = _queries(connection, start, deployed.ended_at, until, kept)
     if queries:
         before_ms, after_ms, windows = queries
-        found.append(_criterion("query time", before_ms, after_ms, "ms a call", False, 0.0, limits, windows >= _ENOUGH))
+        criteria.append(
+            _criterion("query time", before_ms, after_ms, "ms a call", False, 0.0, limits, windows >= _ENOUGH)
+        )
     for measure, name, more_is_better, least in _CRITERIA:
-        before = [*values(connection, measure, start, deployed.ended_at), *kept.values.get(measure, ())]
-        after = values(connection, measure, deployed.ended_at, until)
+        before = [*read_values(connection, measure, start, deployed.ended_at), *kept.values.get(measure, ())]
+        after = read_values(connection, measure, deployed.ended_at, until)
         if before and after:
             unit = "ms" if measure == "api_latency" else "%"
             firm = min(len(before), len(after)) >= _ENOUGH
-            found.append(
+            criteria.append(
                 _criterion(name, stats.median(before), stats.median(after), unit, more_is_better, least, limits, firm)
             )
-    return found
+    return criteria
 
 
 def _queries(
-    connection: Connection, start: datetime, deployed_at: datetime, until: datetime, kept: Before
+    connection: Connection, start: datetime, deployed_at: datetime, until: datetime, kept: MeasuredBefore
 ) -> tuple[float, float, int] | None:
-    """Mean ms a call of the queries that ran on both sides, weighted by today's calls, and how many looks since saw calls."""
-    history = statement_history(connection, _SAMPLES)
+    """The mean ms a call, before and after, of the queries that ran on both sides, and how many looks since saw calls of them.
+
+    Both means are weighted by the calls after the deployment. None if there were too few calls.
+    """
+    history = read_statement_history(connection, _SAMPLES)
     before = _means([kept.statements, *(window for at, window in history if start <= at < deployed_at)])
     since = [window for at, window in history if deployed_at <= at <= until]
     after = _means(since)
@@ -208,16 +216,16 @@ def _criterion(
     least: float,
     limits: Watch,
     firm: bool,
-) -> Criterion:
+) -> WatchedCriterion:
     change = (after - before) / max(abs(before), 1e-9) * 100
     if abs(change) < limits.noticeable or abs(after - before) < least:
         verdict = Change.SAME
     else:
         verdict = Change.BETTER if (after > before) == more_is_better else Change.WORSE
-    return Criterion(name, before, after, unit, min(change, 99999.0), verdict, firm)
+    return WatchedCriterion(name, before, after, unit, min(change, 99999.0), verdict, firm)
 
 
-def _overall(criteria: Sequence[Criterion]) -> str:
+def _overall(criteria: Sequence[WatchedCriterion]) -> str:
     verdicts = {one.verdict for one in criteria}
     if not criteria:
         return "nothing to compare"
@@ -226,32 +234,34 @@ def _overall(criteria: Sequence[Criterion]) -> str:
     return Change.BETTER if Change.BETTER in verdicts else Change.SAME
 
 
-def _benchmark_summary(connection: Connection, deployed: Deployed) -> list[str]:
-    found = _measured(connection, deployed)
-    times = [(each.before.ms, each.after.ms) for each in found if each.before and not each.before.error]
+def _benchmark_summary(connection: Connection, deployed: EndedDeployment) -> list[str]:
+    benchmarks = _measured_benchmarks(connection, deployed)
+    times = [(each.before.ms, each.after.ms) for each in benchmarks if each.before and not each.before.error]
     if not times:
         return []
     faster = sum(after < before for before, after in times)
-    goals = [each.goal_met for each in found if each.goal_met is not None]
+    goals = [each.goal_met for each in benchmarks if each.goal_met is not None]
     return [
         f"· the deployment's own benchmarks: {faster} of {len(times)} faster, {sum(goals)} of {len(goals)} goals met"
         " (each is in its report)"
     ]
 
 
-def _benchmarks(connection: Connection, deployed: Deployed) -> list[str]:
+def _benchmarks(connection: Connection, deployed: EndedDeployment) -> list[str]:
     return [
         f"benchmark {each.name.replace('_', ' ')}, measured by the deployment: {each.sentence}"
-        for each in _measured(connection, deployed)
+        for each in _measured_benchmarks(connection, deployed)
     ]
 
 
-def _measured(connection: Connection, deployed: Deployed) -> list[MeasuredBenchmark]:
+def _measured_benchmarks(connection: Connection, deployed: EndedDeployment) -> list[MeasuredBenchmark]:
     rows = evidence.of_deployment(connection, deployed.id, Kind.BENCHMARK)
     return [MeasuredBenchmark.from_row(row) for row in rows if not row.is_of_copy]
 
 
-def _markdown(connection: Connection, deployed: Deployed, criteria: Sequence[Criterion], limits: Watch) -> str:
+def _markdown(
+    connection: Connection, deployed: EndedDeployment, criteria: Sequence[WatchedCriterion], limits: Watch
+) -> str:
     lines = [
         f"## {deployed.name}: {_overall(criteria)}",
         "",
@@ -273,7 +283,7 @@ def _markdown(connection: Connection, deployed: Deployed, criteria: Sequence[Cri
     return "\n".join(lines)
 
 
-def _next_steps(connection: Connection, criteria: Sequence[Criterion], wanted: NextSteps) -> list[str]:
+def _next_steps(connection: Connection, criteria: Sequence[WatchedCriterion], wanted: NextSteps) -> list[str]:
     """What is to be done, what the project wants to be told of in any case, and its own lines."""
     judged: dict[NextStep, tuple[bool, str]] = {
         "cache_hits": _cache_hits(next((one for one in criteria if one.name == "Redis hits"), None)),
@@ -283,7 +293,7 @@ def _next_steps(connection: Connection, criteria: Sequence[Criterion], wanted: N
     return [*said, *wanted.lines]
 
 
-def _cache_hits(hits: Criterion | None) -> tuple[bool, str]:
+def _cache_hits(hits: WatchedCriterion | None) -> tuple[bool, str]:
     if hits is None:
         return False, "cache TTLs: no hit rate was measured (no Redis connection is configured)"
     found = f"cache TTLs: {hits.after:.0f} % of the look-ups hit"

@@ -1,1 +1,1 @@
-"""Reading SQL with PostgreSQL's own parser: statements, what they are, what they lock, what they create and drop. Opens no connection."""
+"""Reading SQL with PostgreSQL's own parser: statements, their kinds, their locks, what they create and drop. Opens no connection."""

@@ -1,4 +1,4 @@
-"""A text without its bulk: of an INSERT of many constant rows the first, as the others say nothing more of what it does."""
+"""A text without its bulk: if an INSERT has many rows of constants, only the first is kept. The others say nothing new."""
 
 from __future__ import annotations
 
@@ -9,33 +9,34 @@ from functools import lru_cache
 
 _CONSTANT = r"(?:[-+]?\d+(?:\.\d+)?|'[^']*(?:''[^']*)*'|null|true|false)"
 _ROW = rf"\(\s*{_CONSTANT}(?:\s*,\s*{_CONSTANT})*\s*\)"
-# Of an INSERT alone: rows of constants elsewhere may be what a loop goes through.
+# Only rows of an INSERT: elsewhere a loop may go through rows of constants, so each of them may count.
 _HEAD = r"\binsert\s+into\b[^;()'$]*(?:\([^;()'$]*\)[^;()'$]*)?\bvalues\s*"
 _ROWS = re.compile(rf"({_HEAD}{_ROW})((?:\s*,\s*{_ROW})+)", re.IGNORECASE)
 SHORT = 20_000
-"""Characters of a text that is taken as it is."""
+"""A text of at most this many characters is taken as it is."""
 
 
 @dataclass(frozen=True)
 class Brief:
-    """`text` is the brief one, with all line breaks of the whole."""
+    """`text` is the brief text, with all line breaks of the whole one, so line numbers are the same."""
 
     text: str
     _left_out: tuple[tuple[int, int, int], ...]
-    """Of each run of rows where it would follow in the brief text, where it ends in the whole one, and how far that is ahead then."""
+    """For each run of rows that was left out: its place in the brief text, its end in the whole text, and from there on the
+    distance between the two."""
 
     def place(self, at: int) -> int:
-        """Where in the whole text stands what is at `at` in the brief one; rows that were left out belong before it."""
-        found = bisect_right(self._left_out, at, key=lambda each: each[0])
-        if not found:
+        """The place in the whole text of what is at `at` in the brief text, behind any rows that were left out there."""
+        runs_before = bisect_right(self._left_out, at, key=lambda run: run[0])
+        if not runs_before:
             return at
-        _, end, ahead = self._left_out[found - 1]
-        return max(end, at + ahead)
+        _, end, distance = self._left_out[runs_before - 1]
+        return max(end, at + distance)
 
 
 @lru_cache(maxsize=16)
 def brief(text: str) -> Brief:
-    """The text in brief. What stands in a comment or a body is made brief too; no statement begins or ends elsewhere by that. Pure."""
+    """The text in brief. Rows in a comment or a body are left out too, but every statement begins and ends as before. Pure."""
     if len(text) <= SHORT:
         return Brief(text, ())
     parts: list[str] = []
@@ -44,9 +45,9 @@ def brief(text: str) -> Brief:
     for rows in _ROWS.finditer(text):
         kept = text[done : rows.end(1)]
         breaks = text.count("\n", rows.start(2), rows.end(2))
-        follows = length + len(kept)
+        place = length + len(kept)
         done = rows.end()
-        length = follows + breaks
-        left_out.append((follows, done, done - length))
+        length = place + breaks
+        left_out.append((place, done, done - length))
         parts += [kept, "\n" * breaks]
     return Brief("".join([*parts, text[done:]]), tuple(left_out))

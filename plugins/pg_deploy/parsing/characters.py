@@ -1,7 +1,7 @@
-"""Characters that look like something else, or like nothing: no-break and zero-width ones, curly quotes, dashes.
+"""Characters that look like others, or like nothing: no-break and zero-width spaces, curly quotes, dashes.
 
-PostgreSQL takes each for a letter of a name, so the error comes elsewhere, or never: `(<U+00A0>id int)` makes a column
-whose name begins with U+00A0.
+PostgreSQL takes each of them for a letter of a name. So the error comes at another place, or never: `(<U+00A0>id int)`
+makes a column whose name begins with U+00A0.
 """
 
 from __future__ import annotations
@@ -27,47 +27,47 @@ _SCANNED_UP_TO = 2_000_000  # characters; the tokens of a bulk insert would take
 _SHOWN = 20
 _LINE_END = "\n"
 _HIDDEN = re.compile(f"[{_INVISIBLE}]")
-# Where any character may stand: somebody's text, or a name in quotes.
+# Tokens that may hold any character: texts, comments, names in quotes.
 _FREE = frozenset({"SCONST", "USCONST", "XCONST", "BCONST", "SQL_COMMENT", "C_COMMENT", "UIDENT"})
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """A character where SQL has none of its kind: where it stands, and what to write instead."""
+    """A character that SQL cannot mean: where it stands, and what to write instead."""
 
     place: int
     reason: str
 
 
-def suspect(text: str) -> Suspect | None:
-    """The first such character outside strings, comments and quoted names, and which follow; None where there is none."""
-    found = list(_SUSPECT.finditer(text)) if len(text) <= _SCANNED_UP_TO else []
-    if not found:
+def first_suspect(text: str) -> Suspect | None:
+    """The first such character outside strings, comments and quoted names; its reason names those that follow. Else None."""
+    places = [match.start() for match in _SUSPECT.finditer(text)] if len(text) <= _SCANNED_UP_TO else []
+    if not places:
         return None
     try:
-        tokens = [(each.start, each.end) for each in parser.scan(text) if _is_free(text, each.name, each.start)]
+        free = [(token.start, token.end) for token in parser.scan(text) if _is_free(text, token.name, token.start)]
     except parser.ParseError:
-        # A quote that is not closed: what is meant to close it is often one of these.
-        return _said(text, [each.start() for each in found])
+        # A quote is not closed, and often one of these characters was meant to close it.
+        return _described(text, places)
     at = 0
-    places = []
-    for each in found:
-        while at < len(tokens) and tokens[at][1] < each.start():
+    outside = []
+    for place in places:
+        while at < len(free) and free[at][1] < place:
             at += 1
-        if not (at < len(tokens) and tokens[at][0] <= each.start()):
-            places.append(each.start())
-    return _said(text, places) if places else None
+        if not (at < len(free) and free[at][0] <= place):
+            outside.append(place)
+    return _described(text, outside) if outside else None
 
 
 def _is_free(text: str, token: str, start: int) -> bool:
     return token in _FREE or text.startswith('"', start)
 
 
-def _said(text: str, places: Sequence[int]) -> Suspect:
-    first = _first(text, places[0])
+def _described(text: str, places: Sequence[int]) -> Suspect:
+    first = _at(text, places[0])
     if not places[1:]:
         return first
-    shown = "; ".join(f"{_position(text, place)} {_told(text[place])}" for place in places[1:_SHOWN])
+    shown = "; ".join(f"{_position(text, place)} {_remedy(text[place])}" for place in places[1:_SHOWN])
     if len(places) > _SHOWN:
         shown += "; …"
     return Suspect(first.place, f"{first.reason}; {len(places) - 1} more like it (line:column): {shown}")
@@ -77,7 +77,7 @@ def _position(text: str, place: int) -> str:
     return f"{text.count(_LINE_END, 0, place) + 1}:{place - text.rfind(_LINE_END, 0, place)}"
 
 
-def _told(char: str) -> str:
+def _remedy(char: str) -> str:
     code = f"U+{ord(char):04X}"
     return f"{char} ({code}): type {_typed(char)}" if char in _LOOKALIKES else f"{code}: {_instead(char)}"
 
@@ -91,7 +91,7 @@ def _instead(char: str) -> str:
     return "type a plain space" if char.isspace() or char == "\u00a0" else "delete it"
 
 
-def _first(text: str, place: int) -> Suspect:
+def _at(text: str, place: int) -> Suspect:
     char = text[place]
     code = f"U+{ord(char):04X}"
     if char in _LOOKALIKES:
@@ -109,5 +109,5 @@ def _first(text: str, place: int) -> Suspect:
 
 
 def visible(line: str) -> str:
-    """`line` with what is not seen shown by its number."""
+    """`line` with each invisible character replaced by its number."""
     return _HIDDEN.sub(lambda found: f"<U+{ord(found.group()):04X}>", line)

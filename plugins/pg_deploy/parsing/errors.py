@@ -6,7 +6,7 @@ from pg_deploy.errors import PgDeployError
 
 
 class SqlError(PgDeployError):
-    """The SQL of a file cannot be taken as it is."""
+    """The SQL of a file cannot be used as it is."""
 
     def __init__(self, file: str, line: int, message: str) -> None:
         self.file = file
@@ -32,13 +32,13 @@ class EmptyMigrationError(PgDeployError):
     def __init__(self, file: str) -> None:
         self.file = file
         super().__init__(
-            f'"{file}" holds no SQL statement, so nothing would show that it ran; write one, `select;` where the file is to keep its '
-            "place in the history, or remove the file"
+            f'"{file}" holds no SQL statement, so nothing would show that it ran; write one (`select;` if the file is only to keep '
+            "its place in the history), or remove the file"
         )
 
 
 class TransactionControlError(SqlError):
-    """A file begins or ends transactions itself."""
+    """A file begins or ends transactions by itself."""
 
     def __init__(self, file: str, line: int, statement: str, remedy: str) -> None:
         self.statement = statement
@@ -46,7 +46,7 @@ class TransactionControlError(SqlError):
 
 
 class PsqlCommandError(SqlError):
-    """A file holds a command of psql, which no server understands."""
+    """A file holds a command of psql. No server understands it."""
 
     def __init__(self, file: str, line: int, command: str, instead: str) -> None:
         super().__init__(
@@ -57,7 +57,7 @@ class PsqlCommandError(SqlError):
 
 
 class CopyDataError(SqlError):
-    """A file copies from the client, or to it."""
+    """A file holds a COPY from the client, or to it."""
 
     def __init__(self, file: str, line: int, statement: str, also: str = "") -> None:
         super().__init__(

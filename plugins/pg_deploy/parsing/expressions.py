@@ -21,6 +21,19 @@ def given(field: Field | None) -> Field:
     return field
 
 
+_CLAUSES = (
+    "fromClause",
+    "whereClause",
+    "groupClause",
+    "havingClause",
+    "limitCount",
+    "limitOffset",
+    "withClause",
+    "valuesLists",
+    "distinctClause",
+)
+
+
 def nodes(tree: object) -> Iterator[ast.Node]:
     """Every node of a tree."""
     waiting: list[object] = [tree]
@@ -34,7 +47,7 @@ def nodes(tree: object) -> Iterator[ast.Node]:
 
 
 def calls(tree: object) -> Iterator[ast.FuncCall]:
-    """Every function call of a tree."""
+    """Every function call in a tree."""
     return (node for node in nodes(tree) if isinstance(node, ast.FuncCall))
 
 
@@ -44,7 +57,7 @@ def words(parts: Iterable[object] | None) -> tuple[str, ...]:
 
 
 def call_name(call: ast.FuncCall) -> tuple[str, str]:
-    """Schema (or nothing) and name of a call."""
+    """Schema and name of the called function; the schema is empty if none is written."""
     names = words(call.funcname)
     return ("" if len(names) == 1 else names[-2]), names[-1]
 
@@ -105,30 +118,17 @@ def only_value(query: object) -> ast.Node | None:
     if not isinstance(query, ast.SelectStmt) or query.op != enums.SetOperation.SETOP_NONE:
         return None
     targets = query.targetList or ()
-    is_more = any(
-        getattr(query, part)
-        for part in (
-            "fromClause",
-            "whereClause",
-            "groupClause",
-            "havingClause",
-            "limitCount",
-            "limitOffset",
-            "withClause",
-            "valuesLists",
-            "distinctClause",
-        )
-    )
+    is_more = any(getattr(query, clause) for clause in _CLAUSES)
     return targets[0].val if len(targets) == 1 and not is_more else None
 
 
 def replaced(tree: ast.Node, change: Callable[[ast.Node], ast.Node]) -> ast.Node:
-    """The tree with nodes changed from the leaves up; the very same object where nothing changed."""
+    """The tree with every node put through `change`, from the leaves up; the very same object if nothing changed."""
     return change(replaced_below(tree, change))
 
 
 def replaced_below(tree: Node, change: Callable[[ast.Node], ast.Node]) -> Node:
-    """As `replaced`, but for the node itself."""
+    """As `replaced`, but without the node itself."""
     changed: dict[str, object] = {}
     for name in tree:
         value = getattr(tree, name)
@@ -138,7 +138,7 @@ def replaced_below(tree: Node, change: Callable[[ast.Node], ast.Node]) -> Node:
                 changed[name] = new
         elif isinstance(value, tuple):
             items = tuple(replaced(item, change) if isinstance(item, ast.Node) else item for item in value)
-            if any(a is not b for a, b in zip(items, value, strict=True)):
+            if any(new_item is not item for new_item, item in zip(items, value, strict=True)):
                 changed[name] = items
     if not changed:
         return tree
@@ -150,7 +150,7 @@ def replaced_below(tree: Node, change: Callable[[ast.Node], ast.Node]) -> Node:
 
 @lru_cache(maxsize=4096)
 def parse_predicate(text: str) -> ast.Node:
-    """The syntax tree of a predicate. Nobody changes a tree in place: `replaced` makes another."""
+    """The syntax tree of a predicate. It is cached, so nobody may change it in place: `replaced` makes another."""
     statement = parse_sql(f"select where {text}")[0].stmt
     return given(statement.whereClause if isinstance(statement, ast.SelectStmt) else None)
 

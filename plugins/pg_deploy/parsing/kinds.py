@@ -1,4 +1,4 @@
-"""What a statement is, read from its syntax tree: its command, its objects, whether it may run inside a transaction."""
+"""What a statement is and does, read from its syntax tree: its command, and whether it may run inside a transaction."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Literal
 
 from pg_deploy.parsing.tree import (
     Fields,
-    called,
     changes_data,
     fields,
+    function_calls,
     items,
     list_items,
-    opened,
     options,
     strings,
     switched_on,
     text,
+    type_and_fields,
     walk,
 )
 
 
 @dataclass(frozen=True)
 class ObjectName:
-    """An object as its statement names it; `name` is readable by to_regclass(), for functions by to_regprocedure().
+    """An object as its statement names it. to_regclass() can read `name`; for a function, to_regprocedure() can.
 
     `on` is the table of a column, constraint, policy, rule or trigger.
     """
@@ -37,10 +37,10 @@ class ObjectName:
 
 @dataclass(frozen=True)
 class ConcurrentIndex:
-    """What a CONCURRENTLY statement works on, unquoted as in the catalog; None: not written.
+    """What a CONCURRENTLY statement on an index works on. Names are unquoted, as in the catalog; None: not written.
 
-    An index is created in its table's schema. `table` alone is given for `reindex table concurrently`, `schema` alone
-    for `reindex schema concurrently`.
+    An index is created in its table's schema. For `reindex table concurrently` there is no index's `name`; for `reindex
+    schema concurrently` there is a `schema` only.
     """
 
     action: Literal["create", "drop", "reindex"]
@@ -101,7 +101,7 @@ _OBJECT_KINDS = {
     "tabconstraint": "table",
     "domconstraint": "domain",
 }
-# Functions that lock nothing but what their arguments name. An unknown one may do anything, so it makes a query opaque.
+# Functions that lock only what their arguments name. An unknown function may do anything, so it makes a query opaque.
 _HARMLESS_NAMES = (
     "abs avg bool_and bool_or btrim ceil clock_timestamp concat concat_ws count currval extract floor format "
     "gen_random_uuid generate_series greatest lastval least left length lower ltrim max md5 min nextval now "
@@ -113,13 +113,13 @@ _HARMLESS_PREFIXES = (
     *("array_", "current_", "date_", "has_", "hashtext", "json_", "jsonb_", "make_", "pg_advisory_", "pg_get_"),
     *("pg_notify", "pg_try_advisory_", "quote_", "regexp_", "string_", "to_"),
 )
-_OF_JOBS = frozenset({"cron.schedule", "cron.schedule_in_database", "cron.unschedule", "cron.alter_job"})
+_PG_CRON_FUNCTIONS = frozenset({"cron.schedule", "cron.schedule_in_database", "cron.unschedule", "cron.alter_job"})
 _SESSION_FUNCTIONS = re.compile(r"(pg_catalog\.)?(pg_advisory_lock(_shared)?|pg_try_advisory_lock(_shared)?)")
 
 
 def _rename_kind(stmt: Fields) -> str:
-    part = stmt.get("renameType") in {"OBJECT_COLUMN", "OBJECT_ATTRIBUTE"}
-    return f"alter {_object_kind(stmt.get('relationType' if part else 'renameType'))}"
+    is_part = stmt.get("renameType") in {"OBJECT_COLUMN", "OBJECT_ATTRIBUTE"}
+    return f"alter {_object_kind(stmt.get('relationType' if is_part else 'renameType'))}"
 
 
 def _alter_table_kind(stmt: Fields) -> str:
@@ -156,7 +156,7 @@ _KIND_BY_FIELDS: dict[str, Callable[[Fields], str]] = {
 
 def kind_of(node: object) -> str:
     """Return the command in lower case, e.g. `create index concurrently`."""
-    name, stmt = opened(node)
+    name, stmt = type_and_fields(node)
     if name in _KIND_BY_FIELDS:
         return _KIND_BY_FIELDS[name](stmt)
     if name in _KINDS:
@@ -229,31 +229,36 @@ _IN_TRANSACTION: dict[str, Callable[[Fields], bool]] = {
 def runs_in_transaction(node: object) -> bool:
     """Tell whether the statement may run inside a transaction block.
 
-    Not readable from the text, so taken as yes: reindex and cluster of a partitioned table, a procedure that commits.
+    The text does not show whether a reindexed or clustered table is partitioned, or whether a procedure commits. These
+    are taken as yes.
     """
-    name, stmt = opened(node)
+    name, stmt = type_and_fields(node)
     if name in _IN_TRANSACTION:
         return _IN_TRANSACTION[name](stmt)
     return name not in _NEVER_IN_A_TRANSACTION
 
 
 def is_opaque(node: object) -> bool:
-    """Tell whether what the statement locks cannot be read: a block, a call, a query of a function that may do more."""
-    name, stmt = opened(node)
+    """Tell whether the statement may lock what its text does not show: a block, a call, a query with an unknown function."""
+    name, stmt = type_and_fields(node)
     if name in {"DoStmt", "CallStmt", "ExecuteStmt", "CreateExtensionStmt", "AlterExtensionStmt"}:
         return True
     if name == "ExplainStmt":
         return switched_on(options(stmt.get("options")), "analyze") and is_opaque(stmt.get("query"))
-    return name == "SelectStmt" and any(not _is_harmless(function) for function, _ in called(node))
+    return name == "SelectStmt" and any(not _is_harmless(function) for function, _ in function_calls(node))
 
 
 def changes_unseen(node: object) -> bool:
-    """Tell whether the statement may change objects that its text does not name: one that is opaque, unless all that it
-    calls are pg_cron's functions, which change jobs only."""
-    name, _ = opened(node)
+    """Tell whether the statement may change objects that its text does not name.
+
+    An opaque statement may, unless it calls only functions of pg_cron, which change jobs only.
+    """
+    name, _ = type_and_fields(node)
     if not is_opaque(node) or name != "SelectStmt":
         return is_opaque(node)
-    return any(not _is_harmless(function) and function not in _OF_JOBS for function, _ in called(node))
+    return any(
+        not _is_harmless(function) and function not in _PG_CRON_FUNCTIONS for function, _ in function_calls(node)
+    )
 
 
 def _is_harmless(function: str) -> bool:
@@ -262,8 +267,8 @@ def _is_harmless(function: str) -> bool:
 
 
 def writes_rows(node: object) -> bool:
-    """Tell whether the statement itself writes rows of tables: not what a called function or a trigger writes."""
-    name, stmt = opened(node)
+    """Tell whether the statement itself writes rows of tables. What a called function or a trigger writes does not count."""
+    name, stmt = type_and_fields(node)
     if name in {"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "TruncateStmt"}:
         return True
     if name == "CopyStmt":
@@ -274,8 +279,8 @@ def writes_rows(node: object) -> bool:
 
 
 def changes_session(node: object) -> bool:
-    """Tell whether the statement leaves a setting or a lock behind in the session, past its transaction."""
-    name, stmt = opened(node)
+    """Tell whether the statement leaves a setting or a lock in the session that outlives its transaction."""
+    name, stmt = type_and_fields(node)
     if name == "VariableSetStmt":
         return not stmt.get("is_local") and text(stmt.get("name")) not in {"TRANSACTION", "TRANSACTION SNAPSHOT"}
     if name in {"DiscardStmt", "PrepareStmt", "DeallocateStmt", "ListenStmt", "UnlistenStmt", "LoadStmt"}:
@@ -283,17 +288,19 @@ def changes_session(node: object) -> bool:
     return name in {"SelectStmt", "ExplainStmt"} and any(
         _SESSION_FUNCTIONS.fullmatch(function)
         or (function in {"set_config", "pg_catalog.set_config"} and not _is_true(arguments[2:]))
-        for function, arguments in called(node)
+        for function, arguments in function_calls(node)
     )
 
 
 def _is_true(arguments: list[Fields]) -> bool:
-    return any(fields(fields(content).get("boolval")).get("boolval") is True for _, content in map(opened, arguments))
+    return any(
+        fields(fields(content).get("boolval")).get("boolval") is True for _, content in map(type_and_fields, arguments)
+    )
 
 
 def concurrent_index(node: object) -> ConcurrentIndex | None:
     """Return what a CONCURRENTLY statement on an index works on; None for any other statement."""
-    name, stmt = opened(node)
+    name, stmt = type_and_fields(node)
     target = fields(stmt.get("relation"))
     schema, relname = text(target.get("schemaname")) or None, text(target.get("relname")) or None
     if name == "IndexStmt" and stmt.get("concurrent"):

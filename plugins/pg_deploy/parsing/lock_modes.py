@@ -1,4 +1,4 @@
-"""PostgreSQL's table locks, and a statement's claim of one."""
+"""PostgreSQL's table lock modes, and a statement's claim to one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 class Lock(enum.IntEnum):
-    """PostgreSQL's table lock modes; a greater one conflicts with more."""
+    """PostgreSQL's table lock modes, in its own order, from the weakest to the strongest."""
 
     ACCESS_SHARE = 1
     ROW_SHARE = 2
@@ -39,10 +39,10 @@ def lock_of(mode: str) -> Lock:
 
 @dataclass(frozen=True)
 class LockClaim:
-    """A lock on a relation, its name as written; None: on relations that the text does not name."""
+    """A lock on a relation, named as in the text. None stands for relations that the text does not name."""
 
     mode: Lock
     relation: str | None
 
 
-Claims = Iterator[tuple[Lock, "str | None"]]  # what the readers yield: None for relations that are not named
+Claims = Iterator[tuple[Lock, "str | None"]]  # what the readers yield: mode and relation, as in LockClaim

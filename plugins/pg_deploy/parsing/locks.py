@@ -1,9 +1,10 @@
 """Which table locks a statement takes, read from its syntax tree.
 
-The claims were compared with pg_locks on a real server (tests/core/parsing/test_statements_locks.py). They name relations that
-stand in the text. `relation=None` stands for relations that it does not name: the tables behind a dropped foreign key,
-the table of a dropped index, everything a cascade reaches. Not claimed: indexes, TOAST tables, the ROW SHARE of checks
-of foreign keys; partitions and inheriting tables share the lock of the parent that is named.
+The claims were compared with pg_locks on a real server (tests/core/parsing/test_statements_locks.py). They name the
+relations that stand in the text. `relation=None` stands for relations that the text does not name: the tables behind a
+dropped foreign key, the table of a dropped index, everything that a cascade reaches. There are no claims for indexes,
+TOAST tables, and the ROW SHARE that a check of a foreign key takes. A claim on a parent includes its partitions and the
+tables that inherit from it.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from pg_deploy.parsing.tree import (
     fields,
     items,
     list_items,
-    opened,
     options,
     quoted,
     relation,
     strings,
     switched_on,
     text,
+    type_and_fields,
     walk,
 )
 
@@ -35,14 +36,13 @@ _RELATIONS = frozenset(
 
 
 def lock_claims(node: object) -> tuple[LockClaim, ...]:
-    """Return the strongest lock by relation that the statement takes on relations that existed before it."""
-    name, stmt = opened(node)
+    """Return, for each relation that existed before the statement, the strongest lock that the statement takes on it."""
+    name, stmt = type_and_fields(node)
     strongest: dict[str | None, Lock] = {}
     for mode, relation_name in _claims(name, stmt):
         if relation_name != "":
             strongest[relation_name] = max(mode, strongest.get(relation_name, mode))
-    own_name = _created_relation(name, stmt)
-    strongest.pop(own_name, None)
+    strongest.pop(_created_relation(name, stmt), None)
     return tuple(LockClaim(mode, relation_name) for relation_name, mode in strongest.items())
 
 
@@ -61,9 +61,9 @@ def _created_relation(name: str, stmt: Fields) -> str:
 
 
 def _claims(name: str, stmt: Fields) -> Claims:
-    special = _BY_STATEMENT.get(name)
-    if special is not None:
-        yield from special(stmt)
+    reader = _READERS.get(name)
+    if reader is not None:
+        yield from reader(stmt)
     elif name in _ON_RELATION:
         yield _ON_RELATION[name], relation(stmt.get("relation") or stmt.get("table"))
         yield from query_locks(stmt)
@@ -76,7 +76,7 @@ def _claims(name: str, stmt: Fields) -> Claims:
 def _create_schema(stmt: Fields) -> Claims:
     created: set[str] = set()
     for element in items(stmt.get("schemaElts")):
-        name, content = opened(element)
+        name, content = type_and_fields(element)
         created.add(_created_relation(name, content))
         for mode, relation_name in _claims(name, content):
             if relation_name not in created:
@@ -125,7 +125,7 @@ def _reindex(stmt: Fields) -> Claims:
     exclusive = Lock.SHARE_UPDATE_EXCLUSIVE if concurrent else Lock.ACCESS_EXCLUSIVE
     if stmt.get("kind") == "REINDEX_OBJECT_TABLE":
         yield Lock.SHARE_UPDATE_EXCLUSIVE if concurrent else Lock.SHARE, relation(stmt.get("relation"))
-        yield exclusive, None  # the indexes: planning any query of the table waits for them
+        yield exclusive, None  # its indexes: to plan any query of the table, the server locks them too
     elif stmt.get("kind") == "REINDEX_OBJECT_INDEX":
         yield exclusive, relation(stmt.get("relation"))
         yield Lock.SHARE_UPDATE_EXCLUSIVE if concurrent else Lock.SHARE, None
@@ -209,11 +209,8 @@ def _foreign_table(stmt: Fields) -> Claims:
 
 
 def _alter_domain(stmt: Fields) -> Claims:
-    if stmt.get("subtype") in {
-        "C",
-        "V",
-        "O",
-    }:  # add constraint, validate constraint, set not null: the tables that use it
+    # Add constraint, validate constraint, set not null: they lock the tables that use the domain.
+    if stmt.get("subtype") in {"C", "V", "O"}:
         yield Lock.SHARE, None
 
 
@@ -223,7 +220,7 @@ def _depends(stmt: Fields) -> Claims:
 
 
 def _explain(stmt: Fields) -> Claims:
-    yield from _claims(*opened(stmt.get("query")))
+    yield from _claims(*type_and_fields(stmt.get("query")))
 
 
 _ON_RELATION = {
@@ -241,7 +238,7 @@ _ON_NOTHING_NAMED = {
     "AlterTypeStmt": Lock.ACCESS_SHARE,
 }
 _BODIES_UNREAD = frozenset({"GrantStmt", "DeclareCursorStmt", "PrepareStmt", "AlterStatsStmt", "CompositeTypeStmt"})
-_BY_STATEMENT: dict[str, Callable[[Fields], Claims]] = {
+_READERS: dict[str, Callable[[Fields], Claims]] = {
     "AlterTableStmt": alter_table_locks,
     "CreateStmt": create_table_locks,
     "CreateSchemaStmt": _create_schema,

@@ -1,4 +1,4 @@
-"""Syntax of a PostgreSQL that is newer than this parser: told by its name, so that nobody looks for a slip of the pen."""
+"""Syntax of a PostgreSQL that is newer than this parser. The error names it, so that nobody searches for a typing error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from pglast import get_postgresql_version
 
 KNOWN_MAJOR: int = get_postgresql_version()[0]
-"""The newest major version whose syntax the parser knows, and that deployments are made to."""
+"""The newest major version whose syntax the parser knows. We deploy to no newer one."""
 
 _SYNTAX: tuple[tuple[int, str, str], ...] = (
     (19, "REPACK", r"repack\b"),
@@ -22,7 +22,7 @@ _SYNTAX: tuple[tuple[int, str, str], ...] = (
     (19, "EXCEPT TABLE", r"except\b"),
     (19, "options of CHECKPOINT", r"\("),
 )
-"""The major version, its name for people, and what stands at the place where an older parser gives up."""
+"""The major version that brought the syntax, its name for people, and the text at which an older parser gives up."""
 _BEFORE = {
     "GRAPH_TABLE": r"graph_table\s*\([^;]*$",
     "ON CONFLICT DO SELECT": r"\bdo\s+$",
@@ -36,15 +36,16 @@ _GROUP_BY_ALL = re.compile(r"\bgroup\s+by\s+all\b\s*$", re.IGNORECASE)
 
 
 def newer_syntax(text: str, place: int) -> str | None:
-    """Why the parser gave up at `place` of `text`, where that is the syntax of a newer PostgreSQL; else None."""
-    before, at = text[:place], text[place:]
+    """A sentence if the parser gave up at `place` of `text` because of a newer PostgreSQL's syntax; else None."""
+    before, after = text[:place], text[place:]
     for major, name, pattern in _SYNTAX:
-        if major <= KNOWN_MAJOR:
-            continue
-        found = re.match(pattern, at, re.IGNORECASE)
-        if found and re.search(_BEFORE.get(name, ""), before, re.IGNORECASE | re.DOTALL):
+        if (
+            major > KNOWN_MAJOR
+            and re.match(pattern, after, re.IGNORECASE)
+            and re.search(_BEFORE.get(name, ""), before, re.IGNORECASE | re.DOTALL)
+        ):
             return _sentence(major, name)
-    # Here an older parser gives up only after it, at whatever follows.
+    # This syntax is valid for an older parser too, up to the word that follows it.
     if KNOWN_MAJOR < 19 and _GROUP_BY_ALL.search(before):
         return _sentence(19, "GROUP BY ALL")
     return None

@@ -1,11 +1,11 @@
-"""Which objects a statement creates and drops, read from its syntax tree."""
+"""The objects that a statement creates and drops, read from its syntax tree."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from pg_deploy.parsing.kinds import ObjectName, kind_of
-from pg_deploy.parsing.tree import Fields, fields, items, list_items, opened, quoted, relation, strings, text
+from pg_deploy.parsing.tree import Fields, fields, items, list_items, quoted, relation, strings, text, type_and_fields
 
 _NAMED = {
     "CreatePolicyStmt": ("policy", "policy_name"),
@@ -48,13 +48,13 @@ _SUBCOMMANDS = {
 
 
 def created_objects(node: object) -> tuple[ObjectName, ...]:
-    """Return the objects that the statement creates or replaces; of `alter table` columns and named constraints."""
-    return tuple(_created(*opened(node)))
+    """Return the objects that the statement creates or replaces; for `alter table`, its new columns and named constraints."""
+    return tuple(_created(*type_and_fields(node)))
 
 
 def dropped_objects(node: object) -> tuple[ObjectName, ...]:
-    """Return the objects that the statement drops by name; what a cascade reaches is not readable from it."""
-    return tuple(_dropped(*opened(node)))
+    """Return the objects that the statement drops by name. What a cascade reaches cannot be read from its text."""
+    return tuple(_dropped(*type_and_fields(node)))
 
 
 def _created(name: str, stmt: Fields) -> Iterator[ObjectName]:
@@ -64,7 +64,7 @@ def _created(name: str, stmt: Fields) -> Iterator[ObjectName]:
         if text(stmt.get(field)):
             yield ObjectName(kind, quoted(text(stmt[field])), on if kind in _ON_A_TABLE else None)
         for element in items(stmt.get("schemaElts")):
-            yield from _created(*opened(element))
+            yield from _created(*type_and_fields(element))
     elif name in _PARTS:
         kind, field = _PARTS[name]
         if strings(stmt.get(field)):
@@ -92,7 +92,7 @@ def _added(stmt: Fields) -> Iterator[ObjectName]:
     on = relation(stmt.get("relation"))
     for node in items(stmt.get("cmds")):
         command = fields(node.get("AlterTableCmd"))
-        kind, content = opened(command.get("def"))
+        kind, content = type_and_fields(command.get("def"))
         if command.get("subtype") == "AT_AddColumn":
             yield ObjectName("column", quoted(text(content.get("colname"))), on)
         elif command.get("subtype") == "AT_AddConstraint" and kind == "Constraint" and content.get("conname"):
@@ -131,7 +131,7 @@ def _dropped(name: str, stmt: Fields) -> Iterator[ObjectName]:
 
 
 def _dropped_object(kind: str, node: Fields) -> ObjectName:
-    shape, content = opened(node)
+    shape, content = type_and_fields(node)
     if shape == "String":
         return ObjectName(kind, quoted(text(content.get("sval"))))
     if shape == "TypeName":

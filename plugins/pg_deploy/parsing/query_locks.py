@@ -1,4 +1,4 @@
-"""The locks of queries and of changes of data, wherever they stand: a view, a policy, a body that is parsed at once."""
+"""The locks of queries and data changes, wherever they stand: in a view, a policy, or a body that PostgreSQL parses at once."""
 
 from __future__ import annotations
 
@@ -7,28 +7,25 @@ from pg_deploy.parsing.tree import Fields, fields, items, quoted, relation, text
 
 
 def query_locks(node: object) -> Claims:
-    """Yield the lock on every relation that a query below the node reads, writes or locks the rows of."""
-    with_names: set[str] = set()
+    """Yield the lock on every relation whose rows a query below the node reads, writes or locks."""
+    cte_names: set[str] = set()
     read: list[str] = []
-    found = list(walk(node))
-    row_locked = [id(n["RangeVar"]) for _, c in found for n in items(c.get("lockedRels")) if "RangeVar" in n]
-    for name, content in found:
+    below = list(walk(node))
+    # In FOR UPDATE OF, a RangeVar names an alias and no relation.
+    aliases = [id(n["RangeVar"]) for _, content in below for n in items(content.get("lockedRels")) if "RangeVar" in n]
+    for name, content in below:
         if name == "CommonTableExpr":
-            with_names.add(quoted(text(content.get("ctename"))))
-        elif (
-            name in {"RangeVar", "relation", "sourceRelation"}
-            and "relname" in content
-            and id(content) not in row_locked
-        ):
+            cte_names.add(quoted(text(content.get("ctename"))))
+        elif name in {"RangeVar", "relation", "sourceRelation"} and "relname" in content and id(content) not in aliases:
             read.append(relation(content))
-    for name, content in found:
+    for name, content in below:
         if name in {"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"}:
             yield Lock.ROW_EXCLUSIVE, relation(content.get("relation"))
         elif name == "SelectStmt" and content.get("lockingClause"):
             for clause in items(content["lockingClause"]):
                 yield from _row_locks(content, fields(clause.get("LockingClause")))
     for relation_name in read:
-        if relation_name not in with_names:
+        if relation_name not in cte_names:
             yield Lock.ACCESS_SHARE, relation_name
 
 

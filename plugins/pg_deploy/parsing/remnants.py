@@ -1,4 +1,4 @@
-"""What is no SQL and often stands in files: psql's commands and variables, merge marks, templates, other databases' habits."""
+"""Things that are no SQL but often stand in files: psql's commands and variables, merge marks, templates, other databases' syntax."""
 
 from __future__ import annotations
 
@@ -57,8 +57,6 @@ _BEGIN = (
     "update vacuum with begin commit"
 )
 _BEGINNINGS = frozenset(_BEGIN.split())
-
-
 _GO = re.compile(r"^[ \t]*go[ \t]*;?[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _DELIMITER = re.compile(r"^[ \t]*delimiter\b.*$", re.IGNORECASE | re.MULTILINE)
 _SWITCHES = re.compile(
@@ -66,31 +64,29 @@ _SWITCHES = re.compile(
     r"SINGLE\w+|FETCH_COUNT)\b"
 )
 _MOST_LINES = 12
-
-
 _COMMAND = re.compile(r"^[ \t]*\\(?!\.[ \t]*\r?$|(?:un)?restrict\b)(?:[A-Za-z]\w*|[!?])[^\n]*", re.MULTILINE)
 _COPY = re.compile(r"^[ \t]*copy\b[^;]*?\bfrom\s+stdin\b", re.IGNORECASE | re.MULTILINE)
 
 
 def other_commands(text: str, place: int) -> str:
-    """Where else commands of psql stand, each of which has its own replacement; empty where there is none."""
-    said = []
-    for found in _COMMAND.finditer(text):
-        if found.start() <= place < found.end():
+    """All other lines with commands of psql, each with its replacement, for a message; empty if there are none."""
+    lines = []
+    for match in _COMMAND.finditer(text):
+        if match.start() <= place < match.end():
             continue
-        command = found.group().strip()
-        said.append(f"\n  line {text.count(chr(10), 0, found.start()) + 1}: {command[:40]}: {instead_of(command)}")
-    return "".join(said[:_MOST_LINES]) + ("\n  and more" if len(said) > _MOST_LINES else "")
+        command = match.group().strip()
+        lines.append(f"\n  line {text.count(chr(10), 0, match.start()) + 1}: {command[:40]}: {instead_of(command)}")
+    return "".join(lines[:_MOST_LINES]) + ("\n  and more" if len(lines) > _MOST_LINES else "")
 
 
 def other_copies(text: str, place: int) -> str:
-    """Where else rows are copied from psql."""
+    """All other lines where psql would send rows, for a message; empty if there are none."""
     begin = text.rfind("\n", 0, place) + 1
     return _also(_COPY, text, text[begin:].split("\n", 1)[0], begin)
 
 
 def instead_of(command: str) -> str:
-    """What to write instead of a command of psql, given with its backslash."""
+    """What to write instead of a command of psql, which is given with its backslash."""
     if _SWITCHES.match(command):
         return "delete it: it is a switch of psql's own, and here every failed statement stops the file"
     name = re.match(r"\\(\S*)", command)
@@ -98,15 +94,15 @@ def instead_of(command: str) -> str:
     return next((todo for pattern, todo in _PSQL if re.fullmatch(pattern, word)), "replace it by SQL, or delete it")
 
 
-def explained(text: str, place: int) -> tuple[int, str] | None:
-    """What stands at the place of a syntax error, or around it, and what to do; with its own place. None: nothing known."""
+def explain_syntax_error(text: str, place: int) -> tuple[int, str] | None:
+    """What is wrong at the place of a syntax error, or near it, and what to do, with its exact place. None: not known."""
     begin = text.rfind("\n", 0, place) + 1
     line = text[begin:].split("\n", 1)[0]
-    merge = list(_MERGE.finditer(text))
-    if any(mark.group().startswith(("<", ">")) for mark in merge):
-        lines = ", ".join(str(text.count("\n", 0, mark.start()) + 1) for mark in merge[:6])
+    marks = list(_MERGE.finditer(text))
+    if any(mark.group().startswith(("<", ">")) for mark in marks):
+        lines = ", ".join(str(text.count("\n", 0, mark.start()) + 1) for mark in marks[:6])
         return (
-            merge[0].start(),
+            marks[0].start(),
             f"a mark of a merge that was not finished (lines {lines}): decide between the parts and delete the marks",
         )
     for template in _TEMPLATES.finditer(line):
@@ -123,10 +119,10 @@ def explained(text: str, place: int) -> tuple[int, str] | None:
             f"current_setting('…') in a do block){_also(_VARIABLE, text, line, begin)}",
         )
     if line.strip().lower().rstrip(";") == "go" or re.search(
-        r"^[ \t]*go[ \t]*\r?$", _before(text, place), re.IGNORECASE | re.MULTILINE
+        r"^[ \t]*go[ \t]*\r?$", _from_line_before(text, place), re.IGNORECASE | re.MULTILINE
     ):
-        found = _GO.search(text)
-        at = found.start() if found else place
+        go = _GO.search(text)
+        at = go.start() if go else place
         return (
             at,
             "GO ends a batch in SQL Server's tools, no statement here: delete it and end the statement before it with ;"
@@ -152,35 +148,35 @@ def explained(text: str, place: int) -> tuple[int, str] | None:
     if re.match(r"[ \t]*for[ \t]+\w+[ \t]*,", line, re.IGNORECASE):
         return place, "a policy is for one command, or for all: write one policy for each command, or FOR ALL"
     for pattern, todo in _OTHER_WORDS:
-        if (found := pattern.search(line)) is not None and begin + found.start() <= place <= begin + found.end():
-            return begin + found.start(), f"{todo}{_also(pattern, text, line, begin)}"
+        if (match := pattern.search(line)) is not None and begin + match.start() <= place <= begin + match.end():
+            return begin + match.start(), f"{todo}{_also(pattern, text, line, begin)}"
     return _missing_semicolon(text, place)
 
 
 def _also(pattern: re.Pattern[str], text: str, line: str, begin: int) -> str:
-    """Where else the same stands, so that one run tells of all of it; lines that only begin a comment are passed over."""
+    """The other lines with the same fault, so that one run names them all. Lines that are comments are passed over."""
     lines = dict.fromkeys(
-        text.count("\n", 0, found.start()) + 1
-        for found in pattern.finditer(text)
-        if not begin <= found.start() <= begin + len(line)
-        and not text[text.rfind("\n", 0, found.start()) + 1 : found.start()].lstrip().startswith("--")
+        text.count("\n", 0, match.start()) + 1
+        for match in pattern.finditer(text)
+        if not begin <= match.start() <= begin + len(line)
+        and not text[text.rfind("\n", 0, match.start()) + 1 : match.start()].lstrip().startswith("--")
     )
     named = ", ".join(map(str, list(lines)[:_MOST_LINES])) + (", …" if len(lines) > _MOST_LINES else "")
     return f"; look at {'line' if len(lines) == 1 else 'lines'} {named} too" if lines else ""
 
 
-def _before(text: str, place: int) -> str:
+def _from_line_before(text: str, place: int) -> str:
     return text[text.rfind("\n", 0, max(0, text.rfind("\n", 0, place))) + 1 : place]
 
 
 def _missing_semicolon(text: str, place: int) -> tuple[int, str] | None:
-    """A statement that begins where the one before has not ended."""
+    """The fault of a statement that begins although the one before it has not ended; else None."""
     begin = text.rfind("\n", 0, place) + 1
     word = _WORDS.match(text, place)
     if word is None or word.group().lower() not in _BEGINNINGS or text[begin:place].strip():
         return None
     before = re.sub(
-        r"--[^\n]*|/\*.*?\*/", lambda found: " " * len(found.group()), text[:begin], flags=re.DOTALL
+        r"--[^\n]*|/\*.*?\*/", lambda comment: " " * len(comment.group()), text[:begin], flags=re.DOTALL
     ).rstrip()
     if not before or before.endswith(";"):
         return None

@@ -10,27 +10,27 @@ from dataclasses import dataclass
 from pglast import parser
 
 from pg_deploy.parsing.bulk import SHORT, brief
-from pg_deploy.parsing.characters import suspect, visible
+from pg_deploy.parsing.characters import first_suspect, visible
 from pg_deploy.parsing.errors import CopyDataError, EmptyMigrationError, PsqlCommandError, SqlSyntaxError
 from pg_deploy.parsing.newer import newer_syntax
-from pg_deploy.parsing.remnants import explained, instead_of, other_commands, other_copies
+from pg_deploy.parsing.remnants import explain_syntax_error, instead_of, other_commands, other_copies
 from pg_deploy.parsing.summary import shown_line, summary_of
-from pg_deploy.parsing.tree import fields, items, opened
+from pg_deploy.parsing.tree import fields, items, type_and_fields
 
 _BOM = "\ufeff"
 _COPY_FROM_CLIENT = re.compile(r"\bcopy\b[^;]*\bfrom\s+(?:stdin|pstdin)\b[^;]*;[^;]*\Z", re.IGNORECASE)
-# The parser repeats the string at fault, which may be a password; line and caret show the place.
+# The parser's message quotes the string at fault, which may be a password. Line and caret show the place anyway.
 _QUOTING_A_STRING = re.compile(r""" at or near "(?:[^"]*['$]|(?=.*\n)|.{60}).*\Z""", re.DOTALL)
 _RESTRICT = re.compile(r"\\(?:un)?restrict[ \t]+\w+[ \t]*(?=\r?\n|\Z)")
 _DEEPEST = 20_000  # nested expressions, e.g. a chain of thousands of `||`
-_FRAMES_A_LEVEL = 4
+_FRAMES_PER_LEVEL = 4
 
 
 @dataclass(frozen=True)
 class RawStatement:
     """A statement's text, the line of its first token (from 1), and its syntax tree.
 
-    `brief` is the text that the tree is of: of many constant rows the first alone.
+    `brief` is the text that was parsed: if there are many rows of constants, it holds only the first.
     """
 
     sql: str
@@ -42,7 +42,7 @@ class RawStatement:
 def parse(text: str, *, file: str) -> tuple[RawStatement, ...]:
     """Return the file's statements, each text without its `;` and with the comments before it.
 
-    A byte order mark at the beginning is left out, as the Supabase CLI does. Raises SqlSyntaxError, PsqlCommandError,
+    A byte-order mark at the beginning is left out, as the Supabase CLI does. Raises SqlSyntaxError, PsqlCommandError,
     CopyDataError or EmptyMigrationError.
     """
     text = text.removeprefix(_BOM)
@@ -50,8 +50,8 @@ def parse(text: str, *, file: str) -> tuple[RawStatement, ...]:
         is_wide = text.count("\0") > len(text) // 4
         wide = "many NUL characters, as UTF-16 without a byte-order mark has them: save it as UTF-8"
         raise _syntax_error(text, nul, wide if is_wide else "a NUL character: delete it", file)
-    if (found := suspect(text)) is not None:
-        raise _syntax_error(text, found.place, found.reason, file)
+    if (suspect := first_suspect(text)) is not None:
+        raise _syntax_error(text, suspect.place, suspect.reason, file)
     statements = (_one_by_one(text) if len(text) > SHORT else None) or _as_a_whole(text, file)
     if not statements:
         raise EmptyMigrationError(file)
@@ -82,15 +82,15 @@ def _as_a_whole(text: str, file: str) -> list[RawStatement]:
 
 
 def _one_by_one(text: str) -> list[RawStatement] | None:
-    """The same of a large text, a tree at a time and without bulk rows; None where the scanner cuts otherwise than the parser.
+    """The same for a large text, without bulk rows and one tree at a time: a tree is thirty times as large as its text.
 
-    A tree is thirty times as large as its text.
+    None if the scanner cuts the text at other places than the parser.
     """
     statements: list[RawStatement] = []
     line, counted = 1, 0
     short = brief(text)
     try:
-        # Where the scanner takes a semicolon inside of a body for an end, its piece is no statement.
+        # If the scanner takes a semicolon inside a body for an end, the piece before it does not parse.
         for piece in parser.split(short.text, with_parser=False, only_slices=True):
             sql, tree = _tree_of(short.text[piece])
             nodes = items(tree.get("stmts"))
@@ -102,7 +102,7 @@ def _one_by_one(text: str) -> list[RawStatement] | None:
                 line += short.text.count("\n", counted, first)
                 counted = first
                 whole = text[short.place(piece.start) : short.place(piece.stop)]
-                # Without rows left out it is the same, but for psql's lines.
+                # If no rows were left out, the parsed text is the same, but with psql's lines blanked.
                 whole = sql if len(whole) == len(sql) else whole
                 statements.append(RawStatement(whole.strip(), line, node.get("stmt"), sql.strip()))
     except parser.ParseError:
@@ -115,7 +115,7 @@ def _number(value: object) -> int:
 
 
 def _tree_of(text: str) -> tuple[str, dict[str, object]]:
-    """The text as it is cut, without psql's two lines of a dump, and its tree. Raises parser.ParseError."""
+    """The text with psql's two lines of a dump blanked, and its tree. Raises parser.ParseError."""
     while True:
         try:
             return text, _tree(parser.parse_sql_json(text))
@@ -127,7 +127,7 @@ def _tree_of(text: str) -> tuple[str, dict[str, object]]:
 
 
 def _without_restrict(text: str, error: parser.ParseError) -> str | None:
-    """The text with the line at fault blanked, where it is one that every dump holds since 15.14 and 17.6; else None."""
+    """The text with the line at fault blanked, if it is one that every dump has held since 15.14 and 17.6; else None."""
     place = error.args[1] if len(error.args) > 1 else None
     line = _RESTRICT.match(text, place) if isinstance(place, int) else None
     return f"{text[: line.start()]}{' ' * len(line.group())}{text[line.end() :]}" if line else None
@@ -141,25 +141,25 @@ def _tree(encoded: str) -> dict[str, object]:
 
 
 def _deep(encoded: str) -> object:
-    """What json.loads gives, of a tree that is deeper than Python's usual limit."""
+    """What json.loads gives, for a tree that is deeper than Python's usual limit."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(_DEEPEST)
     try:
         return json.loads(encoded)
     except RecursionError:
-        # Python 3.12 limits the scanner in C for itself, to some hundreds of levels; the one in Python obeys what is set.
+        # Since Python 3.12 the scanner in C has a limit of its own, some hundreds of levels. The one in Python obeys ours.
         decoder = json.JSONDecoder()
         decoder.parse_object = json.decoder.JSONObject  # type: ignore[attr-defined]
         decoder.parse_array = json.decoder.JSONArray  # type: ignore[attr-defined]
         decoder.scan_once = json.scanner.py_make_scanner(decoder)  # type: ignore[attr-defined]
-        sys.setrecursionlimit(_FRAMES_A_LEVEL * _DEEPEST)
+        sys.setrecursionlimit(_FRAMES_PER_LEVEL * _DEEPEST)
         return decoder.decode(encoded)
     finally:
         sys.setrecursionlimit(limit)
 
 
 def _after_last_semicolon(gap: str) -> str:
-    """Return what of the text between two statements belongs to the second: empty statements stand apart."""
+    """Return the part of the text between two statements that belongs to the second: it follows any empty statements."""
     if ";" not in gap:
         return gap
     ends = [token.end + 1 for token in parser.scan(gap) if token.name == "ASCII_59"]
@@ -173,7 +173,7 @@ def _first_token(data: bytes, start: int) -> int:
 
 
 def _refuse_client_data(raw: RawStatement, file: str) -> None:
-    name, stmt = opened(raw.tree)
+    name, stmt = type_and_fields(raw.tree)
     if name == "CopyStmt" and "filename" not in stmt:
         raise CopyDataError(file, raw.line, summary_of(raw.sql))
 
@@ -186,12 +186,12 @@ def _refused(text: str, error: parser.ParseError, file: str) -> Exception:
         command = text[place:].split("\n", 1)[0].strip()
         return PsqlCommandError(file, line, shown_line(command[:60]), instead_of(command) + other_commands(text, place))
     if copy := _COPY_FROM_CLIENT.search(text, max(0, place - 2000), place):
-        begin = text.count("\n", 0, copy.start()) + 1
+        first_line = text.count("\n", 0, copy.start()) + 1
         also = other_copies(text, copy.start())
-        return CopyDataError(file, begin, shown_line(" ".join(copy.group().split(";")[0].split())), also)
+        return CopyDataError(file, first_line, shown_line(" ".join(copy.group().split(";")[0].split())), also)
     if (newer := newer_syntax(text, place)) is not None:
         return _syntax_error(text, place, newer, file)
-    if (known := explained(text, place)) is not None:
+    if (known := explain_syntax_error(text, place)) is not None:
         return _syntax_error(text, *known, file)
     return _syntax_error(text, place, f"{reason}, correct it", file)
 

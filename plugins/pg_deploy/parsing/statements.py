@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from pg_deploy.errors import PgDeployError
-from pg_deploy.parsing.committing import alone
+from pg_deploy.parsing.committing import which_commit
 from pg_deploy.parsing.errors import TransactionControlError
 from pg_deploy.parsing.kinds import (
     ConcurrentIndex,
@@ -25,7 +25,7 @@ from pg_deploy.parsing.locks import lock_claims
 from pg_deploy.parsing.objects import created_objects, dropped_objects
 from pg_deploy.parsing.splitting import RawStatement, parse
 from pg_deploy.parsing.summary import summary_of
-from pg_deploy.parsing.tree import fields, opened, text
+from pg_deploy.parsing.tree import fields, text, type_and_fields
 
 __all__ = [
     "ConcurrentIndex",
@@ -49,11 +49,14 @@ _REMEDY_CHECK = "remove it: a check runs in a transaction that is aborted"
 class Statement:
     """One statement of a file, as it is sent, and what its text says about it.
 
-    `sql` is the file's own text without the `;`; `line` (from 1) is where its first token stands. `locks` are those on
-    relations that existed before the statement's transaction. `opaque`: what it locks cannot be read. `unseen`: it may
-    change objects that it does not name. `session_state`: it leaves a setting or a lock in the session. `commits`: it
-    ends transactions itself, so it runs in none. `may_find_it_there`: what it creates may have been there before.
-    `summary` is one line for logs, without comments and secrets. `brief` is `sql` but for bulk rows: of many constant rows the first.
+    - `sql` is the file's own text without the `;`. `brief` is the same without bulk rows: the first of many rows of
+      constants. `summary` is one line for logs, without comments and secrets.
+    - `line` (from 1) is the line of its first token.
+    - `locks` are those on relations that existed before the statement's transaction.
+    - `opaque`: its text does not show all that it locks. `unseen`: it may change objects that it does not name.
+    - `session_state`: it leaves a setting or a lock in the session.
+    - `commits`: it ends transactions by itself, so it runs in none.
+    - `may_exist_before`: what it creates may have existed before, as with `if not exists` and `or replace`.
     """
 
     ordinal: int
@@ -67,7 +70,7 @@ class Statement:
     writes_rows: bool
     session_state: bool
     commits: bool
-    may_find_it_there: bool
+    may_exist_before: bool
     concurrent: ConcurrentIndex | None
     creates: tuple[ObjectName, ...]
     drops: tuple[ObjectName, ...]
@@ -76,13 +79,13 @@ class Statement:
 
     @property
     def strong(self) -> bool:
-        """Whether it takes, or may take, a lock that makes the application wait."""
+        """Whether it takes, or may take, a lock that makes writers wait."""
         return self.opaque or any(claim.mode.strong for claim in self.locks)
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Statements that run in one transaction, or one that cannot run in any. `ordinal` counts from 1 in the file."""
+    """Statements that run in one transaction, or a single one that cannot run in any. `ordinal` counts from 1 in the file."""
 
     ordinal: int
     statements: tuple[Statement, ...]
@@ -90,7 +93,7 @@ class Segment:
 
     @property
     def strong(self) -> bool:
-        """Whether any of its statements takes, or may take, a lock that makes the application wait."""
+        """Whether any of its statements takes, or may take, a lock that makes writers wait."""
         return any(statement.strong for statement in self.statements)
 
 
@@ -106,7 +109,7 @@ def split(text: str, *, file: str) -> tuple[Statement, ...]:
 
 @lru_cache(maxsize=16)
 def _known(text: str) -> tuple[Statement, ...] | None:
-    """None where it is refused, which names the file."""
+    """The statements, cached; None if the text is refused. A refusal is not cached: it names the file."""
     try:
         return _split(text, "")
     except PgDeployError:
@@ -115,11 +118,11 @@ def _known(text: str) -> tuple[Statement, ...] | None:
 
 def _split(text: str, file: str) -> tuple[Statement, ...]:
     parsed = _without_outer_transaction(parse(text, file=file), file)
-    return _classified(parsed, alone([(raw.sql, raw.tree) for raw in parsed]))
+    return _classified(parsed, which_commit([(raw.sql, raw.tree) for raw in parsed]))
 
 
 def split_check(text: str, *, file: str) -> tuple[Statement, ...]:
-    """Return the statements of a check or a benchmark; transaction control is refused. Raises as `split` does."""
+    """Return the statements of a check or a benchmark. Transaction control is refused. Raises as `split` does."""
     parsed = parse(text, file=file)
     for raw in parsed:
         if _is_transaction_control(raw):
@@ -128,7 +131,7 @@ def split_check(text: str, *, file: str) -> tuple[Statement, ...]:
 
 
 def segments(statements: Iterable[Statement]) -> tuple[Segment, ...]:
-    """Group statements: one that cannot run in a transaction stands alone, those between two such run in one."""
+    """Group statements into segments: one that cannot run in a transaction stands alone, those in between run in one."""
     groups: list[list[Statement]] = []
     for statement in statements:
         if groups and statement.transactional and groups[-1][-1].transactional:
@@ -151,7 +154,7 @@ def _statement(ordinal: int, raw: RawStatement, *, commits: bool) -> Statement:
         writes_rows=writes_rows(raw.tree),
         session_state=changes_session(raw.tree),
         commits=commits,
-        may_find_it_there=_may_find_it_there(raw),
+        may_exist_before=_may_exist_before(raw),
         concurrent=concurrent_index(raw.tree),
         creates=created_objects(raw.tree),
         drops=dropped_objects(raw.tree),
@@ -161,13 +164,13 @@ def _statement(ordinal: int, raw: RawStatement, *, commits: bool) -> Statement:
 
 
 def _is_transaction_control(raw: RawStatement) -> bool:
-    return opened(raw.tree)[0] == "TransactionStmt"
+    return type_and_fields(raw.tree)[0] == "TransactionStmt"
 
 
 def _without_outer_transaction(parsed: tuple[RawStatement, ...], file: str) -> tuple[RawStatement, ...]:
     inner = parsed[1:-1] if _encloses(parsed) else parsed
     enclosed = inner is not parsed
-    by_itself = alone([(raw.sql, raw.tree) for raw in inner])
+    by_itself = which_commit([(raw.sql, raw.tree) for raw in inner])
     if controls := [raw for raw in inner if _is_transaction_control(raw)]:
         raise TransactionControlError(file, controls[0].line, summary_of(controls[0].sql), _instead_of(controls))
     for raw, commits in zip(inner, by_itself, strict=True):
@@ -182,15 +185,15 @@ def _without_outer_transaction(parsed: tuple[RawStatement, ...], file: str) -> t
 
 
 def _instead_of(controls: Sequence[RawStatement]) -> str:
-    """What to do about all of them: one run tells of each."""
+    """What to do about all of these statements: one message names each."""
     remedy = _REMEDY
     if len(controls) > 1:
         lines = [str(raw.line) for raw in controls[1:]]
         remedy += f" (and {'those in lines' if len(lines) > 1 else 'the one in line'} {', '.join(lines)})"
-    if any(text(opened(raw.tree)[1].get("kind")).startswith("TRANS_STMT_ROLLBACK") for raw in controls):
-        remedy += "; what a rollback takes back is to be removed with it"
+    if any(text(type_and_fields(raw.tree)[1].get("kind")).startswith("TRANS_STMT_ROLLBACK") for raw in controls):
+        remedy += "; remove with it what a rollback takes back"
     if len(controls) > 2:
-        remedy += "; what is set for one of these transactions alone, as by `set local`, needs a file of its own for that transaction"
+        remedy += "; a setting for only one of these transactions, as by `set local`, needs a file of its own"
     return remedy
 
 
@@ -200,27 +203,28 @@ def _encloses(parsed: tuple[RawStatement, ...]) -> bool:
 
 def _plain(raw: RawStatement) -> str:
     """The kind of a transaction statement without options; empty for any other."""
-    name, stmt = opened(raw.tree)
+    name, stmt = type_and_fields(raw.tree)
     if name != "TransactionStmt" or stmt.get("options") or stmt.get("chain"):
         return ""
     return text(stmt.get("kind")).removeprefix("TRANS_STMT_")
 
 
 def _classified(parsed: tuple[RawStatement, ...], by_itself: Sequence[bool]) -> tuple[Statement, ...]:
-    """Classify each; claims on relations that the same transaction created are left out: nobody else sees them yet."""
+    """Classify each. Locks on relations that the same transaction created are left out: nobody else sees them yet."""
     new: set[str] = set()
     result: list[Statement] = []
     for number, (raw, commits) in enumerate(zip(parsed, by_itself, strict=True), start=1):
         statement = _statement(number, raw, commits=commits)
         if not statement.transactional or statement.session_state or statement.opaque:
-            new.clear()  # committed, so visible to others; or the search_path, and so a name's meaning, may differ
+            # Either they are committed and visible to others, or the search_path, and so what a name means, may differ now.
+            new.clear()
         kept = tuple(claim for claim in statement.locks if claim.relation not in new)
         result.append(replace(statement, locks=kept))
-        if not statement.may_find_it_there:
+        if not statement.may_exist_before:
             new.update(created.name for created in statement.creates if created.kind in _RELATION_KINDS)
     return tuple(result)
 
 
-def _may_find_it_there(raw: RawStatement) -> bool:
-    _, stmt = opened(raw.tree)
+def _may_exist_before(raw: RawStatement) -> bool:
+    _, stmt = type_and_fields(raw.tree)
     return bool(stmt.get("replace") or stmt.get("if_not_exists") or fields(stmt.get("base")).get("if_not_exists"))

@@ -7,9 +7,8 @@ import re
 from pglast import parser
 
 _LENGTH = 100
-_SCANNED_UP_TO = (
-    20_000  # characters; the tokens of a longer statement, a bulk insert, would take more memory than they are worth
-)
+# Characters. A longer statement is a bulk insert, and its tokens would take more memory than they are worth.
+_SCANNED_UP_TO = 20_000
 _STRINGS = frozenset({"SCONST", "USCONST", "XCONST", "BCONST"})
 _SENSITIVE = re.compile(
     r"passw|(?:create|alter)\s+(?:role|user)\s+(?!\S+\s+(?:in\s+database\s+\S+\s+)?set\b)|secret|token|api_?key|private_?key|credential|vault|crypt|conninfo|dblink|://|user\s+mapping|subscription"
@@ -20,7 +19,7 @@ _QUOTED = re.compile(r"'(?:[^']|'')*'?")
 
 
 def summary_of(sql: str) -> str:
-    """Return the statement's first 100 characters on one line, all strings masked where it may hold a secret."""
+    """Return the statement's first 100 characters on one line. All strings are masked if it may hold a secret."""
     if len(sql) > _SCANNED_UP_TO:
         words = re.sub(r"/\*.*?\*/|--[^\n]*", " ", sql[:_LENGTH], flags=re.DOTALL)
         head = re.split(r"['$]|/\*|\bvalues\b", words, maxsplit=1, flags=re.IGNORECASE)[0]
@@ -41,7 +40,7 @@ def summary_of(sql: str) -> str:
 
 
 def shown_line(line: str, *, context: str = "") -> str:
-    """Return a line of SQL for an error message, strings masked where it, or the SQL before it, may hold a secret."""
+    """Return a line of SQL for an error message. Strings are masked if it, or the SQL before it, may hold a secret."""
     if _SENSITIVE.search(context + line) is None:
         return line
     return _QUOTED.sub(lambda found: "*" * len(found.group()), line)

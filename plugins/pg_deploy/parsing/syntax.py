@@ -11,21 +11,21 @@ from pglast.parser import ParseError
 from pglast.visitors import Visitor
 
 
-class _Told(Protocol):
+class _Summarized(Protocol):
     @property
     def line(self) -> int: ...
     @property
     def summary(self) -> str: ...
 
 
-class Split(_Told, Protocol):
-    """One statement as a file is cut into them."""
+class SplitStatement(_Summarized, Protocol):
+    """One of the statements that a file was split into."""
 
     @property
     def brief(self) -> str: ...
 
 
-class SqlStatement(_Told, Protocol):
+class SqlStatement(_Summarized, Protocol):
     """One statement of a migration, without its bulk, and with the name of its file."""
 
     @property
@@ -36,7 +36,7 @@ class SqlStatement(_Told, Protocol):
 
 @dataclass(frozen=True)
 class FileStatement:
-    """A statement, without its bulk, and the file it stands in: what preflight's readers take."""
+    """A statement without its bulk, and the file that it stands in. The readers of preflight take these."""
 
     file: str
     sql: str
@@ -44,32 +44,32 @@ class FileStatement:
     summary: str
 
 
-def in_file(file: str, statements: Iterable[Split]) -> tuple[FileStatement, ...]:
-    """`statements`, as a file was cut into them, with the file's name put to each."""
-    return tuple(FileStatement(file, each.brief, each.line, each.summary) for each in statements)
+def in_file(file: str, statements: Iterable[SplitStatement]) -> tuple[FileStatement, ...]:
+    """The statements of a file, each with the file's name."""
+    return tuple(FileStatement(file, statement.brief, statement.line, statement.summary) for statement in statements)
 
 
-def parsed(sql: str) -> tuple[Any, ...]:
-    """The syntax trees of `sql`; empty when it does not parse: that is another check's to report."""
+def trees_of(sql: str) -> tuple[Any, ...]:
+    """The syntax trees of `sql`; empty if it does not parse: another check reports that."""
     try:
         return tuple(raw.stmt for raw in parse_sql(sql))
     except ParseError:
         return ()
 
 
-def names(each: Any) -> tuple[str, ...]:
-    """The parts of a name, whatever kind of node holds them; empty when it holds none."""
-    kind = type(each).__name__
+def name_parts(node: Any) -> tuple[str, ...]:
+    """The parts of the name that a node holds, whatever its kind; empty if it holds none."""
+    kind = type(node).__name__
     if kind == "String":
-        return (each.sval,)
+        return (node.sval,)
     if kind == "RangeVar":
-        return (each.schemaname, each.relname) if each.schemaname else (each.relname,)
+        return (node.schemaname, node.relname) if node.schemaname else (node.relname,)
     if kind == "ObjectWithArgs":
-        return names(each.objname)
+        return name_parts(node.objname)
     if kind == "TypeName":
-        return names(each.names)
-    if isinstance(each, tuple):
-        return tuple(part.sval for part in each if isinstance(part, ast.String) and part.sval is not None)
+        return name_parts(node.names)
+    if isinstance(node, tuple):
+        return tuple(part.sval for part in node if isinstance(part, ast.String) and part.sval is not None)
     return ()
 
 
@@ -77,7 +77,7 @@ class _Finder(Visitor):
     def __init__(self) -> None:
         self.relations: list[Any] = []
         self.calls: list[Any] = []
-        self.made: set[str] = set()
+        self.ctes: set[str] = set()
 
     def visit_RangeVar(self, _: Any, node: Any) -> None:
         self.relations.append(node)
@@ -86,11 +86,11 @@ class _Finder(Visitor):
         self.calls.append(node)
 
     def visit_CommonTableExpr(self, _: Any, node: Any) -> None:
-        self.made.add(node.ctename)
+        self.ctes.add(node.ctename)
 
 
-def found(node: Any) -> tuple[list[Any], list[Any], set[str]]:
-    """The relations named in `node`, the functions it calls, and the names its CTEs make."""
+def relations_calls_ctes(node: Any) -> tuple[list[Any], list[Any], set[str]]:
+    """What stands in a tree: the relations that it names, its function calls, and the names of its CTEs."""
     finder = _Finder()
     finder(node)
-    return finder.relations, finder.calls, finder.made
+    return finder.relations, finder.calls, finder.ctes

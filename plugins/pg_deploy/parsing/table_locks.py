@@ -32,22 +32,18 @@ _LIGHT_OPTIONS = (
 
 def alter_table_locks(stmt: Fields) -> Claims:
     target = relation(stmt.get("relation"))
+    commands = [fields(node.get("AlterTableCmd")) for node in items(stmt.get("cmds"))]
     if stmt.get("objtype") == "OBJECT_INDEX":
-        modes = [_subcommand(fields(node.get("AlterTableCmd"))) for node in items(stmt.get("cmds"))]
-        attach = any(
-            fields(node.get("AlterTableCmd")).get("subtype") == "AT_AttachPartition" for node in items(stmt.get("cmds"))
-        )
-        yield max(modes), target
-        if attach:
+        yield max(map(_mode_of_subcommand, commands)), target
+        if any(command.get("subtype") == "AT_AttachPartition" for command in commands):
             yield Lock.ACCESS_EXCLUSIVE, None
         return
-    for node in items(stmt.get("cmds")):
-        command = fields(node.get("AlterTableCmd"))
-        yield _subcommand(command), target
+    for command in commands:
+        yield _mode_of_subcommand(command), target
         yield from _other_tables(command)
 
 
-def _subcommand(command: Fields) -> Lock:
+def _mode_of_subcommand(command: Fields) -> Lock:
     kind = text(command.get("subtype"))
     content = fields(command.get("def"))
     partition = fields(content.get("PartitionCmd"))
@@ -71,7 +67,7 @@ def _other_tables(command: Fields) -> Claims:
             yield Lock.SHARE_ROW_EXCLUSIVE, relation(content.get("pktable"))
         elif name == "PartitionCmd":
             yield Lock.ACCESS_EXCLUSIVE, relation(content.get("name"))
-            if not content.get("concurrent"):  # the default partition, and the tables its foreign keys name
+            if not content.get("concurrent"):  # the default partition, and the tables that its foreign keys name
                 yield Lock.ACCESS_EXCLUSIVE, None
         elif name == "RangeVar" and kind in {"AT_AddInherit", "AT_DropInherit"}:
             yield Lock.SHARE_UPDATE_EXCLUSIVE if kind == "AT_AddInherit" else Lock.ACCESS_SHARE, relation(content)

@@ -1,6 +1,6 @@
 """Reading the syntax tree that libpg_query gives as JSON.
 
-Plain dictionaries are built ten times as fast as pglast's tree of Python objects, and read the same. A node is
+Plain dictionaries are built ten times as fast as pglast's tree of Python objects, and say the same. A node is
 `{"IndexStmt": {…fields…}}`; fields with the value zero, false or nothing are left out.
 """
 
@@ -19,23 +19,24 @@ _DATA_CHANGES = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"
 
 
 def fields(value: object) -> Fields:
-    """Return the value as a node's fields; empty where there are none."""
+    """Return the value if it is a node's fields; else no fields."""
     return value if isinstance(value, dict) else {}
 
 
 def items(value: object) -> list[Fields]:
-    """Return the value as a list of nodes; empty where there are none."""
+    """Return the value if it is a list of nodes; else an empty list."""
     return [fields(item) for item in value] if isinstance(value, list) else []
 
 
-def opened(node: object) -> tuple[str, Fields]:
-    """Return a node's type and fields."""
+def type_and_fields(node: object) -> tuple[str, Fields]:
+    """Return a node's type and fields; both empty if the value is no node."""
     for name, content in fields(node).items():
         return name, fields(content)
     return "", {}
 
 
 def text(value: object) -> str:
+    """Return the value if it is a text; else an empty one."""
     return value if isinstance(value, str) else ""
 
 
@@ -55,7 +56,7 @@ def list_items(node: object) -> object:
 
 
 def relation(range_var: object) -> str:
-    """Return the name of a relation as it is written, quoted where it must be."""
+    """Return the name of a relation as it is written, quoted if it must be."""
     content = fields(range_var)
     return quoted(text(content.get("schemaname")), text(content.get("relname")))
 
@@ -66,21 +67,18 @@ def strings(nodes: object) -> list[str]:
 
 
 def options(nodes: object) -> dict[str, object]:
-    """Return the options of a statement, by name; an option without a value is None."""
-    found = {}
-    for node in items(nodes):
-        option = fields(node.get("DefElem"))
-        found[text(option.get("defname"))] = option.get("arg")
-    return found
+    """Return the options of a statement by name. An option without a value is None."""
+    given = [fields(node.get("DefElem")) for node in items(nodes)]
+    return {text(option.get("defname")): option.get("arg") for option in given}
 
 
 def switched_on(arguments: dict[str, object], name: str, *, default: bool = False) -> bool:
-    """Return whether a boolean option is on: given without a value, or with one that means true."""
+    """Tell whether a boolean option is on: given without a value, or with one that means true."""
     if name not in arguments:
         return default
     if arguments[name] is None:
         return True
-    _, content = opened(arguments[name])
+    _, content = type_and_fields(arguments[name])
     value = content.get("sval", content.get("boolval", content.get("ival", 0)))
     return value is True or str(value).lower() in {"true", "on", "1", "yes"}
 
@@ -94,7 +92,7 @@ def walk(node: object) -> Iterator[tuple[str, Fields]]:
             waiting.extend(value)
         elif isinstance(value, dict):
             for name, content in value.items():
-                if name == "A_Const":  # nothing stands below a constant, and a bulk insert has a million of them
+                if name == "A_Const":  # nothing is below a constant, and a bulk insert has a million of them
                     continue
                 if isinstance(content, dict):
                     yield name, content
@@ -104,12 +102,12 @@ def walk(node: object) -> Iterator[tuple[str, Fields]]:
 
 
 def changes_data(node: object) -> bool:
-    """Tell whether an insert, update, delete or merge stands anywhere in the node."""
+    """Tell whether there is an insert, update, delete or merge anywhere in the node."""
     return any(name in _DATA_CHANGES for name, _ in walk(node))
 
 
-def called(node: object) -> Iterator[tuple[str, list[Fields]]]:
-    """Yield the functions that a node calls: the qualified name and the arguments."""
+def function_calls(node: object) -> Iterator[tuple[str, list[Fields]]]:
+    """Yield the functions that a node calls, each with its qualified name and its arguments."""
     for name, content in walk(node):
         if name == "FuncCall" or (name == "funccall" and "funcname" in content):
             yield ".".join(strings(content.get("funcname"))), items(content.get("args"))

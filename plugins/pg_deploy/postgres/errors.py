@@ -6,7 +6,7 @@ from pg_deploy.errors import ConnectionFailedError, PgDeployError
 
 
 class NotWritableError(ConnectionFailedError):
-    """The server that the address leads to takes no writes; nothing is wrong with the migration."""
+    """The server behind the address takes no writes. Nothing is wrong with the migration."""
 
     def __init__(self, target: str, reason: str, waited_s: float) -> None:
         PgDeployError.__init__(
@@ -34,7 +34,7 @@ class TransactionPoolerError(PgDeployError):
 
 
 class ProgramMissingError(PgDeployError):
-    """A program of PostgreSQL that is not on the machine where the task runs."""
+    """A program of PostgreSQL is missing on the machine where the task runs."""
 
     def __init__(self, program: str, major: int) -> None:
         package = f"postgresql-client-{major}" if program == "pg_dump" else f"postgresql-{major}"
@@ -46,7 +46,7 @@ class ProgramMissingError(PgDeployError):
 
 
 class ProgramTooOldError(PgDeployError):
-    """pg_dump refuses servers that are newer than itself."""
+    """The server is newer than pg_dump, which refuses such servers."""
 
     def __init__(self, program: str, major: int, server_major: int) -> None:
         super().__init__(
@@ -56,14 +56,14 @@ class ProgramTooOldError(PgDeployError):
 
 
 class ProgramFailedError(PgDeployError):
-    """A program of PostgreSQL that ended with an error."""
+    """A program of PostgreSQL ended with an error; `output` is what it printed last."""
 
-    def __init__(self, program: str, said: str) -> None:
-        super().__init__(f'"{program}" failed: {said}; correct that and trigger a new run, nothing was deployed')
+    def __init__(self, program: str, output: str) -> None:
+        super().__init__(f'"{program}" failed: {output}; correct that and trigger a new run, nothing was deployed')
 
 
 class NoWallError(PgDeployError):
-    """Nothing would stand between the target's code in a copy and this worker."""
+    """This worker has no wall around a copy, so the target's code in the copy could reach the worker."""
 
     def __init__(self, target: str, setting: str) -> None:
         super().__init__(
@@ -74,7 +74,7 @@ class NoWallError(PgDeployError):
 
 
 class DiskTooSmallError(PgDeployError):
-    """Not enough room for the backup or the copy; sizes in bytes."""
+    """The disk has too little room for the backup or the copy; sizes in bytes."""
 
     def __init__(self, folder: str, needed: int, free: int, purpose: str) -> None:
         super().__init__(

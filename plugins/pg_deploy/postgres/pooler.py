@@ -1,4 +1,4 @@
-"""Finding out whether a connection goes through a transaction pooler, where nothing the engine relies on holds."""
+"""Finding out whether a connection goes through a transaction pooler. Behind one, nothing that the engine relies on holds."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ _ROUNDS = 5
 
 
 def is_transaction_pooler(connect: Callable[[], psycopg.Connection]) -> bool:
-    """Whether two connections made by `connect` share backends, as only a transaction or statement pooler lets them.
+    """Whether two connections made by `connect` share backends: only a transaction or statement pooler lets them.
 
-    Opens two connections and closes both. Reads only. Raises what `connect` raises. A session pooler is False: there
-    each client keeps its backend.
+    A session pooler is False, because each client keeps its backend there. Opens two connections and closes both. Reads
+    only. Raises what `connect` raises.
     """
     with closing(connect()) as first, closing(connect()) as second:
-        for each in (first, second):
-            each.autocommit = True
-            each.prepare_threshold = None
-        ours: set[int] = set()
-        theirs: set[int] = set()
+        for connection in (first, second):
+            connection.autocommit = True
+            connection.prepare_threshold = None
+        backends_of_first: set[int] = set()
+        backends_of_second: set[int] = set()
         for _ in range(_ROUNDS):
-            # twice in a row: a pooler that hands out its two servers in turn would always show us the same one
-            ours |= {_backend(first), _backend(first)}
+            # Twice in a row: a pooler that hands out its two servers in turn would always show us the same one.
+            backends_of_first |= {_backend(first), _backend(first)}
             try:
                 with second.transaction():
-                    theirs.add(_backend(second))
+                    backends_of_second.add(_backend(second))
             except psycopg.errors.ProtocolViolation:
                 return True  # a statement pooler refuses BEGIN
-            if len(ours) > 1 or len(theirs) > 1 or ours & theirs:
+            if len(backends_of_first) > 1 or len(backends_of_second) > 1 or backends_of_first & backends_of_second:
                 return True
     return False
 
 
 def refuse_transaction_pooler(connect: Callable[[], psycopg.Connection], *, host: str, port: int) -> None:
-    """Raises TransactionPoolerError, saying what to use instead, when `connect` reaches such a pooler. Reads only."""
+    """Raises TransactionPoolerError, which says what to use instead, if `connect` reaches such a pooler. Reads only."""
     if is_transaction_pooler(connect):
         raise TransactionPoolerError(host=host, port=port)
 
 
 def refuse_pooler_before(target: Target, purpose: str) -> None:
-    """Raises TransactionPoolerError when the target is reached through one. Reads only; raises what connecting raises."""
+    """Raises TransactionPoolerError if the target is reached through such a pooler. Reads only; raises what connecting raises."""
     host, port = host_and_port(target)
     refuse_transaction_pooler(lambda: target.connect_plain(purpose), host=host, port=port)
 

@@ -1,7 +1,8 @@
-"""A PostgreSQL cluster of our own for one rehearsal: behind a wall, on a socket that only this task reaches, runs no job, leaves nothing.
+"""A PostgreSQL cluster of our own for one rehearsal.
 
-Its folder holds a marker with the pid and the start of the process that owns it: what a killed one left behind is
-removed by the next. The server itself is told by the kernel when its owner dies.
+It stands behind a wall, listens on a socket that only this task reaches, runs no job and leaves nothing behind. Its folder
+holds a marker with the pid and the start of the process that owns it, so that the next task can remove what a killed one
+left. The server itself does not wait for that: the kernel ends it when its owner dies.
 """
 
 from __future__ import annotations
@@ -29,19 +30,19 @@ from pg_deploy.configuration.duration import format_duration
 from pg_deploy.postgres.errors import DiskTooSmallError, ProgramFailedError
 from pg_deploy.postgres.programs import Programs, run_program, unprivileged_account
 from pg_deploy.postgres.session import Target
-from pg_deploy.postgres.temporary import PREFIX, is_alive, mark, owner_of, process_start
-from pg_deploy.postgres.wall import Wall, behind, wall_of
+from pg_deploy.postgres.temporary import PREFIX, is_alive, mark_as_ours, owner_of, process_start
+from pg_deploy.postgres.wall import Wall, behind, strongest_wall
 
 _START_S = 60.0
 _PORT = 5432
-# The longest path of a socket, with its name.
-_SOCKET_PATH = 107 - len("/.s.PGSQL.5432.lock")
+# A socket's path may have 107 bytes, the file's name included.
+_LONGEST_FOLDER = 107 - len("/.s.PGSQL.5432.lock")
 _LOOK_EVERY_S = 2.0
 
-# Nothing here has to survive a power cut, and nothing but our own connections comes in.
+# Nothing here has to survive a power cut, and only our own connections come in.
 _SETTINGS = {
     "listen_addresses": "",
-    # Files of the folder, not of /dev/shm: what is written counts for the disk.
+    # Files in the cluster's folder, not in /dev/shm: so the limit on the disk counts them.
     "dynamic_shared_memory_type": "mmap",
     "fsync": "off",
     "synchronous_commit": "off",
@@ -58,8 +59,8 @@ _SETTINGS = {
     "logging_collector": "off",
     "log_line_prefix": "%m [%p] %q%u@%d %a ",
 }
-# Three locks on one door: older versions of pg_cron know only the last two. A job that was started nevertheless would
-# look for its server in a folder that is not there.
+# Several locks on one door: older versions of pg_cron know only the last two. If a job were started nevertheless, it would
+# look for its server in a folder that does not exist.
 _NO_JOBS = {
     "cron.launch_active_jobs": "off",
     "cron.max_running_jobs": "0",
@@ -71,7 +72,7 @@ _HARMLESS_LIBRARIES = ("pg_cron", "pg_stat_statements", "auto_explain", "pg_hint
 
 @dataclass(frozen=True)
 class PrivateCluster:
-    """The running server: `directory` holds everything of it. The password is the superuser's."""
+    """The running server. Everything of it is in `directory`; `password` is the superuser's."""
 
     directory: Path
     programs: Programs
@@ -82,7 +83,7 @@ class PrivateCluster:
     preloaded: tuple[str, ...] = ()
 
     def target(self, database: str, *, role: str | None = None, password: str | None = None, name: str = "") -> Target:
-        """How to connect to one of its databases; as the superuser unless another role is given."""
+        """One of its databases as a target, reached as the superuser unless another role is given."""
         conninfo = psycopg.conninfo.make_conninfo(
             host=str(self.socket),
             port=_PORT,
@@ -108,9 +109,9 @@ def private_cluster(
 ) -> Iterator[PrivateCluster]:
     """Make and start a cluster, and remove it at the end whatever happened. Raises DiskTooSmallError, ProgramFailedError.
 
-    It is ended, and the log says so, after `most_s` seconds, and where it has nearly filled its disk.
+    The server is ended, and the log says so, after `most_s` seconds, or when it has nearly filled its disk.
 
-    `preload` is what the target preloads: of that, what is installed here and reaches nothing is preloaded too.
+    `preload` names the libraries that the target preloads. The copy preloads those that are harmless and installed here.
     """
     account = unprivileged_account()
     area = _area(workdir, account)
@@ -121,28 +122,28 @@ def private_cluster(
     directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=area))
     process: subprocess.Popen[bytes] | None = None
     socket = directory / "socket"
-    over = threading.Event()
+    ended = threading.Event()
     try:
-        mark(directory)
-        # The server's account must pass through.
+        mark_as_ours(directory)
+        # The server's account must be able to pass through.
         directory.chmod(0o711)
         password = secrets.token_urlsafe(24)
         _initdb(programs, directory, account, superuser, password)
-        preloaded = tuple(each for each in _HARMLESS_LIBRARIES if each in preload and _has_library(programs, each))
+        preloaded = tuple(name for name in _HARMLESS_LIBRARIES if name in preload and _has_library(programs, name))
         _configure(directory, account, {**settings, **_SETTINGS}, preloaded, cron_database)
         socket = _socket_folder(directory, account)
-        wall = wall_of(programs)
+        wall = strongest_wall(programs)
         process = _start(wall, programs, directory, socket, account)
         limits = threading.Thread(
             target=_keep_limits,
-            args=(process, directory, most_s, over, log),
+            args=(process, directory, most_s, ended, log),
             name="pg_deploy copy's limits",
             daemon=True,
         )
         limits.start()
         yield PrivateCluster(directory, programs, socket, wall, superuser, password, preloaded)
     finally:
-        over.set()
+        ended.set()
         if process is not None:
             _stop(process)
         for folder in {directory, socket}:
@@ -150,7 +151,7 @@ def private_cluster(
 
 
 def remove_abandoned(area: Path, log: logging.Logger) -> list[Path]:
-    """Stop and remove the clusters in `area` whose owner is gone; returns their folders. Leaves everybody else's alone."""
+    """Stop and remove the clusters in `area` whose owner is gone; returns their folders. Leaves all others alone."""
     removed = []
     for directory in sorted(area.glob(f"{PREFIX}*")):
         owner = owner_of(directory)
@@ -211,11 +212,11 @@ def _configure(
 
 
 def _socket_folder(directory: Path, account: pwd.struct_passwd | None) -> Path:
-    """Where the server listens: a folder that only its account and root may enter."""
+    """The folder where the server listens: only its account and root may enter."""
     folder = directory / "socket"
-    if len(str(folder)) > _SOCKET_PATH:
+    if len(str(folder)) > _LONGEST_FOLDER:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))
-        mark(folder)
+        mark_as_ours(folder)
     folder.mkdir(mode=0o700, exist_ok=True)
     if account is not None:
         os.chown(folder, account.pw_uid, account.pw_gid)
@@ -238,9 +239,9 @@ def _spawn(
     data = directory / "data"
     command = [programs.path("postgres"), "-D", str(data), "-p", str(_PORT), "-k", str(socket)]
     # The kernel ends the server when its owner is killed: nobody has to wait for the next run.
-    tied = behind(wall, programs, (data, socket), command)
-    if tied is not None:
-        command, account = tied, None
+    walled = behind(wall, programs, (data, socket), command)
+    if walled is not None:
+        command, account = walled, None
     with (directory / "server.log").open("ab") as output:
         return subprocess.Popen(
             command,
@@ -252,17 +253,17 @@ def _spawn(
             user=account.pw_uid if account else None,
             group=account.pw_gid if account else None,
             extra_groups=[] if account else None,
-            # A signal for the task's group must not take the server away before the task has ended its work.
+            # A signal to the task's process group must not end the server before the task has finished with it.
             start_new_session=True,
         )
 
 
 def _keep_limits(
-    process: subprocess.Popen[bytes], directory: Path, most_s: float, over: threading.Event, log: logging.Logger
+    process: subprocess.Popen[bytes], directory: Path, most_s: float, ended: threading.Event, log: logging.Logger
 ) -> None:
-    """End the server where it has been at work for too long, or leaves the disk too little for others."""
+    """End the server if it has been at work for too long, or leaves too little of the disk to others."""
     deadline = time.monotonic() + most_s
-    while not over.wait(_LOOK_EVERY_S):
+    while not ended.wait(_LOOK_EVERY_S):
         disk = shutil.disk_usage(directory)
         if time.monotonic() > deadline:
             log.error("the copy is ended: it has been at work for %s", format_duration(most_s))
@@ -275,7 +276,7 @@ def _keep_limits(
 
 
 def _await_start(process: subprocess.Popen[bytes], directory: Path) -> bool:
-    """Whether it is ready: its pid file says so in the last line, before anybody could connect in vain."""
+    """Whether it became ready: its pid file says so in the last line, so nobody has to try and fail to connect."""
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError):
@@ -286,18 +287,19 @@ def _await_start(process: subprocess.Popen[bytes], directory: Path) -> bool:
     return False
 
 
-_PATIENCE_S = 2.0
+_QUIT_S = 2.0
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the server at once: nothing in it is of use any more.
+    """End the server at once: nothing in it is needed any more.
 
-    Whatever a shell starts in the background ignores SIGQUIT, and so does what it starts: the wall around the server then waits.
+    A shell lets its background programs ignore SIGQUIT, and all that they start inherits that. If the task runs under such a
+    program, the wall around the server does not react, so it is killed.
     """
     if process.poll() is None:
         process.send_signal(signal.SIGQUIT)
         try:
-            process.wait(timeout=_PATIENCE_S)
+            process.wait(timeout=_QUIT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -308,7 +310,7 @@ def _has_library(programs: Programs, name: str) -> bool:
 
 
 def _postmaster(data: Path) -> int | None:
-    """The pid of the server that runs on `data`, whatever a stale pid file says."""
+    """The pid of the server that runs on `data`; None if the pid file is stale."""
     try:
         pid = int((data / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
         return pid if str(data) in psutil.Process(pid).cmdline() else None

@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs on this machine: where they are, which version, as whom they may run."""
+"""PostgreSQL's own programs on this machine: where they are, of which version, and under which account they may run."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from pg_deploy.postgres.errors import ProgramFailedError, ProgramMissingError, P
 
 _INSTALLATIONS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
 _SERVER_USER = "postgres"
-_FOR_A_COPY = ("pg_restore", "vacuumdb")
+_ALSO_NEEDED = ("pg_restore", "vacuumdb")
 
 
 @dataclass(frozen=True)
 class Programs:
-    """One installation: its folder of programs, and the version that its pg_dump or postgres says it is."""
+    """One installation: its folder of programs, and the version that its pg_dump or postgres reports."""
 
     bindir: Path
     major: int
     minor: int = 0
 
     def path(self, program: str) -> str:
-        """The full path of one of them."""
+        """The full path of one program."""
         return str(self.bindir / program)
 
     def folders(self) -> tuple[Path, Path]:
@@ -45,10 +45,10 @@ class Programs:
         shares = (prefix / "share" / "postgresql", prefix / "share", *debian)
         return library, next((path for path in shares if (path / "postgres.bki").exists()), prefix)
 
-    def older_than(self, server_version: int) -> str | None:
-        """The sentence where they are of the server's major version and of an older minor, else None.
+    def why_too_old(self, server_version: int) -> str | None:
+        """A sentence if the programs are of the server's major version but of an older minor; else None.
 
-        A minor may bring what an older one does not know: a dump that it takes then restores nowhere.
+        A minor version may bring syntax that an older one does not know. A dump by the older programs may then restore nowhere.
         """
         major, minor = divmod(server_version, 10000)
         if major != self.major or minor <= self.minor:
@@ -60,37 +60,37 @@ class Programs:
 
 
 def client_programs(server_major: int) -> Programs:
-    """The pg_dump and pg_restore for a server: of its own major version, else the oldest that is newer.
+    """The pg_dump and pg_restore for a server: of its own major version, else the oldest that are newer.
 
-    Looks at PG_DEPLOY_BINDIR alone where that is set. Raises ProgramMissingError, or ProgramTooOldError where all are
-    older than the server.
+    If PG_DEPLOY_BINDIR is set, only that folder counts. Raises ProgramMissingError, or ProgramTooOldError if all are older
+    than the server.
     """
-    found = installations("pg_dump", "pg_restore")
-    if not found:
+    installed = installations("pg_dump", "pg_restore")
+    if not installed:
         raise ProgramMissingError("pg_dump", server_major)
-    new_enough = [each for each in found if each.major >= server_major]
+    new_enough = [programs for programs in installed if programs.major >= server_major]
     if not new_enough:
-        newest = max(found, key=lambda each: each.major)
+        newest = max(installed, key=lambda programs: programs.major)
         raise ProgramTooOldError(newest.path("pg_dump"), newest.major, server_major)
-    return min(new_enough, key=lambda each: each.major)
+    return min(new_enough, key=lambda programs: programs.major)
 
 
 def server_programs(server_major: int) -> Programs:
-    """All programs that make a copy, of exactly that major version. Raises ProgramMissingError for one that is not there."""
+    """An installation of exactly that major version with all programs that a copy needs. Raises ProgramMissingError."""
     missing = "initdb"
-    for each in installations("postgres", "initdb"):
-        if each.major == server_major:
-            lacks = [name for name in _FOR_A_COPY if not Path(each.path(name)).exists()]
+    for programs in installations("postgres", "initdb"):
+        if programs.major == server_major:
+            lacks = [name for name in _ALSO_NEEDED if not Path(programs.path(name)).exists()]
             if not lacks:
-                return each
+                return programs
             missing = lacks[0]
     raise ProgramMissingError(missing, server_major)
 
 
 def unprivileged_account() -> pwd.struct_passwd | None:
-    """The account that a server must run as, because this process is root; None where it may run as ourselves.
+    """The account that a server must run as if this process is root; None if it may run as ourselves.
 
-    Raises ProgramFailedError where root finds no such account.
+    Raises ProgramFailedError if root finds no such account.
     """
     if os.geteuid() != 0:
         return None
@@ -102,12 +102,17 @@ def unprivileged_account() -> pwd.struct_passwd | None:
     raise ProgramFailedError("postgres", "root cannot run a server, and there is no account named postgres or nobody")
 
 
-def ended_with_us(command: Sequence[str], number: str = "TERM", identity: Sequence[str] = ()) -> list[str] | None:
-    """`command` such that the kernel signals it when the calling thread's process is killed; None where that cannot be had."""
+def tied_to_our_process(
+    command: Sequence[str], signal_name: str = "TERM", identity: Sequence[str] = ()
+) -> list[str] | None:
+    """`command`, wrapped so that the kernel signals it when our process is killed; None if this machine cannot do that.
+
+    `identity` are setpriv's options for the account to become.
+    """
     setpriv = shutil.which("setpriv", path="/usr/bin:/bin")
     if setpriv is None or "--pdeathsig" not in _help_of(setpriv):
         return None
-    return [setpriv, *identity, "--pdeathsig", number, *command]
+    return [setpriv, *identity, "--pdeathsig", signal_name, *command]
 
 
 @cache
@@ -116,7 +121,7 @@ def _help_of(program: str) -> str:
 
 
 def run_program(command: Iterable[str], *, account: pwd.struct_passwd | None = None) -> str:
-    """Run a program to its end, as `account` where given; returns what it said. Raises ProgramFailedError."""
+    """Run a program to its end, as `account` if given; returns its output. Raises ProgramFailedError."""
     words = list(command)
     done = subprocess.run(
         words,
@@ -146,7 +151,7 @@ def installations(*programs: str) -> list[Programs]:
         version = _version(bindir / programs[0])
         if version is not None:
             found[bindir] = Programs(bindir, *version)
-    return sorted(found.values(), key=lambda each: -each.minor)
+    return sorted(found.values(), key=lambda installation: -installation.minor)
 
 
 def _bindirs() -> list[Path]:
@@ -161,8 +166,8 @@ def _bindirs() -> list[Path]:
 
 def _version(program: Path) -> tuple[int, int] | None:
     try:
-        said = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=False, timeout=20)
+        done = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=False, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    match = re.search(r"(\d+)(?:\.(\d+)|devel|beta\d+|rc\d+)", said.stdout)
+    match = re.search(r"(\d+)(?:\.(\d+)|devel|beta\d+|rc\d+)", done.stdout)
     return (int(match[1]), int(match[2] or 0)) if match else None

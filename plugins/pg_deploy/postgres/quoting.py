@@ -1,4 +1,4 @@
-"""Composing SQL text out of names and predicates of the catalog."""
+"""Names and texts as SQL or a sentence needs them: quoted."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def quote(*parts: str) -> str:
 
 
 def in_quotes(name: str) -> str:
-    """A name as a sentence has it: in quotation marks, which an identifier may bring along."""
+    """A name for a sentence: in quotation marks, unless it has some of its own."""
     return name if '"' in name else f'"{name}"'
 
 
 def many(label: str, role: str, count: int) -> str:
-    """Who: one subject with its role, and how many more are meant."""
+    """One subject with its role, for a sentence, and how many more of that role it stands for."""
     who = label if label == role else f"{label} ({role})"
     return who if count < 2 else f"{who} and {count - 1} more of that role"
 

@@ -1,4 +1,4 @@
-"""Which server a session has reached, and whether it takes writes: an address may lead to another one a moment later."""
+"""Which server a session has reached, and whether it takes writes. A moment later the same address may lead to another server."""
 
 from __future__ import annotations
 
@@ -27,12 +27,15 @@ _WHERE = """
 
 @dataclass(frozen=True)
 class Server:
-    """A server: the cluster that it is, the timeline that it writes, when it was started, and why it takes no writes, if so."""
+    """A server: its cluster, the timeline that it writes, and when it was started.
+
+    `refuses` says why it takes no writes; empty if it takes them. It does not count when servers are compared: the same
+    server may begin to refuse in the middle of a run, when its disk is full.
+    """
 
     system: str
     timeline: str
     started: str
-    # Whether it takes writes now is no part of which server it is: the disk may fill in the middle of a run.
     refuses: str = field(default="", compare=False)
 
 
@@ -54,12 +57,13 @@ def server_of(connection: Connection) -> Server:
 def writable_session(
     target: Target, purpose: str, *, give_up_after: float, log: logging.Logger
 ) -> Iterator[tuple[Connection, Server]]:
-    """A session on a server that takes writes, and which server that is; waited for, on new connections, while there is none.
+    """A session on a server that takes writes, and which server that is.
 
-    In a failover the address leads to a standby for a while. Raises NotWritableError after `give_up_after` seconds.
+    During a failover the address leads to a standby for a while, so new connections are tried until one takes writes.
+    Raises NotWritableError after `give_up_after` seconds.
     """
     started = time.monotonic()
-    said = -_SAY_EVERY_S
+    last_said = -_SAY_EVERY_S
     while True:
         with target.session(purpose) as connection:
             server = server_of(connection)
@@ -69,8 +73,8 @@ def writable_session(
         waited = time.monotonic() - started
         if waited + _PAUSE_S >= give_up_after:
             raise NotWritableError(target.name, server.refuses, waited)
-        if waited - said >= _SAY_EVERY_S:
-            said = waited
+        if waited - last_said >= _SAY_EVERY_S:
+            last_said = waited
             log.warning(
                 "the server behind %s takes no writes: %s; waiting, for %.0f s so far",
                 target.name,

@@ -1,4 +1,4 @@
-"""Connections to the target: how they are opened, named and known again."""
+"""Connections to the target: how they are opened, set up, named and recognised."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ Connection = psycopg.Connection[TupleRow]
 
 CHECK_CLIENT_EVERY = "5s"
 LOCK_TIMEOUT_S = 2.0
-"""For what only looks, beside the application: to wait longer for a lock would hold its statements up as well."""
+"""For statements that only look. While one waits for a lock, the application's statements wait behind it, so it gives up soon."""
 
-# Whoever may create objects where a name is looked up decides what it means (CVE-2018-1058): in what is ours nothing is
-# looked up but in pg_catalog. What role and database choose is kept, for names in files that were written for it.
-_REMEMBER = (
+# Whoever may create objects in a schema of the search_path decides what a name means (CVE-2018-1058). So our own statements
+# run with an empty search_path, which leaves pg_catalog. The search_path that role and database chose is remembered: the
+# names in migrations and checks were written for it.
+_REMEMBER_AND_EMPTY = (
     "select pg_catalog.set_config('pg_deploy.search_path', pg_catalog.current_setting('search_path'), false),"
     " pg_catalog.set_config('pg_deploy.schemas', pg_catalog.current_schemas(true)::pg_catalog.text, false);"
     " set search_path to ''; "
 )
-_THEIRS = (
+_USE_ROLE_SEARCH_PATH = (
     "; select pg_catalog.set_config('search_path', coalesce(pg_catalog.current_setting('pg_deploy.search_path', true),"
     " pg_catalog.current_setting('search_path')), false)"
 )
 NETWORK_TIMEOUT_S = 30
 _KEPT_ALIVE: dict[str, str] = {
-    # Silence is asked about; what was sent and not acknowledged is given up. Both are needed: keepalives do not count while
-    # data is on its way.
+    # A silent connection is probed, and data that is not acknowledged is given up. Both are needed: no probe is sent while
+    # data waits for its acknowledgement.
     "keepalives": "1",
     "keepalives_idle": "20",
     "keepalives_interval": "10",
@@ -49,9 +50,9 @@ KEPT_ALIVE_IN_SERVER = (
     f"-c tcp_user_timeout={NETWORK_TIMEOUT_S * 1000}"
     " -c tcp_keepalives_idle=20 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 )
-"""The same on the server's side, as the option of a program that is no session of ours."""
+"""The same on the server's side, as PGOPTIONS of a program whose session we do not set up ourselves."""
 
-# Whatever a version knows that ends a statement, a transaction or a session after a time, by the server's own list.
+# All timeouts that this version has for statements, transactions and sessions, from the server's own list.
 _TIMEOUTS = (
     "select pg_catalog.array_agg(s.name) from pg_catalog.pg_settings s"
     " where s.context = 'user' and s.vartype = 'integer' and s.unit in ('ms', 's', 'min') and s.min_val = '0'"
@@ -61,16 +62,17 @@ _SET_UP = (
     "select set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false),"
     " set_config('tcp_keepalives_count', '3', false),"
     f" set_config('tcp_user_timeout', '{NETWORK_TIMEOUT_S * 1000}', false),"
-    # A killed client's statement ends within seconds, and its locks with it; a build says otherwise, see below.
+    # When a client is killed, its statement ends within seconds, and so do its locks. A concurrent build turns this off.
     " case when pg_catalog.version() like '%linux%' and current_setting('server_version_num')::integer >= 140000"
     f" then set_config('client_connection_check_interval', '{CHECK_CLIENT_EVERY}', false) end"
 )
 
 OUR_PLANS = "deploy_catalog_"
-"""How the names of the statements begin that we keep prepared in a session; see catalog.rows."""
+"""The prefix of the statements that we keep prepared in a session; see catalog/rows.py."""
 
-# DISCARD ALL in its parts (each is documented there): the whole cannot share a round trip with what sets the session up, and would
-# take our own plans along. The server plans anew what a change of catalog or search_path concerns, so plans are left.
+# The parts of DISCARD ALL, as its documentation lists them. The whole command cannot share a round trip with the statements
+# that set the session up, and it would drop our prepared statements. Those can stay: the server plans them anew after a
+# change of the catalog or the search_path.
 _DISCARD_ALL = (
     b"close all; set session authorization default; reset all; unlisten *; set search_path = '';"
     b" do $$ declare it pg_catalog.text; begin for it in select name from pg_catalog.pg_prepared_statements"
@@ -82,7 +84,7 @@ _DISCARD_ALL = (
 
 @dataclass(frozen=True)
 class Backend:
-    """A server process, known again by pid and start: a pid alone is reused."""
+    """A server process, identified by pid and start: the pid alone is reused."""
 
     pid: int
     started_at: datetime
@@ -95,30 +97,30 @@ class Target:
     name: str
     conninfo: str = field(repr=False)
 
-    def connect(self, purpose: str, *, theirs: bool = False) -> Connection:
+    def connect(self, purpose: str, *, role_search_path: bool = False) -> Connection:
         """A new autocommit connection whose application_name is `pg_deploy <purpose>`; its search_path is empty.
 
-        With `theirs` names are looked up as role and database say: for migrations and checks, as under psql.
+        With `role_search_path` it has the search_path of role and database, as under psql: migrations and checks need that.
 
-        Role and database may carry timeouts of their own (Supabase: two minutes for postgres): the engine sets each
-        deadline itself, so they start at none. Raises ConnectionFailedError, without the password.
+        Role and database may have timeouts of their own (Supabase: two minutes for postgres). The engine sets each
+        deadline itself, so here all timeouts are off. Raises ConnectionFailedError, without the password.
         """
         connection = self.connect_plain(purpose)
-        found = connection.execute((_REMEMBER + _TIMEOUTS).encode())
-        while found.nextset():
+        results = connection.execute((_REMEMBER_AND_EMPTY + _TIMEOUTS).encode())
+        while results.nextset():
             pass
-        names = (found.fetchone() or ([],))[0]
+        names = (results.fetchone() or ([],))[0]
         _no_timeout[connection] = "".join(f"set {name} = 0; " for name in names)
-        connection.execute(_set_up(connection, theirs).encode())
+        connection.execute(_set_up(connection, role_search_path).encode())
         return connection
 
-    def made_new(self, connection: Connection, purpose: str, *, theirs: bool = False) -> bool:
-        """Whether an idle connection could be put back to what `connect` gives; it is closed where it could not."""
+    def renew_session(self, connection: Connection, purpose: str, *, role_search_path: bool = False) -> bool:
+        """Put an idle connection back to what `connect` gives, and return True; if that fails, close it and return False."""
         try:
             if not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
                 name = sql.Literal(_application_name(purpose)).as_bytes(connection)
                 named = b"; select pg_catalog.set_config('application_name', %s, false)" % name
-                set_up = (_REMEMBER + _set_up(connection, theirs)).encode()
+                set_up = (_REMEMBER_AND_EMPTY + _set_up(connection, role_search_path)).encode()
                 connection.execute(b"%s; %s%s" % (_DISCARD_ALL, set_up, named))
                 return True
         except psycopg.Error:
@@ -126,13 +128,17 @@ class Target:
         connection.close()
         return False
 
-    def again(self, kept: list[Connection], purpose: str, *, theirs: bool = False) -> Connection | None:
-        """One of the `kept` connections, as new; None where there is none, or it could not be put back. It is no longer kept."""
-        found = kept.pop() if kept else None
-        return found if found is not None and self.made_new(found, purpose, theirs=theirs) else None
+    def take_kept(self, kept: list[Connection], purpose: str, *, role_search_path: bool = False) -> Connection | None:
+        """Take one of the `kept` connections, made new; None if there is none, or if it could not be made new."""
+        connection = kept.pop() if kept else None
+        return (
+            connection
+            if connection and self.renew_session(connection, purpose, role_search_path=role_search_path)
+            else None
+        )
 
     def connect_plain(self, purpose: str) -> Connection:
-        """As `connect`, but nothing is set in the session: a transaction pooler would hand the setting to other clients."""
+        """As `connect`, but without setting anything in the session: a transaction pooler would pass it on to other clients."""
         try:
             return psycopg.connect(
                 kept_alive(self.conninfo),
@@ -146,9 +152,9 @@ class Target:
             raise ConnectionFailedError(self.name, one_line(without_secrets(str(error)))) from None
 
     @contextmanager
-    def session(self, purpose: str, *, theirs: bool = False) -> Iterator[Connection]:
+    def session(self, purpose: str, *, role_search_path: bool = False) -> Iterator[Connection]:
         """`connect`, closed at the end whatever happened."""
-        connection = self.connect(purpose, theirs=theirs)
+        connection = self.connect(purpose, role_search_path=role_search_path)
         try:
             yield connection
         finally:
@@ -157,30 +163,31 @@ class Target:
 
 @dataclass(frozen=True)
 class KeptTarget(Target):
-    """A target whose session is kept, as new, for whoever asks for one next: a new one has to learn the catalog first."""
+    """A target that keeps its session for the next caller: a new one would have to load the catalog first."""
 
     _kept: list[Connection] = field(default_factory=list, repr=False, compare=False)
 
     @contextmanager
-    def session(self, purpose: str, *, theirs: bool = False) -> Iterator[Connection]:
-        """`connect`, or the kept session put back to what that gives; kept unless something was raised."""
-        connection = self.again(self._kept, purpose, theirs=theirs) or self.connect(purpose, theirs=theirs)
-        with lent(connection, self._kept):
+    def session(self, purpose: str, *, role_search_path: bool = False) -> Iterator[Connection]:
+        """The kept session made new, else a new one. It is kept at the end, unless something was raised."""
+        kept = self.take_kept(self._kept, purpose, role_search_path=role_search_path)
+        connection = kept or self.connect(purpose, role_search_path=role_search_path)
+        with kept_afterwards(connection, self._kept):
             yield connection
 
     def close(self) -> None:
-        """End what is kept."""
+        """Close the kept sessions."""
         while self._kept:
             self._kept.pop().close()
 
 
 @contextmanager
-def lent(connection: Connection, kept: list[Connection] | None) -> Iterator[None]:
-    """Put the connection with the kept ones when the block ends; close it where there are none, or whatever was raised."""
+def kept_afterwards(connection: Connection, kept: list[Connection] | None) -> Iterator[None]:
+    """When the block ends, add the connection to `kept`. Close it if `kept` is None, or if anything was raised."""
     try:
         yield
     except BaseException:
-        # A task that is stopped too must not leave its statement running in a session that is used again.
+        # Also if the task is stopped: its statement must not go on in a session that is used again.
         connection.close()
         raise
     if kept is None:
@@ -190,17 +197,17 @@ def lent(connection: Connection, kept: list[Connection] | None) -> Iterator[None
 
 
 _no_timeout: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()
-"""What sets a session's timeouts to none. The server's list takes longer to read than all else that makes a session new."""
+"""For each session the SQL that turns its timeouts off: reading the server's list takes longer than all the rest of the set-up."""
 
 
-def _set_up(connection: Connection, theirs: bool) -> str:
-    return _no_timeout[connection] + _SET_UP + (_THEIRS if theirs else "")
+def _set_up(connection: Connection, role_search_path: bool) -> str:
+    return _no_timeout[connection] + _SET_UP + (_USE_ROLE_SEARCH_PATH if role_search_path else "")
 
 
 @contextmanager
-def their_names(connection: Connection) -> Iterator[None]:
-    """While it lasts a session of ours looks names up as role and database say: ask for nothing but what a name means."""
-    connection.execute(_THEIRS.removeprefix("; ").encode())
+def using_role_search_path(connection: Connection) -> Iterator[None]:
+    """For the block, give a session of ours the search_path of role and database. Use it only to ask what a name means."""
+    connection.execute(_USE_ROLE_SEARCH_PATH.removeprefix("; ").encode())
     try:
         yield
     finally:
@@ -208,21 +215,21 @@ def their_names(connection: Connection) -> Iterator[None]:
             connection.execute("set search_path to ''")
 
 
-OUR_NAMES = (
+EMPTY_SEARCH_PATH = (
     "select pg_catalog.set_config('pg_deploy.of_the_migration', pg_catalog.current_setting('search_path'), true);"
     " set local search_path to ''"
 )
-"""In an open transaction of a migration's session: from here on names are ours."""
-THEIR_NAMES = (
+"""In an open transaction of a migration's session: remember its search_path and empty it, for statements of ours."""
+RESTORE_SEARCH_PATH = (
     "select pg_catalog.set_config('search_path', pg_catalog.current_setting('pg_deploy.of_the_migration'), true)"
 )
-"""And theirs again, as they were: deferred triggers run at the commit."""
+"""Put the migration's search_path back before the commit, because deferred triggers run then."""
 
 
 def kept_alive(conninfo: str) -> str:
-    """`conninfo` such that a lost network is noticed within a minute, where it says nothing else. Pure.
+    """`conninfo` with settings that notice a lost network within a minute; those that it has already win. Pure.
 
-    For every connection, and every program that makes one; on the server's side `connect` sets the same.
+    Every connection uses it, and every program that makes one. On the server's side `connect` sets the same.
     """
     given = {name: str(value) for name, value in psycopg.conninfo.conninfo_to_dict(conninfo).items()}
     return psycopg.conninfo.make_conninfo(**{**_KEPT_ALIVE, **given})
@@ -251,15 +258,15 @@ def aborted_transaction(
     writes: bool = False,
     timeout_s: float | None = None,
     lock_timeout_s: float | None = None,
-    theirs: bool = False,
+    role_search_path: bool = False,
 ) -> Iterator[None]:
-    """A transaction that is always aborted; read only unless `writes`, with an empty search_path unless it is `theirs`.
+    """A transaction that is always aborted. It is read only unless `writes`, and its search_path is empty unless `role_search_path`.
 
     `timeout_s` is for each statement and `lock_timeout_s` for each lock, in seconds; None leaves what the session has.
     """
-    # One round trip: a check of a trivial migration takes less than each of these words by itself.
+    # One round trip: the check of a trivial migration takes less time than one of these commands.
     begin = ["begin" if writes else "begin read only"]
-    if not theirs:
+    if not role_search_path:
         begin.append("set local search_path to ''")
     if timeout_s is not None:
         begin.append(f"set local statement_timeout = {int(timeout_s * 1000)}")
@@ -279,9 +286,9 @@ from pg_catalog.pg_settings s where s.name = 'default_toast_compression' and 'lz
 
 
 def compress_quickly(connection: Connection, size: int) -> None:
-    """In an open transaction: of a value of `size` characters that is written next the server makes less work, where it can.
+    """In an open transaction: let the server compress with lz4, if it has it and a value of `size` characters is large.
 
-    Its own way takes seconds for fifty megabytes. How a value was compressed is the server's own matter when it is read.
+    The default method takes seconds for fifty megabytes. A reader does not notice which method was used.
     """
     if size > _LARGE:
         connection.execute(_COMPRESSED_QUICKLY)
@@ -294,7 +301,7 @@ def host_and_port(target: Target) -> tuple[str, int]:
 
 
 def one_line(text: str) -> str:
-    """`text` with white space folded, for a sentence."""
+    """`text` on one line, runs of white space as one space."""
     return " ".join(text.split())
 
 

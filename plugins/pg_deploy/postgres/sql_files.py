@@ -1,4 +1,4 @@
-"""Where the project is, and the engine's own SQL, which stands beside the code that runs it."""
+"""Where the project is, and the engine's own SQL files, which stand beside the code that runs them."""
 
 from __future__ import annotations
 

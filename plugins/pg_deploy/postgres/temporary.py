@@ -1,6 +1,6 @@
-"""Folders for the time of one task, marked with their owner: what a killed one left behind is removed by the next.
+"""Temporary folders of one task, marked with their owner, so that the next task can remove what a killed one left.
 
-The marker holds pid and start: a pid alone is reused.
+The marker holds the owner's pid and start: a pid alone is reused.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _MARKER = "owner.json"
 
 @contextmanager
 def owned_folder(parent: Path | None) -> Iterator[Path]:
-    """A new folder in `parent`, or among the system's temporary files; only we may enter it, and it is gone at the end."""
+    """A new folder in `parent`, or among the system's temporary files. Only we may enter it, and it is removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     try:
-        mark(folder)
+        mark_as_ours(folder)
         inside = folder / "files"
         inside.mkdir(mode=0o700)
         yield inside
@@ -31,32 +31,32 @@ def owned_folder(parent: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def mark(directory: Path) -> None:
-    """Say that this process owns `directory`."""
+def mark_as_ours(directory: Path) -> None:
+    """Write the marker that says: this process owns `directory`."""
     owner = {"host": socket.gethostname(), "pid": os.getpid(), "started": process_start(os.getpid())}
     (directory / _MARKER).write_text(json.dumps(owner), encoding="utf-8")
 
 
 def owner_of(directory: Path) -> tuple[int, str] | None:
-    """Pid and start of the owner; None where the folder is not ours to judge."""
+    """Pid and start of the owner; None if the folder is not ours to judge."""
     try:
         if directory.stat().st_uid != os.geteuid():
             return None
-        found = json.loads((directory / _MARKER).read_text(encoding="utf-8"))
-        # A shared disk: another machine's processes cannot be seen from here.
-        return None if found["host"] != socket.gethostname() else (int(found["pid"]), str(found["started"]))
+        marker = json.loads((directory / _MARKER).read_text(encoding="utf-8"))
+        # The disk may be shared: another machine's processes cannot be seen from here.
+        return None if marker["host"] != socket.gethostname() else (int(marker["pid"]), str(marker["started"]))
     except (OSError, ValueError, KeyError):
         return None
 
 
 def is_alive(owner: tuple[int, str]) -> bool:
-    """Whether that very process still runs."""
+    """Whether exactly that process still runs."""
     pid, started = owner
     return process_start(pid) == started
 
 
 def process_start(pid: int) -> str:
-    """When that process started, in the kernel's ticks since boot with the boot's id; empty when there is none."""
+    """When that process started, in the kernel's ticks since boot with the boot's id; empty if there is no such process."""
     # Not psutil's time of creation: it is counted from a clock that may be set meanwhile, and this is kept in files.
     try:
         after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()

@@ -1,8 +1,8 @@
-"""What stands between a copy and the worker: its server is started inside of it, and reaches nothing but its own folder.
+"""The wall between a copy and the worker. The copy's server is started behind it and reaches only its own folder.
 
-The rows, functions and migrations of a target are its owners' to choose, and in the copy somebody is superuser. So the
-server gets a file system of PostgreSQL's own files and its data, without a shell; no other process, no network, no
-environment, no account of the worker's.
+The owners of a target choose its rows, functions and migrations, and in the copy somebody is superuser. So the server
+sees a file system with PostgreSQL's own files and its data, without a shell. It sees no other process, no network, no
+environment and no account of the worker.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from functools import cache
 from pathlib import Path
 
 from pg_deploy.postgres.errors import NoWallError
-from pg_deploy.postgres.programs import Programs, ended_with_us, unprivileged_account
+from pg_deploy.postgres.programs import Programs, tied_to_our_process, unprivileged_account
 
 SWITCH = "PG_DEPLOY_WALL"
 ACCEPT = "PG_DEPLOY_WITHOUT_WALL"
 _PATH = "/usr/bin:/bin:/usr/local/bin"
-# Read only, where they are there: locales, time zones, what procedural languages and extensions are made of.
+# Read-only, if they exist: locales, time zones, the files of procedural languages and extensions.
 _SHARED = (
     "/usr/lib/locale",
     "/usr/share/zoneinfo",
@@ -43,7 +43,7 @@ _MOST_LINKS = 8
 
 @dataclass(frozen=True)
 class Wall:
-    """`command` before the server's own; `account` is who the starting program must become, None for ourselves."""
+    """One kind of wall. `sentence` says what the server sees; `is_whole`: a copy may be made behind it without asking."""
 
     name: str
     sentence: str
@@ -51,7 +51,7 @@ class Wall:
 
     @property
     def is_built(self) -> bool:
-        """Whether anything is done for it."""
+        """Whether the server runs apart from the worker at all."""
         return self.name not in ("none", "off")
 
 
@@ -65,8 +65,8 @@ NONE = Wall("none", "nothing: it runs as the worker's own account", False)
 OFF = Wall("off", f"nothing: {SWITCH} is off on this worker", True)
 
 
-def wall_of(programs: Programs) -> Wall:
-    """The strongest wall that stands on this worker, tried with the server's own program; OFF where somebody took it down."""
+def strongest_wall(programs: Programs) -> Wall:
+    """The strongest wall that works on this worker, tried with the server's own program; OFF if somebody turned it off."""
     if os.environ.get(SWITCH) == "off":
         return OFF
     return _wall_of(str(programs.bindir))
@@ -83,27 +83,27 @@ def _wall_of(bindir: str) -> Wall:
 
 
 def refuse_without_wall(target: str, wall: Wall) -> None:
-    """Raise NoWallError where none stands, unless the setting accepts that for this connection, by its name."""
+    """Raise NoWallError if the wall is not whole, unless the setting accepts that for this target by name."""
     accepted = {name.strip() for name in os.environ.get(ACCEPT, "").split(",")}
     if not wall.is_whole and target not in accepted:
         raise NoWallError(target, ACCEPT)
 
 
 def behind(wall: Wall, programs: Programs, folders: Sequence[Path], command: Sequence[str]) -> list[str] | None:
-    """`command` run behind the wall, with `folders` as the places that it may write; it ends with the calling process.
+    """The command that runs `command` behind the wall. It may write only to `folders`, and it ends with our process.
 
-    None where the programs that it takes are not here.
+    None if the programs that build the wall are missing.
     """
     account = unprivileged_account()
     become = _become(account)
     if not wall.is_built:
-        return ended_with_us([*_limits(), *command], "QUIT", become)
+        return tied_to_our_process([*_limits(), *command], "QUIT", become)
     if wall is NAMESPACES:
         unshare, setpriv = _program("unshare"), _program("setpriv")
         if account is None or unshare is None or setpriv is None:
             return None
         apart = [unshare, "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc"]
-        return ended_with_us([*apart, *_limits(), setpriv, *become, "--no-new-privs", *command], "KILL")
+        return tied_to_our_process([*apart, *_limits(), setpriv, *become, "--no-new-privs", *command], "KILL")
     bwrap = _program("bwrap")
     if bwrap is None:
         return None
@@ -113,8 +113,8 @@ def behind(wall: Wall, programs: Programs, folders: Sequence[Path], command: Seq
         words += ["--unshare-user", "--cap-drop", "ALL"]
     words += ["--dev", "/dev", "--hostname", "copy"]
     needed = _needed(programs)
-    # Made by themselves, the folders around a file would be open to root alone.
-    around = {str(each) for path in (*needed, *map(str, folders)) for each in Path(path).parents} - {"/", "/dev"}
+    # If bwrap made the folders around a file, only root could enter them.
+    around = {str(parent) for path in (*needed, *map(str, folders)) for parent in Path(path).parents} - {"/", "/dev"}
     for path in sorted(around):
         words += ["--dir", path]
     for path in needed:
@@ -124,7 +124,7 @@ def behind(wall: Wall, programs: Programs, folders: Sequence[Path], command: Seq
     words += ["--remount-ro", "/", "--chdir", "/", "--"]
     inner = list(command)
     if account is not None:
-        # Root needs no user namespace, which a chroot would not grant; the server becomes its account inside.
+        # Root needs no user namespace, and inside a chroot there is none. So the server changes its account inside the wall.
         setpriv = _program("setpriv")
         if setpriv is None:
             return None
@@ -139,7 +139,7 @@ def _become(account: pwd.struct_passwd | None) -> list[str]:
 
 
 def _limits() -> list[str]:
-    """No core files; no process of the server's larger than half of the machine."""
+    """No core files, and no process of the server larger than half of the machine's memory."""
     prlimit = _program("prlimit")
     if prlimit is None:
         return []
@@ -151,35 +151,39 @@ def _limits() -> list[str]:
 
 @cache
 def _needed(programs: Programs) -> tuple[str, ...]:
-    """The files and folders of PostgreSQL's that a server reads, and the libraries that those are linked with."""
+    """PostgreSQL's files and folders that a server reads, and the libraries that these are linked with."""
     bindir = programs.bindir.resolve()
     library, share = programs.folders()
     objects = [str(bindir / "postgres"), *(str(path) for path in sorted(library.glob("*.so")))]
-    said = subprocess.run(
-        [_program("ldd") or "ldd", *objects], capture_output=True, text=True, check=False, env={"PATH": _PATH}
-    ).stdout
-    # What stands before an arrow is the loader, as the program names it.
-    linked = set(re.findall(r"(?:=> |^\s+)(/\S+) (?:\(0x|=> )", said, re.MULTILINE))
+    linked = _linked_with(objects)
     setpriv = _program("setpriv") if os.geteuid() == 0 else None
     if setpriv:
-        also = subprocess.run(["ldd", setpriv], capture_output=True, text=True, check=False, env={"PATH": _PATH}).stdout
-        linked |= {setpriv, *re.findall(r"(?:=> |^\s+)(/\S+) \(0x", also, re.MULTILINE)}
+        linked |= {setpriv, *_linked_with([setpriv])}
     folders = {str(library), str(share), *_SHARED}
     for pattern in _DATA_GROUPS:
         folders |= {str(path) for path in Path("/usr/lib").glob(pattern)}
     folders |= (
         {str(path) for path in Path("/usr/lib").glob("python3*")} if (library / "plpython3.so").exists() else set()
     )
-    # Debian's dictionaries are links to what it made of those that are installed.
+    # Debian's text search dictionaries are links into this folder.
     folders.add("/var/cache/postgresql")
     linked |= _behind_links(library) | _behind_links(share)
     paths = {*linked, *objects[:1], *(path for path in folders if Path(path).exists())}
     return tuple(sorted(path for path in paths if not any(path.startswith(f"{other}/") for other in folders & paths)))
 
 
+def _linked_with(objects: Sequence[str]) -> set[str]:
+    """The libraries that programs or libraries are linked with, and the loader."""
+    output = subprocess.run(
+        [_program("ldd") or "ldd", *objects], capture_output=True, text=True, check=False, env={"PATH": _PATH}
+    ).stdout
+    # A path before an arrow is the loader, as the program names it.
+    return set(re.findall(r"(?:=> |^\s+)(/\S+) (?:\(0x|=> )", output, re.MULTILINE))
+
+
 def _behind_links(folder: Path) -> set[str]:
-    """Where the links in a folder lead outside of it, step by step: Debian's PostGIS is one of /etc/alternatives."""
-    found = set()
+    """All places outside of a folder that its links lead to, step by step: Debian's PostGIS goes through /etc/alternatives."""
+    outside = set()
     for path in folder.rglob("*"):
         step = path
         for _ in range(_MOST_LINKS):
@@ -187,8 +191,8 @@ def _behind_links(folder: Path) -> set[str]:
                 break
             step = Path(os.path.normpath(step.parent / step.readlink()))
             if step.exists() and not step.is_relative_to(folder):
-                found.add(str(step))
-    return found
+                outside.add(str(step))
+    return outside
 
 
 def _program(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Waiting for the target: whoever writes claims it first, and says meanwhile who holds it."""
+"""Claiming the target: whoever writes claims it first. While another run holds it, we wait and log who that is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WritingConf = DeployConf | BaselineConf | RollbackConf
 
 
 def never_over(_: deployment.Deployment) -> bool:
-    """Where nobody can be asked whether the holder's run has ended: only its time tells."""
+    """For callers that cannot ask whether the holder's run has ended: then only its time limit counts."""
     return False
 
 
@@ -36,11 +36,11 @@ class Identity:
     actor: str
     is_over: IsOver = never_over
     origin: str = ""
-    """Which Airflow it is, and when the run was made: another one's run may have the same name."""
+    """Which Airflow it is, and when the run was made: a run of another Airflow may have the same name."""
 
 
 @contextmanager
-def claimed(
+def claimed_target(
     target: Target,
     identity: Identity,
     conf: WritingConf,
@@ -51,9 +51,10 @@ def claimed(
     good_for: float,
     log: logging.Logger,
 ) -> Iterator[tuple[Connection, deployment.Deployment]]:
-    """Make the ledger where there is none, take the target, and let go of it as failed should what follows raise.
+    """Make the ledger if there is none, and claim the target. If the block raises, the deployment is closed as failed.
 
-    `folder` and `versions` are what the run sees of its migrations. Raises TargetBusyError after conf.give_up_after.
+    `folder` and `versions` are the stamp and the versions that the run sees. Raises TargetBusyError after
+    conf.give_up_after.
     """
     wanted = Claim(
         identity.dag_id,
@@ -91,9 +92,9 @@ def claim_target(
     log: logging.Logger,
     is_over: IsOver = never_over,
 ) -> deployment.Deployment:
-    """Take the target, waiting up to `give_up_after` seconds for another run to end. Raises TargetBusyError.
+    """Claim the target; wait up to `give_up_after` seconds for another run to end. Raises TargetBusyError.
 
-    `is_over` tells of a holder whether its run has ended without closing its deployment, e.g. by a person's hand.
+    `is_over` says whether the holder's run has ended without closing its deployment, for example because a person stopped it.
     """
     return _once_free(
         lambda: deployment.claim(connection, wanted, good_for=good_for, is_over=is_over),
@@ -105,7 +106,7 @@ def claim_target(
 def take_back(
     connection: Connection, held: Ownership, phase: str, *, give_up_after: float, log: logging.Logger
 ) -> None:
-    """Hold the target again that was lent while a person was asked, see `deployment.take_back`; waits as `claim_target` does."""
+    """Take back the target that was lent while a person was asked (see `deployment.take_back`). Waits as `claim_target` does."""
     _once_free(
         lambda: deployment.take_back(connection, held.deployment_id, held.fence, phase, good_for=held.good_for),
         give_up_after=give_up_after,

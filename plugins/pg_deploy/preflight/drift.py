@@ -1,4 +1,4 @@
-"""Drift: what somebody changed by hand since the last deployment ended."""
+"""Drift: changes that somebody made by hand since the last deployment ended."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pg_deploy.postgres.session import Connection
 
 @dataclass(frozen=True)
 class Drift:
-    """One line for each object that differs from what deployment `deployment_id` left behind.
+    """The objects that differ from the state that deployment `deployment_id` left behind, one line each.
 
-    `upgraded` is the sentence where the server became another major since.
+    `upgraded` is a sentence if the server's major version has changed since.
     """
 
     deployment_id: int
@@ -28,7 +28,7 @@ class Drift:
 
 
 def read_drift(connection: Connection) -> Drift | None:
-    """The drift since the newest kept state; None where none was kept yet. Reads only."""
+    """The drift since the newest kept state; None if none was kept yet. Reads only."""
     kept = snapshot.newest(connection, "deployed") if schema.exists(connection) else None
     if kept is None:
         return None
@@ -38,7 +38,7 @@ def read_drift(connection: Connection) -> Drift | None:
 
 
 def drift_lines(drift: Drift | None) -> list[str]:
-    """The drift for the log: nothing where there is none."""
+    """The drift for the log; empty if there is none."""
     if drift is None:
         return []
     first = [drift.upgraded] if drift.upgraded else []
@@ -53,12 +53,12 @@ def drift_lines(drift: Drift | None) -> list[str]:
 
 
 def record_drift(connection: Connection, deployment_id: int, drift: Drift | None) -> None:
-    """Keep it as evidence of the run that found it. Commits once."""
+    """Keep the drift as evidence of the run that found it. Commits once."""
     if drift is not None:
         drifted = Drifted(f"since deployment {drift.deployment_id}", drift.lines)
         evidence.record(connection, deployment_id, Kind.DRIFT, drifted)
 
 
 def keep_state(connection: Connection, deployment_id: int) -> None:
-    """Keep the facts as this run leaves them: what the next run compares with. Commits once."""
+    """Keep the facts as this run leaves them: the next run compares with them. Commits once."""
     snapshot.save(connection, deployment_id, None, "deployed", read_facts(connection))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pg_deploy.errors import PgDeployError
+from pg_deploy.parsing.committing import OUTSIDE_A_TRANSACTION
 
 
 class FolderChangedError(PgDeployError):
@@ -18,7 +19,7 @@ class FolderChangedError(PgDeployError):
 
 
 class ProcedureCommitsError(PgDeployError):
-    """A CALL, in a transaction, of a procedure that commits."""
+    """A CALL in a transaction calls a procedure that commits."""
 
     def __init__(self, file: str, line: int, procedure: str, summary: str) -> None:
         self.file = file
@@ -26,12 +27,12 @@ class ProcedureCommitsError(PgDeployError):
         super().__init__(
             f'"{file}" line {line}: procedure "{procedure}" commits, which no transaction lets it do, and this part of the file is '
             f"one; let the call run alone, by this comment right before it (it is then not repeated by itself):\n"
-            f"    -- pg_deploy: outside a transaction\n    {summary};"
+            f"    {OUTSIDE_A_TRANSACTION}\n    {summary};"
         )
 
 
 class HistoryMismatchError(PgDeployError):
-    """Ledger and history disagree in a way that only a person can settle."""
+    """Ledger and history disagree, and only a person can settle it."""
 
     def __init__(self, stem: str, version: str) -> None:
         super().__init__(
@@ -53,7 +54,7 @@ class MissingFileError(PgDeployError):
 
 
 class OutOfOrderError(PgDeployError):
-    """An older version is pending than the newest applied one."""
+    """A pending version is older than the newest applied one."""
 
     def __init__(self, stems: Sequence[str], newest: str) -> None:
         self.stems = tuple(stems)
@@ -65,7 +66,7 @@ class OutOfOrderError(PgDeployError):
 
 
 class NoStatementsError(PgDeployError):
-    """The ledger says verified, and holds none of the statements that would have to have run."""
+    """The ledger says that a migration is verified, but holds none of its statements."""
 
     def __init__(self, stem: str) -> None:
         super().__init__(
@@ -85,7 +86,7 @@ class ServerTooOldError(PgDeployError):
 
 
 class ServerTooNewError(PgDeployError):
-    """The server's major version is newer than what this version knows."""
+    """The server's major version is newer than those that this version of pg_deploy knows."""
 
     def __init__(self, *, database: str, version_num: int, newest: int) -> None:
         super().__init__(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LockFinding:
-    """A rule, its level (`error` needs an approval, `warning` is shown), the line (from 1) and what to do."""
+    """One finding: the rule, its level (`error` needs an approval, `warning` is shown), the line (from 1) and what to do."""
 
     rule: str
     level: str
@@ -17,5 +17,5 @@ class LockFinding:
 
     @property
     def sentence(self) -> str:
-        """For people."""
+        """The finding as one sentence."""
         return f"line {self.line}: {self.message} ({self.rule})" + (f"; {self.help}" if self.help else "")

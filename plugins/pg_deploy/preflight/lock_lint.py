@@ -1,4 +1,4 @@
-"""What squawk says about the locks of a migration, without what the engine sees to itself."""
+"""The findings of squawk about the locks of a migration, without those that the engine takes care of itself."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from pg_deploy.preflight.transaction_lint import transaction_findings
 TIMEOUT_S = 60.0
 MOST_LINES = 12
 _READ_UP_TO = 5_000_000
-"""Characters of a text that is read once more for what its statements do to each other; a bulk insert does nothing of that."""
+"""Characters of a text whose statements are read together, for what they do to each other. A longer one is a bulk insert."""
 AT_ONCE = 500
-"""Texts that one call of squawk is given, at most."""
-# The engine gives every statement a deadline, and none to CONCURRENTLY, where one would leave an invalid index behind. It
-# owns the transactions, so nothing runs twice; IF NOT EXISTS would hide the invalid index that a failed build leaves.
-_ENGINE_SEES_TO = frozenset({"require-lock-timeout", "require-statement-timeout", "prefer-robust-stmts"})
-# squawk calls nearly everything a warning. These make others wait for a scan or a rewrite, or break clients that run.
+"""One call of squawk gets at most this many texts."""
+# The engine gives every statement a deadline, except CONCURRENTLY, where one would leave an invalid index behind. It owns the
+# transactions, so nothing runs twice. And IF NOT EXISTS would hide the invalid index that a failed build leaves.
+_ENGINE_TAKES_CARE = frozenset({"require-lock-timeout", "require-statement-timeout", "prefer-robust-stmts"})
+# squawk calls nearly everything a warning. These make others wait for a scan or a rewrite, or break running clients.
 _ERRORS = frozenset(
     {
         "adding-field-with-default",
@@ -51,21 +51,23 @@ _MADE_KINDS = frozenset({"table", "foreign table", "materialized view"})
 
 
 def lint_locks(sql: str, *, server_version: int) -> tuple[LockFinding, ...]:
-    """squawk's findings on a migration's text, for a server as psycopg gives its version (150018). Touches no database.
+    """squawk's findings on a migration's text, for a server version as psycopg gives it (150018). Touches no database.
 
-    Raises LockLintError where squawk is missing, takes over a minute, or answers with something else than findings.
+    Raises LockLintError if squawk is missing, takes over a minute, or answers with anything but findings.
     """
     return lint_all([sql], server_version=server_version)[0]
 
 
 def lint_all(texts: Sequence[str], *, server_version: int) -> tuple[tuple[LockFinding, ...], ...]:
-    """As `lint_locks`, of several texts, which costs hardly more than of one: to start squawk takes longer than its work."""
-    found: list[tuple[LockFinding, ...]] = []
+    """As `lint_locks`, for several texts. It costs hardly more than one: most of the time squawk needs to start."""
+    findings: list[tuple[LockFinding, ...]] = []
     for start in range(0, len(texts), AT_ONCE):
         part = texts[start : start + AT_ONCE]
-        by_name = _asked(part, server_version)
-        found += [(*_kept(by_name[_name(number)], text), *_of_transactions(text)) for number, text in enumerate(part)]
-    return tuple(found)
+        by_name = _run_squawk(part, server_version)
+        findings += [
+            (*_relevant(by_name[_name(number)], text), *_of_transactions(text)) for number, text in enumerate(part)
+        ]
+    return tuple(findings)
 
 
 def _of_transactions(sql: str) -> tuple[LockFinding, ...]:
@@ -74,13 +76,14 @@ def _of_transactions(sql: str) -> tuple[LockFinding, ...]:
     try:
         return tuple(transaction_findings(sql))
     except PgDeployError:
-        return ()  # what cannot be read is told elsewhere
+        return ()  # an unreadable text is reported elsewhere
 
 
-def _asked(texts: Sequence[str], server_version: int) -> dict[str, list[dict[str, object]]]:
+def _run_squawk(texts: Sequence[str], server_version: int) -> dict[str, list[dict[str, object]]]:
+    """squawk's answer, by the names of the files that it was given."""
     with tempfile.TemporaryDirectory(prefix="pg_deploy-lint-") as folder:
         for number, text in enumerate(texts):
-            # As it is: a line end that is translated would move what is found.
+            # Byte for byte: a translated line end would move the places of the findings.
             (Path(folder) / _name(number)).write_text(text, encoding="utf-8", newline="")
         command = [_squawk(), "--reporter", "json", "--pg-version", str(server_version // 10000)]
         command += [str(Path(folder) / _name(number)) for number in range(len(texts))]
@@ -102,56 +105,55 @@ def _name(number: int) -> str:
 
 
 def _squawk() -> str:
-    beside = Path(sys.executable).with_name("squawk")
-    found = str(beside) if beside.exists() else shutil.which("squawk")
-    if found is None:
+    beside_python = Path(sys.executable).with_name("squawk")
+    program = str(beside_python) if beside_python.exists() else shutil.which("squawk")
+    if program is None:
         raise LockLintError("the program squawk is not installed")
-    return found
+    return program
 
 
 def lock_lint_lines(
     texts: Sequence[str], *, server_version: int, also: Sequence[Sequence[LockFinding]] = ()
 ) -> list[tuple[tuple[str, ...], bool]]:
-    """What the plan and the approval show of each text, one line a finding, and whether any needs an approval.
+    """For each text the lines of plan and approval, one for each finding, and whether any finding needs an approval.
 
-    `also`: what was found otherwise, for each text.
-
-    A linter that does not answer is said in a line, and needs no approval: it decides nothing by itself.
+    `also` holds further findings for each text. If the linter does not answer, a line says so, and that needs no approval:
+    the linter decides nothing by itself.
     """
     try:
-        found = lint_all(texts, server_version=server_version)
-        return [_lines((*each, *more)) for each, more in zip(found, also or [()] * len(texts), strict=True)]
+        findings = lint_all(texts, server_version=server_version)
+        return [_lines((*own, *more)) for own, more in zip(findings, also or [()] * len(texts), strict=True)]
     except LockLintError as error:
         return [((str(error),), False) for _ in texts]
 
 
-def _lines(found: Sequence[LockFinding]) -> tuple[tuple[str, ...], bool]:
-    ordered = sorted(found, key=lambda finding: (finding.level, finding.line))
+def _lines(findings: Sequence[LockFinding]) -> tuple[tuple[str, ...], bool]:
+    ordered = sorted(findings, key=lambda finding: (finding.level, finding.line))
     lines = [f"{finding.level}: {' '.join(finding.sentence.split())}" for finding in ordered[:MOST_LINES]]
     if len(ordered) > MOST_LINES:
         lines.append(f"and {len(ordered) - MOST_LINES} more")
-    return tuple(lines), any(finding.level == "error" for finding in found)
+    return tuple(lines), any(finding.level == "error" for finding in findings)
 
 
-def _kept(found: list[dict[str, object]], sql: str) -> Iterator[LockFinding]:
-    if not found:
+def _relevant(answer: list[dict[str, object]], sql: str) -> Iterator[LockFinding]:
+    if not answer:
         return
     lines = sql.splitlines()
-    made = _made(sql)
-    for item in found:
+    made = _made_relations(sql)
+    for item in answer:
         rule = str(item["rule_name"])
         first, last = int(str(item["line"])), int(str(item.get("line_end") or item["line"]))
-        if rule in _ENGINE_SEES_TO:
+        if rule in _ENGINE_TAKES_CARE:
             continue
         above = [name for line, name in made if line <= first]
-        if _on_what_is_new("\n".join(lines[first : last + 1]), above):
-            continue  # nobody else knows it yet
+        if _is_on_one_of("\n".join(lines[first : last + 1]), above):
+            continue  # nobody else uses that relation yet
         level = "error" if rule in _ERRORS else str(item["level"]).lower()
         yield LockFinding(rule, level, first + 1, str(item["message"]), str(item.get("help") or ""))
 
 
-def _made(sql: str) -> list[tuple[int, str]]:
-    """The relations that the file surely makes, with their lines: not those that IF NOT EXISTS may have found there."""
+def _made_relations(sql: str) -> list[tuple[int, str]]:
+    """The relations that the file certainly makes, with their lines. With IF NOT EXISTS a relation may have existed before."""
     try:
         statements = split(sql, file="")
     except PgDeployError:
@@ -159,20 +161,20 @@ def _made(sql: str) -> list[tuple[int, str]]:
     return [
         (each.line, created.name)
         for each in statements
-        if not each.may_find_it_there
+        if not each.may_exist_before
         for created in each.creates
         if created.kind in _MADE_KINDS
     ]
 
 
-def _on_what_is_new(statement: str, above: Sequence[str]) -> bool:
-    """Whether a statement speaks of a relation that the same file has made above it."""
-    for name in above:
+def _is_on_one_of(statement: str, relations: Sequence[str]) -> bool:
+    """Whether a statement is on one of these relations."""
+    for name in relations:
         schema, _, last = name.rpartition(".")
-        before = rf'(?:"?{re.escape(schema.strip(chr(34)))}"?\.)' if schema else ""
-        # Without a schema the search_path decides, which is public but for those who set it.
-        qualified = f"{before}?" if schema in ("", "public") else before
-        qualified = qualified if schema else r"(?:public\.)?"
+        # Without a schema the search_path decides, and unless somebody set it, that is public.
+        qualified = rf'(?:"?{re.escape(schema.strip(chr(34)))}"?\.)' if schema else r"(?:public\.)?"
+        if schema == "public":
+            qualified += "?"
         bare = re.escape(last.strip('"'))
         if re.search(
             rf'\b(?:on|table|view)\s+(?:only\s+|if\s+exists\s+)*{qualified}"?{bare}"?(?![\w$.])',

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.statements import Segment, Statement
-from pg_deploy.presentation.markdown import fenced, plain
+from pg_deploy.presentation.markdown import as_code_block, as_plain_markdown
 
 
 def plan_lines(migration: Migration, lock_lint: Sequence[str] = ()) -> tuple[str, ...]:
-    """A migration for the task log: risk, impact, each statement with its class and locks, the lint's opinion, what is missing."""
+    """A migration for the task log: risk, impact, each statement with its locks, the lint's findings, missing protection."""
     lines = [header(migration.manifest)]
     for segment in migration.segments:
         lines.append(f"  {_segment_title(segment)}")
@@ -22,13 +22,13 @@ def plan_lines(migration: Migration, lock_lint: Sequence[str] = ()) -> tuple[str
     )
     lines.append("  rollback: " + ("rollback.sql" if migration.rollback is not None else "none"))
     lines += [f"  lock lint, {finding}" for finding in lock_lint]
-    lines += [f"  not honoured, {sentence}" for sentence in migration.promises]
+    lines += [f"  not honoured, {sentence}" for sentence in migration.comments_for_another_tool]
     lines += [f"  unprotected: {sentence}" for sentence in migration.unprotected]
     return tuple(lines)
 
 
 def passed_over_line(names: Sequence[str]) -> str:
-    """What is no migration by its name, in a sentence: the first thing that plan, approval and report say."""
+    """A sentence about the files whose names are no migration's. Plan, approval and report begin with it."""
     shown = ", ".join(f'"{name}"' for name in names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     return (
         f"passed over, as the Supabase CLI does, because of their names: {shown}; what is to be deployed is SQL, in a file named "
@@ -37,7 +37,7 @@ def passed_over_line(names: Sequence[str]) -> str:
 
 
 def header(manifest: Manifest) -> str:
-    """Risk, access and what the author expects, on one line."""
+    """Risk, access and the author's expectations, on one line."""
     parts = [f"risk {manifest.risk}", f"access {manifest.access}"]
     if manifest.impact:
         parts.append(manifest.impact)
@@ -50,7 +50,7 @@ def header(manifest: Manifest) -> str:
 
 @dataclass(frozen=True)
 class Asked:
-    """One migration as a person is asked about it: the risk in force with its reasons, and what the rehearsal showed."""
+    """One migration about which a person is asked, with the risk in force, its reasons, and what the rehearsal showed."""
 
     migration: Migration
     reason: str
@@ -62,9 +62,10 @@ class Asked:
 
 
 def approval_text(asked: Asked, *, page: str) -> str:
-    """What a person needs to decide, as Markdown; `page` is where the whole text is.
+    """What a person needs to know to decide, as Markdown; `page` is the address of the whole text.
 
-    What it is bound to and the verdicts stand first. Texts of the author and names of the database are shown letter by letter.
+    The hash that the approval is bound to and the verdicts come first. Texts of the author and names of the database are
+    shown letter by letter.
     """
     migration = asked.migration
     manifest = migration.manifest
@@ -74,25 +75,30 @@ def approval_text(asked: Asked, *, page: str) -> str:
         f"**This approval holds for bundle `{migration.bundle_hash}` and no other text.**",
         f"**Risk:** {asked.risk}{declared}. **Rehearsal:** {asked.verdict}. **Access:** {manifest.access}.",
     ]
-    parts += [f"**Why the risk is high:** {plain(reason)}." for reason in asked.raised]
+    parts += [f"**Why the risk is high:** {as_plain_markdown(reason)}." for reason in asked.raised]
     parts += [
-        f"## {plain(migration.title)}",
-        f"`{migration.stem}`: {plain(asked.reason)}",
-        f"**Impact:** {plain(manifest.impact) or 'not stated'}. "
-        f"**Expected duration:** {plain(manifest.expected_duration or '') or 'not stated'}.",
+        f"## {as_plain_markdown(migration.title)}",
+        f"`{migration.stem}`: {as_plain_markdown(asked.reason)}",
+        f"**Impact:** {as_plain_markdown(manifest.impact) or 'not stated'}. "
+        f"**Expected duration:** {as_plain_markdown(manifest.expected_duration or '') or 'not stated'}.",
     ]
-    parts += [f"**Unprotected:** {plain(sentence)}." for sentence in migration.unprotected]
-    parts += [f"**Not honoured:** {plain(sentence)}." for sentence in migration.promises]
+    parts += [f"**Unprotected:** {as_plain_markdown(sentence)}." for sentence in migration.unprotected]
+    parts += [f"**Not honoured:** {as_plain_markdown(sentence)}." for sentence in migration.comments_for_another_tool]
     parts += [
         "### Locks",
-        "\n".join(f"- {plain(line)}" for line in lock_lines(migration.statements)) or "None on what exists.",
+        "\n".join(f"- {as_plain_markdown(line)}" for line in lock_lines(migration.statements))
+        or "None on what exists.",
     ]
-    parts += ["### Lock lint", "\n".join(f"- {plain(each)}" for each in asked.lock_lint)] if asked.lock_lint else []
+    parts += (
+        ["### Lock lint", "\n".join(f"- {as_plain_markdown(each)}" for each in asked.lock_lint)]
+        if asked.lock_lint
+        else []
+    )
     parts += ["### Rehearsal", asked.rehearsal] if asked.rehearsal else []
-    parts += ["### SQL", fenced(migration.file.sql, whole=whole)]
+    parts += ["### SQL", as_code_block(migration.file.sql, whole=whole)]
     parts += [
         "### What undoes it (generated, proven in the rehearsal)" if migration.is_generated else "### What undoes it",
-        fenced(migration.rollback, whole=whole) if migration.rollback is not None else "Nothing.",
+        as_code_block(migration.rollback, whole=whole) if migration.rollback is not None else "Nothing.",
     ]
     return "\n\n".join(parts)
 
@@ -113,8 +119,8 @@ def lock_lines(statements: Iterable[Statement]) -> tuple[str, ...]:
 
 
 def several_text(asked: Sequence[Asked], *, page: str, passed_over: Sequence[str] = ()) -> str:
-    """One approval for several migrations, as Markdown; `passed_over` names the files of the folder that no run takes up."""
-    first = f"{plain(passed_over_line(passed_over))}\n\n" if passed_over else ""
+    """One approval for several migrations, as Markdown. `passed_over` names the files of the folder that no run considers."""
+    first = f"{as_plain_markdown(passed_over_line(passed_over))}\n\n" if passed_over else ""
     return first + "\n\n---\n\n".join(approval_text(each, page=page) for each in asked)
 
 

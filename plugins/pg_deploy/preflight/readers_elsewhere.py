@@ -1,4 +1,4 @@
-"""Who else feels a change: a subscriber of a published table, and the readers on a standby."""
+"""Who else is affected by a change: the subscribers of a published table, and the readers on a standby."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.lock_modes import Lock
 from pg_deploy.parsing.splitting import parse
 from pg_deploy.parsing.statements import Statement
-from pg_deploy.parsing.tree import fields, items, opened
+from pg_deploy.parsing.tree import fields, items, type_and_fields
 from pg_deploy.preflight.lock_finding import LockFinding
 
 _PUBLISHED = """select c.oid::pg_catalog.regclass::text, c.relname::text, n.nspname::text,
@@ -21,7 +21,7 @@ join pg_catalog.pg_namespace n on n.nspname = t.schemaname
 join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = t.tablename
 group by 1, 2, 3"""
 _STANDBYS = "select count(*) from pg_catalog.pg_stat_replication where state = 'streaming'"
-# What a subscriber that applies rows cannot follow, because the definition of its own table stays as it is.
+# Changes that a subscriber cannot follow when it applies rows, because its own table stays as it is.
 _STOPS = {
     "AT_AddColumn": "a new column, which the subscriber's table lacks: add it there first",
     "AT_AlterColumnType": "another type, which the subscriber's table does not have: change it there first",
@@ -32,11 +32,11 @@ _STOPS = {
 def elsewhere_findings(
     connection: psycopg.Connection, migrations: Sequence[Migration]
 ) -> dict[str, tuple[LockFinding, ...]]:
-    """What the pending migrations do to subscribers and standbys, by version. Reads only."""
+    """For each pending migration, by version, what it does to subscribers and standbys. Reads only."""
     published: dict[str, str] = {}
     for name, bare, schema, publications in connection.execute(_PUBLISHED).fetchall():
-        for written in {name, f"{schema}.{bare}", *([bare] if schema == "public" else [])}:
-            published[written] = publications
+        for spelling in {name, f"{schema}.{bare}", *([bare] if schema == "public" else [])}:
+            published[spelling] = publications
     row = connection.execute(_STANDBYS).fetchone()
     standbys = int(row[0]) if row else 0
     return {
@@ -52,28 +52,28 @@ def elsewhere_findings(
 def _for_subscribers(statement: Statement, published: dict[str, str]) -> Iterator[LockFinding]:
     for claim in statement.locks:
         publications = published.get(claim.relation or "")
-        what = _stopping(statement) if publications else ""
-        if what:
+        reason = _why_subscribers_stop(statement) if publications else ""
+        if reason:
             yield LockFinding(
                 "published-table-changes",
                 "warning",
                 statement.line,
-                f"{claim.relation} is published by {publications}, and what it becomes here stops a subscriber that applies rows ({what})",
+                f"{claim.relation} is published by {publications}, and this change stops a subscriber that applies rows ({reason})",
                 "Supabase's Realtime is no such subscriber: it follows by itself",
             )
             return
 
 
-def _stopping(statement: Statement) -> str:
+def _why_subscribers_stop(statement: Statement) -> str:
     if statement.kind == "truncate":
         return "the subscriber's rows are truncated too"
-    _, stmt = opened(parse(statement.brief, file="")[0].tree)
+    _, stmt = type_and_fields(parse(statement.brief, file="")[0].tree)
     if statement.kind == "alter table" and stmt.get("renameType") in ("OBJECT_TABLE", "OBJECT_COLUMN"):
         return "another name, which the subscriber does not know: rename it there at the same time"
     for each in items(stmt.get("cmds")):
-        what = _STOPS.get(str(fields(each.get("AlterTableCmd")).get("subtype")))
-        if what:
-            return what
+        reason = _STOPS.get(str(fields(each.get("AlterTableCmd")).get("subtype")))
+        if reason:
+            return reason
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What a run would do: where each migration stands, what is pending, and what speaks against it."""
+"""What a run would do: where each migration stands, which are pending, and which faults prevent the run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Standing(Enum):
     UNFINISHED = "begun by an earlier run and not finished"
     ROLLED_BACK = "pending, rolled back before"
     PENDING = "pending"
-    UNBELIEVED = "verified says the ledger, but none of its statements ran"
+    UNBELIEVED = "verified, the ledger says, but none of its statements ran"
     GONE = "verified by us, but gone from the history"
 
     @property
@@ -38,7 +38,7 @@ class Standing(Enum):
 
     @property
     def is_pending(self) -> bool:
-        """Whether a run would take it up."""
+        """Whether a run would deploy it."""
         return self in (Standing.PENDING, Standing.ROLLED_BACK, Standing.UNFINISHED)
 
 
@@ -49,11 +49,11 @@ class State:
     history: Mapping[str, HistoryRow]
     attempts: Mapping[str, Attempt]
     without_statements: frozenset[int] = frozenset()
-    """The ids of attempts that count as verified and of which no statement is known to have ended."""
+    """The ids of attempts that count as verified although the ledger knows of no statement of theirs that ended."""
 
     @property
     def elsewhere(self) -> frozenset[str]:
-        """The versions that the history holds and of which the ledger knows nothing."""
+        """The versions that the history holds but the ledger does not know."""
         return frozenset(self.history) - frozenset(self.attempts)
 
     def standing(self, version: str) -> Standing:
@@ -80,10 +80,10 @@ class State:
 
 @dataclass(frozen=True)
 class Plan:
-    """The migrations of a folder against a target: all standings, the pending ones chosen, and every fault.
+    """A folder compared with a target: all standings, the pending migrations that are chosen or left out, and every fault.
 
-    `settled` says in sentences which files differ or are unusable and need not be used: their versions are applied.
-    `passed_over` are names that no run takes up.
+    `settled` are sentences about files that differ or are unusable, but do not matter: their versions are applied.
+    `passed_over` are file names that no run considers.
     """
 
     standings: Mapping[str, Standing]
@@ -95,11 +95,11 @@ class Plan:
 
 
 def read_state(connection: Connection, versions: Sequence[str]) -> State:
-    """History and ledger for `versions`; both may be missing on a new target. Reads only."""
-    found = attempts.latest_of(connection, versions) if schema.exists(connection) else {}
-    verified = [attempt.id for attempt in found.values() if attempt.state == attempts.State.VERIFIED]
-    lacking = attempts.without_statements(connection, verified) if verified else frozenset()
-    return State(history.read(connection), found, lacking)
+    """History and ledger for `versions`. On a new target both may be missing. Reads only."""
+    latest = attempts.latest_of(connection, versions) if schema.exists(connection) else {}
+    verified = [attempt.id for attempt in latest.values() if attempt.state == attempts.State.VERIFIED]
+    without_statements = attempts.without_statements(connection, verified) if verified else frozenset()
+    return State(history.read(connection), latest, without_statements)
 
 
 def make_plan(
@@ -110,9 +110,10 @@ def make_plan(
     out_of_order: bool = False,
     faulty: Sequence[str] = (),
 ) -> Plan:
-    """Which of `files` are pending on a target in `state`; `wanted` names versions or stems, none = all. Pure.
+    """Which of `files` are pending on a target in `state`. Pure.
 
-    `faulty` are the stems of unusable files: they are told of elsewhere, and are not missing.
+    `wanted` names versions or stems; if it is empty, all are wanted. `faulty` are the stems of unusable files: they are not
+    missing, and their faults are reported elsewhere.
     """
     standings = {file.version: state.standing(file.version) for file in files}
     faults: list[PgDeployError] = []
@@ -139,17 +140,18 @@ def make_plan(
     missing = sorted(set(state.history) - {version for version, _ in known})
     if missing:
         faults.append(MissingFileError(missing))
-    names = {name for both in known for name in both}
-    faults += [UnknownMigrationError(name, [f.stem for f in files]) for name in wanted if name not in names]
+    names = {name for version_and_stem in known for name in version_and_stem}
+    stems = [file.stem for file in files]
+    faults += [UnknownMigrationError(name, stems) for name in wanted if name not in names]
     pending = [file for file in files if standings[file.version].is_pending]
     chosen = [file for file in pending if not wanted or {file.version, file.stem} & set(wanted)]
     taken = {file.version for file in chosen}
     left_out = [file for file in pending if file.version not in taken]
     newest = max((version for version in state.history if version in standings), key=order, default="")
     late = [
-        f.stem
-        for f in chosen
-        if newest and order(f.version) < order(newest) and standings[f.version] is Standing.PENDING
+        file.stem
+        for file in chosen
+        if newest and order(file.version) < order(newest) and standings[file.version] is Standing.PENDING
     ]
     if late and not out_of_order:
         faults.append(OutOfOrderError(late, newest))

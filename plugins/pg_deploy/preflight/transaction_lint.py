@@ -1,6 +1,6 @@
-"""What the statements of one transaction do to each other: a lock that one takes is held while the next ones work.
+"""Findings about statements that share a transaction: a lock that one takes is held while the next ones work.
 
-squawk and eugene judge a statement by itself, or the file as if each statement committed; here the segments are known.
+Linters such as squawk judge each statement by itself, or the file as if each statement committed. Here the segments are known.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pg_deploy.parsing.lock_modes import Lock
 from pg_deploy.parsing.splitting import parse
 from pg_deploy.parsing.statements import Segment, Statement, segments, split
-from pg_deploy.parsing.tree import fields, items, opened, relation, text
+from pg_deploy.parsing.tree import fields, items, relation, text, type_and_fields
 from pg_deploy.preflight.lock_finding import LockFinding
 
 _SCANS = (
@@ -21,7 +21,7 @@ _SCANS = (
     "cluster",
     "create table as",
 )
-_OWN = "put it into a migration of its own, with a later version, or let it run before the lock is taken"
+_REMEDY = "put it into a migration of its own, with a later version, or let it run before the lock is taken"
 
 
 def transaction_findings(sql: str) -> Iterator[LockFinding]:
@@ -33,9 +33,9 @@ def transaction_findings(sql: str) -> Iterator[LockFinding]:
 
 
 def _validations(segment: Segment) -> Iterator[LockFinding]:
-    """NOT VALID and VALIDATE in one transaction: what the two steps are for is lost."""
+    """NOT VALID and VALIDATE in one transaction: then two steps are no better than one."""
     added: dict[tuple[str, str], Statement] = {}
-    new = {created.name for each in segment.statements if not each.may_find_it_there for created in each.creates}
+    new = {created.name for each in segment.statements if not each.may_exist_before for created in each.creates}
     for statement in segment.statements:
         for table, kind, name in _constraint_commands(statement):
             if kind == "add":
@@ -53,10 +53,10 @@ def _validations(segment: Segment) -> Iterator[LockFinding]:
 
 
 def _constraint_commands(statement: Statement) -> Iterator[tuple[str, str, str]]:
-    """`(table, add | validate, name)` for each NOT VALID constraint added and each one validated."""
+    """(table, "add" or "validate", name) for each constraint that is added NOT VALID, and each that is validated."""
     if statement.kind != "alter table":
         return
-    _, stmt = opened(parse(statement.brief, file="")[0].tree)
+    _, stmt = type_and_fields(parse(statement.brief, file="")[0].tree)
     table = relation(stmt.get("relation"))
     for each in items(stmt.get("cmds")):
         command = fields(each.get("AlterTableCmd"))
@@ -69,7 +69,7 @@ def _constraint_commands(statement: Statement) -> Iterator[tuple[str, str, str]]
 
 
 def _work_under_a_lock(segment: Segment) -> Iterator[LockFinding]:
-    """Rows are written, or scanned, while an ACCESS EXCLUSIVE lock of an earlier statement keeps readers out."""
+    """A statement writes or scans rows while an ACCESS EXCLUSIVE lock of an earlier statement keeps readers out."""
     holder: tuple[Statement, str] | None = None
     for statement in segment.statements:
         if holder is not None and _takes_long(statement):
@@ -80,7 +80,7 @@ def _work_under_a_lock(segment: Segment) -> Iterator[LockFinding]:
                 statement.line,
                 f"it works while line {first.line} holds ACCESS EXCLUSIVE on {table}: all statements share one transaction, and "
                 "nobody reads that table until the last of them has ended",
-                _OWN,
+                _REMEDY,
             )
             return
         strongest = next(

@@ -1,4 +1,4 @@
-"""Where our pages are below Airflow's own address: nobody else writes it down."""
+"""Where our pages are below Airflow's own address. The paths are written down here only."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ PREFIX = "/pg-deploy"
 
 
 def run_page(dag_id: str, run_id: str) -> str:
-    """The page of a run."""
+    """The path of a run's page."""
     return f"{PREFIX}/runs/{quote(dag_id, safe='')}/{quote(run_id, safe='')}"
 
 
 def database_page(target: str) -> str:
-    """The page of a target."""
+    """The path of a target's page."""
     return f"{PREFIX}/database?target={quote(target, safe='')}"

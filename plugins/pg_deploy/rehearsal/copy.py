@@ -16,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 
 from pg_deploy.backup.errors import RestoreFailedError
 from pg_deploy.backup.manifest import BackupManifest, read_facts_file
-from pg_deploy.backup.masking import Masked, mask
+from pg_deploy.backup.masking import MaskedColumn, mask_columns
 from pg_deploy.backup.plain_role import plain_role
 from pg_deploy.backup.restore import (
     Restored,
@@ -35,7 +35,7 @@ from pg_deploy.configuration.duration import format_duration
 from pg_deploy.postgres.private_cluster import PrivateCluster, private_cluster
 from pg_deploy.postgres.programs import server_programs
 from pg_deploy.postgres.session import Connection, Target, one_line
-from pg_deploy.postgres.wall import refuse_without_wall, wall_of
+from pg_deploy.postgres.wall import refuse_without_wall, strongest_wall
 from pg_deploy.rehearsal.errors import CopyDiffersError
 from pg_deploy.rehearsal.outgoing_calls import cut_off, make_extension
 
@@ -53,7 +53,7 @@ class Copy:
     target: Target
     admin: Target
     notes: tuple[str, ...]
-    masked: tuple[Masked, ...]
+    masked: tuple[MaskedColumn, ...]
     seconds: float
     cluster: PrivateCluster | None = None
 
@@ -100,7 +100,7 @@ def private_copy(
     started = time.monotonic()
     server = manifest.server
     programs = server_programs(manifest.server_version // 10000)
-    refuse_without_wall(manifest.target, wall_of(programs))
+    refuse_without_wall(manifest.target, strongest_wall(programs))
     with private_cluster(
         programs,
         superuser=server.bootstrap_role,
@@ -157,7 +157,7 @@ def _finish(
     settings: BackupSettings,
     note: str | None,
     log: logging.Logger,
-) -> tuple[Masked, ...]:
+) -> tuple[MaskedColumn, ...]:
     facts = read_facts_file(manifest, folder)
     with admin.session("restore") as connection:
         if any(fact.kind == "cron job" for fact in facts.facts):
@@ -177,9 +177,9 @@ def _finish(
     with admin.session("mask") as connection:
         if connection.info.server_version < 150000:
             # Nobody else may keep triggers from firing.
-            return mask(connection, settings.masked, log)
+            return mask_columns(connection, settings.masked, log)
         with plain_role(admin) as (plain, _), plain.session("mask") as masking:
-            return mask(connection, settings.masked, log, by=masking)
+            return mask_columns(connection, settings.masked, log, by=masking)
 
 
 def _deploying_role(cluster: PrivateCluster, manifest: BackupManifest) -> Target:

@@ -47,7 +47,10 @@ class Before:
         self._made += 1
         target, admin = self._make(f"before_{self._made}")
         self._targets = target, KeptTarget(admin.name, admin.conninfo)
-        self._sessions = [self._targets[0].connect("catalog"), self._targets[0].connect("forward", theirs=True)]
+        self._sessions = [
+            self._targets[0].connect("catalog"),
+            self._targets[0].connect("forward", role_search_path=True),
+        ]
         self._apart = self._apart_from(facts())
 
     @property
@@ -89,7 +92,7 @@ class Before:
 
     def _runs_alike(self, target: Target, migration: Migration, now: Facts) -> bool:
         reader, runner = self._sessions
-        if not target.made_new(runner, "forward", theirs=True):
+        if not target.renew_session(runner, "forward", role_search_path=True):
             return False
         filled = _filled(reader)
         with runner.transaction():

@@ -8,7 +8,7 @@ from pg_deploy.errors import PgDeployError
 
 
 class CopyDiffersError(PgDeployError):
-    """A copy that is not what the target was."""
+    """The copy differs from the target."""
 
     def __init__(self, name: str, differences: Sequence[str]) -> None:
         self.differences = tuple(differences)
@@ -20,20 +20,20 @@ class CopyDiffersError(PgDeployError):
 
 
 class RehearsalFailedError(PgDeployError):
-    """A migration that failed on the copy."""
+    """A migration failed on the copy; `of_the_copy`: the copy itself, or the connection to it, is at fault."""
 
     def __init__(self, stem: str, step: str, reason: str, *, of_the_copy: bool = False) -> None:
         self.step = step
-        said = f'"{stem}" failed in the rehearsal, at {step}, and production was not touched: {reason}'
+        message = f'"{stem}" failed in the rehearsal, at {step}, and production was not touched: {reason}'
         if of_the_copy:
-            said += "; the copy or the connection to it is at fault, not the migration: trigger a new run"
+            message += "; the copy or the connection to it is at fault, not the migration: trigger a new run"
         elif "trigger a new run" not in reason:
-            said += ("\n" if "\n" in reason else "; ") + "correct the migration and trigger a new run"
-        super().__init__(said)
+            message += ("\n" if "\n" in reason else "; ") + "correct the migration and trigger a new run"
+        super().__init__(message)
 
 
 class UnfitCloneError(PgDeployError):
-    """What rehearsal_db leads to cannot serve for a rehearsal."""
+    """The database that rehearsal_db leads to is not fit for a rehearsal."""
 
     def __init__(self, name: str, reason: str, remedy: str) -> None:
         super().__init__(f'"{name}" cannot serve for the rehearsal: {reason}; {remedy}')

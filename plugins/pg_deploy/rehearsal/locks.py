@@ -14,7 +14,7 @@ from pg_deploy.execution.segments import Observer
 from pg_deploy.ledger.kinds.rehearsal import Held, StatementLocks
 from pg_deploy.parsing.lock_modes import Lock, lock_of
 from pg_deploy.parsing.statements import Segment, Statement
-from pg_deploy.postgres.session import OUR_NAMES, THEIR_NAMES, Backend, Connection, Target
+from pg_deploy.postgres.session import EMPTY_SEARCH_PATH, RESTORE_SEARCH_PATH, Backend, Connection, Target
 from pg_deploy.postgres.sql_files import engine_sql
 
 _HELD = engine_sql("rehearsal/locks_held")
@@ -44,9 +44,9 @@ class LockObserver(Observer):
         if self._open and statement.ordinal <= self._open[-1].statement.ordinal:
             # The transaction was aborted and began again.
             self._open, self._held = [], set()
-        connection.execute(OUR_NAMES.encode())
+        connection.execute(EMPTY_SEARCH_PATH.encode())
         now = self._locks_of(connection, connection.info.backend_pid)
-        connection.execute(THEIR_NAMES)
+        connection.execute(RESTORE_SEARCH_PATH)
         new = [each for each in now if each not in self._held]
         self._held.update(new)
         self._open.append(_Open(statement, seconds, time.monotonic() - seconds, new))
@@ -60,7 +60,7 @@ class LockObserver(Observer):
         self._open, self._held = [], set()
 
     @contextmanager
-    def over_alone(self, target: Target, backend: Backend, statement: Statement) -> Iterator[None]:
+    def around_statement_alone(self, target: Target, backend: Backend, statement: Statement) -> Iterator[None]:
         """Look from another session: nothing can be asked of one that is busy."""
         times: dict[tuple[str, Lock], list[float]] = {}
         stop = threading.Event()

@@ -6,7 +6,7 @@ import psycopg
 from psycopg import sql
 
 from pg_deploy.backup.manifest import Extension
-from pg_deploy.backup.restore import Made
+from pg_deploy.backup.restore import MadeExtension
 from pg_deploy.postgres.session import Connection, one_line
 from pg_deploy.postgres.sql_files import engine_sql
 
@@ -21,17 +21,17 @@ _STAND_INS = {
 _CALLERS = ("dblink", "http", "plproxy", "pgsql_http", "wrappers")
 
 
-def make_extension(connection: Connection, extension: Extension, *, cron_is_ours: bool) -> Made:
+def make_extension(connection: Connection, extension: Extension, *, cron_is_ours: bool) -> MadeExtension:
     """Make the extension in the copy, or a stand-in where the real one would reach out or is not to be had. Commits."""
     if extension.name == "pg_net" or (extension.name == "pg_cron" and not cron_is_ours):
         return _stand_in(connection, extension)
     try:
-        return Made(True, _create(connection, extension))
+        return MadeExtension(True, _create(connection, extension))
     except psycopg.Error as error:
         if extension.name in _STAND_INS:
             return _stand_in(connection, extension)
         reason = one_line(str(error.diag.message_primary or error))
-        return Made(
+        return MadeExtension(
             False,
             f'extension "{extension.name}" cannot be made on this worker ({reason}): what needs it is not rehearsed',
         )
@@ -87,7 +87,7 @@ def _create(connection: Connection, extension: Extension) -> str | None:
     return f'extension "{extension.name}" is of another version than the target\'s {extension.version}'
 
 
-def _stand_in(connection: Connection, extension: Extension) -> Made:
+def _stand_in(connection: Connection, extension: Extension) -> MadeExtension:
     file, sentence = _STAND_INS[extension.name]
     connection.execute(engine_sql(f"rehearsal/{file}"))
-    return Made(False, sentence)
+    return MadeExtension(False, sentence)

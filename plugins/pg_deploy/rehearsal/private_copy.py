@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from pg_deploy.backup.store import Store, checked, refuse_other_manifest
+from pg_deploy.backup.store import Store, checked_backup, refuse_other_manifest
 from pg_deploy.configuration.backup import BackupSettings
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.deployment.job import Job
@@ -33,7 +33,7 @@ def on_private_copy(
     """
     started = time.monotonic()
     refuse_other_manifest(store, name, manifest_sha256)
-    with checked(store, name, settings.workdir) as (manifest, folder):
+    with checked_backup(store, name, settings.workdir) as (manifest, folder):
         job.log.info("backup %s is complete, every file has its sha256: restoring it into a private cluster", name)
         try:
             with private_copy(manifest, folder, settings, log=job.log) as copy:

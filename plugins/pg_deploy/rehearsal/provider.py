@@ -53,9 +53,11 @@ class ProviderObserver(Observer):
         """As `inner`."""
         self.inner.before_commit(connection, segment)
 
-    def over_alone(self, target: Target, backend: Backend, statement: Statement) -> AbstractContextManager[None]:
+    def around_statement_alone(
+        self, target: Target, backend: Backend, statement: Statement
+    ) -> AbstractContextManager[None]:
         """As `inner`."""
-        return self.inner.over_alone(target, backend, statement)
+        return self.inner.around_statement_alone(target, backend, statement)
 
     @contextmanager
     def around_statement(self, connection: Connection, statement: Statement) -> Iterator[None]:

@@ -8,17 +8,17 @@ from pg_deploy.access.facts.access_change import shortened
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger.evidence import Evidence, Kind
 from pg_deploy.ledger.kinds.check import CheckOutcome
-from pg_deploy.ledger.kinds.marks import of_access, of_benchmark, of_rehearsal
+from pg_deploy.ledger.kinds.marks import tone_of_access, tone_of_benchmark, tone_of_rehearsal
 from pg_deploy.ledger.kinds.rehearsal import Rehearsal, RehearsalOutcome
 from pg_deploy.presentation.lines import Line, marked, plain_lines, sign
-from pg_deploy.presentation.markdown import plain
+from pg_deploy.presentation.markdown import as_plain_markdown
 
 
 def rehearsal_lines(found: Rehearsal) -> tuple[list[Line], list[Line]]:
     """How a rehearsal ended, with the whole error where it failed, and what it showed, by lines."""
     told = found.error or ""
     first, *more = told.splitlines() or [""]
-    tone = of_rehearsal(found.outcome)
+    tone = tone_of_rehearsal(found.outcome)
     head = Line(f"{sign(tone)} rehearsal {found.outcome} {first}".rstrip(), is_bad=tone == "bad")
     said = [head, *plain_lines(f"  {line}" for line in more)]
     lines: list[Line] = []
@@ -44,14 +44,14 @@ def rehearsal_lines(found: Rehearsal) -> tuple[list[Line], list[Line]]:
     access = found.access
     if access:
         asked = f", asked as {access.asked} of {access.subjects} users and roles" if access.asked else ""
-        lines.append(marked(of_access(access), f"access: {access.words}{asked}", indent=2))
+        lines.append(marked(tone_of_access(access), f"access: {access.words}{asked}", indent=2))
         lines += plain_lines(f"    {shortened(note)}" for note in access.notes)
         # What the rehearsal failed for stands above, one line each.
         lines += [marked("bad", sentence, indent=4) for sentence in access.against if sentence not in told]
         lines += plain_lines(f"    {shortened(sentence)}" for sentence in access.shown)
     for benchmark in found.benchmarks:
         said_of = f"benchmark {benchmark.name}: {benchmark.sentence}"
-        lines.append(marked(of_benchmark(benchmark.outcome), said_of, indent=2))
+        lines.append(marked(tone_of_benchmark(benchmark.outcome), said_of, indent=2))
     lines += plain_lines(f"  a rollback would lose: {each}" for each in found.lost)
     lines += plain_lines(f"  a rollback would leave: {each}" for each in found.left)
     lines += plain_lines(f"  not rehearsed: {each}" for each in found.not_rehearsed)
@@ -64,7 +64,13 @@ def rehearsal_text(rows: Iterable[Evidence], version: str) -> str:
     if last is None:
         return "Not rehearsed: durations, locks and the rollback are not proven for this run."
     said, more = rehearsal_lines(last)
-    return "\n".join([f"On a {plain(last.place)}:", "", *(f"- {plain(line.text)}" for line in (*said, *more))])
+    return "\n".join(
+        [
+            f"On a {as_plain_markdown(last.place)}:",
+            "",
+            *(f"- {as_plain_markdown(line.text)}" for line in (*said, *more)),
+        ]
+    )
 
 
 def rehearsal_verdict(rows: Iterable[Evidence], version: str) -> str:
@@ -72,7 +78,7 @@ def rehearsal_verdict(rows: Iterable[Evidence], version: str) -> str:
     last = _last(rows, version)
     if last is None or last.outcome == RehearsalOutcome.NOT_REHEARSED:
         return RehearsalOutcome.NOT_REHEARSED
-    return f"{sign(of_rehearsal(last.outcome))} {last.outcome}"
+    return f"{sign(tone_of_rehearsal(last.outcome))} {last.outcome}"
 
 
 def _last(rows: Iterable[Evidence], version: str) -> Rehearsal | None:

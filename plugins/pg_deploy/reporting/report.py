@@ -17,7 +17,7 @@ from pg_deploy.ledger.kinds.approval import Answer, Answered
 from pg_deploy.ledger.kinds.benchmark import read_benchmark
 from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
 from pg_deploy.ledger.kinds.criteria import pinned_criteria
-from pg_deploy.ledger.kinds.marks import of_access, of_benchmark, of_criterion
+from pg_deploy.ledger.kinds.marks import tone_of_access, tone_of_benchmark, tone_of_criterion
 from pg_deploy.ledger.kinds.rehearsal import Rehearsal, RehearsalOutcome
 from pg_deploy.ledger.kinds.report import Criterion
 from pg_deploy.ledger.kinds.rollback import RollbackProof
@@ -145,11 +145,12 @@ def report_lines(
         lines += _outcome_lines(outcome)
     if not report.criteria and any(row.kind == Kind.BACKUP for row in report.evidence):
         verdict, found = judge_backup(report.evidence)
-        lines.append(marked(of_criterion(verdict), f"backup: {found}"))
+        lines.append(marked(tone_of_criterion(verdict), f"backup: {found}"))
     if report.outcomes and report.criteria:
         lines.append(Line("::group::success criteria"))
         lines += [
-            marked(of_criterion(c.verdict), f"{c.title}: {c.verdict}{_because(c.evidence)}") for c in report.criteria
+            marked(tone_of_criterion(c.verdict), f"{c.title}: {c.verdict}{_because(c.evidence)}")
+            for c in report.criteria
         ]
         lines.append(Line("::endgroup::"))
     if report.steps:
@@ -175,11 +176,11 @@ def _outcome_lines(outcome: Outcome) -> list[Line]:
     for row in outcome.evidence:
         if row.kind == Kind.BENCHMARK:
             benchmark = read_benchmark(row)
-            tone = of_benchmark(benchmark.outcome)
+            tone = tone_of_benchmark(benchmark.outcome)
             lines.append(marked(tone, f"benchmark {benchmark.name}: {benchmark.sentence}", indent=4))
         elif row.kind == Kind.ACCESS:
             access = AccessFound.from_row(row)
-            lines.append(marked(of_access(access), f"access: {access.words}", indent=4))
+            lines.append(marked(tone_of_access(access), f"access: {access.words}", indent=4))
             lines += plain_lines(f"      nobody declared: {shortened(each)}" for each in access.undeclared)
             lines += plain_lines(f"      {note}" for note in access.notes)
             lines += [marked("bad", sentence, indent=6) for sentence in access.against]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pg_deploy.parsing.splitting import parse
 from pg_deploy.parsing.statements import split
-from pg_deploy.parsing.tree import Fields, called, opened, strings, text
+from pg_deploy.parsing.tree import Fields, function_calls, strings, text, type_and_fields
 from pg_deploy.rollback.generator.row_changes import Wrote
 
 _LARGE_OBJECTS = ("pg_catalog.pg_largeobject", "pg_catalog.pg_largeobject_metadata")
@@ -44,9 +44,12 @@ def left_alone(sql: str, rollback: str | None, database: str, wrote: Wrote | Non
 def _found(sql: str, database: str) -> Iterator[tuple[int, str, str]]:
     for statement in split(sql, file="migration") if _MAY_REACH.search(sql) else ():
         (raw,) = parse(statement.brief, file="migration")
-        name, stmt = opened(raw.tree)
+        name, stmt = type_and_fields(raw.tree)
         things = {
-            what for function, _ in called(raw.tree) for form, what in _CALLED.items() if form.fullmatch(function)
+            what
+            for function, _ in function_calls(raw.tree)
+            for form, what in _CALLED.items()
+            if form.fullmatch(function)
         }
         if name == "AlterSystemStmt":
             things.add("settings of the server")

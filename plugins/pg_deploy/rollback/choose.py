@@ -28,7 +28,7 @@ def choose(connection: Connection, conf: RollbackConf, log: logging.Logger) -> t
     if conf.version is not None:
         return (_of_version(connection, conf.version.split("_", 1)[0]),)
     if conf.deployment is not None:
-        return _of_deployment(connection, str(conf.deployment))
+        return _of_deployment(connection, conf.deployment)
     return _down_to(connection, (conf.down_to or "").split("_", 1)[0], log)
 
 

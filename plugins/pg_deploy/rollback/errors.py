@@ -8,7 +8,7 @@ from pg_deploy.errors import PgDeployError
 
 
 class RollbackMissingError(PgDeployError):
-    """A migration took effect and brings nothing that undoes it."""
+    """A migration took effect, and it has no rollback."""
 
     def __init__(self, stem: str) -> None:
         super().__init__(
@@ -18,7 +18,7 @@ class RollbackMissingError(PgDeployError):
 
 
 class RollbackRefusedError(PgDeployError):
-    """A rollback would drop what was there before the migration."""
+    """A rollback would drop objects that existed before the migration."""
 
     def __init__(self, stem: str, objects: Sequence[str]) -> None:
         named = ", ".join(f'"{name}"' for name in objects)
@@ -29,7 +29,7 @@ class RollbackRefusedError(PgDeployError):
 
 
 class RollbackNotProvenError(PgDeployError):
-    """After the rollback the catalog is not as it was."""
+    """After the rollback the catalog is not as it was before the migration."""
 
     def __init__(self, stem: str, differences: Sequence[str]) -> None:
         shown = "; ".join(differences[:10])
@@ -41,14 +41,14 @@ class RollbackNotProvenError(PgDeployError):
 
 
 class NothingToUndoError(PgDeployError):
-    """What a rollback run was asked to undo is not there to be undone: `what` was asked, `reason` why not."""
+    """A rollback run was asked to undo `what`, and there is nothing to undo; `reason` says why."""
 
     def __init__(self, what: str, reason: str, remedy: str) -> None:
         super().__init__(f'"{what}" {reason}: {remedy}')
 
 
 class NoRollbackError(PgDeployError):
-    """A migration brings no rollback.sql, and the catalog is not enough to make one."""
+    """A migration has no rollback.sql, and none can be generated from the catalog."""
 
     def __init__(self, stem: str, reasons: Sequence[str]) -> None:
         self.reasons = tuple(reasons)
@@ -59,7 +59,7 @@ class NoRollbackError(PgDeployError):
 
 
 class UndoableDownToError(PgDeployError):
-    """Of a set that was to be undone, how far down that can be done."""
+    """Not all of the wanted migrations can be undone. `version` is how far down it is possible, `above` what that would undo."""
 
     def __init__(self, stem: str, version: str, above: Sequence[str]) -> None:
         self.version = version
@@ -71,7 +71,7 @@ class UndoableDownToError(PgDeployError):
 
 
 class NeededByLaterError(PgDeployError):
-    """A version cannot be undone while later ones, which are to stay, build on it."""
+    """A version cannot be undone, because later ones that are to stay need it."""
 
     def __init__(self, stem: str, later: Sequence[str], objects: Sequence[str]) -> None:
         named = ", ".join(f'"{each}"' for each in later)
@@ -82,7 +82,7 @@ class NeededByLaterError(PgDeployError):
 
 
 class NotUndoneError(PgDeployError):
-    """A rollback run ended without everything being undone that it was asked to undo."""
+    """A rollback run ended, and not everything is undone that it was asked to undo."""
 
     def __init__(self, failures: Sequence[str]) -> None:
         super().__init__("not everything was undone: " + "; ".join(failures))

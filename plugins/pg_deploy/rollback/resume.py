@@ -5,7 +5,7 @@ from __future__ import annotations
 from pg_deploy.deployment.job import Job
 from pg_deploy.deployment.snapshot import take_snapshot
 from pg_deploy.errors import EditedAfterDeploymentError
-from pg_deploy.execution.old_backends import settle
+from pg_deploy.execution.old_backends import wait_for_old_backends
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import pins
 from pg_deploy.ledger.attempt import Attempt, State
@@ -45,7 +45,7 @@ def _give_up(job: Job, current: Attempt) -> bool:
 
     Ends an old backend of the attempt first: it could still commit.
     """
-    settle(job.ledger, current.id, log=job.log, patience_s=job.limits.reattach)
+    wait_for_old_backends(job.ledger, current.id, log=job.log, patience_s=job.limits.reattach)
     current = attempts.by_id(job.ledger, current.id)
     before = job.snapshot_of(current, "before")
     pinned = pins.pinned_version(job.ledger, current.deployment_id, current.version)

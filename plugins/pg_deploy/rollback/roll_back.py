@@ -13,7 +13,7 @@ from pg_deploy.catalog.reader import Fact, Facts, read_facts_in_transaction
 from pg_deploy.configuration.limits import Limits
 from pg_deploy.deployment.job import Job
 from pg_deploy.errors import ConnectionLostError, PgDeployError
-from pg_deploy.execution.old_backends import settle
+from pg_deploy.execution.old_backends import wait_for_old_backends
 from pg_deploy.execution.segments import NotKept, Work, run_segments
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import pins
@@ -90,7 +90,7 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
     before = job.snapshot_of(current, "before")
     if pinned is None or before is None:
         raise RollbackMissingError(current.stem)
-    settle(job.ledger, current.id, log=job.log, patience_s=0)
+    wait_for_old_backends(job.ledger, current.id, log=job.log, patience_s=0)
     current = attempts.by_id(job.ledger, current.id)
     if not took_effect(job, current, pinned, before):
         return _nothing_to_undo(job, current, before)

@@ -23,7 +23,7 @@ from pg_deploy.ledger.kinds.rollback import Mended, RollbackProof, RowsNotRestor
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.postgres.pooler import refuse_pooler_before
 from pg_deploy.postgres.session import Connection, Target
-from pg_deploy.preflight.claiming import Identity, claimed
+from pg_deploy.preflight.claiming import Identity, claimed_target
 from pg_deploy.preflight.drift import Drift, drift_lines, read_drift, record_drift
 from pg_deploy.preflight.preflight import Prepared
 from pg_deploy.presentation.lines import Line, marked, plain_lines
@@ -90,7 +90,7 @@ def preflight(
     if conf.dry_run:
         log.info("dry run: nothing was changed, nothing is pinned")
         return Prepared(None, 0)
-    with claimed(
+    with claimed_target(
         target,
         identity,
         conf,

@@ -8,7 +8,7 @@ from pg_deploy.errors import PgDeployError
 
 
 class UnknownTargetError(PgDeployError):
-    """No Airflow connection of that name."""
+    """There is no Airflow connection of that name."""
 
     def __init__(self, target: str) -> None:
         super().__init__(
@@ -18,14 +18,14 @@ class UnknownTargetError(PgDeployError):
 
 
 class ApprovalRejectedError(PgDeployError):
-    """A person said no."""
+    """A person rejected the migration."""
 
     def __init__(self, stem: str, by: str) -> None:
         super().__init__(f'"{stem}" was rejected by {by}, so it was not applied; nothing of it took effect')
 
 
 class NoClaimError(PgDeployError):
-    """A task needs the target, and what preflight handed on is not there."""
+    """A task needs the target, but has nothing from preflight that says it is held."""
 
     def __init__(self, airflow_run: str) -> None:
         super().__init__(
@@ -52,7 +52,7 @@ class NotAdoptedError(PgDeployError):
 
 
 class NotMeasuredError(PgDeployError):
-    """The monitor could not measure what it should be able to."""
+    """The monitor could not measure something that it should be able to measure."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__(
@@ -62,7 +62,7 @@ class NotMeasuredError(PgDeployError):
 
 
 class SamePersonError(PgDeployError):
-    """With four_eyes, an approval by who triggered the run, or one of which it is not known that it is somebody else's."""
+    """four_eyes is on, and the approval came from whoever triggered the run, or may have."""
 
     def __init__(self, stem: str, by: str, actor: str) -> None:
         super().__init__(

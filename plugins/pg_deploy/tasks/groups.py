@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pg_deploy.configuration.installation import GROUPS
+from pg_deploy.configuration.installation import MOST_GROUPS
 from pg_deploy.migrations.folder import migrations_dir, stems
 from pg_deploy.migrations.names import NAME, order
 
@@ -14,7 +14,7 @@ def group_stems() -> tuple[str, ...]:
     """The newest well-named migrations of the folder, in order. Never raises."""
     named = [stem for stem in stems(migrations_dir()) if NAME.fullmatch(stem)]
     named.sort(key=lambda stem: (order(stem.split("_", 1)[0]), stem))
-    return tuple(named[-GROUPS:])
+    return tuple(named[-MOST_GROUPS:])
 
 
 def group_of(stem: str) -> str:

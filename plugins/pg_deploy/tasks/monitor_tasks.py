@@ -19,7 +19,7 @@ from pg_deploy.monitor import samples
 from pg_deploy.monitor.conclude import conclude
 from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.refreshing import refresh_views
-from pg_deploy.monitor.take_sample import add, all_views, look_again_at_views, stale_views, take_sample
+from pg_deploy.monitor.take_sample import add_to_sample, look_again_at_views, read_view_names, stale_views, take_sample
 from pg_deploy.monitor.thresholds import Thresholds, read_thresholds
 from pg_deploy.monitor.views import MEASURE as VIEWS
 from pg_deploy.postgres.session import Target
@@ -73,13 +73,13 @@ def measure_outside() -> int:
     with told_plainly():
         target, sample_id = _target(context)
         with monitor_session(target) as connection:
-            before = samples.before(connection)
+            before = samples.read_newest_rows(connection)
         measured = outside_connections.measure_outside(target.name, before)
         for one in measured:
             log.info(
                 "%s: %s", one.measure, one.problem or ", ".join(f"{r.object} {r.value} {r.unit}" for r in one.rows)
             )
-        add(target, sample_id, measured)
+        add_to_sample(target, sample_id, measured)
         return len(measured)
 
 
@@ -223,13 +223,13 @@ def _to_refresh(context: Any) -> tuple[str, ...]:
     if wanted == "none":
         return ()
     if wanted == "all":
-        return all_views(target)
+        return read_view_names(target)
     limits = _limits(context)
     left_alone = limits.of(VIEWS)
     return tuple(
         name
         for name in stale_views(target, sample_id)
-        if not left_alone.ignores(name) and not limits.views.is_elsewhere(name)
+        if not left_alone.ignores(name) and not limits.views.is_refreshed_elsewhere(name)
     )
 
 

@@ -17,7 +17,7 @@ from pg_deploy.ledger.kinds.report import RollbackReport
 from pg_deploy.ledger.kinds.rollback import WouldBeLost
 from pg_deploy.preflight.drift import keep_state
 from pg_deploy.presentation.lines import log_lines
-from pg_deploy.presentation.markdown import fenced, plain
+from pg_deploy.presentation.markdown import as_code_block, as_plain_markdown
 from pg_deploy.rollback import run as core
 from pg_deploy.rollback.errors import NotUndoneError
 from pg_deploy.tasks.approval import AskPerson, Question, page_of
@@ -71,9 +71,11 @@ class ApproveRollback(AskPerson):
         for each in pinned:
             lines = [line.strip().removeprefix(f"{each.stem}: ") for line in shown.get(each.version, ())]
             parts.append(f"**This approval holds for the rollback `{undo_hash(each)}` and no other text.**")
-            parts.append(f"## {each.stem}\n\n" + "\n".join(f"- {plain(line)}" for line in lines))
+            parts.append(f"## {each.stem}\n\n" + "\n".join(f"- {as_plain_markdown(line)}" for line in lines))
             parts.append(
-                fenced(each.rollback or "", whole=f"read all of it on [the page of this run]({page_of(context)})")
+                as_code_block(
+                    each.rollback or "", whole=f"read all of it on [the page of this run]({page_of(context)})"
+                )
             )
         return Question(
             f"Undo {', '.join(each.stem for each in pinned)}?",

@@ -1,1 +1,1 @@
-"""The pages in Airflow's UI: they read Airflow's own data and the target's ledger, and write nothing."""
+"""The pages in Airflow's UI. They read Airflow's own data and the target's ledger, and write nothing."""

@@ -1,4 +1,4 @@
-"""The access proof as a matrix: a row a table, a column a role and kind of subject, a letter a command."""
+"""The access proof as a matrix: rows are tables, columns are roles and kinds of subject, letters are commands."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _OF_PHASE = {
     "delete": "delete",
     "truncate": "delete",
 }
-# The worst of the phases that one command has decides its mark.
+# A command has several phases. The worst of them decides its mark; these go from good to bad.
 _ORDER = (CellOutcome.PROVED, CellOutcome.EQUAL, CellOutcome.DIFFERENT)
 EVERYBODY = "everybody"
-# How a difference names all of them: rows that are gone, and what is granted to PUBLIC.
+# A difference names all roles by one of these: for rows that are gone, and for what is granted to PUBLIC.
 ALL_ROLES = ("every role", "public")
 
 
@@ -45,7 +45,7 @@ class Mark:
 
     @property
     def words(self) -> str:
-        """For a reader who does not see the colour."""
+        """The mark in words, for a reader who does not see its colour."""
         return f"{self.command}: {self._said}"
 
     @property
@@ -77,7 +77,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """One table: its marks, one tuple a column."""
+    """One table, with a tuple of marks for each column."""
 
     table: str
     cells: tuple[tuple[Mark, ...], ...]
@@ -90,14 +90,14 @@ class MatrixRow:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Columns are (role, kind of subject); `roles` gives each role with how many columns it spans."""
+    """The whole matrix. Each column is a role and a kind of subject."""
 
     columns: tuple[tuple[str, str], ...]
     rows: tuple[MatrixRow, ...]
 
     @property
     def roles(self) -> tuple[tuple[str, int], ...]:
-        """The upper line of the head."""
+        """The upper line of the head: each role, and over how many columns it goes."""
         counted: dict[str, int] = {}
         for role, _ in self.columns:
             counted[role] = counted.get(role, 0) + 1
@@ -105,12 +105,12 @@ class Matrix:
 
 
 def make_matrix(access: AccessFound) -> Matrix | None:
-    """The matrix of an access evidence; None where rows were not compared and nothing differs. Pure."""
+    """The matrix of an access evidence; None if no rows were compared and nothing differs. Pure."""
     outcomes: _Outcomes = {}
     columns = list(access.kinds)
     if not access.cells and not access.differences:
         return None
-    for role in _roles(access, columns):
+    for role in _roles_without_column(access, columns):
         columns.append((role, EVERYBODY))
     columns.sort(key=lambda column: column[0])
     for cell in access.cells:
@@ -119,8 +119,8 @@ def make_matrix(access: AccessFound) -> Matrix | None:
             if column[0] == cell.role:
                 others = cell.verdict == CellOutcome.DIFFERENT and cell.kinds and column[1] not in cell.kinds
                 _worse(outcomes, (*column, cell.table, command), CellOutcome.PROVED if others else cell.verdict)
-    for found in access.differences:
-        _mark_difference(outcomes, columns, found)
+    for difference in access.differences:
+        _mark_difference(outcomes, columns, difference)
     tables = sorted({key[2] for key in outcomes})
     rows = tuple(
         MatrixRow(
@@ -139,25 +139,25 @@ _Outcomes = dict[tuple[str, str, str, str], CellOutcome]
 """By role, kind of subject, table and command."""
 
 
-def _roles(access: AccessFound, columns: Iterable[tuple[str, str]]) -> list[str]:
-    """Roles that have no column yet."""
+def _roles_without_column(access: AccessFound, columns: Iterable[tuple[str, str]]) -> list[str]:
+    """The roles that have no column yet."""
     known = {role for role, _ in columns}
-    named = {cell.role for cell in access.cells} | {role for found in access.differences for role in found.roles}
+    named = {cell.role for cell in access.cells} | {role for each in access.differences for role in each.roles}
     return sorted(named - known - set(ALL_ROLES))
 
 
-def _mark_difference(outcomes: _Outcomes, columns: list[tuple[str, str]], found: KeptDifference) -> None:
-    table = found.object
-    commands = {_OF_PHASE[command] for command in found.commands if command in _OF_PHASE} or set(COMMANDS)
-    everybody = any(role in ALL_ROLES for role in found.roles)
-    # Where the row sets have already said which kind of subject differs, the sentence adds nothing to them.
-    told = {
+def _mark_difference(outcomes: _Outcomes, columns: list[tuple[str, str]], difference: KeptDifference) -> None:
+    table = difference.object
+    commands = {_OF_PHASE[command] for command in difference.commands if command in _OF_PHASE} or set(COMMANDS)
+    everybody = any(role in ALL_ROLES for role in difference.roles)
+    # If the row sets have said already which kinds of subject differ, the difference adds nothing to them.
+    marked = {
         role
         for role, kind in columns
         if any(outcomes.get((role, kind, table, command)) == CellOutcome.DIFFERENT for command in commands)
     }
     for column in columns:
-        if everybody or (column[0] in found.roles and column[0] not in told):
+        if everybody or (column[0] in difference.roles and column[0] not in marked):
             for command in commands:
                 _worse(outcomes, (*column, table, command), CellOutcome.DIFFERENT)
 

@@ -1,4 +1,4 @@
-"""What Airflow itself knows: a run with its tasks, which targets were ever named, and where its own pages are."""
+"""What Airflow itself knows: a run with its tasks, the targets that runs named, and the addresses of its own pages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RUNS_LOOKED_AT = 2000
 
 @dataclass(frozen=True)
 class TaskState:
-    """One task of a run: its id, state and tries; `seconds` where it has ended."""
+    """One task of a run. `seconds` is how long it took, or None if it has not ended."""
 
     task_id: str
     state: str
@@ -40,7 +40,7 @@ class TaskState:
 
 @dataclass(frozen=True)
 class AirflowRun:
-    """One DAG run. `conf` is what was given for it, without the form's defaults."""
+    """One DAG run. `conf` is what was given when it was triggered, without the form's defaults."""
 
     dag_id: str
     run_id: str
@@ -54,17 +54,17 @@ class AirflowRun:
 
     @property
     def is_open(self) -> bool:
-        """Whether it still goes on."""
+        """Whether the run is queued or running."""
         return self.state in _OPEN
 
     @property
     def target(self) -> str:
-        """The connection that it works on."""
+        """The Airflow connection on which the run works."""
         return str(self.conf.get("target") or DEFAULT_TARGET)
 
     @property
     def is_dry(self) -> bool:
-        """Whether it only shows the plan."""
+        """Whether the run only shows the plan."""
         return self.conf.get("dry_run") is True
 
     @property
@@ -84,21 +84,21 @@ def base_path() -> str:
 
 
 def origin() -> str:
-    """Scheme and host of Airflow's address, for files that are read elsewhere; empty where it is not configured."""
+    """Scheme and host of Airflow's address, for files that are read elsewhere; empty if they are not configured."""
     parts = urlsplit(airflow_conf.get("api", "base_url", fallback="/"))
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def run_path(dag_id: str, run_id: str) -> str:
-    """Airflow's own page of a run."""
+    """The path of Airflow's own page of a run."""
     return f"{base_path()}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
 
 
 def read_run(dag_id: str, run_id: str) -> AirflowRun | None:
-    """The run with its tasks, or None where Airflow does not know it (any more). Reads only."""
+    """The run with its tasks, or None if Airflow does not know it, or not any more. Reads only."""
     with create_session() as session:
-        found = session.scalars(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)).one_or_none()
-        if found is None:
+        run = session.scalars(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)).one_or_none()
+        if run is None:
             return None
         rows = session.execute(
             select(
@@ -114,13 +114,13 @@ def read_run(dag_id: str, run_id: str) -> AirflowRun | None:
         late = max((row.start_date for row in rows if row.start_date), default=None)
         tasks = sorted(rows, key=lambda row: (row.start_date or late, row.task_id) if late else (row.task_id,))
         return AirflowRun(
-            dag_id=found.dag_id,
-            run_id=found.run_id,
-            state=_word(found.state),
-            actor=found.triggering_user_name or "unknown",
-            started_at=found.start_date or found.queued_at,
-            ended_at=found.end_date,
-            conf=dict(found.conf or {}),
+            dag_id=run.dag_id,
+            run_id=run.run_id,
+            state=_word(run.state),
+            actor=run.triggering_user_name or "unknown",
+            started_at=run.start_date or run.queued_at,
+            ended_at=run.end_date,
+            conf=dict(run.conf or {}),
             tasks=tuple(
                 TaskState(row.task_id, _word(row.state), row.try_number or 0, row.duration, _task_url(page, row))
                 for row in tasks
@@ -129,10 +129,10 @@ def read_run(dag_id: str, run_id: str) -> AirflowRun | None:
         )
 
 
-def targets() -> tuple[str, ...]:
-    """Every target that a run of ours named, the default first. Reads only.
+def named_targets() -> tuple[str, ...]:
+    """The targets that people's runs of our DAGs named, the default first. Reads only.
 
-    Not every connection that Airflow has: whoever may read these DAGs may not, for that, look at all databases.
+    Airflow's other connections are not listed: who may read these DAGs may not therefore look into every database.
     """
     with create_session() as session:
         rows = session.scalars(
@@ -147,7 +147,7 @@ def targets() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class RecentRun:
-    """A run of ours in a list."""
+    """One line in the list of runs of our DAGs."""
 
     dag_id: str
     run_id: str
@@ -157,7 +157,7 @@ class RecentRun:
 
 
 def recent_runs(target: str, most: int = 15) -> tuple[RecentRun, ...]:
-    """The newest runs of ours on that target that people started, as Airflow knows them. Reads only."""
+    """The newest runs of our DAGs on that target that people started, as Airflow knows them. Reads only."""
     with create_session() as session:
         rows = session.execute(
             select(DagRun.dag_id, DagRun.run_id, DagRun.state, DagRun.start_date, DagRun.conf)

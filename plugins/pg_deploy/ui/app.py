@@ -1,4 +1,4 @@
-"""The pages' own web app, mounted by Airflow: every route asks for an Airflow user who may read the DAG it shows."""
+"""The web app of the pages, which Airflow mounts. Every page asks for an Airflow user who may read the DAGs that it shows."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fastapi.security import HTTPAuthorizationCredentials
 from pg_deploy.errors import PgDeployError
 from pg_deploy.presentation.addresses import PREFIX
 from pg_deploy.ui import database_page, numbers
-from pg_deploy.ui.airflow_side import DEPLOY, MONITOR, ROLLBACK, base_path, origin, read_run, run_path, targets
-from pg_deploy.ui.rendering import STATIC, markdown, pages, static_text
-from pg_deploy.ui.run_page import RunPage, read_page
+from pg_deploy.ui.airflow_side import DEPLOY, MONITOR, ROLLBACK, base_path, named_targets, origin, read_run, run_path
+from pg_deploy.ui.rendering import STATIC, html_environment, markdown_environment, static_text
+from pg_deploy.ui.run_page import RunPage, read_run_page
 
-# Nothing from another machine, no script but ours; the style attribute carries the widths of bars.
+# Nothing comes from another machine, and no script but ours runs. Style attributes are allowed: they carry the widths of bars.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
@@ -33,9 +33,7 @@ may_read_database = [
 
 
 def make_app() -> FastAPI:
-    """The app with all its routes; nothing of it is served to somebody who is not logged in, but numbers to a scraper with
-    its token.
-    """
+    """The app with all its routes. Serves nothing to somebody who is not logged in, except the numbers to a scraper with a token."""
     app = FastAPI(
         title="pg_deploy",
         docs_url=None,
@@ -59,7 +57,10 @@ def make_app() -> FastAPI:
 async def may_scrape(
     request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
 ) -> None:
-    """A scraper with the token of the installation, or a user who may read the DAGs that the numbers are about."""
+    """Let in a scraper with the installation's token, and a user who may read the DAGs that the numbers are about.
+
+    Raises an HTTPException for everybody else.
+    """
     if numbers.is_scraper(request.headers.get("Authorization")):
         return
     user = await get_user(request, None, bearer)
@@ -68,7 +69,7 @@ async def may_scrape(
 
 
 async def _harden(request: Request, call_next: Callable[[Request], Any]) -> Response:
-    """What every answer says to the browser."""
+    """Add the headers that protect a page to every answer."""
     answer: Response = await call_next(request)
     answer.headers["Content-Security-Policy"] = _POLICY
     answer.headers["X-Content-Type-Options"] = "nosniff"
@@ -78,7 +79,7 @@ async def _harden(request: Request, call_next: Callable[[Request], Any]) -> Resp
 
 
 def static(name: str) -> Response:
-    """A file of the pages' own: style, script, chart library."""
+    """One of the pages' own files: style, script or chart library."""
     path = (STATIC / name).resolve()
     if not path.is_relative_to(STATIC) or path.suffix not in _STATIC_TYPES or not path.is_file():
         raise HTTPException(404, "there is no such file")
@@ -86,26 +87,30 @@ def static(name: str) -> Response:
 
 
 def run_page(dag_id: str, run_id: str) -> HTMLResponse:
-    """The tab of a run."""
+    """The Deployment tab of a run."""
     return HTMLResponse(_html("run.html", _page(dag_id, run_id)))
 
 
 def run_live(dag_id: str, run_id: str) -> HTMLResponse:
-    """The changing part of that tab."""
+    """The part of that tab that changes while the run goes on."""
     return HTMLResponse(_html("run_body.html", _page(dag_id, run_id)))
 
 
 def run_report(dag_id: str, run_id: str) -> HTMLResponse:
-    """The same as one file that needs nothing else, to be kept as evidence."""
+    """The tab as one HTML file that needs nothing else, to be kept as evidence."""
     page = _page(dag_id, run_id)
     text = _html("report.html", page, style=static_text("pages.css"), origin=origin(), standalone=True)
     return HTMLResponse(text, headers=_as_file(page, "html"))
 
 
 def run_markdown(dag_id: str, run_id: str) -> PlainTextResponse:
-    """The same as Markdown, to be committed beside a project's own documents."""
+    """The tab as Markdown, to be committed with a project's own documents."""
     page = _page(dag_id, run_id)
-    text = markdown().get_template("report.md").render(page=page, run=page.run, view=page.view, origin=origin())
+    text = (
+        markdown_environment()
+        .get_template("report.md")
+        .render(page=page, run=page.run, view=page.view, origin=origin())
+    )
     return PlainTextResponse(text, media_type="text/markdown; charset=utf-8", headers=_as_file(page, "md"))
 
 
@@ -116,12 +121,12 @@ Hours = Annotated[int, Query(ge=1, le=24 * 93)]
 def database(
     target: Chosen = None, hours: Hours = 168, before: Annotated[int | None, Query(ge=1)] = None
 ) -> HTMLResponse:
-    """The page in the navigation."""
-    known = targets()
+    """The Database page in the navigation."""
+    known = named_targets()
     name = _known(target, known)
     page = database_page.read(name, before=before)
     text = (
-        pages()
+        html_environment()
         .get_template("database.html")
         .render(
             page=page,
@@ -137,16 +142,16 @@ def database(
 
 
 def database_series(target: Chosen = None, hours: Hours = 168) -> JSONResponse:
-    """The charts' figures."""
-    return JSONResponse(database_page.series(_known(target, targets()), hours))
+    """The figures of that page's charts."""
+    return JSONResponse(database_page.series(_known(target, named_targets()), hours))
 
 
 def metrics(target: Chosen = None) -> Response:
-    """What the monitor knows of a target, in OpenMetrics' text format."""
+    """What the monitor knows about a target, in OpenMetrics' text format."""
     try:
-        text = numbers.exposed(_known(target, targets()))
+        text = numbers.expose(_known(target, named_targets()))
     except PgDeployError as error:
-        # A scraper tells a target that is down from one that is well by the status alone.
+        # A scraper looks at the status alone to tell whether a target is down.
         raise HTTPException(503, str(error)) from None
     return Response(text, media_type=numbers.CONTENT_TYPE)
 
@@ -161,12 +166,12 @@ def _page(dag_id: str, run_id: str) -> RunPage:
     run = read_run(dag_id, run_id)
     if run is None:
         raise HTTPException(404, "there is no such run")
-    return read_page(run)
+    return read_run_page(run)
 
 
 def _html(name: str, page: RunPage, **more: object) -> str:
     return (
-        pages()
+        html_environment()
         .get_template(name)
         .render(
             page=page,
@@ -181,6 +186,6 @@ def _html(name: str, page: RunPage, **more: object) -> str:
 
 
 def _as_file(page: RunPage, suffix: str) -> dict[str, str]:
-    number = f"-{page.view.held.id}" if page.view else ""
+    number = f"-{page.view.deployment.id}" if page.view else ""
     plain = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in page.run.target)
     return {"Content-Disposition": f'attachment; filename="deployment{number}-{plain}.{suffix}"'}

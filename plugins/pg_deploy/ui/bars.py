@@ -1,4 +1,4 @@
-"""Benchmarks as bars: before, after, and where the goal lies, on one scale each."""
+"""Benchmarks as bars: the time before, the time after, and the goal, each benchmark on its own scale."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pg_deploy.migrations.manifest import Goal, Manifest
 
 @dataclass(frozen=True)
 class Bars:
-    """One benchmark at one place. Times in ms, widths and the goal's mark in per cent of the longest."""
+    """One benchmark on the copy or on the target. Widths and the goal's mark are in per cent of the longest time."""
 
     name: str
     place: str
@@ -30,37 +30,37 @@ class Bars:
 
     @property
     def before_width(self) -> float:
-        """Of the upper bar."""
+        """The width of the upper bar."""
         return _share(self.before_ms, self._longest)
 
     @property
     def after_width(self) -> float:
-        """Of the lower bar."""
+        """The width of the lower bar."""
         return _share(self.after_ms, self._longest)
 
     @property
     def goal_at(self) -> float | None:
-        """Where the goal's mark stands; None without a goal in ms."""
+        """Where the goal's mark stands; None if no goal can be given in ms."""
         return None if self.goal_ms is None else _share(self.goal_ms, self._longest)
 
     @property
     def tone(self) -> str:
-        """good, bad or plain."""
+        """bad if a limit was breached, else good or warn by the goal, or plain without one."""
         if self.breached:
             return "bad"
         return {True: "good", False: "warn", None: "plain"}[self.goal_met]
 
 
 def bars_of(rows: Iterable[Evidence], manifest: Manifest) -> tuple[Bars, ...]:
-    """The benchmarks among `rows`, the copy's before the target's of the same name; the newest of each. Pure."""
+    """The newest benchmark of each name and place among `rows`. The copy's comes before the target's. Pure."""
     newest = {(row.name, row.location): row for row in rows if row.kind == Kind.BENCHMARK}
     read = {key: read_benchmark(row) for key, row in newest.items()}
-    found = []
+    bars = []
     for (name, location), row in sorted(newest.items()):
         terms, benchmark = manifest.benchmarks.get(name), read[name, location]
         others = {other: each.after_ms for (other, where), each in read.items() if where == location}
         goal_ms = _goal_ms(terms.goal, benchmark.before_ms, others) if terms and terms.goal else None
-        found.append(
+        bars.append(
             Bars(
                 name=name,
                 place=row.place,
@@ -73,16 +73,16 @@ def bars_of(rows: Iterable[Evidence], manifest: Manifest) -> tuple[Bars, ...]:
                 sentence=benchmark.sentence,
             )
         )
-    return tuple(found)
+    return tuple(bars)
 
 
 def _share(ms: float | None, longest: float) -> float:
-    # A bar that is there must be seen.
+    # Even the shortest bar must be seen.
     return 0.0 if not ms else max(0.5, round(100 * ms / longest, 1))
 
 
 def _goal_ms(goal: Goal, before_ms: float | None, after: dict[str, float | None]) -> float | None:
-    """The strictest of what the goal asks for, in ms."""
+    """The strictest of the times that the goal asks for, in ms, or None if it gives none."""
     asked: list[float] = []
     if before_ms is not None and goal.faster_percent is not None:
         asked.append(before_ms * (1 - goal.faster_percent / 100))

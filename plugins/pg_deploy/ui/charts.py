@@ -1,4 +1,4 @@
-"""The figures of the charts: what the monitor measured, thinned in the database to what a screen can show."""
+"""The figures of the charts: what the monitor measured. The database itself thins it out to what a screen can show."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_LINES = 5
 _TONES = {State.DEPLOYED: "good", State.RUNNING: "wait"}
 
 Points = dict[str, dict[float, float]]
-"""By object: by moment, in seconds since 1970: the value."""
+"""The values of each object by moment, in seconds since 1970."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class _Row:
 
 
 def read_series(connection: Connection, hours: int) -> dict[str, Any]:
-    """All charts of the last `hours`, with the deployments of that time. Reads only."""
+    """The charts of the last `hours`, and the deployments of that time. Reads only."""
     until = datetime.now(timezone.utc)
     since = until - timedelta(hours=hours)
-    # A step of a whole number of minutes; the monitor looks every 15 of them.
+    # A step is a whole number of minutes. The monitor looks every 15.
     step = max(60, math.ceil(hours * 3600 / STEPS / 60) * 60)
     given = {"since": since, "step": step, "measures": list(_MEASURES)}
     rows: dict[str, list[_Row]] = {}
@@ -48,8 +48,7 @@ def read_series(connection: Connection, hours: int) -> dict[str, Any]:
     for measure, (title, unit, points) in _MEASURES.items():
         limit = limits.of(measure)
         mark = 100.0 if measure == "view_freshness" else limit.above if limit.above is not None else limit.below
-        found = points(rows.get(measure, []))
-        charts.append(_chart(measure, title, unit, found, mark))
+        charts.append(_chart(measure, title, unit, points(rows.get(measure, [])), mark))
     return {
         "since": since.timestamp(),
         "until": until.timestamp(),
@@ -62,47 +61,47 @@ def _limits() -> Thresholds:
     try:
         return read_thresholds()
     except ThresholdsError:
-        # The monitor's own run is red for that; the charts go without limits.
+        # The monitor's own run is red for that. The charts are drawn without limits.
         return Thresholds()
 
 
 def _highest(rows: Sequence[_Row]) -> Points:
-    found: Points = {}
+    points: Points = {}
     for row in rows:
-        found.setdefault(row.object, {})[row.at] = row.highest
-    return found
+        points.setdefault(row.object, {})[row.at] = row.highest
+    return points
 
 
 def _lowest(rows: Sequence[_Row]) -> Points:
-    found: Points = {}
+    points: Points = {}
     for row in rows:
-        found.setdefault(row.object, {})[row.at] = row.lowest
-    return found
+        points.setdefault(row.object, {})[row.at] = row.lowest
+    return points
 
 
 def _of_limit(rows: Sequence[_Row]) -> Points:
-    """Ages in per cent of each view's own limit, so that views of different schedules share a chart."""
-    found: Points = {}
+    """The ages in per cent of each view's limit, so that views of different schedules can share a chart."""
+    points: Points = {}
     for row in rows:
         if row.limit_s:
-            found.setdefault(row.object, {})[row.at] = 100 * row.highest / row.limit_s
-    return found
+            points.setdefault(row.object, {})[row.at] = 100 * row.highest / row.limit_s
+    return points
 
 
 def _scans_between(rows: Sequence[_Row]) -> Points:
-    """A counter's growth from step to step; after a reset of the statistics it begins anew."""
-    found: Points = {}
+    """How much each counter grew from step to step. After a reset of the statistics it begins at zero."""
+    points: Points = {}
     last: dict[str, float] = {}
     for row in rows:
         before = last.get(row.object)
         if before is not None:
             grown = row.highest - before
-            found.setdefault(row.object, {})[row.at] = grown if grown >= 0 else row.highest
+            points.setdefault(row.object, {})[row.at] = grown if grown >= 0 else row.highest
         last[row.object] = row.highest
-    return found
+    return points
 
 
-# By measure: the title, the unit, and which figures its chart shows.
+# The charts by measure: the title, the unit, and what makes the figures.
 _MEASURES: Mapping[str, tuple[str, str, Callable[[Sequence[_Row]], Points]]] = {
     "view_freshness": ("Age of materialized views", "% of limit", _of_limit),
     "deployed": ("Use of the last deployment's indexes", "scans", _scans_between),
@@ -125,7 +124,7 @@ def _slow_chart(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
 
 
 def _chart(name: str, title: str, unit: str, points: Points, limit: float | None) -> dict[str, Any]:
-    # A line along the bottom for each index that nobody used would hide those that are.
+    # Indexes that nobody used would be lines along the bottom, and hide those that were used.
     used = {label: line for label, line in points.items() if any(line.values())} if name == "deployed" else points
     ordered = sorted((used or points).items(), key=lambda item: max(item[1].values()), reverse=True)
     shown = sorted(ordered[:_MOST_LINES])

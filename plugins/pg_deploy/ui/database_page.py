@@ -1,4 +1,4 @@
-"""The page of a target: what was deployed, how it is doing, what stands open."""
+"""The Database page of a target: what was deployed, how the target is doing, and which alerts are open."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pg_deploy.tasks.target import read_target
 from pg_deploy.ui.airflow_side import RecentRun, recent_runs
 from pg_deploy.ui.charts import read_series
 from pg_deploy.ui.history import History, read_history
-from pg_deploy.ui.reading import has_ledger, reading
+from pg_deploy.ui.reading import has_ledger, read_only_session
 
 RANGES = ((24, "24 hours"), (168, "7 days"), (336, "14 days"), (744, "31 days"))
 DEPLOYMENTS = 50
@@ -27,8 +27,8 @@ _NOW = ("view_freshness", "connections", "cache_hit_ratio", "access_drift")
 
 
 @dataclass(frozen=True)
-class Deployment:
-    """One line of the list of deployments."""
+class DeploymentLine:
+    """One deployment in the list."""
 
     id: int
     dag_id: str
@@ -43,15 +43,15 @@ class Deployment:
 
     @property
     def tone(self) -> str:
-        """good, bad or wait."""
+        """good, wait while it is running, or bad."""
         if self.dag_id == "rollback_migrations" and self.state == State.ROLLED_BACK:
             return "good"
         return "good" if self.state == State.DEPLOYED else "wait" if self.state == State.RUNNING else "bad"
 
 
 @dataclass(frozen=True)
-class Alert:
-    """One alert, open where `ended_at` is None; `airflow_run` is the monitor's that saw it first."""
+class AlertLine:
+    """One alert. It is open if `ended_at` is None. `airflow_run` is the run of the monitor that saw it first."""
 
     measure: str
     object: str
@@ -63,13 +63,13 @@ class Alert:
 
     @property
     def said(self) -> str:
-        """The cause without the address of this page, which a notice ends with."""
+        """The cause without the address of this page, with which it ends in a notice."""
         return re.sub(r": https?://\S+(?=$|; it comes and goes)", "", self.cause)
 
 
 @dataclass(frozen=True)
 class DatabasePage:
-    """All but the charts. `why` says in a sentence what keeps the rest from being shown."""
+    """All of the page but the charts. If something cannot be shown, `why` says why in a sentence."""
 
     target: str
     why: str = ""
@@ -77,20 +77,20 @@ class DatabasePage:
     taken_at: datetime | None = None
     monitor_run: str | None = None
     now: Mapping[str, Any] = field(default_factory=dict)
-    alerts: tuple[Alert, ...] = ()
-    deployments: tuple[Deployment, ...] = ()
+    alerts: tuple[AlertLine, ...] = ()
+    deployments: tuple[DeploymentLine, ...] = ()
     older: int | None = None
     history: History = field(default_factory=lambda: History(()))
     runs: tuple[RecentRun, ...] = ()
 
     @property
-    def open_alerts(self) -> tuple[Alert, ...]:
-        """What stands open."""
+    def open_alerts(self) -> tuple[AlertLine, ...]:
+        """The alerts that are open."""
         return tuple(alert for alert in self.alerts if alert.ended_at is None)
 
     @property
-    def ended_alerts(self) -> tuple[Alert, ...]:
-        """What ended within a week."""
+    def ended_alerts(self) -> tuple[AlertLine, ...]:
+        """The alerts that ended within a week."""
         return tuple(alert for alert in self.alerts if alert.ended_at is not None)
 
     @property
@@ -100,10 +100,10 @@ class DatabasePage:
 
 
 def read(target: str, *, before: int | None = None) -> DatabasePage:
-    """The page of that target; never raises for one that cannot be read, but says so. Reads only."""
+    """The page of that target. If it cannot be read, the page says so. Reads only."""
     runs = recent_runs(target)
     try:
-        with reading(read_target(target)) as connection:
+        with read_only_session(read_target(target)) as connection:
             if not has_ledger(connection):
                 why = "nothing was ever deployed to this database or measured here: trigger deploy_migrations or monitor_database."
                 return DatabasePage(target, why, runs=runs, history=read_history(connection, has_ledger=False))
@@ -113,9 +113,9 @@ def read(target: str, *, before: int | None = None) -> DatabasePage:
 
 
 def series(target: str, hours: int) -> dict[str, Any]:
-    """The charts' figures, or the sentence that says why there are none. Reads only."""
+    """The figures of the charts, or a sentence that says why there are none. Reads only."""
     try:
-        with reading(read_target(target)) as connection:
+        with read_only_session(read_target(target)) as connection:
             if not has_ledger(connection):
                 return {"problem": "nothing was measured yet"}
             return read_series(connection, hours)
@@ -124,9 +124,11 @@ def series(target: str, hours: int) -> dict[str, Any]:
 
 
 def _read(connection: Connection, target: str, before: int | None, runs: tuple[RecentRun, ...]) -> DatabasePage:
-    with connection.cursor(row_factory=class_row(Deployment)) as cursor:
-        found = cursor.execute(engine_sql("ui/deployments"), {"before": before, "most": DEPLOYMENTS + 1}).fetchall()
-    with connection.cursor(row_factory=class_row(Alert)) as cursor:
+    with connection.cursor(row_factory=class_row(DeploymentLine)) as cursor:
+        deployments = cursor.execute(
+            engine_sql("ui/deployments"), {"before": before, "most": DEPLOYMENTS + 1}
+        ).fetchall()
+    with connection.cursor(row_factory=class_row(AlertLine)) as cursor:
         alerts = cursor.execute(engine_sql("ui/alerts"), {"most": _ALERTS}).fetchall()
     newest = connection.execute(engine_sql("ui/newest_sample"), {"measures": list(_NOW)}).fetchone()
     return DatabasePage(
@@ -135,8 +137,8 @@ def _read(connection: Connection, target: str, before: int | None, runs: tuple[R
         monitor_run=newest[1] if newest else None,
         now=(newest[2] or {}) if newest else {},
         alerts=tuple(alerts),
-        deployments=tuple(found[:DEPLOYMENTS]),
-        older=found[DEPLOYMENTS - 1].id if len(found) > DEPLOYMENTS else None,
+        deployments=tuple(deployments[:DEPLOYMENTS]),
+        older=deployments[DEPLOYMENTS - 1].id if len(deployments) > DEPLOYMENTS else None,
         history=read_history(connection, has_ledger=True),
         runs=runs,
     )

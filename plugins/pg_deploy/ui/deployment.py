@@ -1,4 +1,4 @@
-"""One deployment (or rollback run) for a reviewer: everything that the ledger knows, as values for a template."""
+"""One deployment or rollback for a reviewer: everything that the ledger knows about it, as values for a template."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from pg_deploy.backup.evidence import how_to_restore
-from pg_deploy.ledger import deployment
 from pg_deploy.ledger.attempt import Attempt, State
 from pg_deploy.ledger.deployment import Deployment
+from pg_deploy.ledger.deployment import State as DeploymentState
 from pg_deploy.ledger.evidence import Evidence, Kind
 from pg_deploy.ledger.kinds.access import AccessFound
 from pg_deploy.ledger.kinds.approval import Answer, Answered
 from pg_deploy.ledger.kinds.backup import BackupKept, Restored
 from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
-from pg_deploy.ledger.kinds.marks import of_access, of_check
+from pg_deploy.ledger.kinds.marks import tone_of_access, tone_of_check
 from pg_deploy.ledger.kinds.rehearsal import Rehearsal
 from pg_deploy.ledger.kinds.report import Criterion, criteria_of
 from pg_deploy.ledger.kinds.rollback import Mended, RollbackProof, RowsNotRestored, WouldBeLost
@@ -30,7 +30,7 @@ from pg_deploy.reporting.report import Outcome, Report
 from pg_deploy.reporting.timeline import Step
 from pg_deploy.ui.access_matrix import Matrix, make_matrix
 from pg_deploy.ui.bars import Bars, bars_of
-from pg_deploy.ui.statements import StatementLine, StatementTry, Working, lines_of
+from pg_deploy.ui.statements import StatementLine, StatementTry, WorkingSession, lines_of
 
 _Kept = TypeVar("_Kept")
 
@@ -45,8 +45,8 @@ _UNDER_WAY = {
 
 
 @dataclass(frozen=True)
-class Check:
-    """One check at one place, with the rows that broke it."""
+class CheckAtPlace:
+    """What one check found on the copy or on the target, with the rows that broke it."""
 
     name: str
     place: str
@@ -75,26 +75,26 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckLine:
-    """One check with what it said at each place, the target first."""
+    """One check with what it found at each place, the target first."""
 
     name: str
-    places: tuple[Check, ...]
+    places: tuple[CheckAtPlace, ...]
 
     @property
     def sentence(self) -> str:
-        """Its file's name as the sentence that must hold."""
+        """The sentence that must hold, which is the name of the check's file."""
         return self.name.replace("_", " ")
 
     @property
     def tone(self) -> str:
-        """bad where it failed anywhere, good where it held anywhere else, or plain."""
-        tones = {of_check(check.outcome) for check in self.places}
+        """bad if the check failed at any place, else good if it passed at any, else plain."""
+        tones = {tone_of_check(check.outcome) for check in self.places}
         return "bad" if "bad" in tones else "good" if "good" in tones else "plain"
 
 
 @dataclass(frozen=True)
-class Access:
-    """The access proof at one place."""
+class AccessProof:
+    """The verdict of the access proof on the copy or on the target."""
 
     place: str
     verdict: str
@@ -141,7 +141,7 @@ class MigrationView:
     undone_by: tuple[StatementLine, ...]
     checks: tuple[CheckLine, ...]
     bars: tuple[Bars, ...]
-    access: tuple[Access, ...]
+    access: tuple[AccessProof, ...]
     rehearsal: Dated[Rehearsal] | None
     proofs: tuple[Dated[RollbackProof], ...]
     other: tuple[Remark, ...]
@@ -159,31 +159,31 @@ class MigrationView:
 
     @property
     def sql(self) -> str:
-        """The change as it was deployed, strings masked in lines that may hold a secret."""
+        """The SQL as it was deployed. Strings are masked in lines that may hold a secret."""
         return _shown(self.pinned.sql, f"{self.pinned.stem}.sql")
 
     @property
     def rollback(self) -> str | None:
-        """What undoes it, masked alike."""
+        """The SQL that undoes it, masked in the same way, or None if nothing does."""
         return (
             None if self.pinned.rollback is None else _shown(self.pinned.rollback, f"{self.pinned.stem}/rollback.sql")
         )
 
 
 _MOST_SHOWN = 200_000
-"""Characters of a text on a page."""
+"""So many characters of a text are shown on a page."""
 
 
 @dataclass(frozen=True)
 class DeploymentView:
-    """The whole page, as far as the ledger tells it."""
+    """The whole page, as far as the ledger knows it."""
 
-    held: Deployment
+    deployment: Deployment
     is_undo: bool
     migrations: tuple[MigrationView, ...]
     criteria: tuple[Criterion, ...]
     steps: tuple[Step, ...]
-    working: tuple[Working, ...]
+    working: tuple[WorkingSession, ...]
     backup: BackupKept | None
     restored: Restored | None
     rehearsed: str
@@ -193,21 +193,21 @@ class DeploymentView:
 
     @property
     def is_open(self) -> bool:
-        """Whether it still holds the target."""
-        return self.held.ended_at is None
+        """Whether the deployment still holds the target."""
+        return self.deployment.ended_at is None
 
 
-def view_of(
-    held: Deployment, report: Report, tries: Sequence[StatementTry], working: Sequence[Working]
+def make_view(
+    deployment: Deployment, report: Report, tries: Sequence[StatementTry], working: Sequence[WorkingSession]
 ) -> DeploymentView:
-    """The page of that deployment. Pure."""
-    is_undo = held.dag_id == ROLLBACK_DAG
+    """The page of a deployment, made of what was read about it. Pure."""
+    is_undo = deployment.dag_id == ROLLBACK_DAG
     rows = report.evidence
     return DeploymentView(
-        held=held,
+        deployment=deployment,
         is_undo=is_undo,
-        migrations=tuple(_migration(outcome, rows, tries, held, is_undo=is_undo) for outcome in report.outcomes),
-        criteria=_criteria(held, report),
+        migrations=tuple(_migration(outcome, rows, tries, deployment, is_undo=is_undo) for outcome in report.outcomes),
+        criteria=_criteria(deployment, report),
         steps=report.steps,
         working=tuple(working),
         backup=BackupKept.from_row(backup) if (backup := _last(rows, Kind.BACKUP)) else None,
@@ -215,22 +215,22 @@ def view_of(
         rehearsed=whole.name if (whole := _last(rows, Kind.REHEARSAL_AS_A_WHOLE)) else "",
         drift=Drifted.from_row(drift) if (drift := _last(rows, Kind.DRIFT)) else None,
         undone_earlier=tuple(row.name for row in rows if row.kind == Kind.UNDONE_EARLIER),
-        to_restore=tuple(how_to_restore(rows)) if _may_miss_data(held, report) else (),
+        to_restore=tuple(how_to_restore(rows)) if _may_miss_data(deployment, report) else (),
     )
 
 
-def _may_miss_data(held: Deployment, report: Report) -> bool:
-    """Whether it changed the target and did not end well: where nothing was begun, nothing has to come back."""
+def _may_miss_data(deployment: Deployment, report: Report) -> bool:
+    """Whether the deployment changed the target and did not end well. If nothing was begun, no data has to come back."""
     was_begun = any(outcome.attempt is not None for outcome in report.outcomes)
     return (
         was_begun
-        and held.state in (deployment.State.FAILED, deployment.State.ROLLED_BACK)
-        and held.dag_id != ROLLBACK_DAG
+        and deployment.state in (DeploymentState.FAILED, DeploymentState.ROLLED_BACK)
+        and deployment.dag_id != ROLLBACK_DAG
     )
 
 
 def _shown(sql: str, file: str) -> str:
-    """The beginning of a text, masked, and where the rest of a long one is: a page of fifty megabytes helps nobody."""
+    """The beginning of a text, masked. A long one ends with where the rest is: a page of fifty megabytes helps nobody."""
     if len(sql) <= _MOST_SHOWN:
         return masked(sql)
     rest = f"{len(sql) - _MOST_SHOWN:,} more characters are not shown here"
@@ -238,7 +238,7 @@ def _shown(sql: str, file: str) -> str:
 
 
 def masked(sql: str) -> str:
-    """SQL for a page: strings masked in each line that, or whose statement so far, may hold a secret."""
+    """SQL for a page. Strings are masked in a line if it, or its statement up to it, may hold a secret. Pure."""
     lines: list[str] = []
     context = ""
     for line in sql.splitlines():
@@ -248,18 +248,18 @@ def masked(sql: str) -> str:
 
 
 def _last(rows: Sequence[Evidence], kind: Kind) -> Evidence | None:
-    found = [row for row in rows if row.kind == kind]
-    return found[-1] if found else None
+    of_kind = [row for row in rows if row.kind == kind]
+    return of_kind[-1] if of_kind else None
 
 
 def _migration(
-    outcome: Outcome, rows: Sequence[Evidence], tries: Sequence[StatementTry], held: Deployment, *, is_undo: bool
+    outcome: Outcome, rows: Sequence[Evidence], tries: Sequence[StatementTry], deployment: Deployment, *, is_undo: bool
 ) -> MigrationView:
     version = outcome.pinned.version
     mine = [row for row in rows if row.version == version]
     target = mine if is_undo else _merged(outcome.evidence, mine)
     rehearsals = [Dated(Rehearsal.from_row(row), row.recorded_at) for row in mine if row.kind == Kind.REHEARSAL]
-    state, tone = _state(outcome, mine, held, is_undo=is_undo)
+    state, tone = _state(outcome, mine, deployment, is_undo=is_undo)
     both = [*outcome.rehearsal, *(row for row in target if not row.is_of_copy)]
     return MigrationView(
         pinned=outcome.pinned,
@@ -267,7 +267,9 @@ def _migration(
         attempt=outcome.attempt,
         state=state,
         tone=tone,
-        seconds=None if is_undo or (outcome.attempt and _later(outcome.attempt, held)) else _seconds(outcome.attempt),
+        seconds=None
+        if is_undo or (outcome.attempt and _ended_later(outcome.attempt, deployment))
+        else _seconds(outcome.attempt),
         after_rollback=_flat(outcome.manifest.after_rollback) if state == Ending.ROLLED_BACK else "",
         approvals=tuple(Dated(Answered.from_row(row), row.recorded_at) for row in mine if row.kind == Kind.APPROVAL),
         statements=() if is_undo else lines_of(tries, version, ("apply",), rehearsals[-1].said if rehearsals else None),
@@ -289,17 +291,17 @@ def _migration(
 
 
 def _merged(one: Sequence[Evidence], other: Sequence[Evidence]) -> list[Evidence]:
-    """Both, each row once, oldest first: an attempt that was taken up again has evidence of two deployments."""
+    """The rows of both, each once and the oldest first: an attempt that was resumed has evidence from two deployments."""
     return sorted({row.id: row for row in (*one, *other)}.values(), key=lambda row: row.id)
 
 
 def _newest(rows: Sequence[Evidence], *kinds: Kind) -> list[Evidence]:
-    """The newest row of each name and place: an attempt may have been verified twice."""
+    """The newest row of each name and place, because an attempt may have been verified twice."""
     return sorted({(row.location, row.name): row for row in rows if row.kind in kinds}.values(), key=lambda row: row.id)
 
 
-def _state(outcome: Outcome, mine: Sequence[Evidence], held: Deployment, *, is_undo: bool) -> tuple[str, str]:
-    attempt, is_open = outcome.attempt, held.ended_at is None
+def _state(outcome: Outcome, mine: Sequence[Evidence], deployment: Deployment, *, is_undo: bool) -> tuple[str, str]:
+    attempt, is_open = outcome.attempt, deployment.ended_at is None
     if is_undo:
         if any(row.kind == Kind.UNDONE for row in mine):
             return "undone", "good"
@@ -312,7 +314,7 @@ def _state(outcome: Outcome, mine: Sequence[Evidence], held: Deployment, *, is_u
         return "deployed", "good"
     if attempt is not None and attempt.state == State.BASELINED:
         return "adopted as it was", "good"
-    if attempt is not None and attempt.state == State.ROLLED_BACK and _later(attempt, held):
+    if attempt is not None and attempt.state == State.ROLLED_BACK and _ended_later(attempt, deployment):
         return "deployed then, undone since", "wait"
     if is_open and attempt is not None and attempt.state in _UNDER_WAY:
         return _UNDER_WAY[attempt.state], "wait"
@@ -321,14 +323,14 @@ def _state(outcome: Outcome, mine: Sequence[Evidence], held: Deployment, *, is_u
     return outcome.state, "plain" if outcome.state == Ending.NOT_REACHED else "bad"
 
 
-def _later(attempt: Attempt, held: Deployment) -> bool:
-    """Whether the attempt was brought to its end after the deployment had ended."""
-    return attempt.ended_at is not None and held.ended_at is not None and attempt.ended_at > held.ended_at
+def _ended_later(attempt: Attempt, deployment: Deployment) -> bool:
+    """Whether the attempt ended after the deployment had ended."""
+    return attempt.ended_at is not None and deployment.ended_at is not None and attempt.ended_at > deployment.ended_at
 
 
-def _criteria(held: Deployment, report: Report) -> tuple[Criterion, ...]:
-    """As they were judged at the end of the run; of one that goes on, as they stand."""
-    if held.dag_id != DEPLOY_DAG:
+def _criteria(deployment: Deployment, report: Report) -> tuple[Criterion, ...]:
+    """The success criteria as they were judged at the end of the run, or as they stand now if it goes on."""
+    if deployment.dag_id != DEPLOY_DAG:
         return ()
     kept = _last(report.evidence, Kind.REPORT)
     return (criteria_of(kept) if kept else ()) or report.criteria
@@ -342,15 +344,15 @@ def _seconds(attempt: Attempt | None) -> float | None:
 
 
 def _checks(rows: Sequence[Evidence]) -> tuple[CheckLine, ...]:
-    found: dict[str, list[Check]] = {}
+    by_name: dict[str, list[CheckAtPlace]] = {}
     for row in sorted(rows, key=lambda row: row.is_of_copy):
-        found.setdefault(row.name, []).append(_check(row))
-    return tuple(CheckLine(name, tuple(places)) for name, places in found.items())
+        by_name.setdefault(row.name, []).append(_check(row))
+    return tuple(CheckLine(name, tuple(places)) for name, places in by_name.items())
 
 
-def _check(row: Evidence) -> Check:
+def _check(row: Evidence) -> CheckAtPlace:
     found = CheckResult.from_row(row)
-    return Check(
+    return CheckAtPlace(
         name=found.name,
         place=row.place,
         outcome=found.outcome,
@@ -362,13 +364,13 @@ def _check(row: Evidence) -> Check:
     )
 
 
-def _access(row: Evidence) -> Access:
+def _access(row: Evidence) -> AccessProof:
     found = AccessFound.from_row(row)
-    return Access(
+    return AccessProof(
         place=row.place,
         verdict=found.words,
         short=found.short,
-        tone=of_access(found),
+        tone=tone_of_access(found),
         against=found.against,
         shown=found.shown,
         matrix=make_matrix(found),

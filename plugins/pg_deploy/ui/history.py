@@ -1,8 +1,8 @@
-"""Every migration that the folder, the history or the ledger knows, and where it stands on a target."""
+"""The migrations that the folder, the history or the ledger knows, and where each stands on a target."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -13,28 +13,32 @@ from pg_deploy.migrations.names import order
 from pg_deploy.postgres.session import Connection
 from pg_deploy.preflight.standings import Standing, State, read_state
 
-Count = Literal["pending", "verified", "unverified", "drifted"]
+Group = Literal["pending", "verified", "unverified", "drifted"]
 """What the head of the list counts."""
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """How a standing is shown, and what it counts as."""
+    """How a standing is shown, and the group in which it is counted."""
 
     words: str
     tone: str
-    counts_as: Count | None = None
+    group: Group | None = None
 
 
 @dataclass(frozen=True)
-class Migration:
-    """One line of the history; `dag_id` and `airflow_run` are those of its newest attempt."""
+class MigrationLine:
+    """One migration in the history.
+
+    `standing` says in words where it stands, and the page counts by `group`. `dag_id`, `airflow_run` and `deployment_id` are those of
+    its newest attempt.
+    """
 
     version: str
     name: str
     standing: str
+    group: Group | None
     tone: str
-    counts_as: Count | None
     at: datetime | None
     dag_id: str | None
     airflow_run: str | None
@@ -43,27 +47,27 @@ class Migration:
 
 @dataclass(frozen=True)
 class History:
-    """All migrations, the newest first, and what could not be seen."""
+    """All migrations, the newest first, and in `unseen` a sentence about what could not be seen."""
 
-    migrations: tuple[Migration, ...]
+    migrations: tuple[MigrationLine, ...]
     unseen: str = ""
 
-    def count(self, wanted: Count) -> int:
-        """How many stand so."""
-        return sum(one.counts_as == wanted for one in self.migrations)
+    def count(self, group: Group) -> int:
+        """How many migrations are of that group."""
+        return sum(migration.group == group for migration in self.migrations)
 
 
 def read_history(connection: Connection, *, has_ledger: bool) -> History:
-    """Where each migration stands. Reads the target and the folder of migrations, as far as this process sees it."""
+    """Where each migration stands. Reads the target, and the folder of migrations if this process can see it."""
     files, unseen = {}, ""
     try:
         folder = scan_folder(migrations_dir())
         files = {file.version: file for file in folder.files}
         if folder.faults:
-            unseen = f"of the folder of migrations, {len(folder.faults)} files cannot be used: a dry run names them."
+            unseen = f"{len(folder.faults)} files in the folder of migrations cannot be used: a dry run names them."
     except (PgDeployError, OSError):
         unseen = "the folder of migrations is not visible to Airflow's API server, so pending ones are not listed."
-    known, runs = _attempted(connection) if has_ledger else ({}, {})
+    known, runs = _read_attempts(connection) if has_ledger else ({}, {})
     state = read_state(connection, sorted({*files, *known}))
     versions = sorted({*files, *known, *state.history}, key=order, reverse=True)
     rows = []
@@ -76,16 +80,14 @@ def read_history(connection: Connection, *, has_ledger: bool) -> History:
         recorded = state.history.get(version)
         name = files[version].stem if version in files else known.get(version)
         if version not in files and not unseen and version in state.history:
-            # What is verified and has no file any more is no longer among those that need no look.
-            still = None if shown.counts_as == "verified" else shown.counts_as
-            shown = _Shown(f"{shown.words}, no file", shown.tone, still)
+            shown = replace(shown, words=f"{shown.words}, no file")
         rows.append(
-            Migration(
+            MigrationLine(
                 version=version,
                 name=name or f"{version}_{recorded.name if recorded and recorded.name else 'unnamed'}",
                 standing=shown.words,
+                group=shown.group,
                 tone=shown.tone,
-                counts_as=shown.counts_as,
                 at=(attempt.ended_at or attempt.started_at) if attempt else None,
                 dag_id=run[0] if run else None,
                 airflow_run=run[1] if run else None,
@@ -107,7 +109,7 @@ def _standing(state: State, version: str, file: MigrationFile | None) -> _Shown:
 
 
 def _words(standing: Standing) -> _Shown:
-    # A match without an end for others: mypy names a standing that has no words here, which a mapping would meet in production.
+    # The match has no default: mypy then names a standing without words, which a mapping would only meet in production.
     match standing:
         case Standing.DEPLOYED:
             return _Shown("applied and verified", "good", "verified")
@@ -127,8 +129,8 @@ def _words(standing: Standing) -> _Shown:
             return _Shown("drifted: verified, but gone from the history", "bad", "drifted")
 
 
-def _attempted(connection: Connection) -> tuple[dict[str, str], dict[int, tuple[str, str, bool]]]:
-    """The stems of all versions that were ever tried, and the run behind each of their deployments, and whether it is open."""
+def _read_attempts(connection: Connection) -> tuple[dict[str, str], dict[int, tuple[str, str, bool]]]:
+    """The stem of each version that was ever tried, and, by deployment, its DAG, its run, and whether it is open."""
     rows = connection.execute(
         """select distinct on (a.version) a.version, a.stem, d.id, d.dag_id, d.airflow_run, d.ended_at is null
         from deploy_ledger.attempt a join deploy_ledger.deployment d on d.id = a.deployment_id

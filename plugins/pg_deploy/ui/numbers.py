@@ -1,4 +1,4 @@
-"""What the monitor knows as OpenMetrics, for a team's own Prometheus and Grafana. docs/monitor.md says what each number is."""
+"""What the monitor knows, as OpenMetrics, for a team's own Prometheus and Grafana. docs/monitor.md explains each number."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from prometheus_client.registry import Collector
 
 from pg_deploy.postgres.sql_files import engine_sql
 from pg_deploy.tasks.target import read_target
-from pg_deploy.ui.reading import has_ledger, reading
+from pg_deploy.ui.reading import has_ledger, read_only_session
 
 TOKEN = "PG_DEPLOY_METRICS_TOKEN"
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _LEAST = 16
-# Measures with numbers of their own below.
+# These measures have numbers of their own below, or none.
 _OWN = frozenset({"view_freshness", "top_queries", "views_memory", "statement_windows", "slow_queries"})
 _MOST = 500
-# `job` is a label of Prometheus itself.
+# Not `job`: that is a label of Prometheus itself.
 _JOB = ("cron_job", "jobid")
 
 
 def is_scraper(authorization: str | None) -> bool:
-    """Whether a request's header carries the scrapers' token; without a token that is long enough nobody is one."""
+    """Whether a request's header carries the scrapers' token. Never true if no token is set, or a short one."""
     token = os.environ.get(TOKEN, "")
     given = (authorization or "").removeprefix("Bearer ")
     return len(token) >= _LEAST and hmac.compare_digest(given.encode(), token.encode())
 
 
-def exposed(target: str) -> bytes:
+def expose(target: str) -> bytes:
     """The numbers of a target in OpenMetrics' text format. Reads only. Raises PageUnreadableError as a page does."""
-    with reading(read_target(target)) as connection:
+    with read_only_session(read_target(target)) as connection:
         row = None
         if has_ledger(connection):
             row = connection.execute(engine_sql("ui/numbers")).fetchone()
@@ -54,7 +54,7 @@ class _Numbers(Collector):
         self._target, self._row = target, row
 
     def collect(self) -> Iterator[Metric]:
-        """All families; a database that was never looked at has none but the first."""
+        """All numbers. A database at which the monitor never looked has only the first."""
         yield _family(
             "monitored", "Whether the monitor ever looked.", (), [((), float(self._row is not None))], self._target
         )
@@ -100,7 +100,7 @@ def _views(rows: Iterable[Mapping[str, Any]]) -> Iterator[_Family]:
 
 
 def _jobs(memory: Mapping[str, Any]) -> Iterator[_Family]:
-    # What is kept once for the next look lies in the place of a measure's rows.
+    # The memory of the views lies where a measure has its rows.
     kept: Mapping[str, Any] = memory.get("rows") or {}
     named = {jobid: known[0] for jobid, known in (kept.get("due") or {}).items()}
     due: _Samples = [
@@ -120,17 +120,22 @@ def _jobs(memory: Mapping[str, Any]) -> Iterator[_Family]:
     ]
     yield "job_start_timestamp_seconds", "When the newest run of a job began.", _JOB, of("started")
     yield "job_success_timestamp_seconds", "When the newest run of a job that succeeded began.", _JOB, of("good")
-    yield "job_due_timestamp_seconds", "When a job is due next, or was, where that run is missing.", _JOB, due
+    yield "job_due_timestamp_seconds", "When a job is due next, or was due if that run is missing.", _JOB, due
     yield "job_failed_runs", "How many runs of a job have failed in a row.", _JOB, failed
 
 
 def _queries(windows: Mapping[str, Any]) -> Iterator[_Family]:
     kept: Mapping[str, Any] = windows.get("rows") or {}
-    found = [(tuple(key.split("/")), numbers) for key, numbers in kept.items()]
+    by_query = [(tuple(key.split("/")), numbers) for key, numbers in kept.items()]
     labels = ("queryid", "userid")
-    yield "query_calls", "Calls between the last two looks.", labels, [(key, numbers[0]) for key, numbers in found]
-    yield "query_mean_seconds", "Mean time of these.", labels, [(key, numbers[1] / 1000) for key, numbers in found]
-    yield "query_mean_blocks", "Blocks of shared buffers a call.", labels, [(key, numbers[2]) for key, numbers in found]
+    yield "query_calls", "Calls between the last two looks.", labels, [(key, numbers[0]) for key, numbers in by_query]
+    yield "query_mean_seconds", "Mean time of these.", labels, [(key, numbers[1] / 1000) for key, numbers in by_query]
+    yield (
+        "query_mean_blocks",
+        "Blocks of shared buffers a call.",
+        labels,
+        [(key, numbers[2]) for key, numbers in by_query],
+    )
 
 
 def _others(measures: Mapping[str, Any]) -> Iterator[_Family]:

@@ -1,4 +1,4 @@
-"""The one way in which a page reads a target: read only, at one moment, and never for long."""
+"""How a page reads a target: in one read-only snapshot, and never for long."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ LOCK_TIMEOUT = "1s"
 
 
 @contextmanager
-def reading(target: Target) -> Iterator[Connection]:
-    """A connection in a read-only transaction that sees one moment; each statement gets five seconds.
+def read_only_session(target: Target) -> Iterator[Connection]:
+    """Open a session in a read-only transaction that sees one moment. Each statement has five seconds.
 
-    Raises PageUnreadableError where the target cannot be reached or read, without its password.
+    Raises PageUnreadableError if the target cannot be reached or read. Its message holds no password.
     """
     try:
         connection = psycopg.connect(
@@ -33,9 +33,9 @@ def reading(target: Target) -> Iterator[Connection]:
             client_encoding="utf8",
         )
     except psycopg.Error as error:
-        raise PageUnreadableError(target.name, _said(error)) from None
+        raise PageUnreadableError(target.name, _reason(error)) from None
     try:
-        # Set in the transaction, not in the session: behind a pooler the session is somebody else's a moment later.
+        # Set for the transaction, not for the session: behind a pooler the session belongs to somebody else a moment later.
         connection.execute("begin transaction isolation level repeatable read, read only; set local search_path to ''")
         connection.execute(
             "select set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),"
@@ -45,15 +45,15 @@ def reading(target: Target) -> Iterator[Connection]:
         )
         yield connection
     except psycopg.Error as error:
-        raise PageUnreadableError(target.name, _said(error)) from None
+        raise PageUnreadableError(target.name, _reason(error)) from None
     finally:
         connection.close()
 
 
 def has_ledger(connection: Connection) -> bool:
-    """Whether anything was ever deployed or measured here by us. Reads only."""
+    """Whether we ever deployed or measured anything in this database. Reads only."""
     return schema.exists(connection)
 
 
-def _said(error: psycopg.Error) -> str:
+def _reason(error: psycopg.Error) -> str:
     return one_line(without_secrets(error.diag.message_primary or str(error)))

@@ -1,4 +1,4 @@
-"""Templates: everything that comes from a database is escaped, in HTML and in Markdown, by the environment itself."""
+"""The environments of the templates. They escape everything that comes from a database, in HTML and in Markdown."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.ledger.kinds.marks import of_criterion, of_rehearsal
-from pg_deploy.monitor.page import size
+from pg_deploy.ledger.kinds.marks import tone_of_criterion, tone_of_rehearsal
+from pg_deploy.monitor.page import format_size
 from pg_deploy.presentation.lines import sign
-from pg_deploy.presentation.markdown import fenced
+from pg_deploy.presentation.markdown import as_code_block
 from pg_deploy.presentation.secrecy import without_secrets
 
 _FOLDER = Path(__file__).resolve().parent
@@ -22,41 +22,41 @@ STATIC = _FOLDER / "static"
 _MARKDOWN = re.compile(r"([\\`*\[\]|~#!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 
 
-class Raw(str):
-    """Markdown that is meant: the environment leaves it as it is."""
+class RawMarkdown(str):
+    """Text that is Markdown on purpose: the environment leaves it as it is."""
 
     __slots__ = ()
 
 
 @cache
-def pages() -> Environment:
-    """The environment of HTML."""
+def html_environment() -> Environment:
+    """The environment of the HTML templates. It escapes each value, and masks secrets in it."""
     made = _environment()
     made.autoescape = True
     made.finalize = _without_secrets
     made.filters["breakable"] = _breakable
-    made.filters["rehearsal_tone"] = of_rehearsal
+    made.filters["rehearsal_tone"] = tone_of_rehearsal
     return made
 
 
 @cache
-def markdown() -> Environment:
-    """The environment of Markdown."""
+def markdown_environment() -> Environment:
+    """The environment of the Markdown templates. It escapes each value, and masks secrets in it."""
     made = _environment()
     made.finalize = _escaped
     made.filters.update(
         code=_code,
         link=_link,
-        cells=lambda values: Raw(" | ".join(map(_code, values))),
-        block=lambda sql: Raw(fenced(without_secrets(sql))),
-        raw=Raw,
+        cells=lambda values: RawMarkdown(" | ".join(map(_code, values))),
+        block=lambda sql: RawMarkdown(as_code_block(without_secrets(sql))),
+        raw=RawMarkdown,
         sign=sign,
     )
     return made
 
 
 def static_text(name: str) -> Markup:
-    """A file of ours as it is, for a page that stands alone."""
+    """One of our static files, unescaped, for a page that is one file."""
     return Markup((STATIC / name).read_text(encoding="utf-8"))
 
 
@@ -68,7 +68,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters.update(duration=_duration, when=_when, ms=_ms, bytes=size, criterion_tone=of_criterion)
+    made.filters.update(duration=_duration, when=_when, ms=_ms, bytes=format_size, criterion_tone=tone_of_criterion)
     return made
 
 
@@ -77,31 +77,31 @@ def _without_secrets(value: object) -> object:
 
 
 def _escaped(value: object) -> object:
-    if isinstance(value, Raw) or not isinstance(value, str):
+    if isinstance(value, RawMarkdown) or not isinstance(value, str):
         return value
     line = " ".join(without_secrets(value).split())
     safe = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKDOWN.sub(r"\\\1", safe)
 
 
-def _code(value: object) -> Raw:
-    """A code span that its own back-ticks cannot end, also within a table."""
+def _code(value: object) -> RawMarkdown:
+    """A code span, also within a table, that back-ticks in its text cannot end."""
     text = " ".join(without_secrets(str(value)).split()).replace("|", "\\|")
     if not text:
-        return Raw("")
-    longest = max((len(found) for found in re.findall(r"`+", text)), default=0)
+        return RawMarkdown("")
+    longest = max(map(len, re.findall(r"`+", text)), default=0)
     fence = "`" * (longest + 1)
     gap = " " if longest else ""
-    return Raw(f"{fence}{gap}{text}{gap}{fence}")
+    return RawMarkdown(f"{fence}{gap}{text}{gap}{fence}")
 
 
 def _breakable(name: str) -> Markup:
-    """A long name that may be broken after each underscore."""
+    """A long name in which a line may break after each underscore."""
     return Markup("_<wbr>").join(name.split("_"))
 
 
-def _link(url: str) -> Raw:
-    return Raw(f"<{url.replace('<', '%3C').replace('>', '%3E')}>")
+def _link(url: str) -> RawMarkdown:
+    return RawMarkdown(f"<{url.replace('<', '%3C').replace('>', '%3E')}>")
 
 
 def _duration(seconds: float | None) -> str:

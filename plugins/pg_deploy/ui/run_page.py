@@ -1,4 +1,4 @@
-"""What the page of a run shows: Airflow's side always, the ledger's where it can be read."""
+"""What the page of a run shows: what Airflow knows, always, and what the ledger knows, if it can be read."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pg_deploy.postgres.session import Connection
 from pg_deploy.reporting.report import read_report
 from pg_deploy.tasks.target import read_target
 from pg_deploy.ui.airflow_side import BASELINE, DEPLOY, MONITOR, RESTORE, ROLLBACK, AirflowRun
-from pg_deploy.ui.deployment import DeploymentView, view_of
-from pg_deploy.ui.reading import has_ledger, reading
+from pg_deploy.ui.deployment import DeploymentView, make_view
+from pg_deploy.ui.reading import has_ledger, read_only_session
 from pg_deploy.ui.statements import read_statements, read_working
 
 WITH_LEDGER = (DEPLOY, ROLLBACK, BASELINE)
@@ -26,7 +26,7 @@ _NO_DEPLOYMENT = {
 
 @dataclass(frozen=True)
 class RunPage:
-    """One run: `view` is None where the ledger has nothing about it, `why` then says why in a sentence."""
+    """The page of one run. If the ledger has nothing about it, `view` is None, and `why` says why in a sentence."""
 
     run: AirflowRun
     view: DeploymentView | None = None
@@ -35,41 +35,41 @@ class RunPage:
 
     @property
     def is_live(self) -> bool:
-        """Whether the page may still change by itself."""
+        """Whether the page may still change."""
         return self.run.is_open
 
     @property
     def was_left_open(self) -> bool:
-        """Whether the run is over and the ledger does not know it: it was cut off."""
+        """Whether the run was cut off: it is over, and the ledger still holds its deployment open."""
         return not self.run.is_open and self.view is not None and self.view.is_open
 
     @property
     def title(self) -> str:
         """The page's heading."""
         word = {ROLLBACK: "Rollback", BASELINE: "Baseline"}.get(self.run.dag_id, "Deployment")
-        number = f" {self.view.held.id}" if self.view else ""
+        number = f" {self.view.deployment.id}" if self.view else ""
         return _OTHER_TITLES.get(self.run.dag_id) or f"{word}{number} of {self.run.target}"
 
 
-def read_page(run: AirflowRun) -> RunPage:
-    """The page of that run; never raises for a target that cannot be read, but says so. Reads only."""
+def read_run_page(run: AirflowRun) -> RunPage:
+    """The page of that run. If its target cannot be read, the page says so. Reads only."""
     if run.dag_id not in WITH_LEDGER:
         other = _NO_DEPLOYMENT.get(run.dag_id, "this tab is empty for it.")
         return RunPage(run, why=f"a run of {run.dag_id} deploys nothing: {other}")
     try:
-        with reading(read_target(run.target)) as connection:
-            held = _held(connection, run)
-            if held is None:
+        with read_only_session(read_target(run.target)) as connection:
+            ours = _deployment_of(connection, run)
+            if ours is None:
                 return RunPage(run, why=_why_nothing(run))
-            report = read_report(connection, held.id)
-            tries = read_statements(connection, held.id)
-            working = read_working(connection, held.id, tries) if held.ended_at is None else ()
-            return RunPage(run, view_of(held, report, tries, working))
+            report = read_report(connection, ours.id)
+            tries = read_statements(connection, ours.id)
+            working = read_working(connection, ours.id, tries) if ours.ended_at is None else ()
+            return RunPage(run, make_view(ours, report, tries, working))
     except PgDeployError as error:
         return RunPage(run, why=str(error), is_trouble=True)
 
 
-def _held(connection: Connection, run: AirflowRun) -> Deployment | None:
+def _deployment_of(connection: Connection, run: AirflowRun) -> Deployment | None:
     return deployment.of_run(connection, run.dag_id, run.run_id) if has_ledger(connection) else None
 
 

@@ -1,4 +1,4 @@
-"""The statements of a deployment for a reader: one line each, all tries together, and what runs now."""
+"""The statements of a deployment for a reader: one line for each with all its tries, and what runs now."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WORKING = engine_sql("ui/working_now")
 
 @dataclass(frozen=True)
 class StatementTry:
-    """One row of deploy_ledger.statement_run, with its migration's version."""
+    """One row of deploy_ledger.statement_run, which is one try of one statement, with its migration's version."""
 
     version: str
     attempt_id: int
@@ -40,13 +40,13 @@ class StatementTry:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it took effect: an end that can be read was committed."""
+        """Whether the try took effect: an end that can be read was committed with it."""
         return self.ended_at is not None
 
 
 @dataclass(frozen=True)
 class StatementLine:
-    """One statement: how its last try ended, and what all its tries together waited for."""
+    """One statement: how its last try ended, and for how long and for whom all its tries waited."""
 
     last: StatementTry
     tries: int
@@ -57,7 +57,7 @@ class StatementLine:
 
     @property
     def seconds(self) -> float | None:
-        """How long the try that took effect ran."""
+        """How long the try that took effect ran, or None if none did."""
         last = self.last
         if last.started_at is None or last.ended_at is None:
             return None
@@ -65,13 +65,13 @@ class StatementLine:
 
     @property
     def state(self) -> str:
-        """done, failed, or not done: aborted with its transaction, or running."""
+        """done, failed, or not done. Not done is a statement that runs now or was aborted with its transaction."""
         return "failed" if self.last.error else "done" if self.last.has_ended else "not done"
 
 
 @dataclass(frozen=True)
-class Working:
-    """A session of the deployment that runs a statement now; `percent` only where the server tells it."""
+class WorkingSession:
+    """A session of the deployment that runs a statement now. `percent` is None if the server does not tell it."""
 
     pid: int
     seconds: float
@@ -87,25 +87,27 @@ def read_statements(connection: Connection, deployment_id: int) -> tuple[Stateme
     return tuple(StatementTry(*row) for row in rows)
 
 
-def read_working(connection: Connection, deployment_id: int, tries: Sequence[StatementTry]) -> tuple[Working, ...]:
+def read_working(
+    connection: Connection, deployment_id: int, tries: Sequence[StatementTry]
+) -> tuple[WorkingSession, ...]:
     """What the deployment's sessions do now. Reads only."""
-    with connection.cursor(row_factory=class_row(Working)) as cursor:
+    with connection.cursor(row_factory=class_row(WorkingSession)) as cursor:
         rows = cursor.execute(_WORKING, {"deployment": deployment_id}).fetchall()
     named = {one.pid: f"line {one.line}: {one.summary}" for one in reversed(tries) if not one.has_ended}
-    return tuple(Working(**{**vars(row), "what": named.get(row.pid, "")}) for row in rows)
+    return tuple(WorkingSession(**{**vars(row), "what": named.get(row.pid, "")}) for row in rows)
 
 
 def lines_of(
     tries: Iterable[StatementTry], version: str, directions: Sequence[str], rehearsal: Rehearsal | None
 ) -> tuple[StatementLine, ...]:
     """One line for each statement of a migration in those directions, in the order in which they ran. Pure."""
-    found: dict[tuple[object, ...], list[StatementTry]] = {}
+    tries_by_statement: dict[tuple[object, ...], list[StatementTry]] = {}
     for one in tries:
         if one.version == version and one.direction in directions:
-            found.setdefault((one.attempt_id, one.direction, one.segment, one.ordinal), []).append(one)
+            tries_by_statement.setdefault((one.attempt_id, one.direction, one.segment, one.ordinal), []).append(one)
     rehearsed = _rehearsed(rehearsal) if "apply" in directions else {}
     lines = []
-    for same in found.values():
+    for same in tries_by_statement.values():
         last = same[-1]
         locks, seconds = rehearsed.get(last.line, ((), None))
         lines.append(
@@ -122,8 +124,8 @@ def lines_of(
 
 
 def _rehearsed(rehearsal: Rehearsal | None) -> Mapping[int, tuple[tuple[str, ...], float | None]]:
-    """By line: the locks that the statement was the first to take on the copy, and how long it ran there."""
-    found: dict[int, tuple[tuple[str, ...], float | None]] = {}
+    """By line: the locks that the statement was the first to take on the copy, and for how many seconds it ran there."""
+    by_line: dict[int, tuple[tuple[str, ...], float | None]] = {}
     for each in rehearsal.statements if rehearsal else ():
-        found[each.line] = (tuple(f"{lock.mode.sql} on {lock.relation}" for lock in each.locks), each.seconds)
-    return found
+        by_line[each.line] = (tuple(f"{lock.mode.sql} on {lock.relation}" for lock in each.locks), each.seconds)
+    return by_line

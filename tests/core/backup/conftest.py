@@ -12,7 +12,7 @@ import pytest
 
 from demo import cluster
 from pg_deploy.backup.manifest import BackupManifest
-from pg_deploy.backup.store import LocalStore, checked
+from pg_deploy.backup.store import LocalStore, checked_backup
 from pg_deploy.backup.take import Backup, take_backup
 from pg_deploy.configuration.backup import BackupSettings, backup_settings
 from pg_deploy.migrations.migration import Migration, load_all, scan_folder
@@ -44,7 +44,7 @@ class Place:
     def copied(self, *migrations: Migration) -> Iterator[Copy]:
         """A private copy of the target as it is now."""
         name = self.take(*migrations).manifest.name
-        with checked(self.store, name, self.store.root) as (manifest, _), self.copy_of(manifest) as copy:
+        with checked_backup(self.store, name, self.store.root) as (manifest, _), self.copy_of(manifest) as copy:
             yield copy
 
     def run(self, sql: str) -> None:

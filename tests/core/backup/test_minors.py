@@ -1,4 +1,4 @@
-"""Programs of an older minor than the server: said before, and their backup is no proof until it was restored."""
+"""Programs of an older minor version than the server: preflight says so, and their backup proves nothing until it is restored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from pg_deploy.backup.errors import RestoreFailedError
 from pg_deploy.backup.evidence import judge_backup
-from pg_deploy.backup.readiness import doubts
+from pg_deploy.backup.readiness import readiness_doubts
 from pg_deploy.configuration.conf import DeployConf, checked_conf
 from pg_deploy.ledger.evidence import Evidence, Kind
 from pg_deploy.migrations.migration import load_all, read_folder
@@ -31,7 +31,7 @@ from tests.installed import write_program
 )
 def test_minors_are_compared_within_a_major(programs: tuple[int, int], server: int, is_older: bool) -> None:
     """A newer major is another question; an older one is refused already."""
-    sentence = Programs(Path("/programs"), *programs).older_than(server)
+    sentence = Programs(Path("/programs"), *programs).why_too_old(server)
     assert (sentence is not None) == is_older
     if sentence:
         assert f"PostgreSQL {programs[0]}.{programs[1]}, older than the server's" in sentence
@@ -44,14 +44,17 @@ def test_preflight_has_doubts_about_programs_of_an_older_minor(
     write_migration(tmp_path / "m", "20250101000000_a", "select 1")
     migrations = load_all(read_folder(tmp_path / "m"))
     with psycopg.connect(empty_database) as connection:
-        assert doubts(connection, checked_conf(DeployConf, {}), migrations) == []
+        assert readiness_doubts(connection, checked_conf(DeployConf, {}), migrations) == []
         major = connection.info.server_version // 10000
         for name in ("pg_dump", "pg_restore", "postgres", "initdb", "vacuumdb"):
             write_program(tmp_path / name, f"echo '{name} (PostgreSQL) {major}.0'")
         monkeypatch.setenv("PG_DEPLOY_BINDIR", str(tmp_path))
-        (doubt,) = doubts(connection, checked_conf(DeployConf, {}), migrations)
+        (doubt,) = readiness_doubts(connection, checked_conf(DeployConf, {}), migrations)
         assert f"are PostgreSQL {major}.0, older than the server's" in doubt
-        assert doubts(connection, checked_conf(DeployConf, {"backup": "none", "rehearse": "none"}), migrations) == []
+        assert (
+            readiness_doubts(connection, checked_conf(DeployConf, {"backup": "none", "rehearse": "none"}), migrations)
+            == []
+        )
 
 
 def test_a_backup_that_older_programs_took_is_not_called_valid_until_it_was_restored() -> None:
@@ -69,7 +72,7 @@ def test_a_backup_that_older_programs_took_is_not_called_valid_until_it_was_rest
 
 def test_a_failed_restore_names_the_older_programs_as_the_cause() -> None:
     """Else somebody looks for an extension that is missing."""
-    cause = Programs(Path("/programs"), 15, 18).older_than(150020)
+    cause = Programs(Path("/programs"), 15, 18).why_too_old(150020)
     assert "often an extension" in str(RestoreFailedError("b", ['unrecognized parameter "pg_attver"']))
     said = str(RestoreFailedError("b", ['unrecognized parameter "pg_attver"'], cause=cause))
     assert "often an extension" not in said

@@ -1,10 +1,10 @@
-"""What pg_restore says went wrong, read from what several of its jobs write at once."""
+"""The errors of pg_restore, read from the output that several of its jobs write at the same time."""
 
 from __future__ import annotations
 
 import pytest
 
-from pg_deploy.backup.restore import errors_told
+from pg_deploy.backup.restore import errors_in
 
 MEMBER = 'could not execute query: ERROR:  must be member of role "admin"\nCommand was: ALTER DEFAULT PRIVILEGES …;\n'
 OTHER = (
@@ -25,25 +25,25 @@ END = "pg_restore: warning: errors ignored on restore: {}\n"
         f"pg_restore: pg_restore: error: {MEMBER}error: {OTHER}",
     ],
 )
-def test_errors_are_read_whatever_stands_between(said: str) -> None:
-    """An expected one that is not known again stops a deployment for nothing; an unexpected one that is not seen is worse."""
-    assert errors_told(said + END.format(2), jobs=1) == BOTH
-    assert errors_told(said + END.format(4), jobs=2) == BOTH
+def test_errors_are_read_whatever_stands_between_them(said: str) -> None:
+    """If an expected error is not recognised, a deployment stops for nothing; if an unexpected one is missed, that is worse."""
+    assert errors_in(said + END.format(2), jobs=1) == BOTH
+    assert errors_in(said + END.format(4), jobs=2) == BOTH
 
 
-def test_errors_that_are_no_querys_are_told_as_they_are() -> None:
+def test_errors_outside_of_queries_are_reported_as_they_are() -> None:
     """A connection that failed, or rows that did not go in."""
     alone = 'pg_restore: error: connection to server at "x" failed\n'
-    assert errors_told(alone, jobs=1) == ('connection to server at "x" failed',)
+    assert errors_in(alone, jobs=1) == ('connection to server at "x" failed',)
     mixed = f"pg_restore:pg_restore: error:  error: {MEMBER}COPY failed for table t: ERROR:  disk full\n{END.format(4)}"
-    assert errors_told(mixed, jobs=2) == (BOTH[0], "COPY failed for table t: ERROR:  disk full")
+    assert errors_in(mixed, jobs=2) == (BOTH[0], "COPY failed for table t: ERROR:  disk full")
 
 
 @pytest.mark.parametrize(("jobs", "counted"), [(1, 2), (2, 4)])
 def test_an_error_that_was_counted_and_cannot_be_read_is_not_lost(jobs: int, counted: int) -> None:
-    """Else the copy would lack something, and nobody were told."""
+    """Else the copy would lack something, and nobody would know."""
     said = f"pg_restore:pg_restore: error:  error: {MEMBER}out of memory\n{END.format(counted)}"
-    first, more = errors_told(said, jobs=jobs)
+    first, more = errors_in(said, jobs=jobs)
     assert first == BOTH[0]
     assert more.startswith(f"{counted} errors were counted, 1 can be read: ")
     assert "out of memory" in more
@@ -51,4 +51,4 @@ def test_an_error_that_was_counted_and_cannot_be_read_is_not_lost(jobs: int, cou
 
 def test_warnings_alone_are_no_errors() -> None:
     """They stand in every second restore."""
-    assert errors_told("pg_restore: warning: restoring tables WITH OIDS is not supported anymore\n", jobs=2) == ()
+    assert errors_in("pg_restore: warning: restoring tables WITH OIDS is not supported anymore\n", jobs=2) == ()

@@ -1,4 +1,4 @@
-"""What a backup holds, and what must not happen when it cannot be made."""
+"""What a backup holds, and what must not happen if it cannot be made."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pg_deploy.backup.closure import find_closure
 from pg_deploy.backup.errors import BackupDamagedError, BackupFailedError, NoBackupError, RestoreFailedError
 from pg_deploy.backup.manifest import check_files, read_facts_file
 from pg_deploy.backup.restore_beside import choose_backup, restore_beside
-from pg_deploy.backup.store import LocalStore, apply_retention, checked, manifest_of, of_target
+from pg_deploy.backup.store import LocalStore, apply_retention, backups_of_target, checked_backup, manifest_of
 from pg_deploy.ledger import deployment, evidence, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.evidence import Kind
@@ -30,7 +30,7 @@ from tests.installed import write_program
 def test_a_backup_holds_rows_facts_globals_and_says_so_in_its_manifest(
     place: Place, four_migrations: tuple[Migration, ...]
 ) -> None:
-    """What is not in the manifest cannot be compared later, and an unproven backup is a hope."""
+    """What is not in the manifest cannot be compared later, and an unproven backup is only a hope."""
     taken = place.take(*four_migrations)
 
     (name,) = place.store.names()
@@ -156,7 +156,7 @@ def test_a_damaged_backup_is_refused_before_anything_is_touched(place: Place, da
     assert callable(damage)
     damage(file)
 
-    with pytest.raises(BackupDamagedError, match=said), checked(place.store, name, place.store.root):
+    with pytest.raises(BackupDamagedError, match=said), checked_backup(place.store, name, place.store.root):
         pytest.fail("the damaged backup was handed out")
 
 
@@ -178,7 +178,7 @@ def test_a_manifest_that_was_edited_is_refused(place: Place) -> None:
     path = place.store.root / name / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "fingerprint": "0" * 64}))
 
-    with checked(place.store, name, place.store.root) as (manifest, folder), pytest.raises(BackupDamagedError):
+    with checked_backup(place.store, name, place.store.root) as (manifest, folder), pytest.raises(BackupDamagedError):
         read_facts_file(manifest, folder)
 
 
@@ -240,7 +240,7 @@ def test_retention_keeps_the_newest_good_one_whatever_its_age(place: Place) -> N
 
     newest = max(place.store.names())
     (place.store.root / newest / "manifest.json").write_text("damaged")
-    ((_, owner),) = of_target([newest], "target_db")
+    ((_, owner),) = backups_of_target([newest], "target_db")
     apply_retention(place.store, "target_db", owner, keep_count=1, keep_age=0.0, log=LOG)
     (left,) = place.store.names()
     assert left != newest
@@ -267,7 +267,7 @@ def test_another_installations_backups_of_the_same_name_are_left_alone(place: Pl
 
 
 def test_the_newest_backup_of_a_connection_with_a_hyphen_is_found_by_last(place: Place) -> None:
-    """Or restore_backup says that prod-eu has none, in the worst hour."""
+    """Else restore_backup says, in the worst hour, that prod-eu has no backup."""
     mine = replace(place, target=replace(place.target, name="prod-eu"))
     replace(place, target=replace(place.target, name="prod")).take()
     taken = mine.take()
@@ -275,14 +275,14 @@ def test_the_newest_backup_of_a_connection_with_a_hyphen_is_found_by_last(place:
 
 
 def test_last_is_never_another_installations_backup(place: Place) -> None:
-    """Or staging's rows are restored beside production."""
+    """Else staging's rows are restored beside production."""
     replace(place, settings=replace(place.settings, installation="staging")).take()
     with pytest.raises(NoBackupError):
         choose_backup(place.store, place.target, "last", replace(place.settings, installation="production"))
 
 
 def test_a_backup_whose_manifest_is_not_the_ledgers_is_not_restored(place: Place) -> None:
-    """A row was changed in the dump, and sizes and sums in the manifest with it: the ledger knows better."""
+    """If somebody changes a row in the dump, and size and sum in the manifest, only the ledger can tell."""
     taken = place.take()
     with place.target.session("tests") as connection:
         schema.ensure(connection)
@@ -296,7 +296,7 @@ def test_a_backup_whose_manifest_is_not_the_ledgers_is_not_restored(place: Place
 
 
 def test_a_manifest_does_not_excuse_errors_of_its_own_restore(place: Place) -> None:
-    """Or whoever may write the backup decides which part of it may be missing."""
+    """Else whoever may write the backup decides which part of it may be missing."""
     taken = place.take()
     path = place.store.root / taken.manifest.name / "manifest.json"
     values = json.loads(path.read_bytes())
@@ -304,7 +304,7 @@ def test_a_manifest_does_not_excuse_errors_of_its_own_restore(place: Place) -> N
     values["globals"] = [*values["globals"], "alter role nobody_knows superuser"]
     path.write_text(json.dumps(values))
     with (
-        checked(place.store, taken.manifest.name, None) as (manifest, _),
+        checked_backup(place.store, taken.manifest.name, None) as (manifest, _),
         pytest.raises(RestoreFailedError, match="nobody_knows"),
         place.copy_of(manifest),
     ):

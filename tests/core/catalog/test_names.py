@@ -15,7 +15,7 @@ import pytest
 from pg_deploy.catalog.names import Identity, made, parsed
 from pg_deploy.catalog.reader import Facts, read_facts
 
-FOLDER = Path(__file__).parent / "catalog"
+FOLDER = Path(__file__).parent
 PACKAGE = Path(__file__).parents[3] / "plugins" / "pg_deploy"
 ROLES = "create role anon; create role member; create role deployer login bypassrls createrole in role pg_read_all_data"
 

@@ -1,4 +1,4 @@
-"""Running segments: the lock budget, what is retried, what goes on where an earlier try stopped."""
+"""Running segments: the lock budget, what is tried again, and how a later try goes on where an earlier one stopped."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _apply(database: Database, folder: Path, sql: str, limits: Limits = SHORT, m
 
 
 def test_a_transaction_that_holds_a_strong_lock_too_long_is_aborted(database: Database, tmp_path: Path) -> None:
-    """Else a slow statement behind an ALTER TABLE would stall every reader of the table; waiting is not to blame here."""
+    """Else a slow statement behind an ALTER TABLE would stall every reader of the table. Nobody else blocks it here."""
     with pytest.raises(LockBudgetExceededError, match=r"lock budget of 0\.6 s"):
         _apply(
             database,
@@ -70,8 +70,8 @@ NEW = "create table if not exists public.fresh (id int);\nalter table public.fre
 
 
 @pytest.mark.parametrize("exists", [False, True])
-def test_what_if_not_exists_has_made_makes_nobody_wait(database: Database, tmp_path: Path, exists: bool) -> None:
-    """A baseline of a thousand statements on its own new tables took the budget of one lock, and could not be deployed."""
+def test_a_table_that_if_not_exists_made_makes_nobody_wait(database: Database, tmp_path: Path, exists: bool) -> None:
+    """A thousand statements on their own new tables used up the budget of one lock, so they could not be deployed."""
     if exists:
         database.run("create table public.fresh (id int)")
         with pytest.raises(LockBudgetExceededError):
@@ -87,8 +87,8 @@ def _failure(database: Database, folder: Path, sql: str) -> str:
     return str(failed.value)
 
 
-def test_all_that_is_there_already_is_said_at_once(database: Database, tmp_path: Path) -> None:
-    """One object a run is as many runs as there are objects."""
+def test_all_objects_that_exist_already_are_named_at_once(database: Database, tmp_path: Path) -> None:
+    """If each run named one object, one would need as many runs as there are objects."""
     database.run("create table public.u (id int); create type public.kind as enum ('a')")
     sql = (
         "create table public.t (id int);\ncreate table if not exists public.u (id int);\ncreate type public.kind as enum ('b');\n"
@@ -103,7 +103,7 @@ def test_all_that_is_there_already_is_said_at_once(database: Database, tmp_path:
     assert "make baseline" not in said
 
 
-def test_a_file_of_which_all_is_there_is_adopted(database: Database, tmp_path: Path) -> None:
+def test_a_file_whose_objects_all_exist_is_to_be_adopted(database: Database, tmp_path: Path) -> None:
     """ "Already exists" alone sends a person to edit the file."""
     said = _failure(database, tmp_path / "m", "create table t (id int, email text);\n")
     conf = f'{{"migrations": ["{VERSION}"]}}'
@@ -111,7 +111,7 @@ def test_a_file_of_which_all_is_there_is_adopted(database: Database, tmp_path: P
 
 
 def test_the_lines_for_each_partition_name_them(database: Database, tmp_path: Path) -> None:
-    """A person who has forty of them writes none by hand."""
+    """Nobody wants to write these lines by hand for forty partitions."""
     database.run("create table public.p (id int) partition by range (id)")
     for low in (1, 2):
         database.run(f"create table public.p_{low} partition of public.p for values from ({low}) to ({low + 1})")
@@ -128,10 +128,10 @@ def test_the_lines_for_each_partition_name_them(database: Database, tmp_path: Pa
 
 
 @pytest.mark.parametrize("validates", [False, True])
-def test_rows_that_refer_to_nothing_are_found_by_the_line_that_is_said(
+def test_rows_that_refer_to_nothing_are_found_by_the_printed_line(
     database: Database, tmp_path: Path, validates: bool
 ) -> None:
-    """A foreign key is refused for rows that nobody knows of: the query that lists them is what one needs next."""
+    """A foreign key is refused because of rows that nobody knows: the next thing one needs is the query that lists them."""
     database.run("create table public.r (key int primary key); insert into public.r values (1)")
     key = "alter table public.t add constraint t_fk foreign key (id) references public.r (key)"
     if validates:
@@ -144,7 +144,7 @@ def test_rows_that_refer_to_nothing_are_found_by_the_line_that_is_said(
 
 
 def test_a_new_column_whose_default_refers_to_nothing_is_told_so(database: Database, tmp_path: Path) -> None:
-    """No query finds its rows: the column is gone with the transaction."""
+    """No query can find the rows, because the column is gone with the transaction."""
     database.run("create table public.r (key int primary key)")
     said = _failure(database, tmp_path / "m", "alter table public.t add column r int default 3 references public.r;\n")
     assert "every row gets its default, which public.r does not have" in said
@@ -181,7 +181,9 @@ def test_the_lines_around_views_make_them_again_as_they_are(database: Database, 
         database.run("drop view public.v cascade; drop role viewer_of_lines")
 
 
-def test_the_line_that_took_the_lock_is_named_and_the_one_that_went_on(database: Database, tmp_path: Path) -> None:
+def test_the_line_that_took_the_lock_and_the_line_that_held_it_are_both_named(
+    database: Database, tmp_path: Path
+) -> None:
     """Whoever reads that an UPDATE holds a strong lock splits the UPDATE."""
     with pytest.raises(
         LockBudgetExceededError, match=r"line 1 takes a strong lock.*line 2 .*put line 2 into a file of its own"
@@ -190,7 +192,7 @@ def test_the_line_that_took_the_lock_is_named_and_the_one_that_went_on(database:
 
 
 class _Slow(Observer):
-    """Looks at what is there before the commit, and needs too long for it, so many times."""
+    """Is too slow before the commit, the given number of times."""
 
     def __init__(self, times: int) -> None:
         self.times = times
@@ -210,7 +212,9 @@ def _apply_looked_at(database: Database, folder: Path, times: int) -> str:
         return work.text
 
 
-def test_what_is_looked_at_before_the_commit_is_no_fault_of_the_statements(database: Database, tmp_path: Path) -> None:
+def test_our_own_slow_looks_before_the_commit_are_not_blamed_on_the_statements(
+    database: Database, tmp_path: Path
+) -> None:
     """Else a busy worker fails a good migration, or its rollback, and says that it should be split."""
     said = _apply_looked_at(database, tmp_path / "m", 1)
 
@@ -218,7 +222,9 @@ def test_what_is_looked_at_before_the_commit_is_no_fault_of_the_statements(datab
     assert database.attempts == [(VERSION, "applied")]
 
 
-def test_what_is_looked_at_for_too_long_each_time_is_said_as_ours(database: Database, tmp_path: Path) -> None:
+def test_our_own_looks_that_are_too_slow_in_every_try_are_named_as_the_cause(
+    database: Database, tmp_path: Path
+) -> None:
     """Else the engineer on call looks for a blocker, or for a fault in the file, and there is none."""
     with pytest.raises(HeldUpError, match=r"its statements were quick.* a longer `lock_budget`"):
         _apply_looked_at(database, tmp_path / "m", 1000)
@@ -235,7 +241,7 @@ def test_what_is_looked_at_for_too_long_each_time_is_said_as_ours(database: Data
     ],
     ids=["alone", "in a DO block", "under a lock"],
 )
-def test_a_wait_for_our_own_lock_is_said_and_ended(database: Database, tmp_path: Path, sql: str) -> None:
+def test_a_wait_for_our_own_lock_is_ended_and_named(database: Database, tmp_path: Path, sql: str) -> None:
     """Else the deployment waits for itself for ever, and names itself as the blocker to be ended."""
     key = database.value(f"select {LOCK_KEY}")
 
@@ -409,9 +415,7 @@ def test_a_statement_of_unknown_effect_is_never_repeated(database: Database, tmp
         _apply(database, tmp_path / "m", sql)
 
 
-def test_what_a_deferred_constraint_says_at_the_commit_is_told_with_its_file(
-    database: Database, tmp_path: Path
-) -> None:
+def test_an_error_of_a_deferred_constraint_at_the_commit_names_its_file(database: Database, tmp_path: Path) -> None:
     """Else a failure of the commit itself would look like a crash of the engine."""
     database.run("create table public.pair (id int unique deferrable initially deferred)")
 

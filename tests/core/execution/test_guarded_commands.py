@@ -1,4 +1,4 @@
-"""PostgreSQL's refusals that come from how a file is run: each is run another way, refused before, or met with a way out."""
+"""Commands that PostgreSQL refuses because of how a file is run: each runs another way, is refused before, or gets a way out."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ create table guarded_nulls (id int); insert into guarded_nulls values (null);
 
 
 @pytest.mark.parametrize("case", LIST, ids=lambda case: case["command"])
-def test_each_has_a_way(case: dict[str, Any]) -> None:
-    """Else psql takes a file that we stop in the middle of, with the server's words only."""
+def test_each_command_has_a_way(case: dict[str, Any]) -> None:
+    """Else a file that works with psql stops half-way here, with nothing but the server's words."""
     if case["way"] == "refused":
         with pytest.raises(TransactionControlError):
             split(case["sql"], file="f")
@@ -48,7 +48,7 @@ def things(empty_database: str) -> psycopg.Connection:
     return connection
 
 
-def test_what_the_server_says_of_each_is_met_with_a_way_out(things: psycopg.Connection) -> None:
+def test_every_refusal_of_the_server_gets_a_way_out(things: psycopg.Connection) -> None:
     """Else the person on call reads "invalid transaction termination" and looks for what is wrong with the file."""
     unmet = []
     for case in (case for case in LIST if case["way"] == "message"):
@@ -68,8 +68,8 @@ def test_what_the_server_says_of_each_is_met_with_a_way_out(things: psycopg.Conn
     assert unmet == []
 
 
-def test_each_in_a_do_block_is_met_with_a_way_out(things: psycopg.Connection) -> None:
-    """A loop that builds an index for each table is a habit: what it needs is a statement for each in the file."""
+def test_every_refusal_in_a_do_block_gets_a_way_out(things: psycopg.Connection) -> None:
+    """People write loops that build an index for each table: the way out is a statement for each in the file."""
     unmet = []
     for case in (case for case in LIST if case["way"] == "alone" and case.get("inside", True)):
         try:
@@ -81,7 +81,7 @@ def test_each_in_a_do_block_is_met_with_a_way_out(things: psycopg.Connection) ->
     assert unmet == []
 
 
-def test_nothing_is_said_where_nothing_is_known() -> None:
+def test_an_unknown_error_gets_no_remedy() -> None:
     """A remedy for another error sends a person the wrong way."""
     assert remedy("42601", "syntax error", "select") == ""
     assert remedy("55006", 'database "a" is being accessed by other users', "drop database a") == ""

@@ -1,4 +1,4 @@
-"""What a transaction wrote is counted without what its session wrote before it."""
+"""The counts of a transaction do not include what its session wrote before it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_transaction_is_not_blamed_for_what_its_session_wrote_before(name: str
         with connection.transaction(force_rollback=True):
             connection.execute("update public.t set n = n")
         with connection.transaction(force_rollback=True):
-            # The premise: without it the module would be for nothing.
+            # The premise: if this did not happen, nobody would need the module.
             assert [each.updated for each in written_here(connection)] == [5]
         count_from_none(connection)
         with connection.transaction(force_rollback=True):

@@ -12,14 +12,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.backup.store import LocalStore, checked
+from pg_deploy.backup.store import LocalStore, checked_backup
 from pg_deploy.backup.take import take_backup
 from pg_deploy.configuration.backup import backup_settings
 from pg_deploy.migrations.migration import load_all, scan_folder
 from pg_deploy.postgres.errors import NoWallError
 from pg_deploy.postgres.private_cluster import PrivateCluster
 from pg_deploy.postgres.session import Target
-from pg_deploy.postgres.wall import ACCEPT, NAMESPACES, NONE, SANDBOX, refuse_without_wall, wall_of
+from pg_deploy.postgres.wall import ACCEPT, NAMESPACES, NONE, SANDBOX, refuse_without_wall, strongest_wall
 from pg_deploy.rehearsal.copy import private_copy
 from tests.building import write_migration
 from tests.core.hostile.cluster import bare_cluster
@@ -113,7 +113,7 @@ def test_the_targets_expressions_are_evaluated_without_a_superusers_rights(
     migrations = load_all(scan_folder(tmp_path / "migrations").files)
     backup = take_backup(target, migrations, store, settings, log=LOG)
     with (
-        checked(store, backup.manifest.name, None) as (manifest, files),
+        checked_backup(store, backup.manifest.name, None) as (manifest, files),
         private_copy(manifest, files, settings, log=LOG) as copy,
         psycopg.connect(copy.admin.conninfo) as admin,
     ):
@@ -165,7 +165,7 @@ def test_a_superuser_of_the_copy_reaches_nothing_of_the_worker(home: PrivateClus
 
 def test_the_strongest_wall_is_the_one_that_is_tried_first_and_said(home: PrivateCluster) -> None:
     """Or a worker that could shut a copy in does not, and nobody knows."""
-    assert home.wall == wall_of(installed())
+    assert home.wall == strongest_wall(installed())
     assert [SANDBOX.is_whole, NAMESPACES.is_whole, NONE.is_whole] == [True, False, False]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.backup.store import LocalStore, checked
+from pg_deploy.backup.store import LocalStore, checked_backup
 from pg_deploy.backup.take import take_backup
 from pg_deploy.configuration.backup import backup_settings
 from pg_deploy.ledger import schema
@@ -26,7 +26,7 @@ from pg_deploy.reporting.report import read_report
 from pg_deploy.rollback.roll_back import roll_back
 from pg_deploy.ui import database_page
 from pg_deploy.ui.charts import read_series
-from pg_deploy.ui.reading import reading
+from pg_deploy.ui.reading import read_only_session
 from tests.building import write_migration
 from tests.core.hostile.cluster import bare_cluster
 from tests.core.hostile.shadows import WORD, plant
@@ -85,7 +85,7 @@ def test_no_object_of_public_is_entered_by_a_session_of_ours(
     with working_on(target.conninfo, folder) as work:
         backup = take_backup(target, migrations, store, settings, log=LOG)
         with (
-            checked(store, backup.manifest.name, None) as (manifest, files),
+            checked_backup(store, backup.manifest.name, None) as (manifest, files),
             private_copy(manifest, files, settings, log=LOG) as copy,
         ):
             (found,) = rehearse(
@@ -98,7 +98,7 @@ def test_no_object_of_public_is_entered_by_a_session_of_ours(
     assert deploy(order) == DEPLOYED
     sample = take_sample(target, read_thresholds(), "manual", LOG)
     assert sample
-    with reading(target) as connection:
+    with read_only_session(target) as connection:
         assert database_page._read(connection, "target_db", None, ()).deployments
         assert read_series(connection, 24)
         assert read_report(connection, 2).outcomes

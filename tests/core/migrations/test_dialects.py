@@ -1,4 +1,4 @@
-"""Folders of other tools: refused by name, and plain SQL taken, whoever wrote it. Each is a folder of tests/cases/dialects."""
+"""Folders of other tools are refused by name, and plain SQL is accepted, whoever wrote it. The folders: tests/cases/dialects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from pg_deploy.errors import PgDeployError
 from pg_deploy.migrations.errors import DuplicateVersionError, ForeignFileError, ForeignFolderError
-from pg_deploy.migrations.migration import load, load_usable, repeated, scan_folder
+from pg_deploy.migrations.migration import duplicate_version_fault, load, load_usable, scan_folder
 from pg_deploy.migrations.names import order
 from pg_deploy.parsing.statements import split
 
@@ -22,7 +22,7 @@ def named(part: str) -> list[str]:
 
 @pytest.mark.parametrize("tool", named("refused"))
 def test_a_file_of_another_tool_is_refused_by_name(tool: str) -> None:
-    """Else its way back is run as a change, right after the way there: green, and the table is gone."""
+    """Else its rollback runs as a change, right after the change that it undoes: green, and the table is gone."""
     folder = scan_folder(CASES / "refused" / tool)
     _, faults = load_usable(folder.files)
     said = [fault for fault in (*folder.faults, *faults) if isinstance(fault, (ForeignFileError, ForeignFolderError))]
@@ -39,8 +39,8 @@ def test_a_file_of_another_tool_is_refused_by_name(tool: str) -> None:
 
 
 @pytest.mark.parametrize("case", named("taken"))
-def test_plain_sql_is_taken_whoever_wrote_it(case: str) -> None:
-    """Else a project whose tool writes plain SQL, or who writes the way back as a comment, cannot deploy at all."""
+def test_plain_sql_is_accepted_whoever_wrote_it(case: str) -> None:
+    """Else a project cannot deploy at all if its tool writes plain SQL, or if it keeps rollbacks in comments."""
     folder = scan_folder(CASES / "taken" / case)
     assert folder.faults == ()
     loaded, faults = load_usable(folder.files)
@@ -48,7 +48,7 @@ def test_plain_sql_is_taken_whoever_wrote_it(case: str) -> None:
     assert loaded
 
 
-def test_what_follows_the_mark_of_the_way_back_is_said_with_its_line() -> None:
+def test_the_line_after_which_the_rollback_stands_is_named() -> None:
     """Else a person does not see what would have happened, nor where to cut."""
     (file, _) = scan_folder(CASES / "refused" / "goose").files
     _, (fault,) = load_usable((file,))
@@ -58,13 +58,13 @@ def test_what_follows_the_mark_of_the_way_back_is_said_with_its_line() -> None:
 
 
 def test_a_comment_that_asks_another_tool_for_something_is_named() -> None:
-    """Else its author believes that it is honoured."""
+    """Else its author believes that it is obeyed."""
     (file,) = scan_folder(CASES / "taken" / "atlas").files
-    (sentence,) = load(file).promises
-    assert '"-- atlas:txmode none" is a word to another tool, which nobody here honours' in sentence
+    (sentence,) = load(file).comments_for_another_tool
+    assert '"-- atlas:txmode none" is meant for another tool, and nobody here obeys it' in sentence
 
 
-def said_of(tool: str) -> str:
+def messages_for(tool: str) -> str:
     folder = scan_folder(CASES / "refused" / tool)
     _, faults = load_usable(folder.files)
     return "\n".join(map(str, (*folder.faults, *faults)))
@@ -78,15 +78,15 @@ def said_of(tool: str) -> str:
         ("sqlx", "move it to 20240101000000_a/rollback.sql"),
         ("golang-migrate", "rename it to 000001_a.sql, and put its rollback into 000001_a/rollback.sql"),
         ("Flyway", "it is run once here, not after each change"),
-        ("goose", "what cannot run in a transaction runs outside of one here"),
+        ("goose", "a statement that cannot run in a transaction runs outside of one here"),
     ],
 )
-def test_what_to_do_is_right_when_it_is_done_to_the_letter(tool: str, words: str) -> None:
-    """A stranger did what was said: Liquibase's rollback was lost, and Prisma's folder was refused again with the same words."""
-    assert words in said_of(tool)
+def test_the_advice_is_right_if_it_is_followed_to_the_letter(tool: str, words: str) -> None:
+    """A stranger followed the advice: Liquibase's rollback was lost, and Prisma's folder was refused again with the same words."""
+    assert words in messages_for(tool)
 
 
-def test_doing_what_is_said_of_a_folder_of_prisma_has_it_taken(tmp_path: Path) -> None:
+def test_a_folder_of_prisma_is_accepted_once_the_advice_is_followed(tmp_path: Path) -> None:
     """Else the same sentence comes again."""
     (tmp_path / "20240101000000_init").mkdir()
     inside = tmp_path / "20240101000000_init" / "migration.sql"
@@ -99,8 +99,8 @@ def test_doing_what_is_said_of_a_folder_of_prisma_has_it_taken(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("name", "taken"), [("01_größe.sql", "01_grosse.sql"), ("01_upper.SQL", "01_upper.sql")])
-def test_a_name_that_is_proposed_is_free(tmp_path: Path, name: str, taken: str) -> None:
-    """Else who renames as told writes over another migration, and nothing says so."""
+def test_a_proposed_name_is_free(tmp_path: Path, name: str, taken: str) -> None:
+    """Else a person who follows the advice overwrites another migration, and nothing says so."""
     for each in (name, taken):
         (tmp_path / each).write_text("select 1;\n")
     (fault,) = scan_folder(tmp_path).faults
@@ -117,13 +117,13 @@ def test_a_name_that_is_proposed_is_free(tmp_path: Path, name: str, taken: str) 
         ("begin;\nselect 1;\ncommit;\nbegin;\nselect 2;\ncommit;\nselect 3;", r"\(and those in lines 3, 4, 6\)"),
         (
             "savepoint a;\ndelete from t;\nrollback to savepoint a;",
-            "what a rollback takes back is to be removed with it",
+            "remove with it what a rollback takes back",
         ),
         ("\\set ON_ERROR_STOP on\nselect 1;", "a switch of psql's own"),
         ("s\0e\0l\0e\0c\0t\0 \0001\0;\0", "save it as UTF-8"),
     ],
 )
-def test_one_run_tells_of_all_that_is_alike(text: str, words: str) -> None:
+def test_one_run_names_all_places_of_the_same_fault(text: str, words: str) -> None:
     """Else each of them costs a run, and the second message reads like the first."""
     with pytest.raises(PgDeployError, match=words):
         split(text, file="20250101000000_x.sql")
@@ -137,8 +137,8 @@ def test_a_migration_in_code_beside_sql_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["9999", "20240101000000", "009"])
-def test_the_renames_of_a_version_that_stands_twice_keep_the_order(tmp_path: Path, version: str) -> None:
-    """Else who does what the message says runs 28 files before those that they build on: "10000_" comes before "9999_"."""
+def test_the_renames_for_a_repeated_version_keep_the_order(tmp_path: Path, version: str) -> None:
+    """Else a person who follows the message runs 28 files before those that they need: "10000_" comes before "9999_"."""
     names = [f"{version}_{number:02}.sql" for number in range(13)]
     for name in ("202509281_first.sql", *names):
         (tmp_path / name).write_text("select 1;")
@@ -159,7 +159,7 @@ def test_the_renames_of_a_version_that_stands_twice_keep_the_order(tmp_path: Pat
 
 
 def test_the_names_that_are_given_keep_the_order_of_the_numbers(tmp_path: Path) -> None:
-    """Here files are sorted as texts: "10_c" would run before "2_b", and where nothing depends on it nobody would see."""
+    """Here files are sorted as texts: "10_c" would run before "2_b", and nobody would notice if nothing depends on it."""
     for name in ("V1__a.sql", "V2__b.sql", "V10__c.sql", "V1.1__d.sql"):
         (tmp_path / name).write_text("select 1;")
     said = " ".join(map(str, scan_folder(tmp_path).faults))
@@ -167,23 +167,23 @@ def test_the_names_that_are_given_keep_the_order_of_the_numbers(tmp_path: Path) 
 
 
 def test_one_byte_that_is_no_utf8_does_not_spoil_the_others(tmp_path: Path) -> None:
-    """Else the line that is given to paste turns every umlaut that is right into two characters."""
+    """Else the command that is proposed turns every correct umlaut into two characters."""
     (tmp_path / "20250101000000_x.sql").write_bytes("select 'Müller';\n".encode() + b"select 'M\xfcller';\n")
     (fault,) = scan_folder(tmp_path).faults
     assert "correct this one alone" in str(fault)
     assert "iconv" not in str(fault)
 
 
-def test_of_files_that_share_a_version_the_one_that_the_history_means_keeps_it() -> None:
+def test_the_file_that_the_history_means_keeps_the_shared_version() -> None:
     """Else the other counts as applied, and what it makes is never made."""
     files = ["20240112000000_trailers.sql", "20240112000000_trucks.sql"]
-    said = str(repeated("20240112000000", files, {"20240112000000"}, applied="trucks"))
+    said = str(duplicate_version_fault("20240112000000", files, {"20240112000000"}, applied="trucks"))
     assert 'means "20240112000000_trucks.sql"' in said
     assert 'rename, for example, "20240112000000_trailers.sql" to "20240112000001_trailers.sql"' in said
 
 
 def test_a_rollback_alone_declares_nothing(tmp_path: Path) -> None:
-    """Moving another tool's way back into rollback.sql, as told, made a plain file answer for its lints and its access."""
+    """A person moved another tool's rollback into rollback.sql, as told, and the plain file had to answer for lints and access."""
     (tmp_path / "20250101000000_a.sql").write_text("create table public.a (id int);")
     (tmp_path / "20250101000000_a").mkdir()
     (tmp_path / "20250101000000_a" / "rollback.sql").write_text("drop table public.a;")

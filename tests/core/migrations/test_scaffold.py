@@ -97,7 +97,7 @@ def test_a_name_that_is_not_snake_case_is_refused_and_writes_nothing(tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_later_version_is_left_is_said_in_words(tmp_path: Path) -> None:
+def test_the_lack_of_a_later_version_is_explained(tmp_path: Path) -> None:
     """A version of 15 digits would sort before all others as text."""
     (tmp_path / "99999999999999_end.sql").write_text("select 1;")
     with pytest.raises(NewMigrationRefused, match="99999999999999"):

@@ -1,4 +1,4 @@
-"""The cases of tests/cases/monitor on a demo database: their SQL, at a moment of the test's choice."""
+"""The cases of tests/cases/monitor on a demo database: runs their SQL as if it were a moment of the test's choice."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def prepare(admin_url: str, case: str | None = None, now: datetime = SUNDAY) -> 
 
 @contextmanager
 def launcher_stopped(admin_url: str) -> Iterator[None]:
-    """pg_cron's launcher stands still meanwhile, as the cases' setup asks for."""
+    """Stop pg_cron's launcher while the block lasts, as the setup of the cases asks for."""
     with psycopg.connect(admin_url, autocommit=True) as connection:
         row = connection.execute(
             "select pid from pg_stat_activity where application_name like 'pg_cron%' or backend_type like 'pg_cron%'"

@@ -1,4 +1,4 @@
-"""When pg_cron would start a job, by asking each minute: a second reading of its rules, to test the product's by.
+"""When pg_cron would start a job, found by looking at each minute: a second reading of its rules, against which ours is tested.
 
 `ShouldRunTask` of pg_cron asks every minute of absolute time what it is called in cron.timezone, and looks that up in the
 fields of the schedule.
@@ -19,7 +19,7 @@ _BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 
 @dataclass(frozen=True)
 class Minute:
-    """A minute of absolute time, and what it is called: day, weekday (0 = Sunday), and whether a day later is a first."""
+    """A minute of absolute time, its local names as the fields of a schedule (Sunday is 0), and whether its day is the last of a month."""
 
     at: datetime
     fields: tuple[int, int, int, int, int]
@@ -39,7 +39,7 @@ def clock(zone: tzinfo, begin: datetime, end: datetime) -> list[Minute]:
 
 
 def dues(schedule: str, minutes: Iterable[Minute]) -> list[datetime]:
-    """Those at which the job is due."""
+    """The moments of the minutes at which a job of that schedule is due."""
     texts = schedule.lower().split()
     minute, hour, day, month, weekday = (_bits(text, number) for number, text in enumerate(texts))
     star = texts[2].startswith("*") or texts[4].startswith("*")

@@ -19,7 +19,7 @@ from tests.looking import Database
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run told, what stands open after it, and its page."""
+    """What one run told, which alerts are open after it, and its page."""
 
     started: list[str]
     ended: list[str]
@@ -39,7 +39,7 @@ class Outcome:
 
 @dataclass
 class Monitor:
-    """The monitor of one database. `reminders` is how many were told in all."""
+    """The monitor of one database. `reminders` counts the reminders that it has told."""
 
     database: Database
     thresholds: Thresholds
@@ -48,7 +48,7 @@ class Monitor:
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def run(self, now: datetime | None = None) -> Outcome:
-        """One whole run: measure, conclude, and where a setting says so refresh what is stale and look again."""
+        """One whole run: measure, conclude, and, if a setting says so, refresh what is stale and look again."""
         target = Target("target_db", self.role_url or self.database.url)
         lines: list[str] = []
         log = logging.Logger("monitor test", logging.INFO)
@@ -81,5 +81,5 @@ class Monitor:
 
 
 def _told(heard: list[str], word: str) -> list[str]:
-    """Measure and object of what was told with this word, in the notices' own text."""
+    """The measure and object of each alert that the notices' text tells with this word."""
     return [line.removeprefix(f"{word}: ").split(": ")[0] for line in heard if line.startswith(f"{word}: ")]

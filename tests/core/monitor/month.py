@@ -1,4 +1,4 @@
-"""A month of pg_cron's work, made up: what forty healthy jobs and forty faulty ones write into cron.job_run_details."""
+"""A made-up month of pg_cron's work: what forty healthy jobs and forty faulty ones write into cron.job_run_details."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Run:
 
 @dataclass
 class MadeUp:
-    """A job with its runs; `fault` begins at `since`, and `seen_by` is when an alert has to stand, by another reckoning."""
+    """A job with its runs. `fault` begins at `since`. By `seen_by`, which is reckoned here, an alert has to be open."""
 
     name: str
     schedule: str
@@ -71,14 +71,14 @@ def healthy(
     zone: tzinfo,
     name: str | None = None,
 ) -> MadeUp:
-    """A job that does what it should: quick, slow, or now and then longer than its interval."""
+    """A job that does what it should. Its runs are quick, slow, or now and then longer than its interval."""
     made = MadeUp(name or f"good_{number}", schedule)
     made.runs = [*_long_ago(made, minutes, zone), *_runs(made.name, _dues(schedule, minutes), number, chance)]
     return made
 
 
 def _long_ago(made: MadeUp, minutes: Sequence[Minute], zone: tzinfo) -> list[Run]:
-    """Its last run before the time that is made up, which pg_cron had written down as well."""
+    """The job's last run before the made-up time, which pg_cron had written down too."""
     if made.schedule.endswith("seconds"):
         return []
     begin = minutes[0].at
@@ -103,8 +103,9 @@ def faulty(
     change: datetime,
     zone: tzinfo,
 ) -> MadeUp:
-    """A job with a fault from some moment on; each eighth from the clock change on. One that is hardly ever due gets a fault
-    that shows without a run.
+    """A job that has a fault from some moment on, for each eighth job the clock change.
+
+    A job that is hardly ever due gets a fault that shows without a run.
     """
     known = _dues(schedule, minutes)
     end = minutes[-1].at
@@ -122,7 +123,7 @@ def faulty(
     if fault == "missed":
         made.seen_by = _missed_by(schedule, [due for due in known if due >= since], known)
     elif fault in ("disabled", "unscheduled", "other database"):
-        # Of a job that never ran here nothing is known but that it is there.
+        # These show without a run.
         made.seen_by = since
     elif fault == "renamed":
         made.seen_by = since
@@ -147,7 +148,7 @@ def _dues(schedule: str, minutes: Sequence[Minute]) -> list[datetime]:
 
 
 def _runs(name: str, known: Sequence[datetime], kind: int, chance: random.Random) -> Iterator[Run]:
-    """One run after the other, as pg_cron queues them: what is due while one is at work begins when that has ended."""
+    """One run after the other, as pg_cron queues them: a run that is due while another is at work begins after that one's end."""
     free = datetime.min.replace(tzinfo=known[0].tzinfo) if known else datetime.min
     for place, due in enumerate(known):
         pause = (known[place + 1] - due).total_seconds() if place + 1 < len(known) else 3600.0

@@ -1,4 +1,4 @@
-"""What works is named as what it is: a job's run that holds its view, and a refresh of the monitor that gives way."""
+"""Work is told as work: a run of a job that locks its view, and a refresh of the monitor that gives way."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HARMFUL = ("pg_terminate_backend", "pg_cancel_backend", "pg_cron's launcher")
 
 @contextmanager
 def run_of(monitor: Monitor, admin_url: str, job: str, command: str) -> Iterator[int]:
-    """A run of that job at work, as pg_cron writes it down; the pid of its session."""
+    """Have a run of that job at work, written down as pg_cron does; yields the pid of its session."""
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute("update mon.delay set s = 30")
         worker = psycopg.connect(monitor.database.url, autocommit=True, application_name="pg_cron")
@@ -107,7 +107,8 @@ def test_a_refresh_at_work_is_named_and_nothing_advises_to_end_it(
 
 def test_a_refresh_of_the_monitor_leaves_alone_what_is_at_work(jobs: Monitor, demo_admin_url: str) -> None:
     """Else it waits in line before the application, and behind the job."""
-    _ledger(jobs)
+    # Makes the ledger.
+    jobs.run()
     limits = jobs.thresholds.views.model_copy(update={"give_up_after": 600.0})
     with run_of(jobs, demo_admin_url, "long_func", COMMANDS["long_func"]) as pid:
         done = refresh_views(Target("t", jobs.database.url), limits, ["mon.v_long_func"], logging.getLogger("test"))
@@ -118,7 +119,8 @@ def test_a_refresh_of_the_monitor_leaves_alone_what_is_at_work(jobs: Monitor, de
 
 def test_a_refresh_of_the_monitor_gives_way_to_the_job(jobs: Monitor, demo_admin_url: str) -> None:
     """Else pg_cron's own run waits behind it for as long as it takes."""
-    _ledger(jobs)
+    # Makes the ledger.
+    jobs.run()
     with psycopg.connect(demo_admin_url, autocommit=True) as admin:
         admin.execute("update mon.delay set s = 30")
     done: dict[str, str] = {}
@@ -148,10 +150,6 @@ def test_a_refresh_of_the_monitor_gives_way_to_the_job(jobs: Monitor, demo_admin
     assert "pg_cron" in done["mon.v_longc"]
     # The refresh would have taken thirty seconds.
     assert waited < 20
-
-
-def _ledger(monitor: Monitor) -> None:
-    monitor.run()
 
 
 def test_a_lock_of_a_session_that_sits_idle_is_told_with_what_ends_it(jobs: Monitor, demo_admin_url: str) -> None:

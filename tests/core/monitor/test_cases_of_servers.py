@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -88,8 +89,6 @@ def test_a_purged_record_of_runs_and_a_new_schedule_are_no_missed_runs(
     cron_monitor: Monitor, demo_admin_url: str
 ) -> None:
     """Else a clean-up, or a job that was only just made, wakes somebody."""
-    from datetime import timedelta
-
     with launcher_stopped(demo_admin_url):
         prepare(demo_admin_url)
         with psycopg.connect(demo_admin_url, autocommit=True) as admin:
@@ -105,6 +104,6 @@ def test_a_purged_record_of_runs_and_a_new_schedule_are_no_missed_runs(
             third = cron_monitor.run(SUNDAY + timedelta(hours=23))
 
     assert first.causes("view_freshness") == second.causes("view_freshness") == {}
-    # At half past nine of the next day the run of three is missing, and that of ten is yet to come.
+    # At half past nine the next day, the run of three o'clock is missing, and the run of ten o'clock is yet to come.
     assert third.causes("view_freshness").keys() == {"mon.v_purged"}
     assert "it last began 2026-11-29 03:00 UTC" in third.causes("view_freshness")["mon.v_purged"]

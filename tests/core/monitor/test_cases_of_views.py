@@ -165,9 +165,9 @@ def test_two_thousand_views_are_one_page_and_no_refresh(monitor: Monitor) -> Non
     second = monitor.run(later)
 
     assert first.lines == []
-    assert "1975 more, 1975 of them of an age that cannot be known" in first.page
-    # A day later it is known that nobody refreshed them: one line, which names some and counts the rest. It is no alert, because
-    # the server's pg_cron is in another database, where a weekly job of theirs may be.
+    assert "1975 more, 1975 of them of unknown age" in first.page
+    # A day later it is known that nobody refreshed them. That is one line, which names some and counts the rest. It is no alert,
+    # because the server's pg_cron is in another database, which may hold a weekly job that refreshes them.
     assert second.lines == []
     (line,) = [
         line

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from pg_deploy.monitor.refreshers import Names, Refreshes, Routines, refreshed_by
+from pg_deploy.monitor.refreshers import Refreshes, Routines, ViewNames, find_refreshes
 from pg_deploy.postgres.session import Connection
 
 VIEWS = {("public", "v"): 1, ("mon", "v"): 2, ("mon", "V w"): 3, ("mon", "late"): 4}
@@ -119,10 +119,12 @@ def test_what_is_built_at_run_time_is_only_perhaps(database: Connection) -> None
     """Else a guess is told as a fact."""
     assert read(database, "select mon.built()") == Refreshes(frozenset(), (2,), False, False)
     assert read(database, "select mon.any_of_them()") == Refreshes(frozenset(), (), True, False)
-    # One that names what is not there may not be any other.
+    # A name that means no view does not make it refresh any other.
     assert read(database, "select mon.gone()") == Refreshes()
 
 
 def read(connection: Connection, command: str) -> Refreshes:
     """What a job of the deploying role refreshes."""
-    return refreshed_by(command, "postgres", Names(VIEWS, {"postgres": ("postgres", "public")}), Routines(connection))
+    return find_refreshes(
+        command, "postgres", ViewNames(VIEWS, {"postgres": ("postgres", "public")}), Routines(connection)
+    )

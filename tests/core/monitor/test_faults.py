@@ -11,9 +11,10 @@ import psycopg
 import pytest
 
 from demo.cluster import Cluster
-from pg_deploy.monitor.judge import open_alerts, sync
+from pg_deploy.monitor.judge import open_alerts, sync_alerts
 from pg_deploy.monitor.measures import Measured
 from pg_deploy.monitor.thresholds import Thresholds
+from pg_deploy.preflight.drift import keep_state
 from tests.core.monitor.monitoring import Monitor, Outcome
 
 VIEW = "create materialized view public.v as select now() as materialized_at, g as id from generate_series(1, 10) g"
@@ -308,11 +309,11 @@ def test_evicted_statements_are_told_with_the_setting_to_raise(monitor: Monitor,
     monitor.run()
     with psycopg.connect(monitor.database.url, autocommit=True) as connection, connection.pipeline():
         for number in range(most + 100):
-            # Constants are normalised away: only the shape makes a statement of its own.
+            # pg_stat_statements takes constants out, so statements have to differ in their shape.
             columns, conditions = 1 + number % 70, number // 70
             connection.execute(f"select {', '.join('1' * columns)} where true {'and 1 = 1 ' * conditions}".encode())
     first = monitor.run()
-    # The server's databases share them: the next test starts with room.
+    # All databases of the server share the counters, and the next test needs room for its own.
     with psycopg.connect(admin_url(monitor, demo_cluster), autocommit=True) as admin:
         admin.execute("select extensions.pg_stat_statements_reset()")
 
@@ -336,7 +337,7 @@ def test_a_slow_query_names_a_deployment_in_between_that_touched_what_it_reads(
 
     def release() -> str:
         with psycopg.connect(monitor.database.url, autocommit=True) as connection:
-            # Another role than the deploying one: that one's new statements are the deployment's own checks.
+            # Not the deploying role: its new statements are taken for the deployment's own checks.
             connection.execute("set role service_role")
             for _ in range(3):
                 connection.execute("select pg_sleep(0.3) as of_the_new_release from public.orders")
@@ -344,7 +345,7 @@ def test_a_slow_query_names_a_deployment_in_between_that_touched_what_it_reads(
 
     causes = [release() for _ in range(5)]
 
-    # Also when the windows that are kept begin after the deployment.
+    # This holds even when the kept windows begin after the deployment.
     assert [("deployment 1 (20250101000000_orders) ended" in cause) for cause in causes] == [is_suspect] * 5
     assert [("is the suspect" in cause) for cause in causes] == [is_suspect] * 5
 
@@ -359,9 +360,9 @@ def test_an_alert_that_could_not_be_measured_again_stays_open(monitor: Monitor) 
         connection = psycopg.connect(monitor.database.url, autocommit=True)
         with connection:
             measured = [Measured("idle_in_transaction", problem="not visible to role x")]
-            sync(connection, [], measured)
+            sync_alerts(connection, [], measured)
             assert [alert.id for alert in open_alerts(connection)] == [alert.id for alert in first.open]
-            sync(connection, [], [Measured("idle_in_transaction")])
+            sync_alerts(connection, [], [Measured("idle_in_transaction")])
             assert open_alerts(connection) == ()
 
 
@@ -407,7 +408,7 @@ def test_a_view_that_nobody_ever_filled_is_told_and_refreshed_only_where_a_setti
     refreshing(monitor)
     third, fourth = monitor.run(), monitor.run()
 
-    # The lints speak of it as well; here the view's age counts.
+    # The lints tell it too; this test is about the view's age.
     assert [alert for alert in first.started if alert.startswith("view_freshness")] == ["view_freshness public.v"]
     assert second.started == []
     assert (
@@ -478,7 +479,7 @@ def test_a_failing_job_is_told_with_its_error(cron_monitor: Monitor, demo_cluste
         "select cron.schedule('refresh-v', '0 * * * *', 'refresh materialized view concurrently public.v')"
     )
     with psycopg.connect(demo_cluster.admin_url(), autocommit=True) as admin:
-        # As pg_cron itself writes it, without waiting for the next full hour.
+        # Written as pg_cron writes it, so that nobody waits for the next full hour.
         admin.execute(
             "insert into cron.job_run_details (jobid, runid, command, status, return_message, start_time, end_time)"
             " select jobid, 900, command, 'failed', 'ERROR: cannot refresh materialized view concurrently', now(), now()"
@@ -505,14 +506,14 @@ def test_without_pg_monitor_it_says_what_it_cannot_see(monitor: Monitor, demo_cl
 
 
 def ask(monitor: Monitor, times: int) -> None:
-    """The application's query."""
+    """Run the application's query so many times."""
     with psycopg.connect(monitor.database.url, autocommit=True) as connection:
         for number in range(times):
             connection.execute(QUERY, [number])
 
 
 def ask_something(monitor: Monitor) -> None:
-    """Some statements, so that there are counters."""
+    """Run some statements, so that there are counters."""
     for _ in range(3):
         monitor.database.rows("select count(*) from pg_catalog.pg_class")
 
@@ -523,9 +524,7 @@ def admin_url(monitor: Monitor, cluster: Cluster) -> str:
 
 
 def keep_deployed_state(monitor: Monitor, stem: str | None = None, change: str | None = None) -> None:
-    """What the report of a deployment does at its end; `change` is what it did, between two snapshots."""
-    from pg_deploy.preflight.drift import keep_state
-
+    """Keep the state as the end of a deployment does. `change` is what the deployment did, between two snapshots."""
     with psycopg.connect(monitor.database.url, autocommit=True) as connection:
         row = connection.execute(
             "insert into deploy_ledger.deployment (dag_id, airflow_run, host, actor, conf, folder, folder_versions,"

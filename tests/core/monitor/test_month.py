@@ -1,4 +1,4 @@
-"""A month of looks every quarter of an hour: nothing of forty healthy jobs, everything of forty faulty ones, and nothing else."""
+"""A month of looks, one every quarter of an hour: all faults of forty faulty jobs are told, and nothing about forty healthy ones."""
 
 from __future__ import annotations
 
@@ -100,18 +100,18 @@ def test_a_month_of_healthy_and_faulty_jobs_is_told_as_it_was(
     assert not untrue, "\n".join(untrue)
     assert len(first_told) >= 5
     print(f"{len(seen_by)} faults due to be told, {len(first_told)} told")
-    # Of a view whose job was taken away nothing is known any more, which is part of its alert.
+    # The age of a view whose job was taken away is not known any more, and its alert says so.
     assert {view for view in unknown if ".v_bad_" not in view} <= {"month.v_dynamic", "month.v_application"}
 
 
 def in_berlin(connection: Connection) -> tuple[Cron, datetime]:
-    """pg_cron as the server shows it, but for a setting that 1.4 does not have."""
+    """pg_cron as the server shows it, with the time zone of Berlin, a setting that pg_cron 1.4 does not have."""
     cron, now = read_cron(connection)
     return replace(cron, zone=BERLIN), now
 
 
 class Stage:
-    """The database, with all that was written by the moment of the last call of `until`."""
+    """The database at a moment: all is written that pg_cron and people would have written by then."""
 
     def __init__(self, admin: psycopg.Connection, connection: Connection, jobs: list[MadeUp], worker: int) -> None:
         self.connection, self.limits = connection, read_thresholds()
@@ -123,7 +123,7 @@ class Stage:
         self._refreshed = datetime.min.replace(tzinfo=timezone.utc)
 
     def until(self, now: datetime) -> None:
-        """Write what pg_cron would have written since, and do what was done by hand."""
+        """Go on to that moment: write what pg_cron would have written, and do what is done by hand."""
         ended = [run for run in self._open if run.end is not None and run.end <= now]
         self._open = [run for run in self._open if run not in ended]
         new = []
@@ -165,7 +165,7 @@ class Stage:
 
 @contextmanager
 def playing(admin_url: str, url: str, jobs: list[MadeUp], dynamic: MadeUp, begin: datetime) -> Iterator[Stage]:
-    """The views and jobs, with what had run before the first look."""
+    """Make the views and jobs, with the runs before `begin`; yields the stage."""
     prepare(admin_url)
     with (
         psycopg.connect(admin_url, autocommit=True) as admin,

@@ -91,7 +91,7 @@ def test_a_statement_of_two_roles_is_two_and_names_the_slow_ones_role(monitor: M
 
 
 def update(monitor: Monitor, times: int) -> None:
-    """The application's statement."""
+    """Run the application's statement so many times."""
     with psycopg.connect(monitor.database.url, autocommit=True) as connection:
         for _ in range(times):
             connection.execute(UPDATE)
@@ -164,8 +164,29 @@ def test_a_query_that_was_forgotten_is_not_new_again(monitor: Monitor, demo_clus
     assert outcome.causes("slow_queries") == {}
 
 
+def test_a_secret_in_a_statement_is_not_kept(monitor: Monitor) -> None:
+    """Else whoever may read the ledger reads the password that somebody gave to a role."""
+    monitor.database.run("do $$ begin create role monitored; exception when duplicate_object then null; end $$")
+    statement = (
+        "do $$ begin perform pg_sleep(0.1); execute $q$alter role monitored password 'a-Secret-word1'$q$; end $$"
+    )
+    monitor.run()
+    try:
+        for _ in range(4):
+            monitor.database.run(statement)
+        monitor.run()
+        kept = monitor.database.value(
+            "select rows ->> 'texts' from deploy_ledger.measurement where measure = 'statements_memory' order by sample_id desc limit 1"
+        )
+    finally:
+        monitor.database.run("drop role monitored")
+
+    assert "alter role monitored password" in kept
+    assert "a-Secret-word1" not in kept
+
+
 def ask_slowly(monitor: Monitor) -> None:
-    """Something to count."""
+    """Make orders, and query them, so that there is something to count."""
     monitor.database.run(
         "create table public.orders as select g as id, g % 5 as customer from generate_series(1, 10) g"
     )
@@ -173,7 +194,7 @@ def ask_slowly(monitor: Monitor) -> None:
 
 
 def slowly(monitor: Monitor, name: str) -> None:
-    """A query that takes a second, three times."""
+    """Run a query of that name that takes a second, three times."""
     with psycopg.connect(monitor.database.url, autocommit=True) as connection:
         for _ in range(3):
             connection.execute(f"select pg_sleep(1.0) as {name}".encode())

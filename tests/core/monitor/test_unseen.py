@@ -1,4 +1,4 @@
-"""What a look cannot see is no alert: jobs, runs and settings of others, and a time in which it was another database."""
+"""What a look cannot see is no alert: other roles' jobs and runs, hidden settings, and the time before a restore."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def still(cron_monitor: Monitor, demo_admin_url: str) -> Iterator[Monitor]:
 
 
 def admin(url: str, *statements: str) -> None:
-    """What somebody with all rights does."""
+    """Run statements as somebody with all rights."""
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement.encode())
@@ -51,7 +51,7 @@ def watcher(admin_url: str) -> Iterator[str]:
         "grant all on all tables in schema deploy_ledger to watcher",
         "grant all on schema deploy_ledger to watcher",
         "grant usage, select on all sequences in schema deploy_ledger to watcher",
-        # And none on that of pg_stat_statements.
+        # It may not use the schema of pg_stat_statements.
         "grant usage on schema mon, cron to watcher",
         "grant select on all tables in schema mon to watcher",
     )
@@ -132,7 +132,7 @@ def test_without_a_record_of_runs_the_view_itself_proves_that_nobody_refreshes_i
     monkeypatch.setattr(views, "read_cron", without_record)
     told = []
     for number in range(1, 4):
-        # Concurrently, and nothing changed: the row of pg_class tells it alone.
+        # A concurrent refresh that changes no rows shows only in the row of pg_class.
         still.database.run("refresh materialized view concurrently mon.v")
         told += still.run(SUNDAY + number * QUARTER).started
     assert told == []
@@ -182,7 +182,7 @@ def test_a_run_that_never_began_is_told_by_what_came_after_it(still: Monitor, de
 
     (cause,) = outcome.causes("view_freshness").values()
     assert "its job j of pg_cron has a run in status starting since 07:30 UTC" in cause
-    # That of the other job may begin this very moment.
+    # The run of the other job may begin at this very moment.
     later = still.run(SUNDAY + QUARTER).causes("view_freshness")
     assert "its job other of pg_cron has a run in status starting" in later["mon.w"]
 
@@ -203,7 +203,7 @@ def test_after_a_restore_nothing_was_due_before_it(still: Monitor, demo_admin_ur
 
     assert restored.started == []
     assert "the server was restored to a moment before, or a standby took its place" in restored.page
-    # From then on it is judged as ever.
+    # From then on, the job is judged as before.
     assert after.causes("view_freshness").keys() == {"mon.v"}
 
 
@@ -248,7 +248,7 @@ def test_a_schedule_that_was_just_changed_and_a_view_that_was_made_anew_are_judg
     ("other", "is_told"),
     [
         (job(SUNDAY - QUARTER / 3, name="well"), False),
-        # It stopped an hour ago, and that is the younger of the two.
+        # It stopped an hour ago, later than the old job failed.
         (job(SUNDAY - 4 * QUARTER, name="dead"), True),
     ],
 )
@@ -286,7 +286,7 @@ def test_a_stopped_launcher_is_one_alert_and_a_backward_range_is_named(
     assert found.keys() == {"mon.v", "mon.v0"}
     assert "its job j of pg_cron is never started by pg_cron: its schedule is 0 6-5 * * *" in found["mon.v"]
     assert "pg_cron's launcher does not run" in found["mon.v0"]
-    assert "so it is with mon.v1, mon.v2 and 3 more" in found["mon.v0"]
+    assert "the same holds for mon.v1, mon.v2 and 3 more" in found["mon.v0"]
 
 
 def test_a_zone_that_is_not_known_is_said(still: Monitor, demo_admin_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ from pg_deploy.ledger import schema
 from pg_deploy.ledger.kinds.criteria import pin_criteria
 from pg_deploy.migrations.project_criteria import NextSteps, ProjectCriteria
 from pg_deploy.monitor import samples
-from pg_deploy.monitor.before_deployment import is_known, keep_before, read_before
-from pg_deploy.monitor.samples import Deployed
+from pg_deploy.monitor.before_deployment import is_measured_lately, measure_before_deployment, read_measured_before
+from pg_deploy.monitor.samples import EndedDeployment
 from pg_deploy.monitor.take_sample import take_sample
 from pg_deploy.monitor.thresholds import Thresholds, Watch
 from pg_deploy.monitor.watch import Watched, watch_deployment
@@ -22,7 +22,7 @@ from pg_deploy.postgres.session import Connection, Target
 from tests.looking import Database
 
 
-def deployed(connection: Connection, ended_at: datetime) -> Deployed:
+def deployed(connection: Connection, ended_at: datetime) -> EndedDeployment:
     """A deployment that ended then."""
     row = connection.execute(
         "insert into deploy_ledger.deployment (dag_id, airflow_run, host, actor, conf, folder, folder_versions, good_until,"
@@ -36,7 +36,7 @@ def deployed(connection: Connection, ended_at: datetime) -> Deployed:
         " values (%s, '20250101000000', '20250101000000_orders', 'x', 'verified')",
         [number],
     )
-    return Deployed(number, ended_at, "deployed", ("20250101000000_orders",))
+    return EndedDeployment(number, ended_at, "deployed", ("20250101000000_orders",))
 
 
 def sample(connection: Connection, at: datetime, mean_ms: float, hits: float) -> None:
@@ -170,11 +170,11 @@ def test_a_first_deployment_is_compared_with_what_it_measured_itself(empty_datab
     with target.session("test") as connection:
         schema.ensure(connection)
         one = deployed(connection, datetime.now(timezone.utc))
-    assert not is_known(target)
-    kept = keep_before(target, one.id)
+    assert not is_measured_lately(target)
+    kept = measure_before_deployment(target, one.id)
     with target.session("test") as connection:
-        assert read_before(connection, one.id).values == kept.values
-        assert read_before(connection, one.id).statements.keys() == kept.statements.keys()
+        assert read_measured_before(connection, one.id).values == kept.values
+        assert read_measured_before(connection, one.id).statements.keys() == kept.statements.keys()
         assert watch_deployment(connection, Watch(), one, "target_db").lines[1].startswith("nothing to compare yet")
 
     for number in range(2):
@@ -187,7 +187,7 @@ def test_a_first_deployment_is_compared_with_what_it_measured_itself(empty_datab
 
     assert {"connections in use", "query time"} <= {line[2:].split(":")[0] for line in lines[1:]}
     assert lines[-1] == "· before is as the deployment itself measured it: all that the server had counted until then"
-    assert is_known(target)
+    assert is_measured_lately(target)
 
 
 def test_what_a_deployment_measures_hides_nothing_from_the_monitor(empty_database: str) -> None:
@@ -199,14 +199,14 @@ def test_what_a_deployment_measures_hides_nothing_from_the_monitor(empty_databas
         one = deployed(connection, datetime.now(timezone.utc))
     take_sample(target, Thresholds(), "first run", logging.getLogger("quiet"))
     with target.session("test") as connection:
-        before, counters = samples.before(connection), samples.last_counters(connection)
+        before, counters = samples.read_newest_rows(connection), samples.read_last_counters(connection)
     for _ in range(20):
         database.value("select count(*) from public.orders where id = 7")
 
-    kept = keep_before(target, one.id)
+    kept = measure_before_deployment(target, one.id)
 
     with target.session("test") as connection:
-        assert (samples.before(connection), samples.last_counters(connection)) == (before, counters)
+        assert (samples.read_newest_rows(connection), samples.read_last_counters(connection)) == (before, counters)
     assert [one.calls for one in kept.statements.values() if one.calls == 20], "not counted since the last look"
     assert kept.counted == "the time since the monitor's last look"
 
@@ -223,6 +223,6 @@ def test_counters_that_a_restart_set_back_are_no_share_below_nothing(empty_datab
             [Jsonb({"hit": 10**15, "read": 10**14})],
         )
 
-    (hits,) = keep_before(target, one.id).values["cache_hit_ratio"]
+    (hits,) = measure_before_deployment(target, one.id).values["cache_hit_ratio"]
 
     assert 0 <= hits <= 100

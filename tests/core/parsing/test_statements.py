@@ -10,7 +10,7 @@ import pytest
 
 from pg_deploy.errors import PgDeployError
 from pg_deploy.parsing import bulk, splitting
-from pg_deploy.parsing.characters import suspect
+from pg_deploy.parsing.characters import first_suspect
 from pg_deploy.parsing.errors import (
     CopyDataError,
     EmptyMigrationError,
@@ -150,15 +150,15 @@ def test_a_file_that_cannot_be_taken_is_refused_with_its_place(
         ("checkpoint (mode fast)", "options of CHECKPOINT"),
     ],
 )
-def test_syntax_of_a_newer_postgresql_is_called_by_its_name(sql: str, name: str) -> None:
-    """Else somebody looks for a slip of the pen in what the documentation says."""
+def test_syntax_of_a_newer_postgresql_is_named(sql: str, name: str) -> None:
+    """Else somebody searches for a typing error in what the documentation says."""
     with pytest.raises(SqlSyntaxError) as caught:
         split(sql, file="f")
     assert f"{name} is not known to this parser, PostgreSQL 19 brought it" in str(caught.value)
     assert "syntax error" not in str(caught.value)
 
 
-def test_a_slip_of_the_pen_is_still_a_syntax_error() -> None:
+def test_a_typing_error_is_still_a_syntax_error() -> None:
     """Else every mistake is excused with a version that nobody uses."""
     for sql in (
         "repakc t",
@@ -379,8 +379,8 @@ def test_what_cannot_be_read_from_the_text_is_opaque(sql: str, opaque: bool) -> 
         ("alter table public.t add column c int", False),
     ],
 )
-def test_what_may_change_objects_that_it_does_not_name_is_told(sql: str, unseen: bool) -> None:
-    """Else what a function did would be called the work of others, or every cron job would cast doubt on the rest."""
+def test_a_statement_that_may_change_objects_that_it_does_not_name_is_known(sql: str, unseen: bool) -> None:
+    """Else the work of a function would count as somebody else's, or every cron job would cast doubt on the rest."""
     assert one(sql).unseen is unseen
 
 
@@ -403,7 +403,7 @@ def test_what_may_change_objects_that_it_does_not_name_is_told(sql: str, unseen:
     ],
 )
 def test_a_statement_that_writes_rows_is_known(sql: str, writes: bool) -> None:
-    """Else a migration of data passes for one of the schema, and its access proof counts on the target."""
+    """Else a migration of rows counts as one of the schema only, and its access proof as valid for the target."""
     assert one(sql).writes_rows is writes
 
 
@@ -537,7 +537,7 @@ def test_a_summary_is_one_short_line_without_comments() -> None:
 
 
 def test_a_large_text_is_cut_as_a_small_one(monkeypatch: pytest.MonkeyPatch, foreign_folder: Path) -> None:
-    """Its trees are made one at a time, or fifty megabytes of rows would take gigabytes; what comes out is the same."""
+    """Its trees are made one at a time, because those of fifty megabytes would take gigabytes. The result must be the same."""
     texts = [path.read_text() for path in sorted(foreign_folder.glob("*.sql"))]
     whole = [tuple(replace(each, brief="") for each in split(text, file="f")) for text in texts]
     _nothing_is_short(monkeypatch)
@@ -558,7 +558,7 @@ def test_a_large_text_is_cut_as_a_small_one(monkeypatch: pytest.MonkeyPatch, for
     assert apart.count(True) == len(texts) - 1
 
 
-def test_of_many_rows_of_constants_one_is_kept_in_the_tree_and_what_calls_a_function_whole(
+def test_many_rows_of_constants_leave_one_in_the_tree_but_rows_that_call_a_function_all_stay(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The tree is thirty times as large as the text, and each row says the same as the first, unless it calls something."""
@@ -584,19 +584,19 @@ def _nothing_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_look_alike_names_those_that_follow_it() -> None:
-    """Else the person who mends the opening quote is told of the closing one by the next run."""
-    found = suspect("select \u2018a\u2019;\nselect \u201cb\u201d, '\u2019';")
+    """Else the person who mends the opening quote hears of the closing one in the next run."""
+    found = first_suspect("select \u2018a\u2019;\nselect \u201cb\u201d, '\u2019';")
     assert found is not None
     assert found.place == 7
     assert (
         "3 more like it (line:column): 1:10 \u2019 (U+2019): type ' around a text, \" around a name; 2:8 \u201c"
         in found.reason
     )
-    assert "more" not in str(suspect("select \u2018a'"))
+    assert "more" not in str(first_suspect("select \u2018a'"))
 
 
 def test_rows_that_no_insert_writes_stay_in_the_brief_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a loop goes through may be the names of tables: the backup would leave out what the migration needs."""
+    """A loop may go through names of tables: without them the backup would leave out schemas that the migration needs."""
     _nothing_is_short(monkeypatch)
     loop = (
         "do $$ begin for t in select * from (values ('auth.users'), ('storage.objects')) v loop null; end loop; end $$;"

@@ -1,6 +1,6 @@
-"""The lock that is claimed for each statement, against pg_locks of a real PostgreSQL.
+"""The locks that are claimed for each statement, compared with pg_locks of a real PostgreSQL.
 
-Starts a private cluster with the server that is installed, on a port that the system chose.
+Starts a private cluster with the installed server, on a port that the system chooses.
 """
 
 from __future__ import annotations
@@ -242,7 +242,7 @@ def claimed(sql: str) -> tuple[dict[str, Lock], Lock | None]:
 
 def compare(sql: str, held: dict[str, Lock]) -> None:
     named, unnamed = claimed(sql)
-    # 18 locks what it grants on, in a mode that holds nobody up.
+    # PostgreSQL 18 locks the relation of a GRANT, in a mode that blocks nobody.
     least = Lock.ACCESS_SHARE if sql.startswith(("grant ", "revoke ")) else 0
     elsewhere = {name: lock for name, lock in held.items() if name not in named and lock > least}
     assert all(unnamed is not None and lock <= unnamed for lock in elsewhere.values()), f"not claimed: {elsewhere}"

@@ -1,4 +1,4 @@
-"""A session that is lent again: whatever a migration left in it, the next one begins as in a new connection."""
+"""A renewed session: whatever a migration left in it, the next one begins as in a new connection."""
 
 from __future__ import annotations
 
@@ -40,25 +40,25 @@ def target(demo_cluster: Cluster) -> Target:
 
 
 @pytest.mark.parametrize("left", LEFT.values(), ids=LEFT)
-def test_a_session_lent_again_is_as_a_new_one(target: Target, left: str) -> None:
-    """What one migration set would decide over the next one's names, rights and locks, and only when they share a task."""
+def test_a_renewed_session_is_like_a_new_one(target: Target, left: str) -> None:
+    """Else the settings of one migration would decide the next one's names, rights and locks, but only if they share a task."""
     with target.session("first") as connection, target.session("new") as fresh:
         expected = fresh.execute(STATE).fetchone()
         connection.execute(left.encode())
         assert connection.execute(STATE).fetchone() != expected
         pid = connection.info.backend_pid
-        assert target.made_new(connection, "second")
+        assert target.renew_session(connection, "second")
         assert connection.execute(STATE).fetchone() == expected
         assert connection.info.backend_pid == pid
         assert connection.execute("select current_setting('application_name')").fetchone() == ("pg_deploy second",)
 
 
-def test_our_own_plan_stays_and_a_lookalike_is_not_taken_for_it(target: Target) -> None:
+def test_our_own_plan_stays_and_a_lookalike_is_not_used(target: Target) -> None:
     """Facts are read under a rollback's locks: planning their statement there takes longer than the statement."""
     names = "select name from pg_catalog.pg_prepared_statements where name like 'deploy%'"
     with target.session("first") as connection, target.session("other") as fresh:
         expected = read_facts(connection, keep_plan=True).fingerprint
-        assert target.made_new(connection, "second")
+        assert target.renew_session(connection, "second")
         found = connection.execute(names).fetchall()
         assert len(found) == 1
         fresh.execute(
@@ -67,13 +67,13 @@ def test_our_own_plan_stays_and_a_lookalike_is_not_taken_for_it(target: Target) 
         assert read_facts(fresh, keep_plan=True).fingerprint == expected
 
 
-def test_sequences_of_a_session_lent_again_are_forgotten(target: Target) -> None:
-    """currval() of the last migration's insert would be taken for this one's."""
+def test_a_renewed_session_has_forgotten_its_sequences(target: Target) -> None:
+    """Else currval() would give what the last migration inserted."""
     with target.session("first") as connection:
         connection.execute("create sequence public.counted")
         try:
             connection.execute("select nextval('public.counted')")
-            assert target.made_new(connection, "second")
+            assert target.renew_session(connection, "second")
             with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
                 connection.execute("select currval('public.counted')")
         finally:
@@ -85,18 +85,18 @@ def test_a_purpose_of_any_letters_names_the_session(target: Target, purpose: str
     """The name goes into the statement's text: a quote or a per cent of a file's name must not end it."""
     with target.session(purpose) as connection:
         named = connection.execute("select current_setting('application_name')").fetchone()
-        assert target.made_new(connection, purpose)
+        assert target.renew_session(connection, purpose)
         assert connection.execute("select current_setting('application_name')").fetchone() == named
 
 
-def test_a_session_in_a_transaction_or_ended_is_not_lent_again(target: Target) -> None:
-    """It is closed instead: a new one is opened."""
+def test_a_session_in_a_transaction_or_ended_is_not_renewed(target: Target) -> None:
+    """It is closed, and the caller opens a new one."""
     busy = target.connect("busy")
     busy.execute("begin")
-    assert not target.made_new(busy, "next")
+    assert not target.renew_session(busy, "next")
     assert busy.closed
     with target.session("killer") as killer:
         ended = target.connect("ended")
         killer.execute("select pg_terminate_backend(%s, 5000)", [ended.info.backend_pid])
-        assert not target.made_new(ended, "next")
+        assert not target.renew_session(ended, "next")
         assert ended.closed

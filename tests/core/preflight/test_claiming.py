@@ -71,7 +71,7 @@ def test_nobody_takes_the_target_from_a_session_that_still_works(connection: Con
         working.execute(f"select pg_advisory_lock({LOCK_KEY})")
         with pytest.raises(TargetBusyError):
             ask(connection, "second", over=True)
-        # Said, not left to the end of the session: the server notices that a little later.
+        # Unlocked by hand, because the server notices the end of a session a little later.
         working.execute(f"select pg_advisory_unlock({LOCK_KEY})")
         ask(connection, "second")
 

@@ -91,7 +91,7 @@ def test_the_estimate_is_within_a_factor_of_two(deployer: psycopg.Connection, st
     assert real / 2 <= estimate.bytes <= real * 2, f"{estimate.bytes} for {real}"
 
 
-def test_the_sum_and_the_peak_are_said_in_one_sentence(deployer: psycopg.Connection) -> None:
+def test_the_sum_and_the_peak_stand_in_one_sentence(deployer: psycopg.Connection) -> None:
     """The disk must hold all of them, and the sorting of the largest one too."""
     estimates = index_estimates(deployer, [given(INDEXES[0]), given(INDEXES[2]), given("create index on absent (x)")])
     assert [each.table for each in estimates] == ["sizes.t", "sizes.t"]

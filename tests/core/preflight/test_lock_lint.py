@@ -1,4 +1,4 @@
-"""squawk's opinion of a migration's locks, less what the engine sees to."""
+"""squawk's findings about a migration's locks, without those that the engine takes care of."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_our_own_migrations_have_no_error(path: Path) -> None:
     assert [finding.sentence for finding in found if finding.level == "error"] == []
 
 
-def test_what_the_same_file_has_made_above_is_nobodys_to_wait_for() -> None:
+def test_nobody_waits_for_a_relation_that_the_same_file_made_above() -> None:
     """An index on a view that was just made blocks nobody; an alarm there is one that people learn to wave through."""
     made = "create materialized view public.v as select 1 as a;\ncreate unique index v_a on public.v (a);"
     assert lint_locks(made, server_version=150018) == ()
@@ -44,7 +44,7 @@ def test_what_the_same_file_has_made_above_is_nobodys_to_wait_for() -> None:
 
 
 def test_each_of_many_texts_keeps_its_own_findings() -> None:
-    """A finding that is told of another file asks for the wrong approval."""
+    """A finding about another file would ask for the wrong approval."""
     texts = [
         "select 1;\r\ncreate index i on public.old (a);\r\n" if n % 7 == 3 else f"select {n};"
         for n in range(AT_ONCE + 9)
@@ -74,13 +74,13 @@ def test_each_of_many_texts_keeps_its_own_findings() -> None:
         "create table other.a (id int);",
     ],
 )
-def test_what_may_have_been_there_is_dropped_with_its_rows(made: str) -> None:
+def test_a_table_that_may_have_existed_before_is_dropped_with_its_rows(made: str) -> None:
     """`create table if not exists`, then `drop table`: green, and a table of fifty rows was gone."""
     found = lint_locks(f"{made}\ndrop table public.a;", server_version=150018)
     assert "ban-drop-table" in {finding.rule for finding in found}
 
 
-def test_what_was_surely_made_above_may_be_dropped() -> None:
-    """A table that only helps along is nobody's."""
+def test_a_table_that_was_certainly_made_above_may_be_dropped() -> None:
+    """Nobody else uses a helper table."""
     found = lint_locks("create table public.a (id int);\ndrop table public.a;", server_version=150018)
     assert "ban-drop-table" not in {finding.rule for finding in found}

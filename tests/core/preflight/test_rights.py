@@ -166,6 +166,7 @@ DOUBTFUL = [
     ["set role authenticated", "alter table auth.users add x int"],
     ["set search_path = private", "alter table foreign_owned add x int"],
     ["select pg_catalog.set_config('search_path', '', false)", "alter table foreign_owned add x int"],
+    ["set search_path = private", "alter type kind add value 'b'"],
     ["grant supabase_admin to deployer", "alter table auth.users add x int"],
     ["create table public.foreign_owned (id int)", "alter table public.foreign_owned add x int"],
     ["create schema later", "create table later.t (id int)", "create index on later.t (id)"],

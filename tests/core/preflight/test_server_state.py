@@ -1,4 +1,4 @@
-"""Tests of what preflight reads about the server, and of what it makes of it."""
+"""Tests of what preflight reads about the server, and of what it concludes from it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from pg_deploy.preflight.server.state import (
     Replica,
     ServerState,
     Slot,
-    mask,
     read_server_state,
+    without_literals,
 )
 from tests.core.preflight.conftest import Server, as_postgres, free_port, wait_for
 from tests.installed import installed
@@ -134,7 +134,7 @@ def test_an_open_transaction_is_shown_with_its_owner_and_without_its_secrets(ser
 )
 def test_literals_and_comments_never_reach_the_log(query: str, shown: str) -> None:
     """Queries of other people carry tokens and addresses."""
-    assert mask(query) == shown
+    assert without_literals(query) == shown
     assert len(shown) <= 100
 
 
@@ -167,7 +167,7 @@ def test_prepared_transactions_and_waits_for_locks_are_seen(server: Server) -> N
     assert (lock_wait.object, lock_wait.mode) == ("public.locked", "AccessShareLock")
     assert 'prepared transaction "lost one"' in warnings(state)[0]
     assert "public.locked" in "\n".join(describe(state))
-    # below five seconds a wait is daily life
+    # A wait of less than five seconds is no warning.
     assert len(warnings(replace(state, lock_waits=(replace(lock_wait, waited_seconds=6.0),)))) == 2
 
 
@@ -184,7 +184,7 @@ def test_the_number_of_free_connections_is_the_number_that_can_really_be_opened(
         ("alter database app connection limit 6", "alter database app connection limit -1"),
     ):
         with undone(server, make, undo), ExitStack() as stack:
-            # Closed is not gone: the server counts a session until its process has ended. Who looks for that stays, and counts.
+            # The server counts a closed session until its process has ended. The session that waits for that counts too.
             wait_until_alone(stack.enter_context(server.connect(database="template1")))
             first = stack.enter_context(server.connect("deployer"))
             promised = read_server_state(first).connections.free
@@ -233,7 +233,7 @@ def test_a_server_newer_than_the_parser_is_refused_by_name(server: Server, versi
     assert refusals(state_of(server, version_num=newest * 10000 + 99), required_extensions=()) == ()
 
 
-def test_a_required_extension_is_told_apart_by_what_there_is_to_do(server: Server) -> None:
+def test_a_missing_extension_is_refused_with_what_to_do(server: Server) -> None:
     """The guide's troubleshooting entry, at the moment it helps: create it, load it first, or install its package."""
     state = state_of(server)
     (absent,) = refusals(state, required_extensions=["no_such_extension", "no_such_extension"])
@@ -270,8 +270,8 @@ def test_a_role_that_cannot_record_deployments_is_refused_with_the_grant_it_need
         assert kinds(state_of(server, "deployer")) == []
 
 
-def test_rows_hidden_from_the_role_are_refused_where_a_backup_is_made(server: Server) -> None:
-    """A dump by such a role fails or silently holds less: the way back would be lost."""
+def test_rows_hidden_from_the_role_are_refused_if_a_backup_is_made(server: Server) -> None:
+    """A dump by such a role fails or silently holds fewer rows, so it could not restore the others."""
     with undone(server, "grant create on database app to plain", "revoke create on database app from plain"):
         state = state_of(server, "plain")
         assert "public.hidden" in state.partly_readable

@@ -1,4 +1,4 @@
-"""Where each migration stands, and what a run would take up: a table of history and ledger together."""
+"""Where each migration stands, by history and ledger together, and what a run would deploy."""
 
 from __future__ import annotations
 
@@ -81,17 +81,17 @@ def test_where_a_migration_stands(recorded: bool, attempt: str | None, standing:
         (_state(), (B,), False, [B], []),
         (_state(), (f"{B}_m", C), False, [B, C], []),
         (_state(), ("20990101000000",), False, [], [UnknownMigrationError]),
-        # An older one is pending than the newest that is applied.
+        # A pending migration is older than the newest applied one.
         (_state("b", b="verified"), (), False, [A, C], [OutOfOrderError]),
         (_state("b", b="verified"), (), True, [A, C], []),
         (_state("b", b="verified"), (C,), False, [C], []),
-        # Rolled back before, or begun and not finished: it stands where it stood.
+        # A migration that was rolled back, or begun and not finished, keeps its place.
         (_state("b", a="rolled_back", b="verified"), (), False, [A, C], []),
         (_state("b", a="applying", b="verified"), (), False, [A, C], []),
         (_state("", a="verified"), (), False, [B, C], [HistoryMismatchError]),
     ],
 )
-def test_what_a_run_would_take_up(
+def test_what_a_run_would_deploy(
     state: State, wanted: tuple[str, ...], out_of_order: bool, chosen: list[str], faults: list[type[Exception]]
 ) -> None:
     """Else a run would deploy what nobody chose, or pass over what is pending."""
@@ -101,8 +101,8 @@ def test_what_a_run_would_take_up(
     assert [type(fault) for fault in plan.faults] == faults
 
 
-def test_all_faults_of_a_plan_are_told_at_once() -> None:
-    """Else each would cost a run of its own. A deployed file was edited, and a version has no file."""
+def test_all_faults_of_a_plan_are_reported_at_once() -> None:
+    """Else each would cost a run of its own. Here a deployed file was edited, and a version has no file."""
     state = State(
         {A: HistoryRow(A, "m"), "20240101000000": HistoryRow("20240101000000", "gone")},
         {A: _attempt(A, "verified", "another hash")},
@@ -114,7 +114,7 @@ def test_all_faults_of_a_plan_are_told_at_once() -> None:
     assert "20240101000000" in str(plan.faults[1])
 
 
-def test_an_edit_is_forgiven_where_nothing_of_the_file_is_in_place() -> None:
+def test_an_edit_is_forgiven_if_nothing_of_the_file_is_in_place() -> None:
     """Else a migration that was rolled back could never be corrected and deployed."""
     state = State({}, {A: _attempt(A, "rolled_back", "another hash")})
 

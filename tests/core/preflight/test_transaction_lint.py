@@ -1,4 +1,4 @@
-"""What the statements of one transaction do to each other, and who else feels a change."""
+"""Findings about statements that share a transaction, and about readers elsewhere."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ VALIDATE = "alter table public.a validate constraint c;"
     ],
 )
 def test_a_lock_is_held_while_the_next_statements_work(sql: str, rules: dict[str, int]) -> None:
-    """The plan says SHARE UPDATE EXCLUSIVE, and for the length of a scan nobody writes."""
+    """The plan says SHARE UPDATE EXCLUSIVE, yet nobody can write as long as the scan takes."""
     assert {finding.rule: finding.line for finding in transaction_findings(sql)} == rules
 
 
-def test_a_change_that_stops_a_subscriber_is_said(empty_database: str, tmp_path: Path) -> None:
+def test_a_change_that_stops_a_subscriber_is_reported(empty_database: str, tmp_path: Path) -> None:
     """Else replication stands still, and the server keeps its log until the disk is full."""
     (tmp_path / "20240101000000_a.sql").write_text(
         "alter table public.a add column x int;\nalter table public.b add y int;"

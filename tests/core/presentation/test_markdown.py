@@ -1,4 +1,4 @@
-"""What a person decides by cannot be forged by what an author, or a name in the database, writes. Pure."""
+"""Neither an author nor a name in the database can forge the text that a person decides by. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from pg_deploy.migrations.migration import Migration, load, read_folder
 from pg_deploy.preflight.plan_text import Asked, approval_text
-from pg_deploy.presentation.markdown import fenced, plain
+from pg_deploy.presentation.markdown import as_code_block, as_plain_markdown
 from tests.building import write_migration
 
 STEM = "20250101000000_change"
@@ -30,7 +30,7 @@ FORGED = {
     "reading turned around": "safe \u202egnp.exe\u2066 x\u200by",
     "an address": "mailto:x@evil.example",
 }
-# What opens something in Markdown and is not made harmless by a backslash before it.
+# Characters that open something in Markdown, without the backslash that would make them harmless.
 _OPENS = re.compile(
     r"(?<!\\)(?:\\\\)*[`*\[\]#!|<>~&@]|(?<![\w\\])_|^[-+=]|^\d+[.)]|[A-Za-z]://|www\.|[\u202a-\u202e\u2066-\u2069\u200b]"
 )
@@ -39,11 +39,11 @@ _OPENS = re.compile(
 @pytest.mark.parametrize("text", FORGED.values(), ids=FORGED)
 def test_a_text_can_be_nothing_but_text(text: str) -> None:
     """Else an author could hide what follows, draw a verdict of their own, or load a picture that reports who looks."""
-    shown = plain(text)
+    shown = as_plain_markdown(text)
 
     assert "\n" not in shown
     assert _OPENS.search(shown) is None, shown
-    # Read back, nothing of it is lost: the signs that were made visible aside.
+    # Read back, the text is the same, unless it held invisible characters.
     if not re.search(r"[\u200b-\u206f]", text):
         assert re.sub(r"\\(.)", r"\1", shown) == " ".join(text.split())
 
@@ -53,18 +53,18 @@ def test_a_text_can_be_nothing_but_text(text: str) -> None:
 )
 def test_an_ordinary_text_stays_readable(text: str) -> None:
     """Else people would learn to skip what they cannot read."""
-    assert plain(text) == text
+    assert as_plain_markdown(text) == text
 
 
 def test_code_stays_code_whatever_it_holds() -> None:
     """Else SQL with back-ticks would end its block, and SQL that turns its own direction would be read as something else."""
-    shown = fenced("select '`````';\n-- \u202e harmless\n", whole="read it there")
+    shown = as_code_block("select '`````';\n-- \u202e harmless\n", whole="read it there")
 
     first, *_, last = shown.splitlines()
     assert first == "``````sql"
     assert last == "``````"
     assert "⟨U+202E⟩ harmless" in shown
-    long = fenced("x" * 30_000, whole="read it there")
+    long = as_code_block("x" * 30_000, whole="read it there")
     assert long.endswith("**10000 more characters are not shown here: read it there.**")
 
 

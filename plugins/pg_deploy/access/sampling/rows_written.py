@@ -11,7 +11,7 @@ from pg_deploy.access.predicates.reach import Relation
 from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.ledger.kinds.rows_written import Written
 from pg_deploy.parsing.expressions import nodes
-from pg_deploy.parsing.syntax import parsed
+from pg_deploy.parsing.syntax import trees_of
 from pg_deploy.postgres.quoting import in_quotes
 
 
@@ -70,7 +70,7 @@ def _difference(table: str, direction: str, said: str) -> RowDifference:
 
 def _updated_columns(sql: str) -> dict[str, set[str]]:
     """The columns that the updates of a text set, by table; without tables that code of the text could write unseen."""
-    trees = parsed(sql)
+    trees = trees_of(sql)
     found: dict[str, set[str]] = {}
     for node in nodes(trees):
         if isinstance(node, (ast.DoStmt, ast.CallStmt)):

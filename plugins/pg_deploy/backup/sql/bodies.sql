@@ -1,4 +1,4 @@
--- Texts that may name schemas without the server knowing of it: bodies of functions.
+-- The bodies of functions: they may name schemas, and the server does not record that as a dependency.
 select
     n.nspname::text as schema,
     p.prosrc as text

@@ -1,6 +1,6 @@
--- Pairs of schemas of which an object of the first depends on an object of the second; the first is null where the dependent
--- lives in no schema: a cast, a language, a wrapper of foreign data, a trigger on DDL, what a publication holds. A dump has all
--- of those, whatever schemas it leaves out. Members of extensions are left out: an extension is made as a whole.
+-- Pairs of schemas: an object of the first depends on an object of the second. The first is null if the dependent object lives
+-- in no schema: a cast, a language, a foreign-data wrapper, an event trigger, what a publication holds. A dump has all of
+-- those, whatever schemas it leaves out. Members of extensions are left out, because an extension is made as a whole.
 with member as materialized (
     select
         d.classid,

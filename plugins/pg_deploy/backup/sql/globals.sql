@@ -1,5 +1,5 @@
--- What the whole server shares, as statements that make it again, in order. No password; settings named like a secret
--- come back hidden, as the catalog facts have them.
+-- What the whole server shares, as statements that make it again, in order. There are no passwords, and settings that are
+-- named like a secret are hidden, as in the catalog facts.
 with recursive role as (
     select
         r.*,
@@ -7,8 +7,8 @@ with recursive role as (
     from pg_catalog.pg_roles r
     where not pg_catalog.starts_with(r.rolname::text, 'pg_')
 ),
--- Who grants a membership must hold it with the admin option by then: a grant comes after those that let its grantor
--- grant, as pg_dumpall orders them. Those of the bootstrap role need none.
+-- The grantor of a membership must hold it with the admin option first. So a grant comes after those that give its grantor
+-- that option, as pg_dumpall orders them. The bootstrap role needs no such grant.
 granted as (
     select
         m.*,
@@ -55,27 +55,9 @@ statement as (
             case when r.rolreplication then 'replication' else 'noreplication' end,
             case when r.rolbypassrls then 'bypassrls' else 'nobypassrls' end,
             format('connection limit %s', r.rolconnlimit),
-            format('valid until %L', r.rolvaliduntil)
+            case when r.rolvaliduntil is not null then format('valid until %L', r.rolvaliduntil) end
         ))
     from role r
-    where r.rolvaliduntil is not null
-    union all
-    select
-        2,
-        r.rolname::text,
-        format('alter role %I with %s', r.rolname, concat_ws(
-            ' ',
-            case when r.rolsuper then 'superuser' else 'nosuperuser' end,
-            case when r.rolinherit then 'inherit' else 'noinherit' end,
-            case when r.rolcreaterole then 'createrole' else 'nocreaterole' end,
-            case when r.rolcreatedb then 'createdb' else 'nocreatedb' end,
-            case when r.rolcanlogin then 'login' else 'nologin' end,
-            case when r.rolreplication then 'replication' else 'noreplication' end,
-            case when r.rolbypassrls then 'bypassrls' else 'nobypassrls' end,
-            format('connection limit %s', r.rolconnlimit)
-        ))
-    from role r
-    where r.rolvaliduntil is null
     union all
     select
         3,
@@ -118,7 +100,7 @@ statement as (
             ),
             case
                 when split_part(entry, '=', 1) ~* '(passw|secret|token|credential|apikey|api_key|private)' then quote_literal('hidden')
-                -- Element by element, each quoted: SET … FROM CURRENT keeps a list's text of that moment, whatever stands in it.
+                -- Each element is quoted by itself: SET … FROM CURRENT stored the list as one text, with anything in it.
                 when split_part(entry, '=', 1) in (
                     'search_path', 'temp_tablespaces', 'session_preload_libraries', 'local_preload_libraries'
                 ) then coalesce((
@@ -156,7 +138,7 @@ statement as (
     where b.datname = current_database()
         and b.datacl is not null
     union all
-    -- What a superuser grants counts as the owner's; for another grantor one must be that one.
+    -- A superuser's grant counts as the owner's. To grant as somebody else, one must be that role.
     select
         case when x.grantor = b.datdba then 8 else 9 end,
         x.privilege_type || x.grantee::text,

@@ -1,5 +1,5 @@
--- All schemas that are not the server's own: whether an extension brought it along, whether one lives in it, whether a name
--- without a schema may be found in it.
+-- All schemas that are not the server's own, each with whether an extension made it (owned_by_extension) and whether a copy
+-- always needs it (always): an extension lives in it, or the search_path holds it.
 select
     n.nspname::text as name,
     exists (

@@ -1,4 +1,5 @@
--- Columns whose name says that they hold a secret, and whose type can. Generated ones follow what they are made from.
+-- Columns whose name says that they hold a secret, and whose type can hold one. Generated columns are left out: they follow
+-- the columns that they are computed from.
 select
     n.nspname::text,
     c.relname::text,

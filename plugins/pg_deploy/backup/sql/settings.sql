@@ -1,4 +1,4 @@
--- Settings that change how SQL behaves or is planned, where this server does not have PostgreSQL's own value.
+-- Settings that change how SQL behaves or is planned, if this server's value is not PostgreSQL's default.
 select
     s.name::text as name,
     s.setting || case when s.unit ~ '^[0-9]' then '' else coalesce(s.unit, '') end as value

@@ -1,5 +1,5 @@
--- The tables whose rows a dump holds; members of extensions are made by those. A materialized view is filled anew by the
--- restore, and may have been stale.
+-- The tables whose rows a dump holds. Members of extensions are left out: the extension makes them. Materialized views are
+-- left out: the restore fills them anew, and they may have been stale.
 select
     n.nspname::text as schema,
     c.relname::text as name

@@ -1,4 +1,4 @@
--- Tables and sequences that a dump of these schemas must read and that this role may not.
+-- Tables and sequences that a dump of these schemas must read, but that this role may not read.
 select format('%%I.%%I', n.nspname, c.relname)
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace

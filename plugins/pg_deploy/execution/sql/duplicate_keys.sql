@@ -1,4 +1,4 @@
--- The query that lists the keys which keep a unique index from being valid, as text to run.
+-- The text of a query that lists the keys which prevent a unique index from being valid.
 select pg_catalog.format(
     'select %%s as key, pg_catalog.count(*) from %%s where %%s group by %%s having pg_catalog.count(*) > 1 order by 2 desc limit %%s',
     pg_catalog.format('pg_catalog.concat_ws('', '', %%s)', parts.labelled),

@@ -1,4 +1,4 @@
--- How far an index build of the given backend is, as one phrase.
+-- How far the given backend's index build has come, as one phrase.
 select pg_catalog.concat_ws(', ',
     p.phase,
     case when p.blocks_total > 0

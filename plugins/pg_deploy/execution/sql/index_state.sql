@@ -1,4 +1,4 @@
--- The state of an index by name: valid, and who is building it. No row: there is none.
+-- The state of an index by name: whether it is valid, and who is building it. No row if there is no such index.
 select
     i.indisvalid and i.indisready and i.indislive as valid,
     pg_catalog.format('%%I.%%I', n.nspname, c.relname) as qualified,

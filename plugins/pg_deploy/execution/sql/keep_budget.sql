@@ -25,14 +25,14 @@ begin
         elsif since is null then
             since := pg_catalog.clock_timestamp();
         elsif pg_catalog.clock_timestamp() > since + pg_catalog.make_interval(secs => {limit} + 0.35)
-            -- A commit that waits for its standby has happened here already.
+            -- A commit that waits for its standby has already happened on this server.
             and work.wait_event is distinct from 'SyncRep' then
-            -- It did not end when it was cancelled, or its client fell silent between two statements.
+            -- It did not react to the cancel below, or its client fell silent between two statements.
             perform pg_catalog.pg_terminate_backend({pid});
         elsif pg_catalog.clock_timestamp() > since + pg_catalog.make_interval(secs => {limit} + 0.15) and work.state = 'active' then
             perform pg_catalog.pg_cancel_backend({pid});
         end if;
-        -- A snapshot that was held meanwhile would hold back vacuum.
+        -- A snapshot that is held all the time would hold back vacuum.
         commit;
         perform pg_catalog.pg_sleep(0.1);
     end loop;

@@ -1,4 +1,4 @@
--- What the stop rules look at: seconds that the slowest visible replica is behind, free connections, WAL written so far.
+-- The figures of the stop rules: how many seconds the slowest visible replica is behind, free connections, WAL written so far.
 select
     (
         select pg_catalog.max(pg_catalog.date_part('epoch', r.replay_lag))

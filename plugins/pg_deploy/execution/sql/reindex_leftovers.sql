@@ -1,4 +1,4 @@
--- Invalid copies that an interrupted REINDEX CONCURRENTLY left, of one index, of one table's indexes, or of all.
+-- The invalid copies that an interrupted REINDEX CONCURRENTLY left: of one index, of one table's indexes, or of all.
 select n.nspname, c.relname
 from pg_catalog.pg_index as i
 join pg_catalog.pg_class as c on c.oid = i.indexrelid

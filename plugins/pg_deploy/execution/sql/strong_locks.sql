@@ -1,5 +1,5 @@
--- Whether the backend holds or waits for a strong lock (SHARE or stronger) on a relation that was there before it began:
--- this session sees committed relations only, so one made by the watched transaction itself is not in its pg_class.
+-- Whether the backend holds or awaits a strong lock (SHARE or stronger) on a relation that existed before it began. This
+-- session sees committed relations only, so a relation made by the watched transaction is not in its pg_class.
 select exists (
     select
     from pg_catalog.pg_locks as l

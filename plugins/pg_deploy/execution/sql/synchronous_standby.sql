@@ -1,8 +1,8 @@
--- Which synchronous standbys a commit of this session would wait for while none of them is connected; null: it waits for none.
+-- The synchronous standbys that a commit of this session would wait for, if none of them is connected; else no row.
 select pg_catalog.current_setting('synchronous_standby_names')
 where pg_catalog.current_setting('synchronous_standby_names') <> ''
     and pg_catalog.current_setting('synchronous_commit') not in ('off', 'local')
-    -- What this role may not see is taken for connected.
+    -- If this role may not see a standby's state, it counts as connected.
     and not exists (
         select
         from pg_catalog.pg_stat_replication as r

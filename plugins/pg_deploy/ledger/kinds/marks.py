@@ -1,7 +1,7 @@
-"""The mark of a verdict. Report, pages and downloads take it from here, so that none says more.
+"""The mark of a verdict. Report, pages and downloads all take it from here, so none promises more.
 
-A tick promises that the thing holds. What was not proved, differs, was sampled, opened something undeclared or gives users an
-error has none, also where the run may go on.
+A tick promises that the thing holds. A verdict gets no tick if something was not proved, differs, was only sampled, opened
+something undeclared or gives users an error, even if the run may go on.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pg_deploy.ledger.kinds.report import Verdict
 from pg_deploy.presentation.lines import Tone
 
 
-def of_criterion(verdict: Verdict) -> Tone:
-    """met, not met, and all that is neither: not reached, not proven, not declared, not applicable, not visible."""
+def tone_of_criterion(verdict: Verdict) -> Tone:
+    """A criterion: good if met, bad if not met, plain for anything else (not reached, not proven, not applicable, not visible)."""
     return "good" if verdict == Verdict.MET else "bad" if verdict == Verdict.NOT_MET else "plain"
 
 
-def of_access(found: AccessFound) -> Tone:
-    """The access proof of one migration: bad where something counts against it, good where all is proved and nothing differs."""
+def tone_of_access(found: AccessFound) -> Tone:
+    """The access proof of one migration: bad if something counts against it, good if all is proved and nothing differs."""
     if found.against:
         return "bad"
     if found.outcome == Outcome.AS_DECLARED:
@@ -28,8 +28,8 @@ def of_access(found: AccessFound) -> Tone:
     return "good" if found.is_settled and not found.undeclared else "plain"
 
 
-def of_check(outcome: CheckOutcome) -> Tone:
-    """A check, or one that was not run here."""
+def tone_of_check(outcome: CheckOutcome) -> Tone:
+    """A check: good if it passed, bad if it failed or gave an error, plain if it was not run here."""
     match outcome:
         case CheckOutcome.PASSED:
             return "good"
@@ -39,8 +39,8 @@ def of_check(outcome: CheckOutcome) -> Tone:
             return "plain"
 
 
-def of_benchmark(outcome: BenchmarkOutcome) -> Tone:
-    """A benchmark: bad where its limit was breached; good where it was kept."""
+def tone_of_benchmark(outcome: BenchmarkOutcome) -> Tone:
+    """A benchmark: good if its limit was kept, bad if it was breached."""
     match outcome:
         case BenchmarkOutcome.BREACHED:
             return "bad"
@@ -48,8 +48,8 @@ def of_benchmark(outcome: BenchmarkOutcome) -> Tone:
             return "good"
 
 
-def of_rehearsal(outcome: RehearsalOutcome) -> Tone:
-    """A rehearsal, or what was left out of it."""
+def tone_of_rehearsal(outcome: RehearsalOutcome) -> Tone:
+    """A rehearsal: good if it passed, bad if it failed, plain if there was none."""
     match outcome:
         case RehearsalOutcome.PASSED:
             return "good"

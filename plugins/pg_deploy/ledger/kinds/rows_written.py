@@ -20,7 +20,7 @@ class Written:
 
     @property
     def by_verb(self) -> dict[str, int]:
-        """The numbers that are not zero, by "inserted", "updated", "deleted"."""
+        """The numbers that are not zero, keyed by "inserted", "updated", "deleted"."""
         numbers = {"inserted": self.inserted, "updated": self.updated, "deleted": self.deleted}
         return {verb: number for verb, number in numbers.items() if number}
 

@@ -1,4 +1,4 @@
--- Transactions that were aborted since the last run, in per cent of all. Says nothing before 1,000 of them.
+-- The share of transactions since the last run that were aborted, in per cent. Null if there were fewer than 1,000 transactions.
 with now as (
     select d.xact_commit as committed, d.xact_rollback as aborted
     from pg_catalog.pg_stat_database d
@@ -13,7 +13,7 @@ with now as (
     select
         n.committed - case when b.committed <= n.committed then b.committed else 0 end as committed,
         n.aborted - case when b.committed <= n.committed then least(b.aborted, n.aborted) else 0 end as aborted,
-        -- A deployment's checks and builds are not the application's doing.
+        -- The figures of a time with a deployment are not used: its checks and builds are not the application's doing.
         b.at is not null and not exists (
             select from deploy_ledger.deployment d where coalesce(d.ended_at, now()) > b.at
         ) as known

@@ -1,5 +1,5 @@
--- Blocks found in the server's cache, in per cent: of the last two runs' times the better one, as a backup, or a server that
--- has just started, reads everything once. Says nothing of a time in which fewer than 10,000 blocks were asked for.
+-- The share of blocks that were found in the server's cache, in per cent. It is the better one of the last two runs, because a
+-- backup, or a server that has just started, reads everything once. A time with fewer than 10,000 blocks does not count.
 with now as (
     select d.blks_hit as hit, d.blks_read as read, d.stats_reset
     from pg_catalog.pg_stat_database d
@@ -16,7 +16,7 @@ with now as (
         n.hit - case when b.hit <= n.hit then b.hit else 0 end as hit,
         n.read - case when b.hit <= n.hit then b.read else 0 end as read,
         b.ratio as ratio_before,
-        -- A deployment's checks and builds are not the application's doing.
+        -- The figures of a time with a deployment are not used: its checks and builds are not the application's doing.
         b.at is not null and not exists (
             select from deploy_ledger.deployment d where coalesce(d.ended_at, now()) > b.at
         ) as known

@@ -1,4 +1,4 @@
--- How many of the server's client connections are in use, in per cent, with who holds them.
+-- The share of the server's connections that clients use, in per cent, and who uses them.
 with client as (
     select
         coalesce(a.usename::text, 'unknown') as role,

@@ -1,4 +1,4 @@
--- Deadlocks since the last run.
+-- How many deadlocks there were since the last run.
 with now as (
     select d.deadlocks
     from pg_catalog.pg_stat_database d

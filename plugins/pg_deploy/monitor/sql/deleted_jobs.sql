@@ -1,5 +1,5 @@
--- Jobs of pg_cron that the last deployment left in place and that are gone. One that refreshes a view is told with its view; where
--- this role sees only its own jobs nothing is known of the others.
+-- Jobs of pg_cron that the last deployment left in place and that are gone. A job that refreshes a view is told with its view. If
+-- this role sees only its own jobs, nothing is known about any.
 with kept as (
     select s.deployment_id, s.fact_hashes
     from deploy_ledger.snapshot s

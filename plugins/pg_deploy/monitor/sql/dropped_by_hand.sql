@@ -1,7 +1,7 @@
--- Indexes, views and tables that the last deployment left in place and that are gone. Partitions come and go by themselves,
--- and an index goes with its table.
+-- Indexes, views and tables that the last deployment left in place and that are gone. Partitions do not count, because they come
+-- and go by themselves, nor does an index whose table is gone too.
 with kept as (
-    select s.id, s.deployment_id, s.fact_hashes
+    select s.deployment_id, s.fact_hashes
     from deploy_ledger.snapshot s
     where s.moment = 'deployed'
         and s.location = 'target'

@@ -1,4 +1,4 @@
--- Indexes whose table, columns, order and condition another index has as well.
+-- Indexes that have the same table, columns, order and condition as another index.
 with known as (
     select
         i.indexrelid,

@@ -1,5 +1,5 @@
--- Sessions that hold a transaction open and do nothing in it, in seconds since their last statement ended; the sessions of
--- one application together, because it is one leak.
+-- Sessions that hold a transaction open and do nothing in it, in seconds since their last statement ended. The sessions of one
+-- application are one row, because they are one leak.
 -- needs: pg_read_all_stats
 with idle as (
     select

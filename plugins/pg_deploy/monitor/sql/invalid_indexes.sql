@@ -1,4 +1,4 @@
--- Indexes that no query can use, and that nobody is building now.
+-- Indexes that no query can use and that nobody is building now.
 select
     format('%I.%I', n.nspname, c.relname) as object,
     1 as value,

@@ -1,4 +1,4 @@
--- Sessions that wait for a lock, in seconds, one row for each session at the head of a queue: ending it lets all go on.
+-- Sessions that wait for a lock, in seconds. One row for each session at the head of a queue: if that one ends, all others go on.
 -- needs: pg_read_all_stats
 with recursive waiting as materialized (
     select

@@ -1,4 +1,5 @@
--- Transactions, in seconds since they began, and prepared ones. The time in which one does nothing at all is another measure.
+-- Open and prepared transactions, in seconds since they began, without the time for which one has been idle now: that is the measure
+-- idle_in_transaction.
 -- needs: pg_read_all_stats
 with transaction as (
     select

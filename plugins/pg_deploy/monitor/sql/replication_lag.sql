@@ -1,4 +1,4 @@
--- How far each standby is behind, in seconds, and those that the run before saw and that are gone. No standby, no row.
+-- How far each standby is behind, in seconds. A standby that an earlier run saw and that is gone has a row for a day.
 -- needs: pg_read_all_stats
 with standby as (
     select
@@ -12,7 +12,7 @@ with standby as (
     from pg_catalog.pg_stat_replication s
     where s.state is not null
         and s.state <> 'backup'
-        -- What reads the log for a backup ends with it.
+        -- These read the log for a backup, and end with it.
         and s.application_name <> all (array['pg_basebackup', 'pg_receivewal'])
     group by 1
 ), before as (
@@ -35,7 +35,7 @@ select
     ) as detail
 from standby s
 union all
--- For a day: whoever took it away on purpose is not reminded for ever.
+-- For a day only: whoever took a standby away on purpose must not be reminded for ever.
 select
     b.object,
     round(extract(epoch from clock_timestamp() - b.seen_at)::numeric, 1),

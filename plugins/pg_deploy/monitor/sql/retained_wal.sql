@@ -1,4 +1,4 @@
--- Write-ahead log that the server keeps for slots nobody reads from, in bytes: it fills the disk in the end.
+-- How much write-ahead log the server keeps for replication slots that nobody reads, in bytes. In the end it fills the disk.
 select
     s.slot_name::text as object,
     pg_wal_lsn_diff(

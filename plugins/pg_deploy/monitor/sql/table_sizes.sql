@@ -1,6 +1,6 @@
--- The largest tables with their indexes and TOAST, in bytes.
+-- The size of the largest tables with their indexes and TOAST, in bytes.
 with locked as materialized (
-    -- To ask for a size takes a lock: what is locked exclusively, or is about to be, is not asked.
+    -- Asking for a size takes a lock, so a table that is locked exclusively, or is about to be, is not asked.
     select coalesce(i.indrelid, l.relation) as relation
     from pg_catalog.pg_locks l
     left join pg_catalog.pg_index i on i.indexrelid = l.relation

@@ -1,4 +1,4 @@
--- Indexes that no query has used, in days since this was first seen. What keeps a constraint does its work unread.
+-- Indexes that no query has used, in days since that was first seen. An index of a constraint does not count: nobody has to read it.
 with unread as (
     select
         format('%I.%I', s.schemaname, s.indexrelname) as object,

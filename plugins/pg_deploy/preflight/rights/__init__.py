@@ -1,1 +1,1 @@
-"""Which rights pending statements need, and which of them the deploying role lacks."""
+"""The rights that pending statements need, and those that the deploying role lacks."""

@@ -1,15 +1,15 @@
-"""Which rights the pending statements need that the connected role surely lacks. Reads only."""
+"""The rights that the pending statements need and the connected role certainly lacks. Reads only."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 from pg_deploy.parsing.syntax import SqlStatement
-from pg_deploy.postgres.session import their_names
+from pg_deploy.postgres.session import using_role_search_path
 from pg_deploy.preflight.rights.provider import provider_grants
 from pg_deploy.preflight.rights.walk import needs_of
 from pg_deploy.preflight.rights.words import FUNCTION_RIGHTS, RELATION_RIGHTS, TYPE_RIGHTS, Need, Right
@@ -18,13 +18,13 @@ from pg_deploy.preflight.server.queries import rows
 _Row = dict[str, Any]
 
 
-# CREATE on a schema is enough to make something there: USAGE is not asked for
+# CREATE on a schema is enough to make something there: USAGE is not needed.
 _MAKING = frozenset({Right.SCHEMA_CREATE, Right.REPLACED, Right.FUNCTION_REPLACED})
 
 
 @dataclass(frozen=True)
 class MissingRight:
-    """A right that a statement needs and the role lacks; `sentence` names file, line, object and what would give it."""
+    """A right that a statement needs and the role lacks. `sentence` names file, line and object, and how to give the right."""
 
     file: str
     line: int
@@ -43,20 +43,20 @@ class _Lack:
 
 
 def missing_rights(connection: psycopg.Connection, statements: Sequence[SqlStatement]) -> tuple[MissingRight, ...]:
-    """Every right that is surely missing, in the statements' order, each (file, right, object) once. Reads only.
+    """Every right that is certainly missing, in the statements' order, each (file, right, object) once. Reads only.
 
-    A superuser lacks nothing. What a DO block or a function does is not seen.
+    A superuser lacks nothing. What a DO block or a function does cannot be seen.
     """
     role = rows(connection, "rights")[0]
     if role["is_superuser"]:
         return ()
     wanted = list(needs_of(statements))
     answers = _Answers(connection, role, [need for _, need in wanted])
-    found: dict[tuple[str, str, str], MissingRight] = {}
+    missing: dict[tuple[str, str, str], MissingRight] = {}
     for statement, need in wanted:
         lack = answers.lack(need)
         if lack is not None:
-            found.setdefault(
+            missing.setdefault(
                 (statement.file, lack.right, lack.object),
                 MissingRight(
                     file=statement.file,
@@ -67,23 +67,19 @@ def missing_rights(connection: psycopg.Connection, statements: Sequence[SqlState
                     sentence=f"{statement.file} line {statement.line}: {lack.reason}: {lack.remedy}",
                 ),
             )
-    return tuple(found.values())
+    return tuple(missing.values())
 
 
 class _Answers:
-    """The catalog's answers to a list of needs, asked in one query a kind."""
+    """The catalog's answers to a list of needs, with one query for each kind of object."""
 
     def __init__(self, connection: psycopg.Connection, role: _Row, wanted: Sequence[Need]) -> None:
         self.connection = connection
         self.provider = provider_grants(connection)
         self.role = role
         by = {right: [need for need in wanted if need.right is right] for right in Right}
-        relations = list(dict.fromkeys((need.schema, need.name) for need in wanted if need.right in RELATION_RIGHTS))
-        answers = rows(connection, "rights_relations", [each[0] for each in relations], [each[1] for each in relations])
-        self.relations = {relations[row["position"] - 1]: row for row in answers}
-        types = list(dict.fromkeys((need.schema, need.name) for need in wanted if need.right in TYPE_RIGHTS))
-        answers = rows(connection, "rights_types", [each[0] for each in types], [each[1] for each in types])
-        self.types = {types[row["position"] - 1]: row for row in answers}
+        self.relations = self._by_schema_and_name("rights_relations", RELATION_RIGHTS, wanted)
+        self.types = self._by_schema_and_name("rights_types", TYPE_RIGHTS, wanted)
         schemas = [need.schema or need.name or role["default_schema"] for need in by[Right.SCHEMA_CREATE]]
         schemas += [need.name for need in by[Right.SCHEMA_OWNER]]
         schemas += [need.schema for need in wanted if need.schema is not None]
@@ -97,8 +93,15 @@ class _Answers:
         self.databases = _named(rows(connection, "rights_databases", [need.name for need in by[Right.DATABASE_OWNER]]))
         self.parameters = _named(rows(connection, "rights_parameters", [n.name for n in by[Right.SET_PARAMETER]]))
 
+    def _by_schema_and_name(
+        self, query: str, rights: Set[Right], wanted: Sequence[Need]
+    ) -> dict[tuple[str | None, str], _Row]:
+        pairs = list(dict.fromkeys((need.schema, need.name) for need in wanted if need.right in rights))
+        answers = rows(self.connection, query, [schema for schema, _ in pairs], [name for _, name in pairs])
+        return {pairs[row["position"] - 1]: row for row in answers}
+
     def lack(self, need: Need) -> _Lack | None:
-        """What is missing for `need`, or None: it is there, or nobody can say."""
+        """What the role lacks for `need`; None if it lacks nothing, or if the catalog cannot tell."""
         schema = self.schemas.get(need.schema or "")
         if schema is not None and not schema["usable"] and need.right not in _MAKING:
             return _Lack(
@@ -140,7 +143,7 @@ class _Answers:
             return None
         name = f"{row['schema']}.{row['name']}"
         privileges = row["privileges"]
-        fits = {
+        has_it = {
             Right.OWNER: False,
             Right.POLICIES: self.provider.covers(need.right, name),
             Right.DROP_TRIGGER: self.provider.covers(need.right, name),
@@ -149,7 +152,7 @@ class _Answers:
             Right.OWNER_OR_MAINTAIN: "maintain" in privileges,
             Right.ANY: bool(privileges),
         }.get(need.right, need.right.value.lower() in privileges)
-        if fits:
+        if has_it:
             return None
         if need.right in {
             Right.OWNER,
@@ -186,14 +189,14 @@ class _Answers:
 
     def _function(self, signature: str) -> _Row | None:
         try:
-            with their_names(self.connection):
+            with using_role_search_path(self.connection):
                 row = self.connection.execute(
                     "select pg_catalog.to_regprocedure(%s)::pg_catalog.oid", [signature]
                 ).fetchone()
-            found = rows(self.connection, "rights_function", row[0] if row else None)
+            functions = rows(self.connection, "rights_function", row[0] if row else None)
         except psycopg.Error:
-            return None  # a type that does not exist yet, or a schema that the role may not use
-        return found[0] if found else None
+            return None  # a type does not exist yet, or the role may not use a schema
+        return functions[0] if functions else None
 
     def _schema_create(self, need: Need) -> _Lack | None:
         name = need.schema or need.name or self.role["default_schema"] or ""
@@ -303,5 +306,5 @@ class _Answers:
         )
 
 
-def _named(found: Sequence[_Row]) -> dict[str, _Row]:
-    return {row["name"]: row for row in found}
+def _named(answers: Sequence[_Row]) -> dict[str, _Row]:
+    return {row["name"]: row for row in answers}

@@ -1,4 +1,4 @@
-"""Which rights one statement needs, as far as its text tells. Opens no connection."""
+"""The rights that one statement needs, as far as its text shows them. Opens no connection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from pglast.enums import AlterTableType, ConstrType, GrantTargetType, ObjectType, RoleSpecType
 from pglast.stream import RawStream
 
-from pg_deploy.parsing.syntax import found, names
+from pg_deploy.parsing.syntax import name_parts, relations_calls_ctes
 from pg_deploy.postgres.quoting import in_full
 from pg_deploy.preflight.rights.words import FUNCTIONS, ON_RELATION, RELATIONS, TYPES, Need, Right
 
@@ -17,9 +17,9 @@ _WRITES = {"InsertStmt": Right.INSERT, "UpdateStmt": Right.UPDATE, "DeleteStmt":
 
 
 def needs(node: Any) -> tuple[Need, ...]:
-    """What the statement `node` needs, each once; nothing for a kind that is not known here."""
-    known = _KINDS.get(type(node).__name__)
-    return tuple(dict.fromkeys(known(node))) if known else ()
+    """What the statement `node` needs, each need once; nothing for a kind of statement that is not known here. Pure."""
+    reader = _READERS.get(type(node).__name__)
+    return tuple(dict.fromkeys(reader(node))) if reader else ()
 
 
 def _alter(node: Any) -> Iterator[Need]:
@@ -36,7 +36,7 @@ def _rename(node: Any) -> Iterator[Need]:
         yield _on(Right.OWNER, node.relation)
 
 
-def _move(node: Any) -> Iterator[Need]:
+def _set_schema(node: Any) -> Iterator[Need]:
     if node.objectType in FUNCTIONS:
         yield from _function(Right.FUNCTION_OWNER, node.object)
     elif node.relation is not None:
@@ -45,7 +45,7 @@ def _move(node: Any) -> Iterator[Need]:
             yield Need(Right.SCHEMA_CREATE, node.newschema, node.newschema)
 
 
-def _give_away(node: Any) -> Iterator[Need]:
+def _change_owner(node: Any) -> Iterator[Need]:
     if node.objectType in FUNCTIONS:
         yield from _function(Right.FUNCTION_OWNER, node.object)
     yield from _member(node.newowner)
@@ -72,7 +72,7 @@ def _create_view(node: Any) -> Iterator[Need]:
 
 
 def _create_function(node: Any) -> Iterator[Need]:
-    yield _in_schema(names(node.funcname))
+    yield _in_schema(name_parts(node.funcname))
     if node.replace:
         yield from _replaced_function(node)
 
@@ -117,23 +117,23 @@ def _foreign_keys(element: Any) -> Iterator[Need]:
             yield _on(Right.REFERENCES, each.pktable)
 
 
-def _drop(kind: ObjectType, each: Any) -> Iterator[Need]:
-    parts = names(each)
+def _drop(kind: ObjectType, named: Any) -> Iterator[Need]:
+    parts = name_parts(named)
     if kind in RELATIONS and parts:
         yield Need(Right.OWNER_OR_SCHEMA, parts[-1], parts[-2] if len(parts) > 1 else None)
     elif kind in ON_RELATION and len(parts) > 1:
-        yield on_its_table(kind, each)
+        yield on_its_table(kind, named)
     elif kind in FUNCTIONS:
-        yield from _function(Right.FUNCTION_OWNER_OR_SCHEMA, each)
+        yield from _function(Right.FUNCTION_OWNER_OR_SCHEMA, named)
     elif kind in TYPES and parts:
         yield _type(Right.TYPE_OWNER_OR_SCHEMA, parts)
     elif kind == ObjectType.OBJECT_SCHEMA and parts:
         yield Need(Right.SCHEMA_OWNER, parts[-1])
 
 
-def on_its_table(kind: ObjectType, each: Any) -> Need:
-    """What dropping a policy, trigger, rule or constraint needs on its table."""
-    parts = names(each)
+def on_its_table(kind: ObjectType, named: Any) -> Need:
+    """What is needed on the table to drop its policy, trigger, rule or constraint. Pure."""
+    parts = name_parts(named)
     return Need(DROPPED_FROM.get(kind, Right.OWNER), parts[-2], parts[-3] if len(parts) > 2 else None)
 
 
@@ -146,14 +146,14 @@ def _type(right: Right, parts: Sequence[str]) -> Need:
     return Need(right, parts[-1], parts[-2] if len(parts) > 1 else None)
 
 
-def _comment(kind: ObjectType, each: Any) -> Iterator[Need]:
-    parts = names(each)
+def _comment(kind: ObjectType, named: Any) -> Iterator[Need]:
+    parts = name_parts(named)
     if kind in RELATIONS and parts:
         yield Need(Right.OWNER, parts[-1], parts[-2] if len(parts) > 1 else None)
     elif (kind in ON_RELATION or kind == ObjectType.OBJECT_COLUMN) and len(parts) > 1:
         yield Need(Right.OWNER, parts[-2], parts[-3] if len(parts) > 2 else None)
     elif kind in FUNCTIONS:
-        yield from _function(Right.FUNCTION_OWNER, each)
+        yield from _function(Right.FUNCTION_OWNER, named)
 
 
 def _set(node: Any) -> Iterator[Need]:
@@ -185,16 +185,16 @@ def _on(right: Right, relation: Any) -> Need:
     return Need(right, relation.relname, relation.schemaname)
 
 
-def _function(right: Right, each: Any) -> Iterator[Need]:
-    if type(each).__name__ == "ObjectWithArgs" and not each.args_unspecified:
-        parts = names(each)
-        yield _signature(right, parts, each.objargs or ())
+def _function(right: Right, named: Any) -> Iterator[Need]:
+    if type(named).__name__ == "ObjectWithArgs" and not named.args_unspecified:
+        parts = name_parts(named)
+        yield _signature(right, parts, named.objargs or ())
 
 
 def _replaced_function(node: Any) -> Iterator[Need]:
-    # the arguments that identify a function: all but OUT and TABLE
+    # The arguments that identify a function: all but OUT and TABLE.
     given = [each.argType for each in node.parameters or () if each.mode.value not in {"o", "t"}]
-    yield _signature(Right.FUNCTION_REPLACED, names(node.funcname), given)
+    yield _signature(Right.FUNCTION_REPLACED, name_parts(node.funcname), given)
 
 
 def _signature(right: Right, parts: Sequence[str], types: Iterable[Any]) -> Need:
@@ -206,15 +206,15 @@ def _signature(right: Right, parts: Sequence[str], types: Iterable[Any]) -> Need
 
 
 def _reads(node: Any) -> Iterator[Need]:
-    """What a query or a write of rows needs: rights on its target, SELECT on what is read, EXECUTE on calls."""
-    relations, calls, made = found(node)
+    """What a query or a write of rows needs: a right on its target, SELECT on what it reads, EXECUTE on what it calls."""
+    relations, calls, ctes = relations_calls_ctes(node)
     targets: dict[int, Right] = {}
     _targets(node, targets)
     for each in relations:
-        if each.schemaname is not None or each.relname not in made:
+        if each.schemaname is not None or each.relname not in ctes:
             yield _on(targets.get(id(each), Right.SELECT), each)
     for call in calls:
-        parts = names(call.funcname)
+        parts = name_parts(call.funcname)
         if len(parts) > 1:
             yield Need(Right.CALL, parts[-1], parts[-2])
 
@@ -229,7 +229,7 @@ def _targets(node: Any, targets: dict[int, Right]) -> None:
 
 
 def _reserved(right: Right, roles: Iterable[Any]) -> Iterator[Need]:
-    """One for each role that is named; ALL and CURRENT_USER name none."""
+    """A need for each role that is named. ALL and CURRENT_USER name none."""
     for role in roles:
         if role is not None and role.roletype == RoleSpecType.ROLESPEC_CSTRING:
             yield Need(right, role.rolename)
@@ -239,7 +239,7 @@ def _one(need: Callable[[Any], Need]) -> Callable[[Any], Iterator[Need]]:
     return lambda node: iter((need(node),))
 
 
-_KINDS: dict[str, Callable[[Any], Iterator[Need]]] = {
+_READERS: dict[str, Callable[[Any], Iterator[Need]]] = {
     "AlterTableStmt": _alter,
     "IndexStmt": _one(lambda node: _on(Right.OWNER, node.relation)),
     "AlterPolicyStmt": _one(lambda node: _on(Right.POLICIES, node.table)),
@@ -247,7 +247,7 @@ _KINDS: dict[str, Callable[[Any], Iterator[Need]]] = {
     "CreateTrigStmt": _one(lambda node: _on(Right.TRIGGER, node.relation)),
     "RuleStmt": _one(lambda node: _on(Right.OWNER, node.relation)),
     "RefreshMatViewStmt": _one(lambda node: _on(Right.OWNER_OR_MAINTAIN, node.relation)),
-    # whether what IF EXISTS names is there is not looked up
+    # A policy or trigger that DROP … IF EXISTS names may not exist, and then nothing is needed.
     "DropStmt": lambda node: (
         need
         for each in node.objects
@@ -256,22 +256,22 @@ _KINDS: dict[str, Callable[[Any], Iterator[Need]]] = {
     ),
     "CommentStmt": lambda node: _comment(node.objtype, node.object),
     "RenameStmt": _rename,
-    "AlterObjectSchemaStmt": _move,
-    "AlterOwnerStmt": _give_away,
+    "AlterObjectSchemaStmt": _set_schema,
+    "AlterOwnerStmt": _change_owner,
     "AlterSeqStmt": _one(lambda node: _on(Right.OWNER, node.sequence)),
-    "AlterEnumStmt": _one(lambda node: _type(Right.TYPE_OWNER, names(node.typeName))),
-    "AlterDomainStmt": _one(lambda node: _type(Right.TYPE_OWNER, names(node.typeName))),
+    "AlterEnumStmt": _one(lambda node: _type(Right.TYPE_OWNER, name_parts(node.typeName))),
+    "AlterDomainStmt": _one(lambda node: _type(Right.TYPE_OWNER, name_parts(node.typeName))),
     "ReindexStmt": _on_a_table,
-    "CreateStatsStmt": lambda node: (_on(Right.OWNER, each) for each in node.relations if names(each)),
+    "CreateStatsStmt": lambda node: (_on(Right.OWNER, each) for each in node.relations if name_parts(each)),
     "AlterFunctionStmt": lambda node: _function(Right.FUNCTION_OWNER, node.func),
     "CreateStmt": _create_table,
     "CreateTableAsStmt": _create_table_as,
     "ViewStmt": _create_view,
     "CreateSeqStmt": lambda node: _created(node.sequence),
     "CompositeTypeStmt": lambda node: _created(node.typevar),
-    "CreateEnumStmt": _one(lambda node: _in_schema(names(node.typeName))),
-    "CreateRangeStmt": _one(lambda node: _in_schema(names(node.typeName))),
-    "CreateDomainStmt": _one(lambda node: _in_schema(names(node.domainname))),
+    "CreateEnumStmt": _one(lambda node: _in_schema(name_parts(node.typeName))),
+    "CreateRangeStmt": _one(lambda node: _in_schema(name_parts(node.typeName))),
+    "CreateDomainStmt": _one(lambda node: _in_schema(name_parts(node.domainname))),
     "CreateFunctionStmt": _create_function,
     "CreateSchemaStmt": _one(lambda node: Need(Right.DATABASE_CREATE, node.schemaname or "")),
     "CreateExtensionStmt": _one(lambda node: Need(Right.EXTENSION, node.extname)),

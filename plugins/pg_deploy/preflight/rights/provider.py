@@ -1,8 +1,8 @@
-"""What Supabase's supautils lets a role do beyond PostgreSQL's catalog, and what it keeps from it.
+"""What Supabase's supautils lets a role do beyond PostgreSQL's catalog, and what it forbids.
 
-Read from the server's settings, as its README describes them: `supautils.policy_grants` and `supautils.drop_trigger_grants` are
-JSON, a list of tables for each role; the others are names between commas. A star behind a reserved role leaves its settings to
-the privileged role; settings may end with a star.
+It is read from the server's settings, as the README of supautils describes them. `supautils.policy_grants` and
+`supautils.drop_trigger_grants` are JSON: a list of tables for each role. The others are names between commas. A star behind a
+reserved role means that the privileged role may change its settings; a name in a list of settings may end with a star.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from pglast.enums import ObjectType
 
-from pg_deploy.parsing.syntax import parsed
+from pg_deploy.parsing.syntax import trees_of
 from pg_deploy.preflight.rights.needed import DROPPED_FROM, needs, on_its_table
 from pg_deploy.preflight.rights.words import Right
 
@@ -39,12 +39,14 @@ _SETS = frozenset({"AlterRoleSetStmt", "AlterDatabaseSetStmt"})
 
 @dataclass(frozen=True)
 class ProviderGrants:
-    """What the provider lets the connected role do, and what it reserves; nothing for a superuser, whom it lets pass.
+    """What the provider allows the connected role, and what it reserves. Empty for a superuser, who may do anything.
 
-    `policies` and `triggers` are tables as `schema.table`: there the role makes and drops policies, or drops triggers.
-    `extensions` are made, updated and dropped for it as a superuser. Where `is_privileged`, event triggers, foreign data
-    wrappers and publications of all tables or of a schema are too, and it sets the parameters `settings`. Nobody changes the
-    roles `reserved`; the privileged role may set the settings of those in `settable`. Nobody grants `memberships`.
+    - On the tables `policies` (as `schema.table`) the role may make and drop policies; on `triggers` it may drop triggers.
+    - The provider makes, updates and drops `extensions` for the role, as a superuser.
+    - If the role `is_privileged`, the provider does the same with event triggers, foreign data wrappers and publications of
+      all tables or of a schema, and the role may set the parameters `settings`.
+    - Nobody may change the roles `reserved`, but the privileged role may change the settings of those in `settable`.
+    - Nobody may grant `memberships`.
     """
 
     policies: frozenset[str] = frozenset()
@@ -61,28 +63,28 @@ class ProviderGrants:
         return right in _BY_RIGHT and table in getattr(self, _BY_RIGHT[right])
 
     def reserved_by(self, right: Right, role: str) -> str | None:
-        """The setting that keeps the role from being changed or granted in that way; None where none does."""
+        """The setting that forbids to change or grant the role in that way; None if none does."""
         if right is Right.RESERVED_MEMBERSHIP:
             return "supautils.reserved_memberships" if role in self.memberships else None
-        left = right is Right.RESERVED_SETTINGS and self.is_privileged and role in self.settable
-        return "supautils.reserved_roles" if role in self.reserved and not left else None
+        may_set = right is Right.RESERVED_SETTINGS and self.is_privileged and role in self.settable
+        return "supautils.reserved_roles" if role in self.reserved and not may_set else None
 
     def tables_of(self, sql: str) -> frozenset[str]:
-        """Those of the tables that a statement needs the provider's leave for."""
-        found = set()
-        for node in parsed(sql):
+        """The tables for which a statement needs the provider's permission."""
+        tables = set()
+        for node in trees_of(sql):
             wanted = list(needs(node))
             if type(node).__name__ == "DropStmt" and node.removeType in DROPPED_FROM:
-                # With IF EXISTS no need is listed: what is not there needs no right. Here it may be there.
+                # `needs` lists nothing with IF EXISTS, because an object that does not exist needs no right. Here it may exist.
                 wanted += [on_its_table(node.removeType, each) for each in node.objects]
-            found |= {
+            tables |= {
                 f"{need.schema}.{need.name}" for need in wanted if self.covers(need.right, f"{need.schema}.{need.name}")
             }
-        return frozenset(found)
+        return frozenset(tables)
 
     def is_run_as_superuser(self, sql: str) -> bool:
         """Whether the provider runs that statement as its superuser."""
-        return any(self._as_superuser(node) for node in parsed(sql))
+        return any(self._as_superuser(node) for node in trees_of(sql))
 
     def _as_superuser(self, node: Any) -> bool:
         kind = type(node).__name__
@@ -102,7 +104,7 @@ class ProviderGrants:
 
 
 def provider_grants(connection: psycopg.Connection) -> ProviderGrants:
-    """What holds for the connected role; nothing where there is no such setting, or where it is no JSON. Reads only."""
+    """What holds for the connected role; nothing if there is no such setting, or if it is no JSON. Reads only."""
     row = connection.execute(_SETTINGS).fetchone()
     if row is None or row[1]:
         return ProviderGrants()

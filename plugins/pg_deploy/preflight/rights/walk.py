@@ -1,7 +1,8 @@
 """The rights that a whole set of statements needs, in order, without those that an earlier statement puts in doubt.
 
-Where a doubt is left (after SET ROLE, an unqualified name after SET search_path, an object that an earlier statement
-dropped, renamed, granted or gave away) no need is listed: a false refusal is worse than a late error. Opens no connection.
+A need is in doubt after SET ROLE, for an unqualified name after SET search_path, and for an object that an earlier statement
+dropped, renamed, granted or gave away. Such a need is not listed: a false refusal is worse than a late error. Opens no
+connection.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from pglast.enums import AlterTableType
 
-from pg_deploy.parsing.syntax import SqlStatement, found, names, parsed
+from pg_deploy.parsing.syntax import SqlStatement, name_parts, relations_calls_ctes, trees_of
 from pg_deploy.preflight.rights.needed import needs
 from pg_deploy.preflight.rights.words import (
     FUNCTION_RIGHTS,
@@ -25,14 +26,14 @@ from pg_deploy.preflight.rights.words import (
 )
 
 _SET_ROLE = frozenset({"role", "session_authorization"})
-_BY_PATH = RELATION_RIGHTS | FUNCTION_RIGHTS | TYPE_RIGHTS | {Right.SCHEMA_CREATE}
+_NAMED_BY_SEARCH_PATH = RELATION_RIGHTS | FUNCTION_RIGHTS | TYPE_RIGHTS | {Right.SCHEMA_CREATE}
 
 
 def needs_of(statements: Sequence[SqlStatement]) -> Iterator[tuple[SqlStatement, Need]]:
-    """Each need of `statements`, in their order, that no earlier statement puts in doubt. Never raises."""
+    """The needs of `statements`, in order, that no earlier statement puts in doubt. Never raises."""
     doubt = _Doubt()
     for statement in statements:
-        for node in parsed(statement.sql):
+        for node in trees_of(statement.sql):
             if doubt.begin(statement.file):
                 for need in dict.fromkeys(needs(node)):
                     if doubt.allows(need):
@@ -56,11 +57,7 @@ class _Doubt:
         return not (self.role_set or self.roles_changed)
 
     def allows(self, need: Need) -> bool:
-        if (
-            need.schema is None
-            and self.path_set
-            and need.right in RELATION_RIGHTS | {Right.SCHEMA_CREATE} | FUNCTION_RIGHTS
-        ):
+        if need.schema is None and self.path_set and need.right in _NAMED_BY_SEARCH_PATH:
             return False
         bare = need.name.split("(", 1)[0].rsplit(".", 1)[-1]
         return not {bare, need.name, need.schema} & self.changed
@@ -72,7 +69,9 @@ class _Doubt:
             self.role_set |= node.name in _SET_ROLE
             self.path_set |= node.name == "search_path"
         elif kind == "SelectStmt":
-            self.path_set |= any(names(call.funcname)[-1:] == ("set_config",) for call in found(node)[1])
+            self.path_set |= any(
+                name_parts(call.funcname)[-1:] == ("set_config",) for call in relations_calls_ctes(node)[1]
+            )
         elif kind in {"GrantRoleStmt", "ReassignOwnedStmt"}:
             self.roles_changed = True
         else:
@@ -80,20 +79,20 @@ class _Doubt:
 
 
 def _changed(kind: str, node: Any) -> Iterator[str]:
-    """The bare names of what a statement drops, renames, grants, gives away or makes anew."""
+    """The bare names of the objects that a statement drops, renames, grants, gives away or makes anew."""
     match kind:
         case "DropStmt" if node.removeType not in ON_RELATION:
             for each in node.objects:
-                yield from names(each)[-1:]
+                yield from name_parts(each)[-1:]
         case "GrantStmt":
             for each in node.objects or ():
-                yield from names(each)[-1:]
+                yield from name_parts(each)[-1:]
         case "RenameStmt" if node.renameType in RELATIONS | FUNCTIONS:
-            yield from names(node.relation or node.object)[-1:]
+            yield from name_parts(node.relation or node.object)[-1:]
         case "AlterObjectSchemaStmt":
-            yield from names(node.relation or node.object)[-1:]
+            yield from name_parts(node.relation or node.object)[-1:]
         case "AlterOwnerStmt":
-            yield from names(node.object)[-1:]
+            yield from name_parts(node.object)[-1:]
         case "AlterTableStmt" if any(each.subtype == AlterTableType.AT_ChangeOwner for each in node.cmds):
             yield node.relation.relname
         case "CreateStmt" if not node.if_not_exists:

@@ -9,7 +9,7 @@ from pglast.enums import ObjectType
 
 
 class Right(Enum):
-    """What can be missing; the value is the word for people."""
+    """A right that can be missing; the value is the word for people."""
 
     OWNER = "ownership"
     POLICIES = "ownership (or the provider's leave to make policies)"
@@ -59,7 +59,7 @@ TYPE_RIGHTS = frozenset({Right.TYPE_OWNER, Right.TYPE_OWNER_OR_SCHEMA})
 
 @dataclass(frozen=True)
 class Need:
-    """A right on an object; schema is None for an unqualified name. Functions: name as to_regprocedure takes it."""
+    """A right on an object. `schema` is None for an unqualified name. A function's `name` is what to_regprocedure takes."""
 
     right: Right
     name: str

@@ -1,4 +1,4 @@
-"""CALLs of procedures that commit, which the file itself does not show: made by an earlier file, or in the database already."""
+"""CALLs of procedures that commit, if the file itself does not show it: an earlier file, or the database, has the procedure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import psycopg
 
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.committing import ends_transactions
-from pg_deploy.parsing.syntax import names, parsed
+from pg_deploy.parsing.syntax import name_parts, trees_of
 from pg_deploy.preflight.errors import ProcedureCommitsError
 
 _SOURCES = """select n.nspname, p.proname, p.prosrc
@@ -20,9 +20,9 @@ where p.prokind = 'p' and p.proname = any (%s)"""
 def calls_that_commit(
     connection: psycopg.Connection, migrations: Sequence[Migration]
 ) -> Iterator[ProcedureCommitsError]:
-    """Each CALL inside a transaction of a procedure that commits: PostgreSQL would refuse it half-way. Reads only."""
+    """A fault for each CALL, in a transaction, of a procedure that commits: PostgreSQL would refuse it half-way. Reads only."""
     calls = [
-        (migration, statement, names(parsed(statement.sql)[0].funccall.funcname))
+        (migration, statement, name_parts(trees_of(statement.sql)[0].funccall.funcname))
         for migration in migrations
         for statement in migration.statements
         if statement.kind == "call" and not statement.commits
@@ -38,6 +38,6 @@ def calls_that_commit(
         if statement.kind == "create procedure" and statement.creates and ends_transactions(statement.sql)
     }
     for migration, statement, name in calls:
-        there = any(name[-1] == known_name and (len(name) == 1 or name[0] == schema) for schema, known_name in known)
-        if there or name[-1] in pending:
+        is_known = any(name[-1] == procedure and (len(name) == 1 or name[0] == schema) for schema, procedure in known)
+        if is_known or name[-1] in pending:
             yield ProcedureCommitsError(migration.file.path.name, statement.line, ".".join(name), statement.summary)

@@ -1,4 +1,4 @@
-"""How much disk the pending statements' indexes will need, estimated from the planner's statistics. Reads only."""
+"""How much disk the indexes of the pending statements will need, estimated from the planner's statistics. Reads only."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from pglast.stream import RawStream
 from pglast.visitors import Visitor
 from psycopg import sql
 
-from pg_deploy.parsing.syntax import SqlStatement, names, parsed
+from pg_deploy.parsing.syntax import SqlStatement, name_parts, trees_of
 from pg_deploy.preflight.server.queries import rows as read
 
 _PAGE = 8192  # bytes; PostgreSQL's block size
 _USABLE = _PAGE - 40  # without the page header and the access method's own
 _POSTING = 812  # bytes; a build of a B-tree merges equal keys into entries of a tenth of a page
-_NOT_MERGED = frozenset(
-    {"numeric", "float4", "float8", "jsonb", "interval", "name"}
-)  # types whose equal values differ in bytes
+# Types whose equal values may differ in bytes, so a B-tree does not merge them.
+_NOT_MERGED = frozenset({"numeric", "float4", "float8", "jsonb", "interval", "name"})
 _TEXTS = frozenset({"text", "varchar", "citext", "bpchar"})
-_GUESSED_WIDTH = 32  # bytes of a value that nothing is known of; the planner's figure too
+_GUESSED_WIDTH = 32  # bytes of a value about which nothing is known; the planner's figure too
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class IndexEstimate:
 
     @property
     def sentence(self) -> str:
-        """For the log: what, how much, and what the figure rests on."""
+        """For the log: the index, its size, and what the figure is based on."""
         megabytes = self.bytes / 1024 / 1024
         rough = "rough estimate" if self.method in {"gin", "spgist"} else "estimate"
         return (
@@ -54,7 +53,7 @@ class IndexEstimate:
 class _Key:
     width: float  # bytes in the index, aligned
     null_fraction: float
-    distinct: float | None  # values; None: not known
+    distinct: float | None  # number of values; None: not known
     merges: bool
     elements: float | None = None  # of an array, on average
     common_elements: int = 0
@@ -65,22 +64,23 @@ class _Key:
 def index_estimates(connection: psycopg.Connection, statements: Sequence[SqlStatement]) -> tuple[IndexEstimate, ...]:
     """An estimate for each CREATE INDEX on a table or materialized view that exists now, in order. Reads only.
 
-    Indexes on what the same statements create are left out: nothing is known about their rows yet. Right within a factor
-    of 2 for B-tree, hash, BRIN and GiST on analyzed tables; rough for GIN. Free disk is not visible from SQL.
+    Indexes on tables that the same statements create are left out: nothing is known about their rows yet. The estimate is
+    right within a factor of 2 for B-tree, hash, BRIN and GiST on analyzed tables, and rough for GIN. Free disk is not
+    visible from SQL.
     """
     wanted = [
         (statement, node)
         for statement in statements
-        # A parsed tree is dear: of years of migrations few statements build an index.
+        # To parse costs time, and in years of migrations few statements build an index.
         if "index" in statement.sql.lower()
-        for node in parsed(statement.sql)
+        for node in trees_of(statement.sql)
         if type(node).__name__ == "IndexStmt"
     ]
     return tuple(estimate for statement, node in wanted for estimate in _estimate(connection, statement, node))
 
 
 def disk_needed(estimates: Sequence[IndexEstimate]) -> str:
-    """One sentence for the log: the sum, the peak while building, and that free disk must be looked up elsewhere."""
+    """One sentence for the log: the sum, the peak while building, and that SQL does not show the free disk."""
     if not estimates:
         return "disk: no index is built on a table that exists"
     total, largest = sum(each.bytes for each in estimates), max(each.bytes for each in estimates)
@@ -92,28 +92,27 @@ def disk_needed(estimates: Sequence[IndexEstimate]) -> str:
 
 def _estimate(connection: psycopg.Connection, statement: SqlStatement, node: Any) -> Iterator[IndexEstimate]:
     relation = node.relation
-    found = read(connection, "rights_relations", [relation.schemaname], [relation.relname])
-    if not found or found[0]["kind"] not in {"r", "p", "m"}:
+    relations = read(connection, "rights_relations", [relation.schemaname], [relation.relname])
+    if not relations or relations[0]["kind"] not in {"r", "p", "m"}:
         return
-    table = found[0]
+    table = relations[0]
     size = read(connection, "index_table", table["oid"], table["oid"])[0]
     columns = {row["name"]: row for row in read(connection, "index_columns", table["oid"])}
-    for each in _never_null(node.whereClause) & columns.keys():
-        columns[each]["null_fraction"] = 0.0
+    for column in _never_null(node.whereClause) & columns.keys():
+        columns[column]["null_fraction"] = 0.0
     width = 28 + sum(row["width"] for row in columns.values())  # row header and line pointer
-    rows = size["tuples"] + size["pages_without_statistics"] * _USABLE / width
-    whole = rows
+    rows = table_rows = size["tuples"] + size["pages_without_statistics"] * _USABLE / width
     name = sql.Identifier(table["schema"], table["name"])
     if node.whereClause is not None:
         part = _plan(connection, sql.SQL("select from {} where {}").format(name, _text(node.whereClause)))
         total = _plan(connection, sql.SQL("select from {}").format(name))
         if part is not None and total is not None and total[0] > 0:
             rows = rows * min(1.0, part[0] / total[0])
-    keys = [_key(connection, name, each, columns, whole) for each in node.indexParams]
-    included = [_key(connection, name, each, columns, whole) for each in node.indexIncludingParams or ()]
+    keys = [_key(connection, name, element, columns, table_rows) for element in node.indexParams]
+    included = [_key(connection, name, element, columns, table_rows) for element in node.indexIncludingParams or ()]
     method = node.accessMethod or "btree"
     fill = next(
-        (each.arg.ival for each in node.options or () if each.defname == "fillfactor" and each.arg is not None), None
+        (option.arg.ival for option in node.options or () if option.defname == "fillfactor" and option.arg), None
     )
     measured = all(each.measured for each in keys + included) and not size["pages_without_statistics"]
     yield IndexEstimate(
@@ -131,7 +130,7 @@ def _estimate(connection: psycopg.Connection, statement: SqlStatement, node: Any
 def _bytes(
     method: str, rows: float, keys: Sequence[_Key], included: Sequence[_Key], *, pages: float, fill: int | None
 ) -> float:
-    # the tuple: 8 bytes of header (16 with a bitmap of nulls), the values aligned to 8, and its line pointer
+    # An entry: 8 bytes of header (16 with a bitmap of nulls), the values aligned to 8, and its line pointer.
     width = sum(each.width * (1 - each.null_fraction) for each in (*keys, *included))
     header = 8 * (1 + any(each.null_fraction > 0.5 for each in (*keys, *included)))
     entry = header + _aligned(width) + 4
@@ -154,8 +153,8 @@ def _bytes(
 
 
 def _gin(rows: float, key: _Key) -> float:
-    # a pair of element and row takes some 3 bytes, an element 40 in pages that are three quarters full; a document is
-    # guessed to hold an element each 12 bytes, and something unique in six rows of ten
+    # A pair of element and row takes some 3 bytes, an element 40 bytes, in pages that are three quarters full. For a document
+    # we guess an element every 12 bytes, and a unique one in six rows of ten.
     elements = key.elements or max(1.0, key.width / 12)
     pairs = rows * (1 - key.null_fraction) * elements
     distinct = rows * 0.6 if key.elements is None else key.common_elements + pairs * key.rare_share / 4
@@ -191,16 +190,16 @@ def _key(
         return _Key(_GUESSED_WIDTH, 0, None, False, measured=False)
     width = planned[1]
     if width == _GUESSED_WIDTH:
-        # the planner's own guess; lower(url) and the like are as wide as what they are given
-        given = [columns[each] for each in _columns(element.expr) if each in columns]
-        if type(element.expr).__name__ == "FuncCall" and len(given) == 1 and given[0]["type"] in _TEXTS:
-            width = given[0]["width"]
+        # That is the planner's guess. The result of lower(url) and the like is as wide as its argument.
+        arguments = [columns[name] for name in _columns(element.expr) if name in columns]
+        if type(element.expr).__name__ == "FuncCall" and len(arguments) == 1 and arguments[0]["type"] in _TEXTS:
+            width = arguments[0]["width"]
     groups = _plan(connection, sql.SQL("select distinct {} from {}").format(_text(element.expr), table))
     return _Key(width=width, null_fraction=0, distinct=groups[0] if groups else None, merges=False)
 
 
 def _plan(connection: psycopg.Connection, query: sql.Composable) -> tuple[float, float] | None:
-    """Rows and width, in bytes, that the planner expects of `query`, which is not run; None when it refuses it."""
+    """The number of rows and their width in bytes that the planner expects of `query`, which is not run; None if it is refused."""
     try:
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute(sql.SQL("explain (format json) {}").format(query))
@@ -216,7 +215,7 @@ class _Columns(Visitor):
         self.names: list[str] = []
 
     def visit_ColumnRef(self, _: Any, node: Any) -> None:
-        self.names += names(node.fields)[-1:]
+        self.names += name_parts(node.fields)[-1:]
 
 
 def _columns(node: Any) -> tuple[str, ...]:
@@ -226,7 +225,7 @@ def _columns(node: Any) -> tuple[str, ...]:
 
 
 def _never_null(predicate: Any) -> frozenset[str]:
-    """The columns that `predicate`, or a part of it that must hold, says are not null."""
+    """The columns that cannot be null if `predicate` holds: it says so, or one of its parts joined by AND does."""
     if type(predicate).__name__ == "BoolExpr" and predicate.boolop == BoolExprType.AND_EXPR:
         return frozenset().union(*map(_never_null, predicate.args))
     if type(predicate).__name__ == "NullTest" and predicate.nulltesttype == NullTestType.IS_NOT_NULL:

@@ -30,7 +30,7 @@ HISTORY = "supabase_migrations"
 
 
 def describe(state: ServerState) -> tuple[str, ...]:
-    """The state before, one readable line a subject, for the task log."""
+    """The state before, for the task log: one line for each subject."""
     major, minor = divmod(state.version_num, 10000)
     connections = state.connections
     schemas = ", ".join(f"{name} {count}" for name, count in state.tables_per_schema.items())
@@ -88,74 +88,76 @@ def refusals(
     needed_connections: int = 4,
     must_read_everything: bool = False,
 ) -> tuple[PgDeployError, ...]:
-    """Every reason why a deployment cannot work on this server; empty when there is none. Raises nothing.
+    """Every reason why a deployment cannot work on this server; empty if there is none. Pure.
 
     `must_read_everything`: a backup or a rehearsal is part of the run, so rows hidden from the role are a reason too.
     """
-    found: list[PgDeployError] = []
+    faults: list[PgDeployError] = []
     if state.version_num < OLDEST_SUPPORTED:
-        found.append(ServerTooOldError(database=state.database, version_num=state.version_num))
+        faults.append(ServerTooOldError(database=state.database, version_num=state.version_num))
     if state.version_num // 10000 > KNOWN_MAJOR:
-        found.append(ServerTooNewError(database=state.database, version_num=state.version_num, newest=KNOWN_MAJOR))
+        faults.append(ServerTooNewError(database=state.database, version_num=state.version_num, newest=KNOWN_MAJOR))
     if state.in_recovery:
-        found.append(StandbyError(database=state.database))
+        faults.append(StandbyError(database=state.database))
     elif state.settings.get("default_transaction_read_only") == "on":
-        found.append(ReadOnlyServerError(database=state.database, role=state.role))
-    # a limit of 0 means that it could not be read
+        faults.append(ReadOnlyServerError(database=state.database, role=state.role))
+    # A limit of 0 means that it could not be read.
     if state.connections.most and state.connections.free < needed_connections:
-        found.append(
+        faults.append(
             TooFewConnectionsError(database=state.database, free=state.connections.free, needed=needed_connections)
         )
-    found += [
-        _extension(state, name) for name in dict.fromkeys(required_extensions) if name not in state.extensions_installed
+    faults += [
+        _extension_fault(state, name)
+        for name in dict.fromkeys(required_extensions)
+        if name not in state.extensions_installed
     ]
-    found += _not_writable(state)
+    faults += _not_writable(state)
     if must_read_everything and state.partly_readable:
-        found.append(PartlyReadableError(role=state.role, tables=state.partly_readable))
-    return tuple(found)
+        faults.append(PartlyReadableError(role=state.role, tables=state.partly_readable))
+    return tuple(faults)
 
 
 def warnings(state: ServerState) -> tuple[str, ...]:
-    """What will not stop a deployment, but may slow it or deserves a look before; one sentence each."""
-    found = [
+    """What does not stop a deployment, but may slow it down or deserves a look before; one sentence each. Pure."""
+    sentences = [
         f"{_who(each)} has had a transaction open for {age(each.age_seconds)} ({each.state}): "
         "every CONCURRENTLY build waits for its end"
         for each in state.transactions
         if each.age_seconds > OLD_TRANSACTION
     ]
-    found += [
+    sentences += [
         f'prepared transaction "{each.gid}" of "{each.owner}" has been open for {age(each.age_seconds)}: it holds its '
         "locks, and CONCURRENTLY builds wait for it until it is committed or rolled back"
         for each in state.prepared_transactions
     ]
-    found += [
+    sentences += [
         f"pid {each.pid} has waited for {each.mode} on {each.object} for {age(each.waited_seconds)} behind "
         f"{', '.join(map(str, each.blocked_by)) or 'nobody'}: find out why before you add to the queue"
         for each in state.lock_waits
         if each.waited_seconds > LONG_WAIT
     ]
-    found += [
+    sentences += [
         f'replica "{each.name}" is {size(each.lag_bytes or 0)} and {age(each.lag_seconds or 0)} behind: index builds and '
         "table rewrites will widen that"
         for each in state.replicas
         if (each.lag_bytes or 0) > LAG_BYTES or (each.lag_seconds or 0) > LAG_SECONDS
     ]
-    found += [
+    sentences += [
         f'replication slot "{each.name}" is inactive and keeps {size(each.retained_bytes or 0)} of WAL on disk: '
         "drop it if nobody reads it"
         for each in state.slots
         if not each.active and (each.retained_bytes or 0) > RETAINED_BYTES
     ]
     if state.connections.most and state.connections.free < max(10, state.connections.most // 10):
-        found.append(
+        sentences.append(
             f"only {state.connections.free} of {state.connections.most} connections are left for this role: "
             "clients may be refused while the deployment runs"
         )
     if state.settings.get("synchronous_standby_names"):
-        found.append(
+        sentences.append(
             "commits wait for a synchronous standby: a standby that stops would stop the deployment and the application"
         )
-    return tuple(found)
+    return tuple(sentences)
 
 
 def size(count: int) -> str:
@@ -179,25 +181,27 @@ def age(seconds: float) -> str:
 
 def _transactions(state: ServerState) -> str:
     oldest = state.oldest_transaction
-    seen = "" if state.sees_other_sessions else " (of this role only: others are not visible)"
+    scope = "" if state.sees_other_sessions else " (of this role only: others are not visible)"
     if oldest is None:
-        return f"oldest transaction: none is open{seen}"
+        return f"oldest transaction: none is open{scope}"
     return (
         f"oldest transaction: {age(oldest.age_seconds)}, {_who(oldest)}, {oldest.state}: {oldest.query}; "
-        f"{state.idle_in_transaction} idle in transaction{seen}"
+        f"{state.idle_in_transaction} idle in transaction{scope}"
     )
 
 
-def _who(each: Transaction) -> str:
-    return f'pid {each.pid} ("{each.user}"' + (f', "{each.application}")' if each.application else ")")
+def _who(transaction: Transaction) -> str:
+    return f'pid {transaction.pid} ("{transaction.user}"' + (
+        f', "{transaction.application}")' if transaction.application else ")"
+    )
 
 
-def _extension(state: ServerState, name: str) -> PgDeployError:
+def _extension_fault(state: ServerState, name: str) -> PgDeployError:
     if name not in state.extensions_available:
         return ExtensionNotAvailableError(extension=name, database=state.database)
     cause = ""
     if name == "pg_cron":
-        # pg_cron can be created in one database only, and only when it was loaded at the server's start
+        # pg_cron can be created in one database only, and only if it was loaded when the server started.
         home = state.settings.get("cron.database_name")
         if home is None:
             cause = (
@@ -212,7 +216,8 @@ def _extension(state: ServerState, name: str) -> PgDeployError:
 
 
 def _not_writable(state: ServerState) -> list[PgDeployError]:
-    found: list[PgDeployError] = []
+    faults: list[PgDeployError] = []
+    grants: set[str] = set()
     for schema in (LEDGER, HISTORY):
         own = state.own_schemas.get(schema)
         if own is None:
@@ -225,6 +230,7 @@ def _not_writable(state: ServerState) -> list[PgDeployError]:
             grant = f'grant create on schema "{schema}" to "{state.role}"'
         else:
             grant = ""
-        if grant:
-            found.append(LedgerNotWritableError(role=state.role, schema=schema, database=state.database, grant=grant))
-    return found[:1] if len(found) > 1 and str(found[0]).split("`")[1] == str(found[1]).split("`")[1] else found
+        if grant and grant not in grants:
+            grants.add(grant)
+            faults.append(LedgerNotWritableError(role=state.role, schema=schema, database=state.database, grant=grant))
+    return faults

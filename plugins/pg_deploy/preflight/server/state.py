@@ -1,6 +1,6 @@
-"""What preflight reads about the server before anything is changed. Reads only; needs no right beyond a login.
+"""The state of the server before anything is changed. Reads only; needs no right beyond a login.
 
-What the role may not see is named in `ServerState.not_visible` and never guessed.
+What the role may not see is named in `ServerState.not_visible`, and never guessed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MASKED = re.compile(
     r"""
     (?P<comment> --[^\n]* | /\*.*?(?:\*/|\Z) )
     | (?P<name> "(?:[^"]|"")*(?:"|\Z) )
-    | (?P<secret>
+    | (?P<literal>
         [eE]'(?:\\.|''|[^'\\])*(?:'|\Z)
         | '(?:[^']|'')*(?:'|\Z)
         | \$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z)
@@ -34,7 +34,7 @@ _MASKED = re.compile(
 
 @dataclass(frozen=True)
 class Transaction:
-    """Another session's open transaction in this database; the query holds no literals and at most 100 characters."""
+    """Another session's open transaction in this database. `query` has no literals and at most 100 characters."""
 
     pid: int
     user: str
@@ -46,7 +46,7 @@ class Transaction:
 
 @dataclass(frozen=True)
 class Replica:
-    """A standby as the server sees it; the lags are None where the role may not see them."""
+    """A standby as the server sees it. The lags are None if the role may not see them."""
 
     name: str
     state: str
@@ -56,7 +56,7 @@ class Replica:
 
 @dataclass(frozen=True)
 class Slot:
-    """A replication slot and the WAL, in bytes, that the server keeps for it."""
+    """A replication slot, and how many bytes of WAL the server keeps for it."""
 
     name: str
     active: bool
@@ -65,7 +65,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class PreparedTransaction:
-    """A transaction prepared for two-phase commit in this database: it holds its locks until somebody ends it."""
+    """A transaction of this database that is prepared for two-phase commit: it holds its locks until somebody ends it."""
 
     gid: str
     owner: str
@@ -74,7 +74,7 @@ class PreparedTransaction:
 
 @dataclass(frozen=True)
 class LockWait:
-    """A session that waits for a lock now, and the pids it waits for."""
+    """A session that waits for a lock now, and the pids that it waits for."""
 
     pid: int
     mode: str
@@ -85,7 +85,7 @@ class LockWait:
 
 @dataclass(frozen=True)
 class Connections:
-    """Client connections: used, the most, and what this role may not use of it; a limit is None where there is none."""
+    """Client connections: in use, at most, and reserved for others. A limit is None if there is none."""
 
     used: int
     most: int
@@ -97,7 +97,7 @@ class Connections:
 
     @property
     def free(self) -> int:
-        """How many more connections this role can open to this database now; never negative."""
+        """How many more connections this role can open to this database now. Never negative."""
         free = [self.most - self.reserved - self.used]
         if self.role_limit is not None:
             free.append(self.role_limit - self.role_used)
@@ -161,7 +161,7 @@ class ServerState:
 
     @property
     def connections_reserved(self) -> int:
-        """How many of `max_connections` are kept from this role."""
+        """How many of `max_connections` this role may not use."""
         return self.connections.reserved
 
     @property
@@ -176,18 +176,19 @@ class ServerState:
 
 
 def read_server_state(connection: psycopg.Connection) -> ServerState:
-    """Everything preflight wants to know of the server. Reads only; what cannot be read is named in `not_visible`."""
+    """Everything that preflight wants to know about the server. Reads only. What cannot be read is named in `not_visible`."""
     reader = _Reader(connection)
     server = rows(connection, "server")[0]
     connections = reader.rows("connections", Connections, "free connections")
     extensions = reader.dicts("extensions", "extensions")
     transactions = tuple(
-        replace(each, query=mask(each.query)) for each in reader.rows("transactions", Transaction, "open transactions")
+        replace(open_now, query=without_literals(open_now.query))
+        for open_now in reader.rows("transactions", Transaction, "open transactions")
     )
     parts: dict[str, Any] = {
         "connections": connections[0] if connections else Connections(0, 0, 0, None, 0, None, 0),
         "tables_per_schema": {str(row["schema"]): row["tables"] for row in reader.dicts("schemas", "tables")},
-        "own_schemas": {each.schema: each for each in reader.rows("own_schemas", OwnSchema, "schema deploy_ledger")},
+        "own_schemas": {own.schema: own for own in reader.rows("own_schemas", OwnSchema, "schema deploy_ledger")},
         "transactions": transactions,
         "replicas": reader.rows("replicas", Replica, "replicas"),
         "slots": reader.rows("slots", Slot, "replication slots"),
@@ -203,9 +204,9 @@ def read_server_state(connection: psycopg.Connection) -> ServerState:
     return ServerState(**server, **parts, not_visible=(*reader.not_visible, "free disk space"))
 
 
-def mask(query: str) -> str:
-    """`query` on one line without comments and literals (`?` stands for each), cut to 100 characters: fit for a log."""
-    bare = _MASKED.sub(lambda found: found["name"] or ("?" if found["secret"] else " "), query)
+def without_literals(query: str) -> str:
+    """`query` for a log: on one line, without comments, `?` for each literal, cut to 100 characters. Pure."""
+    bare = _MASKED.sub(lambda part: part["name"] or ("?" if part["literal"] else " "), query)
     line = " ".join(bare.split())
     return line if len(line) <= _SHOWN_QUERY else line[: _SHOWN_QUERY - 1] + "…"
 
@@ -219,7 +220,7 @@ class _Reader:
         try:
             return tuple(kind(**row) for row in rows(self.connection, name))
         except psycopg.ProgrammingError:
-            # the role may not read it, or a server older than 14 does not have it
+            # The role may not read it, or a server older than 14 does not have it.
             self.not_visible.append(subject)
             return ()
 

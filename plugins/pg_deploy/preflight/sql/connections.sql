@@ -1,4 +1,4 @@
--- without pg_read_all_stats the type of other sessions is null: those with a database are counted
+-- Without pg_read_all_stats the type of other sessions is null; then those with a database are counted.
 with client as (
     select a.datname, a.usename
     from pg_catalog.pg_stat_activity a

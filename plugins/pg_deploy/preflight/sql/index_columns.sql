@@ -1,4 +1,4 @@
--- the columns' widths, as the planner knows them; without statistics, the type's own, or a guess
+-- The columns' widths, as the planner knows them. Without statistics it is the type's own width, or a guess.
 select
     a.attname::text as name,
     coalesce(
@@ -11,9 +11,9 @@ select
     y.typname::text as type,
     y.typlen::int as length,
     y.typalign::text as alignment,
-    -- the last number is the average, those before it a histogram
+    -- The last number is the average, those before it are a histogram.
     s.elem_count_histogram[cardinality(s.elem_count_histogram)]::float8 as elements,
-    -- the last three frequencies are the least, the greatest and that of null
+    -- The last three frequencies are the least, the greatest and that of null.
     greatest(coalesce(cardinality(s.most_common_elem_freqs), 3) - 3, 0)::int as common_elements,
     coalesce((
         select greatest(0, 1 - sum(f) / nullif(s.elem_count_histogram[cardinality(s.elem_count_histogram)], 0))

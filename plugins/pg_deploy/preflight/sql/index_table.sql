@@ -1,4 +1,4 @@
--- size and rows of a table, its partitions included; rows are the statistics' scaled to today's size, as the planner does it
+-- Size and rows of a table with its partitions. The rows of the statistics are scaled to today's size, as the planner does.
 with leaf as (
     select
         c.oid,

@@ -1,4 +1,4 @@
--- what we write into: our ledger, and the history shared with the Supabase CLI
+-- The schemas that we write into: our ledger, and the history that is shared with the Supabase CLI.
 select
     n.nspname::text as schema,
     has_schema_privilege(n.oid, 'usage') as usable,

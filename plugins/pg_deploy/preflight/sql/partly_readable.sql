@@ -1,4 +1,4 @@
--- tables whose rows a policy hides from this role: a dump by it would fail or hold less than everything
+-- Tables with row level security in force for this role: its dump would fail, or would not hold all rows.
 select n.nspname || '.' || c.relname as name
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace

@@ -1,4 +1,4 @@
--- what the role is, and whether a provider's own rules can give it more than PostgreSQL's catalog shows
+-- The role's attributes, and whether a provider's own rules may give it more rights than PostgreSQL's catalog shows.
 select
     current_user::text as role,
     r.rolsuper as is_superuser,
@@ -6,7 +6,7 @@ select
     has_database_privilege(current_database(), 'create') as can_create_schema,
     current_database()::text as database,
     (
-        -- As current_schema(): the first that is there and is neither pg_catalog nor temporary, unless they are named.
+        -- As current_schema(): the first existing schema of the search_path that is neither pg_catalog nor temporary.
         select s.name
         from unnest(coalesce(nullif(current_setting('pg_deploy.schemas', true), ''), current_schemas(true)::text)::text[]) with ordinality s (name, place)
         where s.name <> 'pg_catalog'

@@ -1,4 +1,4 @@
--- parameters: schemas (null: the search path decides) and names, pairwise
+-- Parameters: a list of schemas and a list of names, read pairwise. Where the schema is null, the search_path decides.
 select
     w.position::int as position,
     c.oid,

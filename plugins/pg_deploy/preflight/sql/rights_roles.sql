@@ -1,4 +1,4 @@
--- The question is SET ROLE; from version 16 on a membership may lack it.
+-- Whether the role may SET ROLE to each of these. From version 16 on a membership may lack that right.
 select
     r.rolname::text as name,
     pg_has_role(

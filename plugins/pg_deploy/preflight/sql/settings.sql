@@ -1,4 +1,4 @@
--- what a new session would have: our own has set some of these for itself
+-- The values that a new session would have: ours has changed some of these for itself.
 select
     s.name,
     case

@@ -1,4 +1,4 @@
--- only this database's: a CONCURRENTLY build waits for no other
+-- Only those of this database: a CONCURRENTLY build waits for no others.
 select
     a.pid,
     coalesce(a.usename::text, '') as "user",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from pg_deploy.catalog.names import part_of
-from pg_deploy.parsing.tree import Fields, fields, items, list_items, opened, text
+from pg_deploy.parsing.tree import Fields, fields, items, list_items, text, type_and_fields
 from pg_deploy.postgres.quoting import identifier
 from pg_deploy.rollback.generator.draft import Draft
 
@@ -70,9 +70,9 @@ def _type(table: str, column: str, draft: Draft) -> str:
 
 def _literal(node: Fields) -> str | None:
     """A constant as a text that takes the type of what it is compared with; None for anything else, and for null."""
-    kind, content = opened(node)
+    kind, content = type_and_fields(node)
     if kind == "TypeCast":
-        kind, content = opened(content.get("arg"))
+        kind, content = type_and_fields(content.get("arg"))
     if kind != "A_Const" or content.get("isnull"):
         return None
     if "sval" in content:

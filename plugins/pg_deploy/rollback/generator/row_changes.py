@@ -12,7 +12,7 @@ from pg_deploy.catalog.names import Identity, Key, identity_of, made, parsed, pa
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.parsing.splitting import parse
 from pg_deploy.parsing.statements import Statement, split
-from pg_deploy.parsing.tree import Fields, fields, items, opened, text
+from pg_deploy.parsing.tree import Fields, fields, items, text, type_and_fields
 from pg_deploy.postgres.quoting import identifier
 from pg_deploy.rollback.generator.draft import Draft, Phase, Refusal
 from pg_deploy.rollback.generator.inserted_rows import deletes_of, rows_of
@@ -123,7 +123,7 @@ def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], n
     found = []
     for statement in statements:
         (raw,) = parse(statement.brief, file="migration")
-        name, stmt = opened(raw.tree)
+        name, stmt = type_and_fields(raw.tree)
         if not statement.writes_rows:
             found += [
                 RowChange(statement.line, statement.summary, written, is_compared=True)
@@ -161,9 +161,9 @@ def _anew(kind: str, stmt: Fields, new: _New) -> Iterator[str]:
     of = _name(stmt.get("relation"))
     for command in (fields(each.get("AlterTableCmd")) for each in items(stmt.get("cmds"))):
         column = ("column", part_of(of, identifier(text(command.get("name")))))
-        using, using_fields = opened(fields(fields(command.get("def")).get("ColumnDef")).get("raw_default"))
+        using, using_fields = type_and_fields(fields(fields(command.get("def")).get("ColumnDef")).get("raw_default"))
         if using == "TypeCast":
-            using, using_fields = opened(using_fields.get("arg"))
+            using, using_fields = type_and_fields(using_fields.get("arg"))
         if command.get("subtype") == "AT_AlterColumnType" and using not in ("", "ColumnRef"):
             if ("table", of) not in new and column not in new:
                 yield of

@@ -1,4 +1,4 @@
--- Open alerts first, then those that ended lately, each with the monitor's run that saw it first.
+-- The open alerts, then those that ended within a week, each with the run of the monitor that saw it first.
 select
     a.measure,
     a.object,

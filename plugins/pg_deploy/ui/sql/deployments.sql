@@ -1,4 +1,4 @@
--- The newest deployments, older than one of them where that is given, with what became of their migrations.
+-- The newest deployments, or those older than a given one, with their migrations and the number of failed checks.
 select
     d.id,
     d.dag_id,

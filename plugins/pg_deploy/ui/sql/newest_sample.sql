@@ -1,4 +1,4 @@
--- What the newest sample says of some measures, and which run took it.
+-- What the newest sample holds about some measures, and which run took it.
 select
     s.taken_at,
     s.airflow_run,

@@ -1,4 +1,4 @@
--- What the newest look of the monitor knows, and the newest deployments, for dashboards of the team's own.
+-- What the monitor's newest look knows, and the newest deployments, for a team's own dashboards.
 select
     extract(epoch from s.taken_at)::float8 as taken_at,
     (

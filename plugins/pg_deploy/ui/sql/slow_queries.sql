@@ -1,4 +1,4 @@
--- In steps since a moment: the mean time of the slowest query, and of the one that took the most time in all, in ms.
+-- The mean time, in ms, of the slowest query and of the query that took the most time in all, in steps since a moment.
 with picked as materialized (
     select
         s.id,

@@ -1,4 +1,4 @@
--- Every statement that a deployment ran on the target, each try.
+-- Each try of each statement that a deployment ran on the target.
 select
     a.version,
     s.attempt_id,

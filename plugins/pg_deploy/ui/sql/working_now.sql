@@ -1,4 +1,4 @@
--- The sessions of one deployment that run a statement now: for how long, how far an index build is, whom they wait for.
+-- The sessions of one deployment that run a statement now: for how long, how far an index build has come, and for whom they wait.
 select
     a.pid,
     pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - a.query_start) as seconds,

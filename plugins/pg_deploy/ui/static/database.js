@@ -1,4 +1,4 @@
-// The charts: drawn by uPlot from the figures that the server hands out, drawn anew when the colours or the size change.
+// The charts. uPlot draws them from the server's figures, and again when the colours or the size change.
 "use strict";
 (() => {
     const AGAIN_MS = 60000;
@@ -7,7 +7,7 @@
         light: ["#2f7fd1", "#b45309", "#0f766e", "#7c3aed", "#be185d", "#4d7c0f", "#475569", "#9f1239"],
         dark: ["#5fa8ee", "#f0a35e", "#4fd1c5", "#b794f4", "#f687b3", "#a3d977", "#cbd5e1", "#fda4af"],
     };
-    // 24 hours a day; the day below the hour where it changes.
+    // A clock of 24 hours. The day is written below the hour at which it changes.
     const TIMES = [
         [86400, "{DD} {MMM}", null, null, null, null, null, null, 1],
         [60, "{HH}:{mm}", null, null, "\n{DD} {MMM}", null, null, null, 1],
@@ -68,7 +68,7 @@
         const values = [low, high, chart.limit].filter((one) => one !== null && one !== undefined && Number.isFinite(one));
         const most = Math.max(...values, 0);
         const least = Math.min(...values);
-        // Ratios near their top say nothing on a scale from 0.
+        // A ratio near 100 % would show nothing on a scale from 0.
         return chart.unit === "%" ? [Math.max(0, Math.floor(least - 3)), 100.5] : [0, most > 0 ? most * 1.1 : 1];
     };
 
@@ -104,7 +104,7 @@
             return `${line.label}: ${figure(Math.min(...known))} to ${figure(Math.max(...known))} ${chart.unit}, last ${figure(known[known.length - 1])}`;
         });
 
-    // Deployments nearer to each other than a finger is wide share a knob, which leads to the list.
+    // Deployments that lie closer together than a finger is wide share a knob, which leads to the list.
     const KNOB = 30;
     const timeline = () => {
         const strip = document.getElementById("timeline");
@@ -143,7 +143,7 @@
         drawn = [];
         holder.replaceChildren();
         const boxes = [];
-        // All boxes first: a chart is as wide as its box, and a box as its neighbours let it.
+        // All boxes are made first: a chart is as wide as its box, and a box as wide as its neighbours let it be.
         for (const chart of latest.charts) {
             const section = make("section", "");
             const id = `chart-${chart.name}`;
@@ -187,7 +187,7 @@
                 holder.setAttribute("aria-busy", "false");
             }
         } catch {
-            // Airflow is being restarted: what is shown stays.
+            // Airflow is being restarted: the page keeps what it shows.
         }
         window.setTimeout(load, AGAIN_MS);
     };

@@ -1,9 +1,9 @@
-// Links out of the frame, and a page that keeps itself up to date while its run goes on.
+// Links lead out of the frame, and the page of a run keeps itself up to date while the run goes on.
 "use strict";
 (() => {
     const EVERY_MS = 2000;
 
-    // Airflow's frame may not leave itself, so the link is followed by the page around it.
+    // The frame may not navigate the page around it, so that page follows the link itself.
     document.addEventListener("click", (event) => {
         const link = event.target.closest("a[data-parent]");
         if (!link || window.parent === window || event.button !== 0) {
@@ -19,7 +19,7 @@
         outer.click();
     });
 
-    // A chooser takes effect at once; its button is for readers without this script.
+    // A choice takes effect at once. The button is for readers whose browser does not run this script.
     document.addEventListener("change", (event) => {
         if (event.target.matches("form.chooser select")) {
             event.target.form.requestSubmit();
@@ -89,7 +89,7 @@
                 goesOn = false;
             }
         } catch {
-            // Airflow is being restarted, or the network is away: the next look may find it.
+            // Airflow is being restarted, or the network is down: the next try may succeed.
         }
         page.dataset.isLive = goesOn ? "yes" : "no";
         if (goesOn) {

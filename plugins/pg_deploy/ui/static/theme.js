@@ -1,4 +1,4 @@
-// The frame follows Airflow's colour mode: what the surrounding page shows, else what it stored, else the system's.
+// The frame follows Airflow's colour mode: the one that the surrounding page shows, else the stored one, else the system's.
 "use strict";
 (() => {
     const own = document.documentElement;

@@ -1,4 +1,4 @@
--- What decides access to each relation, without its definition: to read that takes locks.
+-- What decides access to each relation. Its definition is not read, because that takes locks.
 select
     case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table' else 'table' end
         as kind,

@@ -1,4 +1,4 @@
--- Where pg_stat_statements is, what its version can tell, and what became of its counters.
+-- Where pg_stat_statements is, and what its version can tell.
 select
     n.nspname::text as schema,
     (
@@ -16,8 +16,7 @@ select
         where c.relnamespace = n.oid
             and c.relname = 'pg_stat_statements_info'
     ) as has_info,
-    current_setting('pg_stat_statements.max', true)::integer as most,
-    pg_has_role('pg_read_all_stats', 'usage') as sees_all
+    current_setting('pg_stat_statements.max', true)::integer as most
 from pg_catalog.pg_extension e
 join pg_catalog.pg_namespace n on n.oid = e.extnamespace
 where e.extname = 'pg_stat_statements'

@@ -1,4 +1,4 @@
--- The relations of which a deployment changed, made or dropped anything, and the views that read them, however deep.
+-- The relations that a deployment changed, or of which it made or dropped a part, and the views that read them at any depth.
 with recursive snapshot as (
     select s.fact_hashes, s.moment, s.id
     from deploy_ledger.snapshot s

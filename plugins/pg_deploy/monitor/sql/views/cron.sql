@@ -1,4 +1,4 @@
--- What pg_cron was told, as far as this role may see it, and whether its launcher is at work.
+-- The version and the settings of pg_cron, as far as this role may see them, and whether its launcher runs.
 select
     (
         select e.extversion

@@ -1,7 +1,7 @@
--- Who holds a lock on one relation that keeps others from it, and whether that session is at work or sits idle.
+-- The sessions whose lock on a relation keeps others waiting, with all readers too if asked for, and whether each is idle.
 select
     l.pid,
-    -- The strongest of those that one session holds.
+    -- The strongest of the locks that the session holds.
     (array_agg(l.mode order by l.mode = 'AccessExclusiveLock' desc, l.mode = 'ExclusiveLock' desc, l.mode desc))[1] as mode,
     coalesce(a.usename::text, 'unknown') as role,
     coalesce(a.application_name, '') as application,

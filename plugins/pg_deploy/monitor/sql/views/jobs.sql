@@ -1,4 +1,4 @@
--- The jobs of pg_cron that this role may see, those of other databases as well.
+-- The jobs of pg_cron that this role may see, also those that work in other databases.
 select
     j.jobid,
     coalesce(to_jsonb(j) ->> 'jobname', 'job ' || j.jobid) as name,

@@ -1,5 +1,5 @@
 -- The jobs of pg_cron that the last deployment left in place and that refresh views.
-select f.identity as name, f.definition::jsonb ->> 'schedule' as schedule, f.definition::jsonb ->> 'command' as command
+select f.identity as name, f.definition::jsonb ->> 'command' as command
 from (
     select s.fact_hashes
     from deploy_ledger.snapshot s

@@ -1,5 +1,6 @@
--- The search_path and TimeZone of these roles in this database: the role's in it, the role's, the database's, the server's. What
--- the server says itself can be seen only where neither this session's role nor the database says otherwise.
+-- The search_path and TimeZone of these roles in this database. The setting of the role in this database comes first, then the
+-- role's, the database's and the server's. The server's own TimeZone can be seen only if neither this session's role nor the database
+-- sets another one.
 select
     r.rolname::text as role,
     s.name::text as setting,

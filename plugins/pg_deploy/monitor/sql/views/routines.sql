@@ -1,5 +1,5 @@
--- The routines of these names: how many arguments each takes, its body, and what is set while it runs. A body in PL/pgSQL can
--- be read with its parameters only.
+-- The routines of these names: how many arguments each takes, its body, and the settings while it runs. A body in PL/pgSQL can be
+-- parsed only with its parameters, so its whole definition is read too.
 select
     p.oid::bigint as oid,
     n.nspname::text as schema,

@@ -1,4 +1,4 @@
--- Single runs of pg_cron, with whether the session that ran each is there still, and whom that one waits for.
+-- Single runs of pg_cron, with whether the session of each is still there, and for whom it waits.
 select
     d.runid,
     d.jobid,
@@ -6,7 +6,7 @@ select
     d.status::text as status,
     left(btrim(d.return_message), 300) as message,
     d.start_time as started,
-    -- One that never got so far has no time of its own, but begins after the run before it did.
+    -- A run that never began has no time of its own, but comes after the start of the run before it.
     coalesce(d.start_time, (
         select e.start_time
         from cron.job_run_details e

@@ -1,5 +1,5 @@
--- What a stretch of cron.job_run_details, by run id, says of each of these jobs: the ids of its last runs, those without an end,
--- and how many failed since the last that did not.
+-- What a stretch of cron.job_run_details, by run id, says about each of these jobs: the ids of its last runs and of those without an
+-- end, and how many failed since the last that succeeded.
 with run as (
     select d.jobid, d.runid, d.status, d.start_time is not null as began
     from cron.job_run_details d

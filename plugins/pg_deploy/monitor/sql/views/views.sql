@@ -1,6 +1,6 @@
--- Every materialized view: what it holds, how it can be refreshed, and our own last refresh of it.
+-- The materialized views: their size, how each can be refreshed, and when the monitor last refreshed it.
 with locked as materialized (
-    -- To ask for a size takes a lock: what is locked exclusively, or is about to be, is not asked.
+    -- Asking for a size takes a lock, so a view that is locked exclusively, or is about to be, is not asked.
     select coalesce(i.indrelid, l.relation) as relation
     from pg_catalog.pg_locks l
     left join pg_catalog.pg_index i on i.indexrelid = l.relation
@@ -33,12 +33,12 @@ select
             and i.indpred is null
             and i.indexprs is null
     ) as concurrently,
-    pg_has_role(c.relowner, 'usage') as mine,
+    pg_has_role(c.relowner, 'usage') as may_refresh,
     (has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')) as readable,
     pg_get_userbyid(c.relowner)::text as owner,
     extract(epoch from clock_timestamp() - r.started_at)::float8 as refreshed_s,
     t.problem as refresh_problem,
-    -- Another value: it was refreshed in between, or altered, or written anew by VACUUM FULL.
+    -- This value changes if the view is refreshed, altered, or written anew by VACUUM FULL.
     format('%s/%s', c.relfilenode, c.xmin) as mark,
     pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid) as written
 from pg_catalog.pg_class c
@@ -52,7 +52,7 @@ left join lateral (
     limit 1
 ) r on true
 left join lateral (
-    -- What the monitor tried last, where that failed.
+    -- The last try of the monitor that failed, if no refresh succeeded after it.
     select format('%s, %s UTC', f.problem, to_char(f.started_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) as problem
     from deploy_ledger.refresh f
     where f.view_name = format('%I.%I', n.nspname, c.relname)

@@ -1,4 +1,4 @@
--- What one deployment brought and left: the indexes and materialized views of its last snapshot that its first lacked.
+-- The indexes and materialized views that one deployment made and left: those in its last snapshot that its first lacks.
 with first as (
     select s.fact_hashes
     from deploy_ledger.snapshot s
@@ -16,7 +16,7 @@ with first as (
     order by s.id desc
     limit 1
 ), new as materialized (
-    -- Only hashes that the first lacks: a few of hundreds.
+    -- Only the hashes that the first snapshot lacks: a few of hundreds.
     select unnest(l.fact_hashes) as hash from last l
     except
     select unnest(e.fact_hashes) from first e
