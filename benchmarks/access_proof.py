@@ -10,11 +10,8 @@ tables under 10 s; a migration of an index and a comment asks nothing; if time r
 
 from __future__ import annotations
 
-import os
 import resource
-import secrets
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,16 +20,14 @@ from pathlib import Path
 import psutil
 import psycopg
 
+from demo import cluster
+from pg_deploy.access.facts.api import SUPABASE, api_of
+from pg_deploy.access.facts.settled_differences import settle
+from pg_deploy.access.proof.proof import Proof, prove
+from pg_deploy.catalog.reader import read_facts
+from tests.throwaway import demo_of_its_own
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "plugins")]
-
-from demo import cluster  # noqa: E402
-from demo.server import next_free_port  # noqa: E402
-from pg_deploy.access.facts.api import SUPABASE, api_of  # noqa: E402
-from pg_deploy.access.facts.settled_differences import settle  # noqa: E402
-from pg_deploy.access.proof.proof import Proof, prove  # noqa: E402
-from pg_deploy.catalog.reader import read_facts  # noqa: E402
-
 ARRAY = (ROOT / "sql" / "migrations" / "20251118000002_optimize_rls_joins.sql").read_text()
 DOMAIN_TABLES = ("conversations", "scrape_jobs", "scraped_pages", "website_content", "structured_extractions")
 COMMANDS = ("select", "insert", "update", "delete")
@@ -158,15 +153,11 @@ def peak_mb(pid: int) -> float:
 
 def main() -> None:
     """Make the cluster, measure on it, and remove it. Ends with 1 if a goal at full scale is missed."""
-    directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
-    try:
-        server = cluster.ensure(directory, port=next_free_port(20000 + secrets.randbelow(10000)))
+    with demo_of_its_own() as server:
         numbers = [int(number) for number in sys.argv[1:]] or [1000, 3000, 10000]
         slow = measure_all(server, numbers)
         slow += other_shape(server)
         slow += many_tables(server)
-    finally:
-        cluster.destroy(directory)
     if slow:
         sys.exit(f"missed: {', '.join(slow)}")
 

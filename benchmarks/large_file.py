@@ -6,8 +6,6 @@ so it is printed in multiples of the file.
 
 from __future__ import annotations
 
-import os
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -20,8 +18,8 @@ import psutil
 
 from benchmarks.long_folder import DAG, deployed, with_psql
 from demo import cluster
-from demo.server import next_free_port
 from launch.settings import LOGIN, PASSWORD
+from tests.throwaway import demo_of_its_own
 
 MAKE = Path(__file__).resolve().parents[1] / "tests" / "cases" / "files" / "fifty-megabytes" / "make.py"
 ALLOWED_PAGE_KB = 1024
@@ -64,20 +62,16 @@ def pages(url: str, run_id: str) -> dict[str, float]:
 
 def main() -> int:
     """Measure and print; returns 1 if a goal is missed."""
-    directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "migrations"
         subprocess.run([sys.executable, str(MAKE), str(folder)], check=True)
         size = sum(path.stat().st_size for path in folder.iterdir()) / 2**20
-        try:
-            server = cluster.ensure(directory, scale=0.001, port=next_free_port(20000 + secrets.randbelow(10000)))
+        with demo_of_its_own(0.001) as server:
             psql = with_psql(cluster.empty(server, "with_psql"), folder, server.bindir)
             home = Path(name) / "airflow"
             with Memory() as memory, deployed(cluster.empty(server, "with_us"), folder, home) as run:
                 weights = pages(run.api.url, run.run_id)
                 tasks = run.tasks()
-        finally:
-            cluster.destroy(directory)
     allowed = 2 * psql + 60
     print(f"one file of {size:.0f} MB of inserts, s:")
     print(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -22,10 +21,10 @@ from pathlib import Path
 import psycopg
 
 from demo import cluster
-from demo.server import next_free_port
 from launch import airflow, deploy, ports
 from launch.api import Api
 from launch.settings import place
+from tests.throwaway import demo_of_its_own
 
 DAG = "deploy_migrations"
 MIGRATIONS = 100
@@ -132,18 +131,14 @@ def deployed(url: str, folder: Path, home: Path) -> Iterator[Deployed]:
 def main() -> int:
     """Measure and print; returns 1 if a goal is missed. With a number below the hundred as argument nothing is promised."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else MIGRATIONS
-    directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "migrations"
         write_all(folder, count)
-        try:
-            server = cluster.ensure(directory, scale=0.001, port=next_free_port(20000 + secrets.randbelow(10000)))
+        with demo_of_its_own(0.001) as server:
             psql = with_psql(cluster.empty(server, "with_psql"), folder, server.bindir)
             cli = with_cli(cluster.empty(server, "with_cli"), folder)
             with deployed(cluster.empty(server, "with_us"), folder, Path(name) / "airflow") as run:
                 tasks = run.tasks()
-        finally:
-            cluster.destroy(directory)
     print(f"{count} small migrations on an empty database, s:")
     print(f"  make deploy, backup and rehearsal in it {run.took:7.1f} (goal for {MIGRATIONS}: under {ALLOWED_S:.0f})")
     for task in ("preflight", "backup", "rehearse", "earlier", "report"):

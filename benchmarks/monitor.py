@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import psycopg
 
-from demo import cluster
-from demo.server import next_free_port
 from pg_deploy.monitor.conclude import conclude
 from pg_deploy.monitor.take_sample import take_sample
 from pg_deploy.monitor.thresholds import read_thresholds
 from pg_deploy.postgres.session import Target
+from tests.throwaway import demo_of_its_own
 
 STATEMENTS = 4800
 RUNS = 5
@@ -56,13 +52,10 @@ def fill(url: str) -> None:
 
 def main() -> int:
     """Measure and print; returns 1 if a goal is missed."""
-    log = logging.Logger("quiet")
-    log.addHandler(logging.NullHandler())
+    log = logging.getLogger("quiet")
     thresholds = read_thresholds()
-    directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
     scale = float(os.environ.get("DEMO_SCALE") or "1")
-    try:
-        server = cluster.ensure(directory, scale=scale, port=next_free_port(20000 + secrets.randbelow(10000)))
+    with demo_of_its_own(scale) as server:
         target = Target("demo", server.url())
         fill(server.url())
         take_sample(target, thresholds, "first", log)
@@ -82,8 +75,6 @@ def main() -> int:
                 text: (total - known.get(queryid, 0)) / RUNS for queryid, text, total in admin.execute(_EACH).fetchall()
             }
             counted = admin.execute("select count(*) from extensions.pg_stat_statements").fetchone()
-    finally:
-        cluster.destroy(directory)
     print(f"monitor, scale {scale:g}, {counted[0] if counted else 0} statements, a day of samples, {RUNS} runs:")
     print(f"  server time  {min(costs):.0f} to {max(costs):.0f} ms a run (goal: under {ALLOWED_MS:.0f} ms)")
     print(f"  wall time    {min(times):.2f} to {max(times):.2f} s a run (goal: under {ALLOWED_S:.0f} s)")

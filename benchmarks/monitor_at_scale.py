@@ -7,21 +7,16 @@ and 4 GB of disk.
 from __future__ import annotations
 
 import logging
-import os
-import secrets
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import psycopg
 
-from demo import cluster
-from demo.server import next_free_port
 from pg_deploy.monitor.conclude import conclude
 from pg_deploy.monitor.take_sample import take_sample
 from pg_deploy.monitor.thresholds import read_thresholds
 from pg_deploy.postgres.session import Target
+from tests.throwaway import demo_of_its_own
 
 RUNS, VIEWS, STATEMENTS, LENGTH = 3_000_000, 2_000, 4_800, 156_000
 FIRST_S, NEXT_S, BYTES = 10.0, 2.0, 50_000
@@ -66,11 +61,9 @@ class Counted(logging.Handler):
 
 def main() -> int:
     """Measure and print; returns 1 if a goal is missed."""
-    directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
     thresholds = read_thresholds()
     took, logged, told, page = [], [], [], ""
-    try:
-        server = cluster.ensure(directory, scale=0.02, port=next_free_port(20000 + secrets.randbelow(10000)))
+    with demo_of_its_own(0.02) as server:
         target = Target("demo", server.url())
         with psycopg.connect(server.admin_url(), autocommit=True) as admin:
             admin.execute("update cron.job set active = false")
@@ -103,8 +96,6 @@ def main() -> int:
                 logged.append(handler.size)
                 told.append(sum(len(text.encode()) for text in notices))
                 page = f"{found.open} alerts, could not be measured: {', '.join(found.problems) or 'nothing'}"
-    finally:
-        cluster.destroy(directory)
     print(f"monitor at scale, {RUNS} runs, {VIEWS} views, {texts / 1e6:.0f} MB of texts, {page}:")
     print(f"  the first look  {took[0]:.1f} s (goal: under {FIRST_S:.0f} s)")
     print(f"  the next ones   {', '.join(f'{each:.2f}' for each in took[1:])} s (goal: under {NEXT_S:.0f} s)")

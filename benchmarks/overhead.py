@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import secrets
 import shutil
 import statistics
 import subprocess
@@ -29,12 +28,12 @@ import psycopg
 
 from benchmarks.long_folder import with_psql
 from demo import cluster
-from demo.server import next_free_port
 from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.verify import verify
 from pg_deploy.rollback.resume import resume
 from tests.building import write_migration
 from tests.core.working import working_on
+from tests.throwaway import demo_of_its_own
 
 MIGRATIONS = 50
 ROUNDS = 5
@@ -224,21 +223,17 @@ def main() -> int:
 
     The first few are the slowest: their sessions have planned and cached nothing yet.
     """
-    directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
     rounds, psql, sqitch = [], [], []
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home) / "migrations"
         write_all(folder)
-        try:
-            server = cluster.ensure(directory, scale=0.001, port=next_free_port(20000 + secrets.randbelow(10000)))
-            postmaster = int((directory / "data" / "postmaster.pid").read_text().split()[0])
+        with demo_of_its_own(0.001) as server:
+            postmaster = int((server.directory / "data" / "postmaster.pid").read_text().split()[0])
             for number in range(ROUNDS):
                 name = f"engine_{number}"
                 rounds.append(one_round(new_database(server, name), folder, Processors(postmaster, name)))
                 psql.append(with_psql(new_database(server, f"psql_{number}"), folder, server.bindir))
                 sqitch.append(with_sqitch(new_database(server, f"sqitch_{number}")))
-        finally:
-            cluster.destroy(directory)
     best = [min(tries, key=lambda spent: spent.engine) for tries in zip(*rounds, strict=True)]
     engine = [spent.engine for spent in best]
     print(f"{MIGRATIONS} trivial migrations, ms each, the quickest of {ROUNDS} rounds:")

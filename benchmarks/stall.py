@@ -61,21 +61,17 @@ def main() -> int:
     """Run all situations in each way; returns 1 if the engine made a client wait for longer than it promises."""
     broken = False
     ways = ("psql", *(("sqitch",) if shutil.which("sqitch") else ()), "pg_deploy")
-    with tempfile.TemporaryDirectory(prefix="pg-deploy-stall-") as name:
-        server = new_server(Path(name))
-        try:
-            print(f"{'situation':38} {'deployed by':12} {'longest wait':>13} {'deployment':>11} {'statements':>11}")
-            for number, situation in enumerate(SITUATIONS):
-                for way in ways:
-                    figure = measure(server, f"stall_{number}_{way}", situation, way)
-                    print(
-                        f"{situation.name:38} {way:12} {figure.longest_wait:11.2f} s {figure.took:9.1f} s"
-                        f" {figure.statements:11}" + (f"  exit code {figure.exit_code}" if figure.exit_code else ""),
-                        flush=True,
-                    )
-                    broken |= way == "pg_deploy" and (figure.longest_wait > ALLOWED_S or figure.exit_code != 0)
-        finally:
-            server.stop("immediate")
+    with new_server() as server:
+        print(f"{'situation':38} {'deployed by':12} {'longest wait':>13} {'deployment':>11} {'statements':>11}")
+        for number, situation in enumerate(SITUATIONS):
+            for way in ways:
+                figure = measure(server, f"stall_{number}_{way}", situation, way)
+                print(
+                    f"{situation.name:38} {way:12} {figure.longest_wait:11.2f} s {figure.took:9.1f} s"
+                    f" {figure.statements:11}" + (f"  exit code {figure.exit_code}" if figure.exit_code else ""),
+                    flush=True,
+                )
+                broken |= way == "pg_deploy" and (figure.longest_wait > ALLOWED_S or figure.exit_code != 0)
     print(f"promised: nobody waits longer than the lock budget and half a second, {ALLOWED_S:g} s", end="")
     print(": BROKEN" if broken else ": kept")
     if shutil.which("sqitch") is None:

@@ -24,20 +24,16 @@ ALLOWED = 1.2
 def main() -> int:
     """Print the best times, which other work of this machine disturbed least, and their ratio; returns 1 if that is too large."""
     alone, waited_for = [], []
-    with tempfile.TemporaryDirectory(prefix="pg-deploy-waiting-") as name:
-        server = new_server(Path(name))
-        try:
-            server.create("waiting_template")
-            with psycopg.connect(server.url("waiting_template"), autocommit=True) as connection:
-                connection.execute(
-                    "create table public.item as select i as id, md5(i::text) as k from generate_series(1, %s) as i",
-                    [ROWS],
-                )
-            for number in range(ROUNDS):
-                alone.append(build_s(server, f"alone_{number}", runs=1))
-                waited_for.append(build_s(server, f"waited_{number}", runs=2))
-        finally:
-            server.stop("immediate")
+    with new_server() as server:
+        server.create("waiting_template")
+        with psycopg.connect(server.url("waiting_template"), autocommit=True) as connection:
+            connection.execute(
+                "create table public.item as select i as id, md5(i::text) as k from generate_series(1, %s) as i",
+                [ROWS],
+            )
+        for number in range(ROUNDS):
+            alone.append(build_s(server, f"alone_{number}", runs=1))
+            waited_for.append(build_s(server, f"waited_{number}", runs=2))
     ratio = min(waited_for) / min(alone)
     print(
         f"index build, best of {ROUNDS}: {min(alone):.2f} s alone,"

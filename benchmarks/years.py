@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,6 @@ from pathlib import Path
 import psycopg
 
 from demo import cluster
-from demo.server import next_free_port
 from pg_deploy.configuration.conf import DeployConf, checked_conf
 from pg_deploy.ledger import schema
 from pg_deploy.migrations import history
@@ -26,9 +24,10 @@ from pg_deploy.migrations.migration import read_folder
 from pg_deploy.postgres.session import Target
 from pg_deploy.preflight.claiming import Identity
 from pg_deploy.preflight.preflight import preflight
+from tests.building import foreign_project
+from tests.throwaway import demo_of_its_own
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-PROJECT = CHECKOUT / "tests" / "fixtures" / "foreign_project" / "supabase" / "migrations"
 MIGRATIONS = 1000
 PENDING = 10
 ROUNDS = 3
@@ -48,7 +47,7 @@ print(time.perf_counter() - began, len(bag.dags["deploy_migrations"].tasks), bag
 
 def write_all(folder: Path) -> None:
     """Write the foreign project's files again and again, each round a year later."""
-    files = sorted(PROJECT.glob("*.sql"))
+    files = sorted(foreign_project(folder.parent).glob("*.sql"))
     folder.mkdir()
     for number in range(MIGRATIONS):
         source = files[number % len(files)]
@@ -95,29 +94,25 @@ def remember(url: str, folder: Path) -> None:
 
 def preflight_s(url: str, folder: Path, run: str) -> tuple[float, float]:
     """Seconds of one preflight, up to the pinned set, and the processor seconds of this process and its squawk, without the server's."""
-    log = logging.Logger("quiet")
-    log.addHandler(logging.NullHandler())
     who = Identity("deploy_migrations", run, "bench", lambda _: True)
     began, used = time.perf_counter(), sum(os.times()[:4])
-    preflight(Target("bench", url), checked_conf(DeployConf, {}), folder, who, good_for=60, log=log)
+    preflight(
+        Target("bench", url), checked_conf(DeployConf, {}), folder, who, good_for=60, log=logging.getLogger("quiet")
+    )
     return time.perf_counter() - began, sum(os.times()[:4]) - used
 
 
 def main() -> int:
     """Measure and print; returns 1 if a goal is missed."""
-    directory = Path(tempfile.gettempdir()) / f"pg-deploy-bench-{os.getpid()}"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "migrations"
         write_all(folder)
         parse = min(parse_s(folder, Path(name)) for _ in range(ROUNDS))
-        try:
-            server = cluster.ensure(directory, scale=0.001, port=next_free_port(20000 + secrets.randbelow(10000)))
+        with demo_of_its_own(0.001) as server:
             years = cluster.empty(server, "years")
             remember(years, folder)
             some = min(preflight_s(years, folder, f"run {number}") for number in range(ROUNDS))
             fresh = min(preflight_s(cluster.empty(server, f"new_{number}"), folder, "run") for number in range(ROUNDS))
-        finally:
-            cluster.destroy(directory)
     print(f"{MIGRATIONS} migrations in the folder, the best of {ROUNDS}:")
     print(f"  the DAG file parsed           {parse:.2f} s (goal: under {ALLOWED_PARSE_S:.0f})")
     print(

@@ -6,12 +6,24 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-FIXTURES = Path(__file__).resolve().parent / "fixtures" / "migrations"
+_HERE = Path(__file__).resolve().parent / "fixtures"
+FIXTURES = _HERE / "migrations"
 
 
 def fixture(case: str, directory: Path) -> Path:
     """A copy of the fixture folder `case` in `directory`, free to be edited by the test."""
     return Path(shutil.copytree(FIXTURES / case, directory / case))
+
+
+def foreign_project(directory: Path) -> Path:
+    """The folder of migrations of a Supabase project: a copy in `directory`, with one file of many rows among them."""
+    folder = Path(shutil.copytree(_HERE / "foreign_project" / "supabase" / "migrations", directory / "foreign"))
+    rows = (f"""({n}, 'city ''{n}''; of some length', '{{"k": [{n}, "{{{{ x }}}}"]}}')""" for n in range(1, 1801))
+    (folder / "20230228080000_large.sql").write_text(
+        "create table cities (id int primary key, name text, extra jsonb);\n"
+        "insert into cities (id, name, extra) values\n    " + ",\n    ".join(rows) + ";\n"
+    )
+    return folder
 
 
 def write_migration(

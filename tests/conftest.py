@@ -20,6 +20,7 @@ from demo.server import next_free_port
 from pg_deploy.catalog.names import Identity
 from pg_deploy.postgres.temporary import process_start
 from tests import airflow_home
+from tests.building import foreign_project
 
 PREFIX = "pg-deploy-test-"
 # Before any test module is imported: one that imports Airflow first would fix the home of whoever runs the tests.
@@ -60,6 +61,12 @@ def _is_mine(path: Path) -> bool:
     except FileNotFoundError:
         # Another session has just removed its own.
         return False
+
+
+@pytest.fixture(scope="session")
+def foreign_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The migrations of a Supabase project of seventy files."""
+    return foreign_project(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,12 @@ def installed() -> Programs:
     return found
 
 
+def write_program(path: Path, body: str) -> None:
+    """A program of the shell, to stand in for another."""
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
 @contextmanager
 def open_folder() -> Iterator[Path]:
     """A new folder that every account may enter and fill; gone afterwards. Pytest's own are closed to a server's account."""

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from pg_deploy.catalog.reader import Fact, read_facts
+
+
+def schema_dump(bindir: Path, url: str, *left_out: str) -> str:
+    """The schema as pg_dump writes it, without these schemas and without its random tokens."""
+    command = [str(bindir / "pg_dump"), "--schema-only", *(f"--exclude-schema={name}" for name in left_out), url]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return re.sub(r"^\\(un)?restrict .*$", "", said, flags=re.MULTILINE)
 
 
 @dataclass(frozen=True)

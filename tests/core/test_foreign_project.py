@@ -6,7 +6,6 @@ The fixture is a project of seventy files. What plain psql makes of them, a sess
 from __future__ import annotations
 
 import logging
-import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,18 +15,15 @@ import pytest
 from demo import cluster
 from demo.cluster import Cluster
 from pg_deploy.configuration.conf import DeployConf, checked_conf
-from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.verify import verify
 from pg_deploy.migrations.migration import read_folder
 from pg_deploy.postgres.session import Target
 from pg_deploy.preflight.claiming import Identity
 from pg_deploy.preflight.preflight import preflight
-from pg_deploy.rollback.resume import resume
 from tests.core.working import Working, working_on
-from tests.looking import Database
+from tests.looking import Database, schema_dump
 
-PROJECT = Path(__file__).resolve().parents[1] / "fixtures" / "foreign_project" / "supabase" / "migrations"
-OURS_TOO = ("deploy_ledger", "supabase_migrations")
+LOG = logging.getLogger("tests")
 
 
 @pytest.fixture
@@ -48,30 +44,26 @@ def with_psql(bindir: Path, url: str, folder: Path) -> None:
 
 
 def schema_of(bindir: Path, url: str) -> str:
-    """The schema as pg_dump writes it, without what is ours and without its random tokens."""
-    left_out = [f"--exclude-schema={name}" for name in OURS_TOO]
-    command = [str(bindir / "pg_dump"), "--schema-only", *left_out, url]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return re.sub(r"^\\(un)?restrict .*$", "", said, flags=re.MULTILINE)
+    """The schema as pg_dump writes it, without what is ours."""
+    return schema_dump(bindir, url, "deploy_ledger", "supabase_migrations")
 
 
 def deploy_all(work: Working) -> None:
     """Every verb on each migration, as the task `earlier` does."""
     for migration in work.migrations:
-        resume(work.job, migration)
-        apply(work.job, migration)
+        work.apply(migration)
         verify(work.job, migration)
 
 
 @pytest.mark.acceptance
 def test_seventy_files_of_a_foreign_project_make_what_psql_makes_of_them(
-    demo_cluster: Cluster, empty_database: str, plain: str
+    demo_cluster: Cluster, empty_database: str, plain: str, foreign_folder: Path
 ) -> None:
     """Else a team that points MIGRATIONS_DIR at its project gets another schema than the one it tested."""
-    files = read_folder(PROJECT)
+    files = read_folder(foreign_folder)
     assert len(files) == 70
-    with_psql(demo_cluster.bindir, plain, PROJECT)
-    with working_on(empty_database, PROJECT, ends="deployed") as work:
+    with_psql(demo_cluster.bindir, plain, foreign_folder)
+    with working_on(empty_database, foreign_folder, ends="deployed") as work:
         deploy_all(work)
     database = Database(empty_database)
     assert database.attempts == [(file.version, "verified") for file in files]
@@ -81,14 +73,14 @@ def test_seventy_files_of_a_foreign_project_make_what_psql_makes_of_them(
         assert database.value(f"select count(*) from {table}") == Database(plain).value(f"select count(*) from {table}")
 
 
-def test_preflight_takes_all_of_a_foreign_project(empty_database: str) -> None:
+def test_preflight_takes_all_of_a_foreign_project(empty_database: str, foreign_folder: Path) -> None:
     """A file that psql takes and we refuse keeps a team from the first deployment on."""
     conf = checked_conf(DeployConf, {"dry_run": True})
     who = Identity("deploy_migrations", "run", "tester")
-    found = preflight(Target("target_db", empty_database), conf, PROJECT, who, good_for=60, log=_log())
+    found = preflight(Target("target_db", empty_database), conf, foreign_folder, who, good_for=60, log=LOG)
     assert found.pinned == 0
     made = preflight(
-        Target("target_db", empty_database), checked_conf(DeployConf, {}), PROJECT, who, good_for=60, log=_log()
+        Target("target_db", empty_database), checked_conf(DeployConf, {}), foreign_folder, who, good_for=60, log=LOG
     )
     assert made.pinned == 70
 
@@ -122,9 +114,3 @@ def test_nothing_that_a_file_sets_in_its_session_is_felt_by_the_next_one(
     assert schema_of(demo_cluster.bindir, empty_database) == schema_of(demo_cluster.bindir, plain)
     assert Database(empty_database).rows("table public.zone") == [("Asia/Tokyo",)]
     assert Database(empty_database).rows("table public.b") == Database(plain).rows("table public.b")
-
-
-def _log() -> logging.Logger:
-    log = logging.Logger("quiet")
-    log.addHandler(logging.NullHandler())
-    return log

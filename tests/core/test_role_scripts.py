@@ -17,7 +17,6 @@ from psycopg import errors, sql
 from demo import cluster
 from demo.cluster import Cluster
 from pg_deploy.configuration.conf import DeployConf, checked_conf
-from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.verify import verify
 from pg_deploy.migrations.migration import load_all, read_folder
 from pg_deploy.monitor.conclude import conclude
@@ -27,7 +26,6 @@ from pg_deploy.postgres.session import Target
 from pg_deploy.postgres.sql_files import PROJECT
 from pg_deploy.preflight.claiming import Identity
 from pg_deploy.preflight.preflight import preflight
-from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
@@ -97,8 +95,7 @@ def test_the_deploying_role_can_do_a_whole_deployment_and_nothing_beyond_it(owne
     _dry_preflight(url, tmp_path / "m")
     with working_on(url, tmp_path / "m", ends="deployed") as work:
         (migration,) = load_all(read_folder(tmp_path / "m"))
-        resume(work.job, migration)
-        apply(work.job, migration)
+        work.apply(migration)
         assert verify(work.job, migration).state == "verified"
         assert roll_back(work.job, migration.version).attempt.state == "rolled_back"
     for forbidden in (

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pg_deploy.configuration.limits import Limits
+from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.job import Job
 from pg_deploy.ledger import deployment, pins, schema
 from pg_deploy.ledger.deployment import Claim
@@ -18,6 +19,7 @@ from pg_deploy.migrations.folder import stamp
 from pg_deploy.migrations.migration import Migration, load_all, read_folder
 from pg_deploy.postgres.session import Target
 from pg_deploy.preflight.claiming import never_over
+from pg_deploy.rollback.resume import resume
 
 
 class _Lines(logging.Handler):
@@ -37,6 +39,11 @@ class Working:
     migrations: Sequence[Migration]
     lines: list[str] = field(default_factory=list)
 
+    def apply(self, migration: Migration | None = None) -> None:
+        """Take up and apply the first migration, or this one."""
+        resume(self.job, migration or self.migrations[0])
+        apply(self.job, migration or self.migrations[0])
+
     @property
     def text(self) -> str:
         """The log as one text."""
@@ -44,21 +51,31 @@ class Working:
 
 
 @contextmanager
-def working_on(url: str, folder: Path, limits: Limits | None = None, *, ends: str = "failed") -> Iterator[Working]:
-    """Claim the target, pin all of `folder`, and work under the guard; the deployment is closed at the end as `ends`."""
+def working_on(
+    url: str,
+    files: Path | Sequence[Migration],
+    limits: Limits | None = None,
+    *,
+    ends: str = "failed",
+    benchmark: bool = True,
+    give_up_after: float = 5,
+) -> Iterator[Working]:
+    """Claim the target, pin these migrations or those of a folder, and work under the guard; closes the deployment as `ends`."""
     target = Target("target_db", url)
     lines: list[str] = []
     log = logging.Logger("pg_deploy tests")
     log.addHandler(_Lines(lines))
-    migrations = load_all(read_folder(folder))
+    migrations = load_all(read_folder(files)) if isinstance(files, Path) else files
     with target.session("test") as connection:
         schema.ensure(connection)
         history.ensure(connection)
-        claim = Claim("deploy_migrations", f"run {id(lines)}", "tester", {}, stamp(folder), ())
+        claim = Claim(
+            "deploy_migrations", f"run {id(lines)}", "tester", {}, stamp(files) if isinstance(files, Path) else "", ()
+        )
         held = deployment.claim(connection, claim, good_for=60, is_over=never_over)
         pins.pin(connection, held.id, migrations)
         try:
-            with working(target, Ownership(held.id, held.fence), "test", give_up_after=5, log=log) as guard:
-                yield Working(Job(target, guard, limits or Limits(), log), migrations, lines)
+            with working(target, Ownership(held.id, held.fence), "test", give_up_after=give_up_after, log=log) as guard:
+                yield Working(Job(target, guard, limits or Limits(), log, benchmark=benchmark), migrations, lines)
         finally:
             deployment.close(connection, held.id, held.fence, deployment.State(ends))

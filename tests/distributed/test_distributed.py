@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -24,6 +25,7 @@ from launch import processes
 from launch.api import Api
 from launch.deploy import await_dag
 from launch.target import parse_target
+from pg_deploy.migrations.folder import stamp
 from tests.building import write_migration
 from tests.distributed.stack import PASSWORD, USER, Stack, stack, until
 from tests.looking import Database
@@ -61,7 +63,7 @@ def test_the_four_migrations_are_deployed_once_though_a_worker_is_lost_in_an_ind
     """Else whoever runs several workers has a half-built index, or two, after the first host that dies at night."""
     database = Database(target_url)
     api = Api(running.url)
-    served = _folder_param(running)
+    served = stamp(running.migrations)
     await_dag(api, DAG, served, seconds=180)
     with _an_old_transaction(target_url):
         # The build waits for it, as it would for any report that runs for long.
@@ -90,21 +92,9 @@ def test_who_may_trigger_approve_and_read_is_what_the_role_says(running: Stack, 
     for name, role in (("ann", "User"), ("bob", "User"), ("vera", "Viewer")):
         _new_user(running, name, role)
     people = {name: _client(running.url, name) for name in ("ann", "bob", "vera")}
-    _one_that_asks(running)
-    admin = Api(running.url)
-    target = parse_target(url)
-    admin.keep_connection(target)
-    served = _folder_param(running)
-    await_dag(admin, DAG, served, seconds=180)
-    conf = {
-        "target": target.connection_id,
-        "backup": "none",
-        "rehearse": "none",
-        "four_eyes": True,
-        "migrations_folder": served,
-    }
+    admin, conf = _one_that_asks(running, url)
     runs = f"/api/v2/dags/{DAG}/dagRuns"
-    body = {"logical_date": None, "conf": conf}
+    body = {"logical_date": None, "conf": {**conf, "four_eyes": True}}
     assert people["vera"].get(runs).status_code == 200
     assert people["vera"].post(runs, json={**body, "dag_run_id": "by_vera"}).status_code == 403
     for number, approver in enumerate(("ann", "bob")):
@@ -138,12 +128,8 @@ def test_who_may_mark_tasks_and_not_approve_cannot_approve_by_marking(running: S
     )
     assert made.is_success, made.text
     _new_user(running, "carl", "Triggers")
-    carl, admin, target = _client(running.url, "carl"), Api(running.url), parse_target(empty_database)
-    _one_that_asks(running)
-    admin.keep_connection(target)
-    served = _folder_param(running)
-    await_dag(admin, DAG, served, seconds=180)
-    conf = {"target": target.connection_id, "backup": "none", "rehearse": "none", "migrations_folder": served}
+    carl = _client(running.url, "carl")
+    admin, conf = _one_that_asks(running, empty_database)
     runs = f"/api/v2/dags/{DAG}/dagRuns"
     assert carl.post(runs, json={"logical_date": None, "conf": conf, "dag_run_id": "by_carl"}).is_success
     until(lambda: bool(admin.approvals(DAG, "by_carl")), "an approval waits", 240, running)
@@ -157,7 +143,8 @@ def test_who_may_mark_tasks_and_not_approve_cannot_approve_by_marking(running: S
     assert Database(empty_database).evidence("approval") == []
 
 
-def _one_that_asks(running: Stack) -> None:
+def _one_that_asks(running: Stack, url: str) -> tuple[Api, dict[str, Any]]:
+    """Serve one migration that a person is asked about; the API, and the conf that deploys it to that target."""
     shutil.rmtree(running.migrations)
     write_migration(
         running.migrations,
@@ -166,6 +153,10 @@ def _one_that_asks(running: Stack) -> None:
         rollback="drop table app.t;\ndrop schema app;\n",
         manifest="risk: high\n",
     )
+    api, target, served = Api(running.url), parse_target(url), stamp(running.migrations)
+    api.keep_connection(target)
+    await_dag(api, DAG, served, seconds=180)
+    return api, {"target": target.connection_id, "backup": "none", "rehearse": "none", "migrations_folder": served}
 
 
 def _new_user(running: Stack, name: str, role: str) -> None:
@@ -190,12 +181,6 @@ def _ended(made: Stack, api: Api, run_id: str) -> str:
 
 def _states(api: Api, run_id: str) -> dict[str, str | None]:
     return {task.task_id: task.state for task in api.tasks(DAG, run_id)}
-
-
-def _folder_param(made: Stack) -> str:
-    from pg_deploy.migrations.folder import stamp
-
-    return stamp(made.migrations)
 
 
 @contextlib.contextmanager

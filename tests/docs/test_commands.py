@@ -16,7 +16,7 @@ import pytest
 
 from pg_deploy.migrations.migration import read_folder
 from pg_deploy.postgres.programs import server_programs
-from tests.core.test_foreign_project import PROJECT, schema_of, with_psql
+from tests.core.test_foreign_project import schema_of, with_psql
 from tests.docs.reading import CHECKOUT, Block, blocks
 from tests.looking import Database
 
@@ -94,18 +94,20 @@ def _theirs(clone: Clone, folder: Path, name: str) -> tuple[str, Path]:
     return _empty(clone, name), migrations
 
 
-def test_make_deploy_brings_a_project_of_seventy_files_into_an_empty_database(clone: Clone) -> None:
+def test_make_deploy_brings_a_project_of_seventy_files_into_an_empty_database(
+    clone: Clone, foreign_folder: Path
+) -> None:
     """The first thing that a team with a Supabase project tries; with backup and rehearsal, as nobody chose otherwise."""
     done = clone.run("make reset")
     assert done.returncode == 0, done.stdout
     ours, plain = _empty(clone, "seventy"), _empty(clone, "seventy_by_psql")
-    done = clone.run(f"make deploy TARGET_URL={ours} MIGRATIONS_DIR={PROJECT}")
+    done = clone.run(f"make deploy TARGET_URL={ours} MIGRATIONS_DIR={foreign_folder}")
     assert done.returncode == 0, done.stdout[-5000:]
     with psycopg.connect(ours) as connection:
         bindir = server_programs(connection.info.server_version // 10000).bindir
-    with_psql(bindir, plain, PROJECT)
+    with_psql(bindir, plain, foreign_folder)
     assert schema_of(bindir, ours) == schema_of(bindir, plain)
-    versions = [file.version for file in read_folder(PROJECT)]
+    versions = [file.version for file in read_folder(foreign_folder)]
     assert Database(ours).attempts == [(version, "verified") for version in versions]
     assert Database(ours).history == versions
     rehearsed = "select count(*) from deploy_ledger.evidence where kind = 'rehearsal' and outcome = 'passed'"

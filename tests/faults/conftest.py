@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,13 +16,9 @@ from tests.looking import Database
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A cluster of these tests' own, gone afterwards; whoever kills it starts it again."""
-    with tempfile.TemporaryDirectory(prefix="pg-deploy-faults-") as name:
-        made = new_server(Path(name))
-        try:
-            make_template(made)
-            yield made
-        finally:
-            made.stop("immediate")
+    with new_server() as made:
+        make_template(made)
+        yield made
 
 
 @pytest.fixture(scope="module")

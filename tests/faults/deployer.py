@@ -26,7 +26,7 @@ from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.job import Job
 from pg_deploy.deployment.verify import verify
 from pg_deploy.errors import ConnectionFailedError, ConnectionLostError, PgDeployError
-from pg_deploy.execution.lost_connections import lost_connections_named as translated
+from pg_deploy.execution.lost_connections import lost_connections_named
 from pg_deploy.ledger import deployment, pins
 from pg_deploy.ledger.guard import Ownership, working
 from pg_deploy.migrations.migration import Migration, load_all, scan_folder
@@ -70,14 +70,14 @@ def deploy(order: Order) -> int:
     identity = Identity("deploy_migrations", order.name, "tests")
     folder = Path(order.folder)
     try:
-        with translated():
+        with lost_connections_named():
             owned = preflight(target, conf, folder, identity, good_for=order.good_for, log=log).ownership
         if owned is None:
             return NOT_DEPLOYED
-        pinned = _again(order, lambda: _pinned(target, owned))
+        pinned = _try_again(order, lambda: _pinned(target, owned))
         for migration in load_all(tuple(file for file in scan_folder(folder).files if file.version in pinned)):
-            _one(order, target, conf, owned, migration)
-        return _again(order, lambda: _report(target, owned))
+            _deploy_one(order, target, conf, owned, migration)
+        return _try_again(order, lambda: _report(target, owned))
     except (ConnectionLostError, ConnectionFailedError) as error:
         log.error("lost: %s", error)
         return LOST
@@ -91,7 +91,7 @@ def _pinned(target: Target, owned: Ownership) -> set[str]:
         return {each.version for each in pins.pinned(connection, owned.deployment_id)}
 
 
-def _one(order: Order, target: Target, conf: DeployConf, owned: Ownership, migration: Migration) -> None:
+def _deploy_one(order: Order, target: Target, conf: DeployConf, owned: Ownership, migration: Migration) -> None:
     limits = replace(conf.limits, reattach=order.reattach, stop_rules=order.stop_rules)
 
     def task(verb: str, work: Callable[[Job], object]) -> None:
@@ -101,7 +101,7 @@ def _one(order: Order, target: Target, conf: DeployConf, owned: Ownership, migra
                 work(Job(target, guard, limits, log))
 
         log.info("task %s", verb)
-        _again(order, once)
+        _try_again(order, once)
 
     task("snapshot", lambda job: resume(job, migration))
     try:
@@ -123,10 +123,10 @@ def _report(target: Target, owned: Ownership) -> int:
     return DEPLOYED if found.is_deployed else NOT_DEPLOYED
 
 
-def _again(order: Order, work: Callable[[], T]) -> T:
+def _try_again(order: Order, work: Callable[[], T]) -> T:
     for attempt in range(1, order.tries + 1):
         try:
-            with translated():
+            with lost_connections_named():
                 return work()
         except (ConnectionLostError, ConnectionFailedError) as error:
             log.warning("try %d: %s", attempt, error)

@@ -145,7 +145,15 @@ class Bench:
                 self.exchanges[key] = int(found[1])
         return self.exchanges[key]
 
-    def run(self, label: str, name: str, fails_first: bool, disturb: Callable[[Case], None]) -> list[str]:
+    def run(self, label: str, name: str, disturb: Callable[[Case], None], *, fails_first: bool = False) -> Case:
+        """As `wrong_of`; fails the test if anything is wrong. Returns the case, for its logs."""
+        case, wrong = self.wrong_of(label, name, disturb, fails_first=fails_first)
+        assert not wrong, "\n".join(wrong)
+        return case
+
+    def wrong_of(
+        self, label: str, name: str, disturb: Callable[[Case], None], *, fails_first: bool
+    ) -> tuple[Case, list[str]]:
         """Make a target, start what `disturb` starts and kills, settle; returns what is wrong, with the story."""
         self.measure(name, False)
         with copied(self.server, label) as database:
@@ -153,7 +161,7 @@ class Bench:
             disturb(case)
             self.kills += case.kills
             wrong = case.settle()
-            return [*wrong, case.story()] if wrong else []
+            return case, [*wrong, case.story()] if wrong else []
 
     def _case(self, database: Database, scenario: Scenario, fails_first: bool, reference: frozenset[Fact]) -> Case:
         if fails_first:

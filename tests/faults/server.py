@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,14 +91,39 @@ class Server:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
-def new_server(directory: Path, **options: str) -> Server:
-    """A cluster in `directory` that the server's account can reach, made and started. Raises where none is installed."""
+@contextmanager
+def new_server() -> Iterator[Server]:
+    """A new cluster, made and started; gone afterwards. Raises if no server is installed."""
     found = programs.find_installation()
     if found is None:
         raise RuntimeError("no PostgreSQL server is installed: run `make demo-packages`")
-    account = programs.server_account()
-    if os.geteuid() == 0:
-        os.chown(directory, account.pw_uid, account.pw_gid)
-    made = Server(found.bindir, directory / "data", 31000 + secrets.randbelow(8000), options)
-    made.make()
-    return made
+    with _place() as data:
+        made = Server(found.bindir, data, 31000 + secrets.randbelow(8000))
+        made.make()
+        try:
+            yield made
+        finally:
+            made.stop("immediate")
+
+
+@contextmanager
+def standby_of(primary: Server) -> Iterator[Server]:
+    """A hot standby of a server, streaming; gone afterwards."""
+    with _place() as data:
+        made = Server(primary.bindir, data, primary.port + 1, primary.options)
+        source = f"host=127.0.0.1 port={primary.port} user=admin"
+        how = ("-R", "-X", "stream", "-c", "fast", "--no-sync")
+        programs.run(made.bindir, "pg_basebackup", "-D", str(data), *how, "-d", source)
+        made.port = programs.start_from(made.bindir, data, made.port, {**_OPTIONS, **made.options})
+        try:
+            yield made
+        finally:
+            made.stop("immediate")
+
+
+@contextmanager
+def _place() -> Iterator[Path]:
+    """Where a new cluster's data goes, which the server's account can reach."""
+    with tempfile.TemporaryDirectory(prefix="pg-deploy-faults-") as name:
+        shutil.chown(name, programs.server_account().pw_uid)
+        yield Path(name) / "data"

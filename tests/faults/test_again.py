@@ -20,8 +20,7 @@ def test_every_task_of_a_deployed_migration_may_be_started_again(database: Datab
     """Else a verify whose success was not told would fail and undo a good migration, and a cleared apply would apply twice."""
     with working_on(database.url, write(SCENARIOS["mixed"], tmp_path)) as work:
         for _ in range(2):
-            resume(work.job, work.migrations[0])
-            apply(work.job, work.migrations[0])
+            work.apply()
             verify(work.job, work.migrations[0])
 
     assert database.value("select x from public.counter") == 2
@@ -33,8 +32,7 @@ def test_every_task_of_a_deployed_migration_may_be_started_again(database: Datab
 def test_a_rollback_may_be_started_again(database: Database, tmp_path: Path) -> None:
     """Else a rollback that was done would be reported as failed, and a person would mend what is not broken."""
     with working_on(database.url, write(SCENARIOS["mixed"], tmp_path)) as work:
-        resume(work.job, work.migrations[0])
-        apply(work.job, work.migrations[0])
+        work.apply()
         first, second = roll_back(work.job, VERSION), roll_back(work.job, VERSION)
 
     assert first.statements_run > 0

@@ -26,6 +26,7 @@ from launch.settings import CHECKOUT, Place, place
 from tests.building import write_migration
 from tests.faults.scenarios import CHECKS, STEM, TEMPLATE, VERSION, our_backends
 from tests.faults.server import Server
+from tests.launch.conftest import environment
 from tests.looking import Database
 from tests.waiting import until
 
@@ -70,15 +71,13 @@ class Home:
 def home(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """That Airflow, up; stopped at the end whatever happened."""
     metadata = server.create("airflow_metadata").replace("postgresql://", "postgresql+psycopg2://")
-    dropped = {"CONF", "TARGET_URL", "MIGRATIONS_DIR", "AIRFLOW_PORT"}
-    variables = {name: value for name, value in os.environ.items() if name not in dropped} | {
-        "LAUNCH_HOME": str(tmp_path_factory.mktemp("airflow") / "home"),
-        "LAUNCH_METADATA_URL": metadata,
-        "LAUNCH_HEARTBEAT_TIMEOUT": "15",
-        "AIRFLOW_PORT": str(ports.choose(None, "AIRFLOW_PORT", first=8700)),
-        "PG_DEPLOY_GOOD_FOR": "20 s",
-        "PYTHONPATH": "plugins",
-    }
+    variables = environment(
+        LAUNCH_HOME=str(tmp_path_factory.mktemp("airflow") / "home"),
+        LAUNCH_METADATA_URL=metadata,
+        LAUNCH_HEARTBEAT_TIMEOUT="15",
+        AIRFLOW_PORT=str(ports.choose(None, "AIRFLOW_PORT", first=8700)),
+        PG_DEPLOY_GOOD_FOR="20 s",
+    )
     with psycopg.connect(server.url("airflow_metadata", "admin"), autocommit=True) as connection:
         # As docs/production.md advises: the workers of a killed scheduler keep its connection, and any lock that it held.
         connection.execute("alter database airflow_metadata set idle_in_transaction_session_timeout = '30s'")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +13,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from demo import server as programs
 from pg_deploy.errors import PgDeployError
 from pg_deploy.execution.lost_connections import lost_connections_named
 from pg_deploy.ledger import deployment, schema
@@ -27,7 +24,7 @@ from tests.building import write_migration
 from tests.faults.deployer import DEPLOYED, Order
 from tests.faults.killing import start
 from tests.faults.scenarios import STEM
-from tests.faults.server import Server, new_server
+from tests.faults.server import Server, new_server, standby_of
 from tests.looking import Database
 from tests.waiting import until
 
@@ -69,31 +66,12 @@ class Address:
                 each.shutdown(socket.SHUT_RDWR)
 
 
-@contextmanager
-def _standby(of: Server) -> Iterator[Server]:
-    """A hot standby of a server, made by pg_basebackup."""
-    with tempfile.TemporaryDirectory(prefix="pg-deploy-standby-") as name:
-        made = Server(of.bindir, Path(name) / "data", 39500 + time.time_ns() % 400, of.options)
-        shutil.chown(name, programs.server_account().pw_uid)
-        programs.run(
-            of.bindir, "pg_basebackup", "-D", str(made.data), "-R", "-X", "stream", "-c", "fast",
-            "-d", f"host=127.0.0.1 port={of.port} user=admin",
-        )  # fmt: skip
-        made.start()
-        try:
-            yield made
-        finally:
-            made.stop("immediate")
-
-
 @pytest.fixture(scope="module")
 def primary() -> Iterator[Server]:
     """A server of these tests' own, that may have standbys."""
-    with tempfile.TemporaryDirectory(prefix="pg-deploy-primary-") as name:
-        made = new_server(Path(name))
+    with new_server() as made:
         made.admin("create table public.item (id int)", "template1")
         yield made
-        made.stop("immediate")
 
 
 def _claimed(url: str) -> tuple[Target, Ownership]:
@@ -179,7 +157,7 @@ def test_a_failover_is_waited_for_and_gone_on_from(primary: Server, tmp_path: Pa
         "create table public.t1 (id int);\nselect pg_sleep(2);\n",
         rollback="drop table public.t1;",
     )
-    with _target(primary) as database, _standby(primary) as standby:
+    with _target(primary) as database, standby_of(primary) as standby:
         address = Address(primary.port)
         url = database.url.replace(f":{primary.port}/", f":{address.port}/")
         run = start(Order(url, str(tmp_path / "m"), "failover", str(tmp_path / "log"), give_up_after=90))
@@ -204,7 +182,7 @@ def test_a_failover_is_waited_for_and_gone_on_from(primary: Server, tmp_path: Pa
 @pytest.mark.faults
 def test_two_servers_behind_one_address_are_noticed(primary: Server) -> None:
     """Else a change would be applied on one, found missing on the other, and undone there."""
-    with _target(primary) as database, _standby(primary) as standby:
+    with _target(primary) as database, standby_of(primary) as standby:
         _, owned = _claimed(database.url)
         _caught_up(primary)
         address = Address(primary.port)

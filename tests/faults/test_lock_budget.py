@@ -10,9 +10,7 @@ import psycopg
 import pytest
 
 from pg_deploy.configuration.limits import Limits
-from pg_deploy.deployment.apply import apply
 from pg_deploy.execution.errors import LockBudgetExceededError
-from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
@@ -32,8 +30,7 @@ def tables(database: Database) -> Database:
 
 def _apply(database: Database, folder: Path, limits: Limits) -> str:
     with working_on(database.url, folder, limits) as work:
-        resume(work.job, work.migrations[0])
-        apply(work.job, work.migrations[0])
+        work.apply()
         return work.text
 
 
@@ -94,8 +91,7 @@ def test_what_was_declared_to_hold_its_lock_may_hold_it_while_it_is_undone(table
     )
 
     with working_on(tables.url, tmp_path / "m", Limits(lock_budget=0.2)) as work:
-        resume(work.job, work.migrations[0])
-        apply(work.job, work.migrations[0])
+        work.apply()
         roll_back(work.job, work.migrations[0].version)
 
     assert [state for _, state in tables.attempts] == ["rolled_back"]

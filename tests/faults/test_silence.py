@@ -6,13 +6,14 @@ The server keeps the budget, because the client may not be there to keep it.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -21,13 +22,14 @@ import pytest
 from pg_deploy.configuration.limits import Limits
 from pg_deploy.deployment.apply import apply
 from pg_deploy.errors import PgDeployError
+from pg_deploy.execution import segments, statement_watch
 from pg_deploy.rollback.resume import resume
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.faults.deployer import DEPLOYED, Order
 from tests.faults.killing import Running, start
 from tests.faults.network import Network, network
-from tests.faults.scenarios import STEM
+from tests.faults.scenarios import STEM, copied
 from tests.faults.server import Server
 from tests.looking import Database
 from tests.waiting import until
@@ -237,8 +239,6 @@ def test_a_commit_that_waits_for_a_standby_is_named_while_it_lasts(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else whoever is on call would see a hung task, and an application that waits for nobody knows whom."""
-    from pg_deploy.execution import segments, statement_watch
-
     monkeypatch.setattr(statement_watch, "_SAY_EVERY_S", 0.2)
     # It goes away between the look and the commit.
     monkeypatch.setattr(segments, "wait_for_standby", lambda *_, **__: None)
@@ -273,14 +273,8 @@ def _synchronous(server: Server) -> Iterator[None]:
         time.sleep(0.3)
 
 
-@contextmanager
-def _target(server: Server) -> Iterator[Database]:
-    from secrets import token_hex
-
-    from tests.faults.scenarios import copied
-
-    with copied(server, f"silence_{token_hex(4)}") as made:
-        yield made
+def _target(server: Server) -> AbstractContextManager[Database]:
+    return copied(server, f"silence_{secrets.token_hex(4)}")
 
 
 def _trust_everybody(server: Server) -> None:

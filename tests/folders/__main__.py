@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TextIO
 
-from demo import cluster
-from demo.server import next_free_port
 from tests import airflow_home
 from tests.folders.case import cases_in
+from tests.throwaway import demo_of_its_own
 
 
 def main(arguments: list[str]) -> int:
@@ -35,27 +33,21 @@ def main(arguments: list[str]) -> int:
     row = "{:<44} {:>5}  {:<9} {:<9} {:<6} {:<8} {:<6} {:>6}  {}"
     tell(row.format("folder", "files", "ours", "psql", "equal", "undone", "again", "s", "what was said"))
     wrong = 0
-    with tempfile.TemporaryDirectory(prefix="pg-deploy-folders-") as area:
-        # Named as the tests' own, so that a killed run's is removed by the next session of tests.
-        directory = Path(tempfile.gettempdir()) / f"pg-deploy-test-{os.getpid()}"
-        at = cluster.ensure(directory, scale=0.02, port=next_free_port(20000 + secrets.randbelow(10000)))
-        try:
-            for folder in arguments:
-                for case in cases_in(Path(folder).resolve(), scratch=Path(area)):
-                    started = time.monotonic()
-                    for number, found in enumerate(run_case(at, case, undo=True), start=1):
-                        name = case.name if number == 1 else f"{case.name} ({number})"
-                        took = f"{time.monotonic() - started:.0f}"
-                        psql = "accepts" if found.psql == "accepts" else "refuses"
-                        columns = (_yes(found.equal), found.undone or "–", _yes(found.equal_again), took)
-                        tell(row.format(name, found.files, found.ours, psql, *columns, found.said[:200]))
-                        for sentence in found.wrong:
-                            tell(f"    ✗ {sentence}")
-                        wrong += bool(found.wrong)
-                        if found.wrong:
-                            (Path(tempfile.gettempdir()) / f"pg-deploy-{name}.log").write_text(found.log)
-        finally:
-            cluster.destroy(directory)
+    with tempfile.TemporaryDirectory(prefix="pg-deploy-folders-") as area, demo_of_its_own(0.02) as at:
+        for folder in arguments:
+            for case in cases_in(Path(folder).resolve(), scratch=Path(area)):
+                started = time.monotonic()
+                for number, found in enumerate(run_case(at, case, undo=True), start=1):
+                    name = case.name if number == 1 else f"{case.name} ({number})"
+                    took = f"{time.monotonic() - started:.0f}"
+                    psql = "accepts" if found.psql == "accepts" else "refuses"
+                    columns = (_yes(found.equal), found.undone or "–", _yes(found.equal_again), took)
+                    tell(row.format(name, found.files, found.ours, psql, *columns, found.said[:200]))
+                    for sentence in found.wrong:
+                        tell(f"    ✗ {sentence}")
+                    wrong += bool(found.wrong)
+                    if found.wrong:
+                        (Path(tempfile.gettempdir()) / f"pg-deploy-{name}.log").write_text(found.log)
     tell("all as they must be" if not wrong else f"{wrong} wrong")
     return 1 if wrong else 0
 

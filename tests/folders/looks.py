@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
+
+from tests.looking import schema_dump
 
 OURS_TOO = ("deploy_ledger", "supabase_migrations")
 # What two runs of the same file make differently: their moments, random identifiers, salted hashes, and what hangs on them.
@@ -39,10 +39,7 @@ class Look:
 
 def look(bindir: Path, admin_url: str) -> Look:
     """Read the database as a superuser, without what is ours."""
-    left_out = [f"--exclude-schema={name}" for name in OURS_TOO]
-    command = [str(bindir / "pg_dump"), "--schema-only", *left_out, admin_url]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    schema = re.sub(r"^\\(un)?restrict .*$", "", said, flags=re.MULTILINE)
+    schema = schema_dump(bindir, admin_url, *OURS_TOO)
     with psycopg.connect(admin_url, autocommit=True) as connection:
         return Look(schema, _rows(connection))
 

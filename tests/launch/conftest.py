@@ -46,6 +46,15 @@ class Launcher:
         return process.returncode, output
 
 
+def environment(**more: str) -> dict[str, str]:
+    """Ours without what a person sets for `make deploy`, and with this."""
+    dropped = {"CONF", "TARGET_URL", "MIGRATIONS_DIR", "AIRFLOW_PORT"}
+    return {name: value for name, value in os.environ.items() if name not in dropped} | {
+        "PYTHONPATH": "plugins",
+        **more,
+    }
+
+
 @pytest.fixture(scope="package")
 def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     """A launcher whose Airflow is stopped at the end, whatever happened."""
@@ -54,13 +63,11 @@ def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     migrations = root / "migrations"
     migrations.mkdir()
     (migrations / "20260101000000_toy.sql").write_text("select 1;\n")
-    dropped = {"CONF", "TARGET_URL", "MIGRATIONS_DIR", "AIRFLOW_PORT"}
-    variables = {name: value for name, value in os.environ.items() if name not in dropped} | {
-        "LAUNCH_HOME": str(root / "home"),
-        "LAUNCH_DAGS": str(root / "dags"),
-        "AIRFLOW_PORT": str(ports.choose(None, "AIRFLOW_PORT", first=8500)),
-        "PYTHONPATH": "plugins",
-    }
+    variables = environment(
+        LAUNCH_HOME=str(root / "home"),
+        LAUNCH_DAGS=str(root / "dags"),
+        AIRFLOW_PORT=str(ports.choose(None, "AIRFLOW_PORT", first=8500)),
+    )
     where = place(variables)
     yield Launcher(variables, where, migrations)
     airflow.stop(where)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from launch.settings import CHECKOUT
+from tests.installed import write_program
 
 LIST = CHECKOUT / "launch" / "packages.txt"
 README_LINE = re.compile(r"^apt-get update && apt-get install -y --no-install-recommends (.+)$", re.MULTILINE)
@@ -90,15 +91,10 @@ def machine(tmp_path: Path) -> Path:
         found = shutil.which(name)
         assert found is not None
         (tmp_path / name).symlink_to(found)
-    _program(tmp_path / "id", "echo 1000")
-    _program(tmp_path / "apt-get", "echo apt-get was called >&2; exit 1")
-    _program(tmp_path / "apt-cache", "exit 0")
+    write_program(tmp_path / "id", "echo 1000")
+    write_program(tmp_path / "apt-get", "echo apt-get was called >&2; exit 1")
+    write_program(tmp_path / "apt-cache", "exit 0")
     return tmp_path
-
-
-def _program(path: Path, body: str) -> None:
-    path.write_text(f"#!/bin/sh\n{body}\n")
-    path.chmod(0o755)
 
 
 def _run(path: Path, *parts: str) -> subprocess.CompletedProcess[str]:
@@ -138,6 +134,6 @@ def test_without_apt_it_says_so(machine: Path) -> None:
 def test_where_nothing_lacks_nothing_is_said_and_nothing_is_run(machine: Path) -> None:
     """It runs before every command, also for somebody without root."""
     for name in signs("test"):
-        _program(machine / name, "exit 0")
+        write_program(machine / name, "exit 0")
     done = _run(machine, "test")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

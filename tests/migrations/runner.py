@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 from pglast import ast, parse_sql, split
+
+from tests.looking import schema_dump
 
 FOLDER = Path(__file__).resolve().parents[2] / "sql" / "migrations"
 STEMS = tuple(sorted(path.stem for path in FOLDER.glob("*.sql")))
@@ -119,17 +119,7 @@ def findings(
 
 def state(url: str, bindir: Path) -> str:
     """The schema as pg_dump writes it and the cron jobs, as one comparable text."""
-    dump = subprocess.run(
-        [
-            *(str(bindir / "pg_dump"), "--schema-only", "--exclude-schema=deploy_ledger"),
-            *("--exclude-schema=supabase_migrations", url),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "LC_ALL": "C"},
-    ).stdout
-    lines = [line for line in dump.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
+    lines = schema_dump(bindir, url, "deploy_ledger", "supabase_migrations").splitlines()
     with connect(url) as connection, suppress(psycopg.errors.UndefinedTable):
         lines += [str(job) for job in connection.execute("select * from cron.job order by jobid").fetchall()]
     return "\n".join(lines)

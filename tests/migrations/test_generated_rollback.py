@@ -6,9 +6,9 @@ import pytest
 
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import read_facts
-from pg_deploy.parsing.statements import segments, split
 from pg_deploy.postgres.session import Target
 from pg_deploy.rollback.generator.generate import generate_rollback
+from tests.core.rollback.generator.test_generated_rollback import run
 from tests.migrations.conftest import Copy
 from tests.migrations.runner import FOLDER, STEMS, apply
 
@@ -23,13 +23,7 @@ def test_a_generated_rollback_leaves_nothing_behind(copy: Copy, stem: str) -> No
         generated = generate_rollback(before, after, migration_sql=(FOLDER / f"{stem}.sql").read_text())
         assert not generated.refusals
         assert not generated.losses
-        for segment in segments(split(generated.sql, file="generated")):
-            if segment.transactional:
-                with connection.transaction():
-                    for statement in segment.statements:
-                        connection.execute(statement.sql.encode())
-            else:
-                connection.execute(segment.statements[0].sql.encode())
+        run(connection, generated.sql)
         left = describe(compare(before, read_facts(connection)))
         assert not left, "\n".join((*left, generated.sql))
         assert copy.state() == state

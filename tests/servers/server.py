@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +11,10 @@ from pathlib import Path
 
 import psycopg
 
-from demo import build, server
+from demo import build
 from demo.making import SETTINGS
 from tests.servers.programs import has_cron, programs
+from tests.throwaway import throwaway
 
 _PASSWORD = "versions"
 _SCALE = 0.01
@@ -30,7 +27,6 @@ class Server:
 
     name: str
     bindir: Path
-    data: Path
     port: int
 
     @property
@@ -51,32 +47,10 @@ class Server:
 def running(name: str) -> Iterator[Server]:
     """A new cluster with one empty database "demo", superuser supabase_admin; gone afterwards."""
     bindir = programs(name)
-    account = server.server_account()
-    place = Path(tempfile.mkdtemp(prefix="pg-deploy-version-"))
-    place.chmod(0o755)
-    data = place / "data"
-    try:
-        data.mkdir(mode=0o700)
-        secret = place / "password"
-        secret.write_text(_PASSWORD)
-        if os.geteuid() == 0:
-            for path in (data, secret):
-                os.chown(path, account.pw_uid, account.pw_gid)
-        options = ("--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={secret}")
-        server.run(bindir, "initdb", "-D", str(data), "-U", "supabase_admin", *options)
-        settings = {
-            **SETTINGS,
-            "shared_buffers": "64MB",
-            "fsync": "off",
-            "shared_preload_libraries": "pg_cron,pg_stat_statements" if has_cron(name) else "pg_stat_statements",
-        }
-        with (data / "postgresql.conf").open("a", encoding="utf-8") as conf:
-            conf.writelines(f"{key} = '{value}'\n" for key, value in settings.items())
-        port = server.start_from(bindir, data, server.next_free_port(30000 + secrets.randbelow(10000)))
-        yield Server(name, bindir, data, port)
-    finally:
-        server.stop(bindir, data, "immediate")
-        shutil.rmtree(place, ignore_errors=True)
+    libraries = "pg_cron,pg_stat_statements" if has_cron(name) else "pg_stat_statements"
+    ours = {"shared_buffers": "64MB", "wal_level": "replica", "shared_preload_libraries": libraries}
+    with throwaway(bindir, "supabase_admin", {**SETTINGS, **ours}, password=_PASSWORD) as port:
+        yield Server(name, bindir, port)
 
 
 def bootstrap(on: Server) -> None:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from pg_deploy.deployment.apply import apply
 from pg_deploy.postgres.sql_files import PROJECT
-from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
 from tests.core.working import working_on
 from tests.migrations.runner import state
@@ -29,11 +27,9 @@ def undone_as_it_was(name: str, *cases: str) -> None:
             with working_on(server.url(), CASES / case) as work:
                 *first, last = work.migrations
                 for migration in first:
-                    resume(work.job, migration)
-                    apply(work.job, migration)
+                    work.apply(migration)
                 before = state(server.url(), server.bindir)
-                resume(work.job, last)
-                apply(work.job, last)
+                work.apply(last)
                 assert state(server.url(), server.bindir) != before
                 undone = roll_back(work.job, last.version)
                 assert undone.attempt.state == "rolled_back", work.text

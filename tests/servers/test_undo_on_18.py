@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-
 import psycopg
 import pytest
 
@@ -12,7 +9,7 @@ from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.rollback.generator.generate import generate_rollback
 from tests.core.rollback.generator.cases import ON_18
-from tests.core.rollback.generator.test_generated_rollback import BASE, run
+from tests.core.rollback.generator.test_generated_rollback import BASE, dump, run
 from tests.servers.server import Server
 
 GENERATED = {
@@ -24,19 +21,6 @@ GENERATED = {
     "not null validated": "alter table shop.generated validate constraint b_there",
     "not null dropped": "alter table shop.generated alter column c drop not null",
 }
-
-
-def dump(server: Server, database: str) -> list[str]:
-    """The schema in pg_dump's words, without the order of rights and its random key."""
-    done = subprocess.run(
-        [server.bindir / "pg_dump", "--schema-only", "--dbname", server.admin_url(database)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    lines = [line for line in done.stdout.splitlines() if not re.match(r"\\(un)?restrict ", line)]
-    rights = [line for line in lines if re.match(r"(GRANT|REVOKE|ALTER DEFAULT PRIVILEGES) ", line)]
-    return [line for line in lines if line not in rights] + sorted(rights)
 
 
 @pytest.mark.parametrize("name", [*ON_18, *GENERATED])
@@ -57,7 +41,7 @@ def test_what_18_keeps_otherwise_is_undone_to_equal_facts_and_an_equal_dump(newe
             " alter table shop.generated add constraint b_there not null b not valid;"
             " insert into shop.generated (a, b, c) values (1, 'b', 'c')"
         )
-        before, schema = read_facts(connection, objects="all"), dump(newer, "undo")
+        before, schema = read_facts(connection, objects="all"), dump(newer.bindir, newer.admin_url("undo"))
         run(connection, migration)
         after = read_facts(connection, objects="all")
         assert compare(before, after), "the fixture changes nothing"
@@ -69,4 +53,4 @@ def test_what_18_keeps_otherwise_is_undone_to_equal_facts_and_an_equal_dump(newe
             pytest.fail(f"{error}\n{generated.sql}", pytrace=False)
         left = describe(compare(before, read_facts(connection)))
         assert not left, "\n".join((*left, generated.sql))
-        assert dump(newer, "undo") == schema, generated.sql
+        assert dump(newer.bindir, newer.admin_url("undo")) == schema, generated.sql

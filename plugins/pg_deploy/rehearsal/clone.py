@@ -9,6 +9,7 @@ from pg_deploy.backup.closure import find_closure
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, read_facts
 from pg_deploy.deployment.job import Job
+from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.rehearsal.errors import CopyDiffersError, UnfitCloneError
@@ -20,21 +21,21 @@ _RESET = "make a new clone, or choose rehearse: full"
 def on_clone(job: Job, clone: Target, migrations: Sequence[Migration]) -> str:
     """Compare the clone with the target, rehearse on it, leave it changed; returns a sentence.
 
-    Raises UnfitCloneError where it is the target's own server, CopyDiffersError where its catalog is another,
+    Raises UnfitCloneError if it is on the target's own server, CopyDiffersError if its catalog is another,
     RehearsalFailedError.
     """
     with job.target.session("compare") as here, clone.session("compare") as there:
         _refuse_same_server(here, there, clone)
         ignored = (*IGNORED_SCHEMAS, *find_closure(here, migrations).left_out)
-        differences = describe(
-            compare(read_facts(here, ignored_schemas=ignored), read_facts(there, ignored_schemas=ignored))
+        differences = list(
+            describe(compare(read_facts(here, ignored_schemas=ignored), read_facts(there, ignored_schemas=ignored)))
         )
-        history = _history_differences(here, there)
+        differences += _history_differences(here, there)
         notes = _notes(there)
-    if differences or history:
-        for line in (*differences, *history):
+    if differences:
+        for line in differences:
             job.log.error("  ✗ %s", line)
-        raise CopyDiffersError(clone.name, [*differences, *history])
+        raise CopyDiffersError(clone.name, differences)
     job.log.info("  ✓ the catalog of %s equals the target's; its rows were not compared", clone.name)
     rehearse(job, Stage(clone, f"clone {clone.name}", None, notes), migrations)
     return f"rehearsed {len(migrations)} on the clone {clone.name}, which is changed now: {_RESET} next time"
@@ -64,8 +65,6 @@ def _refuse_same_server(here: Connection, there: Connection, clone: Target) -> N
 
 
 def _history_differences(here: Connection, there: Connection) -> list[str]:
-    from pg_deploy.migrations import history
-
     mine, theirs = set(history.read(here)), set(history.read(there))
     return [
         *(f"{version} is in the target's history only" for version in sorted(mine - theirs)),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from pg_deploy.backup.errors import RestoreFailedError
 from pg_deploy.backup.manifest import BackupManifest, read_facts_file
@@ -247,15 +248,13 @@ def _is_in(identity: Identity, schemas: Set[str]) -> bool:
     return any(unquoted(each) in schemas for each in named if each)
 
 
-def _only(facts: Facts, counts: object) -> Facts:
-    keep = frozenset(fact for fact in facts.facts if callable(counts) and counts(fact))
-    return Facts(keep, facts.server_version, facts.read_at)
+def _only(facts: Facts, counts: Callable[[Fact], bool]) -> Facts:
+    return Facts(frozenset(filter(counts, facts.facts)), facts.server_version, facts.read_at)
 
 
 def _notes_on_jobs(manifest: BackupManifest, cron_is_ours: bool) -> Sequence[str]:
-    if cron_is_ours and any(each.name == "pg_cron" for each in manifest.extensions):
-        return [NO_JOB_RUNS]
-    return []
+    has_cron = any(each.name == "pg_cron" for each in manifest.extensions)
+    return [NO_JOB_RUNS] if cron_is_ours and has_cron else []
 
 
 def _other_database(database: str) -> str:
@@ -269,6 +268,4 @@ def _by_files(connection: Connection) -> sql.SQL:
 
 
 def _in_database(target: Target, database: str) -> Target:
-    from psycopg.conninfo import make_conninfo
-
     return Target(f"{target.name} ({database})", make_conninfo(target.conninfo, dbname=database))

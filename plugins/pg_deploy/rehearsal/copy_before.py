@@ -1,4 +1,4 @@
-"""The copy as it was before the migration at hand: a second database, brought forward where that leads to the same."""
+"""The copy as it was before the migration at hand: a second database, which is brought forward if that leads to the same."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ where c.relkind in ('r', 'm', 't') and c.oid >= 16384 and pg_catalog.pg_relation
 class Before:
     """Made from the copy as a template while nobody is connected to it, and kept for the next migrations.
 
-    To make it anew costs every session of the copy, with all that the server has in mind for it. So a migration that wrote no
-    row and named all that it does is run here as well: where the catalog is the same then, and no table was written
+    To make it anew ends every session of the copy, with all that the server has cached for it. So a migration that wrote no
+    row, and whose text says all that it does, is run here as well. If the catalog is the same then, and no table was written
     anew, this is what a new template would give.
     """
 
@@ -39,7 +39,7 @@ class Before:
 
     @property
     def is_made(self) -> bool:
-        """Whether it is the copy as it is now."""
+        """Whether it is made, and is the copy as it is now."""
         return self._targets is not None
 
     def make(self, facts: Callable[[], Facts]) -> None:
@@ -59,11 +59,11 @@ class Before:
         return self._targets[1] if self._targets else None
 
     def bring_forward(self, migration: Migration, wrote: bool, now: Facts) -> None:
-        """Run what was run on the copy, whose facts are `now`; where that may not be the same, this side is given up."""
+        """Run what was run on the copy, whose facts are `now`. If the result may be another, this side is given up."""
         if self._targets is None:
             return
         try:
-            if wrote or not self._is_told(migration) or not self._runs_alike(self._targets[0], migration, now):
+            if wrote or not self._says_all_it_does(migration) or not self._runs_alike(self._targets[0], migration, now):
                 self.drop()
         except psycopg.Error:
             # A role, for one, is there already: all databases of a server share it.
@@ -80,7 +80,7 @@ class Before:
             with self._admin.session("twin") as connection:
                 connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
-    def _is_told(self, migration: Migration) -> bool:
+    def _says_all_it_does(self, migration: Migration) -> bool:
         """Whether the text says all that it does, in this database alone, with the role's own rights."""
         return all(
             each.transactional

@@ -61,7 +61,7 @@ class LockObserver(Observer):
 
     @contextmanager
     def around_statement_alone(self, target: Target, backend: Backend, statement: Statement) -> Iterator[None]:
-        """Look from aside, as nothing can be asked of a session that is busy."""
+        """Look from another session: nothing can be asked of one that is busy."""
         times: dict[tuple[str, Lock], list[float]] = {}
         stop = threading.Event()
         watcher = threading.Thread(

@@ -59,7 +59,7 @@ from pg_deploy.rollback.roll_back import roll_back
 
 @dataclass(frozen=True)
 class Stage:
-    """Where a rehearsal takes place: the deploying role's target, its superuser's where there is one, and what differs."""
+    """Where a rehearsal takes place: the deploying role's target, the superuser's if there is one, and what differs there."""
 
     target: Target
     place: str
@@ -73,7 +73,7 @@ class Stage:
 
 @dataclass
 class Rehearsed:
-    """What the rehearsal of one migration showed. Durations in seconds, None where that step was not reached."""
+    """What the rehearsal of one migration showed. Durations are in seconds; None if that step was not reached."""
 
     stem: str
     version: str
@@ -82,16 +82,16 @@ class Rehearsed:
     rollback_s: float | None = None
     statements: list[StatementLocks] = field(default_factory=list)
     checks: list[CheckResult] = field(default_factory=list)
-    """What each said: the rows that broke it are on a copy that is gone soon."""
+    """What each check said. The rows that broke it are on a copy that is gone soon."""
     benchmarks: list[ComparedBenchmark] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
-    """What it changed and a rollback leaves so."""
+    """What it changed and a rollback does not change back."""
     not_rehearsed: list[str] = field(default_factory=list)
     cannot_be_undone: str | None = None
-    """Why no rollback leads back, where none was brought and none could be generated and proven here."""
+    """Why nothing leads back: the migration brings no rollback, and none could be generated and proven here."""
     only_tried: bool = False
-    """Whether the transaction of its rollback, which led to the state before, was not kept: of a long set, see `rehearse`."""
+    """Whether its rollback led to the state before, but its transaction was not kept; see `rehearse` for long sets."""
     generated: str | None = None
     """A rollback that was generated, run and proven here, for a migration that brings none."""
     changes: Changes | None = None
@@ -105,7 +105,7 @@ class Rehearsed:
 
     @property
     def longest_strong_lock(self) -> tuple[str, float] | None:
-        """`MODE on relation` and for how many seconds; of the locks that make writers or readers wait, the longest held."""
+        """The longest held of the locks that make readers or writers wait: `MODE on relation`, and for how many seconds."""
         strong = [
             (f"{lock.mode.sql} on {lock.relation}", lock.held_s)
             for each in self.statements
@@ -142,13 +142,13 @@ class Rehearsed:
 def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[Rehearsed, ...]:
     """Run the deployment of `migrations` on the stage, which is changed; write the evidence into `job`'s ledger.
 
-    Of a set too long for a group of tasks each, a generated rollback of a plain file is run and proven in a transaction that is not
-    kept: to apply each a second time would cost as much as all that was learned. Raises RehearsalFailedError at the first
-    migration that fails; its evidence and that of those before it is written.
+    If the set is too long for a group of tasks for each migration, the generated rollback of a plain file is run and proven in a
+    transaction that is not kept: to apply each file a second time would cost as much as all that was learned. Raises
+    RehearsalFailedError at the first migration that fails; its evidence and that of those before it is written.
     """
     done: list[Rehearsed] = []
     stage = replace(stage, grants=provider_grants(job.ledger))
-    _let_make_ledger(stage)
+    _make_ledger_schemas(stage)
     standings = read_state(job.ledger, [each.version for each in migrations])
     with _copy_work(job, stage, migrations) as work:
         for number, migration in enumerate(migrations, start=1):
@@ -163,7 +163,7 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
                 else:
                     before = work.before(migration)
                     keep = len(migrations) <= SHOWN_SINGLY or migration.has_companion
-                    _one(work.job(), work.stage, migration, found, before, keep=keep)
+                    _rehearse_one(work.job(), work.stage, migration, found, before, keep=keep)
                     work.go_on(migration)
                     if found.generated is not None:
                         # It counts from now on: the approval is given for it as well.
@@ -187,14 +187,14 @@ class _CopyWork:
         self._admin = KeptTarget(stage.admin.name, stage.admin.conninfo) if stage.admin else None
         self.stage = replace(stage, admin=self._admin)
         self._held = held
-        # Only in a cluster of its own is nobody else at work.
+        # Nobody else is at work there, but only if the copy has a cluster of its own.
         self._quiet = Quiet() if stage.twin is not None else None
         self._before = Before(stage.twin, stage.admin, stage.grants) if stage.twin and stage.admin else None
         self._sessions = ExitStack()
         self._guard: Guard | None = None
 
     def before(self, migration: Migration) -> Target | None:
-        """A superuser's target that stays as the copy is before this migration; None where none is needed or can be."""
+        """A superuser's target that stays as the copy is before this migration; None if none is needed, or none can be made."""
         if self._before is None or not may_change_access(migration):
             return None
         if not self._before.is_made:
@@ -222,7 +222,7 @@ class _CopyWork:
         )
 
     def go_on(self, migration: Migration) -> None:
-        """After a migration: take the other side along to the next."""
+        """After a migration: bring the other side forward to the next."""
         if self._quiet is not None:
             self._quiet.snapshots.clear()
         if self._before is not None and self._before.is_made:
@@ -272,8 +272,8 @@ _GOOD_FOR_S = 3600.0
 _QUIET = logging.getLogger("pg_deploy.rehearsal")
 
 
-def _let_make_ledger(stage: Stage) -> None:
-    """On the target somebody may have made the ledger's schema for a role that cannot; here that is us."""
+def _make_ledger_schemas(stage: Stage) -> None:
+    """Make the ledger's schemas for a role that cannot make them; on the target an administrator may have done so. Commits."""
     if stage.admin is None:
         return
     with stage.target.session("rehearsal") as connection:
@@ -288,7 +288,7 @@ def _let_make_ledger(stage: Stage) -> None:
 
 
 def _notes_on(stage: Stage, migration: Migration) -> list[str]:
-    """What of this migration the stage cannot show; what is said of jobs is news only where it schedules one."""
+    """What the stage cannot show of this migration. The note on jobs is news only if it schedules one."""
     return [note for note in stage.notes if note != NO_JOB_RUNS or "cron." in migration.file.sql]
 
 
@@ -297,7 +297,9 @@ def _leave_out(found: Rehearsed, reason: str) -> None:
     found.not_rehearsed.append(reason)
 
 
-def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: Target | None, *, keep: bool) -> None:
+def _rehearse_one(
+    job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: Target | None, *, keep: bool
+) -> None:
     step = "snapshot"
     try:
         first = resume(job, migration)
@@ -326,7 +328,7 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
             wrote = wrote_by(job.ledger, first, before)
         step = "rollback"
         if migration.rollback is None:
-            found.rollback_s = _generated(job, stage, migration, before, after, found, keep=keep)
+            found.rollback_s = _undo_by_generated(job, stage, migration, before, after, found, keep=keep)
         else:
             found.rollback_s = _roll_back(job, stage, migration, found)
         lost += rows_that_stay(
@@ -354,7 +356,7 @@ def _one(job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: T
 
 
 def _verify(job: Job, migration: Migration) -> tuple[str, ...]:
-    """What did not hold; empty where all did."""
+    """What did not hold; empty if all did."""
     try:
         verify(job, migration)
     except VerificationFailedError as error:
@@ -399,10 +401,10 @@ def _roll_back(job: Job, stage: Stage, migration: Migration, found: Rehearsed, *
     return sum(each.seconds for each in observer.seen)
 
 
-def _generated(
+def _undo_by_generated(
     job: Job, stage: Stage, migration: Migration, before: Facts, after: Facts, found: Rehearsed, *, keep: bool
 ) -> float | None:
-    """Generate a rollback, run it and prove it; None, with the reason in `found`, where there is none that leads back."""
+    """Generate a rollback, run it and prove it; None, with the reason in `found`, if none leads back."""
     if migration.manifest.rollback == "none":
         found.cannot_be_undone = migration.manifest.rollback_reason
         return None

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from demo import cluster
-from pg_deploy.backup.store import LocalStore
+from pg_deploy.backup.manifest import BackupManifest
+from pg_deploy.backup.store import LocalStore, checked_backup
 from pg_deploy.backup.take import Backup, take_backup
 from pg_deploy.configuration.backup import BackupSettings, backup_settings
 from pg_deploy.migrations.migration import Migration, load_all, scan_folder
 from pg_deploy.postgres.session import Target
+from pg_deploy.rehearsal.copy import Copy, private_copy
 
 PROJECT = Path(__file__).resolve().parents[3]
 LOG = logging.getLogger("tests")
@@ -31,6 +35,17 @@ class Place:
     def take(self, *migrations: Migration, schema_only: bool = False) -> Backup:
         """A backup for these migrations."""
         return take_backup(self.target, migrations, self.store, self.settings, schema_only=schema_only, log=LOG)
+
+    def copy_of(self, manifest: BackupManifest) -> AbstractContextManager[Copy]:
+        """A private copy from the backup of that name, whatever the manifest says of it."""
+        return private_copy(manifest, self.store.root / manifest.name, self.settings, log=LOG)
+
+    @contextmanager
+    def copied(self, *migrations: Migration) -> Iterator[Copy]:
+        """A private copy of the target as it is now."""
+        name = self.take(*migrations).manifest.name
+        with checked_backup(self.store, name, self.store.root) as (manifest, _), self.copy_of(manifest) as copy:
+            yield copy
 
     def run(self, sql: str) -> None:
         """Run statements as the superuser."""

@@ -16,6 +16,7 @@ from pg_deploy.ledger.evidence import Evidence, Kind
 from pg_deploy.migrations.migration import load_all, read_folder
 from pg_deploy.postgres.programs import Programs
 from tests.building import write_migration
+from tests.installed import write_program
 
 
 @pytest.mark.parametrize(
@@ -46,9 +47,7 @@ def test_preflight_has_doubts_about_programs_of_an_older_minor(
         assert readiness_doubts(connection, checked_conf(DeployConf, {}), migrations) == []
         major = connection.info.server_version // 10000
         for name in ("pg_dump", "pg_restore", "postgres", "initdb", "vacuumdb"):
-            program = tmp_path / name
-            program.write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) {major}.0'\n")
-            program.chmod(0o755)
+            write_program(tmp_path / name, f"echo '{name} (PostgreSQL) {major}.0'")
         monkeypatch.setenv("PG_DEPLOY_BINDIR", str(tmp_path))
         (doubt,) = readiness_doubts(connection, checked_conf(DeployConf, {}), migrations)
         assert f"are PostgreSQL {major}.0, older than the server's" in doubt

@@ -23,8 +23,8 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.errors import DiskTooSmallError, ProgramMissingError, ProgramTooOldError
 from pg_deploy.postgres.programs import client_programs, server_programs
 from pg_deploy.preflight.claiming import never_over
-from pg_deploy.rehearsal.copy import private_copy
 from tests.core.backup.conftest import LOG, Place
+from tests.installed import write_program
 
 
 def test_a_backup_holds_rows_facts_globals_and_says_so_in_its_manifest(
@@ -114,7 +114,7 @@ def test_what_lives_in_no_schema_is_restored_with_what_it_rests_on(place: Place)
         "create schema apart; create table apart.thing (id int); create type apart.span as range (subtype = float8)"
     )
     taken = place.take()
-    with private_copy(taken.manifest, place.store.root / taken.manifest.name, place.settings, log=LOG) as copy:
+    with place.copy_of(taken.manifest) as copy:
         assert copy.manifest.left_out == ("apart",)
         assert set(schemas) <= set(copy.manifest.schemas)
 
@@ -206,9 +206,7 @@ def test_a_pg_dump_older_than_the_server_is_refused_by_name(
 ) -> None:
     """pg_dump itself would say so too, after the run had begun."""
     for program in ("pg_dump", "pg_restore"):
-        path = tmp_path / program
-        path.write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.24'\n")
-        path.chmod(0o755)
+        write_program(tmp_path / program, "echo 'pg_dump (PostgreSQL) 9.6.24'")
     monkeypatch.setenv("PG_DEPLOY_BINDIR", str(tmp_path))
 
     with pytest.raises(ProgramTooOldError, match="an older pg_dump cannot read"):
@@ -222,9 +220,7 @@ def test_a_server_without_all_programs_of_a_copy_is_refused_by_the_name_that_is_
 ) -> None:
     """Else the rehearsal ends in a traceback, after the copy was made."""
     for program in ("postgres", "initdb", "pg_restore"):
-        path = tmp_path / program
-        path.write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 15.3'\n")
-        path.chmod(0o755)
+        write_program(tmp_path / program, "echo 'postgres (PostgreSQL) 15.3'")
     monkeypatch.setenv("PG_DEPLOY_BINDIR", str(tmp_path))
 
     with pytest.raises(ProgramMissingError, match='"vacuumdb" of PostgreSQL 15 was not found'):
@@ -308,8 +304,8 @@ def test_a_manifest_does_not_excuse_errors_of_its_own_restore(place: Place) -> N
     values["globals"] = [*values["globals"], "alter role nobody_knows superuser"]
     path.write_text(json.dumps(values))
     with (
-        checked_backup(place.store, taken.manifest.name, None) as (manifest, folder),
+        checked_backup(place.store, taken.manifest.name, None) as (manifest, _),
         pytest.raises(RestoreFailedError, match="nobody_knows"),
-        private_copy(manifest, folder, place.settings, log=LOG),
+        place.copy_of(manifest),
     ):
         pass

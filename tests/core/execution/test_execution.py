@@ -46,8 +46,7 @@ def _apply(database: Database, folder: Path, sql: str, limits: Limits = SHORT, m
     """Apply `sql` as a migration; returns the log."""
     write_migration(folder, STEM, sql, manifest=manifest)
     with working_on(database.url, folder, limits) as work:
-        resume(work.job, work.migrations[0])
-        apply(work.job, work.migrations[0])
+        work.apply()
         return work.text
 
 

@@ -8,12 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.verify import verify
 from pg_deploy.ledger import pins, sealing
 from pg_deploy.ledger.errors import SealedError
 from pg_deploy.migrations import history
-from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
@@ -60,8 +58,7 @@ def test_no_table_of_ours_holds_it_and_the_undo_brings_it_back(
     body = database.rows(BODY)
     write_migration(tmp_path / "m", STEM, CHANGE, rollback=rollback)
     with working_on(database.url, tmp_path / "m") as work:
-        resume(work.job, work.migrations[0])
-        apply(work.job, work.migrations[0])
+        work.apply()
         verify(work.job, work.migrations[0])
         assert SECRET not in _everything_kept(database)
         pinned = pins.pinned(work.job.ledger, work.job.deployment_id)[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import subprocess
@@ -17,13 +16,12 @@ from psycopg import sql
 from pg_deploy.backup.take import _globals
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import Facts, read_facts
-from pg_deploy.parsing.statements import segments, split
 from pg_deploy.postgres.private_cluster import PrivateCluster
 from pg_deploy.postgres.session import Connection
 from pg_deploy.rollback.generator.generate import generate_rollback
 from tests.core.hostile.cluster import bare_cluster
+from tests.core.rollback.generator.test_generated_rollback import run
 
-LOG = logging.getLogger("tests")
 RISE = "alter role lowly superuser"
 # Each would be executed where it is pasted in one way or another.
 PIECES = (
@@ -57,6 +55,39 @@ PIECES = (
     "a=b",
     "-",
 )
+SHARED = """
+create role {role} password {text};
+comment on role {role} is {text};
+grant {role} to member;
+grant lowly to {role};
+grant connect on database postgres to {role};
+alter role {role} set app.text to {text};
+alter role {role} in database postgres set app.other to {text};
+alter role {role} set search_path to {elements};
+"""
+MADE = """
+create schema {schema};
+create role {role};
+grant {role} to lowly;
+create table {table} (id integer, {role} text);
+comment on table {table} is {text};
+grant select on {table} to {role};
+grant connect on database postgres to {role};
+alter role {role} in database postgres set app.x to {text};
+alter role {role} set search_path to {text}, 'b';
+alter default privileges for role {role} in schema {schema} grant select on tables to lowly;
+create policy {role} on {table} to {role} using (true);
+"""
+CHANGED = """
+revoke {role} from lowly;
+comment on table {table} is 'other';
+revoke select on {table} from {role};
+revoke connect on database postgres from {role};
+alter role {role} in database postgres set app.x to 'other';
+alter role {role} reset search_path;
+alter default privileges for role {role} in schema {schema} revoke select on tables from lowly;
+drop policy {role} on {table};
+"""
 
 
 @pytest.fixture(scope="module")
@@ -82,14 +113,8 @@ def plant(connection: Connection, seed: int) -> None:
     connection.execute("create role lowly login; create role member")
     for name in chosen:
         role, text = sql.Identifier(name), sql.Literal(chance.choice(PIECES))
-        connection.execute(sql.SQL("create role {} password {}").format(role, text))
-        connection.execute(sql.SQL("comment on role {} is {}").format(role, text))
-        connection.execute(sql.SQL("grant {} to member; grant lowly to {}").format(role, role))
-        connection.execute(sql.SQL("grant connect on database postgres to {}").format(role))
-        connection.execute(sql.SQL("alter role {} set app.text to {}").format(role, text))
-        connection.execute(sql.SQL("alter role {} in database postgres set app.other to {}").format(role, text))
         elements = sql.SQL(", ").join(map(sql.Literal, chance.sample(PIECES, 3)))
-        connection.execute(sql.SQL("alter role {} set search_path to {}").format(role, elements))
+        connection.execute(sql.SQL(SHARED).format(role=role, text=text, elements=elements))
         # The one way to have a list's text kept as it is written: no quotes of the server's around it.
         for setting in ("search_path", "local_preload_libraries"):
             raw = "/**/".join(chance.choice(PIECES).replace('"', "").split())
@@ -183,49 +208,25 @@ def test_a_generated_rollback_of_hostile_names_undoes_them_and_raises_nobody(
     cluster, _ = two_clusters
     with cluster.target("postgres").session("tests") as connection:
         connection.execute("create role lowly login")
-        for number, name in enumerate(names(7)):
-            schema = f"s{number}"
-            role, text = sql.Identifier(name), sql.Literal(PIECES[number % len(PIECES)])
-            identifier = sql.Identifier(schema, name)
-            connection.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
-            connection.execute(sql.SQL("create role {}").format(role))
-            connection.execute(sql.SQL("grant {} to lowly").format(role))
-            connection.execute(sql.SQL("create table {} (id integer, {} text)").format(identifier, role))
-            connection.execute(sql.SQL("comment on table {} is {}").format(identifier, text))
-            connection.execute(sql.SQL("grant select on {} to {}").format(identifier, role))
-            connection.execute(sql.SQL("grant connect on database postgres to {}").format(role))
-            connection.execute(sql.SQL("alter role {} in database postgres set app.x to {}").format(role, text))
-            connection.execute(sql.SQL("alter role {} set search_path to {}, 'b'").format(role, text))
-            connection.execute(
-                sql.SQL("alter default privileges for role {} in schema {} grant select on tables to lowly").format(
-                    role, sql.Identifier(schema)
-                )
-            )
-            connection.execute(sql.SQL("create policy {} on {} to {} using (true)").format(role, identifier, role))
+        each = [
+            {
+                "role": sql.Identifier(name),
+                "schema": sql.Identifier(f"s{number}"),
+                "table": sql.Identifier(f"s{number}", name),
+                "text": sql.Literal(PIECES[number % len(PIECES)]),
+            }
+            for number, name in enumerate(names(7))
+        ]
+        for named in each:
+            connection.execute(sql.SQL(MADE).format(**named))
         before = read_facts(connection)
-        for number, name in enumerate(names(7)):
-            schema, role = f"s{number}", sql.Identifier(name)
-            identifier = sql.Identifier(schema, name)
-            connection.execute(sql.SQL("revoke {} from lowly").format(role))
-            connection.execute(sql.SQL("comment on table {} is 'other'").format(identifier))
-            connection.execute(sql.SQL("revoke select on {} from {}").format(identifier, role))
-            connection.execute(sql.SQL("revoke connect on database postgres from {}").format(role))
-            connection.execute(sql.SQL("alter role {} in database postgres set app.x to 'other'").format(role))
-            connection.execute(sql.SQL("alter role {} reset search_path").format(role))
-            connection.execute(
-                sql.SQL("alter default privileges for role {} in schema {} revoke select on tables from lowly").format(
-                    role, sql.Identifier(schema)
-                )
-            )
-            connection.execute(sql.SQL("drop policy {} on {}").format(role, identifier))
+        for named in each:
+            connection.execute(sql.SQL(CHANGED).format(**named))
         generated = generate_rollback(before, read_facts(connection), migration_sql="select 1")
         assert not generated.refusals, generated.refusals
-        for segment in segments(split(generated.sql, file="test")):
-            with connection.transaction():
-                for statement in segment.statements:
-                    connection.execute(statement.sql.encode())
+        run(connection, generated.sql)
         assert superusers(connection) == ["admin"]
         assert not describe(compare(before, read_facts(connection)))
-        for number in range(len(names(7))):
-            connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(f"s{number}")))
+        for named in each:
+            connection.execute(sql.SQL("drop schema {schema} cascade").format(**named))
         clean(connection)

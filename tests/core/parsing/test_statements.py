@@ -20,8 +20,6 @@ from pg_deploy.parsing.errors import (
 )
 from pg_deploy.parsing.statements import ConcurrentIndex, Lock, ObjectName, Statement, segments, split, split_check
 
-FOREIGN = Path(__file__).resolve().parents[2] / "fixtures" / "foreign_project" / "supabase" / "migrations"
-
 
 def one(sql: str) -> Statement:
     (statement,) = split(sql, file="one.sql")
@@ -538,9 +536,9 @@ def test_a_summary_is_one_short_line_without_comments() -> None:
     assert len(one("select " + "abcdefgh, " * 50 + "1").summary) == 100
 
 
-def test_a_large_text_is_cut_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_text_is_cut_as_a_small_one(monkeypatch: pytest.MonkeyPatch, foreign_folder: Path) -> None:
     """Its trees are made one at a time, because those of fifty megabytes would take gigabytes. The result must be the same."""
-    texts = [path.read_text() for path in sorted(FOREIGN.glob("*.sql"))]
+    texts = [path.read_text() for path in sorted(foreign_folder.glob("*.sql"))]
     whole = [tuple(replace(each, brief="") for each in split(text, file="f")) for text in texts]
     _nothing_is_short(monkeypatch)
     apart: list[bool] = []

@@ -19,14 +19,14 @@ create table sizes.t as
 select
     i::bigint as id,
     md5(i::text)::uuid as key,
-    (i %% 200) as tenant,
-    'model-' || (i %% 7) as model,
-    case when i %% 10 = 0 then 'text of some length, row ' || i end as sparse,
+    (i % 200) as tenant,
+    'model-' || (i % 7) as model,
+    case when i % 10 = 0 then 'text of some length, row ' || i end as sparse,
     'https://example.com/pages/' || i || '/' || md5(i::text) as url,
     (i * 0.0001)::numeric(12, 6) as cost,
     now() - i * interval '1 minute' as created_at,
-    array['tag' || (i %% 50), 'tag' || (i %% 17), 'tag' || (i %% 31)] as tags,
-    jsonb_build_object('source', 'web', 'n', i, 'lang', (array['en', 'de', 'nl'])[1 + i %% 3]) as metadata
+    array['tag' || (i % 50), 'tag' || (i % 17), 'tag' || (i % 31)] as tags,
+    jsonb_build_object('source', 'web', 'n', i, 'lang', (array['en', 'de', 'nl'])[1 + i % 3]) as metadata
 from generate_series(1, 120000) i;
 create table sizes.p (id bigint, at timestamptz) partition by hash (id);
 create table sizes.p0 partition of sizes.p for values with (modulus 2, remainder 0);
@@ -39,7 +39,7 @@ alter table sizes.never owner to deployer;
 insert into sizes.never select i, 'a note of usual length here' from generate_series(1, 50000) i;
 analyze sizes.t;
 analyze sizes.p;
-""".replace("%%", "%")
+"""
 
 INDEXES = [
     "create index i on sizes.t (id)",

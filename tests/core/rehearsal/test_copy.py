@@ -10,8 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,12 +19,10 @@ import pytest
 
 from pg_deploy.backup.errors import RestoreFailedError
 from pg_deploy.backup.manifest import Extension
-from pg_deploy.backup.store import checked_backup
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.postgres.errors import DiskTooSmallError
 from pg_deploy.postgres.private_cluster import remove_abandoned
 from pg_deploy.postgres.temporary import PREFIX, process_start
-from pg_deploy.rehearsal.copy import Copy, private_copy
 from pg_deploy.rehearsal.errors import CopyDiffersError
 from pg_deploy.rehearsal.outgoing_calls import make_extension
 from tests.core.backup.conftest import LOG, Place
@@ -35,23 +31,12 @@ from tests.waiting import until
 PROJECT = Path(__file__).resolve().parents[3]
 
 
-@contextmanager
-def copied(place: Place) -> Iterator[Copy]:
-    """A copy of the target as it is now."""
-    name = place.take().manifest.name
-    with (
-        checked_backup(place.store, name, place.store.root) as (manifest, folder),
-        private_copy(manifest, folder, place.settings, log=LOG) as copy,
-    ):
-        yield copy
-
-
 def test_the_copy_is_the_target_with_its_policies_roles_and_rows(place: Place) -> None:
     """A rehearsal on something else proves nothing; a dump of public alone had lost policies."""
     question = (
         "select schemaname, tablename, policyname, qual from pg_policies where schemaname = 'public' order by 1, 2, 3"
     )
-    with copied(place) as copy, copy.target.session("tests") as there, place.target.session("tests") as here:
+    with place.copied() as copy, copy.target.session("tests") as there, place.target.session("tests") as here:
         assert there.execute(question).fetchall() == here.execute(question).fetchall() != []
         assert read_facts(there).fingerprint == read_facts(here).fingerprint
         me = "select current_user::text, rolsuper from pg_roles where rolname = current_user"
@@ -65,7 +50,7 @@ def test_an_invalid_index_is_in_the_copy_too(place: Place) -> None:
     with pytest.raises(psycopg.errors.UniqueViolation):
         place.run("create unique index concurrently only_one_role on public.messages (role)")
 
-    with copied(place) as copy, copy.admin.session("tests") as there:
+    with place.copied() as copy, copy.admin.session("tests") as there:
         assert there.execute(
             "select indisvalid from pg_index where indexrelid = 'public.only_one_role'::regclass"
         ).fetchone() == (False,)
@@ -89,8 +74,7 @@ def test_what_the_whole_server_shares_comes_along(place: Place) -> None:
         connection.execute("grant create on database demo to anon")
     taken = place.take()
     assert "do not tell" not in taken.manifest.as_bytes().decode()
-    folder = place.store.root / taken.manifest.name
-    with private_copy(taken.manifest, folder, place.settings, log=LOG) as copy, copy.target.session("tests") as there:
+    with place.copy_of(taken.manifest) as copy, copy.target.session("tests") as there:
         assert read_facts(there).cluster_fingerprint == taken.manifest.cluster_fingerprint
         with copy.admin.session("tests") as admin:
             assert admin.execute("select rolpassword from pg_authid where rolname = 'odd Role'").fetchone() == (None,)
@@ -103,18 +87,17 @@ def test_a_stale_materialized_view_is_no_difference(place: Place) -> None:
                 select domain_id, count(*) from public.conversations where domain_id is not null group by 1;
         grant select on public.totals to postgres; delete from public.domains"""
     )
-    with copied(place) as copy, copy.admin.session("tests") as there:
+    with place.copied() as copy, copy.admin.session("tests") as there:
         assert there.execute("select count(*) from public.totals").fetchone() == (0,)
 
 
 def test_a_disk_too_small_for_the_copy_is_refused_first(place: Place) -> None:
     """A full disk stops whatever else writes there."""
     taken = place.take()
-    folder = place.store.root / taken.manifest.name
     huge = replace(taken.manifest, server=replace(taken.manifest.server, total_bytes=2**60))
     with (
         pytest.raises(DiskTooSmallError, match="the copy needs"),
-        private_copy(huge, folder, place.settings, log=LOG),
+        place.copy_of(huge),
     ):
         pytest.fail("the copy was handed out")
 
@@ -132,7 +115,7 @@ def test_credentials_are_masked_in_the_copy_and_nowhere_else(place: Place) -> No
     with place.target.session("tests") as here:
         before = here.execute(question).fetchall()
         hashes = {row[0] for row in here.execute("select encrypted_password from auth.users")}
-    with copied(place) as copy, copy.admin.session("tests") as there:
+    with place.copied() as copy, copy.admin.session("tests") as there:
         first, second = there.execute(question).fetchall()
         assert {row[0] for row in there.execute("select encrypted_password from auth.users")}.isdisjoint(hashes)
         masked = {each.column for each in copy.masked}
@@ -158,7 +141,7 @@ def test_nothing_in_the_copy_reaches_out(place: Place) -> None:
         create foreign table public.there (id uuid) server elsewhere options (schema_name 'public', table_name 'domains');
         alter foreign table public.there owner to postgres"""
     )
-    with copied(place) as copy, copy.target.session("tests") as there:
+    with place.copied() as copy, copy.target.session("tests") as there:
         with pytest.raises(psycopg.errors.RaiseException, match="no outgoing call is made in a rehearsal"):
             there.execute("select extensions.dblink_connect('host=127.0.0.1')")
         with pytest.raises(psycopg.Error, match="no handler"):
@@ -177,7 +160,7 @@ def test_jobs_are_in_the_copy_and_none_runs(place: Place) -> None:
     place.run("create table public.ran (at timestamptz); grant all on public.ran to postgres")
     with place.target.session("tests") as here:
         here.execute("select cron.schedule('every minute', '* * * * *', 'insert into public.ran values (now())')")
-    with copied(place) as copy, copy.target.session("tests") as there:
+    with place.copied() as copy, copy.target.session("tests") as there:
         assert there.execute("select jobname, database, active from cron.job").fetchall() == [
             ("every minute", "demo", True)
         ]
@@ -197,8 +180,7 @@ def test_a_stand_in_for_pg_cron_takes_the_same_calls(place: Place) -> None:
     """Where pg_cron cannot be loaded, migration 4 must be rehearsed all the same."""
     taken = place.take()
     without = replace(taken.manifest, server=replace(taken.manifest.server, preload=("pg_stat_statements",)))
-    folder = place.store.root / taken.manifest.name
-    with private_copy(without, folder, place.settings, log=LOG) as copy, copy.target.session("tests") as there:
+    with place.copy_of(without) as copy, copy.target.session("tests") as there:
         assert any("stand-in records jobs" in note for note in copy.notes)
         assert there.execute("select cron.schedule('one', '0 * * * *', 'select 1')").fetchone() == (1,)
         assert there.execute("select cron.schedule('one', '5 * * * *', 'select 2')").fetchone() == (1,)
@@ -212,7 +194,7 @@ def test_a_stand_in_for_pg_cron_takes_the_same_calls(place: Place) -> None:
 
 def test_a_twin_is_made_from_the_copy_as_it_is(place: Place) -> None:
     """The access proof evaluates each side in a database of its own."""
-    with copied(place) as copy:
+    with place.copied() as copy:
         target, admin = copy.twin("before")
         with copy.target.session("tests") as there:
             there.execute("drop table public.scrape_jobs cascade")
@@ -224,18 +206,17 @@ def test_a_twin_is_made_from_the_copy_as_it_is(place: Place) -> None:
 def test_a_copy_that_is_not_the_target_is_refused(place: Place) -> None:
     """Fewer rows, or a role more, and the rehearsal would be of another database."""
     taken = place.take()
-    folder = place.store.root / taken.manifest.name
     fewer = replace(taken.manifest, rows={**taken.manifest.rows, "public.messages": 10001, "public.gone": 1})
     with (
         pytest.raises(CopyDiffersError, match=r"public\.messages has 10,000 rows instead of 10,001") as error,
-        private_copy(fewer, folder, place.settings, log=LOG),
+        place.copy_of(fewer),
     ):
         pytest.fail("the copy was handed out")
     assert "public.gone is missing, it had 1 rows" in error.value.differences
     more = replace(taken.manifest, globals=(*taken.manifest.globals, "create role somebody_else"))
     with (
         pytest.raises(CopyDiffersError, match="added role somebody_else"),
-        private_copy(more, folder, place.settings, log=LOG),
+        place.copy_of(more),
     ):
         pytest.fail("the copy was handed out")
 
@@ -243,18 +224,17 @@ def test_a_copy_that_is_not_the_target_is_refused(place: Place) -> None:
 def test_an_error_that_the_manifest_does_not_expect_fails_the_restore(place: Place) -> None:
     """Ignored errors are how policies got lost."""
     taken = place.take()
-    folder = place.store.root / taken.manifest.name
     broken = replace(taken.manifest, globals=("create role anon", *taken.manifest.globals))
     with (
         pytest.raises(RestoreFailedError, match='role "anon" already exists'),
-        private_copy(broken, folder, place.settings, log=LOG),
+        place.copy_of(broken),
     ):
         pytest.fail("the copy was handed out")
 
 
 def test_the_cluster_is_gone_after_success_and_after_failure(place: Place) -> None:
     """Copies of production must not pile up on a worker's disk."""
-    with copied(place) as copy:
+    with place.copied() as copy:
         assert copy.cluster is not None
         directory, pid = copy.cluster.directory, _postmaster(copy.cluster.directory)
         assert directory.exists()
@@ -269,7 +249,7 @@ def test_the_cluster_is_gone_after_success_and_after_failure(place: Place) -> No
 
 
 def _interrupted(place: Place, stopped: list[tuple[Path, int]]) -> None:
-    with copied(place) as copy:
+    with place.copied() as copy:
         assert copy.cluster is not None
         stopped.append((copy.cluster.directory, _postmaster(copy.cluster.directory)))
         raise KeyboardInterrupt
@@ -335,7 +315,7 @@ def _postmaster(directory: Path) -> int:
 
 def test_the_server_listens_on_the_loopback_interface_alone(place: Place) -> None:
     """A copy of production with its rows in clear must not be on the network."""
-    with copied(place) as copy, copy.admin.session("tests") as there:
+    with place.copied() as copy, copy.admin.session("tests") as there:
         shown = {name: there.execute(f"show {name}").fetchone() for name in ("listen_addresses", "fsync", "jit")}
         # Behind a wall it listens on a socket only.
         assert shown.pop("listen_addresses") in {("127.0.0.1",), ("",)}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import Target
 from pg_deploy.rehearsal.errors import RehearsalFailedError
-from pg_deploy.rehearsal.rehearse import Stage, rehearse
+from pg_deploy.rehearsal.rehearse import rehearse
 from tests.core.backup.conftest import Place
 from tests.core.rehearsal.test_rehearse import on_a_copy, written
 
@@ -48,9 +49,8 @@ def test_the_side_before_is_kept_only_where_the_same_comes_of_the_same(
             made.append(TEXTS[len(stands.evidence())][0])
             return stands.copy.twin(suffix)
 
-        stage = Stage(stands.copy.target, "private cluster", stands.copy.admin, (), twin=twin)
         with pytest.raises(RehearsalFailedError, match=r"anon.* can now select 10000 rows"):
-            rehearse(stands.job, stage, migrations)
+            rehearse(stands.job, replace(stands.stage, twin=twin), migrations)
         with stands.copy.admin.session("tests") as connection:
             left = connection.execute("select datname from pg_database where datname like '%before%'").fetchall()
 

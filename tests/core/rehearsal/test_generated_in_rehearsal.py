@@ -8,13 +8,11 @@ from pathlib import Path
 import pytest
 
 from demo import cluster
-from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.verify import verify
 from pg_deploy.ledger import pins
 from pg_deploy.ledger.errors import PinnedContentChangedError
 from pg_deploy.postgres.session import Target
 from pg_deploy.rehearsal.rehearse import Stage, rehearse
-from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
@@ -70,8 +68,7 @@ def test_it_is_proven_on_the_copy_and_pinned_before_anything_is_approved(
         write_migration(tmp_path / "m", STEM, sql, rollback="drop view public.young;")
         assert pins.as_pinned(pinned, migration).unprotected == ("no check of its own: only the built-in checks run",)
 
-        resume(work.job, migration)
-        apply(work.job, migration)
+        work.apply(migration)
         verify(work.job, migration)
         roll_back(work.job, VERSION)
     assert database.facts == before

@@ -11,42 +11,25 @@ from typing import Any
 
 import pytest
 
-from pg_deploy.backup.store import checked_backup
-from pg_deploy.configuration.limits import Limits
 from pg_deploy.deployment import job as jobs
 from pg_deploy.deployment.job import Job
 from pg_deploy.ledger import attempt as attempts
-from pg_deploy.ledger import deployment, evidence, pins, schema
+from pg_deploy.ledger import evidence
 from pg_deploy.ledger import guard as guards
-from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.evidence import Kind
-from pg_deploy.ledger.guard import Ownership, working
-from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration, load_all, scan_folder
 from pg_deploy.postgres.session import Target
-from pg_deploy.preflight.claiming import never_over
 from pg_deploy.rehearsal import rehearse as rehearsals
 from pg_deploy.rehearsal.clone import on_clone
-from pg_deploy.rehearsal.copy import Copy, private_copy
+from pg_deploy.rehearsal.copy import Copy
 from pg_deploy.rehearsal.errors import CopyDiffersError, RehearsalFailedError, UnfitCloneError
 from pg_deploy.rehearsal.private_copy import on_private_copy
 from pg_deploy.rehearsal.rehearse import Rehearsed, Stage, rehearse
 from tests.building import write_migration
-from tests.core.backup.conftest import LOG, Place
+from tests.core.backup.conftest import Place
+from tests.core.working import working_on
 
-
-@contextmanager
-def deploying(place: Place, migrations: tuple[Migration, ...]) -> Iterator[Job]:
-    """A deployment that holds the target and has pinned these migrations."""
-    with place.target.session("tests") as connection:
-        schema.ensure(connection)
-        history.ensure(connection)
-        held = deployment.claim(
-            connection, Claim("tests", "one", "tester", {}, "", ()), good_for=600, is_over=never_over
-        )
-        pins.pin(connection, held.id, migrations)
-    with working(place.target, Ownership(held.id, held.fence, 600), "rehearse", give_up_after=10, log=LOG) as guard:
-        yield Job(place.target, guard, Limits(), LOG)
+MAKES_A = "create table public.a (id int);alter table public.a enable row level security;\n"
 
 
 @dataclass(frozen=True)
@@ -56,8 +39,13 @@ class Stands:
     job: Job
     copy: Copy
 
+    @property
+    def stage(self) -> Stage:
+        """The copy in a cluster of its own, where the proofs look at both sides."""
+        return Stage(self.copy.target, "private cluster", self.copy.admin, (), twin=self.copy.twin)
+
     def rehearse(self, migrations: tuple[Migration, ...]) -> tuple[Rehearsed, ...]:
-        return rehearse(self.job, Stage(self.copy.target, "private cluster", self.copy.admin, ()), migrations)
+        return rehearse(self.job, replace(self.stage, twin=None), migrations)
 
     def evidence(self) -> list[tuple[str, str, str]]:
         rows = evidence.of_deployment(self.job.ledger, self.job.deployment_id, Kind.REHEARSAL)
@@ -66,13 +54,8 @@ class Stands:
 
 @contextmanager
 def on_a_copy(place: Place, migrations: tuple[Migration, ...]) -> Iterator[Stands]:
-    name = place.take(*migrations).manifest.name
-    with (
-        deploying(place, migrations) as job,
-        checked_backup(place.store, name, place.store.root) as (manifest, folder),
-        private_copy(manifest, folder, place.settings, log=LOG) as copy,
-    ):
-        yield Stands(job, copy)
+    with place.copied(*migrations) as copy, working_on(place.target.conninfo, migrations) as work:
+        yield Stands(work.job, copy)
 
 
 @pytest.fixture
@@ -141,8 +124,8 @@ def test_locks_durations_and_losses_are_measured(place: Place, written: Callable
     ("text", "rollback", "step"),
     [
         ("create table public.a (id int);\nselect 1/0;\n", "drop table public.a;\n", "apply"),
-        ("create table public.a (id int);alter table public.a enable row level security;\n", "drop table public.b;\n", "rollback"),
-        ("create table public.a (id int);alter table public.a enable row level security;\n", "select 1;\n", "rollback"),
+        (MAKES_A, "drop table public.b;\n", "rollback"),
+        (MAKES_A, "select 1;\n", "rollback"),
         # Works once: what it leaves behind is no catalog fact.
         ("update public.domains set name = 'renamed' where 1 / (select case when exists (select from public.domains where "
          "name = 'renamed') then 0 else 1 end) = 1;\n", "select 1;\n", "apply after the rollback"),
@@ -173,7 +156,7 @@ def test_a_migration_without_rollback_is_rehearsed_as_far_as_it_goes(
     migrations = written(
         (
             "20250101000000_one_way",
-            "create table public.a (id int);alter table public.a enable row level security;\n",
+            MAKES_A,
             None,
         ),
         manifest="risk: low\nrollback: none\nrollback_reason: it goes one way\n",
@@ -194,7 +177,7 @@ def test_what_an_earlier_run_left_unfinished_is_not_rehearsed_and_said_so(
     migrations = written(
         (
             "20250101000000_half_done",
-            "create table public.a (id int);alter table public.a enable row level security;\n",
+            MAKES_A,
             "drop table public.a;\n",
         ),
         (
@@ -221,13 +204,7 @@ def test_what_an_earlier_run_left_unfinished_is_not_rehearsed_and_said_so(
 
 def test_a_clone_is_compared_before_it_is_used(place: Place, written: Callable[..., tuple[Migration, ...]]) -> None:
     """A branch of last week, or the target under another address, would prove the wrong thing or change production."""
-    migrations = written(
-        (
-            "20250101000000_add_a",
-            "create table public.a (id int);alter table public.a enable row level security;\n",
-            "drop table public.a;\n",
-        )
-    )
+    migrations = written(("20250101000000_add_a", MAKES_A, "drop table public.a;\n"))
     with on_a_copy(place, migrations) as stands:
         with pytest.raises(UnfitCloneError, match="on the target's own server"):
             on_clone(stands.job, replace(place.target, name="rehearsal_db"), migrations)
@@ -263,17 +240,16 @@ def test_of_a_private_copy_the_catalog_is_read_again_only_after_something_was_ru
         monkeypatch.setattr(module, name, count)
 
     with on_a_copy(place, migrations) as stands:
-        stage = Stage(stands.copy.target, "private cluster", stands.copy.admin, (), twin=stands.copy.twin)
         counted(guards, "read_facts")
         counted(jobs, "run_lints")
-        first, second = rehearse(stands.job, stage, migrations[:2])
+        first, second = rehearse(stands.job, stands.stage, migrations[:2])
         # Before the first; then after the change, and after the change again: what its rollback leads to is read before its commit.
         # Outside of a transaction there is a commit before it can be read.
         assert "concurrently" in str(second.generated)
         assert read == {"read_facts": 1 + 2 + 3, "run_lints": 1 + 2}
         assert first.generated
         with pytest.raises(RehearsalFailedError, match=r"column public\.messages\.read"):
-            rehearse(stands.job, stage, migrations[2:])
+            rehearse(stands.job, stands.stage, migrations[2:])
 
 
 def test_of_a_long_set_an_undo_is_proven_in_a_transaction_that_is_not_kept(
@@ -288,8 +264,7 @@ def test_of_a_long_set_an_undo_is_proven_in_a_transaction_that_is_not_kept(
     (folder / "20250103000000_c.sql").write_text("alter table public.messages drop column seen cascade;")
     migrations = load_all(scan_folder(folder).files)
     with on_a_copy(place, migrations) as stands:
-        stage = Stage(stands.copy.target, "private cluster", stands.copy.admin, (), twin=stands.copy.twin)
-        first, second, third = rehearse(stands.job, stage, migrations)
+        first, second, third = rehearse(stands.job, stands.stage, migrations)
     assert [each.only_tried for each in (first, second, third)] == [True, True, False]
     assert "drop column seen" in str(first.generated)
     assert "drop view" in str(second.generated)
@@ -300,13 +275,10 @@ def test_a_backup_other_than_the_recorded_one_is_not_rehearsed_on(
     place: Place, written: Callable[..., tuple[Migration, ...]]
 ) -> None:
     """The ledger knows which manifest this run wrote: another one under its name is another backup."""
-    migrations = written(
-        (
-            "20250101000000_add_a",
-            "create table public.a (id int);alter table public.a enable row level security;\n",
-            "drop table public.a;\n",
-        )
-    )
+    migrations = written(("20250101000000_add_a", MAKES_A, "drop table public.a;\n"))
     name = place.take().manifest.name
-    with deploying(place, migrations) as job, pytest.raises(Exception, match="is not the one that the ledger recorded"):
-        on_private_copy(job, place.store, name, migrations, place.settings, manifest_sha256="0" * 64)
+    with (
+        working_on(place.target.conninfo, migrations) as work,
+        pytest.raises(Exception, match="is not the one that the ledger recorded"),
+    ):
+        on_private_copy(work.job, place.store, name, migrations, place.settings, manifest_sha256="0" * 64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from pg_deploy.parsing.statements import segments, split
 from pg_deploy.postgres.session import Connection
 from pg_deploy.rollback.generator.generate import generate_rollback
 from tests.core.rollback.generator.cases import REFUSED, UNDONE
+from tests.looking import schema_dump
 
 BASE = (Path(__file__).parent / "base.sql").read_text(encoding="utf-8")
 
@@ -32,13 +32,9 @@ def run(connection: Connection, text: str) -> None:
             connection.execute(segment.statements[0].sql.encode())
 
 
-def dump(cluster: Cluster, url: str) -> list[str]:
-    """The schema in pg_dump's words, without the order of rights and its random key."""
-    done = subprocess.run(
-        [cluster.bindir / "pg_dump", "--schema-only", "--dbname", url], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    lines = [line for line in done.stdout.splitlines() if not re.match(r"\\(un)?restrict ", line)]
+def dump(bindir: Path, url: str) -> list[str]:
+    """The schema in pg_dump's words, without the order of rights."""
+    lines = schema_dump(bindir, url).splitlines()
     rights = [line for line in lines if re.match(r"(GRANT|REVOKE|ALTER DEFAULT PRIVILEGES) ", line)]
     return [line for line in lines if line not in rights] + sorted(rights)
 
@@ -58,7 +54,7 @@ class Place:
         self.connection = psycopg.connect(self.url, autocommit=True)
         self.connection.execute(BASE.encode())
         self.facts: Facts = read_facts(self.connection, objects="all")
-        self.dump = dump(self.cluster, self.url)
+        self.dump = dump(self.cluster.bindir, self.url)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +92,7 @@ def test_a_generated_rollback_leads_back_to_equal_facts_and_an_equal_dump(place:
         pytest.fail(f"{error}\n{generated.sql}", pytrace=False)
     left = describe(compare(place.facts, read_facts(place.connection)))
     assert not left, "\n".join((*left, generated.sql))
-    assert dump(place.cluster, place.url) == place.dump, generated.sql
+    assert dump(place.cluster.bindir, place.url) == place.dump, generated.sql
 
 
 @pytest.mark.parametrize("name", REFUSED)
