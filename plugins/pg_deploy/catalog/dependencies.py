@@ -129,9 +129,7 @@ class Closure:
     ) -> frozenset[Node]:
         return reached(
             (node for node in nodes if node not in without),
-            lambda one: (
-                each for each in self._next(one) if each not in without and (policies or each[0] != "policy")
-            ),
+            lambda one: (each for each in self._next(one) if each not in without and (policies or each[0] != "policy")),
         )
 
     def texts_of(self, nodes: Iterable[Node]) -> list[str]:
