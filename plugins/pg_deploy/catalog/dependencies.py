@@ -114,11 +114,6 @@ class Closure:
         """All that a text rests on; `without` these, and what only they rest on."""
         return self._reached(self._named_in(text), without=without)
 
-    def of_policies(self, table: str) -> frozenset[Node]:
-        """All that the policies of a table rest on, these included."""
-        own = ((part.kind, part.identity) for part in self.parts.get(table, ()) if part.kind == "policy")
-        return self._reached(own)
-
     @cached_property
     def of_all_policies(self) -> frozenset[Node]:
         """All that any policy rests on, the policies included."""
