@@ -263,10 +263,10 @@ import logging, sys, time
 sys.path[:0] = {[str(PROJECT), str(PROJECT / "plugins")]!r}
 from pathlib import Path
 from pg_deploy.configuration.backup import backup_settings
-from pg_deploy.backup.store import LocalStore, checked
+from pg_deploy.backup.store import LocalStore, checked_backup
 from pg_deploy.rehearsal.copy import private_copy
 store = LocalStore(Path({str(place.store.root)!r}))
-with checked(store, {name!r}, store.root) as (manifest, folder):
+with checked_backup(store, {name!r}, store.root) as (manifest, folder):
     with private_copy(manifest, folder, backup_settings(), log=logging.getLogger()) as copy:
         print(copy.cluster.directory, flush=True)
         time.sleep(600)
