@@ -117,7 +117,7 @@ class Closure:
     @cached_property
     def of_all_policies(self) -> frozenset[Node]:
         """All that any policy rests on, the policies included."""
-        return self._reached((fact.kind, fact.identity) for fact in self.facts.facts if fact.kind == "policy")
+        return self._reached(fact.key for fact in self.facts.facts if fact.kind == "policy")
 
     def _reached(
         self, nodes: Iterable[Node], *, policies: bool = True, without: Container[Node] = ()

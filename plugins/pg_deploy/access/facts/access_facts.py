@@ -52,5 +52,5 @@ def definer_functions(facts: Facts, api: Api = SUPABASE) -> frozenset[Fact]:
         if fact.kind in ("function", "procedure")
         and is_definer(fact)
         and not returns_trigger(fact)
-        and any("EXECUTE" in rights.get(((fact.kind, fact.identity), role), frozenset()) for role in roles)
+        and any("EXECUTE" in rights.get((fact.key, role), frozenset()) for role in roles)
     )

@@ -99,9 +99,7 @@ def _asking(facts: Facts) -> set[str]:
             if role not in settable:
                 settable.add(role)
                 waiting.append(role)
-    owners: dict[Key, Mapping[str, Any]] = {
-        (fact.kind, fact.identity): fact.properties for fact in facts.facts if fact.kind in RELATIONS
-    }
+    owners: dict[Key, Mapping[str, Any]] = {fact.key: fact.properties for fact in facts.facts if fact.kind in RELATIONS}
     with_rights: set[str] = set()
     for of, role, held in granted(facts):
         schema = of.plain_name if of.kind == "schema" else unquoted(of.schema)

@@ -59,14 +59,14 @@ def access_changes(before: Facts, after: Facts, api: Api = SUPABASE) -> tuple[Ac
 
 
 def _objects(facts: Facts) -> dict[Key, Fact]:
-    return {(fact.kind, fact.identity): fact for fact in facts.facts if fact.kind in _OBJECTS}
+    return {fact.key: fact for fact in facts.facts if fact.kind in _OBJECTS}
 
 
 def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
     old, new = held_rights(before), held_rights(after)
     objects_before, objects_after = _objects(before), _objects(after)
     reached = reachable_roles(after, api.roles)
-    definers = {(fact.kind, fact.identity) for fact in definer_functions(after, api)}
+    definers = {fact.key for fact in definer_functions(after, api)}
     for target, role in sorted(old.keys() | new.keys()):
         kind, name = target[0], identity_of(target)
         had, has = old.get((target, role), frozenset()), new.get((target, role), frozenset())
@@ -407,7 +407,7 @@ def _moved_to(fact: Fact, before: Facts, after: Facts) -> bool:
     last = _called(fact)
     return any(
         other.kind == fact.kind
-        and (other.kind, other.identity) not in before.by_key
+        and other.key not in before.by_key
         and _called(other) == last
         and _body(other) == _body(fact)
         and other.properties.get("owner") == fact.properties.get("owner")

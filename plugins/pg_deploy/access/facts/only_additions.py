@@ -8,7 +8,7 @@ from pg_deploy.access.facts.access_change import AccessChange
 from pg_deploy.catalog.dependencies import closure_of
 from pg_deploy.catalog.kinds import RELATIONS, ROUTINES, VIEWS
 from pg_deploy.catalog.names import Key
-from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
 
 # They decide nothing about rows, wherever they are.
 _HARMLESS = frozenset({"index", "comment", "statistics", "cron job", "extension"})
@@ -32,7 +32,7 @@ def only_adds(before: Facts, after: Facts, changes: Iterable[AccessChange]) -> b
         return False
     if any(fact.properties.get("inherits") for fact in new if fact.kind in ("table", "foreign table")):
         return False
-    objects = {(fact.kind, fact.identity): fact.identity for fact in new if fact.kind in _OBJECTS}
+    objects = {fact.key: fact.identity for fact in new if fact.kind in _OBJECTS}
     if not all(_belongs(fact, objects) for fact in new if fact.kind in _PARTS):
         return False
     last = {identity.plain_name.lower() for identity in objects.values()}
@@ -49,5 +49,5 @@ def _belongs(fact: Fact, objects: Container[Key]) -> bool:
     return (of.kind, of) in objects
 
 
-OURS = ("information_schema", "deploy_ledger", "supabase_migrations", "access_proof")
+OURS = (*IGNORED_SCHEMAS, "access_proof")
 """Schemas whose rows are no part of this: the server's and ours."""

@@ -58,7 +58,7 @@ def _own(fact: Fact, closure: Closure) -> Iterator[str]:
     checked = next((str(each).partition("=")[2] for each in options if str(each).startswith("check_option=")), None)
     if checked:
         yield f"what is written through view {name} has to fit its conditions ({checked} check option)"
-    tables = sorted(other for kind, other in closure.of((fact.kind, fact.identity)) if kind == "table")
+    tables = sorted(other for kind, other in closure.of(fact.key) if kind == "table")
     if tables:
         yield f"it rests on {', '.join(map(in_quotes, tables[:SHOWN]))}: explain these as well"
 
@@ -102,7 +102,7 @@ def _roundabout(closure: Closure, node: Node, role: str) -> Iterator[str]:
     """Views and functions that the role may use, that have another's rights, and that reach the relation."""
     facts = closure.facts
     for fact in sorted(facts.facts):
-        if fact.kind not in (*ROUTINES, *VIEWS) or (fact.kind, fact.identity) == node:
+        if fact.kind not in (*ROUTINES, *VIEWS) or fact.key == node:
             continue
         lends = (
             is_definer(fact)
@@ -110,9 +110,9 @@ def _roundabout(closure: Closure, node: Node, role: str) -> Iterator[str]:
             else not is_on(fact.properties.get("options", []), "security_invoker")
         )
         wanted = "EXECUTE" if fact.kind in ROUTINES else "SELECT"
-        if not lends or not _may(facts, (fact.kind, fact.identity), role, {wanted}):
+        if not lends or not _may(facts, fact.key, role, {wanted}):
             continue
-        if node in closure.of((fact.kind, fact.identity)):
+        if node in closure.of(fact.key):
             verb = "may call" if wanted == "EXECUTE" else "may read"
             owner = fact.properties.get("owner")
             yield f"{role} {verb} {fact.kind} {in_quotes(fact.identity)}, which reaches it with the rights of {owner}"

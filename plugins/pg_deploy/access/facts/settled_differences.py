@@ -117,7 +117,7 @@ def roots_of(facts: Facts, api: Api) -> Roots:
 
 def differences(before: Facts, after: Facts) -> tuple[Difference, ...]:
     """All facts that differ, without those that decide nothing by their kind, or differ only in what decides nothing."""
-    keys = {(fact.kind, fact.identity) for fact in before.facts ^ after.facts}
+    keys = {fact.key for fact in before.facts ^ after.facts}
     found = []
     for key in sorted(keys):
         old, new = before.by_key.get(key), after.by_key.get(key)
@@ -280,7 +280,7 @@ class _Settling:
         """What fires where a relation is written to, and differs or reads what differs, and no predicate tells."""
         read = self._read_columns
         for part in closure.parts.get(name, ()):
-            node = (part.kind, part.identity)
+            node = part.key
             if part.kind == "column" and "default" not in part.properties and node not in nodes:
                 continue
             if part.kind not in ("trigger", "rule", "constraint", "column") or (node not in nodes and _is_key(part)):
@@ -435,7 +435,7 @@ def _deciding_texts(facts: Facts) -> tuple[tuple[str, frozenset[str]], ...]:
     closure = closure_of(facts)
     found: dict[Node, tuple[str, frozenset[str]]] = {}
     for fact in facts.facts:
-        node = (fact.kind, fact.identity)
+        node = fact.key
         if fact.kind == "policy":
             found[node] = (fact.identity.relation, words_of(text_of(fact)))
             for below in closure.of(node):

@@ -154,7 +154,7 @@ def _new_tables(before: Facts, after: Facts) -> frozenset[str]:
     return frozenset(
         fact.identity.plain
         for fact in after.facts
-        if fact.kind in ("table", "materialized view") and (fact.kind, fact.identity) not in before.by_key
+        if fact.kind in ("table", "materialized view") and fact.key not in before.by_key
     )
 
 
@@ -296,7 +296,7 @@ def _constants(table: str, before: Facts, after: Facts) -> Mapping[str, Constant
         found: dict[str, list[str]] = {}
         for fact in closure.parts.get(_quoted(table, facts), ()):
             if fact.kind == "policy":
-                below = (facts.by_key[node] for node in closure.of((fact.kind, fact.identity)) if node in facts.by_key)
+                below = (facts.by_key[node] for node in closure.of(fact.key) if node in facts.by_key)
                 bodies = [text_of(each).partition("\nAS ")[2] for each in below if each.kind in ROUTINES]
                 for part in ("using", "with check"):
                     if part in fact.properties:
@@ -320,11 +320,7 @@ def _quoted(table: str, facts: Facts) -> str:
 
 def _asked_about(settlement: Settlement, facts: Facts) -> list[tuple[str, str]]:
     wanted = settlement.tables | settlement.views | settlement.functions
-    return [
-        (fact.kind, fact.identity)
-        for fact in facts.facts
-        if fact.identity in wanted and fact.kind in (*RELATIONS, *ROUTINES)
-    ]
+    return [fact.key for fact in facts.facts if fact.identity in wanted and fact.kind in (*RELATIONS, *ROUTINES)]
 
 
 def _constants_of_all(settlement: Settlement, before: Facts, after: Facts) -> Constants:

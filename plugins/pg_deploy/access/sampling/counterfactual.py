@@ -27,7 +27,7 @@ def still_valid(table: str, predicate: str, before: Facts, after: Facts, written
         return False
     closure = closure_of(before)
     # the table's own policies are what is replaced by the old predicate
-    own = {(fact.kind, fact.identity) for fact in before.facts if fact.kind == "policy" and _table(fact) == table}
+    own = {fact.key for fact in before.facts if fact.kind == "policy" and _table(fact) == table}
     resting = closure.of_text(predicate, without=own)
     if not resting.isdisjoint(closure.dynamic):
         return False
