@@ -22,6 +22,7 @@ ORDER = (
         "parsing",
         "catalog",
         "migrations",
+        "projects",
         "ledger",
         "ledger.kinds",
         "execution",
@@ -38,7 +39,7 @@ ORDER = (
     ),
     *("preflight.errors", "preflight.server", "preflight.rights", "preflight"),
     *("deployment", "rollback.generator", "rollback", "rehearsal", "baseline", "approval"),
-    *("monitor", "reporting", "tasks", "ui"),
+    *("monitor", "reporting", "tasks", "dags", "ui"),
 )
 """From the foundation up: a room imports itself and those before it. A package's errors.py is below its rooms."""
 

@@ -133,6 +133,12 @@ def is_somebody_else(answered: Answered, actor: str) -> bool:
     return bool(names) and actor not in ("", "unknown") and actor.casefold() not in names
 
 
+def is_one_of(answered: Answered, approvers: Sequence[str]) -> bool:
+    """Whether who answered is among those whose approval counts; if nobody is named, everybody is. Pure."""
+    names = {str(each).casefold() for each in (answered.by_id, answered.by) if each}
+    return not approvers or not names.isdisjoint(name.casefold() for name in approvers)
+
+
 def _rehearsal(rows: Sequence[Evidence], version: str) -> Rehearsal | None:
     found = [row for row in rows if row.kind == Kind.REHEARSAL and row.version == version and row.is_of_copy]
     return Rehearsal.from_row(found[-1]) if found else None

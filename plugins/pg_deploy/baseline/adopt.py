@@ -22,7 +22,7 @@ from pg_deploy.ledger.errors import PinnedContentChangedError
 from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.guard import Ownership
 from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
-from pg_deploy.ledger.kinds.run import Adopted
+from pg_deploy.ledger.kinds.run import Adopted, record_commit
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.ledger.words import Word
 from pg_deploy.migrations import history
@@ -48,14 +48,22 @@ class RecordedText(Word):
 
 
 def check(
-    target: Target, conf: BaselineConf, folder: Path, identity: Identity, *, good_for: float, log: logging.Logger
+    target: Target,
+    conf: BaselineConf,
+    folder: Path,
+    identity: Identity,
+    *,
+    label: str | None = None,
+    good_for: float,
+    log: logging.Logger,
 ) -> Prepared:
     """Log what would be adopted and refuse what makes no sense; then claim the target and pin the migrations.
 
+    `label` stands for the folder's path in its stamp.
     A dry run stops before the claim and writes nothing. Raises PreflightError, which names all faults, TargetBusyError
     after conf.give_up_after, or the error of an unreachable target.
     """
-    files = read_stamped(folder, conf.migrations_folder)
+    files = read_stamped(folder, conf.migrations_folder, label)
     with with_file_faults(files.faults):
         refuse_pooler_before(target, "baseline")
     with with_file_faults(files.faults), target.session("baseline") as connection:
@@ -73,7 +81,7 @@ def check(
         target,
         identity,
         conf,
-        folder=stamp(folder),
+        folder=stamp(folder, label),
         versions=(file.version for file in files.files),
         purpose="baseline",
         good_for=good_for,
@@ -82,6 +90,7 @@ def check(
         # Another run may have worked while this one waited, so the plan is made again.
         adoption = _plan(connection, files, conf, refused)
         pins.pin(connection, held.id, adoption.adopt)
+        record_commit(connection, held.id, identity.commit)
     log.info("deployment %d holds the target, %d migrations to adopt", held.id, len(adoption.adopt))
     return Prepared(Ownership(held.id, held.fence, good_for), len(adoption.adopt))
 

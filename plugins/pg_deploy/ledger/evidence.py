@@ -44,6 +44,7 @@ class Kind(Word):
     ROLLBACK_PROOF = "rollback proof"
     ROWS_NOT_RESTORED = "rows not restored"
     ROWS_WRITTEN = "rows written"
+    SOURCE = "source"
     UNDONE = "undone"
     UNDONE_EARLIER = "undone earlier"
     WATCH = "watch"

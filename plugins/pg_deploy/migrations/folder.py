@@ -47,10 +47,11 @@ def stems(directory: Path) -> tuple[str, ...]:
     return tuple(sorted(name[:-4] for name in sql_names(directory) if name.endswith(".sql")))
 
 
-def stamp(directory: Path) -> str:
+def stamp(directory: Path, label: str | None = None) -> str:
     """`<path>@sha256:<16 hex digits>` over the names and bytes of all migrations and companions in `directory`. Never raises.
 
     The contents count, not the times of change: workers have copies of the folder, and the same names may hold other SQL.
+    `label` stands for the path if the folder has another one in each process, as in a checkout of a DAG bundle.
     """
     digest = hashlib.sha256()
     for path in _files(directory):
@@ -62,7 +63,7 @@ def stamp(directory: Path) -> str:
                     digest.update(part)
         except OSError:
             continue
-    return f"{directory}@sha256:{digest.hexdigest()[:_DIGITS]}"
+    return f"{label or directory}@sha256:{digest.hexdigest()[:_DIGITS]}"
 
 
 def _is_sql(entry: os.DirEntry[str]) -> bool:

@@ -62,7 +62,7 @@ def _advice(slow: SlowQuery, suspect: str | None) -> str:
         return "look at lock_waits and at what else ran then; its plan reads what it always read"
     look = "look at its plan with explain"
     if suspect and suspect.startswith("deployment"):
-        return f"{look}; add what is missing, or trigger rollback_migrations for that deployment"
+        return f"{look}; add what is missing, or undo that deployment by the DAG that rolls back"
     return f"{look}, and add what is missing"
 
 

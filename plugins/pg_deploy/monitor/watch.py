@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 
+from pg_deploy.configuration.dag_names import names_beside
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.evidence import Kind
@@ -123,6 +124,7 @@ def watch_deployment(connection: Connection, limits: Watch, deployed: EndedDeplo
     lines += _benchmark_summary(connection, deployed)
     worse = [one for one in criteria if one.verdict == Change.WORSE and one.firm and abs(one.change) >= limits.worse]
     conf = json.dumps({"target": target, "deployment": str(deployed.id)})
+    undoing = names_beside(deployed.dag_id).rollback
     rows = tuple(
         Row(
             f"deployment {deployed.id} {one.name}",
@@ -131,7 +133,7 @@ def watch_deployment(connection: Connection, limits: Watch, deployed: EndedDeplo
             {
                 "alert": not over,
                 "cause": f"{one.name} is worse since {deployed.name}: {one.before:.4g} -> {one.after:.4g} {one.unit}",
-                "do": f"look at it, and if the deployment is to blame trigger rollback_migrations with the conf {conf}",
+                "do": f"look at it, and if the deployment is to blame trigger {undoing} with the conf {conf}",
             },
         )
         for one in worse

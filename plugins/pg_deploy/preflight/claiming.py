@@ -37,6 +37,8 @@ class Identity:
     is_over: IsOver = never_over
     origin: str = ""
     """Which Airflow it is, and when the run was made: a run of another Airflow may have the same name."""
+    commit: str = ""
+    """The version of the DAG bundle that the run is bound to; empty if the bundle has none."""
 
 
 @contextmanager

@@ -118,9 +118,10 @@ def lock_lines(statements: Iterable[Statement]) -> tuple[str, ...]:
     )
 
 
-def several_text(asked: Sequence[Asked], *, page: str, passed_over: Sequence[str] = ()) -> str:
+def several_text(asked: Sequence[Asked], *, page: str, commit: str = "", passed_over: Sequence[str] = ()) -> str:
     """One approval for several migrations, as Markdown. `passed_over` names the files of the folder that no run considers."""
-    first = f"{as_plain_markdown(passed_over_line(passed_over))}\n\n" if passed_over else ""
+    first = f"Of commit `{commit}`.\n\n" if commit else ""
+    first += f"{as_plain_markdown(passed_over_line(passed_over))}\n\n" if passed_over else ""
     return first + "\n\n---\n\n".join(approval_text(each, page=page) for each in asked)
 
 

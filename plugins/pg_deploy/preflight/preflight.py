@@ -18,7 +18,7 @@ from pg_deploy.ledger.errors import SealedError
 from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.guard import Ownership
 from pg_deploy.ledger.kinds.criteria import pin_criteria
-from pg_deploy.ledger.kinds.run import PassedOver
+from pg_deploy.ledger.kinds.run import PassedOver, record_commit
 from pg_deploy.ledger.sealing import how_kept
 from pg_deploy.migrations.errors import DuplicateVersionError
 from pg_deploy.migrations.folder import stamp
@@ -70,6 +70,7 @@ def preflight(
     folder: Path,
     identity: Identity,
     *,
+    label: str | None = None,
     good_for: float,
     log: logging.Logger,
     measure_before: Callable[[int], None] = lambda _: None,
@@ -77,10 +78,11 @@ def preflight(
     """Check everything that can be checked before anything is touched, then claim the target and pin the migrations.
 
     A dry run stops before the claim: its session is read-only, and no ledger is made. `measure_before` is called with the
-    deployment's id once something is pinned; nothing has changed by then. Raises PreflightError, which names all faults,
+    deployment's id once something is pinned; nothing has changed by then. `label` stands for the folder's path in its stamp.
+    Raises PreflightError, which names all faults,
     TargetBusyError after conf.give_up_after, or the error of an unreachable target.
     """
-    files, criteria = _with_criteria(read_stamped(folder, conf.migrations_folder), folder, log)
+    files, criteria = _with_criteria(read_stamped(folder, conf.migrations_folder, label), folder, log)
     with with_file_faults(files.faults):
         refuse_pooler_before(target, "preflight")
     with with_file_faults(files.faults), target.session("preflight") as connection:
@@ -91,6 +93,8 @@ def preflight(
         migrations = _judge(connection, target.name, state, plan, criteria, conf, log)
         for line in drift_lines(drift):
             log.warning("%s", line)
+        if identity.commit:
+            log.info("this run deploys commit %s, the one that it was triggered at", identity.commit)
         _print_plan(plan, migrations, state.version_num, elsewhere_findings(connection, migrations), log)
     if conf.dry_run:
         log.info("dry run: nothing was changed, no ledger was made, nothing is pinned")
@@ -99,7 +103,7 @@ def preflight(
         target,
         identity,
         conf,
-        folder=stamp(folder),
+        folder=stamp(folder, label),
         versions=(file.version for file in files.files),
         purpose="preflight",
         good_for=good_for,
@@ -113,6 +117,7 @@ def preflight(
         loaded = {migration.file: migration for migration in migrations}
         pinned = tuple(loaded.get(file) or load(file) for file in plan.chosen)
         pins.pin(connection, held.id, pinned)
+        record_commit(connection, held.id, identity.commit)
         if criteria is not None and criteria.is_about([each.version for each in pinned]):
             pin_criteria(connection, held.id, criteria)
         record_drift(connection, held.id, drift)
@@ -124,9 +129,9 @@ def preflight(
     return Prepared(Ownership(held.id, held.fence, good_for), len(pinned))
 
 
-def read_stamped(directory: Path, expected: str | None) -> Folder:
+def read_stamped(directory: Path, expected: str | None, label: str | None = None) -> Folder:
     """The folder. If the form showed a stamp, the folder must still have it. Raises FolderChangedError."""
-    present = stamp(directory)
+    present = stamp(directory, label)
     if expected is not None and expected != present:
         raise FolderChangedError(expected, present)
     return scan_folder(directory)

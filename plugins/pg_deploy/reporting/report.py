@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from pg_deploy.access.facts.access_change import shortened
 from pg_deploy.backup.evidence import how_to_restore, judge_backup
+from pg_deploy.configuration.dag_names import OWN, names_beside
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import deployment, evidence, pins
@@ -161,7 +162,8 @@ def report_lines(
         lines.append(Line(f"everything is deployed: {len(report.outcomes)} of {len(report.outcomes)} migrations"))
         lines += [marked("bad", f"look at this before anybody else does: {each}") for each in _errors_of_users(report)]
     if not report.is_deployed:
-        lines += plain_lines(_what_to_do(report, held.conf if held else {}, contacts, failed_tasks, faults))
+        undoing = names_beside(held.dag_id if held else OWN.deploy).rollback
+        lines += plain_lines(_what_to_do(report, held.conf if held else {}, undoing, contacts, failed_tasks, faults))
     return lines
 
 
@@ -255,7 +257,12 @@ def _hints(outcome: Outcome) -> list[str]:
 
 
 def _what_to_do(
-    report: Report, conf: dict[str, object], contacts: str, failed_tasks: Collection[str], faults: Sequence[str]
+    report: Report,
+    conf: dict[str, object],
+    undoing: str,
+    contacts: str,
+    failed_tasks: Collection[str],
+    faults: Sequence[str],
 ) -> list[str]:
     lines = ["", "what to do"]
     stopped = [o for o in report.outcomes if not o.is_deployed]
@@ -271,7 +278,7 @@ def _what_to_do(
     if any(outcome.is_deployed for outcome in report.outcomes):
         lines.append(f'  - the conf to deploy the rest: {{"target": "{target}"}}')
         undo = f'{{"target": "{target}", "deployment": {report.deployment_id}}}'
-        lines.append(f"  - to undo what this run deployed: rollback_migrations with the conf {undo}")
+        lines.append(f"  - to undo what this run deployed: {undoing} with the conf {undo}")
     lines.append(f"  - contacts: {contacts}")
     return lines
 

@@ -15,7 +15,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from pg_deploy.approval.lending import lend, regain
-from pg_deploy.approval.permission import is_somebody_else, judge_all
+from pg_deploy.approval.permission import is_one_of, is_somebody_else, judge_all
 from pg_deploy.configuration.installation import settings
 from pg_deploy.deployment.errors import AppliedMeanwhileError
 from pg_deploy.ledger import evidence, pins
@@ -28,6 +28,7 @@ from pg_deploy.postgres.session import Connection
 from pg_deploy.preflight.plan_text import Asked, several_text
 from pg_deploy.preflight.standings import read_state
 from pg_deploy.presentation.addresses import run_page
+from pg_deploy.projects.errors import NotAnApproverError
 from pg_deploy.rehearsal.rehearsal_text import rehearsal_text, rehearsal_verdict
 from pg_deploy.tasks.backup_tasks import rehearse_pinned, take_backup_of
 from pg_deploy.tasks.errors import ApprovalRejectedError, SamePersonError
@@ -118,10 +119,12 @@ class AskPerson(ApprovalOperator):
         with told_plainly():
             run = self.run_of(context)
             actor = run.identity.actor
+            approvers = run.project.approvers
+            stranger = approved and not is_one_of(answered, approvers)
             alone = approved and run.four_eyes and not is_somebody_else(answered, actor)
-            if alone:
-                outcome = Answer.SAME_PERSON
-            elsewhere = self._regain(run, outcome) if approved and not alone else ()
+            if stranger or alone:
+                outcome = Answer.NOT_AN_APPROVER if stranger else Answer.SAME_PERSON
+            elsewhere = self._regain(run, outcome) if outcome == Answer.APPROVED else ()
             asked = self.question(run, context)
             about = asked.about if asked else ()
             stems = ", ".join(stem for stem, _ in about)
@@ -138,6 +141,8 @@ class AskPerson(ApprovalOperator):
             raise AirflowFailException(f"nobody answered in time: {event['error']}")
         if changed:
             return self._ask_again(run, elsewhere, stems, str(name), context)
+        if stranger:
+            raise AirflowFailException(str(NotAnApproverError(stems, str(name), approvers)))
         if alone:
             raise AirflowFailException(str(SamePersonError(stems, str(name), actor)))
         if not approved:
@@ -245,6 +250,7 @@ class ApproveMigrations(AskPerson):
             several_text(
                 asked,
                 page=page_of(context),
+                commit=run.identity.commit,
                 passed_over=[
                     name for row in rows if row.kind == Kind.PASSED_OVER for name in PassedOver.from_row(row).names
                 ],

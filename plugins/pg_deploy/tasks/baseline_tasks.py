@@ -15,13 +15,22 @@ from pg_deploy.configuration.limits import Limits
 from pg_deploy.deployment.job import Job
 from pg_deploy.ledger import deployment, pins
 from pg_deploy.ledger.guard import Ownership, working
-from pg_deploy.migrations.folder import migrations_dir
 from pg_deploy.migrations.migration import scan_folder
 from pg_deploy.postgres.session import Target
 from pg_deploy.presentation.lines import log_lines
+from pg_deploy.projects.project import Project
 from pg_deploy.tasks.errors import NoClaimError, NotAdoptedError
-from pg_deploy.tasks.run import chosen_conf, handed_on, held_in_ledger, identity, log, ownership_from, told_plainly
-from pg_deploy.tasks.target import read_target
+from pg_deploy.tasks.run import (
+    chosen_conf,
+    handed_on,
+    held_in_ledger,
+    identity,
+    log,
+    ownership_from,
+    project_in,
+    target_of,
+    told_plainly,
+)
 
 CHECK = "check"
 
@@ -29,6 +38,7 @@ CHECK = "check"
 @dataclass(frozen=True)
 class _Run:
     conf: BaselineConf
+    project: Project
     target: Target
     ownership: Ownership | None
 
@@ -40,7 +50,13 @@ def check() -> dict[str, Any]:
     with told_plainly():
         run = _read(context)
         prepared = baseline.check(
-            run.target, run.conf, migrations_dir(), identity(context), good_for=settings().good_for, log=log
+            run.target,
+            run.conf,
+            run.project.migrations,
+            identity(context),
+            label=run.project.label,
+            good_for=settings().good_for,
+            log=log,
         )
     return handed_on(prepared)
 
@@ -60,7 +76,7 @@ def adopt() -> int:
         with working(run.target, run.ownership, "adopt", give_up_after=limits.give_up_after, log=log) as guard:
             job = Job(run.target, guard, limits, log)
             pinned = pins.pinned(job.ledger, job.deployment_id)
-            files = {file.version: file for file in scan_folder(migrations_dir()).files}
+            files = {file.version: file for file in scan_folder(run.project.migrations).files}
             actor = identity(context).actor
             return sum(
                 baseline.adopt(job, baseline.still_pinned(each, files.get(each.version)), run.conf, actor)
@@ -94,4 +110,5 @@ def report() -> None:
 
 def _read(context: Any) -> _Run:
     conf = checked_conf(BaselineConf, chosen_conf(context))
-    return _Run(conf, read_target(conf.target), ownership_from(context, CHECK))
+    project = project_in(context)
+    return _Run(conf, project, target_of(project, conf.target), ownership_from(context, CHECK))

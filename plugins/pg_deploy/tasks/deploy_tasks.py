@@ -22,7 +22,6 @@ from pg_deploy.ledger.attempt import State
 from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.kinds.report import DeploymentReport
 from pg_deploy.ledger.kinds.rollback import UndoneEarlier
-from pg_deploy.migrations.folder import migrations_dir
 from pg_deploy.postgres.server_identity import writable_session
 from pg_deploy.postgres.session import Connection
 from pg_deploy.preflight import standings
@@ -34,7 +33,7 @@ from pg_deploy.presentation.lines import log_lines
 from pg_deploy.reporting.report import read_report, report_lines
 from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
-from pg_deploy.tasks.assets import TARGET_CHANGED
+from pg_deploy.tasks.assets import target_changed
 from pg_deploy.tasks.errors import NotDeployedError
 from pg_deploy.tasks.groups import group_of, groups_in, tasks_of, versions_without_group
 from pg_deploy.tasks.notices import send_notice
@@ -42,10 +41,12 @@ from pg_deploy.tasks.run import (
     PREFLIGHT,
     Run,
     chosen_conf,
+    contacts_of,
     handed_on,
     held_in_ledger,
     log,
     ownership_from,
+    project_in,
     read_conf,
     read_run,
     task_states,
@@ -59,11 +60,14 @@ def preflight() -> dict[str, Any]:
     """Print the state before, refuse what cannot work, pin what this run deploys."""
     with told_plainly():
         run = read_run(get_current_context())
+        if not run.conf.dry_run:
+            run.refuse_closed()
         prepared = run_preflight(
             run.target,
             run.conf,
-            migrations_dir(),
+            run.project.migrations,
             run.identity,
+            label=run.project.label,
             good_for=settings().good_for,
             log=log,
             measure_before=lambda deployment_id: measure_before(run.target, deployment_id),
@@ -128,6 +132,7 @@ def snapshot(stem: str) -> None:
     """Keep what the database is like before: catalog facts and benchmarks."""
     with told_plainly():
         run = read_run(get_current_context())
+        run.refuse_closed()
         migration = run.migration(stem.split("_", 1)[0])
         with run.job(f"snapshot {stem}") as job:
             refuse_unless_permitted(job.ledger, job.deployment_id, migration, run.demands)
@@ -216,14 +221,15 @@ def undo_earlier() -> int:
             return _undo_verified(job)
 
 
-@task(trigger_rule="all_done", outlets=[TARGET_CHANGED])
+@task(trigger_rule="all_done")
 def report() -> None:
     """Judge the pinned set, print the success criteria, and fail unless everything is deployed."""
     context = get_current_context()
     failed_tasks = [name for name, state in task_states(context).items() if state == "failed"]
     failed = [f"{name} failed" for name in failed_tasks]
     target = str(chosen_conf(context).get("target"))
-    context["outlet_events"][TARGET_CHANGED].extra = {"target": target}
+    project = project_in(context)
+    context["outlet_events"][target_changed(project)].extra = {"target": target}
     with told_plainly():
         owned = ownership_from(context, PREFLIGHT)
         if owned is None:
@@ -243,7 +249,7 @@ def report() -> None:
         run = read_run(context, owned)
         with run.target.session("report") as connection:
             found = read_report(connection, run.deployment_id)
-            contacts = settings().contacts
+            contacts = contacts_of(project)
             log_lines(report_lines(connection, found, contacts=contacts, failed_tasks=failed_tasks, faults=failed), log)
         # Said before it is written: a ledger that takes no writes must not keep anybody from knowing where this run stands.
         with writable_session(run.target, "report", give_up_after=run.conf.give_up_after, log=log) as (connection, _):
@@ -315,6 +321,7 @@ def _deploy_one(run: Run, job: Job, version: str) -> None:
     if standings.read_state(job.ledger, [version]).standing(version).is_in_place:
         log.info("in place already")
         return
+    run.refuse_closed()
     refuse_unless_permitted(job.ledger, job.deployment_id, migration, run.demands)
     resume(job, migration)
     try:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from pg_deploy.configuration.installation import MOST_GROUPS
-from pg_deploy.migrations.folder import migrations_dir, stems
+from pg_deploy.migrations.folder import stems
 from pg_deploy.migrations.names import NAME, order
 
 
-def group_stems() -> tuple[str, ...]:
+def group_stems(folder: Path) -> tuple[str, ...]:
     """The newest well-named migrations of the folder, in order. Never raises."""
-    named = [stem for stem in stems(migrations_dir()) if NAME.fullmatch(stem)]
+    named = [stem for stem in stems(folder) if NAME.fullmatch(stem)]
     named.sort(key=lambda stem: (order(stem.split("_", 1)[0]), stem))
     return tuple(named[-MOST_GROUPS:])
 

@@ -13,7 +13,6 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, A
 
 from pg_deploy.configuration.conf import MonitorConf, checked_conf
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.configuration.installation import settings
 from pg_deploy.errors import ConnectionFailedError, ConnectionLostError
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.conclude import conclude
@@ -25,11 +24,10 @@ from pg_deploy.monitor.views import MEASURE as VIEWS
 from pg_deploy.postgres.session import Target
 from pg_deploy.presentation.addresses import database_page
 from pg_deploy.tasks import outside_connections
-from pg_deploy.tasks.assets import TARGET_CHANGED
+from pg_deploy.tasks.assets import target_changed
 from pg_deploy.tasks.errors import NotMeasuredError, UnknownTargetError
 from pg_deploy.tasks.notices import send_notice
-from pg_deploy.tasks.run import chosen_conf, log, task_states, told_plainly
-from pg_deploy.tasks.target import read_target
+from pg_deploy.tasks.run import chosen_conf, contacts_of, log, project_in, target_of, task_states, told_plainly
 
 MEASURE = "measure"
 REFRESH = "refresh_stale_views"
@@ -50,7 +48,7 @@ def measure() -> int:
     with told_plainly():
         named = _conf(context).target
         try:
-            target = read_target(named)
+            target = target_of(project_in(context), named)
         except UnknownTargetError:
             if _by_itself(context):
                 # A schedule must not be red for a target that nobody has set up yet.
@@ -145,7 +143,7 @@ def report() -> dict[str, int]:
             _limits(context),
             sample_id,
             tell=lambda subject, text: send_notice(subject, text, context),
-            contacts=settings().contacts,
+            contacts=contacts_of(project_in(context)),
             log=log,
             link=_page_of(target.name),
         )
@@ -163,7 +161,7 @@ def _target_is_down(target: str, why: str, context: Any) -> None:
     """One alert for all: what cannot be reached cannot keep its own alerts, so Airflow remembers this one."""
     log.error("ALERT target %s: %s", target, why)
     log.info("  what to do: start the server or mend the network; nothing else was measured")
-    log.info("  contacts: %s", settings().contacts)
+    log.info("  contacts: %s", contacts_of(project_in(context)))
     now = datetime.now(timezone.utc)
     kept = Variable.get(_down_key(target), default=None)
     known = json.loads(kept) if kept else None
@@ -186,7 +184,7 @@ def _target_is_back(target: str, context: Any) -> None:
 def _conf(context: Any) -> MonitorConf:
     """The conf of the run; after a deployment, about the database that was deployed to."""
     given = checked_conf(MonitorConf, chosen_conf(context))
-    events = (context.get("triggering_asset_events") or {}).get(TARGET_CHANGED, ())
+    events = (context.get("triggering_asset_events") or {}).get(target_changed(project_in(context)), ())
     targets = [event.extra["target"] for event in events if "target" in (event.extra or {})]
     return given.model_copy(update={"target": targets[-1]}) if targets else given
 
@@ -202,7 +200,7 @@ def _by_itself(context: Any) -> bool:
 
 
 def _target(context: Any) -> tuple[Target, int]:
-    return read_target(_conf(context).target), int(context["ti"].xcom_pull(task_ids=MEASURE))
+    return target_of(project_in(context), _conf(context).target), int(context["ti"].xcom_pull(task_ids=MEASURE))
 
 
 def _page_of(target: str) -> str:

@@ -1,8 +1,8 @@
 """Notices: what a person should hear without looking, through Airflow notifiers to the connections of the settings.
 
-The Airflow variable `pg_deploy_notices`, else `PG_DEPLOY_NOTICES` in the environment, names connections, with commas: of type smtp
-(the extra `to` names the recipients), slackwebhook, or http (a JSON object with the key text is posted). Without it, notices go to
-the task's log alone.
+A project's `notices`, else the Airflow variable `pg_deploy_notices`, else `PG_DEPLOY_NOTICES` in the environment, names
+connections, with commas: of type smtp (the extra `to` names the recipients), slackwebhook, or http (a JSON object with the key
+text is posted). Without it, notices go to the task's log alone.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import httpx
 from airflow.sdk import BaseNotifier, Variable
 from airflow.sdk import Connection as AirflowConnection
 
-from pg_deploy.configuration.installation import settings
 from pg_deploy.postgres.session import one_line
 from pg_deploy.presentation.secrecy import without_secrets
+from pg_deploy.projects.project import Project
 from pg_deploy.tasks.outside_connections import bearer, find_connection, http_url
-from pg_deploy.tasks.run import log
+from pg_deploy.tasks.run import contacts_of, log, project_in
 
 SETTING = "PG_DEPLOY_NOTICES"
 VARIABLE = "pg_deploy_notices"
@@ -83,8 +83,10 @@ class Notice(BaseNotifier):
             raise NoticeRefusedError(type(error).__name__) from None
 
 
-def _chosen() -> str:
-    """The connections as written: the variable can be changed while Airflow runs, the environment cannot."""
+def _chosen(project: Project) -> str:
+    """The connections as written: the project's, else the installation's, whose variable can be changed while Airflow runs."""
+    if project.notices:
+        return ",".join(project.notices)
     try:
         kept = Variable.get(VARIABLE, default=None)
     except Exception as error:  # a notice must never be what fails a deployment
@@ -95,9 +97,10 @@ def _chosen() -> str:
 
 def send_notice(subject: str, text: str, context: Any) -> bool:
     """Deliver a notice to every connection of the settings; False when none of them took it. Never raises."""
-    contacts = settings().contacts
+    project = project_in(context)
+    contacts = contacts_of(project)
     text = f"{text}\n\ncontacts: {contacts}" if contacts else text
-    names: list[str | None] = [name.strip() for name in _chosen().split(",") if name.strip()]
+    names: list[str | None] = [name.strip() for name in _chosen(project).split(",") if name.strip()]
     delivered = 0
     for name in names or [None]:
         try:

@@ -8,16 +8,16 @@ from pg_deploy.backup.restore_beside import choose_backup, new_database_name, re
 from pg_deploy.configuration.backup import backup_settings
 from pg_deploy.configuration.conf import RestoreConf, checked_conf
 from pg_deploy.tasks.object_store import open_store
-from pg_deploy.tasks.run import chosen_conf, log, told_plainly
-from pg_deploy.tasks.target import read_target
+from pg_deploy.tasks.run import chosen_conf, log, project_in, target_of, told_plainly
 
 
 @task
 def restore() -> str:
     """Check the backup, restore it into a new database, compare, and say how to switch; returns the database's name."""
     with told_plainly():
-        conf = checked_conf(RestoreConf, chosen_conf(get_current_context()))
-        target, configured = read_target(conf.target), backup_settings()
+        context = get_current_context()
+        conf = checked_conf(RestoreConf, chosen_conf(context))
+        target, configured = target_of(project_in(context), conf.target), backup_settings()
         store = open_store(configured.uri)
         name = choose_backup(store, target, conf.backup, configured)
         database = conf.database or new_database_name(target)

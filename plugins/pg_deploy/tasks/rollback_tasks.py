@@ -27,14 +27,16 @@ from pg_deploy.tasks.run import (
     PREFLIGHT,
     Run,
     chosen_conf,
+    contacts_of,
     handed_on,
     held_in_ledger,
     identity,
     log,
     ownership_from,
+    project_in,
+    target_of,
     told_plainly,
 )
-from pg_deploy.tasks.target import read_target
 
 
 class ApproveRollback(AskPerson):
@@ -129,7 +131,7 @@ def report() -> None:
                 failures.append("what preflight handed on is gone")
             if failures:
                 log.error("what to do: read the log of undo, mend what it names, and trigger again with the same conf")
-                log.error("contacts: %s", settings().contacts)
+                log.error("contacts: %s", contacts_of(run.project))
             state = deployment.State.FAILED if failures else deployment.State.ROLLED_BACK
             said = [line.text for line in lines]
             evidence.record(connection, owned.deployment_id, Kind.REPORT, RollbackReport(state, tuple(said)))
@@ -154,4 +156,7 @@ def _refuse_unless_approved(run: Run, job: Job) -> None:
 def _read(context: Any) -> tuple[RollbackConf, Run]:
     conf = checked_conf(RollbackConf, chosen_conf(context))
     owned = ownership_from(context, PREFLIGHT)
-    return conf, Run(conf.as_deploy, read_target(conf.target), identity(context), owned, context["task"])
+    project = project_in(context)
+    return conf, Run(
+        conf.as_deploy, project, target_of(project, conf.target), identity(context), owned, context["task"]
+    )

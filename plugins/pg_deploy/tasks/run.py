@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from typing import Any
 
 from airflow.configuration import conf as airflow_conf
@@ -24,12 +25,13 @@ from pg_deploy.ledger import deployment, pins, schema
 from pg_deploy.ledger.deployment import Deployment
 from pg_deploy.ledger.errors import PinnedContentChangedError
 from pg_deploy.ledger.guard import Ownership, working
-from pg_deploy.migrations.folder import migrations_dir
 from pg_deploy.migrations.migration import Migration, load, read_version
 from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.preflight.claiming import Identity
 from pg_deploy.preflight.preflight import Prepared
 from pg_deploy.presentation.secrecy import WithoutSecrets
+from pg_deploy.projects.project import Project
+from pg_deploy.projects.registry import project_of
 from pg_deploy.tasks.errors import NoClaimError
 from pg_deploy.tasks.target import approval_floor, four_eyes_floor, read_target
 
@@ -45,6 +47,7 @@ class Run:
     """One DAG run as a task of it sees it. `ownership` is None in a dry run, and in preflight itself."""
 
     conf: DeployConf
+    project: Project
     target: Target
     identity: Identity
     ownership: Ownership | None
@@ -59,6 +62,10 @@ class Run:
     def four_eyes(self) -> bool:
         """Whether an approval counts only from somebody else than who triggered the run: the conf's word or the connection's."""
         return self.conf.four_eyes or four_eyes_floor(self.target.name)
+
+    def refuse_closed(self) -> None:
+        """Raise OutsideWindowError unless the project's databases may be changed now."""
+        self.project.refuse_closed(datetime.now(timezone.utc))
 
     @property
     def demands(self) -> Demands:
@@ -98,7 +105,7 @@ class Run:
     def migration_by(self, connection: Connection, version: str) -> Migration:
         """As `migration`, on an open connection."""
         pinned = pins.pinned_version(connection, self.deployment_id, version)
-        file = read_version(migrations_dir(), version)
+        file = read_version(self.project.migrations, version)
         if pinned is None or file is None:
             raise PinnedContentChangedError(pinned.stem if pinned else version)
         migration = load(file)
@@ -123,7 +130,24 @@ def read_run(context: Any, owned: Ownership | None = None) -> Run:
     ownership = owned or ownership_from(context, PREFLIGHT)
     if ownership is None and not conf.dry_run and context["ti"].task_id != PREFLIGHT:
         raise NoClaimError(context["dag_run"].run_id)
-    return Run(conf, read_target(conf.target), identity(context), ownership, context["task"])
+    project = project_in(context)
+    return Run(conf, project, target_of(project, conf.target), identity(context), ownership, context["task"])
+
+
+def project_in(context: Any) -> Project:
+    """The project whose DAG this run is of. Raises NoProjectError."""
+    return project_of(context["dag"].dag_id)
+
+
+def contacts_of(project: Project) -> str:
+    """Whom to ask when a run of this project is red."""
+    return project.contacts if project.contacts is not None else settings().contacts
+
+
+def target_of(project: Project, name: str) -> Target:
+    """The project's target of that name. Raises NotOfProjectError, or UnknownTargetError."""
+    project.refuse_target(name)
+    return read_target(name)
 
 
 def read_conf(context: Any) -> DeployConf:
@@ -142,7 +166,9 @@ def identity(context: Any) -> Identity:
     actor = getattr(dag_run, "triggering_user_name", None) or UNKNOWN_ACTOR
     began = getattr(dag_run, "run_after", None)
     origin = f"{installation()}/{began.isoformat() if began else ''}"
-    return Identity(dag_run.dag_id, dag_run.run_id, actor, lambda holder: is_over(context, holder), origin)
+    bundle = getattr(context["ti"], "bundle_instance", None)
+    commit = str(getattr(bundle, "version", None) or "")
+    return Identity(dag_run.dag_id, dag_run.run_id, actor, lambda holder: is_over(context, holder), origin, commit)
 
 
 def installation() -> str:
@@ -166,7 +192,7 @@ def is_over(context: Any, holder: Deployment) -> bool:
 def held_in_ledger(context: Any, target: str) -> Ownership | None:
     """The open deployment of this run as the ledger knows it, whatever became of XComs; None if there is none."""
     dag_run = context["dag_run"]
-    with read_target(target).session("report") as connection:
+    with target_of(project_in(context), target).session("report") as connection:
         if not schema.exists(connection):
             return None
         held = deployment.of_run(connection, dag_run.dag_id, dag_run.run_id)

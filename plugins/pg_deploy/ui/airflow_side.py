@@ -14,15 +14,9 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-DEPLOY, ROLLBACK, BASELINE, MONITOR, RESTORE = (
-    "deploy_migrations",
-    "rollback_migrations",
-    "baseline_migrations",
-    "monitor_database",
-    "restore_backup",
-)
-OURS = (DEPLOY, ROLLBACK, BASELINE, MONITOR, RESTORE)
-DEFAULT_TARGET = "target_db"
+from pg_deploy.configuration.dag_names import Kind, kind_of
+from pg_deploy.ui.projects import KnownProject, project_with
+
 _OPEN = ("queued", "running")
 _RUNS_LOOKED_AT = 2000
 
@@ -44,6 +38,7 @@ class AirflowRun:
 
     dag_id: str
     run_id: str
+    project: KnownProject | None
     state: str
     actor: str
     started_at: datetime | None
@@ -53,14 +48,24 @@ class AirflowRun:
     url: str
 
     @property
+    def kind(self) -> Kind | None:
+        """What the runs of its DAG do; None if the DAG is not one of ours."""
+        return kind_of(self.dag_id) if self.project else None
+
+    @property
     def is_open(self) -> bool:
         """Whether the run is queued or running."""
         return self.state in _OPEN
 
     @property
     def target(self) -> str:
-        """The Airflow connection on which the run works."""
-        return str(self.conf.get("target") or DEFAULT_TARGET)
+        """The Airflow connection on which the run works: the one that its conf names, else its project's first."""
+        return str(self.conf.get("target") or (self.project or KnownProject()).targets[0])
+
+    @property
+    def is_of_its_project(self) -> bool:
+        """Whether the project of the run's DAG has that target: a page must not open another project's database."""
+        return self.project is None or self.project.takes_any_target or self.target in self.project.targets
 
     @property
     def is_dry(self) -> bool:
@@ -96,6 +101,7 @@ def run_path(dag_id: str, run_id: str) -> str:
 
 def read_run(dag_id: str, run_id: str) -> AirflowRun | None:
     """The run with its tasks, or None if Airflow does not know it, or not any more. Reads only."""
+    project = project_with(dag_id)
     with create_session() as session:
         run = session.scalars(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)).one_or_none()
         if run is None:
@@ -116,6 +122,7 @@ def read_run(dag_id: str, run_id: str) -> AirflowRun | None:
         return AirflowRun(
             dag_id=run.dag_id,
             run_id=run.run_id,
+            project=project,
             state=_word(run.state),
             actor=run.triggering_user_name or "unknown",
             started_at=run.start_date or run.queued_at,
@@ -129,20 +136,22 @@ def read_run(dag_id: str, run_id: str) -> AirflowRun | None:
         )
 
 
-def named_targets() -> tuple[str, ...]:
-    """The targets that people's runs of our DAGs named, the default first. Reads only.
+def targets_of(project: KnownProject) -> tuple[str, ...]:
+    """The targets of a project; if its runs may name any, those that people's runs named, the default first. Reads only.
 
     Airflow's other connections are not listed: who may read these DAGs may not therefore look into every database.
     """
+    if not project.takes_any_target:
+        return project.targets
     with create_session() as session:
         rows = session.scalars(
             select(DagRun.conf)
-            .where(DagRun.dag_id.in_(OURS), DagRun.run_type == "manual")
+            .where(DagRun.dag_id.in_(project.dags.all), DagRun.run_type == "manual")
             .order_by(DagRun.id.desc())
             .limit(_RUNS_LOOKED_AT)
         ).all()
     named = {str(conf["target"]) for conf in rows if isinstance(conf, dict) and conf.get("target")}
-    return (DEFAULT_TARGET, *sorted(named - {DEFAULT_TARGET}))
+    return (*project.targets, *sorted(named - set(project.targets)))
 
 
 @dataclass(frozen=True)
@@ -156,16 +165,16 @@ class RecentRun:
     url: str
 
 
-def recent_runs(target: str, most: int = 15) -> tuple[RecentRun, ...]:
-    """The newest runs of our DAGs on that target that people started, as Airflow knows them. Reads only."""
+def recent_runs(project: KnownProject, target: str, most: int = 15) -> tuple[RecentRun, ...]:
+    """The newest runs of a project's DAGs on that target that people started, as Airflow knows them. Reads only."""
     with create_session() as session:
         rows = session.execute(
             select(DagRun.dag_id, DagRun.run_id, DagRun.state, DagRun.start_date, DagRun.conf)
-            .where(DagRun.dag_id.in_(OURS), DagRun.run_type == "manual")
+            .where(DagRun.dag_id.in_(project.dags.all), DagRun.run_type == "manual")
             .order_by(DagRun.id.desc())
             .limit(200)
         ).all()
-    mine = [row for row in rows if ((row.conf or {}).get("target") or DEFAULT_TARGET) == target]
+    mine = [row for row in rows if ((row.conf or {}).get("target") or project.targets[0]) == target]
     return tuple(
         RecentRun(row.dag_id, row.run_id, _word(row.state), row.start_date, run_path(row.dag_id, row.run_id))
         for row in mine[:most]

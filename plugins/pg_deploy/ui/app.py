@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from airflow.api_fastapi.core_api.security import bearer_scheme, get_user, requires_access_dag, requires_authenticated
+from airflow.api_fastapi.core_api.security import (
+    GetUserDep,
+    bearer_scheme,
+    get_user,
+    requires_access_dag,
+    requires_authenticated,
+)
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
@@ -15,7 +22,9 @@ from fastapi.security import HTTPAuthorizationCredentials
 from pg_deploy.errors import PgDeployError
 from pg_deploy.presentation.addresses import PREFIX
 from pg_deploy.ui import database_page, numbers
-from pg_deploy.ui.airflow_side import DEPLOY, MONITOR, ROLLBACK, base_path, named_targets, origin, read_run, run_path
+from pg_deploy.ui.airflow_side import base_path, origin, read_run, run_path, targets_of
+from pg_deploy.ui.overview import read_overview
+from pg_deploy.ui.projects import KnownProject, known_projects
 from pg_deploy.ui.rendering import STATIC, html_environment, markdown_environment, static_text
 from pg_deploy.ui.run_page import RunPage, read_run_page
 
@@ -27,9 +36,7 @@ _POLICY = (
 _STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 may_read_run = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
-may_read_database = [
-    Depends(requires_access_dag("GET", DagAccessEntity.RUN, dag_id)) for dag_id in (DEPLOY, ROLLBACK, MONITOR)
-]
+_NOT_YOURS = "there is no such project, or you may not read its DAGs"
 
 
 def make_app() -> FastAPI:
@@ -47,25 +54,43 @@ def make_app() -> FastAPI:
         pages_for_users.get(
             f"/runs/{{dag_id}}/{{run_id}}{path}", dependencies=[may_read_run], response_class=HTMLResponse
         )(page)
-    pages_for_users.get("/database", dependencies=may_read_database, response_class=HTMLResponse)(database)
-    pages_for_users.get("/database/series", dependencies=may_read_database)(database_series)
+    pages_for_users.get("/database", response_class=HTMLResponse)(database)
+    pages_for_users.get("/database/series")(database_series)
+    pages_for_users.get("/projects", response_class=HTMLResponse)(overview)
     app.include_router(pages_for_users)
-    app.get("/metrics", dependencies=[Depends(may_scrape)])(metrics)
+    app.get("/metrics")(metrics)
     return app
 
 
-async def may_scrape(
-    request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
-) -> None:
-    """Let in a scraper with the installation's token, and a user who may read the DAGs that the numbers are about.
+def readable_projects(request: Request, user: GetUserDep) -> tuple[KnownProject, ...]:
+    """The projects whose runs of the three DAGs that the pages are about this user may read."""
+    return tuple(project for project in known_projects() if _may_read(project, request, user))
 
-    Raises an HTTPException for everybody else.
+
+def _may_read(project: KnownProject, request: Request, user: BaseUser) -> bool:
+    for dag_id in (project.dags.deploy, project.dags.rollback, project.dags.monitor):
+        try:
+            requires_access_dag("GET", DagAccessEntity.RUN, dag_id)(request, user)
+        except HTTPException:
+            return False
+    return True
+
+
+async def scraped_projects(
+    request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
+) -> tuple[KnownProject, ...]:
+    """All projects for a scraper with the installation's token, else those that the user may read.
+
+    Raises an HTTPException for somebody who is not logged in.
     """
     if numbers.is_scraper(request.headers.get("Authorization")):
-        return
+        return await run_in_threadpool(known_projects)
     user = await get_user(request, None, bearer)
-    for dag_id in (DEPLOY, ROLLBACK, MONITOR):
-        await run_in_threadpool(requires_access_dag("GET", DagAccessEntity.RUN, dag_id), request, user)
+    return await run_in_threadpool(readable_projects, request, user)
+
+
+Readable = Annotated[tuple[KnownProject, ...], Depends(readable_projects)]
+Scraped = Annotated[tuple[KnownProject, ...], Depends(scraped_projects)]
 
 
 async def _harden(request: Request, call_next: Callable[[Request], Any]) -> Response:
@@ -118,19 +143,35 @@ Chosen = Annotated[str | None, Query(max_length=250)]
 Hours = Annotated[int, Query(ge=1, le=24 * 93)]
 
 
+def overview(projects: Readable) -> HTMLResponse:
+    """All projects that the user may read, the worst first."""
+    if not projects:
+        raise HTTPException(403, _NOT_YOURS)
+    text = (
+        html_environment()
+        .get_template("projects.html")
+        .render(lines=read_overview(projects), base=base_path(), pages=f"{base_path()}{PREFIX}", run_path=run_path)
+    )
+    return HTMLResponse(text)
+
+
 def database(
-    target: Chosen = None, hours: Hours = 168, before: Annotated[int | None, Query(ge=1)] = None
+    projects: Readable,
+    project: Chosen = None,
+    target: Chosen = None,
+    hours: Hours = 168,
+    before: Annotated[int | None, Query(ge=1)] = None,
 ) -> HTMLResponse:
     """The Database page in the navigation."""
-    known = named_targets()
-    name = _known(target, known)
-    page = database_page.read(name, before=before)
+    chosen, name = _chosen(projects, project, target)
+    page = database_page.read(chosen, name, before=before)
     text = (
         html_environment()
         .get_template("database.html")
         .render(
             page=page,
-            targets=known,
+            choices=[(each.name, name) for each in projects for name in targets_of(each)],
+            several=len(projects) > 1,
             hours=hours,
             ranges=database_page.RANGES,
             base=base_path(),
@@ -141,25 +182,33 @@ def database(
     return HTMLResponse(text)
 
 
-def database_series(target: Chosen = None, hours: Hours = 168) -> JSONResponse:
+def database_series(
+    projects: Readable, project: Chosen = None, target: Chosen = None, hours: Hours = 168
+) -> JSONResponse:
     """The figures of that page's charts."""
-    return JSONResponse(database_page.series(_known(target, named_targets()), hours))
+    return JSONResponse(database_page.series(*_chosen(projects, project, target), hours))
 
 
-def metrics(target: Chosen = None) -> Response:
+def metrics(projects: Scraped, project: Chosen = None, target: Chosen = None) -> Response:
     """What the monitor knows about a target, in OpenMetrics' text format."""
     try:
-        text = numbers.expose(_known(target, named_targets()))
+        text = numbers.expose(*_chosen(projects, project, target))
     except PgDeployError as error:
         # A scraper looks at the status alone to tell whether a target is down.
         raise HTTPException(503, str(error)) from None
     return Response(text, media_type=numbers.CONTENT_TYPE)
 
 
-def _known(target: str | None, known: tuple[str, ...]) -> str:
-    if target is not None and target not in known:
-        raise HTTPException(404, "no run of ours ever named that target: deploy to it or monitor it first")
-    return target or known[0]
+def _chosen(projects: Sequence[KnownProject], project: str | None, target: str | None) -> tuple[KnownProject, str]:
+    """The project and the target that a request names, or the first that it may see. Raises an HTTPException."""
+    mine = [each for each in projects if project is None or each.name == project]
+    if not mine:
+        raise HTTPException(403, _NOT_YOURS)
+    for each in mine:
+        known = targets_of(each)
+        if target is None or target in known:
+            return each, target or known[0]
+    raise HTTPException(404, "no run of ours ever named that target: deploy to it or monitor it first")
 
 
 def _page(dag_id: str, run_id: str) -> RunPage:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from pg_deploy.configuration.dag_names import rolls_back
 from pg_deploy.ledger.deployment import State
 from pg_deploy.monitor.errors import ThresholdsError
 from pg_deploy.monitor.thresholds import Thresholds, read_thresholds
@@ -159,9 +160,7 @@ def _deployments(connection: Connection, since: datetime) -> list[dict[str, Any]
             "at": row[3],
             "url": f"{run_path(row[1], row[4])}/plugin/deployment",
             "state": row[2].replace("_", " "),
-            "tone": "good"
-            if row[1] == "rollback_migrations" and row[2] == State.ROLLED_BACK
-            else _TONES.get(row[2], "bad"),
+            "tone": "good" if rolls_back(row[1]) and row[2] == State.ROLLED_BACK else _TONES.get(row[2], "bad"),
         }
         for row in reversed(rows)
     ]

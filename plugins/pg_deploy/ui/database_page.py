@@ -10,6 +10,7 @@ from typing import Any
 
 from psycopg.rows import class_row
 
+from pg_deploy.configuration.dag_names import rolls_back
 from pg_deploy.errors import PgDeployError
 from pg_deploy.ledger.deployment import State
 from pg_deploy.postgres.session import Connection
@@ -18,6 +19,7 @@ from pg_deploy.tasks.target import read_target
 from pg_deploy.ui.airflow_side import RecentRun, recent_runs
 from pg_deploy.ui.charts import read_series
 from pg_deploy.ui.history import History, read_history
+from pg_deploy.ui.projects import KnownProject
 from pg_deploy.ui.reading import has_ledger, read_only_session
 
 RANGES = ((24, "24 hours"), (168, "7 days"), (336, "14 days"), (744, "31 days"))
@@ -44,7 +46,7 @@ class DeploymentLine:
     @property
     def tone(self) -> str:
         """good, wait while it is running, or bad."""
-        if self.dag_id == "rollback_migrations" and self.state == State.ROLLED_BACK:
+        if rolls_back(self.dag_id) and self.state == State.ROLLED_BACK:
             return "good"
         return "good" if self.state == State.DEPLOYED else "wait" if self.state == State.RUNNING else "bad"
 
@@ -71,6 +73,7 @@ class AlertLine:
 class DatabasePage:
     """All of the page but the charts. If something cannot be shown, `why` says why in a sentence."""
 
+    project: KnownProject
     target: str
     why: str = ""
     is_trouble: bool = False
@@ -99,20 +102,25 @@ class DatabasePage:
         return tuple((self.now.get("view_freshness") or {}).get("rows") or ())
 
 
-def read(target: str, *, before: int | None = None) -> DatabasePage:
-    """The page of that target. If it cannot be read, the page says so. Reads only."""
-    runs = recent_runs(target)
+def read(project: KnownProject, target: str, *, before: int | None = None) -> DatabasePage:
+    """The page of that target of a project. If it cannot be read, the page says so. Reads only."""
+    runs = recent_runs(project, target)
     try:
         with read_only_session(read_target(target)) as connection:
             if not has_ledger(connection):
-                why = "nothing was ever deployed to this database or measured here: trigger deploy_migrations or monitor_database."
-                return DatabasePage(target, why, runs=runs, history=read_history(connection, has_ledger=False))
-            return _read(connection, target, before, runs)
+                why = (
+                    "nothing was ever deployed to this database or measured here: "
+                    f"trigger {project.dags.deploy} or {project.dags.monitor}."
+                )
+                return DatabasePage(
+                    project, target, why, runs=runs, history=read_history(connection, project, has_ledger=False)
+                )
+            return _read(connection, project, target, before, runs)
     except PgDeployError as error:
-        return DatabasePage(target, str(error), is_trouble=True, runs=runs)
+        return DatabasePage(project, target, str(error), is_trouble=True, runs=runs)
 
 
-def series(target: str, hours: int) -> dict[str, Any]:
+def series(project: KnownProject, target: str, hours: int) -> dict[str, Any]:
     """The figures of the charts, or a sentence that says why there are none. Reads only."""
     try:
         with read_only_session(read_target(target)) as connection:
@@ -123,7 +131,9 @@ def series(target: str, hours: int) -> dict[str, Any]:
         return {"problem": str(error)}
 
 
-def _read(connection: Connection, target: str, before: int | None, runs: tuple[RecentRun, ...]) -> DatabasePage:
+def _read(
+    connection: Connection, project: KnownProject, target: str, before: int | None, runs: tuple[RecentRun, ...]
+) -> DatabasePage:
     with connection.cursor(row_factory=class_row(DeploymentLine)) as cursor:
         deployments = cursor.execute(
             engine_sql("ui/deployments"), {"before": before, "most": DEPLOYMENTS + 1}
@@ -132,6 +142,7 @@ def _read(connection: Connection, target: str, before: int | None, runs: tuple[R
         alerts = cursor.execute(engine_sql("ui/alerts"), {"most": _ALERTS}).fetchall()
     newest = connection.execute(engine_sql("ui/newest_sample"), {"measures": list(_NOW)}).fetchone()
     return DatabasePage(
+        project=project,
         target=target,
         taken_at=newest[0] if newest else None,
         monitor_run=newest[1] if newest else None,
@@ -139,6 +150,6 @@ def _read(connection: Connection, target: str, before: int | None, runs: tuple[R
         alerts=tuple(alerts),
         deployments=tuple(deployments[:DEPLOYMENTS]),
         older=deployments[DEPLOYMENTS - 1].id if len(deployments) > DEPLOYMENTS else None,
-        history=read_history(connection, has_ledger=True),
+        history=read_history(connection, project, has_ledger=True),
         runs=runs,
     )

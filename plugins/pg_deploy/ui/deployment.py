@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from pg_deploy.backup.evidence import how_to_restore
+from pg_deploy.configuration.dag_names import deploys, rolls_back
 from pg_deploy.ledger.attempt import Attempt, State
 from pg_deploy.ledger.deployment import Deployment
 from pg_deploy.ledger.deployment import State as DeploymentState
@@ -20,7 +21,7 @@ from pg_deploy.ledger.kinds.marks import tone_of_access, tone_of_check
 from pg_deploy.ledger.kinds.rehearsal import Rehearsal
 from pg_deploy.ledger.kinds.report import Criterion, criteria_of
 from pg_deploy.ledger.kinds.rollback import Mended, RollbackProof, RowsNotRestored, WouldBeLost
-from pg_deploy.ledger.kinds.run import Adopted, Drifted
+from pg_deploy.ledger.kinds.run import Adopted, Drifted, commit_of
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.parsing.summary import shown_line
@@ -34,7 +35,6 @@ from pg_deploy.ui.statements import StatementLine, StatementTry, WorkingSession,
 
 _Kept = TypeVar("_Kept")
 
-DEPLOY_DAG, ROLLBACK_DAG = "deploy_migrations", "rollback_migrations"
 _UNDER_WAY = {
     State.PLANNED: "being prepared",
     State.SNAPSHOTTED: "ready to be applied",
@@ -180,6 +180,7 @@ class DeploymentView:
 
     deployment: Deployment
     is_undo: bool
+    commit: str
     migrations: tuple[MigrationView, ...]
     criteria: tuple[Criterion, ...]
     steps: tuple[Step, ...]
@@ -201,11 +202,12 @@ def make_view(
     deployment: Deployment, report: Report, tries: Sequence[StatementTry], working: Sequence[WorkingSession]
 ) -> DeploymentView:
     """The page of a deployment, made of what was read about it. Pure."""
-    is_undo = deployment.dag_id == ROLLBACK_DAG
+    is_undo = rolls_back(deployment.dag_id)
     rows = report.evidence
     return DeploymentView(
         deployment=deployment,
         is_undo=is_undo,
+        commit=commit_of(rows),
         migrations=tuple(_migration(outcome, rows, tries, deployment, is_undo=is_undo) for outcome in report.outcomes),
         criteria=_criteria(deployment, report),
         steps=report.steps,
@@ -225,7 +227,7 @@ def _may_miss_data(deployment: Deployment, report: Report) -> bool:
     return (
         was_begun
         and deployment.state in (DeploymentState.FAILED, DeploymentState.ROLLED_BACK)
-        and deployment.dag_id != ROLLBACK_DAG
+        and not rolls_back(deployment.dag_id)
     )
 
 
@@ -330,7 +332,7 @@ def _ended_later(attempt: Attempt, deployment: Deployment) -> bool:
 
 def _criteria(deployment: Deployment, report: Report) -> tuple[Criterion, ...]:
     """The success criteria as they were judged at the end of the run, or as they stand now if it goes on."""
-    if deployment.dag_id != DEPLOY_DAG:
+    if not deploys(deployment.dag_id):
         return ()
     kept = _last(report.evidence, Kind.REPORT)
     return (criteria_of(kept) if kept else ()) or report.criteria

@@ -12,6 +12,7 @@ from pg_deploy.migrations.migration import MigrationFile, scan_folder
 from pg_deploy.migrations.names import order
 from pg_deploy.postgres.session import Connection
 from pg_deploy.preflight.standings import Standing, State, read_state
+from pg_deploy.ui.projects import KnownProject
 
 Group = Literal["pending", "verified", "unverified", "drifted"]
 """What the head of the list counts."""
@@ -57,11 +58,11 @@ class History:
         return sum(migration.group == group for migration in self.migrations)
 
 
-def read_history(connection: Connection, *, has_ledger: bool) -> History:
-    """Where each migration stands. Reads the target, and the folder of migrations if this process can see it."""
+def read_history(connection: Connection, project: KnownProject, *, has_ledger: bool) -> History:
+    """Where each migration stands. Reads the target, and the project's folder of migrations if this process can see it."""
     files, unseen = {}, ""
     try:
-        folder = scan_folder(migrations_dir())
+        folder = scan_folder(project.migrations or migrations_dir())
         files = {file.version: file for file in folder.files}
         if folder.faults:
             unseen = f"{len(folder.faults)} files in the folder of migrations cannot be used: a dry run names them."

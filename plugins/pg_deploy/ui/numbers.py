@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from pg_deploy.postgres.sql_files import engine_sql
 from pg_deploy.tasks.target import read_target
+from pg_deploy.ui.projects import KnownProject
 from pg_deploy.ui.reading import has_ledger, read_only_session
 
 TOKEN = "PG_DEPLOY_METRICS_TOKEN"
@@ -34,7 +35,7 @@ def is_scraper(authorization: str | None) -> bool:
     return len(token) >= _LEAST and hmac.compare_digest(given.encode(), token.encode())
 
 
-def expose(target: str) -> bytes:
+def expose(project: KnownProject, target: str) -> bytes:
     """The numbers of a target in OpenMetrics' text format. Reads only. Raises PageUnreadableError as a page does."""
     with read_only_session(read_target(target)) as connection:
         row = None

@@ -10,16 +10,21 @@ from pg_deploy.ledger.deployment import Deployment
 from pg_deploy.postgres.session import Connection
 from pg_deploy.reporting.report import read_report
 from pg_deploy.tasks.target import read_target
-from pg_deploy.ui.airflow_side import BASELINE, DEPLOY, MONITOR, RESTORE, ROLLBACK, AirflowRun
+from pg_deploy.ui.airflow_side import AirflowRun
 from pg_deploy.ui.deployment import DeploymentView, make_view
 from pg_deploy.ui.reading import has_ledger, read_only_session
 from pg_deploy.ui.statements import read_statements, read_working
 
-WITH_LEDGER = (DEPLOY, ROLLBACK, BASELINE)
-_OTHER_TITLES = {MONITOR: "A look at the database", RESTORE: "A backup restored beside its target"}
+_TITLES = {
+    "deploy": "Deployment",
+    "rollback": "Rollback",
+    "baseline": "Baseline",
+    "monitor": "A look at the database",
+    "restore": "A backup restored beside its target",
+}
 _NO_DEPLOYMENT = {
-    MONITOR: "the Database page shows what it measured.",
-    RESTORE: "it makes a new database beside the target, which it leaves alone. The log of its task names the new database,"
+    "monitor": "the Database page shows what it measured.",
+    "restore": "it makes a new database beside the target, which it leaves alone. The log of its task names the new database,"
     " what was compared, and the steps to switch.",
 }
 
@@ -46,16 +51,22 @@ class RunPage:
     @property
     def title(self) -> str:
         """The page's heading."""
-        word = {ROLLBACK: "Rollback", BASELINE: "Baseline"}.get(self.run.dag_id, "Deployment")
+        kind = self.run.kind or "deploy"
+        if kind in _NO_DEPLOYMENT:
+            return _TITLES[kind]
         number = f" {self.view.deployment.id}" if self.view else ""
-        return _OTHER_TITLES.get(self.run.dag_id) or f"{word}{number} of {self.run.target}"
+        return f"{_TITLES[kind]}{number} of {self.run.target}"
 
 
 def read_run_page(run: AirflowRun) -> RunPage:
     """The page of that run. If its target cannot be read, the page says so. Reads only."""
-    if run.dag_id not in WITH_LEDGER:
-        other = _NO_DEPLOYMENT.get(run.dag_id, "this tab is empty for it.")
+    if run.kind is None or run.kind in _NO_DEPLOYMENT:
+        other = _NO_DEPLOYMENT.get(run.kind or "", "this tab is empty for it.")
         return RunPage(run, why=f"a run of {run.dag_id} deploys nothing: {other}")
+    if not run.is_of_its_project:
+        return RunPage(
+            run, why=f"{run.target} is no target of this DAG's project, so nothing was done and nothing is shown."
+        )
     try:
         with read_only_session(read_target(run.target)) as connection:
             ours = _deployment_of(connection, run)

@@ -15,6 +15,7 @@ class Answer(Word):
     REJECTED = "rejected"
     NOBODY = "nobody answered"
     SAME_PERSON = "refused: approved by who triggered"
+    NOT_AN_APPROVER = "refused: not by one of the approvers"
     DATABASE_CHANGED = "not counted: the database has changed since"
     TEXT_CHANGED = "not counted: what was shown has changed since"
 

@@ -22,7 +22,10 @@ from __future__ import annotations
 from airflow.sdk import DAG, Label, TaskGroup, chain
 
 from pg_deploy.configuration.conf import DeployConf
+from pg_deploy.dags.common import common
+from pg_deploy.projects.project import Project
 from pg_deploy.tasks.approval import ApproveMigrations
+from pg_deploy.tasks.assets import target_changed
 from pg_deploy.tasks.backup_tasks import backup, rehearse
 from pg_deploy.tasks.deploy_tasks import (
     apply,
@@ -41,38 +44,36 @@ from pg_deploy.tasks.forms import form
 from pg_deploy.tasks.groups import group_of, group_stems
 from pg_deploy.tasks.retries import retried
 
-with DAG(
-    "deploy_migrations",
-    schedule=None,
-    catchup=False,
-    max_active_runs=4,
-    default_args=retried(),
-    doc_md=__doc__,
-    tags=["database", "deploy"],
-) as dag:
-    before = earlier()
-    chain(preflight(), backup(), rehearse(), ApproveMigrations(task_id="approve_earlier", version=None), before)
 
-    previous = before
-    ends = [before]
-    for stem in group_stems():
-        with TaskGroup(group_of(stem)):
-            asked = gate(stem)
-            approved = ApproveMigrations(task_id="approve", version=stem.split("_", 1)[0])
-            taken, applied, verified = snapshot(stem), apply(stem), verify(stem)
-            decided, done, undone = decide(stem), passed(), rollback(stem)
+def deploy_dag(project: Project) -> DAG:
+    """The DAG that deploys a project's migrations. Made while its file is parsed: reads the names in the folder, never raises."""
+    with DAG(
+        project.dags.deploy, schedule=None, max_active_runs=4, **common(project, __doc__, "deploy", retried())
+    ) as dag:
+        before = earlier()
+        chain(preflight(), backup(), rehearse(), ApproveMigrations(task_id="approve_earlier", version=None), before)
 
-            # If `earlier` found nothing to do in this group, it skipped all tasks but `done`, so `done` must also follow `previous`.
-            previous >> [asked, done]
-            asked >> Label("pending") >> approved >> taken >> applied >> verified >> decided
-            applied >> decided
-            asked >> Label("nothing to do") >> done
-            decided >> Label("verified") >> done
-            decided >> Label("failed") >> undone
-        previous = done
-        ends += [done, undone]
+        previous = before
+        ends = [before]
+        for stem in group_stems(project.migrations):
+            with TaskGroup(group_of(stem)):
+                asked = gate(stem)
+                approved = ApproveMigrations(task_id="approve", version=stem.split("_", 1)[0])
+                taken, applied, verified = snapshot(stem), apply(stem), verify(stem)
+                decided, done, undone = decide(stem), passed(), rollback(stem)
 
-    ends >> undo_earlier() >> report()
+                # If `earlier` found nothing to do in this group, it skipped all tasks but `done`, so `done` must also follow `previous`.
+                previous >> [asked, done]
+                asked >> Label("pending") >> approved >> taken >> applied >> verified >> decided
+                applied >> decided
+                asked >> Label("nothing to do") >> done
+                decided >> Label("verified") >> done
+                decided >> Label("failed") >> undone
+            previous = done
+            ends += [done, undone]
 
-    # This comes last: each task copies the params that exist when it is made, and for a hundred migrations the copies are a megabyte.
-    dag.params = form(DeployConf)
+        ends >> undo_earlier() >> report.override(outlets=[target_changed(project)])()
+
+        # This comes last: each task copies the params that exist when it is made, and for a hundred migrations the copies are a megabyte.
+        dag.params = form(DeployConf, project)
+    return dag

@@ -22,7 +22,9 @@ from datetime import timedelta
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Label, chain
 
 from pg_deploy.configuration.conf import MonitorConf
-from pg_deploy.tasks.assets import TARGET_CHANGED
+from pg_deploy.dags.common import common
+from pg_deploy.projects.project import Project
+from pg_deploy.tasks.assets import target_changed
 from pg_deploy.tasks.forms import form
 from pg_deploy.tasks.monitor_tasks import (
     find_stale,
@@ -33,19 +35,22 @@ from pg_deploy.tasks.monitor_tasks import (
     report,
 )
 
-with DAG(
-    "monitor_database",
-    schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("*/15 * * * *", timezone="UTC"), assets=[TARGET_CHANGED]
-    ),
-    catchup=False,
-    max_active_runs=1,
-    params=form(MonitorConf),
+
+def monitor_dag(project: Project) -> DAG:
+    """The DAG that watches a project's database."""
+    changed = target_changed(project)
     # Each task looks before it writes, so a try that was killed, or that began before Airflow was up, can simply be repeated.
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=15)},
-    doc_md=__doc__,
-    tags=["database", "monitor"],
-) as dag:
-    measured, reported = measure(), report()
-    chain(measured, measure_outside(), reported)
-    chain(measured, reported, find_stale(), Label("stale"), refresh_stale_views(), measure_again())
+    retried = {"retries": 2, "retry_delay": timedelta(seconds=15)}
+    with DAG(
+        project.dags.monitor,
+        schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable(project.schedule, timezone="UTC"), assets=[changed])
+        if project.schedule
+        else [changed],
+        max_active_runs=1,
+        params=form(MonitorConf, project),
+        **common(project, __doc__, "monitor", retried),
+    ) as dag:
+        measured, reported = measure(), report()
+        chain(measured, measure_outside(), reported)
+        chain(measured, reported, find_stale(), Label("stale"), refresh_stale_views(), measure_again())
+    return dag
