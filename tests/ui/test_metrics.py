@@ -11,6 +11,7 @@ from prometheus_client.openmetrics import parser
 
 from pg_deploy.postgres.session import Target
 from pg_deploy.ui import numbers
+from pg_deploy.ui.projects import KnownProject
 from tests.core.monitor.monitoring import Monitor
 from tests.looking import Database
 from tests.ui.conftest import PROJECT, SCRAPERS_TOKEN, Site
@@ -52,12 +53,12 @@ def test_the_numbers_are_read_by_the_official_parser(
 
     monkeypatch.setattr(numbers, "read_target", lambda name: Target(name, demo_url))
     parsed: Callable[[str], Iterator[Metric]] = parser.text_string_to_metric_families
-    never = {each.name for each in parsed(numbers.expose("target_db").decode())}
+    never = {each.name for each in parsed(numbers.expose(KnownProject(), "target_db").decode())}
     with launcher_stopped(demo_admin_url):
         prepare(demo_admin_url, "missed-run-unseen")
         Monitor(Database(demo_url), read_thresholds()).run(SUNDAY)
 
-    families = {each.name: each for each in parsed(numbers.expose("target_db").decode())}
+    families = {each.name: each for each in parsed(numbers.expose(KnownProject(), "target_db").decode())}
 
     assert never == {"pg_deploy_monitored"}
     stale = {each.labels["view"]: each.value for each in families["pg_deploy_view_stale"].samples}

@@ -16,6 +16,7 @@ from typing import Any
 
 from airflow.sdk import DAG, get_parsing_context
 
+from pg_deploy.configuration.dag_names import KINDS, Kind
 from pg_deploy.dags.baseline import baseline_dag
 from pg_deploy.dags.deploy import deploy_dag
 from pg_deploy.dags.monitor import monitor_dag
@@ -57,19 +58,28 @@ def project_dags(file: str = "pg_deploy.yaml") -> tuple[DAG, ...]:
     return tuple(dag for project in projects for dag in _make(project))
 
 
-def own_dags() -> tuple[DAG, ...]:
-    """Make the DAGs without a project's name, whose folder of migrations and target the installation's settings and confs choose."""
-    return _make(Project())
+def own_dag(kind: Kind) -> DAG:
+    """Make one of the DAGs without a project's name, whose folder of migrations and target the settings and confs choose."""
+    project = Project()
+    register(project)
+    return _MAKERS[kind](project)
+
+
+_MAKERS: Mapping[Kind, Callable[[Project], DAG]] = {
+    "deploy": deploy_dag,
+    "rollback": rollback_dag,
+    "baseline": baseline_dag,
+    "restore": restore_dag,
+    "monitor": monitor_dag,
+}
 
 
 def _make(project: Project) -> tuple[DAG, ...]:
     register(project)
-    makers: Mapping[str, Callable[[Project], DAG]] = dict(
-        zip(project.dags.all, (deploy_dag, rollback_dag, baseline_dag, restore_dag, monitor_dag), strict=True)
-    )
     # A task's process parses the file for one DAG of it, and must not pay for all the others.
     wanted = get_parsing_context().dag_id
-    return tuple(make(project) for dag_id, make in makers.items() if wanted in (None, dag_id))
+    makers = zip(project.dags.all, (_MAKERS[kind] for kind in KINDS), strict=True)
+    return tuple(make(project) for dag_id, make in makers if wanted in (None, dag_id))
 
 
 def _calling_file() -> Path:

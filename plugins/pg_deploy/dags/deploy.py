@@ -19,7 +19,10 @@ failed task shows the statement, the rows that broke a check, and the proof of t
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.sdk import DAG, Label, TaskGroup, chain
+from airflow.sdk.definitions.param import ParamsDict
 
 from pg_deploy.configuration.conf import DeployConf
 from pg_deploy.dags.common import common
@@ -53,8 +56,8 @@ def deploy_dag(project: Project) -> DAG:
         before = earlier()
         chain(preflight(), backup(), rehearse(), ApproveMigrations(task_id="approve_earlier", version=None), before)
 
-        previous = before
-        ends = [before]
+        previous: Any = before
+        ends: list[Any] = [before]
         for stem in group_stems(project.migrations):
             with TaskGroup(group_of(stem)):
                 asked = gate(stem)
@@ -75,5 +78,5 @@ def deploy_dag(project: Project) -> DAG:
         ends >> undo_earlier() >> report.override(outlets=[target_changed(project)])()
 
         # This comes last: each task copies the params that exist when it is made, and for a hundred migrations the copies are a megabyte.
-        dag.params = form(DeployConf, project)
+        dag.params = ParamsDict(form(DeployConf, project))
     return dag

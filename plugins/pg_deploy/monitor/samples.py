@@ -224,7 +224,7 @@ def read_last_deployment(connection: Connection) -> EndedDeployment | None:
         order by d.id desc
         limit 1"""
     ).fetchone()
-    return EndedDeployment(*row[:4], tuple(row[4])) if row else None
+    return EndedDeployment(row[0], row[1], row[2], row[3], tuple(row[4])) if row else None
 
 
 def remove_old(connection: Connection, retention_s: float) -> int:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from croniter import croniter  # type: ignore[import-untyped]
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pg_deploy.configuration.conf import BaselineConf, Conf, DeployConf, MonitorConf, RollbackConf, checked_conf
@@ -65,6 +66,13 @@ class ProjectSettings(BaseModel):
     def _is_window(cls, value: str | None) -> str | None:
         if value is not None:
             parse_window(value)
+        return value
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_cron(cls, value: str | None) -> str | None:
+        if value is not None and not croniter.is_valid(value):
+            raise ValueError("must be written as cron writes it, such as */15 * * * *")
         return value
 
     @field_validator("ledger")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def read_projects(path: Path, roots: tuple[Path, ...]) -> tuple[Project, ...]:
     try:
         file = _File.model_validate(loaded if loaded is not None else {})
     except ValidationError as error:
-        raise _faulty(path, text, error, _File, ()) from None
+        raise _faulty(path, text, error, _File) from None
     projects = []
     for name, own in file.projects.items():
         merged = {**file.common, **own}
@@ -49,11 +49,7 @@ def read_projects(path: Path, roots: tuple[Path, ...]) -> tuple[Project, ...]:
         try:
             settings = ProjectSettings.model_validate(merged)
         except ValidationError as error:
-            first = error.errors()[0]["loc"]
-            inherited = bool(first) and first[0] in file.common and first[0] not in own
-            raise _faulty(
-                path, text, error, ProjectSettings, ("common",) if inherited else ("projects", name)
-            ) from None
+            raise _faulty(path, text, error, ProjectSettings, ("projects", name), file.common) from None
         try:
             projects.append(make_project(name, settings, roots))
         except ValueError as error:
@@ -61,11 +57,22 @@ def read_projects(path: Path, roots: tuple[Path, ...]) -> tuple[Project, ...]:
     return tuple(projects)
 
 
-def _faulty(path: Path, text: str, error: ValidationError, model: type[BaseModel], inside: _Location) -> Exception:
-    fault = error.errors()[0]
-    where = (*inside, *fault["loc"])
-    head = f"the project {inside[1]}: " if len(inside) == 2 else ""
-    return _at(path, text, _mark(text, where), head + fault_in_words(fault, model))
+def _faulty(
+    path: Path,
+    text: str,
+    error: ValidationError,
+    model: type[BaseModel],
+    inside: _Location = (),
+    common: Collection[str] = (),
+) -> InvalidProjectFileError:
+    # A misspelt key is also a missing one: the first says more.
+    fault = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    mark, project = _mark(text, (*inside, *fault["loc"])), _mark(text, inside)
+    # If the project itself has no such key, the value is the common one.
+    if mark and project and mark.index == project.index and fault["loc"] and fault["loc"][0] in common:
+        mark = _mark(text, ("common", *fault["loc"]))
+    head = f"the project {inside[1]}: " if inside else ""
+    return _at(path, text, mark, head + fault_in_words(fault, model))
 
 
 def _at(path: Path, text: str, mark: yaml.Mark | None, problem: str) -> InvalidProjectFileError:

@@ -62,8 +62,8 @@ def _project(kept: SerializedDagModel | None) -> KnownProject | None:
         return None
     if kept.dag_id == OWN.monitor:
         return KnownProject()
-    params = kept.data["dag"].get("params", ())
-    schema = next((_plain(param["schema"]) for name, param in params if name == "target"), {})
+    params = (kept.data or {})["dag"].get("params", ())
+    schema: Any = next((_plain(param["schema"]) for name, param in params if name == "target"), {})
     carried = schema.get(PROJECT_KEY)
     if not isinstance(carried, Mapping):
         return None

@@ -26,6 +26,7 @@ from pg_deploy.reporting.report import read_report
 from pg_deploy.rollback.roll_back import roll_back
 from pg_deploy.ui import database_page
 from pg_deploy.ui.charts import read_series
+from pg_deploy.ui.projects import KnownProject
 from pg_deploy.ui.reading import read_only_session
 from tests.building import write_migration
 from tests.core.hostile.cluster import bare_cluster
@@ -99,7 +100,7 @@ def test_no_object_of_public_is_entered_by_a_session_of_ours(
     sample = take_sample(target, read_thresholds(), "manual", LOG)
     assert sample
     with read_only_session(target) as connection:
-        assert database_page._read(connection, "target_db", None, ()).deployments
+        assert database_page._read(connection, KnownProject(), "target_db", None, ()).deployments
         assert read_series(connection, 24)
         assert read_report(connection, 2).outcomes
     with working_on(target.conninfo, folder) as work:

@@ -41,6 +41,7 @@ def test_a_file_of_four_lines_makes_the_dags_of_two_projects(tmp_path: Path) -> 
     assert shop.params.get_param("target").schema["enum"] == ["shop_db", "shop_staging"]
     assert shop.params["lock_budget"] == "1 s"
     assert shop.params["migrations_folder"].startswith("shop@sha256:")
+    assert billing.access_control is not None
     assert billing.access_control["money"]["DAGs"] == {"can_read", "can_edit"}
     assert billing.access_control["audit"]["DAG Runs"] == {"can_read"}
     assert "deploy_migrations" not in str(shop.doc_md)

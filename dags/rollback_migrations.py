@@ -1,0 +1,5 @@
+"""The DAG rollback_migrations of this installation in Airflow. Its runbook, and its tasks: plugins/pg_deploy/dags/rollback.py."""
+
+from pg_deploy.dags import own_dag
+
+own_dag("rollback")
