@@ -12,6 +12,7 @@ def run_page(dag_id: str, run_id: str) -> str:
     return f"{PREFIX}/runs/{quote(dag_id, safe='')}/{quote(run_id, safe='')}"
 
 
-def database_page(target: str) -> str:
+def database_page(target: str, project: str = "") -> str:
     """The path of a target's page."""
-    return f"{PREFIX}/database?target={quote(target, safe='')}"
+    named = f"project={quote(project, safe='')}&" if project else ""
+    return f"{PREFIX}/database?{named}target={quote(target, safe='')}"

@@ -23,6 +23,7 @@ from pg_deploy.monitor.thresholds import Thresholds, read_thresholds
 from pg_deploy.monitor.views import MEASURE as VIEWS
 from pg_deploy.postgres.session import Target
 from pg_deploy.presentation.addresses import database_page
+from pg_deploy.projects.project import Project
 from pg_deploy.tasks import outside_connections
 from pg_deploy.tasks.assets import target_changed
 from pg_deploy.tasks.errors import NotMeasuredError, UnknownTargetError
@@ -145,7 +146,7 @@ def report() -> dict[str, int]:
             tell=lambda subject, text: send_notice(subject, text, context),
             contacts=contacts_of(project_in(context)),
             log=log,
-            link=_page_of(target.name),
+            link=_page_of(target.name, project_in(context)),
         )
         failed = [f"the task {name} failed" for name in (MEASURE, OUTSIDE) if states.get(name) == "failed"]
         if found.problems or failed:
@@ -190,7 +191,7 @@ def _conf(context: Any) -> MonitorConf:
 
 
 def _limits(context: Any) -> Thresholds:
-    return read_thresholds(changes=_conf(context).thresholds)
+    return read_thresholds(project_in(context).thresholds, changes=_conf(context).thresholds)
 
 
 def _by_itself(context: Any) -> bool:
@@ -203,10 +204,10 @@ def _target(context: Any) -> tuple[Target, int]:
     return target_of(project_in(context), _conf(context).target), int(context["ti"].xcom_pull(task_ids=MEASURE))
 
 
-def _page_of(target: str) -> str:
+def _page_of(target: str, project: Project) -> str:
     """The address of the target's page, if Airflow knows its own."""
     base = conf.get("api", "base_url", fallback="").rstrip("/")
-    return base + database_page(target) if base.startswith("http") else ""
+    return base + database_page(target, project.name) if base.startswith("http") else ""
 
 
 def _wanted(context: Any) -> str:

@@ -16,7 +16,7 @@ from airflow.api_fastapi.core_api.security import (
 )
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
 from fastapi.security import HTTPAuthorizationCredentials
 
 from pg_deploy.errors import PgDeployError
@@ -161,8 +161,10 @@ def database(
     target: Chosen = None,
     hours: Hours = 168,
     before: Annotated[int | None, Query(ge=1)] = None,
-) -> HTMLResponse:
-    """The Database page in the navigation."""
+) -> Response:
+    """The Database page in the navigation; who may read several projects and names none sees all of them first."""
+    if len(projects) > 1 and project is None and target is None:
+        return RedirectResponse(f"{base_path()}{PREFIX}/projects")
     chosen, name = _chosen(projects, project, target)
     page = database_page.read(chosen, name, before=before)
     text = (
@@ -170,7 +172,7 @@ def database(
         .get_template("database.html")
         .render(
             page=page,
-            choices=[(each.name, name) for each in projects for name in targets_of(each)],
+            targets=targets_of(chosen),
             several=len(projects) > 1,
             hours=hours,
             ranges=database_page.RANGES,
