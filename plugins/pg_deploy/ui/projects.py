@@ -40,16 +40,16 @@ class KnownProject:
 
 
 def known_projects() -> tuple[KnownProject, ...]:
-    """The projects whose DAGs Airflow has read, by name, the own set of DAGs first. Reads only."""
+    """The projects whose DAGs Airflow has read, by name; first the own set of DAGs, if it is there or nothing else is. Reads only."""
     with create_session() as session:
         monitors = session.scalars(
             select(DagModel.dag_id)
             .join(DagTag, DagTag.dag_id == DagModel.dag_id)
             .where(DagTag.name == TAG, DagModel.is_stale.is_(False), DagModel.dag_id.startswith("monitor_"))
-            .order_by(DagModel.dag_id)
         ).all()
-        found = [_project(SerializedDagModel.get(dag_id, session=session)) for dag_id in monitors]
-    return tuple(sorted(filter(None, found), key=lambda project: project.name))
+        kept = [SerializedDagModel.get(dag_id, session=session) for dag_id in monitors if dag_id != OWN.monitor]
+    named = sorted(filter(None, map(_project, kept)), key=lambda project: project.name)
+    return (*([KnownProject()] if OWN.monitor in monitors or not named else []), *named)
 
 
 def project_with(dag_id: str) -> KnownProject | None:
@@ -60,8 +60,6 @@ def project_with(dag_id: str) -> KnownProject | None:
 def _project(kept: SerializedDagModel | None) -> KnownProject | None:
     if kept is None:
         return None
-    if kept.dag_id == OWN.monitor:
-        return KnownProject()
     params = (kept.data or {})["dag"].get("params", ())
     schema: Any = next((_plain(param["schema"]) for name, param in params if name == "target"), {})
     carried = schema.get(PROJECT_KEY)
