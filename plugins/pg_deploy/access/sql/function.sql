@@ -24,6 +24,6 @@ join pg_catalog.pg_namespace n on n.oid = p.pronamespace
 join pg_catalog.pg_language l on l.oid = p.prolang
 join pg_catalog.pg_type t on t.oid = p.prorettype
 where n.nspname = %(schema)s
-  and p.proname = %(name)s
-  and p.prokind = 'f'
-  and %(given)s between p.pronargs - p.pronargdefaults and p.pronargs
+    and p.proname = %(name)s
+    and p.prokind = 'f'
+    and %(given)s between p.pronargs - p.pronargdefaults and p.pronargs

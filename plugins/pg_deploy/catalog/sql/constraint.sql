@@ -14,8 +14,8 @@ select
             select
             from pg_catalog.pg_trigger g
             where g.tgconstraint = k.oid
-              and g.tgisinternal
-              and g.tgenabled <> 'O'
+                and g.tgisinternal
+                and g.tgenabled <> 'O'
         )
     ) as definition
 from pg_catalog.pg_constraint k
@@ -23,7 +23,7 @@ join included_schema s on s.oid = k.connamespace
 left join pg_catalog.pg_class c on c.oid = k.conrelid
 left join pg_catalog.pg_type t on t.oid = k.contypid
 where (k.conrelid <> 0 or k.contypid <> 0)
-  -- a constraint trigger shows as a trigger
-  and k.contype not in ('t', 'n')
-  and ('pg_catalog.pg_class'::regclass, k.conrelid) not in (select e.classid, e.objid from extension_member e)
-  and ('pg_catalog.pg_type'::regclass, k.contypid) not in (select e.classid, e.objid from extension_member e)
+    -- a constraint trigger shows as a trigger
+    and k.contype not in ('t', 'n')
+    and ('pg_catalog.pg_class'::regclass, k.conrelid) not in (select e.classid, e.objid from extension_member e)
+    and ('pg_catalog.pg_type'::regclass, k.contypid) not in (select e.classid, e.objid from extension_member e)

@@ -29,4 +29,4 @@ cross join lateral (
     ] as parts
 ) said
 where d.defaclnamespace = 0
-   or s.oid is not null
+    or s.oid is not null

@@ -40,5 +40,5 @@ from (
 join pg_catalog.pg_depend d on d.classid = o.classid and d.objid = o.oid
 join pg_catalog.pg_extension x on x.oid = d.refobjid
 where d.refclassid = 'pg_catalog.pg_extension'::regclass
-  and d.deptype = 'x'
-  and d.objsubid = 0
+    and d.deptype = 'x'
+    and d.objsubid = 0

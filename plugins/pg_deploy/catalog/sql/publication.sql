@@ -34,9 +34,9 @@ select
                         select string_agg(format('%I', a.attname), ', ' order by a.attname)
                         from pg_catalog.pg_attribute a
                         where a.attrelid = r.prrelid
-                          and a.attnum = any ((
-                            select prattrs from pg_catalog.pg_publication_rel inner_rel where inner_rel.oid = r.oid
-                        )::int2[])
+                            and a.attnum = any ((
+                                select prattrs from pg_catalog.pg_publication_rel inner_rel where inner_rel.oid = r.oid
+                            )::int2[])
                     ) as columns
             ) chosen
             where r.prpubid = p.oid

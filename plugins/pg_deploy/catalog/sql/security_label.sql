@@ -7,7 +7,7 @@ select
 from pg_catalog.pg_seclabel d
 join spoken o on o.classoid = d.classoid and o.objoid = d.objoid and o.objsubid = d.objsubid
 where o.schema is null
-   or exists (select from included_schema s where o.schema in (s.nspname, quote_ident(s.nspname)))
+    or exists (select from included_schema s where o.schema in (s.nspname, quote_ident(s.nspname)))
 union all
 select
     'security label',
@@ -18,4 +18,4 @@ select
 from pg_catalog.pg_shseclabel d
 join spoken o on o.classoid = d.classoid and o.objoid = d.objoid
 where d.classoid <> 'pg_catalog.pg_database'::regclass
-   or d.objoid = (select b.oid from pg_catalog.pg_database b where b.datname = current_database())
+    or d.objoid = (select b.oid from pg_catalog.pg_database b where b.datname = current_database())

@@ -10,14 +10,14 @@ own as (
     select s.xmin as xid, age(s.xmin) as age, s.ended_at is not null as committed
     from deploy_ledger.statement_run s
     where s.attempt_id = %(attempt)s
-      and s.direction = 'apply'
+        and s.direction = 'apply'
 ),
 since as (
     select age(s.xmin) as age
     from deploy_ledger.snapshot s
     where s.attempt_id = %(attempt)s
-      and s.moment = 'before'
-      and s.location = 'target'
+        and s.moment = 'before'
+        and s.location = 'target'
     order by s.id
     limit 1
 ),
@@ -84,4 +84,4 @@ select distinct
     end
 from written w
 where age(w.xid) < (select s.age from since s)
-   or exists (select from own o where o.committed and o.xid = w.xid)
+    or exists (select from own o where o.committed and o.xid = w.xid)

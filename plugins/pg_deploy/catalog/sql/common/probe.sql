@@ -5,5 +5,5 @@ select
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where n.nspname = 'cron'
-  and c.relname = 'job'
-  and c.relkind = 'r'
+    and c.relname = 'job'
+    and c.relkind = 'r'

@@ -19,6 +19,6 @@ cross join lateral (
         ) as text
 ) stripped
 where stripped.text ~ 'auth\.(uid|role|email|jwt)\(\)'
-  and not starts_with(n.nspname, 'pg_')
-  and n.nspname <> all (array['information_schema', 'auth', 'cron'])
+    and not starts_with(n.nspname, 'pg_')
+    and n.nspname <> all (array['information_schema', 'auth', 'cron'])
 order by object
