@@ -137,8 +137,8 @@ def test_the_index_of_decisions_names_each_once_by_its_title() -> None:
     )
     titles = {}
     for path in folder.glob("[0-9]*.md"):
-        title = re.sub(r"^# (?:\d{4}:? )?", "", path.read_text(encoding="utf-8").splitlines()[0])
-        titles[path.name[:4], path.name] = title[0].upper() + title[1:]
+        number = path.name[:4]
+        titles[number, path.name] = path.read_text(encoding="utf-8").splitlines()[0].removeprefix(f"# {number}: ")
     assert sorted(named) == sorted((*key, title) for key, title in titles.items())
 
 

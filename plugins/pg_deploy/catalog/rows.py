@@ -97,7 +97,7 @@ def _readable_kinds(cursor: psycopg.Cursor[TupleRow]) -> tuple[list[str], list[R
     version = cursor.connection.info.server_version
     kinds = [path.stem for path in sorted(_FACTS.glob("*.sql")) if version >= _SINCE_VERSION.get(path.stem, 0)]
     without_cron = [kind for kind in kinds if kind != "cron_job"]
-    job_table = cursor.execute(engine_sql("catalog/common/probe")).fetchone()
+    job_table = cursor.execute(engine_sql("catalog/common/cron_job_readable")).fetchone()
     if job_table is None:
         return without_cron, []
     readable, own_jobs_only = job_table

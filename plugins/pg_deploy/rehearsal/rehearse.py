@@ -430,7 +430,7 @@ def _undo_by_generated(
         if current is None or attempts.committed_segments(job.ledger, current.id, "rollback"):
             raise
         # Nothing of it was committed: the copy is as it was, and the migration has no rollback.
-        attempts.take_back(job.ledger, current)
+        attempts.reset_to_verified(job.ledger, current)
         reasons = (
             error.reasons if isinstance(error, NoRollbackError) else (f"the generated one does not lead back: {error}",)
         )

@@ -133,7 +133,7 @@ def report_lines(
 
     `failed_tasks` are ids, `faults` say of these and of all else that went wrong what it is.
     """
-    held = deployment.deployment(connection, report.deployment_id)
+    held = deployment.by_id(connection, report.deployment_id)
     over = [PassedOver.from_row(row) for row in report.evidence if row.kind == Kind.PASSED_OVER]
     lines = plain_lines(passed_over_line(each.names) for each in over)
     if held is not None:

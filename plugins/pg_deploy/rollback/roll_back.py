@@ -100,7 +100,7 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
     try:
         statements_run, lost, left, is_kept = _undo(job, current, pinned, before, goal, keep=keep)
         if not is_kept:
-            attempts.take_back(job.ledger, current)
+            attempts.reset_to_verified(job.ledger, current)
             return Undone(current, statements_run, _TRIED, is_kept=False)
         is_whole = _prove(job, current, goal, before)
     except ConnectionLostError:

@@ -211,7 +211,7 @@ def report_lines(connection: Connection, deployment_id: int) -> tuple[list[Line]
 
 def is_policies_only(connection: Connection, deployment_id: int) -> bool:
     """Whether that run restores policies alone. Reads only."""
-    held = deployment.deployment(connection, deployment_id)
+    held = deployment.by_id(connection, deployment_id)
     return held is not None and held.conf.get("policies_from") is not None
 
 

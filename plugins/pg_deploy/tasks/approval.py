@@ -14,7 +14,7 @@ from airflow.configuration import conf as airflow_conf
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from pg_deploy.approval.lend_target import lend, regain
+from pg_deploy.approval.lend_target import lend_target, regain_target
 from pg_deploy.approval.permission import is_somebody_else, judge_all
 from pg_deploy.configuration.installation import settings
 from pg_deploy.deployment.errors import AppliedMeanwhileError
@@ -99,7 +99,7 @@ class AskPerson(ApprovalOperator):
                 self._record(connection, run, Kind.APPROVAL_ASKED, kinds.Asked(stem, bundle_hash, asked.digest))
             if run.ownership is not None:
                 # A person may think for a day: whoever else has something to deploy does not wait for that.
-                lend(connection, run.target, run.ownership, f"waiting for the approval of {asked.about[0][0]}")
+                lend_target(connection, run.target, run.ownership, f"waiting for the approval of {asked.about[0][0]}")
         log.info("%s", self.subject)
         for line in self.body.splitlines():
             log.info("%s", line)
@@ -150,7 +150,7 @@ class AskPerson(ApprovalOperator):
             return ()
         give_up_after = run.conf.give_up_after
         with self._ledger(run) as (connection, _):
-            return regain(connection, run.target, run.ownership, phase, give_up_after=give_up_after, log=log)
+            return regain_target(connection, run.target, run.ownership, phase, give_up_after=give_up_after, log=log)
 
     def _ask_again(self, run: Run, elsewhere: Sequence[str], stems: str, name: str, context: Any) -> Any:
         with told_plainly():

@@ -263,7 +263,7 @@ def _told_idle(
 ) -> list[str]:
     """Those of `stems` of which this run has nothing to do, each with the reason in the log. Reads only."""
     pinned = pins.pinned_versions(connection, deployment_id)
-    held = deployment.deployment(connection, deployment_id)
+    held = deployment.by_id(connection, deployment_id)
     idle = []
     for stem in stems:
         version = stem.split("_", 1)[0]

@@ -48,7 +48,7 @@ def test_an_expired_holder_is_abandoned_and_may_do_nothing_more(connection: Conn
     old = ask(connection, "first", good_for=0)
     new = ask(connection, "second")
     assert new.fence > old.fence
-    ended = deployment.deployment(connection, old.id)
+    ended = deployment.by_id(connection, old.id)
     assert ended is not None
     assert ended.state == "abandoned"
     with pytest.raises(DeploymentLostError, match="abandoned"):

@@ -1,4 +1,4 @@
--- What a call by qualified name and number of arguments means; several rows where it is overloaded.
+-- What a call by qualified name and number of arguments means; several rows if it is overloaded.
 select
     p.oid::bigint as id,
     n.nspname::text as schema,

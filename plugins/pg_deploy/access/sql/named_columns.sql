@@ -1,4 +1,4 @@
--- Columns of tables, of types that a claim or an argument can hold, whose table and column are both named. Parameter: words.
+-- Columns whose type a claim or an argument can hold, and whose table and column are both among these words. Parameter: words, twice.
 select
     n.nspname::text as schema,
     c.relname::text as name,

@@ -1,5 +1,5 @@
 -- The position counts live columns only: a column added and dropped again leaves a gap in attnum and no trace here.
--- NOT NULL is one thing, said here: from version 18 on it is a constraint besides, whose name and options belong to it.
+-- NOT NULL is a fact of its column: from version 18 on it is a constraint too, and the column's fact holds its name and options.
 select
     'column' as kind,
     null as identity,

@@ -1,5 +1,5 @@
--- Of tables and of domains. NOT NULL, from version 17 on a constraint of domains and from 18 on of tables, is said with the
--- column and with the domain.
+-- The constraints of tables and of domains. NOT NULL is a constraint of domains from version 17 on, and of tables from 18 on; it
+-- is part of the fact of its column or domain.
 select
     'constraint' as kind,
     null as identity,

@@ -1,4 +1,4 @@
--- ALTER … DEPENDS ON EXTENSION: dropped with it.
+-- ALTER … DEPENDS ON EXTENSION: such an object is dropped with the extension.
 select
     'dependency on extension' as kind,
     o.parts[1] || ' ' || o.identity || ' on extension ' || quote_ident(x.extname) as identity,

@@ -1,5 +1,5 @@
--- One fact a grantee and object, the owner's own rights included: no ACL and the default written out are the same.
--- What belongs to an extension or to the server shows only where its rights are no longer those that it came with.
+-- One fact for each grantee and object, the owner's own rights included: no ACL and the default written out are the same.
+-- An object of an extension or of the server has facts only if its rights are no longer those that it came with.
 with object as (
     select
         case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'

@@ -1,5 +1,5 @@
--- pubgencols is new in version 18, prqual and prattrs in 15: the first through jsonb; for its tables the name finds the
--- inner column where there is one and the outer null where there is none.
+-- pubgencols is new in version 18 and read through jsonb. prqual and prattrs are new in 15: their names find the inner column
+-- if there is one, else the outer null.
 select
     'publication' as kind,
     null as identity,

@@ -1,4 +1,4 @@
--- What the sequence is, not how far it has come.
+-- The definition of a sequence, without the value that it has reached.
 select
     'sequence' as kind,
     null as identity,

@@ -1,4 +1,4 @@
--- Internal ones (foreign keys) show in their constraint.
+-- Triggers that the server makes for a foreign key are left out: the constraint shows them.
 select
     'trigger' as kind,
     null as identity,

@@ -1,4 +1,4 @@
--- Not the row types of tables, nor the array and multirange types that come with another type.
+-- Types, without the row types of tables and the array and multirange types that come with another type.
 select
     'type' as kind,
     null as identity,

@@ -8,7 +8,7 @@ from pg_deploy.ledger.kept_values import Kept
 from pg_deploy.ledger.word_enum import Word
 
 MOST_ROWS = 100
-"""Of more findings than this nobody learns more, and a wrong check on a large table would fill the worker's memory."""
+"""Nobody learns more from more findings, and a wrong check on a large table would fill the worker's memory."""
 
 
 class CheckOutcome(Word):

@@ -1,4 +1,4 @@
-"""What the lints found before a migration; what came with it is kept as each `lints.Finding`."""
+"""What the lints found before a migration. Each finding that came with it is kept by itself, as a `catalog.finding.Finding`."""
 
 from __future__ import annotations
 

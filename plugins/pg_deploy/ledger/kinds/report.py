@@ -1,4 +1,4 @@
-"""What a run reports at its end: of a deployment the success criteria, of a rollback its lines."""
+"""What a run reports at its end: a deployment its success criteria, a rollback its lines."""
 
 from __future__ import annotations
 

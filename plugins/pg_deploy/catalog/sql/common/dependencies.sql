@@ -1,5 +1,5 @@
--- Who needs whom, with what the server keeps for itself (a view's rule, a default, an array type, a foreign key's trigger)
--- counted for the object that it belongs to.
+-- Which object needs which. What the server keeps for itself (a view's rule, a default, an array type, a foreign key's trigger)
+-- counts as the object that it belongs to.
 , alias as materialized (
     select 'pg_catalog.pg_rewrite'::regclass as classid, r.oid as objid, 'pg_catalog.pg_class'::regclass as ownclassid,
         r.ev_class as ownid, 0 as ownsubid

@@ -1,4 +1,4 @@
--- What holds data, or is what data is made of, with its address: tables and their columns, sequences, types, schemas.
+-- Objects that hold data or that data rests on, with their addresses: tables and their columns, sequences, types, schemas.
 select coalesce(json_agg(json_build_array(o.kind, o.identity, o.classid::bigint, o.objid::bigint, o.objsubid)), '[]')::text
 from (
     select

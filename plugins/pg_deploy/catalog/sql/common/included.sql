@@ -13,9 +13,9 @@ extension_member as materialized (
     where d.deptype = 'e'
         and d.refclassid = 'pg_catalog.pg_extension'::regclass
 ),
--- By pg_identify_object, because pg_describe_object speaks the server's language. Objects that the server came with have no
--- comment of ours, but for the schema public.
-spoken as materialized (
+-- Read by pg_identify_object, because pg_describe_object speaks the server's language. Objects that the server came with have no
+-- comment of ours, except for the schema public.
+described_object as materialized (
     select
         d.classoid,
         d.objoid,

@@ -1,4 +1,4 @@
--- Which object stands behind each fact: its address (class, oid, attribute) under the fact's own kind and identity.
+-- The object behind each fact: its address (class, oid, attribute), with the fact's kind and identity.
 select o.kind, o.identity, o.classid::bigint, o.objid::bigint, o.objsubid::int
 from (
     select

@@ -1,4 +1,4 @@
--- auth.uid() and its kin, called for each row: inside `(select …)` they are computed once a query.
+-- auth.uid(), role(), email() or jwt(), called for each row: inside `(select …)` they are computed once a query.
 select
     'auth_call_for_each_row' as name,
     'warn' as level,

@@ -12,7 +12,7 @@ where p.prokind in ('f', 'p')
     and l.lanname not in ('internal', 'c')
     and not starts_with(n.nspname, 'pg_')
     and n.nspname <> all (array['information_schema', 'auth', 'storage', 'deploy_ledger', 'cron', 'extensions', 'access_proof'])
-    -- a standard body was resolved when the function was made
+    -- the names in a body in standard SQL were resolved when the function was made
     and pg_get_function_sqlbody(p.oid) is null
     and not exists (
         select

@@ -1,4 +1,4 @@
--- Is there a cron.job here, may this role read it, and all of it?
+-- Whether this role may read cron.job, and whether it sees its own jobs only. No row if there is no such table.
 select
     pg_catalog.has_schema_privilege(n.oid, 'usage') and pg_catalog.has_table_privilege(c.oid, 'select') as readable,
     pg_catalog.row_security_active(c.oid) as own_jobs_only
