@@ -81,8 +81,8 @@ def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
             continue  # it is gone: said once for the object
         if target not in objects_before:
             fact = objects_after.get(target)
-            if fact is not None and fact.kind in ("function", "procedure") and _moved_to(fact, after, before):
-                continue  # whether its answers differ where it is now, the engines tell
+            if fact is not None and fact.kind in ("function", "procedure") and _is_elsewhere(fact, after, before, api):
+                continue  # the engines tell whether it answers otherwise where it is now
             opened = role in reached and (kind in RELATIONS or kind == "column" or target in definers)
             rights = sorted(has & _RIGHTS_OF.get(kind, has))
             if opened and rights:
@@ -375,8 +375,8 @@ def _functions(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
                     name,
                     ("execute",),
                     f"{fact.kind} {in_quotes(name)} is gone: {words(who)} could execute it",
-                    # where only policies called it, the engines have asked them without it
-                    decides=bool(fact in definers) and not _moved_to(fact, before, after),
+                    # if only policies called it, the engines have asked them without it
+                    decides=fact in definers and not _is_elsewhere(fact, before, after, api),
                 )
             continue
         if now == fact or not {fact, now} & deciding:
@@ -402,17 +402,27 @@ def _functions(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
         yield AccessChange("changed", ", ".join(who), name, ("execute",), said, decides=by_itself)
 
 
-def _moved_to(fact: Fact, before: Facts, after: Facts) -> bool:
-    """Whether a function of the same name, arguments and owner came in another schema, and is callable by nobody else."""
-    last = _called(fact)
+def _is_elsewhere(fact: Fact, here: Facts, there: Facts, api: Api) -> bool:
+    """Whether a function of `here` is in another schema of `there`, where all who can call it here can call it too."""
     return any(
         other.kind == fact.kind
-        and other.key not in before.by_key
-        and _called(other) == last
+        and other.key not in here.by_key
+        and _called(other) == _called(fact)
         and _body(other) == _body(fact)
         and other.properties.get("owner") == fact.properties.get("owner")
-        for other in after.facts
+        and _callers(fact, here, api) <= _callers(other, there, api)
+        for other in there.facts
     )
+
+
+def _callers(fact: Fact, facts: Facts, api: Api) -> set[str]:
+    """The roles of the API that policies hold back, and that may execute a function and use its schema."""
+    schema = ("schema", fact.identity.schema)
+    return {
+        role
+        for role in api.roles
+        if not bypasses(role, facts) and _can(facts, fact.key, role, "EXECUTE") and _can(facts, schema, role, "USAGE")
+    }
 
 
 def _called(fact: Fact) -> tuple[str, str | None]:
