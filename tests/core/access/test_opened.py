@@ -71,3 +71,19 @@ def test_a_function_that_moves_to_where_the_api_does_not_reach_it_is_lost(pair: 
     assert {change.object for change in changes if change.direction == "lost" and change.decides} == {
         "public.everybody()"
     }
+
+
+def test_a_right_that_may_be_granted_to_others_is_a_right(pair: Pair) -> None:
+    """Else a table would be opened, or closed, without a word by whoever writes WITH GRANT OPTION."""
+    taken = "revoke all on public.orders from anon"
+    assert not [each for each in opened(pair, TABLE, taken) if each[0] == "anon"]
+    before = read_facts(pair.new)
+    assert ("anon", ("select",), True) in opened(pair, "grant select on public.orders to anon with grant option")
+    granted = read_facts(pair.new)
+    gained = {change.sentence for change in access_changes(before, granted)}
+    lost = {change.sentence for change in access_changes(granted, before)}
+    assert gained == {
+        'anon may now grant others to select table "public.orders"',
+        'anon could not select table "public.orders" and can now',
+    }
+    assert lost == {'anon could select table "public.orders" and can no longer'}

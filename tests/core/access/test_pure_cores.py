@@ -204,7 +204,7 @@ UID = Function(
 
 def _relation(number: int, name: str, secured: bool = False) -> Relation:
     rights = {"authenticated": {"select": True, "free": False, "owns": False}}
-    return Relation(number, "public", name, "r", secured, False, "admin", ["id"], ["int4"], rights, False, True)
+    return Relation(number, "public", name, "r", secured, False, "admin", ["id"], ["int4"], rights, True)
 
 
 def _compiled(*permissive: str, restrictive: Sequence[str] = ()) -> tuple[Alternative, ...]:

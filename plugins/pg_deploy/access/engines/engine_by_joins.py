@@ -61,7 +61,6 @@ class SymbolicEngine:
     keys: dict[str, list[list[str]]] = field(default_factory=dict)
     compiled: dict[Cell, Compiled] = field(default_factory=dict)
     errors: dict[int, str] = field(default_factory=dict)
-    types: dict[str, str] = field(default_factory=dict)
     _memo: dict[object, dict[int, Answer]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -157,10 +156,8 @@ class SymbolicEngine:
         connection.execute("deallocate all")
         try:
             connection.execute(f"set role {quote(role)}".encode())
-            types = []
+            types = [self._type_of(attribute.text) for attribute in own]
             for place, attribute in enumerate(own, start=1):
-                types.append(self._type_of(attribute.text))
-                self.types[attribute.name] = types[-1]
                 connection.execute(f"prepare access_proof_{place} as select ({attribute.text})::text".encode())
             rows = []
             for subject_role in subject_roles:
