@@ -393,7 +393,6 @@ def _functions(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
         elif {fact, now} & definers:
             owner = now.properties.get("owner")
             said = f"{fact.kind} {in_quotes(name)}, which runs with the rights of its owner {owner}, is defined differently"
-
         else:
             said = f"{fact.kind} {in_quotes(name)}, on which policies rest, is defined differently"
         yield AccessChange("changed", ", ".join(who), name, ("execute",), said, decides=by_itself)
