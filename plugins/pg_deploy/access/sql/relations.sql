@@ -26,10 +26,6 @@ select
         from pg_catalog.pg_roles r
         where r.rolname = any (%(roles)s)
     ) as rights,
-    -- the server's own meaning: on, true, yes, 1 and what they begin with
-    coalesce((
-        select o.option_value::boolean from pg_options_to_table(c.reloptions) o where o.option_name = 'security_invoker'
-    ), false) as invoker,
     c.relpersistence = 'p' and c.relkind = 'r' and not c.relispartition and not c.relhassubclass as plain
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
