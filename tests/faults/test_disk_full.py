@@ -22,7 +22,7 @@ from tests.looking import Database
 
 @pytest.fixture
 def tiny_disk(server: Server) -> Iterator[str]:
-    """A tablespace on a disk of 2 MB; where nothing may be mounted, a limit on what a sort may write instead.
+    """A tablespace on a disk of 2 MB; if nothing may be mounted, a limit on what a sort may write instead.
 
     Yields the clause that puts an index there.
     """

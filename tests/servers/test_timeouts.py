@@ -1,4 +1,4 @@
-"""What a server may end after a time: found in its own list, whatever the version calls it."""
+"""The timeouts of a server: the engine finds them in the server's own list, whatever the version calls them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STEM = "20250101000000_look"
 
 @pytest.fixture
 def hurried(newer: Server) -> Iterator[Server]:
-    """Every setting of a session that is a time, put to a moment for the deploying role, as a provider might."""
+    """A server whose deploying role has every setting of a session that is a time at 100 ms, as a provider might set one."""
     with psycopg.connect(newer.admin_url(), autocommit=True) as admin:
         names = [
             row[0]
