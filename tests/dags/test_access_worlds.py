@@ -51,16 +51,16 @@ def test_a_world_is_deployed_or_left_alone(
         write_migration(tmp_path / "m", STEM, sql, manifest=case.manifest)
         result = run_dag("deploy_migrations", f"{deployer}/app", tmp_path / "m", REHEARSED)
         database = Database(f"{deployer}/app")
-        said = [
+        sentences = [
             sentence
             for (against,) in database.rows(
                 "select detail -> 'against' from deploy_ledger.evidence where kind = 'access'"
             )
             for sentence in against
         ]
-        text = "\n".join(said)
+        text = "\n".join(sentences)
         if case.expect == "quiet":
-            assert (result.state, said) == ("success", []), f"{text}\n---\n{result.text}"
+            assert (result.state, sentences) == ("success", []), f"{text}\n---\n{result.text}"
             assert database.attempts == [(STEM[:14], "verified")]
             return
         assert result.tasks["rehearse"] == "failed", result.text
@@ -68,6 +68,6 @@ def test_a_world_is_deployed_or_left_alone(
         # It names what opened and for whom, the line, and what to write.
         assert "where the migration does it: line 1, " in text, text
         assert "if that is meant, write " in text, text
-        assert said[0][0] != "{", text
-        for sentence in said:
+        assert sentences[0][0] != "{", text
+        for sentence in sentences:
             assert sentence in result.text, f"{sentence}\n---\n{result.text}"

@@ -113,14 +113,14 @@ def test_a_valid_index_of_another_definition_is_not_taken_for_the_earlier_try(
 
 
 @pytest.mark.parametrize(
-    ("reattach", "said"),
+    ("reattach", "sentence"),
     [
         (60.0, "already done by an earlier try, as the catalog shows"),
         pytest.param(0.1, "was left invalid: dropping it", marks=pytest.mark.faults),
     ],
 )
 def test_a_build_that_outlived_its_process_is_attached_to_and_ended_only_past_the_limit(
-    bench: Bench, reattach: float, said: str
+    bench: Bench, reattach: float, sentence: str
 ) -> None:
     """Else the work of hours would be thrown away, or a hung build would hold up every later run."""
 
@@ -135,7 +135,7 @@ def test_a_build_that_outlived_its_process_is_attached_to_and_ended_only_past_th
 
     assert "an earlier try is still at work in the server: pid" in log
     assert ("ending the backend" in log) == (reattach < 1)
-    assert said in log
+    assert sentence in log
 
 
 def test_a_unique_build_on_duplicates_shows_the_keys_and_leaves_nothing(database: Database, tmp_path: Path) -> None:

@@ -190,14 +190,14 @@ def test_a_dump_notices_a_lost_network_within_a_minute(server: Server, tmp_path:
         until(lambda: database.value(f"{sessions} and query like 'COPY%%'") > 0, "rows are on their way", 180)
         between.lose()
         began = time.monotonic()
-        said, _ = process.communicate(timeout=100)
-        ours = time.monotonic() - began
+        output, _ = process.communicate(timeout=100)
+        client_noticed = time.monotonic() - began
         until(lambda: database.value(sessions) == 0, "the server has ended the session as well", 60)
-        theirs = time.monotonic() - began
+        server_noticed = time.monotonic() - began
 
-    assert process.returncode != 0, said
-    assert ours < 65, said
-    assert theirs < 65
+    assert process.returncode != 0, output
+    assert client_noticed < 65, output
+    assert server_noticed < 65
 
 
 def test_what_cannot_be_watched_is_not_begun(server: Server, tmp_path: Path) -> None:
