@@ -29,9 +29,9 @@ def demo_of_its_own(scale: float = 1.0) -> Iterator[cluster.Cluster]:
 def throwaway(
     bindir: Path, superuser: str, settings: Mapping[str, str], place: Path | None = None, *, password: str = ""
 ) -> Iterator[int]:
-    """Make it in `place`, or among the temporary files, and run it with these settings too; its port. Gone afterwards.
+    """Make a cluster in `place`, or among the temporary files, and run it with these settings as well. Gone afterwards.
 
-    Without a password everybody is trusted.
+    Yields its port. Without a password everybody is trusted.
     """
     with tempfile.TemporaryDirectory(prefix="pg-deploy-tests-", dir=place) as folder:
         os.chmod(folder, 0o755)

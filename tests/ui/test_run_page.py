@@ -13,9 +13,6 @@ import psycopg
 import pytest
 
 from demo import cluster
-from pg_deploy.deployment.apply import apply
-from pg_deploy.deployment.verify import verify
-from pg_deploy.rollback.resume import resume
 from tests.building import fixture, write_migration
 from tests.core.working import working_on
 from tests.ui.conftest import Site, Visit, serious_violations, tabbed_through
@@ -188,10 +185,7 @@ def test_a_rollback_run_shows_what_it_undid(site: Site, new_target: Callable[[st
     """Days later somebody has to show that the undoing was asked for, approved and proven."""
     url = new_target("undone")
     with working_on(url, FIXTURES / "all_well", ends="deployed") as work:
-        for migration in work.migrations:
-            resume(work.job, migration)
-            apply(work.job, migration)
-            verify(work.job, migration)
+        work.deploy()
     with psycopg.connect(url) as connection:
         first = connection.execute(
             "update deploy_ledger.deployment set airflow_run = 'the_first_run' returning airflow_run"

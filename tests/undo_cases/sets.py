@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pg_deploy.configuration.conf import RollbackConf
-from pg_deploy.deployment.apply import apply
-from pg_deploy.deployment.verify import verify
 from pg_deploy.errors import PgDeployError
 from pg_deploy.ledger import pins
 from pg_deploy.rollback.errors import NoRollbackError
-from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
 from pg_deploy.rollback.run import Undoing, look
 from tests.core.working import Working, working_on
@@ -34,18 +31,11 @@ def judge_set(server: Server, name: str, kinds: str, statements: Sequence[str], 
         url = server.url("deployer", database)
         with working_on(url, Path(folder), LIMITS, ends="deployed") as work:
             try:
-                _deploy(work)
+                work.deploy()
             except PgDeployError as error:
                 return Outcome(name, kinds, "not applied", on_one_line(error))
     with tempfile.TemporaryDirectory() as nothing, working_on(url, Path(nothing), LIMITS) as work:
         return _undo(server, database, before, work, Outcome(name, kinds, "undone"))
-
-
-def _deploy(work: Working) -> None:
-    for migration in work.migrations:
-        resume(work.job, migration)
-        apply(work.job, migration)
-        verify(work.job, migration)
 
 
 def _undo(server: Server, database: str, before: State, work: Working, good: Outcome) -> Outcome:

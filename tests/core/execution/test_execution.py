@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from pg_deploy.configuration.limits import Limits
-from pg_deploy.deployment.apply import apply
 from pg_deploy.execution.errors import (
     HeldUpError,
     InvalidIndexInTheWayError,
@@ -24,7 +22,6 @@ from pg_deploy.execution.segments import Observer
 from pg_deploy.ledger.deployment import LOCK_KEY
 from pg_deploy.parsing.statements import Segment
 from pg_deploy.postgres.session import Connection
-from pg_deploy.rollback.resume import resume
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.looking import Database
@@ -206,9 +203,7 @@ class _Slow(Observer):
 def _apply_looked_at(database: Database, folder: Path, times: int) -> str:
     write_migration(folder, STEM, "alter table public.t add column more int;\n", manifest="risk: low\n")
     with working_on(database.url, folder, SHORT) as work:
-        job = replace(work.job, observer=_Slow(times))
-        resume(job, work.migrations[0])
-        apply(job, work.migrations[0])
+        work.apply(observer=_Slow(times))
         return work.text
 
 

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.verify import verify
 from pg_deploy.errors import PgDeployError
 from pg_deploy.rollback.errors import NoRollbackError, RollbackNotProvenError, RollbackRefusedError
-from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import Undone, roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
@@ -39,9 +37,8 @@ def undo(database: Database, tmp_path: Path) -> Undo:
     def run(sql: str, rollback: str | None, *, verified: bool = False) -> Undone:
         write_migration(tmp_path / "m", STEM, sql, rollback=rollback)
         with working_on(database.url, tmp_path / "m") as work:
-            resume(work.job, work.migrations[0])
             try:
-                apply(work.job, work.migrations[0])
+                work.apply()
             except PgDeployError:
                 assert database.attempts == [(VERSION, "applying")]
             if verified:
@@ -199,7 +196,6 @@ def test_a_cron_job_of_the_migration_may_be_unscheduled(demo_url: str, tmp_path:
         rollback="select cron.unschedule(j.jobid) from cron.job j where j.jobname = 'made_by_migration';",
     )
     with working_on(demo_url, tmp_path / "m") as work:
-        resume(work.job, work.migrations[0])
-        apply(work.job, work.migrations[0])
+        work.apply()
         undone = roll_back(work.job, VERSION)
     assert undone.sentence == "rolled back, the database is as before"

@@ -8,11 +8,8 @@ from pathlib import Path
 import pytest
 
 from pg_deploy.configuration.conf import RollbackConf
-from pg_deploy.deployment.apply import apply
-from pg_deploy.deployment.verify import verify
 from pg_deploy.errors import PreflightError
 from pg_deploy.ledger import pins
-from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
 from pg_deploy.rollback.run import Undoing, look
 from tests.building import write_migration
@@ -30,10 +27,7 @@ def _deploy(database: Database, folder: Path, migrations: Mapping[str, str], *, 
         else:
             write_migration(folder, f"{version}_change", sql)
     with working_on(database.url, folder, ends="deployed") as work:
-        for migration in work.migrations:
-            resume(work.job, migration)
-            apply(work.job, migration)
-            verify(work.job, migration)
+        work.deploy()
 
 
 def _undo_all(database: Database, folder: Path) -> Sequence[Undoing]:
