@@ -201,8 +201,8 @@ def test_each_word_is_its_text_wherever_it_goes() -> None:
     assert "applied" in (State.APPLIED,)
 
 
-def test_a_verdict_of_the_copy_is_told_apart_on_the_target() -> None:
-    """Only what nothing is left open of has a tick."""
+def test_each_verdict_of_the_copy_has_its_own_on_the_target_and_only_proofs_settle() -> None:
+    """Else a verdict that leaves something open has a tick."""
     on_target = {verdict.as_on_copy: verdict for verdict in (Verdict.EQUAL, Verdict.SAME, Verdict.NOT_PROVED)}
     assert all(target.on_copy == copy for target, copy in on_target.items())
     assert [verdict.is_settled for verdict in on_target] == [True, True, False]

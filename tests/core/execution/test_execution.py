@@ -189,7 +189,7 @@ def test_the_line_that_took_the_lock_and_the_line_that_held_it_are_both_named(
 
 
 class _Slow(Observer):
-    """Is too slow before the commit, the given number of times."""
+    """An observer that is too slow before the commit, this number of times."""
 
     def __init__(self, times: int) -> None:
         self.times = times
@@ -200,7 +200,7 @@ class _Slow(Observer):
             connection.execute("select pg_catalog.pg_sleep(5)")
 
 
-def _apply_looked_at(database: Database, folder: Path, times: int) -> str:
+def _apply_observed(database: Database, folder: Path, times: int) -> str:
     write_migration(folder, STEM, "alter table public.t add column more int;\n", manifest="risk: low\n")
     with working_on(database.url, folder, SHORT) as work:
         work.apply(observer=_Slow(times))
@@ -211,7 +211,7 @@ def test_our_own_slow_looks_before_the_commit_are_not_blamed_on_the_statements(
     database: Database, tmp_path: Path
 ) -> None:
     """Else a busy worker fails a good migration, or its rollback, and says that it should be split."""
-    said = _apply_looked_at(database, tmp_path / "m", 1)
+    said = _apply_observed(database, tmp_path / "m", 1)
 
     assert "what we look at before the commit took too long while a lock was held; aborted" in said
     assert database.attempts == [(VERSION, "applied")]
@@ -222,7 +222,7 @@ def test_our_own_looks_that_are_too_slow_in_every_try_are_named_as_the_cause(
 ) -> None:
     """Else the engineer on call looks for a blocker, or for a fault in the file, and there is none."""
     with pytest.raises(HeldUpError, match=r"its statements were quick.* a longer `lock_budget`"):
-        _apply_looked_at(database, tmp_path / "m", 1000)
+        _apply_observed(database, tmp_path / "m", 1000)
 
     assert database.rows("select * from public.t where id = 1") == [(1, "a")]
 
