@@ -133,9 +133,9 @@ def _sorted(
 
 
 def numbers_in_order(waits_for: Sequence[AbstractSet[int]]) -> tuple[list[int], bool]:
-    """The numbers of all that waits, each behind those that it waits for, else in their order; and whether some wait for each other.
+    """All numbers, each behind those that it waits for, else in their order; and whether some wait for each other.
 
-    In such a circle the smallest number goes first. Pure.
+    If all that is left waits, the smallest number goes first. Pure.
     """
     later: list[list[int]] = [[] for _ in waits_for]
     for number, firsts in enumerate(waits_for):
@@ -181,7 +181,7 @@ def text_edges(facts: ByKey, keys: Iterable[Key]) -> Iterator[tuple[Key, Key, st
         # Reading each text for each name would take minutes on a large schema.
         likely = {other for name in _tokens(fact) & by_name.keys() for other in by_name[name]}
         for other in likely | odd:
-            if other is not fact and depends_on(fact, other):
+            if depends_on(fact, other):
                 yield key, other.key, "n"
 
 
