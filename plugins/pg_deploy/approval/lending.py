@@ -18,7 +18,7 @@ _MOMENT = "asked"
 _MOST = 20
 
 
-def lend(connection: Connection, target: Target, held: Ownership, phase: str) -> None:
+def lend_target(connection: Connection, target: Target, held: Ownership, phase: str) -> None:
     """Keep what the database is like, and let others have it from now on. Commits a few times.
 
     Raises DeploymentLostError.
@@ -32,12 +32,12 @@ def lend(connection: Connection, target: Target, held: Ownership, phase: str) ->
     deployment.lend(connection, held.deployment_id, held.fence, phase)
 
 
-def regain(
+def regain_target(
     connection: Connection, target: Target, held: Ownership, phase: str, *, give_up_after: float, log: logging.Logger
 ) -> tuple[str, ...]:
     """Take the target again; what is not as it was when it was lent, as sentences: who had it, the history, the catalog.
 
-    Raises TargetBusyError where another run has it for longer than `give_up_after` seconds, and DeploymentLostError.
+    Raises TargetBusyError if another run has it for longer than `give_up_after` seconds, and DeploymentLostError.
     """
     take_back(connection, held, phase, give_up_after=give_up_after, log=log)
     was = snapshot.load_of_deployment(connection, held.deployment_id, _MOMENT)

@@ -10,7 +10,7 @@ from pg_deploy.catalog.reader import Fact, Facts
 
 def fact(kind: str, identity: str, **properties: object) -> Fact:
     """A fact of the database with these properties."""
-    return Fact(kind, parsed(kind, identity), "{}", "database").saying(properties)
+    return Fact(kind, parsed(kind, identity), "{}", "database").with_properties(properties)
 
 
 def facts(*found: Fact) -> Facts:

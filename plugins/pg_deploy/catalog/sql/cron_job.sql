@@ -1,4 +1,4 @@
--- Known by its name, or by its command where it has none: a job scheduled again gets another jobid.
+-- Known by its name, or by its command if it has none: a job scheduled again gets another jobid.
 -- jobname through jsonb, because the first versions of pg_cron have no such column.
 select
     'cron job' as kind,

@@ -1,5 +1,5 @@
 -- pubgencols is new in version 18, prqual and prattrs in 15: the first through jsonb; for its tables the name finds the
--- inner column where there is one and the outer null where there is none.
+-- inner column if there is one, else the outer null.
 select
     'publication' as kind,
     null as identity,

@@ -11,7 +11,7 @@ from pg_deploy.catalog.names import Key, identity_of
 from pg_deploy.catalog.reach import reached
 from pg_deploy.rollback.generator.draft import Draft, Phase, Step, owned_by
 from pg_deploy.rollback.generator.drops import comes_before_joining
-from pg_deploy.rollback.generator.order import numbers_in_order, relation_of
+from pg_deploy.rollback.generator.order import order_numbers, relation_of
 
 _MOVABLE = range(Phase.DEFAULT_OFF, Phase.DEFAULT_ON + 1)
 
@@ -22,10 +22,10 @@ class _Places:
     makes: dict[Key, list[int]]
     alters: dict[Key, list[int]]
     joins: dict[Key, list[int]]
-    """Those of `alters` that give a partition, or an heir, back to its parent."""
+    """The steps among `alters` that give a partition, or an heir, back to its parent."""
 
 
-def in_order(draft: Draft) -> list[Step]:
+def order_steps(draft: Draft) -> list[Step]:
     """All steps: dependents are dropped first, what is needed is made first, and nothing is dropped that is still in use."""
     steps = sorted(draft.steps, key=lambda step: step.phase)
     fixed_before = [step for step in steps if step.phase < _MOVABLE.start]
@@ -41,7 +41,7 @@ def _sorted(steps: list[Step], draft: Draft) -> list[Step]:
         if first != second:
             waits_for[second].add(first)
     # In a circle the phases decide.
-    return [steps[number] for number in numbers_in_order(waits_for)[0]]
+    return [steps[number] for number in order_numbers(waits_for)[0]]
 
 
 def _places(steps: list[Step]) -> _Places:

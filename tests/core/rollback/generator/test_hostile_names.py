@@ -53,9 +53,7 @@ def test_a_prefix_operator_is_made_again_with_one_side() -> None:
 
 def test_a_sequence_goes_back_to_an_owner_whose_name_holds_a_quote() -> None:
     """Put between quotes as it is, the name would end early, and what follows in it would run as SQL."""
-    old = fact(
-        *("sequence", "app.s"), owner='a"b', type="bigint", increment=1, minimum=1, maximum=9, start=1, cache=1
-    )
+    old = fact(*("sequence", "app.s"), owner='a"b', type="bigint", increment=1, minimum=1, maximum=9, start=1, cache=1)
     before = replace(facts(old), objects=Objects("1", 5, (), positions=(("app.s", 3, True),)))
     made = generate_rollback(before, replace(facts(), objects=Objects("1", 5, ())))
     assert 'alter sequence app.s owner to "a""b";' in made.sql

@@ -10,12 +10,12 @@ import pytest
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.rollback.generator.order import (
     depends_on,
+    find_text_needs,
+    has_circle,
     mentions,
-    need_each_other,
-    needed_first,
-    numbers_in_order,
+    order_by_need,
+    order_numbers,
     relation_of,
-    text_edges,
 )
 from tests.core.rollback.facts import fact
 
@@ -37,7 +37,7 @@ def test_the_order_is_the_first_in_which_nothing_comes_before_what_it_waits_for(
         for order in permutations(range(len(waits_for)))
         if all(order.index(first) < order.index(number) for number in order for first in waits_for[number])
     ]
-    ordered, circle = numbers_in_order(waits_for)
+    ordered, circle = order_numbers(waits_for)
     assert circle == (not possible)
     assert sorted(ordered) == list(range(len(waits_for)))
     assert not possible or ordered == min(possible)
@@ -45,12 +45,14 @@ def test_the_order_is_the_first_in_which_nothing_comes_before_what_it_waits_for(
 
 def test_if_all_that_is_left_waits_the_smallest_number_goes_first() -> None:
     """Else the phases do not decide, and what is dropped last comes first."""
-    assert numbers_in_order([{1}, {2}, {0}, set()]) == ([3, 0, 2, 1], True)
+    assert order_numbers([{1}, {2}, {0}, set()]) == ([3, 0, 2, 1], True)
 
 
 TABLE = fact("table", "public.orders")
 VIEW = fact("view", "public.open", definition="SELECT id FROM public.orders")
-FUNCTION = fact("function", "public.f()", definition="CREATE FUNCTION public.f()\nAS $function$ select public.orders $function$\n")
+FUNCTION = fact(
+    "function", "public.f()", definition="CREATE FUNCTION public.f()\nAS $function$ select public.orders $function$\n"
+)
 KEY = fact("constraint", "public.orders.orders_pkey", definition="PRIMARY KEY (id)")
 REFERENCE = fact("constraint", "public.lines.of", definition="FOREIGN KEY (o) REFERENCES public.orders(id)")
 BACK = fact("constraint", "public.orders.back", definition="FOREIGN KEY (l) REFERENCES public.lines(id)")
@@ -124,7 +126,7 @@ def test_who_needs_whom_is_found_among_many_as_between_two() -> None:
         fact("table", "public.lines"),
     ]
     by_key = {each.key: each for each in facts}
-    found = {(one, other) for one, other, _ in text_edges(by_key, by_key)}
+    found = {(one, other) for one, other, _ in find_text_needs(by_key, by_key)}
     assert found == {(one.key, other.key) for one in facts for other in facts if depends_on(one, other)}
     assert (("view", "public.odd"), odd.key) in found
 
@@ -132,7 +134,7 @@ def test_who_needs_whom_is_found_among_many_as_between_two() -> None:
 def test_without_needs_the_kinds_decide() -> None:
     """A foreign key comes after all other constraints: it needs the unique key of another table."""
     facts = [REFERENCE, fact("policy", "public.orders.p"), VIEW, KEY, INDEX, FUNCTION, TABLE, fact("schema", "public")]
-    ordered = [each.identity for each in needed_first(facts, {})]
+    ordered = [each.identity for each in order_by_need(facts, {})]
     assert ordered == [
         *("public", "public.f()", "public.orders", "public.i"),
         *("public.orders.orders_pkey", "public.lines.of", "public.open", "public.orders.p"),
@@ -141,17 +143,17 @@ def test_without_needs_the_kinds_decide() -> None:
 
 def test_what_a_fact_needs_comes_before_it_whatever_its_kind() -> None:
     """A function that returns a view's rows is made after the view."""
-    assert needed_first([FUNCTION, VIEW], {FUNCTION.key: {VIEW.key}}) == [VIEW, FUNCTION]
-    assert not need_each_other([FUNCTION, VIEW], {FUNCTION.key: {VIEW.key}})
-    assert need_each_other([FUNCTION, VIEW], {FUNCTION.key: {VIEW.key}, VIEW.key: {FUNCTION.key}})
+    assert order_by_need([FUNCTION, VIEW], {FUNCTION.key: {VIEW.key}}) == [VIEW, FUNCTION]
+    assert not has_circle([FUNCTION, VIEW], {FUNCTION.key: {VIEW.key}})
+    assert has_circle([FUNCTION, VIEW], {FUNCTION.key: {VIEW.key}, VIEW.key: {FUNCTION.key}})
 
 
 def test_what_a_part_needs_its_whole_needs() -> None:
     """A policy is dropped with its table: a function that the policy calls goes after the table."""
     policy = fact("policy", "public.orders.p", using="public.f()")
     needs = {policy.key: {VIEW.key}}
-    assert needed_first([TABLE, VIEW], needs) == [TABLE, VIEW]
+    assert order_by_need([TABLE, VIEW], needs) == [TABLE, VIEW]
     parts = {TABLE: (policy,)}
-    assert needed_first([TABLE, VIEW], needs, lambda whole: parts.get(whole, ())) == [VIEW, TABLE]
+    assert order_by_need([TABLE, VIEW], needs, lambda whole: parts.get(whole, ())) == [VIEW, TABLE]
     needs[policy.key].add(TABLE.key)
-    assert not need_each_other([TABLE, VIEW], needs, lambda whole: parts.get(whole, ())), "a part needs its own whole"
+    assert not has_circle([TABLE, VIEW], needs, lambda whole: parts.get(whole, ())), "a part needs its own whole"

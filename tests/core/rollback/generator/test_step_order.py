@@ -9,7 +9,7 @@ import pytest
 from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.rollback.generator.draft import Draft, Needs, Phase, Step
-from pg_deploy.rollback.generator.step_order import in_order
+from pg_deploy.rollback.generator.step_order import order_steps
 from tests.core.rollback.facts import fact
 
 A, B = ("table", "public.a"), ("table", "public.b")
@@ -37,7 +37,7 @@ def _draft(
 
 
 def _order(draft: Draft) -> list[str]:
-    return [step.sql for step in in_order(draft)]
+    return [step.sql for step in order_steps(draft)]
 
 
 def _drop(key: Key) -> Step:
@@ -83,7 +83,9 @@ def test_a_table_goes_before_what_its_policy_calls() -> None:
 def test_a_table_goes_before_what_draws_from_the_sequence_of_its_column_needs() -> None:
     """No statement drops the sequence either: it goes with the table of the column that owns it."""
     sequence = fact("sequence", "public.s", **{"owned by": "public.a.id"})
-    draft = _draft(_drop(FUNCTION), _drop(A), after=[sequence], needed_after=[(sequence.key, FUNCTION)], gone=[A, FUNCTION])
+    draft = _draft(
+        _drop(FUNCTION), _drop(A), after=[sequence], needed_after=[(sequence.key, FUNCTION)], gone=[A, FUNCTION]
+    )
     assert _order(draft) == ["drop public.a", "drop public.f()"]
 
 
@@ -141,7 +143,9 @@ def test_what_needs_an_object_is_dropped_before_the_object_is_altered() -> None:
 
 def test_columns_are_made_in_the_order_that_they_had() -> None:
     """Else `select *` gives other columns in other places than before."""
-    columns = [fact("column", f"public.a.{name}", position=position) for name, position in (("x", 10), ("y", 9), ("z", 2))]
+    columns = [
+        fact("column", f"public.a.{name}", position=position) for name, position in (("x", 10), ("y", 9), ("z", 2))
+    ]
     draft = _draft(*(_make(each.key) for each in columns), before=columns)
     assert _order(draft) == ["make public.a.z", "make public.a.y", "make public.a.x"]
 
@@ -207,3 +211,38 @@ def test_a_part_is_altered_when_its_whole_is_made_again() -> None:
         gone=[VIEW],
     )
     assert _order(draft) == ["drop public.v", "make public.v", "alter public.v.x"]
+
+
+def test_what_needs_an_object_is_made_after_it_also_if_it_was_added_first() -> None:
+    """Two tables of one phase: the one that refers to the other comes second."""
+    assert _order(_draft(_make(A), _make(B), needed_before=[(A, B)])) == ["make public.b", "make public.a"]
+
+
+def test_columns_of_all_ancestors_are_as_they_were_before_a_table_joins_and_its_own_need_not_be() -> None:
+    """The server compares with the parent, whose columns follow those of its own parent."""
+    inherits = {"public.b": ["public.a"], "public.a": ["public.top"], "public.top": []}
+    before = [fact("table", name, inherits=parents) for name, parents in inherits.items()]
+    own, top = ("column", "public.b.x"), ("column", "public.top.x")
+    steps = [_alter(B, Phase.JOIN), _alter(own, Phase.DEFAULT_ON), _alter(top, Phase.DEFAULT_ON)]
+    assert _order(_draft(*steps, before=before)) == ["alter public.b.x", "alter public.top.x", "alter public.b"]
+    assert _order(_draft(*steps[:2], before=before)) == ["alter public.b", "alter public.b.x"]
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "after"),
+    [
+        (("constraint", "public.a.c"), ("type", "public.a"), [fact("constraint", "public.a.c")]),
+        (POLICY, A, []),
+        (
+            ("index", "public.i"),
+            A,
+            [fact("index", "public.i", definition="CREATE INDEX i ON public.a USING btree (public.f())")],
+        ),
+    ],
+)
+def test_what_goes_with_a_part_decides_when_the_whole_goes(part: Key, whole: Key, after: list[Fact]) -> None:
+    """A domain's constraint, an index of a table: each calls the function, and no statement drops it."""
+    draft = _draft(
+        *(_drop(FUNCTION), _drop(whole)), after=after, needed_after=[(part, FUNCTION)], gone=[whole, FUNCTION]
+    )
+    assert _order(draft) == ["drop public.a", "drop public.f()"]
