@@ -150,18 +150,17 @@ def test_columns_are_made_in_the_order_that_they_had() -> None:
     assert _order(draft) == ["make public.a.z", "make public.a.y", "make public.a.x"]
 
 
-def _tables(**properties: object) -> dict[str, list[Fact]]:
+def _tables(**properties: object) -> tuple[list[Fact], list[Fact]]:
     """Table b belonged to a and left it; `properties` are those that b had."""
-    return {
-        "before": [fact("table", "public.a"), fact("table", "public.b", inherits=["public.a"], **properties)],
-        "after": [fact("table", "public.a"), fact("table", "public.b")],
-    }
+    before = [fact("table", "public.a"), fact("table", "public.b", inherits=["public.a"], **properties)]
+    return before, [fact("table", "public.a"), fact("table", "public.b")]
 
 
 def test_a_table_joins_its_parent_after_the_columns_of_both_are_as_they_were() -> None:
     """The server attaches no partition whose columns differ."""
     column = ("column", "public.a.x")
-    draft = _draft(_alter(B, Phase.JOIN), _alter(column, Phase.DEFAULT_ON), **_tables())
+    before, after = _tables()
+    draft = _draft(_alter(B, Phase.JOIN), _alter(column, Phase.DEFAULT_ON), before=before, after=after)
     assert _order(draft) == ["alter public.a.x", "alter public.b"]
 
 
@@ -173,9 +172,14 @@ def test_an_index_of_a_partition_is_made_before_the_partition_joins_unless_it_is
         ({}, ["alter public.b", "make public.i"]),
     ):
         index = fact("index", "public.i", definition=definition, **properties)
-        tables = _tables(**{"partition bound": "DEFAULT"})
-        tables["before"].append(index)
-        draft = _draft(_make(index.key), _alter(B, Phase.JOIN), needed_before=[(index.key, B)], **tables)
+        before, after = _tables(**{"partition bound": "DEFAULT"})
+        draft = _draft(
+            _make(index.key),
+            _alter(B, Phase.JOIN),
+            needed_before=[(index.key, B)],
+            before=[*before, index],
+            after=after,
+        )
         assert _order(draft) == expected
 
 
