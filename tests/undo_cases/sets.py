@@ -13,7 +13,7 @@ from pg_deploy.errors import PgDeployError
 from pg_deploy.ledger import pins
 from pg_deploy.rollback.errors import NoRollbackError
 from pg_deploy.rollback.roll_back import roll_back
-from pg_deploy.rollback.run import Undoing, look
+from pg_deploy.rollback.run import Undoing, read_undoings
 from tests.core.working import Working, working_on
 from tests.undo_cases.case import LIMITS, Outcome, on_one_line
 from tests.undo_cases.judging import State, read_state
@@ -44,7 +44,7 @@ def _undo(server: Server, database: str, before: State, work: Working, good: Out
         return replace(good, verdict=verdict, detail=on_one_line(detail), generated=work.text)
 
     try:
-        found: tuple[Undoing, ...] = look(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
+        found: tuple[Undoing, ...] = read_undoings(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
     except PgDeployError as error:
         return outcome("refused", error)
     pins.pin_undo(work.job.ledger, work.job.deployment_id, [each.pinned for each in found])

@@ -61,7 +61,7 @@ def read_rows(
 ) -> list[Row]:
     """The rows of all kinds. Reads only, but leaves settings of the open transaction changed: the caller aborts it.
 
-    Where this role lacks a right, a row of kind "unreadable" stands for the kind. `keep_plan` leaves the statement prepared in
+    If this role lacks a right, a row of kind "unreadable" stands for the kind. `keep_plan` leaves the statement prepared in
     the session, for the next time: to plan it takes the server longer than to run it. Raises ObjectDroppedError, or one
     of DROPPED_MEANWHILE, when the DDL of others came between.
     """

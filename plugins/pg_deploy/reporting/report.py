@@ -30,7 +30,7 @@ from pg_deploy.preflight.plan_text import passed_over_line
 from pg_deploy.presentation.lines import Line, marked, plain_lines
 from pg_deploy.rehearsal.rehearsal_text import rehearsal_lines
 from pg_deploy.reporting.causes import advice
-from pg_deploy.reporting.criteria import Judged, judge_criteria
+from pg_deploy.reporting.criteria import MigrationResult, judge_criteria
 from pg_deploy.reporting.endings import Ending, ending_of
 from pg_deploy.reporting.timeline import Step, read_steps
 
@@ -108,7 +108,9 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
             )
         )
     stated = pinned_criteria(connection, deployment_id)
-    judged = [Judged(o.manifest, o.is_deployed, o.attempt is not None, (*o.evidence, *o.rehearsal)) for o in outcomes]
+    judged = [
+        MigrationResult(o.manifest, o.is_deployed, o.attempt is not None, (*o.evidence, *o.rehearsal)) for o in outcomes
+    ]
     # A deployment that was made before criteria were pinned has those that its report kept.
     kept = [criteria_of(row) for row in rows if row.kind == Kind.REPORT]
     return Report(

@@ -33,7 +33,7 @@ from pg_deploy.tasks.backup_tasks import rehearse_pinned, take_backup_of
 from pg_deploy.tasks.errors import ApprovalRejectedError, SamePersonError
 from pg_deploy.tasks.groups import versions_without_group
 from pg_deploy.tasks.notices import send_notice
-from pg_deploy.tasks.run import Run, log, read_run, told_plainly
+from pg_deploy.tasks.run import Run, failing_plainly, log, read_run
 
 _WHERE = (
     "Answer it in the Airflow UI, under Required Actions of that run. Others may deploy meanwhile: what is not as it was by then "
@@ -84,7 +84,7 @@ class AskPerson(ApprovalOperator):
 
     def execute(self, context: Any) -> Any:
         """Ask, or say why there is nothing to ask."""
-        with told_plainly():
+        with failing_plainly():
             run = self.run_of(context)
             asked = self.question(run, context)
             if asked is None:
@@ -93,7 +93,7 @@ class AskPerson(ApprovalOperator):
 
     def _ask(self, run: Run, asked: Question, context: Any) -> Any:
         self.subject, self.body = asked.subject, asked.body
-        with told_plainly(), self._ledger(run) as (connection, _):
+        with failing_plainly(), self._ledger(run) as (connection, _):
             # An answer is about what is shown now. If any of it has changed by then, the question is asked again.
             for stem, bundle_hash in asked.about:
                 self._record(connection, run, Kind.APPROVAL_ASKED, kinds.Asked(stem, bundle_hash, asked.digest))
@@ -115,7 +115,7 @@ class AskPerson(ApprovalOperator):
         approved = chosen == self.APPROVE and "error" not in event
         outcome = Answer.NOBODY if "error" in event else Answer.APPROVED if approved else Answer.REJECTED
         answered = Answered("", outcome, name, person.get("id"), "")
-        with told_plainly():
+        with failing_plainly():
             run = self.run_of(context)
             actor = run.identity.actor
             alone = approved and run.four_eyes and not is_somebody_else(answered, actor)
@@ -153,7 +153,7 @@ class AskPerson(ApprovalOperator):
             return regain_target(connection, run.target, run.ownership, phase, give_up_after=give_up_after, log=log)
 
     def _ask_again(self, run: Run, elsewhere: Sequence[str], stems: str, name: str, context: Any) -> Any:
-        with told_plainly():
+        with failing_plainly():
             if elsewhere:
                 log.warning("the database is not what it was when %s was asked:", name)
                 for line in elsewhere:

@@ -42,14 +42,14 @@ from pg_deploy.tasks.run import (
     PREFLIGHT,
     Run,
     chosen_conf,
-    handed_on,
+    failing_plainly,
+    hand_on,
     held_in_ledger,
     log,
     ownership_from,
     read_conf,
     read_run,
     task_states,
-    told_plainly,
 )
 from pg_deploy.tasks.watch_baseline import measure_before
 
@@ -57,7 +57,7 @@ from pg_deploy.tasks.watch_baseline import measure_before
 @task(retries=0)
 def preflight() -> dict[str, Any]:
     """Print the state before, refuse what cannot work, pin what this run deploys."""
-    with told_plainly():
+    with failing_plainly():
         run = read_run(get_current_context())
         prepared = run_preflight(
             run.target,
@@ -68,7 +68,7 @@ def preflight() -> dict[str, Any]:
             log=log,
             measure_before=lambda deployment_id: measure_before(run.target, deployment_id),
         )
-    return handed_on(prepared)
+    return hand_on(prepared)
 
 
 @task
@@ -78,7 +78,7 @@ def earlier() -> None:
     If nothing is left to do in a group, its tasks are skipped, all but `passed`: a process for each would take minutes.
     """
     context = get_current_context()
-    with told_plainly():
+    with failing_plainly():
         run = read_run(context)
         if run.ownership is None:
             log.info("nothing to do: a dry run")
@@ -94,7 +94,7 @@ def earlier() -> None:
                     log.info("nothing to do: every pending migration has a group of its own")
                 groups = groups_in(context["dag"])
                 state = migration_standings.read_state(job.ledger, [group.split("_", 1)[0] for group in groups])
-                idle = _told_idle(job.ledger, run.deployment_id, groups, state)
+                idle = _log_idle(job.ledger, run.deployment_id, groups, state)
     if idle:
         raise DownstreamTasksSkipped(  # type: ignore[no-untyped-call]  # Airflow gives it no types
             tasks=[name for group in idle for name in tasks_of(context["dag"], group) if not name.endswith(".passed")]
@@ -104,7 +104,7 @@ def earlier() -> None:
 @task.branch
 def gate(stem: str) -> str:
     """Let a pinned, pending migration through; say of any other why there is nothing to do."""
-    with told_plainly():
+    with failing_plainly():
         run = read_run(get_current_context())
         version, group = stem.split("_", 1)[0], group_of(stem)
         if run.ownership is None:
@@ -117,7 +117,7 @@ def gate(stem: str) -> str:
                 raise NoStatementsError(stem)
             if standing is Standing.GONE:
                 raise HistoryMismatchError(stem, version)
-            if _told_idle(connection, run.deployment_id, [stem], state):
+            if _log_idle(connection, run.deployment_id, [stem], state):
                 return f"{group}.passed"
         log.info("%s is %s", stem, standing.value)
         return f"{group}.approve"
@@ -126,7 +126,7 @@ def gate(stem: str) -> str:
 @task
 def snapshot(stem: str) -> None:
     """Keep what the database is like before: catalog facts and benchmarks."""
-    with told_plainly():
+    with failing_plainly():
         run = read_run(get_current_context())
         migration = run.migration(stem.split("_", 1)[0])
         with run.job(f"snapshot {stem}") as job:
@@ -137,7 +137,7 @@ def snapshot(stem: str) -> None:
 @task
 def apply(stem: str) -> None:
     """Bring the change into the database."""
-    with told_plainly():
+    with failing_plainly():
         run = read_run(get_current_context())
         migration = run.migration(stem.split("_", 1)[0])
         with run.job(f"apply {stem}") as job:
@@ -150,7 +150,7 @@ def apply(stem: str) -> None:
 @task
 def verify(stem: str) -> None:
     """Look at the database: checks, benchmarks; the migration counts as deployed when all hold."""
-    with told_plainly():
+    with failing_plainly():
         run = read_run(get_current_context())
         migration = run.migration(stem.split("_", 1)[0])
         with run.job(f"verify {stem}") as job, _hint_on_failure(migration.manifest.hints.verify):
@@ -161,7 +161,7 @@ def verify(stem: str) -> None:
 def decide(stem: str) -> str | list[str]:
     """Go to passed or to rollback. To neither if nothing was begun, or if on_failure is stop."""
     context, group, version = get_current_context(), group_of(stem), stem.split("_", 1)[0]
-    with told_plainly():
+    with failing_plainly():
         if ownership_from(context, PREFLIGHT) is None:
             log.info(
                 "preflight handed on nothing to work with, so there is nothing to decide: the report judges the run"
@@ -190,7 +190,7 @@ def passed() -> EmptyOperator:
 @task
 def rollback(stem: str) -> str:
     """Undo the migration, and prove that the state before is back."""
-    with told_plainly():
+    with failing_plainly():
         run = read_run(get_current_context())
         with run.job(f"rollback {stem}") as job:
             undone = roll_back(job, stem.split("_", 1)[0])
@@ -207,7 +207,7 @@ def undo_earlier() -> int:
     if ownership_from(context, PREFLIGHT) is None:
         log.info("nothing to do: preflight handed on nothing to work with")
         return 0
-    with told_plainly():
+    with failing_plainly():
         run = read_run(context)
         if run.conf.on_failure != "rollback_all":
             log.info("nothing to do: on_failure is %s", run.conf.on_failure)
@@ -224,7 +224,7 @@ def report() -> None:
     failed = [f"{name} failed" for name in failed_tasks]
     target = str(chosen_conf(context).get("target"))
     context["outlet_events"][TARGET_CHANGED].extra = {"target": target}
-    with told_plainly():
+    with failing_plainly():
         owned = ownership_from(context, PREFLIGHT)
         if owned is None:
             # What is wrong may be the conf itself, so it is read only if nothing else says that preflight failed.
@@ -258,7 +258,7 @@ def report() -> None:
             raise NotDeployedError(failures)
 
 
-def _told_idle(
+def _log_idle(
     connection: Connection, deployment_id: int, stems: Sequence[str], state: migration_standings.State
 ) -> list[str]:
     """Those of `stems` of which this run has nothing to do, each with the reason in the log. Reads only."""

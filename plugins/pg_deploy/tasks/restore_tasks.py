@@ -8,14 +8,14 @@ from pg_deploy.backup.restore_beside import choose_backup, new_database_name, re
 from pg_deploy.configuration.backup import backup_settings
 from pg_deploy.configuration.conf import RestoreConf, checked_conf
 from pg_deploy.tasks.object_store import open_store
-from pg_deploy.tasks.run import chosen_conf, log, told_plainly
+from pg_deploy.tasks.run import chosen_conf, failing_plainly, log
 from pg_deploy.tasks.target import read_target
 
 
 @task
 def restore() -> str:
     """Check the backup, restore it into a new database, compare, and say how to switch; returns the database's name."""
-    with told_plainly():
+    with failing_plainly():
         conf = checked_conf(RestoreConf, chosen_conf(get_current_context()))
         target, configured = read_target(conf.target), backup_settings()
         store = open_store(configured.uri)

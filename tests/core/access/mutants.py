@@ -1,6 +1,6 @@
 """Deliberate breaks of the access proof, one line each: applied, tested, taken back. A net that nothing holds is none.
 
-`make mutants` prints a line a break, and ends with 1 where one stays green.
+`make mutants` prints a line a break, and ends with 1 if one stays green.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def _is_as_others_left_it(database: Database) -> None:
     assert database.attempts == [(VERSION, "rolled_back")]
 
 
-def test_where_nothing_took_effect_nothing_is_mended(database: Database, fail: Fail) -> None:
+def test_if_nothing_took_effect_nothing_is_mended(database: Database, fail: Fail) -> None:
     """Else a migration that failed would open again what a security fix had closed meanwhile."""
     said = fail(
         "alter table public.mine add column more int;\nselect 1 / 0;", "alter table public.mine drop column more;"

@@ -10,13 +10,13 @@ import pytest
 from pg_deploy.deployment.verify import verify
 from pg_deploy.errors import PgDeployError
 from pg_deploy.rollback.errors import NoRollbackError, RollbackNotProvenError, RollbackRefusedError
-from pg_deploy.rollback.roll_back import Undone, roll_back
+from pg_deploy.rollback.roll_back import RollbackResult, roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.looking import Database
 
 STEM, VERSION = "20250101000000_change", "20250101000000"
-Undo = Callable[..., Undone]
+Undo = Callable[..., RollbackResult]
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def database(empty_database: str) -> Database:
 def undo(database: Database, tmp_path: Path) -> Undo:
     """Apply a migration, and roll it back with the text given; a failing apply is taken as it is."""
 
-    def run(sql: str, rollback: str | None, *, verified: bool = False) -> Undone:
+    def run(sql: str, rollback: str | None, *, verified: bool = False) -> RollbackResult:
         write_migration(tmp_path / "m", STEM, sql, rollback=rollback)
         with working_on(database.url, tmp_path / "m") as work:
             try:
@@ -163,7 +163,7 @@ def test_one_that_brings_no_rollback_and_changed_rows_says_so_and_stays(database
     assert database.attempts == [(VERSION, "rollback_failed")]
 
 
-def test_where_nothing_took_effect_nothing_is_run(database: Database, undo: Undo) -> None:
+def test_if_nothing_took_effect_nothing_is_run(database: Database, undo: Undo) -> None:
     """Else a rollback written for a change would run against a database that never saw it. Even without any rollback.sql."""
     undone = undo("create table public.new (id int);\ncreate table public.old (id int);\n", None)
 
