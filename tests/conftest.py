@@ -21,6 +21,7 @@ from pg_deploy.catalog.names import Identity
 from pg_deploy.postgres.temporary import process_start
 from tests import airflow_home
 from tests.building import foreign_project
+from tests.throwaway import without_flushing
 
 PREFIX = "pg-deploy-test-"
 # Before any test module is imported: a module that imports Airflow first would make Airflow use the home of the user.
@@ -88,7 +89,8 @@ def demo_cluster(demo_directory: Path) -> cluster.Cluster:
     try:
         # Far from the demo target's port: `make up` must not take it while a test restarts the server.
         port = next_free_port(20000 + secrets.randbelow(10000))
-        return cluster.ensure(demo_directory, scale=float(os.environ.get("DEMO_SCALE") or "0.02"), port=port)
+        scale = float(os.environ.get("DEMO_SCALE") or "0.02")
+        return without_flushing(cluster.ensure(demo_directory, scale=scale, port=port))
     except DemoError as failure:
         pytest.fail(f"no database to test on; `make test` sets one up: {failure}", pytrace=False)
 

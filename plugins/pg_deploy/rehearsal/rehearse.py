@@ -103,17 +103,6 @@ class Rehearsed:
     error: str | None = None
     access: AccessOutcome | None = None
 
-    @property
-    def longest_strong_lock(self) -> tuple[str, float] | None:
-        """The longest held of the locks that make readers or writers wait: `MODE on relation`, and for how many seconds."""
-        strong = [
-            (f"{lock.mode.sql} on {lock.relation}", lock.held_s)
-            for each in self.statements
-            for lock in each.locks
-            if lock.mode.strong
-        ]
-        return max(strong, key=lambda each: each[1], default=None)
-
     def evidence(self, place: str) -> Rehearsal:
         """For the ledger."""
         return Rehearsal(

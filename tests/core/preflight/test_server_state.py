@@ -58,9 +58,9 @@ def test_the_state_of_a_healthy_server_is_read_whole_and_nothing_is_refused(serv
     assert state.version.startswith("PostgreSQL ")
     assert state.size_bytes > 1_000_000
     assert state.is_supabase
-    assert state.connections_max == 40
-    assert state.connections_reserved == 3
-    assert state.connections_used >= 1
+    assert state.connections.most == 40
+    assert state.connections.reserved == 3
+    assert state.connections.used >= 1
     assert state.tables_per_schema["vault"] == 1
     assert state.settings["wal_level"] == "logical"
     assert state.settings["data_checksums"] in {"on", "off"}
@@ -101,7 +101,7 @@ def test_a_role_without_pg_monitor_reads_the_state_and_is_told_what_it_cannot_se
     assert "transactions of other roles" in state.not_visible
     assert state.transactions == ()
     assert "others are not visible" in "\n".join(describe(state))
-    assert state.connections_used >= 2
+    assert state.connections.used >= 2
 
 
 def test_an_open_transaction_is_shown_with_its_owner_and_without_its_secrets(server: Server) -> None:
